@@ -1,0 +1,59 @@
+declare module 'corestore' {
+  import type { EventEmitter } from 'node:events'
+  import type { RawStream } from '@hyperswarm/secret-stream'
+  import type Hypercore from 'hypercore'
+  import type { CoreOptions, SharedCore } from 'hypercore'
+  import type { KeyPair } from 'hypercore-crypto'
+  import type CorestoreStorage from 'hypercore-storage'
+
+  export interface CorestoreOptions {
+    primaryKey?: Uint8Array
+    /** Says that one knows what passing `primaryKey` means. */
+    unsafe?: boolean
+    readOnly?: boolean
+    writable?: boolean
+    /** Wait for the lock on the directory instead of failing. */
+    wait?: boolean
+    allowBackup?: boolean
+    active?: boolean
+    manifestVersion?: number
+  }
+
+  export interface GetOptions extends CoreOptions {
+    /** Derives the key pair from the primary key and the namespace. */
+    name?: string
+    discoveryKey?: Uint8Array
+  }
+
+  /** Many cores in one directory. A second opener of the directory fails. */
+  export default class Corestore extends EventEmitter<{ ready: []; close: [] }> {
+    constructor(storage: string | CorestoreStorage, opts?: CorestoreOptions)
+    readonly storage: CorestoreStorage
+    readonly primaryKey: Uint8Array | null
+    readonly opened: boolean
+    readonly closed: boolean
+    readonly closing: Promise<void> | null
+    /** The cores that are open, of all sessions of the store. */
+    readonly cores: Iterable<SharedCore> & {
+      readonly size: number
+      get(discoveryKey: Uint8Array | string): SharedCore | null
+    }
+    ready(): Promise<void>
+    /** Closes its sessions too; the root closes everything. */
+    close(): Promise<void>
+    get(opts: GetOptions | Uint8Array | string): Hypercore
+    session(opts?: CorestoreOptions): Corestore
+    namespace(name: string | Uint8Array, opts?: CorestoreOptions): Corestore
+    createKeyPair(name: string): Promise<KeyPair>
+    /** Discovery keys of all cores on disk. */
+    list(namespace?: Uint8Array): AsyncIterable<Uint8Array>
+    /** Every core that both sides know, also those opened later. Answers the stream it is given. */
+    replicate<T extends RawStream>(stream: T): T
+    replicate(isInitiator: boolean): RawStream
+    watch(fn: (core: SharedCore) => void): void
+    unwatch(fn: (core: SharedCore) => void): void
+    findingPeers(): () => void
+    suspend(): Promise<void>
+    resume(): Promise<void>
+  }
+}

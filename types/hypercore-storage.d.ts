@@ -1,0 +1,51 @@
+declare module 'hypercore-storage' {
+  import type { Manifest } from 'hypercore'
+  import type { KeyPair } from 'hypercore-crypto'
+
+  /** Several cores in one RocksDB write: pass it to `core.session({ atom })`, then flush. */
+  export interface Atom {
+    readonly flushing: boolean
+    /** Called synchronously just before the write. */
+    preflush(fn: () => void): void
+    /** Called after the write; `flush` waits for it. */
+    onflush(fn: () => void | Promise<void>): void
+    /** Resolves when the flush under way, if any, is done. */
+    flushed(): Promise<void>
+    /** Writes everything at once. In the page cache, not on disk: sync the write-ahead log. */
+    flush(): Promise<void>
+  }
+
+  /** RocksDB as rocksdb-native shows it. */
+  export interface Rocks {
+    readonly path: string
+    readonly opened: boolean
+    readonly closed: boolean
+    /** Writes memtables of this column family to a table file, synced. */
+    flush(): Promise<void>
+    /** The write-ahead log being written; its `path` (`/000004.log`) is under the one above. */
+    currentWalFile(): Promise<{ path: string; number: number; size: number }>
+  }
+
+  export interface CoreInfo {
+    discoveryKey: Uint8Array
+    core: { corePointer: number; dataPointer: number }
+    auth: { key: Uint8Array; manifest: Manifest | null; keyPair: KeyPair | null } | null
+    head: { fork: number; length: number; rootHash: Uint8Array; signature: Uint8Array } | null
+  }
+
+  /** The store of a Corestore. */
+  export default class CorestoreStorage {
+    constructor(path: string, opts?: { readOnly?: boolean; allowBackup?: boolean; wait?: boolean })
+    readonly path: string
+    /** The whole database. */
+    readonly rocks: Rocks
+    /** The column family that holds the cores. */
+    readonly db: Rocks
+    ready(): Promise<void>
+    createAtom(): Atom
+    hasCore(discoveryKey: Uint8Array): Promise<boolean>
+    getInfo(discoveryKey: Uint8Array): Promise<CoreInfo | null>
+    createCoreStream(): AsyncIterable<{ discoveryKey: Uint8Array }>
+    close(): Promise<void>
+  }
+}

@@ -1,0 +1,338 @@
+declare module 'hypercore' {
+  import type { EventEmitter } from 'node:events'
+  import type SecretStream from '@hyperswarm/secret-stream'
+  import type { RawStream } from '@hyperswarm/secret-stream'
+  import type { KeyPair, TreeNode } from 'hypercore-crypto'
+  import type CorestoreStorage from 'hypercore-storage'
+  import type { Atom } from 'hypercore-storage'
+  import type Protomux from 'protomux'
+
+  export interface ManifestSigner {
+    signature: 'ed25519'
+    namespace: Uint8Array
+    publicKey: Uint8Array
+  }
+
+  export interface Manifest {
+    version: number
+    hash: 'blake2b'
+    allowPatch: boolean
+    quorum: number
+    signers: ManifestSigner[]
+    prologue: { hash: Uint8Array; length: number } | null
+    linked?: Uint8Array[] | null
+    userData?: Uint8Array | null
+  }
+
+  export interface Proof {
+    fork: number
+    block: { index: number; value: Uint8Array | null; nodes: TreeNode[] } | null
+    hash: { index: number; nodes: TreeNode[] } | null
+    seek: { bytes: number; nodes: TreeNode[] } | null
+    upgrade: {
+      start: number
+      length: number
+      nodes: TreeNode[]
+      /** Nodes between `length` and the head that the signature is over. */
+      additionalNodes: TreeNode[]
+      signature: Uint8Array
+    } | null
+    manifest: Manifest | null
+  }
+
+  export interface ProofRequest {
+    /** `nodes`: how many of the lowest nodes the receiver has already. */
+    block?: { index: number; nodes: number }
+    hash?: { index: number; nodes: number }
+    upgrade?: { start: number; length: number }
+  }
+
+  export interface SessionOptions {
+    /** The session sees, and what it writes goes into, this atom. */
+    atom?: Atom
+    name?: string
+    snapshot?: boolean
+    checkout?: number
+    /** False makes it read-only. */
+    writable?: boolean
+    exclusive?: boolean
+    /** A weak session does not keep the core open. */
+    weak?: boolean
+    active?: boolean
+    /** False: `get` answers null instead of asking peers. */
+    wait?: boolean
+    /** In ms, for each block asked of peers. */
+    timeout?: number
+  }
+
+  export interface CoreOptions extends SessionOptions {
+    key?: Uint8Array | string
+    manifest?: Manifest
+    /** Stored in clear when it has a secret key. */
+    keyPair?: KeyPair
+    createIfMissing?: boolean
+    overwrite?: boolean
+    /** False refuses every truncation, with the old data kept; the default accepts it silently. */
+    allowFork?: boolean
+    eagerUpgrade?: boolean
+    pushOnly?: boolean
+    /** In ms. */
+    notDownloadingLinger?: number
+  }
+
+  export interface WaitOptions {
+    wait?: boolean
+    timeout?: number
+  }
+
+  export interface Download {
+    done(): Promise<unknown>
+    destroy(): void
+  }
+
+  export interface Peer {
+    readonly remotePublicKey: Uint8Array
+    readonly remoteLength: number
+    readonly remoteContiguousLength: number
+    readonly remoteFork: number
+    readonly stream: SecretStream
+  }
+
+  /** The state of a core, shared by its sessions. */
+  export interface SessionState {
+    readonly length: number
+    readonly byteLength: number
+    readonly fork: number
+    readonly roots: TreeNode[]
+    /** The signature over the head, as stored: a multi-signature. Null or empty when unsigned. */
+    readonly signature: Uint8Array | null
+    readonly prologue: { hash: Uint8Array; length: number } | null
+    setUserData(key: string, value: Uint8Array | null): Promise<void>
+  }
+
+  /** What all sessions of a log share. */
+  export interface SharedCore {
+    readonly id: string
+    readonly key: Uint8Array
+    readonly opened: boolean
+    readonly manifest: Manifest | null
+    readonly state: SessionState
+    /** Length is 0 until the first block; `signature` is null then. */
+    readonly header: {
+      readonly key: Uint8Array
+      readonly manifest: Manifest | null
+      readonly keyPair: KeyPair | null
+      readonly tree: {
+        readonly fork: number
+        readonly length: number
+        readonly rootHash: Uint8Array | null
+        readonly signature: Uint8Array | null
+      }
+      readonly frozen?: boolean
+    }
+    /** Puts the prologue's blocks in, from the state of another core that has them. */
+    copyPrologue(from: SessionState): Promise<void>
+    close(): Promise<void>
+  }
+
+  export interface CoreEvents {
+    ready: []
+    close: []
+    append: []
+    truncate: [length: number, fork: number]
+    'peer-add': [peer: Peer]
+    'peer-remove': [peer: Peer]
+    download: [index: number, byteLength: number, from: Peer]
+    upload: [index: number, byteLength: number, from: Peer]
+    manifest: []
+    /** Two signed heads of one length: the proof of one of them. All sessions are then closed. */
+    conflict: [length: number, fork: number, proof: Proof]
+    'verification-error': [error: Error, request: unknown, response: unknown, from: Peer]
+    'remote-contiguous-length': [length: number]
+  }
+
+  /** A session of a log. */
+  export default class Hypercore extends EventEmitter<CoreEvents> {
+    constructor(
+      storage: string | CorestoreStorage,
+      key?: Uint8Array | CoreOptions,
+      opts?: CoreOptions
+    )
+
+    /** The key of a log is the hash of its manifest. */
+    static key(manifest: Manifest): Uint8Array
+    static discoveryKey(key: Uint8Array): Uint8Array
+    /** Fills in defaults; throws when it does not hash to `key`. */
+    static parseManifest(manifest: Manifest | Uint8Array, key?: Uint8Array): Manifest
+    static getProtocolMuxer(stream: RawStream): Protomux
+    static readonly MAX_SUGGESTED_BLOCK_SIZE: number
+
+    /** These three are null until `ready()` for a core that was opened by name only. */
+    readonly id: string
+    readonly key: Uint8Array
+    readonly discoveryKey: Uint8Array
+    /** Null where only the key is known and no peer has sent it yet. */
+    readonly manifest: Manifest | null
+    readonly keyPair: KeyPair | null
+    readonly core: SharedCore
+    readonly state: SessionState
+    /** The four below are 0 before `ready()`. */
+    readonly length: number
+    readonly byteLength: number
+    readonly contiguousLength: number
+    readonly fork: number
+    readonly writable: boolean
+    readonly readable: boolean
+    readonly opened: boolean
+    readonly closed: boolean
+    readonly closing: Promise<void> | null
+    readonly snapshotted: boolean
+    readonly peers: readonly Peer[]
+    readonly sessions: readonly Hypercore[]
+
+    ready(): Promise<void>
+    close(opts?: { error?: Error }): Promise<void>
+    session(opts?: SessionOptions): Hypercore
+    snapshot(opts?: SessionOptions): Hypercore
+
+    has(start: number, end?: number): Promise<boolean>
+    /** Null only where waiting for peers is off; throws when closed or timed out. */
+    get(index: number, opts?: WaitOptions): Promise<Uint8Array | null>
+    /** Asks peers for a longer length; true when there was one. */
+    update(opts?: WaitOptions & { force?: boolean }): Promise<boolean>
+    /** Holds `update` back until the returned function is called. */
+    findingPeers(): () => void
+    /** `end: -1` follows the head. */
+    download(range?: {
+      start?: number
+      end?: number
+      blocks?: Iterable<number>
+      linear?: boolean
+    }): Download
+    /**
+     * One write and one signature. With `signature` it works without a secret key, and the
+     * signature is checked over the resulting head: INVALID_SIGNATURE, and nothing appended.
+     */
+    append(
+      blocks: Uint8Array | Uint8Array[],
+      opts?: { signature?: Uint8Array; keyPair?: KeyPair; maxLength?: number; writable?: boolean }
+    ): Promise<{ length: number; byteLength: number }>
+    truncate(
+      length?: number,
+      opts?: number | { fork?: number; keyPair?: KeyPair; signature?: Uint8Array }
+    ): Promise<void>
+    clear(start: number, end?: number): Promise<unknown>
+    purge(): Promise<void>
+
+    treeHash(length?: number): Promise<Uint8Array>
+    signable(length?: number, fork?: number): Promise<Uint8Array>
+    proof(request: ProofRequest): Promise<Proof>
+    /** Checks and stores; false where it brings nothing. INVALID_CHECKSUM, INVALID_SIGNATURE. */
+    applyProof(proof: Proof): Promise<boolean>
+    /** How many nodes of the path of a block are not here. */
+    missingNodes(index: number): Promise<number>
+
+    setUserData(key: string, value: Uint8Array | null): Promise<void>
+    getUserData(key: string): Promise<Uint8Array | null>
+    setKeyPair(keyPair: KeyPair): void
+
+    createReadStream(opts?: {
+      start?: number
+      end?: number
+      live?: boolean
+      reverse?: boolean
+    }): AsyncIterable<Uint8Array>
+
+    replicate(isInitiator: boolean | RawStream | Protomux): RawStream
+  }
+}
+
+declare module 'hypercore/lib/verifier.js' {
+  import type { Manifest } from 'hypercore'
+  import type { KeyPair } from 'hypercore-crypto'
+
+  /** What a signature is over: a head. `hash` is the tree hash. */
+  export interface Signable {
+    fork: number
+    length: number
+    hash(): Uint8Array
+    signable(manifestHash: Uint8Array): Uint8Array
+  }
+
+  export default class Verifier {
+    constructor(manifestHash: Uint8Array, manifest: Manifest)
+    verify(head: Signable, signature: Uint8Array): boolean
+    /** The signature as stored, a multi-signature. Throws when the key is not a signer's. */
+    sign(head: Signable, keyPair: KeyPair): Uint8Array
+    static manifestHash(manifest: Manifest): Uint8Array
+    static createManifest(manifest: Manifest | Uint8Array): Manifest
+    static encodeManifest(manifest: Manifest): Uint8Array
+    static decodeManifest(manifest: Uint8Array): Manifest
+    static fromManifest(manifest: Manifest): Verifier
+    static isValidManifest(key: Uint8Array, manifest: Manifest): boolean
+  }
+}
+
+declare module 'hypercore/lib/merkle-tree.js' {
+  import type { SessionState } from 'hypercore'
+  import type { TreeNode } from 'hypercore-crypto'
+
+  export const MerkleTree: {
+    getRoots(state: SessionState, length: number): Promise<TreeNode[]>
+    hash(tree: { roots: TreeNode[] }): Uint8Array
+    /** Null when the node is not here. */
+    get(state: SessionState, index: number): Promise<TreeNode | null>
+  }
+
+  /** A tree that grows in memory. */
+  export class MerkleTreeBatch {
+    constructor(state: SessionState)
+    readonly fork: number
+    readonly length: number
+    readonly byteLength: number
+    readonly roots: TreeNode[]
+    append(block: Uint8Array): void
+    hash(): Uint8Array
+    signable(manifestHash: Uint8Array): Uint8Array
+  }
+}
+
+declare module 'hypercore/lib/multisig.js' {
+  import type { TreeNode } from 'hypercore-crypto'
+
+  export interface PartialSignature {
+    signer: number
+    signature: Uint8Array
+    /** How many nodes of a longer tree follow; 0 unless the manifest allows patches. */
+    patch: number
+  }
+
+  export function inflate(signature: Uint8Array): {
+    proofs: PartialSignature[]
+    patch: TreeNode[]
+  }
+  export function assemble(inputs: (PartialSignature & { nodes: TreeNode[] | null })[]): Uint8Array
+}
+
+declare module 'hypercore/lib/messages.js' {
+  import type { Encoder } from 'compact-encoding'
+  import type { Manifest, Proof } from 'hypercore'
+
+  export const wire: {
+    /** A proof as it goes over the wire. */
+    data: Encoder<Proof & { request: number }>
+  }
+  export const manifest: Encoder<Manifest>
+}
+
+declare module 'hypercore/lib/caps.js' {
+  export const MANIFEST: Uint8Array
+  export const DEFAULT_NAMESPACE: Uint8Array
+  /** The 112 bytes that the signer of a head signs. */
+  export function treeSignable(
+    manifestHash: Uint8Array,
+    treeHash: Uint8Array,
+    length: number,
+    fork: number
+  ): Uint8Array
+}

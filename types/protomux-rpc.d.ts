@@ -1,0 +1,65 @@
+declare module 'protomux-rpc' {
+  import type { EventEmitter } from 'node:events'
+  import type SecretStream from '@hyperswarm/secret-stream'
+  import type { Encoder } from 'compact-encoding'
+  import type Protomux from 'protomux'
+
+  export interface RPCOptions<H> {
+    id?: Uint8Array
+    protocol?: string
+    handshake?: H | null
+    handshakeEncoding?: Encoder<H>
+  }
+
+  /** Without encodings the values are bytes, and null and empty are one. */
+  export interface ValueOptions<Req, Res> {
+    requestEncoding?: Encoder<Req>
+    responseEncoding?: Encoder<Res>
+  }
+
+  type Bytes = Uint8Array | null
+
+  /**
+   * Requests over one stream. Errors are `RPCError`s with `code` `UNKNOWN_METHOD`, `REQUEST_ERROR`
+   * (its `cause` has what the other side threw: `message` and `code`), `DECODE_ERROR`,
+   * `ENCODE_ERROR`, `TIMEOUT_EXCEEDED`, `CHANNEL_CLOSED`, `CHANNEL_DESTROYED`, `DUPLICATE_CHANNEL`.
+   */
+  export default class ProtomuxRPC<H = Uint8Array> extends EventEmitter<{
+    open: [handshake: H | null]
+    close: []
+    destroy: []
+  }> {
+    constructor(stream: SecretStream | Protomux, opts?: RPCOptions<H>)
+    readonly opened: boolean
+    readonly closed: boolean
+    readonly mux: Protomux
+    readonly stream: SecretStream
+    fullyOpened(): Promise<void>
+    respond(method: string, handler: (value: Bytes) => Bytes | Promise<Bytes>): this
+    respond<Req = Bytes, Res = Bytes>(
+      method: string,
+      options: ValueOptions<Req, Res>,
+      handler: (value: Req) => Res | Promise<Res>
+    ): this
+    unrespond(method: string): this
+    request<Req = Bytes, Res = Bytes>(
+      method: string,
+      value: Req,
+      options?: ValueOptions<Req, Res> & {
+        /** In ms; without one a request waits until the channel closes. */
+        timeout?: number
+      }
+    ): Promise<Res>
+    /** A request without a reply. Throws when the channel is closed. */
+    event<Req = Bytes>(
+      method: string,
+      value: Req,
+      options?: { requestEncoding?: Encoder<Req> }
+    ): void
+    cork(): void
+    uncork(): void
+    /** Closes when all requests in flight are answered. */
+    end(): Promise<unknown>
+    destroy(error?: Error): void
+  }
+}

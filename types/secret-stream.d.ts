@@ -1,0 +1,69 @@
+declare module '@hyperswarm/secret-stream' {
+  import type { KeyPair } from 'hypercore-crypto'
+
+  export interface SecretStreamEvents {
+    open: []
+    connect: []
+    data: [data: Uint8Array]
+    drain: []
+    end: []
+    error: [error: Error & { code?: string }]
+    close: []
+  }
+
+  /** What `pipe` joins: both ends of a replication stream. */
+  export interface RawStream {
+    pipe<T extends RawStream>(to: T, callback?: (error: Error | null) => void): T
+    once(event: 'close', listener: () => void): this
+    on(event: 'error', listener: (error: Error) => void): this
+    on(event: 'close' | 'end', listener: () => void): this
+    destroy(error?: Error | null): void
+    readonly destroyed: boolean
+    /** The encrypted stream that is inside (itself, where this is one). */
+    readonly noiseStream: SecretStream
+  }
+
+  /** An encrypted duplex stream between two Ed25519 keys. */
+  export default class SecretStream implements RawStream {
+    constructor(isInitiator: boolean, rawStream?: unknown, opts?: { keyPair?: KeyPair })
+    static keyPair(seed?: Uint8Array): KeyPair
+    readonly noiseStream: SecretStream
+    readonly rawStream: RawStream | null
+    readonly isInitiator: boolean
+    /** Ours; set once the handshake is done, as are the two below. */
+    readonly publicKey: Uint8Array
+    readonly remotePublicKey: Uint8Array
+    readonly handshakeHash: Uint8Array
+    readonly connected: boolean
+    readonly opened: Promise<boolean>
+    readonly destroying: boolean
+    readonly destroyed: boolean
+    readonly rawBytesRead: number
+    readonly rawBytesWritten: number
+    /** Holds the Protomux once there is one: get at it with `Protomux.from(stream)`. */
+    userData: unknown
+    setTimeout(ms: number): void
+    setKeepAlive(ms: number): void
+    sendKeepAlive(): void
+    /** False when the buffer is full: wait for `drain`. */
+    write(data: Uint8Array): boolean
+    end(data?: Uint8Array): void
+    pause(): this
+    resume(): this
+    flush(): Promise<boolean>
+    pipe<T extends RawStream>(to: T, callback?: (error: Error | null) => void): T
+    destroy(error?: Error | null): void
+    on<E extends keyof SecretStreamEvents>(
+      event: E,
+      listener: (...args: SecretStreamEvents[E]) => void
+    ): this
+    once<E extends keyof SecretStreamEvents>(
+      event: E,
+      listener: (...args: SecretStreamEvents[E]) => void
+    ): this
+    off<E extends keyof SecretStreamEvents>(
+      event: E,
+      listener: (...args: SecretStreamEvents[E]) => void
+    ): this
+  }
+}
