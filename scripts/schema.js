@@ -1,0 +1,140 @@
+// Declares everything that is signed, stored or sent, and writes the encodings to src/protocol/schema/.
+// Run by hand (npm run schema) after a change; the result is checked in. Only optional fields may be added.
+import { fileURLToPath } from 'node:url'
+import Hyperschema from 'hyperschema'
+
+const dir = fileURLToPath(new URL('../src/protocol/schema', import.meta.url))
+const schema = Hyperschema.from(dir)
+const mivm = schema.namespace('mivm')
+
+const field = (name, type, rest = {}) => ({ name, type, required: true, ...rest })
+const optional = (name, type) => ({ name, type })
+const list = (name, type) => ({ name, type, required: true, array: true })
+const struct = (name, ...fields) => mivm.register({ name, compact: true, fields })
+
+struct(
+  'head',
+  field('length', 'uint'),
+  field('fork', 'uint'),
+  field('treeHash', 'fixed32'),
+  field('signature', 'buffer')
+)
+struct('node', field('index', 'uint'), field('size', 'uint'), field('hash', 'fixed32'))
+struct('proof-item', optional('block', 'buffer'), optional('node', '@mivm/node'))
+struct(
+  'proof',
+  field('start', 'uint'),
+  list('items', '@mivm/proof-item'),
+  field('length', 'uint'),
+  field('fork', 'uint'),
+  field('signature', 'buffer')
+)
+struct('thrown', field('name', 'string'), field('message', 'string'), optional('code', 'string'))
+struct('version', field('length', 'uint'), field('treeHash', 'fixed32'))
+struct(
+  'limits',
+  ...[
+    'fuel',
+    'memory',
+    'time',
+    'depth',
+    'code',
+    'args',
+    'result',
+    'exports',
+    'file',
+    'writes',
+    'written',
+    'path'
+  ].map((name) => optional(name, 'uint'))
+)
+
+// entries of the call log
+struct(
+  'genesis',
+  field('vm', 'string'),
+  field('host', 'fixed32'),
+  field('deployer', 'fixed32'),
+  field('salt', 'fixed32'),
+  field('codeHash', 'fixed32'),
+  field('limits', '@mivm/limits')
+)
+struct('code', field('source', 'string'))
+struct(
+  'ack',
+  field('seq', 'uint'),
+  field('user', 'fixed32'),
+  field('entry', 'uint'),
+  field('call', 'buffer'),
+  field('time', 'uint'),
+  optional('previous', 'uint')
+)
+struct(
+  'result',
+  field('ack', 'uint'),
+  field('outcome', 'uint'),
+  field('fuel', 'uint'),
+  field('writes', 'fixed32'),
+  optional('value', 'string'),
+  optional('error', '@mivm/thrown')
+)
+struct(
+  'oracle-request',
+  field('ack', 'uint'),
+  field('index', 'uint'),
+  field('name', 'string'),
+  field('args', 'string')
+)
+struct(
+  'oracle-answer',
+  field('ack', 'uint'),
+  field('index', 'uint'),
+  optional('value', 'string'),
+  optional('error', '@mivm/thrown')
+)
+struct('commit', field('archive', '@mivm/version'), field('blobs', '@mivm/version'))
+
+// entries of a user log
+struct('call', field('method', 'string'), field('args', 'string'), optional('head', '@mivm/head'))
+struct('answer', field('entry', 'uint'), field('index', 'uint'), field('result', 'buffer'))
+struct('user-ack', list('answers', '@mivm/answer'), field('head', '@mivm/head'))
+
+// what peers ask each other; not signed, not stored
+struct(
+  'user-blocks',
+  field('user', 'fixed32'),
+  field('start', 'uint'),
+  list('blocks', 'buffer'),
+  optional('head', '@mivm/head')
+)
+struct(
+  'deploy-request',
+  field('genesis', 'buffer'),
+  field('source', 'string'),
+  field('log', '@mivm/user-blocks')
+)
+struct(
+  'call-request',
+  field('address', 'fixed32'),
+  field('log', '@mivm/user-blocks'),
+  field('from', 'uint'),
+  field('to', 'uint'),
+  optional('known', 'uint')
+)
+struct(
+  'call-reply',
+  optional('proof', '@mivm/proof'),
+  optional('behind', '@mivm/user-blocks'),
+  optional('missing', 'uint'),
+  optional('error', '@mivm/thrown')
+)
+struct('info-request', field('address', 'fixed32'))
+struct(
+  'info-reply',
+  optional('genesis', 'buffer'),
+  list('methods', 'string'),
+  optional('head', '@mivm/head'),
+  optional('error', '@mivm/thrown')
+)
+
+Hyperschema.toDisk(schema, dir, { esm: true })

@@ -1,0 +1,255 @@
+import b4a from 'b4a'
+import type { Encoder, State } from 'compact-encoding'
+import { MivmError } from './errors.ts'
+import type { Head } from './head.ts'
+import { LIMITS, type LimitName, type Limits } from './limits.ts'
+import { getEncoding } from './schema/index.js'
+
+/** An error as a log records it. */
+export interface ThrownEntry {
+  readonly name: string
+  readonly message: string
+  readonly code: string | null
+}
+
+/** Block 0 of a call log, written by the deployer: everything that decides what the instance is. */
+export interface Genesis {
+  readonly type: 'genesis'
+  readonly vm: string
+  readonly host: Uint8Array
+  readonly deployer: Uint8Array
+  /** 32 bytes: the same deployment with the same salt has the same address. */
+  readonly salt: Uint8Array
+  readonly codeHash: Uint8Array
+  /** Limits lower than the VM's own; those that are not named, or 0, hold as they are. */
+  readonly limits: { readonly [name in LimitName]?: number }
+}
+
+/** Block 1: the source that genesis names by its hash. */
+export interface Code {
+  readonly type: 'code'
+  readonly source: string
+}
+
+/** The host has seen a call in a user log, and executes it now. */
+export interface Ack {
+  readonly type: 'ack'
+  /** Number of the call in the instance, from 1. */
+  readonly seq: number
+  readonly user: Uint8Array
+  /** Number of the entry in the user's log, from 1. */
+  readonly entry: number
+  /** The block of the user's log, verbatim. */
+  readonly call: Uint8Array
+  /** Host time, ms since 1970; never goes backwards. */
+  readonly time: number
+  /** Block of the same user's ack before this one; 0 (genesis, never an ack) for the first. */
+  readonly previous: number
+}
+
+export type OutcomeName = 'ok' | 'error' | 'abort'
+
+export interface Result {
+  readonly type: 'result'
+  /** Block of the ack that this answers. */
+  readonly ack: number
+  readonly outcome: OutcomeName
+  /** Text form of the value; null where the call returned undefined, or did not return. */
+  readonly value: string | null
+  readonly error: ThrownEntry | null
+  readonly fuel: number
+  /** Hash of what the call wrote, see writesHash. */
+  readonly writes: Uint8Array
+}
+
+export interface OracleRequestEntry {
+  readonly type: 'oracle-request'
+  readonly ack: number
+  /** Number of the request within its call, from 0. */
+  readonly index: number
+  readonly name: string
+  readonly args: string
+}
+
+export interface OracleAnswerEntry {
+  readonly type: 'oracle-answer'
+  readonly ack: number
+  readonly index: number
+  readonly value: string | null
+  readonly error: ThrownEntry | null
+}
+
+/** A core as one commit left it. */
+export interface Version {
+  readonly length: number
+  readonly treeHash: Uint8Array
+}
+
+/** The end of a batch: the state archive now holds what its calls wrote. */
+export interface Commit {
+  readonly type: 'commit'
+  readonly archive: Version
+  readonly blobs: Version
+}
+
+export type CallLogEntry =
+  | Genesis
+  | Code
+  | Ack
+  | Result
+  | OracleRequestEntry
+  | OracleAnswerEntry
+  | Commit
+
+/** A user asks for a call. */
+export interface UserCall {
+  readonly type: 'call'
+  readonly method: string
+  /** Text form of the array of arguments. */
+  readonly args: string
+  /** The newest head of the call log that the user has seen; null where the log has it in an earlier entry. */
+  readonly head: Head | null
+}
+
+export interface Answer {
+  /** Number of the call's entry in this user log. */
+  readonly entry: number
+  /** Block of the result in the call log. */
+  readonly index: number
+  /** That block, verbatim. */
+  readonly result: Uint8Array
+}
+
+/** A user has seen the answers to its calls, under this head. */
+export interface UserAck {
+  readonly type: 'ack'
+  readonly answers: readonly Answer[]
+  readonly head: Head
+}
+
+export type UserLogEntry = UserCall | UserAck
+
+/** Version of the entry format; the first byte of every block. */
+export const FORMAT_VERSION = 1
+
+const CALL_LOG_TYPES = [
+  'genesis',
+  'code',
+  'ack',
+  'result',
+  'oracle-request',
+  'oracle-answer',
+  'commit'
+] as const
+const USER_LOG_TYPES = ['call', 'ack'] as const
+const OUTCOMES = ['ok', 'error', 'abort'] as const
+
+const CALL_LOG_ENCODINGS = CALL_LOG_TYPES.map((type) => getEncoding(`@mivm/${type}`))
+const USER_LOG_ENCODINGS = [getEncoding('@mivm/call'), getEncoding('@mivm/user-ack')]
+
+export function encodeEntry(entry: CallLogEntry): Uint8Array {
+  const { type, ...fields } = entry
+  const plain = type === 'result' ? { ...entry, outcome: OUTCOMES.indexOf(entry.outcome) } : fields
+  return encodeBlock(CALL_LOG_TYPES.indexOf(type), CALL_LOG_ENCODINGS, plain)
+}
+
+/** Reads a block of a call log; throws ENTRY_MALFORMED, or ENTRY_VERSION where a newer MIVM wrote it. */
+export function decodeEntry(block: Uint8Array): CallLogEntry {
+  const [id, fields] = decodeBlock(block, CALL_LOG_ENCODINGS)
+  const type = CALL_LOG_TYPES[id]
+  const entry = { type, ...withOutcome(type, fields) } as CallLogEntry
+  if (entry.type === 'ack' && entry.call === null) throw malformed()
+  return checkForm(block, entry, encodeEntry)
+}
+
+export function encodeUserEntry(entry: UserLogEntry): Uint8Array {
+  const { type, ...fields } = entry
+  return encodeBlock(USER_LOG_TYPES.indexOf(type), USER_LOG_ENCODINGS, fields)
+}
+
+/** Reads a block of a user log; throws ENTRY_MALFORMED or ENTRY_VERSION. */
+export function decodeUserEntry(block: Uint8Array): UserLogEntry {
+  const [id, fields] = decodeBlock(block, USER_LOG_ENCODINGS)
+  const entry = { type: USER_LOG_TYPES[id], ...fields } as UserLogEntry
+  const empty =
+    entry.head?.signature === null ||
+    (entry.type === 'ack' && entry.answers.some(({ result }) => result === null))
+  if (empty) throw malformed()
+  return checkForm(block, entry, encodeUserEntry)
+}
+
+/** The limits that hold for an instance; throws LIMIT_INVALID where genesis asks for more than the VM gives. */
+export function limitsOf(genesis: Genesis): Limits {
+  const limits: { [name in LimitName]: number } = { ...LIMITS }
+  for (const name of Object.keys(LIMITS) as LimitName[]) {
+    const asked = genesis.limits[name]
+    if (!asked) continue
+    if (!Number.isSafeInteger(asked) || asked < 1 || asked > LIMITS[name]) {
+      throw new MivmError(
+        'LIMIT_INVALID',
+        `limit ${name} of ${asked} is not between 1 and ${LIMITS[name]}; ask for a lower one or leave it out`
+      )
+    }
+    limits[name] = asked
+  }
+  return limits
+}
+
+function encodeBlock(
+  id: number,
+  encodings: readonly Encoder<object>[],
+  fields: object
+): Uint8Array {
+  const encoding = encodings[id]
+  if (encoding === undefined) throw new MivmError('INTERNAL', `no encoding for entry ${id}`)
+  const state: State = { start: 0, end: 2, buffer: EMPTY }
+  encoding.preencode(state, fields)
+  state.buffer = b4a.allocUnsafe(state.end)
+  state.buffer[0] = FORMAT_VERSION
+  state.buffer[1] = id
+  state.start = 2
+  encoding.encode(state, fields)
+  return state.buffer
+}
+
+function decodeBlock(block: Uint8Array, encodings: readonly Encoder<object>[]): [number, object] {
+  const [version, id = -1] = block
+  if (version !== undefined && version > FORMAT_VERSION) {
+    throw new MivmError(
+      'ENTRY_VERSION',
+      `an entry of format ${version} was written by a newer MIVM: update this one`
+    )
+  }
+  const encoding = encodings[id]
+  if (version !== FORMAT_VERSION || encoding === undefined) throw malformed()
+  try {
+    return [id, encoding.decode({ start: 2, end: block.byteLength, buffer: block })]
+  } catch (error) {
+    throw malformed(error)
+  }
+}
+
+function withOutcome(type: string | undefined, fields: object): object {
+  if (type !== 'result' || !('outcome' in fields)) return fields
+  const outcome = OUTCOMES[Number(fields.outcome)]
+  if (outcome === undefined) throw malformed()
+  return { ...fields, outcome }
+}
+
+/** One entry has one form: a block that reads the same but is written otherwise is refused. */
+function checkForm<T>(block: Uint8Array, entry: T, encode: (entry: T) => Uint8Array): T {
+  let again: Uint8Array
+  try {
+    again = encode(entry)
+  } catch (error) {
+    throw malformed(error)
+  }
+  if (!b4a.equals(again, block)) throw malformed()
+  return entry
+}
+
+function malformed(cause?: unknown): MivmError {
+  return new MivmError('ENTRY_MALFORMED', 'the block is not an entry of this log', { cause })
+}
+
+const EMPTY: Uint8Array = new Uint8Array()

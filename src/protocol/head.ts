@@ -1,0 +1,47 @@
+import b4a from 'b4a'
+import c from 'compact-encoding'
+import crypto from 'hypercore-crypto'
+
+/** What the author of a log signs: everything up to `length`. */
+export interface Head {
+  readonly length: number
+  readonly fork: number
+  readonly treeHash: Uint8Array
+  /** As Hypercore stores it for one signer: a multi-signature with one proof and no patch, 68 bytes. */
+  readonly signature: Uint8Array
+}
+
+/** Whether `publicKey` signed this head of the log with that key (hypercore, lib/caps.js, treeSignable). */
+export function verifyHead(head: Head, key: Uint8Array, publicKey: Uint8Array): boolean {
+  const signature = unwrapSignature(head.signature)
+  if (signature === null || !isUint(head.length) || !isUint(head.fork)) return false
+  return crypto.verify(treeSignable(key, head), signature, publicKey)
+}
+
+export function sameHead(a: Head, b: Head): boolean {
+  return a.length === b.length && a.fork === b.fork && b4a.equals(a.treeHash, b.treeHash)
+}
+
+function treeSignable(key: Uint8Array, head: Omit<Head, 'signature'>): Uint8Array {
+  const state = { start: 0, end: 112, buffer: b4a.alloc(112) }
+  c.fixed32.encode(state, TREE)
+  c.fixed32.encode(state, key)
+  c.fixed32.encode(state, head.treeHash)
+  c.uint64.encode(state, head.length)
+  c.uint64.encode(state, head.fork)
+  return state.buffer
+}
+
+/** Only the one form that Hypercore writes for a single signer: a second form would be a second signature. */
+function unwrapSignature(signature: Uint8Array): Uint8Array | null {
+  if (signature.byteLength !== 68) return null
+  const framing = [signature[0], signature[1], signature[66], signature[67]]
+  return framing.join() === '1,0,0,0' ? signature.subarray(2, 66) : null
+}
+
+function isUint(n: number): boolean {
+  return Number.isSafeInteger(n) && n >= 0
+}
+
+/** The first of Hypercore's own namespaces (hypercore, lib/caps.js). */
+const [TREE = new Uint8Array()] = crypto.namespace('hypercore', 1)

@@ -1,0 +1,65 @@
+import z32 from 'z32'
+import { MivmError } from './errors.ts'
+
+/** A key as people see it: 52 characters of z-base-32 (https://philzimmermann.com/docs/human-oriented-base-32-encoding.txt). */
+export function encodeId(key: Uint8Array): string {
+  return z32.encode(key)
+}
+
+/** The 32 bytes of a key written in z-base-32, or in hex; throws KEY_INVALID. */
+export function decodeId(text: string, what = 'key'): Uint8Array {
+  const key = tryDecode(text.trim())
+  if (key === null) {
+    throw new MivmError(
+      'KEY_INVALID',
+      `"${shorten(text)}" is not a ${what}: expected 52 characters of z-base-32, as "mivm ls" or "mivm key ls" show them`
+    )
+  }
+  return key
+}
+
+/** Where an instance is: its address, and the host to ask first where that is known. */
+export interface Link {
+  readonly host: Uint8Array | null
+  readonly address: Uint8Array
+}
+
+/** `mivm://<host>/<address>`, or the bare address where no host is known. */
+export function formatLink(link: Link): string {
+  const address = encodeId(link.address)
+  return link.host === null ? address : `mivm://${encodeId(link.host)}/${address}`
+}
+
+/** Reads what {@link formatLink} writes; throws LINK_INVALID. */
+export function parseLink(text: string): Link {
+  const match = /^mivm:\/\/([^/]+)\/([^/]+)\/?$/.exec(text.trim())
+  if (match === null) {
+    if (text.trim().startsWith('mivm:')) {
+      throw new MivmError(
+        'LINK_INVALID',
+        `"${shorten(text)}" is not a link: expected mivm://<host>/<address>`
+      )
+    }
+    return { host: null, address: decodeId(text, 'address') }
+  }
+  const [, host = '', address = ''] = match
+  return { host: decodeId(host, 'host key'), address: decodeId(address, 'address') }
+}
+
+function tryDecode(text: string): Uint8Array | null {
+  if (/^[0-9a-f]{64}$/i.test(text)) return Uint8Array.from(Buffer.from(text, 'hex'))
+  if (text.length !== 52) return null
+  try {
+    const key = z32.decode(text)
+    // 52 characters hold 260 bits: the last 4 must be zero, else two texts would name one key
+    return key.byteLength >= 32 && z32.encode(key.subarray(0, 32)) === text
+      ? key.subarray(0, 32)
+      : null
+  } catch {
+    return null
+  }
+}
+
+function shorten(text: string): string {
+  return text.length > 80 ? `${text.slice(0, 77)}...` : text
+}

@@ -1,0 +1,129 @@
+import b4a from 'b4a'
+import { MivmError } from './errors.ts'
+import { type Head, verifyHead } from './head.ts'
+import { cover, Tree, type TreeNode } from './merkle.ts'
+
+/** A block that is proven, or a node that stands for the blocks that are not. */
+export type ProofItem =
+  | { readonly block: Uint8Array; readonly node: null }
+  | { readonly block: null; readonly node: TreeNode }
+
+/**
+ * Proves blocks of a log under a signed head, and in the same walk that the head extends an earlier one. The items
+ * cover the log from block `start` to `length` from left to right: given the tree up to `start` (nothing, where
+ * `start` is 0) they lead to the tree that the author signed. With `start` 0 and one block it is an inclusion proof.
+ *
+ * Ours, because the verifiers that come with the library accept a block grafted on an honest head (see FORMAT.md).
+ */
+export interface Proof {
+  readonly start: number
+  readonly items: readonly ProofItem[]
+  readonly length: number
+  readonly fork: number
+  readonly signature: Uint8Array
+}
+
+export interface Proven {
+  readonly head: Head
+  /** The proven blocks by their index in the log. */
+  readonly blocks: ReadonlyMap<number, Uint8Array>
+  /** The tree at `head.length`, to verify the next proof from. */
+  readonly tree: Tree
+  /** The tree hash at the asked length, where the items have a boundary there; else null. */
+  readonly through: Uint8Array | null
+}
+
+export interface ProofContext {
+  /** Key of the log and of its author. */
+  readonly key: Uint8Array
+  readonly publicKey: Uint8Array
+  /** The verified tree up to `proof.start`; not needed where that is 0. */
+  readonly tree?: Tree
+  /** Ask for the tree hash at this length on the way, to compare it with a head known before. */
+  readonly through?: number
+}
+
+/** Throws PROOF_INVALID unless every item, the walk and the signature hold. */
+export function verifyProof(proof: Proof, context: ProofContext): Proven {
+  const tree = proof.start === 0 ? new Tree() : context.tree?.clone()
+  if (tree === undefined || tree.length !== proof.start) {
+    throw invalid(`begins at block ${proof.start}, where nothing is known yet`)
+  }
+  const blocks = new Map<number, Uint8Array>()
+  let through = context.through === tree.length ? tree.treeHash() : null
+  for (const item of proof.items) {
+    if (item.block !== null) {
+      blocks.set(tree.length, item.block)
+      tree.append(item.block)
+    } else {
+      pushNode(tree, item.node)
+    }
+    if (context.through === tree.length) through = tree.treeHash()
+  }
+  if (tree.length !== proof.length) {
+    throw invalid(`covers ${tree.length} blocks of the ${proof.length} that are signed`)
+  }
+  const { length, fork, signature } = proof
+  const head = { length, fork, treeHash: tree.treeHash(), signature }
+  if (!verifyHead(head, context.key, context.publicKey))
+    throw invalid('its signature is not the author’s')
+  return { head, blocks, tree, through }
+}
+
+/** Where the prover finds the nodes of a log's tree; a missing node is an error of the reader. */
+export type NodeReader = (index: number) => Promise<TreeNode>
+
+export interface ProofRequest {
+  readonly start: number
+  readonly head: Head
+  /** Blocks to prove, in ascending order of index, all from `start` on. */
+  readonly blocks: readonly { readonly index: number; readonly block: Uint8Array }[]
+  /** A length at which the items must have a boundary, so that the verifier can compare an older head. */
+  readonly through?: number
+}
+
+/** Builds what {@link verifyProof} verifies. */
+export async function createProof(request: ProofRequest, readNode: NodeReader): Promise<Proof> {
+  const { start, head, blocks } = request
+  const boundaries = [...blocks.map(({ index }) => index), head.length]
+  if (request.through !== undefined && request.through > start && request.through < head.length) {
+    boundaries.push(request.through)
+    boundaries.sort((a, b) => a - b)
+  }
+  const values = new Map(blocks.map(({ index, block }) => [index, block]))
+  const items: (ProofItem | Promise<ProofItem>)[] = []
+  let at = start
+  for (const boundary of boundaries) {
+    if (boundary < at) continue // a block and `through` may share a boundary
+    for (const index of cover(at, boundary)) {
+      items.push(readNode(index).then((node) => ({ block: null, node })))
+    }
+    at = boundary
+    const block = values.get(boundary)
+    if (block !== undefined) {
+      items.push({ block, node: null })
+      values.delete(boundary)
+      at++
+    }
+  }
+  return {
+    start,
+    items: await Promise.all(items),
+    length: head.length,
+    fork: head.fork,
+    signature: b4a.from(head.signature)
+  }
+}
+
+function pushNode(tree: Tree, node: TreeNode): void {
+  try {
+    tree.push(node)
+  } catch (error) {
+    if (!(error instanceof RangeError)) throw error
+    throw invalid(error.message)
+  }
+}
+
+function invalid(why: string): MivmError {
+  return new MivmError('PROOF_INVALID', `the proof does not hold: ${why}`)
+}

@@ -1,0 +1,15 @@
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import path from 'node:path'
+
+/** What a test gives to its helpers: the means to clean up. */
+export interface Teardown {
+  teardown(fn: () => unknown, options?: { order?: number }): void
+}
+
+/** A fresh directory that is removed after everything else of the test has been closed. */
+export async function tempDir(t: Teardown): Promise<string> {
+  const dir = await mkdtemp(path.join(tmpdir(), 'mivm-test-'))
+  t.teardown(() => rm(dir, { recursive: true, force: true }), { order: Number.MAX_SAFE_INTEGER })
+  return dir
+}

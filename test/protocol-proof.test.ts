@@ -1,0 +1,113 @@
+import b4a from 'b4a'
+import test from 'brittle'
+import Hypercore from 'hypercore'
+import { MerkleTree } from 'hypercore/lib/merkle-tree.js'
+import crypto from 'hypercore-crypto'
+import { MivmError } from '../src/protocol/errors.ts'
+import {
+  addressOf,
+  callLogManifest,
+  manifestKey,
+  userLogManifest
+} from '../src/protocol/manifest.ts'
+import { Tree } from '../src/protocol/merkle.ts'
+import { createProof, type Proof, verifyProof } from '../src/protocol/proof.ts'
+import { type Teardown, tempDir } from './helpers.ts'
+
+test('protocol - manifests have the keys that Hypercore gives them', (t) => {
+  const key = crypto.randomBytes(32)
+  for (const manifest of [
+    userLogManifest(key, crypto.randomBytes(32)),
+    callLogManifest(key, b4a.from('genesis'))
+  ]) {
+    const copy = { ...manifest, signers: [...manifest.signers] }
+    t.alike(b4a.from(manifestKey(manifest)), b4a.from(Hypercore.key(copy)))
+  }
+  t.is(addressOf(key, b4a.from('a')).byteLength, 32)
+})
+
+test('protocol - a proof of any blocks from any length holds, and no other', async (t) => {
+  const { core, keyPair, blocks } = await log(t, 137)
+  const signature = core.state.signature
+  if (signature === null) return t.fail('the log is signed')
+  const head = { length: core.length, fork: 0, treeHash: await core.treeHash(), signature }
+  const context = { key: core.key, publicKey: keyPair.publicKey }
+  const read = async (index: number) => {
+    const node = await MerkleTree.get(core.state, index)
+    if (node === null) throw new Error(`no node ${index}`)
+    return node
+  }
+
+  for (const start of [0, 1, 7, 64, 100, 136]) {
+    const tree = new Tree()
+    for (const block of blocks.slice(0, start)) tree.append(block)
+    for (const wanted of [[start], [136], [start, 136], [Math.max(start, 120), 121, 130]]) {
+      const indexes = [...new Set(wanted)].sort((a, b) => a - b)
+      const asked = indexes.map((index) => ({ index, block: blocks[index] ?? b4a.alloc(0) }))
+      for (const through of [start, 125, 137]) {
+        const proof = await createProof({ start, head, blocks: asked, through }, read)
+        const proven = verifyProof(proof, { ...context, tree, through })
+        t.alike([...proven.blocks.keys()], indexes)
+        t.alike(proven.head.treeHash, head.treeHash)
+        t.alike(proven.through, through < start ? null : await core.treeHash(through))
+        for (const forged of forgeries(proof)) {
+          t.exception(() => verifyProof(forged, { ...context, tree, through }), MivmError)
+        }
+      }
+    }
+  }
+  t.exception(() => verifyProof({ start: 5, items: [], length: 5, fork: 0, signature }, context))
+})
+
+test('protocol - a block grafted on an honest head is refused', async (t) => {
+  const { core, keyPair } = await log(t, 20)
+  const signature = core.state.signature
+  if (signature === null) return t.fail('the log is signed')
+  const roots = await MerkleTree.getRoots(core.state, 20)
+  const items = roots.map((node) => ({ block: null, node }))
+  const graft = { block: b4a.from('never appended'), node: null }
+  const context = { key: core.key, publicKey: keyPair.publicKey }
+  const proof = { start: 0, items, length: 20, fork: 0, signature }
+  t.is(verifyProof(proof, context).head.length, 20, 'the honest head holds')
+  for (const forged of [[graft, ...items], [...items, graft], [graft]]) {
+    t.exception(() => verifyProof({ ...proof, items: forged }, context), /does not hold/)
+  }
+})
+
+/** Every proof that differs from this one in one thing. */
+function* forgeries(proof: Proof): Generator<Proof> {
+  const { items } = proof
+  yield { ...proof, items: items.slice(1) }
+  yield { ...proof, items: [...items, ...items.slice(-1)] }
+  yield { ...proof, length: proof.length + 1 }
+  yield { ...proof, fork: 1 }
+  for (const at of [0, 2, 40, 66]) yield { ...proof, signature: flip(proof.signature, at) }
+  for (let i = 0; i < items.length; i++) {
+    const item = items[i]
+    if (item === undefined) continue
+    const changed =
+      item.block === null
+        ? { block: null, node: { ...item.node, hash: flip(item.node.hash, 5) } }
+        : { block: flip(item.block, 0), node: null }
+    yield { ...proof, items: [...items.slice(0, i), changed, ...items.slice(i + 1)] }
+  }
+}
+
+function flip(bytes: Uint8Array, at: number): Uint8Array {
+  const copy = b4a.from(bytes)
+  copy[at] = (copy[at] ?? 0) ^ 1
+  return copy
+}
+
+async function log(t: Teardown, length: number) {
+  const keyPair = crypto.keyPair()
+  const manifest = userLogManifest(keyPair.publicKey, b4a.alloc(32))
+  const core = new Hypercore(await tempDir(t), {
+    manifest: { ...manifest, signers: [...manifest.signers] },
+    keyPair
+  })
+  t.teardown(() => core.close())
+  const blocks = Array.from({ length }, (_, i) => b4a.from(`block ${i}`))
+  await core.append(blocks)
+  return { core, keyPair, blocks }
+}
