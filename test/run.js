@@ -1,0 +1,207 @@
+// Runs the tests: every test/**/*.test.{ts,js} in a process of its own, those named *.long.test.* only
+// with --long. What brittle lets pass as green (a crash, an exit in the middle of a test, an empty file,
+// a test that asserts nothing) is counted as a failure here.
+//
+//   node test/run.js [--long] [--jobs n] [--timeout seconds] [--dir test] [part of a file name…]
+import { spawn } from 'node:child_process'
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join, relative, resolve } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { parseArgs } from 'node:util'
+import { isPinned, missingNode } from '../bin/node.js'
+
+const TIMEOUT_S = 120
+const TIMEOUT_LONG_S = 3600
+const SOLO = /^\s*(await )?(test\.)?solo\(/m
+const EXIT_USAGE = 64
+const EXIT_UNAVAILABLE = 69
+
+const root = fileURLToPath(new URL('..', import.meta.url))
+
+if (!isPinned) {
+  console.error(`mivm: ${missingNode()}`)
+  process.exit(EXIT_UNAVAILABLE)
+}
+
+const options = parseOptions()
+const running = new Set()
+for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, () => abandon(signal))
+
+const files = listFiles(options)
+if (files.length === 0) console.log('no test file matches')
+let passed = 0
+let failed = 0
+const skipped = []
+const failures = []
+await Promise.all(Array.from({ length: options.jobs }, worker))
+
+if (skipped.length > 0) console.log(`\nskipped: ${skipped.join(', ')}`)
+if (failures.length > 0) console.log(`\nfailed: ${failures.join(', ')}`)
+console.log(`\n${passed} passed, ${failed} failed`)
+process.exit(failed > 0 || passed === 0 ? 1 : 0)
+
+async function worker() {
+  for (;;) {
+    const file = files.shift()
+    if (file === undefined) return
+    report(file, await runFile(file))
+  }
+}
+
+function report(file, { output, tests, problems, seconds }) {
+  const name = relative(root, file)
+  console.log(`${problems.length === 0 ? 'ok  ' : 'FAIL'} ${name} (${seconds.toFixed(1)} s)`)
+  passed += tests.passed
+  skipped.push(...tests.skipped)
+  // A file that fails as a whole counts as one failure, beside those of its tests.
+  failed += tests.failed
+  if (problems.length === 0) return
+  if (tests.failed === 0) failed++
+  failures.push(name)
+  console.log(output.replace(/^/gm, '  | '))
+  for (const problem of problems) console.log(`  ${name}: ${problem}`)
+}
+
+/** Runs one file and says what is wrong with how it went. */
+async function runFile(file) {
+  const temporary = mkdtempSync(join(tmpdir(), 'mivm-test-'))
+  const started = process.hrtime.bigint()
+  const { output, code, signal, timedOut } = await execute(file, temporary)
+  const seconds = Number(process.hrtime.bigint() - started) / 1e9
+  const leftovers = readdirSync(temporary)
+  rmSync(temporary, { recursive: true, force: true })
+
+  const { tests, problems } = judge(output)
+  if (SOLO.test(readFileSync(file, 'utf8'))) problems.push('solo leaves out the other tests')
+  if (timedOut) problems.unshift(`killed: it ran for more than ${options.timeout} s`)
+  else if (signal !== null) problems.unshift(`ended by ${signal}`)
+  else if (code !== 0) problems.unshift(`exit code ${code}`)
+  if (leftovers.length > 0) problems.push(`left behind in TMPDIR: ${leftovers.join(', ')}`)
+  return { output, tests, problems, seconds }
+}
+
+function execute(file, temporary) {
+  return new Promise((done) => {
+    // A process group of its own, so that what a test starts ends with it.
+    const child = spawn(process.execPath, ['--conditions=mivm-source', file], {
+      cwd: root,
+      detached: true,
+      stdio: ['ignore', 'pipe', 'pipe'],
+      env: { ...process.env, TMPDIR: temporary, TMP: temporary, TEMP: temporary }
+    })
+    running.add(child)
+    const chunks = []
+    let timedOut = false
+    const timer = setTimeout(() => {
+      timedOut = true
+      killGroup(child)
+    }, options.timeout * 1000)
+    child.stdout.on('data', (chunk) => chunks.push(chunk))
+    child.stderr.on('data', (chunk) => chunks.push(chunk))
+    // A child that the test left running holds our pipes open: it goes when the test does.
+    child.on('exit', () => killGroup(child))
+    child.on('close', (code, signal) => {
+      clearTimeout(timer)
+      running.delete(child)
+      done({ output: Buffer.concat(chunks).toString(), code, signal, timedOut })
+    })
+  })
+}
+
+function killGroup(child) {
+  try {
+    process.kill(-child.pid, 'SIGKILL')
+  } catch {
+    // nobody of the group is left
+  }
+}
+
+function abandon(signal) {
+  for (const child of running) killGroup(child)
+  process.removeAllListeners(signal)
+  process.kill(process.pid, signal)
+}
+
+/** Reads brittle's TAP. Its summary alone is not to be believed. */
+function judge(output) {
+  const lines = output.split('\n')
+  const total = lines.findLast((line) => /^# tests = \d+\/\d+ pass$/.test(line))
+  const asserts = lines.findLast((line) => /^# asserts = \d+\/\d+ pass$/.test(line))
+  if (total === undefined || asserts === undefined) {
+    const problem = 'no summary: it ended in the middle of a test, or has none'
+    return { tests: { passed: 0, failed: 0, skipped: [] }, problems: [problem] }
+  }
+  const [good, count] = fraction(total)
+  const [held, made] = fraction(asserts)
+  const { empty, skipped } = closings(lines)
+  const problems = empty.map((name) => `asserts nothing: ${name}`)
+  if (count === 0) problems.push('no test in it')
+  if (good < count) problems.push(`${count - good} of ${count} tests failed`)
+  if (held < made) problems.push(`${made - held} of ${made} assertions failed`)
+  else if (lines.some((line) => /^\s*not ok\b/.test(line))) problems.push('not ok')
+  const passed = Math.max(0, good - empty.length - skipped.length)
+  return { tests: { passed, failed: count - good + empty.length, skipped }, problems }
+}
+
+function fraction(line) {
+  return line.match(/\d+/g).map(Number)
+}
+
+/** Looks at the `ok` that ends each test: was it skipped, and did an assertion come before it? */
+function closings(lines) {
+  const empty = []
+  const skipped = []
+  let assertions = 0
+  for (const line of lines) {
+    if (/^ {4}(not )?ok \d+/.test(line)) assertions++
+    const end = line.match(/^(not )?ok \d+ - (.*?)(?: # (SKIP|TODO|time = .*))?$/)
+    if (end === null) continue
+    const [, failed, name, note] = end
+    if (note === 'SKIP' || note === 'TODO') skipped.push(name)
+    else if (assertions === 0 && failed === undefined) empty.push(name)
+    assertions = 0
+  }
+  return { empty, skipped }
+}
+
+function listFiles({ dir, long, filters }) {
+  return readdirSync(dir, { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile() && /\.test\.(ts|js)$/.test(entry.name))
+    .filter((entry) => /\.long\.test\.(ts|js)$/.test(entry.name) === long)
+    .map((entry) => join(entry.parentPath, entry.name))
+    .filter(
+      (file) => filters.length === 0 || filters.some((part) => relative(root, file).includes(part))
+    )
+    .sort()
+}
+
+function parseOptions() {
+  try {
+    const { values, positionals } = parseArgs({
+      allowPositionals: true,
+      options: {
+        long: { type: 'boolean', default: false },
+        jobs: { type: 'string', default: '2' },
+        timeout: { type: 'string' },
+        dir: { type: 'string', default: join(root, 'test') }
+      }
+    })
+    return {
+      dir: resolve(values.dir),
+      long: values.long,
+      jobs: positive(values.jobs, '--jobs'),
+      timeout: positive(values.timeout ?? (values.long ? TIMEOUT_LONG_S : TIMEOUT_S), '--timeout'),
+      filters: positionals
+    }
+  } catch (error) {
+    console.error(`test/run.js: ${error.message}`)
+    return process.exit(EXIT_USAGE)
+  }
+}
+
+function positive(text, name) {
+  const number = Number(text)
+  if (Number.isFinite(number) && number > 0) return number
+  throw new Error(`${name} takes a number above 0, not ${text}`)
+}
