@@ -88,7 +88,12 @@ function execute(file, temporary) {
       cwd: root,
       detached: true,
       stdio: ['ignore', 'pipe', 'pipe'],
-      env: { ...process.env, TMPDIR: temporary, TMP: temporary, TEMP: temporary }
+      env: {
+        ...process.env,
+        ...{ TMPDIR: temporary, TMP: temporary, TEMP: temporary },
+        // tsc and npm would leave one in TMPDIR
+        NODE_DISABLE_COMPILE_CACHE: '1'
+      }
     })
     running.add(child)
     const chunks = []

@@ -1,0 +1,138 @@
+// The published package: packed, installed into an empty folder, used from there.
+import { spawnSync } from 'node:child_process'
+import { mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { delimiter, dirname, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import test from 'brittle'
+
+const root = fileURLToPath(new URL('..', import.meta.url))
+const { version, exports } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'))
+const entries = Object.keys(exports)
+  .filter((path) => path !== './package.json')
+  .map((path) => `mivm${path.slice(1)}`)
+
+const env = machineEnvironment()
+const folder = mkdtempSync(join(tmpdir(), 'package-'))
+process.on('exit', () => rmSync(folder, { recursive: true, force: true }))
+
+// All others use what this one installs.
+test('package - installs into an empty folder without a compiler', { timeout: 115_000 }, (t) => {
+  run('npm', ['pack', '--silent', '--pack-destination', folder], { cwd: root })
+  const app = join(folder, 'app')
+  mkdirSync(app)
+  writeFileSync(join(app, 'package.json'), '{ "type": "module", "private": true }\n')
+  const args = ['--prefer-offline', '--no-audit', '--no-fund', `../mivm-${version}.tgz`]
+  run('npm', ['install', ...args], { env: { ...env, CC: 'false', CXX: 'false' } })
+  t.is(readJson('node_modules/mivm/package.json').version, version)
+})
+
+for (const entry of entries) {
+  test(`package - ${entry} exports what its source exports`, async (t) => {
+    // This process has the condition that leads to the sources, the other one has not.
+    const source = Object.keys(await import(entry)).sort()
+    const script = `console.log(JSON.stringify(Object.keys(await import('${entry}')).sort()))`
+    const installed = run(process.execPath, ['--input-type=module', '-e', script])
+    t.ok(source.length > 0)
+    t.alike(JSON.parse(installed), source)
+  })
+}
+
+test('package - types resolve, and need no types of our dependencies', async (t) => {
+  const lines = []
+  for (const [index, entry] of entries.entries()) {
+    lines.push(`import * as entry${index} from '${entry}'`)
+    for (const name of Object.keys(await import(entry))) {
+      lines.push(`export const ${name}${index}: unknown = entry${index}.${name}`)
+    }
+    lines.push(
+      '// @ts-expect-error: were it untyped, this would be no error',
+      `entry${index}.nothing`
+    )
+  }
+  writeFileSync(join(folder, 'app/use.ts'), `${lines.join('\n')}\n`)
+  const config = {
+    compilerOptions: {
+      strict: true,
+      noEmit: true,
+      target: 'esnext',
+      module: 'nodenext',
+      skipLibCheck: false,
+      typeRoots: [join(root, 'node_modules/@types')],
+      types: ['node']
+    },
+    files: ['use.ts']
+  }
+  writeFileSync(join(folder, 'app/tsconfig.json'), JSON.stringify(config))
+  const { status, stdout } = attempt(process.execPath, [
+    join(root, 'node_modules/typescript/bin/tsc')
+  ])
+  t.is(stdout, '')
+  t.is(status, 0)
+})
+
+test('package - the command line starts on the Node of the machine', (t) => {
+  t.is(run('node_modules/.bin/mivm', ['--version']), `${version}\n`)
+})
+
+test('package - the demo passes', { timeout: 100_000 }, (t) => {
+  const { status, stderr } = attempt('node_modules/.bin/mivm', ['demo'])
+  t.is(status, 0, stderr)
+})
+
+const older = machineNode() !== process.versions.node
+test('package - without the pinned Node it says so in one line', { skip: !older }, (t) => {
+  const modules = join(folder, 'app/node_modules')
+  const names = Object.keys(readJson('node_modules/mivm/package.json').optionalDependencies)
+  mkdirSync(join(modules, '.hidden'))
+  const hidden = names.filter((name) => move(join(modules, name), join(modules, '.hidden', name)))
+  t.is(hidden.length, 1, 'one of them is for this machine')
+  const { status, stdout, stderr } = attempt('node', ['node_modules/mivm/bin/mivm.js', '--version'])
+  for (const name of hidden) move(join(modules, '.hidden', name), join(modules, name))
+  t.is(status, 69)
+  t.is(stdout, '')
+  t.ok(/^mivm: NODE_MISSING: .*omit=optional\n$/.test(stderr), stderr)
+})
+
+function move(from, to) {
+  try {
+    renameSync(from, to)
+    return true
+  } catch {
+    return false
+  }
+}
+
+function readJson(name) {
+  return JSON.parse(readFileSync(join(folder, 'app', name), 'utf8'))
+}
+
+/** Standard output of a command that has to succeed. */
+function run(command, args, options = {}) {
+  const { status, stdout, stderr, error } = attempt(command, args, options)
+  if (status !== 0) throw new Error(`${command} ${args.join(' ')}: ${error ?? stdout + stderr}`)
+  return stdout
+}
+
+function attempt(command, args, options = {}) {
+  const cwd = join(folder, 'app')
+  return spawnSync(command, args, { cwd, env, encoding: 'utf8', ...options })
+}
+
+function machineNode() {
+  const script = 'process.stdout.write(process.versions.node)'
+  return spawnSync('node', ['-e', script], { env, encoding: 'utf8' }).stdout
+}
+
+/** The environment without what npm adds for the scripts that it runs, the pinned Node included. */
+function machineEnvironment() {
+  const ours =
+    /^(npm_(package|lifecycle|command|execpath|node_execpath)|npm_config_(local_)?prefix$|NODE$|INIT_CWD$)/
+  const entries = Object.entries(process.env).filter(([name]) => !ours.test(name))
+  const path = (process.env.PATH ?? '')
+    .split(delimiter)
+    .filter((dir) => !dir.includes('node_modules') && !dir.includes('node-gyp-bin'))
+  // Last, for a machine that has no other.
+  path.push(dirname(process.execPath))
+  return { ...Object.fromEntries(entries), PATH: path.join(delimiter) }
+}
