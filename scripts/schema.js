@@ -99,6 +99,9 @@ struct('call', field('method', 'string'), field('args', 'string'), optional('hea
 struct('answer', field('entry', 'uint'), field('index', 'uint'), field('result', 'buffer'))
 struct('user-ack', list('answers', '@mivm/answer'), field('head', '@mivm/head'))
 
+// what proves a result
+struct('receipt', field('genesis', 'buffer'), field('proof', '@mivm/proof'))
+
 // what peers ask each other; not signed, not stored
 struct(
   'user-blocks',
@@ -107,34 +110,39 @@ struct(
   list('blocks', 'buffer'),
   optional('head', '@mivm/head')
 )
+struct('info-request', field('address', 'fixed32'))
+struct(
+  'info-reply',
+  field('genesis', 'buffer'),
+  list('methods', 'string'),
+  field('head', '@mivm/head')
+)
 struct(
   'deploy-request',
   field('genesis', 'buffer'),
   field('source', 'string'),
   field('log', '@mivm/user-blocks')
 )
+struct('deploy-reply', field('address', 'fixed32'))
 struct(
   'call-request',
   field('address', 'fixed32'),
   field('log', '@mivm/user-blocks'),
   field('from', 'uint'),
   field('to', 'uint'),
-  optional('known', 'uint')
+  field('known', 'uint'),
+  field('anchored', 'bool')
 )
 struct(
   'call-reply',
+  field('length', 'uint'),
+  field('through', 'uint'),
   optional('proof', '@mivm/proof'),
-  optional('behind', '@mivm/user-blocks'),
-  optional('missing', 'uint'),
-  optional('error', '@mivm/thrown')
+  optional('behind', '@mivm/user-blocks')
 )
-struct('info-request', field('address', 'fixed32'))
-struct(
-  'info-reply',
-  optional('genesis', 'buffer'),
-  list('methods', 'string'),
-  optional('head', '@mivm/head'),
-  optional('error', '@mivm/thrown')
-)
+struct('prove-request', field('address', 'fixed32'), field('user', 'fixed32'), field('entry', 'uint'))
+struct('prove-reply', field('proof', '@mivm/proof'))
+struct('status-request', optional('verbose', 'bool'))
+struct('status-reply', field('json', 'string'))
 
 Hyperschema.toDisk(schema, dir, { esm: true })

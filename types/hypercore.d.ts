@@ -112,6 +112,10 @@ declare module 'hypercore' {
 
   /** What all sessions of a log share. */
   export interface SharedCore {
+    readonly replicator: {
+      /** True: asks peers for nothing, whatever they announce. */
+      setPushOnly(pushOnly: boolean): void
+    }
     readonly id: string
     readonly key: Uint8Array
     readonly opened: boolean

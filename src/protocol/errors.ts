@@ -41,8 +41,6 @@ const CODES = {
   ENGINE_FAILED: 69,
   VM_UNKNOWN: 69,
   USER_LOG_FORKED: 69,
-  USER_LOG_BEHIND: 69,
-  USER_LOG_GAP: 69,
   // somebody signed what cannot be: exit 1
   PROOF_INVALID: 1,
   HEAD_CONFLICT: 1,

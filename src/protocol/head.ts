@@ -18,6 +18,16 @@ export function verifyHead(head: Head, key: Uint8Array, publicKey: Uint8Array): 
   return crypto.verify(treeSignable(key, head), signature, publicKey)
 }
 
+/** The head that an author makes of what it signs, in the form that Hypercore stores. */
+export function signHead(
+  head: Omit<Head, 'signature'>,
+  key: Uint8Array,
+  sign: (message: Uint8Array) => Uint8Array
+): Head {
+  const [before, after] = FRAMING
+  return { ...head, signature: b4a.concat([before, sign(treeSignable(key, head)), after]) }
+}
+
 export function sameHead(a: Head, b: Head): boolean {
   return a.length === b.length && a.fork === b.fork && b4a.equals(a.treeHash, b.treeHash)
 }
@@ -35,9 +45,14 @@ function treeSignable(key: Uint8Array, head: Omit<Head, 'signature'>): Uint8Arra
 /** Only the one form that Hypercore writes for a single signer: a second form would be a second signature. */
 function unwrapSignature(signature: Uint8Array): Uint8Array | null {
   if (signature.byteLength !== 68) return null
-  const framing = [signature[0], signature[1], signature[66], signature[67]]
-  return framing.join() === '1,0,0,0' ? signature.subarray(2, 66) : null
+  const [before, after] = FRAMING
+  const framed =
+    b4a.equals(signature.subarray(0, 2), before) && b4a.equals(signature.subarray(66), after)
+  return framed ? signature.subarray(2, 66) : null
 }
+
+/** One proof, of signer 0; then its patch of length 0, and no nodes. */
+const FRAMING = [Uint8Array.of(1, 0), Uint8Array.of(0, 0)] as const
 
 function isUint(n: number): boolean {
   return Number.isSafeInteger(n) && n >= 0

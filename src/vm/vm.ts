@@ -1,4 +1,7 @@
+import type { Files, PathRange, Write } from '../protocol/files.ts'
 import type { Limits } from '../protocol/limits.ts'
+
+export type { PathRange, Write }
 
 /**
  * What host and auditor share: the words in which a call goes into the VM and its outcome comes out. The one
@@ -44,12 +47,6 @@ export type Outcome =
   /** A backstop ended the call: not reproducible, the host's word only. */
   | { readonly status: 'abort'; readonly error: Thrown }
 
-/** The last write of a call to one path; `data` is null where the file was deleted. */
-export interface Write {
-  readonly path: string
-  readonly data: Uint8Array | null
-}
-
 export interface Step {
   readonly outcome: Outcome
   /**
@@ -60,19 +57,8 @@ export interface Step {
   readonly fuel: number
 }
 
-/** A range of paths, all bounds exclusive, in the byte order of UTF-8. */
-export interface PathRange {
-  readonly gt: string
-  readonly lt: string
-  readonly limit: number
-  readonly reverse: boolean
-}
-
 /** The files as they were before the batch. Everything a call sees of the state comes from here. */
-export interface BaseState {
-  get(path: string): Promise<Uint8Array | null>
-  list(range: PathRange): Promise<readonly string[]>
-}
+export type BaseState = Files
 
 /** What an oracle said: a value in text form (null: undefined), or an error for the contract to catch. */
 export type OracleAnswer =

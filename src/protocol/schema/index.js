@@ -550,15 +550,36 @@ const encoding16 = {
   }
 }
 
+// @mivm/receipt
+const encoding17 = {
+  preencode(state, m) {
+    c.buffer.preencode(state, m.genesis)
+    encoding3.preencode(state, m.proof)
+  },
+  encode(state, m) {
+    c.buffer.encode(state, m.genesis)
+    encoding3.encode(state, m.proof)
+  },
+  decode(state) {
+    const r0 = c.buffer.decode(state)
+    const r1 = encoding3.decode(state)
+
+    return {
+      genesis: r0,
+      proof: r1
+    }
+  }
+}
+
 // @mivm/user-blocks.blocks
-const encoding17_2 = c.array(c.buffer)
+const encoding18_2 = c.array(c.buffer)
 
 // @mivm/user-blocks
-const encoding17 = {
+const encoding18 = {
   preencode(state, m) {
     c.fixed32.preencode(state, m.user)
     c.uint.preencode(state, m.start)
-    encoding17_2.preencode(state, m.blocks)
+    encoding18_2.preencode(state, m.blocks)
     state.end++ // flags are fixed size
 
     if (m.head) encoding0.preencode(state, m.head)
@@ -568,7 +589,7 @@ const encoding17 = {
 
     c.fixed32.encode(state, m.user)
     c.uint.encode(state, m.start)
-    encoding17_2.encode(state, m.blocks)
+    encoding18_2.encode(state, m.blocks)
     c.uint8.encode(state, flags)
 
     if (m.head) encoding0.encode(state, m.head)
@@ -576,7 +597,7 @@ const encoding17 = {
   decode(state) {
     const r0 = c.fixed32.decode(state)
     const r1 = c.uint.decode(state)
-    const r2 = encoding17_2.decode(state)
+    const r2 = encoding18_2.decode(state)
     const flags = c.uint8.decode(state)
 
     return {
@@ -588,104 +609,8 @@ const encoding17 = {
   }
 }
 
-// @mivm/deploy-request
-const encoding18 = {
-  preencode(state, m) {
-    c.buffer.preencode(state, m.genesis)
-    c.string.preencode(state, m.source)
-    encoding17.preencode(state, m.log)
-  },
-  encode(state, m) {
-    c.buffer.encode(state, m.genesis)
-    c.string.encode(state, m.source)
-    encoding17.encode(state, m.log)
-  },
-  decode(state) {
-    const r0 = c.buffer.decode(state)
-    const r1 = c.string.decode(state)
-    const r2 = encoding17.decode(state)
-
-    return {
-      genesis: r0,
-      source: r1,
-      log: r2
-    }
-  }
-}
-
-// @mivm/call-request
-const encoding19 = {
-  preencode(state, m) {
-    c.fixed32.preencode(state, m.address)
-    encoding17.preencode(state, m.log)
-    c.uint.preencode(state, m.from)
-    c.uint.preencode(state, m.to)
-    state.end++ // flags are fixed size
-
-    if (m.known) c.uint.preencode(state, m.known)
-  },
-  encode(state, m) {
-    const flags = m.known ? 1 : 0
-
-    c.fixed32.encode(state, m.address)
-    encoding17.encode(state, m.log)
-    c.uint.encode(state, m.from)
-    c.uint.encode(state, m.to)
-    c.uint8.encode(state, flags)
-
-    if (m.known) c.uint.encode(state, m.known)
-  },
-  decode(state) {
-    const r0 = c.fixed32.decode(state)
-    const r1 = encoding17.decode(state)
-    const r2 = c.uint.decode(state)
-    const r3 = c.uint.decode(state)
-    const flags = c.uint8.decode(state)
-
-    return {
-      address: r0,
-      log: r1,
-      from: r2,
-      to: r3,
-      known: (flags & 1) !== 0 ? c.uint.decode(state) : 0
-    }
-  }
-}
-
-// @mivm/call-reply
-const encoding20 = {
-  preencode(state, m) {
-    state.end++ // flags are fixed size
-
-    if (m.proof) encoding3.preencode(state, m.proof)
-    if (m.behind) encoding17.preencode(state, m.behind)
-    if (m.missing) c.uint.preencode(state, m.missing)
-    if (m.error) encoding4.preencode(state, m.error)
-  },
-  encode(state, m) {
-    const flags = (m.proof ? 1 : 0) | (m.behind ? 2 : 0) | (m.missing ? 4 : 0) | (m.error ? 8 : 0)
-
-    c.uint8.encode(state, flags)
-
-    if (m.proof) encoding3.encode(state, m.proof)
-    if (m.behind) encoding17.encode(state, m.behind)
-    if (m.missing) c.uint.encode(state, m.missing)
-    if (m.error) encoding4.encode(state, m.error)
-  },
-  decode(state) {
-    const flags = c.uint8.decode(state)
-
-    return {
-      proof: (flags & 1) !== 0 ? encoding3.decode(state) : null,
-      behind: (flags & 2) !== 0 ? encoding17.decode(state) : null,
-      missing: (flags & 4) !== 0 ? c.uint.decode(state) : 0,
-      error: (flags & 8) !== 0 ? encoding4.decode(state) : null
-    }
-  }
-}
-
 // @mivm/info-request
-const encoding21 = {
+const encoding19 = {
   preencode(state, m) {
     c.fixed32.preencode(state, m.address)
   },
@@ -702,36 +627,208 @@ const encoding21 = {
 }
 
 // @mivm/info-reply.methods
-const encoding22_1 = c.array(c.string)
+const encoding20_1 = c.array(c.string)
 
 // @mivm/info-reply
-const encoding22 = {
+const encoding20 = {
   preencode(state, m) {
-    state.end++ // flags are fixed size
-
-    if (m.genesis) c.buffer.preencode(state, m.genesis)
-    encoding22_1.preencode(state, m.methods)
-    if (m.head) encoding0.preencode(state, m.head)
-    if (m.error) encoding4.preencode(state, m.error)
+    c.buffer.preencode(state, m.genesis)
+    encoding20_1.preencode(state, m.methods)
+    encoding0.preencode(state, m.head)
   },
   encode(state, m) {
-    const flags = (m.genesis ? 1 : 0) | (m.head ? 2 : 0) | (m.error ? 4 : 0)
+    c.buffer.encode(state, m.genesis)
+    encoding20_1.encode(state, m.methods)
+    encoding0.encode(state, m.head)
+  },
+  decode(state) {
+    const r0 = c.buffer.decode(state)
+    const r1 = encoding20_1.decode(state)
+    const r2 = encoding0.decode(state)
 
+    return {
+      genesis: r0,
+      methods: r1,
+      head: r2
+    }
+  }
+}
+
+// @mivm/deploy-request
+const encoding21 = {
+  preencode(state, m) {
+    c.buffer.preencode(state, m.genesis)
+    c.string.preencode(state, m.source)
+    encoding18.preencode(state, m.log)
+  },
+  encode(state, m) {
+    c.buffer.encode(state, m.genesis)
+    c.string.encode(state, m.source)
+    encoding18.encode(state, m.log)
+  },
+  decode(state) {
+    const r0 = c.buffer.decode(state)
+    const r1 = c.string.decode(state)
+    const r2 = encoding18.decode(state)
+
+    return {
+      genesis: r0,
+      source: r1,
+      log: r2
+    }
+  }
+}
+
+// @mivm/deploy-reply
+const encoding22 = encoding19
+
+// @mivm/call-request
+const encoding23 = {
+  preencode(state, m) {
+    c.fixed32.preencode(state, m.address)
+    encoding18.preencode(state, m.log)
+    c.uint.preencode(state, m.from)
+    c.uint.preencode(state, m.to)
+    c.uint.preencode(state, m.known)
+    state.end++ // flags are fixed size
+  },
+  encode(state, m) {
+    const flags = m.anchored ? 1 : 0
+
+    c.fixed32.encode(state, m.address)
+    encoding18.encode(state, m.log)
+    c.uint.encode(state, m.from)
+    c.uint.encode(state, m.to)
+    c.uint.encode(state, m.known)
+    c.uint8.encode(state, flags)
+  },
+  decode(state) {
+    const r0 = c.fixed32.decode(state)
+    const r1 = encoding18.decode(state)
+    const r2 = c.uint.decode(state)
+    const r3 = c.uint.decode(state)
+    const r4 = c.uint.decode(state)
+    const flags = c.uint8.decode(state)
+
+    return {
+      address: r0,
+      log: r1,
+      from: r2,
+      to: r3,
+      known: r4,
+      anchored: (flags & 1) !== 0
+    }
+  }
+}
+
+// @mivm/call-reply
+const encoding24 = {
+  preencode(state, m) {
+    c.uint.preencode(state, m.length)
+    c.uint.preencode(state, m.through)
+    state.end++ // flags are fixed size
+
+    if (m.proof) encoding3.preencode(state, m.proof)
+    if (m.behind) encoding18.preencode(state, m.behind)
+  },
+  encode(state, m) {
+    const flags = (m.proof ? 1 : 0) | (m.behind ? 2 : 0)
+
+    c.uint.encode(state, m.length)
+    c.uint.encode(state, m.through)
     c.uint8.encode(state, flags)
 
-    if (m.genesis) c.buffer.encode(state, m.genesis)
-    encoding22_1.encode(state, m.methods)
-    if (m.head) encoding0.encode(state, m.head)
-    if (m.error) encoding4.encode(state, m.error)
+    if (m.proof) encoding3.encode(state, m.proof)
+    if (m.behind) encoding18.encode(state, m.behind)
+  },
+  decode(state) {
+    const r0 = c.uint.decode(state)
+    const r1 = c.uint.decode(state)
+    const flags = c.uint8.decode(state)
+
+    return {
+      length: r0,
+      through: r1,
+      proof: (flags & 1) !== 0 ? encoding3.decode(state) : null,
+      behind: (flags & 2) !== 0 ? encoding18.decode(state) : null
+    }
+  }
+}
+
+// @mivm/prove-request
+const encoding25 = {
+  preencode(state, m) {
+    c.fixed32.preencode(state, m.address)
+    c.fixed32.preencode(state, m.user)
+    c.uint.preencode(state, m.entry)
+  },
+  encode(state, m) {
+    c.fixed32.encode(state, m.address)
+    c.fixed32.encode(state, m.user)
+    c.uint.encode(state, m.entry)
+  },
+  decode(state) {
+    const r0 = c.fixed32.decode(state)
+    const r1 = c.fixed32.decode(state)
+    const r2 = c.uint.decode(state)
+
+    return {
+      address: r0,
+      user: r1,
+      entry: r2
+    }
+  }
+}
+
+// @mivm/prove-reply
+const encoding26 = {
+  preencode(state, m) {
+    encoding3.preencode(state, m.proof)
+  },
+  encode(state, m) {
+    encoding3.encode(state, m.proof)
+  },
+  decode(state) {
+    const r0 = encoding3.decode(state)
+
+    return {
+      proof: r0
+    }
+  }
+}
+
+// @mivm/status-request
+const encoding27 = {
+  preencode(state, m) {
+    state.end++ // flags are fixed size
+  },
+  encode(state, m) {
+    const flags = m.verbose ? 1 : 0
+
+    c.uint8.encode(state, flags)
   },
   decode(state) {
     const flags = c.uint8.decode(state)
 
     return {
-      genesis: (flags & 1) !== 0 ? c.buffer.decode(state) : null,
-      methods: encoding22_1.decode(state),
-      head: (flags & 2) !== 0 ? encoding0.decode(state) : null,
-      error: (flags & 4) !== 0 ? encoding4.decode(state) : null
+      verbose: (flags & 1) !== 0
+    }
+  }
+}
+
+// @mivm/status-reply
+const encoding28 = {
+  preencode(state, m) {
+    c.string.preencode(state, m.json)
+  },
+  encode(state, m) {
+    c.string.encode(state, m.json)
+  },
+  decode(state) {
+    const r0 = c.string.decode(state)
+
+    return {
+      json: r0
     }
   }
 }
@@ -793,18 +890,30 @@ function getEncoding(name) {
       return encoding15
     case '@mivm/user-ack':
       return encoding16
-    case '@mivm/user-blocks':
+    case '@mivm/receipt':
       return encoding17
-    case '@mivm/deploy-request':
+    case '@mivm/user-blocks':
       return encoding18
-    case '@mivm/call-request':
-      return encoding19
-    case '@mivm/call-reply':
-      return encoding20
     case '@mivm/info-request':
-      return encoding21
+      return encoding19
     case '@mivm/info-reply':
+      return encoding20
+    case '@mivm/deploy-request':
+      return encoding21
+    case '@mivm/deploy-reply':
       return encoding22
+    case '@mivm/call-request':
+      return encoding23
+    case '@mivm/call-reply':
+      return encoding24
+    case '@mivm/prove-request':
+      return encoding25
+    case '@mivm/prove-reply':
+      return encoding26
+    case '@mivm/status-request':
+      return encoding27
+    case '@mivm/status-reply':
+      return encoding28
     default:
       throw new Error('Encoder not found ' + name)
   }

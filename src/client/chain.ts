@@ -1,0 +1,65 @@
+import b4a from 'b4a'
+import { MivmError } from '../protocol/errors.ts'
+import type { Head } from '../protocol/head.ts'
+import type { Tree } from '../protocol/merkle.ts'
+import { type Proof, verifyProof } from '../protocol/proof.ts'
+
+/**
+ * What a client knows of a call log: the newest head it has verified. Every further head has to extend that one, so
+ * a host cannot show this client two histories.
+ */
+export class Chain {
+  readonly #key: Uint8Array
+  readonly #host: Uint8Array
+  #head: Head | null
+  #tree: Tree | null = null
+
+  /** `head` is one that was verified before, as the user's own log records it. */
+  constructor(key: Uint8Array, host: Uint8Array, head: Head | null) {
+    this.#key = key
+    this.#host = host
+    this.#head = head
+  }
+
+  get head(): Head | null {
+    return this.#head
+  }
+
+  get length(): number {
+    return this.#head?.length ?? 0
+  }
+
+  /** Whether a proof can begin at the head, instead of at 0. */
+  get anchored(): boolean {
+    return this.#tree !== null
+  }
+
+  /**
+   * Verifies a proof that has a boundary at this head, and takes on its head; returns the proven blocks. Throws
+   * PROOF_INVALID, or HEAD_CONFLICT where the host has signed a history that does not extend this one.
+   */
+  extend(proof: Proof): ReadonlyMap<number, Uint8Array> {
+    const { tree, head, blocks, through } = verifyProof(proof, {
+      key: this.#key,
+      publicKey: this.#host,
+      through: this.length,
+      ...(this.#tree === null ? {} : { tree: this.#tree })
+    })
+    const known = this.#head
+    if (head.fork !== 0 || head.length < this.length) throw conflict(known, head)
+    if (known !== null && (through === null || !b4a.equals(through, known.treeHash))) {
+      throw conflict(known, head)
+    }
+    this.#head = head
+    this.#tree = tree
+    return blocks
+  }
+}
+
+function conflict(known: Head | null, head: Head): MivmError {
+  return new MivmError(
+    'HEAD_CONFLICT',
+    `the host signed a history of ${head.length} blocks that does not extend the one of ${known?.length ?? 0} blocks that it signed before: audit the instance`,
+    { cause: { known, head } }
+  )
+}

@@ -1,0 +1,321 @@
+import { mkdir, readFile, writeFile } from 'node:fs/promises'
+import path from 'node:path'
+import b4a from 'b4a'
+import type Corestore from 'corestore'
+import crypto from 'hypercore-crypto'
+import Protomux from 'protomux'
+import { type Identity, openIdentity } from '../net/identity.ts'
+import { type Bootstrap, Network } from '../net/network.ts'
+import { Rpc } from '../net/rpc.ts'
+import { decodeEntry, encodeEntry, encodeUserEntry, type Genesis } from '../protocol/entries.ts'
+import { MivmError } from '../protocol/errors.ts'
+import { codeHash } from '../protocol/hash.ts'
+import { decodeId, encodeId, parseLink } from '../protocol/ids.ts'
+import type { LimitName } from '../protocol/limits.ts'
+import { addressOf, topicOf } from '../protocol/manifest.ts'
+import { DEPLOY, INFO, type InfoReply, PROVE, STATUS } from '../protocol/messages.ts'
+import { encodeReceipt, type Receipt, verifyReceipt } from '../protocol/receipt.ts'
+import { encodeArgs } from '../protocol/values.ts'
+import { openStore } from '../state/store.ts'
+import { Wal } from '../state/wal.ts'
+import { type CallPromise, type ContractObject, callPromise, contractObject } from './contract.ts'
+import { OwnLog } from './own-log.ts'
+import { Remote } from './remote.ts'
+import { type Done, resultValue, Session } from './session.ts'
+import { StateReader } from './state-reader.ts'
+
+export interface ClientOptions {
+  /** The data directory: keys, and one store an identity. */
+  readonly dir: string
+  readonly bootstrap?: Bootstrap
+  /** An identity, or the name of one, created where there is none; default `default`. */
+  readonly identity?: Identity | string
+  /** How long a call waits for its result, ms; default 60 s. It stays in the log and is delivered later. */
+  readonly timeout?: number
+}
+
+export interface DeployOptions {
+  /** z-base-32. */
+  readonly host: string
+  readonly source: string
+  /** Arguments of `init`. */
+  readonly args?: readonly unknown[]
+  /** 32 bytes; the same deployment with the same salt has the same address. Default: random. */
+  readonly salt?: Uint8Array
+  readonly limits?: { readonly [name in LimitName]?: number }
+}
+
+/** What a client keeps of an instance, to call it without asking. */
+interface Known {
+  readonly host: Uint8Array
+  readonly genesis: Uint8Array
+  readonly methods: readonly string[]
+}
+
+const TIMEOUT = 60_000
+
+/** Calls contracts, as one identity. One client an identity and directory at a time. */
+export class Client {
+  /** The identity's key, z-base-32: what contracts see as `caller.id`. */
+  readonly id: string
+  readonly #identity: Identity
+  readonly #dir: string
+  readonly #store: Corestore
+  readonly #wal: Wal
+  readonly #network: Network
+  readonly #timeout: number
+  readonly #remotes = new Map<string, Remote>()
+  readonly #sessions = new Map<string, Promise<Session>>()
+  readonly #known = new Map<string, Known>()
+
+  private constructor(
+    identity: Identity,
+    dir: string,
+    store: Corestore,
+    network: Network,
+    timeout: number
+  ) {
+    this.id = identity.id
+    this.#identity = identity
+    this.#dir = dir
+    this.#store = store
+    this.#wal = new Wal(store.storage.rocks)
+    this.#network = network
+    this.#timeout = timeout
+  }
+
+  /** Throws DIRECTORY_LOCKED where another client has this identity open. */
+  static async open(options: ClientOptions): Promise<Client> {
+    const { identity = 'default' } = options
+    const keys = path.join(options.dir, 'keys')
+    const self = typeof identity === 'string' ? await openIdentity(keys, identity) : identity
+    const dir = path.join(options.dir, 'users', self.name)
+    await mkdir(path.join(dir, 'instances'), { recursive: true, mode: 0o700 })
+    const store = await openStore(path.join(dir, 'store'))
+    // not the identity's key: who calls is proven by the log, and two clients of one identity do not shut each other out
+    const network = new Network(crypto.keyPair(), options.bootstrap)
+    return new Client(self, dir, store, network, options.timeout ?? TIMEOUT)
+  }
+
+  /**
+   * Deploys a contract on a host and returns its address and link. Throws DEPLOY_FAILED and CODE_* for what is wrong
+   * with the contract, DEPLOY_DENIED, HOST_UNKNOWN.
+   */
+  async deploy(options: DeployOptions): Promise<{ address: string; link: string }> {
+    const { source, args = [], salt = crypto.randomBytes(32), limits = {} } = options
+    const host = decodeId(options.host, 'host key')
+    const block = encodeEntry({
+      type: 'genesis',
+      vm: 'js-1',
+      host,
+      deployer: this.#identity.keyPair.publicKey,
+      salt,
+      codeHash: codeHash(source),
+      limits
+    })
+    const address = addressOf(host, block)
+    const id = encodeId(address)
+    const text = encodeArgs(args)
+    const log = await OwnLog.open(this.#store, this.#wal, this.#identity.keyPair, address)
+    try {
+      await writeInit(log, text)
+      const rpc = await this.#remote(host).rpc()
+      const blocks = await log.blocks(0, 1, 1)
+      await rpc.request(DEPLOY, { genesis: block, source, log: blocks })
+      await this.#learn(address, host, await rpc.request(INFO, { address }))
+    } finally {
+      await log.close()
+    }
+    const session = await this.#session(address)
+    await session.drained(this.#timeout)
+    return { address: id, link: `mivm://${options.host}/${id}` }
+  }
+
+  /** The functions of an instance, by address or link; throws INSTANCE_UNKNOWN, HOST_UNKNOWN. */
+  async connect(instance: string): Promise<ContractObject> {
+    const address = await this.#resolve(instance)
+    const { methods } = this.#knowledge(address)
+    return contractObject(methods, (method, args) => this.#call(address, method, args))
+  }
+
+  /** Calls any method by name; throws ContractError for what the contract threw. */
+  async call(instance: string, method: string, args: readonly unknown[]): Promise<unknown> {
+    const address = await this.#resolve(instance)
+    return this.#call(address, method, args)
+  }
+
+  /** The state archive of an instance, read from its host or whoever serves it. */
+  state(instance: string): StateReader {
+    return new StateReader(this.#store, async () => {
+      const address = await this.#resolve(instance)
+      const { host } = this.#knowledge(address)
+      await this.#remote(host).rpc()
+      return { host, address }
+    })
+  }
+
+  /** Calls that are written and have no result yet, over all instances used by this client so far. */
+  async pendingCalls(): Promise<number> {
+    const sessions = await Promise.all(this.#sessions.values())
+    return sessions.reduce((sum, session) => sum + session.pendingCalls, 0)
+  }
+
+  /** What the host says of itself. */
+  async status(host: string): Promise<unknown> {
+    const rpc = await this.#remote(decodeId(host, 'host key')).rpc()
+    const { json } = await rpc.request(STATUS, { verbose: false }, 10_000)
+    return JSON.parse(json)
+  }
+
+  async close(): Promise<void> {
+    const sessions = await Promise.allSettled(this.#sessions.values())
+    for (const session of sessions) {
+      if (session.status === 'fulfilled') await session.value.close()
+    }
+    for (const remote of this.#remotes.values()) remote.close()
+    await this.#network.close()
+    await this.#wal.close()
+    await this.#store.close()
+  }
+
+  #call(address: Uint8Array, method: string, args: readonly unknown[]): CallPromise {
+    const done = (async () => {
+      const text = encodeArgs(args)
+      const session = await this.#session(address)
+      return session.call(method, text)
+    })()
+    return callPromise(done.then(resultValue), async () => this.#receipt(address, await done))
+  }
+
+  async #receipt(address: Uint8Array, { entry }: Done): Promise<Receipt> {
+    const { host, genesis } = this.#knowledge(address)
+    const rpc = await this.#remote(host).rpc()
+    const user = this.#identity.keyPair.publicKey
+    const reply = await rpc.request(PROVE, { address, user, entry })
+    return verifyReceipt(encodeReceipt(genesis, reply.proof))
+  }
+
+  async #session(address: Uint8Array): Promise<Session> {
+    const id = encodeId(address)
+    let opening = this.#sessions.get(id)
+    if (opening === undefined) {
+      opening = this.#openSession(address)
+      this.#sessions.set(id, opening)
+      opening.catch(() => this.#sessions.delete(id))
+    }
+    return opening
+  }
+
+  async #openSession(address: Uint8Array): Promise<Session> {
+    const { host } = this.#knowledge(address)
+    const log = await OwnLog.open(this.#store, this.#wal, this.#identity.keyPair, address)
+    const remote = this.#remote(host)
+    const session = await Session.open({ address, remote, log, timeout: this.#timeout })
+    try {
+      // an empty log may be a lost one; one that has entries was written here
+      if (log.length === 0) await session.reconcile()
+      return session
+    } catch (error) {
+      await session.close()
+      throw error
+    }
+  }
+
+  #remote(host: Uint8Array): Remote {
+    const id = encodeId(host)
+    let remote = this.#remotes.get(id)
+    if (remote === undefined) {
+      remote = new Remote(this.#network, this.#store, host)
+      this.#remotes.set(id, remote)
+    }
+    return remote
+  }
+
+  #knowledge(address: Uint8Array): Known {
+    const known = this.#known.get(encodeId(address))
+    if (known === undefined) throw new MivmError('INTERNAL', 'an instance that was not resolved')
+    return known
+  }
+
+  async #resolve(instance: string): Promise<Uint8Array> {
+    const { host, address } = parseLink(instance)
+    const id = encodeId(address)
+    if (this.#known.has(id)) return address
+    const stored = await readFile(this.#file(id), 'utf8').catch(() => null)
+    if (stored !== null) {
+      const genesis = b4a.from(JSON.parse(stored).genesis, 'base64')
+      const methods: string[] = JSON.parse(stored).methods
+      this.#known.set(id, { host: checkGenesis(address, genesis).host, genesis, methods })
+    } else if (host !== null) {
+      const rpc = await this.#remote(host).rpc()
+      await this.#learn(address, host, await rpc.request(INFO, { address }))
+    } else {
+      await this.#search(address)
+    }
+    return address
+  }
+
+  /** Asks whoever announces the instance which host it is on. */
+  async #search(address: Uint8Array): Promise<void> {
+    const found = new Promise<InfoReply>((resolve) => {
+      this.#network.onConnection((stream) => {
+        const rpc = new Rpc(Protomux.from(stream))
+        rpc.request(INFO, { address }, 5_000).then(resolve, () => {})
+      })
+    })
+    await this.#network.find(topicOf(address))
+    const late = sleep(10_000).then(() => null)
+    const reply = await Promise.race([found, late])
+    await this.#network.leave(topicOf(address))
+    if (reply === null) {
+      throw new MivmError(
+        'INSTANCE_UNKNOWN',
+        `nobody serves ${encodeId(address)}: give the link mivm://<host>/<address>, and check --local or --bootstrap`
+      )
+    }
+    await this.#learn(address, checkGenesis(address, reply.genesis).host, reply)
+  }
+
+  async #learn(
+    address: Uint8Array,
+    host: Uint8Array,
+    { genesis, methods }: InfoReply
+  ): Promise<void> {
+    if (!b4a.equals(checkGenesis(address, genesis).host, host)) {
+      throw new MivmError(
+        'INSTANCE_UNKNOWN',
+        `${encodeId(address)} is not an instance of that host: check the link`
+      )
+    }
+    const id = encodeId(address)
+    this.#known.set(id, { host, genesis, methods })
+    const text = JSON.stringify({ genesis: b4a.toString(genesis, 'base64'), methods })
+    await writeFile(this.#file(id), `${text}\n`, { mode: 0o600 })
+  }
+
+  #file(id: string): string {
+    return path.join(this.#dir, 'instances', `${id}.json`)
+  }
+}
+
+/** The address commits to genesis, so nobody can show another one under it. */
+function checkGenesis(address: Uint8Array, block: Uint8Array): Genesis {
+  const genesis = decodeEntry(block)
+  if (genesis.type === 'genesis' && b4a.equals(addressOf(genesis.host, block), address))
+    return genesis
+  throw new MivmError('PROOF_INVALID', `what was sent is not the genesis of ${encodeId(address)}`)
+}
+
+/** The first entry of the deployer's log; there already where the deployment is tried again. */
+async function writeInit(log: OwnLog, args: string): Promise<void> {
+  const call = { type: 'call', method: 'init', args, head: null } as const
+  if (log.length === 0) {
+    await log.append([call])
+  } else if (!b4a.equals(await log.block(1), encodeUserEntry(call))) {
+    throw new MivmError('USAGE', 'this salt was used with other arguments before: choose another')
+  }
+}
+
+function sleep(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms).unref())
+}

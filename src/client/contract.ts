@@ -1,0 +1,37 @@
+import type { Receipt } from '../protocol/receipt.ts'
+import type { Value } from '../protocol/values.ts'
+
+/** A call under way: a promise of its value, and of the receipt that proves it. */
+export interface CallPromise extends Promise<Value | undefined> {
+  /** Asked of the host when it is first read, once the call has its result. */
+  readonly receipt: Promise<Receipt>
+}
+
+/** An instance as its caller sees it: one function a method. Frozen, and safe to await: `then` is never a method. */
+export type ContractObject = { readonly [method: string]: (...args: unknown[]) => CallPromise }
+
+export function contractObject(
+  methods: readonly string[],
+  call: (method: string, args: readonly unknown[]) => CallPromise
+): ContractObject {
+  const object: { [method: string]: (...args: unknown[]) => CallPromise } = Object.create(null)
+  for (const method of methods) {
+    if (method === 'then') continue
+    object[method] = (...args) => call(method, args)
+  }
+  return Object.freeze(object)
+}
+
+/** Adds to a promise the receipt, which is only fetched where somebody wants it. */
+export function callPromise(
+  value: Promise<Value | undefined>,
+  fetchReceipt: () => Promise<Receipt>
+): CallPromise {
+  let receipt: Promise<Receipt> | null = null
+  return Object.defineProperty(value, 'receipt', {
+    get: () => {
+      receipt ??= fetchReceipt()
+      return receipt
+    }
+  }) as CallPromise
+}

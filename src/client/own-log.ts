@@ -1,0 +1,137 @@
+import b4a from 'b4a'
+import type Corestore from 'corestore'
+import type Hypercore from 'hypercore'
+import crypto, { type KeyPair } from 'hypercore-crypto'
+import { decodeUserEntry, encodeUserEntry, type UserLogEntry } from '../protocol/entries.ts'
+import { MivmError } from '../protocol/errors.ts'
+import { type Head, signHead } from '../protocol/head.ts'
+import { userLogManifest } from '../protocol/manifest.ts'
+import type { UserBlocks } from '../protocol/messages.ts'
+import type { Wal } from '../state/wal.ts'
+
+/** What a log says about itself when it is opened. */
+export interface Recap {
+  /** The newest head of the call log that the log records. */
+  readonly head: Head | null
+  /** Number of the last entry whose call is answered; all calls after it are not. */
+  readonly answered: number
+  /** Numbers of the entries with calls that are not answered. */
+  readonly open: readonly number[]
+}
+
+/** The user's own log for one instance: on disk before any of it is sent. */
+export class OwnLog {
+  readonly user: Uint8Array
+  readonly #core: Hypercore
+  readonly #keyPair: KeyPair
+  readonly #wal: Wal
+
+  private constructor(core: Hypercore, keyPair: KeyPair, wal: Wal) {
+    this.user = keyPair.publicKey
+    this.#core = core
+    this.#keyPair = keyPair
+    this.#wal = wal
+  }
+
+  static async open(
+    store: Corestore,
+    wal: Wal,
+    keyPair: KeyPair,
+    address: Uint8Array
+  ): Promise<OwnLog> {
+    const { signers, ...manifest } = userLogManifest(keyPair.publicKey, address)
+    const core = store.get({
+      manifest: { ...manifest, signers: [...signers] },
+      keyPair,
+      // A longer copy elsewhere comes back by takeBack, not by replication behind a write of ours.
+      pushOnly: true,
+      allowFork: false
+    })
+    await core.ready()
+    return new OwnLog(core, keyPair, wal)
+  }
+
+  get length(): number {
+    return this.#core.length
+  }
+
+  /** Appends entries and syncs them; returns the number of the first. */
+  async append(entries: readonly UserLogEntry[]): Promise<number> {
+    const first = this.#core.length + 1
+    await this.#core.append(entries.map(encodeUserEntry))
+    await this.#wal.sync()
+    return first
+  }
+
+  async block(entry: number): Promise<Uint8Array> {
+    const block = await this.#core.get(entry - 1, { wait: false })
+    if (block !== null) return block
+    throw new MivmError(
+      'DIRECTORY_DAMAGED',
+      `entry ${entry} of your log cannot be read: restore the data directory from a backup`
+    )
+  }
+
+  /** Blocks from `start` on, at most `count` of them and about `bytes`, with the head at their end. */
+  async blocks(start: number, count: number, bytes: number): Promise<UserBlocks> {
+    const blocks: Uint8Array[] = []
+    let size = 0
+    while (start + blocks.length < this.length && blocks.length < count && size < bytes) {
+      const block = await this.block(start + blocks.length + 1)
+      blocks.push(block)
+      size += block.byteLength
+    }
+    const end = start + blocks.length
+    return { user: this.user, start, blocks, head: end === 0 ? null : await this.#headAt(end) }
+  }
+
+  /** Takes the end of the log back from a host that has more of it; what comes is checked to be signed by this user. */
+  async takeBack({ start, blocks, head }: UserBlocks): Promise<void> {
+    if (head === null || start !== this.length || head.length !== start + blocks.length) {
+      throw new MivmError(
+        'REQUEST_INVALID',
+        'the host sent another part of your log than asked for'
+      )
+    }
+    try {
+      await this.#core.append([...blocks], { signature: head.signature })
+    } catch (error) {
+      throw new MivmError(
+        'USER_LOG_FORKED',
+        'the host holds another log of yours than this machine: use an identity on one machine at a time, or make a new one',
+        { cause: error }
+      )
+    }
+    await this.#wal.sync()
+  }
+
+  /** Reads back as far as the last ack. */
+  async recap(): Promise<Recap> {
+    const open: number[] = []
+    let head: Head | null = null
+    for (let number = this.length; number > 0; number--) {
+      const entry = decodeUserEntry(await this.block(number))
+      if (entry.type === 'call') {
+        open.unshift(number)
+        head ??= entry.head
+        continue
+      }
+      const answered = Math.max(0, ...entry.answers.map((answer) => answer.entry))
+      head ??= entry.head
+      if (answered > 0) return { head, answered, open: open.filter((call) => call > answered) }
+    }
+    return { head, answered: 0, open }
+  }
+
+  async close(): Promise<void> {
+    await this.#core.close()
+  }
+
+  /** The same head that was signed when the log had this length: Ed25519 signatures are deterministic. */
+  async #headAt(length: number): Promise<Head> {
+    const treeHash = await this.#core.treeHash(length)
+    return signHead({ length, fork: 0, treeHash: b4a.from(treeHash) }, this.#core.key, (message) =>
+      crypto.sign(message, this.#keyPair.secretKey)
+    )
+  }
+}

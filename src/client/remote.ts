@@ -1,0 +1,45 @@
+import type SecretStream from '@hyperswarm/secret-stream'
+import type Corestore from 'corestore'
+import Protomux from 'protomux'
+import type { Network } from '../net/network.ts'
+import { Rpc } from '../net/rpc.ts'
+
+/** A host as its clients reach it: one stream, opened when it is needed and again after it was lost. */
+export class Remote {
+  readonly key: Uint8Array
+  readonly #network: Network
+  readonly #store: Corestore
+  #connecting: Promise<Rpc> | null = null
+  #stream: SecretStream | null = null
+
+  constructor(network: Network, store: Corestore, key: Uint8Array) {
+    this.key = key
+    this.#network = network
+    this.#store = store
+  }
+
+  /** The channel to the host, the same one while the connection lasts; throws HOST_UNKNOWN. */
+  rpc(): Promise<Rpc> {
+    this.#connecting ??= this.#connect().catch((error) => {
+      this.#connecting = null
+      throw error
+    })
+    return this.#connecting
+  }
+
+  close(): void {
+    this.#stream?.destroy()
+  }
+
+  async #connect(): Promise<Rpc> {
+    const stream = await this.#network.connect(this.key)
+    this.#stream = stream
+    this.#store.replicate(stream)
+    const rpc = new Rpc(Protomux.from(stream))
+    stream.once('close', () => {
+      this.#connecting = null
+      rpc.destroy()
+    })
+    return rpc
+  }
+}

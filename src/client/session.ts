@@ -1,0 +1,416 @@
+import b4a from 'b4a'
+import type { Rpc } from '../net/rpc.ts'
+import {
+  type Answer,
+  decodeEntry,
+  type Result,
+  type UserAck,
+  type UserCall
+} from '../protocol/entries.ts'
+import { ContractError, MivmError } from '../protocol/errors.ts'
+import { BATCH_CALLS_MAX } from '../protocol/limits.ts'
+import { CALL, type CallReply, type UserBlocks } from '../protocol/messages.ts'
+import { decodeValue, type Value } from '../protocol/values.ts'
+import { Chain } from './chain.ts'
+import type { OwnLog } from './own-log.ts'
+import type { Remote } from './remote.ts'
+
+/** Requests under way at once: the next batch is on its way while one is executed. */
+const REQUESTS_MAX = 4
+/** Bytes of blocks in one request. */
+const REQUEST_BYTES = 1024 * 1024
+/** Bytes of results in one ack entry; a larger one has an entry of its own. */
+const ACK_BYTES = 64 * 1024
+/** How long an ack waits for a call to go with, ms. */
+const ACK_DELAY = 50
+/** Waits between tries to reach the host, ms. */
+const RETRY_MIN = 200
+const RETRY_MAX = 5_000
+
+export interface SessionOptions {
+  readonly address: Uint8Array
+  readonly remote: Remote
+  readonly log: OwnLog
+  /** How long a call waits for its result, ms, before it is given up here; it stays in the log and is delivered. */
+  readonly timeout: number
+}
+
+/** A call on its way. */
+interface Pending {
+  readonly resolve: (done: Done) => void
+  readonly reject: (error: unknown) => void
+  readonly deadline: number
+}
+
+interface Outgoing extends Pending {
+  readonly method: string
+  readonly args: string
+}
+
+/** A call with its result: where both are, and what came of it. */
+export interface Done {
+  readonly entry: number
+  readonly result: Result
+}
+
+/**
+ * One user's calls to one instance. Calls are first written to the user's log, then sent with the blocks that the
+ * host has not seen; results come back proven, and are acknowledged in the log. What the network loses is sent again:
+ * the host executes an entry once.
+ */
+export class Session {
+  readonly #options: SessionOptions
+  readonly #chain: Chain
+  readonly #outbox: Outgoing[] = []
+  /** Calls in the log without a result, by number of entry; null for those of an earlier run. */
+  readonly #waiting = new Map<number, Pending | null>()
+  readonly #held = new Map<number, CallReply>()
+  readonly #ticker: NodeJS.Timeout
+  #unacked: Answer[] = []
+  #recorded: number
+  /** Length of the log as far as it has been sent on this connection. */
+  #sent = 0
+  #rpc: Rpc | null = null
+  #requests = 0
+  #writing: Promise<void> | null = null
+  #pumping = false
+  #retry = 0
+  #failed: unknown = null
+  #closed = false
+
+  private constructor(options: SessionOptions, chain: Chain, open: readonly number[]) {
+    this.#options = options
+    this.#chain = chain
+    this.#recorded = chain.length
+    for (const entry of open) this.#waiting.set(entry, null)
+    this.#ticker = setInterval(() => this.#expire(), 250).unref()
+  }
+
+  static async open(options: SessionOptions): Promise<Session> {
+    const { head, open } = await options.log.recap()
+    const chain = new Chain(options.address, options.remote.key, head)
+    const session = new Session(options, chain, open)
+    if (open.length > 0) session.#pump()
+    return session
+  }
+
+  /** Takes back what the host holds of this log beyond its end here, before anything is written to it. */
+  async reconcile(): Promise<void> {
+    const { log } = this.#options
+    const rpc = await this.#options.remote.rpc()
+    for (;;) {
+      const blocks = await log.blocks(log.length, 0, 0)
+      const reply = await rpc.request(CALL, this.#request(blocks, 0, 0))
+      if (reply.behind === null) return
+      await log.takeBack(reply.behind)
+      for (const entry of (await log.recap()).open) this.#waiting.set(entry, null)
+    }
+  }
+
+  /** `args` is the text form of the array of arguments. Throws ContractError for what the contract threw. */
+  call(method: string, args: string): Promise<Done> {
+    if (this.#closed) return Promise.reject(new MivmError('HOST_CLOSED', 'this client is closed'))
+    if (this.#failed !== null) return Promise.reject(this.#failed)
+    return new Promise<Done>((resolve, reject) => {
+      const deadline = Date.now() + this.#options.timeout
+      this.#outbox.push({ method, args, resolve, reject, deadline })
+      this.#write(false)
+    })
+  }
+
+  /** Resolves when all calls in the log have results and these are acknowledged. */
+  async drained(timeout: number): Promise<void> {
+    const end = Date.now() + timeout
+    while (this.#outbox.length + this.#waiting.size + this.#unacked.length + this.#requests > 0) {
+      if (this.#failed !== null) throw this.#failed
+      if (Date.now() > end) throw this.#late()
+      if (this.#unacked.length > 0) this.#write(true)
+      await sleep(5)
+    }
+  }
+
+  get pendingCalls(): number {
+    return this.#outbox.length + this.#waiting.size
+  }
+
+  async close(): Promise<void> {
+    if (this.#closed) return
+    this.#write(true)
+    await this.#writing
+    // the last acks go out with the connection if it is there; else they go with the next call
+    if (this.#rpc !== null && !this.#rpc.closed) await this.drained(500).catch(() => {})
+    this.#closed = true
+    clearInterval(this.#ticker)
+    const error = new MivmError(
+      'HOST_CLOSED',
+      'the client was closed: the call is in your log and is delivered later'
+    )
+    this.#fail(error)
+    await this.#options.log.close()
+  }
+
+  #write(acksAlone: boolean): void {
+    if (this.#writing !== null || this.#failed !== null) return
+    if (this.#outbox.length === 0 && !(acksAlone && this.#unacked.length > 0)) return
+    this.#writing = this.#writeAll()
+      .catch((error) => this.#fail(error))
+      .finally(() => {
+        this.#writing = null
+        this.#pump()
+      })
+  }
+
+  async #writeAll(): Promise<void> {
+    do {
+      const acks = this.#takeAcks()
+      const calls = this.#takeCalls()
+      const entries = [
+        ...acks,
+        ...calls.map((call, i) => this.#entryOf(call, i === 0 && acks.length === 0))
+      ]
+      const first = await this.#options.log.append(entries)
+      for (const [i, call] of calls.entries()) this.#waiting.set(first + acks.length + i, call)
+      this.#pump()
+    } while (this.#outbox.length > 0)
+  }
+
+  #takeCalls(): Outgoing[] {
+    let bytes = 0
+    let count = 0
+    for (const { args } of this.#outbox) {
+      if (count >= BATCH_CALLS_MAX || bytes > REQUEST_BYTES) break
+      bytes += args.length
+      count++
+    }
+    return this.#outbox.splice(0, count)
+  }
+
+  /** Everything answered so far, in entries of bounded size. */
+  #takeAcks(): UserAck[] {
+    const { head } = this.#chain
+    if (head === null) return []
+    const acks: UserAck[] = []
+    let answers: Answer[] = []
+    let bytes = 0
+    for (const answer of this.#unacked.splice(0)) {
+      if (answers.length > 0 && bytes + answer.result.byteLength > ACK_BYTES) {
+        acks.push({ type: 'ack', answers, head })
+        answers = []
+        bytes = 0
+      }
+      answers.push(answer)
+      bytes += answer.result.byteLength
+    }
+    if (answers.length > 0) acks.push({ type: 'ack', answers, head })
+    if (acks.length > 0) this.#recorded = head.length
+    return acks
+  }
+
+  /** The head goes into the log once: every later entry stands on it. */
+  #entryOf({ method, args }: Outgoing, first: boolean): UserCall {
+    const { head } = this.#chain
+    const news = first && head !== null && head.length > this.#recorded
+    if (news) this.#recorded = head.length
+    return { type: 'call', method, args, head: news ? head : null }
+  }
+
+  #pump(): void {
+    if (this.#pumping || this.#closed || this.#failed !== null) return
+    const connected = this.#rpc !== null && !this.#rpc.closed
+    const news = this.#options.log.length > this.#sent
+    if (!news && (connected || this.#waiting.size === 0)) return
+    this.#pumping = true
+    this.#send()
+      .then(() => {
+        this.#retry = 0
+      })
+      .catch((error) => this.#retryLater(error))
+      .finally(() => {
+        this.#pumping = false
+      })
+  }
+
+  async #send(): Promise<void> {
+    const { log, remote } = this.#options
+    const rpc = await remote.rpc()
+    if (rpc !== this.#rpc) this.#restart(rpc)
+    while (this.#requests < REQUESTS_MAX && this.#sent < log.length && this.#rpc === rpc) {
+      const blocks = await log.blocks(this.#sent, BATCH_CALLS_MAX, REQUEST_BYTES)
+      const end = blocks.start + blocks.blocks.length
+      const asked = [...this.#waiting.keys()].filter(
+        (entry) => entry > blocks.start && entry <= end
+      )
+      this.#sent = end
+      this.#exchange(rpc, blocks, asked[0] ?? 0, asked.at(-1) ?? 0)
+    }
+  }
+
+  /** A new connection: what is not answered goes out again, and no proof of the old one is waited for. */
+  #restart(rpc: Rpc): void {
+    const [first] = this.#waiting.keys()
+    this.#rpc = rpc
+    this.#requests = 0
+    this.#held.clear()
+    this.#sent = first === undefined ? this.#options.log.length : first - 1
+    rpc.onClose(() => {
+      if (this.#rpc !== rpc) return
+      this.#rpc = null
+      if (this.#waiting.size > 0) this.#pump()
+    })
+  }
+
+  #exchange(rpc: Rpc, blocks: UserBlocks, from: number, to: number): void {
+    this.#requests++
+    rpc
+      .request(CALL, this.#request(blocks, from, to))
+      .then((reply) => {
+        if (this.#rpc === rpc) this.#receive(rpc, reply, from, to)
+      })
+      .catch((error) => {
+        if (this.#rpc === rpc) this.#refused(rpc, error)
+      })
+      .finally(() => {
+        if (this.#rpc !== rpc) return
+        this.#requests--
+        this.#pump()
+      })
+  }
+
+  #request(log: UserBlocks, from: number, to: number) {
+    const { length: known, anchored } = this.#chain
+    return { address: this.#options.address, log, from, to, known, anchored }
+  }
+
+  #receive(rpc: Rpc, reply: CallReply, from: number, to: number): void {
+    if (reply.behind !== null) throw forked()
+    if (reply.proof === null) {
+      // the host lacks what comes before: it was set back, or never had it
+      this.#sent = Math.min(this.#sent, reply.length)
+      return
+    }
+    this.#held.set(reply.through, reply)
+    for (;;) {
+      const next = this.#held.get(this.#chain.length)
+      if (next?.proof == null) break
+      this.#held.delete(this.#chain.length)
+      this.#accept(this.#chain.extend(next.proof))
+    }
+    // a reply has a limit: what did not fit is asked for again
+    const rest = [...this.#waiting.keys()].filter((entry) => entry >= from && entry <= to)
+    if (rest.length > 0 && this.#held.size === 0) {
+      const { log } = this.#options
+      const none = { user: log.user, start: this.#sent, blocks: [], head: null }
+      this.#exchange(rpc, none, rest[0] ?? 0, rest.at(-1) ?? 0)
+    }
+  }
+
+  /** Takes on the results among proven blocks: each follows its ack, which names the entry. */
+  #accept(blocks: ReadonlyMap<number, Uint8Array>): void {
+    let entry = 0
+    let at = 0
+    for (const [index, block] of blocks) {
+      const decoded = decodeEntry(block)
+      if (decoded.type === 'ack') {
+        if (!b4a.equals(decoded.user, this.#options.log.user)) continue
+        entry = decoded.entry
+        at = index
+      } else if (decoded.type === 'result' && decoded.ack === at) {
+        this.#settle(entry, index, block, decoded)
+      }
+    }
+    if (this.#unacked.length > 0) setTimeout(() => this.#write(true), ACK_DELAY).unref()
+  }
+
+  #settle(entry: number, index: number, block: Uint8Array, result: Result): void {
+    const pending = this.#waiting.get(entry)
+    if (pending === undefined) return
+    this.#waiting.delete(entry)
+    this.#unacked.push({ entry, index, result: block })
+    if (pending === null) return
+    if (result.error === null) pending.resolve({ entry, result })
+    else pending.reject(contractError(result))
+  }
+
+  #refused(rpc: Rpc, error: unknown): void {
+    if (!isPassing(error)) {
+      this.#fail(error)
+      return
+    }
+    if (rpc.closed) this.#rpc = null
+    else this.#restart(rpc)
+    this.#retryLater(error)
+  }
+
+  #retryLater(error: unknown): void {
+    if (!isPassing(error)) {
+      this.#fail(error)
+      return
+    }
+    this.#retry = Math.min(RETRY_MAX, Math.max(RETRY_MIN, this.#retry * 2))
+    setTimeout(() => this.#pump(), this.#retry).unref()
+  }
+
+  #expire(): void {
+    const now = Date.now()
+    for (const [entry, pending] of this.#waiting) {
+      if (pending === null || pending.deadline > now) continue
+      this.#waiting.set(entry, null)
+      pending.reject(this.#late())
+    }
+  }
+
+  #late(): MivmError {
+    return new MivmError(
+      'TIMEOUT',
+      'the host has not answered in time: the call is in your log and is delivered when the host is back'
+    )
+  }
+
+  #fail(error: unknown): void {
+    this.#failed ??= error
+    for (const [entry, pending] of this.#waiting) {
+      this.#waiting.set(entry, null)
+      pending?.reject(error)
+    }
+    for (const call of this.#outbox.splice(0)) call.reject(error)
+  }
+}
+
+/** What may be over when we try again. */
+const PASSING: ReadonlySet<string> = new Set([
+  'CONNECTION_LOST',
+  'ENGINE_FAILED',
+  'HOST_CLOSED',
+  'HOST_UNKNOWN',
+  'STORAGE_FAILED',
+  'STORAGE_FULL'
+])
+
+function isPassing(error: unknown): boolean {
+  return error instanceof MivmError && PASSING.has(error.code)
+}
+
+/** The value of a call; undefined where it returned none. */
+export function resultValue({ result }: Done): Value | undefined {
+  return result.value === null ? undefined : decodeValue(result.value, 'result')
+}
+
+function contractError({ error, outcome }: Result): ContractError {
+  return new ContractError(
+    error?.name ?? 'Error',
+    error?.message ?? '',
+    error?.code ?? null,
+    outcome === 'abort'
+  )
+}
+
+function forked(): MivmError {
+  return new MivmError(
+    'USER_LOG_FORKED',
+    'the host holds more of your log than this machine: use an identity on one machine at a time, or make a new one'
+  )
+}
+
+function sleep(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms))
+}

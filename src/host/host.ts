@@ -1,0 +1,397 @@
+import { mkdir } from 'node:fs/promises'
+import path from 'node:path'
+import type SecretStream from '@hyperswarm/secret-stream'
+import b4a from 'b4a'
+import type Corestore from 'corestore'
+import type Hypercore from 'hypercore'
+import Protomux from 'protomux'
+import { openIdentity } from '../net/identity.ts'
+import { type Bootstrap, Network } from '../net/network.ts'
+import { Rpc } from '../net/rpc.ts'
+import { decodeEntry, type Genesis, limitsOf } from '../protocol/entries.ts'
+import { MivmError } from '../protocol/errors.ts'
+import { codeHash } from '../protocol/hash.ts'
+import { encodeId } from '../protocol/ids.ts'
+import { addressOf, topicOf } from '../protocol/manifest.ts'
+import {
+  CALL,
+  type CallReply,
+  type CallRequest,
+  DEPLOY,
+  type DeployReply,
+  type DeployRequest,
+  INFO,
+  type InfoReply,
+  PROVE,
+  type ProveReply,
+  type ProveRequest,
+  STATUS
+} from '../protocol/messages.ts'
+import { openStore } from '../state/store.ts'
+import { Wal } from '../state/wal.ts'
+import { openVm } from '../vm/registry.ts'
+import type { VirtualMachine } from '../vm/vm.ts'
+import { Gate } from './gate.ts'
+import { type Execution, Instance } from './instance.ts'
+import type { Writing } from './ledger.ts'
+import { Oracles } from './oracles.ts'
+import { allowAll, type Policy } from './policy.ts'
+
+export interface HostOptions {
+  /** The data directory: identity, logs and archives. One host at a time. */
+  readonly dir: string
+  readonly bootstrap?: Bootstrap
+  /** Who may deploy; default: anybody. */
+  readonly policy?: Policy
+  readonly oracles?: Oracles
+  /** Engine processes; default: one a core. */
+  readonly engines?: number
+  /** Instances that stay in memory; default 256. */
+  readonly openMax?: number
+  readonly onEvent?: (event: HostEvent) => void
+}
+
+/** What the operator of a host may want to know. */
+export type HostEvent =
+  | { readonly type: 'deployed'; readonly address: string; readonly deployer: string }
+  | { readonly type: 'damaged'; readonly address: string; readonly message: string }
+  | { readonly type: 'log'; readonly address: string; readonly line: string }
+  | { readonly type: 'refused'; readonly code: string; readonly message: string }
+  /** Nothing can be written any more; the host has to be stopped. */
+  | { readonly type: 'fatal'; readonly code: string; readonly message: string }
+
+const IDLE_MS = 60_000
+const OPEN_MAX = 256
+
+/** Runs instances and answers peers. */
+export class Host {
+  /** Public key, z-base-32. */
+  readonly id: string
+  readonly #store: Corestore
+  readonly #network: Network
+  readonly #writing: Writing
+  readonly #execution: Execution
+  readonly #policy: Policy
+  readonly #index: Hypercore
+  readonly #onEvent: (event: HostEvent) => void
+  readonly #openMax: number
+  readonly #known = new Set<string>()
+  readonly #instances = new Map<string, Promise<Instance>>()
+  /** Instances on their way out of memory: one that is wanted again has to wait for that. */
+  readonly #leaving = new Map<string, Promise<void>>()
+  readonly #peers = new Set<Rpc>()
+  readonly #sweep: NodeJS.Timeout
+  #closing: Promise<void> | null = null
+
+  private constructor(
+    options: HostOptions,
+    writing: Writing,
+    network: Network,
+    execution: Execution,
+    index: Hypercore
+  ) {
+    this.id = encodeId(writing.keyPair.publicKey)
+    this.#store = writing.store
+    this.#network = network
+    this.#writing = writing
+    this.#execution = execution
+    this.#policy = options.policy ?? allowAll
+    this.#index = index
+    this.#onEvent = options.onEvent ?? (() => {})
+    this.#openMax = options.openMax ?? OPEN_MAX
+    this.#sweep = setInterval(() => this.#closeIdle(), IDLE_MS / 4).unref()
+  }
+
+  /**
+   * Opens the directory and begins to answer. Throws DIRECTORY_LOCKED where another process has it, ENGINE_FAILED
+   * where contracts cannot be run here.
+   */
+  static async open(options: HostOptions): Promise<Host> {
+    await mkdir(options.dir, { recursive: true, mode: 0o700 })
+    const { keyPair } = await openIdentity(options.dir, 'host')
+    const store = await openStore(path.join(options.dir, 'store'))
+    // A host takes nothing in by replication: what users write comes with their calls, checked, in one atomic write
+    // with the results.
+    store.watch((core) => core.replicator.setPushOnly(true))
+    const vm = await openEngines(options).catch(async (error) => {
+      await store.close()
+      throw error
+    })
+    const onEvent = options.onEvent ?? (() => {})
+    const index = store.get({ name: 'instances' })
+    await index.ready()
+    const writing = {
+      store,
+      keyPair,
+      wal: new Wal(store.storage.rocks),
+      gate: new Gate(),
+      onFatal: ({ code, message }: MivmError) => onEvent({ type: 'fatal', code, message })
+    }
+    const execution = {
+      vm,
+      oracles: options.oracles ?? new Oracles(),
+      onLog: (address: string, line: string) => onEvent({ type: 'log', address, line })
+    }
+    const network = new Network(keyPair, options.bootstrap)
+    const host = new Host(options, writing, network, execution, index)
+    try {
+      await host.#start()
+      return host
+    } catch (error) {
+      await host.close()
+      throw error
+    }
+  }
+
+  /** Addresses of all instances, z-base-32. */
+  get instances(): string[] {
+    return [...this.#known]
+  }
+
+  /** An instance of this host; throws INSTANCE_UNKNOWN or INSTANCE_DAMAGED. */
+  async instance(address: Uint8Array): Promise<Instance> {
+    const id = encodeId(address)
+    const open = this.#instances.get(id)
+    if (open !== undefined) return open
+    if (!this.#known.has(id)) {
+      throw new MivmError(
+        'INSTANCE_UNKNOWN',
+        `this host has no instance ${id}: check the address, or deploy it`
+      )
+    }
+    this.#refuseWhenClosing()
+    return this.#keep(id, this.#open(id, address))
+  }
+
+  async deploy(request: DeployRequest): Promise<Instance> {
+    this.#refuseWhenClosing()
+    const genesis = this.#checkGenesis(request)
+    const address = addressOf(genesis.host, request.genesis)
+    const id = encodeId(address)
+    if (this.#known.has(id) || this.#instances.has(id)) return this.instance(address)
+    await this.#policy(encodeId(genesis.deployer))
+    const instance = await this.#keep(id, this.#create(address, genesis, request))
+    this.#onEvent({ type: 'deployed', address: id, deployer: encodeId(genesis.deployer) })
+    void this.#announce(address)
+    return instance
+  }
+
+  /** Finishes the batches in flight and lets go of everything. */
+  close(): Promise<void> {
+    this.#closing ??= this.#close()
+    return this.#closing
+  }
+
+  async #start(): Promise<void> {
+    for (let i = 0; i < this.#index.length; i++) {
+      const address = await this.#index.get(i)
+      if (address !== null) this.#known.add(encodeId(address))
+    }
+    this.#network.onConnection((stream) => this.#onConnection(stream))
+    await this.#network.listen()
+    void this.#continueAll()
+  }
+
+  /** Finds instances with calls that were in flight, and what cannot be opened; announces all. */
+  async #continueAll(): Promise<void> {
+    for (let i = 0; i < this.#index.length && this.#closing === null; i++) {
+      const address = await this.#index.get(i).catch(() => null)
+      if (address === null) continue
+      try {
+        await this.instance(address)
+      } catch (error) {
+        const message = error instanceof Error ? error.message : String(error)
+        if (this.#closing === null) {
+          this.#onEvent({ type: 'damaged', address: encodeId(address), message })
+        }
+      }
+      if (this.#instances.size > this.#openMax) this.#closeIdle()
+      void this.#announce(address)
+    }
+  }
+
+  async #announce(address: Uint8Array): Promise<void> {
+    await this.#network.announce(topicOf(address)).catch(() => {})
+  }
+
+  async #open(id: string, address: Uint8Array): Promise<Instance> {
+    await this.#leaving.get(id)
+    return Instance.open(this.#writing, this.#execution, address)
+  }
+
+  async #create(address: Uint8Array, genesis: Genesis, request: DeployRequest): Promise<Instance> {
+    const instance = await Instance.deploy(
+      this.#writing,
+      this.#execution,
+      address,
+      genesis,
+      request
+    )
+    await this.#index.append(address)
+    await this.#writing.wal.sync()
+    this.#known.add(encodeId(address))
+    return instance
+  }
+
+  #keep(id: string, opening: Promise<Instance>): Promise<Instance> {
+    this.#instances.set(id, opening)
+    opening.catch(() => this.#instances.delete(id))
+    return opening
+  }
+
+  #checkGenesis({ genesis: block, source }: DeployRequest): Genesis {
+    const genesis = decodeEntry(block)
+    if (genesis.type !== 'genesis')
+      throw new MivmError('REQUEST_INVALID', 'a deployment begins with genesis')
+    if (!b4a.equals(genesis.host, this.#writing.keyPair.publicKey)) {
+      throw new MivmError(
+        'REQUEST_INVALID',
+        `this host is ${this.id}, the deployment is for ${encodeId(genesis.host)}`
+      )
+    }
+    if (!b4a.equals(genesis.codeHash, codeHash(source))) {
+      throw new MivmError('REQUEST_INVALID', 'the code is not the one that genesis names')
+    }
+    if (genesis.vm !== this.#execution.vm.id) {
+      throw new MivmError(
+        'VM_UNKNOWN',
+        `this host does not run ${genesis.vm}: deploy for ${this.#execution.vm.id}`
+      )
+    }
+    limitsOf(genesis)
+    return genesis
+  }
+
+  #onConnection(stream: SecretStream): void {
+    if (this.#closing !== null) {
+      stream.destroy()
+      return
+    }
+    this.#store.replicate(stream)
+    const mux = Protomux.from(stream)
+    this.#writing.gate.add(mux)
+    const rpc = new Rpc(mux)
+    this.#peers.add(rpc)
+    stream.once('close', () => {
+      this.#writing.gate.delete(mux)
+      this.#peers.delete(rpc)
+    })
+    /** Length of the last head sent on this stream, by instance and user: the next proof begins there. */
+    const sent = new Map<string, number>()
+    rpc.respond(INFO, ({ address }) => this.#guard(() => this.#info(address)))
+    rpc.respond(DEPLOY, (request) =>
+      this.#guard(
+        async (): Promise<DeployReply> => ({ address: (await this.deploy(request)).address })
+      )
+    )
+    rpc.respond(CALL, (request) => this.#guard(() => this.#call(request, sent)))
+    rpc.respond(PROVE, (request) => this.#guard(() => this.#prove(request)))
+    rpc.respond(STATUS, () => this.#guard(async () => ({ json: JSON.stringify(this.status()) })))
+  }
+
+  /** What the host is doing, for people. */
+  status(): { id: string; instances: number; open: number; peers: number } {
+    return {
+      id: this.id,
+      instances: this.#known.size,
+      open: this.#instances.size,
+      peers: this.#peers.size
+    }
+  }
+
+  async #guard<T>(fn: () => Promise<T>): Promise<T> {
+    try {
+      return await fn()
+    } catch (error) {
+      const known =
+        error instanceof MivmError
+          ? error
+          : new MivmError('INTERNAL', error instanceof Error ? error.message : String(error), {
+              cause: error
+            })
+      this.#onEvent({ type: 'refused', code: known.code, message: known.message })
+      throw known
+    }
+  }
+
+  async #info(address: Uint8Array): Promise<InfoReply> {
+    const { genesisBlock, methods, head } = await this.instance(address)
+    return { genesis: await genesisBlock(), methods, head }
+  }
+
+  async #call(request: CallRequest, sent: Map<string, number>): Promise<CallReply> {
+    const { address, log, from, to } = request
+    const instance = await this.instance(address)
+    const length = await instance.submit(log)
+    const end = log.start + log.blocks.length
+    if (length < log.start) return { length, through: 0, proof: null, behind: null }
+    if (length > end) {
+      const behind = await instance.takeBack(log.user, end)
+      return { length, through: 0, proof: null, behind }
+    }
+    if (to > length) throw new MivmError('REQUEST_INVALID', `the user log has no entry ${to} yet`)
+    if (to > 0) await instance.settled(log.user, to)
+    const key = `${encodeId(address)}/${encodeId(log.user)}`
+    const { head } = instance
+    const before = sent.get(key)
+    const through = Math.min(before ?? request.known, head.length)
+    // set at the moment of the head's choice: of two replies under way the second must begin where the first ends
+    sent.set(key, head.length)
+    const proof = await instance.prove(
+      log.user,
+      from,
+      to,
+      through,
+      before !== undefined || request.anchored
+    )
+    return { length, through, proof, behind: null }
+  }
+
+  async #prove({ address, user, entry }: ProveRequest): Promise<ProveReply> {
+    const instance = await this.instance(address)
+    const proof = await instance.prove(user, entry, entry, 0, false)
+    if (proof.items.some(({ block }) => block !== null)) return { proof }
+    throw new MivmError('REQUEST_INVALID', `entry ${entry} has no result: check its number`)
+  }
+
+  #refuseWhenClosing(): void {
+    if (this.#closing === null) return
+    throw new MivmError('HOST_CLOSED', 'the host is shutting down: try again later')
+  }
+
+  #closeIdle(): void {
+    const crowded = this.#instances.size > this.#openMax
+    for (const [id, opening] of this.#instances) {
+      void opening.then(
+        (instance) => {
+          const { idleSince } = instance
+          if (idleSince === null || this.#instances.get(id) !== opening) return
+          if (!crowded && Date.now() - idleSince < IDLE_MS) return
+          this.#instances.delete(id)
+          this.#leaving.set(
+            id,
+            instance.close().finally(() => this.#leaving.delete(id))
+          )
+        },
+        () => {}
+      )
+    }
+  }
+
+  async #close(): Promise<void> {
+    clearInterval(this.#sweep)
+    const instances = await Promise.allSettled(this.#instances.values())
+    await Promise.allSettled(
+      instances.map((opening) => (opening.status === 'fulfilled' ? opening.value.close() : null))
+    )
+    for (const rpc of this.#peers) rpc.destroy()
+    await this.#network.close()
+    await this.#execution.vm.close()
+    await this.#writing.wal.close()
+    await this.#store.close()
+  }
+}
+
+function openEngines({ engines }: HostOptions): Promise<VirtualMachine> {
+  return openVm('js-1', engines === undefined ? {} : { engines })
+}

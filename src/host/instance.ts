@@ -1,0 +1,643 @@
+import b4a from 'b4a'
+import {
+  type Ack,
+  type CallLogEntry,
+  decodeEntry,
+  encodeEntry,
+  type Genesis,
+  limitsOf
+} from '../protocol/entries.ts'
+import { MivmError } from '../protocol/errors.ts'
+import { CONTRACT_PATH, lastWrites, type Write } from '../protocol/files.ts'
+import type { Head } from '../protocol/head.ts'
+import { decodeId, encodeId } from '../protocol/ids.ts'
+import { BATCH_CALLS_MAX, BATCH_WORK_MS } from '../protocol/limits.ts'
+import { callLogManifest } from '../protocol/manifest.ts'
+import { Tree } from '../protocol/merkle.ts'
+import type { UserBlocks } from '../protocol/messages.ts'
+import { createProof, type Proof } from '../protocol/proof.ts'
+import { answerOf, asksForResult, callOf, encodeResult, MALFORMED, readCall } from '../vm/record.ts'
+import { readVariables, sortVariables, updateVariables } from '../vm/variables.ts'
+import type { Call, Contract, OracleAnswer, OracleRequest, Step, VirtualMachine } from '../vm/vm.ts'
+import { Ledger, type Writing } from './ledger.ts'
+import type { Oracles } from './oracles.ts'
+import type { UserLog } from './user-log.ts'
+
+/** Bytes of blocks that one proof carries at most; a caller asks again for the rest. */
+const PROOF_BYTES_MAX = 4 * 1024 * 1024
+
+/** Answers of one user that are found without walking the log. */
+const ANSWERS_KEPT = 2048
+
+/** What an instance executes with. */
+export interface Execution {
+  readonly vm: VirtualMachine
+  readonly oracles: Oracles
+  onLog(address: string, line: string): void
+}
+
+/** What a deployer sends: genesis as it wrote it, the code, and its log with the call of `init`. */
+export interface Deployment {
+  readonly genesis: Uint8Array
+  readonly source: string
+  readonly log: UserBlocks
+}
+
+/** A call that has arrived and has no result yet. */
+interface Waiting {
+  readonly user: Uint8Array
+  readonly entry: number
+  readonly block: Uint8Array
+}
+
+/** A call whose ack is in the log already, because it has asked an oracle. */
+interface Open {
+  readonly item: Waiting
+  readonly ack: number
+  readonly seq: number
+  readonly time: number
+  /** Requests that are logged; the answer is null where it is not logged yet. */
+  readonly requests: (OracleAnswer | null)[]
+}
+
+interface Answered {
+  readonly ack: number
+  readonly result: number
+}
+
+/** What one user has waiting and what it has been answered lately, by number of entry. */
+interface Account {
+  readonly waiting: number[]
+  readonly answered: Map<number, Answered>
+}
+
+interface Watcher {
+  readonly user: string
+  readonly entry: number
+  resolve(): void
+  reject(error: unknown): void
+}
+
+/** Thrown at the VM to end a run before a call that asks an oracle: it has to be the first of its batch. */
+const ORACLE_FIRST = new Error('a call that asks an oracle begins its batch')
+
+/**
+ * A deployed contract: takes in users' logs, executes what they call one batch after another, and proves the results.
+ * There is one writer, the loop in `#work`; everything else waits for what it commits.
+ */
+export class Instance {
+  readonly address: Uint8Array
+  readonly id: string
+  readonly genesis: Genesis
+  readonly methods: readonly string[]
+  readonly #ledger: Ledger
+  readonly #contract: Contract
+  readonly #execution: Execution
+  readonly #queue: Waiting[]
+  readonly #accounts = new Map<string, Account>()
+  readonly #watchers = new Set<Watcher>()
+  readonly #variables: Map<string, string>
+  #seq: number
+  #time: number
+  #committed: Uint8Array
+  #open: Open | null = null
+  #working: Promise<void> | null = null
+  #closing = false
+  #usedAt = Date.now()
+
+  private constructor(
+    ledger: Ledger,
+    execution: Execution,
+    genesis: Genesis,
+    contract: Contract,
+    stand: Stand,
+    queue: Waiting[]
+  ) {
+    this.address = ledger.address
+    this.id = contract.address
+    this.genesis = genesis
+    this.methods = stand.methods
+    this.#ledger = ledger
+    this.#execution = execution
+    this.#contract = contract
+    this.#queue = queue
+    this.#variables = stand.variables
+    this.#seq = stand.seq
+    this.#time = stand.time
+    this.#committed = stand.committed
+  }
+
+  /**
+   * Executes `init` and, only if that succeeds, creates the instance; what fails leaves nothing behind. Throws
+   * DEPLOY_FAILED with what the contract threw, CODE_* for code that does not load.
+   */
+  static async deploy(
+    writing: Writing,
+    execution: Execution,
+    address: Uint8Array,
+    genesis: Genesis,
+    deployment: Deployment
+  ): Promise<Instance> {
+    const { source, log } = deployment
+    const contract = contractOf(address, genesis, source)
+    const [block] = log.blocks
+    if (block === undefined || log.start !== 0 || !b4a.equals(log.user, genesis.deployer)) {
+      throw new MivmError(
+        'REQUEST_INVALID',
+        'a deployment comes with the deployer’s log, from its beginning'
+      )
+    }
+    const methods = await execution.vm.inspect(contract)
+    const code = encodeEntry({ type: 'code', source })
+    const tree = new Tree()
+    for (const first of [deployment.genesis, code]) tree.append(first)
+    const call = callOf(block, genesis.deployer, 1, Date.now(), tree.treeHash())
+    if (call?.method !== 'init') {
+      throw new MivmError('REQUEST_INVALID', 'the first call of the deployer is not init')
+    }
+    const step = await executeInit(execution, contract, call)
+    const variables = new Map<string, string>()
+    updateVariables(variables, step.writes)
+
+    const queue: Waiting[] = []
+    const stand = { methods, variables, seq: 1, time: call.time, committed: tree.treeHash() }
+    const ledger = await Ledger.open(
+      writing,
+      address,
+      () => pendingUsers(queue),
+      callLogManifest(genesis.host, deployment.genesis)
+    )
+    const instance = new Instance(ledger, execution, genesis, contract, stand, queue)
+    const user = await ledger.user(genesis.deployer)
+    await ledger.exclusive(async () => {
+      await user.extend(log)
+      instance.#enqueue(user, log.blocks.slice(1), 1)
+    })
+    await ledger.setNote('methods', b4a.from(methods.join('\n')))
+    const ack: Ack = {
+      type: 'ack',
+      seq: 1,
+      user: user.key,
+      entry: 1,
+      call: block,
+      time: call.time,
+      previous: 0
+    }
+    user.advance({ entry: 1, ack: 2 })
+    instance.#account(user.id).answered.set(1, { ack: 2, result: 3 })
+    await ledger.commit(
+      [deployment.genesis, code, encodeEntry(ack), encodeResult(2, step)],
+      lastWrites([{ path: CONTRACT_PATH, data: b4a.from(source) }, ...step.writes]),
+      [user]
+    )
+    instance.#committed = ledger.tail.treeHash()
+    instance.#wake()
+    return instance
+  }
+
+  /** Opens an instance from disk and continues what was in flight. Throws INSTANCE_DAMAGED. */
+  static async open(
+    writing: Writing,
+    execution: Execution,
+    address: Uint8Array
+  ): Promise<Instance> {
+    const queue: Waiting[] = []
+    const ledger = await Ledger.open(writing, address, () => pendingUsers(queue))
+    try {
+      const genesis = await readEntry(ledger, 0, 'genesis')
+      const { source } = await readEntry(ledger, 1, 'code')
+      const contract = contractOf(address, genesis, source)
+      const { stand, trailing } = await readStand(ledger)
+      const instance = new Instance(ledger, execution, genesis, contract, stand, queue)
+      await instance.#continue(trailing)
+      return instance
+    } catch (error) {
+      await ledger.close()
+      throw error
+    }
+  }
+
+  /** Idle since, ms since 1970; null while calls are under way. */
+  get idleSince(): number | null {
+    return this.#working === null && this.#watchers.size === 0 ? this.#usedAt : null
+  }
+
+  /** The newest head of the call log that is on disk. */
+  get head(): Head {
+    const { head } = this.#ledger
+    if (head === null) throw new MivmError('INTERNAL', 'an instance without a head')
+    return head
+  }
+
+  /** Genesis as the deployer wrote it. */
+  genesisBlock(): Promise<Uint8Array> {
+    return this.#ledger.tail.block(0)
+  }
+
+  /** Number of calls so far. */
+  get seq(): number {
+    return this.#seq
+  }
+
+  /**
+   * Takes in what a user has written and queues the calls in it; returns the length of the host's copy then: below
+   * `log.start` where blocks between are missing (nothing was taken in), above the end of `log` where the user has
+   * lost what it had written. Throws USER_LOG_FORKED where the two do not agree.
+   */
+  async submit(log: UserBlocks): Promise<number> {
+    this.#usedAt = Date.now()
+    const user = await this.#ledger.user(log.user)
+    const length = await this.#ledger.exclusive(async () => {
+      const before = user.length
+      await user.extend(log)
+      if (user.length > before) this.#enqueue(user, log.blocks.slice(before - log.start), before)
+      return user.length
+    })
+    this.#wake()
+    return length
+  }
+
+  /** Resolves when a user's calls up to this entry of its log have their results, on disk. */
+  async settled(key: Uint8Array, entry: number): Promise<void> {
+    const user = encodeId(key)
+    if (this.#isSettled(user, entry)) return
+    await new Promise<void>((resolve, reject) => {
+      this.#watchers.add({ user, entry, resolve, reject })
+      this.#wake()
+    })
+  }
+
+  /**
+   * Proves acks and results of a user's entries `from` to `to` under the newest head, as many as fit. `through` is a
+   * length that the user has a verified head of: the proof begins there, or, with `anchored` false or for results
+   * further back, at 0 with a boundary there. The head is the one at the moment of the call.
+   */
+  async prove(
+    key: Uint8Array,
+    from: number,
+    to: number,
+    through: number,
+    anchored: boolean
+  ): Promise<Proof> {
+    const { head } = this
+    const { tail } = this.#ledger
+    const user = await this.#ledger.user(key)
+    const blocks: { index: number; block: Uint8Array }[] = []
+    let bytes = 0
+    for (const { ack, result } of await this.#answers(user, from, to)) {
+      if (bytes > PROOF_BYTES_MAX) break
+      for (const index of [ack, result]) {
+        const block = await tail.block(index)
+        bytes += block.byteLength
+        blocks.push({ index, block })
+      }
+    }
+    const lowest = blocks[0]?.index ?? head.length
+    const start = anchored && lowest >= through ? through : 0
+    return createProof({ start, head, blocks, through }, tail.node)
+  }
+
+  /** What a user has to take back whose own log ends at `start`. */
+  async takeBack(key: Uint8Array, start: number): Promise<UserBlocks> {
+    return (await this.#ledger.user(key)).since(start)
+  }
+
+  /** Finishes the batch in flight; calls that still wait are continued when the instance is opened again. */
+  async close(): Promise<void> {
+    this.#closing = true
+    await this.#working?.catch(() => {})
+    const error = new MivmError(
+      'HOST_CLOSED',
+      'the host is shutting down: the call stays in your log and is delivered later'
+    )
+    for (const watcher of this.#watchers) watcher.reject(error)
+    this.#watchers.clear()
+    this.#execution.vm.evict(this.id)
+    await this.#ledger.close()
+  }
+
+  #wake(): void {
+    if (
+      this.#working !== null ||
+      this.#closing ||
+      (this.#queue.length === 0 && this.#open === null)
+    )
+      return
+    this.#working = this.#work()
+      .catch((error: unknown) => {
+        // the calls stay queued: the next one that comes tries again
+        for (const watcher of this.#watchers) watcher.reject(error)
+        this.#watchers.clear()
+      })
+      .finally(() => {
+        this.#working = null
+        this.#usedAt = Date.now()
+      })
+  }
+
+  async #work(): Promise<void> {
+    while (!this.#closing && (this.#queue.length > 0 || this.#open !== null)) {
+      await this.#batch()
+      this.#notify()
+    }
+    if (!this.#closing) await this.#ledger.trim()
+  }
+
+  async #batch(): Promise<void> {
+    const items = this.#open === null ? this.#take() : [this.#open.item]
+    const steps: Step[] = []
+    const time = this.#open?.time ?? Math.max(Date.now(), this.#time)
+    const seq = this.#open?.seq ?? this.#seq + 1
+    const calls = items
+      .map(({ user, block }, i) => callOf(block, user, seq + i, time, this.#committed))
+      .filter((call) => call !== null)
+    try {
+      // #take leaves an entry that is no call alone in its batch: it never reaches the VM
+      if (calls.length === 0) steps.push(MALFORMED)
+      else await this.#run(items, calls, steps)
+    } catch (error) {
+      this.#requeue(items)
+      throw error
+    }
+    this.#requeue(items.slice(steps.length))
+    await this.#commit(items.slice(0, steps.length), steps, time)
+  }
+
+  #requeue(items: readonly Waiting[]): void {
+    this.#queue.unshift(...items.filter((item) => item !== this.#open?.item))
+  }
+
+  /** The next calls to execute together: well-formed ones, or a single entry that is none. */
+  #take(): Waiting[] {
+    const end = this.#queue.findIndex(({ block }) => readCall(block) === null)
+    const count = end === 0 ? 1 : end === -1 ? BATCH_CALLS_MAX : Math.min(end, BATCH_CALLS_MAX)
+    return this.#queue.splice(0, count)
+  }
+
+  async #run(items: readonly Waiting[], calls: readonly Call[], steps: Step[]): Promise<void> {
+    const [first] = items
+    try {
+      await this.#execution.vm.run(
+        {
+          contract: this.#contract,
+          variables: sortVariables(this.#variables),
+          calls,
+          base: this.#ledger.archive,
+          oracles: [],
+          onStep: (step) => steps.push(step),
+          onOracle: (request) => {
+            if (request.call > 0 || first === undefined) throw ORACLE_FIRST
+            return this.#ask(first, calls[0]?.time ?? 0, request)
+          },
+          onLog: (line) => this.#execution.onLog(this.id, line)
+        },
+        { workMs: BATCH_WORK_MS }
+      )
+    } catch (error) {
+      if (error !== ORACLE_FIRST) throw error
+    }
+  }
+
+  async #commit(items: readonly Waiting[], steps: readonly Step[], time: number): Promise<void> {
+    const blocks: Uint8Array[] = []
+    const users = new Set<UserLog>()
+    const answered: [user: string, entry: number, at: Answered][] = []
+    const writes: Write[] = []
+    const start = this.#ledger.tail.length
+    for (const [i, item] of items.entries()) {
+      const step = steps[i]
+      if (step === undefined) break
+      const user = await this.#ledger.user(item.user)
+      this.#seq++
+      const opened = this.#open?.item === item ? this.#open.ack : null
+      const ack = opened ?? start + blocks.length
+      if (opened === null) blocks.push(encodeEntry(ackOf(item, user, this.#seq, time)))
+      answered.push([user.id, item.entry, { ack, result: start + blocks.length }])
+      blocks.push(encodeResult(ack, step))
+      user.advance({ entry: item.entry, ack })
+      users.add(user)
+      writes.push(...step.writes)
+    }
+    this.#time = time
+    this.#open = null
+    updateVariables(this.#variables, writes)
+    await this.#ledger.commit(blocks, lastWrites(writes), [...users])
+    this.#committed = this.#ledger.tail.treeHash()
+    for (const [user, entry, at] of answered) this.#answer(user, entry, at)
+  }
+
+  /** Logs the request before it is made and the answer before it is used; what is logged is not asked again. */
+  async #ask(
+    item: Waiting,
+    time: number,
+    { index, name, args }: OracleRequest
+  ): Promise<OracleAnswer> {
+    this.#open ??= { item, ack: this.#ledger.tail.length, seq: this.#seq + 1, time, requests: [] }
+    const { ack, seq, requests } = this.#open
+    const logged = requests[index]
+    if (logged !== undefined && logged !== null) return logged
+    if (logged === undefined) {
+      const user = await this.#ledger.user(item.user)
+      const request = encodeEntry({ type: 'oracle-request', ack, index, name, args })
+      await this.#ledger.append(
+        index === 0 ? [encodeEntry(ackOf(item, user, seq, time)), request] : [request]
+      )
+      requests[index] = null
+    }
+    const answer = await this.#execution.oracles.ask(name, args)
+    const value = answer.ok ? answer.value : null
+    const error = answer.ok ? null : answer.error
+    await this.#ledger.append([encodeEntry({ type: 'oracle-answer', ack, index, value, error })])
+    requests[index] = answer
+    return answer
+  }
+
+  #enqueue(user: UserLog, blocks: readonly Uint8Array[], start: number): void {
+    const { waiting } = this.#account(user.id)
+    for (const [i, block] of blocks.entries()) {
+      const entry = start + i + 1
+      if (!asksForResult(block)) continue
+      waiting.push(entry)
+      this.#queue.push({ user: user.key, entry, block })
+    }
+  }
+
+  #answer(user: string, entry: number, answered: Answered): void {
+    const account = this.#account(user)
+    account.waiting.shift()
+    account.answered.set(entry, answered)
+    const [oldest] = account.answered.keys()
+    if (account.answered.size > ANSWERS_KEPT && oldest !== undefined)
+      account.answered.delete(oldest)
+  }
+
+  #account(user: string): Account {
+    let account = this.#accounts.get(user)
+    if (account === undefined) {
+      account = { waiting: [], answered: new Map() }
+      this.#accounts.set(user, account)
+    }
+    return account
+  }
+
+  #isSettled(user: string, entry: number): boolean {
+    const next = this.#account(user).waiting[0]
+    return next === undefined || next > entry
+  }
+
+  #notify(): void {
+    for (const watcher of this.#watchers) {
+      if (!this.#isSettled(watcher.user, watcher.entry)) continue
+      this.#watchers.delete(watcher)
+      watcher.resolve()
+    }
+  }
+
+  /** Where acks and results of a user's entries are, in order: from memory, else along the acks' chain. */
+  async #answers(user: UserLog, from: number, to: number): Promise<Answered[]> {
+    const { answered } = this.#account(user.id)
+    const [oldest = Number.POSITIVE_INFINITY] = answered.keys()
+    if (oldest <= from) {
+      return [...answered].filter(([entry]) => entry >= from && entry <= to).map(([, at]) => at)
+    }
+    const found: Answered[] = []
+    for (let index = user.position.ack; index > 0; ) {
+      const ack = await readEntry(this.#ledger, index, 'ack')
+      if (ack.entry < from) break
+      if (ack.entry <= to) found.unshift({ ack: index, result: await this.#resultOf(index) })
+      index = ack.previous
+    }
+    return found
+  }
+
+  async #resultOf(ack: number): Promise<number> {
+    for (let index = ack + 1; index < this.#ledger.tail.length; index++) {
+      if (decodeEntry(await this.#ledger.tail.block(index)).type === 'result') return index
+    }
+    throw damaged(`the result of block ${ack}`)
+  }
+
+  /** Queues what was waiting when the host went down, the call that had asked an oracle first of all. */
+  async #continue(trailing: readonly CallLogEntry[]): Promise<void> {
+    const [ack] = trailing
+    if (ack !== undefined) {
+      if (ack.type !== 'ack') throw damaged('the end of the call log')
+      const requests: (OracleAnswer | null)[] = []
+      for (const entry of trailing) {
+        if (entry.type === 'oracle-request') requests[entry.index] = null
+        if (entry.type === 'oracle-answer') requests[entry.index] = answerOf(entry)
+      }
+      const item = { user: ack.user, entry: ack.entry, block: ack.call }
+      const index = this.#ledger.tail.length - trailing.length
+      this.#open = { item, ack: index, seq: ack.seq, time: ack.time, requests }
+      this.#account(encodeId(ack.user)).waiting.push(ack.entry)
+    }
+    for (const id of await this.#ledger.pendingUsers()) {
+      const user = await this.#ledger.user(decodeId(id))
+      const opened = this.#account(id).waiting[0] ?? 0
+      const start = Math.max(user.position.entry, opened)
+      const blocks: Uint8Array[] = []
+      for (let i = start; i < user.length; i++) blocks.push(await user.block(i))
+      this.#enqueue(user, blocks, start)
+    }
+    this.#wake()
+  }
+}
+
+/** Where an instance stands between two batches. */
+interface Stand {
+  readonly methods: readonly string[]
+  readonly variables: Map<string, string>
+  readonly seq: number
+  readonly time: number
+  /** Tree hash of the call log at the last commit. */
+  readonly committed: Uint8Array
+}
+
+async function readStand(ledger: Ledger): Promise<{ stand: Stand; trailing: CallLogEntry[] }> {
+  const trailing: CallLogEntry[] = []
+  let index = ledger.tail.length - 1
+  for (; index > 1; index--) {
+    const entry = decodeEntry(await ledger.tail.block(index))
+    if (entry.type === 'commit') break
+    trailing.unshift(entry)
+  }
+  const result = await readEntry(ledger, index - 1, 'result')
+  const ack = await readEntry(ledger, result.ack, 'ack')
+  const methods = b4a.toString((await ledger.note('methods')) ?? new Uint8Array())
+  const stand = {
+    methods: methods.split('\n').filter((method) => method !== ''),
+    variables: await readVariables(ledger.archive),
+    seq: ack.seq,
+    time: ack.time,
+    committed: await ledger.treeHash(index + 1)
+  }
+  return { stand, trailing }
+}
+
+async function readEntry<T extends CallLogEntry['type']>(
+  ledger: Ledger,
+  index: number,
+  type: T
+): Promise<Extract<CallLogEntry, { type: T }>> {
+  if (index < 0 || index >= ledger.tail.length) throw damaged(`block ${index}`)
+  const entry = decodeEntry(await ledger.tail.block(index))
+  if (!isType(entry, type)) throw damaged(`block ${index}`)
+  return entry
+}
+
+function isType<T extends CallLogEntry['type']>(
+  entry: CallLogEntry,
+  type: T
+): entry is Extract<CallLogEntry, { type: T }> {
+  return entry.type === type
+}
+
+async function executeInit(execution: Execution, contract: Contract, call: Call): Promise<Step> {
+  const steps: Step[] = []
+  await execution.vm.run({
+    contract,
+    variables: [],
+    calls: [call],
+    base: NO_FILES,
+    oracles: [],
+    onStep: (step) => steps.push(step),
+    onOracle: () => {
+      throw new MivmError('INTERNAL', 'the VM asked an oracle during init')
+    }
+  })
+  const [step] = steps
+  if (step === undefined) throw new MivmError('ENGINE_FAILED', 'init was not executed: try again')
+  if (step.outcome.status === 'ok') return step
+  const { name, message } = step.outcome.error
+  throw new MivmError('DEPLOY_FAILED', `init ended with ${name}: ${message}; nothing was deployed`)
+}
+
+function contractOf(address: Uint8Array, genesis: Genesis, source: string): Contract {
+  return {
+    vm: genesis.vm,
+    address: encodeId(address),
+    host: encodeId(genesis.host),
+    deployer: encodeId(genesis.deployer),
+    source,
+    limits: limitsOf(genesis)
+  }
+}
+
+function ackOf(item: Waiting, user: UserLog, seq: number, time: number): Ack {
+  const previous = user.position.ack
+  return { type: 'ack', seq, user: item.user, entry: item.entry, call: item.block, time, previous }
+}
+
+function pendingUsers(queue: readonly Waiting[]): string[] {
+  return [...new Set(queue.map(({ user }) => encodeId(user)))]
+}
+
+const NO_FILES = { get: async () => null, list: async () => [] }
+
+function damaged(what: string): MivmError {
+  return new MivmError(
+    'INSTANCE_DAMAGED',
+    `${what} is not what it should be: the data directory is damaged; restore it from a backup`
+  )
+}

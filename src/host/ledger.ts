@@ -1,0 +1,286 @@
+import b4a from 'b4a'
+import type Corestore from 'corestore'
+import type Hypercore from 'hypercore'
+import type { KeyPair } from 'hypercore-crypto'
+import type { Atom } from 'hypercore-storage'
+import Hyperdrive from 'hyperdrive'
+import { encodeEntry } from '../protocol/entries.ts'
+import { MivmError } from '../protocol/errors.ts'
+import type { Write } from '../protocol/files.ts'
+import type { Head } from '../protocol/head.ts'
+import { encodeId } from '../protocol/ids.ts'
+import { type Manifest, stateManifest, userLogManifest } from '../protocol/manifest.ts'
+import { Archive } from '../state/archive.ts'
+import type { Wal } from '../state/wal.ts'
+import type { Gate } from './gate.ts'
+import { Mutex } from './mutex.ts'
+import { Tail } from './tail.ts'
+import { type Position, UserLog } from './user-log.ts'
+
+/** What all instances of a host write with. */
+export interface Writing {
+  readonly store: Corestore
+  readonly keyPair: KeyPair
+  readonly wal: Wal
+  readonly gate: Gate
+  /** Something was written that may not be on disk: nothing may leave this process any more. */
+  onFatal(error: MivmError): void
+}
+
+/** With so many users the sessions are opened anew, since an atom remembers every session it ever had. */
+const SESSIONS_MAX = 512
+
+/**
+ * Everything that one instance has on disk: call log, state archive and the host's copies of its user logs. They
+ * are written together: what was put in since the last `flush` lands in one atomic write of RocksDB, is synced, and
+ * only then seen by anyone.
+ */
+export class Ledger {
+  readonly address: Uint8Array
+  readonly #writing: Writing
+  readonly #log: Hypercore
+  readonly #mutex = new Mutex()
+  readonly #users = new Map<string, UserLog>()
+  readonly #pending: () => readonly string[]
+  #notedPending = ''
+  #sessions: Sessions | null = null
+  #tail: Tail | null = null
+  #head: Head | null = null
+  #failed: MivmError | null = null
+
+  private constructor(writing: Writing, log: Hypercore, pending: () => readonly string[]) {
+    this.#writing = writing
+    this.#log = log
+    this.#pending = pending
+    this.address = log.key
+  }
+
+  /**
+   * Opens what is on disk; `manifest` only where the instance is new. `pending` names the users with calls that are
+   * not executed yet, for the note that every flush takes with it.
+   */
+  static async open(
+    writing: Writing,
+    address: Uint8Array,
+    pending: () => readonly string[],
+    manifest?: Manifest
+  ): Promise<Ledger> {
+    const { store, keyPair } = writing
+    const log = store.get({
+      key: address,
+      keyPair,
+      ...(manifest === undefined ? {} : { manifest: mutable(manifest) })
+    })
+    await log.ready()
+    const ledger = new Ledger(writing, log, pending)
+    await ledger.#open()
+    return ledger
+  }
+
+  /** The call log as committed. */
+  get tail(): Tail {
+    if (this.#tail === null) throw new MivmError('HOST_CLOSED', 'the instance is closed')
+    return this.#tail
+  }
+
+  /** The newest head that is on disk; null before the first commit. */
+  get head(): Head | null {
+    return this.#head
+  }
+
+  get archive(): Archive {
+    return this.#session().archive
+  }
+
+  /** Appends entries to the call log and files to the archive, with a commit entry at the end, and makes it durable. */
+  commit(
+    blocks: readonly Uint8Array[],
+    writes: readonly Write[],
+    users: readonly UserLog[]
+  ): Promise<Head> {
+    return this.#write(async (sessions) => {
+      await sessions.archive.write(writes)
+      const commit = encodeEntry({ type: 'commit', ...(await sessions.archive.version()) })
+      for (const user of users)
+        await sessions.log.setUserData(`user/${user.id}`, user.encodePosition())
+      return [...blocks, commit]
+    })
+  }
+
+  /** Appends entries in the middle of a call, durable before the oracle is asked. */
+  append(blocks: readonly Uint8Array[]): Promise<Head> {
+    return this.#write(async () => blocks)
+  }
+
+  /** The host's copy of a user's log; opened with the instance, kept until it closes. */
+  async user(key: Uint8Array): Promise<UserLog> {
+    const id = encodeId(key)
+    const known = this.#users.get(id)
+    if (known !== undefined) return known
+    return this.#mutex.run(async () => {
+      const opened = this.#users.get(id)
+      if (opened !== undefined) return opened
+      const core = this.#writing.store.get({
+        manifest: mutable(userLogManifest(key, this.address)),
+        // replication must not write behind the atom's back, nor take back what was signed
+        eagerUpgrade: false,
+        allowFork: false
+      })
+      const { atom, log } = this.#session()
+      const session = core.session({ atom })
+      await session.ready()
+      const user = new UserLog(key, core, session, await log.getUserData(`user/${id}`))
+      this.#users.set(id, user)
+      return user
+    })
+  }
+
+  /** Lets go of the users' sessions when there are many; only while no calls are under way. */
+  async trim(): Promise<void> {
+    if (this.#users.size < SESSIONS_MAX) return
+    await this.#mutex.run(async () => {
+      await this.#closeSessions()
+      await this.#open()
+    })
+  }
+
+  /** Tree hash of the call log when it had this length. */
+  async treeHash(length: number): Promise<Uint8Array> {
+    return this.#log.treeHash(length)
+  }
+
+  /** Runs something that appends to user logs, while nothing is being flushed. */
+  exclusive<T>(fn: () => Promise<T>): Promise<T> {
+    return this.#mutex.run(fn)
+  }
+
+  /** What the instance noted down about itself in an earlier flush; local, neither signed nor sent. */
+  async note(name: string): Promise<Uint8Array | null> {
+    return this.#session().log.getUserData(name)
+  }
+
+  /** Notes something down with the next flush. */
+  async setNote(name: string, value: Uint8Array | null): Promise<void> {
+    await this.#session().log.setUserData(name, value)
+  }
+
+  async close(): Promise<void> {
+    await this.#mutex.run(async () => {
+      await this.#closeSessions()
+      this.#tail = null
+      await this.#log.close()
+    })
+  }
+
+  #session(): Sessions {
+    if (this.#sessions === null)
+      throw this.#failed ?? new MivmError('HOST_CLOSED', 'the instance is closed')
+    return this.#sessions
+  }
+
+  #write(fill: (sessions: Sessions) => Promise<readonly Uint8Array[]>): Promise<Head> {
+    return this.#mutex.run(async () => {
+      if (this.#failed !== null) throw this.#failed
+      const sessions = this.#session()
+      const release = this.#writing.gate.hold()
+      let written = false
+      try {
+        const blocks = await fill(sessions)
+        await this.#notePending(sessions)
+        await sessions.log.append([...blocks])
+        await sessions.atom.flush()
+        written = true
+        await this.#writing.wal.sync()
+        this.tail.append(blocks)
+        this.#head = this.#readHead()
+        if (this.#head === null) throw new MivmError('INTERNAL', 'no head after a commit')
+        release()
+        return this.#head
+      } catch (error) {
+        this.#failed = storageError(error)
+        // Unwritten, nothing was announced. Written but not synced, the new head must never leave: the gate stays
+        // shut, and the host has to go down.
+        if (written) this.#writing.onFatal(this.#failed)
+        else release()
+        throw this.#failed
+      }
+    })
+  }
+
+  /** A restart finds by this which calls it has to continue. */
+  async #notePending({ log }: Sessions): Promise<void> {
+    const pending = this.#pending().join()
+    if (pending === this.#notedPending) return
+    await log.setUserData('pending', pending === '' ? null : b4a.from(pending))
+    this.#notedPending = pending
+  }
+
+  /** Users, z-base-32, that had calls waiting when the instance was last on disk. */
+  async pendingUsers(): Promise<string[]> {
+    this.#notedPending = b4a.toString((await this.note('pending')) ?? new Uint8Array())
+    return this.#notedPending === '' ? [] : this.#notedPending.split(',')
+  }
+
+  async #open(): Promise<void> {
+    const { store, keyPair } = this.#writing
+    const atom = store.storage.createAtom()
+    const manifest = mutable(stateManifest(keyPair.publicKey, this.address))
+    const files = store.get({ manifest, keyPair })
+    await files.ready()
+    const contentManifest = Hyperdrive.getContentManifest(manifest, files.key)
+    if (contentManifest === null) throw new MivmError('INTERNAL', 'no manifest for the blobs')
+    const content = store.get({ manifest: contentManifest, keyPair })
+    await content.ready()
+    const log = this.#log.session({ atom })
+    const archive = new Archive(files.session({ atom }), content.session({ atom }), content.key)
+    await Promise.all([log.ready(), archive.ready()])
+    this.#sessions = { atom, log, archive, files, content }
+    this.#tail = new Tail(this.#log)
+    this.#head = this.#readHead()
+  }
+
+  async #closeSessions(): Promise<void> {
+    const sessions = this.#sessions
+    this.#sessions = null
+    for (const user of this.#users.values()) await user.close()
+    this.#users.clear()
+    if (sessions === null) return
+    await sessions.archive.close()
+    await sessions.log.close()
+    await sessions.files.close()
+    await sessions.content.close()
+  }
+
+  #readHead(): Head | null {
+    const { length, signature, fork } = this.#log.state
+    if (length === 0 || signature === null) return null
+    return { length, fork, treeHash: this.tail.treeHash(), signature: b4a.from(signature) }
+  }
+}
+
+/** Where a user's calls stand, as the ledger keeps it. */
+export type { Position }
+
+interface Sessions {
+  readonly atom: Atom
+  readonly log: Hypercore
+  readonly archive: Archive
+  readonly files: Hypercore
+  readonly content: Hypercore
+}
+
+function mutable(manifest: Manifest) {
+  return { ...manifest, signers: [...manifest.signers] }
+}
+
+function storageError(error: unknown): MivmError {
+  const message = error instanceof Error ? error.message : String(error)
+  const full = /no space|ENOSPC|disk full|quota exceeded/i.test(message)
+  return new MivmError(
+    full ? 'STORAGE_FULL' : 'STORAGE_FAILED',
+    full
+      ? 'the disk of the host is full: it takes no calls until there is room and it has been started again'
+      : `the host cannot write to its disk (${message}): it takes no calls until that is mended and it has been started again`,
+    { cause: error }
+  )
+}

@@ -1,0 +1,98 @@
+import path from 'node:path'
+import { pathToFileURL } from 'node:url'
+import { MivmError } from '../protocol/errors.ts'
+import { decodeValue, encodeValue, type Value } from '../protocol/values.ts'
+import type { OracleAnswer } from '../vm/vm.ts'
+
+/** A window to the world that a host opens to the contracts on it. Any async function of values is one. */
+export type Oracle = (...args: never[]) => unknown
+
+/** How long a contract waits for an answer, ms. */
+const TIME_MAX = 10_000
+/** Bytes of an answer in the text form of values. */
+const ANSWER_MAX = 64 * 1024
+
+/**
+ * The oracles of a host. Whatever goes wrong with one is an answer too: an error that the contract can catch, with the
+ * code ORACLE_UNKNOWN, ORACLE_TIMEOUT, ORACLE_ANSWER_TOO_LARGE, VALUE_UNSUPPORTED, or the one that was thrown.
+ */
+export class Oracles {
+  readonly #functions: ReadonlyMap<string, Oracle>
+  readonly #timeMax: number
+
+  constructor(functions: { readonly [name: string]: Oracle } = {}, timeMax: number = TIME_MAX) {
+    this.#functions = new Map(Object.entries(functions))
+    this.#timeMax = timeMax
+  }
+
+  /** Every exported function of a module file; throws ORACLE_INVALID. */
+  static async load(file: string): Promise<Oracles> {
+    let module: object
+    try {
+      module = await import(pathToFileURL(path.resolve(file)).href)
+    } catch (error) {
+      const why = error instanceof Error ? error.message : String(error)
+      throw new MivmError('ORACLE_INVALID', `${file} cannot be loaded as a module: ${why}`)
+    }
+    const functions: { [name: string]: Oracle } = {}
+    for (const [name, value] of Object.entries(module)) {
+      if (typeof value === 'function') functions[name] = value
+    }
+    if (Object.keys(functions).length === 0) {
+      throw new MivmError(
+        'ORACLE_INVALID',
+        `${file} exports no functions: export one async function an oracle`
+      )
+    }
+    return new Oracles(functions)
+  }
+
+  get names(): string[] {
+    return [...this.#functions.keys()]
+  }
+
+  async ask(name: string, args: string): Promise<OracleAnswer> {
+    const oracle = this.#functions.get(name)
+    if (oracle === undefined) return failed('ORACLE_UNKNOWN', `this host has no oracle ${name}`)
+    try {
+      const decoded = decodeValue(args)
+      const value = await this.#inTime(name, oracle, Array.isArray(decoded) ? decoded : [])
+      if (value === undefined) return { ok: true, value: null }
+      const text = encodeValue(value, `oracle.${name}`)
+      const size = Buffer.byteLength(text)
+      if (size <= ANSWER_MAX) return { ok: true, value: text }
+      return failed(
+        'ORACLE_ANSWER_TOO_LARGE',
+        `oracle.${name} gave ${size} bytes, the limit is ${ANSWER_MAX}`
+      )
+    } catch (error) {
+      return thrown(error)
+    }
+  }
+
+  async #inTime(name: string, oracle: Oracle, args: readonly Value[]): Promise<unknown> {
+    let timer: NodeJS.Timeout | undefined
+    const late = new Promise<never>((_, reject) => {
+      const message = `oracle.${name} did not answer within ${this.#timeMax} ms`
+      timer = setTimeout(
+        () => reject(Object.assign(new Error(message), { code: 'ORACLE_TIMEOUT' })),
+        this.#timeMax
+      )
+    })
+    try {
+      return await Promise.race([Reflect.apply(oracle, undefined, args), late])
+    } finally {
+      clearTimeout(timer)
+    }
+  }
+}
+
+function failed(code: string, message: string): OracleAnswer {
+  return { ok: false, error: { name: 'OracleError', message, code } }
+}
+
+function thrown(error: unknown): OracleAnswer {
+  if (!(error instanceof Error)) return failed('ORACLE_FAILED', String(error))
+  const code = 'code' in error && typeof error.code === 'string' ? error.code : 'ORACLE_FAILED'
+  return { ok: false, error: { name: error.name, message: error.message.slice(0, 1000), code } }
+}

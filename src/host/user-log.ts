@@ -1,0 +1,118 @@
+import b4a from 'b4a'
+import c from 'compact-encoding'
+import type Hypercore from 'hypercore'
+import { MivmError } from '../protocol/errors.ts'
+import { verifyHead } from '../protocol/head.ts'
+import { encodeId } from '../protocol/ids.ts'
+import type { UserBlocks } from '../protocol/messages.ts'
+
+/** The last of a user's calls that has a result. */
+export interface Position {
+  /** Number of its entry in the user's log; 0 before the first. */
+  readonly entry: number
+  /** Block of its ack in the call log. */
+  readonly ack: number
+}
+
+/** The host's copy of one user's log for one instance, and how far its calls have been executed. */
+export class UserLog {
+  readonly key: Uint8Array
+  readonly id: string
+  readonly #core: Hypercore
+  readonly #session: Hypercore
+  #position: Position
+
+  constructor(key: Uint8Array, core: Hypercore, session: Hypercore, position: Uint8Array | null) {
+    this.key = key
+    this.id = encodeId(key)
+    this.#core = core
+    this.#session = session
+    this.#position = position === null ? { entry: 0, ack: 0 } : decodePosition(position)
+  }
+
+  get length(): number {
+    return this.#session.length
+  }
+
+  get position(): Position {
+    return this.#position
+  }
+
+  advance(position: Position): void {
+    this.#position = position
+  }
+
+  encodePosition(): Uint8Array {
+    return b4a.concat([
+      c.encode(c.uint, this.#position.entry),
+      c.encode(c.uint, this.#position.ack)
+    ])
+  }
+
+  async block(index: number): Promise<Uint8Array> {
+    const block = await this.#session.get(index, { wait: false })
+    if (block !== null) return block
+    throw new MivmError(
+      'INSTANCE_DAMAGED',
+      `block ${index} of the log of ${this.id} cannot be read: restore the data directory from a backup`
+    )
+  }
+
+  /**
+   * Takes in what the user has written since; nothing, where blocks between are missing or known already. Throws
+   * USER_LOG_FORKED where the two do not agree.
+   */
+  async extend({ start, blocks, head }: UserBlocks): Promise<void> {
+    if (head === null) {
+      if (blocks.length > 0)
+        throw new MivmError('REQUEST_INVALID', 'blocks of a user log without a head')
+      return
+    }
+    if (head.length !== start + blocks.length || head.fork !== 0) {
+      throw new MivmError('REQUEST_INVALID', 'the head of the user log is not that of the blocks')
+    }
+    if (!verifyHead(head, this.#core.key, this.key)) {
+      throw new MivmError('REQUEST_INVALID', 'the head of the user log is not signed by its user')
+    }
+    if (start > this.length) return
+    if (head.length <= this.length) {
+      if (b4a.equals(await this.#session.treeHash(head.length), head.treeHash)) return
+      throw this.#forked()
+    }
+    try {
+      await this.#session.append(blocks.slice(this.length - start), { signature: head.signature })
+    } catch (error) {
+      // the head is the user's, so it is the history below it that differs
+      if (error instanceof Error && error.message.startsWith('INVALID_SIGNATURE'))
+        throw this.#forked()
+      throw error
+    }
+  }
+
+  /** What a user takes back who has lost the end of its own log. */
+  async since(start: number): Promise<UserBlocks> {
+    const { length, signature } = this.#session.state
+    if (signature === null) throw new MivmError('INTERNAL', 'a log without a signature')
+    const blocks: Uint8Array[] = []
+    for (let i = start; i < length; i++) blocks.push(await this.block(i))
+    const head = { length, fork: 0, treeHash: await this.#session.treeHash(), signature }
+    return { user: this.key, start, blocks, head }
+  }
+
+  async close(): Promise<void> {
+    await this.#session.close()
+    await this.#core.close()
+  }
+
+  #forked(): MivmError {
+    return new MivmError(
+      'USER_LOG_FORKED',
+      `the log of ${this.id} was written twice: use an identity on one machine at a time, or make a new one`
+    )
+  }
+}
+
+function decodePosition(bytes: Uint8Array): Position {
+  const state = { start: 0, end: bytes.byteLength, buffer: bytes }
+  return { entry: c.uint.decode(state), ack: c.uint.decode(state) }
+}

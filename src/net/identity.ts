@@ -1,0 +1,116 @@
+import { chmod, mkdir, open, readdir, readFile } from 'node:fs/promises'
+import path from 'node:path'
+import b4a from 'b4a'
+import crypto, { type KeyPair } from 'hypercore-crypto'
+import { MivmError } from '../protocol/errors.ts'
+import { encodeId } from '../protocol/ids.ts'
+
+/** An Ed25519 identity, of a host or of a user, as it lies on disk: one file, readable by its owner alone. */
+export interface Identity {
+  readonly name: string
+  /** The public key in z-base-32. */
+  readonly id: string
+  readonly keyPair: KeyPair
+}
+
+/** Creates a new identity; throws IDENTITY_EXISTS. With `seed`, 32 bytes, the one that the seed stands for. */
+export async function createIdentity(
+  dir: string,
+  name: string,
+  seed: Uint8Array = crypto.randomBytes(32)
+): Promise<Identity> {
+  checkName(name)
+  await mkdir(dir, { recursive: true, mode: 0o700 })
+  const keyPair = crypto.keyPair(seed)
+  const id = encodeId(keyPair.publicKey)
+  const text = JSON.stringify({ mivm: 'identity/1', id, seed: b4a.toString(seed, 'hex') })
+  try {
+    // wx: never over a key that is there, since a key lost is an identity lost
+    const file = await open(fileOf(dir, name), 'wx', 0o600)
+    try {
+      await file.writeFile(`${text}\n`)
+      await file.sync()
+    } finally {
+      await file.close()
+    }
+  } catch (error) {
+    if (!(error instanceof Error && 'code' in error && error.code === 'EEXIST')) throw error
+    throw new MivmError(
+      'IDENTITY_EXISTS',
+      `there is an identity "${name}" already: choose another name`
+    )
+  }
+  return { name, id, keyPair }
+}
+
+/** Throws IDENTITY_UNKNOWN, or KEY_INVALID where the file is no identity. */
+export async function readIdentity(dir: string, name: string): Promise<Identity> {
+  checkName(name)
+  const file = fileOf(dir, name)
+  let text: string
+  try {
+    text = await readFile(file, 'utf8')
+  } catch (error) {
+    if (!(error instanceof Error && 'code' in error && error.code === 'ENOENT')) throw error
+    throw new MivmError('IDENTITY_UNKNOWN', `there is no identity "${name}": see "mivm key ls"`)
+  }
+  await chmod(file, 0o600)
+  const keyPair = crypto.keyPair(parseSeed(text, file))
+  return { name, id: encodeId(keyPair.publicKey), keyPair }
+}
+
+/** The identity of that name, created where there is none. */
+export async function openIdentity(dir: string, name: string): Promise<Identity> {
+  try {
+    return await readIdentity(dir, name)
+  } catch (error) {
+    if (!(error instanceof MivmError && error.code === 'IDENTITY_UNKNOWN')) throw error
+    return createIdentity(dir, name)
+  }
+}
+
+/** Names of all identities, sorted. */
+export async function listIdentities(dir: string): Promise<string[]> {
+  const files = await readdir(dir).catch((error: NodeJS.ErrnoException) => {
+    if (error.code === 'ENOENT') return []
+    throw error
+  })
+  return files
+    .filter((file) => file.endsWith(EXTENSION))
+    .map((file) => file.slice(0, -EXTENSION.length))
+    .sort()
+}
+
+/** The text that {@link importIdentity} reads: whoever has it is this identity. */
+export function exportIdentity(identity: Identity): string {
+  const seed = b4a.toString(identity.keyPair.secretKey.subarray(0, 32), 'hex')
+  return `${JSON.stringify({ mivm: 'identity/1', id: identity.id, seed })}\n`
+}
+
+export async function importIdentity(dir: string, name: string, text: string): Promise<Identity> {
+  return createIdentity(dir, name, parseSeed(text, 'the text'))
+}
+
+const EXTENSION = '.key'
+
+function fileOf(dir: string, name: string): string {
+  return path.join(dir, `${name}${EXTENSION}`)
+}
+
+function checkName(name: string): void {
+  if (/^[a-z0-9][a-z0-9_-]{0,63}$/i.test(name)) return
+  throw new MivmError('USAGE', `"${name}" is no name for an identity: use letters, digits, - and _`)
+}
+
+function parseSeed(text: string, where: string): Uint8Array {
+  try {
+    const { mivm, id, seed } = JSON.parse(text)
+    const bytes = b4a.from(String(seed), 'hex')
+    const whole = mivm === 'identity/1' && bytes.byteLength === 32
+    if (whole && encodeId(crypto.keyPair(bytes).publicKey) === id) return bytes
+  } catch {}
+  throw new MivmError(
+    'KEY_INVALID',
+    `${where} does not hold an identity: export it anew where it is whole`
+  )
+}

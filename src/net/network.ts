@@ -1,0 +1,125 @@
+import { isIP } from 'node:net'
+import type SecretStream from '@hyperswarm/secret-stream'
+import type { KeyPair } from 'hypercore-crypto'
+import DHT, { type Server } from 'hyperdht'
+import createTestnet from 'hyperdht/testnet.js'
+import Hyperswarm from 'hyperswarm'
+import { MivmError } from '../protocol/errors.ts'
+
+/** `host:port` of nodes to enter the network through; none for the public one. */
+export type Bootstrap = readonly string[]
+
+/** Port of the network that `--local` runs on this machine. */
+export const LOCAL_PORT = 49_737
+
+/**
+ * A peer's place in the network: connects to other keys, is found under its own and on topics. Streams are
+ * Noise-encrypted and bound to both keys.
+ */
+export class Network {
+  readonly #swarm: Hyperswarm
+  readonly #keyPair: KeyPair
+
+  constructor(keyPair: KeyPair, bootstrap?: Bootstrap) {
+    this.#keyPair = keyPair
+    const dht = new DHT({
+      keyPair,
+      ...(bootstrap === undefined ? {} : { bootstrap: bootstrap.map(parseNode) }),
+      ...(isLoopback(bootstrap) ? { host: '127.0.0.1' } : {})
+    })
+    this.#swarm = new Hyperswarm({ keyPair, dht })
+  }
+
+  get publicKey(): Uint8Array {
+    return this.#keyPair.publicKey
+  }
+
+  onConnection(listener: (stream: SecretStream) => void): void {
+    this.#swarm.on('connection', (stream) => {
+      stream.on('error', () => {})
+      listener(stream)
+    })
+  }
+
+  /** Takes connections under our key. */
+  async listen(): Promise<Server> {
+    return this.#swarm.listen()
+  }
+
+  /** Is found on a topic; resolves when it is announced. */
+  async announce(topic: Uint8Array): Promise<void> {
+    await this.#swarm.join(topic, { server: true, client: false }).flushed()
+  }
+
+  /** Connects to whoever announces a topic; the streams come to `onConnection`. Returns when all were tried once. */
+  async find(topic: Uint8Array): Promise<void> {
+    this.#swarm.join(topic, { server: false, client: true })
+    await this.#swarm.flush()
+  }
+
+  async leave(topic: Uint8Array): Promise<void> {
+    await this.#swarm.leave(topic)
+  }
+
+  /** A stream to the peer with that key; throws HOST_UNKNOWN where it cannot be reached in time. */
+  async connect(publicKey: Uint8Array, timeout = 10_000): Promise<SecretStream> {
+    const stream = this.#swarm.dht.connect(publicKey, { keyPair: this.#keyPair })
+    stream.on('error', () => {})
+    let timer: NodeJS.Timeout | undefined
+    try {
+      await new Promise<void>((resolve, reject) => {
+        stream.once('open', resolve)
+        stream.once('error', reject)
+        stream.once('close', () => reject(new Error('the peer closed the connection')))
+        timer = setTimeout(() => reject(new Error(`no answer within ${timeout} ms`)), timeout)
+      })
+      return stream
+    } catch (error) {
+      stream.destroy()
+      const why = error instanceof Error ? error.message : String(error)
+      throw new MivmError(
+        'HOST_UNKNOWN',
+        `the host cannot be reached (${why}): check its id, that it runs, and --local or --bootstrap`
+      )
+    } finally {
+      clearTimeout(timer)
+    }
+  }
+
+  async close(): Promise<void> {
+    await this.#swarm.destroy({ force: true })
+  }
+}
+
+/** The network of one machine: three nodes on loopback in this process, or the ones that another process runs there. */
+export async function openLocal(port: number = LOCAL_PORT): Promise<{
+  readonly bootstrap: Bootstrap
+  close(): Promise<void>
+}> {
+  // fewer nodes than three let a connection by key hang
+  const testnet = await createTestnet(3, { host: '127.0.0.1', port })
+  const [first] = testnet.bootstrap
+  if (port === 0 || first?.port === port) {
+    return {
+      bootstrap: testnet.bootstrap.map((node) => `${node.host}:${node.port}`),
+      close: () => testnet.destroy()
+    }
+  }
+  // the port was taken, so there is such a network on this machine already
+  await testnet.destroy()
+  return { bootstrap: [`127.0.0.1:${port}`], close: async () => {} }
+}
+
+function parseNode(text: string): { host: string; port: number } {
+  const match = /^(.+):(\d{1,5})$/.exec(text.trim())
+  const [, host = '', port = ''] = match ?? []
+  if (match === null || Number(port) > 65_535) {
+    throw new MivmError('USAGE', `"${text}" is not a bootstrap node: expected host:port`)
+  }
+  return { host, port: Number(port) }
+}
+
+function isLoopback(bootstrap?: Bootstrap): boolean {
+  const hosts = bootstrap?.map((text) => parseNode(text).host) ?? []
+  return hosts.length > 0 && hosts.every((host) => isIP(host) === 4 && host.startsWith('127.'))
+}

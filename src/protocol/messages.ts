@@ -1,0 +1,114 @@
+import type { Encoder } from 'compact-encoding'
+import type { Head } from './head.ts'
+import type { Proof } from './proof.ts'
+import { getEncoding } from './schema/index.js'
+
+/** What peers ask each other on the RPC channel. Nothing here is signed or stored. */
+
+/** A part of a user's log, and the user's head at its end. */
+export interface UserBlocks {
+  readonly user: Uint8Array
+  /** Index of the first block. */
+  readonly start: number
+  readonly blocks: readonly Uint8Array[]
+  /** Null where there are no blocks. */
+  readonly head: Head | null
+}
+
+export interface InfoRequest {
+  readonly address: Uint8Array
+}
+
+export interface InfoReply {
+  readonly genesis: Uint8Array
+  readonly methods: readonly string[]
+  readonly head: Head
+}
+
+export interface DeployRequest {
+  readonly genesis: Uint8Array
+  readonly source: string
+  /** The deployer's log from its beginning: the call of `init`. */
+  readonly log: UserBlocks
+}
+
+export interface DeployReply {
+  readonly address: Uint8Array
+}
+
+export interface CallRequest {
+  readonly address: Uint8Array
+  readonly log: UserBlocks
+  /** Entries of the user's log, from 1, whose results are asked for; `to` 0 asks for none and does not wait. */
+  readonly from: number
+  readonly to: number
+  /** Length of the newest head of the call log that the user has verified. */
+  readonly known: number
+  /** Whether the user still has the tree of that head, so that a proof can begin there. */
+  readonly anchored: boolean
+}
+
+/** One of: a proof; blocks to take back (`behind`); neither, where blocks from `length` on have to be sent first. */
+export interface CallReply {
+  /** Length of the host's copy of the user's log. */
+  readonly length: number
+  /** The proof has a boundary at this length of the call log. */
+  readonly through: number
+  readonly proof: Proof | null
+  readonly behind: UserBlocks | null
+}
+
+/** Asks for the proof, from block 0, of one entry's ack and result. */
+export interface ProveRequest {
+  readonly address: Uint8Array
+  readonly user: Uint8Array
+  readonly entry: number
+}
+
+export interface ProveReply {
+  readonly proof: Proof
+}
+
+export interface StatusRequest {
+  readonly verbose: boolean
+}
+
+export interface StatusReply {
+  readonly json: string
+}
+
+/** A method of the RPC channel with the encodings of its two messages. */
+export interface Method<Request, Reply> {
+  readonly name: string
+  readonly request: Encoder<Request>
+  readonly reply: Encoder<Reply>
+}
+
+export const INFO: Method<InfoRequest, InfoReply> = method('info', 'info-request', 'info-reply')
+export const DEPLOY: Method<DeployRequest, DeployReply> = method(
+  'deploy',
+  'deploy-request',
+  'deploy-reply'
+)
+export const CALL: Method<CallRequest, CallReply> = method('call', 'call-request', 'call-reply')
+export const PROVE: Method<ProveRequest, ProveReply> = method(
+  'prove',
+  'prove-request',
+  'prove-reply'
+)
+export const STATUS: Method<StatusRequest, StatusReply> = method(
+  'status',
+  'status-request',
+  'status-reply'
+)
+
+/** Name of the RPC channel on a stream between peers. */
+export const RPC_PROTOCOL = 'mivm/1'
+
+function method<Request extends object, Reply extends object>(
+  name: string,
+  request: string,
+  reply: string
+): Method<Request, Reply> {
+  return { name, request: getEncoding(`@mivm/${request}`), reply: getEncoding(`@mivm/${reply}`) }
+}

@@ -1,0 +1,115 @@
+import b4a from 'b4a'
+import c from 'compact-encoding'
+import {
+  type Ack,
+  decodeEntry,
+  decodeUserEntry,
+  type Genesis,
+  type Result,
+  type UserCall
+} from './entries.ts'
+import { MivmError } from './errors.ts'
+import type { Head } from './head.ts'
+import { decodeId, encodeId } from './ids.ts'
+import { addressOf } from './manifest.ts'
+import { type Proof, verifyProof } from './proof.ts'
+import { getEncoding } from './schema/index.js'
+
+/** What a receipt says once it is verified. */
+export interface Receipt {
+  /** z-base-32. */
+  readonly host: string
+  readonly address: string
+  readonly user: string
+  /** Number of the call in the instance, from 1. */
+  readonly seq: number
+  /** Host time of the ack, ms. */
+  readonly time: number
+  readonly method: string | null
+  /** Text form of the array of arguments. */
+  readonly args: string | null
+  readonly outcome: Result['outcome']
+  /** Text form of the value; null where there is none. */
+  readonly value: string | null
+  readonly error: Result['error']
+  readonly head: Head
+  /** The receipt itself: verifiable for ever, with nothing else. */
+  readonly bytes: Uint8Array
+}
+
+/** Puts a receipt together: genesis, and a proof from block 0 of one ack and its result. */
+export function encodeReceipt(genesis: Uint8Array, proof: Proof): Uint8Array {
+  return b4a.concat([MAGIC, c.encode(RECEIPT, { genesis, proof })])
+}
+
+/**
+ * Verifies a receipt: that the host which genesis names has signed, in the log that genesis makes the address of,
+ * this ack and this result. No I/O. Throws PROOF_INVALID; with `host`, z-base-32, also for any other host's.
+ */
+export function verifyReceipt(bytes: Uint8Array, host?: string): Receipt {
+  const { genesis, proof } = decodeReceipt(bytes)
+  const entry = decodeEntry(genesis)
+  if (entry.type !== 'genesis') throw invalid('it does not begin with genesis')
+  if (host !== undefined && !b4a.equals(decodeId(host, 'host key'), entry.host)) {
+    throw invalid(`it is of the host ${encodeId(entry.host)}`)
+  }
+  if (proof.start !== 0) throw invalid('its proof does not begin at block 0')
+  const address = addressOf(entry.host, genesis)
+  const { head, blocks } = verifyProof(proof, { key: address, publicKey: entry.host })
+  const { ack, result } = readPair(blocks)
+  return { ...describe(entry, address, ack, result), head, bytes }
+}
+
+function describe(genesis: Genesis, address: Uint8Array, ack: Ack, result: Result) {
+  const call = readCall(ack)
+  return {
+    host: encodeId(genesis.host),
+    address: encodeId(address),
+    user: encodeId(ack.user),
+    seq: ack.seq,
+    time: ack.time,
+    method: call?.method ?? null,
+    args: call?.args ?? null,
+    outcome: result.outcome,
+    value: result.value,
+    error: result.error
+  }
+}
+
+function readPair(blocks: ReadonlyMap<number, Uint8Array>): { ack: Ack; result: Result } {
+  const [first, second, ...more] = [...blocks].map(([index, block]) => ({
+    index,
+    entry: decodeEntry(block)
+  }))
+  if (first?.entry.type !== 'ack' || second?.entry.type !== 'result' || more.length > 0) {
+    throw invalid('it does not hold one ack and one result')
+  }
+  if (second.entry.ack !== first.index) throw invalid('its result answers another call')
+  return { ack: first.entry, result: second.entry }
+}
+
+function readCall(ack: Ack): UserCall | null {
+  try {
+    const entry = decodeUserEntry(ack.call)
+    return entry.type === 'call' ? entry : null
+  } catch {
+    return null
+  }
+}
+
+function decodeReceipt(bytes: Uint8Array): { genesis: Uint8Array; proof: Proof } {
+  if (!b4a.equals(bytes.subarray(0, MAGIC.byteLength), MAGIC)) throw invalid('it is not a receipt')
+  try {
+    const body = bytes.subarray(MAGIC.byteLength)
+    const receipt = c.decode(RECEIPT, body)
+    if (receipt.genesis !== null && b4a.equals(c.encode(RECEIPT, receipt), body)) return receipt
+  } catch {}
+  throw invalid('it is damaged or cut off')
+}
+
+function invalid(why: string): MivmError {
+  return new MivmError('PROOF_INVALID', `not a valid receipt: ${why}`)
+}
+
+const MAGIC = b4a.from('mivm/receipt/1\n')
+const RECEIPT = getEncoding<{ genesis: Uint8Array; proof: Proof }>('@mivm/receipt')

@@ -1,0 +1,96 @@
+import Hyperbee from 'hyperbee'
+import Hyperblobs, { type BlobId } from 'hyperblobs'
+import type Hypercore from 'hypercore'
+import SubEncoder from 'sub-encoder'
+import type { Commit } from '../protocol/entries.ts'
+import type { Files, PathRange, Write } from '../protocol/files.ts'
+
+/** A file as Hyperdrive stores it. */
+interface FileEntry {
+  executable: boolean
+  linkname: string | null
+  blob: BlobId | null
+  metadata: null
+}
+
+/**
+ * The state archive of an instance, written in Hyperdrive's format (13.x) with one append for all blobs of a commit
+ * and one for all its entries. The same writes to the same archive make the same blocks, so host and auditor come
+ * to the same tree hashes; that is what commit entries are checked against.
+ *
+ * Works on sessions of the caller's: they may belong to an atom, and then nothing is on disk before its flush.
+ */
+export class Archive implements Files {
+  readonly #files: Hypercore
+  readonly #content: Hypercore
+  readonly #bee: Hyperbee<FileEntry>
+  readonly #blobs: Hyperblobs
+
+  /** `contentKey` is the key of the blobs that goes into the header: the published one, also for a copy. */
+  constructor(files: Hypercore, content: Hypercore, contentKey: Uint8Array = content.key) {
+    this.#files = files
+    this.#content = content
+    this.#bee = new Hyperbee<FileEntry>(files, {
+      keyEncoding: FILES,
+      valueEncoding: 'json',
+      metadata: { contentFeed: contentKey },
+      extension: false
+    })
+    this.#blobs = new Hyperblobs(content)
+  }
+
+  async ready(): Promise<void> {
+    await this.#bee.ready()
+    await this.#blobs.ready()
+  }
+
+  async get(path: string): Promise<Uint8Array | null> {
+    const node = await this.#bee.get(path)
+    if (node === null || node.value.blob === null) return null
+    return node.value.blob.byteLength === 0 ? EMPTY : this.#blobs.get(node.value.blob)
+  }
+
+  /** Paths of files, at most `limit` of them. */
+  async list({ gt, lt, limit, reverse }: PathRange): Promise<string[]> {
+    const paths: string[] = []
+    for await (const node of this.#bee.createReadStream({ gt, lt }, { limit, reverse })) {
+      paths.push(node.key)
+    }
+    return paths
+  }
+
+  /** Writes one commit: at most one write a path, in the order given, which is part of the format: by path. */
+  async write(writes: readonly Write[]): Promise<void> {
+    if (writes.length === 0) return
+    const content = this.#blobs.batch()
+    const entries: [path: string, blob: BlobId | null][] = []
+    for (const { path, data } of writes) {
+      entries.push([path, data === null ? null : await content.put(data)])
+    }
+    await content.flush()
+    const batch = this.#bee.batch()
+    for (const [path, blob] of entries) {
+      if (blob === null) await batch.del(path)
+      else await batch.put(path, { executable: false, linkname: null, blob, metadata: null })
+    }
+    await batch.flush()
+  }
+
+  /** Closes the two sessions it was given. */
+  async close(): Promise<void> {
+    await this.#bee.close()
+    await this.#content.close()
+  }
+
+  /** Both cores as they are now, as a commit entry names them. */
+  async version(): Promise<Pick<Commit, 'archive' | 'blobs'>> {
+    const [archive, blobs] = await Promise.all([this.#files.treeHash(), this.#content.treeHash()])
+    return {
+      archive: { length: this.#files.length, treeHash: archive },
+      blobs: { length: this.#content.length, treeHash: blobs }
+    }
+  }
+}
+
+const FILES = new SubEncoder('files', 'utf-8')
+const EMPTY = new Uint8Array()

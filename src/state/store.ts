@@ -1,0 +1,24 @@
+import Corestore from 'corestore'
+import { MivmError } from '../protocol/errors.ts'
+
+/** Opens the cores in a directory; throws DIRECTORY_LOCKED or DIRECTORY_DAMAGED. */
+export async function openStore(dir: string): Promise<Corestore> {
+  const store = new Corestore(dir)
+  try {
+    await store.ready()
+    return store
+  } catch (error) {
+    await store.close().catch(() => {})
+    const message = error instanceof Error ? error.message : String(error)
+    if (/lock/i.test(message)) {
+      throw new MivmError(
+        'DIRECTORY_LOCKED',
+        `${dir} is in use by another process: stop that first, or use another --dir`
+      )
+    }
+    throw new MivmError(
+      'DIRECTORY_DAMAGED',
+      `${dir} cannot be opened (${message}): restore it from a backup`
+    )
+  }
+}
