@@ -1,10 +1,17 @@
 // The one Node that MIVM runs on. A call has to give the same result on every machine, so the engine
 // binary is pinned like any other dependency; packages per platform carry it.
-import { existsSync } from 'node:fs'
+//
+//   node bin/node.js <arguments>   runs the pinned Node with these arguments
+//
+// The npm scripts use it: npm 10 does not keep the link node_modules/.bin/node.
+import { spawn } from 'node:child_process'
+import { existsSync, realpathSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { dirname, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
 
 const VERSION = '26.10.0'
+const EXIT_UNAVAILABLE = 69
 
 /** Packages by `platform-arch`: those that isolated-vm has a prebuilt binary for as well. */
 const PACKAGES = {
@@ -17,8 +24,32 @@ const PACKAGES = {
 /** True when this process runs on the pinned Node. */
 export const isPinned = process.versions.node === VERSION
 
+const [, main, ...rest] = process.argv
+if (main !== undefined && realpathSync(main) === fileURLToPath(import.meta.url)) startPinned(rest)
+
+/** Runs the pinned Node with these arguments in the place of this process, which ends as it does. */
+export function startPinned(args) {
+  const node = pinnedNode()
+  if (node === null) return fail(missing())
+  const child = spawn(node, args, { stdio: ['inherit', 'inherit', 'inherit', 'ipc'] })
+  child.on('error', (error) => fail(`${node} cannot be started: ${error.message}`))
+  child.on('exit', (code, signal) => {
+    if (signal === null) process.exit(code)
+    process.removeAllListeners(signal)
+    process.kill(process.pid, signal)
+  })
+  // A terminal sends these two to the child as well: it must not see them twice.
+  const terminal = process.stdin.isTTY === true
+  for (const signal of ['SIGINT', 'SIGHUP']) {
+    process.on(signal, () => {
+      if (!terminal) child.kill(signal)
+    })
+  }
+  process.on('SIGTERM', () => child.kill('SIGTERM'))
+}
+
 /** Path of the pinned Node, or null where its package is not installed. */
-export function pinnedNode() {
+function pinnedNode() {
   if (isPinned) return process.execPath
   const name = PACKAGES[`${process.platform}-${process.arch}`]
   if (name === undefined) return null
@@ -33,12 +64,16 @@ export function pinnedNode() {
   }
 }
 
-/** What to tell the user when there is none: one line. */
-export function missingNode() {
+function missing() {
   const platform = `${process.platform}-${process.arch}`
   const remedy =
     platform in PACKAGES
       ? 'run "npm ci" (or "npm install") without --omit=optional'
       : `no package brings it for ${platform}: install Node ${VERSION} and run this with it`
-  return `NODE_MISSING: this is Node ${process.versions.node} and MIVM needs Node ${VERSION}: ${remedy}`
+  return `this is Node ${process.versions.node} and MIVM needs Node ${VERSION}: ${remedy}`
+}
+
+function fail(message) {
+  process.stderr.write(`mivm: NODE_MISSING: ${message}\n`)
+  process.exit(EXIT_UNAVAILABLE)
 }

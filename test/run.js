@@ -2,14 +2,14 @@
 // with --long. What brittle lets pass as green (a crash, an exit in the middle of a test, an empty file,
 // a test that asserts nothing) is counted as a failure here.
 //
-//   node test/run.js [--long] [--jobs n] [--timeout seconds] [--dir test] [part of a file name…]
+//   npm test -- [--long] [--jobs n] [--timeout seconds] [--dir test] [part of a file name…]
 import { spawn } from 'node:child_process'
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join, relative, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
-import { isPinned, missingNode } from '../bin/node.js'
+import { isPinned } from '../bin/node.js'
 
 const TIMEOUT_S = 120
 const TIMEOUT_LONG_S = 3600
@@ -20,7 +20,7 @@ const EXIT_UNAVAILABLE = 69
 const root = fileURLToPath(new URL('..', import.meta.url))
 
 if (!isPinned) {
-  console.error(`mivm: ${missingNode()}`)
+  console.error('test/run.js: this is not the pinned Node: run it with "npm test"')
   process.exit(EXIT_UNAVAILABLE)
 }
 
