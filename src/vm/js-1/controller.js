@@ -1,0 +1,1077 @@
+;(function controller(primordials) {
+  // Runs calls inside the realm: decodes what comes in, gives the contract its API, encodes what comes out.
+  // No function here throws, and none runs code of the contract while it is at work on something of its own:
+  // values are read by their descriptors, accessors and proxies are refused, all that is used at run time was
+  // captured before any contract ran. What a contract may run (its body, its method, its thenables, its getters)
+  // runs in `begin` and `resume`, or, for accessors among the exports, as the very last thing of a call.
+
+  const {
+    apply,
+    arrayPrototype,
+    bytesPrototype,
+    charCodeAt,
+    chargeBytes,
+    defineProperty,
+    encodeURIComponent,
+    Error,
+    errorPrototype,
+    ceil,
+    freeze,
+    fromBase64,
+    getOwnPropertyDescriptor,
+    getPrototypeOf,
+    includes,
+    isArray,
+    isError,
+    isFinite,
+    isInteger,
+    isPrototypeOf,
+    isProxy,
+    isWellFormed,
+    normalize,
+    objectPrototype,
+    ownKeys,
+    parse,
+    Promise,
+    rejectPromise,
+    resolvePromise,
+    slice,
+    split,
+    startCall,
+    startsWith,
+    stringify,
+    test,
+    then,
+    toBase64,
+    toBigInt,
+    toNumber,
+    toText,
+    toWellFormed,
+    typedArrayLength,
+    typedArrayTag,
+    unescape,
+    withResolvers
+  } = primordials
+
+  const DEPTH_MAX = 128
+  const ERROR_TEXT_MAX = 4096
+  const LOG_LINES_MAX = 1000
+  const STRICT = { lastChunkHandling: 'strict' }
+  const DECIMAL = /^(?:0|-?[1-9]\d*)$/
+  const IDENTIFIER = /^[\p{ID_Start}$_][\p{ID_Continue}$]*$/u
+  /** Text that is as long as it looks. */
+  const PLAIN_TEXT = /^[ -~\n\r\t]{0,1000}$/
+  const VOWEL = /^[AEIOU]/
+  /** Paths that are in normal form and, in ASCII, as long as they look. */
+  const PLAIN_PATH = /^(?:\/[\w~@+,=-][\w.~@+,=-]*)+$/
+
+  let body = null
+  let call = null
+  /** Holds the rejected promise that nobody handles: see {@link standFirst}. */
+  const turn = { first: null }
+
+  /** The value being encoded; `keys` lead to it, and `parents` contain it, from the outside in. */
+  let writer = null
+  /** What the value being decoded is called. */
+  const reader = { root: '', name: undefined }
+  let depth = 0
+  const keys = []
+  const parents = []
+
+  const yes = freezeMethods({ is: () => true }).is
+  const no = freezeMethods({ is: () => false }).is
+  const state = makeState()
+  const console = makeConsole()
+  let oracle = freeze({})
+  let oracleNames = '[]'
+
+  return freeze({ load, begin, poll, resume })
+
+  /** The function that the contract was compiled to. */
+  function load(compiled) {
+    body = compiled
+  }
+
+  /** Starts a call; what it asks for and how it ended is in `poll`. */
+  function begin(text) {
+    standFirst()
+    const given = parse(text)
+    startCall(given.env.time, given.seed)
+    call = {
+      limits: given.limits,
+      /** Texts of the operations that the engine has not seen. */
+      ops: '',
+      /** Those that wait for an answer, and what waits behind them. */
+      waiting: [],
+      answered: 0,
+      writes: 0,
+      written: 0,
+      lines: 0,
+      exports: null,
+      settled: false,
+      result: undefined,
+      error: null,
+      over: false,
+      outcome: null
+    }
+    try {
+      run(given)
+    } catch (thrown) {
+      settle(call, describe(thrown), undefined)
+    }
+  }
+
+  /** The operations asked since the last poll, and the outcome once there is one (then always the same text). */
+  function poll() {
+    if (call === null) return '{"ops":[],"outcome":null,"settled":false}'
+    if (call.outcome !== null) return call.outcome
+    const { ops, settled } = call
+    call.ops = ''
+    if (call.answered < call.waiting.length) {
+      return `{"ops":[${ops}],"outcome":null,"settled":${settled}}`
+    }
+    const outcome = finish()
+    call.outcome = `{"ops":[${ops}],"outcome":${outcome},"settled":${settled}}`
+    return call.outcome
+  }
+
+  /** Answers the oldest operation that waits for an answer, and with it those behind it that need none. */
+  function resume(text) {
+    standFirst()
+    if (call === null || call.over || call.answered === call.waiting.length) return
+    const { 0: ok, 1: payload } = parse(text)
+    const entry = call.waiting[call.answered++]
+    try {
+      if (ok) entry.resolve(entry.convert(payload))
+      else entry.reject(entry.refuse(payload))
+    } catch (thrown) {
+      entry.reject(thrown)
+    }
+    while (call.answered < call.waiting.length && call.waiting[call.answered].convert === null) {
+      const { resolve, reject, error } = call.waiting[call.answered++]
+      if (error === null) resolve()
+      else reject(error)
+    }
+    if (call.answered === call.waiting.length) {
+      call.waiting = []
+      call.answered = 0
+    }
+  }
+
+  /**
+   * isolated-vm reports the first rejected promise of a turn that nobody handles: after the turn it reads name,
+   * message and stack of the reason, which may be getters of the contract, unless the collector was quicker. For
+   * that never to decide anything, the first is always this one, and its reason is undefined. The engine sees
+   * `undefined` thrown by every begin and resume, and ignores it.
+   */
+  function standFirst() {
+    turn.first = rejectPromise(undefined)
+  }
+
+  // ---- the call
+
+  function run({ method, args, variables, caller, env, oracles, inspect }) {
+    if (!inspect) checkMethod(method, env.seq)
+    const values = inspect ? [] : decodeArgs(args)
+    const exports = {}
+    const module = { exports }
+    setOracles(oracles)
+    const system = freeze({ caller, files: state })
+    const id = freeze({ id: caller })
+    freeze(env)
+    apply(body, undefined, [exports, module, state, id, env, oracle, console, system])
+    const E = module.exports
+    if ((typeof E !== 'object' && typeof E !== 'function') || E === null || isProxy(E)) {
+      throw ours(
+        'CODE_NO_EXPORTS',
+        'module.exports is no plain object or function; export methods from it'
+      )
+    }
+    call.exports = E
+    if (inspect) {
+      call.over = true
+      call.outcome = `{"ops":[],"outcome":${okText(stringify(methodNames(E)), '')},"settled":true}`
+      return
+    }
+    for (let i = 0; i < variables.length; i++) layOver(E, variables[i][0], variables[i][1])
+    const property = getOwnPropertyDescriptor(E, method)
+    const callable = property?.enumerable === true ? readProperty(E, property) : undefined
+    if (typeof callable !== 'function') {
+      if (env.seq !== 1) throw unknownMethod(E, method)
+      settle(call, null, undefined)
+      return
+    }
+    const result = apply(callable, E, values)
+    if ((typeof result !== 'object' || result === null) && typeof result !== 'function') {
+      settle(call, null, result)
+      return
+    }
+    // not result.then(…): a promise of the contract's may have a constructor and a then of its own
+    const current = call
+    then(
+      new Promise((resolve) => resolve(result)),
+      (value) => settle(current, null, value),
+      (thrown) => settle(current, describe(thrown), undefined)
+    )
+  }
+
+  function settle(current, error, result) {
+    current.settled = true
+    current.error = error
+    current.result = result
+  }
+
+  function checkMethod(method, seq) {
+    if (seq === 1 ? method === 'init' : method !== 'init') {
+      if (!isForbidden(method)) return
+      throw ours(
+        'METHOD_FORBIDDEN',
+        `${stringify(method)} cannot be called; call one of the methods`
+      )
+    }
+    const why =
+      seq === 1 ? 'the first call of an instance is init' : 'init runs once, at deployment'
+    throw ours('METHOD_FORBIDDEN', `${stringify(method)} cannot be called now: ${why}`)
+  }
+
+  function isForbidden(name) {
+    return (
+      name === 'then' ||
+      name === 'constructor' ||
+      name === 'toJSON' ||
+      name === '__proto__' ||
+      startsWith(name, '_')
+    )
+  }
+
+  function methodNames(E) {
+    const names = []
+    const keys = ownKeys(E)
+    for (let i = 0; i < keys.length; i++) {
+      const key = keys[i]
+      if (typeof key !== 'string' || isForbidden(key)) continue
+      const property = getOwnPropertyDescriptor(E, key)
+      if (property === undefined || !property.enumerable) continue
+      if (typeof readProperty(E, property) === 'function') names[names.length] = key
+    }
+    return names
+  }
+
+  function unknownMethod(E, method) {
+    const names = methodNames(E)
+    let list = ''
+    for (let i = 0; i < names.length; i++) list += i === 0 ? names[i] : `, ${names[i]}`
+    if (list.length > 200) list = `${slice(list, 0, 200)}…`
+    return ours(
+      'METHOD_UNKNOWN',
+      `there is no method ${stringify(method)}; there is ${list || 'none'}`
+    )
+  }
+
+  function readProperty(object, { value, get }) {
+    return get === undefined ? value : apply(get, object, [])
+  }
+
+  function layOver(E, name, text) {
+    const value = decodeValue(text, 'exports', name)
+    const property = { value, writable: true, enumerable: true, configurable: true }
+    // of a sealed object, at least the value can be set
+    if (!defineProperty(E, name, property) && !defineProperty(E, name, { value })) throw fixed(name)
+  }
+
+  function fixed(name) {
+    const path = pathOf('exports', name)
+    return ours(
+      'EXPORTS_FROZEN',
+      `${path} cannot be stored: it is frozen or has no setter; assign it as exports.x = …`
+    )
+  }
+
+  /** The outcome as JSON. Nothing that the contract still does has an effect from here on. */
+  function finish() {
+    call.over = true
+    if (!call.settled) {
+      const why = 'the call can never settle: it awaits a promise that nothing will resolve'
+      return errorText(describe(ours('NEVER_SETTLES', why)))
+    }
+    if (call.error !== null) return errorText(call.error)
+    try {
+      const { limits, result } = call
+      if (call.writes > limits.writes) throw tooManyWrites(call.writes)
+      const value =
+        result === undefined
+          ? null
+          : encodeValue(result, 'result', limits.result, 'RESULT_TOO_LARGE')
+      return okText(value, encodeVariables(call.exports, limits.exports))
+    } catch (thrown) {
+      return errorText(describe(thrown))
+    }
+  }
+
+  function okText(value, variables) {
+    return `{"status":"ok","value":${value === null ? 'null' : stringify(value)},"variables":[${variables}]}`
+  }
+
+  function errorText(error) {
+    return `{"status":"error","error":${stringify(error)}}`
+  }
+
+  function encodeVariables(E, limit) {
+    let text = ''
+    let units = 0
+    let bytes = null
+    let guarded = false
+    const keys = ownKeys(E)
+    for (let i = 0; i < keys.length; i++) {
+      const name = keys[i]
+      if (typeof name !== 'string') continue
+      const property = getOwnPropertyDescriptor(E, name)
+      if (property === undefined || !property.enumerable) continue
+      // the only code of the contract that runs here; its effects come too late, its rejections second
+      if (property.get !== undefined && !guarded) {
+        standFirst()
+        guarded = true
+      }
+      const value = readProperty(E, property)
+      if (typeof value === 'function') continue
+      const encoded = encodeValue(value, 'exports', limit, 'EXPORTS_TOO_LARGE', name)
+      const stays = property.writable === false && !isObject(value)
+      if (!property.configurable && property.writable !== true && !stays) throw fixed(name)
+      if (!isWellFormed(name))
+        throw unsupported(pathOf('exports', name), 'a name with a lone surrogate')
+      units += name.length + encoded.length
+      // no unit is more than three bytes: mostly, there is nothing to count
+      if (units * 3 > limit) {
+        bytes = bytes === null ? sizeOfPairs(text) : bytes
+        bytes += utf8Length(name) + utf8Length(encoded)
+        if (bytes > limit)
+          throw tooLarge('EXPORTS_TOO_LARGE', 'the exported variables', limit, bytes)
+      }
+      text += `${text === '' ? '' : ','}[${stringify(name)},${stringify(encoded)}]`
+    }
+    return text
+  }
+
+  function sizeOfPairs(text) {
+    let bytes = 0
+    const pairs = parse(`[${text}]`)
+    for (let i = 0; i < pairs.length; i++)
+      bytes += utf8Length(pairs[i][0]) + utf8Length(pairs[i][1])
+    return bytes
+  }
+
+  // ---- operations
+
+  /** An operation that the engine answers. */
+  function ask(op, convert, refuse = makeError) {
+    if (call === null || call.over) return rejectPromise(callOver())
+    call.ops += call.ops === '' ? op : `,${op}`
+    const entry = withResolvers()
+    entry.convert = convert
+    entry.refuse = refuse
+    call.waiting[call.waiting.length] = entry
+    return entry.promise
+  }
+
+  /** An operation that needs no answer (op is null: none at all); its promise keeps its place in the queue. */
+  function tell(op, error = null) {
+    if (call === null || call.over) return rejectPromise(callOver())
+    if (op !== null) call.ops += call.ops === '' ? op : `,${op}`
+    if (call.answered === call.waiting.length) {
+      return error === null ? resolvePromise(undefined) : rejectPromise(error)
+    }
+    const entry = withResolvers()
+    entry.convert = null
+    entry.error = error
+    call.waiting[call.waiting.length] = entry
+    return entry.promise
+  }
+
+  function callOver() {
+    return ours('CALL_OVER', 'the call is over: await what it does')
+  }
+
+  function makeState() {
+    return freezeMethods({
+      readFile(path, options) {
+        try {
+          const normal = normalPath(path, 'open')
+          const encoding = encodingOf(options)
+          fileOnly(normal, 'open')
+          const convert = encoding === 'binary' ? decodeBytes : identity
+          return ask(`["readFile",${stringify(normal)},"${encoding}"]`, convert)
+        } catch (thrown) {
+          return tell(null, thrown)
+        }
+      },
+      writeFile(path, data, options) {
+        try {
+          const normal = normalPath(path, 'open')
+          fileOnly(normal, 'open')
+          return writeContent(normal, data, encodingOf(options))
+        } catch (thrown) {
+          return tell(null, thrown)
+        }
+      },
+      unlink(path) {
+        try {
+          const normal = normalPath(path, 'unlink')
+          fileOnly(normal, 'unlink')
+          countWrites(1)
+          return ask(`["unlink",${stringify(normal)}]`, nothing, refuseUnlink)
+        } catch (thrown) {
+          return tell(null, thrown)
+        }
+      },
+      mkdir(path) {
+        try {
+          normalPath(path, 'mkdir')
+          return tell(null)
+        } catch (thrown) {
+          return tell(null, thrown)
+        }
+      },
+      rmdir(path, options) {
+        try {
+          const normal = normalPath(path, 'rmdir')
+          const recursive = flag(options, 'recursive')
+          const budget = call.limits.writes - call.writes
+          return ask(`["rmdir",${stringify(normal)},${recursive},${budget}]`, countRemoved)
+        } catch (thrown) {
+          return tell(null, thrown)
+        }
+      },
+      readdir(path, options) {
+        try {
+          const normal = normalPath(path, 'scandir')
+          const gt = bound(options, 'gt')
+          const lt = bound(options, 'lt')
+          const limit = countOf(options, 'limit')
+          const range = `{"gt":${gt},"lt":${lt},"limit":${limit},"reverse":${flag(options, 'reverse')}}`
+          return ask(`["readdir",${stringify(normal)},${range}]`, identity)
+        } catch (thrown) {
+          return tell(null, thrown)
+        }
+      },
+      stat(path) {
+        try {
+          return ask(`["stat",${stringify(normalPath(path, 'stat'))}]`, makeStat)
+        } catch (thrown) {
+          return tell(null, thrown)
+        }
+      },
+      exists(path) {
+        try {
+          return ask(`["exists",${stringify(normalPath(path, 'stat'))}]`, identity)
+        } catch (thrown) {
+          return tell(null, thrown)
+        }
+      }
+    })
+  }
+
+  function writeContent(path, data, encoding) {
+    const isText = typeof data === 'string'
+    if (!isText && (isProxy(data) || typedArrayTag(data) !== 'Uint8Array')) {
+      throw invalid(
+        `writeFile ${path}: the data is ${kindOf(data)}; write a string or a Uint8Array`
+      )
+    }
+    if (isText && encoding === 'binary') {
+      throw invalid(
+        `writeFile ${path}: the data is a string; write a Uint8Array, or leave out the encoding`
+      )
+    }
+    if (isText && !isWellFormed(data)) {
+      throw invalid(`writeFile ${path}: the text has a lone surrogate, which UTF-8 cannot hold`)
+    }
+    const { limits } = call
+    const size = isText ? utf8Length(data) : typedArrayLength(data)
+    if (size > limits.file) throw tooLarge('FILE_TOO_LARGE', `the file ${path}`, limits.file, size)
+    if (call.written + size > limits.written) {
+      throw tooLarge(
+        'WRITTEN_TOO_MUCH',
+        'what the call writes',
+        limits.written,
+        call.written + size
+      )
+    }
+    countWrites(1)
+    call.written += size
+    const content = isText ? `"text",${stringify(data)}` : `"binary","${toBase64(data)}"`
+    return tell(`["writeFile",${stringify(path)},${content}]`)
+  }
+
+  function countWrites(count) {
+    if (call.writes + count > call.limits.writes) throw tooManyWrites(call.writes + count)
+    call.writes += count
+  }
+
+  function tooManyWrites(count) {
+    return ours(
+      'WRITES_TOO_MANY',
+      `a call may write or delete ${call.limits.writes} files, and this makes it ${count}; spread it over calls`
+    )
+  }
+
+  function tooLarge(code, what, limit, size) {
+    return ours(code, `${what}: ${size} bytes, over the limit of ${limit}; make it smaller`)
+  }
+
+  function countRemoved(count) {
+    // operations asked meanwhile count too, so that the budget may be overdrawn: then the call fails
+    call.writes += count
+    if (call.writes > call.limits.writes) throw tooManyWrites(call.writes)
+  }
+
+  function refuseUnlink(payload) {
+    call.writes--
+    return makeError(payload)
+  }
+
+  function identity(payload) {
+    return payload
+  }
+
+  function nothing() {}
+
+  function decodeBytes(base64) {
+    chargeBytes((base64.length / 4) * 3)
+    return fromBase64(base64)
+  }
+
+  function makeStat({ type, size }) {
+    const isFile = type === 'file'
+    const stat = { type, size: isFile ? size : 0 }
+    // not enumerable, so that a stat is a value
+    defineProperty(stat, 'isFile', { value: isFile ? yes : no })
+    defineProperty(stat, 'isDirectory', { value: isFile ? no : yes })
+    return freeze(stat)
+  }
+
+  function makeError({ name, code, message }) {
+    const error = new Error(message)
+    if (name !== undefined && name !== 'Error') {
+      defineProperty(error, 'name', { value: name, writable: true, configurable: true })
+    }
+    if (code !== null) error.code = code
+    return error
+  }
+
+  function setOracles(names) {
+    const text = stringify(names)
+    if (text === oracleNames) return
+    const methods = {}
+    for (let i = 0; i < names.length; i++) {
+      const name = names[i]
+      const method = (...args) => consult(name, args)
+      defineProperty(method, 'name', { value: name })
+      defineProperty(methods, name, { value: method, enumerable: true })
+    }
+    oracle = freezeMethods(methods)
+    oracleNames = text
+  }
+
+  function consult(name, args) {
+    try {
+      if (call === null || call.over) throw callOver()
+      const root = `${pathOf('oracle', name)} arguments`
+      const text = encodeValue(args, root, call.limits.args, 'ARGS_TOO_LARGE')
+      return ask(`["oracle",${stringify(name)},${stringify(text)}]`, decodeAnswer)
+    } catch (thrown) {
+      return tell(null, thrown)
+    }
+  }
+
+  function decodeAnswer(text) {
+    return text === null ? undefined : decodeValue(text, 'the answer of the oracle')
+  }
+
+  function makeConsole() {
+    return freezeMethods({
+      log: (...args) => log(args),
+      info: (...args) => log(args),
+      warn: (...args) => log(args),
+      error: (...args) => log(args),
+      debug: (...args) => log(args)
+    })
+  }
+
+  function log(args) {
+    if (call === null || call.over || ++call.lines > LOG_LINES_MAX) return
+    let line = ''
+    for (let i = 0; i < args.length && line.length <= ERROR_TEXT_MAX; i++) {
+      line += i === 0 ? display(args[i]) : ` ${display(args[i])}`
+    }
+    const op = `["log",${stringify(cut(line))}]`
+    call.ops += call.ops === '' ? op : `,${op}`
+  }
+
+  function display(value) {
+    if (typeof value === 'string') return value
+    if (isThrownError(value)) {
+      const { name, message } = describe(value)
+      return `${name}: ${message}`
+    }
+    try {
+      return encodeValue(value, 'value', ERROR_TEXT_MAX, 'RESULT_TOO_LARGE')
+    } catch {
+      return typeof value === 'symbol' || value === undefined ? toText(value) : `[${kindOf(value)}]`
+    }
+  }
+
+  function freezeMethods(object) {
+    const keys = ownKeys(object)
+    for (let i = 0; i < keys.length; i++) freeze(object[keys[i]])
+    return freeze(object)
+  }
+
+  // ---- arguments of operations
+
+  /** `/a/b` in NFC, without empty, `.` and `..` segments. */
+  function normalPath(path, syscall) {
+    if (typeof path !== 'string') {
+      throw invalid(`EINVAL: a path is a string, and this is ${kindOf(path)}, ${syscall}`)
+    }
+    // the usual case, at the price of one regular expression
+    if (path.length <= call.limits.path && test(PLAIN_PATH, path)) return path
+    if (!isWellFormed(path) || includes(path, '\0') || includes(path, '\\')) {
+      throw invalid(
+        `EINVAL: a path has no NUL, backslash or lone surrogate, ${syscall} ${quoted(path)}`
+      )
+    }
+    let normal = ''
+    const segments = split(normalize(path), '/')
+    for (let i = 0; i < segments.length; i++) {
+      const segment = segments[i]
+      if (segment === '') continue
+      if (segment === '.' || segment === '..') {
+        throw invalid(`EINVAL: a path has no . and .. segments, ${syscall} ${quoted(path)}`)
+      }
+      normal += `/${segment}`
+    }
+    const { path: limit } = call.limits
+    const size = utf8Length(normal)
+    if (size > limit) throw tooLarge('PATH_TOO_LONG', 'the path', limit, size)
+    if (normal === '/.mivm' || startsWith(normal, '/.mivm/')) {
+      throw fsError('EACCES', `permission denied, ${syscall} '${normal}'`)
+    }
+    return normal === '' ? '/' : normal
+  }
+
+  function fileOnly(path, syscall) {
+    if (path === '/') throw fsError('EISDIR', `illegal operation on a directory, ${syscall} '/'`)
+  }
+
+  function encodingOf(options) {
+    const encoding = isObject(options) ? options.encoding : options
+    if (encoding === undefined || encoding === null) return 'text'
+    if (encoding === 'utf8' || encoding === 'utf-8') return 'text'
+    if (encoding === 'binary') return 'binary'
+    throw invalid(`EINVAL: the encoding is ${kindOf(encoding)}; give 'utf8' or 'binary'`)
+  }
+
+  function flag(options, key) {
+    const value = option(options, key)
+    if (value === undefined || value === null) return false
+    if (typeof value === 'boolean') return value
+    throw invalid(`EINVAL: ${key} is ${kindOf(value)}; give true or false`)
+  }
+
+  function bound(options, key) {
+    const value = option(options, key)
+    if (value === undefined || value === null) return 'null'
+    if (typeof value === 'string' && isWellFormed(value)) return stringify(normalize(value))
+    throw invalid(`EINVAL: ${key} is ${kindOf(value)}; give a name`)
+  }
+
+  function countOf(options, key) {
+    const value = option(options, key)
+    if (value === undefined || value === null) return 'null'
+    if (isInteger(value) && value >= 0) return `${value}`
+    throw invalid(`EINVAL: ${key} is ${kindOf(value)}; give a number from 0`)
+  }
+
+  function option(options, key) {
+    if (options === undefined || options === null) return undefined
+    if (isObject(options)) return options[key]
+    throw invalid(`EINVAL: the options are ${kindOf(options)}; give an object`)
+  }
+
+  function isObject(value) {
+    return (typeof value === 'object' && value !== null) || typeof value === 'function'
+  }
+
+  function quoted(text) {
+    return stringify(cut(text))
+  }
+
+  function invalid(message) {
+    const error = new Error(message)
+    error.code = 'EINVAL'
+    return error
+  }
+
+  function fsError(code, text) {
+    return makeError({ code, message: `${code}: ${text}` })
+  }
+
+  function ours(code, message) {
+    return makeError({ name: 'MivmError', code, message })
+  }
+
+  /** Bytes of a well-formed string in UTF-8. */
+  function utf8Length(text) {
+    const { length } = text
+    if (test(PLAIN_TEXT, text)) return length
+    if (length > 100) return unescape(encodeURIComponent(text)).length
+    let bytes = length
+    for (let i = 0; i < length; i++) {
+      const unit = charCodeAt(text, i)
+      // a surrogate is half of four bytes
+      if (unit > 0x7f) bytes += unit <= 0x7ff || (unit >= 0xd800 && unit <= 0xdfff) ? 1 : 2
+    }
+    return bytes
+  }
+
+  /** At most ERROR_TEXT_MAX code units, well-formed. */
+  function cut(text) {
+    if (text.length <= ERROR_TEXT_MAX) return toWellFormed(text)
+    const unit = charCodeAt(text, ERROR_TEXT_MAX - 1)
+    const splitsPair = unit >= 0xd800 && unit <= 0xdbff
+    return toWellFormed(slice(text, 0, splitsPair ? ERROR_TEXT_MAX - 1 : ERROR_TEXT_MAX))
+  }
+
+  // ---- what was thrown
+
+  /** Name, message and code of anything that can be thrown. Getters and traps of the contract may run. */
+  function describe(thrown) {
+    try {
+      if (!isThrownError(thrown))
+        return { name: 'Error', message: textOfThrown(thrown), code: null }
+      const { name, message, code } = thrown
+      return {
+        name: cut(name === undefined ? 'Error' : toText(name)),
+        message: cut(message === undefined ? '' : toText(message)),
+        code: typeof code === 'string' ? cut(code) : typeof code === 'number' ? `${code}` : null
+      }
+    } catch {
+      return { name: 'Error', message: 'the thrown value could not be read', code: null }
+    }
+  }
+
+  function isThrownError(value) {
+    return isObject(value) && (isError(value) || isPrototypeOf(errorPrototype, value))
+  }
+
+  function textOfThrown(thrown) {
+    if (typeof thrown === 'string') return cut(thrown)
+    try {
+      return encodeValue(thrown, 'value', ERROR_TEXT_MAX, 'RESULT_TOO_LARGE')
+    } catch {
+      return typeof thrown
+    }
+  }
+
+  // ---- values (protocol/values.ts is the same codec outside of the realm)
+
+  /** The text form of a value of at most `limit` bytes; errors call it `root`, or `root.name`. */
+  function encodeValue(value, root, limit, code, name) {
+    writer = { text: '', root, name, limit, code }
+    depth = 0
+    parents.length = 0
+    write(value)
+    const { text } = writer
+    if (text.length * 3 > limit) {
+      const size = utf8Length(text)
+      if (size > limit) throw tooLarge(code, rootText(), limit, size)
+    }
+    return text
+  }
+
+  function write(value) {
+    switch (typeof value) {
+      case 'string':
+        return writeText(value, '')
+      case 'number':
+        if (!isFinite(value)) throw refuse(`${value}`)
+        return put(value === 0 && 1 / value < 0 ? '-0' : `${value}`)
+      case 'boolean':
+        return put(value ? 'true' : 'false')
+      case 'bigint':
+        if (depth >= DEPTH_MAX) throw tooDeep(pathText())
+        return put(`{"$bigint":"${value}"}`)
+      case 'object':
+        return value === null ? put('null') : writeObject(value)
+      default:
+        throw refuse(kindOf(value))
+    }
+  }
+
+  function writeText(text, prefix) {
+    if (text.length > writer.limit)
+      throw tooLarge(writer.code, rootText(), writer.limit, text.length)
+    if (!isWellFormed(text)) throw refuse('a string with a lone surrogate')
+    put(stringify(prefix === '' ? text : prefix + text))
+  }
+
+  function put(text) {
+    writer.text += text
+    const { limit, code } = writer
+    // what is shared is written again: before that grows without end
+    if (writer.text.length > limit) throw tooLarge(code, rootText(), limit, writer.text.length)
+  }
+
+  function writeObject(object) {
+    if (isProxy(object)) throw refuse('a Proxy')
+    for (let i = 0; i < depth; i++) if (parents[i] === object) throw refuse('a cycle')
+    if (depth >= DEPTH_MAX) throw tooDeep(pathText())
+    const prototype = getPrototypeOf(object)
+    parents[depth] = object
+    if (isArray(object)) {
+      if (prototype !== arrayPrototype) throw refuse(kindOf(object))
+      writeArray(object)
+    } else if (prototype === objectPrototype || prototype === null) {
+      writeRecord(object)
+    } else if (prototype === bytesPrototype && typedArrayTag(object) === 'Uint8Array') {
+      put(`{"$bytes":"${toBase64(object)}"}`)
+    } else {
+      throw refuse(kindOf(object))
+    }
+    parents[depth] = undefined
+  }
+
+  function writeArray(array) {
+    const { length } = array
+    const level = depth
+    if (ownKeys(array).length !== length + 1) throw refuseArray(array)
+    put('[')
+    depth = level + 1
+    for (let i = 0; i < length; i++) {
+      keys[level] = i
+      if (i > 0) put(',')
+      const property = getOwnPropertyDescriptor(array, i)
+      if (property === undefined) throw refuse('a hole in an array')
+      writeProperty(property)
+    }
+    depth = level
+    put(']')
+  }
+
+  function writeRecord(record) {
+    const names = ownKeys(record)
+    const level = depth
+    let separator = ''
+    put('{')
+    depth = level + 1
+    for (let i = 0; i < names.length; i++) {
+      const name = names[i]
+      const property = getOwnPropertyDescriptor(record, name)
+      if (!property.enumerable) continue
+      if (typeof name === 'symbol') {
+        depth = level
+        throw refuse(`an object with the key ${toText(name)}`)
+      }
+      keys[level] = name
+      put(separator)
+      writeText(name, startsWith(name, '$') ? '$' : '')
+      put(':')
+      writeProperty(property)
+      separator = ','
+    }
+    depth = level
+    put('}')
+  }
+
+  function writeProperty({ value, get, set }) {
+    if (get !== undefined || set !== undefined) throw refuse('an accessor')
+    write(value)
+  }
+
+  function refuseArray(array) {
+    const names = ownKeys(array)
+    for (let i = 0; i < names.length; i++) {
+      const name = names[i]
+      if (name === 'length') continue
+      if (typeof name === 'symbol' || `${toNumber(name) >>> 0}` !== name) {
+        return refuse(`an array with the property ${toText(name)}`)
+      }
+    }
+    let i = 0
+    while (getOwnPropertyDescriptor(array, i) !== undefined) i++
+    keys[depth] = i
+    depth++
+    return refuse('a hole in an array')
+  }
+
+  function refuse(what) {
+    return unsupported(pathText(), what)
+  }
+
+  function unsupported(path, what) {
+    return ours(
+      'VALUE_UNSUPPORTED',
+      `${path}: ${what} is not a value; use JSON values, Uint8Array or bigint`
+    )
+  }
+
+  function tooDeep(path) {
+    return ours('VALUE_TOO_DEEP', `${path}: nested deeper than ${DEPTH_MAX} levels; flatten it`)
+  }
+
+  function pathText() {
+    let path = rootText()
+    for (let i = 0; i < depth; i++) path = pathOf(path, keys[i])
+    return cut(path)
+  }
+
+  function rootText() {
+    return writer.name === undefined ? writer.root : pathOf(writer.root, writer.name)
+  }
+
+  function pathOf(path, key) {
+    if (typeof key === 'number') return `${path}[${key}]`
+    return test(IDENTIFIER, key) ? `${path}.${key}` : `${path}[${stringify(key)}]`
+  }
+
+  /** What something is that is no value, without running any of its code. */
+  function kindOf(value) {
+    switch (typeof value) {
+      case 'object':
+        return value === null ? 'null' : kindOfObject(value)
+      case 'function':
+        return 'a function'
+      case 'symbol':
+        return 'a symbol'
+      case 'string':
+        return quoted(value)
+      default:
+        return `${value}`
+    }
+  }
+
+  function kindOfObject(object) {
+    if (isProxy(object)) return 'a Proxy'
+    const prototype = getPrototypeOf(object)
+    if (prototype === objectPrototype || prototype === null) return 'an object'
+    const name = isProxy(prototype) ? undefined : dataOf(constructorOf(prototype), 'name')
+    if (typeof name !== 'string' || name === '') return 'an object of a class'
+    return `${test(VOWEL, name) ? 'an' : 'a'} ${cut(name)}`
+  }
+
+  function constructorOf(prototype) {
+    const property = getOwnPropertyDescriptor(prototype, 'constructor')
+    // of an intrinsic, it is an accessor of the prelude's
+    return property?.get === undefined ? property?.value : dataOf(property.get, 'originalValue')
+  }
+
+  function dataOf(object, key) {
+    if (!isObject(object) || isProxy(object)) return undefined
+    return getOwnPropertyDescriptor(object, key)?.value
+  }
+
+  function decodeArgs(text) {
+    const { args: limit } = call.limits
+    if (text.length > limit || (text.length * 3 > limit && textSize(text) > limit)) {
+      throw tooLarge('ARGS_TOO_LARGE', 'the arguments', limit, textSize(text))
+    }
+    const values = decodeValue(text, 'arguments')
+    if (!isArray(values)) throw malformed('it is no array')
+    return values
+  }
+
+  function textSize(text) {
+    return utf8Length(toWellFormed(text))
+  }
+
+  /** Reads the text form of a value; errors call it `root`, or `root.name`. */
+  function decodeValue(text, root, name) {
+    reader.root = root
+    reader.name = name
+    let value
+    try {
+      value = parse(text)
+    } catch {
+      throw malformed('it is not JSON')
+    }
+    return revive(value, 0)
+  }
+
+  function revive(value, level) {
+    if (typeof value === 'string') {
+      if (!isWellFormed(value)) throw malformed('a string has a lone surrogate')
+      return value
+    }
+    if (typeof value === 'number') {
+      if (!isFinite(value)) throw malformed('a number is out of range')
+      return value
+    }
+    if (typeof value !== 'object' || value === null) return value
+    if (level >= DEPTH_MAX) throw tooDeep(readerRoot())
+    if (!isArray(value)) return reviveRecord(value, level)
+    for (let i = 0; i < value.length; i++) value[i] = revive(value[i], level + 1)
+    return value
+  }
+
+  function reviveRecord(record, level) {
+    const names = ownKeys(record)
+    if (names.length === 1) {
+      if (names[0] === '$bytes') return reviveBytes(record.$bytes)
+      if (names[0] === '$bigint') return reviveBigint(record.$bigint)
+    }
+    let escaped = false
+    for (let i = 0; i < names.length; i++) {
+      const name = names[i]
+      if (!isWellFormed(name)) throw malformed('a key has a lone surrogate')
+      if (startsWith(name, '$')) {
+        if (!startsWith(name, '$$')) {
+          const rule = 'one that starts with $ is written with $$'
+          throw malformed(`${quoted(name)} is not a key: ${rule}`)
+        }
+        escaped = true
+      }
+      // its own property, whatever its name: JSON.parse made it
+      record[name] = revive(record[name], level + 1)
+    }
+    return escaped ? unescapeKeys(record, names) : record
+  }
+
+  function unescapeKeys(record, names) {
+    const copy = {}
+    for (let i = 0; i < names.length; i++) {
+      const name = names[i]
+      defineProperty(copy, startsWith(name, '$') ? slice(name, 1) : name, {
+        value: record[name],
+        writable: true,
+        enumerable: true,
+        configurable: true
+      })
+    }
+    return copy
+  }
+
+  function reviveBytes(text) {
+    if (typeof text === 'string') {
+      chargeBytes((text.length / 4) * 3)
+      try {
+        const bytes = fromBase64(text, STRICT)
+        // it skips white space
+        if (text.length === 4 * ceil(typedArrayLength(bytes) / 3)) return bytes
+      } catch {}
+    }
+    throw malformed('$bytes is not followed by base64 with padding')
+  }
+
+  function reviveBigint(text) {
+    if (typeof text === 'string' && test(DECIMAL, text)) return toBigInt(text)
+    throw malformed('$bigint is not followed by a decimal integer')
+  }
+
+  function readerRoot() {
+    return reader.name === undefined ? reader.root : pathOf(reader.root, reader.name)
+  }
+
+  function malformed(why) {
+    return ours('VALUE_MALFORMED', `${readerRoot()}: not the text form of a value: ${why}`)
+  }
+})

@@ -1,0 +1,911 @@
+;(function prelude(math) {
+  // Turns a fresh context into the realm of js-1: what ECMAScript leaves to the machine, the clock, the
+  // locale or the collector is replaced or removed, and every intrinsic is frozen, so that nothing that one
+  // call does to it is seen by another. Returns what the controller needs: intrinsics as they were before
+  // any contract ran, and the setters of clock, random numbers and budgets.
+
+  const realm = globalThis
+  const { apply, construct, ownKeys, defineProperty, getPrototypeOf, setPrototypeOf } = Reflect
+  const { freeze, getOwnPropertyDescriptor, hasOwn, isFrozen } = Object
+  const { isArray, from: arrayFrom } = Array
+  const { trunc, imul } = Math
+  const stringify = JSON.stringify
+  const RawArrayBuffer = ArrayBuffer
+  const RawDate = Date
+  const RawProxy = Proxy
+  const RawSymbol = Symbol
+  const RawMap = Map
+  const RawWeakSet = WeakSet
+  const TypedArray = getPrototypeOf(Uint8Array)
+
+  /** `(this, …arguments)` for a method: nobody can come between. */
+  const uncurry = Function.prototype.bind.bind(Function.prototype.call)
+
+  const GLOBALS = [
+    'AggregateError Array ArrayBuffer AsyncDisposableStack BigInt BigInt64Array BigUint64Array Boolean',
+    'DataView Date DisposableStack Error EvalError Float16Array Float32Array Float64Array Function',
+    'Infinity Int16Array Int32Array Int8Array Iterator JSON Map Math NaN Number Object Promise Proxy',
+    'RangeError ReferenceError Reflect RegExp Set String SuppressedError Symbol SyntaxError TypeError',
+    'URIError Uint16Array Uint32Array Uint8Array Uint8ClampedArray WeakMap WeakSet decodeURI',
+    'decodeURIComponent encodeURI encodeURIComponent escape globalThis isFinite isNaN parseFloat',
+    'parseInt undefined unescape'
+  ]
+    .join(' ')
+    .split(' ')
+
+  const primordials = captureIntrinsics()
+
+  keepListedGlobals()
+  const setSeed = replaceRandom()
+  replaceTranscendentals()
+  forbidCodeFromStrings()
+  removeStacks()
+  const setTime = replaceDate()
+  removeLocale()
+  removeRealmState()
+  const startSymbols = replaceSymbolRegistry()
+  const { isProxy, startProxies } = watchProxies()
+  const { chargeBytes, startBytes } = limitBuffers()
+  canonicalizeNaN()
+  repairOverrides()
+  freezeIntrinsics()
+
+  return freeze({
+    ...primordials,
+    isProxy,
+    chargeBytes,
+    /** Sets everything that a call may observe and did not make itself: clock, seed, budgets. */
+    startCall(time, seed) {
+      setTime(time)
+      setSeed(seed)
+      startSymbols()
+      startProxies()
+      startBytes()
+    }
+  })
+
+  function captureIntrinsics() {
+    const tagOfTypedArray = getOwnPropertyDescriptor(TypedArray.prototype, Symbol.toStringTag).get
+    return {
+      apply,
+      ownKeys,
+      defineProperty,
+      getPrototypeOf,
+      freeze,
+      getOwnPropertyDescriptor,
+      isArray,
+      isError: Error.isError,
+      isFinite: Number.isFinite,
+      isInteger: Number.isInteger,
+      parse: JSON.parse,
+      stringify,
+      encodeURIComponent,
+      unescape,
+      toBigInt: BigInt,
+      toText: String,
+      toNumber: Number,
+      fromBase64: Uint8Array.fromBase64.bind(Uint8Array),
+      toBase64: uncurry(Uint8Array.prototype.toBase64),
+      typedArrayTag: uncurry(tagOfTypedArray),
+      typedArrayLength: uncurry(getOwnPropertyDescriptor(TypedArray.prototype, 'length').get),
+      charCodeAt: uncurry(String.prototype.charCodeAt),
+      slice: uncurry(String.prototype.slice),
+      includes: uncurry(String.prototype.includes),
+      ceil: Math.ceil,
+      startsWith: uncurry(String.prototype.startsWith),
+      split: uncurry(String.prototype.split),
+      normalize: uncurry(String.prototype.normalize),
+      isWellFormed: uncurry(String.prototype.isWellFormed),
+      toWellFormed: uncurry(String.prototype.toWellFormed),
+      isPrototypeOf: uncurry(Object.prototype.isPrototypeOf),
+      test: uncurry(RegExp.prototype.test),
+      then: uncurry(Promise.prototype.then),
+      withResolvers: Promise.withResolvers.bind(Promise),
+      resolvePromise: Promise.resolve.bind(Promise),
+      rejectPromise: Promise.reject.bind(Promise),
+      Promise,
+      Error,
+      errorPrototype: Error.prototype,
+      objectPrototype: Object.prototype,
+      arrayPrototype: Array.prototype,
+      bytesPrototype: Uint8Array.prototype
+    }
+  }
+
+  /** A list of what stays, not of what goes: a new version of the engine adds nothing. */
+  function keepListedGlobals() {
+    for (const key of ownKeys(realm)) {
+      if (!GLOBALS.includes(key) && !delete realm[key]) throw new Error(`${String(key)} stays`)
+    }
+  }
+
+  /** xoshiro128** 1.1 by Blackman and Vigna, https://prng.di.unimi.it/xoshiro128starstar.c */
+  function replaceRandom() {
+    let a = 1
+    let b = 0
+    let c = 0
+    let d = 0
+    replace(Math, {
+      random() {
+        // 53 bits, the high ones of two outputs
+        return ((next() >>> 5) * 0x4000000 + (next() >>> 6)) / 0x20000000000000
+      }
+    })
+    return function setSeed(seed) {
+      a = seed[0] | 0
+      b = seed[1] | 0
+      c = seed[2] | 0
+      d = seed[3] | 0
+      if ((a | b | c | d) === 0) a = 1 // the one state that the generator never leaves
+    }
+
+    function next() {
+      const product = imul(b, 5)
+      const output = imul((product << 7) | (product >>> 25), 9)
+      const shifted = b << 9
+      c ^= a
+      d ^= b
+      b ^= c
+      a ^= d
+      c ^= shifted
+      d = (d << 11) | (d >>> 21)
+      return output
+    }
+  }
+
+  /** These differ in their last bits between processors. */
+  function replaceTranscendentals() {
+    const names =
+      'acos acosh asin asinh atan atan2 atanh cos cosh exp expm1 log log10 log1p log2 sin'
+    for (const name of `${names} sinh tan tanh`.split(' ')) {
+      if (typeof math[name] !== 'function') throw new Error(`math.${name} is missing`)
+    }
+    for (const name of ownKeys(math)) {
+      if (!hasOwn(Math, name)) throw new Error(`Math.${String(name)} is not standard`)
+      const length = Math[name].length
+      replace(Math, { [name]: math[name] })
+      defineProperty(Math[name], 'name', { value: name })
+      defineProperty(Math[name], 'length', { value: length })
+    }
+  }
+
+  function forbidCodeFromStrings() {
+    const samples = [() => {}, async () => {}, function* () {}, async function* () {}]
+    let PlainFunction
+    for (const sample of samples) {
+      const prototype = getPrototypeOf(sample)
+      const name = prototype.constructor.name
+      const Replacement = function (...source) {
+        // the one text that is common (lodash, webpack and others find the global object with it)
+        if (name === 'Function' && source.length === 1 && source[0] === 'return this') {
+          return () => realm
+        }
+        throw new EvalError(`${name}: code from strings is not available in this VM`)
+      }
+      asConstructor(Replacement, name, 1, prototype)
+      if (PlainFunction === undefined) PlainFunction = Replacement
+      else setPrototypeOf(Replacement, PlainFunction)
+    }
+    realm.Function = PlainFunction
+    replace(Function.prototype, {
+      // the source has been rewritten by the meter, and is nobody's business at run time
+      toString() {
+        if (typeof this !== 'function') throw new TypeError('not a function')
+        return 'function () { [native code] }'
+      }
+    })
+  }
+
+  /** `error.stack` is undefined: V8 collects none where the limit is no plain number. */
+  function removeStacks() {
+    replace(Error, {
+      captureStackTrace(target) {
+        if (!isObject(target)) throw new TypeError('Error.captureStackTrace: not an object')
+      }
+    })
+    // assigned to by libraries; ignored
+    const ignore = () => {}
+    defineAccessor(Error, 'stackTraceLimit', () => 0, ignore)
+  }
+
+  function replaceDate() {
+    let now = 0
+    const prototype = RawDate.prototype
+    const { UTC } = RawDate
+    const getTime = uncurry(prototype.getTime)
+    const exec = uncurry(RegExp.prototype.exec)
+    const padStart = uncurry(String.prototype.padStart)
+    const slice = uncurry(String.prototype.slice)
+    const fields = {}
+    for (const field of ['FullYear', 'Month', 'Date', 'Day', 'Hours', 'Minutes', 'Seconds']) {
+      fields[field] = uncurry(prototype[`getUTC${field}`])
+    }
+    const DAYS = ['Sun', 'Mon', 'Tue', 'Wed', 'Thu', 'Fri', 'Sat']
+    const MONTHS = [
+      'Jan',
+      'Feb',
+      'Mar',
+      'Apr',
+      'May',
+      'Jun',
+      'Jul',
+      'Aug',
+      'Sep',
+      'Oct',
+      'Nov',
+      'Dec'
+    ]
+    const ZONE = 'GMT+0000 (Coordinated Universal Time)'
+    const FOUR_CENTURIES_MS = 146097 * 86400000
+    const ISO =
+      /^([+-]\d{6}|\d{4})(?:-(\d\d)(?:-(\d\d))?)?(?:T(\d\d):(\d\d)(?::(\d\d)(?:\.(\d{1,9}))?)?(?:Z|([+-])(\d\d):(\d\d))?)?$/
+    const TEXT =
+      /^[A-Z][a-z][a-z] ([A-Z][a-z][a-z]) (\d\d) (-?\d{4,6}) (\d\d):(\d\d):(\d\d) GMT\+0000 \(Coordinated Universal Time\)$/
+    const UTC_TEXT =
+      /^[A-Z][a-z][a-z], (\d\d) ([A-Z][a-z][a-z]) (-?\d{4,6}) (\d\d):(\d\d):(\d\d) GMT$/
+
+    const UniversalDate = function (...args) {
+      if (new.target === undefined) return dateText(new RawDate(now))
+      return construct(RawDate, [timeOf(args)], new.target)
+    }
+    asConstructor(UniversalDate, 'Date', 7, prototype)
+    replace(UniversalDate, {
+      now() {
+        return now
+      },
+      parse(text) {
+        return parse(`${text}`)
+      },
+      UTC
+    })
+    realm.Date = UniversalDate
+
+    const parts = ['FullYear', 'Month', 'Date', 'Hours', 'Minutes', 'Seconds', 'Milliseconds']
+    for (const part of [...parts, 'Day']) {
+      replace(prototype, { [`get${part}`]: prototype[`getUTC${part}`] })
+    }
+    for (const part of parts) replace(prototype, { [`set${part}`]: prototype[`setUTC${part}`] })
+    for (const key of ['getYear', 'setYear', 'toTemporalInstant']) delete prototype[key]
+    replace(prototype, {
+      getTimezoneOffset() {
+        return getTime(this) - getTime(this)
+      },
+      toString() {
+        return dateText(this)
+      },
+      toDateString() {
+        return dateText(this, 'day')
+      },
+      toTimeString() {
+        return dateText(this, 'time')
+      },
+      toLocaleString() {
+        return dateText(this)
+      },
+      toLocaleDateString() {
+        return dateText(this, 'day')
+      },
+      toLocaleTimeString() {
+        return dateText(this, 'time')
+      }
+    })
+    return function setTime(time) {
+      now = time
+    }
+
+    function timeOf(args) {
+      if (args.length === 0) return now
+      if (args.length > 1) return apply(UTC, undefined, args)
+      if (isDate(args[0])) return getTime(args[0])
+      const value = toPrimitive(args[0])
+      return typeof value === 'string' ? parse(value) : +value
+    }
+
+    function isDate(value) {
+      if (!isObject(value)) return false
+      try {
+        getTime(value)
+        return true
+      } catch {
+        return false
+      }
+    }
+
+    function dateText(date, part) {
+      const time = getTime(date)
+      if (time !== time) return 'Invalid Date'
+      const year = fields.FullYear(date)
+      const years = `${year < 0 ? '-' : ''}${padStart(`${year < 0 ? -year : year}`, year < 0 ? 6 : 4, '0')}`
+      const day = `${DAYS[fields.Day(date)]} ${MONTHS[fields.Month(date)]} ${two(fields.Date(date))} ${years}`
+      const hours = `${two(fields.Hours(date))}:${two(fields.Minutes(date))}:${two(fields.Seconds(date))}`
+      if (part === 'day') return day
+      return part === 'time' ? `${hours} ${ZONE}` : `${day} ${hours} ${ZONE}`
+    }
+
+    function two(number) {
+      return number < 10 ? `0${number}` : `${number}`
+    }
+
+    /** ISO 8601 as ECMAScript has it, and what toString and toUTCString give; all else is NaN. */
+    function parse(text) {
+      const iso = exec(ISO, text)
+      if (iso !== null) return parseISO(iso)
+      const local = exec(TEXT, text)
+      if (local !== null) {
+        return timeFrom(local[3], monthOf(local[1]), local[2], local[4], local[5], local[6], 0)
+      }
+      const utc = exec(UTC_TEXT, text)
+      if (utc === null) return Number.NaN
+      return timeFrom(utc[3], monthOf(utc[2]), utc[1], utc[4], utc[5], utc[6], 0)
+    }
+
+    function parseISO(match) {
+      if (match[1] === '-000000') return Number.NaN
+      const fraction = match[7] === undefined ? 0 : +slice(`${match[7]}00`, 0, 3)
+      const offset = match[8] === undefined ? 0 : (+match[9] * 60 + +match[10]) * 60000
+      if (+match[9] > 23 || +match[10] > 59) return Number.NaN
+      const { 2: month = 1, 3: day = 1, 4: hours = 0, 5: minutes = 0, 6: seconds = 0 } = match
+      const time = timeFrom(match[1], +month, day, hours, minutes, seconds, fraction)
+      return clip(match[8] === '-' ? time + offset : time - offset)
+    }
+
+    function monthOf(name) {
+      for (let i = 0; i < 12; i++) if (MONTHS[i] === name) return i + 1
+      return Number.NaN
+    }
+
+    function timeFrom(year, month, day, hours, minutes, seconds, ms) {
+      const midnight = +hours === 24 && +minutes === 0 && +seconds === 0 && ms === 0
+      if (!(month >= 1 && month <= 12 && +day >= 1 && +day <= daysIn(+year, month)))
+        return Number.NaN
+      if (!((+hours <= 23 || midnight) && +minutes <= 59 && +seconds <= 59)) return Number.NaN
+      // four centuries on and back: UTC() takes the years 0 to 99 for those of the 20th century
+      const time = UTC(
+        +year + (+year < 0 ? 0 : 400),
+        month - 1,
+        +day,
+        +hours,
+        +minutes,
+        +seconds,
+        ms
+      )
+      if (time === time) return +year < 0 ? time : time - FOUR_CENTURIES_MS
+      return UTC(+year, month - 1, +day, +hours, +minutes, +seconds, ms)
+    }
+
+    function daysIn(year, month) {
+      if (month === 2) return year % 4 === 0 && (year % 100 !== 0 || year % 400 === 0) ? 29 : 28
+      return month === 4 || month === 6 || month === 9 || month === 11 ? 30 : 31
+    }
+
+    function clip(time) {
+      return time >= -8.64e15 && time <= 8.64e15 ? time : Number.NaN
+    }
+  }
+
+  function removeLocale() {
+    const { toLowerCase, toUpperCase, normalize } = String.prototype
+    const canonical = uncurry(normalize)
+    replace(String.prototype, {
+      /** By the code units of the canonical (NFC) form, whatever the locale. */
+      localeCompare(that) {
+        if (this === undefined || this === null) throw new TypeError('localeCompare of nothing')
+        const left = `${this}`
+        const right = `${that}`
+        if (left === right) return 0
+        const first = canonical(left)
+        const second = canonical(right)
+        return first < second ? -1 : first > second ? 1 : 0
+      },
+      toLocaleLowerCase() {
+        return apply(toLowerCase, this, [])
+      },
+      toLocaleUpperCase() {
+        return apply(toUpperCase, this, [])
+      }
+    })
+    for (const prototype of [Number.prototype, BigInt.prototype]) {
+      const { toString } = prototype
+      replace(prototype, {
+        toLocaleString() {
+          return apply(toString, this, [])
+        }
+      })
+    }
+  }
+
+  /** What remembers, outside of objects, that something has run. */
+  function removeRealmState() {
+    for (const key of ownKeys(RegExp)) {
+      const legacy = typeof key === 'string' && /^(?:\$.|input|last|left|right)/.test(key)
+      if (legacy) delete RegExp[key]
+    }
+    delete RegExp.prototype.compile
+  }
+
+  /** V8 keeps registered symbols for ever; these live as long as the call. */
+  function replaceSymbolRegistry() {
+    let symbols = new RawMap()
+    let keys = new RawMap()
+    const get = uncurry(RawMap.prototype.get)
+    const set = uncurry(RawMap.prototype.set)
+    const size = uncurry(getOwnPropertyDescriptor(RawMap.prototype, 'size').get)
+    replace(RawSymbol, {
+      for(key) {
+        const text = `${key}`
+        const known = get(symbols, text)
+        if (known !== undefined) return known
+        const symbol = RawSymbol(text)
+        set(symbols, text, symbol)
+        set(keys, symbol, text)
+        return symbol
+      },
+      keyFor(symbol) {
+        if (typeof symbol !== 'symbol') throw new TypeError(`${stringify(symbol)} is not a symbol`)
+        return get(keys, symbol)
+      }
+    })
+    return function startSymbols() {
+      if (size(symbols) === 0) return
+      symbols = new RawMap()
+      keys = new RawMap()
+    }
+  }
+
+  /** So that the controller can refuse proxies instead of running their traps when it reads a value. */
+  function watchProxies() {
+    let any = false
+    let proxies = new RawWeakSet()
+    const add = uncurry(RawWeakSet.prototype.add)
+    const has = uncurry(RawWeakSet.prototype.has)
+    const revocable = RawProxy.revocable
+    const known = (proxy) => {
+      any = true
+      add(proxies, proxy)
+      return proxy
+    }
+    // bound: a constructor without a prototype, as Proxy is
+    const Watched = function (target, handler) {
+      if (new.target === undefined) throw new TypeError("Constructor Proxy requires 'new'")
+      return known(new RawProxy(target, handler))
+    }.bind(undefined)
+    defineProperty(Watched, 'name', { value: 'Proxy' })
+    replace(Watched, {
+      revocable(target, handler) {
+        const pair = revocable(target, handler)
+        known(pair.proxy)
+        return pair
+      }
+    })
+    realm.Proxy = Watched
+    return {
+      isProxy(value) {
+        return any && has(proxies, value)
+      },
+      startProxies() {
+        if (!any) return
+        any = false
+        proxies = new RawWeakSet()
+      }
+    }
+  }
+
+  /**
+   * Whether a large buffer can be had depends on the machine, and failure can be caught; so there is a budget
+   * per call, far below what the isolate has. Buffers neither grow nor detach, and those of arrays of floats
+   * are not shown: the bits of a NaN in them differ between processors.
+   */
+  function limitBuffers() {
+    const BYTES_MAX = 16 * 1024 * 1024
+    let bytes = 0
+    const { species } = Symbol
+    const prototype = TypedArray.prototype
+    const getter = (object, key) => uncurry(getOwnPropertyDescriptor(object, key).get)
+    const tagOf = getter(prototype, Symbol.toStringTag)
+    const lengthOf = getter(prototype, 'length')
+    const bufferOf = getter(prototype, 'buffer')
+    const offsetOf = getter(prototype, 'byteOffset')
+    const sizeOf = getter(RawArrayBuffer.prototype, 'byteLength')
+    const set = uncurry(prototype.set)
+    const rawSubarray = uncurry(prototype.subarray)
+    const raw = {}
+    const wrapped = {}
+
+    const names = [
+      'Int8',
+      'Uint8',
+      'Uint8Clamped',
+      'Int16',
+      'Uint16',
+      'Int32',
+      'Uint32',
+      'BigInt64'
+    ]
+    for (const name of [...names, 'BigUint64', 'Float16', 'Float32', 'Float64']) {
+      wrapArray(`${name}Array`)
+    }
+    wrapBuffer()
+    wrapMethods()
+    return {
+      chargeBytes: charge,
+      startBytes() {
+        bytes = 0
+      }
+    }
+
+    function charge(size) {
+      if (!(bytes + size <= BYTES_MAX)) {
+        const error = new RangeError(
+          `buffers of one call may hold ${BYTES_MAX} bytes in all, and this one would make it ${bytes + size}`
+        )
+        error.code = 'BUFFER_TOO_LARGE'
+        throw error
+      }
+      bytes += size
+    }
+
+    function wrapArray(name) {
+      const Raw = realm[name]
+      const width = Raw.BYTES_PER_ELEMENT
+      const Wrapped = function (...args) {
+        if (new.target === undefined) throw new TypeError(`Constructor ${name} requires 'new'`)
+        const [source] = args
+        if (!isObject(source)) {
+          const length = trunc(+(source ?? 0))
+          if (length > 0) charge(length * width)
+          return construct(Raw, [length], new.target)
+        }
+        if (isBuffer(source)) {
+          if (isFloat(name)) {
+            throw new TypeError(
+              `${name}: a view of a buffer is not available in this VM; use a DataView`
+            )
+          }
+          return construct(Raw, args, new.target)
+        }
+        const items = tagOf(source) === undefined ? arrayFrom(source) : source
+        charge((items === source ? lengthOf(source) : items.length) * width)
+        return construct(Raw, [items], new.target)
+      }
+      asConstructor(Wrapped, name, 3, Raw.prototype)
+      setPrototypeOf(Wrapped, TypedArray)
+      copyStatics(Raw, Wrapped)
+      raw[name] = Raw
+      wrapped[name] = Wrapped
+      realm[name] = Wrapped
+      if (name !== 'Uint8Array') return
+      const { fromBase64, fromHex } = Raw
+      replace(Wrapped, {
+        fromBase64(text, ...options) {
+          if (typeof text === 'string') charge(trunc((text.length * 3) / 4))
+          return apply(fromBase64, Raw, [text, ...options])
+        },
+        fromHex(text) {
+          if (typeof text === 'string') charge(text.length / 2)
+          return apply(fromHex, Raw, [text])
+        }
+      })
+    }
+
+    function wrapBuffer() {
+      const Wrapped = function (length, options) {
+        if (new.target === undefined) throw new TypeError("Constructor ArrayBuffer requires 'new'")
+        if (isObject(options) && options.maxByteLength !== undefined) {
+          throw new TypeError('ArrayBuffer: one that can grow is not available in this VM')
+        }
+        const size = trunc(+(length ?? 0))
+        if (size > 0) charge(size)
+        return construct(RawArrayBuffer, [size], new.target)
+      }
+      asConstructor(Wrapped, 'ArrayBuffer', 1, RawArrayBuffer.prototype)
+      copyStatics(RawArrayBuffer, Wrapped)
+      realm.ArrayBuffer = Wrapped
+      const keys = ['resize', 'resizable', 'maxByteLength', 'detached', 'transfer']
+      for (const key of [...keys, 'transferToFixedLength']) delete RawArrayBuffer.prototype[key]
+      const { slice } = RawArrayBuffer.prototype
+      replace(RawArrayBuffer.prototype, {
+        // of this very class: a species constructor could be the engine's own, which charges nothing
+        slice(start, end) {
+          const size = sizeOf(this)
+          const first = position(start, size, 0)
+          const last = position(end, size, size)
+          if (last > first) charge(last - first)
+          const copy = new RawArrayBuffer(last > first ? last - first : 0)
+          set(new raw.Uint8Array(copy), new raw.Uint8Array(this, first, sizeOf(copy)))
+          return copy
+        }
+      })
+      defineProperty(RawArrayBuffer.prototype.slice, 'length', { value: slice.length })
+    }
+
+    /** The methods that make arrays, so that no way leads around the budget or to the bits of floats. */
+    function wrapMethods() {
+      for (const name of ['toReversed', 'toSorted', 'with']) {
+        const method = prototype[name]
+        replace(prototype, {
+          [name](...args) {
+            charge(lengthOf(this) * raw[tagOf(this)].BYTES_PER_ELEMENT)
+            return apply(method, this, args)
+          }
+        })
+        defineProperty(prototype[name], 'length', { value: method.length })
+      }
+      replace(prototype, {
+        subarray(start, end) {
+          const tag = tagOf(this)
+          // a species constructor would be handed the buffer
+          if (tag === undefined || !isFloat(tag)) return rawSubarray(this, start, end)
+          const length = lengthOf(this)
+          const first = position(start, length, 0)
+          const last = position(end, length, length)
+          return view(this, first, last > first ? last - first : 0)
+        },
+        slice(start, end) {
+          const length = lengthOf(this)
+          const first = position(start, length, 0)
+          const last = position(end, length, length)
+          const count = last > first ? last - first : 0
+          const copy = create(this, count)
+          if (count > 0) set(copy, view(this, first, count))
+          return copy
+        },
+        map(callback, receiver) {
+          const length = lengthOf(this)
+          if (typeof callback !== 'function') throw new TypeError('map: not a function')
+          const result = create(this, length)
+          for (let i = 0; i < length; i++) result[i] = apply(callback, receiver, [this[i], i, this])
+          return result
+        },
+        filter(callback, receiver) {
+          const length = lengthOf(this)
+          if (typeof callback !== 'function') throw new TypeError('filter: not a function')
+          const kept = []
+          for (let i = 0; i < length; i++) {
+            const item = this[i]
+            if (apply(callback, receiver, [item, i, this])) kept[kept.length] = item
+          }
+          const result = create(this, kept.length)
+          for (let i = 0; i < kept.length; i++) result[i] = kept[i]
+          return result
+        }
+      })
+      for (const name of ['map', 'filter']) defineProperty(prototype[name], 'length', { value: 1 })
+      defineProperty(prototype, 'buffer', {
+        get: getOwnPropertyDescriptor(
+          {
+            get buffer() {
+              const tag = tagOf(this)
+              if (tag !== undefined && isFloat(tag)) {
+                throw new TypeError(
+                  `${tag}: its buffer is not available in this VM; use a DataView`
+                )
+              }
+              return bufferOf(this)
+            }
+          },
+          'buffer'
+        ).get,
+        set: undefined
+      })
+    }
+
+    /** TypedArraySpeciesCreate of ECMA-262, which by default takes the engine's own constructor. */
+    function create(array, length) {
+      const tag = tagOf(array)
+      let Species = wrapped[tag]
+      const Constructor = array.constructor
+      if (Constructor !== undefined) {
+        if (!isObject(Constructor)) throw new TypeError('constructor is not an object')
+        Species = Constructor[species] ?? Species
+      }
+      const result = construct(Species, [length])
+      if (lengthOf(result) < length) throw new TypeError('the array of the species is too short')
+      if (isBig(tag) !== isBig(tagOf(result))) throw new TypeError('bigints and numbers do not mix')
+      return result
+    }
+
+    function view(array, first, length) {
+      const Raw = raw[tagOf(array)]
+      const offset = offsetOf(array) + first * Raw.BYTES_PER_ELEMENT
+      return new Raw(bufferOf(array), offset, length)
+    }
+
+    function position(value, length, fallback) {
+      if (value === undefined) return fallback
+      const index = trunc(+value)
+      if (index < 0) return index + length > 0 ? index + length : 0
+      return index < length ? index : index !== index ? 0 : length
+    }
+
+    function isBuffer(value) {
+      if (isArray(value) || tagOf(value) !== undefined) return false
+      try {
+        sizeOf(value)
+        return true
+      } catch {
+        return false
+      }
+    }
+
+    function isFloat(name) {
+      return name === 'Float64Array' || name === 'Float32Array' || name === 'Float16Array'
+    }
+
+    function isBig(name) {
+      return name === 'BigInt64Array' || name === 'BigUint64Array'
+    }
+  }
+
+  /** A DataView writes every NaN with the same bits. */
+  function canonicalizeNaN() {
+    const { setFloat16, setFloat32, setFloat64, setUint16, setUint32 } = DataView.prototype
+    replace(DataView.prototype, {
+      setFloat16(offset, value, littleEndian) {
+        const [at, number] = [toIndex(offset), +value]
+        apply(setFloat16, this, [at, number === number ? number : 0, littleEndian])
+        if (number !== number) apply(setUint16, this, [at, 0x7e00, littleEndian])
+      },
+      setFloat32(offset, value, littleEndian) {
+        const [at, number] = [toIndex(offset), +value]
+        apply(setFloat32, this, [at, number === number ? number : 0, littleEndian])
+        if (number !== number) apply(setUint32, this, [at, 0x7fc00000, littleEndian])
+      },
+      setFloat64(offset, value, littleEndian) {
+        const [at, number] = [toIndex(offset), +value]
+        apply(setFloat64, this, [at, number === number ? number : 0, littleEndian])
+        // of the zero just written, only the half with the exponent changes
+        if (number !== number) {
+          apply(setUint32, this, [littleEndian ? at + 4 : at, 0x7ff80000, littleEndian])
+        }
+      }
+    })
+    for (const name of ['setFloat16', 'setFloat32', 'setFloat64']) {
+      defineProperty(DataView.prototype[name], 'length', { value: 2 })
+    }
+
+    function toIndex(value) {
+      const index = trunc(+value)
+      return index === index ? index : 0
+    }
+  }
+
+  /**
+   * On a frozen prototype, `object.toString = …` would throw (the "override mistake"), and with it every class
+   * that extends Error and sets its name. So what people do override is an accessor that defines an own property
+   * of the receiver. What runs in inner loops stays a plain property, and so does what V8 checks before it takes
+   * a fast path: iterators, `then`, `exec`, the constructors of arrays and promises.
+   */
+  function repairOverrides() {
+    const generator = getPrototypeOf(getPrototypeOf((function* () {})()))
+    const asyncGenerator = getPrototypeOf(getPrototypeOf((async function* () {})()))
+    const all = (prototype) => ownKeys(prototype).filter((key) => typeof key === 'string')
+    const repairs = [
+      [Object.prototype, all(Object.prototype)],
+      [Function.prototype, ['constructor', 'bind', 'toString']],
+      [Array.prototype, ['push', 'pop', 'shift', 'unshift', 'splice', 'sort', 'reverse', 'concat']],
+      [Array.prototype, ['toString', 'toLocaleString']],
+      [TypedArray.prototype, all(TypedArray.prototype)],
+      [Promise.prototype, ['catch', 'finally']],
+      [Iterator.prototype, all(Iterator.prototype)],
+      [generator, all(generator)],
+      [asyncGenerator, all(asyncGenerator)],
+      [Array, ['from', 'fromAsync', 'of']],
+      [TypedArray, ['from', 'of']],
+      [Uint8Array, ['fromBase64', 'fromHex']],
+      [Error, ['captureStackTrace', 'isError']]
+    ]
+    for (const name of GLOBALS) {
+      if (name.endsWith('Error') || name.endsWith('Array') || name.startsWith('Weak')) {
+        if (name !== 'Array') repairs.push([realm[name].prototype, all(realm[name].prototype)])
+      }
+    }
+    for (const { prototype } of [Map, Set, Date, ArrayBuffer, DataView]) {
+      repairs.push([prototype, all(prototype)])
+    }
+    for (const [object, keys] of repairs) for (const key of keys) repairOverride(object, key)
+  }
+
+  function repairOverride(object, key) {
+    const { value, writable, configurable } = getOwnPropertyDescriptor(object, key)
+    if (!writable || !configurable) return
+    const get = () => value
+    // where libraries that look behind accessors find what it stands for
+    defineProperty(get, 'originalValue', { value })
+    defineAccessor(object, key, get, function (replacement) {
+      if (this === object) throw new TypeError(`Cannot assign to read only property '${key}'`)
+      if (!isObject(this)) throw new TypeError(`Cannot create property '${key}' on a primitive`)
+      const defined = defineProperty(this, key, {
+        value: replacement,
+        writable: true,
+        enumerable: true,
+        configurable: true
+      })
+      if (!defined) throw new TypeError(`Cannot define property '${key}'`)
+    })
+  }
+
+  /** Everything that can be reached from the global object, from a literal or from an error. */
+  function freezeIntrinsics() {
+    const todo = [
+      realm,
+      async () => {},
+      (function* () {})(),
+      (async function* () {})(),
+      [].values(),
+      [].values().map(() => 0),
+      Iterator.from({ next() {} }),
+      new Map().values(),
+      new Set().values(),
+      ''[Symbol.iterator](),
+      'x'.matchAll(/x/g)
+    ]
+    const stack = getOwnPropertyDescriptor(new Error(), 'stack')
+    todo.push(stack?.get, stack?.set)
+    const seen = new Set()
+    while (todo.length > 0) {
+      const object = todo.pop()
+      if (!isObject(object) || seen.has(object)) continue
+      seen.add(object)
+      todo.push(getPrototypeOf(object))
+      for (const key of ownKeys(object)) {
+        const { value, get, set } = getOwnPropertyDescriptor(object, key)
+        todo.push(value, get, set)
+      }
+      freeze(object)
+      if (!isFrozen(object)) throw new Error('an intrinsic cannot be frozen')
+    }
+  }
+
+  /** Puts methods of a literal (they are no constructors, and have the right names) in the place of others. */
+  function replace(object, methods) {
+    for (const key of ownKeys(methods)) {
+      const defined = defineProperty(object, key, {
+        value: methods[key],
+        writable: true,
+        enumerable: false,
+        configurable: true
+      })
+      if (!defined) throw new Error(`${String(key)} cannot be replaced`)
+    }
+  }
+
+  function defineAccessor(object, key, get, set) {
+    const defined = defineProperty(object, key, { get, set, enumerable: false, configurable: true })
+    if (!defined) throw new Error(`${key} cannot be replaced`)
+  }
+
+  function asConstructor(Constructor, name, length, prototype) {
+    defineProperty(Constructor, 'name', { value: name })
+    defineProperty(Constructor, 'length', { value: length })
+    defineProperty(Constructor, 'prototype', { value: prototype, writable: false })
+    replace(prototype, { constructor: Constructor })
+  }
+
+  function copyStatics(source, target) {
+    for (const key of ownKeys(source)) {
+      if (hasOwn(target, key)) continue
+      defineProperty(target, key, getOwnPropertyDescriptor(source, key))
+    }
+  }
+
+  /** ToPrimitive of ECMA-262 without a hint. */
+  function toPrimitive(value) {
+    if (!isObject(value)) return value
+    const exotic = value[RawSymbol.toPrimitive] ?? undefined
+    if (exotic !== undefined) {
+      const primitive = apply(exotic, value, ['default'])
+      if (!isObject(primitive)) return primitive
+    } else {
+      for (const key of ['valueOf', 'toString']) {
+        const method = value[key]
+        const primitive = typeof method === 'function' ? apply(method, value, []) : value
+        if (!isObject(primitive)) return primitive
+      }
+    }
+    throw new TypeError('Cannot convert object to primitive value')
+  }
+
+  function isObject(value) {
+    return (typeof value === 'object' && value !== null) || typeof value === 'function'
+  }
+})

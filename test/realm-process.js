@@ -1,0 +1,158 @@
+// Runs contracts in the realm of js-1, without engine and host: scenarios come in on stdin as JSON, what
+// came of their calls goes out on stdout. Plain JavaScript, because --jitless strips no types.
+import { readFileSync } from 'node:fs'
+import ivm from 'isolated-vm'
+
+// the defaults of js-1, see protocol/limits.ts
+const LIMITS = {
+  args: 262144,
+  result: 262144,
+  exports: 262144,
+  file: 1048576,
+  writes: 1000,
+  written: 4194304,
+  path: 1024
+}
+const PARAMETERS = 'exports, module, state, caller, env, oracle, console, System'
+
+const scenarios = JSON.parse(readFileSync(0, 'utf8'))
+process.stdout.write(JSON.stringify(scenarios.map(runScenario)))
+
+function runScenario({ source, calls, memory = 64, probe = false }) {
+  const isolate = new ivm.Isolate({ memoryLimit: memory })
+  const context = isolate.createContextSync()
+  const controller = context.evalSync(composeRealm(), { reference: true })
+  const [load, begin, poll, resume] = ['load', 'begin', 'poll', 'resume'].map((name) => {
+    return controller.getSync(name, { reference: true })
+  })
+  const text = `(function (${PARAMETERS}) { 'use strict';\n${source}\n})`
+  load.applySync(undefined, [context.evalSync(text, { reference: true }).derefInto()])
+  let files = new Map()
+  let variables = []
+  const results = calls.map((call, index) => {
+    const before = new Map(files)
+    const result = runCall(JSON.stringify({ ...defaults(index + 1), variables, ...call }))
+    if (result.outcome.status === 'ok' && call.inspect !== true)
+      variables = result.outcome.variables
+    else files = before
+    return result
+  })
+  const globals = probe ? JSON.parse(context.evalSync(`JSON.stringify((${probeText()})())`)) : null
+  isolate.dispose()
+  return { results, files: [...files], globals }
+
+  function runCall(given) {
+    const ops = []
+    const queue = []
+    let polls = 0
+    enter(begin, given)
+    for (;;) {
+      let answered = enter(poll)
+      if (answered === undefined) answered = enter(poll)
+      polls++
+      const { ops: asked, outcome, settled } = JSON.parse(answered)
+      ops.push(...asked)
+      queue.push(...asked)
+      let answer
+      while (answer === undefined && queue.length > 0) answer = perform(files, queue.shift())
+      if (outcome !== null) return { outcome, ops, polls, settled, again: enter(poll) === answered }
+      enter(resume, JSON.stringify(answer))
+    }
+  }
+}
+
+/** The thrown undefined is the realm's own rejection, see controller.js. */
+function enter(reference, ...args) {
+  try {
+    return reference.applySync(undefined, args)
+  } catch (error) {
+    if (error !== undefined) throw error
+    return undefined
+  }
+}
+
+function defaults(seq) {
+  return {
+    method: seq === 1 ? 'init' : 'main',
+    args: '[]',
+    caller: 'bob',
+    env: { address: 'address', host: 'host', deployer: 'bob', seq, time: 1700000000123 },
+    seed: [1, 2, 3, seq],
+    oracles: [],
+    limits: LIMITS,
+    inspect: false
+  }
+}
+
+/** Files in a map; undefined is no answer. */
+function perform(files, [name, path, ...rest]) {
+  const below = [...files.keys()].filter((key) => key.startsWith(path === '/' ? '/' : `${path}/`))
+  const missing = (word) => [
+    false,
+    { code: 'ENOENT', message: `ENOENT: no such file or directory, ${word} '${path}'` }
+  ]
+  switch (name) {
+    case 'log':
+      return undefined
+    case 'writeFile':
+      files.set(path, rest)
+      return undefined
+    case 'readFile':
+      return files.has(path) ? [true, files.get(path)[1]] : missing('open')
+    case 'unlink':
+      return files.delete(path) ? [true, null] : missing('unlink')
+    case 'rmdir':
+      for (const key of below) files.delete(key)
+      return [true, below.length]
+    case 'readdir': {
+      const names = below.map((key) => key.slice(path === '/' ? 1 : path.length + 1).split('/')[0])
+      return [true, [...new Set(names)].sort()]
+    }
+    case 'stat':
+      if (files.has(path)) return [true, { type: 'file', size: files.get(path)[1].length }]
+      return below.length > 0 ? [true, { type: 'directory' }] : missing('stat')
+    case 'exists':
+      return [true, files.has(path) || below.length > 0]
+    case 'oracle':
+      if (path === 'fails') return [false, { name: 'Error', code: 'ORACLE_FAILED', message: 'no' }]
+      return [true, path === 'nothing' ? null : rest[0]]
+    default:
+      throw new Error(`unknown operation ${name}`)
+  }
+}
+
+function composeRealm() {
+  const [math, prelude, controller] = ['math', 'prelude', 'controller'].map((name) => {
+    const file = new URL(`../src/vm/js-1/${name}.js`, import.meta.url)
+    return readFileSync(file, 'utf8').replace(/^;|\s+$/g, '')
+  })
+  return `(function () { 'use strict'; const math = ${math}(); const primordials = ${prelude}(math)
+return ${controller}(primordials) })()`
+}
+
+/** Everything that can be reached from the global object: path, and what is there. */
+function probeText() {
+  return function probe() {
+    const found = []
+    const seen = new Map()
+    visit(globalThis, '')
+    return found.sort()
+
+    function visit(object, path) {
+      if (object === null || (typeof object !== 'object' && typeof object !== 'function')) return
+      if (seen.has(object)) return
+      seen.set(object, path)
+      for (const key of Reflect.ownKeys(object)) {
+        const name = `${path}${path === '' ? '' : '.'}${String(key)}`
+        const { value, get, set } = Object.getOwnPropertyDescriptor(object, key)
+        const repaired = get !== undefined && 'originalValue' in get
+        found.push(repaired ? `${name} (repaired)` : name)
+        if (get === undefined) visit(value, name)
+        else if (repaired) visit(get.originalValue, name)
+        else visit(get, `${name} get`)
+        visit(set, `${name} set`)
+      }
+      visit(Object.getPrototypeOf(object), `${path}.[[Prototype]]`)
+    }
+  }.toString()
+}
