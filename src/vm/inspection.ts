@@ -1,0 +1,67 @@
+import { type ErrorCode, MivmError } from '../protocol/errors.ts'
+import { EngineDeath, type JobHandlers } from './engine.ts'
+import type { InspectedReport } from './frames.ts'
+import type { Slot } from './slot.ts'
+import type { Contract, Thrown } from './vm.ts'
+
+/** Loads a contract once, as before its deployment, and says which methods it has or what is wrong with it. */
+export async function inspect(slot: Slot, contract: Contract): Promise<readonly string[]> {
+  checkSize(contract)
+  const report = await load(slot, contract)
+  if (report.status !== 'ok') throw refusal(report.error)
+  if (report.methods.length === 0) {
+    throw new MivmError(
+      'CODE_NO_EXPORTS',
+      'the code exports no method: give it one, as in exports.greet = async (name) => …'
+    )
+  }
+  return report.methods
+}
+
+/** Codes of the engine's own findings; whatever else comes was thrown by the code. */
+const FINDINGS: readonly ErrorCode[] = ['CODE_SYNTAX', 'CODE_NO_EXPORTS', 'CODE_TOO_LARGE']
+
+function checkSize({ source, limits }: Contract): void {
+  const size = Buffer.byteLength(source)
+  if (size <= limits.code) return
+  throw new MivmError(
+    'CODE_TOO_LARGE',
+    `the code has ${size} bytes and may have ${limits.code}: make it smaller, for example by minifying it`
+  )
+}
+
+async function load(slot: Slot, contract: Contract): Promise<InspectedReport> {
+  const call = { method: 'init', args: '[]', caller: contract.deployer, seq: 1, time: 0 }
+  const job = { call, oracles: [], time: contract.limits.time }
+  for (let tries = 1; ; tries++) {
+    try {
+      return await slot.inspect(contract, job, NOTHING)
+    } catch (error) {
+      if (!(error instanceof EngineDeath)) throw error
+      // an engine that did not run out of time may have died of something else than this code
+      if (error.reason === 'time' || tries === 2) {
+        throw new MivmError(
+          'CODE_THROWS',
+          `the code ends the engine that loads it: ${error.message}: do less while the code is loaded`
+        )
+      }
+    }
+  }
+}
+
+/** Before its deployment a contract has no files and no oracles to ask for. */
+const NOTHING: JobHandlers = {
+  onSteps() {},
+  async onQuestion() {
+    return null
+  }
+}
+
+function refusal({ name, message, code }: Thrown): MivmError {
+  const found = FINDINGS.find((each) => name === 'MivmError' && each === code)
+  if (found !== undefined) return new MivmError(found, message)
+  return new MivmError(
+    'CODE_THROWS',
+    `the code throws while it is loaded: ${name}: ${message}: make it load without an error`
+  )
+}

@@ -1,0 +1,72 @@
+/**
+ * The engine process of js-1: takes jobs from the host, one at a time, and executes them in isolates. Plain
+ * JavaScript, because under --jitless there is no WebAssembly and therefore no type stripping.
+ *
+ * Arguments: the paths of isolated-vm's .node file and of acorn, which are required directly, so that the
+ * process has to read nothing else. Frames come in on descriptor 3 and go out on descriptor 4.
+ */
+import { readFileSync } from 'node:fs'
+import { createRequire } from 'node:module'
+import { pathToFileURL } from 'node:url'
+import { Channel } from './channel.js'
+import { Instance } from './instance.js'
+import { inspect, run } from './job.js'
+
+const LEADING = /^(?:\s|\/\/.*|\/\*[\s\S]*?\*\/)*;?/
+
+const [, , addon, parser] = process.argv
+const channel = new Channel(3, 4)
+const tools = {
+  ivm: createRequire(import.meta.url)(addon).ivm,
+  acorn: await import(pathToFileURL(parser).href),
+  realm: composeRealm()
+}
+const instances = new Map()
+
+channel.write({ type: 'ready', node: process.versions.node })
+for (let job = channel.read(); job !== null; job = channel.read()) execute(job)
+// an orderly exit may hang or crash after what a contract has done to the process
+process.kill(process.pid, 'SIGKILL')
+
+function execute(job) {
+  switch (job.type) {
+    case 'run':
+      return run(channel, instanceOf(job), job)
+    case 'inspect': {
+      const instance = new Instance(tools, job.source, job.limits)
+      return channel.write({ type: 'inspected', ...inspect(channel, instance, job) })
+    }
+    case 'evict':
+      instances.get(job.address)?.dispose()
+      return instances.delete(job.address)
+    default:
+      throw new Error(`there is no job ${job.type}`)
+  }
+}
+
+/** The instance of a job; the host sends the source only where it knows that the engine does not have it. */
+function instanceOf({ address, source, limits }) {
+  if (source !== null) {
+    instances.get(address)?.dispose()
+    instances.set(address, new Instance(tools, source, limits))
+  }
+  const instance = instances.get(address)
+  if (instance === undefined) throw new Error(`the instance ${address} was never sent`)
+  return instance
+}
+
+/** One expression that turns a fresh context into the realm and gives the controller's functions. */
+function composeRealm() {
+  const [math, prelude, controller] = ['math', 'prelude', 'controller'].map(readExpression)
+  return `(function () { 'use strict'
+const math = ${math}()
+const primordials = ${prelude}(math)
+return ${controller}(primordials)
+})()`
+}
+
+/** A realm script is comments and one function in parentheses, which the formatter guards with a semicolon. */
+function readExpression(name) {
+  const text = readFileSync(new URL(`./${name}.js`, import.meta.url), 'utf8')
+  return text.replace(LEADING, '').trimEnd()
+}

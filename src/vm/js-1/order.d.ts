@@ -1,0 +1,1 @@
+export function compareBytes(a: string, b: string): number

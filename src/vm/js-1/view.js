@@ -1,0 +1,420 @@
+import { compareBytes } from './order.js'
+
+/**
+ * The files as one call sees them: what the call wrote, over what the calls before it in the batch wrote, over
+ * the base. Pure: all it does to the world is to ask the base.
+ *
+ * The base is `{ get(path): Uint8Array | null, list({ gt, lt, limit, reverse }): string[] }`, synchronous, with
+ * exclusive bounds and in the byte order of UTF-8. A file is `{ encoding: 'text' | 'binary', data }`, binary
+ * data in base64. Paths are in normal form. A directory is there while a file is below it. What is at or
+ * below `/.mivm` is never seen.
+ */
+export class View {
+  #base
+  #batch = new Layer()
+  #call = new Layer()
+
+  constructor(base) {
+    this.#base = base
+  }
+
+  /** Keeps what the call did for the calls behind it. */
+  commit() {
+    for (const [path, file] of this.#call.files) this.#batch.set(path, file)
+    this.#call = new Layer()
+  }
+
+  /** Forgets what the call did. */
+  rollback() {
+    this.#call = new Layer()
+  }
+
+  /** What the call changed, unordered: `[path, file]`, where file is null for a file that it deleted. */
+  changes() {
+    return [...this.#call.files]
+  }
+
+  readFile(path, encoding) {
+    const file = this.#file(path)
+    if (file === null) throw missing('open', path)
+    if (file.encoding === encoding) return file.data
+    return encoding === 'text'
+      ? Buffer.from(file.data, 'base64').toString('utf8')
+      : Buffer.from(file.data, 'utf8').toString('base64')
+  }
+
+  writeFile(path, encoding, data) {
+    this.#call.set(path, {
+      encoding,
+      data: encoding === 'text' ? data.toWellFormed() : data
+    })
+  }
+
+  unlink(path) {
+    if (this.#file(path) === null) throw missing('unlink', path)
+    this.#delete(path)
+  }
+
+  /** Deletes what is in a directory; returns the number of files. `budget`: how many the call may still delete. */
+  rmdir(path, recursive, budget) {
+    const paths = []
+    const cursor = this.#below(path)
+    while (paths.length <= (recursive ? budget : 0)) {
+      const next = cursor.next()
+      if (next === null) break
+      paths.push(next)
+    }
+    if (!recursive && paths.length > 0) {
+      throw new StateError('ENOTEMPTY', `ENOTEMPTY: directory not empty, rmdir '${path}'`)
+    }
+    if (paths.length > budget) {
+      throw new StateError(
+        'WRITES_TOO_MANY',
+        `rmdir '${path}' deletes more files than the ${budget} that this call may still write or ` +
+          'delete: delete fewer in one call'
+      )
+    }
+    for (const each of paths) this.#delete(each)
+    return paths.length
+  }
+
+  /**
+   * Names of what is directly in a directory. `gt` and `lt` are exclusive bounds or null, `limit` a number or
+   * null.
+   */
+  readdir(path, { gt, lt, limit, reverse }) {
+    const prefix = prefixOf(path)
+    const range = { gt, lt, limit: limit ?? Number.POSITIVE_INFINITY }
+    return reverse ? this.#descending(prefix, range) : this.#ascending(prefix, range)
+  }
+
+  stat(path) {
+    const file = path === '/' ? null : this.#file(path)
+    if (file !== null) {
+      const { encoding, data } = file
+      return {
+        type: 'file',
+        size: Buffer.byteLength(data, encoding === 'text' ? 'utf8' : 'base64')
+      }
+    }
+    if (!this.#isDirectory(path)) throw missing('stat', path)
+    return { type: 'directory' }
+  }
+
+  exists(path) {
+    return (path !== '/' && this.#file(path) !== null) || this.#isDirectory(path)
+  }
+
+  #file(path) {
+    const file = this.#call.files.get(path)
+    return file === undefined ? this.#before(path) : file
+  }
+
+  /** The file as it was before the call. */
+  #before(path) {
+    const file = this.#batch.files.get(path)
+    if (file !== undefined) return file
+    if (isReserved(path)) return null
+    const bytes = this.#base.get(path)
+    if (bytes === null) return null
+    return { encoding: 'binary', data: Buffer.from(bytes).toString('base64') }
+  }
+
+  #delete(path) {
+    // A file that the call itself created leaves no trace: deleting it changes nothing of the state.
+    if (this.#call.files.has(path) && this.#before(path) === null) this.#call.delete(path)
+    else this.#call.set(path, null)
+  }
+
+  #isDirectory(path) {
+    return path === '/' || this.#below(path).next() !== null
+  }
+
+  #below(path) {
+    const prefix = prefixOf(path)
+    return this.#cursor(prefix, endOf(prefix), false)
+  }
+
+  #cursor(gt, lt, reverse) {
+    return new Cursor([this.#call, this.#batch], this.#base, { gt, lt, reverse })
+  }
+
+  /*
+   * Names and paths do not have the same order: of the files /a-b and /a/x the first is first, of the names in
+   * / it is the second ("a" before "a-b", for "-" is before "/"). Walking the paths upwards a directory comes
+   * too late, so that before each name the shorter names that may be such directories are looked up;
+   * downwards it comes too early and is kept until the names are done that it begins.
+   */
+
+  #ascending(prefix, { gt, lt, limit }) {
+    const names = []
+    const probed = new Set()
+    let last = gt
+    const emit = (name) => {
+      if (names.length === limit || (last !== null && compareBytes(name, last) <= 0)) return
+      names.push(name)
+      last = name
+    }
+    const emitDirectories = (name) => {
+      for (const shorter of directoriesBefore(name)) {
+        if (probed.has(shorter)) continue
+        probed.add(shorter)
+        if (this.#isDirectory(prefix + shorter)) emit(shorter)
+      }
+    }
+    const cursor = this.#cursor(prefix + (gt ?? ''), boundOf(prefix, lt), false)
+    while (names.length < limit) {
+      const path = cursor.next()
+      if (path === null) {
+        if (lt !== null) emitDirectories(lt)
+        break
+      }
+      const { name, nested } = childOf(prefix, path)
+      emitDirectories(name)
+      emit(name)
+      if (nested) cursor.skip(`${prefix}${name}/`)
+    }
+    return names
+  }
+
+  #descending(prefix, { gt, lt, limit }) {
+    const names = []
+    const emit = (name) => {
+      if (names.length === limit || (gt !== null && compareBytes(name, gt) <= 0)) return
+      names.push(name)
+    }
+    const kept = []
+    if (lt !== null) {
+      for (const shorter of directoriesBefore(lt)) {
+        if (this.#isDirectory(prefix + shorter)) kept.push(shorter)
+      }
+    }
+    const cursor = this.#cursor(prefix + (gt ?? ''), boundOf(prefix, lt), true)
+    while (names.length < limit) {
+      const path = cursor.next()
+      const child = path === null ? null : childOf(prefix, path)
+      while (kept.length > 0 && (child === null || !child.name.startsWith(kept.at(-1)))) {
+        emit(kept.pop())
+      }
+      if (child === null) break
+      const { name, nested } = child
+      if (kept.at(-1) === name) kept.pop()
+      if (nested) {
+        kept.push(name)
+        cursor.skip(`${prefix}${name}/`)
+      } else {
+        emit(name)
+      }
+    }
+    return names
+  }
+}
+
+/** An error of a state function, for the contract to catch. */
+export class StateError extends Error {
+  constructor(code, message) {
+    super(message)
+    this.code = code
+  }
+}
+
+/** Writes over something: path → file, or null for a deleted one. */
+class Layer {
+  files = new Map()
+  #sorted = []
+  #added = []
+
+  set(path, file) {
+    if (!this.files.has(path)) this.#added.push(path)
+    this.files.set(path, file)
+  }
+
+  delete(path) {
+    this.files.delete(path)
+    this.#sorted = []
+    this.#added = [...this.files.keys()]
+  }
+
+  /** The first path behind `at` (before it, where reverse), or null. */
+  after(at, reverse) {
+    const paths = this.#paths()
+    let low = 0
+    let high = paths.length
+    while (low < high) {
+      const middle = (low + high) >> 1
+      const order = compareBytes(paths[middle], at)
+      if (reverse ? order < 0 : order <= 0) low = middle + 1
+      else high = middle
+    }
+    return paths[reverse ? low - 1 : low] ?? null
+  }
+
+  // Most calls list nothing, so that sorting waits for the first that does.
+  #paths() {
+    if (this.#added.length > 0) {
+      this.#sorted = merge(this.#sorted, this.#added.sort(compareBytes))
+      this.#added = []
+    }
+    return this.#sorted
+  }
+}
+
+/** Walks the paths of all layers between two exclusive bounds. */
+class Cursor {
+  #layers
+  #pages
+  #at
+  #end
+  #reverse
+
+  constructor(layers, base, { gt, lt, reverse }) {
+    this.#layers = layers
+    this.#pages = new Pages(base, reverse ? gt : lt, reverse)
+    this.#at = reverse ? lt : gt
+    this.#end = reverse ? gt : lt
+    this.#reverse = reverse
+  }
+
+  /** The next path, or null. */
+  next() {
+    for (;;) {
+      const path = this.#nearest()
+      if (path === null || this.#order(path, this.#end) >= 0) return null
+      this.#at = path
+      if (isReserved(path)) {
+        if (path !== RESERVED) this.skip(`${RESERVED}/`)
+      } else if (!this.#isDeleted(path)) {
+        return path
+      }
+    }
+  }
+
+  /** Passes over all paths that begin with `prefix`, which the one just returned does. */
+  skip(prefix) {
+    this.#at = this.#reverse ? prefix : prefix + LAST
+  }
+
+  #nearest() {
+    let nearest = this.#pages.after(this.#at)
+    for (const layer of this.#layers) {
+      const path = layer.after(this.#at, this.#reverse)
+      if (path !== null && (nearest === null || this.#order(path, nearest) < 0)) nearest = path
+    }
+    return nearest
+  }
+
+  #isDeleted(path) {
+    for (const { files } of this.#layers) {
+      const file = files.get(path)
+      if (file !== undefined) return file === null
+    }
+    return false
+  }
+
+  #order(a, b) {
+    return this.#reverse ? compareBytes(b, a) : compareBytes(a, b)
+  }
+}
+
+/** The paths of the base, fetched by the page. */
+class Pages {
+  #base
+  #end
+  #reverse
+  #page = []
+  #index = 0
+  #limit = PAGE_MIN
+  #more = true
+
+  constructor(base, end, reverse) {
+    this.#base = base
+    this.#end = end
+    this.#reverse = reverse
+  }
+
+  /** The first path behind `at`, which never goes back. */
+  after(at) {
+    for (;;) {
+      while (this.#index < this.#page.length) {
+        const path = this.#page[this.#index]
+        if ((this.#reverse ? compareBytes(at, path) : compareBytes(path, at)) > 0) return path
+        this.#index++
+      }
+      if (!this.#more) return null
+      this.#fetch(at)
+    }
+  }
+
+  #fetch(at) {
+    const [gt, lt] = this.#reverse ? [this.#end, at] : [at, this.#end]
+    const limit = this.#limit
+    const inside = compareBytes(gt, lt) < 0
+    this.#page = inside ? this.#base.list({ gt, lt, limit, reverse: this.#reverse }) : []
+    this.#index = 0
+    this.#more = this.#page.length === limit
+    this.#limit = Math.min(limit * 4, PAGE_MAX)
+  }
+}
+
+const RESERVED = '/.mivm'
+
+/** Paths in one request to the base: few at first, since most walks are short. */
+const PAGE_MIN = 16
+const PAGE_MAX = 256
+
+/** Behind a prefix: greater than every path with that prefix, for none is longer than 1,024 bytes. */
+const LAST = '\u{10ffff}'.repeat(256)
+
+function isReserved(path) {
+  return path === RESERVED || path.startsWith(`${RESERVED}/`)
+}
+
+function prefixOf(path) {
+  return path === '/' ? '/' : `${path}/`
+}
+
+/** The least string that is greater than all that begin with `prefix`, which ends in "/". */
+function endOf(prefix) {
+  return `${prefix.slice(0, -1)}0`
+}
+
+function boundOf(prefix, lt) {
+  return lt === null ? endOf(prefix) : prefix + lt
+}
+
+function childOf(prefix, path) {
+  const slash = path.indexOf('/', prefix.length)
+  return slash === -1
+    ? { name: path.slice(prefix.length), nested: false }
+    : { name: path.slice(prefix.length, slash), nested: true }
+}
+
+/** Names that as directories come behind `name` among the paths, but before it among the names; shortest first. */
+function directoriesBefore(name) {
+  const shorter = []
+  for (let i = 0; i < name.length; i++) {
+    const unit = name.charCodeAt(i)
+    if (unit <= SLASH && i > 0) shorter.push(name.slice(0, i))
+    // only a bound can hold a slash, and no name does
+    if (unit === SLASH) break
+  }
+  return shorter
+}
+
+const SLASH = 0x2f
+
+function merge(a, b) {
+  if (a.length === 0) return b
+  const merged = []
+  let i = 0
+  for (const path of b) {
+    while (i < a.length && compareBytes(a[i], path) < 0) merged.push(a[i++])
+    merged.push(path)
+  }
+  while (i < a.length) merged.push(a[i++])
+  return merged
+}
+
+function missing(syscall, path) {
+  return new StateError('ENOENT', `ENOENT: no such file or directory, ${syscall} '${path}'`)
+}
