@@ -3,22 +3,21 @@ import path from 'node:path'
 import b4a from 'b4a'
 import type Corestore from 'corestore'
 import crypto from 'hypercore-crypto'
-import Protomux from 'protomux'
 import { type Identity, openIdentity } from '../net/identity.ts'
 import { type Bootstrap, Network } from '../net/network.ts'
-import { Rpc } from '../net/rpc.ts'
-import { decodeEntry, encodeEntry, encodeUserEntry, type Genesis } from '../protocol/entries.ts'
+import { encodeEntry, encodeUserEntry } from '../protocol/entries.ts'
 import { MivmError } from '../protocol/errors.ts'
 import { codeHash } from '../protocol/hash.ts'
 import { decodeId, encodeId, parseLink } from '../protocol/ids.ts'
 import type { LimitName } from '../protocol/limits.ts'
-import { addressOf, topicOf } from '../protocol/manifest.ts'
+import { addressOf } from '../protocol/manifest.ts'
 import { DEPLOY, INFO, type InfoReply, PROVE, STATUS } from '../protocol/messages.ts'
 import { encodeReceipt, type Receipt, verifyReceipt } from '../protocol/receipt.ts'
 import { encodeArgs } from '../protocol/values.ts'
 import { openStore } from '../state/store.ts'
 import { Wal } from '../state/wal.ts'
 import { type CallPromise, type ContractObject, callPromise, contractObject } from './contract.ts'
+import { checkGenesis, locate } from './locate.ts'
 import { OwnLog } from './own-log.ts'
 import { Remote } from './remote.ts'
 import { type Done, resultValue, Session } from './session.ts'
@@ -250,30 +249,10 @@ export class Client {
       const rpc = await this.#remote(host).rpc()
       await this.#learn(address, host, await rpc.request(INFO, { address }))
     } else {
-      await this.#search(address)
+      const reply = await locate(this.#network, address)
+      await this.#learn(address, checkGenesis(address, reply.genesis).host, reply)
     }
     return address
-  }
-
-  /** Asks whoever announces the instance which host it is on. */
-  async #search(address: Uint8Array): Promise<void> {
-    const found = new Promise<InfoReply>((resolve) => {
-      this.#network.onConnection((stream) => {
-        const rpc = new Rpc(Protomux.from(stream))
-        rpc.request(INFO, { address }, 5_000).then(resolve, () => {})
-      })
-    })
-    await this.#network.find(topicOf(address))
-    const late = sleep(10_000).then(() => null)
-    const reply = await Promise.race([found, late])
-    await this.#network.leave(topicOf(address))
-    if (reply === null) {
-      throw new MivmError(
-        'INSTANCE_UNKNOWN',
-        `nobody serves ${encodeId(address)}: give the link mivm://<host>/<address>, and check --local or --bootstrap`
-      )
-    }
-    await this.#learn(address, checkGenesis(address, reply.genesis).host, reply)
   }
 
   async #learn(
@@ -298,14 +277,6 @@ export class Client {
   }
 }
 
-/** The address commits to genesis, so nobody can show another one under it. */
-function checkGenesis(address: Uint8Array, block: Uint8Array): Genesis {
-  const genesis = decodeEntry(block)
-  if (genesis.type === 'genesis' && b4a.equals(addressOf(genesis.host, block), address))
-    return genesis
-  throw new MivmError('PROOF_INVALID', `what was sent is not the genesis of ${encodeId(address)}`)
-}
-
 /** The first entry of the deployer's log; there already where the deployment is tried again. */
 async function writeInit(log: OwnLog, args: string): Promise<void> {
   const call = { type: 'call', method: 'init', args, head: null } as const
@@ -314,8 +285,4 @@ async function writeInit(log: OwnLog, args: string): Promise<void> {
   } else if (!b4a.equals(await log.block(1), encodeUserEntry(call))) {
     throw new MivmError('USAGE', 'this salt was used with other arguments before: choose another')
   }
-}
-
-function sleep(ms: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, ms).unref())
 }
