@@ -143,6 +143,8 @@ function probeText() {
       if (seen.has(object)) return
       seen.set(object, path)
       for (const key of Reflect.ownKeys(object)) {
+        if (typeof object === 'function' && (key === 'name' || key === 'length')) continue
+        if (key === 'originalValue') continue
         const name = `${path}${path === '' ? '' : '.'}${String(key)}`
         const { value, get, set } = Object.getOwnPropertyDescriptor(object, key)
         const repaired = get !== undefined && 'originalValue' in get

@@ -61,7 +61,7 @@
   const IDENTIFIER = /^[\p{ID_Start}$_][\p{ID_Continue}$]*$/u
   /** Text that is as long as it looks. */
   const PLAIN_TEXT = /^[ -~\n\r\t]{0,1000}$/
-  const VOWEL = /^[AEIOU]/
+  const VOWEL = /^(?:[AEIO]|U(?!int|RI))/
   /** Paths that are in normal form and, in ASCII, as long as they look. */
   const PLAIN_PATH = /^(?:\/[\w~@+,=-][\w.~@+,=-]*)+$/
 
