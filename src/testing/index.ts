@@ -1,0 +1,22 @@
+/**
+ * The harness for contract authors: a contract in the real VM, in memory.
+ *
+ * ```js
+ * import { deploy } from 'mivm/testing'
+ *
+ * const forum = await deploy(source)
+ * await forum.as('alice').addTopic('Hello world') // 1
+ * await forum.files() // { '/topics/1/title': 'Hello world' }
+ * await forum.close()
+ * ```
+ */
+export { ContractError, MivmError } from '../protocol/errors.ts'
+export type { Value } from '../protocol/values.ts'
+export {
+  callerId,
+  type DeployOptions,
+  deploy,
+  type Method,
+  type Methods,
+  type TestInstance
+} from './instance.ts'

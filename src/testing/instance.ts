@@ -1,0 +1,270 @@
+import { type Oracle, Oracles } from '../host/oracles.ts'
+import { encodeEntry, encodeUserEntry, type Genesis, limitsOf } from '../protocol/entries.ts'
+import { ContractError, MivmError } from '../protocol/errors.ts'
+import { RESERVED } from '../protocol/files.ts'
+import { codeHash, hash, uint64 } from '../protocol/hash.ts'
+import { encodeId } from '../protocol/ids.ts'
+import type { LimitName } from '../protocol/limits.ts'
+import { addressOf } from '../protocol/manifest.ts'
+import { decodeValue, encodeArgs, type Value } from '../protocol/values.ts'
+import { callOf } from '../vm/record.ts'
+import { sortVariables, updateVariables } from '../vm/variables.ts'
+import type { Contract, Step, VirtualMachine } from '../vm/vm.ts'
+import { MemoryFiles } from './memory-files.ts'
+import { acquireVm } from './shared-vm.ts'
+
+export interface DeployOptions {
+  /** Arguments of `init`. */
+  readonly args?: readonly unknown[]
+  /** Name of the deployer; default `deployer`. */
+  readonly caller?: string
+  /** What the contract finds as `oracle.<name>`, once it is deployed. */
+  readonly oracles?: { readonly [name: string]: Oracle }
+  /** Host time of the deployment, ms since 1970; default: the beginning of 2026. */
+  readonly time?: number
+  /** Limits lower than those of the VM. */
+  readonly limits?: { readonly [name in LimitName]?: number }
+}
+
+/** A method as its caller sees it: resolves to the value, rejects with ContractError. */
+export type Method = (...args: readonly unknown[]) => Promise<Value | undefined>
+
+/** The methods of a contract, for one caller. Frozen, and safe to await. */
+export type Methods<Name extends string = string> = { readonly [name in Name]: Method }
+
+/** The id, z-base-32, that a contract sees as `caller.id` when `name` calls. The same for ever. */
+export function callerId(name: string): string {
+  return encodeId(userKey(name))
+}
+
+/**
+ * Deploys a contract from its source, without host, network or disk, but in the real VM: with its limits, its realm
+ * and its rollback. Throws what a deployment throws: DEPLOY_FAILED with what `init` threw, CODE_*, LIMIT_INVALID.
+ *
+ * In TypeScript the methods may be named, to be called with a dot: `deploy<'addTopic' | 'addPost'>(source)`.
+ */
+export async function deploy<Name extends string = string>(
+  source: string,
+  options: DeployOptions = {}
+): Promise<TestInstance<Name>> {
+  const { vm, release } = await acquireVm()
+  try {
+    return await TestInstance.deploy<Name>(vm, release, source, options)
+  } catch (error) {
+    await release()
+    throw error
+  }
+}
+
+/** A deployed contract. Everything in it is the same in every run: addresses, ids, time and random numbers. */
+export class TestInstance<Name extends string = string> {
+  readonly #vm: VirtualMachine
+  readonly #release: () => Promise<void>
+  readonly #contract: Contract
+  readonly #oracles: Oracles
+  readonly #files = new MemoryFiles()
+  readonly #variables = new Map<string, string>()
+  readonly #logs: string[] = []
+  #methods: readonly string[] = []
+  #seq = 0
+  #time: number
+  #fuel = 0
+  #tail: Promise<unknown> = Promise.resolve()
+  #closing: Promise<void> | null = null
+
+  /** Use the function {@link deploy}. */
+  static async deploy<Name extends string>(
+    vm: VirtualMachine,
+    release: () => Promise<void>,
+    source: string,
+    options: DeployOptions
+  ): Promise<TestInstance<Name>> {
+    const { args = [], caller = 'deployer', time = TIME, limits = {} } = options
+    const contract = contractOf(vm.id, source, userKey(caller), limits)
+    const oracles = new Oracles(options.oracles)
+    const instance = new TestInstance<Name>(vm, release, contract, oracles, time)
+    instance.#methods = await vm.inspect(contract)
+    const { outcome } = await instance.#execute(caller, 'init', encodeArgs(args))
+    if (outcome.status === 'ok') return instance
+    const { name, message } = outcome.error
+    throw new MivmError(
+      'DEPLOY_FAILED',
+      `init ended with ${name}: ${message}; nothing was deployed`,
+      { cause: thrownBy({ outcome }) }
+    )
+  }
+
+  private constructor(
+    vm: VirtualMachine,
+    release: () => Promise<void>,
+    contract: Contract,
+    oracles: Oracles,
+    time: number
+  ) {
+    this.#vm = vm
+    this.#release = release
+    this.#contract = contract
+    this.#oracles = oracles
+    this.#time = time
+  }
+
+  /** What the contract sees as `env.address`; it depends on source, deployer and limits. */
+  get address(): string {
+    return this.#contract.address
+  }
+
+  /** Names of the callable methods. */
+  get methods(): readonly string[] {
+    return this.#methods
+  }
+
+  /** Host time of the next call, ms since 1970. It stands still until `advance`. */
+  get time(): number {
+    return this.#time
+  }
+
+  /** Number of the last call. */
+  get seq(): number {
+    return this.#seq
+  }
+
+  /** Fuel that the last call used. */
+  get fuel(): number {
+    return this.#fuel
+  }
+
+  /** Exported variables as the last call left them. */
+  get variables(): { readonly [name: string]: Value } {
+    const entries = sortVariables(this.#variables).map(([name, text]) => [name, decodeValue(text)])
+    return Object.fromEntries(entries)
+  }
+
+  /** Lines of `console`, also of calls that failed. */
+  get logs(): readonly string[] {
+    return this.#logs
+  }
+
+  /** Files of the contract by path, as text, or as bytes with `encoding: 'binary'`. */
+  files(options: { readonly encoding: 'binary' }): Promise<{ [path: string]: Uint8Array }>
+  files(): Promise<{ [path: string]: string }>
+  async files(options?: {
+    readonly encoding: 'binary'
+  }): Promise<{ [path: string]: string | Uint8Array }> {
+    const files: { [path: string]: string | Uint8Array } = {}
+    for (const path of this.#files.paths) {
+      const data = await this.#files.get(path)
+      if (data === null || path.startsWith(RESERVED)) continue
+      files[path] = options?.encoding === 'binary' ? Uint8Array.from(data) : decoder.decode(data)
+    }
+    return files
+  }
+
+  /** The methods, called by `name`: any text, which stands for one identity. */
+  as(name: string): Methods<Name> {
+    const methods = Object.create(null)
+    for (const method of this.#methods) {
+      methods[method] = (...args: readonly unknown[]) => this.call(name, method, args)
+    }
+    return Object.freeze(methods)
+  }
+
+  /** Calls a method by name, also one that there is not. */
+  async call(name: string, method: string, args: readonly unknown[]): Promise<Value | undefined> {
+    const { outcome } = await this.#execute(name, method, encodeArgs(args))
+    if (outcome.status !== 'ok') throw thrownBy({ outcome })
+    return outcome.value === null ? undefined : decodeValue(outcome.value, 'result')
+  }
+
+  /** Lets time pass before the next call; `ms` is at least 0, since host time never goes backwards. */
+  advance(ms: number): void {
+    if (!Number.isSafeInteger(ms) || ms < 0) {
+      throw new MivmError('USAGE', `time cannot advance by ${ms}: give milliseconds, 0 or more`)
+    }
+    this.#time += ms
+  }
+
+  /** Lets go of the engine: without it, the process would not end. */
+  close(): Promise<void> {
+    this.#closing ??= this.#tail.then(() => {
+      this.#vm.evict(this.#contract.address)
+      return this.#release()
+    })
+    return this.#closing
+  }
+
+  /** Calls are executed one at a time, in the order in which they were made. */
+  #execute(name: string, method: string, args: string): Promise<Step> {
+    if (this.#closing !== null) {
+      throw new MivmError('USAGE', 'this instance is closed: deploy the contract again')
+    }
+    const step = this.#tail.then(() => this.#step(name, method, args))
+    this.#tail = step.catch(() => {})
+    return step
+  }
+
+  async #step(name: string, method: string, args: string): Promise<Step> {
+    const seq = this.#seq + 1
+    const block = encodeUserEntry({ type: 'call', method, args, head: null })
+    const call = callOf(block, userKey(name), seq, this.#time, hash('testing/log', uint64(seq)))
+    if (call === null) throw new MivmError('INTERNAL', 'a call that cannot be read: report this')
+    const steps: Step[] = []
+    await this.#vm.run({
+      contract: this.#contract,
+      variables: sortVariables(this.#variables),
+      calls: [call],
+      base: this.#files,
+      oracles: this.#oracles.names,
+      onStep: (step) => steps.push(step),
+      onOracle: (request) => this.#oracles.ask(request.name, request.args),
+      onLog: (line) => this.#logs.push(line)
+    })
+    const [step] = steps
+    if (step === undefined) throw new MivmError('ENGINE_FAILED', 'the call was not executed')
+    this.#seq = seq
+    this.#fuel = step.fuel
+    this.#files.write(step.writes)
+    updateVariables(this.#variables, step.writes)
+    return step
+  }
+}
+
+/** 2026-01-01T00:00:00Z */
+const TIME = 1_767_225_600_000
+const decoder = new TextDecoder()
+
+function thrownBy({ outcome }: Pick<Step, 'outcome'>): ContractError {
+  if (outcome.status === 'ok') throw new MivmError('INTERNAL', 'nothing was thrown: report this')
+  const { name, message, code } = outcome.error
+  return new ContractError(name, message, code, outcome.status === 'abort')
+}
+
+function userKey(name: string): Uint8Array {
+  return hash('testing/user', new TextEncoder().encode(name))
+}
+
+function contractOf(
+  vm: string,
+  source: string,
+  deployer: Uint8Array,
+  limits: { readonly [name in LimitName]?: number }
+): Contract {
+  const host = hash('testing/host')
+  const salt = hash('testing/salt')
+  const genesis: Genesis = {
+    type: 'genesis',
+    vm,
+    host,
+    deployer,
+    salt,
+    codeHash: codeHash(source),
+    limits
+  }
+  return {
+    vm,
+    address: encodeId(addressOf(host, encodeEntry(genesis))),
+    host: encodeId(host),
+    deployer: encodeId(deployer),
+    source,
+    limits: limitsOf(genesis)
+  }
+}
