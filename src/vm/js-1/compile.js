@@ -70,7 +70,10 @@ function parse(acorn, text, source) {
     if (error instanceof CodeError) throw error
     if (error instanceof RangeError) throw new CodeError('CODE_SYNTAX', 'the code nests too deeply')
     if (!(error instanceof SyntaxError)) throw error
-    throw errorAt(source, error.loc, error.message.replace(/ \(\d+:\d+\)$/, ''))
+    const message = /^Not enough stack/.test(error.message)
+      ? 'the code nests too deeply'
+      : error.message.replace(/ \(\d+:\d+\)$/, '')
+    throw errorAt(source, error.loc, message)
   }
 }
 

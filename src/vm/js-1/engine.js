@@ -19,7 +19,8 @@ const channel = new Channel(3, 4)
 const tools = {
   ivm: createRequire(import.meta.url)(addon).ivm,
   acorn: await import(pathToFileURL(parser).href),
-  realm: composeRealm()
+  realm: composeRealm(),
+  compiledRealm: null
 }
 const instances = new Map()
 

@@ -42,7 +42,8 @@ export class Stopwatch {
 
 /**
  * One contract in an isolate of its own: the isolate is built on the first call, kept for the next ones and
- * built anew after an abort. `tools` are `{ ivm, acorn, realm }`, realm being the text of the realm scripts.
+ * built anew after an abort. `tools` are `{ ivm, acorn, realm, compiledRealm }`: the modules, the
+ * text of the realm scripts, and null or what V8 made of it.
  */
 export class Instance {
   #tools
@@ -99,7 +100,7 @@ export class Instance {
     const memory = Math.max(this.#limits.memory, MEMORY_MIN)
     this.#isolate = new this.#tools.ivm.Isolate({ memoryLimit: Math.floor(memory / MEBIBYTE) })
     const context = this.#isolate.createContextSync()
-    const realm = context.evalSync(this.#tools.realm, { filename: 'realm.js', reference: true })
+    const realm = this.#compileRealm().runSync(context, { reference: true, release: true })
     const load = realm.getSync('load', { reference: true })
     const body = this.#compile(context, text)
     load.applySync(undefined, [body.derefInto()])
@@ -109,6 +110,16 @@ export class Instance {
       resume: realm.getSync('resume', { reference: true })
     }
     for (const reference of [load, body, realm, context]) reference.release()
+  }
+
+  /** V8 compiles the realm once a process; the other isolates take what it made of it. */
+  #compileRealm() {
+    const { realm, compiledRealm } = this.#tools
+    const cache =
+      compiledRealm === null ? { produceCachedData: true } : { cachedData: compiledRealm }
+    const script = this.#isolate.compileScriptSync(realm, { filename: 'realm.js', ...cache })
+    if (compiledRealm === null) this.#tools.compiledRealm = script.cachedData
+    return script
   }
 
   #compile(context, text) {

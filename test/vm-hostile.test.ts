@@ -1,0 +1,183 @@
+import { readFileSync } from 'node:fs'
+import test from 'brittle'
+import { LIMITS, type Limits } from '../src/protocol/limits.ts'
+import { briefOf, contractOf, Instance, type Line, openOne } from './vm-helpers.ts'
+
+/**
+ * Contracts that want to stop, fill or break the engine. Between any two of their calls is an innocent one,
+ * which counts, in one batch: each call has to come to its own outcome.
+ */
+
+const COUNTER = 'exports.n = 0\nexports.inc = () => ++exports.n'
+
+/** Runs a method per body, each between two calls of `inc`. */
+async function runBodies(
+  t: Parameters<typeof openOne>[0],
+  bodies: Hostile,
+  limits: Partial<Limits>
+) {
+  const vm = await openOne(t)
+  const methods = Object.entries(bodies).map(
+    ([name, [body]]) => `exports.${name} = async () => { ${body} }`
+  )
+  const source = [COUNTER, ...methods].join('\n')
+  const instance = new Instance(contractOf(source, { limits: { ...LIMITS, ...limits } }))
+  const lines: Line[] = [
+    ['init'],
+    ...Object.keys(bodies).flatMap((name): Line[] => [[name], ['inc']])
+  ]
+  const results = await instance.run(vm, lines)
+  Object.entries(bodies).forEach(([name, [, expected]], index) => {
+    const [hostile, innocent] = results.slice(1 + 2 * index)
+    t.is(briefOf(hostile), expected, name)
+    t.alike(hostile?.writes, {}, `${name} leaves nothing`)
+    t.is(briefOf(innocent), `ok ${index + 1}`, `the call behind ${name}`)
+  })
+}
+
+/** By name: what the method does, and how its call has to end. */
+type Hostile = Record<string, readonly [body: string, outcome: string]>
+
+const TIME = 'abort ABORT_TIME'
+const MEMORY = 'abort ABORT_MEMORY'
+
+test('hostile - loops in JavaScript end after their time', async (t) => {
+  await runBodies(
+    t,
+    {
+      loop: ["state.writeFile('/x', 'x'); exports.n = 99; for (;;);", TIME],
+      catching: ['for (;;) { try { for (;;); } catch {} }', TIME],
+      finalizing: ['(function f() { try { for (;;); } finally { f() } })()', TIME],
+      microtasks: ['(async () => { for (;;) await 0 })(); return 1', TIME],
+      thens: ['const f = () => Promise.resolve().then(f); f()', TIME],
+      thenable: ['return { then() { for (;;); } }', TIME],
+      getter: [
+        "throw Object.defineProperty(new Error(), 'message', { get() { for (;;); } })",
+        TIME
+      ],
+      asking: ["for (;;) state.exists('/x')", TIME],
+      waiting: ["for (;;) await state.exists('/x')", TIME],
+      logging: ["for (;;) console.log('x'.repeat(1000))", TIME],
+      pattern: ["/^(a+)+$/.test('a'.repeat(40) + 'b')", TIME]
+    },
+    { time: 300 }
+  )
+})
+
+test('hostile - loops inside of V8, which nothing interrupts, end with their engine', async (t) => {
+  await runBodies(
+    t,
+    {
+      indexOf: ['[].indexOf.call({ length: 2 ** 53 - 1 }, 1)', TIME],
+      fill: ["await state.writeFile('/x', 'x'); for (;;) Array(1e8).fill(0)", TIME],
+      power: ['return (2n ** (2n ** 29n)).toString().length', TIME]
+    },
+    { time: 300 }
+  )
+})
+
+test('hostile - what throws, returns or never ends strangely is an error', async (t) => {
+  await runBodies(
+    t,
+    {
+      proxy: ['throw new Proxy({}, { get() { for (;;); } })', 'error null'],
+      throwing: ['throw { get message() { throw 1 } }', 'error null'],
+      nothing: ['throw undefined', 'error null'],
+      symbol: ["throw Symbol('x')", 'error null'],
+      never: ['await new Promise(() => {})', 'error NEVER_SETTLES'],
+      result: ['return new Proxy({}, { ownKeys() { for (;;); } })', 'error VALUE_UNSUPPORTED'],
+      deep: [
+        'let o = {}; for (let i = 0; i < 1e5; i++) o = { o }; return o',
+        'error VALUE_TOO_DEEP'
+      ],
+      huge: ["return 'x'.repeat(2 ** 28)", 'error RESULT_TOO_LARGE'],
+      recursion: ['const f = () => 1 + f(); return f()', 'error null'],
+      frozen: ['Array.prototype.map = null', 'error null'],
+      reserved: ["await state.writeFile('/.mivm/contract.js', '')", 'error EACCES'],
+      files: ["for (let i = 0; ; i++) await state.writeFile('/' + i, '')", 'error WRITES_TOO_MANY'],
+      variables: ["for (let i = 0; i < 1e5; i++) exports['v' + i] = i", 'error EXPORTS_TOO_LARGE']
+    },
+    { time: 10_000 }
+  )
+})
+
+test('hostile - whoever takes too much memory ends alone', async (t) => {
+  await runBodies(
+    t,
+    {
+      objects: ['const a = []; for (;;) a.push({ a: 1 })', MEMORY],
+      strings: ["const a = []; for (;;) a.push('x'.repeat(1e6) + a.length)", MEMORY],
+      map: ['const m = new Map(); for (let i = 0; ; i++) m.set(i, i)', MEMORY],
+      array: ['const a = new Array(4e7); let i = a.length; while (i--) a[i] = i', MEMORY],
+      closures: ['let f = () => 0; for (;;) { const g = f; f = () => g }', MEMORY],
+      turns: ['const a = []; for (;;) { await 0; a.push([1, 2, 3]) }', MEMORY],
+      text: ["const a = []; for (;;) a.push('x'.padStart(2 ** 28, 'yz').slice(1) + 1)", MEMORY]
+    },
+    { time: 30_000, memory: 16 * 1024 * 1024 }
+  )
+})
+
+test('hostile - code that does it while it is loaded', async (t) => {
+  const vm = await openOne(t)
+  const limits = { ...LIMITS, time: 300 }
+  const loop = contractOf('exports.a = () => {}; for (;;);', { address: 'loop', limits })
+  const native = contractOf('exports.a = () => {}; [].indexOf.call({ length: 2 ** 53 - 1 }, 1)', {
+    address: 'native',
+    limits
+  })
+  const memory = contractOf('exports.a = () => {}; const a = []; for (;;) a.push({ a })', {
+    address: 'memory',
+    limits: { ...LIMITS, time: 30_000, memory: 16 * 1024 * 1024 }
+  })
+  for (const contract of [loop, native, memory]) {
+    await t.exception(vm.inspect(contract), { code: 'CODE_THROWS' }, contract.address)
+  }
+  const results = await new Instance(native).run(vm, [['init'], ['a']])
+  t.alike(results.map(briefOf), [TIME, TIME])
+  const fine = await new Instance(contractOf(COUNTER, { address: 'fine' })).run(vm, [
+    ['init'],
+    ['inc']
+  ])
+  t.is(briefOf(fine[1]), 'ok 1')
+})
+
+test('hostile - patience gives a call more time', async (t) => {
+  const vm = await openOne(t)
+  const source = `${COUNTER}
+    exports.slow = () => { for (let i = 0; i < 3e6; i++); return 'done' }`
+  const limits = { ...LIMITS, time: 1 }
+  const instance = new Instance(contractOf(source, { limits }))
+  const options = { patience: 60_000 }
+  const results = await instance.run(vm, [['init'], ['slow'], ['inc']], { options })
+  t.alike(results.map(briefOf), ['ok null', 'ok "done"', 'ok 1'])
+  const [impatient] = await instance.run(vm, [['slow']])
+  t.is(briefOf(impatient), TIME)
+})
+
+test('hostile - an engine that somebody else kills costs no call its outcome', {
+  skip: process.platform !== 'linux'
+}, async (t) => {
+  const vm = await openOne(t)
+  const source = `${COUNTER}\nexports.ask = async () => [++exports.n, await oracle.who()]`
+  const instance = new Instance(contractOf(source))
+  let kills = 0
+  const asked: number[] = []
+  const overrides = {
+    oracles: ['who'],
+    async onOracle({ call }: { readonly call: number }) {
+      asked.push(call)
+      if (kills++ === 0) for (const pid of children()) process.kill(pid, 'SIGKILL')
+      return { ok: true as const, value: '"me"' }
+    }
+  }
+  const lines: Line[] = [['init'], ['inc'], ['ask'], ['inc'], ['ask']]
+  const results = await instance.run(vm, lines, { overrides })
+  t.alike(results.map(briefOf), ['ok null', 'ok 1', 'ok [2,"me"]', 'ok 3', 'ok [4,"me"]'])
+  t.alike(asked, [2, 2, 4], 'the question of the call that was lost is asked again')
+})
+
+/** Processes that this one has started. */
+function children(): number[] {
+  const text = readFileSync(`/proc/${process.pid}/task/${process.pid}/children`, 'utf8')
+  return text.split(' ').filter(Boolean).map(Number)
+}

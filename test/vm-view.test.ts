@@ -1,0 +1,277 @@
+import test from 'brittle'
+import { compareBytes } from '../src/vm/js-1/order.js'
+import { View } from '../src/vm/js-1/view.js'
+
+interface Range {
+  gt: string
+  lt: string
+  limit: number
+  reverse: boolean
+}
+
+const EVERYTHING = { gt: null, lt: null, limit: null, reverse: false }
+
+/** A base over plain texts, which counts what it is asked. */
+function baseOf(files: Record<string, string>) {
+  const paths = Object.keys(files).sort(compareBytes)
+  const asked = { get: 0, list: 0 }
+  return {
+    asked,
+    get(path: string) {
+      asked.get++
+      const text = files[path]
+      return text === undefined ? null : Buffer.from(text)
+    },
+    list({ gt, lt, limit, reverse }: Range) {
+      asked.list++
+      const inside = paths.filter(
+        (path) => compareBytes(path, gt) > 0 && compareBytes(path, lt) < 0
+      )
+      return (reverse ? inside.reverse() : inside).slice(0, limit)
+    }
+  }
+}
+
+function viewOf(files: Record<string, string> = {}) {
+  return new View(baseOf(files))
+}
+
+function codeOf(operation: () => unknown): string {
+  try {
+    operation()
+    return 'nothing was thrown'
+  } catch (error) {
+    return error instanceof Error && 'code' in error ? String(error.code) : String(error)
+  }
+}
+
+test('view - paths are ordered by their bytes, not by their code units', (t) => {
+  const names = ['\u{10000}', '\uff5e', '\ud7ff', 'z', 'é', '\u{10ffff}', '\ue000', '']
+  const byBytes = [...names].sort((a, b) => Buffer.compare(Buffer.from(a), Buffer.from(b)))
+  t.alike([...names].sort(compareBytes), byBytes)
+  t.unlike([...names].sort(), byBytes, 'which is another order than that of code units')
+})
+
+test('view - a file is read as it was written, in either encoding', (t) => {
+  const view = viewOf({ '/base': 'Grüße' })
+  view.writeFile('/text', 'text', 'Grüße')
+  view.writeFile('/bytes', 'binary', '//79')
+  t.is(view.readFile('/base', 'text'), 'Grüße')
+  t.is(view.readFile('/base', 'binary'), Buffer.from('Grüße').toString('base64'))
+  t.is(view.readFile('/text', 'text'), 'Grüße')
+  t.is(view.readFile('/text', 'binary'), Buffer.from('Grüße').toString('base64'))
+  t.is(view.readFile('/bytes', 'binary'), '//79')
+  t.is(view.readFile('/bytes', 'text'), '\ufffd\ufffd\ufffd')
+  t.alike(view.stat('/text'), { type: 'file', size: 7 })
+  t.alike(view.stat('/bytes'), { type: 'file', size: 3 })
+})
+
+test('view - what is not there is ENOENT', async (t) => {
+  const view = viewOf({ '/a/b': '1' })
+  t.is(
+    codeOf(() => view.readFile('/a', 'text')),
+    'ENOENT'
+  )
+  t.is(
+    codeOf(() => view.unlink('/x')),
+    'ENOENT'
+  )
+  t.is(
+    codeOf(() => view.stat('/x')),
+    'ENOENT'
+  )
+  await t.exception(
+    () => view.readFile('/x', 'text'),
+    /^Error: ENOENT: no such file or directory, open '\/x'$/
+  )
+  t.is(view.exists('/x'), false)
+})
+
+test('view - a directory is there while a file is below it', (t) => {
+  const view = viewOf({ '/a/b/c': '1' })
+  t.is(view.exists('/a/b'), true)
+  t.alike(view.stat('/a'), { type: 'directory' })
+  t.is(view.exists('/a/b/c/d'), false)
+  view.unlink('/a/b/c')
+  t.is(view.exists('/a'), false)
+  t.alike(view.readdir('/a', EVERYTHING), [])
+  t.is(view.exists('/'), true)
+  t.alike(view.stat('/'), { type: 'directory' })
+})
+
+test('view - a failed call leaves no trace, a good one all of it', (t) => {
+  const view = viewOf({ '/kept': '1', '/gone': '1' })
+  view.writeFile('/new', 'text', 'a')
+  view.unlink('/gone')
+  view.rollback()
+  t.alike(view.readdir('/', EVERYTHING), ['gone', 'kept'])
+  t.alike(view.changes(), [])
+
+  view.writeFile('/new', 'text', 'a')
+  view.unlink('/gone')
+  view.commit()
+  t.alike(view.changes(), [], 'the next call begins without changes')
+  t.alike(view.readdir('/', EVERYTHING), ['kept', 'new'])
+
+  view.writeFile('/new', 'text', 'b')
+  view.writeFile('/gone', 'text', 'again')
+  view.rollback()
+  t.is(view.readFile('/new', 'text'), 'a')
+  t.is(view.exists('/gone'), false)
+})
+
+test('view - the changes of a call are its last writes', (t) => {
+  const view = viewOf({ '/old': '1' })
+  view.writeFile('/a', 'text', '1')
+  view.writeFile('/a', 'text', '2')
+  view.writeFile('/brief', 'text', '1')
+  view.unlink('/brief')
+  view.writeFile('/old', 'text', '2')
+  view.unlink('/old')
+  t.alike(
+    new Map(view.changes()),
+    new Map([
+      ['/a', { encoding: 'text', data: '2' }],
+      ['/old', null]
+    ])
+  )
+  view.commit()
+  view.unlink('/a')
+  t.alike(
+    view.changes(),
+    [['/a', null]],
+    'a file of an earlier call is deleted like one of the base'
+  )
+})
+
+test('view - rmdir deletes what is below, within the budget', (t) => {
+  const view = viewOf({ '/a/1': '', '/a/b/2': '', '/ab': '', '/a-': '' })
+  view.writeFile('/a/3', 'text', '')
+  t.is(
+    codeOf(() => view.rmdir('/a', false, 10)),
+    'ENOTEMPTY'
+  )
+  t.is(
+    codeOf(() => view.rmdir('/a', true, 2)),
+    'WRITES_TOO_MANY'
+  )
+  t.is(view.exists('/a/1'), true, 'too many: none is deleted')
+  t.is(view.rmdir('/a', true, 3), 3)
+  t.alike(view.readdir('/', EVERYTHING), ['a-', 'ab'])
+  t.is(view.rmdir('/a', false, 0), 0)
+  t.is(view.rmdir('/never', true, 0), 0)
+  t.is(view.rmdir('/', true, 2), 2)
+  t.alike(view.readdir('/', EVERYTHING), [])
+})
+
+test('view - what is reserved is not seen', (t) => {
+  const base = {
+    '/.mivm/contract.js': '',
+    '/.mivm/exports/a.json': '1',
+    '/.mivm': '',
+    '/.mivmx': ''
+  }
+  const view = viewOf({ ...base, '/a': '' })
+  t.alike(view.readdir('/', EVERYTHING), ['.mivmx', 'a'])
+  t.alike(view.readdir('/', { ...EVERYTHING, reverse: true }), ['a', '.mivmx'])
+  t.alike(view.readdir('/.mivm', EVERYTHING), [])
+  t.is(view.exists('/.mivm'), false)
+  t.is(view.exists('/.mivm/contract.js'), false)
+  t.is(view.rmdir('/', true, 10), 2)
+})
+
+test('view - names come in the order of names, not in that of paths', (t) => {
+  const view = viewOf({ '/a-b': '', '/a/x': '', '/a.txt': '', '/a-/y': '', '/a0': '', '/b': '' })
+  const all = ['a', 'a-', 'a-b', 'a.txt', 'a0', 'b']
+  t.alike(view.readdir('/', EVERYTHING), all)
+  t.alike(view.readdir('/', { ...EVERYTHING, reverse: true }), [...all].reverse())
+  t.alike(view.readdir('/', { ...EVERYTHING, limit: 1 }), ['a'])
+  t.alike(view.readdir('/', { ...EVERYTHING, gt: 'a', limit: 2 }), ['a-', 'a-b'])
+  t.alike(view.readdir('/', { ...EVERYTHING, lt: 'a-b' }), ['a', 'a-'])
+  t.alike(view.readdir('/', { ...EVERYTHING, lt: 'a-b', reverse: true, limit: 1 }), ['a-'])
+  t.alike(view.readdir('/', { ...EVERYTHING, lt: 'a/b' }), ['a', 'a-', 'a-b', 'a.txt'])
+})
+
+test('view - readdir agrees with a list of all names', (t) => {
+  const random = randomOf(20181121)
+  const letters = ['a', 'b', '-', '.', ' ', '0', '\uff5e', '\u{10000}']
+  const word = () =>
+    Array.from({ length: 1 + random(3) }, () => letters[random(letters.length)]).join('')
+  const path = () => `/${Array.from({ length: 1 + random(3) }, word).join('/')}`
+  let wrong = 0
+  for (let round = 0; round < 150; round++) {
+    const files: Record<string, string> = {}
+    for (let i = random(60); i > 0; i--) files[path()] = ''
+    const view = viewOf(files)
+    const alive = new Set(Object.keys(files))
+    for (let i = random(30); i > 0; i--) {
+      const one = path()
+      if (view.exists(one) && alive.delete(one)) {
+        view.unlink(one)
+      } else {
+        view.writeFile(one, 'text', '')
+        alive.add(one)
+      }
+      if (random(4) === 0) view.commit()
+    }
+    for (const directory of ['/', '/a', '/b', '/a-']) {
+      const query = {
+        gt: random(2) === 0 ? null : word(),
+        lt: random(2) === 0 ? null : word(),
+        limit: random(2) === 0 ? null : random(5),
+        reverse: random(2) === 0
+      }
+      const expected = namesBelow(directory, alive, query)
+      const actual = view.readdir(directory, query)
+      if (actual.join('|') !== expected.join('|')) {
+        t.alike(actual, expected, `round ${round}: ${directory} ${JSON.stringify(query)}`)
+        wrong++
+      }
+    }
+  }
+  t.is(wrong, 0)
+})
+
+test('view - a large nested directory is passed over, not read', (t) => {
+  const files: Record<string, string> = { '/a': '', '/c': '' }
+  for (let i = 0; i < 5000; i++) files[`/b/${i}`] = ''
+  const base = baseOf(files)
+  const view = new View(base)
+  t.alike(view.readdir('/', EVERYTHING), ['a', 'b', 'c'])
+  t.ok(base.asked.list <= 4, `${base.asked.list} pages`)
+  t.alike(view.readdir('/', { ...EVERYTHING, reverse: true }), ['c', 'b', 'a'])
+  const before = base.asked.list
+  t.is(view.readdir('/b', { ...EVERYTHING, limit: 10 }).length, 10)
+  t.is(base.asked.list - before, 1, 'the first names need one page')
+})
+
+/** The names directly in a directory, straight from what a path is. */
+function namesBelow(
+  directory: string,
+  paths: Iterable<string>,
+  query: { gt: string | null; lt: string | null; limit: number | null; reverse: boolean }
+): string[] {
+  const { gt, lt, limit, reverse } = query
+  const prefix = directory === '/' ? '/' : `${directory}/`
+  const names = new Set<string>()
+  for (const path of paths) {
+    const [name] = path.startsWith(prefix) ? path.slice(prefix.length).split('/') : []
+    if (name !== undefined) names.add(name)
+  }
+  const inside = [...names]
+    .filter((name) => gt === null || compareBytes(name, gt) > 0)
+    .filter((name) => lt === null || compareBytes(name, lt) < 0)
+    .sort(compareBytes)
+  return (reverse ? inside.reverse() : inside).slice(0, limit ?? inside.length)
+}
+
+/** Whole numbers below n, the same ones for a seed (xorshift). */
+function randomOf(seed: number): (n: number) => number {
+  let state = seed
+  return (n) => {
+    state ^= state << 13
+    state ^= state >>> 17
+    state ^= state << 5
+    return (state >>> 0) % n
+  }
+}
