@@ -25,12 +25,14 @@ export class OwnLog {
   readonly #core: Hypercore
   readonly #keyPair: KeyPair
   readonly #wal: Wal
+  #durable: number
 
   private constructor(core: Hypercore, keyPair: KeyPair, wal: Wal) {
     this.user = keyPair.publicKey
     this.#core = core
     this.#keyPair = keyPair
     this.#wal = wal
+    this.#durable = core.length
   }
 
   static async open(
@@ -55,12 +57,17 @@ export class OwnLog {
     return this.#core.length
   }
 
-  /** Appends entries and syncs them; returns the number of the first. */
-  async append(entries: readonly UserLogEntry[]): Promise<number> {
-    const first = this.#core.length + 1
+  /** How much of the log is on disk: no more than that may be sent. */
+  get durable(): number {
+    return this.#durable
+  }
+
+  /** Appends entries and syncs them. */
+  async append(entries: readonly UserLogEntry[]): Promise<void> {
     await this.#core.append(entries.map(encodeUserEntry))
+    const { length } = this.#core
     await this.#wal.sync()
-    return first
+    this.#durable = length
   }
 
   async block(entry: number): Promise<Uint8Array> {
@@ -76,7 +83,7 @@ export class OwnLog {
   async blocks(start: number, count: number, bytes: number): Promise<UserBlocks> {
     const blocks: Uint8Array[] = []
     let size = 0
-    while (start + blocks.length < this.length && blocks.length < count && size < bytes) {
+    while (start + blocks.length < this.#durable && blocks.length < count && size < bytes) {
       const block = await this.block(start + blocks.length + 1)
       blocks.push(block)
       size += block.byteLength
@@ -103,6 +110,7 @@ export class OwnLog {
       )
     }
     await this.#wal.sync()
+    this.#durable = this.length
   }
 
   /** Reads back as far as the last ack. */

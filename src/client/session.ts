@@ -75,6 +75,8 @@ export class Session {
   #writing: Promise<void> | null = null
   #pumping = false
   #retry = 0
+  /** No try before this time, ms since 1970. */
+  #waitUntil = 0
   #failed: unknown = null
   #closed = false
 
@@ -101,6 +103,8 @@ export class Session {
     for (;;) {
       const blocks = await log.blocks(log.length, 0, 0)
       const reply = await rpc.request(CALL, this.#request(blocks, 0, 0))
+      // the host counts on it that this head is known here from now on
+      if (reply.proof !== null) this.#accept(this.#chain.extend(reply.proof))
       if (reply.behind === null) return
       await log.takeBack(reply.behind)
       for (const entry of (await log.recap()).open) this.#waiting.set(entry, null)
@@ -156,6 +160,7 @@ export class Session {
       .catch((error) => this.#fail(error))
       .finally(() => {
         this.#writing = null
+        this.#write(false)
         this.#pump()
       })
   }
@@ -168,8 +173,10 @@ export class Session {
         ...acks,
         ...calls.map((call, i) => this.#entryOf(call, i === 0 && acks.length === 0))
       ]
-      const first = await this.#options.log.append(entries)
-      for (const [i, call] of calls.entries()) this.#waiting.set(first + acks.length + i, call)
+      // known as waiting before they are in the log: from then on they may be sent, and asked for
+      const first = this.#options.log.length + acks.length + 1
+      for (const [i, call] of calls.entries()) this.#waiting.set(first + i, call)
+      await this.#options.log.append(entries)
       this.#pump()
     } while (this.#outbox.length > 0)
   }
@@ -216,8 +223,9 @@ export class Session {
 
   #pump(): void {
     if (this.#pumping || this.#closed || this.#failed !== null) return
+    if (Date.now() < this.#waitUntil) return
     const connected = this.#rpc !== null && !this.#rpc.closed
-    const news = this.#options.log.length > this.#sent
+    const news = this.#options.log.durable > this.#sent
     if (!news && (connected || this.#waiting.size === 0)) return
     this.#pumping = true
     this.#send()
@@ -234,7 +242,7 @@ export class Session {
     const { log, remote } = this.#options
     const rpc = await remote.rpc()
     if (rpc !== this.#rpc) this.#restart(rpc)
-    while (this.#requests < REQUESTS_MAX && this.#sent < log.length && this.#rpc === rpc) {
+    while (this.#requests < REQUESTS_MAX && this.#sent < log.durable && this.#rpc === rpc) {
       const blocks = await log.blocks(this.#sent, BATCH_CALLS_MAX, REQUEST_BYTES)
       const end = blocks.start + blocks.blocks.length
       const asked = [...this.#waiting.keys()].filter(
@@ -251,7 +259,7 @@ export class Session {
     this.#rpc = rpc
     this.#requests = 0
     this.#held.clear()
-    this.#sent = first === undefined ? this.#options.log.length : first - 1
+    this.#sent = first === undefined ? this.#options.log.durable : first - 1
     rpc.onClose(() => {
       if (this.#rpc !== rpc) return
       this.#rpc = null
@@ -267,7 +275,7 @@ export class Session {
         if (this.#rpc === rpc) this.#receive(rpc, reply, from, to)
       })
       .catch((error) => {
-        if (this.#rpc === rpc) this.#refused(rpc, error)
+        if (this.#rpc === rpc) this.#refused(rpc, blocks, error)
       })
       .finally(() => {
         if (this.#rpc !== rpc) return
@@ -288,7 +296,8 @@ export class Session {
       this.#sent = Math.min(this.#sent, reply.length)
       return
     }
-    this.#held.set(reply.through, reply)
+    // one that was overtaken proves nothing new; what it answered is asked for again below
+    if (reply.through >= this.#chain.length) this.#held.set(reply.through, reply)
     for (;;) {
       const next = this.#held.get(this.#chain.length)
       if (next?.proof == null) break
@@ -331,22 +340,19 @@ export class Session {
     else pending.reject(contractError(result))
   }
 
-  #refused(rpc: Rpc, error: unknown): void {
-    if (!isPassing(error)) {
-      this.#fail(error)
-      return
-    }
+  #refused(rpc: Rpc, blocks: UserBlocks, error: unknown): void {
     if (rpc.closed) this.#rpc = null
-    else this.#restart(rpc)
+    else this.#sent = Math.min(this.#sent, blocks.start)
     this.#retryLater(error)
   }
 
   #retryLater(error: unknown): void {
-    if (!isPassing(error)) {
+    if (!(error instanceof MivmError && PASSING.has(error.code))) {
       this.#fail(error)
       return
     }
     this.#retry = Math.min(RETRY_MAX, Math.max(RETRY_MIN, this.#retry * 2))
+    this.#waitUntil = Date.now() + this.#retry
     setTimeout(() => this.#pump(), this.#retry).unref()
   }
 
@@ -385,10 +391,6 @@ const PASSING: ReadonlySet<string> = new Set([
   'STORAGE_FAILED',
   'STORAGE_FULL'
 ])
-
-function isPassing(error: unknown): boolean {
-  return error instanceof MivmError && PASSING.has(error.code)
-}
 
 /** The value of a call; undefined where it returned none. */
 export function resultValue({ result }: Done): Value | undefined {

@@ -20,6 +20,8 @@ export class StateReader {
     this.#drive ??= this.#open()
     const drive = await this.#drive
     await drive.core.update({ wait: true, timeout: WAIT })
+    // the whole index at once: block by block a listing would take one round trip a file
+    drive.core.download({ start: 0, end: drive.core.length })
     return drive
   }
 

@@ -315,8 +315,9 @@ export class Host {
   }
 
   async #info(address: Uint8Array): Promise<InfoReply> {
-    const { genesisBlock, methods, head } = await this.instance(address)
-    return { genesis: await genesisBlock(), methods, head }
+    const instance = await this.instance(address)
+    const { methods, head } = instance
+    return { genesis: await instance.genesisBlock(), methods, head }
   }
 
   async #call(request: CallRequest, sent: Map<string, number>): Promise<CallReply> {

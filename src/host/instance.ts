@@ -21,7 +21,7 @@ import { readVariables, sortVariables, updateVariables } from '../vm/variables.t
 import type { Call, Contract, OracleAnswer, OracleRequest, Step, VirtualMachine } from '../vm/vm.ts'
 import { Ledger, type Writing } from './ledger.ts'
 import type { Oracles } from './oracles.ts'
-import type { UserLog } from './user-log.ts'
+import type { Position, UserLog } from './user-log.ts'
 
 /** Bytes of blocks that one proof carries at most; a caller asks again for the rest. */
 const PROOF_BYTES_MAX = 4 * 1024 * 1024
@@ -183,13 +183,12 @@ export class Instance {
       time: call.time,
       previous: 0
     }
-    user.advance({ entry: 1, ack: 2 })
-    instance.#account(user.id).answered.set(1, { ack: 2, result: 3 })
     await ledger.commit(
       [deployment.genesis, code, encodeEntry(ack), encodeResult(2, step)],
       lastWrites([{ path: CONTRACT_PATH, data: b4a.from(source) }, ...step.writes]),
-      [user]
+      new Map([[user, { entry: 1, ack: 2 }]])
     )
+    instance.#account(user.id).answered.set(1, { ack: 2, result: 3 })
     instance.#committed = ledger.tail.treeHash()
     instance.#wake()
     return instance
@@ -284,7 +283,7 @@ export class Instance {
     const user = await this.#ledger.user(key)
     const blocks: { index: number; block: Uint8Array }[] = []
     let bytes = 0
-    for (const { ack, result } of await this.#answers(user, from, to)) {
+    for (const { ack, result } of to === 0 ? [] : await this.#answers(user, from, to)) {
       if (bytes > PROOF_BYTES_MAX) break
       for (const index of [ack, result]) {
         const block = await tail.block(index)
@@ -400,7 +399,7 @@ export class Instance {
 
   async #commit(items: readonly Waiting[], steps: readonly Step[], time: number): Promise<void> {
     const blocks: Uint8Array[] = []
-    const users = new Set<UserLog>()
+    const positions = new Map<UserLog, Position>()
     const answered: [user: string, entry: number, at: Answered][] = []
     const writes: Write[] = []
     const start = this.#ledger.tail.length
@@ -411,17 +410,19 @@ export class Instance {
       this.#seq++
       const opened = this.#open?.item === item ? this.#open.ack : null
       const ack = opened ?? start + blocks.length
-      if (opened === null) blocks.push(encodeEntry(ackOf(item, user, this.#seq, time)))
+      if (opened === null) {
+        const previous = (positions.get(user) ?? user.position).ack
+        blocks.push(encodeEntry(ackOf(item, this.#seq, time, previous)))
+      }
       answered.push([user.id, item.entry, { ack, result: start + blocks.length }])
       blocks.push(encodeResult(ack, step))
-      user.advance({ entry: item.entry, ack })
-      users.add(user)
+      positions.set(user, { entry: item.entry, ack })
       writes.push(...step.writes)
     }
     this.#time = time
     this.#open = null
     updateVariables(this.#variables, writes)
-    await this.#ledger.commit(blocks, lastWrites(writes), [...users])
+    await this.#ledger.commit(blocks, lastWrites(writes), positions)
     this.#committed = this.#ledger.tail.treeHash()
     for (const [user, entry, at] of answered) this.#answer(user, entry, at)
   }
@@ -440,7 +441,7 @@ export class Instance {
       const user = await this.#ledger.user(item.user)
       const request = encodeEntry({ type: 'oracle-request', ack, index, name, args })
       await this.#ledger.append(
-        index === 0 ? [encodeEntry(ackOf(item, user, seq, time)), request] : [request]
+        index === 0 ? [encodeEntry(ackOf(item, seq, time, user.position.ack)), request] : [request]
       )
       requests[index] = null
     }
@@ -624,9 +625,8 @@ function contractOf(address: Uint8Array, genesis: Genesis, source: string): Cont
   }
 }
 
-function ackOf(item: Waiting, user: UserLog, seq: number, time: number): Ack {
-  const previous = user.position.ack
-  return { type: 'ack', seq, user: item.user, entry: item.entry, call: item.block, time, previous }
+function ackOf({ user, entry, block }: Waiting, seq: number, time: number, previous: number): Ack {
+  return { type: 'ack', seq, user, entry, call: block, time, previous }
 }
 
 function pendingUsers(queue: readonly Waiting[]): string[] {

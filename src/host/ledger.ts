@@ -15,7 +15,7 @@ import type { Wal } from '../state/wal.ts'
 import type { Gate } from './gate.ts'
 import { Mutex } from './mutex.ts'
 import { Tail } from './tail.ts'
-import { type Position, UserLog } from './user-log.ts'
+import { encodePosition, type Position, UserLog } from './user-log.ts'
 
 /** What all instances of a host write with. */
 export interface Writing {
@@ -92,24 +92,29 @@ export class Ledger {
     return this.#session().archive
   }
 
-  /** Appends entries to the call log and files to the archive, with a commit entry at the end, and makes it durable. */
-  commit(
+  /**
+   * Appends entries to the call log and files to the archive, with a commit entry at the end, and makes it durable;
+   * `positions` is how far the users' calls are executed with it.
+   */
+  async commit(
     blocks: readonly Uint8Array[],
     writes: readonly Write[],
-    users: readonly UserLog[]
-  ): Promise<Head> {
-    return this.#write(async (sessions) => {
-      await sessions.archive.write(writes)
-      const commit = encodeEntry({ type: 'commit', ...(await sessions.archive.version()) })
-      for (const user of users)
-        await sessions.log.setUserData(`user/${user.id}`, user.encodePosition())
+    positions: ReadonlyMap<UserLog, Position>
+  ): Promise<void> {
+    await this.#write(async ({ archive, log }) => {
+      await archive.write(writes)
+      const commit = encodeEntry({ type: 'commit', ...(await archive.version()) })
+      for (const [user, position] of positions) {
+        await log.setUserData(`user/${user.id}`, encodePosition(position))
+      }
       return [...blocks, commit]
     })
+    for (const [user, position] of positions) user.advance(position)
   }
 
   /** Appends entries in the middle of a call, durable before the oracle is asked. */
-  append(blocks: readonly Uint8Array[]): Promise<Head> {
-    return this.#write(async () => blocks)
+  async append(blocks: readonly Uint8Array[]): Promise<void> {
+    await this.#write(async () => blocks)
   }
 
   /** The host's copy of a user's log; opened with the instance, kept until it closes. */
@@ -178,7 +183,7 @@ export class Ledger {
     return this.#sessions
   }
 
-  #write(fill: (sessions: Sessions) => Promise<readonly Uint8Array[]>): Promise<Head> {
+  #write(fill: (sessions: Sessions) => Promise<readonly Uint8Array[]>): Promise<void> {
     return this.#mutex.run(async () => {
       if (this.#failed !== null) throw this.#failed
       const sessions = this.#session()
@@ -193,9 +198,7 @@ export class Ledger {
         await this.#writing.wal.sync()
         this.tail.append(blocks)
         this.#head = this.#readHead()
-        if (this.#head === null) throw new MivmError('INTERNAL', 'no head after a commit')
         release()
-        return this.#head
       } catch (error) {
         this.#failed = storageError(error)
         // Unwritten, nothing was announced. Written but not synced, the new head must never leave: the gate stays
@@ -257,9 +260,6 @@ export class Ledger {
     return { length, fork, treeHash: this.tail.treeHash(), signature: b4a.from(signature) }
   }
 }
-
-/** Where a user's calls stand, as the ledger keeps it. */
-export type { Position }
 
 interface Sessions {
   readonly atom: Atom

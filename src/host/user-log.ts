@@ -42,13 +42,6 @@ export class UserLog {
     this.#position = position
   }
 
-  encodePosition(): Uint8Array {
-    return b4a.concat([
-      c.encode(c.uint, this.#position.entry),
-      c.encode(c.uint, this.#position.ack)
-    ])
-  }
-
   async block(index: number): Promise<Uint8Array> {
     const block = await this.#session.get(index, { wait: false })
     if (block !== null) return block
@@ -110,6 +103,10 @@ export class UserLog {
       `the log of ${this.id} was written twice: use an identity on one machine at a time, or make a new one`
     )
   }
+}
+
+export function encodePosition({ entry, ack }: Position): Uint8Array {
+  return b4a.concat([c.encode(c.uint, entry), c.encode(c.uint, ack)])
 }
 
 function decodePosition(bytes: Uint8Array): Position {
