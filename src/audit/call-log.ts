@@ -1,0 +1,296 @@
+import b4a from 'b4a'
+import type {
+  Ack,
+  CallLogEntry,
+  Commit,
+  Genesis,
+  OracleAnswerEntry,
+  OracleRequestEntry,
+  Result,
+  Version
+} from '../protocol/entries.ts'
+import { codeHash, writesHash } from '../protocol/hash.ts'
+import { encodeId } from '../protocol/ids.ts'
+import { BATCH_CALLS_MAX } from '../protocol/limits.ts'
+import { readCall } from '../vm/record.ts'
+import type { FindingCode, Report } from './findings.ts'
+
+/** An oracle request as it is logged; the answer is null only where the call was aborted before it came. */
+export interface OracleRecord {
+  readonly request: OracleRequestEntry
+  readonly block: number
+  answer: OracleAnswerEntry | null
+}
+
+/** One call as the log tells it. */
+export interface LoggedCall {
+  readonly ack: Ack
+  /** Blocks of ack and result. */
+  readonly index: number
+  readonly resultIndex: number
+  readonly result: Result
+  readonly resultBlock: Uint8Array
+  readonly oracles: readonly OracleRecord[]
+}
+
+/** The calls of one commit. */
+export interface LoggedBatch {
+  readonly calls: readonly LoggedCall[]
+  readonly commit: Commit
+  readonly commitIndex: number
+  /** Tree hash of the call log at the commit before: it goes into the seeds. */
+  readonly committed: Uint8Array
+}
+
+interface OpenCall {
+  readonly ack: Ack
+  readonly index: number
+  readonly oracles: OracleRecord[]
+}
+
+interface Caller {
+  readonly id: string
+  lastAck: number
+}
+
+/**
+ * The form of a call log, entry by entry: genesis, code, then batches of calls. An entry that has no place there
+ * ends the walk, since nothing behind it means anything; a wrong number in its place does not.
+ */
+export class CallLogWalk {
+  readonly #report: Report
+  readonly #callers = new Map<string, Caller>()
+  readonly #genesis: Genesis
+  #calls: LoggedCall[] = []
+  #call: OpenCall | null = null
+  #code = false
+  #broken = false
+  #seq = 0
+  #time = 0
+  #committed: Uint8Array = new Uint8Array()
+  #commit: Commit | null = null
+  #next = 0
+
+  constructor(genesis: Genesis, report: Report) {
+    this.#genesis = genesis
+    this.#report = report
+  }
+
+  /** Index of the block that comes next. */
+  get next(): number {
+    return this.#next
+  }
+
+  /** True when an entry had no place: what follows was not checked. */
+  get broken(): boolean {
+    return this.#broken
+  }
+
+  /** The newest commit. */
+  get commit(): Commit | null {
+    return this.#commit
+  }
+
+  /** Entries behind the last commit: a batch that is not done. */
+  get pending(): number {
+    const calls = this.#calls.reduce((sum, { oracles }) => sum + 2 + blocksOf(oracles), 0)
+    return calls + (this.#call === null ? 0 : 1 + blocksOf(this.#call.oracles))
+  }
+
+  /** Takes genesis, which has been checked. */
+  begin(): null {
+    this.#next = 1
+    return null
+  }
+
+  /** Takes the next entry; `treeHash` is that of the log with it, needed for code and commit. */
+  push(entry: CallLogEntry, block: Uint8Array, treeHash: Uint8Array | null): LoggedBatch | null {
+    const index = this.#next++
+    if (this.#broken) return null
+    if (!this.#code) {
+      this.#pushCode(entry, index, treeHash)
+      return null
+    }
+    switch (entry.type) {
+      case 'ack':
+        if (this.#call !== null) break
+        this.#pushAck(entry, index)
+        return null
+      case 'oracle-request':
+      case 'oracle-answer':
+        if (this.#call === null || !this.#pushOracle(this.#call, entry, index)) break
+        return null
+      case 'result':
+        if (this.#call === null) break
+        this.#pushResult(this.#call, entry, index, block)
+        return null
+      case 'commit':
+        if (this.#call !== null || this.#calls.length === 0 || treeHash === null) break
+        return this.#pushCommit(entry, index, treeHash)
+    }
+    this.#break(index, 'ENTRY_UNEXPECTED', `${aOf(entry.type)} has no place here`)
+    return null
+  }
+
+  /** Says that the next block is no entry at all. */
+  refuse(code: FindingCode, why: string): null {
+    this.#break(this.#next++, code, why)
+    return null
+  }
+
+  #pushCode(entry: CallLogEntry, index: number, treeHash: Uint8Array | null): void {
+    if (entry.type !== 'code' || treeHash === null) {
+      this.#break(index, 'ENTRY_UNEXPECTED', `${aOf(entry.type)} is where the code should be`)
+    } else if (!b4a.equals(codeHash(entry.source), this.#genesis.codeHash)) {
+      this.#break(index, 'CODE_WRONG', 'the code is not the one that genesis names by its hash')
+    } else {
+      this.#code = true
+      this.#committed = treeHash
+    }
+  }
+
+  #pushAck(ack: Ack, index: number): void {
+    const { seq, user, time, previous } = ack
+    const place = { log: 'call log', block: index, seq } as const
+    if (seq !== this.#seq + 1) {
+      const message = `this ack has the number ${seq}, the one before it ${this.#seq}`
+      this.#report.find('SEQ_WRONG', place, message)
+    }
+    if (time < this.#time) {
+      const message = `host time ${time} is ${this.#time - time} ms before that of an earlier call`
+      this.#report.find('TIME_BACKWARDS', place, message)
+    }
+    const caller = this.#callerOf(user)
+    if (previous !== caller.lastAck) {
+      const message = `this ack says that the user's one before it is block ${previous}, it is ${caller.lastAck}`
+      this.#report.find('ACK_CHAIN_WRONG', { ...place, user: caller.id }, message)
+    }
+    if (this.#seq === 0 && !isInit(ack, this.#genesis)) {
+      const message = 'the first call is not init, called by the first entry of the deployer'
+      this.#report.find('INIT_WRONG', place, message)
+    }
+    if (this.#calls.length === BATCH_CALLS_MAX) {
+      this.#break(index, 'BATCH_TOO_LARGE', `a batch of more than ${BATCH_CALLS_MAX} calls`)
+      return
+    }
+    caller.lastAck = index
+    this.#seq = seq
+    this.#time = Math.max(time, this.#time)
+    this.#call = { ack, index, oracles: [] }
+  }
+
+  #pushOracle(
+    { ack, index: ackIndex, oracles }: OpenCall,
+    entry: OracleRequestEntry | OracleAnswerEntry,
+    block: number
+  ): boolean {
+    const last = oracles.at(-1)
+    const waiting = last !== undefined && last.answer === null
+    const asks = entry.type === 'oracle-request'
+    if (asks === waiting) return false
+    const number = waiting ? oracles.length - 1 : oracles.length
+    if (entry.ack !== ackIndex || entry.index !== number) {
+      const place = { log: 'call log', block, seq: ack.seq } as const
+      const message = `this record is number ${entry.index} of ack ${entry.ack}, and stands at ${number} of ${ackIndex}`
+      this.#report.find('ORACLE_INDEX_WRONG', place, message)
+    }
+    if (entry.type === 'oracle-request') {
+      oracles.push({ request: entry, block, answer: null })
+    } else if (last !== undefined) {
+      last.answer = entry
+      this.#report.attested.oracleAnswers++
+    }
+    return true
+  }
+
+  #pushResult(call: OpenCall, result: Result, index: number, block: Uint8Array): void {
+    const { ack, oracles } = call
+    const place = { log: 'call log', block: index, seq: ack.seq } as const
+    // a call may be aborted while it waits for an oracle, it cannot end otherwise then
+    if (oracles.at(-1)?.answer === null && result.outcome !== 'abort') {
+      this.#break(index, 'ENTRY_UNEXPECTED', 'the call ends while it waits for an oracle')
+      return
+    }
+    const wrong = wrongForm(result, call.index)
+    if (wrong !== null) this.#report.find('RESULT_FORM', place, wrong)
+    if (result.outcome === 'abort') this.#report.attested.aborts++
+    this.#report.attested.hostTimes++
+    this.#report.counts.calls++
+    this.#calls.push({ ...call, result, resultIndex: index, resultBlock: block })
+    this.#call = null
+  }
+
+  #pushCommit(commit: Commit, index: number, treeHash: Uint8Array): LoggedBatch {
+    const before = this.#commit
+    const calls = this.#calls
+    if (before !== null) {
+      for (const log of ['archive', 'blobs'] as const) {
+        if (follows(before[log], commit[log])) continue
+        const seq = calls.at(-1)?.ack.seq
+        const place = {
+          log: 'call log',
+          block: index,
+          ...(seq === undefined ? {} : { seq })
+        } as const
+        const message = `the ${log} goes back from length ${before[log].length} to ${commit[log].length}, or is another at the same`
+        this.#report.find('COMMIT_BACKWARDS', place, message)
+      }
+    }
+    const batch = { calls, commit, commitIndex: index, committed: this.#committed }
+    this.#report.counts.commits++
+    this.#calls = []
+    this.#commit = commit
+    this.#committed = treeHash
+    return batch
+  }
+
+  #callerOf(user: Uint8Array): Caller {
+    const id = encodeId(user)
+    let caller = this.#callers.get(id)
+    if (caller === undefined) {
+      caller = { id, lastAck: 0 }
+      this.#callers.set(id, caller)
+      this.#report.counts.users++
+    }
+    return caller
+  }
+
+  #break(block: number, code: FindingCode, why: string): void {
+    this.#broken = true
+    const message = `block ${block}: ${why}; what follows was not checked`
+    const seq = this.#call?.ack.seq
+    this.#report.find(
+      code,
+      { log: 'call log', block, ...(seq === undefined ? {} : { seq }) },
+      message
+    )
+  }
+}
+
+/** What is wrong with a result before anybody replays it; null where nothing is. */
+function wrongForm({ ack, outcome, value, error, writes }: Result, index: number): string | null {
+  if (ack !== index) return `this result is for ack ${ack}, and stands behind ${index}`
+  if (outcome === 'ok') return error === null ? null : 'this call succeeded and has an error'
+  if (error === null || value !== null)
+    return `this call ended with ${outcome}, without an error or with a value`
+  return b4a.equals(writes, NOTHING) ? null : `this call ended with ${outcome}, and wrote something`
+}
+
+function isInit({ user, entry, call }: Ack, { deployer }: Genesis): boolean {
+  return entry === 1 && b4a.equals(user, deployer) && readCall(call)?.method === 'init'
+}
+
+function follows(before: Version, after: Version): boolean {
+  if (after.length !== before.length) return after.length > before.length
+  return b4a.equals(after.treeHash, before.treeHash)
+}
+
+function blocksOf(oracles: readonly OracleRecord[]): number {
+  return oracles.reduce((sum, { answer }) => sum + (answer === null ? 1 : 2), 0)
+}
+
+function aOf(type: CallLogEntry['type']): string {
+  return `${/^[ao]/.test(type) ? 'an' : 'a'} ${type} entry`
+}
+
+const NOTHING = writesHash([])

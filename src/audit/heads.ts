@@ -1,0 +1,122 @@
+import b4a from 'b4a'
+import type Hypercore from 'hypercore'
+import { type Head, verifyHead } from '../protocol/head.ts'
+import type { Place, Report } from './findings.ts'
+
+/** Where a head of the call log was found: in an entry of a user's log, or in this auditor's memory. */
+export interface Source {
+  /** The user's log; null for the memory. */
+  readonly core: Hypercore | null
+  readonly user?: string
+  /** Block of the user's log. */
+  readonly block: number
+}
+
+/**
+ * Length that the host itself shows of a log, null for the call log; null where it is not here to show anything. A
+ * peer is asked by its key: what it says of the lengths of its logs comes in the order in which they grew.
+ */
+export type HostShows = (core: Hypercore | null) => number | null
+
+interface Claim {
+  readonly head: Head
+  readonly source: Source
+}
+
+/**
+ * Heads of the call log that others hold, against the log as it is shown. Where they agree nothing is to be
+ * verified; only a head that does not is asked for its signature, and without one it is the lie of whoever cites it.
+ */
+export class Heads {
+  readonly #address: Uint8Array
+  readonly #host: Uint8Array
+  readonly #report: Report
+  readonly #known = new Map<number, Uint8Array>()
+  /** Signed heads at lengths where the log has not been seen, or was not noted. */
+  #open = new Map<number, Claim[]>()
+
+  constructor(address: Uint8Array, host: Uint8Array, report: Report) {
+    this.#address = address
+    this.#host = host
+    this.#report = report
+  }
+
+  /** Whether somebody asks for the tree hash at this length. */
+  wants(length: number): boolean {
+    return this.#open.has(length)
+  }
+
+  /** The tree hash of the log at a length, proven. */
+  note(length: number, treeHash: Uint8Array): void {
+    this.#known.set(length, treeHash)
+  }
+
+  claim(head: Head, source: Source): void {
+    const known = this.#known.get(head.length)
+    if (known !== undefined && head.fork === 0 && b4a.equals(known, head.treeHash)) {
+      this.#report.counts.heads++
+    } else if (!this.isSigned(head)) {
+      this.#report.counts.falseHeads++
+    } else if (head.fork > 0) {
+      const message = `the host has signed a head with fork ${head.fork}: it has rewritten its log`
+      this.#report.find('HISTORY_FORKED', placeOf(source, head), message)
+    } else if (known !== undefined) {
+      const message = `the host has signed another history of ${head.length} blocks than the one it shows`
+      this.#report.find('TWO_HISTORIES', placeOf(source, head), message)
+    } else {
+      const claims = this.#open.get(head.length) ?? []
+      if (claims.length === 0) this.#open.set(head.length, claims)
+      claims.push({ head, source })
+    }
+  }
+
+  isSigned(head: Head): boolean {
+    return verifyHead(head, this.#address, this.#host)
+  }
+
+  /** Judges again what was open; to be called when more of the log is known. */
+  settle(): void {
+    const open = this.#open
+    this.#open = new Map()
+    for (const claims of open.values()) {
+      for (const { head, source } of claims) this.claim(head, source)
+    }
+  }
+
+  /** Lengths of signed heads that nothing is known about. */
+  get open(): readonly number[] {
+    return [...this.#open.keys()]
+  }
+
+  /**
+   * What is still open lies beyond everything that anybody shows. That is the host's doing only where the host
+   * itself shows less than it has signed, which a copy of its log may well do.
+   */
+  withheld(shown: number, hostShows: HostShows): void {
+    const to = this.open.reduce((a, b) => Math.max(a, b), 0)
+    const [furthest] = this.#open.get(to) ?? []
+    if (furthest === undefined) return
+    // the host has seen that user's entry, and has therefore been where the entry says
+    const length = hostShows(null)
+    const { source } = furthest
+    const seen = source.core === null || (hostShows(source.core) ?? 0) > source.block
+    if (length !== null && length < to && seen) {
+      const message = `the host has signed a history of ${to} blocks and shows ${length}`
+      this.#report.find('HISTORY_TRUNCATED', placeOf(source, furthest.head), message)
+    } else {
+      this.#report.gap({
+        reason: 'withheld',
+        log: 'call log',
+        from: shown,
+        to,
+        message: `the call log, blocks ${shown} to ${to - 1}: the host has signed them, and nobody here shows them`
+      })
+    }
+  }
+}
+
+/** A claim in a user's log is found there; one of the memory where the log should go on. */
+function placeOf({ user, block }: Source, head: Head): Place {
+  if (user === undefined) return { log: 'call log', block: Math.max(0, head.length - 1) }
+  return { log: 'user log', block, user }
+}

@@ -1,0 +1,209 @@
+import { type CallLogEntry, decodeEntry, type Genesis } from '../protocol/entries.ts'
+import { MivmError } from '../protocol/errors.ts'
+import { BLOCK_MAX } from '../protocol/limits.ts'
+import type { Tree } from '../protocol/merkle.ts'
+import { CallLogWalk, type LoggedBatch } from './call-log.ts'
+import type { Gap, GapReason, Report } from './findings.ts'
+import type { Heads } from './heads.ts'
+import type { LogReader } from './log-reader.ts'
+import type { Published } from './published.ts'
+import type { UserLogs } from './user-logs.ts'
+
+/** Calls that are replayed in one run of the VM, and the bytes of their blocks. */
+const RUN_CALLS = 256
+const RUN_BYTES = 16 * 1024 * 1024
+
+/** Bytes of one batch of the log that this auditor holds in memory. */
+const BATCH_BYTES_MAX = 512 * 1024 * 1024
+
+/** Entries after which an honest host has signed a head, and code, which the first seeds come from. */
+const SIGNED_AFTER: readonly string[] = ['code', 'oracle-request', 'oracle-answer', 'commit']
+
+interface Read {
+  readonly entry: CallLogEntry | Unreadable
+  readonly block: Uint8Array
+  readonly treeHash: Uint8Array | null
+}
+
+type Unreadable = 'malformed' | 'newer' | 'large'
+
+/** What a call log is read into. */
+export interface Readers {
+  readonly report: Report
+  readonly heads: Heads
+  readonly published: Published
+  readonly users: UserLogs
+}
+
+/** The call log as it is read and checked entry by entry, with what is to be replayed coming out. */
+export class History {
+  readonly reader: LogReader
+  readonly #walk: CallLogWalk
+  readonly #into: Readers
+  #source = ''
+  #stopped = false
+  #unreadable = false
+
+  constructor(reader: LogReader, genesis: Genesis, into: Readers) {
+    this.reader = reader
+    this.#walk = new CallLogWalk(genesis, into.report)
+    this.#into = into
+  }
+
+  /** The code, once there is a batch. */
+  get source(): string {
+    return this.#source
+  }
+
+  /** Entries behind the last commit. */
+  get pending(): number {
+    return this.#walk.pending
+  }
+
+  /** Whether all of it could be read and understood. */
+  get complete(): boolean {
+    return this.reader.done && !this.#stopped && !this.#walk.broken
+  }
+
+  /** The batches, as many together as belong into one run. */
+  async *runs(): AsyncGenerator<LoggedBatch[]> {
+    let run: LoggedBatch[] = []
+    let calls = 0
+    let bytes = 0
+    for await (const { batch, size } of this.#batches()) {
+      for (const call of batch.calls) await this.#into.users.check(call)
+      run.push(batch)
+      calls += batch.calls.length
+      bytes += size
+      if (calls < RUN_CALLS && bytes < RUN_BYTES) continue
+      yield run
+      run = []
+      calls = 0
+      bytes = 0
+    }
+    if (run.length > 0) yield run
+  }
+
+  /** Reads what is left behind an entry that could not be understood, for its tree hashes. */
+  async skip(): Promise<void> {
+    while (!this.reader.done && !this.#unreadable) await this.#read()
+  }
+
+  /** Looks for heads that are still open, and for the commit of a newer archive, in what there is by now. */
+  async settle(): Promise<void> {
+    const { heads, published, report } = this.#into
+    const { reader } = this
+    const furthest = heads.open.reduce((a, b) => Math.max(a, b), 0)
+    if (this.complete && (furthest > reader.length || published.ahead)) {
+      const gap = await reader.fix(Math.max(furthest, reader.length + 1))
+      if (gap !== null) report.gap(gap)
+      while (!reader.done && !this.#unreadable) {
+        for (const { entry } of await this.#read()) {
+          if (typeof entry === 'object' && entry.type === 'commit') published.note(entry)
+        }
+      }
+    }
+    heads.settle()
+    const between = heads.open.filter((length) => length <= reader.at)
+    if (between.length === 0) return
+    await this.#rescan(between.reduce((a, b) => Math.max(a, b), 0))
+    heads.settle()
+  }
+
+  async *#batches(): AsyncGenerator<{ batch: LoggedBatch; size: number }> {
+    let size = 0
+    while (!this.reader.done && !this.#stopped && !this.#walk.broken) {
+      for (const read of await this.#read()) {
+        size += read.block.byteLength
+        const batch = this.#push(read)
+        if (size > BATCH_BYTES_MAX) {
+          this.#stop('not-reproduced', 'a batch is larger than what this auditor holds in memory')
+        }
+        if (this.#stopped) return
+        if (batch === null) continue
+        this.#into.published.audited(batch.commit)
+        yield { batch, size }
+        size = 0
+      }
+    }
+  }
+
+  #push({ entry, block, treeHash }: Read): LoggedBatch | null {
+    if (entry === 'newer') {
+      this.#into.report.gap(newerFormat(this.#walk.next))
+      this.#stopped = true
+      return null
+    }
+    if (entry === 'malformed') return this.#walk.refuse('ENTRY_MALFORMED', 'this is no entry')
+    if (entry === 'large') {
+      return this.#walk.refuse('ENTRY_TOO_LARGE', `an entry of ${block.byteLength} bytes`)
+    }
+    if (entry.type === 'genesis' && this.#walk.next === 0) return this.#walk.begin()
+    if (entry.type === 'code' && this.#source === '') this.#source = entry.source
+    return this.#walk.push(entry, block, treeHash)
+  }
+
+  #stop(reason: GapReason, why: string): void {
+    const from = this.#walk.next
+    this.#stopped = true
+    const message = `the call log from block ${from}: ${why}`
+    this.#into.report.gap({ reason, log: 'call log', from, to: this.reader.length, message })
+  }
+
+  /** The next blocks, proven; none where there is a gap. */
+  async #read(): Promise<Read[]> {
+    const { heads, report } = this.#into
+    const read: Read[] = []
+    const window = await this.reader.read((block, tree) => {
+      const entry = decode(block)
+      const signed = typeof entry === 'object' && SIGNED_AFTER.includes(entry.type)
+      const treeHash = signed || heads.wants(tree.length) ? tree.treeHash() : null
+      read.push({ entry, block, treeHash })
+    })
+    if ('reason' in window) {
+      this.#unreadable = true
+      this.#stopped = true
+      report.gap(window)
+      return []
+    }
+    report.counts.blocks += read.length
+    for (const [i, { treeHash }] of read.entries()) {
+      if (treeHash !== null) heads.note(window.start + i + 1, treeHash)
+    }
+    return read
+  }
+
+  /** Reads again from the beginning, for tree hashes that nobody was expected to ask for. */
+  async #rescan(length: number): Promise<void> {
+    const { heads } = this.#into
+    const reader = this.reader.again()
+    try {
+      while (reader.at < length) {
+        const found: [number, Uint8Array][] = []
+        const window = await reader.read((_, tree: Tree) => {
+          if (heads.wants(tree.length)) found.push([tree.length, tree.treeHash()])
+        })
+        if ('reason' in window) return
+        for (const [at, treeHash] of found) heads.note(at, treeHash)
+      }
+    } finally {
+      await reader.close()
+    }
+  }
+}
+
+/** An entry of a call log, or why it is none. */
+export function decode(block: Uint8Array): CallLogEntry | Unreadable {
+  if (block.byteLength > BLOCK_MAX) return 'large'
+  try {
+    return decodeEntry(block)
+  } catch (error) {
+    if (!(error instanceof MivmError)) throw error
+    return error.code === 'ENTRY_VERSION' ? 'newer' : 'malformed'
+  }
+}
+
+export function newerFormat(block: number): Gap {
+  const message = `the call log, block ${block}: it is of a newer format; update MIVM`
+  return { reason: 'unsupported', log: 'call log', from: block, to: null, message }
+}

@@ -1,0 +1,261 @@
+import b4a from 'b4a'
+import flat from 'flat-tree'
+import type Hypercore from 'hypercore'
+import { MerkleTree } from 'hypercore/lib/merkle-tree.js'
+import { type Head, verifyHead } from '../protocol/head.ts'
+import { cover, Tree } from '../protocol/merkle.ts'
+import type { Gap, Place } from './findings.ts'
+
+/** Blocks that are read at once, and the bytes above which there are fewer. */
+const WINDOW_BLOCKS = 256
+const WINDOW_DEPTH = Math.log2(WINDOW_BLOCKS)
+const WINDOW_BYTES = 32 * 1024 * 1024
+const WINDOW_BLOCKS_LARGE = 4
+
+/** How many times as long as for one thing an audit waits for all that never comes. */
+const FRUITLESS_MAX = 4
+
+/** How long an audit waits for others: a log that names a thousand users who do not exist shall not stall it. */
+export class Patience {
+  readonly #each: number
+  #left: number
+
+  constructor(each: number) {
+    this.#each = each
+    this.#left = each * FRUITLESS_MAX
+  }
+
+  /** For the next thing, ms; 0: only what is here. */
+  get ms(): number {
+    return Math.min(this.#each, this.#left)
+  }
+
+  /** Says that this long nothing came. */
+  spend(ms: number): void {
+    this.#left = Math.max(0, this.#left - ms)
+  }
+}
+
+export interface LogName {
+  readonly log: Place['log']
+  readonly user?: string
+}
+
+export interface Window {
+  readonly start: number
+  readonly blocks: readonly Uint8Array[]
+}
+
+/** Called for each block as it is read, with the tree up to and with it. Nothing is proven yet. */
+export type Visit = (block: Uint8Array, tree: Tree) => void
+
+/**
+ * Reads a log from its beginning to a head that its author signed, some hundred blocks at a time. Blocks are
+ * given out only when they are proven to lie under that head: what a damaged disk makes of them is a gap, and
+ * nobody's fraud.
+ */
+export class LogReader {
+  readonly core: Hypercore
+  readonly name: LogName
+  readonly #session: Hypercore
+  readonly #publicKey: Uint8Array
+  readonly #patience: Patience
+  readonly #tree = new Tree()
+  #bytes = 0
+  #byteLength = 0
+  #head: Head | null = null
+
+  constructor(core: Hypercore, publicKey: Uint8Array, name: LogName, patience: Patience) {
+    this.core = core
+    this.name = name
+    this.#session = core.session()
+    this.#publicKey = publicKey
+    this.#patience = patience
+  }
+
+  /** The head that the log is read to; its length is 0 before `fix`. */
+  get length(): number {
+    return this.#head?.length ?? 0
+  }
+
+  get head(): Head | null {
+    return this.#head
+  }
+
+  /** Blocks that have been read. */
+  get at(): number {
+    return this.#tree.length
+  }
+
+  get done(): boolean {
+    return this.at >= this.length
+  }
+
+  /** Waits for a log of at least this length, and takes its newest head as the one to read to. */
+  async fix(lengthMin: number): Promise<Gap | null> {
+    await awaitLength(this.core, lengthMin, this.#patience)
+    const head = headOf(this.core)
+    if (head === null) return this.gap('missing', 0, null, 'nobody has shown it')
+    if (!verifyHead(head, this.core.key, this.#publicKey)) {
+      return this.gap('damaged', 0, null, 'its head on this disk is not what its author signed')
+    }
+    if (head.length > this.length) {
+      this.#head = head
+      this.#byteLength = this.core.byteLength
+    }
+    return null
+  }
+
+  /** The next blocks, or why there are none. */
+  async read(visit?: Visit): Promise<Window | Gap> {
+    const start = this.at
+    const end = await this.#windowEnd(start)
+    const read = await this.#fetch(start, end)
+    if (!Array.isArray(read)) return read
+    for (const block of read) {
+      this.#tree.append(block)
+      this.#bytes += block.byteLength
+      visit?.(block, this.#tree)
+    }
+    const proven = await this.#prove()
+    if (proven) return { start, blocks: read }
+    return this.gap('damaged', start, end, 'these blocks are not what the signed head says')
+  }
+
+  /** Another reader from the beginning to the same head. */
+  again(): LogReader {
+    const reader = new LogReader(this.core, this.#publicKey, this.name, this.#patience)
+    reader.#head = this.#head
+    reader.#byteLength = this.#byteLength
+    return reader
+  }
+
+  gap(reason: Gap['reason'], from: number | null, to: number | null, why: string): Gap {
+    const { log, user } = this.name
+    const whose = user === undefined ? `the ${log}` : `the log of user ${user}`
+    const which = from === null || to === null ? '' : `, blocks ${from} to ${to - 1}`
+    return { reason, ...this.name, from, to, message: `${whose}${which}: ${why}` }
+  }
+
+  /** Ends what is still asked of peers. */
+  async close(): Promise<void> {
+    await this.#session.close()
+  }
+
+  /** Aligned windows, smaller where blocks are large: sizes of subtrees are known before the blocks are here. */
+  async #windowEnd(start: number): Promise<number> {
+    const offset = Math.floor(start / WINDOW_BLOCKS)
+    const end = Math.min((offset + 1) * WINDOW_BLOCKS, this.length)
+    if (this.#byteLength - this.#bytes <= WINDOW_BYTES) return end
+    const node = await MerkleTree.get(this.core.state, flat.index(WINDOW_DEPTH, offset))
+    // the first block of a window comes with a proof, and that with the node above them all
+    if (node === null) return start + 1
+    return node.size <= WINDOW_BYTES ? end : Math.min(start + WINDOW_BLOCKS_LARGE, end)
+  }
+
+  async #fetch(start: number, end: number): Promise<Uint8Array[] | Gap> {
+    const wait = this.#patience.ms > 0
+    const blocks: Uint8Array[] = []
+    let missing = end - start
+    const stall = new Stall(this.#patience)
+    const gets: Promise<void>[] = []
+    for (let i = start; i < end; i++) {
+      const get = this.#session.get(i, { wait }).then((block) => {
+        if (block === null) return
+        blocks[i - start] = block
+        missing--
+        stall.progress()
+      })
+      gets.push(get)
+    }
+    try {
+      await Promise.race([Promise.all(gets), stall.promise])
+    } catch (error) {
+      for (const get of gets) get.catch(() => {})
+      // a conflict between peers closes a core under its readers
+      if (!this.#session.closed && !this.#session.closing) throw error
+    } finally {
+      stall.end()
+    }
+    if (missing === 0) return blocks
+    for (const get of gets) get.catch(() => {})
+    let first = start
+    while (blocks[first - start] !== undefined) first++
+    return this.gap('missing', first, end, 'nobody has shown them')
+  }
+
+  /** Whether the tree so far, with the nodes to its right, is the one that was signed. */
+  async #prove(): Promise<boolean> {
+    const head = this.#head
+    if (head === null || this.#tree.length > head.length) return false
+    const tree = this.#tree.clone()
+    const indexes = cover(tree.length, head.length)
+    const nodes = await Promise.all(indexes.map((i) => MerkleTree.get(this.core.state, i)))
+    for (const node of nodes) {
+      if (node === null) return false
+      tree.push(node)
+    }
+    return b4a.equals(tree.treeHash(), head.treeHash)
+  }
+}
+
+/** The head of a core as it is on this machine; not verified. */
+export function headOf(core: Hypercore): Head | null {
+  const { length, fork, signature, roots } = core.state
+  if (length === 0 || signature === null || signature.byteLength === 0) return null
+  return { length, fork, treeHash: new Tree(roots).treeHash(), signature: b4a.from(signature) }
+}
+
+/** Asks peers for the newest head, and waits until the core has the length or patience is over. */
+export async function awaitLength(
+  core: Hypercore,
+  lengthMin: number,
+  patience: Patience
+): Promise<void> {
+  if (patience.ms === 0) return
+  const stall = new Stall(patience)
+  const updated = core.update({ wait: true }).catch(() => false)
+  const grown = Promise.withResolvers<void>()
+  const onAppend = () => {
+    if (core.length >= lengthMin) grown.resolve()
+  }
+  core.on('append', onAppend)
+  onAppend()
+  try {
+    await Promise.race([Promise.all([updated, grown.promise]), stall.promise])
+  } finally {
+    core.off('append', onAppend)
+    stall.end()
+  }
+}
+
+/** A promise that resolves when nothing has come for as long as there is patience. */
+class Stall {
+  readonly promise: Promise<void>
+  readonly #patience: Patience
+  readonly #ms: number
+  readonly #resolve: () => void
+  #timer: NodeJS.Timeout | null = null
+
+  constructor(patience: Patience) {
+    const { promise, resolve } = Promise.withResolvers<void>()
+    this.promise = promise
+    this.#resolve = resolve
+    this.#patience = patience
+    this.#ms = patience.ms
+    if (this.#ms > 0) this.#timer = setTimeout(() => this.#over(), this.#ms)
+  }
+
+  progress(): void {
+    this.#timer?.refresh()
+  }
+
+  end(): void {
+    if (this.#timer !== null) clearTimeout(this.#timer)
+  }
+
+  #over(): void {
+    this.#patience.spend(this.#ms)
+    this.#resolve()
+  }
+}

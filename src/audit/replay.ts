@@ -1,0 +1,292 @@
+import b4a from 'b4a'
+import {
+  type Genesis,
+  limitsOf,
+  type Result,
+  type ThrownEntry,
+  type Version
+} from '../protocol/entries.ts'
+import { CONTRACT_PATH, lastWrites, type Write } from '../protocol/files.ts'
+import { writesHash } from '../protocol/hash.ts'
+import { encodeId } from '../protocol/ids.ts'
+import { answerOf, callOf, encodeResult, MALFORMED } from '../vm/record.ts'
+import { sortVariables, updateVariables } from '../vm/variables.ts'
+import type { Call, Contract, OracleAnswer, OracleRequest, Step, VirtualMachine } from '../vm/vm.ts'
+import type { LoggedBatch, LoggedCall } from './call-log.ts'
+import type { Report } from './findings.ts'
+import type { Shadow } from './shadow.ts'
+
+/** An auditor waits this many times longer than a host: a slow machine accuses nobody. */
+const PATIENCE = 10
+
+/** Characters of either side that a difference shows. */
+const SHOWN_MAX = 200
+
+/** What the log says, and what the same call comes to here. */
+export interface Difference {
+  readonly what: 'outcome' | 'value' | 'error' | 'fuel' | 'writes' | 'request' | 'archive' | 'blobs'
+  readonly logged: string
+  readonly replayed: string
+}
+
+/** Thrown at the VM where a call asks what the log does not answer. */
+const UNANSWERABLE = new Error('the log has no answer to this request')
+
+/** A call of the log; `call` is null where it was aborted or is none. */
+interface Task {
+  readonly logged: LoggedCall
+  readonly call: Call | null
+}
+
+type ExecutedTask = Task & { readonly call: Call }
+
+interface Run {
+  readonly steps: Step[]
+  /** Requests that each call made, by its place in the run. */
+  readonly asked: number[]
+  /** The request that the log does not answer, and whose it was. */
+  wrong: { readonly call: number; readonly difference: Difference; readonly block: number } | null
+  failure: string | null
+}
+
+/**
+ * Executes the calls of a log again, on the auditor's own copy of the state. Where that comes to another state than
+ * the one committed, nothing behind it can be replayed; a wrong result alone does not end it.
+ */
+export class Replay {
+  readonly #vm: VirtualMachine
+  readonly #contract: Contract
+  readonly #shadow: Shadow
+  readonly #report: Report
+  readonly #variables = new Map<string, string>()
+  #first = true
+  #stopped = false
+
+  constructor(vm: VirtualMachine, contract: Contract, shadow: Shadow, report: Report) {
+    this.#vm = vm
+    this.#contract = contract
+    this.#shadow = shadow
+    this.#report = report
+  }
+
+  get stopped(): boolean {
+    return this.#stopped
+  }
+
+  /** Replays batches that follow each other in one run: what a call does depends on none of their borders. */
+  async run(batches: readonly LoggedBatch[]): Promise<void> {
+    if (this.#stopped) return
+    const tasks = batches.map(tasksOf)
+    const run = await this.#execute(tasks.flat().filter(isExecuted))
+    let next = 0
+    for (const [i, batch] of batches.entries()) {
+      const writes: Write[] = this.#first ? [this.#contractFile()] : []
+      for (const task of tasks[i] ?? []) {
+        // an abort is taken from the log, and changes nothing
+        if (task.logged.result.outcome === 'abort') continue
+        const at = isExecuted(task) ? next++ : null
+        const step = at === null ? MALFORMED : run.steps[at]
+        if (step === undefined || step.outcome.status === 'abort') {
+          this.#stop(task.logged, run, at, step)
+          return
+        }
+        this.#compare(task.logged, step, at === null ? 0 : (run.asked[at] ?? 0))
+        writes.push(...step.writes)
+      }
+      this.#first = false
+      if (!(await this.#commit(batch, writes))) return
+    }
+    await this.#shadow.flush()
+  }
+
+  async #execute(tasks: readonly ExecutedTask[]): Promise<Run> {
+    const run: Run = { steps: [], asked: [], wrong: null, failure: null }
+    if (tasks.length === 0) return run
+    const batch = {
+      contract: this.#contract,
+      variables: sortVariables(this.#variables),
+      calls: tasks.map(({ call }) => call),
+      base: this.#shadow.archive,
+      oracles: [],
+      onStep: (step: Step, index: number) => {
+        run.steps[index] = step
+      },
+      onOracle: async (request: OracleRequest) => answer(run, tasks[request.call]?.logged, request)
+    }
+    try {
+      await this.#vm.run(batch, { patience: PATIENCE })
+    } catch (error) {
+      if (error !== UNANSWERABLE)
+        run.failure = error instanceof Error ? error.message : String(error)
+    }
+    return run
+  }
+
+  #compare(
+    { ack, result, resultIndex, resultBlock, oracles }: LoggedCall,
+    step: Step,
+    asked: number
+  ): void {
+    this.#report.counts.replayed++
+    const place = { log: 'call log', block: resultIndex, seq: ack.seq } as const
+    const unasked = oracles[asked]
+    if (unasked !== undefined) {
+      const message = `the log has ${oracles.length} oracle records for this call, which asks ${asked} times`
+      this.#report.find('ORACLE_RECORD_EXTRA', { ...place, block: unasked.block }, message)
+    }
+    // a result behind the wrong ack is another finding
+    if (b4a.equals(encodeResult(result.ack, step), resultBlock)) return
+    const differences = compareResults(result, step)
+    const which = differences.map(({ what }) => what).join(', ')
+    const message = `replay comes to another result: ${which}`
+    this.#report.find('RESULT_WRONG', place, message, differences)
+  }
+
+  /** Why call `next` of the run has no outcome that the log could be held against. */
+  #stop(
+    { ack, resultIndex, index }: LoggedCall,
+    run: Run,
+    at: number | null,
+    step: Step | undefined
+  ): void {
+    this.#stopped = true
+    if (run.wrong !== null && run.wrong.call === at) {
+      const { block, difference } = run.wrong
+      const message = 'replay asks the oracle for something else than the log says'
+      this.#report.find('ORACLE_RECORD_WRONG', { log: 'call log', block, seq: ack.seq }, message, [
+        difference
+      ])
+      return
+    }
+    const why =
+      step?.outcome.status === 'abort'
+        ? step.outcome.error.message
+        : (run.failure ?? 'the engine stopped')
+    const message = `call ${ack.seq} could not be executed on this machine: ${why}; what follows was not replayed`
+    this.#report.gap({
+      reason: 'not-reproduced',
+      log: 'call log',
+      from: index,
+      to: resultIndex + 1,
+      message
+    })
+  }
+
+  async #commit(
+    { commit, commitIndex, calls }: LoggedBatch,
+    writes: readonly Write[]
+  ): Promise<boolean> {
+    const version = await this.#shadow.commit(lastWrites(writes))
+    updateVariables(this.#variables, writes)
+    const differences: Difference[] = []
+    for (const what of ['archive', 'blobs'] as const) {
+      if (sameVersion(commit[what], version[what])) continue
+      differences.push({
+        what,
+        logged: showVersion(commit[what]),
+        replayed: showVersion(version[what])
+      })
+    }
+    if (differences.length === 0) return true
+    this.#stopped = true
+    const seq = calls.at(-1)?.ack.seq
+    const first = calls[0]?.ack.seq
+    const message = `the state committed after calls ${first} to ${seq} is not what they wrote; what follows was not replayed`
+    const place = {
+      log: 'call log',
+      block: commitIndex,
+      ...(seq === undefined ? {} : { seq })
+    } as const
+    this.#report.find('COMMIT_WRONG', place, message, differences)
+    return false
+  }
+
+  #contractFile(): Write {
+    return { path: CONTRACT_PATH, data: b4a.from(this.#contract.source) }
+  }
+}
+
+/** The instance as the VM sees it; throws LIMIT_INVALID. */
+export function contractOf(address: Uint8Array, genesis: Genesis, source: string): Contract {
+  return {
+    vm: genesis.vm,
+    address: encodeId(address),
+    host: encodeId(genesis.host),
+    deployer: encodeId(genesis.deployer),
+    source,
+    limits: limitsOf(genesis)
+  }
+}
+
+function tasksOf({ calls, committed }: LoggedBatch): Task[] {
+  return calls.map((logged) => {
+    const { ack, result } = logged
+    const aborted = result.outcome === 'abort'
+    const call = aborted ? null : callOf(ack.call, ack.user, ack.seq, ack.time, committed)
+    return { logged, call }
+  })
+}
+
+function isExecuted(task: Task): task is ExecutedTask {
+  return task.call !== null
+}
+
+function answer(
+  run: Run,
+  item: LoggedCall | undefined,
+  { call, index, name, args }: OracleRequest
+): OracleAnswer {
+  const record = item?.oracles[index]
+  const replayed = `${name}(${args})`
+  if (
+    record !== undefined &&
+    record.request.name === name &&
+    record.request.args === args &&
+    record.answer !== null
+  ) {
+    run.asked[call] = Math.max(run.asked[call] ?? 0, index + 1)
+    return answerOf(record.answer)
+  }
+  const said = record === undefined ? 'nothing' : `${record.request.name}(${record.request.args})`
+  const difference = {
+    what: 'request',
+    logged: shorten(said),
+    replayed: shorten(replayed)
+  } as const
+  run.wrong = { call, difference, block: record?.block ?? item?.resultIndex ?? 0 }
+  throw UNANSWERABLE
+}
+
+function compareResults(logged: Result, { outcome, writes, fuel }: Step): Difference[] {
+  const value = outcome.status === 'ok' ? outcome.value : null
+  const error = outcome.status === 'ok' ? null : outcome.error
+  const hash = b4a.toString(writesHash(writes), 'hex')
+  const sides: [what: Difference['what'], logged: string, replayed: string][] = [
+    ['outcome', logged.outcome, outcome.status],
+    ['value', logged.value ?? 'undefined', value ?? 'undefined'],
+    ['error', showError(logged.error), showError(error)],
+    ['fuel', String(logged.fuel), String(fuel)],
+    ['writes', b4a.toString(logged.writes, 'hex'), hash]
+  ]
+  return sides
+    .filter(([, a, b]) => a !== b)
+    .map(([what, a, b]) => ({ what, logged: shorten(a), replayed: shorten(b) }))
+}
+
+function showError(error: ThrownEntry | null): string {
+  if (error === null) return 'none'
+  const { name, message, code } = error
+  return JSON.stringify({ name, message, code })
+}
+
+function shorten(text: string): string {
+  return text.length > SHOWN_MAX ? `${text.slice(0, SHOWN_MAX)}…` : text
+}
+
+function sameVersion(a: Version, b: Version): boolean {
+  return a.length === b.length && b4a.equals(a.treeHash, b.treeHash)
+}
+
+function showVersion({ length, treeHash }: Version): string {
+  return `length ${length}, tree hash ${b4a.toString(treeHash, 'hex')}`
+}

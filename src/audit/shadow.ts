@@ -1,0 +1,57 @@
+import { rm } from 'node:fs/promises'
+import path from 'node:path'
+import type Corestore from 'corestore'
+import crypto from 'hypercore-crypto'
+import type { Atom } from 'hypercore-storage'
+import type { Commit } from '../protocol/entries.ts'
+import type { Write } from '../protocol/files.ts'
+import { Archive } from '../state/archive.ts'
+import { openStore } from '../state/store.ts'
+
+/**
+ * The auditor's own copy of a state archive: what replay writes, under a key of its own, and what replay reads. It
+ * is built anew by every audit and removed behind it.
+ */
+export class Shadow {
+  readonly archive: Archive
+  readonly #dir: string
+  readonly #store: Corestore
+  readonly #atom: Atom
+
+  private constructor(dir: string, store: Corestore, atom: Atom, archive: Archive) {
+    this.#dir = dir
+    this.#store = store
+    this.#atom = atom
+    this.archive = archive
+  }
+
+  /** `contentKey` is the key of the published blobs. Throws DIRECTORY_LOCKED while another audit of it runs. */
+  static async open(dir: string, id: string, contentKey: Uint8Array): Promise<Shadow> {
+    const shadowDir = path.join(dir, `${id}.shadow`)
+    const store = await openStore(shadowDir)
+    const atom = store.storage.createAtom()
+    const [files, content] = [1, 2].map(() => store.get({ keyPair: crypto.keyPair() }))
+    if (files === undefined || content === undefined) throw new Error('two cores were asked for')
+    await Promise.all([files.ready(), content.ready()])
+    const archive = new Archive(files.session({ atom }), content.session({ atom }), contentKey)
+    await archive.ready()
+    return new Shadow(shadowDir, store, atom, archive)
+  }
+
+  /** Writes one commit, and says what its entry has to name. */
+  async commit(writes: readonly Write[]): Promise<Pick<Commit, 'archive' | 'blobs'>> {
+    await this.archive.write(writes)
+    return this.archive.version()
+  }
+
+  /** Lets go of what is in memory. */
+  async flush(): Promise<void> {
+    await this.#atom.flush()
+  }
+
+  async close(): Promise<void> {
+    await this.archive.close()
+    await this.#store.close()
+    await rm(this.#dir, { recursive: true, force: true })
+  }
+}

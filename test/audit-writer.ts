@@ -1,0 +1,399 @@
+import b4a from 'b4a'
+import Corestore from 'corestore'
+import type Hypercore from 'hypercore'
+import crypto, { type KeyPair } from 'hypercore-crypto'
+import Hyperdrive from 'hyperdrive'
+import { type AuditEvent, type AuditOptions, audit } from '../src/audit/audit.ts'
+import type { Finding } from '../src/audit/findings.ts'
+import {
+  type CallLogEntry,
+  decodeEntry,
+  encodeEntry,
+  encodeUserEntry,
+  type Genesis
+} from '../src/protocol/entries.ts'
+import { CONTRACT_PATH, lastWrites, type Write } from '../src/protocol/files.ts'
+import { codeHash } from '../src/protocol/hash.ts'
+import type { Head } from '../src/protocol/head.ts'
+import { encodeId } from '../src/protocol/ids.ts'
+import { LIMITS } from '../src/protocol/limits.ts'
+import {
+  addressOf,
+  callLogManifest,
+  type Manifest,
+  stateManifest,
+  userLogManifest
+} from '../src/protocol/manifest.ts'
+import { encodeArgs } from '../src/protocol/values.ts'
+import { Archive } from '../src/state/archive.ts'
+import { callOf, encodeResult, MALFORMED } from '../src/vm/record.ts'
+import { openVm } from '../src/vm/registry.ts'
+import { sortVariables, updateVariables } from '../src/vm/variables.ts'
+import type { Contract, OracleAnswer, Step, VirtualMachine } from '../src/vm/vm.ts'
+import { type Teardown, tempDir } from './helpers.ts'
+
+/** A contract whose calls succeed, fail, write, and write nothing. */
+export const SOURCE = `
+exports.count = 0
+exports.init = async () => { await state.writeFile('/made', caller.id) }
+exports.add = async (text) => {
+  const id = ++exports.count
+  await state.writeFile('/items/' + id, text)
+  return id
+}
+exports.change = async (id, text) => { await state.writeFile('/items/' + id, text) }
+exports.remove = async (id) => { await state.unlink('/items/' + id) }
+exports.read = async (id) => state.readFile('/items/' + id)
+exports.roll = () => [Math.random(), Date.now(), env.seq]
+exports.fail = async () => { await state.writeFile('/lost', 'x'); throw new TypeError('no') }
+exports.ask = async (what) => { const said = await oracle.price(what); exports.said = said; return said }
+`
+
+/** One entry of a user's log that the writer puts into the call log. */
+export interface Item {
+  readonly user: User
+  readonly entry: number
+  readonly block: Uint8Array
+}
+
+export interface User {
+  readonly keyPair: KeyPair
+  readonly core: Hypercore
+  lastAck: number
+}
+
+/** Where a writer can be made to cheat. */
+export interface Cheat {
+  /** Changes what the calls came to, before anything is written. */
+  steps?(steps: Step[]): void
+  /** Changes the writes that go into the archive. */
+  writes?(writes: Write[]): Write[]
+  /** Changes the entries, the commit at the end included. */
+  entries?(entries: CallLogEntry[]): CallLogEntry[]
+  /** Calls by number in the batch that are aborted, and not executed. */
+  readonly aborts?: readonly number[]
+}
+
+export interface WriterOptions {
+  /** Decides all keys; two writers with one seed are the same host. */
+  readonly seed?: string
+  readonly source?: string
+  readonly genesis?: Partial<Genesis>
+  /** Source of the code entry, where that is not the one that genesis names. */
+  readonly code?: string
+  readonly oracle?: (args: string) => OracleAnswer
+}
+
+let shared: Promise<VirtualMachine> | null = null
+
+/** One VM for all tests of a file; it knows an oracle `price`. */
+export function vm(): Promise<VirtualMachine> {
+  shared ??= openVm('js-1', { engines: 1 })
+  return shared
+}
+
+export async function closeVm(): Promise<void> {
+  await (await shared)?.close()
+  shared = null
+}
+
+/** The VM as an auditor or a writer gets it: it stays open when they are done. */
+export async function openShared(): Promise<VirtualMachine> {
+  const machine = await vm()
+  return {
+    id: machine.id,
+    inspect: (contract) => machine.inspect(contract),
+    run: (batch, options) => machine.run({ ...batch, oracles: ['price'] }, options),
+    evict: (address) => machine.evict(address),
+    close: async () => {}
+  }
+}
+
+/**
+ * Writes the logs of an instance as a host does, with nothing but Hypercore, the VM and the archive; or as a cheating
+ * host does.
+ */
+export class Writer {
+  readonly store: Corestore
+  readonly keyPair: KeyPair
+  readonly address: Uint8Array
+  readonly log: Hypercore
+  readonly archive: Archive
+  readonly files: Hypercore
+  readonly content: Hypercore
+  readonly users: readonly User[]
+  seq = 0
+  time = 1_700_000_000_000
+  readonly #contract: Contract
+  readonly #options: WriterOptions
+  readonly #genesisBlock: Uint8Array
+  readonly #variables = new Map<string, string>()
+  #committed: Uint8Array = new Uint8Array()
+
+  private constructor(
+    store: Corestore,
+    keyPair: KeyPair,
+    cores: { log: Hypercore; files: Hypercore; content: Hypercore },
+    users: readonly User[],
+    contract: Contract,
+    genesisBlock: Uint8Array,
+    options: WriterOptions
+  ) {
+    this.store = store
+    this.keyPair = keyPair
+    this.log = cores.log
+    this.files = cores.files
+    this.content = cores.content
+    this.archive = new Archive(cores.files.session(), cores.content.session())
+    this.address = cores.log.key
+    this.users = users
+    this.#contract = contract
+    this.#genesisBlock = genesisBlock
+    this.#options = options
+  }
+
+  /** A deployed instance with two users, of whom the first has deployed it. */
+  static async deploy(
+    t: Teardown,
+    options: WriterOptions = {},
+    cheat: Cheat = {}
+  ): Promise<Writer> {
+    const { seed = b4a.toString(crypto.randomBytes(8), 'hex'), source = SOURCE } = options
+    const [keyPair, alice, bob] = ['host', 'alice', 'bob'].map((name) =>
+      crypto.keyPair(crypto.hash(b4a.from(`${seed} ${name}`)))
+    ) as [KeyPair, KeyPair, KeyPair]
+    const genesis: Genesis = {
+      type: 'genesis',
+      vm: 'js-1',
+      host: keyPair.publicKey,
+      deployer: alice.publicKey,
+      salt: b4a.alloc(32),
+      codeHash: codeHash(source),
+      limits: {},
+      ...options.genesis
+    }
+    const genesisBlock = encodeEntry(genesis)
+    const address = addressOf(keyPair.publicKey, genesisBlock)
+    const store = await openStore(t)
+    const open = async (manifest: Manifest | NonNullable<Hypercore['manifest']>, pair: KeyPair) => {
+      const core = store.get({
+        manifest: { ...manifest, signers: [...manifest.signers] },
+        keyPair: pair
+      })
+      await core.ready()
+      return core
+    }
+    const log = await open(callLogManifest(keyPair.publicKey, genesisBlock), keyPair)
+    const files = await open(stateManifest(keyPair.publicKey, address), keyPair)
+    const contentManifest =
+      Hyperdrive.getContentManifest(files.manifest ?? fail(), files.key) ?? fail()
+    const content = await open(contentManifest, keyPair)
+    const users: User[] = []
+    for (const pair of [alice, bob]) {
+      users.push({
+        keyPair: pair,
+        core: await open(userLogManifest(pair.publicKey, address), pair),
+        lastAck: 0
+      })
+    }
+    const contract = {
+      vm: genesis.vm,
+      address: encodeId(address),
+      host: encodeId(keyPair.publicKey),
+      deployer: encodeId(alice.publicKey),
+      source,
+      limits: LIMITS
+    }
+    const writer = new Writer(
+      store,
+      keyPair,
+      { log, files, content },
+      users,
+      contract,
+      genesisBlock,
+      options
+    )
+    await writer.archive.ready()
+    await writer.commit([await writer.call(0, 'init')], cheat)
+    return writer
+  }
+
+  /** Puts a call into a user's log. */
+  async call(
+    user: number,
+    method: string,
+    args: readonly unknown[] = [],
+    head: Head | null = null
+  ): Promise<Item> {
+    return this.write(user, encodeUserEntry({ type: 'call', method, args: encodeArgs(args), head }))
+  }
+
+  /** Puts anything into a user's log. */
+  async write(user: number, block: Uint8Array): Promise<Item> {
+    const writer = this.users[user] ?? fail()
+    await writer.core.append(block)
+    return { user: writer, entry: writer.core.length, block }
+  }
+
+  /** Puts an ack of a result into a user's log, under the newest head. */
+  async ack(user: number, entry: number, index: number): Promise<void> {
+    const result = (await this.log.get(index)) ?? fail()
+    const answers = [{ entry, index, result }]
+    await this.write(user, encodeUserEntry({ type: 'ack', answers, head: await this.head() }))
+  }
+
+  /** Executes entries of users as one batch, and commits them. Returns the block of the first ack. */
+  async commit(items: readonly Item[], cheat: Cheat = {}): Promise<number> {
+    const first = this.log.length === 0 || this.seq === 0
+    const start = this.seq === 0 ? 2 : this.log.length
+    const head: CallLogEntry[] = []
+    const code = encodeEntry({ type: 'code', source: this.#options.code ?? this.#contract.source })
+    if (first) {
+      // the tree hash at the first commit is over genesis and code alone, before there is a log with a signature
+      await this.log.append([this.#genesisBlock, code].slice(this.log.length))
+      this.#committed = await this.log.treeHash(2)
+    }
+    this.time += 1000
+    const { steps, records } = await this.#execute(items, cheat.aborts ?? [])
+    cheat.steps?.(steps)
+    let at = start
+    for (const [i, { user, entry, block }] of items.entries()) {
+      const step = steps[i] ?? fail()
+      const ack = at
+      const key = user.keyPair.publicKey
+      head.push({
+        type: 'ack',
+        seq: ++this.seq,
+        user: key,
+        entry,
+        call: block,
+        time: this.time,
+        previous: user.lastAck
+      })
+      user.lastAck = ack
+      for (const record of records[i] ?? []) head.push({ ...record, ack })
+      head.push(resultOf(ack, step))
+      at = start + head.length
+    }
+    let writes = steps.flatMap((step) => [...step.writes])
+    if (first) writes = [{ path: CONTRACT_PATH, data: b4a.from(this.#contract.source) }, ...writes]
+    await this.archive.write(lastWrites(cheat.writes?.(writes) ?? writes))
+    updateVariables(this.#variables, writes)
+    let entries: CallLogEntry[] = [...head, { type: 'commit', ...(await this.archive.version()) }]
+    entries = cheat.entries?.(entries) ?? entries
+    await this.log.append(entries.map(encodeEntry))
+    this.#committed = await this.log.treeHash()
+    return start
+  }
+
+  /** Files that no call has written. */
+  async tamper(writes: readonly Write[]): Promise<void> {
+    await this.archive.write(writes)
+  }
+
+  async head(): Promise<Head> {
+    return headOf(this.log)
+  }
+
+  async #execute(items: readonly Item[], aborts: readonly number[]) {
+    const machine = await openShared()
+    const steps: Step[] = items.map((_, i) => (aborts.includes(i) ? ABORT : MALFORMED))
+    const records: RecordEntry[][] = []
+    const calls = items.map(({ user, block }, i) =>
+      aborts.includes(i)
+        ? null
+        : callOf(block, user.keyPair.publicKey, this.seq + i + 1, this.time, this.#committed)
+    )
+    const places = calls.flatMap((call, i) => (call === null ? [] : [i]))
+    if (places.length === 0) return { steps, records }
+    await machine.run({
+      contract: this.#contract,
+      variables: sortVariables(this.#variables),
+      calls: calls.filter((call) => call !== null),
+      base: this.archive,
+      oracles: [],
+      onStep: (step, index) => {
+        steps[places[index] ?? -1] = step
+      },
+      onOracle: async ({ call, index, name, args }) => {
+        const answer = this.#options.oracle?.(args) ?? fail()
+        const place = places[call] ?? fail()
+        const of = records[place] ?? []
+        records[place] = of
+        of.push({ type: 'oracle-request', ack: 0, index, name, args })
+        const value = answer.ok ? answer.value : null
+        of.push({
+          type: 'oracle-answer',
+          ack: 0,
+          index,
+          value,
+          error: answer.ok ? null : answer.error
+        })
+        return answer
+      }
+    })
+    return { steps, records }
+  }
+}
+
+type RecordEntry = Extract<CallLogEntry, { type: 'oracle-request' | 'oracle-answer' }>
+
+/** What an audit said. */
+export interface Audited {
+  readonly findings: readonly Finding[]
+  readonly verdict: Extract<AuditEvent, { type: 'verdict' }>
+  readonly checks: readonly Extract<AuditEvent, { type: 'check' }>[]
+}
+
+export async function run(
+  t: Teardown,
+  writer: Pick<Writer, 'address' | 'store'>,
+  options: Partial<AuditOptions> = {}
+): Promise<Audited> {
+  const dir = options.dir ?? (await tempDir(t))
+  const findings: Finding[] = []
+  const checks: Extract<AuditEvent, { type: 'check' }>[] = []
+  let verdict: Audited['verdict'] | null = null
+  const { address, store } = writer
+  const all = { address, store, patience: 0, openVm: openShared, ...options, dir }
+  for await (const event of audit(all)) {
+    if (event.type === 'finding') findings.push(event.finding)
+    if (event.type === 'check') checks.push(event)
+    if (event.type === 'verdict') verdict = event
+  }
+  return { findings, checks, verdict: verdict ?? fail() }
+}
+
+/** Codes, with the call and the block that they name. */
+export function found({ findings }: Audited): string[] {
+  return findings.map(({ code, seq, block }) => `${code} call ${seq ?? '-'} block ${block}`)
+}
+
+export async function openStore(t: Teardown): Promise<Corestore> {
+  const store = new Corestore(await tempDir(t))
+  await store.ready()
+  t.teardown(() => store.close())
+  return store
+}
+
+export async function headOf(core: Hypercore): Promise<Head> {
+  const { length, fork, signature } = core.state
+  return { length, fork, treeHash: await core.treeHash(), signature: b4a.from(signature ?? fail()) }
+}
+
+function resultOf(ack: number, step: Step): CallLogEntry {
+  return decodeEntry(encodeResult(ack, step))
+}
+
+const ABORT: Step = {
+  outcome: {
+    status: 'abort',
+    error: { name: 'MivmError', message: 'too long', code: 'ABORT_TIME' }
+  },
+  writes: [],
+  fuel: 0
+}
+
+function fail(): never {
+  throw new Error('the test is wrong')
+}
