@@ -75,9 +75,11 @@ test('package - the command line starts on the Node of the machine', (t) => {
   t.is(run('node_modules/.bin/mivm', ['--version']), `${version}\n`)
 })
 
-test('package - the demo passes', { timeout: 100_000 }, (t) => {
-  const { status, stderr } = attempt('node_modules/.bin/mivm', ['demo'])
+test('package - the demo runs: an honest host, then one that cheats', { timeout: 100_000 }, (t) => {
+  const { status, stdout, stderr } = attempt('node_modules/.bin/mivm', ['demo'])
   t.is(status, 0, stderr)
+  t.ok(stdout.includes('clean'))
+  t.ok(stdout.includes('violation'))
 })
 
 const older = machineNode() !== process.versions.node
