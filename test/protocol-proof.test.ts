@@ -74,6 +74,28 @@ test('protocol - a block grafted on an honest head is refused', async (t) => {
   }
 })
 
+test('protocol - a proof of what no log can have is refused', async (t) => {
+  const [key, hash, signature] = [32, 32, 68].map((length) => crypto.randomBytes(length))
+  const { publicKey } = crypto.keyPair()
+  const node = (index: number, size: number) => ({ block: null, node: { index, size, hash } })
+  const refused = [
+    [{ block: null, node: null }],
+    [{ block: b4a.from('a'), node: { index: 0, size: 1, hash } }],
+    [node(2, 1)],
+    [node(2 ** 53 - 1, 1)],
+    [node(2 ** 52 - 1, 2 ** 53 - 1)],
+    [node(0, 2 ** 53 - 1), node(2, 2 ** 53 - 1)],
+    [node(0, -1), node(2, 1)]
+  ]
+  for (const items of refused) {
+    // what comes over the network is only as well-formed as its sender
+    const proof: Proof = JSON.parse('{"start":0,"length":2,"fork":0}')
+    Object.assign(proof, { items, signature })
+    const context = { key: key ?? b4a.alloc(32), publicKey }
+    await t.exception(() => verifyProof(proof, context), { code: 'PROOF_INVALID' })
+  }
+})
+
 /** Every proof that differs from this one in one thing. */
 function* forgeries(proof: Proof): Generator<Proof> {
   const { items } = proof

@@ -147,10 +147,10 @@ const OUTCOMES = ['ok', 'error', 'abort'] as const
 const CALL_LOG_ENCODINGS = CALL_LOG_TYPES.map((type) => getEncoding(`@mivm/${type}`))
 const USER_LOG_ENCODINGS = [getEncoding('@mivm/call'), getEncoding('@mivm/user-ack')]
 
+/** Throws VALUE_UNSUPPORTED where a field cannot be written as it is. */
 export function encodeEntry(entry: CallLogEntry): Uint8Array {
-  const { type, ...fields } = entry
-  const plain = type === 'result' ? { ...entry, outcome: OUTCOMES.indexOf(entry.outcome) } : fields
-  return encodeBlock(CALL_LOG_TYPES.indexOf(type), CALL_LOG_ENCODINGS, plain)
+  checkFields(entry)
+  return writeEntry(entry)
 }
 
 /** Reads a block of a call log; throws ENTRY_MALFORMED, or ENTRY_VERSION where a newer MIVM wrote it. */
@@ -158,24 +158,21 @@ export function decodeEntry(block: Uint8Array): CallLogEntry {
   const [id, fields] = decodeBlock(block, CALL_LOG_ENCODINGS)
   const type = CALL_LOG_TYPES[id]
   const entry = { type, ...withOutcome(type, fields) } as CallLogEntry
-  if (entry.type === 'ack' && entry.call === null) throw malformed()
-  return checkForm(block, entry, encodeEntry)
+  if (!isWhole(entry)) throw malformed()
+  return checkForm(block, entry, writeEntry)
 }
 
+/** Throws VALUE_UNSUPPORTED where a field cannot be written as it is. */
 export function encodeUserEntry(entry: UserLogEntry): Uint8Array {
-  const { type, ...fields } = entry
-  return encodeBlock(USER_LOG_TYPES.indexOf(type), USER_LOG_ENCODINGS, fields)
+  checkFields(entry)
+  return writeUserEntry(entry)
 }
 
 /** Reads a block of a user log; throws ENTRY_MALFORMED or ENTRY_VERSION. */
 export function decodeUserEntry(block: Uint8Array): UserLogEntry {
   const [id, fields] = decodeBlock(block, USER_LOG_ENCODINGS)
   const entry = { type: USER_LOG_TYPES[id], ...fields } as UserLogEntry
-  const empty =
-    entry.head?.signature === null ||
-    (entry.type === 'ack' && entry.answers.some(({ result }) => result === null))
-  if (empty) throw malformed()
-  return checkForm(block, entry, encodeUserEntry)
+  return checkForm(block, entry, writeUserEntry)
 }
 
 /** The limits that hold for an instance; throws LIMIT_INVALID where genesis asks for more than the VM gives. */
@@ -193,6 +190,17 @@ export function limitsOf(genesis: Genesis): Limits {
     limits[name] = asked
   }
   return limits
+}
+
+function writeEntry(entry: CallLogEntry): Uint8Array {
+  const { type, ...fields } = entry
+  const plain = type === 'result' ? { ...entry, outcome: OUTCOMES.indexOf(entry.outcome) } : fields
+  return encodeBlock(CALL_LOG_TYPES.indexOf(type), CALL_LOG_ENCODINGS, plain)
+}
+
+function writeUserEntry(entry: UserLogEntry): Uint8Array {
+  const { type, ...fields } = entry
+  return encodeBlock(USER_LOG_TYPES.indexOf(type), USER_LOG_ENCODINGS, fields)
 }
 
 function encodeBlock(
@@ -227,6 +235,35 @@ function decodeBlock(block: Uint8Array, encodings: readonly Encoder<object>[]): 
   } catch (error) {
     throw malformed(error)
   }
+}
+
+/** What the encodings would write as something else: they cut numbers off and replace lone surrogates. */
+function checkFields(fields: object): void {
+  for (const [name, value] of Object.entries(fields)) {
+    if (typeof value === 'string') {
+      if (!value.isWellFormed()) throw unsupported(name, 'a string with a lone surrogate')
+    } else if (typeof value === 'number') {
+      if (!Number.isSafeInteger(value) || value < 0) throw unsupported(name, `${value}`)
+    } else if (typeof value === 'object' && value !== null && !(value instanceof Uint8Array)) {
+      checkFields(value)
+    }
+  }
+}
+
+function unsupported(name: string, what: string): MivmError {
+  return new MivmError(
+    'VALUE_UNSUPPORTED',
+    `${name}: ${what} cannot be logged; use well-formed text, and whole numbers from 0`
+  )
+}
+
+/** A call that succeeded has no error, one that did not has no value; an answer has one of them at most. */
+function isWhole(entry: CallLogEntry): boolean {
+  if (entry.type === 'oracle-answer') return entry.value === null || entry.error === null
+  if (entry.type !== 'result') return true
+  return entry.outcome === 'ok'
+    ? entry.error === null
+    : entry.error !== null && entry.value === null
 }
 
 function withOutcome(type: string | undefined, fields: object): object {

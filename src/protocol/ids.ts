@@ -1,3 +1,4 @@
+import b4a from 'b4a'
 import z32 from 'z32'
 import { MivmError } from './errors.ts'
 
@@ -12,7 +13,7 @@ export function decodeId(text: string, what = 'key'): Uint8Array {
   if (key === null) {
     throw new MivmError(
       'KEY_INVALID',
-      `"${shorten(text)}" is not a ${what}: expected 52 characters of z-base-32, as "mivm ls" or "mivm key ls" show them`
+      `"${shorten(text)}" is not a valid ${what}: expected 52 characters of z-base-32, as "mivm ls" or "mivm key ls" show them`
     )
   }
   return key
@@ -47,13 +48,13 @@ export function parseLink(text: string): Link {
 }
 
 function tryDecode(text: string): Uint8Array | null {
-  if (/^[0-9a-f]{64}$/i.test(text)) return Uint8Array.from(Buffer.from(text, 'hex'))
+  if (/^[0-9a-f]{64}$/i.test(text)) return Uint8Array.from(b4a.from(text, 'hex'))
   if (text.length !== 52) return null
   try {
     const key = z32.decode(text)
     // 52 characters hold 260 bits: the last 4 must be zero, else two texts would name one key
     return key.byteLength >= 32 && z32.encode(key.subarray(0, 32)) === text
-      ? key.subarray(0, 32)
+      ? Uint8Array.from(key.subarray(0, 32))
       : null
   } catch {
     return null

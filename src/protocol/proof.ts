@@ -52,12 +52,8 @@ export function verifyProof(proof: Proof, context: ProofContext): Proven {
   const blocks = new Map<number, Uint8Array>()
   let through = context.through === tree.length ? tree.treeHash() : null
   for (const item of proof.items) {
-    if (item.block !== null) {
-      blocks.set(tree.length, item.block)
-      tree.append(item.block)
-    } else {
-      pushNode(tree, item.node)
-    }
+    if (item.block !== null) blocks.set(tree.length, item.block)
+    push(tree, item)
     if (context.through === tree.length) through = tree.treeHash()
   }
   if (tree.length !== proof.length) {
@@ -115,12 +111,15 @@ export async function createProof(request: ProofRequest, readNode: NodeReader): 
   }
 }
 
-function pushNode(tree: Tree, node: TreeNode): void {
+function push(tree: Tree, { block, node }: ProofItem): void {
+  // what comes from a peer may hold both, of which one would count for nothing, or neither
+  if ((block === null) === (node === null)) throw invalid('an item is not a block or a node')
   try {
-    tree.push(node)
+    if (block !== null) tree.append(block)
+    else tree.push(node)
   } catch (error) {
-    if (!(error instanceof RangeError)) throw error
-    throw invalid(error.message)
+    // a place or a size that no node of one log can have
+    throw invalid(error instanceof Error ? error.message : String(error))
   }
 }
 

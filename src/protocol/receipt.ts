@@ -44,7 +44,8 @@ export function encodeReceipt(genesis: Uint8Array, proof: Proof): Uint8Array {
 
 /**
  * Verifies a receipt: that the host which genesis names has signed, in the log that genesis makes the address of,
- * this ack and this result. No I/O. Throws PROOF_INVALID; with `host`, z-base-32, also for any other host's.
+ * this ack and this result. No I/O. Throws PROOF_INVALID, or ENTRY_MALFORMED and ENTRY_VERSION for the entries in it;
+ * with `host`, z-base-32, also for any other host's.
  */
 export function verifyReceipt(bytes: Uint8Array, host?: string): Receipt {
   const { genesis, proof } = decodeReceipt(bytes)
@@ -55,6 +56,7 @@ export function verifyReceipt(bytes: Uint8Array, host?: string): Receipt {
   }
   if (proof.start !== 0) throw invalid('its proof does not begin at block 0')
   const address = addressOf(entry.host, genesis)
+  if (proof.fork !== 0) throw invalid('its head is of a history that was rewritten')
   const { head, blocks } = verifyProof(proof, { key: address, publicKey: entry.host })
   const { ack, result } = readPair(blocks)
   return { ...describe(entry, address, ack, result), head, bytes }

@@ -56,6 +56,7 @@ function encode(value: unknown, walk: Walk): string {
       if (!Number.isFinite(value)) throw unsupported(walk, `${value}`)
       return Object.is(value, -0) ? '-0' : String(value)
     case 'bigint':
+      checkDepth(walk) // in text form it is an object
       return `{"$bigint":"${value}"}`
     case 'string':
       return encodeString(value, walk)
@@ -73,12 +74,7 @@ function encodeString(text: string, walk: Walk): string {
 
 function encodeObject(object: object, walk: Walk): string {
   if (walk.parents.includes(object)) throw unsupported(walk, 'a cycle')
-  if (walk.parents.length >= VALUE_DEPTH_MAX) {
-    throw new MivmError(
-      'VALUE_TOO_DEEP',
-      `${formatPath(walk.path)}: nested deeper than ${VALUE_DEPTH_MAX} levels; flatten it`
-    )
-  }
+  checkDepth(walk)
   walk.parents.push(object)
   const text = isBytes(object)
     ? `{"$bytes":"${b4a.toString(object, 'base64')}"}`
@@ -87,6 +83,10 @@ function encodeObject(object: object, walk: Walk): string {
       : encodeRecord(object, walk)
   walk.parents.pop()
   return text
+}
+
+function checkDepth({ path, parents }: Walk): void {
+  if (parents.length >= VALUE_DEPTH_MAX) throw tooDeep(formatPath(path))
 }
 
 function encodeArray(array: readonly unknown[], walk: Walk): string {
@@ -148,7 +148,7 @@ function revive(parsed: unknown, root: string, depth: number): Value {
   }
   if (parsed === null || typeof parsed !== 'object') return parsed as null | boolean
   if (depth >= VALUE_DEPTH_MAX) {
-    throw new MivmError('VALUE_TOO_DEEP', `${root}: nested deeper than ${VALUE_DEPTH_MAX} levels`)
+    throw tooDeep(root)
   }
   if (Array.isArray(parsed)) return parsed.map((item) => revive(item, root, depth + 1))
   return reviveRecord(Object.entries(parsed), root, depth)
@@ -198,6 +198,11 @@ function unsupported(walk: Walk, what: string): MivmError {
   )
 }
 
+function tooDeep(where: string): MivmError {
+  const message = `${where}: nested deeper than ${VALUE_DEPTH_MAX} levels; flatten it`
+  return new MivmError('VALUE_TOO_DEEP', message)
+}
+
 function malformed(root: string, why: string): MivmError {
   return new MivmError('VALUE_MALFORMED', `${root}: not the text form of a value: ${why}`)
 }
@@ -214,6 +219,6 @@ function formatPath(path: readonly (string | number)[]): string {
 
 function kindOf(object: object): string {
   const name: unknown = object.constructor?.name
-  const kind = typeof name === 'string' && name !== '' ? name : 'object of a class'
-  return `${/^[AEIOU]/.test(kind) ? 'an' : 'a'} ${kind}`
+  if (typeof name !== 'string' || name === '') return 'an object of a class'
+  return `${/^[AEIOU]/.test(name) ? 'an' : 'a'} ${name}`
 }
