@@ -1,0 +1,706 @@
+// Writes the golden vectors of the protocol to test/vectors/. Run by hand (node scripts/vectors.js), and only where
+// the format is meant to change: test/protocol-vectors.test.ts checks the code against the files as they are checked
+// in. All keys come from fixed seeds, so the same code writes the same files.
+import { writeFileSync } from 'node:fs'
+import b4a from 'b4a'
+import c from 'compact-encoding'
+import messages from 'hypercore/lib/messages.js'
+import crypto from 'hypercore-crypto'
+import { encodeEntry, encodeUserEntry } from '../src/protocol/entries.ts'
+import { callSeed, codeHash, hash, writesHash } from '../src/protocol/hash.ts'
+import { signHead } from '../src/protocol/head.ts'
+import { decodeId, encodeId, formatLink, parseLink } from '../src/protocol/ids.ts'
+import {
+  addressOf,
+  callLogManifest,
+  manifestKey,
+  stateManifest,
+  topicOf,
+  userLogManifest
+} from '../src/protocol/manifest.ts'
+import { Tree } from '../src/protocol/merkle.ts'
+import { createProof } from '../src/protocol/proof.ts'
+import { encodeReceipt } from '../src/protocol/receipt.ts'
+import { getEncoding } from '../src/protocol/schema/index.js'
+import { decodeValue, encodeValue } from '../src/protocol/values.ts'
+import { REFUSED } from '../test/refused-values.js'
+
+const hostPair = crypto.keyPair(b4a.alloc(32, 1))
+const deployerPair = crypto.keyPair(b4a.alloc(32, 2))
+const userPair = crypto.keyPair(b4a.alloc(32, 3))
+const [host, deployer, user] = [hostPair, deployerPair, userPair].map(({ publicKey }) => publicKey)
+const SOURCE = 'exports.n = 0\nexports.add = (by) => (exports.n += by)\n'
+const genesis = {
+  type: 'genesis',
+  vm: 'js-1',
+  host,
+  deployer,
+  salt: b4a.alloc(32, 4),
+  codeHash: codeHash(SOURCE),
+  limits: {}
+}
+const genesisBlock = encodeEntry(genesis)
+const address = addressOf(host, genesisBlock)
+const callLog = buildCallLog()
+
+write('values', values())
+write('keys', keys())
+write('entries', entries())
+write('hashes', hashes())
+write('heads-proofs', await headsAndProofs())
+
+// ---- values
+
+function values() {
+  const deep = (levels, inner) => `${'['.repeat(levels)}${inner}${']'.repeat(levels)}`
+  const texts = [
+    'null',
+    'true',
+    'false',
+    '0',
+    '-0',
+    '1',
+    '-1.5',
+    '0.1',
+    '5e-324',
+    '1.7976931348623157e+308',
+    '1e+21',
+    '100000000000000000000',
+    '1e-7',
+    '0.000001',
+    '""',
+    '"Grüße, 世界 🌍"',
+    '"\\"\\\\\\b\\f\\n\\r\\t\\u0000\\u001f\u007f\u2028"',
+    '[]',
+    '[1,[2,[3]],null]',
+    '{}',
+    '{"b":1,"a":2}',
+    '{"1":"array indexes come first, in order","10":0,"b":1,"a":2,"01":3,"-1":4}',
+    '{"":0,"__proto__":1,"constructor":2}',
+    '{"$$bytes":"a key that begins with $"}',
+    '{"$$$":{"$$":[]}}',
+    '{"$bytes":""}',
+    '{"$bytes":"AA=="}',
+    '{"$bytes":"AAEC/w=="}',
+    '{"bytes":{"$bytes":"3q2+7w=="}}',
+    '{"$bigint":"0"}',
+    '{"$bigint":"-1"}',
+    '[{"$bigint":"123456789012345678901234567890"}]',
+    deep(128, ''),
+    deep(127, '{"$bigint":"1"}'),
+    deep(127, '{"$bytes":""}')
+  ]
+  const readable = [
+    ' [ 1 , 2 ] ',
+    '1.0',
+    '1e2',
+    '9007199254740993',
+    '0.1000000000000000055511151231257827',
+    '"\\u0041\\/"',
+    '{"a":1,"a":2}',
+    '{"b":1,"7":2}',
+    '{"a":1,"b":2,"a":3}'
+  ]
+  const malformed = [
+    '',
+    'undefined',
+    "'a'",
+    '[1,]',
+    '01',
+    '+1',
+    '.5',
+    'NaN',
+    'Infinity',
+    '1e400',
+    '"\\ud800"',
+    '{"\\udc00":1}',
+    '\ufeff1',
+    '1 2',
+    '{"$":1}',
+    '{"$x":1}',
+    '{"$bytes":"AA==","a":1}',
+    '{"$bytes":1}',
+    '{"$bytes":"AA"}',
+    '{"$bytes":"AB=="}',
+    '{"$bytes":"-_8="}',
+    '{"$bytes":" AA=="}',
+    '{"$bigint":1}',
+    '{"$bigint":"01"}',
+    '{"$bigint":"-0"}',
+    '{"$bigint":"1n"}',
+    '{"$bigint":""}',
+    deep(129, ''),
+    deep(128, '{}'),
+    deep(128, '{"$bigint":"1"}'),
+    deep(128, '{"$bytes":""}')
+  ]
+  return {
+    about:
+      'values: the text form of a value, canonical. readable: other texts that read as a value. malformed: texts that are refused. refused: what has no text form, built by test/refused-values.js.',
+    values: texts.map((text) => ({ text, value: describe(decodeValue(text)) })),
+    readable: readable.map((text) => ({ text, canonical: encodeValue(decodeValue(text)) })),
+    malformed: malformed.map((text) => ({ text, ...refusal(() => decodeValue(text)) })),
+    refused: Object.entries(REFUSED).map(([name, build]) => ({
+      name,
+      ...refusal(() => encodeValue(build()))
+    }))
+  }
+}
+
+/** A value in plain JSON: `{array}`, `{object}` with pairs, `{bytes}` in hex, `{bigint}`, `{number: "-0"}`. */
+function describe(value) {
+  if (typeof value === 'bigint') return { bigint: String(value) }
+  if (Object.is(value, -0)) return { number: '-0' }
+  if (typeof value !== 'object' || value === null) return value
+  if (value instanceof Uint8Array) return { bytes: hex(value) }
+  if (Array.isArray(value)) return { array: value.map(describe) }
+  return { object: Object.entries(value).map(([key, inner]) => [key, describe(inner)]) }
+}
+
+// ---- keys
+
+function keys() {
+  const ids = [b4a.alloc(32), b4a.alloc(32, 255), host, deployer, user, address]
+  const id = encodeId(host)
+  const invalidIds = [
+    '',
+    id.slice(0, 51),
+    `${id}y`,
+    id.toUpperCase(),
+    `${id.slice(0, 51)}${nextLetter(id.at(-1))}`,
+    `l${id.slice(1)}`,
+    hex(host).slice(1),
+    `${hex(host)}00`
+  ]
+  const links = [
+    formatLink({ host, address }),
+    formatLink({ host: null, address }),
+    ` mivm://${encodeId(host)}/${encodeId(address)}/ `,
+    `mivm://${hex(host)}/${hex(address)}`,
+    hex(address).toUpperCase()
+  ]
+  const invalidLinks = [
+    'mivm://',
+    `mivm://${id}`,
+    `mivm:${id}/${id}`,
+    `mivm://${id}/${id}/x`,
+    `mivm://${id}/nonsense`,
+    `https://${id}/${id}`
+  ]
+  return {
+    about:
+      'All binary in hex. A key is BLAKE2b-256 of the MANIFEST namespace of Hypercore and the manifest.',
+    ids: ids.map((key) => ({ key: hex(key), id: encodeId(key) })),
+    invalidIds: invalidIds.map((text) => ({ text, ...refusal(() => decodeId(text)) })),
+    links: links.map((text) => {
+      const link = parseLink(text)
+      return {
+        text,
+        host: link.host === null ? null : hex(link.host),
+        address: hex(link.address),
+        canonical: formatLink(link)
+      }
+    }),
+    invalidLinks: invalidLinks.map((text) => ({ text, ...refusal(() => parseLink(text)) })),
+    hypercoreManifestNamespace: hex(crypto.namespace('hypercore', 4)[3]),
+    namespaces: [
+      { name: 'call-log', parts: [] },
+      { name: 'state', parts: [hex(address)] },
+      { name: 'user-log', parts: [hex(address)] },
+      { name: 'topic', parts: [hex(address)] }
+    ].map((ns) => ({ ...ns, hash: hex(hash(ns.name, ...ns.parts.map(unhex))) })),
+    genesis: hex(genesisBlock),
+    topic: hex(topicOf(address)),
+    manifests: [
+      { log: 'call-log', publicKey: host, manifest: callLogManifest(host, genesisBlock) },
+      { log: 'state', publicKey: host, manifest: stateManifest(host, address) },
+      { log: 'user-log', publicKey: user, manifest: userLogManifest(user, address) }
+    ].map(({ log, publicKey, manifest }) => ({
+      log,
+      publicKey: hex(publicKey),
+      address: hex(address),
+      manifest: hex(c.encode(messages.manifest, manifest)),
+      key: hex(manifestKey(manifest))
+    }))
+  }
+}
+
+function nextLetter(letter) {
+  const alphabet = 'ybndrfg8ejkmcpqxot1uwisza345h769'
+  return alphabet[(alphabet.indexOf(letter) + 1) % 32]
+}
+
+// ---- entries
+
+function entries() {
+  const head = callLog.head(5)
+  const limits = {
+    fuel: 1,
+    memory: 252,
+    time: 253,
+    depth: 255,
+    code: 256,
+    args: 65535,
+    result: 65536,
+    exports: 200000,
+    file: 1000000,
+    writes: 1000,
+    written: 4194304,
+    path: 1024
+  }
+  const call = encodeUserEntry({ type: 'call', method: 'add', args: '[2]', head: null })
+  const thrown = { name: 'TypeError', message: 'no 🌍', code: 'E_X' }
+  const ack = { type: 'ack', seq: 2, user, entry: 1, call, time: 1_800_000_000_000, previous: 0 }
+  const result = {
+    type: 'result',
+    ack: 5,
+    outcome: 'ok',
+    value: '2',
+    error: null,
+    fuel: 0,
+    writes: writesHash([])
+  }
+  const zero = { length: 0, treeHash: new Tree().treeHash() }
+  const callEntries = [
+    ['genesis', genesis],
+    ['genesis with all limits', { ...genesis, vm: 'js-1', limits }],
+    ['genesis with the last limit', { ...genesis, limits: { path: 64 } }],
+    ['code', { type: 'code', source: SOURCE }],
+    ['empty code', { type: 'code', source: '' }],
+    ['first ack of a user', ack],
+    ['later ack of a user', { ...ack, seq: 300, entry: 7, previous: 70_000 }],
+    ['ack of an empty block', { ...ack, call: b4a.alloc(0) }],
+    ['ack at the end of time', { ...ack, time: Number.MAX_SAFE_INTEGER }],
+    ['result with a value', result],
+    ['result without a value', { ...result, value: null, fuel: 10_000_000 }],
+    ['error', { ...result, outcome: 'error', value: null, error: thrown }],
+    [
+      'error without code and text',
+      { ...result, outcome: 'error', value: null, error: { name: '', message: '', code: null } }
+    ],
+    [
+      'abort',
+      { ...result, outcome: 'abort', value: null, error: { ...thrown, code: 'ABORT_TIME' } }
+    ],
+    ['oracle request', { type: 'oracle-request', ack: 5, index: 0, name: 'price', args: '["X"]' }],
+    ['oracle answer', { type: 'oracle-answer', ack: 5, index: 0, value: '1.5', error: null }],
+    [
+      'oracle answer without a value',
+      { type: 'oracle-answer', ack: 5, index: 1, value: null, error: null }
+    ],
+    ['oracle error', { type: 'oracle-answer', ack: 5, index: 2, value: null, error: thrown }],
+    [
+      'commit',
+      {
+        type: 'commit',
+        archive: { length: 3, treeHash: b4a.alloc(32, 5) },
+        blobs: { length: 300, treeHash: b4a.alloc(32, 6) }
+      }
+    ],
+    ['commit of nothing', { type: 'commit', archive: zero, blobs: zero }]
+  ]
+  const answer = { entry: 1, index: 6, result: encodeEntry(result) }
+  const userEntries = [
+    ['call', { type: 'call', method: 'add', args: '[2]', head: null }],
+    ['call with a head', { type: 'call', method: 'grüßen', args: '["世界"]', head }],
+    ['ack', { type: 'ack', answers: [answer], head }],
+    ['ack of several', { type: 'ack', answers: [answer, { ...answer, entry: 4, index: 9 }], head }],
+    ['ack of none', { type: 'ack', answers: [], head }]
+  ]
+  const blocks = new Map([
+    ...callEntries.map(([name, entry]) => [name, encodeEntry(entry)]),
+    ...userEntries.map(([name, entry]) => [`user ${name}`, encodeUserEntry(entry)])
+  ])
+  return {
+    about:
+      'Blocks of both logs and what they hold, binary in hex; and blocks that are refused, with the code of the error.',
+    callLog: callEntries.map(([name, entry]) => ({
+      name,
+      entry: plain(entry),
+      block: hex(encodeEntry(entry))
+    })),
+    userLog: userEntries.map(([name, entry]) => ({
+      name,
+      entry: plain(entry),
+      block: hex(encodeUserEntry(entry))
+    })),
+    refused: malformedBlocks(blocks)
+  }
+}
+
+function malformedBlocks(blocks) {
+  const block = (name) => {
+    const found = blocks.get(name)
+    if (found === undefined) throw new Error(`no block ${name}`)
+    return found
+  }
+  const malformed = (log, name, bytes) => ({
+    log,
+    name,
+    block: join(bytes),
+    code: 'ENTRY_MALFORMED'
+  })
+  const list = []
+  for (const [name, bytes] of blocks) {
+    const log = name.startsWith('user ') ? 'user' : 'call'
+    list.push(malformed(log, `${name}: cut off`, [bytes.subarray(0, -1)]))
+    list.push(malformed(log, `${name}: one byte more`, [bytes, [0]]))
+    list.push(malformed(log, `${name}: version 0`, [[0], bytes.subarray(1)]))
+    list.push({
+      log,
+      name: `${name}: version 2`,
+      block: join([[2], bytes.subarray(1)]),
+      code: 'ENTRY_VERSION'
+    })
+  }
+  const code = block('empty code')
+  const ack = block('first ack of a user')
+  const okResult = block('result with a value')
+  const errorResult = block('error')
+  const call = block('user call')
+  list.push(
+    malformed('call', 'empty', []),
+    malformed('call', 'version alone', [[1]]),
+    malformed('call', 'type 7', [[1, 7], code.subarray(2)]),
+    malformed('call', 'type 255', [[1, 255], code.subarray(2)]),
+    malformed('user', 'type 2', [[1, 2], call.subarray(2)]),
+    malformed('user', 'empty', []),
+    malformed('call', 'length in three bytes instead of one', [[1, 1, 0xfd, 0, 0]]),
+    malformed('call', 'length in five bytes instead of one', [[1, 1, 0xfe, 0, 0, 0, 0]]),
+    malformed('call', 'length in nine bytes instead of one', [
+      [1, 1, 0xff, 0, 0, 0, 0, 0, 0, 0, 0]
+    ]),
+    malformed('call', 'length over 2^53', [[1, 1, 0xff, 0, 0, 0, 0, 0, 0, 0, 0x80]]),
+    malformed('call', 'text that is not UTF-8', [[1, 1, 1, 0xff]]),
+    malformed('call', 'text with an encoded surrogate', [[1, 1, 3, 0xed, 0xa0, 0x80]]),
+    malformed('call', 'text in overlong UTF-8', [[1, 1, 2, 0xc1, 0x81]]),
+    malformed('call', 'ack with an unknown flag', [ack.subarray(0, -1), [2]]),
+    malformed('call', 'ack whose previous is there and 0', [ack.subarray(0, -1), [1, 0]]),
+    malformed('call', 'seq in three bytes instead of one', [[1, 2, 0xfd, 2, 0], ack.subarray(3)]),
+    malformed('call', 'result of an unknown outcome', [
+      okResult.subarray(0, 3),
+      [3],
+      okResult.subarray(4)
+    ]),
+    malformed('call', 'result that is ok and an error', [
+      errorResult.subarray(0, 3),
+      [0],
+      errorResult.subarray(4)
+    ]),
+    malformed('call', 'result that is an error and has none', [
+      okResult.subarray(0, 3),
+      [1],
+      okResult.subarray(4)
+    ]),
+    malformed('call', 'result that is an abort with a value', [
+      errorResult.subarray(0, 3),
+      [2],
+      errorResult.subarray(4, 37),
+      [3, 1, 0x32],
+      errorResult.subarray(38)
+    ]),
+    malformed('call', 'result whose value is there and empty', [okResult.subarray(0, 37), [1, 0]]),
+    malformed('call', 'oracle answer with value and error', [
+      [1, 5, 5, 0, 3, 1, 0x32, 1, 0x45, 0, 0]
+    ]),
+    malformed('call', 'error whose code is there and empty', [[1, 5, 5, 0, 2, 1, 0x45, 0, 1, 0]]),
+    malformed('call', 'genesis with an unknown limit', [
+      genesisBlock.subarray(0, -2),
+      [0, 0x10],
+      [1]
+    ]),
+    malformed('call', 'genesis with a limit of 0', [genesisBlock.subarray(0, -2), [1, 0], [0]]),
+    malformed('user', 'call with an unknown flag', [call.subarray(0, -1), [2]]),
+    malformed('user', 'ack of more than there is', [[1, 1, 0xfe, 0, 0, 0x10, 0]])
+  )
+  return list
+}
+
+// ---- hashes
+
+function hashes() {
+  const writeSets = [
+    [],
+    [{ path: '/a', data: b4a.alloc(0) }],
+    [{ path: '/a', data: null }],
+    [{ path: '/topics/1/title', data: b4a.from('Hello world') }],
+    [
+      { path: '/.mivm/exports/n.json', data: b4a.from('2') },
+      { path: '/a', data: null },
+      { path: '/ä/世', data: b4a.from([0, 255]) }
+    ]
+  ]
+  const blocks = Array.from({ length: 9 }, (_, i) => b4a.from(`block ${i}`))
+  const tree = new Tree()
+  const treeHashes = [hex(tree.treeHash())]
+  for (const block of blocks) {
+    tree.append(block)
+    treeHashes.push(hex(tree.treeHash()))
+  }
+  const seeds = [
+    [new Tree().treeHash(), b4a.alloc(0), 1],
+    [callLog.tree(2).treeHash(), b4a.from('a user’s block'), 2],
+    [callLog.tree(5).treeHash(), b4a.from('a user’s block'), 2 ** 40]
+  ]
+  return {
+    about:
+      'treeHashes: of a log of the blocks "block 0", "block 1" …, by its length. seed: from committed tree hash, block and seq.',
+    codeHash: ['', 'exports.f = () => 1\n', SOURCE, '\u2028 世界 🌍'].map((source) => ({
+      source,
+      hash: hex(codeHash(source))
+    })),
+    writesHash: writeSets.map((writes) => ({
+      writes: writes.map(({ path, data }) => ({ path, data: data === null ? null : hex(data) })),
+      hash: hex(writesHash(writes))
+    })),
+    callSeed: seeds.map(([committed, block, seq]) => ({
+      committed: hex(committed),
+      block: hex(block),
+      seq,
+      seed: hex(callSeed(committed, block, seq))
+    })),
+    treeHashes
+  }
+}
+
+// ---- heads, proofs and receipts
+
+async function headsAndProofs() {
+  const PROOF = getEncoding('@mivm/proof')
+  const length = callLog.blocks.length
+  const head = callLog.head(length)
+  const read = async (index) => callLog.nodes.get(index)
+  const prove = (start, indexes, through) =>
+    createProof(
+      {
+        start,
+        head,
+        blocks: indexes.map((index) => ({ index, block: callLog.blocks[index] })),
+        ...(through === undefined ? {} : { through })
+      },
+      read
+    )
+  const requests = [
+    { start: 0, blocks: [0] },
+    { start: 0, blocks: [5, 6] },
+    { start: 0, blocks: [5, 6], through: 5 },
+    { start: 0, blocks: [] },
+    { start: 5, blocks: [length - 1] },
+    { start: 6, blocks: [6, 7], through: 6 },
+    { start: length, blocks: [] }
+  ]
+  const proofs = []
+  for (const { start, blocks, through } of requests) {
+    const proof = await prove(start, blocks, through)
+    proofs.push({
+      start,
+      blocks,
+      through: through ?? null,
+      throughHash: through === undefined ? null : hex(callLog.tree(through).treeHash()),
+      proof: hex(c.encode(PROOF, proof))
+    })
+  }
+  const proof = await prove(0, [5, 6])
+  const receipt = encodeReceipt(genesisBlock, proof)
+  const withProof = (changed) => encodeReceipt(genesisBlock, { ...proof, ...changed })
+  const items = proof.items
+  const forked = sign({ ...head, fork: 1 })
+  const tampered = {
+    'head for another length': withProof({ length: length + 1 }),
+    'signature with a flipped bit': withProof({ signature: flip(head.signature, 20) }),
+    'signature in another frame': withProof({ signature: flip(head.signature, 0) }),
+    'signature by another': withProof({
+      signature: signHead(head, address, (message) => crypto.sign(message, userPair.secretKey))
+        .signature
+    }),
+    'fork, signed': withProof({ fork: 1, signature: forked.signature }),
+    'head of the tree under another key': withProof({
+      signature: signHead(head, hash('topic', address), signAsHost).signature
+    }),
+    'item left out': withProof({ items: items.slice(1) }),
+    'item too many': withProof({ items: [...items, { block: b4a.from('x'), node: null }] }),
+    'block grafted on an honest head': withProof({
+      items: [
+        { block: callLog.blocks[5], node: null },
+        ...items.filter(({ node }) => node !== null)
+      ]
+    }),
+    'item with a node beside the block': withProof({
+      items: items.map((item) => (item.block === null ? item : { ...item, node: items[0].node }))
+    }),
+    'item with nothing in it': withProof({
+      items: [{ block: null, node: null }, ...items.slice(1)]
+    }),
+    'ack alone': encodeReceipt(genesisBlock, await prove(0, [5])),
+    'result alone': encodeReceipt(genesisBlock, await prove(0, [6])),
+    'result of another call': encodeReceipt(genesisBlock, await prove(0, [2, 6])),
+    'three blocks': encodeReceipt(genesisBlock, await prove(0, [5, 6, 7])),
+    'proof from block 5': encodeReceipt(genesisBlock, await prove(5, [5, 6])),
+    'another genesis': encodeReceipt(encodeEntry({ ...genesis, salt: b4a.alloc(32, 9) }), proof),
+    'code for genesis': encodeReceipt(encodeEntry({ type: 'code', source: SOURCE }), proof),
+    'one byte more': b4a.concat([receipt, b4a.alloc(1)]),
+    'cut off': receipt.subarray(0, -1),
+    'another magic': flip(receipt, 0),
+    empty: b4a.alloc(0)
+  }
+  return {
+    about:
+      'Ed25519 keys from seeds. heads: of the call log at some lengths, by its host. proofs: encoded, of these blocks from this start. Binary in hex.',
+    seeds: {
+      host: hex(b4a.alloc(32, 1)),
+      deployer: hex(b4a.alloc(32, 2)),
+      user: hex(b4a.alloc(32, 3))
+    },
+    host: hex(host),
+    address: hex(address),
+    blocks: callLog.blocks.map(hex),
+    heads: [2, 5, 8, length].map((n) => plain(callLog.head(n))),
+    forgedHeads: [
+      { ...head, length: length - 1 },
+      { ...head, fork: 1 },
+      { ...head, treeHash: flip(head.treeHash, 31) },
+      { ...head, signature: head.signature.subarray(2, 66) },
+      { ...head, signature: flip(head.signature, 2) },
+      { ...head, signature: flip(head.signature, 67) },
+      { ...head, signature: b4a.concat([head.signature, b4a.alloc(1)]) },
+      { ...head, signature: b4a.alloc(0) }
+    ].map(plain),
+    proofs,
+    receipt: {
+      bytes: hex(receipt),
+      says: {
+        host: encodeId(host),
+        address: encodeId(address),
+        user: encodeId(user),
+        seq: 2,
+        time: 1_800_000_000_001,
+        method: 'add',
+        args: '[2]',
+        outcome: 'ok',
+        value: '2',
+        error: null
+      }
+    },
+    forgedReceipts: Object.entries(tampered).map(([name, bytes]) => ({ name, bytes: hex(bytes) }))
+  }
+}
+
+/** A deployment and two batches, as a host writes them; the commits name trees that nobody has. */
+function buildCallLog() {
+  const init = encodeUserEntry({ type: 'call', method: 'init', args: '[]', head: null })
+  const add = (by) => encodeUserEntry({ type: 'call', method: 'add', args: `[${by}]`, head: null })
+  const ack = (seq, key, entry, call, previous) =>
+    encodeEntry({
+      type: 'ack',
+      seq,
+      user: key,
+      entry,
+      call,
+      time: 1_799_999_999_999 + seq,
+      previous
+    })
+  const result = (at, value) =>
+    encodeEntry({
+      type: 'result',
+      ack: at,
+      outcome: 'ok',
+      value,
+      error: null,
+      fuel: 0,
+      writes: writesHash(
+        value === null ? [] : [{ path: '/.mivm/exports/n.json', data: b4a.from(value) }]
+      )
+    })
+  const commit = (n) =>
+    encodeEntry({
+      type: 'commit',
+      archive: { length: n, treeHash: b4a.alloc(32, n) },
+      blobs: { length: n, treeHash: b4a.alloc(32, n + 16) }
+    })
+  const blocks = [
+    genesisBlock,
+    encodeEntry({ type: 'code', source: SOURCE }),
+    ack(1, deployer, 1, init, 0),
+    result(2, null),
+    commit(2),
+    ack(2, user, 1, add(2), 0),
+    result(5, '2'),
+    commit(3),
+    ack(3, deployer, 2, add(3), 2),
+    result(8, '5'),
+    ack(4, user, 2, add(-5), 5),
+    result(10, '0'),
+    commit(4)
+  ]
+  const nodes = new Map()
+  const whole = new Tree()
+  for (const block of blocks) for (const node of whole.append(block)) nodes.set(node.index, node)
+  const tree = (length) => {
+    const part = new Tree()
+    for (const block of blocks.slice(0, length)) part.append(block)
+    return part
+  }
+  return {
+    blocks,
+    nodes,
+    tree,
+    head: (length) => sign({ length, fork: 0, treeHash: tree(length).treeHash() })
+  }
+}
+
+function sign({ length, fork, treeHash }) {
+  return signHead({ length, fork, treeHash }, address, signAsHost)
+}
+
+function signAsHost(message) {
+  return crypto.sign(message, hostPair.secretKey)
+}
+
+// ---- common
+
+function refusal(fn) {
+  try {
+    fn()
+  } catch (error) {
+    if (error.code === undefined) throw error
+    return { code: error.code, message: error.message }
+  }
+  throw new Error('not refused')
+}
+
+function plain(value) {
+  if (value instanceof Uint8Array) return hex(value)
+  if (Array.isArray(value)) return value.map(plain)
+  if (typeof value !== 'object' || value === null) return value
+  return Object.fromEntries(Object.entries(value).map(([key, inner]) => [key, plain(inner)]))
+}
+
+function flip(bytes, at) {
+  const copy = b4a.from(bytes)
+  copy[at] ^= 1
+  return copy
+}
+
+function hex(bytes) {
+  return b4a.toString(bytes, 'hex')
+}
+
+/** Parts, as bytes or as numbers, in hex. */
+function join(parts) {
+  return hex(b4a.concat(parts.map((part) => b4a.from(part))))
+}
+
+function unhex(text) {
+  return b4a.from(text, 'hex')
+}
+
+/** One vector a line, so that a change of one is a change of one line. */
+function write(name, vectors) {
+  const members = Object.entries(vectors).map(([key, value]) => {
+    if (!Array.isArray(value)) return `${JSON.stringify(key)}: ${JSON.stringify(value)}`
+    const lines = value.map((item) => `    ${JSON.stringify(item)}`)
+    return `${JSON.stringify(key)}: [\n${lines.join(',\n')}\n  ]`
+  })
+  const file = new URL(`../test/vectors/${name}.json`, import.meta.url)
+  writeFileSync(file, `{\n  ${members.join(',\n  ')}\n}\n`)
+}

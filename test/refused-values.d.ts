@@ -1,0 +1,1 @@
+export const REFUSED: { readonly [name: string]: () => unknown }
