@@ -248,10 +248,12 @@ test('engine - an oracle is asked after the steps before it, and its errors can 
   `)
   const events: unknown[] = []
   const overrides = {
-    oracles: ['price', 'weather'],
     onStep: (_step: unknown, index: number) => events.push(index),
     async onOracle(request: OracleRequest): Promise<OracleAnswer> {
       events.push(request)
+      if (request.name === 'nothing') {
+        return { ok: false, error: { name: 'Error', message: 'no such oracle', code: 'UNKNOWN' } }
+      }
       return request.index === 0
         ? { ok: true, value: '12.5' }
         : { ok: false, error: { name: 'Error', message: 'closed', code: 'CLOSED' } }
@@ -265,12 +267,13 @@ test('engine - an oracle is asked after the steps before it, and its errors can 
     { call: 2, index: 0, name: 'price', args: '["ACME",{"n":1}]' },
     { call: 2, index: 1, name: 'price', args: '["again"]' },
     2,
+    { call: 3, index: 0, name: 'nothing', args: '[]' },
     3
   ])
   t.alike(results.slice(1).map(briefOf), [
-    'ok ["price","weather"]',
+    'ok []',
     'ok [12.5,"Error","closed","CLOSED"]',
-    'error null'
+    'error UNKNOWN'
   ])
 })
 
@@ -349,7 +352,6 @@ test('engine - several engines execute at the same time', async (t) => {
     meet = resolve
   })
   const overrides = {
-    oracles: ['meet'],
     async onOracle() {
       if (++arrived === 2) meet()
       await both
@@ -517,7 +519,6 @@ test('engine - closing ends what is running', async (t) => {
   })
   const running = instance.run(vm, [['init'], ['a']], {
     overrides: {
-      oracles: ['never'],
       onStep: (_step, index) => steps.push(index),
       onOracle() {
         asked()

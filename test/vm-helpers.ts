@@ -66,7 +66,6 @@ export class Instance {
         variables: sortVariables(this.variables),
         calls: lines.map((line, index) => callOf(line, first + index)),
         base: baseOf(new Map(this.files)),
-        oracles: [],
         onStep(step, index) {
           if (index !== steps.length)
             throw new Error(`step ${index} came as number ${steps.length}`)

@@ -163,7 +163,6 @@ test('hostile - an engine that somebody else kills costs no call its outcome', {
   let kills = 0
   const asked: number[] = []
   const overrides = {
-    oracles: ['who'],
     async onOracle({ call }: { readonly call: number }) {
       asked.push(call)
       if (kills++ === 0) for (const pid of children()) process.kill(pid, 'SIGKILL')

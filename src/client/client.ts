@@ -66,6 +66,7 @@ export class Client {
   readonly #remotes = new Map<string, Remote>()
   readonly #sessions = new Map<string, Promise<Session>>()
   readonly #known = new Map<string, Known>()
+  readonly #readers = new Map<string, StateReader>()
 
   private constructor(
     identity: Identity,
@@ -145,12 +146,19 @@ export class Client {
 
   /** The state archive of an instance, read from its host or whoever serves it. */
   state(instance: string): StateReader {
-    return new StateReader(this.#store, async () => {
-      const address = await this.#resolve(instance)
-      const { host } = this.#knowledge(address)
-      await this.#remote(host).rpc()
-      return { host, address }
-    })
+    const { address } = parseLink(instance)
+    const id = encodeId(address)
+    let reader = this.#readers.get(id)
+    if (reader === undefined) {
+      reader = new StateReader(this.#store, async () => {
+        await this.#resolve(instance)
+        const known = this.#knowledge(address)
+        await this.#remote(known.host).rpc()
+        return { host: known.host, address }
+      })
+      this.#readers.set(id, reader)
+    }
+    return reader
   }
 
   /** Calls that are written and have no result yet, over all instances used by this client so far. */

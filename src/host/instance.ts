@@ -382,7 +382,6 @@ export class Instance {
           variables: sortVariables(this.#variables),
           calls,
           base: this.#ledger.archive,
-          oracles: [],
           onStep: (step) => steps.push(step),
           onOracle: (request) => {
             if (request.call > 0 || first === undefined) throw ORACLE_FIRST
@@ -601,7 +600,6 @@ async function executeInit(execution: Execution, contract: Contract, call: Call)
     variables: [],
     calls: [call],
     base: NO_FILES,
-    oracles: [],
     onStep: (step) => steps.push(step),
     onOracle: () => {
       throw new MivmError('INTERNAL', 'the VM asked an oracle during init')

@@ -19,6 +19,7 @@ export const LOCAL_PORT = 49_737
 export class Network {
   readonly #swarm: Hyperswarm
   readonly #keyPair: KeyPair
+  #closed = false
 
   constructor(keyPair: KeyPair, bootstrap?: Bootstrap) {
     this.#keyPair = keyPair
@@ -48,6 +49,7 @@ export class Network {
 
   /** Is found on a topic; resolves when it is announced. */
   async announce(topic: Uint8Array): Promise<void> {
+    if (this.#closed) return
     await this.#swarm.join(topic, { server: true, client: false }).flushed()
   }
 
@@ -87,6 +89,9 @@ export class Network {
   }
 
   async close(): Promise<void> {
+    this.#closed = true
+    // says good-bye on the topics, as far as the network still answers; a forced end alone leaves their timers behind
+    await Promise.race([this.#swarm.clear(), later(GOODBYE_MS)])
     await this.#swarm.destroy({ force: true })
   }
 }
@@ -108,6 +113,12 @@ export async function openLocal(port: number = LOCAL_PORT): Promise<{
   // the port was taken, so there is such a network on this machine already
   await testnet.destroy()
   return { bootstrap: [`127.0.0.1:${port}`], close: async () => {} }
+}
+
+const GOODBYE_MS = 2_000
+
+function later(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms).unref())
 }
 
 function parseNode(text: string): { host: string; port: number } {

@@ -65,7 +65,7 @@ export class Execution {
 
   #job(calls: readonly Call[]) {
     const first = this.#executed
-    const { contract, oracles } = this.#batch
+    const { contract } = this.#batch
     const handlers: JobHandlers = {
       onSteps: (steps) => this.#takeSteps(steps, first + calls.length),
       onQuestion: (question) => this.#answer(question, first)
@@ -73,7 +73,6 @@ export class Execution {
     const job = {
       variables: sortVariables(this.#variables),
       calls: calls.map((call) => ({ ...call, seed: Buffer.from(call.seed).toString('hex') })),
-      oracles,
       workMs: Number.isFinite(this.#workMax) ? Math.max(this.#workMax - this.#work, 0) : null,
       time: contract.limits.time * this.#patience
     }

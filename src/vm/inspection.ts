@@ -32,7 +32,7 @@ function checkSize({ source, limits }: Contract): void {
 
 async function load(slot: Slot, contract: Contract): Promise<InspectedReport> {
   const call = { method: 'init', args: '[]', caller: contract.deployer, seq: 1, time: 0 }
-  const job = { call, oracles: [], time: contract.limits.time }
+  const job = { call, time: contract.limits.time }
   for (let tries = 1; ; tries++) {
     try {
       return await slot.inspect(contract, job, NOTHING)

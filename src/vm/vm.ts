@@ -82,8 +82,6 @@ export interface Batch {
   readonly variables: readonly (readonly [name: string, value: string])[]
   readonly calls: readonly Call[]
   readonly base: BaseState
-  /** Names under which the contract finds oracles. */
-  readonly oracles: readonly string[]
   /** Called once for every step that was executed, in order. */
   onStep(step: Step, index: number): void
   /** Called after onStep of all calls before the one that asks. */

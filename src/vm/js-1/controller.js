@@ -82,8 +82,7 @@
   const no = freezeMethods({ is: () => false }).is
   const state = makeState()
   const console = makeConsole()
-  let oracle = freeze({})
-  let oracleNames = '[]'
+  const oracle = makeOracle()
 
   return freeze({ load, begin, poll, resume })
 
@@ -108,6 +107,7 @@
       written: 0,
       lines: 0,
       exports: null,
+      consulting: false,
       settled: false,
       result: undefined,
       error: null,
@@ -170,12 +170,13 @@
 
   // ---- the call
 
-  function run({ method, args, variables, caller, env, oracles, inspect }) {
+  function run({ method, args, variables, caller, env, inspect }) {
     if (!inspect) checkMethod(method, env.seq)
     const values = inspect ? [] : decodeArgs(args)
     const exports = {}
     const module = { exports }
-    setOracles(oracles)
+    // an instance is there once init has succeeded: until then nothing could be logged for it
+    call.consulting = env.seq > 1
     const system = freeze({ caller, files: state })
     const id = freeze({ id: caller })
     freeze(env)
@@ -558,23 +559,27 @@
     return error
   }
 
-  function setOracles(names) {
-    const text = stringify(names)
-    if (text === oracleNames) return
-    const methods = {}
-    for (let i = 0; i < names.length; i++) {
-      const name = names[i]
-      const method = (...args) => consult(name, args)
-      defineProperty(method, 'name', { value: name })
-      defineProperty(methods, name, { value: method, enumerable: true })
-    }
-    oracle = freezeMethods(methods)
-    oracleNames = text
+  /**
+   * Any name is an oracle: which ones a host has is not part of the record, so no contract may see it. A host answers
+   * for those that it does not have with an error, which is logged like every answer.
+   */
+  function makeOracle() {
+    const target = freeze({ __proto__: null })
+    return new Proxy(target, {
+      get(_, name) {
+        // not then: whoever awaits `oracle` asks nothing
+        if (typeof name !== 'string' || name === 'then') return undefined
+        return freeze((...args) => consult(name, args))
+      }
+    })
   }
 
   function consult(name, args) {
     try {
       if (call === null || call.over) throw callOver()
+      if (!call.consulting) {
+        throw ours('ORACLE_UNAVAILABLE', 'there are no oracles during init; ask in a later call')
+      }
       const root = `${pathOf('oracle', name)} arguments`
       const text = encodeValue(args, root, call.limits.args, 'ARGS_TOO_LARGE')
       return ask(`["oracle",${stringify(name)},${stringify(text)}]`, decodeAnswer)
@@ -823,7 +828,8 @@
   }
 
   function writeObject(object) {
-    if (isProxy(object)) throw refuse('a Proxy')
+    // ours is older than the call, and unknown to isProxy
+    if (isProxy(object) || object === oracle) throw refuse('a Proxy')
     for (let i = 0; i < depth; i++) if (parents[i] === object) throw refuse('a cycle')
     if (depth >= DEPTH_MAX) throw tooDeep(pathText())
     const prototype = getPrototypeOf(object)

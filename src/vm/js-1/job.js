@@ -113,7 +113,7 @@ function nameTooLong() {
 }
 
 function beginOf(job, call, variables) {
-  const { address, host, deployer, limits, oracles } = job
+  const { address, host, deployer, limits } = job
   const seed = Buffer.from(call.seed, 'hex')
   return {
     method: call.method,
@@ -123,7 +123,6 @@ function beginOf(job, call, variables) {
     env: { address, host, deployer, seq: call.seq, time: call.time },
     // the first half of the seed is as much as the generator takes
     seed: [0, 4, 8, 12].map((offset) => seed.readUInt32LE(offset)),
-    oracles,
     limits,
     inspect: false
   }

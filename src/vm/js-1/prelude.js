@@ -811,17 +811,23 @@
     const get = () => value
     // where libraries that look behind accessors find what it stands for
     defineProperty(get, 'originalValue', { value })
-    defineAccessor(object, key, get, function (replacement) {
-      if (this === object) throw new TypeError(`Cannot assign to read only property '${key}'`)
-      if (!isObject(this)) throw new TypeError(`Cannot create property '${key}' on a primitive`)
-      const defined = defineProperty(this, key, {
-        value: replacement,
-        writable: true,
-        enumerable: true,
-        configurable: true
-      })
-      if (!defined) throw new TypeError(`Cannot define property '${key}'`)
-    })
+    const { set } = getOwnPropertyDescriptor(
+      {
+        set value(replacement) {
+          if (this === object) throw new TypeError(`Cannot assign to read only property '${key}'`)
+          if (!isObject(this)) throw new TypeError(`Cannot create property '${key}' on a primitive`)
+          const defined = defineProperty(this, key, {
+            value: replacement,
+            writable: true,
+            enumerable: true,
+            configurable: true
+          })
+          if (!defined) throw new TypeError(`Cannot define property '${key}'`)
+        }
+      },
+      'value'
+    )
+    defineAccessor(object, key, get, set)
   }
 
   /** Everything that can be reached from the global object, from a literal or from an error. */
