@@ -1,6 +1,6 @@
 // Runs contracts in the realm of js-1, without engine and host: scenarios come in on stdin as JSON, what
 // came of their calls goes out on stdout. Plain JavaScript, because --jitless strips no types.
-import { readFileSync } from 'node:fs'
+import { readFileSync, writeSync } from 'node:fs'
 import ivm from 'isolated-vm'
 
 // the defaults of js-1, see protocol/limits.ts
@@ -16,7 +16,11 @@ const LIMITS = {
 const PARAMETERS = 'exports, module, state, caller, env, oracle, console, System'
 
 const scenarios = JSON.parse(readFileSync(0, 'utf8'))
-process.stdout.write(JSON.stringify(scenarios.map(runScenario)))
+// isolated-vm may fail an assertion when the collector frees what belonged to an isolate, in particular under
+// --stress-compaction: so everything is kept, and the end is sudden
+const kept = []
+writeAll(JSON.stringify(scenarios.map(runScenario)))
+process.kill(process.pid, 'SIGKILL')
 
 function runScenario({ source, calls, memory = 64, probe = false }) {
   const isolate = new ivm.Isolate({ memoryLimit: memory })
@@ -25,8 +29,11 @@ function runScenario({ source, calls, memory = 64, probe = false }) {
   const [load, begin, poll, resume] = ['load', 'begin', 'poll', 'resume'].map((name) => {
     return controller.getSync(name, { reference: true })
   })
+  kept.push(isolate, context, controller, load, begin, poll, resume)
   const text = `(function (${PARAMETERS}) { 'use strict';\n${source}\n})`
-  load.applySync(undefined, [context.evalSync(text, { reference: true }).derefInto()])
+  const body = context.evalSync(text, { reference: true })
+  kept.push(body)
+  load.applySync(undefined, [body.derefInto()])
   let files = new Map()
   let variables = []
   const results = calls.map((call, index) => {
@@ -38,7 +45,6 @@ function runScenario({ source, calls, memory = 64, probe = false }) {
     return result
   })
   const globals = probe ? JSON.parse(context.evalSync(`JSON.stringify((${probeText()})())`)) : null
-  isolate.dispose()
   return { results, files: [...files], globals }
 
   function runCall(given) {
@@ -59,6 +65,11 @@ function runScenario({ source, calls, memory = 64, probe = false }) {
       enter(resume, JSON.stringify(answer))
     }
   }
+}
+
+function writeAll(text) {
+  const bytes = Buffer.from(text)
+  for (let at = 0; at < bytes.length; ) at += writeSync(1, bytes, at)
 }
 
 /** The thrown undefined is the realm's own rejection, see controller.js. */

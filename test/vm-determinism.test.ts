@@ -1,6 +1,7 @@
 // One hostile script looks at everything that might differ between machines, settings and runs; what it
 // sees must be the same bytes everywhere. Stack depth is left out: it is the meter's to limit.
 import { spawnSync } from 'node:child_process'
+import { readFileSync, writeFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import test from 'brittle'
 
@@ -19,6 +20,7 @@ interface Result {
 const PROCESS = fileURLToPath(new URL('./realm-process.js', import.meta.url))
 const JITLESS = ['--jitless']
 const OBSERVATIONS_MIN = 90
+const VECTORS_FILE = new URL('./vectors/observations.json', import.meta.url)
 
 const SETTINGS: readonly Setting[] = [
   { name: 'another time zone and locale', env: { TZ: 'Asia/Kolkata', LC_ALL: 'tr_TR.UTF-8' } },
@@ -166,11 +168,17 @@ exports.main = async (bytes) => {
 
 test('vm determinism - a hostile script sees the same everywhere', { timeout: 120000 }, (t) => {
   const reference = look({ name: 'the reference' })
+  // OBSERVATIONS_WRITE=1 writes the list anew: only ever for a new VM id
+  if (process.env['OBSERVATIONS_WRITE'] === '1') {
+    writeFileSync(VECTORS_FILE, `${JSON.stringify(reference, null, 1)}\n`)
+  }
   t.ok(reference.length >= OBSERVATIONS_MIN, `${reference.length} observations`)
+  const golden: string[] = JSON.parse(readFileSync(VECTORS_FILE, 'utf8'))
+  t.alike(difference(reference, golden), [], 'what js-1 always saw, whatever the processor')
+  t.is(reference.length, golden.length)
   for (const setting of SETTINGS) {
     const seen = look(setting)
-    const differing = seen.filter((row, i) => row !== reference[i])
-    t.alike(differing, [], setting.name)
+    t.alike(difference(seen, reference), [], setting.name)
     t.is(seen.length, reference.length, `${setting.name}: as many`)
   }
 })
@@ -197,6 +205,10 @@ test('vm determinism - the clock is the time of the call, the seed decides chanc
   t.alike(third.slice(3), draws([9, 9, 9, 9], 2))
   t.alike(zero.slice(3), draws([1, 0, 0, 0], 2), 'the state of zeros is left')
 })
+
+function difference(seen: readonly string[], expected: readonly string[]): string[] {
+  return seen.filter((row, i) => row !== expected[i])
+}
 
 /** xoshiro128** once more, in big integers. */
 function draws(state: readonly number[], count: number): number[] {
@@ -230,7 +242,7 @@ function look(setting: Setting): string[] {
 
 function run(setting: Setting, source: string, calls: readonly object[]): Result[] {
   const { flags = JITLESS, env = {}, memory = 64 } = setting
-  const { status, stdout, stderr } = spawnSync(
+  const { signal, stdout, stderr } = spawnSync(
     process.execPath,
     ['--no-node-snapshot', ...flags, PROCESS],
     {
@@ -240,6 +252,7 @@ function run(setting: Setting, source: string, calls: readonly object[]): Result
       maxBuffer: 1 << 26
     }
   )
-  if (status !== 0) throw new Error(`${setting.name}: ${stderr}`)
+  // the way in which it ends
+  if (signal !== 'SIGKILL') throw new Error(`${setting.name}: ${stderr}`)
   return JSON.parse(stdout)[0].results
 }
