@@ -1,12 +1,17 @@
 // Writes the golden vectors of the protocol to test/vectors/. Run by hand (node scripts/vectors.js), and only where
 // the format is meant to change: test/protocol-vectors.test.ts checks the code against the files as they are checked
 // in. All keys come from fixed seeds, so the same code writes the same files.
-import { writeFileSync } from 'node:fs'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import path from 'node:path'
 import b4a from 'b4a'
 import c from 'compact-encoding'
+import Corestore from 'corestore'
 import messages from 'hypercore/lib/messages.js'
 import crypto from 'hypercore-crypto'
+import Hyperdrive from 'hyperdrive'
 import { encodeEntry, encodeUserEntry } from '../src/protocol/entries.ts'
+import { lastWrites } from '../src/protocol/files.ts'
 import { callSeed, codeHash, hash, writesHash } from '../src/protocol/hash.ts'
 import { signHead } from '../src/protocol/head.ts'
 import { decodeId, encodeId, formatLink, parseLink } from '../src/protocol/ids.ts'
@@ -23,6 +28,7 @@ import { createProof } from '../src/protocol/proof.ts'
 import { encodeReceipt } from '../src/protocol/receipt.ts'
 import { getEncoding } from '../src/protocol/schema/index.js'
 import { decodeValue, encodeValue } from '../src/protocol/values.ts'
+import { Archive } from '../src/state/archive.ts'
 import { REFUSED } from '../test/refused-values.js'
 
 const hostPair = crypto.keyPair(b4a.alloc(32, 1))
@@ -48,6 +54,7 @@ write('keys', keys())
 write('entries', entries())
 write('hashes', hashes())
 write('heads-proofs', await headsAndProofs())
+write('archive', await archive())
 
 // ---- values
 
@@ -583,6 +590,63 @@ async function headsAndProofs() {
     },
     forgedReceipts: Object.entries(tampered).map(([name, bytes]) => ({ name, bytes: hex(bytes) }))
   }
+}
+
+// ---- the state archive
+
+async function archive() {
+  const dir = mkdtempSync(path.join(tmpdir(), 'mivm-vectors-'))
+  const store = new Corestore(dir)
+  try {
+    const manifest = stateManifest(host, address)
+    const files = store.get({ manifest, keyPair: hostPair })
+    await files.ready()
+    const content = store.get({
+      manifest: Hyperdrive.getContentManifest(manifest, files.key),
+      keyPair: hostPair
+    })
+    await content.ready()
+    const keys = { archive: hex(files.key), blobs: hex(content.key) }
+    const state = new Archive(files.session(), content.session(), content.key)
+    await state.ready()
+    const commits = []
+    for (const writes of archiveWrites().map(lastWrites)) {
+      await state.write(writes)
+      commits.push({
+        writes: writes.map(({ path, data }) => ({ path, data: data === null ? null : hex(data) })),
+        ...plain(await state.version())
+      })
+    }
+    const blocks = []
+    for (let i = 0; i < files.length; i++) blocks.push(hex(await files.get(i)))
+    await state.close()
+    return {
+      about:
+        'The state archive of the instance of heads-proofs.json: what each commit writes, in order, and what it comes to; and all blocks of the core of files.',
+      host: hex(host),
+      address: hex(address),
+      keys,
+      commits,
+      blocks
+    }
+  } finally {
+    await store.close()
+    rmSync(dir, { recursive: true })
+  }
+}
+
+function archiveWrites() {
+  const file = (name, data) => ({ path: name, data: data === null ? null : b4a.from(data) })
+  return [
+    [file('/.mivm/contract.js', SOURCE), file('/.mivm/exports/n.json', '0')],
+    [file('/.mivm/exports/n.json', '1'), file('/.mivm/exports/n.json', '2')],
+    [],
+    [file('/b', 'b'), file('/a/ä', ''), file('/\u{1f30d}', 'x'), file('/\uffee', 'y')],
+    [file('/b', null), file('/never', null)],
+    [{ path: '/large', data: b4a.alloc(65_536 + 1, 7) }],
+    Array.from({ length: 40 }, (_, i) => file(`/many/${i}`, `${i}`)),
+    Array.from({ length: 40 }, (_, i) => file(`/many/${i}`, i % 3 === 0 ? null : `${i + 1}`))
+  ]
 }
 
 /** A deployment and two batches, as a host writes them; the commits name trees that nobody has. */

@@ -4,7 +4,9 @@ import { readFileSync } from 'node:fs'
 import b4a from 'b4a'
 import test from 'brittle'
 import c from 'compact-encoding'
+import Corestore from 'corestore'
 import crypto from 'hypercore-crypto'
+import Hyperdrive from 'hyperdrive'
 import {
   type CallLogEntry,
   decodeEntry,
@@ -13,6 +15,7 @@ import {
   encodeUserEntry,
   type UserLogEntry
 } from '../src/protocol/entries.ts'
+import { lastWrites } from '../src/protocol/files.ts'
 import { callSeed, codeHash, hash, writesHash } from '../src/protocol/hash.ts'
 import { type Head, signHead, verifyHead } from '../src/protocol/head.ts'
 import { decodeId, encodeId, formatLink, parseLink } from '../src/protocol/ids.ts'
@@ -29,6 +32,8 @@ import { type Proof, verifyProof } from '../src/protocol/proof.ts'
 import { verifyReceipt } from '../src/protocol/receipt.ts'
 import { getEncoding } from '../src/protocol/schema/index.js'
 import { decodeValue, encodeValue, type Value } from '../src/protocol/values.ts'
+import { Archive } from '../src/state/archive.ts'
+import { tempDir } from './helpers.ts'
 import { REFUSED } from './refused-values.js'
 import { inHex, sameValue } from './same.ts'
 
@@ -120,11 +125,29 @@ interface ProofVectors {
   readonly forgedReceipts: readonly { name: string; bytes: string }[]
 }
 
+interface Version {
+  readonly length: number
+  readonly treeHash: string
+}
+
+interface ArchiveVectors {
+  readonly host: string
+  readonly address: string
+  readonly keys: { readonly archive: string; readonly blobs: string }
+  readonly commits: readonly {
+    writes: readonly { path: string; data: string | null }[]
+    archive: Version
+    blobs: Version
+  }[]
+  readonly blocks: readonly string[]
+}
+
 const values: ValueVectors = read('values')
 const keys: KeyVectors = read('keys')
 const entries: EntryVectors = read('entries')
 const hashes: HashVectors = read('hashes')
 const proofs: ProofVectors = read('heads-proofs')
+const archive: ArchiveVectors = read('archive')
 
 test('protocol vectors - values and their text', (t) => {
   for (const { text, value } of values.values) {
@@ -270,6 +293,43 @@ test('protocol vectors - receipts', async (t) => {
   for (const { name, bytes } of proofs.forgedReceipts) {
     await t.exception(() => verifyReceipt(unhex(bytes)), { name: 'MivmError' }, name)
   }
+})
+
+test('protocol vectors - the state archive', async (t) => {
+  const store = new Corestore(await tempDir(t))
+  t.teardown(() => store.close())
+  const { publicKey, secretKey } = crypto.keyPair(unhex(proofs.seeds.host))
+  const keyPair = { publicKey, secretKey }
+  const { signers, ...rest } = stateManifest(unhex(archive.host), unhex(archive.address))
+  const manifest = { ...rest, signers: [...signers] }
+  const files = store.get({ manifest, keyPair })
+  await files.ready()
+  const contentManifest = Hyperdrive.getContentManifest(manifest, files.key)
+  if (contentManifest === null) return t.fail('Hyperdrive has a manifest for the blobs')
+  const content = store.get({ manifest: contentManifest, keyPair })
+  await content.ready()
+  t.is(hex(files.key), archive.keys.archive)
+  t.is(hex(content.key), archive.keys.blobs)
+
+  const state = new Archive(files.session(), content.session(), content.key)
+  await state.ready()
+  for (const { writes, ...version } of archive.commits) {
+    const made = writes.map(({ path, data }) => ({
+      path,
+      data: data === null ? null : unhex(data)
+    }))
+    t.alike(
+      lastWrites([...made].reverse()).map((write) => write.path),
+      made.map((write) => write.path)
+    )
+    await state.write(made)
+    t.alike(inHex(await state.version()), version)
+  }
+  for (const [i, block] of archive.blocks.entries()) {
+    const stored = await files.get(i)
+    t.is(stored === null ? null : hex(stored), block)
+  }
+  await state.close()
 })
 
 function read<T>(name: string): T {
