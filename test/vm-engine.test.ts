@@ -1,4 +1,6 @@
-import { readFileSync } from 'node:fs'
+import { spawnSync } from 'node:child_process'
+import { existsSync, readFileSync } from 'node:fs'
+import { setTimeout as sleep } from 'node:timers/promises'
 import test from 'brittle'
 import { LIMITS } from '../src/protocol/limits.ts'
 import { Engine } from '../src/vm/engine.ts'
@@ -500,6 +502,26 @@ test('engine - the process has no environment, no files and no network of ours',
   t.is(flags.filter((flag) => flag.startsWith('--allow-fs-read=')).length, 3)
 })
 
+test('engine - the process ends when its host is killed', {
+  skip: process.platform !== 'linux'
+}, async (t) => {
+  const registry = new URL('../src/vm/registry.ts', import.meta.url)
+  const host = `
+      const { openVm } = await import('${registry}')
+      await openVm('js-1', { engines: 1 })
+      const children = '/proc/' + process.pid + '/task/' + process.pid + '/children'
+      require('node:fs').writeSync(1, require('node:fs').readFileSync(children))
+      process.kill(process.pid, 'SIGKILL')`
+  const flags = ['--conditions=mivm-source', '--input-type=module', '-e']
+  const text = `import { createRequire } from 'node:module'
+      const require = createRequire('/'); ${host}`
+  const { stdout, signal } = spawnSync(process.execPath, [...flags, text], { encoding: 'utf8' })
+  t.is(signal, 'SIGKILL')
+  const engines = stdout.split(' ').filter(Boolean)
+  t.is(engines.length, 1)
+  for (const pid of engines) while (isRunning(pid)) await sleep(20)
+})
+
 test('engine - what cannot be opened says what to do', async (t) => {
   await t.exception(openVm('js-0'), { code: 'VM_UNKNOWN' })
   await t.exception(openVm('js-0'), /no VM "js-0" in this version, only js-1/)
@@ -533,3 +555,14 @@ test('engine - closing ends what is running', async (t) => {
   t.alike(steps, [0], 'the call that was running has no step')
   await t.exception(instance.run(vm, [['a']]), { code: 'ENGINE_FAILED' })
 })
+
+/** False for a process that has ended, also where nobody has collected it yet. */
+function isRunning(pid: string): boolean {
+  const path = `/proc/${pid}/stat`
+  if (!existsSync(path)) return false
+  try {
+    return !/\) [ZX] /.test(readFileSync(path, 'utf8'))
+  } catch {
+    return false
+  }
+}

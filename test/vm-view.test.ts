@@ -190,6 +190,9 @@ test('view - names come in the order of names, not in that of paths', (t) => {
   t.alike(view.readdir('/', { ...EVERYTHING, lt: 'a-b' }), ['a', 'a-'])
   t.alike(view.readdir('/', { ...EVERYTHING, lt: 'a-b', reverse: true, limit: 1 }), ['a-'])
   t.alike(view.readdir('/', { ...EVERYTHING, lt: 'a/b' }), ['a', 'a-', 'a-b', 'a.txt'])
+  const nested = viewOf({ '/a/x': '' })
+  t.alike(nested.readdir('/', { ...EVERYTHING, lt: 'a/b' }), ['a'])
+  t.alike(nested.readdir('/', { ...EVERYTHING, lt: 'a/b', reverse: true }), ['a'])
 })
 
 test('view - readdir agrees with a list of all names', (t) => {
