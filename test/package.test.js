@@ -16,6 +16,28 @@ const env = machineEnvironment()
 const folder = mkdtempSync(join(tmpdir(), 'package-'))
 process.on('exit', () => rmSync(folder, { recursive: true, force: true }))
 
+const LIBRARY = `
+import { readFileSync } from 'node:fs'
+import { allowAll, audit, Client, Host, openLocal } from 'mivm'
+
+const { bootstrap, close } = await openLocal(0)
+const host = await Host.open({ dir: 'host', bootstrap, policy: allowAll })
+const client = await Client.open({ dir: 'client', bootstrap })
+const source = readFileSync('node_modules/mivm/contracts/forum.js', 'utf8')
+const { address } = await client.deploy({ host: host.id, source, args: [] })
+const forum = await client.connect(address)
+const topic = await forum.addTopic('Hello world')
+const title = await client.state(address).readFile('/topics/1/title')
+let verdict
+for await (const event of audit({ address, bootstrap, dir: 'auditor' })) {
+  if (event.type === 'verdict') verdict = event.verdict
+}
+console.log(JSON.stringify({ topic, title, verdict }))
+await client.close()
+await host.close()
+await close()
+`
+
 // All others use what this one installs.
 test('package - installs into an empty folder without a compiler', { timeout: 115_000 }, (t) => {
   run('npm', ['pack', '--silent', '--pack-destination', folder], { cwd: root })
@@ -71,6 +93,13 @@ test('package - types resolve, and need no types of our dependencies', async (t)
   t.is(status, 0)
 })
 
+test('package - the library deploys, calls and audits', { timeout: 60_000 }, (t) => {
+  writeFileSync(join(folder, 'app/use.js'), LIBRARY)
+  const { status, stdout, stderr } = attempt(process.execPath, ['use.js'], { timeout: 20_000 })
+  t.is(stdout.trim(), '{"topic":1,"title":"Hello world","verdict":"clean"}', stderr)
+  t.is(status, 0, 'and ends when all is closed')
+})
+
 test('package - the command line starts on the Node of the machine', (t) => {
   t.is(run('node_modules/.bin/mivm', ['--version']), `${version}\n`)
 })
@@ -118,7 +147,9 @@ function run(command, args, options = {}) {
 
 function attempt(command, args, options = {}) {
   const cwd = join(folder, 'app')
-  return spawnSync(command, args, { cwd, env, encoding: 'utf8', ...options })
+  // A process that does not end by itself is a failure too.
+  const limits = { timeout: 60_000, killSignal: 'SIGKILL' }
+  return spawnSync(command, args, { cwd, env, encoding: 'utf8', ...limits, ...options })
 }
 
 function machineNode() {
