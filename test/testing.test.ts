@@ -169,6 +169,17 @@ test('testing - oracles answer, and their errors can be caught', async (t) => {
     'oracle.odd: a Map is not a value; use JSON values, Uint8Array or bigint',
     'VALUE_UNSUPPORTED'
   ])
+  t.alike(await asking.call('alice', 'ask', ['missing']), [
+    'this host has no oracle missing',
+    'ORACLE_UNKNOWN'
+  ])
+})
+
+test('testing - there are no oracles during init', async (t) => {
+  const source = "exports.init = async () => { await oracle.price('ACME') }"
+  const error = await deploy(source, { oracles: { price: () => 1 } }).catch((thrown) => thrown)
+  t.is(error.code, 'DEPLOY_FAILED')
+  t.is(error.cause.code, 'ORACLE_UNAVAILABLE')
 })
 
 test('testing - what cannot be deployed', async (t) => {

@@ -213,7 +213,6 @@ export class TestInstance<Name extends string = string> {
       variables: sortVariables(this.#variables),
       calls: [call],
       base: this.#files,
-      oracles: this.#oracles.names,
       onStep: (step) => steps.push(step),
       onOracle: (request) => this.#oracles.ask(request.name, request.args),
       onLog: (line) => this.#logs.push(line)
