@@ -26,7 +26,8 @@ export class Network {
     const dht = new DHT({
       keyPair,
       ...(bootstrap === undefined ? {} : { bootstrap: bootstrap.map(parseNode) }),
-      ...(isLoopback(bootstrap) ? { host: '127.0.0.1' } : {})
+      // on loopback nobody is behind a firewall, and a node that thinks it is punches holes until the stream dies
+      ...(isLoopback(bootstrap) ? { host: '127.0.0.1', firewalled: false } : {})
     })
     this.#swarm = new Hyperswarm({ keyPair, dht })
   }
