@@ -1,0 +1,33 @@
+// How callers call: the same for ours and for the baseline.
+
+/** A call that resolves when its caller knows that it is done, and on disk. */
+export type Operation = () => Promise<unknown>
+
+/** What one `addPost` writes. */
+export const POST = 'x'.repeat(100)
+
+/** One call at a time; ms of each. */
+export async function oneByOne(operation: Operation, count: number): Promise<number[]> {
+  const times: number[] = []
+  for (let i = 0; i < count; i++) {
+    const start = performance.now()
+    await operation()
+    times.push(performance.now() - start)
+  }
+  return times
+}
+
+/** Always so many calls under way, until `count` have been made; calls/s. */
+export async function manyAtOnce(
+  operation: Operation,
+  count: number,
+  inFlight: number
+): Promise<number> {
+  let left = count
+  const caller = async () => {
+    while (left-- > 0) await operation()
+  }
+  const start = performance.now()
+  await Promise.all(Array.from({ length: inFlight }, caller))
+  return (count / (performance.now() - start)) * 1000
+}

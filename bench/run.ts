@@ -1,0 +1,60 @@
+// npm run bench [-- --only <measure>] [--quick] [--profile <dir>] [--write]
+//
+// Measures, prints a table with what has to be reached beside it, and with --write puts both into RESULTS.md.
+import { readFileSync, writeFileSync } from 'node:fs'
+import { parseArgs } from 'node:util'
+import { audit } from './audit.ts'
+import { calls } from './calls.ts'
+import { type Figure, type Measure, reaches, table } from './harness.ts'
+import { describeMachine } from './machine.ts'
+import { memory } from './memory.ts'
+
+const MEASURES: readonly Measure[] = [calls, audit, memory]
+const RESULTS = new URL('./RESULTS.md', import.meta.url)
+const NUMBERS = /(<!-- numbers -->\n)[\s\S]*(\n<!-- end of numbers -->)/
+
+const { values: options } = parseArgs({
+  options: {
+    only: { type: 'string' },
+    quick: { type: 'boolean', default: false },
+    profile: { type: 'string' },
+    write: { type: 'boolean', default: false }
+  }
+})
+const { only, quick, write } = options
+const chosen = MEASURES.filter(({ name }) => only === undefined || name === only)
+if (chosen.length === 0) {
+  fail(`there is no measure ${only}: choose one of ${MEASURES.map(({ name }) => name).join(', ')}`)
+}
+if (write && (quick || only !== undefined)) fail('--write takes all measures in full, or none')
+
+const machine = describeMachine()
+console.log(`${machine}\n`)
+const figures: Figure[] = []
+for (const { name, run } of chosen) {
+  const progress = (line: string) => process.stderr.write(`${name}: ${line}\n`)
+  figures.push(...(await run({ quick, profile: options.profile ?? null, progress })))
+}
+const numbers = table(figures)
+console.log(numbers)
+const missed = figures.filter((figure) => !reaches(figure)).length
+console.log(missed === 0 ? '\nevery bar is reached' : `\n${missed} missed`)
+if (write) writeNumbers()
+
+/** The text around the numbers is written by people. */
+function writeNumbers(): void {
+  const day = new Date().toISOString().slice(0, 10)
+  const text = readFileSync(RESULTS, 'utf8')
+  if (!NUMBERS.test(text)) fail('RESULTS.md has no place for numbers')
+  writeFileSync(
+    RESULTS,
+    text.replace(NUMBERS, (_, before, after) => {
+      return `${before}\n${day}. ${machine}.\n\n${numbers}\n${after}`
+    })
+  )
+}
+
+function fail(message: string): never {
+  process.stderr.write(`bench: ${message}\n`)
+  process.exit(64)
+}

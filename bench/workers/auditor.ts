@@ -1,0 +1,43 @@
+// An auditor in a process of its own: copies the logs of an instance first, and then audits its copy.
+import { rm } from 'node:fs/promises'
+import path from 'node:path'
+import { type AuditEvent, audit, parseLink } from 'mivm'
+import { audit as auditLogs } from '../../src/audit/audit.ts'
+import { openStore } from '../../src/state/store.ts'
+import { serve } from '../process.ts'
+
+const commands = {
+  /** Fetches everything of an instance, by auditing it over the network. */
+  async fetch(dir: string, bootstrap: readonly string[], address: string): Promise<void> {
+    await verdict(audit({ dir, bootstrap, address }))
+  },
+  /** Audits the copy in `dir` with nothing remembered of any audit before; seconds it took, and the calls replayed. */
+  async audit(dir: string, address: string): Promise<{ seconds: number; calls: number }> {
+    const memory = path.join(dir, 'audits')
+    await rm(memory, { recursive: true, force: true })
+    const store = await openStore(path.join(dir, 'cache'))
+    try {
+      const start = performance.now()
+      const options = { address: parseLink(address).address, store, dir: memory, patience: 0 }
+      const calls = await verdict(auditLogs(options))
+      return { seconds: (performance.now() - start) / 1000, calls }
+    } finally {
+      await store.close()
+    }
+  },
+  async close(): Promise<void> {}
+}
+
+export type AuditorCommands = typeof commands
+
+serve(commands)
+
+/** The number of calls replayed; throws where the audit is not clean. */
+async function verdict(events: AsyncGenerator<AuditEvent>): Promise<number> {
+  for await (const event of events) {
+    if (event.type !== 'verdict') continue
+    if (event.verdict !== 'clean') throw new Error(`the audit ended with ${JSON.stringify(event)}`)
+    return event.counts.replayed
+  }
+  throw new Error('the audit ended without a verdict')
+}

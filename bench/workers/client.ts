@@ -1,0 +1,69 @@
+// A caller in a process of its own.
+import { readFile } from 'node:fs/promises'
+import { Client, type ContractObject } from 'mivm'
+import { manyAtOnce, type Operation, oneByOne, POST } from '../load.ts'
+import { serve } from '../process.ts'
+
+let client: Client | null = null
+
+const commands = {
+  async open(dir: string, bootstrap: readonly string[]): Promise<void> {
+    client = await Client.open({ dir, bootstrap })
+  },
+  /** Deploys one of contracts/; a forum gets a topic. Resolves to the link. */
+  async deploy(host: string, contract: string): Promise<string> {
+    const source = await readFile(
+      new URL(`../../contracts/${contract}.js`, import.meta.url),
+      'utf8'
+    )
+    const { link } = await opened().deploy({ host, source })
+    if (contract === 'forum') await method(await opened().connect(link), 'addTopic')('Benchmarks')
+    return link
+  },
+  /** One call at a time; ms of each. */
+  async oneByOne(link: string, count: number): Promise<number[]> {
+    return oneByOne(await operation(link), count)
+  },
+  /** So many calls under way; calls/s. */
+  async manyAtOnce(link: string, count: number, inFlight: number): Promise<number> {
+    return manyAtOnce(await operation(link), count, inFlight)
+  },
+  /** Calls each of these instances, one call at a time each, for so long; the number of calls. */
+  async keepBusy(links: readonly string[], ms: number): Promise<number> {
+    const operations = await Promise.all(links.map(operation))
+    const end = Date.now() + ms
+    let count = 0
+    await Promise.all(
+      operations.map(async (call) => {
+        for (; Date.now() < end; count++) await call()
+      })
+    )
+    return count
+  },
+  async close(): Promise<void> {
+    await client?.close()
+  }
+}
+
+export type ClientCommands = typeof commands
+
+serve(commands)
+
+/** What is measured of each contract. */
+async function operation(link: string): Promise<Operation> {
+  const contract = await opened().connect(link)
+  if (contract['addPost'] === undefined) return method(contract, 'increment')
+  const addPost = method(contract, 'addPost')
+  return () => addPost(1, POST)
+}
+
+function method(contract: ContractObject, name: string): (...args: unknown[]) => Promise<unknown> {
+  const found = contract[name]
+  if (found === undefined) throw new Error(`the contract has no method ${name}`)
+  return found
+}
+
+function opened(): Client {
+  if (client === null) throw new Error('the client is not open')
+  return client
+}
