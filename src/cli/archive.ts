@@ -1,0 +1,108 @@
+import type { InstanceReplica } from '../client/replica.ts'
+import { type Commit, decodeEntry } from '../protocol/entries.ts'
+import { MivmError } from '../protocol/errors.ts'
+import { RESERVED } from '../protocol/files.ts'
+
+/** A file in the archive, at its path. */
+export interface ArchiveFile {
+  readonly path: string
+  /** Bytes; null for what Hyperdrive calls a link, which no contract can make. */
+  readonly size: number | null
+  read(): Promise<Uint8Array>
+}
+
+const WAIT = 10_000
+
+/** The state of an instance as a commit left it, the newest where none is named. Throws COMMIT_UNKNOWN. */
+export class ArchiveView {
+  readonly #drive: Drive
+  /** Length of the archive: its version. */
+  readonly version: number
+
+  private constructor(drive: Drive, version: number) {
+    this.#drive = drive
+    this.version = version
+  }
+
+  /** Commits count from 1, the deployment. `onProgress` is told how far the search in the call log has come. */
+  static async open(
+    instance: InstanceReplica,
+    number: number | null,
+    onProgress: (read: number, of: number) => void
+  ): Promise<ArchiveView> {
+    const { length } = (await findCommit(instance, number, onProgress)).archive
+    const drive = await instance.drive(length)
+    return new ArchiveView(drive.checkout(length), length)
+  }
+
+  /** All files below a directory; those under /.mivm/ only with `all`. */
+  async list(directory: string, all: boolean): Promise<ArchiveFile[]> {
+    const files: ArchiveFile[] = []
+    const prefix = directory.endsWith('/') ? directory : `${directory}/`
+    for await (const { key, value } of this.#drive.list(prefix, { recursive: true })) {
+      if (!key.startsWith(prefix) || (key.startsWith(RESERVED) && !all)) continue
+      files.push({
+        path: key,
+        size: value.blob?.byteLength ?? null,
+        read: () => this.read(key)
+      })
+    }
+    return files
+  }
+
+  async has(path: string): Promise<boolean> {
+    // the root is no name that a file can have
+    return path !== '/' && (await this.#drive.entry(path, { timeout: WAIT })) !== null
+  }
+
+  /** Throws FILE_UNKNOWN. */
+  async read(path: string): Promise<Uint8Array> {
+    const bytes = await this.#drive.get(path, { timeout: WAIT })
+    if (bytes !== null) return bytes
+    throw new MivmError('FILE_UNKNOWN', `there is no file ${path}: see "mivm state ls"`)
+  }
+}
+
+type Drive = Awaited<ReturnType<InstanceReplica['drive']>>
+
+/** The newest commit, or the n-th, which only counting finds. */
+async function findCommit(
+  instance: InstanceReplica,
+  number: number | null,
+  onProgress: (read: number, of: number) => void
+): Promise<Commit> {
+  const log = await instance.callLog()
+  const get = async (index: number) => {
+    const block = await log.get(index, { timeout: WAIT }).catch(() => null)
+    if (block !== null) return decodeEntry(block)
+    throw new MivmError('TIMEOUT', `block ${index} of the call log did not come: try again later`)
+  }
+  if (number === null) {
+    for (let i = log.length - 1; i > 0; i--) {
+      const entry = await get(i)
+      if (entry.type === 'commit') return entry
+    }
+    throw unknown(0)
+  }
+  const download = log.download({ start: 0, end: log.length })
+  try {
+    let seen = 0
+    for (let i = 0; i < log.length; i++) {
+      if (i % 500 === 0) onProgress(i, log.length)
+      const entry = await get(i)
+      if (entry.type === 'commit' && ++seen === number) return entry
+    }
+    throw unknown(seen)
+  } finally {
+    download.destroy()
+  }
+}
+
+function unknown(commits: number): MivmError {
+  return new MivmError(
+    'COMMIT_UNKNOWN',
+    commits === 0
+      ? 'the instance has no commit yet: try again later'
+      : `there are ${commits} commits: give a number from 1 to ${commits}`
+  )
+}

@@ -1,0 +1,117 @@
+import { writeFile } from 'node:fs/promises'
+import type { CallPromise } from '../../client/contract.ts'
+import { ContractError, MivmError } from '../../protocol/errors.ts'
+import { encodeValue } from '../../protocol/values.ts'
+import { Context } from '../context.ts'
+import { printableLines } from '../output.ts'
+import type { Program } from '../program.ts'
+import { suggest } from '../suggest.ts'
+import { embed, formatThrown, formatValue, parseArgument } from '../text.ts'
+
+const HELP = `
+Arguments are JSON, or else text; bytes are {"$bytes":"<base64>"} and a bigint {"$bigint":"<decimal>"}. The value is
+printed in the same form, a string as it is, and nothing for undefined. When the contract ends the call with an error,
+that is printed to stderr as "Name: message (CODE)" and the exit code is 1.
+
+Example:
+  $ mivm call forum addTopic "Hello world" --local
+`
+
+interface Options {
+  readonly receipt?: string | undefined
+  readonly timeout?: number | undefined
+}
+
+/** `mivm call <instance> <method> [args…]` */
+export function addCall(program: Program): void {
+  program
+    .command('call')
+    .description('Calls a method of an instance and prints its value.')
+    .argument('<instance>', 'link, address or name')
+    .argument('<method>')
+    .argument('[args...]', 'JSON, or else text; after -- also what begins with -')
+    .option('--receipt <file>', 'write the receipt: proof of call and result, for ever')
+    .option(
+      '--timeout <seconds>',
+      'how long to wait; the call is delivered later all the same',
+      parseSeconds
+    )
+    .addHelpText('after', HELP)
+    .action(async (instance, method, args, options, command) =>
+      call(new Context(command.optsWithGlobals()), instance, method, args, options)
+    )
+}
+
+async function call(
+  context: Context,
+  instance: string,
+  method: string,
+  args: readonly string[],
+  { receipt, timeout }: Options
+): Promise<void> {
+  const { output } = context
+  const values = args.map(parseArgument)
+  const { link, address } = await context.instance(instance)
+  const client = await context.openClient(timeout)
+  output.progress('looking for the instance…')
+  const contract = await client.connect(link)
+  const invoke = Object.hasOwn(contract, method) ? contract[method] : undefined
+  if (invoke === undefined) throw unknownMethod(instance, method, Object.keys(contract))
+  output.progress(`calling ${method}…`)
+  const calling = invoke(...values)
+  const value = await outcome(context, calling, { address, method })
+  if (value === FAILED) return
+  output.done()
+  if (receipt !== undefined) await writeFile(receipt, (await calling.receipt).bytes)
+  const text = formatValue(value)
+  if (value !== undefined) output.line(output.isTerminal ? printableLines(text) : text)
+  output.object({
+    type: 'summary',
+    address,
+    method,
+    outcome: 'ok',
+    value: value === undefined ? null : embed(encodeValue(value)),
+    error: null,
+    ...(receipt === undefined ? {} : { receipt })
+  })
+}
+
+/** The value; an error of the contract's is printed, and is the caller's answer all the same. */
+async function outcome(
+  { output }: Context,
+  calling: CallPromise,
+  about: { readonly address: string; readonly method: string }
+) {
+  try {
+    return await calling
+  } catch (error) {
+    if (!(error instanceof ContractError)) throw error
+    output.done()
+    const { name, message, code, aborted } = error
+    output.note(
+      `${output.paintNote('red', formatThrown(error))}${aborted ? ' [ended by the host: its word only]' : ''}`
+    )
+    output.object({
+      type: 'summary',
+      ...about,
+      outcome: aborted ? 'abort' : 'error',
+      value: null,
+      error: { name, message, code }
+    })
+    process.exitCode = 1
+    return FAILED
+  }
+}
+
+function unknownMethod(instance: string, method: string, methods: readonly string[]): MivmError {
+  const hint = suggest(method, methods) || `: it has ${methods.join(', ') || 'none'}`
+  return new MivmError('METHOD_UNKNOWN', `${instance} has no method "${method}"${hint}`)
+}
+
+function parseSeconds(text: string): number {
+  const seconds = Number(text)
+  if (Number.isFinite(seconds) && seconds > 0) return seconds * 1000
+  throw new MivmError('USAGE', `--timeout ${text} is not a number of seconds above 0`)
+}
+
+const FAILED = Symbol('failed')

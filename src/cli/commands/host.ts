@@ -1,0 +1,123 @@
+import { Host, type HostEvent, type HostOptions } from '../../host/host.ts'
+import { Oracles } from '../../host/oracles.ts'
+import { allowOnly } from '../../host/policy.ts'
+import { type Bootstrap, LOCAL_PORT, openLocal } from '../../net/network.ts'
+import { isErrorCode, MivmError } from '../../protocol/errors.ts'
+import { decodeId, encodeId } from '../../protocol/ids.ts'
+import { Context } from '../context.ts'
+import { atEnd, interrupted } from '../interruption.ts'
+import { type Output, printable } from '../output.ts'
+import type { Program } from '../program.ts'
+import { count } from '../text.ts'
+
+interface Options {
+  readonly allowDeploy?: string[] | undefined
+  readonly oracle?: string | undefined
+  readonly engines?: number | undefined
+}
+
+/** `mivm host` */
+export function addHost(program: Program): void {
+  program
+    .command('host')
+    .description('Runs a host, in the data directory, until it is told to stop.')
+    .option('--allow-deploy <id...>', 'identities that may deploy (default: anybody)')
+    .option('--oracle <file>', 'a module: its exported functions are oracles for contracts')
+    .option('--engines <n>', 'engine processes (default: one a core)', parseCount)
+    .addHelpText(
+      'after',
+      '\nSIGINT and SIGTERM finish what is under way and close.\n\nExample:\n  $ mivm host --local\n'
+    )
+    .action(async (options, command) => host(new Context(command.optsWithGlobals()), options))
+}
+
+async function host(context: Context, options: Options): Promise<void> {
+  const { output } = context
+  const fatal = Promise.withResolvers<MivmError>()
+  const settings = await readOptions(context, options)
+  const bootstrap = await openNetwork(context)
+  const host = await Host.open({
+    ...settings,
+    ...(bootstrap === undefined ? {} : { bootstrap }),
+    onEvent: (event) => {
+      output.object(event)
+      if (event.type === 'fatal') fatal.resolve(asError(event))
+      else report(output, event)
+    }
+  })
+  atEnd(() => host.close())
+  welcome(context, host, bootstrap)
+  const problem = await Promise.race([interrupted(), fatal.promise])
+  output.note('finishing what is under way…')
+  await host.close()
+  if (problem !== undefined) throw problem
+  output.note('closed')
+  output.object({ type: 'summary', id: host.id, instances: host.instances.length })
+}
+
+async function readOptions(
+  context: Context,
+  { allowDeploy, oracle, engines }: Options
+): Promise<HostOptions> {
+  const ids = allowDeploy?.map((id) => encodeId(decodeId(id, 'id of an identity')))
+  const oracles = oracle === undefined ? undefined : await Oracles.load(oracle)
+  if (oracles !== undefined) context.output.note(`oracles: ${oracles.names.join(', ')}`)
+  return {
+    dir: context.hostDir,
+    ...(ids === undefined ? {} : { policy: allowOnly(ids) }),
+    ...(oracles === undefined ? {} : { oracles }),
+    ...(engines === undefined ? {} : { engines })
+  }
+}
+
+async function openNetwork({ local, bootstrap }: Context): Promise<Bootstrap | undefined> {
+  if (local === null) return bootstrap
+  const network = await openLocal(local)
+  atEnd(() => network.close())
+  return network.bootstrap
+}
+
+function welcome({ output, local }: Context, host: Host, bootstrap: Bootstrap | undefined): void {
+  const { id, instances } = host
+  output.object({ type: 'ready', id, bootstrap: bootstrap ?? null, instances: instances.length })
+  output.line(id)
+  output.note(`host ${id} with ${count(instances.length, 'instance')}`)
+  if (local !== null && bootstrap !== undefined) {
+    const option = local === LOCAL_PORT ? '--local' : `--bootstrap ${bootstrap[0]}`
+    output.note(
+      `reach it from this machine with ${option}, or with MIVM_BOOTSTRAP=${bootstrap.join(',')}`
+    )
+  }
+}
+
+/** One line for whoever watches. What others wrote is made harmless. */
+function report(output: Output, event: Exclude<HostEvent, { type: 'fatal' }>): void {
+  switch (event.type) {
+    case 'deployed':
+      output.note(`deployed ${event.address} by ${event.deployer}`)
+      break
+    case 'damaged':
+      output.note(
+        `${output.paintNote('red', 'damaged')} ${event.address}: ${printable(event.message)}`
+      )
+      break
+    case 'refused':
+      output.note(
+        `${output.paintNote('yellow', 'refused')} ${event.code}: ${printable(event.message)}`
+      )
+      break
+    case 'log':
+      output.note(output.paintNote('dim', `${event.address.slice(0, 8)} ${printable(event.line)}`))
+      break
+  }
+}
+
+function asError({ code, message }: { code: string; message: string }): MivmError {
+  return new MivmError(isErrorCode(code) ? code : 'STORAGE_FAILED', message)
+}
+
+function parseCount(text: string): number {
+  const n = Number(text)
+  if (Number.isInteger(n) && n >= 1 && n <= 1024) return n
+  throw new MivmError('USAGE', `--engines ${text} is not a number from 1 to 1024`)
+}

@@ -1,0 +1,114 @@
+import { readFile } from 'node:fs/promises'
+import { text as readAll } from 'node:stream/consumers'
+import {
+  createIdentity,
+  exportIdentity,
+  type Identity,
+  importIdentity,
+  listIdentities,
+  readIdentity
+} from '../../net/identity.ts'
+import { MivmError } from '../../protocol/errors.ts'
+import { Context } from '../context.ts'
+import type { Program } from '../program.ts'
+import { changeSettings } from '../settings.ts'
+import { suggest } from '../suggest.ts'
+import { count } from '../text.ts'
+
+/** `mivm key new|ls|show|use|export|import` */
+export function addKey(program: Program): void {
+  const key = program.command('key').description('Manages the identities of this machine.')
+  key
+    .command('new')
+    .description('Makes an identity and prints its id.')
+    .argument('[name]', 'its name', 'default')
+    .addHelpText('after', '\nExample:\n  $ mivm key new bob\n')
+    .action(async (name, _, command) => {
+      const context = new Context(command.optsWithGlobals())
+      print(context, await createIdentity(context.keys, name))
+    })
+  key
+    .command('ls')
+    .description('Lists the identities, the default one with a star.')
+    .addHelpText('after', '\nExample:\n  $ mivm key ls --json\n')
+    .action(async (_, command) => list(new Context(command.optsWithGlobals())))
+  key
+    .command('show')
+    .description('Prints the id of an identity: its public key.')
+    .argument('[name]', 'its name; default: the one in use')
+    .addHelpText('after', '\nExample:\n  $ mivm key show bob\n')
+    .action(async (name, _, command) => {
+      const context = new Context(command.optsWithGlobals())
+      print(context, await read(context, name))
+    })
+  key
+    .command('use')
+    .description('Makes an identity the one that is used without --as.')
+    .argument('<name>', 'its name')
+    .addHelpText('after', '\nExample:\n  $ mivm key use bob\n')
+    .action(async (name, _, command) => {
+      const context = new Context(command.optsWithGlobals())
+      const identity = await read(context, name)
+      await changeSettings(context.dir, { identity: name })
+      print(context, identity)
+    })
+  key
+    .command('export')
+    .description('Prints an identity with its secret: whoever reads it can call as this identity.')
+    .argument('[name]', 'its name; default: the one in use')
+    .addHelpText('after', '\nExample:\n  $ mivm key export bob > bob.secret\n')
+    .action(async (name, _, command) => {
+      const context = new Context(command.optsWithGlobals())
+      const identity = await read(context, name)
+      const secret = exportIdentity(identity)
+      context.output.line(secret.trim())
+      context.output.object({ type: 'summary', ...JSON.parse(secret), name: identity.name })
+      context.output.note(`whoever has this is "${identity.name}": keep it safe`)
+    })
+  key
+    .command('import')
+    .description('Takes in what "mivm key export" printed, from a file or from stdin.')
+    .argument('<name>', 'the name it gets here')
+    .argument('[file]', 'default: stdin')
+    .addHelpText('after', '\nExample:\n  $ mivm key import bob bob.secret\n')
+    .action(async (name, file, _, command) => {
+      const context = new Context(command.optsWithGlobals())
+      const secret = file === undefined ? await readAll(process.stdin) : await readText(file)
+      print(context, await importIdentity(context.keys, name, secret))
+    })
+}
+
+async function list(context: Context): Promise<void> {
+  const { output } = context
+  const inUse = await context.defaultIdentity()
+  const rows: string[][] = []
+  for (const name of await listIdentities(context.keys)) {
+    const { id } = await readIdentity(context.keys, name)
+    rows.push([name === inUse ? '*' : '', name, id])
+    output.object({ type: 'identity', name, id, default: name === inUse })
+  }
+  output.table(['', 'NAME', 'ID'], rows)
+  if (rows.length === 0) output.note('no identities yet: make one with "mivm key new <name>"')
+  else output.note(count(rows.length, 'identity'))
+  output.object({ type: 'summary', identities: rows.length })
+}
+
+async function read(context: Context, name: string | undefined): Promise<Identity> {
+  const wanted = name ?? (await context.defaultIdentity())
+  const names = await listIdentities(context.keys)
+  if (names.includes(wanted)) return readIdentity(context.keys, wanted)
+  const hint = suggest(wanted, names) || ': see "mivm key ls"'
+  throw new MivmError('IDENTITY_UNKNOWN', `there is no identity "${wanted}"${hint}`)
+}
+
+async function readText(file: string): Promise<string> {
+  return readFile(file, 'utf8').catch((error: NodeJS.ErrnoException) => {
+    if (error.code !== 'ENOENT') throw error
+    throw new MivmError('FILE_UNKNOWN', `there is no file ${file}: check the path`)
+  })
+}
+
+function print({ output }: Context, { name, id }: Identity): void {
+  output.line(id)
+  output.object({ type: 'summary', name, id })
+}

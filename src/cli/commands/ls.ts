@@ -1,0 +1,73 @@
+import { readdir, readFile } from 'node:fs/promises'
+import path from 'node:path'
+import b4a from 'b4a'
+import { checkGenesis } from '../../client/locate.ts'
+import { MivmError } from '../../protocol/errors.ts'
+import { decodeId, encodeId, formatLink, parseLink } from '../../protocol/ids.ts'
+import { Context } from '../context.ts'
+import type { Program } from '../program.ts'
+import { readAliases } from '../settings.ts'
+import { count } from '../text.ts'
+
+/** `mivm ls` */
+export function addLs(program: Program): void {
+  program
+    .command('ls')
+    .description('Lists the instances that this machine knows: those with a name, and those used.')
+    .addHelpText('after', '\nExample:\n  $ mivm ls\n')
+    .action(async (_, command) => list(new Context(command.optsWithGlobals())))
+}
+
+async function list(context: Context): Promise<void> {
+  const { output } = context
+  const instances: { alias: string | null; address: string; link: string }[] = []
+  for (const [alias, link] of Object.entries(await readAliases(context.dir)).sort()) {
+    instances.push({ alias, address: encodeId(parseLink(link).address), link })
+  }
+  for (const [address, link] of await usedInstances(context.dir)) {
+    if (instances.some((instance) => instance.address === address)) continue
+    instances.push({ alias: null, address, link })
+  }
+  for (const instance of instances) output.object({ type: 'instance', ...instance })
+  output.table(
+    ['NAME', 'LINK'],
+    instances.map(({ alias, link }) => [alias ?? '-', link])
+  )
+  if (instances.length === 0)
+    output.note('no instances yet: "mivm deploy <file> --name <name>" makes one')
+  else output.note(count(instances.length, 'instance'))
+  output.object({ type: 'summary', instances: instances.length })
+}
+
+/** Links by address of what the identities of this machine have called or deployed. */
+async function usedInstances(dir: string): Promise<Map<string, string>> {
+  const links = new Map<string, string>()
+  const users = path.join(dir, 'users')
+  for (const user of (await readdir(users).catch(nothing)).sort()) {
+    const folder = path.join(users, user, 'instances')
+    for (const file of (await readdir(folder).catch(nothing)).sort()) {
+      if (!file.endsWith('.json')) continue
+      const link = await linkOf(path.join(folder, file), file.slice(0, -'.json'.length))
+      if (link !== null) links.set(file.slice(0, -'.json'.length), link)
+    }
+  }
+  return links
+}
+
+async function linkOf(file: string, id: string): Promise<string | null> {
+  try {
+    const address = decodeId(id, 'address')
+    const { genesis }: { genesis: string } = JSON.parse(await readFile(file, 'utf8'))
+    const { host } = checkGenesis(address, b4a.from(genesis, 'base64'))
+    return formatLink({ host, address })
+  } catch (error) {
+    // a file that is not what it should be is asked for again when the instance is used
+    if (error instanceof SyntaxError || error instanceof MivmError) return null
+    throw error
+  }
+}
+
+function nothing(error: NodeJS.ErrnoException): string[] {
+  if (error.code === 'ENOENT' || error.code === 'ENOTDIR') return []
+  throw error
+}

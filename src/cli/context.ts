@@ -1,0 +1,145 @@
+import path from 'node:path'
+import type { Client } from '../client/client.ts'
+import type { Replica } from '../client/replica.ts'
+import { listIdentities, openIdentity, readIdentity } from '../net/identity.ts'
+import type { Bootstrap } from '../net/network.ts'
+import { MivmError } from '../protocol/errors.ts'
+import { decodeId, encodeId, formatLink, type Link, parseLink } from '../protocol/ids.ts'
+import { atEnd } from './interruption.ts'
+import { Output } from './output.ts'
+import { readAliases, readSettings } from './settings.ts'
+import { suggest } from './suggest.ts'
+
+/** Options that every command takes. */
+export type Globals = {
+  dir: string
+  as?: string | undefined
+  local?: number | undefined
+  bootstrap?: string[] | undefined
+  json?: true | undefined
+}
+
+/** What a command works with: the options that all share, and what they open. */
+export class Context {
+  readonly dir: string
+  readonly output: Output
+  /** Undefined for the public network. */
+  readonly bootstrap: Bootstrap | undefined
+  /** Port of --local. */
+  readonly local: number | null
+  readonly #as: string | undefined
+
+  constructor(globals: Globals) {
+    this.dir = path.resolve(globals.dir)
+    this.output = new Output(globals.json === true)
+    this.local = globals.local ?? null
+    this.bootstrap = this.local === null ? globals.bootstrap : [`127.0.0.1:${this.local}`]
+    this.#as = globals.as
+  }
+
+  get keys(): string {
+    return path.join(this.dir, 'keys')
+  }
+
+  /** Where the host of this data directory lives. */
+  get hostDir(): string {
+    return path.join(this.dir, 'host')
+  }
+
+  /** Options for whatever goes to the network. */
+  get network(): { readonly dir: string; readonly bootstrap?: Bootstrap } {
+    const { dir, bootstrap } = this
+    return bootstrap === undefined ? { dir } : { dir, bootstrap }
+  }
+
+  /** The identity that is used where none is named. */
+  async defaultIdentity(): Promise<string> {
+    return (await readSettings(this.dir)).identity ?? 'default'
+  }
+
+  /** A client as --as says, closed at the end; only the default identity is created where there is none. */
+  async openClient(timeout?: number): Promise<Client> {
+    const { Client } = await import('../client/client.ts')
+    const identity = await this.#identity()
+    const client = await Client.open({
+      ...this.network,
+      identity,
+      ...(timeout === undefined ? {} : { timeout })
+    })
+    atEnd(() => client.close())
+    return client
+  }
+
+  async openReplica(): Promise<Replica> {
+    const { Replica } = await import('../client/replica.ts')
+    const replica = await Replica.open(this.network)
+    atEnd(() => replica.close())
+    return replica
+  }
+
+  /** Reads what is written where an instance is expected: a link, an address, or an alias. */
+  async instance(text: string): Promise<{ link: string; address: string; alias: string | null }> {
+    const aliases = await readAliases(this.dir)
+    const found = Object.hasOwn(aliases, text) ? aliases[text] : undefined
+    const link = found === undefined ? this.#parse(text, Object.keys(aliases)) : parseLink(found)
+    const address = encodeId(link.address)
+    const name = Object.keys(aliases).find((key) => {
+      const other = aliases[key]
+      return other?.endsWith(address)
+    })
+    return {
+      link: formatLink(link),
+      address,
+      alias: found === undefined ? (name ?? null) : text
+    }
+  }
+
+  /** The host to use where none is named: MIVM_HOST, the one of this directory, the last one used. */
+  async host(text: string | undefined): Promise<string> {
+    const named = text ?? process.env['MIVM_HOST']
+    if (named !== undefined && named !== '') return encodeId(decodeId(named, 'host key'))
+    const own = await readIdentity(this.hostDir, 'host').catch((error) => {
+      if (error instanceof MivmError && error.code === 'IDENTITY_UNKNOWN') return null
+      throw error
+    })
+    const id = own?.id ?? (await readSettings(this.dir)).host
+    if (id !== undefined) return id
+    throw new MivmError(
+      'USAGE',
+      'which host? give --host <id> or MIVM_HOST: "mivm host" prints the id of one'
+    )
+  }
+
+  /** Names of this machine's identities by their ids. */
+  async ownNames(): Promise<Map<string, string>> {
+    const names = new Map<string, string>()
+    for (const name of await listIdentities(this.keys)) {
+      const identity = await readIdentity(this.keys, name).catch(() => null)
+      if (identity !== null) names.set(identity.id, name)
+    }
+    return names
+  }
+
+  #parse(text: string, aliases: readonly string[]): Link {
+    if (!/^[a-z][a-z0-9_-]{0,39}$/i.test(text)) return parseLink(text)
+    throw new MivmError(
+      'LINK_INVALID',
+      `there is no instance named "${text}"${suggest(text, aliases) || ': see "mivm ls", or give its link'}`
+    )
+  }
+
+  async #identity() {
+    const name = this.#as ?? (await this.defaultIdentity())
+    const names = await listIdentities(this.keys)
+    if (names.includes(name)) return readIdentity(this.keys, name)
+    if (this.#as !== undefined || name !== 'default') {
+      throw new MivmError(
+        'IDENTITY_UNKNOWN',
+        `there is no identity "${name}"${suggest(name, names) || `: make it with "mivm key new ${name}"`}`
+      )
+    }
+    const identity = await openIdentity(this.keys, name)
+    this.output.note(`created the identity "${name}": ${identity.id}`)
+    return identity
+  }
+}

@@ -1,0 +1,68 @@
+import { constants } from 'node:os'
+
+const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const
+
+const cleanups = new Set<() => unknown>()
+let waiter: (() => void) | null = null
+let asked = false
+
+/** Begins to listen to signals: where no command waits for them they clean up and end the process. */
+export function handleSignals(): void {
+  for (const signal of SIGNALS) process.on(signal, () => onSignal(signal))
+}
+
+/**
+ * Resolves at the first signal, or when nobody reads stdout any more: for commands that run until they are told to
+ * stop. The second signal ends the process whatever is under way.
+ */
+export function interrupted(): Promise<void> {
+  return new Promise((resolve) => {
+    waiter = resolve
+    if (asked) resolve()
+  })
+}
+
+/** Has something done when the command ends, in whatever way. */
+export function atEnd(cleanup: () => unknown): void {
+  cleanups.add(cleanup)
+}
+
+/** Does what {@link atEnd} was told, the latest first; throws the first error when all is done. */
+export async function cleanUp(): Promise<void> {
+  const errors: unknown[] = []
+  for (const cleanup of [...cleanups].reverse()) {
+    cleanups.delete(cleanup)
+    try {
+      await cleanup()
+    } catch (error) {
+      errors.push(error)
+    }
+  }
+  if (errors.length > 0) throw errors[0]
+}
+
+/** What reads our output is gone (`| head`): a command that waits is told to stop, any other ends here, quietly. */
+export function stopQuietly(): void {
+  if (waiter === null) end(0)
+  else tell()
+}
+
+function onSignal(signal: (typeof SIGNALS)[number]): void {
+  const code = 128 + constants.signals[signal]
+  if (asked) process.exit(code)
+  if (waiter === null) end(code)
+  else tell()
+}
+
+function tell(): void {
+  asked = true
+  waiter?.()
+}
+
+function end(code: number): void {
+  asked = true
+  cleanUp().then(
+    () => process.exit(code),
+    () => process.exit(code)
+  )
+}

@@ -1,0 +1,110 @@
+import { styleText } from 'node:util'
+
+export type Style = Parameters<typeof styleText>[0]
+
+/** Where a command writes: data to stdout, as text or as JSON, and everything else to stderr. */
+export class Output {
+  readonly json: boolean
+  #progress = ''
+
+  constructor(json: boolean) {
+    this.json = json
+  }
+
+  /** Whether a person reads stdout. */
+  get isTerminal(): boolean {
+    return process.stdout.isTTY === true
+  }
+
+  /** A line for people and pipes; nothing with --json. */
+  line(text = ''): void {
+    if (this.json) return
+    this.#clear()
+    process.stdout.write(`${text}\n`)
+  }
+
+  /** An object for programs; nothing without --json. The last one of a command is its summary. */
+  object(object: { readonly type: string; readonly [key: string]: unknown }): void {
+    if (this.json) process.stdout.write(`${JSON.stringify(object)}\n`)
+  }
+
+  /** Bytes as they are. */
+  bytes(bytes: Uint8Array): void {
+    this.#clear()
+    process.stdout.write(bytes)
+  }
+
+  /** A line about what happens. */
+  note(text: string): void {
+    this.#clear()
+    process.stderr.write(`${text}\n`)
+  }
+
+  /** How far long work has come: one line that is written over, where a person reads; else nothing. */
+  progress(text: string): void {
+    if (process.stderr.isTTY !== true) return
+    this.#clear()
+    this.#progress = text.slice(0, (process.stderr.columns ?? 80) - 1)
+    process.stderr.write(this.paintNote('dim', this.#progress))
+  }
+
+  /** Ends the line of {@link progress}. */
+  done(): void {
+    this.#clear()
+  }
+
+  /** Rows in columns under a heading, where a person reads; else one row a line, tabs between. */
+  table(heading: readonly string[], rows: readonly (readonly string[])[]): void {
+    if (!this.isTerminal) {
+      for (const row of rows) this.line(row.join('\t'))
+      return
+    }
+    const widths = heading.map((title, i) =>
+      Math.max(title.length, ...rows.map((row) => (row[i] ?? '').length))
+    )
+    const layOut = (row: readonly string[]) =>
+      row.map((cell, i) => (i === row.length - 1 ? cell : cell.padEnd(widths[i] ?? 0))).join('  ')
+    if (rows.length > 0) this.line(this.paint('dim', layOut(heading)))
+    for (const row of rows) this.line(layOut(row))
+  }
+
+  /** Colours what goes to stdout; NO_COLOR and pipes are obeyed. */
+  paint(style: Style, text: string): string {
+    return styleText(style, text, { stream: process.stdout })
+  }
+
+  /** Colours what goes to stderr. */
+  paintNote(style: Style, text: string): string {
+    return styleText(style, text, { stream: process.stderr })
+  }
+
+  #clear(): void {
+    if (this.#progress === '') return
+    process.stderr.write('\r\u001b[K')
+    this.#progress = ''
+  }
+}
+
+/**
+ * Text that others wrote, on one line and harmless to a terminal: control characters, and those that turn the
+ * direction of text, become escapes.
+ */
+export function printable(text: string): string {
+  return text.replace(UNPRINTABLE, escapeCharacter)
+}
+
+/** The same for text of several lines: line ends and tabs stay. */
+export function printableLines(text: string): string {
+  return text.replace(UNPRINTABLE, (character) =>
+    character === '\n' || character === '\t' ? character : escapeCharacter(character)
+  )
+}
+
+function escapeCharacter(character: string): string {
+  const code = character.codePointAt(0) ?? 0
+  return code < 0x100
+    ? `\\x${code.toString(16).padStart(2, '0')}`
+    : `\\u${code.toString(16).padStart(4, '0')}`
+}
+
+const UNPRINTABLE = /[\p{Cc}\u2028\u2029\u202a-\u202e\u2066-\u2069]/gu

@@ -1,0 +1,147 @@
+import { once } from 'node:events'
+import repl, { type REPLEval, type REPLServer } from 'node:repl'
+import { PassThrough } from 'node:stream'
+import { inspect, types } from 'node:util'
+import type { ContractObject } from '../client/contract.ts'
+import type { StateReader } from '../client/state-reader.ts'
+import { ContractError, MivmError } from '../protocol/errors.ts'
+import { encodeValue } from '../protocol/values.ts'
+import type { Output } from './output.ts'
+import { embed, formatThrown } from './text.ts'
+
+export interface ConsoleOptions {
+  readonly contract: ContractObject
+  readonly state: StateReader
+  readonly output: Output
+  /** Whether a person types; else lines are given to {@link Console.line}. */
+  readonly terminal: boolean
+  /** What the prompt says. */
+  readonly name: string
+}
+
+/** Node's own prompt with the methods of an instance as functions, whose results are awaited before they are shown. */
+export class Console {
+  /** Resolves when the prompt is left. */
+  readonly closed: Promise<void>
+  readonly server: REPLServer
+  readonly #input: PassThrough | null
+  readonly #output: Output
+  readonly #evaluate: REPLEval
+  #pending: Promise<void> = Promise.resolve()
+  #done = () => {}
+  #lines = 0
+  #left = false
+
+  constructor({ contract, state, output, terminal, name }: ConsoleOptions) {
+    this.#output = output
+    this.#input = terminal ? null : new PassThrough()
+    this.server = repl.start({
+      prompt: terminal ? `${name}> ` : '',
+      input: this.#input ?? process.stdin,
+      output: terminal ? process.stdout : new PassThrough().resume(),
+      terminal,
+      // the codec of values refuses objects of another realm
+      useGlobal: true,
+      ignoreUndefined: true,
+      writer: terminal ? writer : (value: unknown) => this.#print(value),
+      handleError: (error: unknown) => this.#fail(error)
+    })
+    this.#evaluate = this.server.eval
+    Object.defineProperty(this.server, 'eval', { value: this.#queue })
+    this.closed = once(this.server, 'exit').then(() => {
+      this.#left = true
+      return this.#pending
+    })
+    define('contract', contract)
+    define('state', state)
+    for (const [method, call] of Object.entries(contract)) {
+      define(method, (...args: unknown[]) => {
+        const calling = call(...args)
+        // a call that nobody awaits must not end the process
+        calling.catch(() => {})
+        return calling
+      })
+    }
+  }
+
+  /** Lines executed so far. */
+  get lines(): number {
+    return this.#lines
+  }
+
+  /** Executes a line, when all before it are done. */
+  async line(text: string): Promise<void> {
+    if (this.#left || this.#input === null) return
+    const taken = once(this.server, 'line')
+    this.#input.write(`${text}\n`)
+    await taken
+    this.#lines++
+    await this.#pending
+  }
+
+  close(): void {
+    this.server.close()
+  }
+
+  readonly #queue: REPLEval = (code, context, file, callback) => {
+    const done = Promise.withResolvers<void>()
+    this.#pending = done.promise
+    this.#done = done.resolve
+    this.#evaluate.call(this.server, code, context, file, async (error, value) => {
+      try {
+        if (error !== null) callback(error, undefined)
+        else callback(null, types.isPromise(value) ? await value : value)
+      } catch (thrown) {
+        callback(thrown instanceof Error ? thrown : new Error(String(thrown)), undefined)
+      }
+      done.resolve()
+    })
+  }
+
+  /** What a contract threw, and what is ours, is said in one line without a stack. */
+  #fail(error: unknown): 'print' | 'ignore' {
+    this.#done()
+    const text = describe(error)
+    if (text === null && this.#input === null) return 'print'
+    this.#output.note(text ?? `Uncaught ${String(error)}`)
+    this.server.clearBufferedCommand()
+    this.server.displayPrompt()
+    return 'ignore'
+  }
+
+  #print(value: unknown): string {
+    if (value === undefined) return ''
+    this.#output.line(writer(value))
+    this.#output.object({ type: 'value', value: asJson(value) })
+    return ''
+  }
+}
+
+/** Left out where the language has something of that name: it is at `contract.<name>` all the same. */
+function define(name: string, value: unknown): void {
+  if (name in globalThis) return
+  Object.defineProperty(globalThis, name, {
+    value,
+    writable: true,
+    enumerable: true,
+    configurable: true
+  })
+}
+
+function writer(value: unknown): string {
+  return inspect(value, { depth: 6, colors: process.stdout.hasColors?.() === true })
+}
+
+function asJson(value: unknown): unknown {
+  try {
+    return embed(encodeValue(value))
+  } catch {
+    return inspect(value)
+  }
+}
+
+function describe(error: unknown): string | null {
+  if (error instanceof ContractError) return formatThrown(error)
+  if (error instanceof MivmError) return `mivm: ${error.code}: ${error.message}`
+  return null
+}

@@ -1,0 +1,66 @@
+import { CommanderError } from 'commander'
+import { MivmError } from '../protocol/errors.ts'
+import { Output, printable } from './output.ts'
+
+/**
+ * Says in one line what went wrong, `mivm: CODE: message`, and as a last object with --json; returns the exit code.
+ * A stack is shown with MIVM_DEBUG=1 only.
+ */
+export function reportError(error: unknown, json: boolean): number {
+  if (error instanceof CommanderError && error.exitCode === 0) return 0
+  const known = describe(error)
+  const message = printable(known.message)
+  const output = new Output(json)
+  output.note(`${output.paintNote('red', `mivm: ${known.code}:`)} ${message}`)
+  output.object({ type: 'error', code: known.code, message })
+  if (process.env['MIVM_DEBUG'] === '1') output.note(String(stackOf(error)))
+  else if (known.code === 'INTERNAL') {
+    output.note(
+      'This is a bug of MIVM. Please report it, with what you did and what MIVM_DEBUG=1 adds to this.'
+    )
+  }
+  return known.exitCode
+}
+
+function describe(error: unknown): MivmError {
+  if (error instanceof MivmError) return error
+  if (error instanceof CommanderError) return new MivmError('USAGE', usage(error))
+  const message = error instanceof Error ? error.message : String(error)
+  const code = error instanceof Error && 'code' in error ? String(error.code) : ''
+  if (code === 'ENOSPC' || code === 'EDQUOT') {
+    return new MivmError('STORAGE_FULL', `the disk is full (${message}): make room and try again`)
+  }
+  if (DENIED.has(code)) {
+    return new MivmError(
+      'STORAGE_FAILED',
+      `the file system refuses (${message}): check the path and its permissions`
+    )
+  }
+  return new MivmError('INTERNAL', message, { cause: error })
+}
+
+/** Commander says `error: unknown command 'cal'`, and a suggestion in a second line. */
+function usage({ code, message }: CommanderError): string {
+  if (code === 'commander.help') return 'a command is missing: see "mivm --help"'
+  const [problem = '', ...more] = message.replace(/^error: /, '').split('\n')
+  const suggestion = /^\(Did you mean (.*)\?\)$/.exec(more.join(' ').trim())
+  if (suggestion === null) return `${problem}: see --help`
+  return `${problem}: did you mean ${suggestion[1]}?`
+}
+
+function stackOf(error: unknown): string {
+  if (!(error instanceof Error)) return String(error)
+  const cause = error.cause === undefined ? '' : `\ncaused by ${stackOf(error.cause)}`
+  return `${error.stack ?? error.message}${cause}`
+}
+
+const DENIED: ReadonlySet<string> = new Set([
+  'EACCES',
+  'EPERM',
+  'EROFS',
+  'EISDIR',
+  'ENOTDIR',
+  'ELOOP',
+  'ENAMETOOLONG',
+  'EMFILE'
+])

@@ -1,0 +1,86 @@
+import { inspect } from 'node:util'
+import { MivmError } from '../protocol/errors.ts'
+import { decodeValue, encodeValue, type Value } from '../protocol/values.ts'
+import { printable } from './output.ts'
+
+/**
+ * An argument as it is written on the command line: the text form of a value, that is JSON with `{"$bytes":"<base64>"}`
+ * and `{"$bigint":"<decimal>"}`, or else text. Throws VALUE_MALFORMED for JSON that is no value.
+ */
+export function parseArgument(text: string): Value {
+  try {
+    JSON.parse(text)
+  } catch {
+    return text
+  }
+  return decodeValue(text, 'argument')
+}
+
+/** A value as it is printed: a string raw, nothing for undefined, everything else so that it can be an argument again. */
+export function formatValue(value: Value | undefined): string {
+  if (value === undefined) return ''
+  return typeof value === 'string' ? value : encodeValue(value)
+}
+
+/** A value in one line of a log, as one would write it in JavaScript; long ones are cut. */
+export function inspectValue(value: Value | undefined): string {
+  return inspect(value, {
+    depth: 6,
+    breakLength: Number.POSITIVE_INFINITY,
+    compact: true,
+    maxStringLength: 200,
+    maxArrayLength: 20
+  })
+}
+
+/** The text form of a value as one would write it in JavaScript; as it is, where it is malformed. */
+export function inspectText(text: string): string {
+  const value = tryDecode(text)
+  return value === MALFORMED ? printable(text.slice(0, 200)) : inspectValue(value)
+}
+
+/** `addTopic('Hello world')`, from the method and the text form of the array of arguments. */
+export function inspectCall(method: string, args: string): string {
+  const values = tryDecode(args)
+  const list = Array.isArray(values)
+    ? values.map(inspectValue).join(', ')
+    : printable(args.slice(0, 200))
+  return `${printable(method)}(${list})`
+}
+
+/** `Name: message (CODE)`, in one line. */
+export function formatThrown(error: {
+  readonly name: string
+  readonly message: string
+  readonly code: string | null
+}): string {
+  const { name, message, code } = error
+  return printable(`${name}: ${message}${code === null ? '' : ` (${code})`}`)
+}
+
+/** A text form inside JSON output: the same JSON, or the text where it is malformed. */
+export function embed(text: string | null): unknown {
+  if (text === null) return null
+  try {
+    return JSON.parse(text)
+  } catch {
+    return text
+  }
+}
+
+/** `3 calls`, `1 call`, `2 entries`. */
+export function count(n: number, noun: string): string {
+  const plural = noun.endsWith('y') ? `${noun.slice(0, -1)}ies` : `${noun}s`
+  return `${n.toLocaleString('en-US')} ${n === 1 ? noun : plural}`
+}
+
+function tryDecode(text: string): Value | typeof MALFORMED {
+  try {
+    return decodeValue(text)
+  } catch (error) {
+    if (error instanceof MivmError) return MALFORMED
+    throw error
+  }
+}
+
+const MALFORMED = Symbol('malformed')

@@ -1,0 +1,288 @@
+import { mkdir, mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import path from 'node:path'
+import type SecretStream from '@hyperswarm/secret-stream'
+import b4a from 'b4a'
+import type Corestore from 'corestore'
+import type Hypercore from 'hypercore'
+import crypto from 'hypercore-crypto'
+import Hyperdrive from 'hyperdrive'
+import Protomux from 'protomux'
+import { type Bootstrap, Network } from '../net/network.ts'
+import { Rpc } from '../net/rpc.ts'
+import type { Genesis } from '../protocol/entries.ts'
+import { MivmError } from '../protocol/errors.ts'
+import { parseLink } from '../protocol/ids.ts'
+import { manifestKey, stateManifest, topicOf, userLogManifest } from '../protocol/manifest.ts'
+import { INFO, type InfoReply } from '../protocol/messages.ts'
+import { openStore } from '../state/store.ts'
+import { checkGenesis, locate } from './locate.ts'
+
+export interface ReplicaOptions {
+  /** The data directory: copies are kept in `cache` below it. Where another process has that, nothing is kept. */
+  readonly dir: string
+  readonly bootstrap?: Bootstrap
+}
+
+/** How long to wait for peers to say what they have, ms. */
+const WAIT = 10_000
+/** Between two tries to reach a host again, ms. */
+const RETRY = 1_000
+
+const AWAY: ReadonlySet<string> = new Set([
+  'CONNECTION_LOST',
+  'HOST_CLOSED',
+  'HOST_UNKNOWN',
+  'INSTANCE_UNKNOWN',
+  'TIMEOUT'
+])
+
+/** Reads the logs of instances as anybody can: by replication, without an identity. */
+export class Replica {
+  /** Where copies are. */
+  readonly store: Corestore
+  readonly network: Network
+  readonly #temporary: string | null
+  readonly #peers = new Set<SecretStream>()
+  readonly #following = new Map<string, Promise<Rpc>>()
+  #closing: Promise<void> | null = null
+
+  private constructor(store: Corestore, network: Network, temporary: string | null) {
+    this.store = store
+    this.network = network
+    this.#temporary = temporary
+    network.onConnection((stream) => this.#replicate(stream))
+  }
+
+  static async open({ dir, bootstrap }: ReplicaOptions): Promise<Replica> {
+    const cache = path.join(dir, 'cache')
+    await mkdir(cache, { recursive: true, mode: 0o700 })
+    const [store, temporary] = await openStore(cache).then(
+      (opened) => [opened, null] as const,
+      async (error) => {
+        if (!(error instanceof MivmError && error.code === 'DIRECTORY_LOCKED')) throw error
+        const other = await mkdtemp(path.join(tmpdir(), 'mivm-cache-'))
+        return [await openStore(other), other] as const
+      }
+    )
+    return new Replica(store, new Network(crypto.keyPair(), bootstrap), temporary)
+  }
+
+  /** Number of connections. */
+  get peers(): number {
+    return this.#peers.size
+  }
+
+  /**
+   * Connects to whoever serves an instance, and opens none of its logs. False where there is only the copy on this
+   * machine; throws INSTANCE_UNKNOWN, HOST_UNKNOWN where there is none either.
+   */
+  async reach(instance: string): Promise<boolean> {
+    const { host, address } = parseLink(instance)
+    const info = await this.store.storage.getInfo(crypto.discoveryKey(address))
+    return (await this.#reach(address, host, (info?.head?.length ?? 0) > 0)) !== null
+  }
+
+  /** An instance by link or address, from its host or whoever serves it; throws as `reach` does. */
+  async follow(instance: string): Promise<InstanceReplica> {
+    const { host, address } = parseLink(instance)
+    const log = this.store.get({ key: address, allowFork: false })
+    try {
+      await log.ready()
+      const kept = log.length > 0 ? await log.get(0, { wait: false }) : null
+      const known = kept === null ? null : checkGenesis(address, kept)
+      const info = await this.#reach(address, host ?? known?.host ?? null, known !== null)
+      const genesis = info === null ? known : checkGenesis(address, info.genesis)
+      if (genesis === null) throw new MivmError('INTERNAL', 'an instance without genesis')
+      if (host !== null && !b4a.equals(genesis.host, host)) throw notThere(instance)
+      return new InstanceReplica(this, log, address, genesis, info)
+    } catch (error) {
+      await log.close()
+      throw error
+    }
+  }
+
+  /** A stream to a host over which everything is replicated; kept up until the replica is closed. */
+  async connect(host: Uint8Array): Promise<Rpc> {
+    const id = b4a.toString(host, 'hex')
+    let connecting = this.#following.get(id)
+    if (connecting === undefined) {
+      connecting = this.#connect(host)
+      this.#following.set(id, connecting)
+      connecting.catch(() => this.#following.delete(id))
+    }
+    return connecting
+  }
+
+  close(): Promise<void> {
+    this.#closing ??= this.#close()
+    return this.#closing
+  }
+
+  async #reach(
+    address: Uint8Array,
+    host: Uint8Array | null,
+    copied: boolean
+  ): Promise<InfoReply | null> {
+    try {
+      if (host !== null) return await (await this.connect(host)).request(INFO, { address }, WAIT)
+      const info = await locate(this.network, address)
+      await this.connect(checkGenesis(address, info.genesis).host)
+      return info
+    } catch (error) {
+      if (!copied || !isAway(error)) throw error
+      // what is on this machine can be read without anybody, and others than the host may have more
+      await this.network.find(topicOf(address))
+      return null
+    }
+  }
+
+  async #connect(host: Uint8Array): Promise<Rpc> {
+    const stream = await this.network.connect(host)
+    this.#replicate(stream)
+    stream.once('close', () => {
+      this.#following.delete(b4a.toString(host, 'hex'))
+      this.#reconnect(host)
+    })
+    return new Rpc(Protomux.from(stream))
+  }
+
+  #replicate(stream: SecretStream): void {
+    this.store.replicate(stream)
+    this.#peers.add(stream)
+    stream.once('close', () => this.#peers.delete(stream))
+  }
+
+  #reconnect(host: Uint8Array): void {
+    if (this.#closing !== null) return
+    setTimeout(() => {
+      if (this.#closing === null) this.connect(host).catch(() => this.#reconnect(host))
+    }, RETRY).unref()
+  }
+
+  async #close(): Promise<void> {
+    await this.network.close()
+    await this.store.close()
+    if (this.#temporary !== null) await rm(this.#temporary, { recursive: true, force: true })
+  }
+}
+
+/** The logs of one instance, as they come in. Nothing is verified beyond the signatures of their authors. */
+export class InstanceReplica {
+  readonly host: Uint8Array
+  readonly address: Uint8Array
+  readonly genesis: Genesis
+  readonly methods: readonly string[]
+  /** False where neither its host nor anybody else was reached: then this machine's copy is all there is. */
+  readonly online: boolean
+  readonly #replica: Replica
+  readonly #log: Hypercore
+  readonly #length: number
+  readonly #users = new Map<string, Hypercore>()
+  #drive: Hyperdrive | null = null
+
+  constructor(
+    replica: Replica,
+    log: Hypercore,
+    address: Uint8Array,
+    genesis: Genesis,
+    info: InfoReply | null
+  ) {
+    this.host = genesis.host
+    this.address = address
+    this.genesis = genesis
+    this.methods = info?.methods ?? []
+    this.online = info !== null
+    this.#replica = replica
+    this.#log = log
+    this.#length = info?.head.length ?? 0
+  }
+
+  /** The call log, at least as long as the host said it was. */
+  async callLog(): Promise<Hypercore> {
+    await this.#sync(this.#log, this.#length)
+    return this.#log
+  }
+
+  /** The log of a user, an identity's key, at least `length` blocks of it. */
+  async userLog(user: Uint8Array, length = 0): Promise<Hypercore> {
+    const id = b4a.toString(user, 'hex')
+    let core = this.#users.get(id)
+    if (core === undefined) {
+      const key = manifestKey(userLogManifest(user, this.address))
+      core = this.#replica.store.get({ key, allowFork: false })
+      this.#users.set(id, core)
+      await core.ready()
+    }
+    await this.#sync(core, length)
+    return core
+  }
+
+  /** The state archive, at least as long as a commit entry says. */
+  async drive(length: number): Promise<Hyperdrive> {
+    if (this.#drive === null) {
+      const key = manifestKey(stateManifest(this.host, this.address))
+      // a drive closes the store it is given
+      this.#drive = new Hyperdrive(this.#replica.store.session(), key)
+      await this.#drive.ready()
+    }
+    await this.#sync(this.#drive.core, length)
+    return this.#drive
+  }
+
+  async close(): Promise<void> {
+    await this.#drive?.close()
+    for (const core of this.#users.values()) await core.close()
+    await this.#log.close()
+  }
+
+  /** Asks peers for the newest head, and waits until there are so many blocks under it. */
+  async #sync(core: Hypercore, length: number): Promise<void> {
+    if (!this.online) return
+    const end = Date.now() + WAIT
+    await update(core, WAIT)
+    while (core.length < length) {
+      if (Date.now() > end) throw late(core.length, length)
+      await sleep(20)
+      await update(core, 1_000)
+    }
+  }
+}
+
+/** Waits for the first peer that has this core, and asks it for its newest head. */
+async function update(core: Hypercore, timeout: number): Promise<void> {
+  const found = core.findingPeers()
+  const timer = setTimeout(found, timeout)
+  const onPeer = () => found()
+  core.once('peer-add', onPeer)
+  if (core.peers.length > 0) found()
+  try {
+    await core.update({ wait: true })
+  } finally {
+    core.off('peer-add', onPeer)
+    clearTimeout(timer)
+    found()
+  }
+}
+
+function isAway(error: unknown): boolean {
+  return error instanceof MivmError && AWAY.has(error.code)
+}
+
+function notThere(instance: string): MivmError {
+  return new MivmError(
+    'INSTANCE_UNKNOWN',
+    `${instance} names a host that the instance is not on: check the link`
+  )
+}
+
+function late(length: number, expected: number): MivmError {
+  return new MivmError(
+    'TIMEOUT',
+    `only ${length} of ${expected} blocks came within ${WAIT / 1000} s: try again, or ask the operator of the host`
+  )
+}
+
+function sleep(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms))
+}
