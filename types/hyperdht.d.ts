@@ -55,6 +55,8 @@ declare module 'hyperdht' {
     constructor(opts?: DHTOptions)
     static keyPair(seed?: Uint8Array): KeyPair
     readonly defaultKeyPair: KeyPair
+    /** Private: through whom a key was reached before. */
+    readonly _relayAddressesCache: { clear(): void }
     readonly host: string | null
     readonly port: number
     readonly destroyed: boolean

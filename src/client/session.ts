@@ -24,8 +24,8 @@ const ACK_BYTES = 64 * 1024
 /** How long an ack waits for a call to go with, ms. */
 const ACK_DELAY = 50
 /** Waits between tries to reach the host, ms. */
-const RETRY_MIN = 200
-const RETRY_MAX = 5_000
+const RETRY_MIN = 100
+const RETRY_MAX = 2_000
 
 export interface SessionOptions {
   readonly address: Uint8Array

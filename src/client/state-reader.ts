@@ -8,6 +8,8 @@ export class StateReader {
   readonly #store: Corestore
   readonly #locate: () => Promise<{ host: Uint8Array; address: Uint8Array }>
   #drive: Promise<Hyperdrive> | null = null
+  #update: Promise<void> | null = null
+  #length = 0
 
   /** `locate` finds the instance and connects to its host. */
   constructor(store: Corestore, locate: () => Promise<{ host: Uint8Array; address: Uint8Array }>) {
@@ -19,9 +21,10 @@ export class StateReader {
   async drive(): Promise<Hyperdrive> {
     this.#drive ??= this.#open()
     const drive = await this.#drive
-    await drive.core.update({ wait: true, timeout: WAIT })
-    // the whole index at once: block by block a listing would take one round trip a file
-    drive.core.download({ start: 0, end: drive.core.length })
+    this.#update ??= this.#catchUp(drive).finally(() => {
+      this.#update = null
+    })
+    await this.#update
     return drive
   }
 
@@ -47,6 +50,14 @@ export class StateReader {
     const names: string[] = []
     for await (const name of (await this.drive()).readdir(path)) names.push(name)
     return names
+  }
+
+  async #catchUp(drive: Hyperdrive): Promise<void> {
+    await drive.core.update({ wait: true, timeout: WAIT })
+    const { length } = drive.core
+    // the index as a whole: block by block a listing would take one round trip a file
+    if (length > this.#length) drive.core.download({ start: this.#length, end: length })
+    this.#length = length
   }
 
   async #open(): Promise<Hyperdrive> {

@@ -10,7 +10,7 @@ import { MivmError } from '../protocol/errors.ts'
 export type Bootstrap = readonly string[]
 
 /** Port of the network that `--local` runs on this machine. */
-export const LOCAL_PORT = 49_737
+export const LOCAL_PORT = 49_801
 
 /**
  * A peer's place in the network: connects to other keys, is found under its own and on topics. Streams are
@@ -19,10 +19,13 @@ export const LOCAL_PORT = 49_737
 export class Network {
   readonly #swarm: Hyperswarm
   readonly #keyPair: KeyPair
+  /** A peer that says nothing for so long is gone, ms; it says something four times as often. */
+  readonly #silenceMax: number
   #closed = false
 
   constructor(keyPair: KeyPair, bootstrap?: Bootstrap) {
     this.#keyPair = keyPair
+    this.#silenceMax = isLoopback(bootstrap) ? 2_000 : 8_000
     const dht = new DHT({
       keyPair,
       ...(bootstrap === undefined ? {} : { bootstrap: bootstrap.map(parseNode) }),
@@ -38,7 +41,7 @@ export class Network {
 
   onConnection(listener: (stream: SecretStream) => void): void {
     this.#swarm.on('connection', (stream) => {
-      stream.on('error', () => {})
+      this.#tend(stream)
       listener(stream)
     })
   }
@@ -66,8 +69,11 @@ export class Network {
 
   /** A stream to the peer with that key; throws HOST_UNKNOWN where it cannot be reached in time. */
   async connect(publicKey: Uint8Array, timeout = 10_000): Promise<SecretStream> {
-    const stream = this.#swarm.dht.connect(publicKey, { keyPair: this.#keyPair })
-    stream.on('error', () => {})
+    // the address that the peer had before it went away: asked first, it would cost seconds
+    this.#swarm.dht._relayAddressesCache.clear()
+    // a key of its own, so that the peer does not take the stream for a second one beside one that is dead
+    const stream = this.#swarm.dht.connect(publicKey, { keyPair: DHT.keyPair() })
+    this.#tend(stream)
     let timer: NodeJS.Timeout | undefined
     try {
       await new Promise<void>((resolve, reject) => {
@@ -87,6 +93,12 @@ export class Network {
     } finally {
       clearTimeout(timer)
     }
+  }
+
+  #tend(stream: SecretStream): void {
+    stream.on('error', () => {})
+    stream.setKeepAlive(this.#silenceMax / 4)
+    stream.setTimeout(this.#silenceMax)
   }
 
   async close(): Promise<void> {
