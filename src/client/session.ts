@@ -8,7 +8,7 @@ import {
   type UserCall
 } from '../protocol/entries.ts'
 import { ContractError, MivmError } from '../protocol/errors.ts'
-import { BATCH_CALLS_MAX } from '../protocol/limits.ts'
+import { BATCH_CALLS_MAX, LIMITS, METHOD_MAX } from '../protocol/limits.ts'
 import { CALL, type CallReply, type UserBlocks } from '../protocol/messages.ts'
 import { decodeValue, type Value } from '../protocol/values.ts'
 import { Chain } from './chain.ts'
@@ -115,6 +115,8 @@ export class Session {
   call(method: string, args: string): Promise<Done> {
     if (this.#closed) return Promise.reject(new MivmError('HOST_CLOSED', 'this client is closed'))
     if (this.#failed !== null) return Promise.reject(this.#failed)
+    const wrong = refuse(method, args)
+    if (wrong !== null) return Promise.reject(wrong)
     return new Promise<Done>((resolve, reject) => {
       const deadline = Date.now() + this.#options.timeout
       this.#outbox.push({ method, args, resolve, reject, deadline })
@@ -380,6 +382,22 @@ export class Session {
     }
     for (const call of this.#outbox.splice(0)) call.reject(error)
   }
+}
+
+/** What would end in an error for certain does not go into the log. */
+function refuse(method: string, args: string): MivmError | null {
+  const size = Buffer.byteLength(args)
+  if (size > LIMITS.args) {
+    return new MivmError(
+      'ARGS_TOO_LARGE',
+      `the arguments have ${size} bytes and may have ${LIMITS.args}: send less in one call`
+    )
+  }
+  if (method.isWellFormed() && Buffer.byteLength(method) <= METHOD_MAX) return null
+  return new MivmError(
+    'METHOD_UNKNOWN',
+    'no method has such a name: see the methods of the instance'
+  )
 }
 
 /** What may be over when we try again. */

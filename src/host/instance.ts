@@ -445,10 +445,15 @@ export class Instance {
       requests[index] = null
     }
     const answer = await this.#execution.oracles.ask(name, args)
+    // Meanwhile the engine may have died, and the call have been aborted or asked again by another: an answer that
+    // comes too late for its place in the log is not logged.
+    const known = requests[index]
+    if (known !== null) return known ?? answer
+    if (this.#open?.ack !== ack) return answer
+    requests[index] = answer
     const value = answer.ok ? answer.value : null
     const error = answer.ok ? null : answer.error
     await this.#ledger.append([encodeEntry({ type: 'oracle-answer', ack, index, value, error })])
-    requests[index] = answer
     return answer
   }
 

@@ -1,6 +1,7 @@
 import path from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { MivmError } from '../protocol/errors.ts'
+import { ERROR_TEXT_MAX } from '../protocol/limits.ts'
 import { decodeValue, encodeValue, type Value } from '../protocol/values.ts'
 import type { OracleAnswer } from '../vm/vm.ts'
 
@@ -87,12 +88,19 @@ export class Oracles {
   }
 }
 
-function failed(code: string, message: string): OracleAnswer {
-  return { ok: false, error: { name: 'OracleError', message, code } }
+/** An answer has to be loggable: well-formed text, of bounded length, and a code that is one. */
+function failed(code: string, message: string, name = 'OracleError'): OracleAnswer {
+  const [safeName, safeMessage, safeCode] = [name, message, code].map((text) =>
+    text.slice(0, ERROR_TEXT_MAX).toWellFormed()
+  )
+  return {
+    ok: false,
+    error: { name: safeName ?? '', message: safeMessage ?? '', code: safeCode || 'ORACLE_FAILED' }
+  }
 }
 
 function thrown(error: unknown): OracleAnswer {
   if (!(error instanceof Error)) return failed('ORACLE_FAILED', String(error))
-  const code = 'code' in error && typeof error.code === 'string' ? error.code : 'ORACLE_FAILED'
-  return { ok: false, error: { name: error.name, message: error.message.slice(0, 1000), code } }
+  const code = 'code' in error && typeof error.code === 'string' ? error.code : ''
+  return failed(code, String(error.message), String(error.name))
 }

@@ -4,6 +4,7 @@ import type Hypercore from 'hypercore'
 import { MivmError } from '../protocol/errors.ts'
 import { verifyHead } from '../protocol/head.ts'
 import { encodeId } from '../protocol/ids.ts'
+import { USER_BLOCK_MAX } from '../protocol/limits.ts'
 import type { UserBlocks } from '../protocol/messages.ts'
 
 /** The last of a user's calls that has a result. */
@@ -60,6 +61,12 @@ export class UserLog {
       if (blocks.length > 0)
         throw new MivmError('REQUEST_INVALID', 'blocks of a user log without a head')
       return
+    }
+    if (blocks.some((block) => block.byteLength > USER_BLOCK_MAX)) {
+      throw new MivmError(
+        'REQUEST_INVALID',
+        `an entry of the user log is over the ${USER_BLOCK_MAX} bytes that it may have: send less in one call`
+      )
     }
     if (head.length !== start + blocks.length || head.fork !== 0) {
       throw new MivmError('REQUEST_INVALID', 'the head of the user log is not that of the blocks')

@@ -43,11 +43,14 @@ export const BATCH_CALLS_MAX = 256
 /** Work that one batch takes on, in ms, before it commits. */
 export const BATCH_WORK_MS = 50
 
-/** Length of a method's name, in UTF-8 bytes. */
+/** Length of a method's name, in UTF-8 bytes, that a client sends. */
 export const METHOD_MAX = 256
 
 /** Characters of an error's name, message and code that a result entry keeps. */
 export const ERROR_TEXT_MAX = 4096
+
+/** The largest block of a user's log, bytes: an ack in the call log has to hold it. */
+export const USER_BLOCK_MAX: number = 1024 * 1024
 
 /** The largest block that any of our logs holds, bytes. */
 export const BLOCK_MAX = 8 * 1024 * 1024
