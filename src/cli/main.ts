@@ -14,7 +14,8 @@ async function main(args: readonly string[]): Promise<number> {
   const words = separateLocal(args)
   const json = words.slice(0, endOfOptions(words)).includes('--json')
   try {
-    await createProgram().parseAsync(words, { from: 'user' })
+    const program = await createProgram(words)
+    await program.parseAsync(words, { from: 'user' })
     await cleanUp()
   } catch (error) {
     await cleanUp().catch(() => {})

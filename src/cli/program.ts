@@ -4,24 +4,15 @@ import path from 'node:path'
 import { Command, Option } from '@commander-js/extra-typings'
 import { LOCAL_PORT } from '../net/network.ts'
 import { MivmError } from '../protocol/errors.ts'
-import { addAudit } from './commands/audit.ts'
-import { addCall } from './commands/call.ts'
-import { addDemo } from './commands/demo.ts'
-import { addDeploy } from './commands/deploy.ts'
-import { addDoctor } from './commands/doctor.ts'
-import { addHost } from './commands/host.ts'
-import { addKey } from './commands/key.ts'
-import { addLog } from './commands/log.ts'
-import { addLs } from './commands/ls.ts'
-import { addRepl } from './commands/repl.ts'
-import { addState } from './commands/state.ts'
-import { addStatus } from './commands/status.ts'
 import type { Globals } from './context.ts'
 
 export type Program = Command<[], Globals>
 
-/** The command line: options that all commands share, accepted before and after the command, and the commands. */
-export function createProgram(): Program {
+/**
+ * The command line: options that all commands share, accepted before and after the command, and the commands. Only
+ * those that are named among the words are loaded, since each brings much with it; all, where none is.
+ */
+export async function createProgram(words: readonly string[]): Promise<Program> {
   const program = new Command('mivm')
     .description('Runs small JavaScript backends whose every call can be audited.')
     .version(version())
@@ -50,25 +41,27 @@ export function createProgram(): Program {
     // what is wrong is said once, by main
     .configureOutput({ outputError: () => {} })
     .exitOverride()
-  for (const add of COMMANDS) add(program)
+  const named = Object.entries(COMMANDS).filter(([name]) => words.includes(name))
+  const loading = named.length > 0 ? named.map(([, load]) => load) : Object.values(COMMANDS)
+  for (const add of await Promise.all(loading.map((load) => load()))) add(program)
   program.addHelpText('after', `\nTry it: mivm demo\n`)
   return program
 }
 
-const COMMANDS = [
-  addDemo,
-  addHost,
-  addDeploy,
-  addCall,
-  addRepl,
-  addLog,
-  addState,
-  addAudit,
-  addKey,
-  addLs,
-  addStatus,
-  addDoctor
-]
+const COMMANDS: { readonly [name: string]: () => Promise<(program: Program) => void> } = {
+  demo: async () => (await import('./commands/demo.ts')).addDemo,
+  host: async () => (await import('./commands/host.ts')).addHost,
+  deploy: async () => (await import('./commands/deploy.ts')).addDeploy,
+  call: async () => (await import('./commands/call.ts')).addCall,
+  repl: async () => (await import('./commands/repl.ts')).addRepl,
+  log: async () => (await import('./commands/log.ts')).addLog,
+  state: async () => (await import('./commands/state.ts')).addState,
+  audit: async () => (await import('./commands/audit.ts')).addAudit,
+  key: async () => (await import('./commands/key.ts')).addKey,
+  ls: async () => (await import('./commands/ls.ts')).addLs,
+  status: async () => (await import('./commands/status.ts')).addStatus,
+  doctor: async () => (await import('./commands/doctor.ts')).addDoctor
+}
 
 function parsePort(text: string): number {
   if (text === '') return LOCAL_PORT

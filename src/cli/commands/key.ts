@@ -17,7 +17,10 @@ import { count } from '../text.ts'
 
 /** `mivm key new|ls|show|use|export|import` */
 export function addKey(program: Program): void {
-  const key = program.command('key').description('Manages the identities of this machine.')
+  const key = program
+    .command('key')
+    .description('Manages the identities of this machine.')
+    .addHelpText('after', '\nExample:\n  $ mivm key new bob\n')
   key
     .command('new')
     .description('Makes an identity and prints its id.')

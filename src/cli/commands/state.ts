@@ -13,7 +13,10 @@ const INSTANCE = 'link, address or name; with @n as the n-th commit left it'
 
 /** `mivm state ls|cat|export <instance>[@commit] [path] [dir]` */
 export function addState(program: Program): void {
-  const state = program.command('state').description('Reads the state archive of an instance.')
+  const state = program
+    .command('state')
+    .description('Reads the state archive of an instance.')
+    .addHelpText('after', '\nExample:\n  $ mivm state ls forum --local\n')
   state
     .command('ls')
     .description('Lists what is in a directory.')

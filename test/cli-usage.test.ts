@@ -1,0 +1,243 @@
+// What needs no host: help, usage errors, identities, settings.
+import { stat, writeFile } from 'node:fs/promises'
+import path from 'node:path'
+import test from 'brittle'
+import { Cli } from './cli.ts'
+import { tempDir } from './helpers.ts'
+
+const COMMANDS = [
+  ['demo'],
+  ['host'],
+  ['deploy'],
+  ['call'],
+  ['repl'],
+  ['log'],
+  ['state'],
+  ['state', 'ls'],
+  ['state', 'cat'],
+  ['state', 'export'],
+  ['audit'],
+  ['key'],
+  ['key', 'new'],
+  ['key', 'ls'],
+  ['key', 'show'],
+  ['key', 'use'],
+  ['key', 'export'],
+  ['key', 'import'],
+  ['ls'],
+  ['status'],
+  ['doctor']
+]
+
+/** Ends a command at once where it would reach for a network. */
+const NOWHERE = '127.0.0.1:9'
+
+test('cli - every command shows an example of itself', { timeout: 60_000 }, async (t) => {
+  const cli = new Cli(await tempDir(t), NOWHERE)
+  for (const words of COMMANDS) {
+    const { status, stdout } = await cli.run([...words, '--help'])
+    t.is(status, 0, words.join(' '))
+    t.ok(stdout.includes(`$ mivm ${words.join(' ')}`), words.join(' '))
+    t.ok(stdout.includes('--json'), 'and the options that all share')
+  }
+})
+
+test('cli - the list of commands is the help without a command', async (t) => {
+  const cli = new Cli(await tempDir(t), NOWHERE)
+  const { status, stdout } = await cli.run(['--help'])
+  t.is(status, 0)
+  for (const [name = ''] of COMMANDS) t.ok(stdout.includes(`\n  ${name} `), name)
+})
+
+const USAGE: [words: string[], stderr: string][] = [
+  [['cal'], "mivm: USAGE: unknown command 'cal': did you mean call?\n"],
+  [['key', 'lss'], "mivm: USAGE: unknown command 'lss': did you mean ls?\n"],
+  [['ls', '--jso'], "mivm: USAGE: unknown option '--jso': did you mean --json?\n"],
+  [['call', 'forum'], "mivm: USAGE: missing required argument 'method': see --help\n"],
+  [['--local=x', 'ls'], 'mivm: USAGE: --local=x is not a port: give a number up to 65535\n'],
+  [
+    ['status', '--bootstrap', 'here', 'y'.repeat(52)],
+    'mivm: USAGE: "here" is not a bootstrap node: expected host:port\n'
+  ],
+  [
+    ['log', 'forum', '--from', '0'],
+    'mivm: USAGE: --from 0 is not the number of a call: they count from 1\n'
+  ],
+  [['host', '--engines', 'x'], 'mivm: USAGE: --engines x is not a number from 1 to 1024\n'],
+  [
+    ['call', 'forum', 'x', '--timeout', '-1'],
+    'mivm: USAGE: --timeout -1 is not a number of seconds above 0\n'
+  ],
+  [
+    ['deploy', 'x.js', '--salt', 'abc'],
+    'mivm: USAGE: --salt abc is not 32 bytes: give 64 hex digits\n'
+  ],
+  [
+    ['deploy', 'x.js', '--name', 'a/b'],
+    'mivm: USAGE: "a/b" is no name for an instance: use up to 40 letters, digits, - and _, a letter first\n'
+  ],
+  [['deploy', 'no-such.js'], 'mivm: FILE_UNKNOWN: there is no file no-such.js: check the path\n'],
+  [
+    ['call', 'forum', 'x', '{"$bytes":1}'],
+    'mivm: VALUE_MALFORMED: argument: not the text form of a value: $bytes is not followed by base64 with padding\n'
+  ],
+  [
+    ['call', 'forum', 'x'],
+    'mivm: LINK_INVALID: there is no instance named "forum": see "mivm ls", or give its link\n'
+  ],
+  [
+    ['audit', 'mivm://nobody'],
+    'mivm: LINK_INVALID: "mivm://nobody" is not a link: expected mivm://<host>/<address>\n'
+  ],
+  [
+    ['log', 'not an address'],
+    'mivm: KEY_INVALID: "not an address" is not a valid address: expected 52 characters of z-base-32, as "mivm ls" or "mivm key ls" show them\n'
+  ],
+  [
+    ['state', 'ls', 'forum@0'],
+    'mivm: LINK_INVALID: there is no instance named "forum": see "mivm ls", or give its link\n'
+  ],
+  [
+    ['status'],
+    'mivm: USAGE: which host? give --host <id> or MIVM_HOST: "mivm host" prints the id of one\n'
+  ],
+  [['host', '--oracle', 'no-such.js'], 'mivm: ORACLE_INVALID: '],
+  [
+    ['--as', 'bob', 'call', 'y'.repeat(52), 'x'],
+    'mivm: IDENTITY_UNKNOWN: there is no identity "bob": make it with "mivm key new bob"\n'
+  ]
+]
+
+test('cli - what cannot be is said in one line, with exit code 64', {
+  timeout: 60_000
+}, async (t) => {
+  const cli = new Cli(await tempDir(t), NOWHERE)
+  for (const [words, expected] of USAGE) {
+    const { status, stdout, stderr } = await cli.run(words)
+    t.is(status, 64, words.join(' '))
+    t.is(stdout, '')
+    if (expected.endsWith('\n')) t.is(stderr, expected)
+    else t.ok(stderr.startsWith(expected) && stderr.trim().split('\n').length === 1, stderr)
+  }
+})
+
+test('cli - without a command the help goes to stderr', async (t) => {
+  const { status, stdout, stderr } = await new Cli(await tempDir(t), NOWHERE).run([])
+  t.is(status, 64)
+  t.is(stdout, '')
+  t.ok(stderr.includes('Usage: mivm'))
+  t.ok(stderr.endsWith('mivm: USAGE: a command is missing: see "mivm --help"\n'))
+})
+
+test('cli - with --json an error is the last object too', async (t) => {
+  const cli = new Cli(await tempDir(t), NOWHERE)
+  const { status, stderr, objects } = await cli.json(['ls', '--nonsense'])
+  t.is(status, 64)
+  t.is(stderr, "mivm: USAGE: unknown option '--nonsense': see --help\n")
+  t.alike(objects, [
+    { type: 'error', code: 'USAGE', message: "unknown option '--nonsense': see --help" }
+  ])
+})
+
+test('cli - identities are made, listed, used, exported and imported', {
+  timeout: 60_000
+}, async (t) => {
+  const root = await tempDir(t)
+  const cli = new Cli(path.join(root, 'a'), NOWHERE)
+  const made = await cli.run(['key', 'new', 'bob'])
+  t.is(made.status, 0)
+  t.ok(/^[a-z0-9]{52}\n$/.test(made.stdout))
+  t.is((await stat(path.join(root, 'a/keys/bob.key'))).mode & 0o777, 0o600)
+
+  const again = await cli.run(['key', 'new', 'bob'])
+  t.is(again.status, 64)
+  t.is(
+    again.stderr,
+    'mivm: IDENTITY_EXISTS: there is an identity "bob" already: choose another name\n'
+  )
+
+  t.is((await cli.run(['key', 'use', 'bob'])).stdout, made.stdout)
+  t.is((await cli.run(['key', 'show'])).stdout, made.stdout, 'it is the default now')
+  const typo = await cli.run(['key', 'show', 'bbo'])
+  t.is(typo.status, 64)
+  t.is(typo.stderr, 'mivm: IDENTITY_UNKNOWN: there is no identity "bbo": did you mean "bob"?\n')
+
+  const secret = await cli.run(['key', 'export', 'bob'])
+  const other = new Cli(path.join(root, 'b'), NOWHERE)
+  const imported = await other.run(['key', 'import', 'robert'], { input: secret.stdout })
+  t.is(imported.stdout, made.stdout)
+  const file = path.join(root, 'secret')
+  await writeFile(file, secret.stdout.replace('seed":"', 'seed":"00'))
+  const broken = await other.run(['key', 'import', 'x', file])
+  t.is(broken.status, 64)
+  t.ok(broken.stderr.startsWith('mivm: KEY_INVALID: '), broken.stderr)
+  t.absent(broken.stderr.includes(JSON.parse(secret.stdout).seed), 'and no secret is printed')
+
+  const { objects } = await other.json(['key', 'ls'])
+  t.alike(objects, [
+    { type: 'identity', name: 'robert', id: made.stdout.trim(), default: false },
+    { type: 'summary', identities: 1 }
+  ])
+})
+
+test('cli - options that all share stand before or after the command', async (t) => {
+  const root = await tempDir(t)
+  const cli = new Cli(path.join(root, 'unused'), NOWHERE)
+  const dir = path.join(root, 'other')
+  await cli.run(['--dir', dir, 'key', 'new', 'bob'])
+  const before = await cli.run(['--json', '--dir', dir, 'key', 'ls'])
+  const after = await cli.run(['key', 'ls', '--dir', dir, '--json'])
+  t.is(before.stdout, after.stdout)
+  t.ok(before.stdout.includes('"name":"bob"'))
+})
+
+test('cli - a bare --local takes no word for its port', async (t) => {
+  const cli = new Cli(await tempDir(t), NOWHERE)
+  const { status, stderr } = await cli.run(['--local', 'ls'])
+  t.is(status, 0, stderr)
+})
+
+test('cli - a settings file that is damaged is named', async (t) => {
+  const dir = await tempDir(t)
+  await writeFile(path.join(dir, 'aliases.json'), '{')
+  const { status, stderr } = await new Cli(dir, NOWHERE).run(['ls'])
+  t.is(status, 69)
+  t.is(
+    stderr,
+    `mivm: DIRECTORY_DAMAGED: ${path.join(dir, 'aliases.json')} is not what it should be: mend or remove it\n`
+  )
+})
+
+test('cli - a data directory that is a file is refused', async (t) => {
+  const file = path.join(await tempDir(t), 'file')
+  await writeFile(file, '')
+  const { status, stderr } = await new Cli(file, NOWHERE).run(['key', 'new'])
+  t.is(status, 69)
+  t.ok(/^mivm: STORAGE_FAILED: .*\n$/.test(stderr), stderr)
+})
+
+test('cli - output that nobody reads ends a command quietly', async (t) => {
+  const dir = await tempDir(t)
+  const aliases: { [name: string]: string } = {}
+  for (let i = 0; i < 3000; i++) aliases[`name${i}`] = `mivm://${'y'.repeat(52)}/${'y'.repeat(52)}`
+  await writeFile(path.join(dir, 'aliases.json'), JSON.stringify(aliases))
+  const child = new Cli(dir, NOWHERE).start(['ls'])
+  let stderr = ''
+  child.stderr?.setEncoding('utf8').on('data', (text: string) => {
+    stderr += text
+  })
+  child.stdout?.once('data', () => child.stdout?.destroy())
+  const status = await new Promise((resolve) => child.once('close', resolve))
+  t.is(status, 0)
+  t.is(stderr.replace('3,000 instances\n', ''), '')
+})
+
+test('cli - colours go to terminals only', async (t) => {
+  const cli = new Cli(await tempDir(t), NOWHERE)
+  const piped = await cli.run(['ls', '--nonsense'])
+  t.absent(piped.stderr.includes('\u001b'))
+  const forced = await cli.run(['ls', '--nonsense'], { env: { FORCE_COLOR: '1' } })
+  t.ok(forced.stderr.includes('\u001b[31m'))
+  const refused = await cli.run(['ls', '--nonsense'], { env: { NO_COLOR: '1' } })
+  t.absent(refused.stderr.includes('\u001b'))
+})
