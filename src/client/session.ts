@@ -35,6 +35,11 @@ export interface SessionOptions {
   readonly timeout: number
 }
 
+interface Asked {
+  readonly from: number
+  readonly to: number
+}
+
 /** A call on its way. */
 interface Pending {
   readonly resolve: (done: Done) => void
@@ -71,7 +76,8 @@ export class Session {
   /** Length of the log as far as it has been sent on this connection. */
   #sent = 0
   #rpc: Rpc | null = null
-  #requests = 0
+  /** Requests under way on this connection, with the entries whose results they ask for. */
+  readonly #requests = new Set<Asked>()
   #writing: Promise<void> | null = null
   #pumping = false
   #retry = 0
@@ -127,7 +133,10 @@ export class Session {
   /** Resolves when all calls in the log have results and these are acknowledged. */
   async drained(timeout: number): Promise<void> {
     const end = Date.now() + timeout
-    while (this.#outbox.length + this.#waiting.size + this.#unacked.length + this.#requests > 0) {
+    while (
+      this.#outbox.length + this.#waiting.size + this.#unacked.length + this.#requests.size >
+      0
+    ) {
       if (this.#failed !== null) throw this.#failed
       if (Date.now() > end) throw this.#late()
       if (this.#unacked.length > 0) this.#write(true)
@@ -228,7 +237,7 @@ export class Session {
     if (Date.now() < this.#waitUntil) return
     const connected = this.#rpc !== null && !this.#rpc.closed
     const news = this.#options.log.durable > this.#sent
-    if (!news && (connected || this.#waiting.size === 0)) return
+    if (!news && (connected ? this.#missed().length === 0 : this.#waiting.size === 0)) return
     this.#pumping = true
     this.#send()
       .then(() => {
@@ -244,22 +253,37 @@ export class Session {
     const { log, remote } = this.#options
     const rpc = await remote.rpc()
     if (rpc !== this.#rpc) this.#restart(rpc)
-    while (this.#requests < REQUESTS_MAX && this.#sent < log.durable && this.#rpc === rpc) {
+    while (this.#requests.size < REQUESTS_MAX && this.#sent < log.durable && this.#rpc === rpc) {
       const blocks = await log.blocks(this.#sent, BATCH_CALLS_MAX, REQUEST_BYTES)
       const end = blocks.start + blocks.blocks.length
-      const asked = [...this.#waiting.keys()].filter(
+      const calls = [...this.#waiting.keys()].filter(
         (entry) => entry > blocks.start && entry <= end
       )
       this.#sent = end
-      this.#exchange(rpc, blocks, asked[0] ?? 0, asked.at(-1) ?? 0)
+      this.#exchange(rpc, blocks, { from: calls[0] ?? 0, to: calls.at(-1) ?? 0 })
     }
+    const missed = this.#missed()
+    if (missed.length > 0 && this.#requests.size < REQUESTS_MAX && this.#rpc === rpc) {
+      const none = { user: log.user, start: 0, blocks: [], head: null }
+      this.#exchange(rpc, none, { from: missed[0] ?? 0, to: missed.at(-1) ?? 0 })
+    }
+  }
+
+  /** Calls that the host has and nobody asks the results of: what did not fit into a reply, or was overtaken. */
+  #missed(): number[] {
+    if (this.#held.size > 0) return []
+    const requests = [...this.#requests]
+    return [...this.#waiting.keys()].filter(
+      (entry) =>
+        entry <= this.#sent && !requests.some(({ from, to }) => entry >= from && entry <= to)
+    )
   }
 
   /** A new connection: what is not answered goes out again, and no proof of the old one is waited for. */
   #restart(rpc: Rpc): void {
     const [first] = this.#waiting.keys()
     this.#rpc = rpc
-    this.#requests = 0
+    this.#requests.clear()
     this.#held.clear()
     this.#sent = first === undefined ? this.#options.log.durable : first - 1
     rpc.onClose(() => {
@@ -269,20 +293,19 @@ export class Session {
     })
   }
 
-  #exchange(rpc: Rpc, blocks: UserBlocks, from: number, to: number): void {
-    this.#requests++
+  #exchange(rpc: Rpc, blocks: UserBlocks, asked: Asked): void {
+    this.#requests.add(asked)
     rpc
-      .request(CALL, this.#request(blocks, from, to))
+      .request(CALL, this.#request(blocks, asked.from, asked.to))
       .then((reply) => {
-        if (this.#rpc === rpc) this.#receive(rpc, reply, from, to)
+        if (this.#rpc === rpc) this.#receive(reply)
       })
       .catch((error) => {
         if (this.#rpc === rpc) this.#refused(rpc, blocks, error)
       })
       .finally(() => {
-        if (this.#rpc !== rpc) return
-        this.#requests--
-        this.#pump()
+        this.#requests.delete(asked)
+        if (this.#rpc === rpc) this.#pump()
       })
   }
 
@@ -291,27 +314,20 @@ export class Session {
     return { address: this.#options.address, log, from, to, known, anchored }
   }
 
-  #receive(rpc: Rpc, reply: CallReply, from: number, to: number): void {
+  #receive(reply: CallReply): void {
     if (reply.behind !== null) throw forked()
     if (reply.proof === null) {
       // the host lacks what comes before: it was set back, or never had it
       this.#sent = Math.min(this.#sent, reply.length)
       return
     }
-    // one that was overtaken proves nothing new; what it answered is asked for again below
+    // one that was overtaken proves nothing new; what it answered is missed, and asked for again
     if (reply.through >= this.#chain.length) this.#held.set(reply.through, reply)
     for (;;) {
       const next = this.#held.get(this.#chain.length)
       if (next?.proof == null) break
       this.#held.delete(this.#chain.length)
       this.#accept(this.#chain.extend(next.proof))
-    }
-    // a reply has a limit: what did not fit is asked for again
-    const rest = [...this.#waiting.keys()].filter((entry) => entry >= from && entry <= to)
-    if (rest.length > 0 && this.#held.size === 0) {
-      const { log } = this.#options
-      const none = { user: log.user, start: this.#sent, blocks: [], head: null }
-      this.#exchange(rpc, none, rest[0] ?? 0, rest.at(-1) ?? 0)
     }
   }
 

@@ -324,11 +324,14 @@ export class Host {
     const { address, log, from, to } = request
     const instance = await this.instance(address)
     const length = await instance.submit(log)
-    const end = log.start + log.blocks.length
-    if (length < log.start) return { length, through: 0, proof: null, behind: null }
-    if (length > end) {
-      const behind = await instance.takeBack(log.user, end)
-      return { length, through: 0, proof: null, behind }
+    // a request without blocks that asks for results says nothing about the user's log
+    if (to === 0 || log.blocks.length > 0) {
+      const end = log.start + log.blocks.length
+      if (length < log.start) return { length, through: 0, proof: null, behind: null }
+      if (length > end) {
+        const behind = await instance.takeBack(log.user, end)
+        return { length, through: 0, proof: null, behind }
+      }
     }
     if (to > length) throw new MivmError('REQUEST_INVALID', `the user log has no entry ${to} yet`)
     if (to > 0) await instance.settled(log.user, to)
