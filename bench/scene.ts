@@ -20,13 +20,17 @@ export async function inPlace<T>(fn: (place: Place) => Promise<T>): Promise<T> {
   const directories = new Directories()
   const network = await openLocal(0)
   // whoever interrupts a benchmark does not want its processes and gigabytes to stay
+  let interrupted = false
   const interrupt = () => {
+    // npm and the terminal may both say it
+    if (interrupted) return
+    interrupted = true
     void Worker.stopAll().then(() => {
       directories.remove()
       process.exit(130)
     })
   }
-  process.once('SIGINT', interrupt).once('SIGTERM', interrupt)
+  process.on('SIGINT', interrupt).on('SIGTERM', interrupt)
   try {
     await directories.check()
     return await fn({
