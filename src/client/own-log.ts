@@ -19,12 +19,17 @@ export interface Recap {
   readonly open: readonly number[]
 }
 
+/** Blocks that are sent without reading them back. */
+const RECENT_MAX = 1024
+
 /** The user's own log for one instance: on disk before any of it is sent. */
 export class OwnLog {
   readonly user: Uint8Array
   readonly #core: Hypercore
   readonly #keyPair: KeyPair
   readonly #wal: Wal
+  /** The newest blocks by number of entry: they are about to be sent. */
+  readonly #recent = new Map<number, Uint8Array>()
   #durable: number
 
   private constructor(core: Hypercore, keyPair: KeyPair, wal: Wal) {
@@ -64,14 +69,20 @@ export class OwnLog {
 
   /** Appends entries and syncs them. */
   async append(entries: readonly UserLogEntry[]): Promise<void> {
-    await this.#core.append(entries.map(encodeUserEntry))
+    const blocks = entries.map(encodeUserEntry)
+    for (const [i, block] of blocks.entries()) this.#recent.set(this.length + i + 1, block)
+    await this.#core.append(blocks)
     const { length } = this.#core
     await this.#wal.sync()
     this.#durable = length
+    for (const entry of this.#recent.keys()) {
+      if (entry > length - RECENT_MAX) break
+      this.#recent.delete(entry)
+    }
   }
 
   async block(entry: number): Promise<Uint8Array> {
-    const block = await this.#core.get(entry - 1, { wait: false })
+    const block = this.#recent.get(entry) ?? (await this.#core.get(entry - 1, { wait: false }))
     if (block !== null) return block
     throw new MivmError(
       'DIRECTORY_DAMAGED',
@@ -137,6 +148,11 @@ export class OwnLog {
 
   /** The same head that was signed when the log had this length: Ed25519 signatures are deterministic. */
   async #headAt(length: number): Promise<Head> {
+    const { state } = this.#core
+    if (length === state.length && state.signature !== null) {
+      const { signature, roots } = state
+      return { length, fork: 0, treeHash: crypto.tree(roots), signature: b4a.from(signature) }
+    }
     const treeHash = await this.#core.treeHash(length)
     return signHead({ length, fork: 0, treeHash: b4a.from(treeHash) }, this.#core.key, (message) =>
       crypto.sign(message, this.#keyPair.secretKey)

@@ -103,7 +103,7 @@ export class Ledger {
   ): Promise<void> {
     await this.#write(async ({ archive, log }) => {
       await archive.write(writes)
-      const commit = encodeEntry({ type: 'commit', ...(await archive.version()) })
+      const commit = encodeEntry({ type: 'commit', ...archive.version() })
       for (const [user, position] of positions) {
         await log.setUserData(`user/${user.id}`, encodePosition(position))
       }

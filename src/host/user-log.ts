@@ -2,7 +2,7 @@ import b4a from 'b4a'
 import c from 'compact-encoding'
 import type Hypercore from 'hypercore'
 import { MivmError } from '../protocol/errors.ts'
-import { verifyHead } from '../protocol/head.ts'
+import { type Head, verifyHead } from '../protocol/head.ts'
 import { encodeId } from '../protocol/ids.ts'
 import { USER_BLOCK_MAX } from '../protocol/limits.ts'
 import type { UserBlocks } from '../protocol/messages.ts'
@@ -71,20 +71,18 @@ export class UserLog {
     if (head.length !== start + blocks.length || head.fork !== 0) {
       throw new MivmError('REQUEST_INVALID', 'the head of the user log is not that of the blocks')
     }
-    if (!verifyHead(head, this.#core.key, this.key)) {
-      throw new MivmError('REQUEST_INVALID', 'the head of the user log is not signed by its user')
-    }
     if (start > this.length) return
     if (head.length <= this.length) {
       if (b4a.equals(await this.#session.treeHash(head.length), head.treeHash)) return
-      throw this.#forked()
+      throw this.#refusal(head)
     }
     try {
+      // checks the signature over the tree that comes of it
       await this.#session.append(blocks.slice(this.length - start), { signature: head.signature })
     } catch (error) {
-      // the head is the user's, so it is the history below it that differs
-      if (error instanceof Error && error.message.startsWith('INVALID_SIGNATURE'))
-        throw this.#forked()
+      if (error instanceof Error && error.message.startsWith('INVALID_SIGNATURE')) {
+        throw this.#refusal(head)
+      }
       throw error
     }
   }
@@ -104,11 +102,14 @@ export class UserLog {
     await this.#core.close()
   }
 
-  #forked(): MivmError {
-    return new MivmError(
-      'USER_LOG_FORKED',
-      `the log of ${this.id} was written twice: use an identity on one machine at a time, or make a new one`
-    )
+  /** A head that the user has signed and that does not fit is a second history; any other is nobody's. */
+  #refusal(head: Head): MivmError {
+    return verifyHead(head, this.#core.key, this.key)
+      ? new MivmError(
+          'USER_LOG_FORKED',
+          `the log of ${this.id} was written twice: use an identity on one machine at a time, or make a new one`
+        )
+      : new MivmError('REQUEST_INVALID', 'the blocks of the user log are not signed by its user')
   }
 }
 

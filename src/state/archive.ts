@@ -1,8 +1,9 @@
 import Hyperbee from 'hyperbee'
 import Hyperblobs, { type BlobId } from 'hyperblobs'
 import type Hypercore from 'hypercore'
+import crypto from 'hypercore-crypto'
 import SubEncoder from 'sub-encoder'
-import type { Commit } from '../protocol/entries.ts'
+import type { Commit, Version } from '../protocol/entries.ts'
 import type { Files, PathRange, Write } from '../protocol/files.ts'
 
 /** A file as Hyperdrive stores it. */
@@ -83,13 +84,13 @@ export class Archive implements Files {
   }
 
   /** Both cores as they are now, as a commit entry names them. */
-  async version(): Promise<Pick<Commit, 'archive' | 'blobs'>> {
-    const [archive, blobs] = await Promise.all([this.#files.treeHash(), this.#content.treeHash()])
-    return {
-      archive: { length: this.#files.length, treeHash: archive },
-      blobs: { length: this.#content.length, treeHash: blobs }
-    }
+  version(): Pick<Commit, 'archive' | 'blobs'> {
+    return { archive: versionOf(this.#files), blobs: versionOf(this.#content) }
   }
+}
+
+function versionOf({ state: { length, roots } }: Hypercore): Version {
+  return { length, treeHash: crypto.tree(roots) }
 }
 
 const FILES = new SubEncoder('files', 'utf-8')

@@ -45,10 +45,11 @@ export class Wal {
   }
 
   async #sync(): Promise<void> {
-    const { path: name } = await this.#rocks.currentWalFile()
+    // the log that it was the last time is synced while we ask whether it still is
+    const synced = this.#file === null ? null : sync(this.#file.fd)
+    const [{ path: name }] = await Promise.all([this.#rocks.currentWalFile(), synced])
     const current = path.join(this.#rocks.path, name)
-    if (this.#file?.path === current) return sync(this.#file.fd)
-    await this.#rotate(current)
+    if (this.#file?.path !== current) await this.#rotate(current)
   }
 
   /** The database has moved on to a new log: what is in the logs before it may not be on disk yet either. */
