@@ -56,6 +56,7 @@ function stackOf(error: unknown): string {
 
 const DENIED: ReadonlySet<string> = new Set([
   'EACCES',
+  'EEXIST',
   'EPERM',
   'EROFS',
   'EISDIR',

@@ -172,7 +172,7 @@ async function inTime(work: Promise<unknown>, ms: number): Promise<void> {
 function asFinding(error: unknown): Finding {
   if (error instanceof MivmError) return problem(`${error.code}: ${error.message}`)
   const code = error instanceof Error && 'code' in error ? error.code : ''
-  if (code === 'EACCES' || code === 'EPERM' || code === 'EROFS' || code === 'ENOTDIR') {
+  if (typeof code === 'string' && /^(EACCES|EEXIST|ENOTDIR|EPERM|EROFS)$/.test(code)) {
     return problem(`${error instanceof Error ? error.message : ''}: choose another --dir`)
   }
   throw error

@@ -1,0 +1,66 @@
+// What a host, or the lack of one, says to a command that cannot be.
+import { writeFile } from 'node:fs/promises'
+import path from 'node:path'
+import test from 'brittle'
+import { startNetwork } from './cli.ts'
+import { tempDir } from './helpers.ts'
+
+test('cli - contracts that cannot be deployed leave nothing behind', {
+  timeout: 60_000
+}, async (t) => {
+  const root = await tempDir(t)
+  const { host, cli } = await startNetwork(t, root)
+  for (const [source, stderr] of CONTRACTS_BAD) {
+    const file = path.join(root, 'bad.js')
+    await writeFile(file, source)
+    const session = await cli.run(['deploy', file, '--host', host.id, '--name', 'bad'])
+    t.is(session.status, 64, source.slice(0, 40))
+    t.is(session.stdout, '')
+    t.ok(session.stderr.includes(stderr), session.stderr)
+    const lines = session.stderr.trim().split('\n')
+    t.ok(lines.length <= 2 && !session.stderr.includes('    at '), 'one line, no stack')
+  }
+  t.is((await cli.json(['status', host.id])).objects[0]?.['instances'], 0)
+  t.alike((await cli.json(['ls'])).objects, [{ type: 'summary', instances: 0 }])
+})
+
+const CONTRACTS_BAD: [source: string, stderr: string][] = [
+  ['exports.a = () => {\n  return 1 +\n}\n', 'mivm: CODE_SYNTAX: '],
+  ['const a = 1\n', 'mivm: CODE_NO_EXPORTS: '],
+  ["exports.a = () => 1\nthrow new Error('no')\n", 'mivm: CODE_THROWS: '],
+  [
+    "exports.init = () => { throw new TypeError('not today') }\n",
+    'init ended with TypeError: not today'
+  ],
+  [`// ${'x'.repeat(1024 * 1024)}\nexports.a = () => 1\n`, 'mivm: CODE_TOO_LARGE: ']
+]
+
+test('cli - a syntax error is named with line and column', { timeout: 30_000 }, async (t) => {
+  const root = await tempDir(t)
+  const { host, cli } = await startNetwork(t, root)
+  const file = path.join(root, 'bad.js')
+  await writeFile(file, 'exports.a = () => {\n  return 1 +\n}\n')
+  const { stderr } = await cli.run(['deploy', file, '--host', host.id])
+  t.ok(/mivm: CODE_SYNTAX: line 3, column 1: .*\n$/.test(stderr), stderr)
+})
+
+test('cli - hosts and instances that are not there', { timeout: 60_000 }, async (t) => {
+  const root = await tempDir(t)
+  const { host, cli } = await startNetwork(t, root)
+  const nobody = (await cli.run(['key', 'new', 'nobody'])).stdout.trim()
+  const unknown = await cli.run(['call', `mivm://${nobody}/${nobody}`, 'x'])
+  t.is(unknown.status, 69)
+  t.ok(/mivm: HOST_UNKNOWN: .*--local or --bootstrap\n$/.test(unknown.stderr), unknown.stderr)
+  const link = `mivm://${host.id}/${nobody}`
+  for (const words of [
+    ['call', link, 'x'],
+    ['log', link],
+    ['state', 'ls', link],
+    ['audit', link]
+  ]) {
+    const { status, stdout, stderr } = await cli.run(words)
+    t.is(status, 69, words[0])
+    t.is(stdout, '')
+    t.ok(/(^|\n)mivm: INSTANCE_UNKNOWN: [^\n]*\n$/.test(stderr), stderr)
+  }
+})

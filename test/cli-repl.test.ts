@@ -1,0 +1,67 @@
+import path from 'node:path'
+import test from 'brittle'
+import { Output } from '../src/cli/output.ts'
+import { Console } from '../src/cli/repl.ts'
+import { Client } from '../src/index.ts'
+import { CONTRACTS, startNetwork } from './cli.ts'
+import { tempDir } from './helpers.ts'
+
+const FORUM = path.join(CONTRACTS, 'forum.js')
+
+test('cli - repl executes what comes through a pipe, line by line', {
+  timeout: 60_000
+}, async (t) => {
+  const root = await tempDir(t)
+  const { host, cli } = await startNetwork(t, root)
+  await cli.run(['deploy', FORUM, '--host', host.id, '--name', 'forum'])
+  const input = `const topic = await addTopic('Hello')
+addPost(topic,
+  'from a pipe')
+await state.readdir('/topics')
+addPost()
+nonsense
+contract.addPost(1, 'x') instanceof Promise
+`
+  const { status, stdout, stderr } = await cli.run(['repl', 'forum'], { input })
+  t.is(status, 0)
+  t.is(stdout, "1\n[ '1' ]\ntrue\n")
+  const [thrown = '', uncaught, ...more] = stderr.trim().split('\n')
+  t.ok(/^Error: .*EINVAL/.test(thrown), thrown)
+  t.is(uncaught, 'Uncaught ReferenceError: nonsense is not defined')
+  t.alike(more, [])
+  const { objects } = await cli.json(['repl', 'forum'], { input: '({ a: 1 })\n' })
+  t.alike(objects, [
+    { type: 'value', value: { a: 1 } },
+    { type: 'summary', lines: 1 }
+  ])
+})
+
+test('cli - repl completes the names of methods', { timeout: 30_000 }, async (t) => {
+  const dir = await tempDir(t)
+  const { host, cli } = await startNetwork(t, dir)
+  const source = `exports.addPost = (x) => x + 1
+    exports.console = () => 'shadowed'\n`
+  const client = await Client.open({
+    dir: path.join(dir, 'client'),
+    bootstrap: cli.bootstrap.split(',')
+  })
+  t.teardown(() => client.close())
+  const { link } = await client.deploy({ host: host.id, source })
+  const contract = await client.connect(link)
+  const state = client.state(link)
+  const { console } = globalThis
+  const prompt = new Console({
+    contract,
+    state,
+    output: new Output(true),
+    terminal: false,
+    name: ''
+  })
+  t.teardown(() => prompt.close())
+
+  const completed = await new Promise<unknown>((resolve) => {
+    prompt.server.completer('addP', (_: unknown, completions: unknown) => resolve(completions))
+  })
+  t.alike(completed, [['addPost'], 'addP'])
+  t.is(globalThis.console, console, 'the language keeps its own names')
+})

@@ -1,0 +1,128 @@
+// Sessions of several commands with a host in a process of its own.
+import { readFile, writeFile } from 'node:fs/promises'
+import path from 'node:path'
+import test from 'brittle'
+import { verify } from '../src/index.ts'
+import { Cli, CONTRACTS, startNetwork } from './cli.ts'
+import { tempDir } from './helpers.ts'
+
+const FORUM = path.join(CONTRACTS, 'forum.js')
+
+test('cli - deploy, call, log, state, audit: each in a process', { timeout: 60_000 }, async (t) => {
+  const root = await tempDir(t)
+  const { host, cli } = await startNetwork(t, root)
+  const bob = (await cli.run(['key', 'new', 'bob'])).stdout.trim()
+  await cli.run(['key', 'use', 'bob'])
+
+  const deployed = await cli.run(['deploy', FORUM, '--host', host.id, '--name', 'forum'])
+  t.is(deployed.status, 0, deployed.stderr)
+  const link = deployed.stdout.trim()
+  t.ok(new RegExp(`^mivm://${host.id}/[a-z0-9]{52}$`).test(link))
+
+  t.alike(await cli.run(['call', 'forum', 'addTopic', 'Hello world']), said('1\n'))
+  t.alike(await cli.run(['call', link, 'addPost', '1', 'My name is bob']), said('1\n'))
+  const { objects } = await cli.json(['call', link.slice(-52), 'addPost', '1', '"2"'])
+  t.alike(objects, [
+    {
+      type: 'summary',
+      address: link.slice(-52),
+      method: 'addPost',
+      outcome: 'ok',
+      value: 2,
+      error: null
+    }
+  ])
+
+  const log = await cli.run(['log', 'forum'])
+  t.is(log.status, 0, log.stderr)
+  t.alike(log.stdout.split('\n').slice(0, 8), PICTURE.split('\n'))
+  const later = await cli.run(['log', 'forum', '--from', '4', '--user', bob])
+  t.is(
+    later.stdout.split('\n')[1],
+    "bob+7 addPost(1, '2') host+4 addPost(1, '2') (ACK bob+7) result: 2"
+  )
+
+  t.is((await cli.run(['state', 'ls', 'forum'])).stdout, '/topics/\n')
+  t.is((await cli.run(['state', 'cat', 'forum', '/topics/1/title'])).stdout, 'Hello world')
+
+  const audit = await new Cli(path.join(root, 'auditor'), cli.bootstrap).json(['audit', link])
+  t.is(audit.status, 0, audit.stderr)
+  const checks = audit.objects.filter(({ type }) => type === 'check')
+  t.alike(
+    checks.map(({ check, complete }) => [check, complete]),
+    [1, 2, 3, 4, 5, 6].map((check) => [check, true])
+  )
+  const { type, verdict, findings } = audit.objects.at(-1) ?? {}
+  t.alike([type, verdict, findings], ['verdict', 'clean', 0])
+
+  t.is((await cli.run(['ls'])).stdout, `forum\t${link}\n`)
+  const status = await cli.json(['status'])
+  t.alike(status.objects[0]?.['instances'], 1, 'of the host that was used last')
+})
+
+/** The logs of the design's example, and one call more. */
+const PICTURE = `
+user log (bob)                     call log (host)
+bob+1 init()                       host+1 new Forum() (ACK bob+1)
+bob+2 ACK host+1                   host+2 addTopic('Hello world') (ACK bob+3) result: 1
+bob+3 addTopic('Hello world')      host+3 addPost(1, 'My name is bob') (ACK bob+5) result: 1
+bob+4 ACK host+2                   host+4 addPost(1, '2') (ACK bob+7) result: 2
+bob+5 addPost(1, 'My name is bob')
+bob+6 ACK host+3
+bob+7 addPost(1, '2')`.trim()
+
+test('cli - values on the command line and back', { timeout: 60_000 }, async (t) => {
+  const root = await tempDir(t)
+  const { host, cli } = await startNetwork(t, root)
+  const echo = path.join(root, 'echo.js')
+  await writeFile(
+    echo,
+    `exports.echo = (value) => value
+     exports.fail = () => { throw Object.assign(new RangeError('too\\nfar'), { code: 'EFAR' }) }
+     exports.rude = () => '\\u001b[2Jgone'\n`
+  )
+  const { stdout } = await cli.run(['deploy', echo, '--host', host.id, '--name', 'echo'])
+  t.ok(stdout.startsWith('mivm://'))
+
+  for (const [written, printed] of VALUES) {
+    t.is((await cli.run(['call', 'echo', 'echo', ...written])).stdout, printed, written.join())
+  }
+
+  const failed = await cli.run(['call', 'echo', 'fail'])
+  t.alike(failed, { status: 1, stdout: '', stderr: 'RangeError: too\\x0afar (EFAR)\n' })
+  const { status, objects } = await cli.json(['call', 'echo', 'fail'])
+  t.is(status, 1)
+  t.alike(objects[0]?.['error'], { name: 'RangeError', message: 'too\nfar', code: 'EFAR' })
+  t.is((await cli.run(['call', 'echo', 'rude'])).stdout, '\u001b[2Jgone\n', 'raw, in a pipe')
+  const log = await cli.run(['log', 'echo'])
+  t.absent(log.stdout.includes('\u001b'), 'and harmless in a log')
+  t.ok(log.stdout.includes('error: EFAR too\\x0afar'), log.stdout)
+
+  const typo = await cli.run(['call', 'echo', 'ehco'])
+  t.is(typo.status, 64)
+  t.is(typo.stderr, 'mivm: METHOD_UNKNOWN: echo has no method "ehco": did you mean "echo"?\n')
+  const other = await cli.run(['call', 'ecko', 'echo'])
+  t.is(
+    other.stderr,
+    'mivm: LINK_INVALID: there is no instance named "ecko": did you mean "echo"?\n'
+  )
+
+  const file = path.join(root, 'receipt')
+  t.is((await cli.run(['call', 'echo', 'echo', '7', '--receipt', file])).status, 0)
+  const receipt = verify(await readFile(file), host.id)
+  t.alike([receipt.method, receipt.args, receipt.value], ['echo', '[7]', '7'])
+})
+
+const VALUES: [written: string[], printed: string][] = [
+  [['text'], 'text\n'],
+  [['-5'], '-5\n'],
+  [['{"b": 1, "a": [true, null]}'], '{"b":1,"a":[true,null]}\n'],
+  [['{"$bytes":"AP8="}'], '{"$bytes":"AP8="}\n'],
+  [['{"$bigint":"12345678901234567890"}'], '{"$bigint":"12345678901234567890"}\n'],
+  [['--', '--json'], '--json\n'],
+  [[], '']
+]
+
+function said(stdout: string) {
+  return { status: 0, stdout, stderr: '' }
+}

@@ -1,0 +1,86 @@
+// The archive on the command line.
+import { mkdir, readdir, readFile, symlink, writeFile } from 'node:fs/promises'
+import path from 'node:path'
+import test from 'brittle'
+import { startNetwork } from './cli.ts'
+import { tempDir } from './helpers.ts'
+
+const CONTRACT = `exports.n = 0
+exports.write = async (path, text) => {
+  exports.n++
+  await state.writeFile(path, text)
+}
+exports.bytes = async (path, bytes) => state.writeFile(path, bytes)
+`
+
+test('cli - state reads what any commit left', { timeout: 60_000 }, async (t) => {
+  const root = await tempDir(t)
+  const { host, cli } = await startNetwork(t, root)
+  const file = path.join(root, 'files.js')
+  await writeFile(file, CONTRACT)
+  await cli.run(['deploy', file, '--host', host.id, '--name', 'files'])
+  await cli.run(['call', 'files', 'write', '/a/one', 'first'])
+  await cli.run(['call', 'files', 'write', '/a/one', 'second'])
+  await cli.run(['call', 'files', 'bytes', '/b', '{"$bytes":"AP/+"}'])
+
+  t.is((await cli.run(['state', 'ls', 'files'])).stdout, '/a/\n/b\n')
+  t.is((await cli.run(['state', 'ls', 'files', 'a'])).stdout, '/a/one\n', 'paths begin at the root')
+  t.is((await cli.run(['state', 'ls', 'files', '--recursive'])).stdout, '/a/one\n/b\n')
+  const all = await cli.run(['state', 'ls', 'files', '/.mivm', '--recursive', '--all'])
+  t.is(all.stdout, '/.mivm/contract.js\n/.mivm/exports/n.json\n')
+  t.is((await cli.run(['state', 'cat', 'files', '/a/one'])).stdout, 'second')
+  t.is((await cli.run(['state', 'cat', 'files@2', '/a/one'])).stdout, 'first')
+  t.is((await cli.json(['state', 'cat', 'files', '/b'])).objects[0]?.['base64'], 'AP/+')
+
+  const missing = await cli.run(['state', 'cat', 'files@1', '/a/one'])
+  t.is(missing.status, 64)
+  t.is(missing.stderr, 'mivm: FILE_UNKNOWN: there is no file /a/one: see "mivm state ls"\n')
+  const future = await cli.run(['state', 'ls', 'files@99'])
+  t.is(future.status, 64)
+  t.is(future.stderr, 'mivm: COMMIT_UNKNOWN: there are 4 commits: give a number from 1 to 4\n')
+  const zero = await cli.run(['state', 'ls', 'files@0'])
+  t.is(zero.stderr, 'mivm: USAGE: @0 is not the number of a commit: they count from 1\n')
+})
+
+test('cli - state export writes below its directory, and over nothing', {
+  timeout: 60_000
+}, async (t) => {
+  const root = await tempDir(t)
+  const { host, cli } = await startNetwork(t, root)
+  const file = path.join(root, 'files.js')
+  await writeFile(file, CONTRACT)
+  await cli.run(['deploy', file, '--host', host.id, '--name', 'files'])
+  await cli.run(['call', 'files', 'write', '/a/one', 'first'])
+  const out = path.join(root, 'files')
+  const done = await cli.run(['state', 'export', 'files'], { cwd: root })
+  t.alike(done, { status: 0, stdout: `${out}\n`, stderr: '1 file, 5 bytes\n' })
+  t.is(await readFile(path.join(out, 'a/one'), 'utf8'), 'first')
+
+  await cli.run(['call', 'files', 'write', '/a/one', 'second'])
+  const refused = await cli.run(['state', 'export', 'files', '/', out])
+  t.is(refused.status, 64)
+  t.is(
+    refused.stderr,
+    `mivm: USAGE: ${path.join(out, 'a/one')} is there already: choose another directory, or --force\n`
+  )
+  t.is(await readFile(path.join(out, 'a/one'), 'utf8'), 'first')
+  t.is((await cli.run(['state', 'export', 'files', '/', out, '--force'])).status, 0)
+  t.is(await readFile(path.join(out, 'a/one'), 'utf8'), 'second')
+
+  const elsewhere = path.join(root, 'elsewhere')
+  const trap = path.join(root, 'trap')
+  await mkdir(elsewhere)
+  await mkdir(trap)
+  await symlink(elsewhere, path.join(trap, 'a'))
+  const led = await cli.run(['state', 'export', 'files', '/', trap, '--force'])
+  t.is(led.status, 64)
+  t.is(
+    led.stderr,
+    `mivm: USAGE: ${path.join(trap, 'a')} is no directory: remove it, or choose another one\n`
+  )
+  t.alike(await readdir(elsewhere), [], 'nothing was written through the link')
+
+  const below = path.join(root, 'below')
+  t.is((await cli.run(['state', 'export', 'files', '/a', below])).status, 0)
+  t.is(await readFile(path.join(below, 'one'), 'utf8'), 'second', 'paths begin where it was told')
+})
