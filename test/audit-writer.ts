@@ -1,3 +1,4 @@
+import SecretStream from '@hyperswarm/secret-stream'
 import b4a from 'b4a'
 import Corestore from 'corestore'
 import type Hypercore from 'hypercore'
@@ -86,7 +87,7 @@ export interface WriterOptions {
 
 let shared: Promise<VirtualMachine> | null = null
 
-/** One VM for all tests of a file; it knows an oracle `price`. */
+/** One VM for all tests of a file. */
 export function vm(): Promise<VirtualMachine> {
   shared ??= openVm('js-1', { engines: 1 })
   return shared
@@ -103,7 +104,7 @@ export async function openShared(): Promise<VirtualMachine> {
   return {
     id: machine.id,
     inspect: (contract) => machine.inspect(contract),
-    run: (batch, options) => machine.run({ ...batch, oracles: ['price'] }, options),
+    run: (batch, options) => machine.run(batch, options),
     evict: (address) => machine.evict(address),
     close: async () => {}
   }
@@ -311,7 +312,6 @@ export class Writer {
       variables: sortVariables(this.#variables),
       calls: calls.filter((call) => call !== null),
       base: this.archive,
-      oracles: [],
       onStep: (step, index) => {
         steps[places[index] ?? -1] = step
       },
@@ -396,4 +396,33 @@ const ABORT: Step = {
 
 function fail(): never {
   throw new Error('the test is wrong')
+}
+
+/** Connects a stranger's store to the host, without one of its cores where that is `hidden`. Returns what ends it. */
+export async function replicate(
+  stranger: Corestore,
+  writer: Writer,
+  hidden?: Hypercore
+): Promise<() => Promise<void>> {
+  const a = new SecretStream(true)
+  const b = new SecretStream(false, undefined, { keyPair: writer.keyPair })
+  for (const stream of [a, b]) stream.on('error', () => {})
+  if (a.rawStream === null || b.rawStream === null) throw new Error('streams come with raw ones')
+  a.rawStream.pipe(b.rawStream).pipe(a.rawStream)
+  stranger.replicate(a)
+  const { store, log, files, content, users } = writer
+  if (hidden === undefined) store.replicate(b)
+  else {
+    const cores = [log, files, content, ...users.map(({ core }) => core)]
+    for (const core of cores) if (core !== hidden) core.replicate(b)
+  }
+  await Promise.all([a.opened, b.opened])
+  return async () => {
+    const closed = [a, b].map(
+      (stream) => new Promise<void>((resolve) => stream.on('close', resolve))
+    )
+    a.destroy()
+    b.destroy()
+    await Promise.all(closed)
+  }
 }

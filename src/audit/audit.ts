@@ -270,7 +270,11 @@ class Audit {
     const tree = new Tree()
     tree.append(block)
     const prologue = core.manifest?.prologue
-    if (prologue?.length === 1 && !b4a.equals(prologue.hash, tree.treeHash())) {
+    if (prologue?.length !== 1) {
+      this.#report.find('ADDRESS_WRONG', place, 'at this address there is no instance')
+      return null
+    }
+    if (!b4a.equals(prologue.hash, tree.treeHash())) {
       const message = 'the call log, block 0: what is on this disk is not what the address names'
       this.#report.gap({ reason: 'damaged', log: 'call log', from: 0, to: 1, message })
       return null

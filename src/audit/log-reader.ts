@@ -6,6 +6,18 @@ import { type Head, verifyHead } from '../protocol/head.ts'
 import { cover, Tree } from '../protocol/merkle.ts'
 import type { Gap, Place } from './findings.ts'
 
+declare module 'hypercore' {
+  interface SessionState {
+    readonly storage: {
+      /** Gathers reads; nothing is read before `tryFlush`. */
+      read(): {
+        getBlock(index: number): Promise<Uint8Array | null>
+        tryFlush(): void
+      }
+    }
+  }
+}
+
 /** Blocks that are read at once, and the bytes above which there are fewer. */
 const WINDOW_BLOCKS = 256
 const WINDOW_DEPTH = Math.log2(WINDOW_BLOCKS)
@@ -154,34 +166,36 @@ export class LogReader {
   }
 
   async #fetch(start: number, end: number): Promise<Uint8Array[] | Gap> {
-    const wait = this.#patience.ms > 0
-    const blocks: Uint8Array[] = []
-    let missing = end - start
+    const local = await readBlocks(this.core, start, end)
+    if (local.every((block) => block !== null)) return local
+    return this.#download(start, local)
+  }
+
+  /** Asks peers for what is not here, for as long as something comes. */
+  async #download(
+    start: number,
+    local: readonly (Uint8Array | null)[]
+  ): Promise<Uint8Array[] | Gap> {
+    const end = start + local.length
+    const blocks = [...local]
     const stall = new Stall(this.#patience)
-    const gets: Promise<void>[] = []
-    for (let i = start; i < end; i++) {
-      const get = this.#session.get(i, { wait }).then((block) => {
-        if (block === null) return
-        blocks[i - start] = block
-        missing--
-        stall.progress()
-      })
-      gets.push(get)
-    }
+    const gets = blocks.map(async (known, i) => {
+      if (known !== null || this.#patience.ms === 0) return
+      blocks[i] = await this.#session.get(start + i, { wait: true })
+      stall.progress()
+    })
     try {
       await Promise.race([Promise.all(gets), stall.promise])
     } catch (error) {
-      for (const get of gets) get.catch(() => {})
       // a conflict between peers closes a core under its readers
       if (!this.#session.closed && !this.#session.closing) throw error
     } finally {
       stall.end()
+      for (const get of gets) get.catch(() => {})
     }
-    if (missing === 0) return blocks
-    for (const get of gets) get.catch(() => {})
-    let first = start
-    while (blocks[first - start] !== undefined) first++
-    return this.gap('missing', first, end, 'nobody has shown them')
+    const here = blocks.filter((block) => block !== null)
+    if (here.length === blocks.length) return here
+    return this.gap('missing', start + blocks.indexOf(null), end, 'nobody has shown them')
   }
 
   /** Whether the tree so far, with the nodes to its right, is the one that was signed. */
@@ -197,6 +211,15 @@ export class LogReader {
     }
     return b4a.equals(tree.treeHash(), head.treeHash)
   }
+}
+
+/** The blocks that are on this machine, in one read of the disk; `get` would be one each. */
+function readBlocks(core: Hypercore, start: number, end: number): Promise<(Uint8Array | null)[]> {
+  const read = core.state.storage.read()
+  const blocks: Promise<Uint8Array | null>[] = []
+  for (let i = start; i < end; i++) blocks.push(read.getBlock(i))
+  read.tryFlush()
+  return Promise.all(blocks)
 }
 
 /** The head of a core as it is on this machine; not verified. */

@@ -107,7 +107,6 @@ export class Replay {
       variables: sortVariables(this.#variables),
       calls: tasks.map(({ call }) => call),
       base: this.#shadow.archive,
-      oracles: [],
       onStep: (step: Step, index: number) => {
         run.steps[index] = step
       },

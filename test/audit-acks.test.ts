@@ -1,0 +1,253 @@
+import b4a from 'b4a'
+import test from 'brittle'
+import { type CallLogEntry, encodeEntry, encodeUserEntry } from '../src/protocol/entries.ts'
+import { closeVm, found, headOf, type Item, run, Writer } from './audit-writer.ts'
+
+test('audit - altered arguments of a call are found, wherever it is in its batch', async (t) => {
+  for (const at of [0, 1, 2]) {
+    const writer = await Writer.deploy(t)
+    const items = await three(writer)
+    const item = items[at]
+    if (item === undefined) return t.fail('there is such a call')
+    items[at] = {
+      ...item,
+      block: encodeUserEntry({ type: 'call', method: 'add', args: '["other"]', head: null })
+    }
+    await writer.commit(items)
+    t.alike(found(await run(t, writer)), [`CALL_ALTERED call ${2 + at} block ${5 + 2 * at}`])
+  }
+})
+
+test('audit - a call that the user never wrote is found once its log says so', async (t) => {
+  const writer = await Writer.deploy(t)
+  const item = await writer.call(1, 'add', ['mine'])
+  const block = encodeUserEntry({ type: 'call', method: 'add', args: '["forged"]', head: null })
+  await writer.commit([item, { ...item, entry: 2, block }])
+  const before = await run(t, writer)
+  t.alike(found(before), [])
+  t.is(before.verdict.verdict, 'inconclusive')
+  t.alike(
+    before.verdict.missing.map(({ reason, from, to }) => [reason, from, to]),
+    [['missing', 1, 2]]
+  )
+  await writer.call(1, 'add', ['truly mine'])
+  t.alike(found(await run(t, writer)), ['CALL_ALTERED call 3 block 7'])
+})
+
+test('audit - a skipped call is found at the next one that has an ack', async (t) => {
+  const writer = await Writer.deploy(t)
+  const [first, , third] = await three(writer)
+  if (first === undefined || third === undefined) return t.fail('there are three calls')
+  await writer.commit([first, third])
+  const audited = await run(t, writer)
+  t.alike(found(audited), ['CALL_SKIPPED call 3 block 7'])
+  t.ok(audited.findings[0]?.message.includes('entry 3 first'))
+})
+
+test('audit - calls behind the last ack are counted, and no cheat', async (t) => {
+  const writer = await Writer.deploy(t)
+  await writer.commit((await three(writer)).slice(0, 1))
+  await writer.ack(0, 2, 6)
+  const audited = await run(t, writer)
+  t.alike(found(audited), [])
+  t.is(audited.verdict.verdict, 'clean')
+  t.is(audited.verdict.counts.unanswered, 2)
+})
+
+test('audit - a call that is executed twice is found, at once and later', async (t) => {
+  const writer = await Writer.deploy(t)
+  const items = await three(writer)
+  const [first] = items
+  if (first === undefined) return t.fail('there is a call')
+  await writer.commit([first, first, ...items.slice(1)])
+  await writer.commit([first])
+  t.alike(found(await run(t, writer)), [
+    'CALL_REPEATED call 3 block 7',
+    'CALL_REPEATED call 6 block 14'
+  ])
+})
+
+test('audit - calls of one user in another order are found, of two users not', async (t) => {
+  const writer = await Writer.deploy(t)
+  const items = await three(writer)
+  const other = await writer.call(1, 'add', ['bob'])
+  await writer.commit([other, ...items.toReversed()])
+  t.alike(found(await run(t, writer)), [
+    'CALL_SKIPPED call 3 block 7',
+    'CALL_OUT_OF_ORDER call 4 block 9',
+    'CALL_OUT_OF_ORDER call 5 block 11'
+  ])
+})
+
+test('audit - an ack of what asks for nothing is found', async (t) => {
+  const writer = await Writer.deploy(t)
+  await writer.ack(0, 1, 3)
+  const block = await writer.users[0]?.core.get(1)
+  const user = writer.users[0]
+  if (!block || user === undefined) return t.fail('there is an ack')
+  await writer.commit([{ user, entry: 2, block }])
+  t.alike(found(await run(t, writer)), ['CALL_INVENTED call 2 block 5'])
+})
+
+test('audit - a user who says that it was answered something else is believed nothing', async (t) => {
+  const writer = await Writer.deploy(t)
+  const result = b4a.from('a result of its own')
+  const head = await writer.head()
+  await writer.write(
+    0,
+    encodeUserEntry({ type: 'ack', answers: [{ entry: 1, index: 3, result }], head })
+  )
+  const signature = b4a.alloc(68)
+  await writer.write(
+    0,
+    encodeUserEntry({
+      type: 'ack',
+      answers: [],
+      head: { ...head, treeHash: b4a.alloc(32), signature }
+    })
+  )
+  const audited = await run(t, writer)
+  t.is(audited.verdict.verdict, 'clean')
+  t.is(audited.verdict.counts.falseAnswers, 1)
+  t.is(audited.verdict.counts.falseHeads, 1)
+})
+
+test('audit - an ack before the head that its call cites is found', async (t) => {
+  // the host shows alice a history, and acks her next call in another one
+  const shown = await Writer.deploy(t, { seed: 'one host' })
+  await shown.commit([await shown.call(1, 'add', ['shown'])])
+  const head = await shown.head()
+  const writer = await Writer.deploy(t, { seed: 'one host' })
+  await writer.commit([await writer.call(0, 'add', ['late'], head)])
+  const audited = await run(t, writer)
+  t.alike(found(audited), ['TWO_HISTORIES call - block 1', 'ACK_BEFORE_HEAD call 2 block 5'])
+})
+
+test('audit - two histories of one length are found, in any user’s log', async (t) => {
+  for (const user of [0, 1]) {
+    const other = await Writer.deploy(t, { seed: 'one host' })
+    await other.commit([await other.call(1, 'add', ['shown'])])
+    const writer = await Writer.deploy(t, { seed: 'one host' })
+    await writer.commit([await writer.call(1, 'add', ['told'])])
+    await writer.commit([await writer.call(0, 'add', ['more'])])
+    await writer.write(
+      user,
+      encodeUserEntry({ type: 'ack', answers: [], head: await other.head() })
+    )
+    const audited = await run(t, writer)
+    t.alike(found(audited), [`TWO_HISTORIES call - block ${user === 0 ? 2 : 1}`])
+    t.is(audited.findings[0]?.log, 'user log')
+  }
+})
+
+test('audit - a head in the middle of a batch is held against the history as well', async (t) => {
+  const other = await Writer.deploy(t, { seed: 'one host' })
+  const call = await other.call(1, 'add', ['shown'])
+  await other.commit([call])
+  for (const length of [other.log.length, other.log.length - 1]) {
+    const writer = await Writer.deploy(t, { seed: 'one host' })
+    const blocks = [await other.log.get(5), await other.log.get(6)].filter(
+      (block) => block !== null
+    )
+    await writer.commit([await writer.call(1, 'add', ['told'])])
+    const forged = await Writer.deploy(t, { seed: 'one host' })
+    await forged.log.append(
+      length === other.log.length ? [...blocks, (await other.log.get(7)) ?? b4a.alloc(0)] : blocks
+    )
+    const head = await headOf(forged.log)
+    await writer.write(1, encodeUserEntry({ type: 'ack', answers: [], head }))
+    t.alike(found(await run(t, writer)), ['TWO_HISTORIES call - block 1'], `length ${head.length}`)
+  }
+})
+
+test('audit - a log whose entries are in no order is a finding, and what follows is not judged', async (t) => {
+  const cases: [string, (entries: CallLogEntry[]) => CallLogEntry[]][] = [
+    [
+      'ENTRY_UNEXPECTED call 2 block 6',
+      ([ack, , commit]) => [ack, commit, commit].filter((e) => e !== undefined)
+    ],
+    [
+      'ENTRY_UNEXPECTED call - block 5',
+      ([, result, commit]) => [result, commit].filter((e) => e !== undefined)
+    ],
+    ['ENTRY_UNEXPECTED call - block 8', (entries) => [...entries, ...entries.slice(-1)]],
+    [
+      'SEQ_WRONG call 3 block 5',
+      (entries) => entries.map((entry) => (entry.type === 'ack' ? { ...entry, seq: 3 } : entry))
+    ],
+    [
+      'ACK_CHAIN_WRONG call 2 block 5',
+      (entries) =>
+        entries.map((entry) => (entry.type === 'ack' ? { ...entry, previous: 1 } : entry))
+    ],
+    [
+      'RESULT_FORM call 2 block 6',
+      (entries) => entries.map((entry) => (entry.type === 'result' ? { ...entry, ack: 2 } : entry))
+    ]
+  ]
+  for (const [expected, entries] of cases) {
+    const writer = await Writer.deploy(t)
+    await writer.commit([await writer.call(0, 'change', [1, 'a'])], { entries })
+    const audited = await run(t, writer)
+    t.is(found(audited)[0], expected)
+    t.is(audited.verdict.verdict, 'violation')
+  }
+})
+
+test('audit - trailing entries without a commit are pending, whatever they are', async (t) => {
+  for (const count of [1, 2]) {
+    const writer = await Writer.deploy(t)
+    await writer.commit([await writer.call(0, 'add', ['a'])], {
+      entries: (entries) => entries.slice(0, count),
+      writes: () => []
+    })
+    const audited = await run(t, writer)
+    t.alike(found(audited), [])
+    t.is(audited.verdict.verdict, 'clean')
+    t.is(audited.verdict.pending, count)
+  }
+})
+
+test('audit - the first call is the deployer’s init', async (t) => {
+  const writer = await Writer.deploy(
+    t,
+    {},
+    {
+      entries: (entries) =>
+        entries.map((entry) => (entry.type === 'ack' ? { ...entry, entry: 2 } : entry))
+    }
+  )
+  await writer.call(0, 'init')
+  t.is(found(await run(t, writer))[0], 'INIT_WRONG call 1 block 2')
+})
+
+test('audit - other code than genesis names is found', async (t) => {
+  const writer = await Writer.deploy(t, { code: 'exports.init = () => {}' })
+  const audited = await run(t, writer)
+  t.alike(found(audited), ['CODE_WRONG call - block 1'])
+})
+
+test('audit - blocks that are no entries are findings, and a newer format is none', async (t) => {
+  const blocks: [string[], Uint8Array, string][] = [
+    [['ENTRY_MALFORMED call - block 5'], b4a.from([1, 2, 200, 200]), 'violation'],
+    [['ENTRY_MALFORMED call - block 5'], b4a.alloc(0), 'violation'],
+    [['ENTRY_TOO_LARGE call - block 5'], b4a.alloc(8 * 1024 * 1024 + 1, 1), 'violation'],
+    [['ENTRY_UNEXPECTED call - block 5'], encodeEntry({ type: 'code', source: '' }), 'violation'],
+    [[], b4a.from([2, 0, 0]), 'inconclusive']
+  ]
+  for (const [expected, block, verdict] of blocks) {
+    const writer = await Writer.deploy(t)
+    await writer.log.append(block)
+    const audited = await run(t, writer)
+    t.alike(found(audited), expected)
+    t.is(audited.verdict.verdict, verdict)
+  }
+})
+
+test.hook('close the VM', async () => closeVm())
+
+async function three(writer: Writer): Promise<Item[]> {
+  const items: Item[] = []
+  for (const text of ['a', 'b', 'c']) items.push(await writer.call(0, 'add', [text]))
+  return items
+}
