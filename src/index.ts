@@ -1,32 +1,172 @@
 import path from 'node:path'
-import { type AuditEvent, audit as auditLogs } from './audit/audit.ts'
+import { audit as auditLogs } from './audit/audit.ts'
+import { Client as ClientClass } from './client/client.ts'
+import type { ContractObject } from './client/contract.ts'
 import { Replica } from './client/replica.ts'
-import type { Bootstrap } from './net/network.ts'
+import { Host as HostClass } from './host/host.ts'
+import type { Oracles } from './host/oracles.ts'
+import type { Policy } from './host/policy.ts'
+import * as identities from './net/identity.ts'
+import { openLocal as openLocalNetwork } from './net/network.ts'
 import { parseLink } from './protocol/ids.ts'
+import type { LimitName } from './protocol/limits.ts'
 
-export type { AuditEvent } from './audit/audit.ts'
-export type { Finding, Gap, Verdict } from './audit/findings.ts'
-export { Client, type ClientOptions, type DeployOptions } from './client/client.ts'
+/**
+ * The library's front door. What has types of untyped dependencies inside is shown here as an interface, so that
+ * whoever uses the library needs no declarations but these; the compiler holds the two together.
+ */
+
 export type { CallPromise, ContractObject } from './client/contract.ts'
-export type { StateReader } from './client/state-reader.ts'
-export { Host, type HostEvent, type HostOptions } from './host/host.ts'
 export { type Oracle, Oracles } from './host/oracles.ts'
 export { allowAll, allowOnly, type Policy } from './host/policy.ts'
-export {
-  createIdentity,
-  exportIdentity,
-  type Identity,
-  importIdentity,
-  listIdentities,
-  openIdentity,
-  readIdentity
-} from './net/identity.ts'
-export { type Bootstrap, openLocal } from './net/network.ts'
 export { ContractError, type ErrorCode, MivmError } from './protocol/errors.ts'
 export { decodeId, encodeId, formatLink, type Link, parseLink } from './protocol/ids.ts'
 export { LIMITS, type LimitName, type Limits } from './protocol/limits.ts'
 export { type Receipt, verifyReceipt as verify } from './protocol/receipt.ts'
 export { decodeValue, encodeValue, type Value } from './protocol/values.ts'
+
+/** `host:port` of nodes to enter the network through; none for the public one. */
+export type Bootstrap = readonly string[]
+
+/** A network of its own on loopback, in this process; `port` 0 for a free one. */
+export const openLocal: (
+  port?: number
+) => Promise<{ readonly bootstrap: Bootstrap; close(): Promise<void> }> = openLocalNetwork
+
+/** An Ed25519 identity, of a host or of a user. */
+export interface Identity {
+  readonly name: string
+  /** The public key in z-base-32. */
+  readonly id: string
+  readonly keyPair: { readonly publicKey: Uint8Array; readonly secretKey: Uint8Array }
+}
+
+/** Creates an identity in a directory of keys; throws IDENTITY_EXISTS. `seed`: 32 bytes that it is derived from. */
+export const createIdentity: (dir: string, name: string, seed?: Uint8Array) => Promise<Identity> =
+  identities.createIdentity
+/** Throws IDENTITY_UNKNOWN or KEY_INVALID. */
+export const readIdentity: (dir: string, name: string) => Promise<Identity> =
+  identities.readIdentity
+/** The identity of that name, created where there is none. */
+export const openIdentity: (dir: string, name: string) => Promise<Identity> =
+  identities.openIdentity
+/** Names of all identities, sorted. */
+export const listIdentities: (dir: string) => Promise<string[]> = identities.listIdentities
+/** The text that `importIdentity` reads: whoever has it is this identity. */
+export const exportIdentity: (identity: Identity) => string = identities.exportIdentity
+export const importIdentity: (dir: string, name: string, text: string) => Promise<Identity> =
+  identities.importIdentity
+
+/** What the operator of a host may want to know. */
+export type HostEvent =
+  | { readonly type: 'deployed'; readonly address: string; readonly deployer: string }
+  | { readonly type: 'damaged'; readonly address: string; readonly message: string }
+  | { readonly type: 'log'; readonly address: string; readonly line: string }
+  | { readonly type: 'refused'; readonly code: string; readonly message: string }
+  /** Nothing can be written any more; the host has to be stopped. */
+  | { readonly type: 'fatal'; readonly code: string; readonly message: string }
+
+export interface HostOptions {
+  /** The data directory: identity, logs and archives. One host at a time. */
+  readonly dir: string
+  readonly bootstrap?: Bootstrap
+  /** Who may deploy; default: anybody. */
+  readonly policy?: Policy
+  readonly oracles?: Oracles
+  /** Engine processes; default: one a core. */
+  readonly engines?: number
+  /** Instances that stay in memory; default 256. */
+  readonly openMax?: number
+  readonly onEvent?: (event: HostEvent) => void
+}
+
+/** Runs instances and answers peers. */
+export interface Host {
+  /** Public key, z-base-32. */
+  readonly id: string
+  /** Addresses of all instances, z-base-32. */
+  readonly instances: string[]
+  status(): {
+    readonly id: string
+    readonly instances: number
+    readonly open: number
+    readonly peers: number
+  }
+  /** Finishes the batches in flight and lets go of everything. */
+  close(): Promise<void>
+}
+
+export const Host: {
+  /** Throws DIRECTORY_LOCKED where another process has the directory, ENGINE_FAILED where no engine starts. */
+  open(options: HostOptions): Promise<Host>
+} = HostClass
+
+export interface ClientOptions {
+  /** The data directory: keys, and one store an identity. */
+  readonly dir: string
+  readonly bootstrap?: Bootstrap
+  /** An identity, or the name of one, created where there is none; default `default`. */
+  readonly identity?: Identity | string
+  /** How long a call waits for its result, ms; default 60 s. It stays in the log and is delivered later. */
+  readonly timeout?: number
+}
+
+export interface DeployOptions {
+  /** z-base-32. */
+  readonly host: string
+  readonly source: string
+  /** Arguments of `init`. */
+  readonly args?: readonly unknown[]
+  /** 32 bytes; the same deployment with the same salt has the same address. Default: random. */
+  readonly salt?: Uint8Array
+  readonly limits?: { readonly [name in LimitName]?: number }
+}
+
+/** Calls contracts, as one identity. One client an identity and directory at a time. */
+export interface Client {
+  /** The identity's key, z-base-32: what contracts see as `caller.id`. */
+  readonly id: string
+  /** Throws DEPLOY_FAILED and CODE_* for what is wrong with the contract, DEPLOY_DENIED, HOST_UNKNOWN. */
+  deploy(options: DeployOptions): Promise<{ address: string; link: string }>
+  /** The functions of an instance, by address or link; throws INSTANCE_UNKNOWN, HOST_UNKNOWN. */
+  connect(instance: string): Promise<ContractObject>
+  /** Calls any method by name; throws ContractError for what the contract threw. */
+  call(instance: string, method: string, args: readonly unknown[]): Promise<unknown>
+  /** The state archive of an instance. */
+  state(instance: string): StateReader
+  /** Calls that are written and have no result yet, over all instances used by this client so far. */
+  pendingCalls(): Promise<number>
+  /** What a host says of itself. */
+  status(host: string): Promise<unknown>
+  close(): Promise<void>
+}
+
+export const Client: {
+  /** Throws DIRECTORY_LOCKED where another client has this identity open. */
+  open(options: ClientOptions): Promise<Client>
+} = ClientClass
+
+/** Reads the files of an instance. Nothing that it says is verified beyond the host's signature. */
+export interface StateReader {
+  /** A file as text, or as bytes with `encoding: 'binary'`; throws FILE_UNKNOWN. */
+  readFile(path: string, options: { readonly encoding: 'binary' }): Promise<Uint8Array>
+  readFile(path: string): Promise<string>
+  exists(path: string): Promise<boolean>
+  /** Names of the files and directories in a directory. */
+  readdir(path: string): Promise<string[]>
+  /** The Hyperdrive itself, up to date. */
+  drive(): Promise<Drive>
+}
+
+/** A Hyperdrive, as far as reading goes. */
+export interface Drive {
+  readonly key: Uint8Array
+  readonly version: number
+  get(path: string): Promise<Uint8Array | null>
+  exists(path: string): Promise<boolean>
+  list(folder?: string): AsyncIterable<{ readonly key: string }>
+  checkout(version: number): Drive
+}
 
 export interface AuditOptions {
   /** Address or link of the instance. */
@@ -37,6 +177,95 @@ export interface AuditOptions {
   /** How long to wait for something that nobody shows, ms; default 10 s. */
   readonly patience?: number
 }
+
+export type Verdict = 'clean' | 'violation' | 'inconclusive'
+
+/** A cheat: what, where, and both sides where replay came to something else. */
+export interface Finding {
+  readonly code: string
+  /** How it is known: P, from signatures and hashes alone; R, by replay. */
+  readonly class: 'P' | 'R'
+  /** Blocks count from 0 in the log that `log` names, calls from 1. */
+  readonly log: 'call log' | 'archive' | 'blobs' | 'user log'
+  readonly block: number
+  readonly seq?: number
+  /** z-base-32, where it is in or about a user's log. */
+  readonly user?: string
+  readonly message: string
+  readonly differences?: readonly {
+    readonly what: string
+    readonly logged: string
+    readonly replayed: string
+  }[]
+}
+
+/** Something that was not checked, and why. */
+export interface Gap {
+  readonly reason: string
+  readonly log: Finding['log']
+  readonly user?: string
+  /** The blocks, `to` excluded; null where all are meant. */
+  readonly from: number | null
+  readonly to: number | null
+  readonly message: string
+}
+
+/** What an audit has read, proven and executed. */
+export interface Counts {
+  readonly blocks: number
+  readonly calls: number
+  readonly commits: number
+  readonly users: number
+  /** Calls that the VM executed again. */
+  readonly replayed: number
+  readonly userEntries: number
+  /** Heads in user logs that agree with the call log. */
+  readonly heads: number
+  /** Calls in user logs behind the last one that has an ack. */
+  readonly unanswered: number
+  /** Heads that users cite and that the host never signed: their lie, held against nobody. */
+  readonly falseHeads: number
+  /** Answers that users claim and that are not in the call log: their lie as well. */
+  readonly falseAnswers: number
+}
+
+export type AuditEvent =
+  | {
+      readonly type: 'progress'
+      readonly blocks: number
+      readonly of: number
+      readonly calls: number
+      readonly replayed: number
+      readonly peers: number | null
+    }
+  | { readonly type: 'finding'; readonly finding: Finding }
+  | {
+      readonly type: 'check'
+      /** As the design numbers them, from 1 to 6. */
+      readonly check: number
+      readonly name: 'log' | 'acks' | 'replay' | 'commits' | 'heads' | 'records'
+      /** What was checked, counted. */
+      readonly checked: { readonly [what: string]: number }
+      /** False where something of it could not be checked: see what the verdict misses. */
+      readonly complete: boolean
+    }
+  | {
+      readonly type: 'verdict'
+      readonly verdict: Verdict
+      readonly exitCode: 0 | 1 | 2
+      readonly findings: number
+      readonly counts: Counts
+      /** What nothing but the host's word stands for. */
+      readonly attested: {
+        readonly hostTimes: number
+        readonly oracleAnswers: number
+        readonly aborts: number
+      }
+      /** Entries at the end of the log that no commit covers yet. */
+      readonly pending: number
+      /** Why this is not the whole truth. */
+      readonly missing: readonly Gap[]
+    }
 
 /**
  * Audits an instance from its first entry on, from its host and whoever else serves it; where nobody does, the copy

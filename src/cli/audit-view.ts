@@ -1,8 +1,8 @@
-import type { AuditEvent, CheckName } from '../audit/audit.ts'
-import type { Finding } from '../audit/findings.ts'
+import type { AuditEvent, Finding } from '../index.ts'
 import { type Output, printable } from './output.ts'
 import { count } from './text.ts'
 
+type CheckName = Extract<AuditEvent, { type: 'check' }>['name']
 type VerdictEvent = Extract<AuditEvent, { type: 'verdict' }>
 
 const CHECKS: Readonly<Record<CheckName, string>> = {
