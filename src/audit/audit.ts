@@ -105,7 +105,7 @@ class Audit {
   constructor(options: AuditOptions) {
     this.#options = options
     this.#id = encodeId(options.address)
-    this.#patience = new Patience(options.patience ?? PATIENCE_MS)
+    this.#patience = this.#newPatience()
   }
 
   async *events(): AsyncGenerator<AuditEvent> {
@@ -146,7 +146,8 @@ class Audit {
     }
     if (pinned !== null) heads.claim(pinned, { core: null, block: pinned.length - 1 })
 
-    const witness = { store, address, callLog: core, heads, report, patience }
+    // what users who do not exist use up is no one else's
+    const witness = { store, address, callLog: core, heads, report, patience: this.#newPatience() }
     const users = this.#keep(new UserLogs(witness))
     const history = new History(reader, genesis, { report, heads, published, users })
     yield* this.#follow(history, genesis, published)
@@ -181,7 +182,9 @@ class Audit {
       }
     } finally {
       await next.catch(() => {})
+      await replay?.finish()
     }
+    yield* this.#progress(history)
     this.#replayed = replay !== null && replay?.stopped !== true
   }
 
@@ -301,6 +304,10 @@ class Audit {
     } catch {
       return null
     }
+  }
+
+  #newPatience(): Patience {
+    return new Patience(this.#options.patience ?? PATIENCE_MS)
   }
 
   #keep<T extends { close(): Promise<void> }>(it: T): T {

@@ -9,6 +9,7 @@ import {
 import { CONTRACT_PATH, lastWrites, type Write } from '../protocol/files.ts'
 import { writesHash } from '../protocol/hash.ts'
 import { encodeId } from '../protocol/ids.ts'
+import { Overlay } from '../vm/overlay.ts'
 import { answerOf, callOf, encodeResult, MALFORMED } from '../vm/record.ts'
 import { sortVariables, updateVariables } from '../vm/variables.ts'
 import type { Call, Contract, OracleAnswer, OracleRequest, Step, VirtualMachine } from '../vm/vm.ts'
@@ -59,6 +60,9 @@ export class Replay {
   readonly #shadow: Shadow
   readonly #report: Report
   readonly #variables = new Map<string, string>()
+  /** The state that the next run begins with: the copy, with what the last run wrote over it. */
+  #base: Overlay
+  #judging: Promise<void> = Promise.resolve()
   #first = true
   #stopped = false
 
@@ -66,6 +70,7 @@ export class Replay {
     this.#vm = vm
     this.#contract = contract
     this.#shadow = shadow
+    this.#base = new Overlay(shadow.archive)
     this.#report = report
   }
 
@@ -73,11 +78,41 @@ export class Replay {
     return this.#stopped
   }
 
-  /** Replays batches that follow each other in one run: what a call does depends on none of their borders. */
+  /**
+   * Replays batches that follow each other in one run: what a call does depends on none of their borders. What it
+   * comes to is judged while the next run is under way.
+   */
   async run(batches: readonly LoggedBatch[]): Promise<void> {
     if (this.#stopped) return
     const tasks = batches.map(tasksOf)
     const run = await this.#execute(tasks.flat().filter(isExecuted))
+    await this.#settle()
+    if (this.#stopped) return
+    const writes = run.steps.flatMap((step) => [...step.writes])
+    updateVariables(this.#variables, writes)
+    this.#base = new Overlay(this.#shadow.archive)
+    this.#base.add(writes)
+    this.#judging = this.#judge(batches, tasks, run)
+    // it is awaited with the next run
+    this.#judging.catch(() => {})
+  }
+
+  /** Resolves when everything that was replayed is judged. */
+  async finish(): Promise<void> {
+    await this.#settle()
+  }
+
+  async #settle(): Promise<void> {
+    await this.#judging
+    // no call reads the copy in this moment
+    await this.#shadow.flush()
+  }
+
+  async #judge(
+    batches: readonly LoggedBatch[],
+    tasks: readonly (readonly Task[])[],
+    run: Run
+  ): Promise<void> {
     let next = 0
     for (const [i, batch] of batches.entries()) {
       const writes: Write[] = this.#first ? [this.#contractFile()] : []
@@ -96,7 +131,6 @@ export class Replay {
       this.#first = false
       if (!(await this.#commit(batch, writes))) return
     }
-    await this.#shadow.flush()
   }
 
   async #execute(tasks: readonly ExecutedTask[]): Promise<Run> {
@@ -106,7 +140,7 @@ export class Replay {
       contract: this.#contract,
       variables: sortVariables(this.#variables),
       calls: tasks.map(({ call }) => call),
-      base: this.#shadow.archive,
+      base: this.#base,
       onStep: (step: Step, index: number) => {
         run.steps[index] = step
       },
@@ -176,7 +210,6 @@ export class Replay {
     writes: readonly Write[]
   ): Promise<boolean> {
     const version = await this.#shadow.commit(lastWrites(writes))
-    updateVariables(this.#variables, writes)
     const differences: Difference[] = []
     for (const what of ['archive', 'blobs'] as const) {
       if (sameVersion(commit[what], version[what])) continue

@@ -1,4 +1,4 @@
-import { rm } from 'node:fs/promises'
+import { mkdir, rm } from 'node:fs/promises'
 import path from 'node:path'
 import type Corestore from 'corestore'
 import crypto from 'hypercore-crypto'
@@ -28,6 +28,7 @@ export class Shadow {
   /** `contentKey` is the key of the published blobs. Throws DIRECTORY_LOCKED while another audit of it runs. */
   static async open(dir: string, id: string, contentKey: Uint8Array): Promise<Shadow> {
     const shadowDir = path.join(dir, `${id}.shadow`)
+    await mkdir(shadowDir, { recursive: true, mode: 0o700 })
     const store = await openStore(shadowDir)
     const atom = store.storage.createAtom()
     const [files, content] = [1, 2].map(() => store.get({ keyPair: crypto.keyPair() }))

@@ -1,0 +1,179 @@
+import b4a from 'b4a'
+import test from 'brittle'
+import type Hypercore from 'hypercore'
+import crypto from 'hypercore-crypto'
+import { encodeUserEntry } from '../src/protocol/entries.ts'
+import type { VirtualMachine } from '../src/vm/vm.ts'
+import {
+  closeVm,
+  found,
+  openShared,
+  openStore,
+  replicate,
+  run,
+  SOURCE,
+  Writer
+} from './audit-writer.ts'
+
+/** As far as a test damages it. */
+interface BlockStorage {
+  write(): { putBlock(index: number, block: Uint8Array): void; flush(): Promise<unknown> }
+}
+
+test('audit - a damaged disk is no cheat, whichever log it hits', async (t) => {
+  for (const [i, name] of ['call log', 'call log', 'user log'].entries()) {
+    const writer = await Writer.deploy(t)
+    await writer.commit([await writer.call(0, 'add', ['a']), await writer.call(1, 'add', ['b'])])
+    const [core, block] = [
+      [writer.log, 6],
+      [writer.log, 0],
+      [writer.users[1]?.core, 0]
+    ][i] as [Hypercore, number]
+    const bytes = b4a.from((await core.get(block)) ?? b4a.alloc(1))
+    bytes[bytes.length - 1] = (bytes.at(-1) ?? 0) ^ 1
+    await overwrite(core, block, bytes)
+    const audited = await run(t, writer)
+    t.alike(found(audited), [])
+    t.is(audited.verdict.verdict, 'inconclusive')
+    t.alike(audited.verdict.missing.map(({ reason, log }) => [reason, log])[0], ['damaged', name])
+  }
+})
+
+// one wait for each of them would take two minutes
+test('audit - acks of users who do not exist do not stall it', { timeout: 30_000 }, async (t) => {
+  const writer = await Writer.deploy(t)
+  const item = await writer.call(0, 'add', ['a'])
+  const nobody = () => ({ ...item.user, keyPair: crypto.keyPair(), lastAck: 0 })
+  for (let i = 0; i < 3; i++) {
+    await writer.commit(Array.from({ length: 200 }, () => ({ ...item, user: nobody(), entry: 1 })))
+  }
+  const store = await openStore(t)
+  const end = await replicate(store, writer)
+  const audited = await run(t, { store, address: writer.address }, { patience: 200 })
+  t.is(audited.verdict.verdict, 'inconclusive')
+  t.is(audited.verdict.missing.length, 600)
+  t.is(audited.verdict.counts.replayed, 601)
+  await end()
+})
+
+test('audit - a user who has rewritten its log accuses nobody', async (t) => {
+  const writer = await Writer.deploy(t)
+  await writer.commit([await writer.call(1, 'add', ['a'])])
+  const core = writer.users[1]?.core
+  await core?.truncate(0)
+  await core?.append(encodeUserEntry({ type: 'call', method: 'add', args: '["b"]', head: null }))
+  const audited = await run(t, writer)
+  t.alike(found(audited), [])
+  t.alike(
+    audited.verdict.missing.map(({ reason }) => reason),
+    ['disputed']
+  )
+})
+
+test('audit - deep and odd arguments, and garbage in user logs, are replayed like all others', async (t) => {
+  const writer = await Writer.deploy(t)
+  const call = (method: string, args: string) =>
+    writer.write(1, encodeUserEntry({ type: 'call', method, args, head: null }))
+  await writer.commit([
+    await call('add', `[${'['.repeat(5000)}${']'.repeat(5000)}]`),
+    await call('add', '{"a":1}'),
+    await call('add', 'not JSON'),
+    await call('__proto__', '[]'),
+    await call('constructor', '[]'),
+    await call('', ''),
+    await call('add', `["${'x'.repeat(300_000)}"]`)
+  ])
+  for (let i = 0; i < 20; i++) await writer.commit([await writer.write(0, crypto.randomBytes(i))])
+  const audited = await run(t, writer)
+  t.alike(found(audited), [])
+  t.is(audited.verdict.verdict, 'clean')
+})
+
+test('audit - hostile code ends in a gap, not in a stall', async (t) => {
+  const source = `${SOURCE}\nexports.spin = () => { for (;;); }`
+  const writer = await Writer.deploy(t, { source, genesis: { limits: { time: 50 } } })
+  await writer.commit([await writer.call(0, 'add', ['a'])])
+  await writer.commit([await writer.call(0, 'spin')], { aborts: [0] })
+  t.is((await run(t, writer)).verdict.verdict, 'clean', 'an abort is taken from the log')
+  await writer.commit([await writer.call(0, 'spin')], {
+    aborts: [0],
+    steps: (steps) => {
+      steps[0] = { outcome: { status: 'ok', value: '1' }, writes: [], fuel: 0 }
+    }
+  })
+  await writer.commit([await writer.call(0, 'add', ['b'])])
+  const audited = await run(t, writer)
+  t.alike(found(audited), [])
+  t.alike(
+    audited.verdict.missing.map(({ reason, from, to }) => [reason, from, to]),
+    [['not-reproduced', 11, 13]]
+  )
+  t.is(audited.checks.find(({ name }) => name === 'replay')?.complete, false)
+})
+
+test('audit - an engine that fails is a gap', async (t) => {
+  const writer = await Writer.deploy(t)
+  await writer.commit([await writer.call(0, 'add', ['a'])])
+  const broken = async (): Promise<VirtualMachine> => ({
+    ...(await openShared()),
+    run: async () => {
+      throw new Error('no engine today')
+    }
+  })
+  const audited = await run(t, writer, { openVm: broken })
+  t.alike(found(audited), [])
+  t.alike(
+    audited.verdict.missing.map(({ reason }) => reason),
+    ['not-reproduced']
+  )
+})
+
+test('audit - large entries are read a few at a time', async (t) => {
+  const writer = await Writer.deploy(t)
+  const big = b4a.alloc(6 * 1024 * 1024, 7)
+  for (let i = 0; i < 10; i++) await writer.commit([await writer.write(1, big)])
+  for (let i = 0; i < 300; i += 100) {
+    const items = []
+    for (let k = 0; k < 100; k++) items.push(await writer.call(0, 'roll'))
+    await writer.commit(items)
+  }
+  const store = await openStore(t)
+  const end = await replicate(store, writer)
+  for (const from of [writer, { store, address: writer.address }]) {
+    const audited = await run(t, from, from === writer ? {} : { patience: 5000 })
+    t.alike(found(audited), [])
+    t.alike(audited.verdict.missing, [])
+    t.is(audited.verdict.counts.replayed, 311)
+  }
+  await end()
+})
+
+test('audit - one that is given up leaves nothing open', async (t) => {
+  const { audit } = await import('../src/audit/audit.ts')
+  const writer = await Writer.deploy(t)
+  for (let i = 0; i < 3; i++) {
+    const items = []
+    for (let k = 0; k < 256; k++) items.push(await writer.call(0, 'roll'))
+    await writer.commit(items)
+  }
+  const dir = await (await import('./helpers.ts')).tempDir(t)
+  const { address, store } = writer
+  for await (const event of audit({ address, store, dir, patience: 0, openVm: openShared })) {
+    if (event.type === 'progress') break
+  }
+  t.is((await run(t, writer, { dir })).verdict.verdict, 'clean', 'its directory is free')
+})
+
+test.hook('close the VM', async () => closeVm())
+
+async function overwrite(core: Hypercore, index: number, block: Uint8Array): Promise<void> {
+  const storage: unknown = core.state.storage
+  if (!isBlockStorage(storage)) throw new Error('the storage has no such methods any more')
+  const write = storage.write()
+  write.putBlock(index, block)
+  await write.flush()
+}
+
+function isBlockStorage(storage: unknown): storage is BlockStorage {
+  return typeof storage === 'object' && storage !== null && 'write' in storage
+}
