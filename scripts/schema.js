@@ -140,7 +140,12 @@ struct(
   optional('proof', '@mivm/proof'),
   optional('behind', '@mivm/user-blocks')
 )
-struct('prove-request', field('address', 'fixed32'), field('user', 'fixed32'), field('entry', 'uint'))
+struct(
+  'prove-request',
+  field('address', 'fixed32'),
+  field('user', 'fixed32'),
+  field('entry', 'uint')
+)
 struct('prove-reply', field('proof', '@mivm/proof'))
 struct('status-request', optional('verbose', 'bool'))
 struct('status-reply', field('json', 'string'))
