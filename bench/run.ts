@@ -11,7 +11,7 @@ import { memory } from './memory.ts'
 
 const MEASURES: readonly Measure[] = [calls, audit, memory]
 const RESULTS = new URL('./RESULTS.md', import.meta.url)
-const NUMBERS = /(<!-- numbers -->\n)[\s\S]*(\n<!-- end of numbers -->)/
+const NUMBERS = /(<!-- numbers -->\n)[\s\S]*(<!-- end of numbers -->)/
 
 const { values: options } = parseArgs({
   options: {
@@ -27,6 +27,7 @@ if (chosen.length === 0) {
   fail(`there is no measure ${only}: choose one of ${MEASURES.map(({ name }) => name).join(', ')}`)
 }
 if (write && (quick || only !== undefined)) fail('--write takes all measures in full, or none')
+if (write && !NUMBERS.test(readFileSync(RESULTS, 'utf8'))) fail('RESULTS.md has no place for numbers')
 
 const machine = describeMachine()
 console.log(`${machine}\n`)
@@ -45,13 +46,10 @@ if (write) writeNumbers()
 function writeNumbers(): void {
   const day = new Date().toISOString().slice(0, 10)
   const text = readFileSync(RESULTS, 'utf8')
-  if (!NUMBERS.test(text)) fail('RESULTS.md has no place for numbers')
-  writeFileSync(
-    RESULTS,
-    text.replace(NUMBERS, (_, before, after) => {
-      return `${before}\n${day}. ${machine}.\n\n${numbers}\n${after}`
-    })
-  )
+  const numbered = text.replace(NUMBERS, (_, before, after) => {
+    return `${before}\n${day}. ${machine}.\n\n${numbers}\n\n${after}`
+  })
+  writeFileSync(RESULTS, numbered)
 }
 
 function fail(message: string): never {
