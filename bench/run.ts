@@ -27,7 +27,8 @@ if (chosen.length === 0) {
   fail(`there is no measure ${only}: choose one of ${MEASURES.map(({ name }) => name).join(', ')}`)
 }
 if (write && (quick || only !== undefined)) fail('--write takes all measures in full, or none')
-if (write && !NUMBERS.test(readFileSync(RESULTS, 'utf8'))) fail('RESULTS.md has no place for numbers')
+if (write && !NUMBERS.test(readFileSync(RESULTS, 'utf8')))
+  fail('RESULTS.md has no place for numbers')
 
 const machine = describeMachine()
 console.log(`${machine}\n`)
