@@ -244,7 +244,9 @@ test('audit - blocks that are no entries are findings, and a newer format is non
   }
 })
 
-test.hook('close the VM', async () => closeVm())
+test.hook('audit - the VM of these tests closes', async (t) => {
+  await t.execution(closeVm())
+})
 
 async function three(writer: Writer): Promise<Item[]> {
   const items: Item[] = []

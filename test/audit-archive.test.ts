@@ -61,7 +61,7 @@ test('audit - a log that is rewritten has a fork, and is found by newcomers and 
   const dir = await tempDir(t)
   const end = await replicate(store, writer)
   t.is(
-    (await run(t, { store, address: writer.address }, { dir, patience: 2000 })).verdict.verdict,
+    (await run(t, { store, address: writer.address }, { dir, patience: 5000 })).verdict.verdict,
     'clean'
   )
   await end()
@@ -71,7 +71,7 @@ test('audit - a log that is rewritten has a fork, and is found by newcomers and 
   t.ok(found(own).some((line) => line.startsWith('HISTORY_FORKED')))
   const fresh = await openStore(t)
   const endFresh = await replicate(fresh, writer)
-  const audited = await run(t, { store: fresh, address: writer.address }, { patience: 2000 })
+  const audited = await run(t, { store: fresh, address: writer.address }, { patience: 5000 })
   t.ok(
     found(audited).some((line) => line.startsWith('HISTORY_FORKED')),
     found(audited).join()
@@ -104,7 +104,7 @@ test('audit - a short copy that is not the host’s accuses nobody', async (t) =
   const mirror = await openStore(t)
   const end = await replicate(mirror, writer)
   const copy = { store: mirror, address: writer.address }
-  t.is((await run(t, copy, { patience: 2000 })).verdict.verdict, 'clean')
+  t.is((await run(t, copy, { patience: 5000 })).verdict.verdict, 'clean')
   await end()
   await writer.commit([await writer.call(0, 'add', ['a'])])
   t.is((await run(t, writer, { dir })).verdict.verdict, 'clean')
@@ -117,7 +117,9 @@ test('audit - a short copy that is not the host’s accuses nobody', async (t) =
   )
 })
 
-test('audit - over the network an honest host is clean, and a cheating one is not', async (t) => {
+test('audit - over the network an honest host is clean, and a cheating one is not', {
+  timeout: 90_000
+}, async (t) => {
   for (const bad of [false, true]) {
     const writer = await Writer.deploy(t)
     for (let i = 0; i < 10; i++) {
@@ -129,7 +131,7 @@ test('audit - over the network an honest host is clean, and a cheating one is no
     if (bad) await writer.tamper(BAD)
     const store = await openStore(t)
     const end = await replicate(store, writer)
-    const audited = await run(t, { store, address: writer.address }, { patience: 2000 })
+    const audited = await run(t, { store, address: writer.address }, { patience: 5000 })
     t.alike(
       audited.findings.map(({ code }) => code),
       bad ? ['ARCHIVE_UNCOMMITTED', 'ARCHIVE_UNCOMMITTED'] : []
@@ -143,7 +145,7 @@ test('audit - over the network an honest host is clean, and a cheating one is no
   }
 })
 
-test('audit - while the host goes on writing it is clean', async (t) => {
+test('audit - while the host goes on writing it is clean', { timeout: 90_000 }, async (t) => {
   const writer = await Writer.deploy(t)
   let writing = true
   const work = (async () => {
@@ -158,7 +160,7 @@ test('audit - while the host goes on writing it is clean', async (t) => {
   for (let round = 0; round < 3; round++) {
     const store = await openStore(t)
     const end = await replicate(store, writer)
-    const audited = await run(t, { store, address: writer.address }, { patience: 3000 })
+    const audited = await run(t, { store, address: writer.address }, { patience: 5000 })
     t.alike(found(audited), [])
     t.alike(audited.verdict.missing, [])
     t.is(audited.verdict.verdict, 'clean')
@@ -168,7 +170,7 @@ test('audit - while the host goes on writing it is clean', async (t) => {
   await work
 })
 
-test('audit - what nobody shows is named', async (t) => {
+test('audit - what nobody shows is named', { timeout: 90_000 }, async (t) => {
   const writer = await Writer.deploy(t)
   await writer.commit([await writer.call(1, 'add', ['a'])])
   const nothing = { store: await openStore(t), address: writer.address }
@@ -188,7 +190,7 @@ test('audit - what nobody shows is named', async (t) => {
   ].entries()) {
     const store = await openStore(t)
     const end = await replicate(store, writer, log)
-    const partial = await run(t, { store, address: writer.address }, { patience: 300 })
+    const partial = await run(t, { store, address: writer.address }, { patience: 1000 })
     t.alike(found(partial), [])
     t.is(partial.verdict.verdict, 'inconclusive')
     t.is(partial.verdict.missing[0]?.log, ['call log', 'archive', 'blobs', 'user log'][i])
@@ -224,4 +226,6 @@ test('audit - a log that is no instance’s is none', async (t) => {
   t.alike(found(audited), ['ADDRESS_WRONG call - block 0'])
 })
 
-test.hook('close the VM', async () => closeVm())
+test.hook('audit - the VM of these tests closes', async (t) => {
+  await t.execution(closeVm())
+})

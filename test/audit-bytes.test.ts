@@ -37,7 +37,9 @@ test('audit - no byte of a call log can be another, but those of the host’s cl
   )
 })
 
-test.hook('close the VM', async () => closeVm())
+test.hook('audit - the VM of these tests closes', async (t) => {
+  await t.execution(closeVm())
+})
 
 /** Everything of an instance in another store, with these blocks for its call log. */
 async function copy(

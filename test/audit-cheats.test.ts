@@ -155,7 +155,9 @@ for (const { where, batch, i, seq, ack, commit } of PLACES) {
   })
 }
 
-test.hook('close the VM', async () => closeVm())
+test.hook('audit - the VM of these tests closes', async (t) => {
+  await t.execution(closeVm())
+})
 
 async function tell(
   t: Parameters<typeof Writer.deploy>[0],

@@ -47,4 +47,6 @@ test('audit - successes, errors, calls without writes, malformed entries and abo
   t.ok(audited.checks.every(({ complete }) => complete))
 })
 
-test.hook('close the VM', async () => closeVm())
+test.hook('audit - the VM of these tests closes', async (t) => {
+  await t.execution(closeVm())
+})

@@ -49,7 +49,7 @@ test('audit - acks of users who do not exist do not stall it', { timeout: 30_000
   }
   const store = await openStore(t)
   const end = await replicate(store, writer)
-  const audited = await run(t, { store, address: writer.address }, { patience: 200 })
+  const audited = await run(t, { store, address: writer.address }, { patience: 1500 })
   t.is(audited.verdict.verdict, 'inconclusive')
   t.is(audited.verdict.missing.length, 600)
   t.is(audited.verdict.counts.replayed, 601)
@@ -128,7 +128,7 @@ test('audit - an engine that fails is a gap', async (t) => {
   )
 })
 
-test('audit - large entries are read a few at a time', async (t) => {
+test('audit - large entries are read a few at a time', { timeout: 90_000 }, async (t) => {
   const writer = await Writer.deploy(t)
   const big = b4a.alloc(6 * 1024 * 1024, 7)
   for (let i = 0; i < 10; i++) await writer.commit([await writer.write(1, big)])
@@ -164,7 +164,9 @@ test('audit - one that is given up leaves nothing open', async (t) => {
   t.is((await run(t, writer, { dir })).verdict.verdict, 'clean', 'its directory is free')
 })
 
-test.hook('close the VM', async () => closeVm())
+test.hook('audit - the VM of these tests closes', async (t) => {
+  await t.execution(closeVm())
+})
 
 async function overwrite(core: Hypercore, index: number, block: Uint8Array): Promise<void> {
   const storage: unknown = core.state.storage

@@ -114,7 +114,9 @@ test('audit - a call that waits for an oracle is pending, also with an answer', 
   }
 })
 
-test.hook('close the VM', async () => closeVm())
+test.hook('audit - the VM of these tests closes', async (t) => {
+  await t.execution(closeVm())
+})
 
 function oracle(args: string): OracleAnswer {
   if (args === '["a"]') return { ok: true, value: '42' }

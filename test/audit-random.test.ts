@@ -40,7 +40,9 @@ test('audit - random honest histories are clean', { timeout: 110_000 }, async (t
   }
 })
 
-test.hook('close the VM', async () => closeVm())
+test.hook('audit - the VM of these tests closes', async (t) => {
+  await t.execution(closeVm())
+})
 
 async function commit(writer: Writer, random: Random): Promise<void> {
   const items: Item[] = []
