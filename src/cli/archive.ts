@@ -39,7 +39,8 @@ export class ArchiveView {
   async list(directory: string, all: boolean): Promise<ArchiveFile[]> {
     const files: ArchiveFile[] = []
     const prefix = directory.endsWith('/') ? directory : `${directory}/`
-    for await (const { key, value } of this.#drive.list(prefix, { recursive: true })) {
+    const options = { recursive: true, timeout: WAIT }
+    for await (const { key, value } of inTime(this.#drive.list(prefix, options))) {
       if (!key.startsWith(prefix) || (key.startsWith(RESERVED) && !all)) continue
       files.push({
         path: key,
@@ -52,15 +53,30 @@ export class ArchiveView {
 
   async has(path: string): Promise<boolean> {
     // the root is no name that a file can have
-    return path !== '/' && (await this.#drive.entry(path, { timeout: WAIT })) !== null
+    return path !== '/' && (await this.#drive.entry(path, { timeout: WAIT }).catch(late)) !== null
   }
 
   /** Throws FILE_UNKNOWN. */
   async read(path: string): Promise<Uint8Array> {
-    const bytes = await this.#drive.get(path, { timeout: WAIT })
+    const bytes = await this.#drive.get(path, { timeout: WAIT }).catch(late)
     if (bytes !== null) return bytes
     throw new MivmError('FILE_UNKNOWN', `there is no file ${path}: see "mivm state ls"`)
   }
+}
+
+async function* inTime<T>(list: AsyncIterable<T>): AsyncGenerator<T> {
+  try {
+    yield* list
+  } catch (error) {
+    late(error)
+  }
+}
+
+/** A block that nobody sends is no fault of ours. */
+function late(error: unknown): never {
+  const code = error instanceof Error && 'code' in error ? error.code : ''
+  if (code !== 'REQUEST_TIMEOUT') throw error
+  throw new MivmError('TIMEOUT', 'a part of the archive did not come: try again later')
 }
 
 type Drive = Awaited<ReturnType<InstanceReplica['drive']>>

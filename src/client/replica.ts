@@ -238,7 +238,13 @@ export class InstanceReplica {
 
   /** Asks peers for the newest head, and waits until there are so many blocks under it. */
   async #sync(core: Hypercore, length: number): Promise<void> {
-    if (!this.online) return
+    if (!this.online) {
+      if (core.length >= length) return
+      throw new MivmError(
+        'HOST_UNKNOWN',
+        'nobody who serves the instance can be reached, and the copy on this machine is not complete: check --local or --bootstrap'
+      )
+    }
     const end = Date.now() + WAIT
     await update(core, WAIT)
     while (core.length < length) {

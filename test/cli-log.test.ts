@@ -1,0 +1,47 @@
+// The log as it comes in, and when nobody is there to send it.
+import { once } from 'node:events'
+import path from 'node:path'
+import { createInterface } from 'node:readline'
+import test from 'brittle'
+import { CONTRACTS, startNetwork } from './cli.ts'
+import { tempDir } from './helpers.ts'
+
+const FORUM = path.join(CONTRACTS, 'forum.js')
+
+test('cli - log --follow goes on until it is interrupted', { timeout: 60_000 }, async (t) => {
+  const { host, cli } = await startNetwork(t, await tempDir(t))
+  await cli.run(['deploy', FORUM, '--host', host.id, '--name', 'forum'])
+  const child = cli.start(['log', 'forum', '--follow'])
+  t.teardown(() => child.kill('SIGKILL'))
+  if (child.stdout === null) throw new Error('no stdout')
+  const lines: string[] = []
+  const reader = createInterface({ input: child.stdout }).on('line', (line) => lines.push(line))
+  await once(reader, 'line')
+  await cli.run(['call', 'forum', 'addTopic', 'while it follows'])
+  const awaited = "host+2 addTopic('while it follows') (ACK default+3) result: 1"
+  while (!lines.includes(awaited)) await once(reader, 'line')
+  t.is(lines[0], 'host+1 new Forum() (ACK default+1)')
+  child.kill('SIGINT')
+  const [status] = await once(child, 'close')
+  t.is(status, 0)
+  t.is(lines.filter((line) => line === awaited).length, 1, 'each line once')
+})
+
+test('cli - without the host the copy on this machine is read', { timeout: 90_000 }, async (t) => {
+  const { host, cli } = await startNetwork(t, await tempDir(t))
+  await cli.run(['deploy', FORUM, '--host', host.id, '--name', 'forum'])
+  await cli.run(['call', 'forum', 'addTopic', 'kept'])
+  const online = await cli.run(['log', 'forum'])
+  await host.stop()
+
+  const offline = await cli.run(['log', 'forum'])
+  t.is(offline.status, 0)
+  t.is(offline.stdout, online.stdout)
+  t.ok(offline.stderr.includes('this is the copy on this machine'))
+  const state = await cli.run(['state', 'ls', 'forum'])
+  t.is(state.status, 69, 'the archive was never copied')
+  t.ok(/\nmivm: HOST_UNKNOWN: [^\n]*not complete[^\n]*\n$/.test(state.stderr), state.stderr)
+  const audit = await cli.json(['audit', 'forum'])
+  t.is(audit.status, 2, 'nothing is guessed')
+  t.is(audit.objects.at(-1)?.['verdict'], 'inconclusive')
+})
