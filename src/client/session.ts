@@ -69,7 +69,8 @@ export class Session {
   readonly #outbox: Outgoing[] = []
   /** Calls in the log without a result, by number of entry; null for those of an earlier run. */
   readonly #waiting = new Map<number, Pending | null>()
-  readonly #held = new Map<number, CallReply>()
+  /** Replies that came before the one that their proof begins at. */
+  #held: CallReply[] = []
   readonly #ticker: NodeJS.Timeout
   #unacked: Answer[] = []
   #recorded: number
@@ -81,8 +82,10 @@ export class Session {
   #writing: Promise<void> | null = null
   #pumping = false
   #retry = 0
-  /** No try before this time, ms since 1970. */
-  #waitUntil = 0
+  /** Waiting for the next try. */
+  #backingOff = false
+  /** Why the last try did not succeed. */
+  #trouble: MivmError | null = null
   #failed: unknown = null
   #closed = false
 
@@ -234,7 +237,7 @@ export class Session {
 
   #pump(): void {
     if (this.#pumping || this.#closed || this.#failed !== null) return
-    if (Date.now() < this.#waitUntil) return
+    if (this.#backingOff) return
     const connected = this.#rpc !== null && !this.#rpc.closed
     const news = this.#options.log.durable > this.#sent
     if (!news && (connected ? this.#missed().length === 0 : this.#waiting.size === 0)) return
@@ -271,7 +274,7 @@ export class Session {
 
   /** Calls that the host has and nobody asks the results of: what did not fit into a reply, or was overtaken. */
   #missed(): number[] {
-    if (this.#held.size > 0) return []
+    if (this.#held.length > 0) return []
     const requests = [...this.#requests]
     return [...this.#waiting.keys()].filter(
       (entry) =>
@@ -284,7 +287,7 @@ export class Session {
     const [first] = this.#waiting.keys()
     this.#rpc = rpc
     this.#requests.clear()
-    this.#held.clear()
+    this.#held = []
     this.#sent = first === undefined ? this.#options.log.durable : first - 1
     rpc.onClose(() => {
       if (this.#rpc !== rpc) return
@@ -305,7 +308,10 @@ export class Session {
       })
       .finally(() => {
         this.#requests.delete(asked)
-        if (this.#rpc === rpc) this.#pump()
+        if (this.#rpc !== rpc) return
+        // what the held ones begin at will not come any more: only a new connection begins anew
+        if (this.#held.length > 0 && this.#requests.size === 0) rpc.destroy()
+        else this.#pump()
       })
   }
 
@@ -321,13 +327,19 @@ export class Session {
       this.#sent = Math.min(this.#sent, reply.length)
       return
     }
-    // one that was overtaken proves nothing new; what it answered is missed, and asked for again
-    if (reply.through >= this.#chain.length) this.#held.set(reply.through, reply)
+    this.#trouble = null
+    this.#held.push(reply)
     for (;;) {
-      const next = this.#held.get(this.#chain.length)
-      if (next?.proof == null) break
-      this.#held.delete(this.#chain.length)
-      this.#accept(this.#chain.extend(next.proof))
+      // one that was overtaken proves nothing new; what it answered is missed, and asked for again
+      this.#held = this.#held.filter(({ through }) => through >= this.#chain.length)
+      const proofs = this.#held
+        .filter(({ through }) => through === this.#chain.length)
+        .map(({ proof }) => proof)
+        .filter((proof) => proof !== null)
+      const next = proofs.sort((a, b) => a.length - b.length)[0]
+      if (next === undefined) return
+      this.#held = this.#held.filter(({ proof }) => proof !== next)
+      this.#accept(this.#chain.extend(next))
     }
   }
 
@@ -370,8 +382,12 @@ export class Session {
       return
     }
     this.#retry = Math.min(RETRY_MAX, Math.max(RETRY_MIN, this.#retry * 2))
-    this.#waitUntil = Date.now() + this.#retry
-    setTimeout(() => this.#pump(), this.#retry).unref()
+    this.#trouble = error
+    this.#backingOff = true
+    setTimeout(() => {
+      this.#backingOff = false
+      this.#pump()
+    }, this.#retry).unref()
   }
 
   #expire(): void {
@@ -384,9 +400,13 @@ export class Session {
   }
 
   #late(): MivmError {
+    const { code, message } = this.#trouble ?? {
+      code: 'TIMEOUT',
+      message: 'the host has not answered in time'
+    }
     return new MivmError(
-      'TIMEOUT',
-      'the host has not answered in time: the call is in your log and is delivered when the host is back'
+      code,
+      `${message}; the call is in your log and is delivered when the host takes it`
     )
   }
 

@@ -9,7 +9,8 @@ export class Rpc {
 
   constructor(mux: Protomux) {
     this.#rpc = new ProtomuxRPC(mux, { protocol: RPC_PROTOCOL })
-    this.#rpc.on('close', () => {})
+    // every session over this channel listens for its end
+    this.#rpc.setMaxListeners(0)
   }
 
   get closed(): boolean {
