@@ -133,18 +133,21 @@ export class Session {
     })
   }
 
-  /** Resolves when all calls in the log have results and these are acknowledged. */
+  /** Resolves when all calls in the log have results, and the host has the acks of these. */
   async drained(timeout: number): Promise<void> {
     const end = Date.now() + timeout
-    while (
-      this.#outbox.length + this.#waiting.size + this.#unacked.length + this.#requests.size >
-      0
-    ) {
+    while (!this.#isDrained()) {
       if (this.#failed !== null) throw this.#failed
       if (Date.now() > end) throw this.#late()
       if (this.#unacked.length > 0) this.#write(true)
       await sleep(5)
     }
+  }
+
+  #isDrained(): boolean {
+    const open =
+      this.#outbox.length + this.#waiting.size + this.#unacked.length + this.#requests.size
+    return open === 0 && this.#writing === null && this.#sent >= this.#options.log.durable
   }
 
   get pendingCalls(): number {

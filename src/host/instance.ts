@@ -102,6 +102,7 @@ export class Instance {
   #committed: Uint8Array
   #open: Open | null = null
   #working: Promise<void> | null = null
+  #flushing: Promise<void> | null = null
   #closing = false
   #usedAt = Date.now()
 
@@ -246,14 +247,15 @@ export class Instance {
   async submit(log: UserBlocks): Promise<number> {
     this.#usedAt = Date.now()
     const user = await this.#ledger.user(log.user)
-    const length = await this.#ledger.exclusive(async () => {
+    const news = await this.#ledger.exclusive(async () => {
       const before = user.length
       await user.extend(log)
       if (user.length > before) this.#enqueue(user, log.blocks.slice(before - log.start), before)
-      return user.length
+      return user.length > before
     })
     this.#wake()
-    return length
+    if (news && this.#working === null) this.#flushAcks()
+    return user.length
   }
 
   /** Resolves when a user's calls up to this entry of its log have their results, on disk. */
@@ -305,6 +307,7 @@ export class Instance {
   async close(): Promise<void> {
     this.#closing = true
     await this.#working?.catch(() => {})
+    await this.#flushing
     const error = new MivmError(
       'HOST_CLOSED',
       'the host is shutting down: the call stays in your log and is delivered later'
@@ -313,6 +316,17 @@ export class Instance {
     this.#watchers.clear()
     this.#execution.vm.evict(this.id)
     await this.#ledger.close()
+  }
+
+  /** Acks that come with no call wait for nothing: one flush takes all that have arrived. */
+  #flushAcks(): void {
+    this.#flushing ??= this.#ledger
+      .flush()
+      // the host knows of a disk that fails, and the next call is told
+      .catch(() => {})
+      .finally(() => {
+        this.#flushing = null
+      })
   }
 
   #wake(): void {

@@ -117,6 +117,11 @@ export class Ledger {
     await this.#write(async () => blocks)
   }
 
+  /** Makes durable what users have written without calling anything: their acks. */
+  async flush(): Promise<void> {
+    await this.#write(async () => [])
+  }
+
   /** The host's copy of a user's log; opened with the instance, kept until it closes. */
   async user(key: Uint8Array): Promise<UserLog> {
     const id = encodeId(key)
@@ -192,7 +197,7 @@ export class Ledger {
       try {
         const blocks = await fill(sessions)
         await this.#notePending(sessions)
-        await sessions.log.append([...blocks])
+        if (blocks.length > 0) await sessions.log.append([...blocks])
         await sessions.atom.flush()
         written = true
         await this.#writing.wal.sync()
