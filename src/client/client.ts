@@ -153,7 +153,7 @@ export class Client {
       reader = new StateReader(this.#store, async () => {
         await this.#resolve(instance)
         const known = this.#knowledge(address)
-        await this.#remote(known.host).rpc()
+        await this.#remote(known.host).replicate()
         return { host: known.host, address }
       })
       this.#readers.set(id, reader)

@@ -10,6 +10,7 @@ export class Remote {
   readonly #network: Network
   readonly #store: Corestore
   #connecting: Promise<Rpc> | null = null
+  #replicating = false
   #stream: SecretStream | null = null
 
   constructor(network: Network, store: Corestore, key: Uint8Array) {
@@ -27,6 +28,14 @@ export class Remote {
     return this.#connecting
   }
 
+  /** Replicates this client's copies from the host, from now on. Calls do without: their results come proven. */
+  async replicate(): Promise<void> {
+    await this.rpc()
+    if (this.#replicating) return
+    this.#replicating = true
+    if (this.#stream !== null) this.#store.replicate(this.#stream)
+  }
+
   close(): void {
     this.#stream?.destroy()
   }
@@ -34,7 +43,7 @@ export class Remote {
   async #connect(): Promise<Rpc> {
     const stream = await this.#network.connect(this.key)
     this.#stream = stream
-    this.#store.replicate(stream)
+    if (this.#replicating) this.#store.replicate(stream)
     const rpc = new Rpc(Protomux.from(stream))
     stream.once('close', () => {
       this.#connecting = null

@@ -46,6 +46,10 @@ export interface Deployment {
 /** A call that has arrived and has no result yet. */
 interface Waiting {
   readonly user: Uint8Array
+  /** The user's key in z-base-32. */
+  readonly id: string
+  /** False where the block is no call, but has to get a result all the same. */
+  readonly isCall: boolean
   readonly entry: number
   readonly block: Uint8Array
 }
@@ -382,7 +386,7 @@ export class Instance {
 
   /** The next calls to execute together: well-formed ones, or a single entry that is none. */
   #take(): Waiting[] {
-    const end = this.#queue.findIndex(({ block }) => readCall(block) === null)
+    const end = this.#queue.slice(0, BATCH_CALLS_MAX).findIndex(({ isCall }) => !isCall)
     const count = end === 0 ? 1 : end === -1 ? BATCH_CALLS_MAX : Math.min(end, BATCH_CALLS_MAX)
     return this.#queue.splice(0, count)
   }
@@ -475,9 +479,10 @@ export class Instance {
     const { waiting } = this.#account(user.id)
     for (const [i, block] of blocks.entries()) {
       const entry = start + i + 1
-      if (!asksForResult(block)) continue
+      const isCall = readCall(block) !== null
+      if (!isCall && !asksForResult(block)) continue
       waiting.push(entry)
-      this.#queue.push({ user: user.key, entry, block })
+      this.#queue.push({ user: user.key, id: user.id, isCall, entry, block })
     }
   }
 
@@ -517,7 +522,12 @@ export class Instance {
     const { answered } = this.#account(user.id)
     const [oldest = Number.POSITIVE_INFINITY] = answered.keys()
     if (oldest <= from) {
-      return [...answered].filter(([entry]) => entry >= from && entry <= to).map(([, at]) => at)
+      const found: Answered[] = []
+      for (let entry = from; entry <= to; entry++) {
+        const at = answered.get(entry)
+        if (at !== undefined) found.push(at)
+      }
+      return found
     }
     const found: Answered[] = []
     for (let index = user.position.ack; index > 0; ) {
@@ -546,10 +556,12 @@ export class Instance {
         if (entry.type === 'oracle-request') requests[entry.index] = null
         if (entry.type === 'oracle-answer') requests[entry.index] = answerOf(entry)
       }
-      const item = { user: ack.user, entry: ack.entry, block: ack.call }
+      const id = encodeId(ack.user)
+      const isCall = readCall(ack.call) !== null
+      const item = { user: ack.user, id, isCall, entry: ack.entry, block: ack.call }
       const index = this.#ledger.tail.length - trailing.length
       this.#open = { item, ack: index, seq: ack.seq, time: ack.time, requests }
-      this.#account(encodeId(ack.user)).waiting.push(ack.entry)
+      this.#account(id).waiting.push(ack.entry)
     }
     for (const id of await this.#ledger.pendingUsers()) {
       const user = await this.#ledger.user(decodeId(id))
@@ -647,7 +659,7 @@ function ackOf({ user, entry, block }: Waiting, seq: number, time: number, previ
 }
 
 function pendingUsers(queue: readonly Waiting[]): string[] {
-  return [...new Set(queue.map(({ user }) => encodeId(user)))]
+  return [...new Set(queue.map(({ id }) => id))]
 }
 
 const NO_FILES = { get: async () => null, list: async () => [] }
