@@ -65,6 +65,10 @@ export class StateReader {
     const key = manifestKey(stateManifest(host, address))
     const drive = new Hyperdrive(this.#store.namespace(key), key)
     await drive.ready()
+    // until the host has said what it has, an update has to wait: no peer yet does not mean no file
+    const found = drive.core.findingPeers()
+    drive.core.once('peer-add', found)
+    setTimeout(found, WAIT).unref()
     return drive
   }
 }

@@ -1,3 +1,4 @@
+import { statfs } from 'node:fs/promises'
 import b4a from 'b4a'
 import type Corestore from 'corestore'
 import type Hypercore from 'hypercore'
@@ -205,7 +206,7 @@ export class Ledger {
         this.#head = this.#readHead()
         release()
       } catch (error) {
-        this.#failed = storageError(error)
+        this.#failed = await storageError(error, this.#writing.store.storage.path)
         // Unwritten, nothing was announced. Written but not synced, the new head must never leave: the gate stays
         // shut, and the host has to go down.
         if (written) this.#writing.onFatal(this.#failed)
@@ -278,9 +279,14 @@ function mutable(manifest: Manifest) {
   return { ...manifest, signers: [...manifest.signers] }
 }
 
-function storageError(error: unknown): MivmError {
+/** RocksDB only says that a write failed; whether there is room left, the file system knows. */
+async function storageError(error: unknown, dir: string): Promise<MivmError> {
   const message = error instanceof Error ? error.message : String(error)
-  const full = /no space|ENOSPC|disk full|quota exceeded/i.test(message)
+  const room = await statfs(dir).then(
+    ({ bavail, bsize }) => bavail * bsize,
+    () => Number.POSITIVE_INFINITY
+  )
+  const full = room < ROOM_MIN || /no space|ENOSPC|quota exceeded/i.test(message)
   return new MivmError(
     full ? 'STORAGE_FULL' : 'STORAGE_FAILED',
     full
@@ -289,3 +295,6 @@ function storageError(error: unknown): MivmError {
     { cause: error }
   )
 }
+
+/** With less room than this, bytes, a write that failed failed for want of it. */
+const ROOM_MIN = 8 * 1024 * 1024
