@@ -39,7 +39,10 @@ test('cli - a host that is closed says so; the call is delivered later', {
   await host.stop()
   const lost = await cli.run(['call', 'forum', 'addTopic', 'one', '--timeout', '1'])
   t.is(lost.status, 69)
-  t.ok(/mivm: (TIMEOUT|HOST_UNKNOWN): .*in your log and is delivered/.test(lost.stderr), lost.stderr)
+  t.ok(
+    /mivm: (TIMEOUT|HOST_UNKNOWN): .*in your log and is delivered/.test(lost.stderr),
+    lost.stderr
+  )
   const again = await startHost(t, path.join(root, 'host'))
   const next = new Cli(cli.dir, again.bootstrap)
   t.is((await next.run(['call', 'forum', 'addTopic', 'two'])).stdout, '2\n')
