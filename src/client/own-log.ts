@@ -13,9 +13,7 @@ import type { Wal } from '../state/wal.ts'
 export interface Recap {
   /** The newest head of the call log that the log records. */
   readonly head: Head | null
-  /** Number of the last entry whose call is answered; all calls after it are not. */
-  readonly answered: number
-  /** Numbers of the entries with calls that are not answered. */
+  /** Numbers of the entries with calls that are not answered: all calls after the last one that is. */
   readonly open: readonly number[]
 }
 
@@ -137,9 +135,9 @@ export class OwnLog {
       }
       const answered = Math.max(0, ...entry.answers.map((answer) => answer.entry))
       head ??= entry.head
-      if (answered > 0) return { head, answered, open: open.filter((call) => call > answered) }
+      if (answered > 0) return { head, open: open.filter((call) => call > answered) }
     }
-    return { head, answered: 0, open }
+    return { head, open }
   }
 
   async close(): Promise<void> {

@@ -1,6 +1,7 @@
 import { mkdir, mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 import type SecretStream from '@hyperswarm/secret-stream'
 import b4a from 'b4a'
 import type Corestore from 'corestore'
@@ -287,8 +288,4 @@ function late(length: number, expected: number): MivmError {
     'TIMEOUT',
     `only ${length} of ${expected} blocks came within ${WAIT / 1000} s: try again, or ask the operator of the host`
   )
-}
-
-function sleep(ms: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, ms))
 }

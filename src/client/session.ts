@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import b4a from 'b4a'
 import type { Rpc } from '../net/rpc.ts'
 import {
@@ -468,8 +469,4 @@ function forked(): MivmError {
     'USER_LOG_FORKED',
     'the host holds more of your log than this machine: use an identity on one machine at a time, or make a new one'
   )
-}
-
-function sleep(ms: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, ms))
 }

@@ -175,6 +175,16 @@ export function decodeUserEntry(block: Uint8Array): UserLogEntry {
   return checkForm(block, entry, writeUserEntry)
 }
 
+/** Reads a block that anybody may have written; null where it is no entry of a user log. */
+export function readUserEntry(block: Uint8Array): UserLogEntry | null {
+  try {
+    return decodeUserEntry(block)
+  } catch (error) {
+    if (error instanceof MivmError) return null
+    throw error
+  }
+}
+
 /** The limits that hold for an instance; throws LIMIT_INVALID where genesis asks for more than the VM gives. */
 export function limitsOf(genesis: Genesis): Limits {
   const limits: { [name in LimitName]: number } = { ...LIMITS }

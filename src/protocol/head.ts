@@ -28,10 +28,6 @@ export function signHead(
   return { ...head, signature: b4a.concat([before, sign(treeSignable(key, head)), after]) }
 }
 
-export function sameHead(a: Head, b: Head): boolean {
-  return a.length === b.length && a.fork === b.fork && b4a.equals(a.treeHash, b.treeHash)
-}
-
 function treeSignable(key: Uint8Array, head: Omit<Head, 'signature'>): Uint8Array {
   const state = { start: 0, end: 112, buffer: b4a.alloc(112) }
   c.fixed32.encode(state, TREE)

@@ -1,13 +1,6 @@
 import b4a from 'b4a'
 import c from 'compact-encoding'
-import {
-  type Ack,
-  decodeEntry,
-  decodeUserEntry,
-  type Genesis,
-  type Result,
-  type UserCall
-} from './entries.ts'
+import { type Ack, decodeEntry, type Genesis, type Result, readUserEntry } from './entries.ts'
 import { MivmError } from './errors.ts'
 import type { Head } from './head.ts'
 import { decodeId, encodeId } from './ids.ts'
@@ -63,7 +56,8 @@ export function verifyReceipt(bytes: Uint8Array, host?: string): Receipt {
 }
 
 function describe(genesis: Genesis, address: Uint8Array, ack: Ack, result: Result) {
-  const call = readCall(ack)
+  const entry = readUserEntry(ack.call)
+  const call = entry?.type === 'call' ? entry : null
   return {
     host: encodeId(genesis.host),
     address: encodeId(address),
@@ -88,15 +82,6 @@ function readPair(blocks: ReadonlyMap<number, Uint8Array>): { ack: Ack; result: 
   }
   if (second.entry.ack !== first.index) throw invalid('its result answers another call')
   return { ack: first.entry, result: second.entry }
-}
-
-function readCall(ack: Ack): UserCall | null {
-  try {
-    const entry = decodeUserEntry(ack.call)
-    return entry.type === 'call' ? entry : null
-  } catch {
-    return null
-  }
 }
 
 function decodeReceipt(bytes: Uint8Array): { genesis: Uint8Array; proof: Proof } {

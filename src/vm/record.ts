@@ -1,10 +1,9 @@
 import {
-  decodeUserEntry,
   encodeEntry,
   type OracleAnswerEntry,
+  readUserEntry,
   type UserCall
 } from '../protocol/entries.ts'
-import { MivmError } from '../protocol/errors.ts'
 import { callSeed, writesHash } from '../protocol/hash.ts'
 import { encodeId } from '../protocol/ids.ts'
 import type { Call, OracleAnswer, Step } from './vm.ts'
@@ -62,13 +61,4 @@ export function encodeResult(ack: number, { outcome, writes, fuel }: Step): Uint
 
 export function answerOf({ value, error }: OracleAnswerEntry): OracleAnswer {
   return error === null ? { ok: true, value } : { ok: false, error }
-}
-
-function readUserEntry(block: Uint8Array) {
-  try {
-    return decodeUserEntry(block)
-  } catch (error) {
-    if (error instanceof MivmError) return null
-    throw error
-  }
 }
