@@ -1,11 +1,13 @@
 import Corestore from 'corestore'
 import { MivmError } from '../protocol/errors.ts'
+import { Cache } from './cache.ts'
 
 /** Opens the cores in a directory; throws DIRECTORY_LOCKED or DIRECTORY_DAMAGED. */
 export async function openStore(dir: string): Promise<Corestore> {
   const store = new Corestore(dir)
   try {
     await store.ready()
+    Cache.over(store.storage)
     return store
   } catch (error) {
     await store.close().catch(() => {})
