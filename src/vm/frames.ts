@@ -1,4 +1,5 @@
 import { RESERVED, type Write } from '../protocol/files.ts'
+import { LIMITS } from '../protocol/limits.ts'
 import { FRAME_MAX } from './js-1/channel.js'
 import { variableName } from './js-1/variables.js'
 import type { Call, Outcome, PathRange, Thrown } from './vm.ts'
@@ -129,8 +130,8 @@ export function checkReport(frame: unknown): Report {
         type,
         call: number(report['call']),
         index: number(report['index']),
-        name: string(report['name']),
-        args: string(report['args'])
+        name: loggable(report['name']),
+        args: loggable(report['args'])
       }
     default:
       throw new Error(`a frame of the type ${JSON.stringify(type)}`)
@@ -212,6 +213,13 @@ function array(value: unknown): unknown[] {
 function string(value: unknown): string {
   if (typeof value !== 'string') throw new Error('a value that is no text')
   return value
+}
+
+/** Text that goes into the log: the log takes no other. */
+function loggable(value: unknown): string {
+  const text = string(value)
+  if (!text.isWellFormed() || text.length > LIMITS.args) throw new Error('a text that no log takes')
+  return text
 }
 
 function stringOrNull(value: unknown): string | null {

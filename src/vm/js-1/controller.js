@@ -57,6 +57,7 @@
 
   const DEPTH_MAX = 128
   const ERROR_TEXT_MAX = 4096
+  const ORACLE_NAME_MAX = 256
   const LOG_LINES_MAX = 1000
   const STRICT = { lastChunkHandling: 'strict' }
   const DECIMAL = /^(?:0|-?[1-9]\d*)$/
@@ -694,6 +695,13 @@
       if (call === null || call.over) throw callOver()
       if (!call.consulting) {
         throw ours('ORACLE_UNAVAILABLE', 'there are no oracles during init; ask in a later call')
+      }
+      // the name goes into the log, which takes no other text and no larger entries
+      if (!isWellFormed(name) || name.length > ORACLE_NAME_MAX) {
+        throw ours(
+          'ORACLE_UNKNOWN',
+          `no oracle has such a name: use at most ${ORACLE_NAME_MAX} characters`
+        )
       }
       const root = `${pathOf('oracle', name)} arguments`
       const text = encodeValue(args, root, call.limits.args, 'ARGS_TOO_LARGE')
