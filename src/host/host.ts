@@ -4,6 +4,7 @@ import type SecretStream from '@hyperswarm/secret-stream'
 import b4a from 'b4a'
 import type Corestore from 'corestore'
 import type Hypercore from 'hypercore'
+import type { SharedCore } from 'hypercore'
 import Protomux from 'protomux'
 import { openIdentity } from '../net/identity.ts'
 import { type Bootstrap, Network } from '../net/network.ts'
@@ -110,9 +111,7 @@ export class Host {
     await mkdir(options.dir, { recursive: true, mode: 0o700 })
     const { keyPair } = await openIdentity(options.dir, 'host')
     const store = await openStore(path.join(options.dir, 'store'))
-    // A host takes nothing in by replication: what users write comes with their calls, checked, in one atomic write
-    // with the results.
-    store.watch((core) => core.replicator.setPushOnly(true))
+    store.watch(serveOnly)
     const vm = await openEngines(options).catch(async (error) => {
       await store.close()
       throw error
@@ -394,6 +393,16 @@ export class Host {
     await this.#writing.wal.close()
     await this.#store.close()
   }
+}
+
+/**
+ * A host takes nothing in by replication: what users write comes with their calls, checked, in one atomic write with
+ * the results. Nor does it note on disk how much a peer says it has, as Hypercore does: on a full disk that write
+ * fails, and ends the stream of everybody who reads.
+ */
+function serveOnly(core: SharedCore): void {
+  core.replicator.setPushOnly(true)
+  core.updateRemoteContiguousLength = () => {}
 }
 
 function openEngines({ engines }: HostOptions): Promise<VirtualMachine> {

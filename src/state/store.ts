@@ -1,7 +1,8 @@
 import Corestore from 'corestore'
 import { MivmError } from '../protocol/errors.ts'
+import { isFull } from './storage-error.ts'
 
-/** Opens the cores in a directory; throws DIRECTORY_LOCKED or DIRECTORY_DAMAGED. */
+/** Opens the cores in a directory; throws DIRECTORY_LOCKED, STORAGE_FULL or DIRECTORY_DAMAGED. */
 export async function openStore(dir: string): Promise<Corestore> {
   const store = new Corestore(dir)
   try {
@@ -15,6 +16,11 @@ export async function openStore(dir: string): Promise<Corestore> {
         'DIRECTORY_LOCKED',
         `${dir} is in use by another process: stop that first, or use another --dir`
       )
+    }
+    if (!/corrupt/i.test(message) && (await isFull(error, dir))) {
+      throw new MivmError('STORAGE_FULL', `the disk of ${dir} is full: make room and start again`, {
+        cause: error
+      })
     }
     throw new MivmError(
       'DIRECTORY_DAMAGED',

@@ -21,6 +21,11 @@ export class Wal {
     this.#rocks = rocks
   }
 
+  /** Where the database is. */
+  get dir(): string {
+    return this.#rocks.path
+  }
+
   /** Resolves when everything written before this call is on disk. */
   sync(): Promise<void> {
     if (this.#running === null) {
