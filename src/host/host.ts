@@ -28,7 +28,7 @@ import {
   type ProveRequest,
   STATUS
 } from '../protocol/messages.ts'
-import { openStore } from '../state/store.ts'
+import { closeStore, openStore } from '../state/store.ts'
 import { Wal } from '../state/wal.ts'
 import { openVm } from '../vm/registry.ts'
 import type { VirtualMachine } from '../vm/vm.ts'
@@ -113,7 +113,7 @@ export class Host {
     const store = await openStore(path.join(options.dir, 'store'))
     store.watch(serveOnly)
     const vm = await openEngines(options).catch(async (error) => {
-      await store.close()
+      await closeStore(store)
       throw error
     })
     const onEvent = options.onEvent ?? (() => {})
@@ -391,7 +391,7 @@ export class Host {
     await this.#network.close()
     await this.#execution.vm.close()
     await this.#writing.wal.close()
-    await this.#store.close()
+    await closeStore(this.#store)
   }
 }
 

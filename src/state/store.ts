@@ -9,7 +9,7 @@ export async function openStore(dir: string): Promise<Corestore> {
     await store.ready()
     return store
   } catch (error) {
-    await store.close().catch(() => {})
+    await closeStore(store).catch(() => {})
     const message = error instanceof Error ? error.message : String(error)
     if (/lock/i.test(message)) {
       throw new MivmError(
@@ -27,4 +27,9 @@ export async function openStore(dir: string): Promise<Corestore> {
       `${dir} cannot be opened (${message}): restore it from a backup`
     )
   }
+}
+
+/** Lets go of the directory also where a core of it could not be opened, which its own `close` stumbles over. */
+export async function closeStore(store: Corestore): Promise<void> {
+  await store.close().catch(() => store.storage.close())
 }
