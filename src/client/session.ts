@@ -110,13 +110,20 @@ export class Session {
   async reconcile(): Promise<void> {
     const { log } = this.#options
     const rpc = await this.#options.remote.rpc()
+    // it may come in several parts, and only all of them together are signed
+    const lost: Uint8Array[] = []
     for (;;) {
-      const blocks = await log.blocks(log.length, 0, 0)
+      const blocks =
+        lost.length === 0
+          ? await log.blocks(log.length, 0, 0)
+          : { user: log.user, start: log.length + lost.length, blocks: [], head: null }
       const reply = await rpc.request(CALL, this.#request(blocks, 0, 0))
       // the host counts on it that this head is known here from now on
       if (reply.proof !== null) this.#accept(this.#chain.extend(reply.proof))
       if (reply.behind === null) return
-      await log.takeBack(reply.behind)
+      lost.push(...reply.behind.blocks)
+      if (reply.behind.blocks.length > 0 && log.length + lost.length < reply.length) continue
+      await log.takeBack({ ...reply.behind, start: log.length, blocks: lost.splice(0) })
       for (const entry of (await log.recap()).open) this.#waiting.set(entry, null)
     }
   }

@@ -250,6 +250,8 @@ export class Instance {
    */
   async submit(log: UserBlocks): Promise<number> {
     this.#usedAt = Date.now()
+    // who only asks gets no log here
+    if (log.blocks.length === 0 && !(await this.#ledger.knows(log.user))) return 0
     const user = await this.#ledger.user(log.user)
     const news = await this.#ledger.exclusive(async () => {
       const before = user.length
@@ -286,10 +288,10 @@ export class Instance {
   ): Promise<Proof> {
     const { head } = this
     const { tail } = this.#ledger
-    const user = await this.#ledger.user(key)
+    const asked = to > 0 && (await this.#ledger.knows(key))
     const blocks: { index: number; block: Uint8Array }[] = []
     let bytes = 0
-    for (const { ack, result } of to === 0 ? [] : await this.#answers(user, from, to)) {
+    for (const { ack, result } of asked ? await this.#answers(key, from, to) : []) {
       if (bytes > PROOF_BYTES_MAX) break
       for (const index of [ack, result]) {
         const block = await tail.block(index)
@@ -518,7 +520,8 @@ export class Instance {
   }
 
   /** Where acks and results of a user's entries are, in order: from memory, else along the acks' chain. */
-  async #answers(user: UserLog, from: number, to: number): Promise<Answered[]> {
+  async #answers(key: Uint8Array, from: number, to: number): Promise<Answered[]> {
+    const user = await this.#ledger.user(key)
     const { answered } = this.#account(user.id)
     const [oldest = Number.POSITIVE_INFINITY] = answered.keys()
     if (oldest <= from) {

@@ -1,7 +1,7 @@
 import b4a from 'b4a'
 import type Corestore from 'corestore'
 import type Hypercore from 'hypercore'
-import type { KeyPair } from 'hypercore-crypto'
+import crypto, { type KeyPair } from 'hypercore-crypto'
 import type { Atom } from 'hypercore-storage'
 import Hyperdrive from 'hyperdrive'
 import { encodeEntry } from '../protocol/entries.ts'
@@ -9,7 +9,7 @@ import { MivmError } from '../protocol/errors.ts'
 import type { Write } from '../protocol/files.ts'
 import type { Head } from '../protocol/head.ts'
 import { encodeId } from '../protocol/ids.ts'
-import { type Manifest, stateManifest, userLogManifest } from '../protocol/manifest.ts'
+import { type Manifest, manifestKey, stateManifest, userLogManifest } from '../protocol/manifest.ts'
 import { Archive } from '../state/archive.ts'
 import { storageError } from '../state/storage-error.ts'
 import type { Wal } from '../state/wal.ts'
@@ -151,6 +151,13 @@ export class Ledger {
       this.#users.set(id, user)
       return user
     })
+  }
+
+  /** Whether there is a log of that user. */
+  async knows(key: Uint8Array): Promise<boolean> {
+    if (this.#users.has(encodeId(key))) return true
+    const log = manifestKey(userLogManifest(key, this.address))
+    return this.#writing.store.storage.hasCore(crypto.discoveryKey(log))
   }
 
   /** Lets go of the users' sessions when there are many; only while no calls are under way. */

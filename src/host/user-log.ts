@@ -15,6 +15,9 @@ export interface Position {
   readonly ack: number
 }
 
+/** Bytes of a user's log that go into one reply, about. */
+const TAKE_BACK_BYTES = 4 * 1024 * 1024
+
 /** The host's copy of one user's log for one instance, and how far its calls have been executed. */
 export class UserLog {
   readonly key: Uint8Array
@@ -87,12 +90,20 @@ export class UserLog {
     }
   }
 
-  /** What a user takes back who has lost the end of its own log. */
+  /**
+   * What a user takes back who has lost the end of its own log, or as much of it as fits into a reply; the head is that
+   * of the whole log all the same.
+   */
   async since(start: number): Promise<UserBlocks> {
     const { length, signature } = this.#session.state
     if (signature === null) throw new MivmError('INTERNAL', 'a log without a signature')
     const blocks: Uint8Array[] = []
-    for (let i = start; i < length; i++) blocks.push(await this.block(i))
+    let bytes = 0
+    for (let i = start; i < length && bytes < TAKE_BACK_BYTES; i++) {
+      const block = await this.block(i)
+      blocks.push(block)
+      bytes += block.byteLength
+    }
     const head = { length, fork: 0, treeHash: await this.#session.treeHash(), signature }
     return { user: this.key, start, blocks, head }
   }
