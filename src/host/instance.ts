@@ -21,7 +21,7 @@ import { readVariables, sortVariables, updateVariables } from '../vm/variables.t
 import type { Call, Contract, OracleAnswer, OracleRequest, Step, VirtualMachine } from '../vm/vm.ts'
 import { Ledger, type Writing } from './ledger.ts'
 import type { Oracles } from './oracles.ts'
-import type { Position, UserLog } from './user-log.ts'
+import { checkSigned, type Position, type UserLog } from './user-log.ts'
 
 /** Bytes of blocks that one proof carries at most; a caller asks again for the rest. */
 const PROOF_BYTES_MAX = 4 * 1024 * 1024
@@ -250,8 +250,11 @@ export class Instance {
    */
   async submit(log: UserBlocks): Promise<number> {
     this.#usedAt = Date.now()
-    // who only asks gets no log here
-    if (log.blocks.length === 0 && !(await this.#ledger.knows(log.user))) return 0
+    if (!(await this.#ledger.knows(log.user))) {
+      // a log on disk is begun by nobody but its user, and not by asking
+      if (log.blocks.length === 0) return 0
+      checkSigned(log, this.address)
+    }
     const user = await this.#ledger.user(log.user)
     const news = await this.#ledger.exclusive(async () => {
       const before = user.length

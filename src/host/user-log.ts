@@ -5,6 +5,7 @@ import { MivmError } from '../protocol/errors.ts'
 import { type Head, verifyHead } from '../protocol/head.ts'
 import { encodeId } from '../protocol/ids.ts'
 import { USER_BLOCK_MAX } from '../protocol/limits.ts'
+import { manifestKey, userLogManifest } from '../protocol/manifest.ts'
 import type { UserBlocks } from '../protocol/messages.ts'
 
 /** The last of a user's calls that has a result. */
@@ -83,9 +84,8 @@ export class UserLog {
       // checks the signature over the tree that comes of it
       await this.#session.append(blocks.slice(this.length - start), { signature: head.signature })
     } catch (error) {
-      if (error instanceof Error && error.message.startsWith('INVALID_SIGNATURE')) {
-        throw this.#refusal(head)
-      }
+      const signature = error instanceof Error && error.message.startsWith('INVALID_SIGNATURE')
+      if (signature || !verifyHead(head, this.#core.key, this.key)) throw this.#refusal(head)
       throw error
     }
   }
@@ -120,8 +120,18 @@ export class UserLog {
           'USER_LOG_FORKED',
           `the log of ${this.id} was written twice: use an identity on one machine at a time, or make a new one`
         )
-      : new MivmError('REQUEST_INVALID', 'the blocks of the user log are not signed by its user')
+      : notSigned()
   }
+}
+
+/** Throws REQUEST_INVALID where the head of the blocks is not the user's. */
+export function checkSigned({ user, head }: UserBlocks, address: Uint8Array): void {
+  const key = manifestKey(userLogManifest(user, address))
+  if (head === null || !verifyHead(head, key, user)) throw notSigned()
+}
+
+function notSigned(): MivmError {
+  return new MivmError('REQUEST_INVALID', 'the blocks of the user log are not signed by its user')
 }
 
 export function encodePosition({ entry, ack }: Position): Uint8Array {
