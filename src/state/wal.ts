@@ -33,6 +33,11 @@ export class Wal {
     this.#dir = rocks.path
   }
 
+  /** Where the database is. */
+  get dir(): string {
+    return this.#dir
+  }
+
   /** Resolves when everything written before this call is on disk. */
   sync(): Promise<void> {
     if (this.#running === null) {
