@@ -100,22 +100,24 @@ export class Ledger {
 
   /**
    * Appends entries to the call log and files to the archive, with a commit entry at the end, and makes it durable;
-   * `positions` is how far the users' calls are executed with it.
+   * `positions` is how far the users' calls are executed with it. Calls `onFilled` with the tree hash of the log as
+   * soon as that is known: the next calls can be executed while this is on its way to the disk.
    */
   async commit(
     blocks: readonly Uint8Array[],
     writes: readonly Write[],
-    positions: ReadonlyMap<UserLog, Position>
+    positions: ReadonlyMap<UserLog, Position>,
+    onFilled: (treeHash: Uint8Array) => void = () => {}
   ): Promise<void> {
-    await this.#write(async ({ archive, log }) => {
+    const fill = async ({ archive, log }: Sessions) => {
       await archive.write(writes)
       const commit = encodeEntry({ type: 'commit', ...archive.version() })
       for (const [user, position] of positions) {
         await log.setUserData(`user/${user.id}`, encodePosition(position))
       }
       return [...blocks, commit]
-    }, positions)
-    for (const [user, position] of positions) user.advance(position)
+    }
+    await this.#write(fill, positions, onFilled)
   }
 
   /** Appends entries in the middle of a call, durable before the oracle is asked. */
@@ -198,7 +200,8 @@ export class Ledger {
 
   #write(
     fill: (sessions: Sessions) => Promise<readonly Uint8Array[]>,
-    positions: ReadonlyMap<UserLog, Position> = NONE
+    positions: ReadonlyMap<UserLog, Position> = NONE,
+    onFilled: (treeHash: Uint8Array) => void = () => {}
   ): Promise<void> {
     return this.#mutex.run(async () => {
       if (this.#failed !== null) throw this.#failed
@@ -209,12 +212,14 @@ export class Ledger {
         const blocks = await fill(sessions)
         await this.#notePending(sessions, positions)
         if (blocks.length > 0) await sessions.log.append([...blocks])
+        onFilled(crypto.tree(sessions.log.state.roots))
         await sessions.atom.flush()
         written = true
         this.#dirty = false
         await this.#writing.wal.sync()
         this.tail.append(blocks)
         this.#head = this.#readHead()
+        for (const [user, position] of positions) user.advance(position)
         release()
       } catch (error) {
         this.#failed = await storageError(error, this.#writing.store.storage.path, DISK)
