@@ -68,7 +68,16 @@ declare module 'hypercore-storage' {
 
   /** The store of a Corestore. */
   export default class CorestoreStorage {
-    constructor(path: string, opts?: { readOnly?: boolean; allowBackup?: boolean; wait?: boolean })
+    constructor(
+      path: string,
+      opts?: {
+        readOnly?: boolean
+        allowBackup?: boolean
+        wait?: boolean
+        /** As RocksDB numbers them; default 2, point in time. */
+        walRecoveryMode?: number
+      }
+    )
     readonly path: string
     /** The whole database. */
     readonly rocks: Rocks

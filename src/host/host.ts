@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs'
 import { mkdir } from 'node:fs/promises'
 import path from 'node:path'
 import type SecretStream from '@hyperswarm/secret-stream'
@@ -7,7 +8,7 @@ import type Hypercore from 'hypercore'
 import type { SharedCore } from 'hypercore'
 import crypto from 'hypercore-crypto'
 import Protomux from 'protomux'
-import { openIdentity } from '../net/identity.ts'
+import { type Identity, listIdentities, openIdentity } from '../net/identity.ts'
 import { type Bootstrap, Network } from '../net/network.ts'
 import { Rpc } from '../net/rpc.ts'
 import { decodeEntry, type Genesis, limitsOf } from '../protocol/entries.ts'
@@ -111,8 +112,8 @@ export class Host {
    */
   static async open(options: HostOptions): Promise<Host> {
     await mkdir(options.dir, { recursive: true, mode: 0o700 })
-    const { keyPair } = await openIdentity(options.dir, 'host')
-    const store = await openStore(path.join(options.dir, 'store'))
+    const { keyPair } = await openHostIdentity(options.dir)
+    const store = await openStore(storeOf(options.dir))
     store.watch(serveOnly)
     const vm = await openEngines(options).catch(async (error) => {
       await closeStore(store)
@@ -288,14 +289,14 @@ export class Host {
       this.#peers.delete(rpc)
     })
     const peer = new Peer(rpc)
-    rpc.respond(INFO, ({ address }) => this.#guard(() => this.#info(address)))
+    rpc.respond(INFO, ({ address }) => this.#guard(() => this.#info(address), address))
     rpc.respond(DEPLOY, (request) =>
       this.#guard(
         async (): Promise<DeployReply> => ({ address: (await this.deploy(request)).address })
       )
     )
-    rpc.respond(CALL, (request) => this.#guard(() => this.#call(request, peer)))
-    rpc.respond(PROVE, (request) => this.#guard(() => this.#prove(request, peer)))
+    rpc.respond(CALL, (request) => this.#guard(() => this.#call(request, peer), request.address))
+    rpc.respond(PROVE, (request) => this.#guard(() => this.#prove(request, peer), request.address))
     rpc.respond(STATUS, () => this.#guard(async () => ({ json: JSON.stringify(this.status()) })))
   }
 
@@ -309,7 +310,8 @@ export class Host {
     }
   }
 
-  async #guard<T>(fn: () => Promise<T>): Promise<T> {
+  /** Tells the operator of what is refused, and of an instance that turns out to be damaged. */
+  async #guard<T>(fn: () => Promise<T>, address?: Uint8Array): Promise<T> {
     try {
       return await fn()
     } catch (error) {
@@ -319,7 +321,12 @@ export class Host {
           : new MivmError('INTERNAL', error instanceof Error ? error.message : String(error), {
               cause: error
             })
-      this.#onEvent({ type: 'refused', code: known.code, message: known.message })
+      const { code, message } = known
+      if (code === 'INSTANCE_DAMAGED' && address !== undefined) {
+        this.#onEvent({ type: 'damaged', address: encodeId(address), message })
+      } else {
+        this.#onEvent({ type: 'refused', code, message })
+      }
       throw known
     }
   }
@@ -412,6 +419,20 @@ export class Host {
 function serveOnly(core: SharedCore): void {
   core.replicator.setPushOnly(true)
   core.updateRemoteContiguousLength = () => {}
+}
+
+function storeOf(dir: string): string {
+  return path.join(dir, 'store')
+}
+
+/** A new identity only where there is nothing yet that another one has signed. */
+async function openHostIdentity(dir: string): Promise<Identity> {
+  const names = await listIdentities(dir)
+  if (names.includes('host') || !existsSync(storeOf(dir))) return openIdentity(dir, 'host')
+  throw new MivmError(
+    'DIRECTORY_DAMAGED',
+    `the key of the host, ${path.join(dir, 'host.key')}, is missing: put it back from a backup`
+  )
 }
 
 /** What is kept of a connection. */
