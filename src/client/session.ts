@@ -260,9 +260,6 @@ export class Session {
     if (!news && (connected ? this.#missed().length === 0 : this.#waiting.size === 0)) return
     this.#pumping = true
     this.#send()
-      .then(() => {
-        this.#retry = 0
-      })
       .catch((error) => this.#retryLater(error))
       .finally(() => {
         this.#pumping = false
@@ -345,6 +342,7 @@ export class Session {
       return
     }
     this.#trouble = null
+    this.#retry = 0
     this.#held.push(reply)
     for (;;) {
       // one that was overtaken proves nothing new; what it answered is missed, and asked for again

@@ -76,6 +76,13 @@ interface Account {
   readonly answered: Map<number, Answered>
 }
 
+/** Calls with what came of them, not committed yet. */
+interface Executed {
+  readonly items: readonly Waiting[]
+  readonly steps: readonly Step[]
+  readonly time: number
+}
+
 interface Watcher {
   readonly user: string
   readonly entry: number
@@ -376,16 +383,22 @@ export class Instance {
     if (this.#closing) throw closed()
   }
 
+  /** Executes a batch while the one before it is on its way to the disk. */
   async #work(): Promise<void> {
-    while (!this.#closing && this.#queue.length > 0) {
-      await this.#batch()
-      this.#notify()
-      this.#forget()
+    let durable: Promise<void> = Promise.resolve()
+    try {
+      while (!this.#closing && this.#queue.length > 0) {
+        const batch = await this.#execute()
+        await durable
+        durable = (await this.#commit(batch)).durable
+      }
+    } finally {
+      await durable
     }
     if (!this.#closing) await this.#ledger.trim()
   }
 
-  async #batch(): Promise<void> {
+  async #execute(): Promise<Executed> {
     const items = this.#next()
     const steps: Step[] = []
     const time = this.#open?.time ?? Math.max(Date.now(), this.#time)
@@ -396,7 +409,7 @@ export class Instance {
     // #next leaves an entry that is no call alone in its batch: it never reaches the VM
     if (calls.length === 0) steps.push(MALFORMED)
     else await this.#run(items, calls, steps)
-    await this.#commit(items.slice(0, steps.length), steps, time)
+    return { items: items.slice(0, steps.length), steps, time }
   }
 
   /**
@@ -434,7 +447,8 @@ export class Instance {
     }
   }
 
-  async #commit(items: readonly Waiting[], steps: readonly Step[], time: number): Promise<void> {
+  /** Resolves when the next batch can be executed; this one is on disk, and its users are told, when `durable` does. */
+  async #commit({ items, steps, time }: Executed): Promise<{ durable: Promise<void> }> {
     // an answer of an oracle that comes late may still be on its way into the log
     if (this.#open !== null) await this.#ledger.settle()
     const blocks: Uint8Array[] = []
@@ -460,13 +474,21 @@ export class Instance {
       writes.push(...step.writes)
     }
     this.#open = null
-    await this.#ledger.commit(blocks, lastWrites(writes), positions)
+    const filled = Promise.withResolvers<Uint8Array>()
+    const durable = this.#ledger
+      .commit(blocks, lastWrites(writes), positions, filled.resolve)
+      .then(() => {
+        for (const [user, entry, at] of answered) this.#answer(user, entry, at)
+        this.#notify()
+        this.#forget()
+      })
+    durable.catch(filled.reject)
+    this.#committed = await filled.promise
     this.#queue.splice(0, items.length)
     this.#seq = seq
     this.#time = time
     updateVariables(this.#variables, writes)
-    this.#committed = this.#ledger.tail.treeHash()
-    for (const [user, entry, at] of answered) this.#answer(user, entry, at)
+    return { durable }
   }
 
   /** Logs the request before it is made and the answer before it is used; what is logged is not asked again. */
@@ -475,6 +497,8 @@ export class Instance {
     time: number,
     { index, name, args }: OracleRequest
   ): Promise<OracleAnswer> {
+    // the batch before may still be on its way into the log
+    if (this.#open === null) await this.#ledger.settle()
     this.#open ??= { item, ack: this.#ledger.tail.length, seq: this.#seq + 1, time, requests: [] }
     const { ack, seq, requests } = this.#open
     const logged = requests[index]

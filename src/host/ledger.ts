@@ -1,4 +1,3 @@
-import { statfs } from 'node:fs/promises'
 import b4a from 'b4a'
 import type Corestore from 'corestore'
 import type Hypercore from 'hypercore'
@@ -12,6 +11,7 @@ import type { Head } from '../protocol/head.ts'
 import { encodeId } from '../protocol/ids.ts'
 import { type Manifest, manifestKey, stateManifest, userLogManifest } from '../protocol/manifest.ts'
 import { Archive } from '../state/archive.ts'
+import { storageError } from '../state/storage-error.ts'
 import type { Wal } from '../state/wal.ts'
 import type { Gate } from './gate.ts'
 import { Mutex } from './mutex.ts'
@@ -74,7 +74,10 @@ export class Ledger {
       keyPair,
       ...(manifest === undefined ? {} : { manifest: mutable(manifest) })
     })
-    await log.ready()
+    await log.ready().catch(async (error) => {
+      if (manifest === undefined) throw error
+      throw await storageError(error, store.storage.path, DISK)
+    })
     const ledger = new Ledger(writing, log, pending)
     await ledger.#open()
     return ledger
@@ -97,22 +100,24 @@ export class Ledger {
 
   /**
    * Appends entries to the call log and files to the archive, with a commit entry at the end, and makes it durable;
-   * `positions` is how far the users' calls are executed with it.
+   * `positions` is how far the users' calls are executed with it. Calls `onFilled` with the tree hash of the log as
+   * soon as that is known: the next calls can be executed while this is on its way to the disk.
    */
   async commit(
     blocks: readonly Uint8Array[],
     writes: readonly Write[],
-    positions: ReadonlyMap<UserLog, Position>
+    positions: ReadonlyMap<UserLog, Position>,
+    onFilled: (treeHash: Uint8Array) => void = () => {}
   ): Promise<void> {
-    await this.#write(async ({ archive, log }) => {
+    const fill = async ({ archive, log }: Sessions) => {
       await archive.write(writes)
       const commit = encodeEntry({ type: 'commit', ...archive.version() })
       for (const [user, position] of positions) {
         await log.setUserData(`user/${user.id}`, encodePosition(position))
       }
       return [...blocks, commit]
-    }, positions)
-    for (const [user, position] of positions) user.advance(position)
+    }
+    await this.#write(fill, positions, onFilled)
   }
 
   /** Appends entries in the middle of a call, durable before the oracle is asked. */
@@ -140,6 +145,8 @@ export class Ledger {
   /** Runs something that appends to a user's log, while nothing is being flushed and no session is closed. */
   withUser<T>(key: Uint8Array, fn: (user: UserLog) => Promise<T>): Promise<T> {
     return this.#mutex.run(async () => {
+      // after a failed write users' logs are longer in memory than on disk
+      if (this.#failed !== null) throw this.#failed
       const user = await this.#openUser(key)
       this.#dirty = true
       return fn(user)
@@ -193,7 +200,8 @@ export class Ledger {
 
   #write(
     fill: (sessions: Sessions) => Promise<readonly Uint8Array[]>,
-    positions: ReadonlyMap<UserLog, Position> = NONE
+    positions: ReadonlyMap<UserLog, Position> = NONE,
+    onFilled: (treeHash: Uint8Array) => void = () => {}
   ): Promise<void> {
     return this.#mutex.run(async () => {
       if (this.#failed !== null) throw this.#failed
@@ -204,15 +212,17 @@ export class Ledger {
         const blocks = await fill(sessions)
         await this.#notePending(sessions, positions)
         if (blocks.length > 0) await sessions.log.append([...blocks])
+        onFilled(crypto.tree(sessions.log.state.roots))
         await sessions.atom.flush()
         written = true
         this.#dirty = false
         await this.#writing.wal.sync()
         this.tail.append(blocks)
         this.#head = this.#readHead()
+        for (const [user, position] of positions) user.advance(position)
         release()
       } catch (error) {
-        this.#failed = await storageError(error, this.#writing.store.storage.path)
+        this.#failed = await storageError(error, this.#writing.store.storage.path, DISK)
         // Unwritten, nothing was announced. Written but not synced, the new head must never leave: the gate stays
         // shut, and the host has to go down.
         if (written) this.#writing.onFatal(this.#failed)
@@ -244,6 +254,7 @@ export class Ledger {
     const id = encodeId(key)
     const opened = this.#users.get(id)
     if (opened !== undefined) return opened
+    if (this.#failed !== null) throw this.#failed
     const { atom, log } = this.#session()
     const core = this.#writing.store.get({
       manifest: mutable(userLogManifest(key, this.address)),
@@ -251,8 +262,11 @@ export class Ledger {
       eagerUpgrade: false,
       allowFork: false
     })
-    const session = core.session({ atom })
-    await session.ready()
+    const session = core.session({ atom, wait: false })
+    // a user who was never here before gets a log on disk
+    await session.ready().catch(async (error) => {
+      throw await storageError(error, this.#writing.store.storage.path, DISK)
+    })
     const user = new UserLog(key, core, session, await log.getUserData(`user/${id}`))
     this.#users.set(id, user)
     return user
@@ -268,8 +282,10 @@ export class Ledger {
     if (contentManifest === null) throw new MivmError('INTERNAL', 'no manifest for the blobs')
     const content = store.get({ manifest: contentManifest, keyPair })
     await content.ready()
-    const log = this.#log.session({ atom })
-    const archive = new Archive(files.session({ atom }), content.session({ atom }), content.key)
+    // a block that a damaged disk has lost is an error, and nothing to wait for
+    const here = { atom, wait: false }
+    const log = this.#log.session(here)
+    const archive = new Archive(files.session(here), content.session(here), content.key)
     await Promise.all([log.ready(), archive.ready()])
     this.#sessions = { atom, log, archive, files, content }
     this.#tail = new Tail(this.#log)
@@ -312,22 +328,7 @@ function mutable(manifest: Manifest) {
   return { ...manifest, signers: [...manifest.signers] }
 }
 
-/** RocksDB only says that a write failed; whether there is room left, the file system knows. */
-async function storageError(error: unknown, dir: string): Promise<MivmError> {
-  const message = error instanceof Error ? error.message : String(error)
-  const room = await statfs(dir).then(
-    ({ bavail, bsize }) => bavail * bsize,
-    () => Number.POSITIVE_INFINITY
-  )
-  const full = room < ROOM_MIN || /no space|ENOSPC|quota exceeded/i.test(message)
-  return new MivmError(
-    full ? 'STORAGE_FULL' : 'STORAGE_FAILED',
-    full
-      ? 'the disk of the host is full: it takes no calls until there is room and it has been started again'
-      : `the host cannot write to its disk (${message}): it takes no calls until that is mended and it has been started again`,
-    { cause: error }
-  )
+const DISK = {
+  disk: 'the disk of the host',
+  advice: 'it takes no calls until that is mended and it has been started again'
 }
-
-/** With less room than this, bytes, a write that failed failed for want of it. */
-const ROOM_MIN = 8 * 1024 * 1024

@@ -84,9 +84,8 @@ export class UserLog {
       // checks the signature over the tree that comes of it
       await this.#session.append(blocks.slice(this.length - start), { signature: head.signature })
     } catch (error) {
-      if (error instanceof Error && error.message.startsWith('INVALID_SIGNATURE')) {
-        throw this.#refusal(head)
-      }
+      const signature = error instanceof Error && error.message.startsWith('INVALID_SIGNATURE')
+      if (signature || !verifyHead(head, this.#core.key, this.key)) throw this.#refusal(head)
       throw error
     }
   }

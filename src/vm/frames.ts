@@ -2,7 +2,7 @@ import { RESERVED, type Write } from '../protocol/files.ts'
 import { LIMITS } from '../protocol/limits.ts'
 import { FRAME_MAX } from './js-1/channel.js'
 import { variableName } from './js-1/variables.js'
-import type { Outcome, PathRange, Thrown } from './vm.ts'
+import type { Call, Outcome, PathRange, Thrown } from './vm.ts'
 
 /**
  * What host and engine say to each other, each frame a length (u32, little endian) and JSON. The engine has
@@ -47,6 +47,14 @@ export type Report =
   | DoneReport
   | InspectedReport
   | Question
+
+/** A call as the realm takes it, see `begin` in js-1/controller.js: half of the seed is what its generator takes. */
+export function encodeCall({ method, args, caller, seq, time, seed }: Call): string {
+  const { buffer, byteOffset, byteLength } = seed
+  const view = new DataView(buffer, byteOffset, byteLength)
+  const words = [0, 4, 8, 12].map((offset) => view.getUint32(offset, true))
+  return JSON.stringify([method, args, caller, seq, time, ...words])
+}
 
 export function encodeFrame(frame: object): Uint8Array {
   const body = Buffer.from(JSON.stringify(frame))
