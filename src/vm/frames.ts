@@ -15,9 +15,10 @@ export interface StepReport {
   readonly logs: readonly string[]
 }
 
-/** The end of a job: calls executed, ms worked, and whether there was no time for more. */
+/** The end of a job: calls executed, ms worked, and whether there was no time for more; with the last steps. */
 export interface DoneReport {
   readonly type: 'done'
+  readonly steps: readonly StepReport[]
   readonly count: number
   readonly work: number
   readonly outOfTime: boolean
@@ -115,6 +116,7 @@ export function checkReport(frame: unknown): Report {
     case 'done':
       return {
         type,
+        steps: array(report['steps']).map(checkStep),
         count: number(report['count']),
         work: number(report['work']),
         outOfTime: report['outOfTime'] === true

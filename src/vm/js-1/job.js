@@ -27,8 +27,8 @@ export function run(channel, instance, job) {
     if (!(error instanceof Cancelled)) throw error
     done.cancelled = true
   }
-  steps.flush()
-  channel.write({ type: 'done', ...done })
+  // the last steps and the end come together: each frame is a trip of its own
+  channel.write({ type: 'done', ...done, steps: steps.take() })
 }
 
 /** Loads a contract and asks for its methods: `{ status: 'ok', methods }` or `{ status, error }`. */
@@ -156,10 +156,15 @@ class Steps {
   }
 
   flush() {
-    if (this.#steps.length === 0) return
-    this.#channel.write({ type: 'steps', steps: this.#steps })
+    if (this.#steps.length > 0) this.#channel.write({ type: 'steps', steps: this.take() })
+  }
+
+  /** What has not been sent yet. */
+  take() {
+    const steps = this.#steps
     this.#steps = []
     this.#bytes = 0
+    return steps
   }
 }
 
