@@ -205,7 +205,7 @@
     return number === number ? number + 0 : 0
   }
 
-  /** ToPrimitive with the hint number, or none (`default`). Only for objects. */
+  /** ToPrimitive of an object; the hint is `number`, `string` or `default`. */
   function toPrimitive(object, hint) {
     const exotic = object[TO_PRIMITIVE]
     if (exotic !== undefined && exotic !== null) {
@@ -213,7 +213,7 @@
       if (!isObject(primitive)) return primitive
     } else {
       for (let i = 0; i < 2; i++) {
-        const method = i === 0 ? object.valueOf : object.toString
+        const method = (i === 0) === (hint === 'string') ? object.toString : object.valueOf
         const primitive = typeof method === 'function' ? apply(method, object, []) : object
         if (!isObject(primitive)) return primitive
       }
@@ -285,34 +285,35 @@
 
   // ---- iterables whose every step is paid for: a builtin may well iterate without end
 
-  function metered(iterable, price) {
+  function metered(iterable, price, bytes = 0) {
     return {
       [ITERATOR]() {
         const iterator = apply(iterable[ITERATOR], iterable, [])
         if (!isObject(iterator)) {
           throw new TypeError('Result of the Symbol.iterator method is not an object')
         }
-        return meteredIterator(iterator, price)
+        return meteredIterator(iterator, price, bytes)
       }
     }
   }
 
   /** Stands for an iterator, with its `next` and `return` as the builtin asks for them. */
-  function meteredIterator(iterator, price) {
+  function meteredIterator(iterator, price, bytes = 0) {
     return {
       get next() {
-        return callable(iterator.next, iterator, price)
+        return callable(iterator.next, iterator, price, bytes)
       },
       get return() {
-        return callable(iterator.return, iterator, price)
+        return callable(iterator.return, iterator, price, 0)
       }
     }
   }
 
-  function callable(method, receiver, price) {
+  function callable(method, receiver, price, bytes) {
     if (typeof method !== 'function') return method
     return (...args) => {
       charge(price)
+      if (bytes > 0) room(bytes)
       enter()
       try {
         return apply(method, receiver, args)

@@ -9,8 +9,8 @@
      * slowest that can be made cheaply.
      */
     builtins: {
-      /** Of any charged builtin, on top of its items. */
-      call: 1,
+      /** Of a builtin that calls back, on top of its items. */
+      callback: 8,
 
       // text, a character
       /** Copying, comparing, flattening. */
@@ -28,19 +28,20 @@
       findLast: 1 / 60,
       hash: 1 / 10,
       changeCase: 1 / 12,
-      normalize: 1 / 2,
+      normalize: 1,
       /** Combining marks in a row are sorted in quadratic time: for each pair. */
       normalizePair: 1 / 128,
       escape: 1 / 8,
       parseNumber: 1 / 32,
       /** A part that split, replaceAll or String.raw makes. */
-      part: 1,
-      /** Number#toString with a radix, toFixed and so on: up to 1,100 digits. */
-      numberText: 20,
-      jsonParse: 1 / 2,
+      part: 3,
+      /** Number#toString with a radix, toFixed and so on: of an integer or with few digits, and of up to 1,100. */
+      numberText: 8,
+      numberTextLong: 140,
+      jsonParse: 1,
       jsonQuote: 1 / 6,
       /** JSON.stringify: an element or property. */
-      jsonNode: 8,
+      jsonNode: 16,
 
       // arrays, an element
       arrayNew: 1 / 16,
@@ -48,11 +49,16 @@
       arrayMove: 1 / 64,
       arrayFind: 1 / 4,
       arrayEach: 1,
+      /** An array that is joined, on top of its elements. */
+      join: 24,
       arrayJoin: 1,
+      /** An element that flat, flatMap or concat puts one by one; an array that they go into. */
+      arrayPut: 2,
+      arrayEnter: 6,
       /** For n elements, n log2 n times. */
       sort: 1,
       /** A step of an iterator. */
-      step: 2,
+      step: 5,
       argument: 1 / 4,
 
       // buffers, a byte; typed arrays, an element
@@ -62,7 +68,7 @@
       bytesConvert: 1 / 16,
 
       // collections and objects, an entry or property
-      entry: 3,
+      entry: 5,
       entryRead: 1,
       key: 3,
       keyValue: 6,

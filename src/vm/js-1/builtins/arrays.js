@@ -6,7 +6,7 @@
   const { apply, charge, construct, enter, isConstructor, isObject, isPlain, leave } = kit
   const { lengthOf, metered, prices, replace, room, spend, textRoom, toInteger } = kit
   const { toText, uncurry, wrapConstructor } = kit
-  const { defineProperty, get, set } = Reflect
+  const { defineProperty, deleteProperty, get, has, set } = Reflect
   const { isArray } = Array
   const { clz32 } = Math
   const { prototype } = Array
@@ -15,6 +15,8 @@
   const RawObject = Object
   const { species, iterator, isConcatSpreadable } = Symbol
   const LENGTH_MAX = 2 ** 53 - 1
+  /** Elements that are passed as arguments. */
+  const BLOCK = 4096
   const values = prototype.values
   const raw = {}
   for (const key of Reflect.ownKeys(prototype)) {
@@ -24,6 +26,7 @@
     }
   }
   const rawJoin = uncurry(raw.join)
+  const rawSort = uncurry(raw.sort)
   const rawToSpliced = uncurry(raw.toSpliced)
   const rawIncludes = uncurry(raw.includes)
   const objectText = uncurry(Object.prototype.toString)
@@ -52,22 +55,33 @@
     enter()
     try {
       if (isPlain(object)) return apply(method, object, args)
-      let asked = false
-      const stand = new RawProxy(object, {
-        get(target, key) {
-          if (key !== 'length' || asked) return get(target, key, target)
-          asked = true
-          return length
-        },
-        set(target, key, value) {
-          return set(target, key, value, target)
-        }
-      })
+      const stand = standFor(object, length)
       const result = apply(method, stand, args)
       return result === stand ? object : result
     } finally {
       leave()
     }
+  }
+
+  /** Its target is empty, since V8 compares what a trap says with what the target has. */
+  function standFor(object, length) {
+    let asked = false
+    return new RawProxy(isArray(object) ? [] : {}, {
+      get(_, key) {
+        if (key !== 'length' || asked) return get(object, key, object)
+        asked = true
+        return length
+      },
+      has(_, key) {
+        return has(object, key)
+      },
+      set(_, key, value) {
+        return set(object, key, value, object)
+      },
+      deleteProperty(_, key) {
+        return deleteProperty(object, key)
+      }
+    })
   }
 
   function toObject(value, name) {
@@ -88,6 +102,7 @@
           const object = toObject(this, name)
           const length = lengthOf(object)
           if (typeof callback !== 'function') return run(method, object, 0, [callback])
+          charge(prices.callback)
           spend(length, prices.arrayEach)
           if (name === 'map') room(length * 8)
           if (isPlain(object)) {
@@ -241,20 +256,16 @@
     return false
   }
 
-  /** Adds the items of an array of ours to one, in blocks that fit on the stack. */
+  /** Adds the items of an array of ours to one, as a block where they fit on the stack. */
   function append(array, items) {
     const { length } = items
-    if (length <= 8) {
-      for (let i = 0; i < length; i++) array[array.length] = items[i]
+    if (length > 8 && length <= BLOCK) {
+      spend(length, prices.arrayMove * 8)
+      apply(raw.push, array, items)
       return
     }
-    for (let from = 0; from < length; from += 512) {
-      apply(
-        raw.push,
-        array,
-        length <= 512 ? items : rawToSpliced(rawToSpliced(items, from + 512, length), 0, from)
-      )
-    }
+    spend(length, prices.arrayCopy)
+    for (let i = 0, next = array.length; i < length; i++) array[next++] = items[i]
   }
 
   /** A part of a plain array, as slice makes it. */
@@ -372,10 +383,11 @@
   function flatten(target, source, length, start, depth, callback, receiver) {
     let next = start
     const plain = isPlain(target)
+    charge(prices.arrayEnter)
     enter()
     try {
       for (let i = 0; i < length; i++) {
-        charge(prices.arrayEach)
+        charge(prices.arrayPut)
         if (!(i in source)) continue
         let item = source[i]
         if (callback !== undefined) item = apply(callback, receiver, [item, i, source])
@@ -412,7 +424,7 @@
         const item = i < 0 ? object : items[i]
         if (!isSpreadable(item)) {
           if (next >= LENGTH_MAX) throw new TypeError('the array would be too long')
-          charge(prices.arrayEach)
+          charge(prices.arrayPut)
           put(result, next++, item)
           continue
         }
@@ -458,7 +470,6 @@
         for (let k = 0; k < piece.length; k++) if (k in piece) result[from + k] = piece[k]
         result.length = from + piece.length
       } else {
-        spend(piece.length, prices.arrayMove * 8)
         append(result, piece)
       }
     }
@@ -485,28 +496,45 @@
           const object = toObject(this, name)
           const length = lengthOf(object)
           if (name === 'toSorted') room(length * 8)
-          let compare = comparator
-          if (comparator === undefined && !isSimple(object, length)) compare = compareTexts
-          if (compare !== undefined) sortCharge(length, 0)
-          return run(method, object, length, [compare])
+          if (comparator === undefined) return sortedTexts(object, length, name === 'toSorted')
+          sortCharge(length, 0)
+          return run(method, object, length, [comparator])
         }
       })
     }
   }
 
-  /** Whether V8 can compare these as texts without running anything; if so, it is charged for. */
-  function isSimple(object, length) {
-    if (!isPlain(object)) return false
-    spend(length, prices.arrayFind)
+  /** SortIndexedProperties and what follows, for sorting by text: what the texts are is known once all are read. */
+  function sortedTexts(object, length, copies) {
+    if (copies && length >= 2 ** 32) throw new RangeError('Invalid array length')
+    const items = []
     let size = 0
-    for (let i = 0; i < length; i++) {
-      const item = object[i]
-      if (typeof item === 'string') size += item.length
-      else if (typeof item === 'number') size += 16
-      else return false
+    let simple = true
+    const plain = isPlain(object)
+    spend(length, prices.arrayEach)
+    enter()
+    try {
+      for (let i = 0; i < length; i++) {
+        if (!plain && !copies && !(i in object)) continue
+        const item = object[i]
+        if (item === undefined && plain && !copies && !(i in object)) continue
+        items[items.length] = item
+        if (typeof item === 'string') size += item.length
+        else if (typeof item === 'number') size += 16
+        else simple = false
+      }
+      sortCharge(items.length, size)
+      rawSort(items, simple ? undefined : compareTexts)
+      if (copies) return items
+      for (let i = 0; i < items.length; i++) object[i] = items[i]
+      for (let i = items.length; i < length; i++) {
+        if (i in object && !deleteProperty(object, i))
+          throw new TypeError(`Cannot delete property '${i}'`)
+      }
+    } finally {
+      leave()
     }
-    sortCharge(length, size)
-    return true
+    return object
   }
 
   function compareTexts(left, right) {
@@ -545,6 +573,7 @@
 
   function textOf(object, length, between, local) {
     for (let i = 0; i < joining.length; i++) if (joining[i] === object) return ''
+    charge(prices.join)
     spend(length, prices.arrayJoin)
     if (length > 1) textRoom((length - 1) * between.length)
     room(length * 8)

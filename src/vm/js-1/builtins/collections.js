@@ -136,7 +136,7 @@
           enter()
           try {
             const own = (value, key) => {
-              charge(prices.entryRead)
+              charge(prices.entry)
               apply(callback, receiver, [value, key, this])
             }
             return apply(forEach, this, [own])
@@ -182,7 +182,7 @@
         const { has } = other
         if (typeof has !== 'function') return has
         return (key) => {
-          charge(prices.entryRead)
+          charge(prices.entry)
           return apply(has, other, [key])
         }
       },

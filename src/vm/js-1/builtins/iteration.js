@@ -3,7 +3,6 @@
   // stacks of disposables. They get what stands for the iterable, and pays for every step.
 
   const { apply, charge, enter, isObject, leave, metered, meteredIterator, prices, replace } = kit
-  const { room } = kit
   const { getPrototypeOf } = Reflect
   const { iterator } = Symbol
 
@@ -19,15 +18,14 @@
       ...['take', 'toArray']
     ]) {
       const method = Iterator.prototype[name]
+      const bytes = name === 'toArray' ? 8 : 0
       replace(Iterator.prototype, {
         [name](...args) {
           charge(1)
-          const source = isObject(this) ? meteredIterator(this, prices.step) : this
+          const source = isObject(this) ? meteredIterator(this, prices.step, bytes) : this
           enter()
           try {
-            const result = apply(method, source, args)
-            if (name === 'toArray') room(result.length * 8)
-            return result
+            return apply(method, source, args)
           } finally {
             leave()
           }
@@ -84,7 +82,7 @@
           charge(1)
           enter()
           try {
-            return apply(method, this, [isIterable(items) ? metered(items, 20) : items])
+            return apply(method, this, [isIterable(items) ? metered(items, 20, 1024) : items])
           } finally {
             leave()
           }

@@ -7,7 +7,9 @@
   const RawBigInt = BigInt
   const RawNumber = Number
   const { asIntN, asUintN } = BigInt
+  const isSafe = Number.isSafeInteger
   const valueOf = uncurry(BigInt.prototype.valueOf)
+  const valueOfNumber = uncurry(Number.prototype.valueOf)
   const rawText = uncurry(BigInt.prototype.toString)
   const SMALL = 2n ** 64n
   const NEGATIVE = -SMALL
@@ -96,6 +98,7 @@
 
   function clipped(method, bits, value) {
     const width = toInteger(bits)
+    if (!(width >= 0 && width < 2 ** 53)) return method(width, 0n)
     const primitive = isObject(value) ? primitiveOf(value) : value
     const number = typeof primitive === 'bigint' ? primitive : toBig(primitive)
     const words = wordsOf(number)
@@ -128,16 +131,19 @@
     replace(RawNumber.prototype, {
       toString(radix) {
         if (radix === undefined || radix === 10) return apply(toString, this, [])
+        const value = valueOfNumber(this)
         const base = toInteger(radix)
-        charge(prices.numberText)
+        charge(isSafe(value) ? prices.numberText : prices.numberTextLong)
         return apply(toString, this, [base])
       }
     })
     for (const [name, method] of Object.entries({ toFixed, toExponential, toPrecision })) {
       replace(RawNumber.prototype, {
         [name](digits) {
-          charge(prices.numberText)
-          return apply(method, this, [digits === undefined ? undefined : toNumber(digits)])
+          valueOfNumber(this)
+          const count = digits === undefined ? undefined : toNumber(digits)
+          charge(count > 20 ? prices.numberTextLong : prices.numberText)
+          return apply(method, this, [count])
         }
       })
     }

@@ -24,31 +24,20 @@
 
   /** For a key that a contract gave; returns it as a property key. */
   function keyOf(value) {
-    if (typeof value === 'string') {
-      if (value.length > 32) spend(value.length, prices.hash)
-      return value
-    }
-    if (!isObject(value)) return value
+    if (typeof value === 'string') return hashed(value)
+    if (!isObject(value)) return typeof value === 'bigint' ? toText(value) : value
     charge(1)
     enter()
     try {
-      return value[Symbol.toPrimitive] === undefined ? textKey(value) : primitiveKey(value)
+      const key = kit.toPrimitive(value, 'string')
+      return typeof key === 'symbol' ? key : hashed(toText(key))
     } finally {
       leave()
     }
   }
 
-  function textKey(value) {
-    const key = `${value}`
+  function hashed(key) {
     if (key.length > 32) spend(key.length, prices.hash)
-    return key
-  }
-
-  /** ToPropertyKey of an object with Symbol.toPrimitive, which may give a symbol. */
-  function primitiveKey(value) {
-    let key
-    const taken = { [value]: 0 }
-    for (const each of ownKeys(taken)) key = each
     return key
   }
 
@@ -108,7 +97,7 @@
       fromEntries(items) {
         if (items === undefined || items === null) return fromEntries(items)
         const method = items[iterator]
-        if (typeof method !== 'function') return fromEntries(items)
+        if (typeof method !== 'function') return fromEntries({ [iterator]: method })
         charge(1)
         enter()
         try {
@@ -244,6 +233,10 @@
     for (const name of Object.keys(legacy)) {
       replace(prototype, {
         [name](key, method) {
+          const defines = name[2] === 'd'
+          if (this === undefined || this === null || (defines && typeof method !== 'function')) {
+            return apply(legacy[name], this, ['', method])
+          }
           return apply(legacy[name], this, [keyOf(key), method])
         }
       })
@@ -319,6 +312,7 @@
       },
       bind(receiver, ...args) {
         charge(prices.bind)
+        room(64)
         if (typeof this !== 'function') return apply(bind, this, [])
         const known = layersOf(bounds, this)
         const layers = known === undefined ? 1 : known.layers + 1
@@ -378,6 +372,8 @@
 
   /** A builtin that was bound may be what a getter or a coercion runs, with an argument that does the same. */
   function counting(native) {
+    charge(prices.bind * 4)
+    room(256)
     const counter = {
       call(...args) {
         charge(1)
@@ -418,10 +414,8 @@
     const RawAggregate = AggregateError
     const Wrapped = wrapConstructor(globalThis, RawAggregate, function (errors, message, ...rest) {
       const text = message === undefined ? undefined : toText(message)
-      const source =
-        errors === undefined || errors === null || typeof errors[iterator] !== 'function'
-          ? errors
-          : metered(errors, prices.step)
+      const isIterable = isObject(errors) || typeof errors === 'string'
+      const source = isIterable ? metered(errors, prices.step) : errors
       enter()
       try {
         return construct(

@@ -14,7 +14,7 @@
     if (typeof value === 'function' && typeof key === 'string') raw[key] = uncurry(value)
   }
   const join = uncurry(Array.prototype.join)
-  const test = uncurry(RegExp.prototype.test)
+  const exec = uncurry(RegExp.prototype.exec)
   const isRegExpObject = (() => {
     const source = uncurry(Object.getOwnPropertyDescriptor(RegExp.prototype, 'source').get)
     const base = RegExp.prototype
@@ -28,8 +28,8 @@
       }
     }
   })()
-  /** More marks in a row than any script has: the limit of the stream-safe format of UAX #15. */
-  const MARKS = /[\p{M}\uff9e\uff9f]{31}/u
+  /** Combining marks in a row. */
+  const MARKS = /[\p{M}\uff9e\uff9f]{4,}/gu
   const STRING = 'String.prototype.'
 
   replaceSearches()
@@ -252,6 +252,7 @@
   }
 
   function textOfCall(replacement, sought, at, text) {
+    charge(prices.callback)
     enter()
     try {
       return `${replacement(sought, at, text)}`
@@ -388,8 +389,15 @@
     spend(length, prices.normalize)
     // with compatibility forms, one character becomes up to 18
     room(length * 4)
-    if (length > 256 && test(MARKS, text)) spend(length * length, prices.normalizePair)
+    chargeMarks(text)
     return raw.normalize(text, form)
+  }
+
+  function chargeMarks(text) {
+    MARKS.lastIndex = 0
+    for (let run = exec(MARKS, text); run !== null; run = exec(MARKS, text)) {
+      spend(run[0].length ** 2, prices.normalizePair)
+    }
   }
 
   /** CreateHTML of ECMA-262. */
@@ -449,6 +457,15 @@
         } finally {
           leave()
         }
+      }
+    })
+    const symbolFor = Symbol.for
+    replace(Symbol, {
+      for(key) {
+        const text = toText(key)
+        spend(text.length, prices.hash)
+        room(text.length + 64)
+        return apply(symbolFor, Symbol, [text])
       }
     })
     const escapePattern = RegExp.escape
