@@ -11,6 +11,7 @@ import { pathToFileURL } from 'node:url'
 import { Channel } from './channel.js'
 import { Instance } from './instance.js'
 import { inspect, run } from './job.js'
+import { REGEXP_PRICES } from './prices.js'
 
 const LEADING = /^(?:\s|\/\/.*|\/\*[\s\S]*?\*\/)*;?/
 
@@ -61,9 +62,25 @@ function composeRealm() {
   const [math, prelude, controller] = ['math', 'prelude', 'controller'].map(readExpression)
   return `(function () { 'use strict'
 const math = ${math}()
-const primordials = ${prelude}(math)
+const charge = () => {}
+const installRegExp = ${composeRegExp()}
+const primordials = ${prelude}(math, () => installRegExp(charge))
 return ${controller}(primordials)
 })()`
+}
+
+/** A function that takes `charge` and gives the realm its RegExp. */
+function composeRegExp() {
+  const names = ['classes', 'pattern', 'bound', 'matcher', 'regexp']
+  const [classes, pattern, bound, matcher, regexp] = names.map(readExpression)
+  return `(function (charge) {
+const prices = ${JSON.stringify(REGEXP_PRICES)}
+const classes = ${classes}()
+const pattern = ${pattern}(classes)
+const bound = ${bound}(classes)
+const matcher = ${matcher}(classes, prices)
+return ${regexp}({ charge, classes, pattern, bound, matcher, prices })
+})`
 }
 
 /** A realm script is comments and one function in parentheses, which the formatter guards with a semicolon. */
