@@ -466,7 +466,8 @@
         case REFERENCE: {
           const item = items[code[place + 1]]
           const moved = refer(item, text, at, code[place + 2] === 1, spent)
-          if (moved < 0) failed = true
+          // half of a pair is no character
+          if (moved < 0 || (unicode && moved > 0 && isPair(text, moved - 1))) failed = true
           else {
             at = moved
             place += 3

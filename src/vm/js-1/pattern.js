@@ -58,7 +58,8 @@
     return deepest
   }
 
-  /** `{ tree, count, names }`: the captures without the whole, and `{ name, indices }` in order of the source. */
+  /** `{ tree, count, names, foldsInPart }`: the captures without the whole, `{ name, indices }` in order of the
+   * source, and whether a modifier changes flag i. */
   function parse(source, flags) {
     const sets = includes(flags, 'v')
     const unicode = sets || includes(flags, 'u')
@@ -72,12 +73,13 @@
     let ignoreCase = includes(flags, 'i')
     let multiline = includes(flags, 'm')
     let dotAll = includes(flags, 's')
+    let foldsInPart = false
 
     const tree = readChoice()
     for (let i = 0; i < references.length; i++) {
       references[i].indices = indicesByName[references[i].name]
     }
-    return { tree, count, names }
+    return { tree, count, names, foldsInPart }
 
     function readChoice() {
       const items = [readSequence()]
@@ -171,6 +173,7 @@
       const on = minus < 0 ? head : slice(head, 0, minus)
       const off = minus < 0 ? '' : slice(head, minus)
       ignoreCase = includes(on, 'i') || (ignoreCase && !includes(off, 'i'))
+      if (ignoreCase !== outer[0]) foldsInPart = true
       multiline = includes(on, 'm') || (multiline && !includes(off, 'm'))
       dotAll = includes(on, 's') || (dotAll && !includes(off, 's'))
       const body = readBody(null)

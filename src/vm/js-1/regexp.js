@@ -138,10 +138,12 @@
 
   function compilePattern(source, flags) {
     refuseLarge(source, flags)
-    const { tree, count, names } = pattern.parse(source, flags)
+    const { tree, count, names, foldsInPart } = pattern.parse(source, flags)
     const isUnicodeMode = includes(flags, 'u') || includes(flags, 'v')
     const isShort = source.length <= NATIVE_SOURCE_MAX && sizeOf(tree) <= NATIVE_BULK_MAX
-    const bounds = isShort ? bound.boundOf(tree) : null
+    // V8 folds what stands beside (?i:…) as well, if the flag is u or v
+    const isFaulty = foldsInPart && isUnicodeMode
+    const bounds = isShort && !isFaulty ? bound.boundOf(tree) : null
     const found = {
       source,
       flags,
@@ -254,7 +256,18 @@
       native = found.searching ??= new RawRegExp(source, `${flags}g`)
     }
     native.lastIndex = from
-    return rawExec(native, text)
+    let result = rawExec(native, text)
+    // V8 looks for a match inside of surrogate pairs, too, where ECMA-262 sees no place to begin
+    while (result !== null && found.isUnicode && !once && isInPair(text, result.index)) {
+      native.lastIndex = result.index + 1
+      charge(prices.EXEC)
+      result = rawExec(native, text)
+    }
+    return result
+  }
+
+  function isInPair(text, at) {
+    return at > 0 && at < text.length && advance(text, at - 1, true) > at
   }
 
   function matchMetered(found, text, from, once) {
