@@ -2,6 +2,7 @@
 // came of their calls goes out on stdout. Plain JavaScript, because --jitless strips no types.
 import { readFileSync, writeSync } from 'node:fs'
 import ivm from 'isolated-vm'
+import { composeRealm } from '../src/vm/js-1/realm.js'
 
 // the defaults of js-1, see protocol/limits.ts
 const LIMITS = {
@@ -130,15 +131,6 @@ function perform(files, [name, path, ...rest]) {
     default:
       throw new Error(`unknown operation ${name}`)
   }
-}
-
-function composeRealm() {
-  const [math, prelude, controller] = ['math', 'prelude', 'controller'].map((name) => {
-    const file = new URL(`../src/vm/js-1/${name}.js`, import.meta.url)
-    return readFileSync(file, 'utf8').replace(/^;|\s+$/g, '')
-  })
-  return `(function () { 'use strict'; const math = ${math}(); const primordials = ${prelude}(math)
-return ${controller}(primordials) })()`
 }
 
 /** Everything that can be reached from the global object: path, and what is there. */

@@ -11,6 +11,7 @@
 
   /** Repetitions up to this many are taken as a constant, more as n. */
   const SHORT = 64
+  const INFINITE = 0x7fffffff
   const FACTOR_MAX = 1e6
   const ZERO = [0, 0, 0, 0]
   const ONE = [1, 0, 0, 0]
@@ -26,7 +27,8 @@
     const attempt = costOf(tree, null)
     if (attempt === null) return null
     const failure = costOf(trimmed(tree), null)
-    const isConstant = failure !== null && failure.steps[1] + failure.steps[2] + failure.steps[3] === 0
+    const isConstant =
+      failure !== null && failure.steps[1] + failure.steps[2] + failure.steps[3] === 0
     return {
       attempt: attempt.steps,
       failure: isConstant ? failure.steps[0] + 1 : null,
@@ -128,7 +130,8 @@
     if (body.type === 'char' || body.type === 'class') {
       const weight = body.type === 'char' ? 1 : weightOf(body)
       const ways = min === max ? ONE : add(rounds, ONE)
-      const steps = multiply(add(rounds, ONE), constant(2 * weight))
+      // V8 keeps a counter for what is bounded
+      const steps = multiply(add(rounds, ONE), constant((max === INFINITE ? 1 : 3) * weight))
       return checked(steps, ways, isApart ? ONE : ways)
     }
     if (max === 1) {
@@ -184,7 +187,9 @@
         return firstOf(node.body)
       case 'loop': {
         const first = firstOf(node.body)
-        return first && { ...first, nullable: first.nullable || node.min === 0, cost: first.cost + 3 }
+        return (
+          first && { ...first, nullable: first.nullable || node.min === 0, cost: first.cost + 3 }
+        )
       }
       case 'choice': {
         let first = firstOf(node.items[0])

@@ -12,7 +12,7 @@
   const set = uncurry(Int32Array.prototype.set)
   const fill = uncurry(Int32Array.prototype.fill)
   const { fromCodePoint } = String
-  const { toLowerCase, toUpperCase } = String.prototype
+  const { toUpperCase } = String.prototype
   const { apply } = Reflect
   const RawInt32Array = Int32Array
 
@@ -263,12 +263,14 @@
       }
       if (top + 8 > stack.length) grow()
       let failed = false
+      // numbers, because only of these V8 makes a table to jump by
       switch (code[place]) {
-        case MATCH:
+        case 0: // MATCH
           registers[1] = at
           spent.steps = steps
           return true
-        case CHAR: {
+        case 1: {
+          // CHAR
           const char = at < length ? text.charCodeAt(at) : -1
           if (char === code[place + 1] || char === code[place + 2]) {
             at++
@@ -276,7 +278,8 @@
           } else failed = true
           break
         }
-        case CHAR_BACK: {
+        case 2: {
+          // CHAR_BACK
           const char = at > 0 ? text.charCodeAt(at - 1) : -1
           if (char === code[place + 1] || char === code[place + 2]) {
             at--
@@ -284,7 +287,8 @@
           } else failed = true
           break
         }
-        case CLASS: {
+        case 3: {
+          // CLASS
           if (at >= length) {
             failed = true
             break
@@ -297,7 +301,8 @@
           } else failed = true
           break
         }
-        case CLASS_BACK: {
+        case 4: {
+          // CLASS_BACK
           if (at <= 0) {
             failed = true
             break
@@ -311,15 +316,16 @@
           } else failed = true
           break
         }
-        case SPLIT:
+        case 5: // SPLIT
           stack[top++] = at
           stack[top++] = code[place + 1]
           place += 2
           break
-        case JUMP:
+        case 6: // JUMP
           place = code[place + 1]
           break
-        case SAVE: {
+        case 7: {
+          // SAVE
           const register = code[place + 1]
           stack[top++] = registers[register]
           stack[top++] = ~register
@@ -327,7 +333,8 @@
           place += 2
           break
         }
-        case SET: {
+        case 23: {
+          // SET
           const register = code[place + 1]
           stack[top++] = registers[register]
           stack[top++] = ~register
@@ -335,7 +342,8 @@
           place += 2
           break
         }
-        case LOOP: {
+        case 8: {
+          // LOOP
           const count = registers[code[place + 1]]
           const exit = code[place + 5]
           if (count < code[place + 2]) place += 6
@@ -352,7 +360,8 @@
           }
           break
         }
-        case ENTER: {
+        case 9: {
+          // ENTER
           const counter = code[place + 1]
           const begin = code[place + 2]
           stack[top++] = registers[counter]
@@ -373,13 +382,14 @@
           place += 5
           break
         }
-        case NEXT:
+        case 10: // NEXT
           // an empty round that nobody asked for leads nowhere
           if (at === registers[code[place + 2]] && registers[code[place + 1]] > code[place + 3]) {
             failed = true
           } else place = code[place + 4]
           break
-        case RUN: {
+        case 11: {
+          // RUN
           const item = items[code[place + 1]]
           const min = code[place + 2]
           const lazy = code[place + 4] === 1
@@ -417,7 +427,8 @@
           } else place += 6
           break
         }
-        case LESS: {
+        case 12: {
+          // LESS
           const least = stack[--top]
           at -= unicode && at - 2 >= least && isPair(text, at - 2) ? 2 : 1
           if (at > least) {
@@ -428,7 +439,8 @@
           place++
           break
         }
-        case MORE: {
+        case 13: {
+          // MORE
           const left = stack[--top]
           const item = items[code[place - 4]]
           const isClass = item.type !== 'char'
@@ -446,15 +458,16 @@
           }
           break
         }
-        case START:
+        case 14: // START
           if (at === 0 || (code[place + 1] === 1 && isLineEnd(text.charCodeAt(at - 1)))) place += 2
           else failed = true
           break
-        case END:
+        case 15: // END
           if (at === length || (code[place + 1] === 1 && isLineEnd(text.charCodeAt(at)))) place += 2
           else failed = true
           break
-        case WORD: {
+        case 16: {
+          // WORD
           const word = items[code[place + 1]]
           const before = at > 0 && classes.has(word, text.charCodeAt(at - 1))
           const after = at < length && classes.has(word, text.charCodeAt(at))
@@ -463,7 +476,8 @@
           else failed = true
           break
         }
-        case REFERENCE: {
+        case 17: {
+          // REFERENCE
           const item = items[code[place + 1]]
           const moved = refer(item, text, at, code[place + 2] === 1, spent)
           // half of a pair is no character
@@ -474,8 +488,9 @@
           }
           break
         }
-        case LOOK:
-        case DENY: {
+        case 18: // LOOK
+        case 20: {
+          // DENY
           const height = code[place + 1]
           const begin = code[place + 2]
           stack[top++] = registers[height]
@@ -491,16 +506,17 @@
           place += 4
           break
         }
-        case LOOK_END:
+        case 19: // LOOK_END
           steps += dropChoices(code, registers[code[place + 1]])
           at = registers[code[place + 2]]
           place += 3
           break
-        case DENY_END:
+        case 21: // DENY_END
           steps += unwind(code, registers[code[place + 1]])
           failed = true
           break
-        case STRINGS: {
+        case 22: {
+          // STRINGS
           const item = items[code[place + 1]]
           const back = code[place + 2] === 1
           const ends = endsOf(item, text, at, back, unicode)

@@ -269,7 +269,10 @@
 
     function charOf(code) {
       const letter = (code | 0x20) >= 0x61 && (code | 0x20) <= 0x7a && code < 0x80
-      if (ignoreCase && (code > 0x7f || (unicode && letter && ((code | 0x20) === 0x6b || (code | 0x20) === 0x73)))) {
+      if (
+        ignoreCase &&
+        (code > 0x7f || (unicode && letter && ((code | 0x20) === 0x6b || (code | 0x20) === 0x73)))
+      ) {
         return classOf(classes.textOf(code))
       }
       if (code > 0xffff) {

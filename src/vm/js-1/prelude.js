@@ -17,6 +17,8 @@
   const RawMap = Map
   const RawWeakSet = WeakSet
   const TypedArray = getPrototypeOf(Uint8Array)
+  // made while nothing is charged for it
+  const regExpIterator = 'x'.matchAll(/x/g)
 
   /** `(this, …arguments)` for a method: nobody can come between. */
   const uncurry = Function.prototype.bind.bind(Function.prototype.call)
@@ -847,7 +849,7 @@
       new Map().values(),
       new Set().values(),
       ''[Symbol.iterator](),
-      'x'.matchAll(/x/g)
+      regExpIterator
     ]
     const stack = getOwnPropertyDescriptor(new Error(), 'stack')
     todo.push(stack?.get, stack?.set)

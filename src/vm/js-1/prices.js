@@ -8,9 +8,9 @@ export const REGEXP_PRICES = {
   /** One match, whatever comes of it. */
   EXEC: 10,
   /** A step of V8's: a character compared, a place gone back to. */
-  NATIVE_STEP: 1 / 8,
+  NATIVE_STEP: 1 / 4,
   /** A step of the metered matcher. */
-  STEP: 3,
+  STEP: 5,
   /** Steps, on top, for a character beyond ASCII that is looked for in a class. */
   RARE_STEPS: 2,
   /** Steps for each length that a class of strings may match. */

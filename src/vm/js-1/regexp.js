@@ -58,7 +58,7 @@
   /** Counts how often `paid` was emptied. */
   let era = 0
   /** From RegExp objects to `{ pattern, global, sticky, era }`. */
-  let objects = new RawWeakMap()
+  const objects = new RawWeakMap()
   const iterators = new RawWeakMap()
 
   const RealmRegExp = replaceConstructor()
@@ -141,9 +141,8 @@
     const { tree, count, names, foldsInPart } = pattern.parse(source, flags)
     const isUnicodeMode = includes(flags, 'u') || includes(flags, 'v')
     const isShort = source.length <= NATIVE_SOURCE_MAX && sizeOf(tree) <= NATIVE_BULK_MAX
-    // V8 folds what stands beside (?i:…) as well, if the flag is u or v
-    const isFaulty = foldsInPart && isUnicodeMode
-    const bounds = isShort && !isFaulty ? bound.boundOf(tree) : null
+    // V8 folds what stands beside (?i:…), too
+    const bounds = isShort && !foldsInPart ? bound.boundOf(tree) : null
     const found = {
       source,
       flags,
@@ -198,9 +197,14 @@
   function bulkOf(source, flags) {
     const isUnicodeMode = includes(flags, 'u') || includes(flags, 'v')
     const folds = isUnicodeMode ? timesIn(source, '\\p') + timesIn(source, '\\P') : 0
-    const strings = includes(flags, 'v') ? timesIn(source, '\\p{RGI_') + timesIn(source, '\\p{Basic_') : 0
+    const strings = includes(flags, 'v')
+      ? timesIn(source, '\\p{RGI_') + timesIn(source, '\\p{Basic_')
+      : 0
     const isFolded = isUnicodeMode && includes(flags, 'i')
-    return { folds: folds + (isFolded ? timesIn(source, '[') + timesIn(source, '\\W') : 0), strings }
+    return {
+      folds: folds + (isFolded ? timesIn(source, '[') + timesIn(source, '\\W') : 0),
+      strings
+    }
   }
 
   /** V8 takes the square of the members of a class with flag v. */
@@ -274,7 +278,7 @@
     const { tree, count, isUnicode: unicode, bounds } = found
     found.program ??= matcher.compile(tree, count, unicode)
     charge(prices.EXEC + count)
-    const isSingle = once || (bounds !== null && bounds.isAnchored)
+    const isSingle = once || bounds?.isAnchored === true
     const registers = matcher.search(found.program, text, from, isSingle, charge)
     return registers === null ? null : resultOf(found, text, registers)
   }
@@ -689,7 +693,9 @@
         if (isObject(regexp) && this !== undefined && this !== null && isRegExpLike(regexp)) {
           const { flags } = regexp
           if (flags === undefined || flags === null || !includes(`${flags}`, 'g')) {
-            throw new TypeError('String.prototype.matchAll called with a non-global RegExp argument')
+            throw new TypeError(
+              'String.prototype.matchAll called with a non-global RegExp argument'
+            )
           }
         }
         return dispatch(this, regexp, matchAll, 'g')
