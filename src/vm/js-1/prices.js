@@ -16,10 +16,10 @@ export const REGEXP_PRICES = {
   /** Steps for each length that a class of strings may match. */
   STRING_STEPS: 4,
   /** Making a RegExp object, and each character of its source. */
-  CREATE: 20,
+  CREATE: 50,
   CREATE_CHARACTER: 1,
   /** The first match with a source and its flags in a call, and each character of the source. */
-  COMPILE: 300,
+  COMPILE: 1000,
   COMPILE_CHARACTER: 60,
   /** A property of Unicode, or a class that is folded with it: whenever V8 parses it, and for its compilation. */
   PROPERTY: 3000,
