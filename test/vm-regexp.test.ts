@@ -3,12 +3,35 @@ import { spawnSync } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 import vm from 'node:vm'
 import test from 'brittle'
+import { REGEXP_PRICES } from '../src/vm/js-1/prices.js'
 import { composeRegExp } from '../src/vm/js-1/realm.js'
 import { Random } from './random.ts'
 import { RegExpGenerator } from './regexp-generator.ts'
+import { briefOf, contractOf, Instance, openOne } from './vm-helpers.ts'
 
 /** Thrown by the counter; no contract catches it here. */
 const EMPTY = 'no fuel is left'
+
+/** The realm scripts that RegExp is made of, as far as they are used here. */
+interface Parts {
+  readonly pattern: { parse(source: string, flags: string): { tree: object; count: number } }
+  readonly bound: {
+    boundOf(
+      tree: object
+    ): { attempt: number[]; failure: number | null; looksBehind: boolean } | null
+    stepsOf(polynomial: number[], left: number): number
+  }
+  readonly matcher: {
+    compile(tree: object, count: number, unicode: boolean): object
+    search(
+      program: object,
+      text: string,
+      from: number,
+      once: boolean,
+      charge: (units: number) => void
+    ): Int32Array | null
+  }
+}
 
 /** As the prelude does, which a context of node:vm cannot have whole: its global object cannot be frozen. */
 const FREEZE = `for (const object of [RegExp, RegExp.prototype, String.prototype]) Object.freeze(object)`
@@ -18,10 +41,11 @@ class Realm {
   fuel = Number.POSITIVE_INFINITY
   used = 0
   readonly #context = vm.createContext()
+  readonly parts: Parts
   readonly #start: () => void
 
   constructor() {
-    const { startRegExps } = vm.runInContext(
+    const { startRegExps, parts } = vm.runInContext(
       composeRegExp(),
       this.#context
     )((units: number) => {
@@ -31,6 +55,7 @@ class Realm {
     })
     vm.runInContext(FREEZE, this.#context)
     this.#start = startRegExps
+    this.parts = parts
   }
 
   start(fuel = Number.POSITIVE_INFINITY): void {
@@ -278,6 +303,53 @@ test('vm regexp - where V8 errs, the standard holds', (t) => {
 
 // ---- within the fuel
 
+test('vm regexp - no match takes more steps than the bound of its pattern', (t) => {
+  const random = new Random(Number(process.env['MIVM_SEED'] ?? 20181123))
+  t.comment(`MIVM_SEED=${random.seed}`)
+  const generator = new RegExpGenerator(random)
+  const { pattern, bound, matcher } = new Realm().parts
+  const texts = [
+    'a'.repeat(60),
+    `${'a'.repeat(59)}b`,
+    'ab'.repeat(30),
+    'abc'.repeat(20),
+    '1a '.repeat(20)
+  ] as const
+  const larger: string[] = []
+  let compared = 0
+  for (let i = 0; i < 4000; i++) {
+    const { source, flags } = generator.pattern()
+    if (!isRegExp(source, flags)) continue
+    const { tree, count } = pattern.parse(source, flags)
+    const bounds = bound.boundOf(tree)
+    if (bounds === null) continue
+    const program = matcher.compile(tree, count, /[uv]/.test(flags))
+    const text = random.pick(texts)
+    const from = random.pick([0, 0, 20])
+    const most = bound.stepsOf(
+      bounds.attempt,
+      bounds.looksBehind ? text.length : text.length - from
+    )
+    let used = 0
+    const found = attempt(() =>
+      matcher.search(program, text, from, true, (units) => {
+        used += units
+        if (used > 1e6) throw EMPTY
+      })
+    )
+    compared++
+    // a step of V8 and one of ours are not quite the same
+    const steps = used / REGEXP_PRICES.STEP
+    if (steps > 2 * most + 20)
+      larger.push(`/${source}/${flags} on ${text}: ${steps} steps of ${most}`)
+    if (found === 'null' && bounds.failure !== null && steps > 2 * bounds.failure + 20) {
+      larger.push(`/${source}/${flags} fails on ${text}: ${steps} steps of ${bounds.failure}`)
+    }
+  }
+  t.ok(compared > 1500, `${compared} patterns`)
+  t.alike(larger.slice(0, 5), [])
+})
+
 const A = `'a'.repeat(1e5)`
 
 const CATASTROPHES: readonly string[] = [
@@ -348,7 +420,7 @@ test('vm regexp - so does every catastrophe in an isolate without JIT', (t) => {
     process.execPath,
     ['--no-node-snapshot', '--jitless', child],
     {
-      input: JSON.stringify({ fuel: 3e6, sources: CATASTROPHES }),
+      input: JSON.stringify({ fuel: 1e6, sources: CATASTROPHES }),
       encoding: 'utf8'
     }
   )
@@ -356,7 +428,7 @@ test('vm regexp - so does every catastrophe in an isolate without JIT', (t) => {
   const results: { error: string | null; used: number }[] = JSON.parse(stdout)
   const realm = new Realm()
   for (const [i, source] of CATASTROPHES.entries()) {
-    realm.start(3e6)
+    realm.start(1e6)
     realm.see(`{ ${source} }`)
     t.alike(results[i], { error: EMPTY, used: realm.used }, source)
   }
@@ -385,18 +457,42 @@ test('vm regexp - what is too large is refused before anything recurses', (t) =>
   t.ok(deep.includes('RangeError: a match needs to remember more than 4194304 numbers'), deep)
 })
 
+test('vm regexp - a literal that V8 would read for long is refused with its place', async (t) => {
+  const vm = await openOne(t)
+  const literals = [
+    [`/${'('.repeat(101)}${')'.repeat(101)}/`, 'a RegExp nests 101 deep and may nest 100 deep'],
+    [`/${'a'.repeat(65537)}/`, 'a RegExp has 65537 characters and may have 65536'],
+    [`/${'\\p{RGI_Emoji}'.repeat(20)}/v`, 'the RegExp literals of the code take too long to read'],
+    [`[${'/\\p{L}/u,'.repeat(2000)}]`, 'the RegExp literals of the code take too long to read']
+  ] as const
+  for (const [literal, message] of literals) {
+    const source = `exports.init = () => {\n  return ${literal}\n}`
+    const [result] = await new Instance(contractOf(source)).run(vm, [['init']])
+    t.is(result?.status, 'error')
+    const error = result?.status === 'error' ? result.error : null
+    t.is(error?.code, 'CODE_SYNTAX')
+    t.ok(
+      error?.message.startsWith('line 2, column') && error.message.includes(message),
+      error?.message
+    )
+  }
+  const most = `exports.init = () => /${'('.repeat(100)}a${')'.repeat(100)}/.test('a')`
+  const [result] = await new Instance(contractOf(most)).run(vm, [['init']])
+  t.is(briefOf(result), 'ok true')
+})
+
 // ---- the same fuel
 
 const KERNELS: readonly [string, number][] = [
-  [`/^[a-z]+$/.test('hellothere')`, 798],
-  [`/^(?<y>\\d{4})-(\\d\\d)$/.exec('2024-05').groups.y`, 1519],
-  [`'a,b;c'.split(/[,;]/)`, 573],
-  [`'a b  c'.replace(/\\s+/g, '-')`, 528],
-  [`/(a+)+b/.test('a'.repeat(12))`, 430726],
-  [`/(é|\\p{L})x/u.test('éü'.repeat(20))`, 61177],
-  [`/[\\p{RGI_Emoji}]x/v.test('👨‍👩‍👧')`, 363313],
-  [`[...'a1b22'.matchAll(/[a-z](\\d+)/g)].length`, 969],
-  [`for (let i = 0; i < 300; i++) RegExp('a' + i % 290).test('a7')`, 165916]
+  [`/^[a-z]+$/.test('hellothere')`, 1498],
+  [`/^(?<y>\\d{4})-(\\d\\d)$/.exec('2024-05').groups.y`, 2219],
+  [`'a,b;c'.split(/[,;]/)`, 1273],
+  [`'a b  c'.replace(/\\s+/g, '-')`, 1228],
+  [`/(a+)+b/.test('a'.repeat(12))`, 431426],
+  [`/(é|\\p{L})x/u.test('éü'.repeat(20))`, 61877],
+  [`/[\\p{RGI_Emoji}]x/v.test('👨‍👩‍👧')`, 365013],
+  [`[...'a1b22'.matchAll(/[a-z](\\d+)/g)].length`, 1699],
+  [`for (let i = 0; i < 300; i++) RegExp('a' + i % 290).test('a7')`, 384916]
 ]
 
 test('vm regexp - the fuel of a match is the same whatever ran before', (t) => {
@@ -451,9 +547,9 @@ function returning(source: string): string {
   return [...lines.slice(0, -1), `return ${lines.at(-1)}`].join('\n')
 }
 
-function attempt(run: () => string): string {
+function attempt(run: () => unknown): string {
   try {
-    return run()
+    return String(run())
   } catch (error) {
     return String(error)
   }

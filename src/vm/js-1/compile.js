@@ -4,6 +4,8 @@
  * the function and run outside of it.
  */
 
+import { limitLiterals } from './literals.js'
+
 const PARAMETERS = ['exports', 'module', 'state', 'caller', 'env', 'oracle', 'console', 'System']
 const HEAD = `(function (${PARAMETERS.join(', ')}) { 'use strict';\n`
 const TAIL = '\n})'
@@ -54,7 +56,7 @@ function instrument(text, _program) {
 function parse(acorn, text, source) {
   const comments = []
   try {
-    const program = acorn.parse(text, {
+    const program = limitLiterals(acorn.Parser).parse(text, {
       ecmaVersion: 2026,
       sourceType: 'script',
       locations: true,

@@ -24,6 +24,8 @@ export const REGEXP_PRICES = {
   /** A property of Unicode, or a class that is folded with it: whenever V8 parses it, and for its compilation. */
   PROPERTY: 3000,
   COMPILE_PROPERTY: 60000,
+  /** A class with the flags u and v. */
+  COMPILE_CLASS: 1000,
   /** A property of strings, such as RGI_Emoji. */
   STRING_PROPERTY: 300000,
   /** For each two characters of a source with flag v: V8 compares each member of a class with each. */

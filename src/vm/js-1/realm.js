@@ -18,7 +18,7 @@ return ${controller}(primordials)
 })()`
 }
 
-/** A function that takes `charge(units)` and gives a context the RegExp of the realm. */
+/** A function that takes `charge(units)` and gives a context the RegExp of the realm; returns also what it is made of. */
 export function composeRegExp() {
   const names = ['classes', 'pattern', 'bound', 'matcher', 'regexp']
   const [classes, pattern, bound, matcher, regexp] = names.map(readExpression)
@@ -28,7 +28,8 @@ const classes = ${classes}()
 const pattern = ${pattern}(classes)
 const bound = ${bound}(classes)
 const matcher = ${matcher}(classes, prices)
-return ${regexp}({ charge, classes, pattern, bound, matcher, prices })
+const parts = { classes, pattern, bound, matcher }
+return { ...${regexp}({ charge, ...parts, prices }), parts }
 })`
 }
 

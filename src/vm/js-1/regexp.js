@@ -119,6 +119,7 @@
         source.length * prices.COMPILE_CHARACTER +
         bulk.folds * prices.COMPILE_PROPERTY +
         bulk.strings * prices.STRING_PROPERTY +
+        bulk.classes * prices.COMPILE_CLASS +
         squareOf(source, flags)
     )
     const found = find(get(compiled, source), flags) ?? compilePattern(source, flags)
@@ -203,7 +204,8 @@
     const isFolded = isUnicodeMode && includes(flags, 'i')
     return {
       folds: folds + (isFolded ? timesIn(source, '[') + timesIn(source, '\\W') : 0),
-      strings
+      strings,
+      classes: isUnicodeMode ? timesIn(source, '[') + timesIn(source, '.') : 0
     }
   }
 

@@ -1,0 +1,1 @@
+export const REGEXP_PRICES: Readonly<Record<string, number>> & { readonly STEP: number }
