@@ -3,10 +3,13 @@
  * price never changes.
  */
 
-/** RegExp, see regexp.js; measured by bench/regexp.ts, with the slowest patterns that were found. */
+/** RegExp, see regexp.js; measured by bench/regexp.js and with the slowest patterns that were found. */
 export const REGEXP_PRICES = {
   /** One match, whatever comes of it. */
   EXEC: 10,
+  /** A capture of the pattern, in each match; with flag d. */
+  CAPTURE: 2,
+  INDEXED_CAPTURE: 6,
   /** A step of V8's: a character compared, a place gone back to. */
   NATIVE_STEP: 1 / 4,
   /** A step of the metered matcher. */
@@ -30,6 +33,8 @@ export const REGEXP_PRICES = {
   STRING_PROPERTY: 300000,
   /** For each two characters of a source with flag v: V8 compares each member of a class with each. */
   SET_PAIR: 1 / 32,
+  /** A character of a replacement with $, each time that it is used. */
+  TEMPLATE_CHARACTER: 2,
   /** A character of a result. */
   CHARACTER: 1 / 8
 }

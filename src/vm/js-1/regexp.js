@@ -47,14 +47,18 @@
   const LINEAR_STEPS_MAX = 2 ** 22
   /** Patterns that are remembered; the one above it makes all others forgotten, and paid for anew. */
   const PATTERNS_MAX = 256
+  /** Characters of their sources. */
+  const PATTERNS_SIZE_MAX = 128 * 1024
   const LENGTH_MAX = 2 ** 53 - 1
 
   /** What the call has used and paid for, by source: a list of patterns with their flags. */
   let paid = new RawMap()
   let paidCount = 0
+  let paidSize = 0
   /** What has been compiled, in whichever call: it saves work and changes nothing else. */
   let compiled = new RawMap()
   let compiledCount = 0
+  let compiledSize = 0
   /** Counts how often `paid` was emptied. */
   let era = 0
   /** From RegExp objects to `{ pattern, global, sticky, era }`. */
@@ -76,6 +80,7 @@
   function forget() {
     paid = new RawMap()
     paidCount = 0
+    paidSize = 0
     era++
   }
 
@@ -123,11 +128,12 @@
         squareOf(source, flags)
     )
     const found = find(get(compiled, source), flags) ?? compilePattern(source, flags)
-    if (paidCount >= PATTERNS_MAX) forget()
+    if (paidCount >= PATTERNS_MAX || paidSize + source.length > PATTERNS_SIZE_MAX) forget()
     list = get(paid, source)
     if (list === undefined) set(paid, source, [found])
     else list[list.length] = found
     paidCount++
+    paidSize += source.length
     return found
   }
 
@@ -158,11 +164,13 @@
       sticking: null,
       program: null
     }
-    if (compiledCount >= PATTERNS_MAX) {
+    if (compiledCount >= PATTERNS_MAX || compiledSize + source.length > PATTERNS_SIZE_MAX) {
       compiled = new RawMap()
       compiledCount = 0
+      compiledSize = 0
     }
     compiledCount++
+    compiledSize += source.length
     const list = get(compiled, source)
     if (list === undefined) set(compiled, source, [found])
     else list[list.length] = found
@@ -224,7 +232,8 @@
 
   /** The result of exec from `from` on, or with `once` at `from` only; charges for it. */
   function matchFrom(found, text, from, once) {
-    const { bounds } = found
+    const { bounds, count } = found
+    charge(prices.EXEC + count * (found.hasIndices ? prices.INDEXED_CAPTURE : prices.CAPTURE))
     if (bounds === null) return matchMetered(found, text, from, once)
     const left = bounds.looksBehind ? text.length : text.length - from
     const { attempt, failure, isAnchored } = bounds
@@ -250,7 +259,7 @@
   }
 
   function chargeSteps(steps) {
-    charge(prices.EXEC + ceil(steps * prices.NATIVE_STEP))
+    charge(ceil(steps * prices.NATIVE_STEP))
   }
 
   function matchNatively(found, text, from, once) {
@@ -279,7 +288,6 @@
   function matchMetered(found, text, from, once) {
     const { tree, count, isUnicode: unicode, bounds } = found
     found.program ??= matcher.compile(tree, count, unicode)
-    charge(prices.EXEC + count)
     const isSingle = once || bounds?.isAnchored === true
     const registers = matcher.search(found.program, text, from, isSingle, charge)
     return registers === null ? null : resultOf(found, text, registers)
@@ -363,31 +371,33 @@
     }
   }
 
-  /** All results, as a loop over exec gives them. */
-  function allMatches(object, text, flags) {
+  /** Calls `visit` with all results, as a loop over exec gives them; after the last one, if exec is not ours. */
+  function eachMatch(object, text, flags, visit) {
     const isUnicodeMode = includes(flags, 'u') || includes(flags, 'v')
     object.lastIndex = 0
-    const results = []
     const known = plainGlobal(object, flags)
-    if (known === null) {
-      for (;;) {
-        const result = regExpExec(object, text)
-        if (result === null) return results
-        results[results.length] = result
-        if (`${result[0]}` === '') {
-          object.lastIndex = advance(text, toLength(object.lastIndex), isUnicodeMode)
-        }
-      }
-    }
+    if (known === null) return eachMatchOfExec(object, text, isUnicodeMode, visit)
     for (let from = 0; from <= text.length; ) {
       const result = matchFrom(known.pattern, text, from, known.sticky)
-      if (result === null) break
-      results[results.length] = result
+      if (result === null) return
       const { length } = result[0]
       from = result.index + length
       if (length === 0) from = advance(text, from, isUnicodeMode)
+      visit(result)
     }
-    return results
+  }
+
+  function eachMatchOfExec(object, text, isUnicodeMode, visit) {
+    const results = []
+    for (;;) {
+      const result = regExpExec(object, text)
+      if (result === null) break
+      results[results.length] = result
+      if (`${result[0]}` === '') {
+        object.lastIndex = advance(text, toLength(object.lastIndex), isUnicodeMode)
+      }
+    }
+    for (let i = 0; i < results.length; i++) visit(results[i])
   }
 
   function advance(text, index, isUnicodeMode) {
@@ -470,10 +480,11 @@
         const input = `${text}`
         const flags = `${this.flags}`
         if (!includes(flags, 'g')) return regExpExec(this, input)
-        const results = allMatches(this, input, flags)
-        if (results.length === 0) return null
-        for (let i = 0; i < results.length; i++) results[i] = `${results[i][0]}`
-        return results
+        const found = []
+        eachMatch(this, input, flags, (result) => {
+          found[found.length] = `${result[0]}`
+        })
+        return found.length === 0 ? null : found
       },
       [matchAll](text) {
         if (!isObject(this)) throw notObject('[Symbol.matchAll]')
@@ -526,18 +537,18 @@
     const isFunction = typeof replacement === 'function'
     const template = isFunction ? null : `${replacement}`
     const flags = `${object.flags}`
-    let results
-    if (includes(flags, 'g')) {
-      results = allMatches(object, text, flags)
-    } else {
-      const result = regExpExec(object, text)
-      results = result === null ? [] : [result]
-    }
     const isPlain = !isFunction && !includes(template, '$')
     let replaced = ''
     let end = 0
-    for (let i = 0; i < results.length; i++) {
-      const result = results[i]
+    if (includes(flags, 'g')) {
+      eachMatch(object, text, flags, visit)
+    } else {
+      const result = regExpExec(object, text)
+      if (result !== null) visit(result)
+    }
+    return end >= text.length ? replaced : replaced + slice(text, end)
+
+    function visit(result) {
       const length = toLength(result.length)
       const matched = `${result[0]}`
       const index = toInteger(result.index)
@@ -558,15 +569,14 @@
         piece = `${apply(replacement, undefined, args)}`
       } else if (!isPlain || groups !== undefined) {
         const named = groups === undefined ? undefined : toObject(groups)
+        if (!isPlain) charge(template.length * prices.TEMPLATE_CHARACTER)
         if (!isPlain) piece = substitute(template, { matched, text, position, captures, named })
       }
-      if (position < end) continue
+      if (position < end) return
       charge(ceil((position - end + piece.length) * prices.CHARACTER))
       replaced += slice(text, end, position) + piece
       end = position + matched.length
     }
-    if (end === 0 && results.length === 0) return text
-    return end >= text.length ? replaced : replaced + slice(text, end)
   }
 
   /** GetSubstitution of ECMA-262. */
