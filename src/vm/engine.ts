@@ -15,7 +15,7 @@ import {
 } from './frames.ts'
 import { findAddon, findParser, NODE_VERSION } from './node.ts'
 import { Launcher } from './sandbox/launcher.ts'
-import { innermost, residentMemory } from './sandbox/processes.ts'
+import { residentMemory } from './sandbox/processes.ts'
 
 const MAIN = new URL('./js-1/engine.js', import.meta.url)
 
@@ -48,7 +48,7 @@ export interface EngineOptions {
   readonly launcher?: Launcher
   /** Resident memory over which a job is ended with its engine, bytes; default: none. */
   readonly memoryMax?: number
-  /** Called when a job has been silent for half of what it may be: the engine may soon have to be replaced. */
+  /** Called when a job has used half of its time or memory: the engine may soon have to be replaced. */
   readonly onLate?: () => void
 }
 
@@ -81,6 +81,7 @@ export class EngineDeath extends Error {
  */
 export class Engine {
   readonly #child: ChildProcess
+  readonly #launcher: Launcher
   readonly #memoryMax: number
   readonly #onLate: () => void
   readonly #input: Writable
@@ -113,6 +114,7 @@ export class Engine {
 
   private constructor(options: EngineOptions, addon: string) {
     const { node, launcher = new Launcher({}), memoryMax, onLate } = options
+    this.#launcher = launcher
     this.#memoryMax = memoryMax ?? Number.POSITIVE_INFINITY
     this.#onLate = onLate ?? (() => {})
     this.#child = spawnEngine(node, addon, launcher, this.#memoryMax)
@@ -227,7 +229,7 @@ export class Engine {
 
   #handle(report: Report): void {
     if (report.type === 'ready') {
-      this.#pid = this.#child.pid === undefined ? null : innermost(this.#child.pid)
+      this.#pid = this.#launcher.settle(this.#child)
       this.#ready?.resolve()
       this.#ready = null
       return
@@ -301,8 +303,9 @@ export class Engine {
   }
 
   #weigh(): void {
-    const memory = this.memory
-    if (memory === null || memory <= this.#memoryMax) return
+    const memory = this.memory ?? 0
+    if (memory > this.#memoryMax / 2) this.#onLate()
+    if (memory <= this.#memoryMax) return
     this.#tooLarge = true
     this.#kill()
   }
@@ -361,14 +364,9 @@ interface Readiness {
 const OUT_OF_MEMORY =
   /out of memory|allocation failed|invalid size error|heap limit|bad_alloc|MemoryLimit/i
 
-function spawnEngine(
-  node: string,
-  addon: string,
-  launcher: Launcher,
-  memoryMax: number
-): ChildProcess {
-  const files = [fileURLToPath(new URL('.', MAIN)), addon, findParser()]
-  const flags = [
+/** The flags of Node that an engine runs with: `files` are all that it may read. They are part of the VM id. */
+export function flagsOf(files: readonly string[]): string[] {
+  return [
     '--no-node-snapshot',
     '--jitless',
     '--permission',
@@ -378,7 +376,16 @@ function spawnEngine(
     `--max-old-space-size=${HEAP_MB}`,
     `--stack-size=${STACK_KB}`
   ]
-  const args = [...flags, fileURLToPath(MAIN), addon, findParser()]
+}
+
+function spawnEngine(
+  node: string,
+  addon: string,
+  launcher: Launcher,
+  memoryMax: number
+): ChildProcess {
+  const files = [fileURLToPath(new URL('.', MAIN)), addon, findParser()]
+  const args = [...flagsOf(files), fileURLToPath(MAIN), addon, findParser()]
   return launcher.spawn({ node, args, files, addon, memoryMax })
 }
 

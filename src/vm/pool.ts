@@ -19,7 +19,7 @@ const RETRY_MS = 200
 /** How long a spare waits for its use: where one engine has died, the next one may soon. */
 const SPARE_MS = 60_000
 
-/** What was found to work in this process, by mode and Node. */
+/** What was found to work in this process, by mode, Node and where tools are looked for. */
 const sandboxes = new Map<string, Sandbox>()
 
 /** Starts engines inside of one sandbox, with one ahead of its use where that can be foreseen. */
@@ -41,7 +41,7 @@ export class EnginePool {
         `the engine cannot be started: it needs Node ${NODE_VERSION}: run "npm ci" without --omit=optional`
       )
     }
-    const key = `${mode} ${node}`
+    const key = [mode, node, process.env['PATH']].join('\0')
     const known = sandboxes.get(key)
     if (known !== undefined) return new EnginePool(node, known, memoryMax, null)
     let late = () => {}

@@ -113,7 +113,6 @@ export class Slot {
   async start(): Promise<Engine> {
     if (this.#closed) throw closed()
     if (this.#engine?.isAlive) return this.#engine
-    const died = this.#engine !== null
     await this.#replace()
     const engine = await this.#pool.take()
     this.#engine = engine
@@ -121,8 +120,6 @@ export class Slot {
       await engine.kill()
       throw closed()
     }
-    // what killed this one is about to be tried again
-    if (died) this.#pool.prepare()
     return engine
   }
 

@@ -1,8 +1,8 @@
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
 import { accessSync, constants, existsSync, statSync } from 'node:fs'
-import { setPriority } from 'node:os'
 import { delimiter, isAbsolute, join } from 'node:path'
 import { Writable } from 'node:stream'
+import { innermost, lowerPriority } from './processes.ts'
 import { filterOf } from './seccomp.ts'
 
 /** A program of ours to be run by Node, apart from everything that it does not need. */
@@ -82,9 +82,20 @@ export class Launcher {
     })
     if (child.pid === undefined) return child
     if (filter !== null) give(child, filter)
-    lower(child.pid)
+    lowerPriority(child.pid, NICE)
     if (this.needsGuard) this.#guard(child, child.pid)
     return child
+  }
+
+  /**
+   * To be called when the command is known to run: its own process, behind all those that it was started through; null
+   * where that cannot be seen.
+   */
+  settle({ pid }: ChildProcess): number | null {
+    const inner = pid === undefined ? null : innermost(pid)
+    // it may have begun before its priority was set
+    if (inner !== null) lowerPriority(inner, NICE)
+    return inner
   }
 
   /** Where the kernel has not been told to end the child with this process, a shell does it. */
@@ -232,13 +243,4 @@ function give(child: ChildProcess, filter: Uint8Array): void {
   // one that has failed before it read the filter is told by its end
   pipe.on('error', () => {})
   pipe.end(filter)
-}
-
-/** Before it has threads, each of which would keep its own. */
-function lower(pid: number): void {
-  try {
-    setPriority(pid, NICE)
-  } catch {
-    // it has ended already, or runs lower than that
-  }
 }

@@ -1,4 +1,5 @@
-import { readFileSync } from 'node:fs'
+import { readdirSync, readFileSync } from 'node:fs'
+import { setPriority } from 'node:os'
 
 /** The process at the end of a chain of wrappers, each of which has one child; null where that cannot be seen. */
 export function innermost(pid: number): number | null {
@@ -13,6 +14,17 @@ export function innermost(pid: number): number | null {
   }
 }
 
+/** Sets the nice value of a process, which on Linux each of its threads has for itself. */
+export function lowerPriority(pid: number, nice: number): void {
+  for (const thread of threadsOf(pid)) {
+    try {
+      setPriority(thread, nice)
+    } catch {
+      // it has ended, or its nice value is higher already
+    }
+  }
+}
+
 /** Memory that a process has, bytes; null where that cannot be seen, or it has ended. */
 export function residentMemory(pid: number): number | null {
   try {
@@ -20,5 +32,13 @@ export function residentMemory(pid: number): number | null {
     return found === null ? null : Number(found[1]) * 1024
   } catch {
     return null
+  }
+}
+
+function threadsOf(pid: number): number[] {
+  try {
+    return readdirSync(`/proc/${pid}/task`).map(Number)
+  } catch {
+    return [pid]
   }
 }
