@@ -14,7 +14,7 @@ import { addressOf } from '../protocol/manifest.ts'
 import { DEPLOY, INFO, type InfoReply, PROVE, STATUS } from '../protocol/messages.ts'
 import { encodeReceipt, type Receipt, verifyReceipt } from '../protocol/receipt.ts'
 import { encodeArgs } from '../protocol/values.ts'
-import { openStore } from '../state/store.ts'
+import { closeStore, openStore } from '../state/store.ts'
 import { Wal } from '../state/wal.ts'
 import { type CallPromise, type ContractObject, callPromise, contractObject } from './contract.ts'
 import { checkGenesis, locate } from './locate.ts'
@@ -182,7 +182,7 @@ export class Client {
     for (const remote of this.#remotes.values()) remote.close()
     await this.#network.close()
     await this.#wal.close()
-    await this.#store.close()
+    await closeStore(this.#store)
   }
 
   #call(address: Uint8Array, method: string, args: readonly unknown[]): CallPromise {

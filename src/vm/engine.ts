@@ -248,6 +248,7 @@ export class Engine {
         break
       case 'done':
       case 'inspected':
+        if (report.type === 'done') this.#takeSteps(job, report.steps)
         this.#rest()
         this.#job = null
         if (job.failure === null) job.resolve(report)

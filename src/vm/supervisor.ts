@@ -13,7 +13,7 @@ export type IsolateBy = 'deployer' | 'instance' | 'none'
 export interface SupervisorOptions {
   /** Engine processes at most, started when there is work for them. Default: one a core; 16 where they are kept apart. */
   readonly engines?: number
-  /** Instances that one engine keeps in memory; default 64, at about 2 MB each. */
+  /** Instances that one engine keeps in memory; default 64, at about 3 MB each. */
   readonly maxInstances?: number
   /** The Node binary that runs engines, in the place of the pinned one that is found. */
   readonly node?: string
@@ -23,13 +23,13 @@ export interface SupervisorOptions {
   readonly requireSandbox?: boolean
   /** Default `none`. */
   readonly isolateBy?: IsolateBy
-  /** Resident memory at which an engine is ended with the call that it executes, bytes; default: see README.md. */
+  /** Resident memory at which an engine is ended with the call that it executes, bytes; default: 1.5 GiB for 64 instances. */
   readonly memoryMax?: number
 }
 
 const INSTANCES_MAX = 64
 
-/** At about 50 MB each, of which much is shared. */
+/** At 17 MB each with one small instance, and 35 MB that all of them share. */
 const ENGINES_APART = 16
 
 const MEBIBYTE = 1024 * 1024
