@@ -1,8 +1,8 @@
 // Which contracts share an engine, and when an engine is replaced.
-import { readFileSync } from 'node:fs'
 import test from 'brittle'
 import { LIMITS } from '../src/protocol/limits.ts'
-import { innermost, residentMemory } from '../src/vm/sandbox/processes.ts'
+import { residentMemory } from '../src/vm/sandbox/processes.ts'
+import { enginesOf } from './sandbox-process.ts'
 import { briefOf, contractOf, Instance, openOne } from './vm-helpers.ts'
 
 const linuxOnly = { skip: process.platform !== 'linux', timeout: 60_000 }
@@ -18,16 +18,7 @@ const COUNTER = `
   }
   exports.flood = () => { const list = []; for (;;) list.push(new Array(131072).fill(list.length)) }`
 
-/** Pids of the engines of this process, the oldest first. */
-function engines(): number[] {
-  const children = readFileSync(`/proc/${process.pid}/task/${process.pid}/children`, 'utf8')
-  return children
-    .split(' ')
-    .filter(Boolean)
-    .map((pid) => innermost(Number(pid)))
-    .filter((pid) => pid !== null)
-    .filter((pid) => readFileSync(`/proc/${pid}/cmdline`, 'utf8').includes('engine.js'))
-}
+const engines = () => enginesOf(process.pid)
 
 function instanceOf(address: string, deployer: string): Instance {
   return new Instance(contractOf(COUNTER, { address, deployer }))

@@ -2,7 +2,7 @@
  * What test/sandbox.test.ts has to do in a process of its own: as another user, or to be killed. Prints JSON.
  *
  *     probe <port> <secret> <folder>   what a probe can do, in every combination of tools that starts here
- *     stuck <index>                    starts an engine in one of them, has it loop for ever, and is killed
+ *     stuck <mode>                     starts an engine in a sandbox, has it loop for ever, and is killed
  */
 import { readFileSync, readlinkSync, writeSync } from 'node:fs'
 import { getPriority } from 'node:os'
@@ -11,9 +11,13 @@ import { createInterface } from 'node:readline'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { LIMITS } from '../src/protocol/limits.ts'
-import { Engine, flagsOf } from '../src/vm/engine.ts'
+import { flagsOf } from '../src/vm/engine.ts'
 import { findAddon, findNode } from '../src/vm/node.ts'
+import { openVm } from '../src/vm/registry.ts'
 import { type Command, candidates, Launcher } from '../src/vm/sandbox/launcher.ts'
+import { innermost } from '../src/vm/sandbox/processes.ts'
+import type { SandboxMode } from '../src/vm/sandbox/sandbox.ts'
+import { contractOf, Instance } from './vm-helpers.ts'
 
 export type Attempt<T> = { readonly ok: T } | { readonly code: string }
 
@@ -53,7 +57,7 @@ export const MEMORY_MAX: number = 1024 * 1024 * 1024
 const NAMESPACES = ['ipc', 'mnt', 'net', 'pid', 'user', 'uts']
 const MAIN = fileURLToPath(new URL('sandbox-probe.js', import.meta.url))
 
-export function toolsOf({ parts }: Launcher): string[] {
+function toolsOf({ parts }: Launcher): string[] {
   return Object.entries(parts).map(([name, part]) => {
     if (typeof part === 'string') return name
     if ('filter' in part) return part.filter === null ? name : `${name}+filter`
@@ -144,19 +148,27 @@ async function exitOf(launcher: Launcher, args: readonly string[]): Promise<numb
 }
 
 /** Prints the pid of an engine that is in a loop which nothing but its death ends, and dies itself. */
-async function dieOver(index: number): Promise<void> {
-  const launcher = new Launcher(candidates()[index] ?? {})
-  const engine = await Engine.start({ node: findNode() ?? '', launcher })
-  const key = { address: 'a', host: 'h', deployer: 'd', vm: 'js-1' }
-  const source = 'exports.a = () => {}; [].indexOf.call({ length: 2 ** 53 - 1 }, 1)'
-  const call = { method: 'init', args: '[]', caller: 'd', seq: 1, time: 0 }
-  const job = { type: 'inspect' as const, ...key, source, limits: LIMITS, call, time: 60_000 }
-  engine.run(job, { onSteps() {}, onQuestion: async () => null }).catch(() => {})
-  const { pid } = engine
-  if (pid === null) throw new Error('the engine has no pid')
+async function dieOver(sandbox: SandboxMode): Promise<void> {
+  const vm = await openVm('js-1', { engines: 1, sandbox })
+  const source = 'exports.loop = () => [].indexOf.call({ length: 2 ** 53 - 1 }, 1)'
+  const limits = { ...LIMITS, time: 60_000 }
+  void new Instance(contractOf(source, { limits })).run(vm, [['init'], ['loop']])
+  const [pid] = enginesOf(process.pid)
+  if (pid === undefined) throw new Error('there is no engine')
   for (const before = ticksOf(pid); ticksOf(pid) < before + 50; ) await sleep(20)
-  writeSync(1, JSON.stringify({ pid, tools: toolsOf(launcher) }))
+  writeSync(1, JSON.stringify({ pid, layers: vm.layers }))
   process.kill(process.pid, 'SIGKILL')
+}
+
+/** Pids of the engines of a process. */
+export function enginesOf(pid: number): number[] {
+  const children = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8')
+  return children
+    .split(' ')
+    .filter(Boolean)
+    .map((child) => innermost(Number(child)))
+    .filter((inner) => inner !== null)
+    .filter((inner) => readFileSync(`/proc/${inner}/cmdline`, 'utf8').includes('engine.js'))
 }
 
 /** User time of a process, hundredths of a second. */
@@ -168,5 +180,5 @@ function ticksOf(pid: number): number {
 if (import.meta.main) {
   const [what, ...words] = process.argv.slice(2)
   if (what === 'probe') writeSync(1, JSON.stringify(await probeAll(words)))
-  else await dieOver(Number(words[0]))
+  else await dieOver(words[0] === 'none' ? 'none' : 'auto')
 }
