@@ -103,7 +103,7 @@ function describe(mode: SandboxMode, launcher: Launcher, failures: readonly Fail
     ),
     layer(
       'namespaces',
-      'a network, processes and users of its own: nothing in them',
+      'a network and processes of its own: nobody else in them',
       isolating,
       lacks('bwrap', 'bubblewrap', failures)
     ),
