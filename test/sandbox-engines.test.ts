@@ -140,3 +140,25 @@ test('engines - one that has grown is replaced when it has nothing to do', linux
   t.absent(after.includes(before ?? 0), 'it is another one now')
   t.ok((residentMemory(after[0] ?? 0) ?? 0) < 150 * MEBIBYTE, 'and a small one')
 })
+
+test('engines - what is around one changes nothing of what calls come to', linuxOnly, async (t) => {
+  const source = `
+    exports.look = async () => {
+      let depth = 0
+      const down = () => { depth++; down() }
+      try { down() } catch {}
+      let caught = null
+      try { new Array(-1) } catch (error) { caught = String(error) }
+      const bytes = new Uint8Array(1024 * 1024).fill(1).length
+      return [depth, caught, bytes, Math.sin(1e6), new Date(0).toString(), Object.getOwnPropertyNames(globalThis)]
+    }`
+  const results: string[] = []
+  for (const sandbox of ['auto', 'none'] as const) {
+    const vm = await openOne(t, { engines: 1, sandbox })
+    const [, look] = await new Instance(contractOf(source)).run(vm, [['init'], ['look']])
+    results.push(briefOf(look))
+  }
+  const [inside, outside] = results
+  t.ok(inside?.startsWith('ok ['), inside)
+  t.is(inside, outside)
+})
