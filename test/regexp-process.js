@@ -1,9 +1,9 @@
-// Runs scripts in the realm of js-1 with fuel that is counted, each in an isolate of its own: `{ fuel, sources }`
+// Runs scripts with the RegExp of js-1 and fuel that is counted, each in an isolate of its own: `{ fuel, sources }`
 // comes in on stdin as JSON, and what became of each goes out on stdout as `{ error, used }`. Plain JavaScript, because
 // --jitless strips no types.
 import { readFileSync, writeSync } from 'node:fs'
 import ivm from 'isolated-vm'
-import { composeRealm } from '../src/vm/js-1/realm.js'
+import { composeRegExp } from '../src/vm/js-1/realm.js'
 
 const { fuel, sources } = JSON.parse(readFileSync(0, 'utf8'))
 const kept = []
@@ -23,7 +23,8 @@ function run(source) {
   const charge = `((count) => (units) => {
     if (!count.applySync(undefined, [units])) throw 'no fuel is left'
   })(count)`
-  kept.push(isolate, context, counter, context.evalSync(composeRealm(charge), { reference: true }))
+  kept.push(isolate, context, counter)
+  context.evalSync(`(${composeRegExp()})(${charge})`)
   try {
     context.evalSync(`'use strict';\n{ ${source} }`)
     return { error: null, used }
