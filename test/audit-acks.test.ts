@@ -244,6 +244,22 @@ test('audit - blocks that are no entries are findings, and a newer format is non
   }
 })
 
+test('audit - a deployment whose init did not succeed is found', async (t) => {
+  const aborted = await Writer.deploy(t, {}, { aborts: [0] })
+  t.alike(found(await run(t, aborted)), ['INIT_WRONG call 1 block 3'])
+  const source = 'exports.add = () => 1; exports.init = () => { throw new Error() }'
+  const failed = await Writer.deploy(t, { source })
+  t.alike(found(await run(t, failed)), ['INIT_WRONG call 1 block 3'])
+})
+
+test('audit - an entry that is no call cannot be aborted', async (t) => {
+  const writer = await Writer.deploy(t)
+  await writer.commit([await writer.call(0, 'add', ['a'])])
+  const items = [await writer.write(1, b4a.from('nothing of ours')), await writer.call(0, 'roll')]
+  const ack = await writer.commit(items, { aborts: [0, 1] })
+  t.alike(found(await run(t, writer)), [`RESULT_FORM call 3 block ${ack + 1}`])
+})
+
 test.hook('audit - the VM of these tests closes', async (t) => {
   await t.execution(closeVm())
 })

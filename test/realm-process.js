@@ -2,6 +2,7 @@
 // came of their calls goes out on stdout. Plain JavaScript, because --jitless strips no types.
 import { readFileSync, writeSync } from 'node:fs'
 import ivm from 'isolated-vm'
+import { sortVariables } from '../src/vm/js-1/variables.js'
 
 // the defaults of js-1, see protocol/limits.ts
 const LIMITS = {
@@ -26,32 +27,46 @@ function runScenario({ source, calls, memory = 64, probe = false }) {
   const isolate = new ivm.Isolate({ memoryLimit: memory })
   const context = isolate.createContextSync()
   const controller = context.evalSync(composeRealm(), { reference: true })
-  const [load, begin, poll, resume] = ['load', 'begin', 'poll', 'resume'].map((name) => {
+  const functions = ['load', 'open', 'begin', 'poll', 'resume'].map((name) => {
     return controller.getSync(name, { reference: true })
   })
-  kept.push(isolate, context, controller, load, begin, poll, resume)
+  const [load, open, begin, poll, resume] = functions
+  kept.push(isolate, context, controller, ...functions)
   const text = `(function (${PARAMETERS}) { 'use strict';\n${source}\n})`
   const body = context.evalSync(text, { reference: true })
   kept.push(body)
   load.applySync(undefined, [body.derefInto()])
   let files = new Map()
   let variables = []
+  let isOpen = false
   const results = calls.map((call, index) => {
     const before = new Map(files)
-    const result = runCall(JSON.stringify({ ...defaults(index + 1), variables, ...call }))
-    if (result.outcome.status === 'ok' && call.inspect !== true)
-      variables = result.outcome.variables
-    else files = before
+    const isOwn = ['variables', 'env', 'limits', 'inspect'].some((key) => key in call)
+    if (isOwn) isOpen = false
+    const result = runCall({ ...defaults(index + 1), variables, ...call }, isOwn)
+    const { status, changes } = result.outcome
+    if (status === 'ok' && call.inspect !== true) {
+      variables = change(call.variables ?? variables, changes)
+      result.outcome.variables = variables
+      delete result.outcome.changes
+    } else {
+      files = before
+    }
     return result
   })
   const globals = probe ? JSON.parse(context.evalSync(`JSON.stringify((${probeText()})())`)) : null
   return { results, files: [...files], globals }
 
-  function runCall(given) {
+  function runCall(given, isOwn) {
     const ops = []
     const queue = []
     let polls = 0
-    enter(begin, given)
+    const { method, args, caller, env, seed, ...rest } = given
+    const { seq, time, ...constants } = env
+    // a job goes on for as long as nothing is set otherwise
+    if (!isOpen) enter(open, JSON.stringify({ ...constants, ...rest }))
+    isOpen = !isOwn
+    enter(begin, JSON.stringify([method, args, caller, seq, time, ...seed]))
     for (;;) {
       let answered = enter(poll)
       if (answered === undefined) answered = enter(poll)
@@ -65,6 +80,16 @@ function runScenario({ source, calls, memory = 64, probe = false }) {
       enter(resume, JSON.stringify(answer))
     }
   }
+}
+
+/** The variables with what a call changed, in the order of their paths. */
+function change(variables, changes) {
+  const after = new Map(variables)
+  for (const [name, text] of changes) {
+    if (text === null) after.delete(name)
+    else after.set(name, text)
+  }
+  return sortVariables(after)
 }
 
 function writeAll(text) {

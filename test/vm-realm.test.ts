@@ -186,8 +186,8 @@ test('vm realm - the example of the note runs unchanged', (t) => {
   })
   t.alike(results.map(resultValue), [undefined, 1, 1])
   t.alike(results[2]?.outcome.variables, [
-    ['topicCounter', '1'],
-    ['postCounter', '1']
+    ['postCounter', '1'],
+    ['topicCounter', '1']
   ])
   t.alike(results[2]?.ops, [['writeFile', '/topics/1/1', 'text', 'My name is bob']])
   t.is(results[2]?.polls, 1, 'a write needs no answer')
@@ -247,7 +247,7 @@ test('vm realm - what a module may export', (t) => {
   t.alike(outcome(getters)?.variables, [['seen', '1']])
 })
 
-test('vm realm - exported variables are laid over, and come back in their order', (t) => {
+test('vm realm - exported variables are laid over, and come back in the order of their paths', (t) => {
   const source = `exports.b = 1; exports.a = [1]; exports.helper = () => 'function'
     exports.set = (name, value) => { exports[name] = value; return Object.keys(exports) }
     exports.remove = (name) => delete exports[name]
@@ -269,14 +269,14 @@ test('vm realm - exported variables are laid over, and come back in their order'
   })
   const names = results.map(({ outcome }) => outcome.variables?.map(([name]) => name).join())
   t.alike(names, [
-    'b,a',
-    'b,a,z',
-    'b,a,z,__proto__x',
-    'b,a,helper,z,__proto__x',
-    'b,a,helper,z,__proto__x',
-    'a,helper,z,__proto__x',
-    'b,a,helper,__proto__x',
-    'b,a,helper,__proto__x'
+    'a,b',
+    'a,b,z',
+    '__proto__x,a,b,z',
+    '__proto__x,a,b,helper,z',
+    '__proto__x,a,b,helper,z',
+    '__proto__x,a,helper,z',
+    '__proto__x,a,b,helper',
+    '__proto__x,a,b,helper'
   ])
   t.is(resultValue(results[4]), 'number', 'a variable over a function')
   t.is(resultValue(results[7]), 'undefined', 'a removed variable stays away')

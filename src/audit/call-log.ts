@@ -211,8 +211,12 @@ export class CallLogWalk {
       this.#break(index, 'ENTRY_UNEXPECTED', 'the call ends while it waits for an oracle')
       return
     }
-    const wrong = wrongForm(result, call.index)
+    const wrong = wrongForm(result, call)
     if (wrong !== null) this.#report.find('RESULT_FORM', place, wrong)
+    if (this.#report.counts.calls === 0 && result.outcome !== 'ok') {
+      const message = `init ended with ${result.outcome}: such a deployment leaves no log`
+      this.#report.find('INIT_WRONG', place, message)
+    }
     if (result.outcome === 'abort') this.#report.attested.aborts++
     this.#report.attested.hostTimes++
     this.#report.counts.calls++
@@ -268,8 +272,14 @@ export class CallLogWalk {
 }
 
 /** What is wrong with a result before anybody replays it; null where nothing is. */
-function wrongForm({ ack, outcome, value, error, writes }: Result, index: number): string | null {
+function wrongForm(
+  { ack, outcome, value, error, writes }: Result,
+  { ack: { call }, index }: OpenCall
+): string | null {
   if (ack !== index) return `this result is for ack ${ack}, and stands behind ${index}`
+  // nothing is executed for it, so nothing can have been aborted
+  if (outcome === 'abort' && readCall(call) === null)
+    return 'this entry is no call, and was aborted'
   if (outcome === 'ok') return error === null ? null : 'this call succeeded and has an error'
   if (error === null || value !== null)
     return `this call ended with ${outcome}, without an error or with a value`

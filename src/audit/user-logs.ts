@@ -2,7 +2,7 @@ import b4a from 'b4a'
 import type Corestore from 'corestore'
 import type Hypercore from 'hypercore'
 import crypto from 'hypercore-crypto'
-import { type Answer, decodeUserEntry, type UserLogEntry } from '../protocol/entries.ts'
+import { type Answer, readUserEntry } from '../protocol/entries.ts'
 import { MivmError } from '../protocol/errors.ts'
 import type { Head } from '../protocol/head.ts'
 import { encodeId } from '../protocol/ids.ts'
@@ -123,7 +123,7 @@ export class UserLogs {
     if (block === undefined) throw new MivmError('INTERNAL', 'a block was taken that is not there')
     const index = log.at++
     this.#witness.report.counts.userEntries++
-    const entry = decode(block)
+    const entry = readUserEntry(block)
     if (entry === null) return { block, asks: true }
     if (entry.head !== null) this.#claim(log, index, entry.head, ack)
     if (entry.type === 'call') return { block, asks: true }
@@ -209,14 +209,5 @@ export class UserLogs {
       })
     )
     report.counts.falseAnswers += same.filter((is) => !is).length
-  }
-}
-
-function decode(block: Uint8Array): UserLogEntry | null {
-  try {
-    return decodeUserEntry(block)
-  } catch (error) {
-    if (error instanceof MivmError) return null
-    throw error
   }
 }

@@ -4,7 +4,7 @@ import type Hypercore from 'hypercore'
 import crypto, { type KeyPair } from 'hypercore-crypto'
 import { decodeUserEntry, encodeUserEntry, type UserLogEntry } from '../protocol/entries.ts'
 import { MivmError } from '../protocol/errors.ts'
-import { type Head, signHead } from '../protocol/head.ts'
+import { type Head, hasSignatureForm, signHead } from '../protocol/head.ts'
 import { userLogManifest } from '../protocol/manifest.ts'
 import type { UserBlocks } from '../protocol/messages.ts'
 import { storageError } from '../state/storage-error.ts'
@@ -111,7 +111,12 @@ export class OwnLog {
 
   /** Takes the end of the log back from a host that has more of it; what comes is checked to be signed by this user. */
   async takeBack({ start, blocks, head }: UserBlocks): Promise<void> {
-    if (head === null || start !== this.length || head.length !== start + blocks.length) {
+    const fits =
+      head !== null &&
+      start === this.length &&
+      head.length === start + blocks.length &&
+      hasSignatureForm(head)
+    if (!fits) {
       throw new MivmError(
         'REQUEST_INVALID',
         'the host sent another part of your log than asked for'

@@ -6,6 +6,7 @@ import b4a from 'b4a'
 import type Corestore from 'corestore'
 import type Hypercore from 'hypercore'
 import type { SharedCore } from 'hypercore'
+import crypto from 'hypercore-crypto'
 import Protomux from 'protomux'
 import { type Identity, listIdentities, openIdentity } from '../net/identity.ts'
 import { type Bootstrap, Network } from '../net/network.ts'
@@ -171,6 +172,9 @@ export class Host {
     const id = encodeId(address)
     if (this.#known.has(id) || this.#instances.has(id)) return this.instance(address)
     await this.#policy(encodeId(genesis.deployer))
+    this.#refuseWhenClosing()
+    // the same deployment may have come again meanwhile
+    if (this.#known.has(id) || this.#instances.has(id)) return this.instance(address)
     const instance = await this.#keep(id, this.#create(address, genesis, request))
     this.#onEvent({ type: 'deployed', address: id, deployer: encodeId(genesis.deployer) })
     void this.#announce(address)
@@ -221,17 +225,24 @@ export class Host {
   }
 
   async #create(address: Uint8Array, genesis: Genesis, request: DeployRequest): Promise<Instance> {
-    const instance = await Instance.deploy(
-      this.#writing,
-      this.#execution,
-      address,
-      genesis,
-      request
-    )
-    await this.#index.append(address)
-    await this.#writing.wal.sync()
+    // a crash may have come between the deployment and its place in the index
+    const instance = (await this.#isDeployed(address))
+      ? await Instance.open(this.#writing, this.#execution, address)
+      : await Instance.deploy(this.#writing, this.#execution, address, genesis, request)
+    try {
+      await this.#index.append(address)
+      await this.#writing.wal.sync()
+    } catch (error) {
+      await instance.close()
+      throw error
+    }
     this.#known.add(encodeId(address))
     return instance
+  }
+
+  async #isDeployed(address: Uint8Array): Promise<boolean> {
+    const info = await this.#store.storage.getInfo(crypto.discoveryKey(address))
+    return (info?.head?.length ?? 0) > 0
   }
 
   #keep(id: string, opening: Promise<Instance>): Promise<Instance> {
@@ -346,8 +357,9 @@ export class Host {
       const { head } = instance
       const before = peer.sent.get(key)
       const through = Math.min(before ?? request.known, head.length)
-      // set at the moment of the head's choice: of two replies under way the second must begin where the first ends
-      peer.sent.set(key, head.length)
+      // Set at the moment of the head's choice: of two replies under way the second must begin where the first ends. For
+      // users who have no log nothing is kept: anybody can name any number of them.
+      if (length > 0) peer.sent.set(key, head.length)
       const anchored = before !== undefined || request.anchored
       const proof = await instance.prove(log.user, request.from, to, through, anchored)
       return { length, through, proof, behind: null }

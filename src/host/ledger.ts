@@ -42,14 +42,16 @@ export class Ledger {
   readonly #log: Hypercore
   readonly #mutex = new Mutex()
   readonly #users = new Map<string, UserLog>()
-  readonly #pending: () => readonly string[]
+  readonly #pending: Pending
   #notedPending = ''
+  /** Something was taken in that no flush has written yet. */
+  #dirty = false
   #sessions: Sessions | null = null
   #tail: Tail | null = null
   #head: Head | null = null
   #failed: MivmError | null = null
 
-  private constructor(writing: Writing, log: Hypercore, pending: () => readonly string[]) {
+  private constructor(writing: Writing, log: Hypercore, pending: Pending) {
     this.#writing = writing
     this.#log = log
     this.#pending = pending
@@ -57,13 +59,13 @@ export class Ledger {
   }
 
   /**
-   * Opens what is on disk; `manifest` only where the instance is new. `pending` names the users with calls that are
-   * not executed yet, for the note that every flush takes with it.
+   * Opens what is on disk; `manifest` only where the instance is new. `pending` goes into the note that every flush
+   * takes with it.
    */
   static async open(
     writing: Writing,
     address: Uint8Array,
-    pending: () => readonly string[],
+    pending: Pending,
     manifest?: Manifest
   ): Promise<Ledger> {
     const { store, keyPair } = writing
@@ -98,22 +100,24 @@ export class Ledger {
 
   /**
    * Appends entries to the call log and files to the archive, with a commit entry at the end, and makes it durable;
-   * `positions` is how far the users' calls are executed with it.
+   * `positions` is how far the users' calls are executed with it. Calls `onFilled` with the tree hash of the log as
+   * soon as that is known: the next calls can be executed while this is on its way to the disk.
    */
   async commit(
     blocks: readonly Uint8Array[],
     writes: readonly Write[],
-    positions: ReadonlyMap<UserLog, Position>
+    positions: ReadonlyMap<UserLog, Position>,
+    onFilled: (treeHash: Uint8Array) => void = () => {}
   ): Promise<void> {
-    await this.#write(async ({ archive, log }) => {
+    const fill = async ({ archive, log }: Sessions) => {
       await archive.write(writes)
       const commit = encodeEntry({ type: 'commit', ...archive.version() })
       for (const [user, position] of positions) {
         await log.setUserData(`user/${user.id}`, encodePosition(position))
       }
       return [...blocks, commit]
-    })
-    for (const [user, position] of positions) user.advance(position)
+    }
+    await this.#write(fill, positions, onFilled)
   }
 
   /** Appends entries in the middle of a call, durable before the oracle is asked. */
@@ -126,44 +130,34 @@ export class Ledger {
     await this.#write(async () => [])
   }
 
-  /** The host's copy of a user's log; opened with the instance, kept until it closes. */
+  /** The host's copy of a user's log, to read what it says; created where there is none. */
   async user(key: Uint8Array): Promise<UserLog> {
-    const id = encodeId(key)
-    const known = this.#users.get(id)
-    if (known !== undefined) return known
+    return this.#users.get(encodeId(key)) ?? this.#mutex.run(() => this.#openUser(key))
+  }
+
+  /** Whether there is a copy of that user's log. To open one makes one, and a name alone shall not do that. */
+  async hasUser(key: Uint8Array): Promise<boolean> {
+    if (this.#users.has(encodeId(key))) return true
+    const core = manifestKey(userLogManifest(key, this.address))
+    return this.#writing.store.storage.hasCore(crypto.discoveryKey(core))
+  }
+
+  /** Runs something that appends to a user's log, while nothing is being flushed and no session is closed. */
+  withUser<T>(key: Uint8Array, fn: (user: UserLog) => Promise<T>): Promise<T> {
     return this.#mutex.run(async () => {
-      const opened = this.#users.get(id)
-      if (opened !== undefined) return opened
+      // after a failed write users' logs are longer in memory than on disk
       if (this.#failed !== null) throw this.#failed
-      const core = this.#writing.store.get({
-        manifest: mutable(userLogManifest(key, this.address)),
-        // replication must not write behind the atom's back, nor take back what was signed
-        eagerUpgrade: false,
-        allowFork: false
-      })
-      const { atom, log } = this.#session()
-      const session = core.session({ atom, wait: false })
-      // a user who was never here before gets a log on disk
-      await session.ready().catch(async (error) => {
-        throw await storageError(error, this.#writing.store.storage.path, DISK)
-      })
-      const user = new UserLog(key, core, session, await log.getUserData(`user/${id}`))
-      this.#users.set(id, user)
-      return user
+      const user = await this.#openUser(key)
+      this.#dirty = true
+      return fn(user)
     })
   }
 
-  /** Whether there is a log of that user. */
-  async knows(key: Uint8Array): Promise<boolean> {
-    if (this.#users.has(encodeId(key))) return true
-    const log = manifestKey(userLogManifest(key, this.address))
-    return this.#writing.store.storage.hasCore(crypto.discoveryKey(log))
-  }
-
-  /** Lets go of the users' sessions when there are many; only while no calls are under way. */
+  /** Lets go of the users' sessions when there are many, but not of what is in them and not on disk. */
   async trim(): Promise<void> {
     if (this.#users.size < SESSIONS_MAX) return
     await this.#mutex.run(async () => {
+      if (this.#dirty) return
       await this.#closeSessions()
       await this.#open()
     })
@@ -174,13 +168,9 @@ export class Ledger {
     return this.#log.treeHash(length)
   }
 
-  /** Runs something that appends to user logs, while nothing is being flushed. */
-  exclusive<T>(fn: () => Promise<T>): Promise<T> {
-    return this.#mutex.run(() => {
-      // after a failed write users' logs are longer in memory than on disk
-      if (this.#failed !== null) throw this.#failed
-      return fn()
-    })
+  /** Resolves when what is on its way to the disk is there. */
+  async settle(): Promise<void> {
+    await this.#mutex.run(() => {})
   }
 
   /** What the instance noted down about itself in an earlier flush; local, neither signed nor sent. */
@@ -190,6 +180,7 @@ export class Ledger {
 
   /** Notes something down with the next flush. */
   async setNote(name: string, value: Uint8Array | null): Promise<void> {
+    this.#dirty = true
     await this.#session().log.setUserData(name, value)
   }
 
@@ -207,7 +198,11 @@ export class Ledger {
     return this.#sessions
   }
 
-  #write(fill: (sessions: Sessions) => Promise<readonly Uint8Array[]>): Promise<void> {
+  #write(
+    fill: (sessions: Sessions) => Promise<readonly Uint8Array[]>,
+    positions: ReadonlyMap<UserLog, Position> = NONE,
+    onFilled: (treeHash: Uint8Array) => void = () => {}
+  ): Promise<void> {
     return this.#mutex.run(async () => {
       if (this.#failed !== null) throw this.#failed
       const sessions = this.#session()
@@ -215,13 +210,16 @@ export class Ledger {
       let written = false
       try {
         const blocks = await fill(sessions)
-        await this.#notePending(sessions)
+        await this.#notePending(sessions, positions)
         if (blocks.length > 0) await sessions.log.append([...blocks])
+        onFilled(crypto.tree(sessions.log.state.roots))
         await sessions.atom.flush()
         written = true
+        this.#dirty = false
         await this.#writing.wal.sync()
         this.tail.append(blocks)
         this.#head = this.#readHead()
+        for (const [user, position] of positions) user.advance(position)
         release()
       } catch (error) {
         this.#failed = await storageError(error, this.#writing.store.storage.path, DISK)
@@ -234,9 +232,13 @@ export class Ledger {
     })
   }
 
-  /** A restart finds by this which calls it has to continue. */
-  async #notePending({ log }: Sessions): Promise<void> {
-    const pending = this.#pending().join()
+  /** A restart finds by this which calls it has to continue: all that wait but those of the commit that is written. */
+  async #notePending({ log }: Sessions, positions: ReadonlyMap<UserLog, Position>): Promise<void> {
+    const waiting = new Map(this.#pending())
+    for (const [{ id }, { entry }] of positions) {
+      if ((waiting.get(id) ?? 0) <= entry) waiting.delete(id)
+    }
+    const pending = [...waiting.keys()].join()
     if (pending === this.#notedPending) return
     await log.setUserData('pending', pending === '' ? null : b4a.from(pending))
     this.#notedPending = pending
@@ -246,6 +248,28 @@ export class Ledger {
   async pendingUsers(): Promise<string[]> {
     this.#notedPending = b4a.toString((await this.note('pending')) ?? new Uint8Array())
     return this.#notedPending === '' ? [] : this.#notedPending.split(',')
+  }
+
+  async #openUser(key: Uint8Array): Promise<UserLog> {
+    const id = encodeId(key)
+    const opened = this.#users.get(id)
+    if (opened !== undefined) return opened
+    if (this.#failed !== null) throw this.#failed
+    const { atom, log } = this.#session()
+    const core = this.#writing.store.get({
+      manifest: mutable(userLogManifest(key, this.address)),
+      // replication must not write behind the atom's back, nor take back what was signed
+      eagerUpgrade: false,
+      allowFork: false
+    })
+    const session = core.session({ atom, wait: false })
+    // a user who was never here before gets a log on disk
+    await session.ready().catch(async (error) => {
+      throw await storageError(error, this.#writing.store.storage.path, DISK)
+    })
+    const user = new UserLog(key, core, session, await log.getUserData(`user/${id}`))
+    this.#users.set(id, user)
+    return user
   }
 
   async #open(): Promise<void> {
@@ -286,6 +310,11 @@ export class Ledger {
     return { length, fork, treeHash: this.tail.treeHash(), signature: b4a.from(signature) }
   }
 }
+
+/** Users, z-base-32, with calls that are not committed yet, those under way included; and the last such entry. */
+export type Pending = () => ReadonlyMap<string, number>
+
+const NONE: ReadonlyMap<UserLog, Position> = new Map()
 
 interface Sessions {
   readonly atom: Atom

@@ -2,10 +2,11 @@ import b4a from 'b4a'
 import c from 'compact-encoding'
 import type Hypercore from 'hypercore'
 import { MivmError } from '../protocol/errors.ts'
-import { type Head, verifyHead } from '../protocol/head.ts'
+import { type Head, hasSignatureForm, verifyHead } from '../protocol/head.ts'
 import { encodeId } from '../protocol/ids.ts'
 import { USER_BLOCK_MAX } from '../protocol/limits.ts'
 import { manifestKey, userLogManifest } from '../protocol/manifest.ts'
+import { Tree } from '../protocol/merkle.ts'
 import type { UserBlocks } from '../protocol/messages.ts'
 
 /** The last of a user's calls that has a result. */
@@ -15,9 +16,6 @@ export interface Position {
   /** Block of its ack in the call log. */
   readonly ack: number
 }
-
-/** Bytes of a user's log that go into one reply, about. */
-const TAKE_BACK_BYTES = 4 * 1024 * 1024
 
 /** The host's copy of one user's log for one instance, and how far its calls have been executed. */
 export class UserLog {
@@ -75,6 +73,8 @@ export class UserLog {
     if (head.length !== start + blocks.length || head.fork !== 0) {
       throw new MivmError('REQUEST_INVALID', 'the head of the user log is not that of the blocks')
     }
+    // Hypercore takes a signature in other forms too: no auditor would, and the host's copy would count for nothing
+    if (!hasSignatureForm(head)) throw notSigned()
     if (start > this.length) return
     if (head.length <= this.length) {
       if (b4a.equals(await this.#session.treeHash(head.length), head.treeHash)) return
@@ -90,20 +90,18 @@ export class UserLog {
     }
   }
 
-  /**
-   * What a user takes back who has lost the end of its own log, or as much of it as fits into a reply; the head is that
-   * of the whole log all the same.
-   */
-  async since(start: number): Promise<UserBlocks> {
+  /** What a user takes back who has lost the end of its own log: about `bytes` of it, with the head if that is all. */
+  async since(start: number, bytes: number): Promise<UserBlocks> {
     const { length, signature } = this.#session.state
     if (signature === null) throw new MivmError('INTERNAL', 'a log without a signature')
     const blocks: Uint8Array[] = []
-    let bytes = 0
-    for (let i = start; i < length && bytes < TAKE_BACK_BYTES; i++) {
+    let size = 0
+    for (let i = start; i < length && size < bytes; i++) {
       const block = await this.block(i)
       blocks.push(block)
-      bytes += block.byteLength
+      size += block.byteLength
     }
+    if (start + blocks.length < length) return { user: this.key, start, blocks, head: null }
     const head = { length, fork: 0, treeHash: await this.#session.treeHash(), signature }
     return { user: this.key, start, blocks, head }
   }
@@ -124,10 +122,17 @@ export class UserLog {
   }
 }
 
-/** Throws REQUEST_INVALID where the head of the blocks is not the user's. */
-export function checkSigned({ user, head }: UserBlocks, address: Uint8Array): void {
-  const key = manifestKey(userLogManifest(user, address))
-  if (head === null || !verifyHead(head, key, user)) throw notSigned()
+/** Throws REQUEST_INVALID unless a log, from its beginning, is signed by its user for this instance. */
+export function checkLog({ user, start, blocks, head }: UserBlocks, address: Uint8Array): void {
+  const tree = new Tree()
+  for (const block of blocks) tree.append(block)
+  const signed =
+    head !== null &&
+    start === 0 &&
+    head.length === tree.length &&
+    b4a.equals(head.treeHash, tree.treeHash()) &&
+    verifyHead(head, manifestKey(userLogManifest(user, address)), user)
+  if (!signed) throw notSigned()
 }
 
 function notSigned(): MivmError {

@@ -1,6 +1,7 @@
 import Corestore from 'corestore'
 import CorestoreStorage from 'hypercore-storage'
 import { MivmError } from '../protocol/errors.ts'
+import { Cache } from './cache.ts'
 import { isFull } from './storage-error.ts'
 
 /** Opens the cores in a directory; throws DIRECTORY_LOCKED, STORAGE_FULL or DIRECTORY_DAMAGED. */
@@ -8,6 +9,7 @@ export async function openStore(dir: string): Promise<Corestore> {
   const store = new Corestore(new CorestoreStorage(dir, { walRecoveryMode: TAIL_MAY_BE_TORN }))
   try {
     await store.ready()
+    Cache.over(store.storage)
     return store
   } catch (error) {
     await closeStore(store).catch(() => {})

@@ -203,6 +203,7 @@ export class Engine {
         break
       case 'done':
       case 'inspected':
+        if (report.type === 'done') this.#takeSteps(job, report.steps)
         this.#watch(null)
         this.#job = null
         if (job.failure === null) job.resolve(report)

@@ -1,6 +1,6 @@
 import { MivmError } from '../protocol/errors.ts'
 import { EngineDeath, type JobHandlers } from './engine.ts'
-import type { Question, StepReport } from './frames.ts'
+import { encodeCall, type Question, type StepReport } from './frames.ts'
 import { Overlay } from './overlay.ts'
 import type { Slot } from './slot.ts'
 import { sortVariables, updateVariables } from './variables.ts'
@@ -72,7 +72,7 @@ export class Execution {
     }
     const job = {
       variables: sortVariables(this.#variables),
-      calls: calls.map((call) => ({ ...call, seed: Buffer.from(call.seed).toString('hex') })),
+      calls: calls.map(encodeCall),
       workMs: Number.isFinite(this.#workMax) ? Math.max(this.#workMax - this.#work, 0) : null,
       time: contract.limits.time * this.#patience
     }

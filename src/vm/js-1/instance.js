@@ -17,16 +17,23 @@ class Abort extends Error {
 /** The time of one call: what the engine works on it, without what it waits for the host. */
 export class Stopwatch {
   #limit
-  #started = performance.now()
-  #waited = 0
+  #end
 
   constructor(limit) {
     this.#limit = limit
+    this.start()
+  }
+
+  /** Begins the time of a call; returns the clock, ms. */
+  start() {
+    const now = performance.now()
+    this.#end = now + this.#limit
+    return now
   }
 
   /** Milliseconds that are left, at most 0 when the time is over. */
   get left() {
-    return this.#limit - (performance.now() - this.#started - this.#waited)
+    return this.#end - performance.now()
   }
 
   /** Runs a function whose time does not count. */
@@ -35,7 +42,7 @@ export class Stopwatch {
     try {
       return wait()
     } finally {
-      this.#waited += performance.now() - from
+      this.#end += performance.now() - from
     }
   }
 }
@@ -52,6 +59,8 @@ export class Instance {
   #isolate = null
   #realm = null
   #refusal = null
+  /** What the next call begins with, see `open`. */
+  #opening = null
 
   constructor(tools, source, limits) {
     this.#tools = tools
@@ -72,6 +81,11 @@ export class Instance {
       if (!(error instanceof CodeError)) throw error
       this.#refusal = error
     }
+  }
+
+  /** Tells the realm what holds for the calls to come: a text that `open` of the controller takes. */
+  open(text) {
+    this.#opening = text
   }
 
   /**
@@ -105,6 +119,7 @@ export class Instance {
     const body = this.#compile(context, text)
     load.applySync(undefined, [body.derefInto()])
     this.#realm = {
+      open: realm.getSync('open', { reference: true }),
       begin: realm.getSync('begin', { reference: true }),
       poll: realm.getSync('poll', { reference: true }),
       resume: realm.getSync('resume', { reference: true })
@@ -136,7 +151,9 @@ export class Instance {
   }
 
   #run(begin, view, ask, stopwatch) {
-    this.#enter('begin', [JSON.stringify(begin)], stopwatch)
+    if (this.#opening !== null) this.#enter('open', [this.#opening], stopwatch)
+    this.#opening = null
+    this.#enter('begin', [begin], stopwatch)
     const queue = []
     let next = 0
     for (;;) {

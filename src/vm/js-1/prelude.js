@@ -55,9 +55,9 @@
     isProxy,
     chargeBytes,
     /** Sets everything that a call may observe and did not make itself: clock, seed, budgets. */
-    startCall(time, seed) {
+    startCall(time, a, b, c, d) {
       setTime(time)
-      setSeed(seed)
+      setSeed(a, b, c, d)
       startSymbols()
       startProxies()
       startBytes()
@@ -77,6 +77,7 @@
       isError: Error.isError,
       isFinite: Number.isFinite,
       isInteger: Number.isInteger,
+      isSafeInteger: Number.isSafeInteger,
       parse: JSON.parse,
       stringify,
       encodeURIComponent,
@@ -94,6 +95,7 @@
       ceil: Math.ceil,
       startsWith: uncurry(String.prototype.startsWith),
       split: uncurry(String.prototype.split),
+      sort: uncurry(Array.prototype.sort),
       normalize: uncurry(String.prototype.normalize),
       isWellFormed: uncurry(String.prototype.isWellFormed),
       toWellFormed: uncurry(String.prototype.toWellFormed),
@@ -131,11 +133,11 @@
         return ((next() >>> 5) * 0x4000000 + (next() >>> 6)) / 0x20000000000000
       }
     })
-    return function setSeed(seed) {
-      a = seed[0] | 0
-      b = seed[1] | 0
-      c = seed[2] | 0
-      d = seed[3] | 0
+    return function setSeed(first, second, third, fourth) {
+      a = first | 0
+      b = second | 0
+      c = third | 0
+      d = fourth | 0
       if ((a | b | c | d) === 0) a = 1 // the one state that the generator never leaves
     }
 
