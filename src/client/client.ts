@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto'
 import { mkdir, readFile, rename, writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import b4a from 'b4a'
@@ -287,7 +288,8 @@ export class Client {
     const id = encodeId(address)
     this.#known.set(id, { host, genesis, methods })
     const text = JSON.stringify({ genesis: b4a.toString(genesis, 'base64'), methods })
-    const fresh = `${this.#file(id)}.${process.pid}`
+    // several calls may learn of it at once
+    const fresh = `${this.#file(id)}.${randomUUID()}`
     await writeFile(fresh, `${text}\n`, { mode: 0o600 })
     await rename(fresh, this.#file(id))
   }
