@@ -245,3 +245,17 @@ test('cli - colours go to terminals only', async (t) => {
   const refused = await cli.run(['ls', '--nonsense'], { env: { NO_COLOR: '1' } })
   t.absent(refused.stderr.includes('\u001b'))
 })
+
+test('cli - an identity that is damaged is named beside the others', {
+  timeout: 30_000
+}, async (t) => {
+  const cli = new Cli(await tempDir(t), NOWHERE)
+  const bob = (await cli.run(['key', 'new', 'bob'])).stdout.trim()
+  await writeFile(path.join(cli.dir, 'keys', 'alice.key'), 'not any more')
+  const { status, stdout, stderr } = await cli.run(['key', 'ls'])
+  t.is(status, 0)
+  t.is(stdout, `\tbob\t${bob}\n`)
+  t.ok(
+    /^alice: [^\n]* does not hold an identity: export it anew [^\n]*\n1 identity\n$/.test(stderr)
+  )
+})
