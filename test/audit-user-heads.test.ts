@@ -117,11 +117,12 @@ const FRAMES: readonly [string, (blocks: Uint8Array[], head: Head) => Uint8Array
 ]
 
 for (const [code, frame] of FRAMES) {
-  for (const more of [0, 3, 400]) {
+  for (const more of [-1, 0, 3, 400]) {
     test(`audit - a user who signs a second history frames nobody with ${code}, ${more} entries on`, async (t) => {
       const writer = await tell(t, -1)
       const user = writer.users[1] ?? fail()
       const blocks = frame(await blocksOf(user.core), await writer.head())
+      if (more < 0) blocks.length = user.core.length + more
       while (blocks.length < user.core.length + more) blocks.push(callOf('later'))
       const store = await copyStore(t, writer, user.core, blocks)
       const audited = await run(t, { store, address: writer.address })

@@ -2,6 +2,7 @@ import b4a from 'b4a'
 import { readUserEntry, type UserHead } from '../protocol/entries.ts'
 import { MivmError } from '../protocol/errors.ts'
 import { type Head, verifyHead } from '../protocol/head.ts'
+import { Tree, type TreeNode } from '../protocol/merkle.ts'
 import type { Answers } from './answers.ts'
 import type { LoggedCall } from './call-log.ts'
 import type { FindingCode, Gap, Place, Report } from './findings.ts'
@@ -58,13 +59,12 @@ export class UserLog {
   #suspicions: Suspicion[] = []
   #gap: Gap | null
   #dispute: Gap | null = null
-  /** Blocks that are read, and the tree hashes behind them; `taken` of them are looked at. */
+  /** Blocks that are read, each with the roots of the tree up to and with it; `taken` of them are looked at. */
   #blocks: readonly Uint8Array[] = []
-  #treeHashes: readonly Uint8Array[] = []
+  #roots: readonly (readonly TreeNode[])[] = []
   #taken = 0
-  /** Blocks that are looked at since the beginning, and the tree hash at that length. */
+  /** Blocks that are looked at since the beginning. */
   #at = 0
-  #treeHash: Uint8Array | null = null
   /** The newest length at which host and copy are the same. */
   #agreed = 0
   /** The largest length that a commit has named. */
@@ -171,9 +171,10 @@ export class UserLog {
   /** Where the copy has come to a length that a commit names: what is suspected so far is so, or is no one's doing. */
   #settle(): void {
     const expected = this.#expected.get(this.#at)
-    if (expected === undefined || this.#treeHash === null) return
+    if (expected === undefined) return
     this.#expected.delete(this.#at)
-    if (!b4a.equals(expected.head.treeHash, this.#treeHash)) {
+    const tree = new Tree(this.#roots[this.#taken - 1])
+    if (!b4a.equals(expected.head.treeHash, tree.treeHash())) {
       this.#disbelieve(expected)
       return
     }
@@ -197,11 +198,8 @@ export class UserLog {
 
   /** The next block, and whether it asks for a result. */
   #take(ack: Place | null): { block: Uint8Array; asks: boolean } {
-    const [block, treeHash] = [this.#blocks[this.#taken], this.#treeHashes[this.#taken]]
-    if (block === undefined || treeHash === undefined)
-      throw new MivmError('INTERNAL', 'a block was taken that is not there')
-    this.#taken++
-    this.#treeHash = treeHash
+    const block = this.#blocks[this.#taken++]
+    if (block === undefined) throw new MivmError('INTERNAL', 'a block was taken that is not there')
     const index = this.#at++
     this.#into.report.counts.userEntries++
     const entry = readUserEntry(block)
@@ -229,14 +227,15 @@ export class UserLog {
     if (this.#gap !== null || reader === null) return false
     if (reader.done) this.#gap = await extend(reader, to)
     if (this.#gap !== null) return false
-    const treeHashes: Uint8Array[] = []
-    const window = await reader.read((_, tree) => treeHashes.push(tree.treeHash()))
+    // which lengths commits name is not known yet, and to hash at all of them is dear
+    const roots: TreeNode[][] = []
+    const window = await reader.read((_, tree) => roots.push([...tree.roots]))
     if ('reason' in window) {
       this.#gap = window
       return false
     }
     this.#blocks = window.blocks
-    this.#treeHashes = treeHashes
+    this.#roots = roots
     this.#taken = 0
     return true
   }
