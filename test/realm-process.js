@@ -1,11 +1,15 @@
 // Runs contracts in the realm of js-1, without engine and host: scenarios come in on stdin as JSON, what
 // came of their calls goes out on stdout. Plain JavaScript, because --jitless strips no types.
 import { readFileSync, writeSync } from 'node:fs'
+import * as acorn from 'acorn'
 import ivm from 'isolated-vm'
+import { compile } from '../src/vm/js-1/compile.js'
+import { composeRealm } from '../src/vm/js-1/realm.js'
 import { sortVariables } from '../src/vm/js-1/variables.js'
 
 // the defaults of js-1, see protocol/limits.ts
 const LIMITS = {
+  fuel: 10000000,
   args: 262144,
   result: 262144,
   exports: 262144,
@@ -14,7 +18,6 @@ const LIMITS = {
   written: 4194304,
   path: 1024
 }
-const PARAMETERS = 'exports, module, state, caller, env, oracle, console, System'
 
 const scenarios = JSON.parse(readFileSync(0, 'utf8'))
 // isolated-vm may fail an assertion when the collector frees what belonged to an isolate, in particular under
@@ -32,8 +35,8 @@ function runScenario({ source, calls, memory = 64, probe = false }) {
   })
   const [load, open, begin, poll, resume] = functions
   kept.push(isolate, context, controller, ...functions)
-  const text = `(function (${PARAMETERS}) { 'use strict';\n${source}\n})`
-  const body = context.evalSync(text, { reference: true })
+  const { metered } = compile(acorn, source, 2 ** 20)
+  const body = context.evalSync(metered, { reference: true })
   kept.push(body)
   load.applySync(undefined, [body.derefInto()])
   let files = new Map()
@@ -43,7 +46,8 @@ function runScenario({ source, calls, memory = 64, probe = false }) {
     const before = new Map(files)
     const isOwn = ['variables', 'env', 'limits', 'inspect'].some((key) => key in call)
     if (isOwn) isOpen = false
-    const result = runCall({ ...defaults(index + 1), variables, ...call }, isOwn)
+    const limits = { ...LIMITS, ...call.limits }
+    const result = runCall({ ...defaults(index + 1), variables, ...call, limits }, isOwn)
     const { status, changes } = result.outcome
     if (status === 'ok' && call.inspect !== true) {
       variables = change(call.variables ?? variables, changes)
@@ -76,7 +80,11 @@ function runScenario({ source, calls, memory = 64, probe = false }) {
       queue.push(...asked)
       let answer
       while (answer === undefined && queue.length > 0) answer = perform(files, queue.shift())
-      if (outcome !== null) return { outcome, ops, polls, settled, again: enter(poll) === answered }
+      if (outcome !== null) {
+        const again = enter(poll) === answered
+        const { fuel, ...rest } = outcome
+        return { outcome: rest, fuel, ops, polls, settled, again }
+      }
       enter(resume, JSON.stringify(answer))
     }
   }
@@ -155,15 +163,6 @@ function perform(files, [name, path, ...rest]) {
     default:
       throw new Error(`unknown operation ${name}`)
   }
-}
-
-function composeRealm() {
-  const [math, prelude, controller] = ['math', 'prelude', 'controller'].map((name) => {
-    const file = new URL(`../src/vm/js-1/${name}.js`, import.meta.url)
-    return readFileSync(file, 'utf8').replace(/^;|\s+$/g, '')
-  })
-  return `(function () { 'use strict'; const math = ${math}(); const primordials = ${prelude}(math)
-return ${controller}(primordials) })()`
 }
 
 /** Everything that can be reached from the global object: path, and what is there. */

@@ -121,8 +121,8 @@ export class Client {
       await writeInit(log, text)
       const rpc = await this.#remote(host).rpc()
       const blocks = await log.blocks(0, 1, 1)
-      await rpc.request(DEPLOY, { genesis: block, source, log: blocks })
-      await this.#learn(address, host, await rpc.request(INFO, { address }))
+      await rpc.request(DEPLOY, { genesis: block, source, log: blocks }, this.#timeout)
+      await this.#learn(address, host, await rpc.request(INFO, { address }, this.#timeout))
     } finally {
       await log.close()
     }
@@ -198,7 +198,7 @@ export class Client {
     const { host, genesis } = this.#knowledge(address)
     const rpc = await this.#remote(host).rpc()
     const user = this.#identity.keyPair.publicKey
-    const reply = await rpc.request(PROVE, { address, user, entry })
+    const reply = await rpc.request(PROVE, { address, user, entry }, this.#timeout)
     return verifyReceipt(encodeReceipt(genesis, reply.proof))
   }
 
@@ -255,7 +255,7 @@ export class Client {
       this.#known.set(id, { host: checkGenesis(address, genesis).host, genesis, methods })
     } else if (host !== null) {
       const rpc = await this.#remote(host).rpc()
-      await this.#learn(address, host, await rpc.request(INFO, { address }))
+      await this.#learn(address, host, await rpc.request(INFO, { address }, this.#timeout))
     } else {
       const reply = await locate(this.#network, address)
       await this.#learn(address, checkGenesis(address, reply.genesis).host, reply)

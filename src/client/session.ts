@@ -129,7 +129,8 @@ export class Session {
       const { head, open } = await log.recap()
       // what the user had seen before is in its log: the host cannot show it another history now
       this.#chain = new Chain(address, remote.key, head)
-      this.#recorded = this.#chain.length
+      // and stands in the next entry once more: the same call by the machine that had the log before is another entry then
+      this.#recorded = 0
       for (const entry of open) this.#waiting.set(entry, null)
     }
   }

@@ -11,6 +11,7 @@ import type { Call, Outcome, PathRange, Thrown } from './vm.ts'
 
 export interface StepReport {
   readonly outcome: Outcome
+  readonly fuel: number
   readonly writes: readonly Write[]
   readonly logs: readonly string[]
 }
@@ -151,7 +152,9 @@ function checkStep(value: unknown): StepReport {
   })
   const outcome = checkOutcome(record(step['outcome']))
   if (outcome.status !== 'ok' && writes.length > 0) throw new Error('writes of a failed call')
-  return { outcome, writes, logs: array(step['logs']).map(string) }
+  const fuel = number(step['fuel'])
+  if (!Number.isSafeInteger(fuel)) throw new Error('fuel that is no whole number')
+  return { outcome, writes, fuel, logs: array(step['logs']).map(string) }
 }
 
 function checkOutcome(outcome: Fields): Outcome {

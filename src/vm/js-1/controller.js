@@ -1,4 +1,4 @@
-;(function controller(primordials) {
+;(function controller(primordials, metering, prices) {
   // Runs calls inside the realm: decodes what comes in, gives the contract its API, encodes what comes out.
   // No function here throws, and none runs code of the contract while it is at work on something of its own:
   // values are read by their descriptors, accessors and proxies are refused, all that is used at run time was
@@ -72,6 +72,9 @@
   /** Paths that are in normal form and, in ASCII, as long as they look. */
   const PLAIN_PATH = /^(?:\/[\w~@+,=-][\w.~@+,=-]*)+$/
 
+  const { charge, meter, start, used } = metering
+  const { operations } = prices
+
   let body = null
   /** What holds for all calls of a job: `{ address, host, deployer, limits, inspect }`. */
   let job = null
@@ -102,9 +105,9 @@
 
   return freeze({ load, open, begin, poll, resume })
 
-  /** The function that the contract was compiled to. */
+  /** What the contract was compiled to: a function of the meter. */
   function load(compiled) {
-    body = compiled
+    body = compiled(meter)
   }
 
   /**
@@ -129,6 +132,7 @@
   function begin(text) {
     standFirst()
     const given = parse(text)
+    start(job.limits.fuel)
     startCall(given[4], given[5], given[6], given[7], given[8])
     call = {
       limits: job.limits,
@@ -161,7 +165,7 @@
     if (call.outcome !== null) return call.outcome
     const { ops, settled } = call
     call.ops = ''
-    if (call.answered < call.waiting.length) {
+    if (call.answered < call.waiting.length && meter.f >= 0) {
       return `{"ops":[${ops}],"outcome":null,"settled":${settled}}`
     }
     const outcome = finish()
@@ -173,6 +177,7 @@
   function resume(text) {
     standFirst()
     if (call === null || call.over || call.answered === call.waiting.length) return
+    meter.d = 0
     const { 0: ok, 1: payload } = parse(text)
     const entry = call.waiting[call.answered++]
     try {
@@ -345,6 +350,7 @@
   /** The outcome as JSON. Nothing that the contract still does has an effect from here on. */
   function finish() {
     call.over = true
+    if (meter.f < 0) return outOfFuel()
     if (!call.settled) {
       const why = 'the call can never settle: it awaits a promise that nothing will resolve'
       return errorText(describe(ours('NEVER_SETTLES', why)))
@@ -357,18 +363,25 @@
         result === undefined
           ? null
           : encodeValue(result, 'result', limits.result, 'RESULT_TOO_LARGE')
-      return okText(value, takeVariables(call.exports, limits.exports))
+      const changes = takeVariables(call.exports, limits.exports)
+      return okText(value, changes)
     } catch (thrown) {
-      return errorText(describe(thrown))
+      return meter.f < 0 ? outOfFuel() : errorText(describe(thrown))
     }
   }
 
+  function outOfFuel() {
+    const { fuel } = call.limits
+    const why = `the call has used up its fuel of ${fuel}: do less in one call`
+    return errorText(describe(ours('OUT_OF_FUEL', why)))
+  }
+
   function okText(value, changes) {
-    return `{"status":"ok","value":${value === null ? 'null' : stringify(value)},"changes":[${changes}]}`
+    return `{"status":"ok","fuel":${used()},"value":${value === null ? 'null' : stringify(value)},"changes":[${changes}]}`
   }
 
   function errorText(error) {
-    return `{"status":"error","error":${stringify(error)}}`
+    return `{"status":"error","fuel":${used()},"error":${stringify(error)}}`
   }
 
   /**
@@ -418,6 +431,7 @@
     }
     // no unit is more than three bytes: mostly, there is nothing to count
     if (units * 3 > limit) checkBytes(changed, added, limit)
+    charge(units * operations.character)
     return replaceVariables(changed, added, kept)
   }
 
@@ -482,6 +496,7 @@
   /** An operation that the engine answers. */
   function ask(op, convert, refuse = makeError) {
     if (call === null || call.over) return rejectPromise(callOver())
+    charge(operations.state)
     call.ops += call.ops === '' ? op : `,${op}`
     const entry = withResolvers()
     entry.convert = convert
@@ -493,6 +508,7 @@
   /** An operation that needs no answer (op is null: none at all); its promise keeps its place in the queue. */
   function tell(op, error = null) {
     if (call === null || call.over) return rejectPromise(callOver())
+    charge(operations.state)
     if (op !== null) call.ops += call.ops === '' ? op : `,${op}`
     if (call.answered === call.waiting.length) {
       return error === null ? resolvePromise(undefined) : rejectPromise(error)
@@ -515,7 +531,7 @@
           const normal = normalPath(path, 'open')
           const encoding = encodingOf(options)
           fileOnly(normal, 'open')
-          const convert = encoding === 'binary' ? decodeBytes : identity
+          const convert = encoding === 'binary' ? decodeBytes : readText
           return ask(`["readFile",${stringify(normal)},"${encoding}"]`, convert)
         } catch (thrown) {
           return tell(null, thrown)
@@ -565,7 +581,7 @@
           const lt = bound(options, 'lt')
           const limit = countOf(options, 'limit')
           const range = `{"gt":${gt},"lt":${lt},"limit":${limit},"reverse":${flag(options, 'reverse')}}`
-          return ask(`["readdir",${stringify(normal)},${range}]`, identity)
+          return ask(`["readdir",${stringify(normal)},${range}]`, readNames)
         } catch (thrown) {
           return tell(null, thrown)
         }
@@ -615,6 +631,7 @@
     }
     countWrites(1)
     call.written += size
+    charge(size * operations.byteWritten)
     const content = isText ? `"text",${stringify(data)}` : `"binary","${toBase64(data)}"`
     return tell(`["writeFile",${stringify(path)},${content}]`)
   }
@@ -638,12 +655,24 @@
   function countRemoved(count) {
     // operations asked meanwhile count too, so that the budget may be overdrawn: then the call fails
     call.writes += count
+    charge(count * operations.listed)
     if (call.writes > call.limits.writes) throw tooManyWrites(call.writes)
   }
 
   function refuseUnlink(payload) {
     call.writes--
     return makeError(payload)
+  }
+
+  /** What is read is paid for when it is there. */
+  function readText(payload) {
+    charge(payload.length * operations.byteRead)
+    return payload
+  }
+
+  function readNames(payload) {
+    charge(payload.length * operations.listed)
+    return payload
   }
 
   function identity(payload) {
@@ -653,6 +682,7 @@
   function nothing() {}
 
   function decodeBytes(base64) {
+    charge(base64.length * operations.byteRead)
     chargeBytes((base64.length / 4) * 3)
     return fromBase64(base64)
   }
@@ -705,6 +735,7 @@
       }
       const root = `${pathOf('oracle', name)} arguments`
       const text = encodeValue(args, root, call.limits.args, 'ARGS_TOO_LARGE')
+      charge(operations.oracle)
       return ask(`["oracle",${stringify(name)},${stringify(text)}]`, decodeAnswer)
     } catch (thrown) {
       return tell(null, thrown)
@@ -727,6 +758,7 @@
 
   function log(args) {
     if (call === null || call.over || ++call.lines > LOG_LINES_MAX) return
+    charge(operations.line)
     let line = ''
     for (let i = 0; i < args.length && line.length <= ERROR_TEXT_MAX; i++) {
       line += i === 0 ? display(args[i]) : ` ${display(args[i])}`
@@ -918,6 +950,7 @@
   }
 
   function write(value) {
+    charge(operations.item)
     switch (typeof value) {
       case 'string':
         return writeText(value, '')
@@ -944,6 +977,7 @@
   }
 
   function put(text) {
+    charge(text.length * operations.character)
     writer.text += text
     const { limit, code } = writer
     // what is shared is written again: before that grows without end
@@ -1117,6 +1151,7 @@
   function decodeValue(text, root, name) {
     reader.root = root
     reader.name = name
+    charge(text.length * operations.character)
     let value
     try {
       value = parse(text)
@@ -1127,6 +1162,7 @@
   }
 
   function revive(value, level) {
+    charge(operations.item)
     if (typeof value === 'string') {
       if (!isWellFormed(value)) throw malformed('a string has a lone surrogate')
       return value

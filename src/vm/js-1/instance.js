@@ -59,6 +59,7 @@ export class Instance {
   #isolate = null
   #realm = null
   #refusal = null
+  #code = null
   /** What the next call begins with, see `open`. */
   #opening = null
 
@@ -75,7 +76,8 @@ export class Instance {
   /** Builds the isolate, or finds out that the code cannot be compiled, which every call then ends with. */
   prepare() {
     try {
-      this.#build(compile(this.#tools.acorn, this.#source, this.#limits.code))
+      this.#code ??= compile(this.#tools.acorn, this.#source, this.#limits.code)
+      this.#build()
     } catch (error) {
       this.dispose()
       if (!(error instanceof CodeError)) throw error
@@ -110,13 +112,13 @@ export class Instance {
     this.#isolate = null
   }
 
-  #build(text) {
+  #build() {
     const memory = Math.max(this.#limits.memory, MEMORY_MIN)
     this.#isolate = new this.#tools.ivm.Isolate({ memoryLimit: Math.floor(memory / MEBIBYTE) })
     const context = this.#isolate.createContextSync()
     const realm = this.#compileRealm().runSync(context, { reference: true, release: true })
     const load = realm.getSync('load', { reference: true })
-    const body = this.#compile(context, text)
+    const body = this.#compile(context)
     load.applySync(undefined, [body.derefInto()])
     this.#realm = {
       open: realm.getSync('open', { reference: true }),
@@ -137,10 +139,12 @@ export class Instance {
     return script
   }
 
-  #compile(context, text) {
+  #compile(context) {
+    const { plain, metered } = this.#code
     let script
     try {
-      script = this.#isolate.compileScriptSync(text, { filename: 'contract.js' })
+      this.#isolate.compileScriptSync(plain, { filename: 'contract.js' }).release()
+      script = this.#isolate.compileScriptSync(metered, { filename: 'contract.js' })
     } catch (error) {
       if (error instanceof SyntaxError) throw syntaxError(error.message, this.#source)
       if (error instanceof RangeError)
