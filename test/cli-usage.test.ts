@@ -53,6 +53,10 @@ const USAGE: [words: string[], stderr: string][] = [
   [['cal'], "mivm: USAGE: unknown command 'cal': did you mean call?\n"],
   [['key', 'lss'], "mivm: USAGE: unknown command 'lss': did you mean ls?\n"],
   [['ls', '--jso'], "mivm: USAGE: unknown option '--jso': did you mean --json?\n"],
+  [
+    ['host', '--sandbox', 'some'],
+    "mivm: USAGE: option '--sandbox <mode>' argument 'some' is invalid. Allowed choices are auto, none.: see --help\n"
+  ],
   [['call', 'forum'], "mivm: USAGE: missing required argument 'method': see --help\n"],
   [['--local=x', 'ls'], 'mivm: USAGE: --local=x is not a port: give a number up to 65535\n'],
   [

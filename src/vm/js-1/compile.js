@@ -3,8 +3,10 @@
  * The wrapped source is parsed first, because a source such as `}) (); (function () {` would otherwise close
  * the function and run outside of it.
  */
+
+import { limitLiterals } from './literals.js'
 import { meter } from './meter.js'
-import { PRICES } from './realm.js'
+import { PRICES } from './prices.js'
 
 const PARAMETERS = ['exports', 'module', 'state', 'caller', 'env', 'oracle', 'console', 'System']
 const HEAD = `(function (${PARAMETERS.join(', ')}) { 'use strict';\n`
@@ -56,7 +58,7 @@ export function syntaxError(message, source) {
 function parse(acorn, text, source, tokens) {
   const comments = []
   try {
-    const program = acorn.parse(text, {
+    const program = limitLiterals(acorn.Parser).parse(text, {
       ecmaVersion: 2026,
       sourceType: 'script',
       locations: true,

@@ -1,4 +1,4 @@
-;(function prelude(math, chargeBuiltins) {
+;(function prelude(math, installRegExp, chargeBuiltins) {
   // Turns a fresh context into the realm of js-1: what ECMAScript leaves to the machine, the clock, the
   // locale or the collector is replaced or removed, and every intrinsic is frozen, so that nothing that one
   // call does to it is seen by another. Returns what the controller needs: intrinsics as they were before
@@ -14,6 +14,8 @@
   const RawSymbol = Symbol
   const RawMap = Map
   const TypedArray = getPrototypeOf(Uint8Array)
+  // made while nothing is charged for it
+  const regExpIterator = 'x'.matchAll(/x/g)
 
   /** `(this, …arguments)` for a method: nobody can come between. */
   const uncurry = Function.prototype.bind.bind(Function.prototype.call)
@@ -40,6 +42,7 @@
   const setTime = replaceDate()
   removeLocale()
   removeRealmState()
+  const { startRegExps } = installRegExp()
   const startSymbols = replaceSymbolRegistry()
   canonicalizeNaN()
   const kit = chargeBuiltins()
@@ -57,10 +60,12 @@
       setSeed(a, b, c, d)
       startSymbols()
       kit.startBuiltins()
+      startRegExps()
     }
   })
 
   function captureIntrinsics() {
+    const exec = uncurry(RegExp.prototype.exec)
     const tagOfTypedArray = getOwnPropertyDescriptor(TypedArray.prototype, Symbol.toStringTag).get
     return {
       apply,
@@ -96,7 +101,8 @@
       isWellFormed: uncurry(String.prototype.isWellFormed),
       toWellFormed: uncurry(String.prototype.toWellFormed),
       isPrototypeOf: uncurry(Object.prototype.isPrototypeOf),
-      test: uncurry(RegExp.prototype.test),
+      // by V8's own exec, which nothing is charged for; `test` would look for the one of the realm
+      test: (regexp, text) => exec(regexp, text) !== null,
       then: uncurry(Promise.prototype.then),
       withResolvers: Promise.withResolvers.bind(Promise),
       resolvePromise: Promise.resolve.bind(Promise),
@@ -557,7 +563,7 @@
       new Map().values(),
       new Set().values(),
       ''[Symbol.iterator](),
-      'x'.matchAll(/x/g)
+      regExpIterator
     ]
     const stack = getOwnPropertyDescriptor(new Error(), 'stack')
     todo.push(stack?.get, stack?.set)

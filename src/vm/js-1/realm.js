@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs'
-import { runInThisContext } from 'node:vm'
+import { PRICES } from './prices.js'
 
 const LEADING = /^(?:\s|\/\/.*|\/\*[\s\S]*?\*\/)*;?/
 
@@ -16,9 +16,6 @@ const BUILTINS = [
   'iteration'
 ]
 
-/** What everything costs, see prices.js. */
-export const PRICES = runInThisContext(readExpression('prices'))()
-
 /**
  * One expression that turns a fresh context into the realm and gives the controller's functions. `charge` is the text
  * of an expression for the function that takes fuel: it is called with units, and throws when there are none left.
@@ -26,18 +23,34 @@ export const PRICES = runInThisContext(readExpression('prices'))()
 export function composeRealm(charge = 'metering.charge') {
   const parts = BUILTINS.map((name) => readExpression(`builtins/${name}`)).join(',\n')
   return `(function () { 'use strict'
-const prices = ${readExpression('prices')}()
+const prices = ${JSON.stringify(PRICES)}
 const metering = ${readExpression('metering')}({ prices })
 const charge = ${charge}
 const math = ${readExpression('math')}()
+const installRegExp = ${composeRegExp()}
 const parts = [${parts},
 ${readExpression('operators')}]
-const primordials = ${readExpression('prelude')}(math, () => ${readExpression('builtins')}({
+const primordials = ${readExpression('prelude')}(math, () => installRegExp(charge), () => ${readExpression('builtins')}({
   charge, meter: metering.meter, parts, prices: prices.builtins, limits: prices.limits
 }))
 metering.complete(primordials.operators)
 return ${readExpression('controller')}(primordials, metering, prices)
 })()`
+}
+
+/** A function that takes `charge(units)` and gives a context the RegExp of the realm; returns also what it is made of. */
+export function composeRegExp() {
+  const names = ['classes', 'pattern', 'bound', 'matcher', 'regexp']
+  const [classes, pattern, bound, matcher, regexp] = names.map(readExpression)
+  return `(function (charge) { 'use strict'
+const prices = ${JSON.stringify(PRICES.regexp)}
+const classes = ${classes}()
+const pattern = ${pattern}(classes)
+const bound = ${bound}(classes)
+const matcher = ${matcher}(classes, prices)
+const parts = { classes, pattern, bound, matcher }
+return { ...${regexp}({ charge, ...parts, prices }), parts }
+})`
 }
 
 /** A realm script is comments and one function in parentheses, which the formatter guards with a semicolon. */
