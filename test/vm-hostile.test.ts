@@ -39,41 +39,42 @@ async function runBodies(
 /** By name: what the method does, and how its call has to end. */
 type Hostile = Record<string, readonly [body: string, outcome: string]>
 
+const FUEL = 'error OUT_OF_FUEL'
 const TIME = 'abort ABORT_TIME'
 const MEMORY = 'abort ABORT_MEMORY'
 
-test('hostile - loops in JavaScript end after their time', async (t) => {
+test('hostile - loops in JavaScript end with their fuel', async (t) => {
   await runBodies(
     t,
     {
-      loop: ["state.writeFile('/x', 'x'); exports.n = 99; for (;;);", TIME],
-      catching: ['for (;;) { try { for (;;); } catch {} }', TIME],
-      finalizing: ['(function f() { try { for (;;); } finally { f() } })()', TIME],
-      microtasks: ['(async () => { for (;;) await 0 })(); return 1', TIME],
-      thens: ['const f = () => Promise.resolve().then(f); f()', TIME],
-      thenable: ['return { then() { for (;;); } }', TIME],
+      loop: ["state.writeFile('/x', 'x'); exports.n = 99; for (;;);", FUEL],
+      catching: ['for (;;) { try { for (;;); } catch {} }', FUEL],
+      finalizing: ['(function f() { try { for (;;); } finally { f() } })()', FUEL],
+      microtasks: ['(async () => { for (;;) await 0 })(); return 1', FUEL],
+      thens: ['const f = () => Promise.resolve().then(f); f()', FUEL],
+      thenable: ['return { then() { for (;;); } }', FUEL],
       getter: [
         "throw Object.defineProperty(new Error(), 'message', { get() { for (;;); } })",
         TIME
       ],
-      asking: ["for (;;) state.exists('/x')", TIME],
-      waiting: ["for (;;) await state.exists('/x')", TIME],
-      logging: ["for (;;) console.log('x'.repeat(1000))", TIME],
-      pattern: ["/^(a+)+$/.test('a'.repeat(40) + 'b')", TIME]
+      asking: ["for (;;) state.exists('/x')", FUEL],
+      waiting: ["for (;;) await state.exists('/x')", FUEL],
+      logging: ["for (;;) console.log('x'.repeat(1000))", 'error ALLOCATION_LIMIT'],
+      pattern: ["/^(a+)+$/.test('a'.repeat(40) + 'b')", FUEL]
     },
-    { time: 300 }
+    { fuel: 1_000_000, time: 30_000 }
   )
 })
 
-test('hostile - loops inside of V8, which nothing interrupts, end with their engine', async (t) => {
+test('hostile - loops inside of V8, which nothing interrupts, are paid for in advance', async (t) => {
   await runBodies(
     t,
     {
-      indexOf: ['[].indexOf.call({ length: 2 ** 53 - 1 }, 1)', TIME],
-      fill: ["await state.writeFile('/x', 'x'); for (;;) Array(1e8).fill(0)", TIME],
-      power: ['return (2n ** (2n ** 29n)).toString().length', TIME]
+      indexOf: ['[].indexOf.call({ length: 2 ** 53 - 1 }, 1)', FUEL],
+      fill: ["await state.writeFile('/x', 'x'); for (;;) Array(1e8).fill(0)", FUEL],
+      power: ['return (2n ** (2n ** 29n)).toString().length', FUEL]
     },
-    { time: 300 }
+    { fuel: 1_000_000, time: 30_000 }
   )
 })
 
@@ -120,7 +121,7 @@ test('hostile - whoever takes too much memory ends alone', async (t) => {
 
 test('hostile - code that does it while it is loaded', async (t) => {
   const vm = await openOne(t)
-  const limits = { ...LIMITS, time: 300 }
+  const limits = { ...LIMITS, fuel: 1_000_000, time: 30_000 }
   const loop = contractOf('exports.a = () => {}; for (;;);', { address: 'loop', limits })
   const native = contractOf('exports.a = () => {}; [].indexOf.call({ length: 2 ** 53 - 1 }, 1)', {
     address: 'native',
@@ -134,7 +135,7 @@ test('hostile - code that does it while it is loaded', async (t) => {
     await t.exception(vm.inspect(contract), { code: 'CODE_THROWS' }, contract.address)
   }
   const results = await new Instance(native).run(vm, [['init'], ['a']])
-  t.alike(results.map(briefOf), [TIME, TIME])
+  t.alike(results.map(briefOf), [FUEL, FUEL])
   const fine = await new Instance(contractOf(COUNTER, { address: 'fine' })).run(vm, [
     ['init'],
     ['inc']
