@@ -1,12 +1,16 @@
 // Runs contracts in the realm of js-1, without engine and host: scenarios come in on stdin as JSON, what
 // came of their calls goes out on stdout. Plain JavaScript, because --jitless strips no types.
 import { readFileSync, writeSync } from 'node:fs'
+import * as acorn from 'acorn'
 import ivm from 'isolated-vm'
+import { compile } from '../src/vm/js-1/compile.js'
 import { composeRealm } from '../src/vm/js-1/realm.js'
 import { sortVariables } from '../src/vm/js-1/variables.js'
 
 // the defaults of js-1, see protocol/limits.ts
 const LIMITS = {
+  fuel: 10000000,
+  depth: 512,
   args: 262144,
   result: 262144,
   exports: 262144,
@@ -15,7 +19,6 @@ const LIMITS = {
   written: 4194304,
   path: 1024
 }
-const PARAMETERS = 'exports, module, state, caller, env, oracle, console, System'
 
 const scenarios = JSON.parse(readFileSync(0, 'utf8'))
 // isolated-vm may fail an assertion when the collector frees what belonged to an isolate, in particular under
@@ -27,14 +30,15 @@ process.kill(process.pid, 'SIGKILL')
 function runScenario({ source, calls, memory = 64, probe = false }) {
   const isolate = new ivm.Isolate({ memoryLimit: memory })
   const context = isolate.createContextSync()
-  const controller = context.evalSync(composeRealm('() => {}'), { reference: true })
+  const controller = context.evalSync(composeRealm(), { reference: true })
   const functions = ['load', 'open', 'begin', 'poll', 'resume'].map((name) => {
     return controller.getSync(name, { reference: true })
   })
   const [load, open, begin, poll, resume] = functions
   kept.push(isolate, context, controller, ...functions)
-  const text = `(function (${PARAMETERS}) { 'use strict';\n${source}\n})`
-  const body = context.evalSync(text, { reference: true })
+  // before there is a contract, nothing is charged
+  const globals = probe ? JSON.parse(context.evalSync(`JSON.stringify((${probeText()})())`)) : null
+  const body = context.evalSync(compile(acorn, source, 2 ** 20), { reference: true })
   kept.push(body)
   load.applySync(undefined, [body.derefInto()])
   let files = new Map()
@@ -45,7 +49,9 @@ function runScenario({ source, calls, memory = 64, probe = false }) {
     const isOwn = ['variables', 'env', 'limits', 'inspect'].some((key) => key in call)
     if (isOwn) isOpen = false
     const result = runCall({ ...defaults(index + 1), variables, ...call }, isOwn)
-    const { status, changes } = result.outcome
+    const { status, changes, fuel } = result.outcome
+    result.fuel = fuel
+    delete result.outcome.fuel
     if (status === 'ok' && call.inspect !== true) {
       variables = change(call.variables ?? variables, changes)
       result.outcome.variables = variables
@@ -55,7 +61,6 @@ function runScenario({ source, calls, memory = 64, probe = false }) {
     }
     return result
   })
-  const globals = probe ? JSON.parse(context.evalSync(`JSON.stringify((${probeText()})())`)) : null
   return { results, files: [...files], globals }
 
   function runCall(given, isOwn) {

@@ -13,6 +13,7 @@ export interface StepReport {
   readonly outcome: Outcome
   readonly writes: readonly Write[]
   readonly logs: readonly string[]
+  readonly fuel: number
 }
 
 /** The end of a job: calls executed, ms worked, and whether there was no time for more; with the last steps. */
@@ -151,7 +152,9 @@ function checkStep(value: unknown): StepReport {
   })
   const outcome = checkOutcome(record(step['outcome']))
   if (outcome.status !== 'ok' && writes.length > 0) throw new Error('writes of a failed call')
-  return { outcome, writes, logs: array(step['logs']).map(string) }
+  const fuel = number(step['fuel'])
+  if (!Number.isSafeInteger(fuel)) throw new Error('fuel that is no integer')
+  return { outcome, writes, logs: array(step['logs']).map(string), fuel }
 }
 
 function checkOutcome(outcome: Fields): Outcome {

@@ -1,4 +1,4 @@
-;(function controller(primordials) {
+;(function controller(primordials, fuel, { state: prices }) {
   // Runs calls inside the realm: decodes what comes in, gives the contract its API, encodes what comes out.
   // No function here throws, and none runs code of the contract while it is at work on something of its own:
   // values are read by their descriptors, accessors and proxies are refused, all that is used at run time was
@@ -8,6 +8,7 @@
   const {
     apply,
     arrayPrototype,
+    asyncIterator,
     bytesPrototype,
     charCodeAt,
     chargeBytes,
@@ -29,11 +30,14 @@
     isProxy,
     isSafeInteger,
     isWellFormed,
+    iterator,
     normalize,
     objectPrototype,
+    operators,
     ownKeys,
     parse,
     Promise,
+    rawProxy,
     rejectPromise,
     resolvePromise,
     slice,
@@ -47,6 +51,7 @@
     toBase64,
     toBigInt,
     toNumber,
+    toObject,
     toText,
     toWellFormed,
     typedArrayLength,
@@ -54,6 +59,7 @@
     unescape,
     withResolvers
   } = primordials
+  const { spend, attach } = fuel
 
   const DEPTH_MAX = 128
   const ERROR_TEXT_MAX = 4096
@@ -72,7 +78,11 @@
   /** Paths that are in normal form and, in ASCII, as long as they look. */
   const PLAIN_PATH = /^(?:\/[\w~@+,=-][\w.~@+,=-]*)+$/
 
+  /** What a call that went too far ends with: no contract ever sees it. */
+  const TRAP = freeze({ __proto__: null })
+
   let body = null
+  let counter = null
   /** What holds for all calls of a job: `{ address, host, deployer, limits, inspect }`. */
   let job = null
   /** The exported variables as the call before left them, in the order of their paths. */
@@ -102,9 +112,21 @@
 
   return freeze({ load, open, begin, poll, resume })
 
-  /** The function that the contract was compiled to. */
+  /** The function that the contract was compiled to, see counter.js. */
   function load(compiled) {
-    body = compiled
+    counter = compiled({
+      apply,
+      asyncIterator,
+      getOwnPropertyDescriptor,
+      iterator,
+      Object: toObject,
+      operators,
+      ownKeys,
+      RawProxy: rawProxy,
+      trap: TRAP
+    })
+    attach(counter)
+    body = counter.body
   }
 
   /**
@@ -129,6 +151,7 @@
   function begin(text) {
     standFirst()
     const given = parse(text)
+    counter.start(job.limits.fuel, job.limits.depth)
     startCall(given[4], given[5], given[6], given[7], given[8])
     call = {
       limits: job.limits,
@@ -161,7 +184,8 @@
     if (call.outcome !== null) return call.outcome
     const { ops, settled } = call
     call.ops = ''
-    if (call.answered < call.waiting.length) {
+    // a call that went too far waits for nothing any more
+    if (call.answered < call.waiting.length && counter.end() === null) {
       return `{"ops":[${ops}],"outcome":null,"settled":${settled}}`
     }
     const outcome = finish()
@@ -176,6 +200,7 @@
     const { 0: ok, 1: payload } = parse(text)
     const entry = call.waiting[call.answered++]
     try {
+      spend(text.length * prices.byte)
       if (ok) entry.resolve(entry.convert(payload))
       else entry.reject(entry.refuse(payload))
     } catch (thrown) {
@@ -207,6 +232,7 @@
   function run(method, args, caller, seq, time) {
     const { address, host, deployer, inspect } = job
     if (!inspect) checkMethod(method, seq)
+    spend(prices.call + args.length * prices.decoded)
     const values = inspect ? [] : decodeArgs(args)
     const exports = {}
     const module = { exports }
@@ -229,7 +255,10 @@
       call.outcome = `{"ops":[],"outcome":${okText(stringify(methodNames(E)), '')},"settled":true}`
       return
     }
-    for (let i = 0; i < variables.length; i++) layOver(E, variables[i])
+    for (let i = 0; i < variables.length; i++) {
+      spend(prices.variable + variables[i].text.length * prices.decoded)
+      layOver(E, variables[i])
+    }
     const property = getOwnPropertyDescriptor(E, method)
     const callable = property?.enumerable === true ? readProperty(E, property) : undefined
     if (typeof callable !== 'function') {
@@ -345,6 +374,14 @@
   /** The outcome as JSON. Nothing that the contract still does has an effect from here on. */
   function finish() {
     call.over = true
+    const text = outcomeText()
+    const end = counter.end()
+    return end === null ? text : errorText(wentTooFar(end))
+  }
+
+  function outcomeText() {
+    // also where it was caught: no handler of the contract's has run since
+    if (counter.end() !== null) return ''
     if (!call.settled) {
       const why = 'the call can never settle: it awaits a promise that nothing will resolve'
       return errorText(describe(ours('NEVER_SETTLES', why)))
@@ -357,18 +394,29 @@
         result === undefined
           ? null
           : encodeValue(result, 'result', limits.result, 'RESULT_TOO_LARGE')
+      if (value !== null) spend(value.length * prices.encoded)
       return okText(value, takeVariables(call.exports, limits.exports))
     } catch (thrown) {
       return errorText(describe(thrown))
     }
   }
 
+  function wentTooFar(end) {
+    const { fuel, depth } = call.limits
+    if (end === 'fuel') {
+      const message = `the call used all of its fuel, ${fuel}: do less in one call`
+      return { name: 'MivmError', message, code: 'OUT_OF_FUEL' }
+    }
+    const message = `the call nested functions more than ${depth} levels deep: use a loop`
+    return { name: 'MivmError', message, code: 'CALL_DEPTH' }
+  }
+
   function okText(value, changes) {
-    return `{"status":"ok","value":${value === null ? 'null' : stringify(value)},"changes":[${changes}]}`
+    return `{"status":"ok","value":${value === null ? 'null' : stringify(value)},"changes":[${changes}],"fuel":${counter.used()}}`
   }
 
   function errorText(error) {
-    return `{"status":"error","error":${stringify(error)}}`
+    return `{"status":"error","error":${stringify(error)},"fuel":${counter.used()}}`
   }
 
   /**
@@ -401,6 +449,7 @@
       const stays = property.writable === false && !isObject(value)
       if (!property.configurable && property.writable !== true && !stays) throw fixed(name)
       units += name.length + text.length
+      spend(prices.variable + text.length * prices.encoded)
       if (units > limit) throw tooLarge('EXPORTS_TOO_LARGE', 'the exported variables', limit, units)
       const entry = variableOf[name]
       if (entry === undefined) {
@@ -418,6 +467,7 @@
     }
     // no unit is more than three bytes: mostly, there is nothing to count
     if (units * 3 > limit) checkBytes(changed, added, limit)
+    if (counter.end() !== null) throw TRAP // caught by a getter: nothing is taken
     return replaceVariables(changed, added, kept)
   }
 
@@ -482,6 +532,7 @@
   /** An operation that the engine answers. */
   function ask(op, convert, refuse = makeError) {
     if (call === null || call.over) return rejectPromise(callOver())
+    spend(prices.operation + op.length * prices.byte)
     call.ops += call.ops === '' ? op : `,${op}`
     const entry = withResolvers()
     entry.convert = convert
@@ -493,7 +544,10 @@
   /** An operation that needs no answer (op is null: none at all); its promise keeps its place in the queue. */
   function tell(op, error = null) {
     if (call === null || call.over) return rejectPromise(callOver())
-    if (op !== null) call.ops += call.ops === '' ? op : `,${op}`
+    if (op !== null) {
+      spend(prices.operation + op.length * prices.byte)
+      call.ops += call.ops === '' ? op : `,${op}`
+    }
     if (call.answered === call.waiting.length) {
       return error === null ? resolvePromise(undefined) : rejectPromise(error)
     }
@@ -732,6 +786,7 @@
       line += i === 0 ? display(args[i]) : ` ${display(args[i])}`
     }
     const op = `["log",${stringify(cut(line))}]`
+    spend(prices.operation + op.length * prices.byte)
     call.ops += call.ops === '' ? op : `,${op}`
   }
 
@@ -878,11 +933,15 @@
       if (!isThrownError(thrown))
         return { name: 'Error', message: textOfThrown(thrown), code: null }
       const { name, message, code } = thrown
-      return {
+      const error = {
         name: cut(name === undefined ? 'Error' : toText(name)),
         message: cut(message === undefined ? '' : toText(message)),
         code: typeof code === 'string' ? cut(code) : typeof code === 'number' ? `${code}` : null
       }
+      // what a call that went too far ends with is nobody's to throw
+      const isForged = error.code === 'OUT_OF_FUEL' || error.code === 'CALL_DEPTH'
+      if (isForged && error.name === 'MivmError') error.name = 'Error'
+      return error
     } catch {
       return { name: 'Error', message: 'the thrown value could not be read', code: null }
     }

@@ -94,10 +94,10 @@ function runCall(begin, index, { instance, view, variables, host, steps, stopwat
 }
 
 /** The outcome and the writes of a call; only one that is ok leaves something to the calls behind it. */
-function settle({ status, value, error, changes }, view, variables) {
+function settle({ status, value, error, changes, fuel = 0 }, view, variables) {
   if (status !== 'ok') {
     view.rollback()
-    return { outcome: { status, error }, writes: [] }
+    return { outcome: { status, error }, writes: [], fuel }
   }
   const writes = []
   for (const [path, file] of view.changes()) {
@@ -109,7 +109,7 @@ function settle({ status, value, error, changes }, view, variables) {
     writes.push([variablePath(name), text === null ? null : 'text', text])
   }
   view.commit()
-  return { outcome: { status, value }, writes: writes.sort(byPath) }
+  return { outcome: { status, value }, writes: writes.sort(byPath), fuel }
 }
 
 function byPath([a], [b]) {
