@@ -2,15 +2,15 @@ import { readFileSync } from 'node:fs'
 
 const LEADING = /^(?:\s|\/\/.*|\/\*[\s\S]*?\*\/)*;?/
 
-/** In the order in which they are evaluated: each has what those before it return. */
+/** In the order in which they are evaluated: each has what those before it return, and captures what they left. */
 const BUILTINS = [
   'proxies',
+  'json',
   'text',
   'arrays',
   'collections',
   'objects',
   'numbers',
-  'json',
   'bytes',
   'iteration'
 ]
@@ -27,7 +27,7 @@ const charge = ${charge}
 const math = ${readExpression('math')}()
 const parts = [${parts},
 ${readExpression('operators')}]
-const primordials = ${readExpression('prelude')}(math, () => ${readExpression('builtins')}({
+const primordials = ${readExpression('prelude')}(math, charge, prices.builtins, () => ${readExpression('builtins')}({
   charge, parts, prices: prices.builtins, limits: prices.limits
 }))
 return ${readExpression('controller')}(primordials)
