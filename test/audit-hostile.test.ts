@@ -12,6 +12,7 @@ import {
   replicate,
   run,
   SOURCE,
+  signBlocks,
   Writer
 } from './audit-writer.ts'
 
@@ -43,7 +44,10 @@ test('audit - a damaged disk is no cheat, whichever log it hits', async (t) => {
 test('audit - acks of users who do not exist do not stall it', { timeout: 30_000 }, async (t) => {
   const writer = await Writer.deploy(t)
   const item = await writer.call(0, 'add', ['a'])
-  const nobody = () => ({ ...item.user, keyPair: crypto.keyPair(), lastAck: 0 })
+  const nobody = () => {
+    const keyPair = crypto.keyPair()
+    return { ...item.user, keyPair, head: signBlocks(writer, keyPair, [item.block]), lastAck: 0 }
+  }
   for (let i = 0; i < 3; i++) {
     await writer.commit(Array.from({ length: 200 }, () => ({ ...item, user: nobody(), entry: 1 })))
   }

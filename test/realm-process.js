@@ -1,11 +1,15 @@
 // Runs contracts in the realm of js-1, without engine and host: scenarios come in on stdin as JSON, what
 // came of their calls goes out on stdout. Plain JavaScript, because --jitless strips no types.
 import { readFileSync, writeSync } from 'node:fs'
+import * as acorn from 'acorn'
 import ivm from 'isolated-vm'
+import { compile } from '../src/vm/js-1/compile.js'
 import { composeRealm } from '../src/vm/js-1/realm.js'
+import { sortVariables } from '../src/vm/js-1/variables.js'
 
 // the defaults of js-1, see protocol/limits.ts
 const LIMITS = {
+  fuel: 10000000,
   args: 262144,
   result: 262144,
   exports: 262144,
@@ -14,7 +18,6 @@ const LIMITS = {
   written: 4194304,
   path: 1024
 }
-const PARAMETERS = 'exports, module, state, caller, env, oracle, console, System'
 
 const scenarios = JSON.parse(readFileSync(0, 'utf8'))
 // isolated-vm may fail an assertion when the collector frees what belonged to an isolate, in particular under
@@ -26,33 +29,48 @@ process.kill(process.pid, 'SIGKILL')
 function runScenario({ source, calls, memory = 64, probe = false }) {
   const isolate = new ivm.Isolate({ memoryLimit: memory })
   const context = isolate.createContextSync()
-  const controller = context.evalSync(composeRealm('() => {}'), { reference: true })
-  const [load, begin, poll, resume] = ['load', 'begin', 'poll', 'resume'].map((name) => {
+  const controller = context.evalSync(composeRealm(), { reference: true })
+  const functions = ['load', 'open', 'begin', 'poll', 'resume'].map((name) => {
     return controller.getSync(name, { reference: true })
   })
-  kept.push(isolate, context, controller, load, begin, poll, resume)
-  const text = `(function (${PARAMETERS}) { 'use strict';\n${source}\n})`
-  const body = context.evalSync(text, { reference: true })
+  const [load, open, begin, poll, resume] = functions
+  kept.push(isolate, context, controller, ...functions)
+  const { metered } = compile(acorn, source, 2 ** 20)
+  const body = context.evalSync(metered, { reference: true })
   kept.push(body)
   load.applySync(undefined, [body.derefInto()])
   let files = new Map()
   let variables = []
+  let isOpen = false
   const results = calls.map((call, index) => {
     const before = new Map(files)
-    const result = runCall(JSON.stringify({ ...defaults(index + 1), variables, ...call }))
-    if (result.outcome.status === 'ok' && call.inspect !== true)
-      variables = result.outcome.variables
-    else files = before
+    const isOwn = ['variables', 'env', 'limits', 'inspect'].some((key) => key in call)
+    if (isOwn) isOpen = false
+    const limits = { ...LIMITS, ...call.limits }
+    const result = runCall({ ...defaults(index + 1), variables, ...call, limits }, isOwn)
+    const { status, changes } = result.outcome
+    if (status === 'ok' && call.inspect !== true) {
+      variables = change(call.variables ?? variables, changes)
+      result.outcome.variables = variables
+      delete result.outcome.changes
+    } else {
+      files = before
+    }
     return result
   })
   const globals = probe ? JSON.parse(context.evalSync(`JSON.stringify((${probeText()})())`)) : null
   return { results, files: [...files], globals }
 
-  function runCall(given) {
+  function runCall(given, isOwn) {
     const ops = []
     const queue = []
     let polls = 0
-    enter(begin, given)
+    const { method, args, caller, env, seed, ...rest } = given
+    const { seq, time, ...constants } = env
+    // a job goes on for as long as nothing is set otherwise
+    if (!isOpen) enter(open, JSON.stringify({ ...constants, ...rest }))
+    isOpen = !isOwn
+    enter(begin, JSON.stringify([method, args, caller, seq, time, ...seed]))
     for (;;) {
       let answered = enter(poll)
       if (answered === undefined) answered = enter(poll)
@@ -62,10 +80,24 @@ function runScenario({ source, calls, memory = 64, probe = false }) {
       queue.push(...asked)
       let answer
       while (answer === undefined && queue.length > 0) answer = perform(files, queue.shift())
-      if (outcome !== null) return { outcome, ops, polls, settled, again: enter(poll) === answered }
+      if (outcome !== null) {
+        const again = enter(poll) === answered
+        const { fuel, ...rest } = outcome
+        return { outcome: rest, fuel, ops, polls, settled, again }
+      }
       enter(resume, JSON.stringify(answer))
     }
   }
+}
+
+/** The variables with what a call changed, in the order of their paths. */
+function change(variables, changes) {
+  const after = new Map(variables)
+  for (const [name, text] of changes) {
+    if (text === null) after.delete(name)
+    else after.set(name, text)
+  }
+  return sortVariables(after)
 }
 
 function writeAll(text) {

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs'
 import test from 'brittle'
 import { LIMITS, type Limits } from '../src/protocol/limits.ts'
+import { innermost } from '../src/vm/sandbox/processes.ts'
 import { briefOf, contractOf, Instance, type Line, openOne } from './vm-helpers.ts'
 
 /**
@@ -165,7 +166,8 @@ test('hostile - an engine that somebody else kills costs no call its outcome', {
   const overrides = {
     async onOracle({ call }: { readonly call: number }) {
       asked.push(call)
-      if (kills++ === 0) for (const pid of children()) process.kill(pid, 'SIGKILL')
+      if (kills++ === 0)
+        for (const pid of children()) process.kill(innermost(pid) ?? pid, 'SIGKILL')
       return { ok: true as const, value: '"me"' }
     }
   }

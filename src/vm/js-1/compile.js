@@ -4,6 +4,10 @@
  * the function and run outside of it.
  */
 
+import { limitLiterals } from './literals.js'
+import { meter } from './meter.js'
+import { PRICES } from './prices.js'
+
 const PARAMETERS = ['exports', 'module', 'state', 'caller', 'env', 'oracle', 'console', 'System']
 const HEAD = `(function (${PARAMETERS.join(', ')}) { 'use strict';\n`
 const TAIL = '\n})'
@@ -17,8 +21,9 @@ export class CodeError extends Error {
 }
 
 /**
- * The text to compile in the isolate; throws CodeError with CODE_TOO_LARGE or CODE_SYNTAX. `acorn` is the
- * parser's module, `sizeMax` the limit in bytes.
+ * The text to compile in the isolate, `metered`, and the same without the meter, `plain`, in which V8 finds what is
+ * wrong with it where acorn found nothing. Throws CodeError with CODE_TOO_LARGE or CODE_SYNTAX. `acorn` is the parser's
+ * module, `sizeMax` the limit in bytes.
  */
 export function compile(acorn, source, sizeMax) {
   const size = Buffer.byteLength(source)
@@ -29,10 +34,14 @@ export function compile(acorn, source, sizeMax) {
     )
   }
   const text = `${HEAD}${source}${TAIL}`
-  const program = parse(acorn, text, source)
+  const tokens = []
+  const program = parse(acorn, text, source, tokens)
   refuseEscape(program, text, source)
   refuseMissing(program, text, source)
-  return instrument(text, program)
+  const metered = meter(text, program, tokens, PRICES.syntax, ({ loc }, why) => {
+    throw errorAt(source, loc.start, why)
+  })
+  return { plain: text, metered }
 }
 
 /** The error for a SyntaxError that V8 found in the compiled text and acorn did not. */
@@ -46,18 +55,14 @@ export function syntaxError(message, source) {
   return errorAt(source, { line: Number(line), column: Number(column) - 1 }, text)
 }
 
-/** The place of metering: what is charged is compiled into the text here. Nothing is charged yet. */
-function instrument(text, _program) {
-  return text
-}
-
-function parse(acorn, text, source) {
+function parse(acorn, text, source, tokens) {
   const comments = []
   try {
-    const program = acorn.parse(text, {
+    const program = limitLiterals(acorn.Parser).parse(text, {
       ecmaVersion: 2026,
       sourceType: 'script',
       locations: true,
+      onToken: tokens,
       onComment: (_block, _value, start) => comments.push(start)
     })
     // acorn, like browsers, takes <!-- and --> for comments: one more way to read a source in two ways

@@ -1,4 +1,4 @@
-;(function controller(primordials) {
+;(function controller(primordials, metering, prices) {
   // Runs calls inside the realm: decodes what comes in, gives the contract its API, encodes what comes out.
   // No function here throws, and none runs code of the contract while it is at work on something of its own:
   // values are read by their descriptors, accessors and proxies are refused, all that is used at run time was
@@ -27,6 +27,7 @@
     isInteger,
     isPrototypeOf,
     isProxy,
+    isSafeInteger,
     isWellFormed,
     normalize,
     objectPrototype,
@@ -36,6 +37,7 @@
     rejectPromise,
     resolvePromise,
     slice,
+    sort,
     split,
     startCall,
     startsWith,
@@ -55,23 +57,40 @@
 
   const DEPTH_MAX = 128
   const ERROR_TEXT_MAX = 4096
+  const ORACLE_NAME_MAX = 256
   const LOG_LINES_MAX = 1000
   const STRICT = { lastChunkHandling: 'strict' }
   const DECIMAL = /^(?:0|-?[1-9]\d*)$/
   const IDENTIFIER = /^[\p{ID_Start}$_][\p{ID_Continue}$]*$/u
+  /** Numbers whose text form says all; not -0. */
+  const PLAIN_NUMBER = /^(?:0|-?[1-9]\d{0,14})$/
+  /** Bytes that a path of the archive may have. */
+  const PATH_MAX = 1024
   /** Text that is as long as it looks. */
   const PLAIN_TEXT = /^[ -~\n\r\t]{0,1000}$/
   const VOWEL = /^(?:[AEIO]|U(?!int|RI))/
   /** Paths that are in normal form and, in ASCII, as long as they look. */
   const PLAIN_PATH = /^(?:\/[\w~@+,=-][\w.~@+,=-]*)+$/
 
+  const { charge, meter, start, used } = metering
+  const { operations } = prices
+
   let body = null
+  /** What holds for all calls of a job: `{ address, host, deployer, limits, inspect }`. */
+  let job = null
+  /** The exported variables as the call before left them, in the order of their paths. */
+  let variables = []
+  /** The same by name; their property `taken` tells which of them a call has left. */
+  let variableOf = { __proto__: null }
+  let taking = 0
   let call = null
   /** Holds the rejected promise that nobody handles: see {@link standFirst}. */
   const turn = { first: null }
 
   /** The value being encoded; `keys` lead to it, and `parents` contain it, from the outside in. */
   let writer = null
+  /** How variables are laid over the defaults; only its value changes. */
+  const laid = { value: undefined, writable: true, enumerable: true, configurable: true }
   /** What the value being decoded is called. */
   const reader = { root: '', name: undefined }
   let depth = 0
@@ -84,20 +103,39 @@
   const console = makeConsole()
   const oracle = makeOracle()
 
-  return freeze({ load, begin, poll, resume })
+  return freeze({ load, open, begin, poll, resume })
 
-  /** The function that the contract was compiled to. */
+  /** What the contract was compiled to: a function of the meter. */
   function load(compiled) {
-    body = compiled
+    body = compiled(meter)
   }
 
-  /** Starts a call; what it asks for and how it ended is in `poll`. */
+  /**
+   * Begins a job: `{ address, host, deployer, limits, variables, inspect }`, with the variables as `[name, text]` in
+   * the order of their paths.
+   */
+  function open(text) {
+    job = parse(text)
+    variables = []
+    variableOf = { __proto__: null }
+    for (let i = 0; i < job.variables.length; i++) {
+      const entry = makeVariable(job.variables[i][0], job.variables[i][1])
+      variables[i] = entry
+      variableOf[entry.name] = entry
+    }
+  }
+
+  /**
+   * Starts a call, `[method, arguments, caller, seq, time, seed × 4]`; what it asks for and how it ended is in
+   * `poll`.
+   */
   function begin(text) {
     standFirst()
     const given = parse(text)
-    startCall(given.env.time, given.seed)
+    start(job.limits.fuel)
+    startCall(given[4], given[5], given[6], given[7], given[8])
     call = {
-      limits: given.limits,
+      limits: job.limits,
       /** Texts of the operations that the engine has not seen. */
       ops: '',
       /** Those that wait for an answer, and what waits behind them. */
@@ -115,7 +153,7 @@
       outcome: null
     }
     try {
-      run(given)
+      run(given[0], given[1], given[2], given[3], given[4])
     } catch (thrown) {
       settle(call, describe(thrown), undefined)
     }
@@ -127,7 +165,7 @@
     if (call.outcome !== null) return call.outcome
     const { ops, settled } = call
     call.ops = ''
-    if (call.answered < call.waiting.length) {
+    if (call.answered < call.waiting.length && meter.f >= 0) {
       return `{"ops":[${ops}],"outcome":null,"settled":${settled}}`
     }
     const outcome = finish()
@@ -139,6 +177,7 @@
   function resume(text) {
     standFirst()
     if (call === null || call.over || call.answered === call.waiting.length) return
+    meter.d = 0
     const { 0: ok, 1: payload } = parse(text)
     const entry = call.waiting[call.answered++]
     try {
@@ -170,16 +209,17 @@
 
   // ---- the call
 
-  function run({ method, args, variables, caller, env, inspect }) {
-    if (!inspect) checkMethod(method, env.seq)
+  function run(method, args, caller, seq, time) {
+    const { address, host, deployer, inspect } = job
+    if (!inspect) checkMethod(method, seq)
     const values = inspect ? [] : decodeArgs(args)
     const exports = {}
     const module = { exports }
     // an instance is there once init has succeeded: until then nothing could be logged for it
-    call.consulting = env.seq > 1
+    call.consulting = seq > 1
     const system = freeze({ caller, files: state })
     const id = freeze({ id: caller })
-    freeze(env)
+    const env = freeze({ address, host, deployer, seq, time })
     apply(body, undefined, [exports, module, state, id, env, oracle, console, system])
     const E = module.exports
     if ((typeof E !== 'object' && typeof E !== 'function') || E === null || isProxy(E)) {
@@ -194,11 +234,11 @@
       call.outcome = `{"ops":[],"outcome":${okText(stringify(methodNames(E)), '')},"settled":true}`
       return
     }
-    for (let i = 0; i < variables.length; i++) layOver(E, variables[i][0], variables[i][1])
+    for (let i = 0; i < variables.length; i++) layOver(E, variables[i])
     const property = getOwnPropertyDescriptor(E, method)
     const callable = property?.enumerable === true ? readProperty(E, property) : undefined
     if (typeof callable !== 'function') {
-      if (env.seq !== 1) throw unknownMethod(E, method)
+      if (seq !== 1) throw unknownMethod(E, method)
       settle(call, null, undefined)
       return
     }
@@ -273,11 +313,30 @@
     return get === undefined ? value : apply(get, object, [])
   }
 
-  function layOver(E, name, text) {
-    const value = decodeValue(text, 'exports', name)
-    const property = { value, writable: true, enumerable: true, configurable: true }
+  function layOver(E, { name, text, value, known }) {
+    laid.value = known ? value : decodeValue(text, 'exports', name)
     // of a sealed object, at least the value can be set
-    if (!defineProperty(E, name, property) && !defineProperty(E, name, { value })) throw fixed(name)
+    if (defineProperty(E, name, laid)) return
+    if (!defineProperty(E, name, { value: laid.value })) throw fixed(name)
+  }
+
+  /** A variable with its text form; the value too where nothing can change it. */
+  function makeVariable(name, text) {
+    const path = `/.mivm/exports/${encodeURIComponent(name)}.json`
+    if (path.length > PATH_MAX) {
+      throw ours(
+        'EXPORTS_TOO_LARGE',
+        'exports: the name of a variable is too long; give it a short name'
+      )
+    }
+    const entry = { name, path, text, value: undefined, known: false, taken: 0 }
+    remember(entry)
+    return entry
+  }
+
+  function remember(entry) {
+    entry.known = test(PLAIN_NUMBER, entry.text)
+    entry.value = entry.known ? toNumber(entry.text) : undefined
   }
 
   function fixed(name) {
@@ -291,6 +350,7 @@
   /** The outcome as JSON. Nothing that the contract still does has an effect from here on. */
   function finish() {
     call.over = true
+    if (meter.f < 0) return outOfFuel()
     if (!call.settled) {
       const why = 'the call can never settle: it awaits a promise that nothing will resolve'
       return errorText(describe(ours('NEVER_SETTLES', why)))
@@ -303,25 +363,38 @@
         result === undefined
           ? null
           : encodeValue(result, 'result', limits.result, 'RESULT_TOO_LARGE')
-      return okText(value, encodeVariables(call.exports, limits.exports))
+      const changes = takeVariables(call.exports, limits.exports)
+      return okText(value, changes)
     } catch (thrown) {
-      return errorText(describe(thrown))
+      return meter.f < 0 ? outOfFuel() : errorText(describe(thrown))
     }
   }
 
-  function okText(value, variables) {
-    return `{"status":"ok","value":${value === null ? 'null' : stringify(value)},"variables":[${variables}]}`
+  function outOfFuel() {
+    const { fuel } = call.limits
+    const why = `the call has used up its fuel of ${fuel}: do less in one call`
+    return errorText(describe(ours('OUT_OF_FUEL', why)))
+  }
+
+  function okText(value, changes) {
+    return `{"status":"ok","fuel":${used()},"value":${value === null ? 'null' : stringify(value)},"changes":[${changes}]}`
   }
 
   function errorText(error) {
-    return `{"status":"error","error":${stringify(error)}}`
+    return `{"status":"error","fuel":${used()},"error":${stringify(error)}}`
   }
 
-  function encodeVariables(E, limit) {
-    let text = ''
+  /**
+   * Takes over the variables as the call leaves them, all or none; returns what changed as JSON: `[name, text]`
+   * each, where the text of one that is gone is null.
+   */
+  function takeVariables(E, limit) {
+    const changed = []
+    const added = []
     let units = 0
-    let bytes = null
+    let kept = 0
     let guarded = false
+    taking++
     const keys = ownKeys(E)
     for (let i = 0; i < keys.length; i++) {
       const name = keys[i]
@@ -335,30 +408,87 @@
       }
       const value = readProperty(E, property)
       if (typeof value === 'function') continue
-      const encoded = encodeValue(value, 'exports', limit, 'EXPORTS_TOO_LARGE', name)
+      const text = isSafeInteger(value)
+        ? encodeInteger(value)
+        : encodeValue(value, 'exports', limit, 'EXPORTS_TOO_LARGE', name)
       const stays = property.writable === false && !isObject(value)
       if (!property.configurable && property.writable !== true && !stays) throw fixed(name)
-      if (!isWellFormed(name))
-        throw unsupported(pathOf('exports', name), 'a name with a lone surrogate')
-      units += name.length + encoded.length
-      // no unit is more than three bytes: mostly, there is nothing to count
-      if (units * 3 > limit) {
-        bytes = bytes === null ? sizeOfPairs(text) : bytes
-        bytes += utf8Length(name) + utf8Length(encoded)
-        if (bytes > limit)
-          throw tooLarge('EXPORTS_TOO_LARGE', 'the exported variables', limit, bytes)
+      units += name.length + text.length
+      if (units > limit) throw tooLarge('EXPORTS_TOO_LARGE', 'the exported variables', limit, units)
+      const entry = variableOf[name]
+      if (entry === undefined) {
+        if (!isWellFormed(name))
+          throw unsupported(pathOf('exports', name), 'a name with a lone surrogate')
+        added[added.length] = makeVariable(name, text)
+        continue
       }
-      text += `${text === '' ? '' : ','}[${stringify(name)},${stringify(encoded)}]`
+      entry.taken = taking
+      kept++
+      if (entry.text !== text) {
+        changed[changed.length] = entry
+        changed[changed.length] = text
+      }
     }
+    // no unit is more than three bytes: mostly, there is nothing to count
+    if (units * 3 > limit) checkBytes(changed, added, limit)
+    charge(units * operations.character)
+    return replaceVariables(changed, added, kept)
+  }
+
+  function encodeInteger(value) {
+    return value === 0 && 1 / value < 0 ? '-0' : `${value}`
+  }
+
+  function checkBytes(changed, added, limit) {
+    let bytes = 0
+    for (let i = 0; i < changed.length; i += 2) {
+      bytes += utf8Length(changed[i + 1]) - utf8Length(changed[i].text)
+    }
+    for (let i = 0; i < variables.length; i++) {
+      const { name, text, taken } = variables[i]
+      if (taken === taking) bytes += utf8Length(name) + utf8Length(text)
+    }
+    for (let i = 0; i < added.length; i++) {
+      bytes += utf8Length(added[i].name) + utf8Length(added[i].text)
+    }
+    if (bytes > limit) throw tooLarge('EXPORTS_TOO_LARGE', 'the exported variables', limit, bytes)
+  }
+
+  function replaceVariables(changed, added, kept) {
+    let text = ''
+    for (let i = 0; i < changed.length; i += 2) {
+      const entry = changed[i]
+      entry.text = changed[i + 1]
+      remember(entry)
+      text = appendChange(text, entry.name, stringify(entry.text))
+    }
+    if (added.length === 0 && kept === variables.length) return text
+    const after = []
+    for (let i = 0; i < variables.length; i++) {
+      const entry = variables[i]
+      if (entry.taken === taking) {
+        after[after.length] = entry
+      } else {
+        delete variableOf[entry.name]
+        text = appendChange(text, entry.name, 'null')
+      }
+    }
+    for (let i = 0; i < added.length; i++) {
+      const entry = added[i]
+      after[after.length] = entry
+      variableOf[entry.name] = entry
+      text = appendChange(text, entry.name, stringify(entry.text))
+    }
+    variables = sort(after, byPath)
     return text
   }
 
-  function sizeOfPairs(text) {
-    let bytes = 0
-    const pairs = parse(`[${text}]`)
-    for (let i = 0; i < pairs.length; i++)
-      bytes += utf8Length(pairs[i][0]) + utf8Length(pairs[i][1])
-    return bytes
+  function appendChange(text, name, value) {
+    return `${text}${text === '' ? '' : ','}[${stringify(name)},${value}]`
+  }
+
+  function byPath(a, b) {
+    return a.path < b.path ? -1 : 1
   }
 
   // ---- operations
@@ -366,6 +496,7 @@
   /** An operation that the engine answers. */
   function ask(op, convert, refuse = makeError) {
     if (call === null || call.over) return rejectPromise(callOver())
+    charge(operations.state)
     call.ops += call.ops === '' ? op : `,${op}`
     const entry = withResolvers()
     entry.convert = convert
@@ -377,6 +508,7 @@
   /** An operation that needs no answer (op is null: none at all); its promise keeps its place in the queue. */
   function tell(op, error = null) {
     if (call === null || call.over) return rejectPromise(callOver())
+    charge(operations.state)
     if (op !== null) call.ops += call.ops === '' ? op : `,${op}`
     if (call.answered === call.waiting.length) {
       return error === null ? resolvePromise(undefined) : rejectPromise(error)
@@ -399,7 +531,7 @@
           const normal = normalPath(path, 'open')
           const encoding = encodingOf(options)
           fileOnly(normal, 'open')
-          const convert = encoding === 'binary' ? decodeBytes : identity
+          const convert = encoding === 'binary' ? decodeBytes : readText
           return ask(`["readFile",${stringify(normal)},"${encoding}"]`, convert)
         } catch (thrown) {
           return tell(null, thrown)
@@ -449,7 +581,7 @@
           const lt = bound(options, 'lt')
           const limit = countOf(options, 'limit')
           const range = `{"gt":${gt},"lt":${lt},"limit":${limit},"reverse":${flag(options, 'reverse')}}`
-          return ask(`["readdir",${stringify(normal)},${range}]`, identity)
+          return ask(`["readdir",${stringify(normal)},${range}]`, readNames)
         } catch (thrown) {
           return tell(null, thrown)
         }
@@ -499,6 +631,7 @@
     }
     countWrites(1)
     call.written += size
+    charge(size * operations.byteWritten)
     const content = isText ? `"text",${stringify(data)}` : `"binary","${toBase64(data)}"`
     return tell(`["writeFile",${stringify(path)},${content}]`)
   }
@@ -522,12 +655,24 @@
   function countRemoved(count) {
     // operations asked meanwhile count too, so that the budget may be overdrawn: then the call fails
     call.writes += count
+    charge(count * operations.listed)
     if (call.writes > call.limits.writes) throw tooManyWrites(call.writes)
   }
 
   function refuseUnlink(payload) {
     call.writes--
     return makeError(payload)
+  }
+
+  /** What is read is paid for when it is there. */
+  function readText(payload) {
+    charge(payload.length * operations.byteRead)
+    return payload
+  }
+
+  function readNames(payload) {
+    charge(payload.length * operations.listed)
+    return payload
   }
 
   function identity(payload) {
@@ -537,6 +682,7 @@
   function nothing() {}
 
   function decodeBytes(base64) {
+    charge(base64.length * operations.byteRead)
     chargeBytes((base64.length / 4) * 3)
     return fromBase64(base64)
   }
@@ -580,8 +726,16 @@
       if (!call.consulting) {
         throw ours('ORACLE_UNAVAILABLE', 'there are no oracles during init; ask in a later call')
       }
+      // the name goes into the log, which takes no other text and no larger entries
+      if (!isWellFormed(name) || name.length > ORACLE_NAME_MAX) {
+        throw ours(
+          'ORACLE_UNKNOWN',
+          `no oracle has such a name: use at most ${ORACLE_NAME_MAX} characters`
+        )
+      }
       const root = `${pathOf('oracle', name)} arguments`
       const text = encodeValue(args, root, call.limits.args, 'ARGS_TOO_LARGE')
+      charge(operations.oracle)
       return ask(`["oracle",${stringify(name)},${stringify(text)}]`, decodeAnswer)
     } catch (thrown) {
       return tell(null, thrown)
@@ -604,6 +758,7 @@
 
   function log(args) {
     if (call === null || call.over || ++call.lines > LOG_LINES_MAX) return
+    charge(operations.line)
     let line = ''
     for (let i = 0; i < args.length && line.length <= ERROR_TEXT_MAX; i++) {
       line += i === 0 ? display(args[i]) : ` ${display(args[i])}`
@@ -795,6 +950,7 @@
   }
 
   function write(value) {
+    charge(operations.item)
     switch (typeof value) {
       case 'string':
         return writeText(value, '')
@@ -821,6 +977,7 @@
   }
 
   function put(text) {
+    charge(text.length * operations.character)
     writer.text += text
     const { limit, code } = writer
     // what is shared is written again: before that grows without end
@@ -994,6 +1151,7 @@
   function decodeValue(text, root, name) {
     reader.root = root
     reader.name = name
+    charge(text.length * operations.character)
     let value
     try {
       value = parse(text)
@@ -1004,6 +1162,7 @@
   }
 
   function revive(value, level) {
+    charge(operations.item)
     if (typeof value === 'string') {
       if (!isWellFormed(value)) throw malformed('a string has a lone surrogate')
       return value

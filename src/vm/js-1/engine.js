@@ -18,7 +18,7 @@ const tools = {
   ivm: createRequire(import.meta.url)(addon).ivm,
   acorn: await import(pathToFileURL(parser).href),
   // nothing is charged yet
-  realm: composeRealm('() => {}'),
+  realm: composeRealm(),
   compiledRealm: null
 }
 const instances = new Map()

@@ -17,16 +17,23 @@ class Abort extends Error {
 /** The time of one call: what the engine works on it, without what it waits for the host. */
 export class Stopwatch {
   #limit
-  #started = performance.now()
-  #waited = 0
+  #end
 
   constructor(limit) {
     this.#limit = limit
+    this.start()
+  }
+
+  /** Begins the time of a call; returns the clock, ms. */
+  start() {
+    const now = performance.now()
+    this.#end = now + this.#limit
+    return now
   }
 
   /** Milliseconds that are left, at most 0 when the time is over. */
   get left() {
-    return this.#limit - (performance.now() - this.#started - this.#waited)
+    return this.#end - performance.now()
   }
 
   /** Runs a function whose time does not count. */
@@ -35,7 +42,7 @@ export class Stopwatch {
     try {
       return wait()
     } finally {
-      this.#waited += performance.now() - from
+      this.#end += performance.now() - from
     }
   }
 }
@@ -52,6 +59,9 @@ export class Instance {
   #isolate = null
   #realm = null
   #refusal = null
+  #code = null
+  /** What the next call begins with, see `open`. */
+  #opening = null
 
   constructor(tools, source, limits) {
     this.#tools = tools
@@ -66,12 +76,18 @@ export class Instance {
   /** Builds the isolate, or finds out that the code cannot be compiled, which every call then ends with. */
   prepare() {
     try {
-      this.#build(compile(this.#tools.acorn, this.#source, this.#limits.code))
+      this.#code ??= compile(this.#tools.acorn, this.#source, this.#limits.code)
+      this.#build()
     } catch (error) {
       this.dispose()
       if (!(error instanceof CodeError)) throw error
       this.#refusal = error
     }
+  }
+
+  /** Tells the realm what holds for the calls to come: a text that `open` of the controller takes. */
+  open(text) {
+    this.#opening = text
   }
 
   /**
@@ -96,15 +112,16 @@ export class Instance {
     this.#isolate = null
   }
 
-  #build(text) {
+  #build() {
     const memory = Math.max(this.#limits.memory, MEMORY_MIN)
     this.#isolate = new this.#tools.ivm.Isolate({ memoryLimit: Math.floor(memory / MEBIBYTE) })
     const context = this.#isolate.createContextSync()
     const realm = this.#compileRealm().runSync(context, { reference: true, release: true })
     const load = realm.getSync('load', { reference: true })
-    const body = this.#compile(context, text)
+    const body = this.#compile(context)
     load.applySync(undefined, [body.derefInto()])
     this.#realm = {
+      open: realm.getSync('open', { reference: true }),
       begin: realm.getSync('begin', { reference: true }),
       poll: realm.getSync('poll', { reference: true }),
       resume: realm.getSync('resume', { reference: true })
@@ -122,10 +139,12 @@ export class Instance {
     return script
   }
 
-  #compile(context, text) {
+  #compile(context) {
+    const { plain, metered } = this.#code
     let script
     try {
-      script = this.#isolate.compileScriptSync(text, { filename: 'contract.js' })
+      this.#isolate.compileScriptSync(plain, { filename: 'contract.js' }).release()
+      script = this.#isolate.compileScriptSync(metered, { filename: 'contract.js' })
     } catch (error) {
       if (error instanceof SyntaxError) throw syntaxError(error.message, this.#source)
       if (error instanceof RangeError)
@@ -136,7 +155,9 @@ export class Instance {
   }
 
   #run(begin, view, ask, stopwatch) {
-    this.#enter('begin', [JSON.stringify(begin)], stopwatch)
+    if (this.#opening !== null) this.#enter('open', [this.#opening], stopwatch)
+    this.#opening = null
+    this.#enter('begin', [begin], stopwatch)
     const queue = []
     let next = 0
     for (;;) {

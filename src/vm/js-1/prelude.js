@@ -1,4 +1,4 @@
-;(function prelude(math, charge, prices, chargeBuiltins) {
+;(function prelude({ charge, chargeBuiltins, installRegExp, math, prices }) {
   // Turns a fresh context into the realm of js-1: what ECMAScript leaves to the machine, the clock, the
   // locale or the collector is replaced or removed, and every intrinsic is frozen, so that nothing that one
   // call does to it is seen by another. Returns what the controller needs: intrinsics as they were before
@@ -14,6 +14,8 @@
   const RawSymbol = Symbol
   const RawMap = Map
   const TypedArray = getPrototypeOf(Uint8Array)
+  // made while nothing is charged for it
+  const regExpIterator = 'x'.matchAll(/x/g)
 
   /** `(this, …arguments)` for a method: nobody can come between. */
   const uncurry = Function.prototype.bind.bind(Function.prototype.call)
@@ -40,6 +42,7 @@
   const setTime = replaceDate()
   removeLocale()
   removeRealmState()
+  const { startRegExps } = installRegExp()
   const startSymbols = replaceSymbolRegistry()
   canonicalizeNaN()
   const kit = chargeBuiltins()
@@ -52,15 +55,17 @@
     chargeBytes: kit.chargeBytes,
     operators: kit.operators,
     /** Sets everything that a call may observe and did not make itself: clock, seed, budgets. */
-    startCall(time, seed) {
+    startCall(time, a, b, c, d) {
       setTime(time)
-      setSeed(seed)
+      setSeed(a, b, c, d)
       startSymbols()
       kit.startBuiltins()
+      startRegExps()
     }
   })
 
   function captureIntrinsics() {
+    const exec = uncurry(RegExp.prototype.exec)
     const tagOfTypedArray = getOwnPropertyDescriptor(TypedArray.prototype, Symbol.toStringTag).get
     return {
       apply,
@@ -73,6 +78,7 @@
       isError: Error.isError,
       isFinite: Number.isFinite,
       isInteger: Number.isInteger,
+      isSafeInteger: Number.isSafeInteger,
       parse: JSON.parse,
       stringify,
       encodeURIComponent,
@@ -90,11 +96,13 @@
       ceil: Math.ceil,
       startsWith: uncurry(String.prototype.startsWith),
       split: uncurry(String.prototype.split),
+      sort: uncurry(Array.prototype.sort),
       normalize: uncurry(String.prototype.normalize),
       isWellFormed: uncurry(String.prototype.isWellFormed),
       toWellFormed: uncurry(String.prototype.toWellFormed),
       isPrototypeOf: uncurry(Object.prototype.isPrototypeOf),
-      test: uncurry(RegExp.prototype.test),
+      // by V8's own exec, which nothing is charged for; `test` would look for the one of the realm
+      test: (regexp, text) => exec(regexp, text) !== null,
       then: uncurry(Promise.prototype.then),
       withResolvers: Promise.withResolvers.bind(Promise),
       resolvePromise: Promise.resolve.bind(Promise),
@@ -127,11 +135,11 @@
         return ((next() >>> 5) * 0x4000000 + (next() >>> 6)) / 0x20000000000000
       }
     })
-    return function setSeed(seed) {
-      a = seed[0] | 0
-      b = seed[1] | 0
-      c = seed[2] | 0
-      d = seed[3] | 0
+    return function setSeed(first, second, third, fourth) {
+      a = first | 0
+      b = second | 0
+      c = third | 0
+      d = fourth | 0
       if ((a | b | c | d) === 0) a = 1 // the one state that the generator never leaves
     }
 
@@ -576,7 +584,7 @@
       new Map().values(),
       new Set().values(),
       ''[Symbol.iterator](),
-      'x'.matchAll(/x/g)
+      regExpIterator
     ]
     const stack = getOwnPropertyDescriptor(new Error(), 'stack')
     todo.push(stack?.get, stack?.set)

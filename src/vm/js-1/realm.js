@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs'
+import { PRICES } from './prices.js'
 
 const LEADING = /^(?:\s|\/\/.*|\/\*[\s\S]*?\*\/)*;?/
 
@@ -19,19 +20,41 @@ const BUILTINS = [
  * One expression that turns a fresh context into the realm and gives the controller's functions. `charge` is the text
  * of an expression for the function that takes fuel: it is called with units, and throws when there are none left.
  */
-export function composeRealm(charge) {
+export function composeRealm(charge = 'metering.charge') {
   const parts = BUILTINS.map((name) => readExpression(`builtins/${name}`)).join(',\n')
   return `(function () { 'use strict'
-const prices = ${readExpression('prices')}()
+const prices = ${JSON.stringify(PRICES)}
+const metering = ${readExpression('metering')}({ prices })
 const charge = ${charge}
 const math = ${readExpression('math')}()
+const { exec } = RegExp.prototype
 const parts = [${parts},
 ${readExpression('operators')}]
-const primordials = ${readExpression('prelude')}(math, charge, prices.builtins, () => ${readExpression('builtins')}({
-  charge, parts, prices: prices.builtins, limits: prices.limits
-}))
-return ${readExpression('controller')}(primordials)
+const installRegExp = () => (${composeRegExp()})(charge)
+const chargeBuiltins = () => ${readExpression('builtins')}({
+  charge, exec, meter: metering.meter, parts, prices: prices.builtins, limits: prices.limits
+})
+const primordials = ${readExpression('prelude')}({
+  charge, chargeBuiltins, installRegExp, math, prices: prices.builtins
+})
+metering.complete(primordials.operators)
+return ${readExpression('controller')}(primordials, metering, prices)
 })()`
+}
+
+/** A function that takes `charge(units)` and gives a context the RegExp of the realm; returns also what it is made of. */
+export function composeRegExp() {
+  const names = ['classes', 'pattern', 'bound', 'matcher', 'regexp']
+  const [classes, pattern, bound, matcher, regexp] = names.map(readExpression)
+  return `(function (charge) { 'use strict'
+const prices = ${JSON.stringify(PRICES.regexp)}
+const classes = ${classes}()
+const pattern = ${pattern}(classes)
+const bound = ${bound}(classes)
+const matcher = ${matcher}(classes, prices)
+const parts = { classes, pattern, bound, matcher }
+return { ...${regexp}({ charge, ...parts, prices }), parts }
+})`
 }
 
 /** A realm script is comments and one function in parentheses, which the formatter guards with a semicolon. */

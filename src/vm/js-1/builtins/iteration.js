@@ -2,15 +2,52 @@
   // What takes iterables or iterators and is no collection: Iterator and its helpers, Promise and its combinators,
   // stacks of disposables. They get what stands for the iterable, and pays for every step.
 
-  const { apply, charge, enter, isObject, leave, metered, meteredIterator, prices, replace } = kit
+  const {
+    apply,
+    charge,
+    enter,
+    isObject,
+    leave,
+    meter,
+    metered,
+    meteredIterator,
+    prices,
+    replace
+  } = kit
   const { getPrototypeOf } = Reflect
   const { iterator } = Symbol
 
+  replaceGenerators()
   replaceHelpers()
   replaceIteratorStatics()
   replacePromises()
   replaceStacks()
   return {}
+
+  /** Generators are not compiled to count their depth: it is that of whoever resumes them. */
+  function replaceGenerators() {
+    for (const prototype of [
+      getPrototypeOf(function* () {}.prototype),
+      getPrototypeOf(async function* () {}.prototype)
+    ]) {
+      for (const name of ['next', 'return', 'throw']) {
+        const method = prototype[name]
+        replace(prototype, {
+          [name](value) {
+            charge(1)
+            const depth = meter.d
+            meter.d = depth + 1
+            try {
+              if (meter.d > meter.max) meter.out()
+              return apply(method, this, [value])
+            } finally {
+              meter.d = depth
+            }
+          }
+        })
+      }
+    }
+  }
 
   function replaceHelpers() {
     for (const name of [

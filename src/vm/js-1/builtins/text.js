@@ -3,7 +3,7 @@
   // looked at; that copy is paid for by whoever makes the rope. So what only looks at a place, or shares characters
   // (at, charCodeAt, slice, substring …), is constant.
 
-  const { apply, isObject, isProxy, prices, replace, room, spend, textRoom, toInteger } = kit
+  const { apply, exec, isObject, isProxy, prices, replace, room, spend, textRoom, toInteger } = kit
   const { enter, leave, lengthOf, limits, toNumber, toText, uncurry, charge, wrapConstructor } = kit
   const { prototype } = String
   const { min: least, max: most } = Math
@@ -14,7 +14,6 @@
     if (typeof value === 'function' && typeof key === 'string') raw[key] = uncurry(value)
   }
   const join = uncurry(Array.prototype.join)
-  const exec = uncurry(RegExp.prototype.exec)
   const isRegExpObject = (() => {
     const source = uncurry(Object.getOwnPropertyDescriptor(RegExp.prototype, 'source').get)
     const base = RegExp.prototype
