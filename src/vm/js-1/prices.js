@@ -92,7 +92,12 @@ export const PRICES = {
     jsonParse: 1,
     jsonQuote: 1 / 6,
     /** JSON.stringify: an element or property. */
-    jsonNode: 16,
+    jsonNode: 10,
+
+    /** A date that is read or written as text. */
+    date: 16,
+    /** A function of Math that is software here. */
+    math: 10,
 
     // arrays, an element
     arrayNew: 1 / 16,
@@ -147,6 +152,8 @@ export const PRICES = {
     buffers: 16 * 1024 * 1024,
     /** Characters of one string. */
     text: 16 * 1024 * 1024,
+    /** Characters of a symbol's description. */
+    description: 4096,
     /** Bits of one big integer. */
     bits: 1024 * 1024,
     /** Builtins inside of builtins: callbacks, getters and traps that are builtins, arrays in arrays. */
@@ -158,7 +165,7 @@ export const PRICES = {
     /** Proxies of proxies, bound functions of bound functions. */
     layers: 32,
     /** Prototypes of an object. */
-    prototypes: 128
+    prototypes: 32
   },
 
   /** RegExp, see regexp.js; measured by bench/regexp.js and with the slowest patterns that were found. */

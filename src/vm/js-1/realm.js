@@ -1,15 +1,15 @@
 import { readFileSync } from 'node:fs'
 import { PRICES } from './prices.js'
 
-/** In the order in which they are evaluated: each has what those before it return. */
+/** In the order in which they are evaluated: each has what those before it return, and captures what they left. */
 const BUILTINS = [
   'proxies',
+  'json',
   'text',
   'arrays',
   'collections',
   'objects',
   'numbers',
-  'json',
   'bytes',
   'iteration'
 ]
@@ -28,12 +28,16 @@ const prices = ${JSON.stringify(PRICES)}
 const fuel = ${readExpression('fuel')}()
 const charge = ${charge}
 const math = ${readExpression('math')}()
-const installRegExp = ${composeRegExp()}
+const { exec } = RegExp.prototype
 const parts = [${parts},
 ${readExpression('operators')}]
-const primordials = ${readExpression('prelude')}(math, () => installRegExp(charge), () => ${readExpression('builtins')}({
-  charge, parts, prices: prices.builtins, limits: prices.limits
-}))
+const installRegExp = () => (${composeRegExp()})(charge)
+const chargeBuiltins = () => ${readExpression('builtins')}({
+  charge, exec, parts, prices: prices.builtins, limits: prices.limits
+})
+const primordials = ${readExpression('prelude')}({
+  charge, chargeBuiltins, installRegExp, math, prices: prices.builtins
+})
 return ${readExpression('controller')}(primordials, fuel, prices)
 })()`
 }

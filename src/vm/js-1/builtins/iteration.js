@@ -8,7 +8,7 @@
     enter,
     isObject,
     leave,
-    meter,
+
     metered,
     meteredIterator,
     prices,
