@@ -894,8 +894,6 @@ class Meter {
 /** In front of what suspends a function. */
 const LEAVE = '$mivmD = $mivmd, $mivmd = -1'
 
-const LOGICAL = new Set(['&&=', '||=', '??='])
-
 /** Stands for a value in a variable of ours, of which nothing is known. */
 const TEMP = { type: 'Identifier', name: '$mivm', variable: null }
 
