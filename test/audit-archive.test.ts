@@ -1,6 +1,6 @@
 import b4a from 'b4a'
 import test from 'brittle'
-import { closeVm, found, openStore, replicate, run, Writer } from './audit-writer.ts'
+import { closeVm, found, openShared, openStore, replicate, run, Writer } from './audit-writer.ts'
 import { tempDir } from './helpers.ts'
 
 const BAD = [{ path: '/items/1', data: b4a.from('bad') }]
@@ -168,6 +168,30 @@ test('audit - while the host goes on writing it is clean', { timeout: 90_000 }, 
   }
   writing = false
   await work
+})
+
+test('audit - an archive that comes late, and is ahead of what was read then, is clean', {
+  timeout: 60_000
+}, async (t) => {
+  const writer = await Writer.deploy(t)
+  await writer.commit([await writer.call(1, 'add', ['a'])])
+  const store = await openStore(t)
+  const end = await replicate(store, writer, writer.files)
+  let endAgain = async () => {}
+  const late = async () => {
+    // the call log is fixed by now
+    await writer.commit([await writer.call(1, 'add', ['b'])])
+    await writer.commit([await writer.call(0, 'add', ['c'])])
+    endAgain = await replicate(store, writer)
+    return openShared()
+  }
+  const options = { patience: 2000, openVm: late }
+  const audited = await run(t, { store, address: writer.address }, options)
+  t.alike(found(audited), [])
+  t.alike(audited.verdict.missing, [])
+  t.is(audited.verdict.verdict, 'clean')
+  await endAgain()
+  await end()
 })
 
 test('audit - what nobody shows is named', { timeout: 90_000 }, async (t) => {

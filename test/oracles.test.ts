@@ -33,6 +33,13 @@ exports.askAndFail = async (name) => {
   throw Object.assign(new Error('on second thoughts'), { code: 'SECOND_THOUGHTS' })
 }`
 
+/** Asks by names that no log could hold, and by the longest that one does. */
+const ASKING_ODDLY = `
+const ask = async (name) => oracle[name]().catch(({ code, message }) => [code, message])
+exports.lone = () => ask('\\ud800')
+exports.long = () => ask('x'.repeat(257))
+exports.longest = async () => (await ask('x'.repeat(256)))[0]`
+
 test('oracles - request and answer are in the log before they are used', async (t) => {
   const lengths: number[] = []
   const note = async () => {
@@ -78,7 +85,17 @@ test('oracles - what goes wrong is an error that the contract can catch', async 
     },
     silent: () => new Promise<never>(() => {}),
     long: () => 'x'.repeat(64 * 1024),
-    odd: () => ({ when: new Date(0) })
+    odd: () => ({ when: new Date(0) }),
+    untold: () => {
+      throw Object.create(null)
+    },
+    hiding: () => {
+      throw Object.defineProperty(new Error(), 'message', {
+        get: () => {
+          throw new Error('not that either')
+        }
+      })
+    }
   }
   const { host, client, readLog } = await open(t, new Oracles(functions, 100))
   const { address } = await client.deploy({ host: host.id, source: ASKING })
@@ -99,6 +116,9 @@ test('oracles - what goes wrong is an error that the contract can catch', async 
     'oracle.odd.when: a Date is not a value; use JSON values, Uint8Array or bigint'
   ])
   t.alike(await ask('missing'), ['ORACLE_UNKNOWN', 'this host has no oracle missing'])
+  const untold = ['ORACLE_FAILED', 'the oracle threw something that cannot be told']
+  t.alike(await ask('untold'), untold)
+  t.alike(await ask('hiding'), untold)
   const codes = (await readLog(address)).flatMap((entry) =>
     entry.type === 'oracle-answer' ? [entry.error?.code ?? null] : []
   )
@@ -110,8 +130,26 @@ test('oracles - what goes wrong is an error that the contract can catch', async 
     'ORACLE_TIMEOUT',
     'ORACLE_ANSWER_TOO_LARGE',
     'VALUE_UNSUPPORTED',
-    'ORACLE_UNKNOWN'
+    'ORACLE_UNKNOWN',
+    'ORACLE_FAILED',
+    'ORACLE_FAILED'
   ])
+})
+
+test('oracles - a name that no log takes is not even asked', async (t) => {
+  const { host, client, readLog } = await open(t, new Oracles({}))
+  const { address } = await client.deploy({ host: host.id, source: ASKING_ODDLY })
+  for (const method of ['lone', 'long']) {
+    t.alike(await client.call(address, method, []), [
+      'ORACLE_UNKNOWN',
+      'no oracle has such a name: use at most 256 characters'
+    ])
+  }
+  t.is(await client.call(address, 'longest', []), 'ORACLE_UNKNOWN')
+  const asked = (await readLog(address)).flatMap((entry) =>
+    entry.type === 'oracle-request' ? [entry.name.length] : []
+  )
+  t.alike(asked, [256])
 })
 
 test('oracles - what is no value is not even asked', async (t) => {

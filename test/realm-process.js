@@ -1,10 +1,16 @@
 // Runs contracts in the realm of js-1, without engine and host: scenarios come in on stdin as JSON, what
 // came of their calls goes out on stdout. Plain JavaScript, because --jitless strips no types.
 import { readFileSync, writeSync } from 'node:fs'
+import * as acorn from 'acorn'
 import ivm from 'isolated-vm'
+import { compile } from '../src/vm/js-1/compile.js'
+import { composeRealm } from '../src/vm/js-1/realm.js'
+import { sortVariables } from '../src/vm/js-1/variables.js'
 
 // the defaults of js-1, see protocol/limits.ts
 const LIMITS = {
+  fuel: 10000000,
+  depth: 512,
   args: 262144,
   result: 262144,
   exports: 262144,
@@ -13,7 +19,6 @@ const LIMITS = {
   written: 4194304,
   path: 1024
 }
-const PARAMETERS = 'exports, module, state, caller, env, oracle, console, System'
 
 const scenarios = JSON.parse(readFileSync(0, 'utf8'))
 // isolated-vm may fail an assertion when the collector frees what belonged to an isolate, in particular under
@@ -26,32 +31,49 @@ function runScenario({ source, calls, memory = 64, probe = false }) {
   const isolate = new ivm.Isolate({ memoryLimit: memory })
   const context = isolate.createContextSync()
   const controller = context.evalSync(composeRealm(), { reference: true })
-  const [load, begin, poll, resume] = ['load', 'begin', 'poll', 'resume'].map((name) => {
+  const functions = ['load', 'open', 'begin', 'poll', 'resume'].map((name) => {
     return controller.getSync(name, { reference: true })
   })
-  kept.push(isolate, context, controller, load, begin, poll, resume)
-  const text = `(function (${PARAMETERS}) { 'use strict';\n${source}\n})`
-  const body = context.evalSync(text, { reference: true })
+  const [load, open, begin, poll, resume] = functions
+  kept.push(isolate, context, controller, ...functions)
+  // before there is a contract, nothing is charged
+  const globals = probe ? JSON.parse(context.evalSync(`JSON.stringify((${probeText()})())`)) : null
+  const body = context.evalSync(compile(acorn, source, 2 ** 20), { reference: true })
   kept.push(body)
   load.applySync(undefined, [body.derefInto()])
   let files = new Map()
   let variables = []
+  let isOpen = false
   const results = calls.map((call, index) => {
     const before = new Map(files)
-    const result = runCall(JSON.stringify({ ...defaults(index + 1), variables, ...call }))
-    if (result.outcome.status === 'ok' && call.inspect !== true)
-      variables = result.outcome.variables
-    else files = before
+    const isOwn = ['variables', 'env', 'limits', 'inspect'].some((key) => key in call)
+    if (isOwn) isOpen = false
+    const limits = { ...LIMITS, ...call.limits }
+    const result = runCall({ ...defaults(index + 1), variables, ...call, limits }, isOwn)
+    const { status, changes, fuel } = result.outcome
+    result.fuel = fuel
+    delete result.outcome.fuel
+    if (status === 'ok' && call.inspect !== true) {
+      variables = change(call.variables ?? variables, changes)
+      result.outcome.variables = variables
+      delete result.outcome.changes
+    } else {
+      files = before
+    }
     return result
   })
-  const globals = probe ? JSON.parse(context.evalSync(`JSON.stringify((${probeText()})())`)) : null
   return { results, files: [...files], globals }
 
-  function runCall(given) {
+  function runCall(given, isOwn) {
     const ops = []
     const queue = []
     let polls = 0
-    enter(begin, given)
+    const { method, args, caller, env, seed, ...rest } = given
+    const { seq, time, ...constants } = env
+    // a job goes on for as long as nothing is set otherwise
+    if (!isOpen) enter(open, JSON.stringify({ ...constants, ...rest }))
+    isOpen = !isOwn
+    enter(begin, JSON.stringify([method, args, caller, seq, time, ...seed]))
     for (;;) {
       let answered = enter(poll)
       if (answered === undefined) answered = enter(poll)
@@ -65,6 +87,16 @@ function runScenario({ source, calls, memory = 64, probe = false }) {
       enter(resume, JSON.stringify(answer))
     }
   }
+}
+
+/** The variables with what a call changed, in the order of their paths. */
+function change(variables, changes) {
+  const after = new Map(variables)
+  for (const [name, text] of changes) {
+    if (text === null) after.delete(name)
+    else after.set(name, text)
+  }
+  return sortVariables(after)
 }
 
 function writeAll(text) {
@@ -130,15 +162,6 @@ function perform(files, [name, path, ...rest]) {
     default:
       throw new Error(`unknown operation ${name}`)
   }
-}
-
-function composeRealm() {
-  const [math, prelude, controller] = ['math', 'prelude', 'controller'].map((name) => {
-    const file = new URL(`../src/vm/js-1/${name}.js`, import.meta.url)
-    return readFileSync(file, 'utf8').replace(/^;|\s+$/g, '')
-  })
-  return `(function () { 'use strict'; const math = ${math}(); const primordials = ${prelude}(math)
-return ${controller}(primordials) })()`
 }
 
 /** Everything that can be reached from the global object: path, and what is there. */

@@ -182,7 +182,7 @@ test('engine - operations take effect in the order in which they were asked', as
 const CURIOUS = `
   let scratch = 0
   exports.seen = {}
-  const depth = () => { let n = 0; const down = () => { n++; down() }; try { down() } catch {} return n }
+  const depth = (n = 0) => n < 500 ? depth(n + 1) : n
   exports.look = async (label) => {
     scratch++
     try { Array.prototype.mark = label } catch {}
@@ -492,7 +492,7 @@ test('engine - calls of code that cannot be compiled end with an error', async (
 test('engine - the process has no environment, no files and no network of ours', {
   skip: process.platform !== 'linux'
 }, async (t) => {
-  const engine = await Engine.start(findNode() ?? '')
+  const engine = await Engine.start({ node: findNode() ?? '' })
   t.teardown(() => engine.kill())
   t.is(readFileSync(`/proc/${engine.pid}/environ`, 'utf8'), '')
   const flags = readFileSync(`/proc/${engine.pid}/cmdline`, 'utf8').split('\0')

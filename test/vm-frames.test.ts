@@ -30,7 +30,7 @@ test('frames - nothing is believed of what an engine says', async (t) => {
   const error = { name: 'Error', message: 'm', code: null }
   const step = (writes: unknown, other: unknown = outcome) => ({
     type: 'steps',
-    steps: [{ outcome: other, writes, logs: [] }]
+    steps: [{ outcome: other, writes, fuel: 1, logs: [] }]
   })
   t.alike(
     checkReport(
@@ -50,6 +50,7 @@ test('frames - nothing is believed of what an engine says', async (t) => {
             { path: '/b', data: Buffer.from([255]) },
             { path: '/c', data: null }
           ],
+          fuel: 1,
           logs: []
         }
       ]
@@ -82,7 +83,10 @@ test('frames - nothing is believed of what an engine says', async (t) => {
     ['an unknown status', step([], { status: 'fine', error })],
     ['an error without a message', step([], { status: 'error', error: { name: 'E', code: null } })],
     ['a value that is no text', step([], { status: 'ok', value: 1 })],
-    ['a count that is no number', { type: 'done', count: '1', work: 0, outOfTime: false }],
+    [
+      'a count that is no number',
+      { type: 'done', steps: [], count: '1', work: 0, outOfTime: false }
+    ],
     ['a range without bounds', { type: 'list', range: { gt: '/' } }]
   ]
   for (const [name, frame] of bad) await t.exception.all(() => checkReport(frame), name)

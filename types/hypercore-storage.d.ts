@@ -15,9 +15,42 @@ declare module 'hypercore-storage' {
     flush(): Promise<void>
   }
 
-  /** RocksDB as rocksdb-native shows it. */
+  /** Reads that go to the database together. */
+  export interface ReadBatch {
+    /** Resolves once the batch is flushed; null where there is no such key. */
+    get(key: Uint8Array): Promise<Uint8Array | null>
+    flush(): Promise<void>
+    tryFlush(): void
+    destroy(): void
+  }
+
+  /** Changes that go to the database together. */
+  export interface WriteBatch {
+    tryPut(key: Uint8Array, value: Uint8Array | string): void
+    tryDelete(key: Uint8Array): void
+    tryDeleteRange(start: Uint8Array, end: Uint8Array): void
+    flush(): Promise<void>
+    destroy(): void
+  }
+
+  export interface BatchOptions {
+    readonly autoDestroy?: boolean
+    /** Operations that there is room for. */
+    readonly capacity?: number
+  }
+
+  /** RocksDB as rocksdb-native shows it, or a session of it: on one column family, or in a snapshot. */
   export interface Rocks {
     readonly path: string
+    readonly snapshotted: boolean
+    readonly defaultColumnFamily: object
+    read(options?: BatchOptions): ReadBatch
+    write(options?: BatchOptions): WriteBatch
+    /** What makes the batches of all sessions; private to rocksdb-native. */
+    readonly _state: {
+      createReadBatch(db: Rocks, options?: BatchOptions): ReadBatch
+      createWriteBatch(db: Rocks, options?: BatchOptions): WriteBatch
+    }
     readonly opened: boolean
     readonly closed: boolean
     /** Writes memtables of this column family to a table file, synced. */
@@ -35,7 +68,16 @@ declare module 'hypercore-storage' {
 
   /** The store of a Corestore. */
   export default class CorestoreStorage {
-    constructor(path: string, opts?: { readOnly?: boolean; allowBackup?: boolean; wait?: boolean })
+    constructor(
+      path: string,
+      opts?: {
+        readOnly?: boolean
+        allowBackup?: boolean
+        wait?: boolean
+        /** As RocksDB numbers them; default 2, point in time. */
+        walRecoveryMode?: number
+      }
+    )
     readonly path: string
     /** The whole database. */
     readonly rocks: Rocks

@@ -116,6 +116,8 @@ declare module 'hypercore' {
       /** True: asks peers for nothing, whatever they announce. */
       setPushOnly(pushOnly: boolean): void
     }
+    /** Notes, with the next write to disk, how much of the core a peer has said that it has. */
+    updateRemoteContiguousLength(length: number): void
     readonly id: string
     readonly key: Uint8Array
     readonly opened: boolean

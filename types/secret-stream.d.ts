@@ -38,6 +38,8 @@ declare module '@hyperswarm/secret-stream' {
     readonly opened: Promise<boolean>
     readonly destroying: boolean
     readonly destroyed: boolean
+    /** Bytes written that have not left: streamx has no other word for it. */
+    readonly _writableState: { readonly buffered: number }
     readonly rawBytesRead: number
     readonly rawBytesWritten: number
     /** Holds the Protomux once there is one: get at it with `Protomux.from(stream)`. */

@@ -154,10 +154,11 @@ class Audit {
     this.#pending = history.pending
     this.#walked = history.complete
     if (!history.complete) await history.skip()
+    else await published.lookAgain()
     await users.finish()
     await history.settle()
     heads.withheld(reader.length, hostShows)
-    if (history.complete) await published.judge(hostShows)
+    if (history.complete) published.judge(hostShows)
     await this.#remember(memory, reader)
   }
 

@@ -71,7 +71,7 @@ export class History {
     let calls = 0
     let bytes = 0
     for await (const { batch, size } of this.#batches()) {
-      for (const call of batch.calls) await this.#into.users.check(call)
+      await this.#into.users.check(batch)
       run.push(batch)
       calls += batch.calls.length
       bytes += size
@@ -94,9 +94,11 @@ export class History {
     const { heads, published, report } = this.#into
     const { reader } = this
     const furthest = heads.open.reduce((a, b) => Math.max(a, b), 0)
-    if (this.complete && (furthest > reader.length || published.ahead)) {
-      const gap = await reader.fix(Math.max(furthest, reader.length + 1))
+    while (this.complete && (furthest > reader.length || published.ahead)) {
+      const before = reader.length
+      const gap = await reader.fix(Math.max(furthest, before + 1))
       if (gap !== null) report.gap(gap)
+      if (reader.length === before) break
       while (!reader.done && !this.#unreadable) {
         for (const { entry } of await this.#read()) {
           if (typeof entry === 'object' && entry.type === 'commit') published.note(entry)

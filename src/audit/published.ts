@@ -98,12 +98,19 @@ export class Published {
     )
   }
 
-  /** Looks again where the archive was behind the newest commit, and judges all that was seen. */
-  async judge(hostShows: HostShows): Promise<void> {
+  /**
+   * Looks again where the archive was behind the newest commit. The host may have written on: the commit of what is
+   * seen now is in a call log that is read after this.
+   */
+  async lookAgain(): Promise<void> {
     const behind = this.#sides.filter(
       (side) => !side.seen.some(({ length }) => length >= this.#lengthMin(side.name))
     )
     await Promise.all(behind.map((side) => this.#look(side)))
+  }
+
+  /** Judges all that was seen. */
+  judge(hostShows: HostShows): void {
     for (const side of this.#sides) {
       for (const head of side.seen) this.#judge(side, head, hostShows)
       this.#judgeEnd(side, hostShows)

@@ -4,9 +4,10 @@ import type Hypercore from 'hypercore'
 import crypto, { type KeyPair } from 'hypercore-crypto'
 import { decodeUserEntry, encodeUserEntry, type UserLogEntry } from '../protocol/entries.ts'
 import { MivmError } from '../protocol/errors.ts'
-import { type Head, signHead } from '../protocol/head.ts'
+import { type Head, hasSignatureForm, signHead } from '../protocol/head.ts'
 import { userLogManifest } from '../protocol/manifest.ts'
 import type { UserBlocks } from '../protocol/messages.ts'
+import { storageError } from '../state/storage-error.ts'
 import type { Wal } from '../state/wal.ts'
 
 /** What a log says about itself when it is opened. */
@@ -69,9 +70,16 @@ export class OwnLog {
   async append(entries: readonly UserLogEntry[]): Promise<void> {
     const blocks = entries.map(encodeUserEntry)
     for (const [i, block] of blocks.entries()) this.#recent.set(this.length + i + 1, block)
-    await this.#core.append(blocks)
+    try {
+      await this.#core.append(blocks)
+      await this.#wal.sync()
+    } catch (error) {
+      throw await storageError(error, this.#wal.dir, {
+        disk: 'the disk of this machine',
+        advice: 'the call is not written; make room, and start again'
+      })
+    }
     const { length } = this.#core
-    await this.#wal.sync()
     this.#durable = length
     for (const entry of this.#recent.keys()) {
       if (entry > length - RECENT_MAX) break
@@ -103,7 +111,12 @@ export class OwnLog {
 
   /** Takes the end of the log back from a host that has more of it; what comes is checked to be signed by this user. */
   async takeBack({ start, blocks, head }: UserBlocks): Promise<void> {
-    if (head === null || start !== this.length || head.length !== start + blocks.length) {
+    const fits =
+      head !== null &&
+      start === this.length &&
+      head.length === start + blocks.length &&
+      hasSignatureForm(head)
+    if (!fits) {
       throw new MivmError(
         'REQUEST_INVALID',
         'the host sent another part of your log than asked for'

@@ -66,7 +66,7 @@ export interface Done {
  */
 export class Session {
   readonly #options: SessionOptions
-  readonly #chain: Chain
+  #chain: Chain
   readonly #outbox: Outgoing[] = []
   /** Calls in the log without a result, by number of entry; null for those of an earlier run. */
   readonly #waiting = new Map<number, Pending | null>()
@@ -108,20 +108,34 @@ export class Session {
 
   /** Takes back what the host holds of this log beyond its end here, before anything is written to it. */
   async reconcile(): Promise<void> {
-    const { log } = this.#options
-    const rpc = await this.#options.remote.rpc()
+    const { address, log, remote } = this.#options
+    const rpc = await remote.rpc()
+    let blocks: Uint8Array[] = []
     for (;;) {
-      const blocks = await log.blocks(log.length, 0, 0)
-      const reply = await rpc.request(CALL, this.#request(blocks, 0, 0))
+      const start = log.length + blocks.length
+      const known =
+        blocks.length === 0
+          ? await log.blocks(start, 0, 0)
+          : { user: log.user, start, blocks: [], head: null }
+      const reply = await rpc.request(CALL, this.#request(known, 0, 0))
       // the host counts on it that this head is known here from now on
       if (reply.proof !== null) this.#accept(this.#chain.extend(reply.proof))
       if (reply.behind === null) return
-      await log.takeBack(reply.behind)
-      for (const entry of (await log.recap()).open) this.#waiting.set(entry, null)
+      blocks = blocks.concat(checkPart(reply.behind, start))
+      // the head comes with the last part
+      if (reply.behind.head === null) continue
+      await log.takeBack({ ...reply.behind, start: log.length, blocks })
+      blocks = []
+      const { head, open } = await log.recap()
+      // what the user had seen before is in its log: the host cannot show it another history now
+      this.#chain = new Chain(address, remote.key, head)
+      // and stands in the next entry once more: the same call by the machine that had the log before is another entry then
+      this.#recorded = 0
+      for (const entry of open) this.#waiting.set(entry, null)
     }
   }
 
-  /** `args` is the text form of the array of arguments. Throws ContractError for what the contract threw. */
+  /** `args` is the text form of the array of arguments. What the contract threw is a result, too. */
   call(method: string, args: string): Promise<Done> {
     if (this.#closed) return Promise.reject(new MivmError('HOST_CLOSED', 'this client is closed'))
     if (this.#failed !== null) return Promise.reject(this.#failed)
@@ -247,9 +261,6 @@ export class Session {
     if (!news && (connected ? this.#missed().length === 0 : this.#waiting.size === 0)) return
     this.#pumping = true
     this.#send()
-      .then(() => {
-        this.#retry = 0
-      })
       .catch((error) => this.#retryLater(error))
       .finally(() => {
         this.#pumping = false
@@ -332,6 +343,7 @@ export class Session {
       return
     }
     this.#trouble = null
+    this.#retry = 0
     this.#held.push(reply)
     for (;;) {
       // one that was overtaken proves nothing new; what it answered is missed, and asked for again
@@ -370,8 +382,7 @@ export class Session {
     this.#waiting.delete(entry)
     this.#unacked.push({ entry, index, result: block })
     if (pending === null) return
-    if (result.error === null) pending.resolve({ entry, result })
-    else pending.reject(contractError(result))
+    pending.resolve({ entry, result })
   }
 
   #refused(rpc: Rpc, blocks: UserBlocks, error: unknown): void {
@@ -450,8 +461,9 @@ const PASSING: ReadonlySet<string> = new Set([
   'STORAGE_FULL'
 ])
 
-/** The value of a call; undefined where it returned none. */
+/** The value of a call; undefined where it returned none. Throws ContractError for what the contract threw. */
 export function resultValue({ result }: Done): Value | undefined {
+  if (result.error !== null) throw contractError(result)
   return result.value === null ? undefined : decodeValue(result.value, 'result')
 }
 
@@ -462,6 +474,12 @@ function contractError({ error, outcome }: Result): ContractError {
     error?.code ?? null,
     outcome === 'abort'
   )
+}
+
+/** A part of a log that is taken back; it has to go on where the one before it ended. */
+function checkPart({ start, blocks }: UserBlocks, expected: number): readonly Uint8Array[] {
+  if (start === expected && blocks.length > 0) return blocks
+  throw new MivmError('REQUEST_INVALID', 'the host sent another part of your log than asked for')
 }
 
 function forked(): MivmError {

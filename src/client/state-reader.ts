@@ -1,4 +1,5 @@
 import type Corestore from 'corestore'
+import type Hypercore from 'hypercore'
 import Hyperdrive from 'hyperdrive'
 import { MivmError } from '../protocol/errors.ts'
 import { manifestKey, stateManifest } from '../protocol/manifest.ts'
@@ -11,66 +12,104 @@ export class StateReader {
   #update: Promise<void> | null = null
   #length = 0
 
-  /** `locate` finds the instance and connects to its host. */
+  /** `locate` finds the instance and connects to its host, again where the connection was lost. */
   constructor(store: Corestore, locate: () => Promise<{ host: Uint8Array; address: Uint8Array }>) {
     this.#store = store
     this.#locate = locate
   }
 
-  /** The drive itself, up to date. */
+  /** The drive itself, up to date; throws TIMEOUT, HOST_UNKNOWN where nobody says what the newest is. */
   async drive(): Promise<Hyperdrive> {
-    this.#drive ??= this.#open()
-    const drive = await this.#drive
-    this.#update ??= this.#catchUp(drive).finally(() => {
+    this.#update ??= this.#catchUp().finally(() => {
       this.#update = null
     })
     await this.#update
-    return drive
+    return this.#open()
   }
 
-  /** A file as text, or as bytes with `encoding: 'binary'`; throws FILE_UNKNOWN. */
+  /** A file as text, or as bytes with `encoding: 'binary'`; throws FILE_UNKNOWN, TIMEOUT. */
   async readFile(path: string, options: { readonly encoding: 'binary' }): Promise<Uint8Array>
   async readFile(path: string): Promise<string>
   async readFile(
     path: string,
     options?: { readonly encoding: 'binary' }
   ): Promise<string | Uint8Array> {
-    const bytes = await (await this.drive()).get(path, { timeout: WAIT })
+    const drive = await this.drive()
+    const bytes = await drive.get(path, { timeout: WAIT }).catch(late)
     if (bytes === null)
       throw new MivmError('FILE_UNKNOWN', `there is no file ${path}: see "mivm state ls"`)
     return options?.encoding === 'binary' ? bytes : new TextDecoder().decode(bytes)
   }
 
   async exists(path: string): Promise<boolean> {
-    return (await this.drive()).exists(path)
+    const drive = await this.drive()
+    return (await drive.entry(path, { timeout: WAIT }).catch(late)) !== null
   }
 
   /** Names of the files and directories in a directory. */
   async readdir(path: string): Promise<string[]> {
+    const drive = await this.drive()
     const names: string[] = []
-    for await (const name of (await this.drive()).readdir(path)) names.push(name)
+    try {
+      for await (const name of drive.readdir(path, { timeout: WAIT })) names.push(name)
+    } catch (error) {
+      late(error)
+    }
     return names
   }
 
-  async #catchUp(drive: Hyperdrive): Promise<void> {
-    await drive.core.update({ wait: true, timeout: WAIT })
-    const { length } = drive.core
+  async #catchUp(): Promise<void> {
+    await this.#locate()
+    const { core } = await this.#open()
+    // without anybody who has it an update ends at once, with what was here before
+    await firstPeer(core)
+    await core.update({ wait: true, timeout: WAIT })
+    if (core.peers.length === 0) throw missing()
+    const { length } = core
     // the index as a whole: block by block a listing would take one round trip a file
-    if (length > this.#length) drive.core.download({ start: this.#length, end: length })
+    if (length > this.#length) core.download({ start: this.#length, end: length })
     this.#length = length
   }
 
-  async #open(): Promise<Hyperdrive> {
+  #open(): Promise<Hyperdrive> {
+    this.#drive ??= this.#openDrive().catch((error) => {
+      this.#drive = null
+      throw error
+    })
+    return this.#drive
+  }
+
+  async #openDrive(): Promise<Hyperdrive> {
     const { host, address } = await this.#locate()
     const key = manifestKey(stateManifest(host, address))
     const drive = new Hyperdrive(this.#store.namespace(key), key)
     await drive.ready()
-    // until the host has said what it has, an update has to wait: no peer yet does not mean no file
-    const found = drive.core.findingPeers()
-    drive.core.once('peer-add', found)
-    setTimeout(found, WAIT).unref()
     return drive
   }
 }
 
 const WAIT = 10_000
+
+async function firstPeer(core: Hypercore): Promise<void> {
+  if (core.peers.length > 0) return
+  const found = Promise.withResolvers<void>()
+  const timer = setTimeout(() => found.reject(missing()), WAIT)
+  const onPeer = () => found.resolve()
+  core.once('peer-add', onPeer)
+  try {
+    await found.promise
+  } finally {
+    clearTimeout(timer)
+    core.off('peer-add', onPeer)
+  }
+}
+
+/** A block that nobody sends is no fault of ours. */
+function late(error: unknown): never {
+  const code = error instanceof Error && 'code' in error ? error.code : ''
+  throw code === 'REQUEST_TIMEOUT' ? missing() : error
+}
+
+function missing(): MivmError {
+  return new MivmError('TIMEOUT', 'the archive, or a part of it, did not come: try again later')
+}

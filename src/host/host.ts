@@ -1,11 +1,14 @@
+import { existsSync } from 'node:fs'
 import { mkdir } from 'node:fs/promises'
 import path from 'node:path'
 import type SecretStream from '@hyperswarm/secret-stream'
 import b4a from 'b4a'
 import type Corestore from 'corestore'
 import type Hypercore from 'hypercore'
+import type { SharedCore } from 'hypercore'
+import crypto from 'hypercore-crypto'
 import Protomux from 'protomux'
-import { openIdentity } from '../net/identity.ts'
+import { type Identity, listIdentities, openIdentity } from '../net/identity.ts'
 import { type Bootstrap, Network } from '../net/network.ts'
 import { Rpc } from '../net/rpc.ts'
 import { decodeEntry, type Genesis, limitsOf } from '../protocol/entries.ts'
@@ -27,13 +30,15 @@ import {
   type ProveRequest,
   STATUS
 } from '../protocol/messages.ts'
-import { openStore } from '../state/store.ts'
+import { closeStore, openStore } from '../state/store.ts'
 import { Wal } from '../state/wal.ts'
 import { openVm } from '../vm/registry.ts'
-import type { VirtualMachine } from '../vm/vm.ts'
+import type { Layer, SandboxMode } from '../vm/sandbox/sandbox.ts'
+import type { IsolateBy, Supervisor } from '../vm/supervisor.ts'
 import { Gate } from './gate.ts'
 import { type Execution, Instance } from './instance.ts'
 import type { Writing } from './ledger.ts'
+import { Mutex } from './mutex.ts'
 import { Oracles } from './oracles.ts'
 import { allowAll, type Policy } from './policy.ts'
 
@@ -44,8 +49,14 @@ export interface HostOptions {
   /** Who may deploy; default: anybody. */
   readonly policy?: Policy
   readonly oracles?: Oracles
-  /** Engine processes; default: one a core. */
+  /** Engine processes at most; default: one a core, 16 where contracts are kept apart. */
   readonly engines?: number
+  /** Whose contracts never share an engine process with others; default `none`. */
+  readonly isolateBy?: IsolateBy
+  /** Layers around the engines: all that work here (`auto`, the default), or those that every machine has. */
+  readonly sandbox?: SandboxMode
+  /** Refuse to open unless all layers are active. */
+  readonly requireSandbox?: boolean
   /** Instances that stay in memory; default 256. */
   readonly openMax?: number
   readonly onEvent?: (event: HostEvent) => void
@@ -67,6 +78,8 @@ const OPEN_MAX = 256
 export class Host {
   /** Public key, z-base-32. */
   readonly id: string
+  /** What is around the engines. */
+  readonly sandbox: readonly Layer[]
   readonly #store: Corestore
   readonly #network: Network
   readonly #writing: Writing
@@ -88,9 +101,11 @@ export class Host {
     writing: Writing,
     network: Network,
     execution: Execution,
+    sandbox: readonly Layer[],
     index: Hypercore
   ) {
     this.id = encodeId(writing.keyPair.publicKey)
+    this.sandbox = sandbox
     this.#store = writing.store
     this.#network = network
     this.#writing = writing
@@ -104,17 +119,15 @@ export class Host {
 
   /**
    * Opens the directory and begins to answer. Throws DIRECTORY_LOCKED where another process has it, ENGINE_FAILED
-   * where contracts cannot be run here.
+   * where contracts cannot be run here, SANDBOX_UNAVAILABLE where the sandbox is required and not complete.
    */
   static async open(options: HostOptions): Promise<Host> {
     await mkdir(options.dir, { recursive: true, mode: 0o700 })
-    const { keyPair } = await openIdentity(options.dir, 'host')
-    const store = await openStore(path.join(options.dir, 'store'))
-    // A host takes nothing in by replication: what users write comes with their calls, checked, in one atomic write
-    // with the results.
-    store.watch((core) => core.replicator.setPushOnly(true))
+    const { keyPair } = await openHostIdentity(options.dir)
+    const store = await openStore(storeOf(options.dir))
+    store.watch(serveOnly)
     const vm = await openEngines(options).catch(async (error) => {
-      await store.close()
+      await closeStore(store)
       throw error
     })
     const onEvent = options.onEvent ?? (() => {})
@@ -133,7 +146,7 @@ export class Host {
       onLog: (address: string, line: string) => onEvent({ type: 'log', address, line })
     }
     const network = new Network(keyPair, options.bootstrap)
-    const host = new Host(options, writing, network, execution, index)
+    const host = new Host(options, writing, network, execution, vm.layers, index)
     try {
       await host.#start()
       return host
@@ -170,6 +183,9 @@ export class Host {
     const id = encodeId(address)
     if (this.#known.has(id) || this.#instances.has(id)) return this.instance(address)
     await this.#policy(encodeId(genesis.deployer))
+    this.#refuseWhenClosing()
+    // the same deployment may have come again meanwhile
+    if (this.#known.has(id) || this.#instances.has(id)) return this.instance(address)
     const instance = await this.#keep(id, this.#create(address, genesis, request))
     this.#onEvent({ type: 'deployed', address: id, deployer: encodeId(genesis.deployer) })
     void this.#announce(address)
@@ -220,17 +236,24 @@ export class Host {
   }
 
   async #create(address: Uint8Array, genesis: Genesis, request: DeployRequest): Promise<Instance> {
-    const instance = await Instance.deploy(
-      this.#writing,
-      this.#execution,
-      address,
-      genesis,
-      request
-    )
-    await this.#index.append(address)
-    await this.#writing.wal.sync()
+    // a crash may have come between the deployment and its place in the index
+    const instance = (await this.#isDeployed(address))
+      ? await Instance.open(this.#writing, this.#execution, address)
+      : await Instance.deploy(this.#writing, this.#execution, address, genesis, request)
+    try {
+      await this.#index.append(address)
+      await this.#writing.wal.sync()
+    } catch (error) {
+      await instance.close()
+      throw error
+    }
     this.#known.add(encodeId(address))
     return instance
+  }
+
+  async #isDeployed(address: Uint8Array): Promise<boolean> {
+    const info = await this.#store.storage.getInfo(crypto.discoveryKey(address))
+    return (info?.head?.length ?? 0) > 0
   }
 
   #keep(id: string, opening: Promise<Instance>): Promise<Instance> {
@@ -276,16 +299,15 @@ export class Host {
       this.#writing.gate.delete(mux)
       this.#peers.delete(rpc)
     })
-    /** Length of the last head sent on this stream, by instance and user: the next proof begins there. */
-    const sent = new Map<string, number>()
-    rpc.respond(INFO, ({ address }) => this.#guard(() => this.#info(address)))
+    const peer = new Peer(rpc)
+    rpc.respond(INFO, ({ address }) => this.#guard(() => this.#info(address), address))
     rpc.respond(DEPLOY, (request) =>
       this.#guard(
         async (): Promise<DeployReply> => ({ address: (await this.deploy(request)).address })
       )
     )
-    rpc.respond(CALL, (request) => this.#guard(() => this.#call(request, sent)))
-    rpc.respond(PROVE, (request) => this.#guard(() => this.#prove(request)))
+    rpc.respond(CALL, (request) => this.#guard(() => this.#call(request, peer), request.address))
+    rpc.respond(PROVE, (request) => this.#guard(() => this.#prove(request, peer), request.address))
     rpc.respond(STATUS, () => this.#guard(async () => ({ json: JSON.stringify(this.status()) })))
   }
 
@@ -299,7 +321,8 @@ export class Host {
     }
   }
 
-  async #guard<T>(fn: () => Promise<T>): Promise<T> {
+  /** Tells the operator of what is refused, and of an instance that turns out to be damaged. */
+  async #guard<T>(fn: () => Promise<T>, address?: Uint8Array): Promise<T> {
     try {
       return await fn()
     } catch (error) {
@@ -309,7 +332,12 @@ export class Host {
           : new MivmError('INTERNAL', error instanceof Error ? error.message : String(error), {
               cause: error
             })
-      this.#onEvent({ type: 'refused', code: known.code, message: known.message })
+      const { code, message } = known
+      if (code === 'INSTANCE_DAMAGED' && address !== undefined) {
+        this.#onEvent({ type: 'damaged', address: encodeId(address), message })
+      } else {
+        this.#onEvent({ type: 'refused', code, message })
+      }
       throw known
     }
   }
@@ -320,8 +348,8 @@ export class Host {
     return { genesis: await instance.genesisBlock(), methods, head }
   }
 
-  async #call(request: CallRequest, sent: Map<string, number>): Promise<CallReply> {
-    const { address, log, from, to } = request
+  async #call(request: CallRequest, peer: Peer): Promise<CallReply> {
+    const { address, log, to } = request
     const instance = await this.instance(address)
     const length = await instance.submit(log)
     // a request without blocks that asks for results says nothing about the user's log
@@ -329,31 +357,29 @@ export class Host {
       const end = log.start + log.blocks.length
       if (length < log.start) return { length, through: 0, proof: null, behind: null }
       if (length > end) {
-        const behind = await instance.takeBack(log.user, end)
+        const behind = await peer.large(() => instance.takeBack(log.user, end))
         return { length, through: 0, proof: null, behind }
       }
     }
     if (to > length) throw new MivmError('REQUEST_INVALID', `the user log has no entry ${to} yet`)
     if (to > 0) await instance.settled(log.user, to)
-    const key = `${encodeId(address)}/${encodeId(log.user)}`
-    const { head } = instance
-    const before = sent.get(key)
-    const through = Math.min(before ?? request.known, head.length)
-    // set at the moment of the head's choice: of two replies under way the second must begin where the first ends
-    sent.set(key, head.length)
-    const proof = await instance.prove(
-      log.user,
-      from,
-      to,
-      through,
-      before !== undefined || request.anchored
-    )
-    return { length, through, proof, behind: null }
+    return peer.large(async () => {
+      const key = `${encodeId(address)}/${encodeId(log.user)}`
+      const { head } = instance
+      const before = peer.sent.get(key)
+      const through = Math.min(before ?? request.known, head.length)
+      // Set at the moment of the head's choice: of two replies under way the second must begin where the first ends. For
+      // users who have no log nothing is kept: anybody can name any number of them.
+      if (length > 0) peer.sent.set(key, head.length)
+      const anchored = before !== undefined || request.anchored
+      const proof = await instance.prove(log.user, request.from, to, through, anchored)
+      return { length, through, proof, behind: null }
+    })
   }
 
-  async #prove({ address, user, entry }: ProveRequest): Promise<ProveReply> {
+  async #prove({ address, user, entry }: ProveRequest, peer: Peer): Promise<ProveReply> {
     const instance = await this.instance(address)
-    const proof = await instance.prove(user, entry, entry, 0, false)
+    const proof = await peer.large(() => instance.prove(user, entry, entry, 0, false))
     if (proof.items.some(({ block }) => block !== null)) return { proof }
     throw new MivmError('REQUEST_INVALID', `entry ${entry} has no result: check its number`)
   }
@@ -392,10 +418,60 @@ export class Host {
     await this.#network.close()
     await this.#execution.vm.close()
     await this.#writing.wal.close()
-    await this.#store.close()
+    await closeStore(this.#store)
   }
 }
 
-function openEngines({ engines }: HostOptions): Promise<VirtualMachine> {
-  return openVm('js-1', engines === undefined ? {} : { engines })
+/**
+ * A host takes nothing in by replication: what users write comes with their calls, checked, in one atomic write with
+ * the results. Nor does it note on disk how much a peer says it has, as Hypercore does: on a full disk that write
+ * fails, and ends the stream of everybody who reads.
+ */
+function serveOnly(core: SharedCore): void {
+  core.replicator.setPushOnly(true)
+  core.updateRemoteContiguousLength = () => {}
+}
+
+function storeOf(dir: string): string {
+  return path.join(dir, 'store')
+}
+
+/** A new identity only where there is nothing yet that another one has signed. */
+async function openHostIdentity(dir: string): Promise<Identity> {
+  const names = await listIdentities(dir)
+  if (names.includes('host') || !existsSync(storeOf(dir))) return openIdentity(dir, 'host')
+  throw new MivmError(
+    'DIRECTORY_DAMAGED',
+    `the key of the host, ${path.join(dir, 'host.key')}, is missing: put it back from a backup`
+  )
+}
+
+/** What is kept of a connection. */
+class Peer {
+  /** Length of the last head sent, by instance and user: the next proof begins there. */
+  readonly sent = new Map<string, number>()
+  readonly #rpc: Rpc
+  readonly #replies = new Mutex()
+
+  constructor(rpc: Rpc) {
+    this.#rpc = rpc
+  }
+
+  /** Makes replies that may be large one after the other, and none while the peer does not read. */
+  large<T>(reply: () => Promise<T>): Promise<T> {
+    return this.#replies.run(async () => {
+      await this.#rpc.readable()
+      return reply()
+    })
+  }
+}
+
+function openEngines(options: HostOptions): Promise<Supervisor> {
+  const { engines, isolateBy, sandbox, requireSandbox } = options
+  return openVm('js-1', {
+    ...(engines === undefined ? {} : { engines }),
+    ...(isolateBy === undefined ? {} : { isolateBy }),
+    ...(sandbox === undefined ? {} : { sandbox }),
+    ...(requireSandbox === undefined ? {} : { requireSandbox })
+  })
 }

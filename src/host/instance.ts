@@ -21,13 +21,14 @@ import { readVariables, sortVariables, updateVariables } from '../vm/variables.t
 import type { Call, Contract, OracleAnswer, OracleRequest, Step, VirtualMachine } from '../vm/vm.ts'
 import { Ledger, type Writing } from './ledger.ts'
 import type { Oracles } from './oracles.ts'
-import type { Position, UserLog } from './user-log.ts'
+import { checkLog, type Position, type UserLog } from './user-log.ts'
 
 /** Bytes of blocks that one proof carries at most; a caller asks again for the rest. */
 const PROOF_BYTES_MAX = 4 * 1024 * 1024
 
-/** Answers of one user that are found without walking the log. */
+/** Answers of one user that are found without walking the log, and users of whom any are kept. */
 const ANSWERS_KEPT = 2048
+const ACCOUNTS_KEPT = 512
 
 /** What an instance executes with. */
 export interface Execution {
@@ -73,6 +74,13 @@ interface Answered {
 interface Account {
   readonly waiting: number[]
   readonly answered: Map<number, Answered>
+}
+
+/** Calls with what came of them, not committed yet. */
+interface Executed {
+  readonly items: readonly Waiting[]
+  readonly steps: readonly Step[]
+  readonly time: number
 }
 
 interface Watcher {
@@ -152,6 +160,7 @@ export class Instance {
         'a deployment comes with the deployer’s log, from its beginning'
       )
     }
+    checkLog(log, address)
     const methods = await execution.vm.inspect(contract)
     const code = encodeEntry({ type: 'code', source })
     const tree = new Tree()
@@ -173,30 +182,42 @@ export class Instance {
       callLogManifest(genesis.host, deployment.genesis)
     )
     const instance = new Instance(ledger, execution, genesis, contract, stand, queue)
-    const user = await ledger.user(genesis.deployer)
-    await ledger.exclusive(async () => {
-      await user.extend(log)
-      instance.#enqueue(user, log.blocks.slice(1), 1)
+    try {
+      await instance.#begin(deployment, code, call.time, step)
+      return instance
+    } catch (error) {
+      await ledger.close()
+      throw error
+    }
+  }
+
+  /** Commits the deployment. */
+  async #begin({ genesis, source, log }: Deployment, code: Uint8Array, time: number, step: Step) {
+    const ledger = this.#ledger
+    const [block = new Uint8Array()] = log.blocks
+    const user = await ledger.withUser(log.user, async (deployer) => {
+      await deployer.extend(log)
+      this.#enqueue(deployer, log.blocks.slice(1), 1)
+      return deployer
     })
-    await ledger.setNote('methods', b4a.from(methods.join('\n')))
+    await ledger.setNote('methods', b4a.from(this.methods.join('\n')))
     const ack: Ack = {
       type: 'ack',
       seq: 1,
       user: user.key,
       entry: 1,
       call: block,
-      time: call.time,
+      time,
       previous: 0
     }
     await ledger.commit(
-      [deployment.genesis, code, encodeEntry(ack), encodeResult(2, step)],
+      [genesis, code, encodeEntry(ack), encodeResult(2, step)],
       lastWrites([{ path: CONTRACT_PATH, data: b4a.from(source) }, ...step.writes]),
       new Map([[user, { entry: 1, ack: 2 }]])
     )
-    instance.#account(user.id).answered.set(1, { ack: 2, result: 3 })
-    instance.#committed = ledger.tail.treeHash()
-    instance.#wake()
-    return instance
+    this.#account(user.id).answered.set(1, { ack: 2, result: 3 })
+    this.#committed = ledger.tail.treeHash()
+    this.#wake()
   }
 
   /** Opens an instance from disk and continues what was in flight. Throws INSTANCE_DAMAGED. */
@@ -250,22 +271,27 @@ export class Instance {
    */
   async submit(log: UserBlocks): Promise<number> {
     this.#usedAt = Date.now()
-    const user = await this.#ledger.user(log.user)
-    const news = await this.#ledger.exclusive(async () => {
-      const before = user.length
+    if (!(await this.#ledger.hasUser(log.user))) {
+      if (log.blocks.length === 0 || log.start > 0) return 0
+      checkLog(log, this.address)
+    }
+    const [before, length] = await this.#ledger.withUser(log.user, async (user) => {
+      this.#refuseWhenClosing()
+      const known = user.length
       await user.extend(log)
-      if (user.length > before) this.#enqueue(user, log.blocks.slice(before - log.start), before)
-      return user.length > before
+      if (user.length > known) this.#enqueue(user, log.blocks.slice(known - log.start), known)
+      return [known, user.length]
     })
     this.#wake()
-    if (news && this.#working === null) this.#flushAcks()
-    return user.length
+    if (length > before && this.#working === null) this.#flushAcks()
+    return length
   }
 
   /** Resolves when a user's calls up to this entry of its log have their results, on disk. */
   async settled(key: Uint8Array, entry: number): Promise<void> {
     const user = encodeId(key)
     if (this.#isSettled(user, entry)) return
+    this.#refuseWhenClosing()
     await new Promise<void>((resolve, reject) => {
       this.#watchers.add({ user, entry, resolve, reject })
       this.#wake()
@@ -286,10 +312,9 @@ export class Instance {
   ): Promise<Proof> {
     const { head } = this
     const { tail } = this.#ledger
-    const user = await this.#ledger.user(key)
     const blocks: { index: number; block: Uint8Array }[] = []
     let bytes = 0
-    for (const { ack, result } of to === 0 ? [] : await this.#answers(user, from, to)) {
+    for (const { ack, result } of await this.#answers(key, from, to)) {
       if (bytes > PROOF_BYTES_MAX) break
       for (const index of [ack, result]) {
         const block = await tail.block(index)
@@ -304,20 +329,15 @@ export class Instance {
 
   /** What a user has to take back whose own log ends at `start`. */
   async takeBack(key: Uint8Array, start: number): Promise<UserBlocks> {
-    return (await this.#ledger.user(key)).since(start)
+    return this.#ledger.withUser(key, (user) => user.since(start, PROOF_BYTES_MAX))
   }
 
   /** Finishes the batch in flight; calls that still wait are continued when the instance is opened again. */
   async close(): Promise<void> {
     this.#closing = true
-    await this.#working?.catch(() => {})
+    await this.#working
     await this.#flushing
-    const error = new MivmError(
-      'HOST_CLOSED',
-      'the host is shutting down: the call stays in your log and is delivered later'
-    )
-    for (const watcher of this.#watchers) watcher.reject(error)
-    this.#watchers.clear()
+    this.#rejectWatchers(closed())
     this.#execution.vm.evict(this.id)
     await this.#ledger.close()
   }
@@ -334,61 +354,74 @@ export class Instance {
   }
 
   #wake(): void {
-    if (
-      this.#working !== null ||
-      this.#closing ||
-      (this.#queue.length === 0 && this.#open === null)
-    )
-      return
-    this.#working = this.#work()
-      .catch((error: unknown) => {
+    if (this.#working !== null || this.#closing || this.#queue.length === 0) return
+    this.#working = this.#work().then(
+      () => {
+        this.#rest()
+        // what has come since the last look at the queue has found somebody at work, and waits
+        this.#wake()
+      },
+      (error: unknown) => {
+        this.#rest()
         // the calls stay queued: the next one that comes tries again
-        for (const watcher of this.#watchers) watcher.reject(error)
-        this.#watchers.clear()
-      })
-      .finally(() => {
-        this.#working = null
-        this.#usedAt = Date.now()
-      })
+        this.#rejectWatchers(error)
+      }
+    )
   }
 
+  #rest(): void {
+    this.#working = null
+    this.#usedAt = Date.now()
+  }
+
+  #rejectWatchers(error: unknown): void {
+    for (const watcher of this.#watchers) watcher.reject(error)
+    this.#watchers.clear()
+  }
+
+  #refuseWhenClosing(): void {
+    if (this.#closing) throw closed()
+  }
+
+  /** Executes a batch while the one before it is on its way to the disk. */
   async #work(): Promise<void> {
-    while (!this.#closing && (this.#queue.length > 0 || this.#open !== null)) {
-      await this.#batch()
-      this.#notify()
+    let durable: Promise<void> = Promise.resolve()
+    try {
+      while (!this.#closing && this.#queue.length > 0) {
+        const batch = await this.#execute()
+        await durable
+        durable = (await this.#commit(batch)).durable
+      }
+    } finally {
+      await durable
     }
     if (!this.#closing) await this.#ledger.trim()
   }
 
-  async #batch(): Promise<void> {
-    const items = this.#open === null ? this.#take() : [this.#open.item]
+  async #execute(): Promise<Executed> {
+    const items = this.#next()
     const steps: Step[] = []
     const time = this.#open?.time ?? Math.max(Date.now(), this.#time)
     const seq = this.#open?.seq ?? this.#seq + 1
     const calls = items
       .map(({ user, block }, i) => callOf(block, user, seq + i, time, this.#committed))
       .filter((call) => call !== null)
-    try {
-      // #take leaves an entry that is no call alone in its batch: it never reaches the VM
-      if (calls.length === 0) steps.push(MALFORMED)
-      else await this.#run(items, calls, steps)
-    } catch (error) {
-      this.#requeue(items)
-      throw error
-    }
-    this.#requeue(items.slice(steps.length))
-    await this.#commit(items.slice(0, steps.length), steps, time)
+    // #next leaves an entry that is no call alone in its batch: it never reaches the VM
+    if (calls.length === 0) steps.push(MALFORMED)
+    else await this.#run(items, calls, steps)
+    return { items: items.slice(0, steps.length), steps, time }
   }
 
-  #requeue(items: readonly Waiting[]): void {
-    this.#queue.unshift(...items.filter((item) => item !== this.#open?.item))
-  }
-
-  /** The next calls to execute together: well-formed ones, or a single entry that is none. */
-  #take(): Waiting[] {
-    const end = this.#queue.slice(0, BATCH_CALLS_MAX).findIndex(({ isCall }) => !isCall)
-    const count = end === 0 ? 1 : end === -1 ? BATCH_CALLS_MAX : Math.min(end, BATCH_CALLS_MAX)
-    return this.#queue.splice(0, count)
+  /**
+   * The next calls to execute together: the one that has asked an oracle, or well-formed ones, or a single entry that is
+   * no call. They stay at the head of the queue until they are committed, so that whatever is flushed meanwhile notes
+   * them as waiting.
+   */
+  #next(): Waiting[] {
+    if (this.#open !== null) return this.#queue.slice(0, 1)
+    const items = this.#queue.slice(0, BATCH_CALLS_MAX)
+    const end = items.findIndex(({ isCall }) => !isCall)
+    return end === -1 ? items : items.slice(0, Math.max(1, end))
   }
 
   async #run(items: readonly Waiting[], calls: readonly Call[], steps: Step[]): Promise<void> {
@@ -414,34 +447,48 @@ export class Instance {
     }
   }
 
-  async #commit(items: readonly Waiting[], steps: readonly Step[], time: number): Promise<void> {
+  /** Resolves when the next batch can be executed; this one is on disk, and its users are told, when `durable` does. */
+  async #commit({ items, steps, time }: Executed): Promise<{ durable: Promise<void> }> {
+    // an answer of an oracle that comes late may still be on its way into the log
+    if (this.#open !== null) await this.#ledger.settle()
     const blocks: Uint8Array[] = []
     const positions = new Map<UserLog, Position>()
     const answered: [user: string, entry: number, at: Answered][] = []
     const writes: Write[] = []
     const start = this.#ledger.tail.length
+    let seq = this.#seq
     for (const [i, item] of items.entries()) {
       const step = steps[i]
       if (step === undefined) break
       const user = await this.#ledger.user(item.user)
-      this.#seq++
+      seq++
       const opened = this.#open?.item === item ? this.#open.ack : null
       const ack = opened ?? start + blocks.length
       if (opened === null) {
         const previous = (positions.get(user) ?? user.position).ack
-        blocks.push(encodeEntry(ackOf(item, this.#seq, time, previous)))
+        blocks.push(encodeEntry(ackOf(item, seq, time, previous)))
       }
       answered.push([user.id, item.entry, { ack, result: start + blocks.length }])
       blocks.push(encodeResult(ack, step))
       positions.set(user, { entry: item.entry, ack })
       writes.push(...step.writes)
     }
-    this.#time = time
     this.#open = null
+    const filled = Promise.withResolvers<Uint8Array>()
+    const durable = this.#ledger
+      .commit(blocks, lastWrites(writes), positions, filled.resolve)
+      .then(() => {
+        for (const [user, entry, at] of answered) this.#answer(user, entry, at)
+        this.#notify()
+        this.#forget()
+      })
+    durable.catch(filled.reject)
+    this.#committed = await filled.promise
+    this.#queue.splice(0, items.length)
+    this.#seq = seq
+    this.#time = time
     updateVariables(this.#variables, writes)
-    await this.#ledger.commit(blocks, lastWrites(writes), positions)
-    this.#committed = this.#ledger.tail.treeHash()
-    for (const [user, entry, at] of answered) this.#answer(user, entry, at)
+    return { durable }
   }
 
   /** Logs the request before it is made and the answer before it is used; what is logged is not asked again. */
@@ -450,17 +497,22 @@ export class Instance {
     time: number,
     { index, name, args }: OracleRequest
   ): Promise<OracleAnswer> {
+    // the batch before may still be on its way into the log
+    if (this.#open === null) await this.#ledger.settle()
     this.#open ??= { item, ack: this.#ledger.tail.length, seq: this.#seq + 1, time, requests: [] }
     const { ack, seq, requests } = this.#open
     const logged = requests[index]
     if (logged !== undefined && logged !== null) return logged
     if (logged === undefined) {
+      requests[index] = null
       const user = await this.#ledger.user(item.user)
       const request = encodeEntry({ type: 'oracle-request', ack, index, name, args })
       await this.#ledger.append(
         index === 0 ? [encodeEntry(ackOf(item, seq, time, user.position.ack)), request] : [request]
       )
-      requests[index] = null
+    } else {
+      // asked again by an engine that replaces a dead one: the request may still be on its way to the disk
+      await this.#ledger.settle()
     }
     const answer = await this.#execution.oracles.ask(name, args)
     // Meanwhile the engine may have died, and the call have been aborted or asked again by another: an answer that
@@ -505,7 +557,7 @@ export class Instance {
   }
 
   #isSettled(user: string, entry: number): boolean {
-    const next = this.#account(user).waiting[0]
+    const next = this.#accounts.get(user)?.waiting[0]
     return next === undefined || next > entry
   }
 
@@ -517,8 +569,18 @@ export class Instance {
     }
   }
 
+  /** Lets go of what was answered when there are many users: it is in the log. */
+  #forget(): void {
+    if (this.#accounts.size <= ACCOUNTS_KEPT) return
+    for (const [user, { waiting }] of this.#accounts) {
+      if (waiting.length === 0) this.#accounts.delete(user)
+    }
+  }
+
   /** Where acks and results of a user's entries are, in order: from memory, else along the acks' chain. */
-  async #answers(user: UserLog, from: number, to: number): Promise<Answered[]> {
+  async #answers(key: Uint8Array, from: number, to: number): Promise<Answered[]> {
+    if (to === 0 || !(await this.#ledger.hasUser(key))) return []
+    const user = await this.#ledger.user(key)
     const { answered } = this.#account(user.id)
     const [oldest = Number.POSITIVE_INFINITY] = answered.keys()
     if (oldest <= from) {
@@ -533,10 +595,10 @@ export class Instance {
     for (let index = user.position.ack; index > 0; ) {
       const ack = await readEntry(this.#ledger, index, 'ack')
       if (ack.entry < from) break
-      if (ack.entry <= to) found.unshift({ ack: index, result: await this.#resultOf(index) })
+      if (ack.entry <= to) found.push({ ack: index, result: await this.#resultOf(index) })
       index = ack.previous
     }
-    return found
+    return found.reverse()
   }
 
   async #resultOf(ack: number): Promise<number> {
@@ -561,6 +623,7 @@ export class Instance {
       const item = { user: ack.user, id, isCall, entry: ack.entry, block: ack.call }
       const index = this.#ledger.tail.length - trailing.length
       this.#open = { item, ack: index, seq: ack.seq, time: ack.time, requests }
+      this.#queue.push(item)
       this.#account(id).waiting.push(ack.entry)
     }
     for (const id of await this.#ledger.pendingUsers()) {
@@ -658,8 +721,15 @@ function ackOf({ user, entry, block }: Waiting, seq: number, time: number, previ
   return { type: 'ack', seq, user, entry, call: block, time, previous }
 }
 
-function pendingUsers(queue: readonly Waiting[]): string[] {
-  return [...new Set(queue.map(({ id }) => id))]
+function pendingUsers(queue: readonly Waiting[]): ReadonlyMap<string, number> {
+  return new Map(queue.map(({ id, entry }) => [id, entry]))
+}
+
+function closed(): MivmError {
+  return new MivmError(
+    'HOST_CLOSED',
+    'the host is shutting down: the call stays in your log and is delivered later'
+  )
 }
 
 const NO_FILES = { get: async () => null, list: async () => [] }

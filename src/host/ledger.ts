@@ -1,8 +1,7 @@
-import { statfs } from 'node:fs/promises'
 import b4a from 'b4a'
 import type Corestore from 'corestore'
 import type Hypercore from 'hypercore'
-import type { KeyPair } from 'hypercore-crypto'
+import crypto, { type KeyPair } from 'hypercore-crypto'
 import type { Atom } from 'hypercore-storage'
 import Hyperdrive from 'hyperdrive'
 import { encodeEntry } from '../protocol/entries.ts'
@@ -10,8 +9,9 @@ import { MivmError } from '../protocol/errors.ts'
 import type { Write } from '../protocol/files.ts'
 import type { Head } from '../protocol/head.ts'
 import { encodeId } from '../protocol/ids.ts'
-import { type Manifest, stateManifest, userLogManifest } from '../protocol/manifest.ts'
+import { type Manifest, manifestKey, stateManifest, userLogManifest } from '../protocol/manifest.ts'
 import { Archive } from '../state/archive.ts'
+import { storageError } from '../state/storage-error.ts'
 import type { Wal } from '../state/wal.ts'
 import type { Gate } from './gate.ts'
 import { Mutex } from './mutex.ts'
@@ -42,14 +42,16 @@ export class Ledger {
   readonly #log: Hypercore
   readonly #mutex = new Mutex()
   readonly #users = new Map<string, UserLog>()
-  readonly #pending: () => readonly string[]
+  readonly #pending: Pending
   #notedPending = ''
+  /** Something was taken in that no flush has written yet. */
+  #dirty = false
   #sessions: Sessions | null = null
   #tail: Tail | null = null
   #head: Head | null = null
   #failed: MivmError | null = null
 
-  private constructor(writing: Writing, log: Hypercore, pending: () => readonly string[]) {
+  private constructor(writing: Writing, log: Hypercore, pending: Pending) {
     this.#writing = writing
     this.#log = log
     this.#pending = pending
@@ -57,13 +59,13 @@ export class Ledger {
   }
 
   /**
-   * Opens what is on disk; `manifest` only where the instance is new. `pending` names the users with calls that are
-   * not executed yet, for the note that every flush takes with it.
+   * Opens what is on disk; `manifest` only where the instance is new. `pending` goes into the note that every flush
+   * takes with it.
    */
   static async open(
     writing: Writing,
     address: Uint8Array,
-    pending: () => readonly string[],
+    pending: Pending,
     manifest?: Manifest
   ): Promise<Ledger> {
     const { store, keyPair } = writing
@@ -72,7 +74,10 @@ export class Ledger {
       keyPair,
       ...(manifest === undefined ? {} : { manifest: mutable(manifest) })
     })
-    await log.ready()
+    await log.ready().catch(async (error) => {
+      if (manifest === undefined) throw error
+      throw await storageError(error, store.storage.path, DISK)
+    })
     const ledger = new Ledger(writing, log, pending)
     await ledger.#open()
     return ledger
@@ -95,22 +100,26 @@ export class Ledger {
 
   /**
    * Appends entries to the call log and files to the archive, with a commit entry at the end, and makes it durable;
-   * `positions` is how far the users' calls are executed with it.
+   * `positions` is how far the users' calls are executed with it, in the order of their first acks. The commit has
+   * the heads of these users' logs, as the same write puts them on disk. Calls `onFilled` with the tree hash of the
+   * log as soon as that is known: the next calls can be executed while this is on its way to the disk.
    */
   async commit(
     blocks: readonly Uint8Array[],
     writes: readonly Write[],
-    positions: ReadonlyMap<UserLog, Position>
+    positions: ReadonlyMap<UserLog, Position>,
+    onFilled: (treeHash: Uint8Array) => void = () => {}
   ): Promise<void> {
-    await this.#write(async ({ archive, log }) => {
+    const fill = async ({ archive, log }: Sessions) => {
       await archive.write(writes)
-      const commit = encodeEntry({ type: 'commit', ...archive.version() })
+      const heads = [...positions.keys()].map((user) => user.head())
+      const commit = encodeEntry({ type: 'commit', ...archive.version(), heads })
       for (const [user, position] of positions) {
         await log.setUserData(`user/${user.id}`, encodePosition(position))
       }
       return [...blocks, commit]
-    })
-    for (const [user, position] of positions) user.advance(position)
+    }
+    await this.#write(fill, positions, onFilled)
   }
 
   /** Appends entries in the middle of a call, durable before the oracle is asked. */
@@ -123,33 +132,34 @@ export class Ledger {
     await this.#write(async () => [])
   }
 
-  /** The host's copy of a user's log; opened with the instance, kept until it closes. */
+  /** The host's copy of a user's log, to read what it says; created where there is none. */
   async user(key: Uint8Array): Promise<UserLog> {
-    const id = encodeId(key)
-    const known = this.#users.get(id)
-    if (known !== undefined) return known
+    return this.#users.get(encodeId(key)) ?? this.#mutex.run(() => this.#openUser(key))
+  }
+
+  /** Whether there is a copy of that user's log. To open one makes one, and a name alone shall not do that. */
+  async hasUser(key: Uint8Array): Promise<boolean> {
+    if (this.#users.has(encodeId(key))) return true
+    const core = manifestKey(userLogManifest(key, this.address))
+    return this.#writing.store.storage.hasCore(crypto.discoveryKey(core))
+  }
+
+  /** Runs something that appends to a user's log, while nothing is being flushed and no session is closed. */
+  withUser<T>(key: Uint8Array, fn: (user: UserLog) => Promise<T>): Promise<T> {
     return this.#mutex.run(async () => {
-      const opened = this.#users.get(id)
-      if (opened !== undefined) return opened
-      const core = this.#writing.store.get({
-        manifest: mutable(userLogManifest(key, this.address)),
-        // replication must not write behind the atom's back, nor take back what was signed
-        eagerUpgrade: false,
-        allowFork: false
-      })
-      const { atom, log } = this.#session()
-      const session = core.session({ atom })
-      await session.ready()
-      const user = new UserLog(key, core, session, await log.getUserData(`user/${id}`))
-      this.#users.set(id, user)
-      return user
+      // after a failed write users' logs are longer in memory than on disk
+      if (this.#failed !== null) throw this.#failed
+      const user = await this.#openUser(key)
+      this.#dirty = true
+      return fn(user)
     })
   }
 
-  /** Lets go of the users' sessions when there are many; only while no calls are under way. */
+  /** Lets go of the users' sessions when there are many, but not of what is in them and not on disk. */
   async trim(): Promise<void> {
     if (this.#users.size < SESSIONS_MAX) return
     await this.#mutex.run(async () => {
+      if (this.#dirty) return
       await this.#closeSessions()
       await this.#open()
     })
@@ -160,9 +170,9 @@ export class Ledger {
     return this.#log.treeHash(length)
   }
 
-  /** Runs something that appends to user logs, while nothing is being flushed. */
-  exclusive<T>(fn: () => Promise<T>): Promise<T> {
-    return this.#mutex.run(fn)
+  /** Resolves when what is on its way to the disk is there. */
+  async settle(): Promise<void> {
+    await this.#mutex.run(() => {})
   }
 
   /** What the instance noted down about itself in an earlier flush; local, neither signed nor sent. */
@@ -172,6 +182,7 @@ export class Ledger {
 
   /** Notes something down with the next flush. */
   async setNote(name: string, value: Uint8Array | null): Promise<void> {
+    this.#dirty = true
     await this.#session().log.setUserData(name, value)
   }
 
@@ -189,7 +200,11 @@ export class Ledger {
     return this.#sessions
   }
 
-  #write(fill: (sessions: Sessions) => Promise<readonly Uint8Array[]>): Promise<void> {
+  #write(
+    fill: (sessions: Sessions) => Promise<readonly Uint8Array[]>,
+    positions: ReadonlyMap<UserLog, Position> = NONE,
+    onFilled: (treeHash: Uint8Array) => void = () => {}
+  ): Promise<void> {
     return this.#mutex.run(async () => {
       if (this.#failed !== null) throw this.#failed
       const sessions = this.#session()
@@ -197,16 +212,19 @@ export class Ledger {
       let written = false
       try {
         const blocks = await fill(sessions)
-        await this.#notePending(sessions)
+        await this.#notePending(sessions, positions)
         if (blocks.length > 0) await sessions.log.append([...blocks])
+        onFilled(crypto.tree(sessions.log.state.roots))
         await sessions.atom.flush()
         written = true
+        this.#dirty = false
         await this.#writing.wal.sync()
         this.tail.append(blocks)
         this.#head = this.#readHead()
+        for (const [user, position] of positions) user.advance(position)
         release()
       } catch (error) {
-        this.#failed = await storageError(error, this.#writing.store.storage.path)
+        this.#failed = await storageError(error, this.#writing.store.storage.path, DISK)
         // Unwritten, nothing was announced. Written but not synced, the new head must never leave: the gate stays
         // shut, and the host has to go down.
         if (written) this.#writing.onFatal(this.#failed)
@@ -216,9 +234,13 @@ export class Ledger {
     })
   }
 
-  /** A restart finds by this which calls it has to continue. */
-  async #notePending({ log }: Sessions): Promise<void> {
-    const pending = this.#pending().join()
+  /** A restart finds by this which calls it has to continue: all that wait but those of the commit that is written. */
+  async #notePending({ log }: Sessions, positions: ReadonlyMap<UserLog, Position>): Promise<void> {
+    const waiting = new Map(this.#pending())
+    for (const [{ id }, { entry }] of positions) {
+      if ((waiting.get(id) ?? 0) <= entry) waiting.delete(id)
+    }
+    const pending = [...waiting.keys()].join()
     if (pending === this.#notedPending) return
     await log.setUserData('pending', pending === '' ? null : b4a.from(pending))
     this.#notedPending = pending
@@ -228,6 +250,28 @@ export class Ledger {
   async pendingUsers(): Promise<string[]> {
     this.#notedPending = b4a.toString((await this.note('pending')) ?? new Uint8Array())
     return this.#notedPending === '' ? [] : this.#notedPending.split(',')
+  }
+
+  async #openUser(key: Uint8Array): Promise<UserLog> {
+    const id = encodeId(key)
+    const opened = this.#users.get(id)
+    if (opened !== undefined) return opened
+    if (this.#failed !== null) throw this.#failed
+    const { atom, log } = this.#session()
+    const core = this.#writing.store.get({
+      manifest: mutable(userLogManifest(key, this.address)),
+      // replication must not write behind the atom's back, nor take back what was signed
+      eagerUpgrade: false,
+      allowFork: false
+    })
+    const session = core.session({ atom, wait: false })
+    // a user who was never here before gets a log on disk
+    await session.ready().catch(async (error) => {
+      throw await storageError(error, this.#writing.store.storage.path, DISK)
+    })
+    const user = new UserLog(key, core, session, await log.getUserData(`user/${id}`))
+    this.#users.set(id, user)
+    return user
   }
 
   async #open(): Promise<void> {
@@ -240,8 +284,10 @@ export class Ledger {
     if (contentManifest === null) throw new MivmError('INTERNAL', 'no manifest for the blobs')
     const content = store.get({ manifest: contentManifest, keyPair })
     await content.ready()
-    const log = this.#log.session({ atom })
-    const archive = new Archive(files.session({ atom }), content.session({ atom }), content.key)
+    // a block that a damaged disk has lost is an error, and nothing to wait for
+    const here = { atom, wait: false }
+    const log = this.#log.session(here)
+    const archive = new Archive(files.session(here), content.session(here), content.key)
     await Promise.all([log.ready(), archive.ready()])
     this.#sessions = { atom, log, archive, files, content }
     this.#tail = new Tail(this.#log)
@@ -267,6 +313,11 @@ export class Ledger {
   }
 }
 
+/** Users, z-base-32, with calls that are not committed yet, those under way included; and the last such entry. */
+export type Pending = () => ReadonlyMap<string, number>
+
+const NONE: ReadonlyMap<UserLog, Position> = new Map()
+
 interface Sessions {
   readonly atom: Atom
   readonly log: Hypercore
@@ -279,22 +330,7 @@ function mutable(manifest: Manifest) {
   return { ...manifest, signers: [...manifest.signers] }
 }
 
-/** RocksDB only says that a write failed; whether there is room left, the file system knows. */
-async function storageError(error: unknown, dir: string): Promise<MivmError> {
-  const message = error instanceof Error ? error.message : String(error)
-  const room = await statfs(dir).then(
-    ({ bavail, bsize }) => bavail * bsize,
-    () => Number.POSITIVE_INFINITY
-  )
-  const full = room < ROOM_MIN || /no space|ENOSPC|quota exceeded/i.test(message)
-  return new MivmError(
-    full ? 'STORAGE_FULL' : 'STORAGE_FAILED',
-    full
-      ? 'the disk of the host is full: it takes no calls until there is room and it has been started again'
-      : `the host cannot write to its disk (${message}): it takes no calls until that is mended and it has been started again`,
-    { cause: error }
-  )
+const DISK = {
+  disk: 'the disk of the host',
+  advice: 'it takes no calls until that is mended and it has been started again'
 }
-
-/** With less room than this, bytes, a write that failed failed for want of it. */
-const ROOM_MIN = 8 * 1024 * 1024

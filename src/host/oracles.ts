@@ -32,7 +32,8 @@ export class Oracles {
     try {
       module = await import(pathToFileURL(path.resolve(file)).href)
     } catch (error) {
-      const why = error instanceof Error ? error.message : String(error)
+      const text = error instanceof Error ? error.message : String(error)
+      const why = text.replace(/ imported from .*/s, '')
       throw new MivmError('ORACLE_INVALID', `${file} cannot be loaded as a module: ${why}`)
     }
     const functions: { [name: string]: Oracle } = {}
@@ -99,8 +100,13 @@ function failed(code: string, message: string, name = 'OracleError'): OracleAnsw
   }
 }
 
+/** What cannot even be looked at (no text form, a getter that throws) is an answer as well. */
 function thrown(error: unknown): OracleAnswer {
-  if (!(error instanceof Error)) return failed('ORACLE_FAILED', String(error))
-  const code = 'code' in error && typeof error.code === 'string' ? error.code : ''
-  return failed(code, String(error.message), String(error.name))
+  try {
+    if (!(error instanceof Error)) return failed('ORACLE_FAILED', String(error))
+    const code = 'code' in error && typeof error.code === 'string' ? error.code : ''
+    return failed(code, String(error.message), String(error.name))
+  } catch {
+    return failed('ORACLE_FAILED', 'the oracle threw something that cannot be told')
+  }
 }

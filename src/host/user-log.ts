@@ -1,10 +1,14 @@
 import b4a from 'b4a'
 import c from 'compact-encoding'
 import type Hypercore from 'hypercore'
+import crypto from 'hypercore-crypto'
+import type { UserHead } from '../protocol/entries.ts'
 import { MivmError } from '../protocol/errors.ts'
-import { type Head, verifyHead } from '../protocol/head.ts'
+import { type Head, hasSignatureForm, verifyHead } from '../protocol/head.ts'
 import { encodeId } from '../protocol/ids.ts'
 import { USER_BLOCK_MAX } from '../protocol/limits.ts'
+import { manifestKey, userLogManifest } from '../protocol/manifest.ts'
+import { Tree } from '../protocol/merkle.ts'
 import type { UserBlocks } from '../protocol/messages.ts'
 
 /** The last of a user's calls that has a result. */
@@ -43,6 +47,13 @@ export class UserLog {
     this.#position = position
   }
 
+  /** What the user has signed of this log, as the next flush puts it on disk. */
+  head(): UserHead {
+    const { length, roots, signature } = this.#session.state
+    if (signature === null) throw new MivmError('INTERNAL', 'a log without a signature')
+    return { length, treeHash: crypto.tree(roots), signature }
+  }
+
   async block(index: number): Promise<Uint8Array> {
     const block = await this.#session.get(index, { wait: false })
     if (block !== null) return block
@@ -71,6 +82,8 @@ export class UserLog {
     if (head.length !== start + blocks.length || head.fork !== 0) {
       throw new MivmError('REQUEST_INVALID', 'the head of the user log is not that of the blocks')
     }
+    // Hypercore takes a signature in other forms too: no auditor would, and the host's copy would count for nothing
+    if (!hasSignatureForm(head)) throw notSigned()
     if (start > this.length) return
     if (head.length <= this.length) {
       if (b4a.equals(await this.#session.treeHash(head.length), head.treeHash)) return
@@ -80,21 +93,24 @@ export class UserLog {
       // checks the signature over the tree that comes of it
       await this.#session.append(blocks.slice(this.length - start), { signature: head.signature })
     } catch (error) {
-      if (error instanceof Error && error.message.startsWith('INVALID_SIGNATURE')) {
-        throw this.#refusal(head)
-      }
+      const signature = error instanceof Error && error.message.startsWith('INVALID_SIGNATURE')
+      if (signature || !verifyHead(head, this.#core.key, this.key)) throw this.#refusal(head)
       throw error
     }
   }
 
-  /** What a user takes back who has lost the end of its own log. */
-  async since(start: number): Promise<UserBlocks> {
-    const { length, signature } = this.#session.state
-    if (signature === null) throw new MivmError('INTERNAL', 'a log without a signature')
+  /** What a user takes back who has lost the end of its own log: about `bytes` of it, with the head if that is all. */
+  async since(start: number, bytes: number): Promise<UserBlocks> {
+    const head = { ...this.head(), fork: 0 }
     const blocks: Uint8Array[] = []
-    for (let i = start; i < length; i++) blocks.push(await this.block(i))
-    const head = { length, fork: 0, treeHash: await this.#session.treeHash(), signature }
-    return { user: this.key, start, blocks, head }
+    let size = 0
+    for (let i = start; i < head.length && size < bytes; i++) {
+      const block = await this.block(i)
+      blocks.push(block)
+      size += block.byteLength
+    }
+    const isWhole = start + blocks.length >= head.length
+    return { user: this.key, start, blocks, head: isWhole ? head : null }
   }
 
   async close(): Promise<void> {
@@ -109,8 +125,25 @@ export class UserLog {
           'USER_LOG_FORKED',
           `the log of ${this.id} was written twice: use an identity on one machine at a time, or make a new one`
         )
-      : new MivmError('REQUEST_INVALID', 'the blocks of the user log are not signed by its user')
+      : notSigned()
   }
+}
+
+/** Throws REQUEST_INVALID unless a log, from its beginning, is signed by its user for this instance. */
+export function checkLog({ user, start, blocks, head }: UserBlocks, address: Uint8Array): void {
+  const tree = new Tree()
+  for (const block of blocks) tree.append(block)
+  const signed =
+    head !== null &&
+    start === 0 &&
+    head.length === tree.length &&
+    b4a.equals(head.treeHash, tree.treeHash()) &&
+    verifyHead(head, manifestKey(userLogManifest(user, address)), user)
+  if (!signed) throw notSigned()
+}
+
+function notSigned(): MivmError {
+  return new MivmError('REQUEST_INVALID', 'the blocks of the user log are not signed by its user')
 }
 
 export function encodePosition({ entry, ack }: Position): Uint8Array {

@@ -1,16 +1,41 @@
+import c from 'compact-encoding'
 import type Protomux from 'protomux'
 import ProtomuxRPC from 'protomux-rpc'
 import { isErrorCode, MivmError } from '../protocol/errors.ts'
 import { type Method, RPC_PROTOCOL } from '../protocol/messages.ts'
 
-/** Requests to, and from, one peer, beside the replication on the same stream. */
+/** Bytes of requests that one peer may have under way; we ask for half of it at most. */
+const REQUESTS_MAX = 32 * 1024 * 1024
+/** What a request takes beside its bytes, about. */
+const REQUEST_COST = 1024
+/** Bytes that wait for a peer to read them: beyond the first no large reply is made, beyond the second it is cut off. */
+const UNREAD_LARGE = 4 * 1024 * 1024
+const UNREAD_MAX = 64 * 1024 * 1024
+
+/**
+ * Requests to, and from, one peer, beside the replication on the same stream. What a peer can make us hold is
+ * bounded: one that asks for too much at once, or does not read what it asked for, is cut off.
+ */
 export class Rpc {
+  readonly #mux: Protomux
   readonly #rpc: ProtomuxRPC
+  /** Cost of the peer's requests that are not answered. */
+  #answering = 0
+  /** Cost of our requests that are not answered, and those that wait for it to become less. */
+  #asking = 0
+  readonly #turns: { readonly cost: number; go(): void }[] = []
 
   constructor(mux: Protomux) {
+    this.#mux = mux
     this.#rpc = new ProtomuxRPC(mux, { protocol: RPC_PROTOCOL })
     // every session over this channel listens for its end
     this.#rpc.setMaxListeners(0)
+    mux.stream.on('data', () => {
+      if (this.#unread > UNREAD_MAX) mux.destroy()
+    })
+    this.#rpc.once('close', () => {
+      for (const { go } of this.#turns.splice(0)) go()
+    })
   }
 
   get closed(): boolean {
@@ -21,13 +46,39 @@ export class Rpc {
     this.#rpc.once('close', listener)
   }
 
-  /** Answers a method; an error that it throws reaches the peer with its code and message. */
+  /**
+   * Answers a method; an error that it throws reaches the peer with its code and message. Requests are decoded
+   * here: the library takes the process down for some of what a peer can send.
+   */
   respond<Request, Reply>(
     method: Method<Request, Reply>,
     handler: (request: Request) => Promise<Reply>
   ): void {
-    const encodings = { requestEncoding: method.request, responseEncoding: method.reply }
-    this.#rpc.respond(method.name, encodings, handler)
+    const encodings = { requestEncoding: c.raw, responseEncoding: method.reply }
+    this.#rpc.respond(method.name, encodings, async (bytes) => {
+      const cost = bytes.byteLength + REQUEST_COST
+      this.#answering += cost
+      try {
+        if (this.#answering > REQUESTS_MAX) {
+          this.#mux.destroy()
+          throw new MivmError('REQUEST_INVALID', 'too many requests at once: wait for replies')
+        }
+        return await handler(decode(method, bytes))
+      } finally {
+        this.#answering -= cost
+      }
+    })
+  }
+
+  /** Resolves when the peer has read enough for a large reply to be made, or is gone. */
+  async readable(): Promise<void> {
+    if (this.#unread <= UNREAD_LARGE) return
+    const { stream } = this.#mux
+    const { promise, resolve } = Promise.withResolvers<void>()
+    const go = () => resolve()
+    stream.once('drain', go).once('close', go)
+    await promise
+    stream.off('drain', go).off('close', go)
   }
 
   /** Throws the peer's error, CONNECTION_LOST or TIMEOUT. */
@@ -36,19 +87,58 @@ export class Rpc {
     request: Request,
     timeout?: number
   ): Promise<Reply> {
+    const bytes = c.encode(method.request, request)
+    const cost = bytes.byteLength + REQUEST_COST
+    if (this.#turns.length > 0 || !this.#hasRoom(cost)) {
+      await new Promise<void>((go) => this.#turns.push({ cost, go }))
+    }
+    this.#asking += cost
     try {
-      return await this.#rpc.request(method.name, request, {
-        requestEncoding: method.request,
+      return await this.#rpc.request(method.name, bytes, {
+        requestEncoding: c.raw,
         responseEncoding: method.reply,
         ...(timeout === undefined ? {} : { timeout })
       })
     } catch (error) {
       throw remoteError(error)
+    } finally {
+      this.#asking -= cost
+      this.#nextTurn()
     }
   }
 
   destroy(): void {
     this.#rpc.destroy()
+  }
+
+  /** Bytes that the peer has not read. */
+  get #unread(): number {
+    return this.#mux.stream._writableState.buffered
+  }
+
+  #hasRoom(cost: number): boolean {
+    return this.#asking === 0 || this.#asking + cost <= REQUESTS_MAX / 2
+  }
+
+  /** One at a time, in the order in which they came; it makes the next one's turn when it is under way. */
+  #nextTurn(): void {
+    const [next] = this.#turns
+    if (next === undefined || !this.#hasRoom(next.cost)) return
+    this.#turns.shift()
+    next.go()
+    queueMicrotask(() => this.#nextTurn())
+  }
+}
+
+function decode<Request>(method: Method<Request, unknown>, bytes: Uint8Array): Request {
+  try {
+    return c.decode(method.request, bytes)
+  } catch (error) {
+    throw new MivmError(
+      'REQUEST_INVALID',
+      `the request "${method.name}" cannot be read: use the same version as the host`,
+      { cause: error }
+    )
   }
 }
 

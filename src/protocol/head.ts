@@ -18,6 +18,11 @@ export function verifyHead(head: Head, key: Uint8Array, publicKey: Uint8Array): 
   return crypto.verify(treeSignable(key, head), signature, publicKey)
 }
 
+/** Whether the signature has the one form that this format knows; says nothing of what it signs. */
+export function hasSignatureForm({ signature }: Pick<Head, 'signature'>): boolean {
+  return unwrapSignature(signature) !== null
+}
+
 /** The head that an author makes of what it signs, in the form that Hypercore stores. */
 export function signHead(
   head: Omit<Head, 'signature'>,

@@ -11,7 +11,7 @@ export interface UserBlocks {
   /** Index of the first block. */
   readonly start: number
   readonly blocks: readonly Uint8Array[]
-  /** Null where there are no blocks. */
+  /** Null where there are no blocks, or not all that is to be taken back. */
   readonly head: Head | null
 }
 
@@ -48,7 +48,10 @@ export interface CallRequest {
   readonly anchored: boolean
 }
 
-/** One of: a proof; blocks to take back (`behind`); neither, where blocks from `length` on have to be sent first. */
+/**
+ * One of: a proof; blocks to take back (`behind`); neither, where blocks from `length` on have to be sent first. Where
+ * `behind` has no head there is more of it: a request without blocks that begins where it ends asks for the next part.
+ */
 export interface CallReply {
   /** Length of the host's copy of the user's log. */
   readonly length: number

@@ -4,6 +4,7 @@ import type Hypercore from 'hypercore'
 import crypto from 'hypercore-crypto'
 import SubEncoder from 'sub-encoder'
 import type { Commit, Version } from '../protocol/entries.ts'
+import { MivmError } from '../protocol/errors.ts'
 import type { Files, PathRange, Write } from '../protocol/files.ts'
 
 /** A file as Hyperdrive stores it. */
@@ -45,17 +46,24 @@ export class Archive implements Files {
     await this.#blobs.ready()
   }
 
+  /** Throws INSTANCE_DAMAGED where the file is not whole any more: that it were not there would be a lie. */
   async get(path: string): Promise<Uint8Array | null> {
-    const node = await this.#bee.get(path)
+    const node = await this.#bee.get(path).catch(damaged)
     if (node === null || node.value.blob === null) return null
-    return node.value.blob.byteLength === 0 ? EMPTY : this.#blobs.get(node.value.blob)
+    if (node.value.blob.byteLength === 0) return EMPTY
+    const bytes = await this.#blobs.get(node.value.blob).catch(damaged)
+    return bytes ?? damaged(null)
   }
 
   /** Paths of files, at most `limit` of them. */
   async list({ gt, lt, limit, reverse }: PathRange): Promise<string[]> {
     const paths: string[] = []
-    for await (const node of this.#bee.createReadStream({ gt, lt }, { limit, reverse })) {
-      paths.push(node.key)
+    try {
+      for await (const node of this.#bee.createReadStream({ gt, lt }, { limit, reverse })) {
+        paths.push(node.key)
+      }
+    } catch (error) {
+      damaged(error)
     }
     return paths
   }
@@ -91,6 +99,17 @@ export class Archive implements Files {
 
 function versionOf({ state: { length, roots } }: Hypercore): Version {
   return { length, treeHash: crypto.tree(roots) }
+}
+
+/** Only sessions that do not wait for peers come here: what they do not find, this disk has lost. */
+function damaged(error: unknown): never {
+  const code = error instanceof Error && 'code' in error ? error.code : null
+  if (error !== null && code !== 'BLOCK_NOT_AVAILABLE') throw error
+  throw new MivmError(
+    'INSTANCE_DAMAGED',
+    'a part of the state archive cannot be read: restore the data directory from a backup',
+    { cause: error }
+  )
 }
 
 const FILES = new SubEncoder('files', 'utf-8')

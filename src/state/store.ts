@@ -1,14 +1,18 @@
 import Corestore from 'corestore'
+import CorestoreStorage from 'hypercore-storage'
 import { MivmError } from '../protocol/errors.ts'
+import { Cache } from './cache.ts'
+import { isFull } from './storage-error.ts'
 
-/** Opens the cores in a directory; throws DIRECTORY_LOCKED or DIRECTORY_DAMAGED. */
+/** Opens the cores in a directory; throws DIRECTORY_LOCKED, STORAGE_FULL or DIRECTORY_DAMAGED. */
 export async function openStore(dir: string): Promise<Corestore> {
-  const store = new Corestore(dir)
+  const store = new Corestore(new CorestoreStorage(dir, { walRecoveryMode: TAIL_MAY_BE_TORN }))
   try {
     await store.ready()
+    Cache.over(store.storage)
     return store
   } catch (error) {
-    await store.close().catch(() => {})
+    await closeStore(store).catch(() => {})
     const message = error instanceof Error ? error.message : String(error)
     if (/lock/i.test(message)) {
       throw new MivmError(
@@ -16,9 +20,32 @@ export async function openStore(dir: string): Promise<Corestore> {
         `${dir} is in use by another process: stop that first, or use another --dir`
       )
     }
+    if (!/corrupt/i.test(message) && (await isFull(error, dir))) {
+      throw new MivmError('STORAGE_FULL', `the disk of ${dir} is full: make room and start again`, {
+        cause: error
+      })
+    }
+    if (/device file/i.test(message)) {
+      throw new MivmError(
+        'DIRECTORY_DAMAGED',
+        `${dir} was copied or moved here, and an old copy would sign a second history: go on where it was, or remove CORESTORE in it if this is the newest there is`
+      )
+    }
     throw new MivmError(
       'DIRECTORY_DAMAGED',
       `${dir} cannot be opened (${message}): restore it from a backup`
     )
   }
+}
+
+/**
+ * RocksDB's kTolerateCorruptedTailRecords: after a crash the last record of the write-ahead log may be incomplete. Its
+ * default also opens a log with a damaged record in the middle, without all that came after it, and says nothing: a
+ * host would then sign other blocks at lengths that it has signed before.
+ */
+const TAIL_MAY_BE_TORN = 0
+
+/** Lets go of the directory also where a core of it could not be opened, which its own `close` stumbles over. */
+export async function closeStore(store: Corestore): Promise<void> {
+  await store.close().catch(() => store.storage.close())
 }

@@ -1,8 +1,17 @@
-import { close, fdatasync, open } from 'node:fs'
+import { close, fdatasync, fdatasyncSync, open, readdirSync, statSync } from 'node:fs'
 import { readdir } from 'node:fs/promises'
 import path from 'node:path'
 import { promisify } from 'node:util'
 import type { Rocks } from 'hypercore-storage'
+
+/** A sync of more than this, ms, is left to a thread. */
+const BLOCKING_MS = 1
+
+/** So many syncs go to a thread before it is tried again whether the disk is fast. */
+const SYNCS_IN_THREAD = 200
+
+/** How long after a change of a directory, ms, another one may have the same time: some file systems count in seconds. */
+const CHANGING_MS = 3_000
 
 /**
  * Makes what RocksDB has written durable. A write of RocksDB ends in the page cache, and after a power cut the
@@ -12,13 +21,21 @@ import type { Rocks } from 'hypercore-storage'
  * under way share the next one.
  */
 export class Wal {
-  readonly #rocks: Rocks
-  #file: { path: string; fd: number } | null = null
+  readonly #dir: string
+  #file: { name: string; fd: number } | null = null
+  /** Time of the directory when it was last looked into, ms since 1970. */
+  #seen = 0
   #running: Promise<void> | null = null
   #next: Promise<void> | null = null
+  #inThread = 0
 
   constructor(rocks: Rocks) {
-    this.#rocks = rocks
+    this.#dir = rocks.path
+  }
+
+  /** Where the database is. */
+  get dir(): string {
+    return this.#dir
   }
 
   /** Resolves when everything written before this call is on disk. */
@@ -45,23 +62,50 @@ export class Wal {
   }
 
   async #sync(): Promise<void> {
-    // the log that it was the last time is synced while we ask whether it still is
-    const synced = this.#file === null ? null : sync(this.#file.fd)
-    const [{ path: name }] = await Promise.all([this.#rocks.currentWalFile(), synced])
-    const current = path.join(this.#rocks.path, name)
-    if (this.#file?.path !== current) await this.#rotate(current)
+    const name = this.#newest()
+    if (name !== null) await this.#rotate(name)
+    else if (this.#file !== null) await this.#syncFile(this.#file.fd)
+  }
+
+  /** The log that is written now, where it may be another than the one that is open here. */
+  #newest(): string | null {
+    const { mtimeMs } = statSync(this.#dir)
+    const changing = mtimeMs !== this.#seen || Math.abs(Date.now() - mtimeMs) < CHANGING_MS
+    if (this.#file !== null && !changing) return null
+    this.#seen = mtimeMs
+    const [newest] = readdirSync(this.#dir)
+      .filter(isLog)
+      .sort((a, b) => Number.parseInt(b, 10) - Number.parseInt(a, 10))
+    if (newest === undefined) throw new Error(`no write-ahead log in ${this.#dir}`)
+    return newest === this.#file?.name ? null : newest
   }
 
   /** The database has moved on to a new log: what is in the logs before it may not be on disk yet either. */
-  async #rotate(current: string): Promise<void> {
+  async #rotate(name: string): Promise<void> {
     if (this.#file !== null) await closeFile(this.#file.fd)
     this.#file = null
-    const logs = (await readdir(this.#rocks.path)).filter((file) => file.endsWith('.log'))
-    for (const log of logs) await syncFile(path.join(this.#rocks.path, log))
-    await syncFile(this.#rocks.path)
-    this.#file = { path: current, fd: await openFile(current, 'r') }
+    const logs = (await readdir(this.#dir)).filter(isLog)
+    for (const log of logs) await syncFile(path.join(this.#dir, log))
+    await syncFile(this.#dir)
+    this.#file = { name, fd: await openFile(path.join(this.#dir, name), 'r') }
     await sync(this.#file.fd)
   }
+
+  /** A fast disk has done it before a thread would have begun; a slow one must not stop everybody else. */
+  async #syncFile(fd: number): Promise<void> {
+    if (this.#inThread > 0) {
+      this.#inThread--
+      return sync(fd)
+    }
+    const started = performance.now()
+    fdatasyncSync(fd)
+    if (performance.now() - started > BLOCKING_MS) this.#inThread = SYNCS_IN_THREAD
+  }
+}
+
+/** Names are numbers, which only ever grow. */
+function isLog(name: string): boolean {
+  return /^\d+\.log$/.test(name)
 }
 
 async function syncFile(file: string): Promise<void> {

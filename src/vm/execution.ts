@@ -1,6 +1,6 @@
 import { MivmError } from '../protocol/errors.ts'
 import { EngineDeath, type JobHandlers } from './engine.ts'
-import type { Question, StepReport } from './frames.ts'
+import { encodeCall, type Question, type StepReport } from './frames.ts'
 import { Overlay } from './overlay.ts'
 import type { Slot } from './slot.ts'
 import { sortVariables, updateVariables } from './variables.ts'
@@ -72,7 +72,7 @@ export class Execution {
     }
     const job = {
       variables: sortVariables(this.#variables),
-      calls: calls.map((call) => ({ ...call, seed: Buffer.from(call.seed).toString('hex') })),
+      calls: calls.map(encodeCall),
       workMs: Number.isFinite(this.#workMax) ? Math.max(this.#workMax - this.#work, 0) : null,
       time: contract.limits.time * this.#patience
     }
@@ -80,20 +80,20 @@ export class Execution {
   }
 
   #takeSteps(steps: readonly StepReport[], end: number): void {
-    for (const { outcome, writes, logs } of steps) {
+    for (const { outcome, writes, fuel, logs } of steps) {
       if (this.#executed >= end) {
         throw new MivmError('INTERNAL', 'the engine executed a call that there is not: report this')
       }
       for (const line of logs) this.#batch.onLog?.(line)
-      this.#take(outcome, writes)
+      this.#take(outcome, writes, fuel)
     }
   }
 
-  #take(outcome: Outcome, writes: readonly Write[]): void {
+  #take(outcome: Outcome, writes: readonly Write[], fuel: number): void {
     this.#files.add(writes)
     updateVariables(this.#variables, writes)
     const index = this.#executed++
-    this.#batch.onStep({ outcome, writes, fuel: 0 }, index)
+    this.#batch.onStep({ outcome, writes, fuel }, index)
   }
 
   async #answer(question: Question, first: number): Promise<unknown> {
@@ -123,6 +123,6 @@ export class Execution {
       crash: ['ABORT_ENGINE', `the call ended the engine that executed it: ${message}`]
     } as const
     const [code, why] = errors[reason]
-    this.#take({ status: 'abort', error: { name: 'MivmError', message: why, code } }, [])
+    this.#take({ status: 'abort', error: { name: 'MivmError', message: why, code } }, [], 0)
   }
 }

@@ -1,7 +1,8 @@
 import { RESERVED, type Write } from '../protocol/files.ts'
+import { LIMITS } from '../protocol/limits.ts'
 import { FRAME_MAX } from './js-1/channel.js'
 import { variableName } from './js-1/variables.js'
-import type { Outcome, PathRange, Thrown } from './vm.ts'
+import type { Call, Outcome, PathRange, Thrown } from './vm.ts'
 
 /**
  * What host and engine say to each other, each frame a length (u32, little endian) and JSON. The engine has
@@ -10,13 +11,15 @@ import type { Outcome, PathRange, Thrown } from './vm.ts'
 
 export interface StepReport {
   readonly outcome: Outcome
+  readonly fuel: number
   readonly writes: readonly Write[]
   readonly logs: readonly string[]
 }
 
-/** The end of a job: calls executed, ms worked, and whether there was no time for more. */
+/** The end of a job: calls executed, ms worked, and whether there was no time for more; with the last steps. */
 export interface DoneReport {
   readonly type: 'done'
+  readonly steps: readonly StepReport[]
   readonly count: number
   readonly work: number
   readonly outOfTime: boolean
@@ -46,6 +49,14 @@ export type Report =
   | DoneReport
   | InspectedReport
   | Question
+
+/** A call as the realm takes it, see `begin` in js-1/controller.js: half of the seed is what its generator takes. */
+export function encodeCall({ method, args, caller, seq, time, seed }: Call): string {
+  const { buffer, byteOffset, byteLength } = seed
+  const view = new DataView(buffer, byteOffset, byteLength)
+  const words = [0, 4, 8, 12].map((offset) => view.getUint32(offset, true))
+  return JSON.stringify([method, args, caller, seq, time, ...words])
+}
 
 export function encodeFrame(frame: object): Uint8Array {
   const body = Buffer.from(JSON.stringify(frame))
@@ -106,6 +117,7 @@ export function checkReport(frame: unknown): Report {
     case 'done':
       return {
         type,
+        steps: array(report['steps']).map(checkStep),
         count: number(report['count']),
         work: number(report['work']),
         outOfTime: report['outOfTime'] === true
@@ -121,8 +133,8 @@ export function checkReport(frame: unknown): Report {
         type,
         call: number(report['call']),
         index: number(report['index']),
-        name: string(report['name']),
-        args: string(report['args'])
+        name: loggable(report['name']),
+        args: loggable(report['args'])
       }
     default:
       throw new Error(`a frame of the type ${JSON.stringify(type)}`)
@@ -140,7 +152,9 @@ function checkStep(value: unknown): StepReport {
   })
   const outcome = checkOutcome(record(step['outcome']))
   if (outcome.status !== 'ok' && writes.length > 0) throw new Error('writes of a failed call')
-  return { outcome, writes, logs: array(step['logs']).map(string) }
+  const fuel = number(step['fuel'])
+  if (!Number.isSafeInteger(fuel)) throw new Error('fuel that is no whole number')
+  return { outcome, writes, fuel, logs: array(step['logs']).map(string) }
 }
 
 function checkOutcome(outcome: Fields): Outcome {
@@ -204,6 +218,13 @@ function array(value: unknown): unknown[] {
 function string(value: unknown): string {
   if (typeof value !== 'string') throw new Error('a value that is no text')
   return value
+}
+
+/** Text that goes into the log: the log takes no other. */
+function loggable(value: unknown): string {
+  const text = string(value)
+  if (!text.isWellFormed() || text.length > LIMITS.args) throw new Error('a text that no log takes')
+  return text
 }
 
 function stringOrNull(value: unknown): string | null {

@@ -1,6 +1,6 @@
 import { type ErrorCode, MivmError } from '../protocol/errors.ts'
 import { EngineDeath, type JobHandlers } from './engine.ts'
-import type { InspectedReport } from './frames.ts'
+import { encodeCall, type InspectedReport } from './frames.ts'
 import type { Slot } from './slot.ts'
 import type { Contract, Thrown } from './vm.ts'
 
@@ -31,8 +31,9 @@ function checkSize({ source, limits }: Contract): void {
 }
 
 async function load(slot: Slot, contract: Contract): Promise<InspectedReport> {
-  const call = { method: 'init', args: '[]', caller: contract.deployer, seq: 1, time: 0 }
-  const job = { call, time: contract.limits.time }
+  const seed = new Uint8Array(32).fill(1)
+  const call = { method: 'init', args: '[]', caller: contract.deployer, seq: 1, time: 0, seed }
+  const job = { begin: encodeCall(call), time: contract.limits.time }
   for (let tries = 1; ; tries++) {
     try {
       return await slot.inspect(contract, job, NOTHING)

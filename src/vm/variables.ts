@@ -1,12 +1,12 @@
 import type { Files, Write } from '../protocol/files.ts'
-import { variableName, variablePath } from './js-1/variables.js'
+import { sortVariables, variableName, variablePath } from './js-1/variables.js'
 
 /**
  * Exported variables as files of the archive: `/.mivm/exports/<name, encoded as in a URI>.json`, each with the
  * value in text form. What decides an outcome, such as a name that is too long, is in the engine's
  * js-1/variables.js.
  */
-export { variableName, variablePath }
+export { sortVariables, variableName, variablePath }
 
 /** All variables that an archive holds, by name. */
 export async function readVariables(files: Files): Promise<Map<string, string>> {
@@ -32,14 +32,6 @@ export function updateVariables(variables: Map<string, string>, writes: readonly
     if (data === null) variables.delete(name)
     else variables.set(name, decoder.decode(data))
   }
-}
-
-/** Names and values in the order of the paths, as a batch begins with them. */
-export function sortVariables(variables: ReadonlyMap<string, string>): [string, string][] {
-  return [...variables]
-    .map(([name, text]) => ({ path: variablePath(name) ?? '', name, text }))
-    .sort((a, b) => (a.path < b.path ? -1 : 1))
-    .map(({ name, text }) => [name, text])
 }
 
 const FIRST = '/.mivm/exports/'

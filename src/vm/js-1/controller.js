@@ -1,4 +1,4 @@
-;(function controller(primordials) {
+;(function controller(primordials, fuel, { state: prices }) {
   // Runs calls inside the realm: decodes what comes in, gives the contract its API, encodes what comes out.
   // No function here throws, and none runs code of the contract while it is at work on something of its own:
   // values are read by their descriptors, accessors and proxies are refused, all that is used at run time was
@@ -8,6 +8,7 @@
   const {
     apply,
     arrayPrototype,
+    asyncIterator,
     bytesPrototype,
     charCodeAt,
     chargeBytes,
@@ -27,15 +28,20 @@
     isInteger,
     isPrototypeOf,
     isProxy,
+    isSafeInteger,
     isWellFormed,
+    iterator,
     normalize,
     objectPrototype,
+    operators,
     ownKeys,
     parse,
     Promise,
+    rawProxy,
     rejectPromise,
     resolvePromise,
     slice,
+    sort,
     split,
     startCall,
     startsWith,
@@ -45,6 +51,7 @@
     toBase64,
     toBigInt,
     toNumber,
+    toObject,
     toText,
     toWellFormed,
     typedArrayLength,
@@ -52,26 +59,45 @@
     unescape,
     withResolvers
   } = primordials
+  const { spend, attach } = fuel
 
   const DEPTH_MAX = 128
   const ERROR_TEXT_MAX = 4096
+  const ORACLE_NAME_MAX = 256
   const LOG_LINES_MAX = 1000
   const STRICT = { lastChunkHandling: 'strict' }
   const DECIMAL = /^(?:0|-?[1-9]\d*)$/
   const IDENTIFIER = /^[\p{ID_Start}$_][\p{ID_Continue}$]*$/u
+  /** Numbers whose text form says all; not -0. */
+  const PLAIN_NUMBER = /^(?:0|-?[1-9]\d{0,14})$/
+  /** Bytes that a path of the archive may have. */
+  const PATH_MAX = 1024
   /** Text that is as long as it looks. */
   const PLAIN_TEXT = /^[ -~\n\r\t]{0,1000}$/
   const VOWEL = /^(?:[AEIO]|U(?!int|RI))/
   /** Paths that are in normal form and, in ASCII, as long as they look. */
   const PLAIN_PATH = /^(?:\/[\w~@+,=-][\w.~@+,=-]*)+$/
 
+  /** What a call that went too far ends with: no contract ever sees it. */
+  const TRAP = freeze({ __proto__: null })
+
   let body = null
+  let counter = null
+  /** What holds for all calls of a job: `{ address, host, deployer, limits, inspect }`. */
+  let job = null
+  /** The exported variables as the call before left them, in the order of their paths. */
+  let variables = []
+  /** The same by name; their property `taken` tells which of them a call has left. */
+  let variableOf = { __proto__: null }
+  let taking = 0
   let call = null
   /** Holds the rejected promise that nobody handles: see {@link standFirst}. */
   const turn = { first: null }
 
   /** The value being encoded; `keys` lead to it, and `parents` contain it, from the outside in. */
   let writer = null
+  /** How variables are laid over the defaults; only its value changes. */
+  const laid = { value: undefined, writable: true, enumerable: true, configurable: true }
   /** What the value being decoded is called. */
   const reader = { root: '', name: undefined }
   let depth = 0
@@ -84,20 +110,51 @@
   const console = makeConsole()
   const oracle = makeOracle()
 
-  return freeze({ load, begin, poll, resume })
+  return freeze({ load, open, begin, poll, resume })
 
-  /** The function that the contract was compiled to. */
+  /** The function that the contract was compiled to, see counter.js. */
   function load(compiled) {
-    body = compiled
+    counter = compiled({
+      apply,
+      asyncIterator,
+      getOwnPropertyDescriptor,
+      iterator,
+      Object: toObject,
+      operators,
+      ownKeys,
+      RawProxy: rawProxy,
+      trap: TRAP
+    })
+    attach(counter)
+    body = counter.body
   }
 
-  /** Starts a call; what it asks for and how it ended is in `poll`. */
+  /**
+   * Begins a job: `{ address, host, deployer, limits, variables, inspect }`, with the variables as `[name, text]` in
+   * the order of their paths.
+   */
+  function open(text) {
+    job = parse(text)
+    variables = []
+    variableOf = { __proto__: null }
+    for (let i = 0; i < job.variables.length; i++) {
+      const entry = makeVariable(job.variables[i][0], job.variables[i][1])
+      variables[i] = entry
+      variableOf[entry.name] = entry
+    }
+  }
+
+  /**
+   * Starts a call, `[method, arguments, caller, seq, time, seed × 4]`; what it asks for and how it ended is in
+   * `poll`.
+   */
   function begin(text) {
     standFirst()
     const given = parse(text)
-    startCall(given.env.time, given.seed)
+    counter.start(job.limits.fuel, job.limits.depth)
+    startCall(given[4], given[5], given[6], given[7], given[8])
     call = {
-      limits: given.limits,
+      limits: job.limits,
       /** Texts of the operations that the engine has not seen. */
       ops: '',
       /** Those that wait for an answer, and what waits behind them. */
@@ -115,7 +172,7 @@
       outcome: null
     }
     try {
-      run(given)
+      run(given[0], given[1], given[2], given[3], given[4])
     } catch (thrown) {
       settle(call, describe(thrown), undefined)
     }
@@ -127,7 +184,8 @@
     if (call.outcome !== null) return call.outcome
     const { ops, settled } = call
     call.ops = ''
-    if (call.answered < call.waiting.length) {
+    // a call that went too far waits for nothing any more
+    if (call.answered < call.waiting.length && counter.end() === null) {
       return `{"ops":[${ops}],"outcome":null,"settled":${settled}}`
     }
     const outcome = finish()
@@ -142,6 +200,7 @@
     const { 0: ok, 1: payload } = parse(text)
     const entry = call.waiting[call.answered++]
     try {
+      spend(text.length * prices.byte)
       if (ok) entry.resolve(entry.convert(payload))
       else entry.reject(entry.refuse(payload))
     } catch (thrown) {
@@ -170,16 +229,18 @@
 
   // ---- the call
 
-  function run({ method, args, variables, caller, env, inspect }) {
-    if (!inspect) checkMethod(method, env.seq)
+  function run(method, args, caller, seq, time) {
+    const { address, host, deployer, inspect } = job
+    if (!inspect) checkMethod(method, seq)
+    spend(prices.call + args.length * prices.decoded)
     const values = inspect ? [] : decodeArgs(args)
     const exports = {}
     const module = { exports }
     // an instance is there once init has succeeded: until then nothing could be logged for it
-    call.consulting = env.seq > 1
+    call.consulting = seq > 1
     const system = freeze({ caller, files: state })
     const id = freeze({ id: caller })
-    freeze(env)
+    const env = freeze({ address, host, deployer, seq, time })
     apply(body, undefined, [exports, module, state, id, env, oracle, console, system])
     const E = module.exports
     if ((typeof E !== 'object' && typeof E !== 'function') || E === null || isProxy(E)) {
@@ -194,11 +255,14 @@
       call.outcome = `{"ops":[],"outcome":${okText(stringify(methodNames(E)), '')},"settled":true}`
       return
     }
-    for (let i = 0; i < variables.length; i++) layOver(E, variables[i][0], variables[i][1])
+    for (let i = 0; i < variables.length; i++) {
+      spend(prices.variable + variables[i].text.length * prices.decoded)
+      layOver(E, variables[i])
+    }
     const property = getOwnPropertyDescriptor(E, method)
     const callable = property?.enumerable === true ? readProperty(E, property) : undefined
     if (typeof callable !== 'function') {
-      if (env.seq !== 1) throw unknownMethod(E, method)
+      if (seq !== 1) throw unknownMethod(E, method)
       settle(call, null, undefined)
       return
     }
@@ -273,11 +337,30 @@
     return get === undefined ? value : apply(get, object, [])
   }
 
-  function layOver(E, name, text) {
-    const value = decodeValue(text, 'exports', name)
-    const property = { value, writable: true, enumerable: true, configurable: true }
+  function layOver(E, { name, text, value, known }) {
+    laid.value = known ? value : decodeValue(text, 'exports', name)
     // of a sealed object, at least the value can be set
-    if (!defineProperty(E, name, property) && !defineProperty(E, name, { value })) throw fixed(name)
+    if (defineProperty(E, name, laid)) return
+    if (!defineProperty(E, name, { value: laid.value })) throw fixed(name)
+  }
+
+  /** A variable with its text form; the value too where nothing can change it. */
+  function makeVariable(name, text) {
+    const path = `/.mivm/exports/${encodeURIComponent(name)}.json`
+    if (path.length > PATH_MAX) {
+      throw ours(
+        'EXPORTS_TOO_LARGE',
+        'exports: the name of a variable is too long; give it a short name'
+      )
+    }
+    const entry = { name, path, text, value: undefined, known: false, taken: 0 }
+    remember(entry)
+    return entry
+  }
+
+  function remember(entry) {
+    entry.known = test(PLAIN_NUMBER, entry.text)
+    entry.value = entry.known ? toNumber(entry.text) : undefined
   }
 
   function fixed(name) {
@@ -291,6 +374,14 @@
   /** The outcome as JSON. Nothing that the contract still does has an effect from here on. */
   function finish() {
     call.over = true
+    const text = outcomeText()
+    const end = counter.end()
+    return end === null ? text : errorText(wentTooFar(end))
+  }
+
+  function outcomeText() {
+    // also where it was caught: no handler of the contract's has run since
+    if (counter.end() !== null) return ''
     if (!call.settled) {
       const why = 'the call can never settle: it awaits a promise that nothing will resolve'
       return errorText(describe(ours('NEVER_SETTLES', why)))
@@ -303,25 +394,42 @@
         result === undefined
           ? null
           : encodeValue(result, 'result', limits.result, 'RESULT_TOO_LARGE')
-      return okText(value, encodeVariables(call.exports, limits.exports))
+      if (value !== null) spend(value.length * prices.encoded)
+      return okText(value, takeVariables(call.exports, limits.exports))
     } catch (thrown) {
       return errorText(describe(thrown))
     }
   }
 
-  function okText(value, variables) {
-    return `{"status":"ok","value":${value === null ? 'null' : stringify(value)},"variables":[${variables}]}`
+  function wentTooFar(end) {
+    const { fuel, depth } = call.limits
+    if (end === 'fuel') {
+      const message = `the call used all of its fuel, ${fuel}: do less in one call`
+      return { name: 'MivmError', message, code: 'OUT_OF_FUEL' }
+    }
+    const message = `the call nested functions more than ${depth} levels deep: use a loop`
+    return { name: 'MivmError', message, code: 'CALL_DEPTH' }
+  }
+
+  function okText(value, changes) {
+    return `{"status":"ok","value":${value === null ? 'null' : stringify(value)},"changes":[${changes}],"fuel":${counter.used()}}`
   }
 
   function errorText(error) {
-    return `{"status":"error","error":${stringify(error)}}`
+    return `{"status":"error","error":${stringify(error)},"fuel":${counter.used()}}`
   }
 
-  function encodeVariables(E, limit) {
-    let text = ''
+  /**
+   * Takes over the variables as the call leaves them, all or none; returns what changed as JSON: `[name, text]`
+   * each, where the text of one that is gone is null.
+   */
+  function takeVariables(E, limit) {
+    const changed = []
+    const added = []
     let units = 0
-    let bytes = null
+    let kept = 0
     let guarded = false
+    taking++
     const keys = ownKeys(E)
     for (let i = 0; i < keys.length; i++) {
       const name = keys[i]
@@ -335,30 +443,88 @@
       }
       const value = readProperty(E, property)
       if (typeof value === 'function') continue
-      const encoded = encodeValue(value, 'exports', limit, 'EXPORTS_TOO_LARGE', name)
+      const text = isSafeInteger(value)
+        ? encodeInteger(value)
+        : encodeValue(value, 'exports', limit, 'EXPORTS_TOO_LARGE', name)
       const stays = property.writable === false && !isObject(value)
       if (!property.configurable && property.writable !== true && !stays) throw fixed(name)
-      if (!isWellFormed(name))
-        throw unsupported(pathOf('exports', name), 'a name with a lone surrogate')
-      units += name.length + encoded.length
-      // no unit is more than three bytes: mostly, there is nothing to count
-      if (units * 3 > limit) {
-        bytes = bytes === null ? sizeOfPairs(text) : bytes
-        bytes += utf8Length(name) + utf8Length(encoded)
-        if (bytes > limit)
-          throw tooLarge('EXPORTS_TOO_LARGE', 'the exported variables', limit, bytes)
+      units += name.length + text.length
+      spend(prices.variable + text.length * prices.encoded)
+      if (units > limit) throw tooLarge('EXPORTS_TOO_LARGE', 'the exported variables', limit, units)
+      const entry = variableOf[name]
+      if (entry === undefined) {
+        if (!isWellFormed(name))
+          throw unsupported(pathOf('exports', name), 'a name with a lone surrogate')
+        added[added.length] = makeVariable(name, text)
+        continue
       }
-      text += `${text === '' ? '' : ','}[${stringify(name)},${stringify(encoded)}]`
+      entry.taken = taking
+      kept++
+      if (entry.text !== text) {
+        changed[changed.length] = entry
+        changed[changed.length] = text
+      }
     }
+    // no unit is more than three bytes: mostly, there is nothing to count
+    if (units * 3 > limit) checkBytes(changed, added, limit)
+    if (counter.end() !== null) throw TRAP // caught by a getter: nothing is taken
+    return replaceVariables(changed, added, kept)
+  }
+
+  function encodeInteger(value) {
+    return value === 0 && 1 / value < 0 ? '-0' : `${value}`
+  }
+
+  function checkBytes(changed, added, limit) {
+    let bytes = 0
+    for (let i = 0; i < changed.length; i += 2) {
+      bytes += utf8Length(changed[i + 1]) - utf8Length(changed[i].text)
+    }
+    for (let i = 0; i < variables.length; i++) {
+      const { name, text, taken } = variables[i]
+      if (taken === taking) bytes += utf8Length(name) + utf8Length(text)
+    }
+    for (let i = 0; i < added.length; i++) {
+      bytes += utf8Length(added[i].name) + utf8Length(added[i].text)
+    }
+    if (bytes > limit) throw tooLarge('EXPORTS_TOO_LARGE', 'the exported variables', limit, bytes)
+  }
+
+  function replaceVariables(changed, added, kept) {
+    let text = ''
+    for (let i = 0; i < changed.length; i += 2) {
+      const entry = changed[i]
+      entry.text = changed[i + 1]
+      remember(entry)
+      text = appendChange(text, entry.name, stringify(entry.text))
+    }
+    if (added.length === 0 && kept === variables.length) return text
+    const after = []
+    for (let i = 0; i < variables.length; i++) {
+      const entry = variables[i]
+      if (entry.taken === taking) {
+        after[after.length] = entry
+      } else {
+        delete variableOf[entry.name]
+        text = appendChange(text, entry.name, 'null')
+      }
+    }
+    for (let i = 0; i < added.length; i++) {
+      const entry = added[i]
+      after[after.length] = entry
+      variableOf[entry.name] = entry
+      text = appendChange(text, entry.name, stringify(entry.text))
+    }
+    variables = sort(after, byPath)
     return text
   }
 
-  function sizeOfPairs(text) {
-    let bytes = 0
-    const pairs = parse(`[${text}]`)
-    for (let i = 0; i < pairs.length; i++)
-      bytes += utf8Length(pairs[i][0]) + utf8Length(pairs[i][1])
-    return bytes
+  function appendChange(text, name, value) {
+    return `${text}${text === '' ? '' : ','}[${stringify(name)},${value}]`
+  }
+
+  function byPath(a, b) {
+    return a.path < b.path ? -1 : 1
   }
 
   // ---- operations
@@ -366,6 +532,7 @@
   /** An operation that the engine answers. */
   function ask(op, convert, refuse = makeError) {
     if (call === null || call.over) return rejectPromise(callOver())
+    spend(prices.operation + op.length * prices.byte)
     call.ops += call.ops === '' ? op : `,${op}`
     const entry = withResolvers()
     entry.convert = convert
@@ -377,7 +544,10 @@
   /** An operation that needs no answer (op is null: none at all); its promise keeps its place in the queue. */
   function tell(op, error = null) {
     if (call === null || call.over) return rejectPromise(callOver())
-    if (op !== null) call.ops += call.ops === '' ? op : `,${op}`
+    if (op !== null) {
+      spend(prices.operation + op.length * prices.byte)
+      call.ops += call.ops === '' ? op : `,${op}`
+    }
     if (call.answered === call.waiting.length) {
       return error === null ? resolvePromise(undefined) : rejectPromise(error)
     }
@@ -580,8 +750,16 @@
       if (!call.consulting) {
         throw ours('ORACLE_UNAVAILABLE', 'there are no oracles during init; ask in a later call')
       }
+      // the name goes into the log, which takes no other text and no larger entries
+      if (!isWellFormed(name) || name.length > ORACLE_NAME_MAX) {
+        throw ours(
+          'ORACLE_UNKNOWN',
+          `no oracle has such a name: use at most ${ORACLE_NAME_MAX} characters`
+        )
+      }
       const root = `${pathOf('oracle', name)} arguments`
       const text = encodeValue(args, root, call.limits.args, 'ARGS_TOO_LARGE')
+      spend(prices.oracle)
       return ask(`["oracle",${stringify(name)},${stringify(text)}]`, decodeAnswer)
     } catch (thrown) {
       return tell(null, thrown)
@@ -609,6 +787,7 @@
       line += i === 0 ? display(args[i]) : ` ${display(args[i])}`
     }
     const op = `["log",${stringify(cut(line))}]`
+    spend(prices.operation + op.length * prices.byte)
     call.ops += call.ops === '' ? op : `,${op}`
   }
 
@@ -755,11 +934,15 @@
       if (!isThrownError(thrown))
         return { name: 'Error', message: textOfThrown(thrown), code: null }
       const { name, message, code } = thrown
-      return {
+      const error = {
         name: cut(name === undefined ? 'Error' : toText(name)),
         message: cut(message === undefined ? '' : toText(message)),
         code: typeof code === 'string' ? cut(code) : typeof code === 'number' ? `${code}` : null
       }
+      // what a call that went too far ends with is nobody's to throw
+      const isForged = error.code === 'OUT_OF_FUEL' || error.code === 'CALL_DEPTH'
+      if (isForged && error.name === 'MivmError') error.name = 'Error'
+      return error
     } catch {
       return { name: 'Error', message: 'the thrown value could not be read', code: null }
     }

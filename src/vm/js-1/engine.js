@@ -5,20 +5,19 @@
  * Arguments: the paths of isolated-vm's .node file and of acorn, which are required directly, so that the
  * process has to read nothing else. Frames come in on descriptor 3 and go out on descriptor 4.
  */
-import { readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { pathToFileURL } from 'node:url'
 import { Channel } from './channel.js'
 import { Instance } from './instance.js'
 import { inspect, run } from './job.js'
-
-const LEADING = /^(?:\s|\/\/.*|\/\*[\s\S]*?\*\/)*;?/
+import { composeRealm } from './realm.js'
 
 const [, , addon, parser] = process.argv
 const channel = new Channel(3, 4)
 const tools = {
   ivm: createRequire(import.meta.url)(addon).ivm,
   acorn: await import(pathToFileURL(parser).href),
+  // nothing is charged yet
   realm: composeRealm(),
   compiledRealm: null
 }
@@ -54,20 +53,4 @@ function instanceOf({ address, source, limits }) {
   const instance = instances.get(address)
   if (instance === undefined) throw new Error(`the instance ${address} was never sent`)
   return instance
-}
-
-/** One expression that turns a fresh context into the realm and gives the controller's functions. */
-function composeRealm() {
-  const [math, prelude, controller] = ['math', 'prelude', 'controller'].map(readExpression)
-  return `(function () { 'use strict'
-const math = ${math}()
-const primordials = ${prelude}(math)
-return ${controller}(primordials)
-})()`
-}
-
-/** A realm script is comments and one function in parentheses, which the formatter guards with a semicolon. */
-function readExpression(name) {
-  const text = readFileSync(new URL(`./${name}.js`, import.meta.url), 'utf8')
-  return text.replace(LEADING, '').trimEnd()
 }

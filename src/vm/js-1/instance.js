@@ -1,4 +1,4 @@
-import { CodeError, compile, syntaxError } from './compile.js'
+import { CodeError, compile, syntaxError, wrap } from './compile.js'
 import { StateError } from './view.js'
 
 const MEBIBYTE = 1024 * 1024
@@ -17,16 +17,23 @@ class Abort extends Error {
 /** The time of one call: what the engine works on it, without what it waits for the host. */
 export class Stopwatch {
   #limit
-  #started = performance.now()
-  #waited = 0
+  #end
 
   constructor(limit) {
     this.#limit = limit
+    this.start()
+  }
+
+  /** Begins the time of a call; returns the clock, ms. */
+  start() {
+    const now = performance.now()
+    this.#end = now + this.#limit
+    return now
   }
 
   /** Milliseconds that are left, at most 0 when the time is over. */
   get left() {
-    return this.#limit - (performance.now() - this.#started - this.#waited)
+    return this.#end - performance.now()
   }
 
   /** Runs a function whose time does not count. */
@@ -35,7 +42,7 @@ export class Stopwatch {
     try {
       return wait()
     } finally {
-      this.#waited += performance.now() - from
+      this.#end += performance.now() - from
     }
   }
 }
@@ -52,6 +59,8 @@ export class Instance {
   #isolate = null
   #realm = null
   #refusal = null
+  /** What the next call begins with, see `open`. */
+  #opening = null
 
   constructor(tools, source, limits) {
     this.#tools = tools
@@ -72,6 +81,11 @@ export class Instance {
       if (!(error instanceof CodeError)) throw error
       this.#refusal = error
     }
+  }
+
+  /** Tells the realm what holds for the calls to come: a text that `open` of the controller takes. */
+  open(text) {
+    this.#opening = text
   }
 
   /**
@@ -105,6 +119,7 @@ export class Instance {
     const body = this.#compile(context, text)
     load.applySync(undefined, [body.derefInto()])
     this.#realm = {
+      open: realm.getSync('open', { reference: true }),
       begin: realm.getSync('begin', { reference: true }),
       poll: realm.getSync('poll', { reference: true }),
       resume: realm.getSync('resume', { reference: true })
@@ -127,7 +142,7 @@ export class Instance {
     try {
       script = this.#isolate.compileScriptSync(text, { filename: 'contract.js' })
     } catch (error) {
-      if (error instanceof SyntaxError) throw syntaxError(error.message, this.#source)
+      if (error instanceof SyntaxError) throw this.#syntaxError(error)
       if (error instanceof RangeError)
         throw new CodeError('CODE_SYNTAX', 'the code nests too deeply')
       throw error
@@ -135,8 +150,20 @@ export class Instance {
     return script.runSync(context, { reference: true, release: true })
   }
 
+  /** What V8 does not take and acorn did: where it is shows in the text that was not rewritten. */
+  #syntaxError(error) {
+    try {
+      this.#isolate.compileScriptSync(wrap(this.#source), { filename: 'contract.js' })
+    } catch ({ message }) {
+      return syntaxError(message, this.#source)
+    }
+    return error
+  }
+
   #run(begin, view, ask, stopwatch) {
-    this.#enter('begin', [JSON.stringify(begin)], stopwatch)
+    if (this.#opening !== null) this.#enter('open', [this.#opening], stopwatch)
+    this.#opening = null
+    this.#enter('begin', [begin], stopwatch)
     const queue = []
     let next = 0
     for (;;) {

@@ -1,5 +1,5 @@
 import { Stopwatch } from './instance.js'
-import { Variables } from './variables.js'
+import { sortVariables, variablePath } from './variables.js'
 import { View } from './view.js'
 
 /** Steps are sent when this many are there, or after this many ms, or with this much in them. */
@@ -27,20 +27,17 @@ export function run(channel, instance, job) {
     if (!(error instanceof Cancelled)) throw error
     done.cancelled = true
   }
-  steps.flush()
-  channel.write({ type: 'done', ...done })
+  // the last steps and the end come together: each frame is a trip of its own
+  channel.write({ type: 'done', ...done, steps: steps.take() })
 }
 
 /** Loads a contract and asks for its methods: `{ status: 'ok', methods }` or `{ status, error }`. */
 export function inspect(channel, instance, job) {
   build(channel, instance)
-  const begin = {
-    ...beginOf(job, { ...job.call, seed: '01000000020000000300000004000000' }, []),
-    inspect: true
-  }
+  instance.open(constantsOf(job, [], true))
   // the body sees no files: there is no state before the first call
   const view = new View({ get: () => null, list: () => [] })
-  const outcome = instance.run(begin, view, () => null, new Stopwatch(job.time))
+  const outcome = instance.run(job.begin, view, () => null, new Stopwatch(job.time))
   instance.dispose()
   if (outcome.status !== 'ok') return { status: outcome.status, error: outcome.error }
   return { status: 'ok', methods: JSON.parse(outcome.value) }
@@ -48,32 +45,39 @@ export function inspect(channel, instance, job) {
 
 function runCalls(job, instance, host, steps) {
   const view = new View(host)
-  const variables = new Variables(job.variables)
-  const started = performance.now()
+  const variables = new Map(job.variables)
+  const stopwatch = new Stopwatch(job.time)
+  const started = stopwatch.start()
   let bytes = 0
   let count = 0
-  const worked = () => performance.now() - started - host.waited
-  for (const call of job.calls) {
+  let work = 0
+  let isOpen = false
+  host.stopwatch = stopwatch
+  for (const begin of job.calls) {
     if (count > 0) {
-      if (job.workMs !== null && worked() >= job.workMs) {
-        return { count, work: worked(), outOfTime: true }
-      }
+      if (job.workMs !== null && work >= job.workMs) return { count, work, outOfTime: true }
       if (bytes >= JOB_BYTES) break
     }
-    if (!instance.isReady) build(host.channel, instance)
-    const step = runCall(job, call, count, { instance, view, variables, host, steps })
-    for (const [path, , data] of step.writes) bytes += path.length + (data?.length ?? 0)
-    steps.add(step)
+    if (!instance.isReady) {
+      build(host.channel, instance)
+      isOpen = false
+    }
+    if (!isOpen) instance.open(constantsOf(job, sortVariables(variables), false))
+    isOpen = true
+    const step = runCall(begin, count, { instance, view, variables, host, steps, stopwatch })
+    const size = sizeOf(step)
+    const now = stopwatch.start()
+    work = now - started - host.waited
+    bytes += size
     count++
+    steps.add(step, size, now)
   }
-  return { count, work: worked(), outOfTime: false }
+  return { count, work, outOfTime: false }
 }
 
-function runCall(job, call, index, { instance, view, variables, host, steps }) {
+function runCall(begin, index, { instance, view, variables, host, steps, stopwatch }) {
   const logs = []
   let asked = 0
-  const stopwatch = new Stopwatch(job.time)
-  host.stopwatch = stopwatch
   const ask = (op) => {
     if (op[0] === 'log') {
       logs.push(op[1])
@@ -85,47 +89,43 @@ function runCall(job, call, index, { instance, view, variables, host, steps }) {
     const { ok, value, error } = host.ask(request)
     return ok ? [true, value] : [false, error]
   }
-  const begin = beginOf(job, call, variables.entries())
   const outcome = instance.run(begin, view, ask, stopwatch)
   return { ...settle(outcome, view, variables), logs }
 }
 
 /** The outcome and the writes of a call; only one that is ok leaves something to the calls behind it. */
-function settle(outcome, view, variables) {
-  if (outcome.status === 'ok') {
-    const changes = variables.update(outcome.variables)
-    if (changes !== null) {
-      const writes = [...view.changes(), ...changes]
-        .map(([path, file]) => [path, file?.encoding ?? null, file?.data ?? null])
-        .sort(([a], [b]) => (a < b ? -1 : 1))
-      view.commit()
-      return { outcome: { status: 'ok', value: outcome.value }, writes }
-    }
+function settle({ status, value, error, changes, fuel = 0 }, view, variables) {
+  if (status !== 'ok') {
+    view.rollback()
+    return { outcome: { status, error }, writes: [], fuel }
   }
-  view.rollback()
-  const { status, error } = outcome.status === 'ok' ? nameTooLong() : outcome
-  return { outcome: { status, error }, writes: [] }
+  const writes = []
+  for (const [path, file] of view.changes()) {
+    writes.push(file === null ? [path, null, null] : [path, file.encoding, file.data])
+  }
+  for (const [name, text] of changes) {
+    if (text === null) variables.delete(name)
+    else variables.set(name, text)
+    writes.push([variablePath(name), text === null ? null : 'text', text])
+  }
+  view.commit()
+  return { outcome: { status, value }, writes: writes.sort(byPath), fuel }
 }
 
-function nameTooLong() {
-  const message = 'exports: the name of a variable is too long; give it a short name'
-  return { status: 'error', error: { name: 'MivmError', message, code: 'EXPORTS_TOO_LARGE' } }
+function byPath([a], [b]) {
+  return a < b ? -1 : 1
 }
 
-function beginOf(job, call, variables) {
-  const { address, host, deployer, limits } = job
-  const seed = Buffer.from(call.seed, 'hex')
-  return {
-    method: call.method,
-    args: call.args,
-    variables,
-    caller: call.caller,
-    env: { address, host, deployer, seq: call.seq, time: call.time },
-    // the first half of the seed is as much as the generator takes
-    seed: [0, 4, 8, 12].map((offset) => seed.readUInt32LE(offset)),
-    limits,
-    inspect: false
-  }
+function sizeOf({ writes, logs }) {
+  let bytes = 0
+  for (const [path, , data] of writes) bytes += path.length + (data === null ? 0 : data.length)
+  for (const line of logs) bytes += line.length
+  return bytes
+}
+
+/** What the realm is told once a job, see `open` in controller.js. */
+function constantsOf({ address, host, deployer, limits }, variables, inspect) {
+  return JSON.stringify({ address, host, deployer, limits, variables, inspect })
 }
 
 /** Building takes a moment of its own, which the host has to know of: it is not the call that is slow. */
@@ -146,20 +146,25 @@ class Steps {
     this.#channel = channel
   }
 
-  add(step) {
-    if (this.#steps.length === 0) this.#since = performance.now()
+  /** `size`: about how many bytes it has; `now`: the time, ms. */
+  add(step, size, now) {
+    if (this.#steps.length === 0) this.#since = now
     this.#steps.push(step)
-    for (const [path, , data] of step.writes) this.#bytes += path.length + (data?.length ?? 0)
-    for (const line of step.logs) this.#bytes += line.length
-    const late = performance.now() - this.#since >= STEPS_MS
+    this.#bytes += size
+    const late = now - this.#since >= STEPS_MS
     if (late || this.#steps.length >= STEPS_MAX || this.#bytes >= STEPS_BYTES) this.flush()
   }
 
   flush() {
-    if (this.#steps.length === 0) return
-    this.#channel.write({ type: 'steps', steps: this.#steps })
+    if (this.#steps.length > 0) this.#channel.write({ type: 'steps', steps: this.take() })
+  }
+
+  /** What has not been sent yet. */
+  take() {
+    const steps = this.#steps
     this.#steps = []
     this.#bytes = 0
+    return steps
   }
 }
 

@@ -1,4 +1,4 @@
-;(function prelude(math) {
+;(function prelude({ charge, chargeBuiltins, installRegExp, math, prices }) {
   // Turns a fresh context into the realm of js-1: what ECMAScript leaves to the machine, the clock, the
   // locale or the collector is replaced or removed, and every intrinsic is frozen, so that nothing that one
   // call does to it is seen by another. Returns what the controller needs: intrinsics as they were before
@@ -7,16 +7,15 @@
   const realm = globalThis
   const { apply, construct, ownKeys, defineProperty, getPrototypeOf, setPrototypeOf } = Reflect
   const { freeze, getOwnPropertyDescriptor, hasOwn, isFrozen } = Object
-  const { isArray, from: arrayFrom } = Array
+  const { isArray } = Array
   const { trunc, imul } = Math
   const stringify = JSON.stringify
-  const RawArrayBuffer = ArrayBuffer
   const RawDate = Date
-  const RawProxy = Proxy
   const RawSymbol = Symbol
   const RawMap = Map
-  const RawWeakSet = WeakSet
   const TypedArray = getPrototypeOf(Uint8Array)
+  // made while nothing is charged for it
+  const regExpIterator = 'x'.matchAll(/x/g)
 
   /** `(this, …arguments)` for a method: nobody can come between. */
   const uncurry = Function.prototype.bind.bind(Function.prototype.call)
@@ -43,28 +42,30 @@
   const setTime = replaceDate()
   removeLocale()
   removeRealmState()
+  const { startRegExps } = installRegExp()
   const startSymbols = replaceSymbolRegistry()
-  const { isProxy, startProxies } = watchProxies()
-  const { chargeBytes, startBytes } = limitBuffers()
   canonicalizeNaN()
+  const kit = chargeBuiltins()
   repairOverrides()
-  freezeIntrinsics()
+  kit.noteNatives(freezeIntrinsics())
 
   return freeze({
     ...primordials,
-    isProxy,
-    chargeBytes,
+    isProxy: kit.isProxy,
+    chargeBytes: kit.chargeBytes,
+    operators: kit.operators,
     /** Sets everything that a call may observe and did not make itself: clock, seed, budgets. */
-    startCall(time, seed) {
+    startCall(time, a, b, c, d) {
       setTime(time)
-      setSeed(seed)
+      setSeed(a, b, c, d)
       startSymbols()
-      startProxies()
-      startBytes()
+      kit.startBuiltins()
+      startRegExps()
     }
   })
 
   function captureIntrinsics() {
+    const exec = uncurry(RegExp.prototype.exec)
     const tagOfTypedArray = getOwnPropertyDescriptor(TypedArray.prototype, Symbol.toStringTag).get
     return {
       apply,
@@ -77,6 +78,7 @@
       isError: Error.isError,
       isFinite: Number.isFinite,
       isInteger: Number.isInteger,
+      isSafeInteger: Number.isSafeInteger,
       parse: JSON.parse,
       stringify,
       encodeURIComponent,
@@ -94,11 +96,13 @@
       ceil: Math.ceil,
       startsWith: uncurry(String.prototype.startsWith),
       split: uncurry(String.prototype.split),
+      sort: uncurry(Array.prototype.sort),
       normalize: uncurry(String.prototype.normalize),
       isWellFormed: uncurry(String.prototype.isWellFormed),
       toWellFormed: uncurry(String.prototype.toWellFormed),
       isPrototypeOf: uncurry(Object.prototype.isPrototypeOf),
-      test: uncurry(RegExp.prototype.test),
+      // by V8's own exec, which nothing is charged for; `test` would look for the one of the realm
+      test: (regexp, text) => exec(regexp, text) !== null,
       then: uncurry(Promise.prototype.then),
       withResolvers: Promise.withResolvers.bind(Promise),
       resolvePromise: Promise.resolve.bind(Promise),
@@ -108,6 +112,10 @@
       errorPrototype: Error.prototype,
       objectPrototype: Object.prototype,
       arrayPrototype: Array.prototype,
+      toObject: Object,
+      rawProxy: Proxy,
+      iterator: Symbol.iterator,
+      asyncIterator: Symbol.asyncIterator,
       bytesPrototype: Uint8Array.prototype
     }
   }
@@ -131,11 +139,11 @@
         return ((next() >>> 5) * 0x4000000 + (next() >>> 6)) / 0x20000000000000
       }
     })
-    return function setSeed(seed) {
-      a = seed[0] | 0
-      b = seed[1] | 0
-      c = seed[2] | 0
-      d = seed[3] | 0
+    return function setSeed(first, second, third, fourth) {
+      a = first | 0
+      b = second | 0
+      c = third | 0
+      d = fourth | 0
       if ((a | b | c | d) === 0) a = 1 // the one state that the generator never leaves
     }
 
@@ -163,7 +171,26 @@
     for (const name of ownKeys(math)) {
       if (!hasOwn(Math, name)) throw new Error(`Math.${String(name)} is not standard`)
       const length = Math[name].length
-      replace(Math, { [name]: math[name] })
+      const compute = math[name]
+      // coerced once and in order: math.js takes numbers only
+      const methods = {
+        one(x) {
+          charge(prices.math)
+          return compute(+x)
+        },
+        two(x, y) {
+          charge(prices.math)
+          const first = +x
+          return compute(first, +y)
+        },
+        all(...values) {
+          charge(prices.math + values.length)
+          for (let i = 0; i < values.length; i++) values[i] = +values[i]
+          return compute(...values)
+        }
+      }
+      const method = name === 'hypot' ? methods.all : length === 1 ? methods.one : methods.two
+      replace(Math, { [name]: method })
       defineProperty(Math[name], 'name', { value: name })
       defineProperty(Math[name], 'length', { value: length })
     }
@@ -312,6 +339,7 @@
     }
 
     function dateText(date, part) {
+      charge(prices.date)
       const time = getTime(date)
       if (time !== time) return 'Invalid Date'
       const year = fields.FullYear(date)
@@ -328,6 +356,7 @@
 
     /** ISO 8601 as ECMAScript has it, and what toString and toUTCString give; all else is NaN. */
     function parse(text) {
+      charge(prices.date)
       const iso = exec(ISO, text)
       if (iso !== null) return parseISO(iso)
       const local = exec(TEXT, text)
@@ -452,290 +481,6 @@
     }
   }
 
-  /** So that the controller can refuse proxies instead of running their traps when it reads a value. */
-  function watchProxies() {
-    let any = false
-    let proxies = new RawWeakSet()
-    const add = uncurry(RawWeakSet.prototype.add)
-    const has = uncurry(RawWeakSet.prototype.has)
-    const revocable = RawProxy.revocable
-    const known = (proxy) => {
-      any = true
-      add(proxies, proxy)
-      return proxy
-    }
-    // bound: a constructor without a prototype, as Proxy is
-    const Watched = function (target, handler) {
-      if (new.target === undefined) throw new TypeError("Constructor Proxy requires 'new'")
-      return known(new RawProxy(target, handler))
-    }.bind(undefined)
-    defineProperty(Watched, 'name', { value: 'Proxy' })
-    replace(Watched, {
-      revocable(target, handler) {
-        const pair = revocable(target, handler)
-        known(pair.proxy)
-        return pair
-      }
-    })
-    realm.Proxy = Watched
-    return {
-      isProxy(value) {
-        return any && has(proxies, value)
-      },
-      startProxies() {
-        if (!any) return
-        any = false
-        proxies = new RawWeakSet()
-      }
-    }
-  }
-
-  /**
-   * Whether a large buffer can be had depends on the machine, and failure can be caught; so there is a budget
-   * per call, far below what the isolate has. Buffers neither grow nor detach, and those of arrays of floats
-   * are not shown: the bits of a NaN in them differ between processors.
-   */
-  function limitBuffers() {
-    const BYTES_MAX = 16 * 1024 * 1024
-    let bytes = 0
-    const { species } = Symbol
-    const prototype = TypedArray.prototype
-    const getter = (object, key) => uncurry(getOwnPropertyDescriptor(object, key).get)
-    const tagOf = getter(prototype, Symbol.toStringTag)
-    const lengthOf = getter(prototype, 'length')
-    const bufferOf = getter(prototype, 'buffer')
-    const offsetOf = getter(prototype, 'byteOffset')
-    const sizeOf = getter(RawArrayBuffer.prototype, 'byteLength')
-    const set = uncurry(prototype.set)
-    const rawSubarray = uncurry(prototype.subarray)
-    const raw = {}
-    const wrapped = {}
-
-    const names = [
-      'Int8',
-      'Uint8',
-      'Uint8Clamped',
-      'Int16',
-      'Uint16',
-      'Int32',
-      'Uint32',
-      'BigInt64'
-    ]
-    for (const name of [...names, 'BigUint64', 'Float16', 'Float32', 'Float64']) {
-      wrapArray(`${name}Array`)
-    }
-    wrapBuffer()
-    wrapMethods()
-    return {
-      chargeBytes: charge,
-      startBytes() {
-        bytes = 0
-      }
-    }
-
-    function charge(size) {
-      if (!(bytes + size <= BYTES_MAX)) {
-        const error = new RangeError(
-          `buffers of one call may hold ${BYTES_MAX} bytes in all, and this one would make it ${bytes + size}`
-        )
-        error.code = 'BUFFER_TOO_LARGE'
-        throw error
-      }
-      bytes += size
-    }
-
-    function wrapArray(name) {
-      const Raw = realm[name]
-      const width = Raw.BYTES_PER_ELEMENT
-      const Wrapped = function (...args) {
-        if (new.target === undefined) throw new TypeError(`Constructor ${name} requires 'new'`)
-        const [source] = args
-        if (!isObject(source)) {
-          const length = trunc(+(source ?? 0))
-          if (length > 0) charge(length * width)
-          return construct(Raw, [length], new.target)
-        }
-        if (isBuffer(source)) {
-          if (isFloat(name)) {
-            throw new TypeError(
-              `${name}: a view of a buffer is not available in this VM; use a DataView`
-            )
-          }
-          return construct(Raw, args, new.target)
-        }
-        const items = tagOf(source) === undefined ? arrayFrom(source) : source
-        charge((items === source ? lengthOf(source) : items.length) * width)
-        return construct(Raw, [items], new.target)
-      }
-      asConstructor(Wrapped, name, 3, Raw.prototype)
-      setPrototypeOf(Wrapped, TypedArray)
-      copyStatics(Raw, Wrapped)
-      raw[name] = Raw
-      wrapped[name] = Wrapped
-      realm[name] = Wrapped
-      if (name !== 'Uint8Array') return
-      const { fromBase64, fromHex } = Raw
-      replace(Wrapped, {
-        fromBase64(text, ...options) {
-          if (typeof text === 'string') charge(trunc((text.length * 3) / 4))
-          return apply(fromBase64, Raw, [text, ...options])
-        },
-        fromHex(text) {
-          if (typeof text === 'string') charge(text.length / 2)
-          return apply(fromHex, Raw, [text])
-        }
-      })
-    }
-
-    function wrapBuffer() {
-      const Wrapped = function (length, options) {
-        if (new.target === undefined) throw new TypeError("Constructor ArrayBuffer requires 'new'")
-        if (isObject(options) && options.maxByteLength !== undefined) {
-          throw new TypeError('ArrayBuffer: one that can grow is not available in this VM')
-        }
-        const size = trunc(+(length ?? 0))
-        if (size > 0) charge(size)
-        return construct(RawArrayBuffer, [size], new.target)
-      }
-      asConstructor(Wrapped, 'ArrayBuffer', 1, RawArrayBuffer.prototype)
-      copyStatics(RawArrayBuffer, Wrapped)
-      realm.ArrayBuffer = Wrapped
-      const keys = ['resize', 'resizable', 'maxByteLength', 'detached', 'transfer']
-      for (const key of [...keys, 'transferToFixedLength']) delete RawArrayBuffer.prototype[key]
-      const { slice } = RawArrayBuffer.prototype
-      replace(RawArrayBuffer.prototype, {
-        // of this very class: a species constructor could be the engine's own, which charges nothing
-        slice(start, end) {
-          const size = sizeOf(this)
-          const first = position(start, size, 0)
-          const last = position(end, size, size)
-          if (last > first) charge(last - first)
-          const copy = new RawArrayBuffer(last > first ? last - first : 0)
-          set(new raw.Uint8Array(copy), new raw.Uint8Array(this, first, sizeOf(copy)))
-          return copy
-        }
-      })
-      defineProperty(RawArrayBuffer.prototype.slice, 'length', { value: slice.length })
-    }
-
-    /** The methods that make arrays, so that no way leads around the budget or to the bits of floats. */
-    function wrapMethods() {
-      for (const name of ['toReversed', 'toSorted', 'with']) {
-        const method = prototype[name]
-        replace(prototype, {
-          [name](...args) {
-            charge(lengthOf(this) * raw[tagOf(this)].BYTES_PER_ELEMENT)
-            return apply(method, this, args)
-          }
-        })
-        defineProperty(prototype[name], 'length', { value: method.length })
-      }
-      replace(prototype, {
-        subarray(start, end) {
-          const tag = tagOf(this)
-          // a species constructor would be handed the buffer
-          if (tag === undefined || !isFloat(tag)) return rawSubarray(this, start, end)
-          const length = lengthOf(this)
-          const first = position(start, length, 0)
-          const last = position(end, length, length)
-          return view(this, first, last > first ? last - first : 0)
-        },
-        slice(start, end) {
-          const length = lengthOf(this)
-          const first = position(start, length, 0)
-          const last = position(end, length, length)
-          const count = last > first ? last - first : 0
-          const copy = create(this, count)
-          if (count > 0) set(copy, view(this, first, count))
-          return copy
-        },
-        map(callback, receiver) {
-          const length = lengthOf(this)
-          if (typeof callback !== 'function') throw new TypeError('map: not a function')
-          const result = create(this, length)
-          for (let i = 0; i < length; i++) result[i] = apply(callback, receiver, [this[i], i, this])
-          return result
-        },
-        filter(callback, receiver) {
-          const length = lengthOf(this)
-          if (typeof callback !== 'function') throw new TypeError('filter: not a function')
-          const kept = []
-          for (let i = 0; i < length; i++) {
-            const item = this[i]
-            if (apply(callback, receiver, [item, i, this])) kept[kept.length] = item
-          }
-          const result = create(this, kept.length)
-          for (let i = 0; i < kept.length; i++) result[i] = kept[i]
-          return result
-        }
-      })
-      for (const name of ['map', 'filter']) defineProperty(prototype[name], 'length', { value: 1 })
-      defineProperty(prototype, 'buffer', {
-        get: getOwnPropertyDescriptor(
-          {
-            get buffer() {
-              const tag = tagOf(this)
-              if (tag !== undefined && isFloat(tag)) {
-                throw new TypeError(
-                  `${tag}: its buffer is not available in this VM; use a DataView`
-                )
-              }
-              return bufferOf(this)
-            }
-          },
-          'buffer'
-        ).get,
-        set: undefined
-      })
-    }
-
-    /** TypedArraySpeciesCreate of ECMA-262, which by default takes the engine's own constructor. */
-    function create(array, length) {
-      const tag = tagOf(array)
-      let Species = wrapped[tag]
-      const Constructor = array.constructor
-      if (Constructor !== undefined) {
-        if (!isObject(Constructor)) throw new TypeError('constructor is not an object')
-        Species = Constructor[species] ?? Species
-      }
-      const result = construct(Species, [length])
-      if (lengthOf(result) < length) throw new TypeError('the array of the species is too short')
-      if (isBig(tag) !== isBig(tagOf(result))) throw new TypeError('bigints and numbers do not mix')
-      return result
-    }
-
-    function view(array, first, length) {
-      const Raw = raw[tagOf(array)]
-      const offset = offsetOf(array) + first * Raw.BYTES_PER_ELEMENT
-      return new Raw(bufferOf(array), offset, length)
-    }
-
-    function position(value, length, fallback) {
-      if (value === undefined) return fallback
-      const index = trunc(+value)
-      if (index < 0) return index + length > 0 ? index + length : 0
-      return index < length ? index : index !== index ? 0 : length
-    }
-
-    function isBuffer(value) {
-      if (isArray(value) || tagOf(value) !== undefined) return false
-      try {
-        sizeOf(value)
-        return true
-      } catch {
-        return false
-      }
-    }
-
-    function isFloat(name) {
-      return name === 'Float64Array' || name === 'Float32Array' || name === 'Float16Array'
-    }
-
-    function isBig(name) {
-      return name === 'BigInt64Array' || name === 'BigUint64Array'
-    }
-  }
-
   /** A DataView writes every NaN with the same bits. */
   function canonicalizeNaN() {
     const { setFloat16, setFloat32, setFloat64, setUint16, setUint32 } = DataView.prototype
@@ -830,7 +575,7 @@
     defineAccessor(object, key, get, set)
   }
 
-  /** Everything that can be reached from the global object, from a literal or from an error. */
+  /** Everything that can be reached from the global object, from a literal or from an error; returns the functions. */
   function freezeIntrinsics() {
     const todo = [
       realm,
@@ -843,11 +588,12 @@
       new Map().values(),
       new Set().values(),
       ''[Symbol.iterator](),
-      'x'.matchAll(/x/g)
+      regExpIterator
     ]
     const stack = getOwnPropertyDescriptor(new Error(), 'stack')
     todo.push(stack?.get, stack?.set)
     const seen = new Set()
+    const functions = []
     while (todo.length > 0) {
       const object = todo.pop()
       if (!isObject(object) || seen.has(object)) continue
@@ -859,7 +605,9 @@
       }
       freeze(object)
       if (!isFrozen(object)) throw new Error('an intrinsic cannot be frozen')
+      if (typeof object === 'function') functions.push(object)
     }
+    return functions
   }
 
   /** Puts methods of a literal (they are no constructors, and have the right names) in the place of others. */
@@ -885,13 +633,6 @@
     defineProperty(Constructor, 'length', { value: length })
     defineProperty(Constructor, 'prototype', { value: prototype, writable: false })
     replace(prototype, { constructor: Constructor })
-  }
-
-  function copyStatics(source, target) {
-    for (const key of ownKeys(source)) {
-      if (hasOwn(target, key)) continue
-      defineProperty(target, key, getOwnPropertyDescriptor(source, key))
-    }
   }
 
   /** ToPrimitive of ECMA-262 without a hint. */

@@ -1,0 +1,38 @@
+import { statfs } from 'node:fs/promises'
+import { MivmError } from '../protocol/errors.ts'
+
+/** With less room than this, bytes, a write that failed failed for want of it. */
+const ROOM_MIN = 8 * 1024 * 1024
+
+/**
+ * What a failed write means: STORAGE_FULL or STORAGE_FAILED. RocksDB only says that it failed; whether there is room
+ * left, the file system knows. `disk` says whose it is, `advice` what to do.
+ */
+export async function storageError(
+  error: unknown,
+  dir: string,
+  { disk, advice }: { readonly disk: string; readonly advice: string }
+): Promise<MivmError> {
+  return (await isFull(error, dir))
+    ? new MivmError('STORAGE_FULL', `${disk} is full: ${advice}`, { cause: error })
+    : new MivmError(
+        'STORAGE_FAILED',
+        `${disk} cannot be written (${messageOf(error)}): ${advice}`,
+        {
+          cause: error
+        }
+      )
+}
+
+/** Whether an operation on files failed for want of room. */
+export async function isFull(error: unknown, dir: string): Promise<boolean> {
+  const room = await statfs(dir).then(
+    ({ bavail, bsize }) => bavail * bsize,
+    () => Number.POSITIVE_INFINITY
+  )
+  return room < ROOM_MIN || /no space|ENOSPC|quota exceeded/i.test(messageOf(error))
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error)
+}

@@ -1,0 +1,365 @@
+;(function builtins({ charge, exec, parts, prices, limits }) {
+  // The builtins of the realm whose work grows with what they are given: each pays for it before it does it, and
+  // meets a limit of ours before one of the machine's. Arguments are coerced first, once and in the order of
+  // ECMA-262, then measured, then handed on as the primitives that were measured. `parts` are the functions of
+  // builtins/*.js; what no part replaces is listed as constant in test/vectors/builtins.json.
+  //
+  // Depth is counted wherever a builtin calls what a contract gave it, so that builtins that call each other
+  // without a line of the contract between them end at a limit of ours and not at the end of the stack.
+
+  const { apply, construct, defineProperty, getPrototypeOf, ownKeys } = Reflect
+  const { getOwnPropertyDescriptor, hasOwn } = Object
+  const { isArray } = Array
+  const { trunc } = Math
+  const RawError = RangeError
+  const RawProxy = Proxy
+  const RawString = String
+  const { iterator: ITERATOR, toPrimitive: TO_PRIMITIVE } = Symbol
+  const uncurry = Function.prototype.bind.bind(Function.prototype.call)
+  const tagOf = uncurry(
+    getOwnPropertyDescriptor(getPrototypeOf(Uint8Array.prototype), Symbol.toStringTag).get
+  )
+  const lengthOfTyped = uncurry(
+    getOwnPropertyDescriptor(getPrototypeOf(Uint8Array.prototype), 'length').get
+  )
+  const textOf = uncurry(String.prototype.valueOf)
+  const LENGTH_MAX = 2 ** 53 - 1
+  const CONSTRUCT = { construct: () => ({}) }
+
+  let allocated = 0
+  let passed = 0
+  /** Also used without a call where that would be felt: by what enters, and by what asks for proxies. */
+  const state = { depth: 0, proxies: false }
+
+  const kit = {
+    state,
+    apply,
+    construct,
+    uncurry,
+    charge,
+    /** V8's own, for patterns of ours. */
+    exec: uncurry(exec),
+    prices,
+    limits,
+    spend,
+    room,
+    textRoom,
+    enter,
+    leave,
+    push,
+    pop,
+    refuse,
+    isObject,
+    isPlain,
+    isConstructor,
+    toText,
+    toNumber,
+    toPrimitive,
+    toInteger,
+    toLength,
+    lengthOf,
+    sizeOf,
+    listOf,
+    metered,
+    meteredIterator,
+    replace,
+    wrapConstructor,
+    tagOf,
+    lengthOfTyped
+  }
+  for (let i = 0; i < parts.length; i++) Object.assign(kit, parts[i](kit))
+
+  return Object.freeze({
+    ...kit,
+    startBuiltins() {
+      kit.startProxies()
+      kit.startBytes()
+      allocated = 0
+      state.depth = 0
+      passed = 0
+    }
+  })
+
+  /** Charges a call and `count` items. */
+  function spend(count, price) {
+    const units = count * price
+    charge(units < 1 ? 1 : 1 + trunc(units))
+  }
+
+  /** Takes `bytes` from the budget of the call. */
+  function room(bytes) {
+    if (allocated + bytes > limits.allocation) {
+      throw refuse(
+        'ALLOCATION_LIMIT',
+        `what builtins make in one call may have ${limits.allocation} bytes in all, and this would make it ${allocated + bytes}: make less, or over several calls`
+      )
+    }
+    allocated += bytes
+  }
+
+  /** For a string of this many characters that is about to be made. */
+  function textRoom(length) {
+    if (length > limits.text) {
+      throw refuse(
+        'ALLOCATION_LIMIT',
+        `a string may have ${limits.text} characters, and this one would have ${length}: keep it in pieces`
+      )
+    }
+    room(length)
+    spend(length, prices.copy)
+  }
+
+  /** Around whatever calls something that a contract gave; `leave` belongs into a finally. */
+  function enter() {
+    if (state.depth >= limits.nesting) {
+      throw refuse(
+        'NESTING_LIMIT',
+        `builtins may call each other ${limits.nesting} levels deep: nest less`
+      )
+    }
+    state.depth++
+  }
+
+  function leave() {
+    state.depth--
+  }
+
+  /** For a call with this many arguments from an array; `pop` belongs into a finally. */
+  function push(count) {
+    if (passed + count > limits.arguments) {
+      throw refuse(
+        'ARGUMENTS_LIMIT',
+        `calls may have ${limits.arguments} arguments from arrays at a time, and this would make it ${passed + count}: pass the array`
+      )
+    }
+    spend(count, prices.argument)
+    passed += count
+  }
+
+  function pop(count) {
+    passed -= count
+  }
+
+  function refuse(code, message) {
+    const error = new RawError(message)
+    defineProperty(error, 'code', {
+      value: code,
+      writable: true,
+      enumerable: true,
+      configurable: true
+    })
+    return error
+  }
+
+  function isObject(value) {
+    return typeof value === 'object' ? value !== null : typeof value === 'function'
+  }
+
+  /** An array whose length can be read without running anything. */
+  function isPlain(value) {
+    return isArray(value) && !(state.proxies && kit.isProxy(value))
+  }
+
+  function isConstructor(value) {
+    if (typeof value !== 'function') return false
+    try {
+      // a proxy constructs only where its target does, and this trap keeps the target from being run
+      new new RawProxy(value, CONSTRUCT)()
+      return true
+    } catch {
+      return false
+    }
+  }
+
+  // ---- coercions; what is no object needs no depth
+
+  /** ToString. */
+  function toText(value) {
+    if (typeof value === 'string') return value
+    if (!isObject(value)) {
+      if (typeof value === 'bigint') kit.chargeDigits(kit.wordsOf(value))
+      return `${value}`
+    }
+    charge(1)
+    enter()
+    try {
+      return `${value}`
+    } finally {
+      leave()
+    }
+  }
+
+  /** ToNumber. */
+  function toNumber(value) {
+    if (typeof value === 'number') return value
+    if (typeof value === 'string') spend(value.length, prices.parseNumber)
+    if (!isObject(value)) return +value
+    charge(1)
+    enter()
+    try {
+      return +value
+    } finally {
+      leave()
+    }
+  }
+
+  /** ToIntegerOrInfinity; undefined is 0. */
+  function toInteger(value) {
+    const number = value === undefined ? 0 : trunc(toNumber(value))
+    return number === number ? number + 0 : 0
+  }
+
+  /** ToPrimitive of an object; the hint is `number`, `string` or `default`. */
+  function toPrimitive(object, hint) {
+    const exotic = object[TO_PRIMITIVE]
+    if (exotic !== undefined && exotic !== null) {
+      const primitive = apply(exotic, object, [hint])
+      if (!isObject(primitive)) return primitive
+    } else {
+      for (let i = 0; i < 2; i++) {
+        const method = (i === 0) === (hint === 'string') ? object.toString : object.valueOf
+        const primitive = typeof method === 'function' ? apply(method, object, []) : object
+        if (!isObject(primitive)) return primitive
+      }
+    }
+    throw new TypeError('Cannot convert object to primitive value')
+  }
+
+  function toLength(value) {
+    const length = toInteger(value)
+    return length <= 0 ? 0 : length < LENGTH_MAX ? length : LENGTH_MAX
+  }
+
+  /** LengthOfArrayLike. */
+  function lengthOf(object) {
+    if (isPlain(object)) return object.length
+    enter()
+    try {
+      return toLength(object.length)
+    } finally {
+      leave()
+    }
+  }
+
+  /** How many properties something has. For what is no array its own keys are counted, which are already there. */
+  function sizeOf(value) {
+    if (typeof value === 'string') return value.length
+    if (!isObject(value)) return 0
+    if (kit.isProxy(value)) return 0 // its trap pays
+    if (isArray(value)) return value.length
+    if (typeof value === 'function') return ownKeys(value).length
+    const typed = tagOf(value)
+    if (typed !== undefined) return lengthOfTyped(value)
+    return textLength(value) ?? ownKeys(value).length
+  }
+
+  /** Of a String object; undefined for anything else. */
+  function textLength(value) {
+    const property = getOwnPropertyDescriptor(value, 'length')
+    if (property === undefined || property.configurable || property.writable) return undefined
+    try {
+      return textOf(value).length
+    } catch {
+      return undefined
+    }
+  }
+
+  /** CreateListFromArrayLike, without a type to check. */
+  function listOf(object) {
+    if (!isObject(object)) throw new TypeError('CreateListFromArrayLike called on non-object')
+    const length = lengthOf(object)
+    spend(length, prices.argument)
+    const list = []
+    room(length * 8)
+    enter()
+    try {
+      for (let i = 0; i < length; i++) {
+        defineProperty(list, i, {
+          value: object[i],
+          writable: true,
+          enumerable: true,
+          configurable: true
+        })
+      }
+    } finally {
+      leave()
+    }
+    return list
+  }
+
+  // ---- iterables whose every step is paid for: a builtin may well iterate without end
+
+  function metered(iterable, price, bytes = 0) {
+    return {
+      [ITERATOR]() {
+        const iterator = apply(iterable[ITERATOR], iterable, [])
+        if (!isObject(iterator)) {
+          throw new TypeError('Result of the Symbol.iterator method is not an object')
+        }
+        return meteredIterator(iterator, price, bytes)
+      }
+    }
+  }
+
+  /** Stands for an iterator, with its `next` and `return` as the builtin asks for them. */
+  function meteredIterator(iterator, price, bytes = 0) {
+    return {
+      get next() {
+        return callable(iterator.next, iterator, price, bytes)
+      },
+      get return() {
+        return callable(iterator.return, iterator, price, 0)
+      }
+    }
+  }
+
+  function callable(method, receiver, price, bytes) {
+    if (typeof method !== 'function') return method
+    return (...args) => {
+      charge(price)
+      if (bytes > 0) room(bytes)
+      enter()
+      try {
+        return apply(method, receiver, args)
+      } finally {
+        leave()
+      }
+    }
+  }
+
+  // ---- how a builtin is replaced
+
+  /** Puts methods of a literal, which are no constructors, in the place of others, and keeps what they look like. */
+  function replace(object, methods) {
+    const keys = ownKeys(methods)
+    for (let i = 0; i < keys.length; i++) {
+      const key = keys[i]
+      const old = getOwnPropertyDescriptor(object, key)
+      if (old === undefined) throw new Error(`there is no ${RawString(key)} to replace`)
+      const { value, get } = getOwnPropertyDescriptor(methods, key)
+      dress(get ?? value, old.get ?? old.value)
+      const what = get === undefined ? { value } : { get }
+      if (!defineProperty(object, key, what)) throw new Error(`${RawString(key)} stays`)
+    }
+  }
+
+  function dress(method, original) {
+    for (const key of ['name', 'length']) {
+      defineProperty(method, key, { value: getOwnPropertyDescriptor(original, key).value })
+    }
+  }
+
+  /** Gives a function the place of a constructor, its statics included. */
+  function wrapConstructor(holder, Raw, Wrapped) {
+    dress(Wrapped, Raw)
+    Object.setPrototypeOf(Wrapped, getPrototypeOf(Raw))
+    const { prototype } = Raw
+    defineProperty(Wrapped, 'prototype', { value: prototype, writable: false })
+    for (const key of ownKeys(Raw)) {
+      if (!hasOwn(Wrapped, key)) defineProperty(Wrapped, key, getOwnPropertyDescriptor(Raw, key))
+    }
+    defineProperty(prototype, 'constructor', { value: Wrapped })
+    defineProperty(holder, Raw.name, { value: Wrapped })
+    return Wrapped
+  }
+})

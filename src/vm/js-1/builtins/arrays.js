@@ -1,0 +1,781 @@
+;(function arrays(kit) {
+  // Arrays. A method of a plain array pays by its length, which nothing can change between here and V8's own
+  // method, which reads it before it runs anything else. For whatever else is `this`, a proxy stands before it
+  // that answers the one question for its length with what has been read and paid for.
+
+  const { apply, charge, construct, enter, isConstructor, isObject, isPlain, leave } = kit
+  const { lengthOf, metered, prices, replace, room, spend, textRoom, toInteger } = kit
+  const { isProxy, limits, state, toText, uncurry, wrapConstructor } = kit
+  const { defineProperty, deleteProperty, get, has, set } = Reflect
+  const { isArray } = Array
+  const { clz32, trunc } = Math
+  const { prototype } = Array
+  const RawArray = Array
+  const RawProxy = Proxy
+  const RawObject = Object
+  const { species, iterator, isConcatSpreadable } = Symbol
+  const LENGTH_MAX = 2 ** 53 - 1
+  /** Elements that are passed as arguments. */
+  const BLOCK = 4096
+  const values = prototype.values
+  const raw = {}
+  for (const key of Reflect.ownKeys(prototype)) {
+    const { value } = Object.getOwnPropertyDescriptor(prototype, key)
+    if (typeof value === 'function' && key !== 'constructor' && typeof key === 'string') {
+      raw[key] = value
+    }
+  }
+  const rawJoin = uncurry(raw.join)
+  const rawSort = uncurry(raw.sort)
+  const rawToSpliced = uncurry(raw.toSpliced)
+  const rawIncludes = uncurry(raw.includes)
+  const objectText = uncurry(Object.prototype.toString)
+  const joining = []
+  const CALLBACK = prices.callback
+  const NESTING = limits.nesting
+
+  const SomeArray = wrapConstructor(globalThis, RawArray, function (...args) {
+    const [length] = args
+    if (args.length === 1 && typeof length === 'number' && length > 0 && length < 2 ** 32) {
+      room(length * 8)
+      spend(length, prices.arrayNew)
+    }
+    return construct(RawArray, args, new.target === undefined ? SomeArray : new.target)
+  })
+
+  replaceCallbacks()
+  replaceSearches()
+  replaceChanges()
+  replaceCopies()
+  replaceSorts()
+  replaceTexts()
+  replaceFrom()
+  return { sortCharge, isIntact }
+
+  /** Runs V8's method on an object with this length, whatever the object says from now on. */
+  function run(method, object, length, args) {
+    enter()
+    try {
+      if (isPlain(object)) return apply(method, object, args)
+      const stand = standFor(object, length)
+      const result = apply(method, stand, args)
+      return result === stand ? object : result
+    } finally {
+      leave()
+    }
+  }
+
+  /** Its target is empty, since V8 compares what a trap says with what the target has. */
+  function standFor(object, length) {
+    let asked = false
+    return new RawProxy(isArray(object) ? [] : {}, {
+      get(_, key) {
+        if (key !== 'length' || asked) return get(object, key, object)
+        asked = true
+        return length
+      },
+      has(_, key) {
+        return has(object, key)
+      },
+      set(_, key, value) {
+        return set(object, key, value, object)
+      },
+      deleteProperty(_, key) {
+        return deleteProperty(object, key)
+      }
+    })
+  }
+
+  function toObject(value, name) {
+    if (isObject(value)) return value
+    if (value !== undefined && value !== null) return RawObject(value)
+    throw new TypeError(`Array.prototype.${name} called on null or undefined`)
+  }
+
+  function replaceCallbacks() {
+    for (const name of [
+      ...['every', 'find', 'findIndex', 'findLast', 'findLastIndex', 'forEach', 'some', 'map'],
+      'filter'
+    ]) {
+      const method = uncurry(raw[name])
+      const own = name === 'map' ? mapped : name === 'filter' ? filtered : null
+      replace(prototype, {
+        [name](callback, receiver) {
+          if (
+            typeof callback !== 'function' ||
+            !isArray(this) ||
+            (state.proxies && isProxy(this))
+          ) {
+            return generic(raw[name], name, this, [callback, receiver], 2)
+          }
+          const { length } = this
+          charge(CALLBACK + length)
+          if (state.depth >= NESTING) enter()
+          state.depth++
+          try {
+            if (own !== null && this.constructor === SomeArray) {
+              return own(this, length, callback, receiver)
+            }
+            return receiver === undefined
+              ? method(this, callback)
+              : method(this, callback, receiver)
+          } finally {
+            state.depth--
+          }
+        }
+      })
+    }
+    for (const name of ['reduce', 'reduceRight']) {
+      const method = raw[name]
+      replace(prototype, {
+        [name](...args) {
+          if (typeof args[0] !== 'function' || !isPlain(this)) {
+            return generic(method, name, this, args, 3)
+          }
+          charge(prices.callback + this.length * prices.arrayEach)
+          enter()
+          try {
+            return apply(method, this, args)
+          } finally {
+            leave()
+          }
+        }
+      })
+    }
+  }
+
+  /** For whatever is no plain array; `last` is which argument of the callback is the object. */
+  function generic(method, name, receiver, args, last) {
+    const object = toObject(receiver, name)
+    const length = lengthOf(object)
+    const [callback, ...rest] = args
+    if (typeof callback !== 'function') return run(method, object, 0, [callback])
+    charge(prices.callback)
+    spend(length, prices.arrayEach * 4)
+    if (name === 'map') room(length * 8)
+    // the callback gets the object, not what stands for it
+    const own = function (...given) {
+      given[last] = object
+      return apply(callback, this, given)
+    }
+    return run(method, object, length, [own, ...rest])
+  }
+
+  /** Whether ArraySpeciesCreate would make a plain array, without asking anybody. */
+  function isDefault(array) {
+    return (
+      Reflect.getPrototypeOf(array) === prototype &&
+      Object.getOwnPropertyDescriptor(array, 'constructor') === undefined
+    )
+  }
+
+  function mapped(array, length, callback, receiver) {
+    if (length > 32) room(length * 8)
+    const result = new RawArray(length)
+    if (receiver === undefined) {
+      for (let i = 0; i < length; i++) {
+        const value = array[i]
+        if (value !== undefined || i in array) result[i] = callback(value, i, array)
+      }
+      return result
+    }
+    for (let i = 0; i < length; i++) {
+      const value = array[i]
+      if (value !== undefined || i in array) {
+        result[i] = apply(callback, receiver, [value, i, array])
+      }
+    }
+    return result
+  }
+
+  function filtered(array, length, callback, receiver) {
+    const result = []
+    let count = 0
+    for (let i = 0; i < length; i++) {
+      const value = array[i]
+      if (value === undefined && !(i in array)) continue
+      const keep =
+        receiver === undefined
+          ? callback(value, i, array)
+          : apply(callback, receiver, [value, i, array])
+      if (keep) result[count++] = value
+    }
+    return result
+  }
+
+  function replaceSearches() {
+    for (const name of ['indexOf', 'lastIndexOf', 'includes']) {
+      const method = raw[name]
+      replace(prototype, {
+        [name](sought, ...rest) {
+          if (rest.length === 0 && typeof sought !== 'string' && isPlain(this)) {
+            if (this.length > 4) charge(1 + trunc(this.length * prices.arrayFind))
+            return apply(method, this, [sought])
+          }
+          const object = toObject(this, name)
+          const length = lengthOf(object)
+          spend(length, prices.arrayFind)
+          // equal strings are compared to their ends
+          if (typeof sought === 'string' && sought.length > 16) {
+            spend(length * sought.length, prices.copy)
+          }
+          return run(method, object, length, [sought, ...rest])
+        }
+      })
+    }
+  }
+
+  function replaceChanges() {
+    for (const [name, price] of [
+      ['shift', prices.arrayMove],
+      ['reverse', prices.arrayCopy],
+      ['copyWithin', prices.arrayCopy],
+      ['fill', prices.arrayCopy / 8],
+      ['unshift', prices.arrayMove]
+    ]) {
+      const method = raw[name]
+      replace(prototype, {
+        [name](...args) {
+          if (isPlain(this) && this.length <= 32 && !isObject(args[0]) && !isObject(args[1])) {
+            charge(4)
+            return apply(method, this, args)
+          }
+          const object = toObject(this, name)
+          const length = lengthOf(object)
+          // what is no array is not moved as a block
+          spend(length, isPlain(object) ? price : prices.arrayCopy * 4)
+          return run(method, object, length, args)
+        }
+      })
+    }
+    const rawSplice = raw.splice
+    replace(prototype, {
+      splice(...args) {
+        const object = toObject(this, 'splice')
+        const length = lengthOf(object)
+        const [start, count] = args
+        if (isPlain(object) && isDefault(object) && isInteger(start) && args.length > 1) {
+          if (isInteger(count) && Object.isExtensible(object)) {
+            return spliced(object, length, args)
+          }
+        }
+        room(length * 8)
+        spend(length, prices.arrayCopy * 2)
+        return run(rawSplice, object, length, args)
+      }
+    })
+  }
+
+  function isInteger(value) {
+    return typeof value === 'number' && value === value - (value % 1)
+  }
+
+  /** Of a plain array: what stands behind the place is taken off and put back, which is a matter of blocks. */
+  function spliced(array, length, args) {
+    const from = position(args[0], length)
+    const count = args[1] < 0 ? 0 : args[1] < length - from ? args[1] : length - from
+    const removed = part(array, from, from + count)
+    const added = args.length - 2
+    if (added === count) {
+      for (let i = 0; i < added; i++) array[from + i] = args[i + 2]
+      charge(added + 1)
+      return removed
+    }
+    const tail = part(array, from + count, length)
+    if (hasHoles(tail) || hasHoles(removed)) {
+      spend(length, prices.arrayCopy * 2)
+      return apply(raw.splice, array, args)
+    }
+    array.length = from
+    for (let i = 2; i < args.length; i++) array[array.length] = args[i]
+    append(array, tail)
+    return removed
+  }
+
+  function position(value, length) {
+    if (value < 0) return value + length > 0 ? value + length : 0
+    return value < length ? value : length
+  }
+
+  function hasHoles(array) {
+    if (!rawIncludes(array, undefined)) return false
+    for (let i = 0; i < array.length; i++) if (!(i in array)) return true
+    return false
+  }
+
+  /** Adds the items of an array of ours to one, as a block where they fit on the stack. */
+  function append(array, items) {
+    const { length } = items
+    if (length > 8 && length <= BLOCK) {
+      spend(length, prices.arrayMove * 8)
+      apply(raw.push, array, items)
+      return
+    }
+    spend(length, prices.arrayCopy)
+    for (let i = 0, next = array.length; i < length; i++) array[next++] = items[i]
+  }
+
+  /** A part of a plain array, as slice makes it. */
+  function part(array, from, to) {
+    const count = to > from ? to - from : 0
+    if (count <= 2) return few(array, from, to)
+    if (count > 32) room(count * 8)
+    spend(array.length, prices.arrayMove)
+    const all = from === 0 && to === array.length
+    const head = rawToSpliced(array, to, all ? 0 : array.length)
+    const copy = from === 0 ? head : rawToSpliced(head, 0, from)
+    return rawIncludes(copy, undefined) ? few(array, from, to) : copy
+  }
+
+  /** The same, one by one. */
+  function few(array, from, to) {
+    const result = []
+    charge(to > from ? to - from : 1)
+    for (let i = from, next = 0; i < to; i++, next++) {
+      const value = array[i]
+      if (value !== undefined || i in array) result[next] = value
+      else result.length = next + 1
+    }
+    return result
+  }
+
+  function replaceCopies() {
+    const { slice, at, toSpliced } = raw
+    replace(prototype, {
+      slice(start, end) {
+        if (isPlain(this) && this.length <= 32 && this.constructor === SomeArray) {
+          const from =
+            start === undefined ? 0 : isInteger(start) ? position(start, this.length) : -1
+          const to =
+            end === undefined ? this.length : isInteger(end) ? position(end, this.length) : -1
+          if (from >= 0 && to >= 0) return part(this, from, to)
+        }
+        const object = toObject(this, 'slice')
+        const length = lengthOf(object)
+        const simple = start === undefined || isInteger(start)
+        if (simple && (end === undefined || isInteger(end)) && isPlain(object)) {
+          if (isDefault(object)) {
+            const from = start === undefined ? 0 : position(start, length)
+            return part(object, from, end === undefined ? length : position(end, length))
+          }
+        }
+        room(length * 8)
+        spend(length, prices.arrayCopy)
+        return run(slice, object, length, [start, end])
+      },
+      concat(...items) {
+        return concatenated(toObject(this, 'concat'), items)
+      },
+      flat(levels) {
+        const object = toObject(this, 'flat')
+        const length = lengthOf(object)
+        const depth = levels === undefined ? 1 : toInteger(levels)
+        const result = speciesOf(object, 0)
+        flatten(result, object, length, 0, depth, undefined, undefined)
+        return result
+      },
+      flatMap(callback, receiver) {
+        const object = toObject(this, 'flatMap')
+        const length = lengthOf(object)
+        if (typeof callback !== 'function') {
+          throw new TypeError('flatMap mapper function is not callable')
+        }
+        const result = speciesOf(object, 0)
+        flatten(result, object, length, 0, 1, callback, receiver)
+        return result
+      },
+      at(index) {
+        if (isPlain(this)) return apply(at, this, [index])
+        const object = toObject(this, 'at')
+        const length = lengthOf(object)
+        return run(at, object, length, [index])
+      },
+      toSpliced(...args) {
+        const object = toObject(this, 'toSpliced')
+        const length = lengthOf(object)
+        room(length * 8)
+        spend(length, prices.arrayCopy)
+        return run(toSpliced, object, length, args)
+      }
+    })
+    for (const name of ['with', 'toReversed']) {
+      const method = raw[name]
+      replace(prototype, {
+        [name](...args) {
+          const object = toObject(this, name)
+          const length = lengthOf(object)
+          room(length < 2 ** 32 ? length * 8 : 0)
+          spend(length, prices.arrayCopy)
+          return run(method, object, length, args)
+        }
+      })
+    }
+  }
+
+  /** ArraySpeciesCreate. */
+  function speciesOf(object, length) {
+    if (!isArray(object)) return []
+    if (isPlain(object) && isDefault(object)) return []
+    let Constructor = object.constructor
+    if (isObject(Constructor)) {
+      Constructor = Constructor[species]
+      if (Constructor === null) Constructor = undefined
+    }
+    if (Constructor === undefined) return []
+    if (!isConstructor(Constructor))
+      throw new TypeError('object.constructor[Symbol.species] is not a constructor')
+    return construct(Constructor, [length])
+  }
+
+  function put(target, index, value) {
+    const defined = defineProperty(target, index, {
+      value,
+      writable: true,
+      enumerable: true,
+      configurable: true
+    })
+    if (!defined) throw new TypeError(`Cannot add property ${index}, object is not extensible`)
+  }
+
+  function flatten(target, source, length, start, depth, callback, receiver) {
+    let next = start
+    const plain = isPlain(target)
+    charge(prices.arrayEnter)
+    enter()
+    try {
+      for (let i = 0; i < length; i++) {
+        charge(prices.arrayPut)
+        if (!(i in source)) continue
+        let item = source[i]
+        if (callback !== undefined) item = apply(callback, receiver, [item, i, source])
+        if (depth > 0 && isObject(item) && isArray(item)) {
+          next = flatten(target, item, lengthOf(item), next, depth - 1, undefined, undefined)
+          continue
+        }
+        if (next >= LENGTH_MAX) throw new TypeError('the array would be too long')
+        room(8)
+        if (plain && next === target.length && next < 2 ** 32 - 1) target[next] = item
+        else put(target, next, item)
+        next++
+      }
+    } finally {
+      leave()
+    }
+    return next
+  }
+
+  function concatenated(object, items) {
+    if (isPlain(object) && isDefault(object)) {
+      let simple = true
+      for (let i = -1; i < items.length && simple; i++) {
+        const item = i < 0 ? object : items[i]
+        simple = !isObject(item) || (isPlain(item) && isDefault(item) && !hasSpreadable(item))
+      }
+      if (simple) return joined(object, items)
+    }
+    const result = speciesOf(object, 0)
+    let next = 0
+    enter()
+    try {
+      for (let i = -1; i < items.length; i++) {
+        const item = i < 0 ? object : items[i]
+        if (!isSpreadable(item)) {
+          if (next >= LENGTH_MAX) throw new TypeError('the array would be too long')
+          charge(prices.arrayPut)
+          put(result, next++, item)
+          continue
+        }
+        const length = lengthOf(item)
+        if (next + length > LENGTH_MAX) throw new TypeError('the array would be too long')
+        spend(length, prices.arrayCopy * 4)
+        room(length * 8)
+        for (let k = 0; k < length; k++, next++) if (k in item) put(result, next, item[k])
+      }
+      result.length = next
+    } finally {
+      leave()
+    }
+    return result
+  }
+
+  function hasSpreadable(array) {
+    return Object.getOwnPropertyDescriptor(array, isConcatSpreadable) !== undefined
+  }
+
+  function isSpreadable(value) {
+    if (!isObject(value)) return false
+    const spreadable = value[isConcatSpreadable]
+    return spreadable === undefined ? isArray(value) : !!spreadable
+  }
+
+  function joined(object, items) {
+    let result = part(object, 0, object.length)
+    for (let i = 0; i < items.length; i++) {
+      const item = items[i]
+      if (!isObject(item)) {
+        charge(1)
+        room(8)
+        result[result.length] = item
+        continue
+      }
+      const piece = part(item, 0, item.length)
+      if (piece.length === 0) continue
+      if (result.length === 0) result = piece
+      else if (hasHoles(piece)) {
+        const from = result.length
+        charge(piece.length)
+        for (let k = 0; k < piece.length; k++) if (k in piece) result[from + k] = piece[k]
+        result.length = from + piece.length
+      } else {
+        append(result, piece)
+      }
+    }
+    return result
+  }
+
+  // ---- order
+
+  /** Charges for sorting `count` items of together `size` characters. */
+  function sortCharge(count, size) {
+    const levels = count < 2 ** 31 ? 32 - clz32(count) : 64
+    spend(count * levels, prices.sort)
+    if (size > 0) spend(size * levels, prices.copy)
+  }
+
+  function replaceSorts() {
+    for (const name of ['sort', 'toSorted']) {
+      const method = raw[name]
+      replace(prototype, {
+        [name](comparator) {
+          if (comparator !== undefined && typeof comparator !== 'function') {
+            throw new TypeError('The comparison function must be either a function or undefined')
+          }
+          const object = toObject(this, name)
+          const length = lengthOf(object)
+          if (name === 'toSorted') room(length * 8)
+          if (comparator === undefined) return sortedTexts(object, length, name === 'toSorted')
+          sortCharge(length, 0)
+          return run(method, object, length, [comparator])
+        }
+      })
+    }
+  }
+
+  /** SortIndexedProperties and what follows, for sorting by text: what the texts are is known once all are read. */
+  function sortedTexts(object, length, copies) {
+    if (copies && length >= 2 ** 32) throw new RangeError('Invalid array length')
+    const items = []
+    let size = 0
+    let simple = true
+    const plain = isPlain(object)
+    spend(length, prices.arrayEach)
+    enter()
+    try {
+      for (let i = 0; i < length; i++) {
+        if (!plain && !copies && !(i in object)) continue
+        const item = object[i]
+        if (item === undefined && plain && !copies && !(i in object)) continue
+        items[items.length] = item
+        if (typeof item === 'string') size += item.length
+        else if (typeof item === 'number') size += 16
+        else simple = false
+      }
+      sortCharge(items.length, size)
+      rawSort(items, simple ? undefined : compareTexts)
+      if (copies) return items
+      for (let i = 0; i < items.length; i++) object[i] = items[i]
+      for (let i = items.length; i < length; i++) {
+        if (i in object && !deleteProperty(object, i))
+          throw new TypeError(`Cannot delete property '${i}'`)
+      }
+    } finally {
+      leave()
+    }
+    return object
+  }
+
+  function compareTexts(left, right) {
+    const first = toText(left)
+    const second = toText(right)
+    spend(first.length < second.length ? first.length : second.length, prices.copy)
+    return first < second ? -1 : first > second ? 1 : 0
+  }
+
+  // ---- text
+
+  function replaceTexts() {
+    replace(prototype, {
+      join(separator) {
+        const object = toObject(this, 'join')
+        const length = lengthOf(object)
+        const between = separator === undefined ? ',' : toText(separator)
+        return textOf(object, length, between, false)
+      },
+      toLocaleString() {
+        const object = toObject(this, 'toLocaleString')
+        return textOf(object, lengthOf(object), ',', true)
+      },
+      toString() {
+        const object = toObject(this, 'toString')
+        enter()
+        try {
+          const { join } = object
+          return typeof join === 'function' ? apply(join, object, []) : objectText(object)
+        } finally {
+          leave()
+        }
+      }
+    })
+  }
+
+  function textOf(object, length, between, local) {
+    for (let i = 0; i < joining.length; i++) if (joining[i] === object) return ''
+    charge(prices.join + length * prices.arrayJoin)
+    if (length > 32) room(length * (8 + between.length))
+    const texts = []
+    let size = length > 1 ? (length - 1) * between.length : 0
+    let i = 0
+    let item
+    // what runs nothing needs no depth
+    for (const plain = !local && isPlain(object); plain && i < length; i++) {
+      item = object[i]
+      if (typeof item === 'number') item = `${item}`
+      else if (item === undefined || item === null) item = ''
+      else if (typeof item !== 'string') break
+      texts[i] = item
+      size += item.length
+    }
+    if (i < length) size += convertRest(object, length, texts, local, i, item)
+    if (size > 64) textRoom(size)
+    return rawJoin(texts, between)
+  }
+
+  /** From `from` on; that one has been read where it is not undefined. Returns how many characters it came to. */
+  function convertRest(object, length, texts, local, from, first) {
+    let size = 0
+    enter()
+    joining[joining.length] = object
+    try {
+      for (let i = from; i < length; i++) {
+        const item = i === from && first !== undefined ? first : object[i]
+        if (item === undefined || item === null) texts[i] = ''
+        else texts[i] = toText(local ? item.toLocaleString() : item)
+        size += texts[i].length
+        if (size > limits.text) textRoom(size)
+      }
+    } finally {
+      joining.length--
+      leave()
+    }
+    return size
+  }
+
+  // ---- Array.from
+
+  /** A plain array that is iterated as the intrinsic does it. */
+  function isIntact(object) {
+    return isPlain(object) && object[iterator] === values
+  }
+
+  function replaceFrom() {
+    const { fromAsync } = RawArray
+    replace(SomeArray, {
+      from(items, ...rest) {
+        const [mapper, receiver] = rest
+        if (mapper !== undefined && typeof mapper !== 'function') {
+          throw new TypeError(`${typeof mapper} is not a function`)
+        }
+        if (this === SomeArray && mapper === undefined && isIntact(items)) {
+          room(items.length * 8)
+          spend(items.length, prices.arrayMove * 4)
+          return [...items]
+        }
+        const method = items[iterator]
+        enter()
+        try {
+          if (method !== undefined && method !== null) {
+            return collected(this, items, method, mapper, receiver)
+          }
+          return copied(this, items, mapper, receiver)
+        } finally {
+          leave()
+        }
+      },
+      fromAsync(items, ...rest) {
+        return apply(fromAsync, this, [asyncStand(items), ...rest])
+      }
+    })
+  }
+
+  function collected(Constructor, items, method, mapper, receiver) {
+    const result =
+      Constructor === SomeArray || !isConstructor(Constructor) ? [] : construct(Constructor, [])
+    const plain = isPlain(result)
+    let next = 0
+    const source = { [iterator]: () => apply(method, items, []) }
+    for (const item of source) {
+      charge(prices.step)
+      room(8)
+      const value = mapper === undefined ? item : apply(mapper, receiver, [item, next])
+      if (plain && next === result.length) result[next] = value
+      else put(result, next, value)
+      next++
+    }
+    result.length = next
+    return result
+  }
+
+  function copied(Constructor, items, mapper, receiver) {
+    const object = RawObject(items)
+    const length = lengthOf(object)
+    room(length * 8)
+    spend(length, prices.step)
+    const result =
+      Constructor === SomeArray || !isConstructor(Constructor)
+        ? newArray(length)
+        : construct(Constructor, [length])
+    const plain = isPlain(result) && Constructor === SomeArray
+    for (let i = 0; i < length; i++) {
+      const item = object[i]
+      const value = mapper === undefined ? item : apply(mapper, receiver, [item, i])
+      if (plain) result[i] = value
+      else put(result, i, value)
+    }
+    result.length = length
+    return result
+  }
+
+  function newArray(length) {
+    if (length >= 2 ** 32) throw new RangeError('Invalid array length')
+    return new RawArray(length)
+  }
+
+  /** Pays for the length of what is array-like, and for every step of what is iterable. */
+  function asyncStand(items) {
+    if (!isObject(items)) return items
+    return new RawProxy(
+      {},
+      {
+        get(_, key) {
+          const value = get(items, key, items)
+          if (key === 'length') {
+            const length = kit.toLength(value)
+            room(length * 8)
+            spend(length, prices.step * 8)
+            return length
+          }
+          if (key === iterator && typeof value === 'function') {
+            return metered({ [iterator]: () => apply(value, items, []) }, prices.step * 4)[iterator]
+          }
+          if (key === Symbol.asyncIterator && typeof value === 'function') {
+            return () => kit.meteredIterator(apply(value, items, []), prices.step * 4)
+          }
+          return value
+        },
+        has(_, key) {
+          return has(items, key)
+        }
+      }
+    )
+  }
+})

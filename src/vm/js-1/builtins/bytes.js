@@ -1,0 +1,400 @@
+;(function bytes(kit) {
+  // Buffers and what views them. Whether a large buffer can be had depends on the machine, and failure can be caught;
+  // so there is a budget per call, far below what the isolate has. Buffers neither grow nor detach, and those of
+  // arrays of floats are not shown: the bits of a NaN in them differ between processors.
+
+  const { apply, construct, enter, isObject, leave, limits, listOf, prices, spend } = kit
+  const { isIntact, metered, replace, room, sortCharge, textRoom, toInteger, toText, uncurry } = kit
+  const { wrapConstructor } = kit
+  const realm = globalThis
+  const RawArrayBuffer = ArrayBuffer
+  const { defineProperty, getPrototypeOf } = Reflect
+  const { getOwnPropertyDescriptor } = Object
+  const { isArray } = Array
+  const { trunc } = Math
+  const { iterator } = Symbol
+  const TypedArray = getPrototypeOf(Uint8Array)
+  let bytes = 0
+  const { species } = Symbol
+  const prototype = TypedArray.prototype
+  const getter = (object, key) => uncurry(getOwnPropertyDescriptor(object, key).get)
+  const tagOf = getter(prototype, Symbol.toStringTag)
+  const lengthOf = getter(prototype, 'length')
+  const bufferOf = getter(prototype, 'buffer')
+  const offsetOf = getter(prototype, 'byteOffset')
+  const sizeOf = getter(RawArrayBuffer.prototype, 'byteLength')
+  const set = uncurry(prototype.set)
+  const rawSubarray = uncurry(prototype.subarray)
+  const raw = {}
+  const wrapped = {}
+
+  const names = ['Int8', 'Uint8', 'Uint8Clamped', 'Int16', 'Uint16', 'Int32', 'Uint32']
+  for (const name of [...names, 'BigInt64', 'BigUint64', 'Float16', 'Float32', 'Float64']) {
+    wrapArray(`${name}Array`)
+  }
+  wrapBuffer()
+  wrapMethods()
+  chargeMethods()
+  chargeText()
+  return {
+    chargeBytes,
+    startBytes() {
+      bytes = 0
+    }
+  }
+
+  function chargeBytes(size) {
+    if (!(bytes + size <= limits.buffers)) {
+      throw kit.refuse(
+        'BUFFER_TOO_LARGE',
+        `buffers of one call may hold ${limits.buffers} bytes in all, and this one would make it ${bytes + size}`
+      )
+    }
+    bytes += size
+    spend(size, prices.bytesNew)
+  }
+
+  function wrapArray(name) {
+    const Raw = realm[name]
+    const width = Raw.BYTES_PER_ELEMENT
+    const Wrapped = function (...args) {
+      if (new.target === undefined) throw new TypeError(`Constructor ${name} requires 'new'`)
+      const [source] = args
+      if (!isObject(source)) {
+        const length = toInteger(source ?? 0)
+        if (length > 0) chargeBytes(length * width)
+        return construct(Raw, [length], new.target)
+      }
+      if (isBuffer(source)) {
+        if (isFloat(name)) {
+          throw new TypeError(
+            `${name}: a view of a buffer is not available in this VM; use a DataView`
+          )
+        }
+        const [, offset, length] = args
+        const places = [offset === undefined ? 0 : toInteger(offset)]
+        if (length !== undefined) places[1] = toInteger(length)
+        return construct(Raw, [source, ...places], new.target)
+      }
+      const items = itemsOf(source)
+      const count =
+        items === source && tagOf(source) !== undefined ? lengthOf(source) : items.length
+      chargeBytes(count * width)
+      spend(count, prices.bytesCopy)
+      enter()
+      try {
+        return construct(Raw, [items], new.target)
+      } finally {
+        leave()
+      }
+    }
+    raw[name] = Raw
+    wrapped[name] = wrapConstructor(realm, Raw, Wrapped)
+    if (name !== 'Uint8Array') return
+    const { fromBase64, fromHex } = Raw
+    replace(Wrapped, {
+      fromBase64(text, ...options) {
+        if (typeof text === 'string') {
+          chargeBytes(trunc((text.length * 3) / 4))
+          spend(text.length, prices.bytesConvert)
+        }
+        return apply(fromBase64, Raw, [text, ...options])
+      },
+      fromHex(text) {
+        if (typeof text === 'string') {
+          chargeBytes(trunc(text.length / 2))
+          spend(text.length, prices.bytesConvert)
+        }
+        return apply(fromHex, Raw, [text])
+      }
+    })
+  }
+
+  function wrapBuffer() {
+    const Wrapped = function (length, options) {
+      if (new.target === undefined) throw new TypeError("Constructor ArrayBuffer requires 'new'")
+      if (isObject(options) && options.maxByteLength !== undefined) {
+        throw new TypeError('ArrayBuffer: one that can grow is not available in this VM')
+      }
+      const size = toInteger(length ?? 0)
+      if (size > 0) chargeBytes(size)
+      return construct(RawArrayBuffer, [size], new.target)
+    }
+    wrapConstructor(realm, RawArrayBuffer, Wrapped)
+    const keys = ['resize', 'resizable', 'maxByteLength', 'detached', 'transfer']
+    for (const key of [...keys, 'transferToFixedLength']) delete RawArrayBuffer.prototype[key]
+    replace(RawArrayBuffer.prototype, {
+      // of this very class: a species constructor could be the engine's own, which charges nothing
+      slice(start, end) {
+        const size = sizeOf(this)
+        const first = position(start, size, 0)
+        const last = position(end, size, size)
+        if (last > first) chargeBytes(last - first)
+        const copy = new RawArrayBuffer(last > first ? last - first : 0)
+        set(new raw.Uint8Array(copy), new raw.Uint8Array(this, first, sizeOf(copy)))
+        return copy
+      }
+    })
+  }
+
+  /** The methods that make arrays, so that no way leads around the budget or to the bits of floats. */
+  function wrapMethods() {
+    for (const name of ['toReversed', 'toSorted', 'with']) {
+      const method = prototype[name]
+      replace(prototype, {
+        [name](...args) {
+          const length = lengthOf(this)
+          if (name === 'toSorted' && (args[0] === undefined || typeof args[0] === 'function')) {
+            sortCharge(length, 0)
+          }
+          chargeBytes(length * raw[tagOf(this)].BYTES_PER_ELEMENT)
+          return guarded(method, this, args)
+        }
+      })
+    }
+    replace(prototype, {
+      subarray(start, end) {
+        const tag = tagOf(this)
+        // a species constructor would be handed the buffer
+        if (tag === undefined || !isFloat(tag)) {
+          return rawSubarray(this, start, end)
+        }
+        const length = lengthOf(this)
+        const first = position(start, length, 0)
+        const last = position(end, length, length)
+        return view(this, first, last > first ? last - first : 0)
+      },
+      slice(start, end) {
+        const length = lengthOf(this)
+        const first = position(start, length, 0)
+        const last = position(end, length, length)
+        const count = last > first ? last - first : 0
+        const copy = create(this, count)
+        spend(count, prices.bytesCopy)
+        if (count > 0) set(copy, view(this, first, count))
+        return copy
+      },
+      map(callback, receiver) {
+        const length = lengthOf(this)
+        if (typeof callback !== 'function') throw new TypeError('map: not a function')
+        const result = create(this, length)
+        spend(length, prices.bytesEach)
+        enter()
+        try {
+          for (let i = 0; i < length; i++) {
+            result[i] = apply(callback, receiver, [this[i], i, this])
+          }
+        } finally {
+          leave()
+        }
+        return result
+      },
+      filter(callback, receiver) {
+        const length = lengthOf(this)
+        if (typeof callback !== 'function') throw new TypeError('filter: not a function')
+        const kept = []
+        spend(length, prices.bytesEach)
+        room(length * 8)
+        enter()
+        try {
+          for (let i = 0; i < length; i++) {
+            const item = this[i]
+            if (apply(callback, receiver, [item, i, this])) kept[kept.length] = item
+          }
+        } finally {
+          leave()
+        }
+        const result = create(this, kept.length)
+        for (let i = 0; i < kept.length; i++) result[i] = kept[i]
+        return result
+      }
+    })
+    defineProperty(prototype, 'buffer', {
+      get: getOwnPropertyDescriptor(
+        {
+          get buffer() {
+            const tag = tagOf(this)
+            if (tag !== undefined && isFloat(tag)) {
+              throw new TypeError(`${tag}: its buffer is not available in this VM; use a DataView`)
+            }
+            return bufferOf(this)
+          }
+        },
+        'buffer'
+      ).get,
+      set: undefined
+    })
+  }
+
+  function guarded(method, array, args) {
+    enter()
+    try {
+      return apply(method, array, args)
+    } finally {
+      leave()
+    }
+  }
+
+  /** What only looks, moves or calls back pays by the length of the array. */
+  function chargeMethods() {
+    const rules = {
+      bytesEach: [
+        ...['every', 'find', 'findIndex', 'findLast', 'findLastIndex', 'forEach', 'reduce'],
+        ...['reduceRight', 'some']
+      ],
+      bytesCopy: ['copyWithin', 'fill', 'includes', 'indexOf', 'lastIndexOf', 'reverse', 'set']
+    }
+    for (const price of Object.keys(rules)) {
+      for (const name of rules[price]) {
+        const method = prototype[name]
+        replace(prototype, {
+          [name](...args) {
+            spend(lengthOf(this), prices[price])
+            return guarded(method, this, args)
+          }
+        })
+      }
+    }
+    const { sort } = prototype
+    replace(prototype, {
+      sort(comparator) {
+        if (comparator === undefined || typeof comparator === 'function') {
+          sortCharge(lengthOf(this), 0)
+        }
+        return guarded(sort, this, [comparator])
+      }
+    })
+    const { from } = TypedArray
+    replace(TypedArray, {
+      from(source, mapper, receiver) {
+        const isMapped = mapper !== undefined
+        if (!kit.isConstructor(this) || (isMapped && typeof mapper !== 'function')) {
+          return apply(from, this, [source, mapper])
+        }
+        if (source === undefined || source === null) return apply(from, this, [source])
+        const items = itemsOf(Object(source), true)
+        const length = items.length
+        const result = construct(this, [length])
+        if (lengthOf(result) < length) throw new TypeError('the array is too short')
+        spend(length, prices.bytesEach)
+        enter()
+        try {
+          for (let i = 0; i < length; i++) {
+            result[i] = isMapped ? apply(mapper, receiver, [items[i], i]) : items[i]
+          }
+        } finally {
+          leave()
+        }
+        return result
+      }
+    })
+  }
+
+  /** What an array is made of, with a length that stays: typed arrays and plain ones as they are, unless `copies`. */
+  function itemsOf(source, copies = false) {
+    if (tagOf(source) !== undefined && !copies) return source
+    if (isIntact(source)) {
+      spend(source.length, prices.argument)
+      return copies ? [...source] : source
+    }
+    const method = source[iterator]
+    if (method === undefined || method === null) return listOf(source)
+    const list = []
+    for (const item of metered({ [iterator]: () => apply(method, source, []) }, prices.step)) {
+      room(8)
+      list[list.length] = item
+    }
+    return list
+  }
+
+  function chargeText() {
+    const { join, toLocaleString } = prototype
+    replace(prototype, {
+      join(separator) {
+        const length = lengthOf(this)
+        const between = separator === undefined ? ',' : toText(separator)
+        spend(length, prices.arrayJoin)
+        textRoom(length * (between.length + 4))
+        return apply(join, this, [between])
+      },
+      toLocaleString() {
+        const length = lengthOf(this)
+        spend(length, prices.arrayJoin * 4)
+        textRoom(length * 5)
+        return guarded(toLocaleString, this, [])
+      }
+    })
+    defineProperty(prototype, 'toString', { value: Array.prototype.toString })
+    const { toBase64, toHex, setFromBase64, setFromHex } = Uint8Array.prototype
+    replace(Uint8Array.prototype, {
+      toBase64(...options) {
+        chargeOutput(this)
+        return guarded(toBase64, this, options)
+      },
+      toHex() {
+        chargeOutput(this)
+        return apply(toHex, this, [])
+      },
+      setFromBase64(text, ...options) {
+        if (typeof text === 'string') spend(text.length, prices.bytesConvert)
+        return guarded(setFromBase64, this, [text, ...options])
+      },
+      setFromHex(text) {
+        if (typeof text === 'string') spend(text.length, prices.bytesConvert)
+        return apply(setFromHex, this, [text])
+      }
+    })
+  }
+
+  function chargeOutput(array) {
+    if (tagOf(array) !== 'Uint8Array') return
+    textRoom(lengthOf(array) * 2)
+    spend(lengthOf(array), prices.bytesConvert)
+  }
+
+  /** TypedArraySpeciesCreate of ECMA-262, which by default takes the engine's own constructor. */
+  function create(array, length) {
+    const tag = tagOf(array)
+    let Species = wrapped[tag]
+    const Constructor = array.constructor
+    if (Constructor !== undefined) {
+      if (!isObject(Constructor)) throw new TypeError('constructor is not an object')
+      Species = Constructor[species] ?? Species
+    }
+    const result = construct(Species, [length])
+    if (lengthOf(result) < length) throw new TypeError('the array of the species is too short')
+    if (isBig(tag) !== isBig(tagOf(result))) throw new TypeError('bigints and numbers do not mix')
+    return result
+  }
+
+  function view(array, first, length) {
+    const Raw = raw[tagOf(array)]
+    const offset = offsetOf(array) + first * Raw.BYTES_PER_ELEMENT
+    return new Raw(bufferOf(array), offset, length)
+  }
+
+  function position(value, length, fallback) {
+    if (value === undefined) return fallback
+    const index = toInteger(value)
+    if (index < 0) return index + length > 0 ? index + length : 0
+    return index < length ? index : length
+  }
+
+  function isBuffer(value) {
+    if (isArray(value) || tagOf(value) !== undefined) return false
+    try {
+      sizeOf(value)
+      return true
+    } catch {
+      return false
+    }
+  }
+
+  function isFloat(name) {
+    return name === 'Float64Array' || name === 'Float32Array' || name === 'Float16Array'
+  }
+
+  function isBig(name) {
+    return name === 'BigInt64Array' || name === 'BigUint64Array'
+  }
+})

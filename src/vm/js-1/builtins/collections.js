@@ -1,0 +1,262 @@
+;(function collections(kit) {
+  // Map, Set and their weak kin. A key that is a long string is hashed and compared to its end, and long big
+  // integers whose lowest word is the same are all in one bucket of V8's.
+
+  const { apply, charge, construct, enter, isObject, leave, metered, prices } = kit
+  const { replace, room, spend, uncurry, wrapConstructor, isIntact } = kit
+  const { iterator } = Symbol
+  const { getPrototypeOf, ownKeys } = Reflect
+  const getter = (prototype, key) => uncurry(Object.getOwnPropertyDescriptor(prototype, key).get)
+  const sizeOfMap = getter(Map.prototype, 'size')
+  const sizeOfSet = getter(Set.prototype, 'size')
+  const WORD = 2n ** 64n
+
+  for (const name of ['Map', 'Set', 'WeakMap', 'WeakSet']) replaceConstructor(name)
+  replaceAccess()
+  replaceLoops()
+  replaceSetMethods()
+  replaceGroups()
+  return { chargeKey }
+
+  /** For something that is looked up by its content; `size` is how much else is there. */
+  function chargeKey(key, size) {
+    if (typeof key === 'string') {
+      if (key.length > 32) spend(key.length, prices.hash)
+    } else if (typeof key === 'bigint' && (key >= WORD || key <= -WORD)) {
+      spend(size, prices.entryRead)
+    }
+  }
+
+  function replaceConstructor(name) {
+    const Raw = globalThis[name]
+    const adder = name === 'Map' || name === 'WeakMap' ? 'set' : 'add'
+    wrapConstructor(globalThis, Raw, function (items) {
+      if (new.target === undefined) throw new TypeError(`Constructor ${name} requires 'new'`)
+      if (items === undefined || items === null) return construct(Raw, [], new.target)
+      if (isIntact(items)) {
+        spend(items.length, prices.entry)
+        room(items.length * 32)
+        enter()
+        try {
+          return construct(Raw, [items], new.target)
+        } finally {
+          leave()
+        }
+      }
+      enter()
+      try {
+        const collection = construct(Raw, [], new.target)
+        const add = collection[adder]
+        if (typeof add !== 'function') {
+          throw new TypeError(`'${typeof add}' returned for property '${adder}' is not a function`)
+        }
+        const put = adder === 'set' ? putEntry : putItem
+        for (const item of metered(items, prices.entry, 32)) put(collection, add, item)
+        return collection
+      } finally {
+        leave()
+      }
+    })
+  }
+
+  function putItem(collection, add, item) {
+    apply(add, collection, [item])
+  }
+
+  function putEntry(collection, add, item) {
+    if (!isObject(item)) throw new TypeError(`Iterator value ${typeof item} is not an entry object`)
+    apply(add, collection, [item[0], item[1]])
+  }
+
+  function replaceAccess() {
+    for (const [prototype, sizeOf, names] of [
+      [Map.prototype, sizeOfMap, ['get', 'has', 'delete', 'set']],
+      [Set.prototype, sizeOfSet, ['has', 'add', 'delete']]
+    ]) {
+      for (const name of names) {
+        const method = uncurry(prototype[name])
+        const takes = name === 'set'
+        replace(prototype, {
+          [name](key, value) {
+            if (typeof key === 'string') {
+              if (key.length > 32) spend(key.length, prices.hash)
+            } else if (typeof key === 'bigint') chargeKey(key, sizeOf(this))
+            return takes ? method(this, key, value) : method(this, key)
+          }
+        })
+      }
+    }
+    const { getOrInsert, getOrInsertComputed } = Map.prototype
+    replace(Map.prototype, {
+      getOrInsert(key, value) {
+        chargeKey(key, typeof key === 'bigint' ? sizeOfMap(this) : 0)
+        return apply(getOrInsert, this, [key, value])
+      },
+      getOrInsertComputed(key, callback) {
+        chargeKey(key, typeof key === 'bigint' ? sizeOfMap(this) : 0)
+        charge(1)
+        enter()
+        try {
+          return apply(getOrInsertComputed, this, [key, callback])
+        } finally {
+          leave()
+        }
+      }
+    })
+    const computed = WeakMap.prototype.getOrInsertComputed
+    replace(WeakMap.prototype, {
+      getOrInsertComputed(key, callback) {
+        charge(1)
+        enter()
+        try {
+          return apply(computed, this, [key, callback])
+        } finally {
+          leave()
+        }
+      }
+    })
+  }
+
+  function replaceLoops() {
+    for (const [prototype, sizeOf] of [
+      [Map.prototype, sizeOfMap],
+      [Set.prototype, sizeOfSet]
+    ]) {
+      const { clear, forEach } = prototype
+      replace(prototype, {
+        clear() {
+          spend(sizeOf(this), prices.entryRead)
+          return apply(clear, this, [])
+        },
+        forEach(callback, receiver) {
+          sizeOf(this)
+          if (typeof callback !== 'function') return apply(forEach, this, [callback])
+          charge(1)
+          enter()
+          try {
+            const own = (value, key) => {
+              charge(prices.entry)
+              apply(callback, receiver, [value, key, this])
+            }
+            return apply(forEach, this, [own])
+          } finally {
+            leave()
+          }
+        }
+      })
+    }
+  }
+
+  function replaceSetMethods() {
+    for (const name of [
+      ...['union', 'intersection', 'difference', 'symmetricDifference'],
+      ...['isSubsetOf', 'isSupersetOf', 'isDisjointFrom']
+    ]) {
+      const method = Set.prototype[name]
+      const makes = name[0] !== 'i' || name === 'intersection'
+      replace(Set.prototype, {
+        [name](other) {
+          const size = sizeOfSet(this)
+          spend(size, prices.entry)
+          if (makes) room(size * 16)
+          if (isSet(other)) {
+            const others = sizeOfSet(other)
+            spend(others, prices.entry)
+            if (makes) room(others * 16)
+            return apply(method, this, [other])
+          }
+          enter()
+          try {
+            return apply(method, this, [isObject(other) ? meteredSet(other, makes) : other])
+          } finally {
+            leave()
+          }
+        }
+      })
+    }
+  }
+
+  /** One that has nothing of its own, and inherits nothing else. */
+  function isSet(value) {
+    if (!isObject(value) || getPrototypeOf(value) !== Set.prototype) return false
+    if (kit.isProxy(value) || ownKeys(value).length > 0) return false
+    try {
+      sizeOfSet(value)
+      return true
+    } catch {
+      return false
+    }
+  }
+
+  /** Stands for what is like a set, as GetSetRecord reads it. */
+  function meteredSet(other, makes) {
+    return {
+      get size() {
+        const { size } = other
+        return isObject(size) ? kit.toNumber(size) : size
+      },
+      get has() {
+        const { has } = other
+        if (typeof has !== 'function') return has
+        return (key) => {
+          charge(prices.entry)
+          return apply(has, other, [key])
+        }
+      },
+      get keys() {
+        const { keys } = other
+        if (typeof keys !== 'function') return keys
+        return () => {
+          const iterated = apply(keys, other, [])
+          if (!isObject(iterated)) return iterated
+          return stepping(iterated, makes)
+        }
+      }
+    }
+  }
+
+  function stepping(iterated, makes) {
+    const steps = kit.meteredIterator(iterated, prices.entry)
+    return {
+      get next() {
+        const { next } = steps
+        if (typeof next !== 'function' || !makes) return next
+        return () => {
+          room(16)
+          return next()
+        }
+      },
+      get return() {
+        return steps.return
+      }
+    }
+  }
+
+  function replaceGroups() {
+    for (const Constructor of [Map, Object]) {
+      const { groupBy } = Constructor
+      replace(Constructor, {
+        groupBy(items, callback) {
+          charge(1)
+          if (items === undefined || items === null || typeof callback !== 'function') {
+            return apply(groupBy, Constructor, [items, callback])
+          }
+          const method = items[iterator]
+          if (typeof method !== 'function') return apply(groupBy, Constructor, [items, callback])
+          enter()
+          try {
+            const source = { [iterator]: () => apply(method, items, []) }
+            const own = (item, index) => {
+              const key = callback(item, index)
+              chargeKey(key, index)
+              return key
+            }
+            return apply(groupBy, Constructor, [metered(source, prices.keyWrite), own])
+          } finally {
+            leave()
+          }
+        }
+      })
+    }
+  }
+})

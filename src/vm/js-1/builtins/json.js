@@ -1,0 +1,435 @@
+;(function json(kit) {
+  // JSON. V8 writes, and asks a replacer of ours at every node: what a node costs depends on getters, toJSON and
+  // proxies, and V8 would go as deep as its stack is. Where the contract gives a list of names, writing is done
+  // here. V8 reads; a reviver walks here.
+
+  const { apply, charge, enter, isObject, isProxy, leave, lengthOf, prices, replace } = kit
+  const { limits, refuse, room, spend, state, textRoom, toInteger, toText, uncurry } = kit
+  const { parse, rawJSON, isRawJSON, stringify } = JSON
+  const { isArray } = Array
+  const { defineProperty, deleteProperty } = Reflect
+  const { keys: keysOf, getOwnPropertyDescriptor, is } = Object
+  const { isFinite } = Number
+  const slice = uncurry(String.prototype.slice)
+  const repeat = uncurry(String.prototype.repeat)
+  const bigintPrototype = BigInt.prototype
+  const tests = {
+    Number: uncurry(Number.prototype.valueOf),
+    String: uncurry(String.prototype.valueOf),
+    Boolean: uncurry(Boolean.prototype.valueOf),
+    BigInt: uncurry(BigInt.prototype.valueOf)
+  }
+  const { toStringTag } = Symbol
+  const textOf = uncurry(Object.prototype.toString)
+  const lookupGetter = uncurry(Object.prototype.__lookupGetter__)
+  const { getPrototypeOf } = Reflect
+  const arrayPrototype = Array.prototype
+  const objectPrototype = Object.prototype
+  const has = uncurry(Set.prototype.has)
+  const add = uncurry(Set.prototype.add)
+  const RawSet = Set
+
+  replace(JSON, {
+    parse(value, reviver) {
+      const text = toText(value)
+      spend(text.length, prices.jsonParse)
+      room(text.length * 2)
+      if (typeof reviver !== 'function') return parse(text)
+      return revived(text, reviver)
+    },
+    stringify(value, replacer, space) {
+      if (replacer === undefined && space === undefined) {
+        if (typeof value === 'string') return quote(value)
+        if (typeof value === 'number') return isFinite(value) ? `${value}` : 'null'
+      }
+      if (isObject(replacer) && typeof replacer !== 'function' && isArray(replacer)) {
+        return written(value, replacer, space)
+      }
+      if (typeof replacer !== 'function' && isSimple(value, 0)) return fast(value, space)
+      return watched(value, replacer, space)
+    },
+    rawJSON(value) {
+      const text = toText(value)
+      spend(text.length, prices.jsonParse)
+      return rawJSON(text)
+    }
+  })
+  return {}
+
+  function quote(text) {
+    if (text.length > 64) {
+      room(text.length)
+      spend(text.length, prices.jsonQuote)
+    }
+    return stringify(text)
+  }
+
+  /**
+   * Whether a value holds nothing that could run anything: plain objects and arrays without accessors. Pays for
+   * what it finds, which V8 then writes without asking.
+   */
+  function isSimple(value, level) {
+    if (typeof value === 'string') {
+      if (value.length > 64) {
+        room(value.length)
+        spend(value.length, prices.jsonQuote)
+      }
+      return true
+    }
+    if (typeof value !== 'object' || value === null) return typeof value !== 'bigint'
+    if (level > 60 || isProxy(value) || 'toJSON' in value) return false
+    const plain = getPrototypeOf(value)
+    if (isArray(value)) {
+      if (plain !== arrayPrototype) return false
+      const { length } = value
+      charge(length * 4 + 1)
+      for (let i = 0; i < length; i++) {
+        if (lookupGetter(value, i) !== undefined || !isSimple(value[i], level + 1)) return false
+      }
+      return true
+    }
+    if (plain !== objectPrototype) return false
+    const names = keysOf(value)
+    const { length } = names
+    charge(length * 6 + 1)
+    for (let i = 0; i < length; i++) {
+      const name = names[i]
+      if (lookupGetter(value, name) !== undefined) return false
+      const item = value[name]
+      if (typeof item !== 'number' && !isSimple(item, level + 1)) return false
+      if (name.length > 64) spend(name.length, prices.jsonQuote)
+    }
+    return true
+  }
+
+  function fast(value, space) {
+    const text = stringify(value, undefined, space)
+    if (text !== undefined && text.length > 1024) {
+      room(text.length)
+      spend(text.length, prices.copy)
+    }
+    return text
+  }
+
+  /**
+   * V8 asks a replacer before it goes into a value, in order: so this one knows how deep it is, and pays. The
+   * contract's own is called from it.
+   */
+  function watched(value, replacer, space) {
+    const own = typeof replacer === 'function' ? replacer : undefined
+    const holders = []
+    let top = 0
+    let size = 0
+    let last
+    enter()
+    try {
+      const text = stringify(value, visit, space)
+      if (size > 1024 && text !== undefined) {
+        room(text.length)
+        spend(text.length, prices.copy)
+      }
+      return text
+    } finally {
+      leave()
+    }
+
+    function visit(key, given) {
+      charge(prices.jsonNode)
+      if (top === 0 || this !== holders[top - 1]) {
+        if (this === last || top === 0) {
+          if (top >= limits.nesting - state.depth) tooDeep()
+          holders[top++] = this
+        } else {
+          do top--
+          while (this !== holders[top - 1])
+        }
+      }
+      last = own === undefined ? given : apply(own, this, [key, given])
+      size += key.length + 8
+      if (typeof last === 'string') {
+        if (last.length > 64) spend(last.length, prices.jsonQuote)
+        size += last.length
+      }
+      if (size > limits.text) textRoom(size)
+      return last
+    }
+  }
+
+  function tooDeep() {
+    throw refuse(
+      'NESTING_LIMIT',
+      `JSON may have ${limits.nesting} levels, builtins around it included: flatten the value`
+    )
+  }
+
+  function written(value, replacer, space) {
+    const names = namesOf(replacer)
+    const writer = { text: '', gap: gapOf(space), indent: '', names, parents: [] }
+    if (!write(writer, '', value)) return undefined
+    room(writer.text.length)
+    return writer.text
+  }
+
+  function namesOf(list) {
+    const names = []
+    const seen = new RawSet()
+    const length = lengthOf(list)
+    spend(length, prices.jsonNode)
+    for (let i = 0; i < length; i++) {
+      const item = list[i]
+      let name
+      if (typeof item === 'string') name = item
+      else if (typeof item === 'number') name = `${item}`
+      else if (isObject(item) && (isBoxed(item, 'String') || isBoxed(item, 'Number'))) {
+        name = toText(item)
+      }
+      if (name === undefined || has(seen, name)) continue
+      add(seen, name)
+      names[names.length] = name
+    }
+    return names
+  }
+
+  function gapOf(space) {
+    let value = space
+    if (isObject(value)) {
+      if (isBoxed(value, 'Number')) value = kit.toNumber(value)
+      else if (isBoxed(value, 'String')) value = toText(value)
+    }
+    if (typeof value === 'number') {
+      const count = toInteger(value)
+      return count < 1 ? '' : repeat(' ', count > 10 ? 10 : count)
+    }
+    return typeof value === 'string' ? slice(value, 0, 10) : ''
+  }
+
+  /** Whether an object holds a primitive of this class. */
+  function isBoxed(object, name) {
+    if (isProxy(object)) return false
+    try {
+      tests[name](object)
+      return true
+    } catch {
+      return false
+    }
+  }
+
+  function put(writer, text) {
+    writer.text += text
+    const { length } = writer.text
+    if (length > limits.text) textRoom(length)
+  }
+
+  /** SerializeJSONProperty: false where there is nothing to write. */
+  function write(writer, key, given) {
+    charge(prices.jsonNode)
+    let value = given
+    if (isObject(value) || typeof value === 'bigint') {
+      const own = isObject(value) ? value.toJSON : readJSON(value)
+      if (typeof own === 'function') value = call(own, value, [`${key}`])
+    }
+    if (isObject(value)) {
+      if (isRawJSON(value)) {
+        put(writer, value.rawJSON)
+        return true
+      }
+      value = unboxed(value)
+    }
+    switch (typeof value) {
+      case 'string':
+        put(writer, quote(value))
+        return true
+      case 'number':
+        put(writer, isFinite(value) ? `${value}` : 'null')
+        return true
+      case 'boolean':
+        put(writer, value ? 'true' : 'false')
+        return true
+      case 'bigint':
+        throw new TypeError('Do not know how to serialize a BigInt')
+      case 'object':
+        if (value === null) put(writer, 'null')
+        else if (isArray(value)) writeArray(writer, value)
+        else writeObject(writer, value)
+        return true
+      default:
+        return false
+    }
+  }
+
+  function readJSON(value) {
+    return Reflect.get(bigintPrototype, 'toJSON', value)
+  }
+
+  function call(method, receiver, args) {
+    enter()
+    try {
+      return apply(method, receiver, args)
+    } finally {
+      leave()
+    }
+  }
+
+  /** The primitive that an object holds, as far as JSON reads it. */
+  function unboxed(value) {
+    if (isProxy(value) || isArray(value) || typeof value === 'function') return value
+    if (value[toStringTag] === undefined) {
+      switch (textOf(value)) {
+        case '[object Number]':
+          return kit.toNumber(value)
+        case '[object String]':
+          return toText(value)
+        case '[object Boolean]':
+          return tests.Boolean(value)
+        default:
+          return value
+      }
+    }
+    if (isBoxed(value, 'Number')) return kit.toNumber(value)
+    if (isBoxed(value, 'String')) return toText(value)
+    if (isBoxed(value, 'Boolean')) return tests.Boolean(value)
+    return isBoxed(value, 'BigInt') ? tests.BigInt(value) : value
+  }
+
+  function writeArray(writer, array) {
+    const stepback = open(writer, array)
+    enter()
+    try {
+      const length = lengthOf(array)
+      put(writer, '[')
+      for (let i = 0; i < length; i++) {
+        if (i > 0) put(writer, ',')
+        if (writer.gap !== '') put(writer, `\n${writer.indent}`)
+        if (!write(writer, i, array[i])) put(writer, 'null')
+      }
+      close(writer, stepback, length > 0, ']')
+    } finally {
+      leave()
+    }
+  }
+
+  function writeObject(writer, object) {
+    const stepback = open(writer, object)
+    enter()
+    try {
+      const { names } = writer
+      let some = false
+      put(writer, '{')
+      for (let i = 0; i < names.length; i++) {
+        const name = names[i]
+        const before = writer.text
+        put(writer, some ? ',' : '')
+        if (writer.gap !== '') put(writer, `\n${writer.indent}`)
+        put(writer, `${quote(name)}:${writer.gap === '' ? '' : ' '}`)
+        if (write(writer, name, object[name])) some = true
+        else writer.text = before
+      }
+      close(writer, stepback, some, '}')
+    } finally {
+      leave()
+    }
+  }
+
+  function namesIn(object) {
+    const names = keysOf(object)
+    spend(names.length, prices.key)
+    return names
+  }
+
+  function open(writer, object) {
+    const { parents, indent } = writer
+    charge(1 + (parents.length >> 3))
+    for (let i = 0; i < parents.length; i++) {
+      if (parents[i] === object) throw new TypeError('Converting circular structure to JSON')
+    }
+    parents[parents.length] = object
+    writer.indent = indent + writer.gap
+    return indent
+  }
+
+  function close(writer, stepback, some, bracket) {
+    if (some && writer.gap !== '') put(writer, `\n${stepback}`)
+    put(writer, bracket)
+    writer.indent = stepback
+    writer.parents.length--
+  }
+
+  // ---- reading with a reviver
+
+  /** V8 reads the text twice more: for the value, and for the sources of its primitives. */
+  function revived(text, reviver) {
+    const tree = parse(text)
+    checkDepth(tree)
+    const record = parse(text, (_key, value, context) =>
+      isObject(value) ? { children: value } : { source: context.source }
+    )
+    pair(record, tree)
+    return walk({ '': tree }, '', record, reviver)
+  }
+
+  /** V8 walks with a reviver as deep as its stack is, so what it has read must not be deeper than ours. */
+  function checkDepth(tree) {
+    if (!isObject(tree)) return
+    enter()
+    try {
+      const names = keysOf(tree)
+      spend(names.length, prices.jsonNode)
+      for (let i = 0; i < names.length; i++) checkDepth(tree[names[i]])
+    } finally {
+      leave()
+    }
+  }
+
+  function pair(record, tree) {
+    record.value = tree
+    if (!isObject(tree)) return
+    const names = keysOf(tree)
+    for (let i = 0; i < names.length; i++) pair(record.children[names[i]], tree[names[i]])
+  }
+
+  /** InternalizeJSONProperty; `record` is undefined for what the reviver has put there. */
+  function walk(holder, name, record, reviver) {
+    charge(prices.jsonNode)
+    enter()
+    try {
+      const value = holder[name]
+      const known = record !== undefined && is(record.value, value) ? record : undefined
+      const context = {}
+      if (isObject(value)) {
+        const children = known?.children
+        if (isArray(value)) {
+          const length = lengthOf(value)
+          for (let i = 0; i < length; i++) step(value, `${i}`, children?.[i], reviver)
+        } else {
+          const names = namesIn(value)
+          for (let i = 0; i < names.length; i++) {
+            const child = children === undefined ? undefined : ownOf(children, names[i])
+            step(value, names[i], child, reviver)
+          }
+        }
+      } else if (known !== undefined) {
+        context.source = known.source
+      }
+      return apply(reviver, holder, [name, value, context])
+    } finally {
+      leave()
+    }
+  }
+
+  function ownOf(object, name) {
+    return getOwnPropertyDescriptor(object, name)?.value
+  }
+
+  function step(object, name, record, reviver) {
+    const value = walk(object, name, record, reviver)
+    if (value === undefined) deleteProperty(object, name)
+    else {
+      defineProperty(object, name, {
+        value,
+        writable: true,
+        enumerable: true,
+        configurable: true
+      })
+    }
+  }
+})

@@ -1,0 +1,456 @@
+;(function objects(kit) {
+  // Object, Reflect, Function.prototype and errors. A property's key that is a long string is hashed to its end.
+  // What reads the keys of an object pays for as many as it has; so does a chain of prototypes for its length.
+
+  const { apply, charge, construct, enter, isConstructor, isObject, isPlain, isProxy, leave } = kit
+  const { listOf, metered, pop, prices, push, refuse, replace, room, sizeOf, spend, toText } = kit
+  const { chain, limits, link, uncurry, wrapConstructor } = kit
+  const { ownKeys } = Reflect
+  const { getOwnPropertyDescriptor } = Object
+  const { prototype } = Object
+  const RawWeakMap = WeakMap
+  const layersOf = uncurry(WeakMap.prototype.get)
+  const setLayers = uncurry(WeakMap.prototype.set)
+  const { iterator } = Symbol
+  const names = new WeakSet()
+  const isNative = uncurry(WeakSet.prototype.has)
+  const noteNative = uncurry(WeakSet.prototype.add)
+
+  replaceCounting()
+  replaceKeyed()
+  replacePrototypes()
+  replaceFunctions()
+  replaceErrors()
+  return { keyOf, noteNatives }
+
+  /** For a key that a contract gave; returns it as a property key. */
+  function keyOf(value) {
+    if (typeof value === 'string') return hashed(value)
+    if (!isObject(value)) return typeof value === 'bigint' ? toText(value) : value
+    charge(1)
+    enter()
+    try {
+      const key = kit.toPrimitive(value, 'string')
+      return typeof key === 'symbol' ? key : hashed(toText(key))
+    } finally {
+      leave()
+    }
+  }
+
+  function hashed(key) {
+    if (key.length > 32) spend(key.length, prices.hash)
+    return key
+  }
+
+  function replaceCounting() {
+    const {
+      assign,
+      entries,
+      freeze,
+      fromEntries,
+      getOwnPropertyDescriptors,
+      getOwnPropertyNames,
+      getOwnPropertySymbols,
+      isFrozen,
+      isSealed,
+      keys,
+      seal,
+      values,
+      defineProperties
+    } = Object
+    const counted = (name, method, price, bytes) => {
+      replace(Object, {
+        [name](object) {
+          const size = sizeOf(object)
+          if (bytes > 0) room(size * bytes)
+          spend(size, price)
+          return method(object)
+        }
+      })
+    }
+    counted('keys', keys, prices.key, 8)
+    counted('values', values, prices.keyValue, 8)
+    counted('entries', entries, prices.keyValue, 48)
+    counted('getOwnPropertyNames', getOwnPropertyNames, prices.key, 8)
+    counted('getOwnPropertySymbols', getOwnPropertySymbols, prices.key, 8)
+    counted('getOwnPropertyDescriptors', getOwnPropertyDescriptors, prices.keyWrite, 80)
+    counted('freeze', freeze, prices.keyWrite, 0)
+    counted('seal', seal, prices.keyWrite, 0)
+    counted('isFrozen', isFrozen, prices.keyWrite, 0)
+    counted('isSealed', isSealed, prices.keyWrite, 0)
+    replace(Object, {
+      assign(target, ...sources) {
+        for (let i = 0; i < sources.length; i++) chargeCopy(sources[i])
+        charge(1)
+        if (isPlain(target)) for (let i = 0; i < sources.length; i++) checkLength(sources[i])
+        enter()
+        try {
+          return apply(assign, Object, [target, ...sources])
+        } finally {
+          leave()
+        }
+      },
+      defineProperties(object, properties) {
+        chargeCopy(properties)
+        if (isPlain(object)) checkDefinition(properties)
+        return defineProperties(object, properties)
+      },
+      fromEntries(items) {
+        if (items === undefined || items === null) return fromEntries(items)
+        if (kit.isIntact(items)) {
+          spend(items.length, prices.keyWrite)
+          return fromEntries(items)
+        }
+        const method = items[iterator]
+        if (typeof method !== 'function') return fromEntries({ [iterator]: method })
+        charge(1)
+        enter()
+        try {
+          const source = { [iterator]: () => apply(method, items, []) }
+          return fromEntries(metered(source, prices.keyWrite))
+        } finally {
+          leave()
+        }
+      }
+    })
+    const rawOwnKeys = ownKeys
+    replace(Reflect, {
+      ownKeys(object) {
+        const size = sizeOf(object)
+        room(size * 8)
+        spend(size, prices.key)
+        return rawOwnKeys(object)
+      }
+    })
+  }
+
+  function chargeCopy(source) {
+    const size = sizeOf(source)
+    room(size * 8)
+    spend(size, prices.keyWrite)
+  }
+
+  /** A length that is assigned to an array makes room for as many elements. */
+  function checkLength(source) {
+    if (!isObject(source) || isProxy(source)) return
+    const property = Object.getOwnPropertyDescriptor(source, 'length')
+    if (property?.enumerable && typeof property.value === 'number') chargeLength(property.value)
+  }
+
+  function checkDefinition(properties) {
+    if (!isObject(properties) || isProxy(properties)) return
+    const property = Object.getOwnPropertyDescriptor(properties, 'length')
+    if (property !== undefined && isObject(property.value)) {
+      const inner = Object.getOwnPropertyDescriptor(property.value, 'value')
+      if (inner !== undefined && typeof inner.value === 'number') chargeLength(inner.value)
+    }
+  }
+
+  function chargeLength(length) {
+    if (length > 0 && length < 2 ** 32) {
+      room(length * 8)
+      spend(length, prices.arrayNew)
+    }
+  }
+
+  function replaceKeyed() {
+    const { is } = Object
+    replace(Object, {
+      is(a, b) {
+        if (typeof a === 'string' && typeof b === 'string') spend(a.length, prices.copy)
+        else if (typeof a === 'bigint') spend(kit.wordsOf(a), prices.word)
+        return is(a, b)
+      }
+    })
+    const objectText = uncurry(prototype.toString)
+    replace(prototype, {
+      toString() {
+        const text = objectText(this)
+        // a tag may be long, and the text is a rope
+        if (text.length > 64) kit.textRoom(text.length)
+        return text
+      }
+    })
+    const { hasOwn, getOwnPropertyDescriptor, defineProperty } = Object
+    replace(Object, {
+      hasOwn(object, key) {
+        if (object === undefined || object === null) return hasOwn(object)
+        return hasOwn(object, keyOf(key))
+      },
+      getOwnPropertyDescriptor(object, key) {
+        if (object === undefined || object === null) return getOwnPropertyDescriptor(object)
+        return getOwnPropertyDescriptor(object, keyOf(key))
+      },
+      defineProperty(object, key, descriptor) {
+        if (!isObject(object)) return defineProperty(object)
+        const name = keyOf(key)
+        if (name === 'length' && isPlain(object)) checkDefinition({ length: descriptor })
+        return defineProperty(object, name, descriptor)
+      }
+    })
+    const reflect = { ...pick(Reflect, ['defineProperty', 'deleteProperty', 'get', 'set', 'has']) }
+    const describe = Reflect.getOwnPropertyDescriptor
+    replace(Reflect, {
+      defineProperty(object, key, descriptor) {
+        if (!isObject(object)) return reflect.defineProperty(object)
+        const name = keyOf(key)
+        if (name === 'length' && isPlain(object)) checkDefinition({ length: descriptor })
+        return reflect.defineProperty(object, name, descriptor)
+      },
+      deleteProperty(object, key) {
+        if (!isObject(object)) return reflect.deleteProperty(object)
+        return reflect.deleteProperty(object, keyOf(key))
+      },
+      getOwnPropertyDescriptor(object, key) {
+        if (!isObject(object)) return describe(object)
+        return describe(object, keyOf(key))
+      },
+      has(object, key) {
+        if (!isObject(object)) return reflect.has(object)
+        return reflect.has(object, keyOf(key))
+      },
+      get(object, key, ...receiver) {
+        if (!isObject(object)) return reflect.get(object)
+        const name = keyOf(key)
+        charge(1)
+        enter()
+        try {
+          return reflect.get(object, name, ...receiver)
+        } finally {
+          leave()
+        }
+      },
+      set(object, key, value, ...receiver) {
+        if (!isObject(object)) return reflect.set(object)
+        const name = keyOf(key)
+        charge(1)
+        if (name === 'length' && typeof value === 'number') {
+          if (isPlain(receiver.length > 0 ? receiver[0] : object)) chargeLength(value)
+        }
+        enter()
+        try {
+          return reflect.set(object, name, value, ...receiver)
+        } finally {
+          leave()
+        }
+      }
+    })
+    const own = pick(prototype, ['hasOwnProperty', 'propertyIsEnumerable'])
+    const legacy = pick(prototype, [
+      '__defineGetter__',
+      '__defineSetter__',
+      '__lookupGetter__',
+      '__lookupSetter__'
+    ])
+    const hasOwnProperty = uncurry(own.hasOwnProperty)
+    const propertyIsEnumerable = uncurry(own.propertyIsEnumerable)
+    replace(prototype, {
+      hasOwnProperty(key) {
+        return hasOwnProperty(this, typeof key === 'number' ? key : keyOf(key))
+      },
+      propertyIsEnumerable(key) {
+        return propertyIsEnumerable(this, keyOf(key))
+      }
+    })
+    for (const name of Object.keys(legacy)) {
+      replace(prototype, {
+        [name](key, method) {
+          const defines = name[2] === 'd'
+          if (this === undefined || this === null || (defines && typeof method !== 'function')) {
+            return apply(legacy[name], this, ['', method])
+          }
+          return apply(legacy[name], this, [keyOf(key), method])
+        }
+      })
+    }
+  }
+
+  function pick(object, keys) {
+    const picked = {}
+    for (const key of keys) picked[key] = object[key]
+    return picked
+  }
+
+  // ---- prototypes
+
+  function replacePrototypes() {
+    const { create, setPrototypeOf } = Object
+    const change = Reflect.setPrototypeOf
+    replace(Object, {
+      create(parent, properties) {
+        chain(parent)
+        if (properties !== undefined) chargeCopy(properties)
+        return create(parent, properties)
+      },
+      setPrototypeOf(object, parent) {
+        link(object, parent)
+        return setPrototypeOf(object, parent)
+      }
+    })
+    replace(Reflect, {
+      setPrototypeOf(object, parent) {
+        link(object, parent)
+        return change(object, parent)
+      }
+    })
+    const property = Object.getOwnPropertyDescriptor(prototype, '__proto__')
+    const setter = uncurry(property.set)
+    const { set } = Object.getOwnPropertyDescriptor(
+      {
+        set ['__proto__'](parent) {
+          link(this, parent)
+          setter(this, parent)
+        }
+      },
+      '__proto__'
+    )
+    Object.defineProperty(prototype, '__proto__', { set })
+    const { isPrototypeOf } = prototype
+    replace(prototype, {
+      isPrototypeOf(value) {
+        charge(1)
+        return apply(isPrototypeOf, this, [value])
+      }
+    })
+  }
+
+  // ---- functions
+
+  function noteNatives(list) {
+    for (let i = 0; i < list.length; i++) noteNative(names, list[i])
+  }
+
+  function replaceFunctions() {
+    const functions = Function.prototype
+    const { bind } = functions
+    let bounds = new RawWeakMap()
+    replace(functions, {
+      apply(receiver, list) {
+        if (typeof this !== 'function' || list === undefined || list === null) {
+          charge(1)
+          return apply(this, receiver, [])
+        }
+        return passing(this, receiver, list)
+      },
+      bind(receiver, ...args) {
+        charge(prices.bind)
+        room(64)
+        if (typeof this !== 'function') return apply(bind, this, [])
+        const known = layersOf(bounds, this)
+        const layers = known === undefined ? 1 : known.layers + 1
+        const count = known === undefined ? args.length : known.count + args.length
+        if (layers > limits.layers) {
+          throw refuse(
+            'NESTING_LIMIT',
+            `functions may be bound ${limits.layers} times: bind the first one`
+          )
+        }
+        if (count > limits.boundArguments) {
+          throw refuse(
+            'ARGUMENTS_LIMIT',
+            `a bound function may hold ${limits.boundArguments} arguments, and this one would have ${count}: bind an array`
+          )
+        }
+        const target = isNative(names, this) && !isConstructor(this) ? counting(this) : this
+        const bound = apply(bind, target, [receiver, ...args])
+        // "bound " and the name of the function is a rope
+        const { value } = getOwnPropertyDescriptor(bound, 'name')
+        if (value.length > 64) kit.textRoom(value.length)
+        setLayers(bounds, bound, { layers, count })
+        return bound
+      }
+    })
+    replace(Reflect, {
+      apply(target, receiver, list) {
+        if (typeof target !== 'function' || !isObject(list)) return apply(target, receiver, list)
+        return passing(target, receiver, list)
+      },
+      construct(target, list, ...rest) {
+        if (!isConstructor(target) || !isObject(list)) return construct(target, list, ...rest)
+        if (rest.length > 0 && !isConstructor(rest[0])) return construct(target, list, rest[0])
+        const args = listOf(list)
+        push(args.length)
+        enter()
+        try {
+          return construct(target, args, ...rest)
+        } finally {
+          leave()
+          pop(args.length)
+        }
+      }
+    })
+    bounds = new RawWeakMap()
+  }
+
+  function passing(target, receiver, list) {
+    const args = isPlain(list) ? list : listOf(list)
+    const { length } = args
+    push(length)
+    enter()
+    try {
+      return apply(target, receiver, args)
+    } finally {
+      leave()
+      pop(length)
+    }
+  }
+
+  /** A builtin that was bound may be what a getter or a coercion runs, with an argument that does the same. */
+  function counting(native) {
+    charge(prices.bind * 4)
+    room(256)
+    const counter = {
+      call(...args) {
+        charge(1)
+        enter()
+        try {
+          return apply(native, this, args)
+        } finally {
+          leave()
+        }
+      }
+    }.call
+    for (const key of ['name', 'length']) {
+      Object.defineProperty(counter, key, Object.getOwnPropertyDescriptor(native, key))
+    }
+    return counter
+  }
+
+  // ---- errors
+
+  function replaceErrors() {
+    replace(Error.prototype, {
+      toString() {
+        if (!isObject(this)) throw new TypeError('Error.prototype.toString: not an object')
+        enter()
+        try {
+          const { name } = this
+          const title = name === undefined ? 'Error' : toText(name)
+          const { message } = this
+          const text = message === undefined ? '' : toText(message)
+          kit.textRoom(title.length + text.length + 2)
+          if (title === '') return text
+          return text === '' ? title : `${title}: ${text}`
+        } finally {
+          leave()
+        }
+      }
+    })
+    const RawAggregate = AggregateError
+    const Wrapped = wrapConstructor(globalThis, RawAggregate, function (errors, message, ...rest) {
+      const text = message === undefined ? undefined : toText(message)
+      const isIterable = isObject(errors) || typeof errors === 'string'
+      const source = isIterable ? metered(errors, prices.step) : errors
+      enter()
+      try {
+        return construct(
+          RawAggregate,
+          [source, text, ...rest],
+          new.target === undefined ? Wrapped : new.target
+        )
+      } finally {
+        leave()
+      }
+    })
+  }
+})

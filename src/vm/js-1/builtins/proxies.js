@@ -1,0 +1,147 @@
+;(function proxies(kit) {
+  // Proxies, and chains of prototypes: what V8 follows by itself, in loops that look at every link or as deep as
+  // its stack is. So the length of every chain is limited, and every proxy has a handler of ours, whose traps
+  // count depth and steps before they hand on to the contract's. V8 checks what that one answers, as ever.
+
+  const { apply, charge, enter, isObject, leave, limits, listOf, prices, refuse, spend } = kit
+  const { replace, state, uncurry } = kit
+  const { getPrototypeOf } = Reflect
+  const RawProxy = Proxy
+  const { revocable } = Proxy
+  const RawWeakMap = WeakMap
+  const lookUp = uncurry(WeakMap.prototype.get)
+  const note = uncurry(WeakMap.prototype.set)
+  const has = uncurry(WeakMap.prototype.has)
+  const roots = [Object.prototype, Array.prototype, Function.prototype]
+  /** From proxies to their targets. */
+  let targets = new RawWeakMap()
+  /** How many links lead to an object, as far as it was put behind another one by a builtin. */
+  let links = new RawWeakMap()
+
+  const traps = makeTraps()
+  function Guard(handler) {
+    this.handler = handler
+  }
+  Guard.prototype = traps
+
+  replaceProxy()
+  return { isProxy, chain, link, startProxies }
+
+  function isProxy(value) {
+    return state.proxies && has(targets, value)
+  }
+
+  function startProxies() {
+    links = new RawWeakMap()
+    if (!state.proxies) return
+    state.proxies = false
+    targets = new RawWeakMap()
+  }
+
+  /** Charges for the chain that begins with this object, and refuses one that is too long. */
+  function chain(object, before = 0) {
+    let count = before
+    let at = object
+    while (isObject(at)) {
+      if (++count > limits.prototypes) {
+        throw refuse(
+          'NESTING_LIMIT',
+          `an object may have ${limits.prototypes} prototypes, proxies included: inherit less`
+        )
+      }
+      at = (state.proxies && lookUp(targets, at)) || getPrototypeOf(at)
+    }
+    spend(count, prices.prototype)
+  }
+
+  /** The object `behind` is put behind another one, as its prototype or its target. */
+  function link(object, behind) {
+    if (!isObject(behind)) return
+    let length = lookUp(links, object) ?? 0
+    chain(behind, length)
+    for (
+      let at = behind;
+      isObject(at);
+      at = (state.proxies && lookUp(targets, at)) || getPrototypeOf(at)
+    ) {
+      if (at === roots[0] || at === roots[1] || at === roots[2]) return
+      length++
+      if ((lookUp(links, at) ?? 0) < length) note(links, at, length)
+    }
+  }
+
+  function replaceProxy() {
+    // bound: a constructor without a prototype, as Proxy is
+    const Guarded = function (target, handler) {
+      if (new.target === undefined) throw new TypeError("Constructor Proxy requires 'new'")
+      if (!isObject(target) || !isObject(handler)) return new RawProxy(target, handler)
+      const proxy = new RawProxy(target, new Guard(handler))
+      know(proxy, target)
+      return proxy
+    }.bind(undefined)
+    for (const key of ['name', 'length']) {
+      Object.defineProperty(Guarded, key, Object.getOwnPropertyDescriptor(RawProxy, key))
+    }
+    Object.defineProperty(
+      Guarded,
+      'revocable',
+      Object.getOwnPropertyDescriptor(RawProxy, 'revocable')
+    )
+    replace(Guarded, {
+      revocable(target, handler) {
+        if (!isObject(target) || !isObject(handler)) return revocable(target, handler)
+        const pair = revocable(target, new Guard(handler))
+        know(pair.proxy, target)
+        return pair
+      }
+    })
+    globalThis.Proxy = Guarded
+  }
+
+  function know(proxy, target) {
+    charge(prices.proxy)
+    link(proxy, target)
+    state.proxies = true
+    note(targets, proxy, target)
+  }
+
+  /**
+   * Accessors: V8 asks for a trap, and where the contract has none it has to find none here either, since it
+   * goes on differently then.
+   */
+  function makeTraps() {
+    const made = { __proto__: null }
+    for (const name of [
+      ...['getPrototypeOf', 'setPrototypeOf', 'isExtensible', 'preventExtensions', 'has', 'get'],
+      ...['getOwnPropertyDescriptor', 'defineProperty', 'set', 'deleteProperty', 'ownKeys'],
+      ...['apply', 'construct']
+    ]) {
+      const list = name === 'ownKeys'
+      Object.defineProperty(made, name, {
+        get() {
+          charge(prices.trap)
+          const { handler } = this
+          enter()
+          try {
+            const method = handler[name]
+            if (typeof method !== 'function') return method
+            return (...args) => run(method, handler, args, list)
+          } finally {
+            leave()
+          }
+        }
+      })
+    }
+    return made
+  }
+
+  function run(method, handler, args, list) {
+    enter()
+    try {
+      const result = apply(method, handler, args)
+      return list && isObject(result) ? listOf(result) : result
+    } finally {
+      leave()
+    }
+  }
+})

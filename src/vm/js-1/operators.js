@@ -1,0 +1,484 @@
+;(function operators(kit) {
+  // What compiled code calls in the place of syntax whose work grows with its operands. Every function takes
+  // operands that are already evaluated, coerces them once and in the order of ECMA-262, pays, and does what
+  // the syntax does. The calls themselves are paid for by the code that makes them.
+  //
+  //   a + b                 add(a, b)                a += b           a = add(a, b), with `a` evaluated once
+  //   - * / % **            subtract multiply divide remainder power
+  //   << >> >>>             shiftLeft shiftRight shiftRightUnsigned
+  //   & | ^ ~a              bitAnd bitOr bitXor bitNot(a)
+  //   -a +a ++a --a         negate(a) positive(a) increment(a) decrement(a); of a++ the old value is numeric(a)
+  //   < <= > >=             less lessOrEqual greater greaterOrEqual
+  //   === !== == !=         same, !same, equal, !equal
+  //   `…${a}…`              text(`…${part(a)}…`): each part before the next expression is evaluated
+  //   [...a]  f(...a)       [...spread(a)]  f(...passed(a)): an array that is iterated as it is
+  //   {...a}                {...copied(a)}, also for { x, ...rest } = copied(a)
+  //   [x, y] = a            [x, y] = iterated(a), where there is a rest element or none
+  //   o[a]  a in o          o[key(a)]  key(a) in o; also for delete, computed members, computed names in patterns
+  //   o.length = a          o.length = length(o, a)
+  //   for (k in a)          for (k in enumerated(a))
+  //   switch (a)            switch (compared(a, number of cases))
+  //   class extends a       class extends heritage(a)
+  //   { __proto__: a }      { __proto__: heir(a) }
+  //   new F                 heir(this) at the entry of a function that is called with new
+  //
+  // Nothing has to be emitted where an operand is a literal number, or both are known to be short.
+
+  const { apply, charge, enter, isIntact, isObject, isPlain, isProxy, leave, limits, metered } = kit
+  const { chain, chargeDigits, bigRoom, prices, refuse, room, sizeOf, spend, toNumber, toText } =
+    kit
+  const { toFloat, wordsOf } = kit
+  const { clz32, max: most, min: least, trunc } = Math
+  const { getPrototypeOf } = Reflect
+  const { freeze, getOwnPropertyDescriptor } = Object
+  const { iterator } = Symbol
+
+  return {
+    operators: freeze({
+      add,
+      subtract,
+      multiply,
+      divide,
+      remainder,
+      power,
+      shiftLeft,
+      shiftRight,
+      shiftRightUnsigned,
+      bitAnd,
+      bitOr,
+      bitXor,
+      bitNot,
+      negate,
+      positive,
+      increment,
+      decrement,
+      numeric,
+      less,
+      lessOrEqual,
+      greater,
+      greaterOrEqual,
+      same,
+      equal,
+      part: toText,
+      text,
+      spread,
+      passed,
+      copied,
+      iterated,
+      key,
+      length,
+      enumerated,
+      compared,
+      heritage,
+      heir
+    })
+  }
+
+  // ---- arithmetic
+
+  function add(a, b) {
+    if (typeof a === 'number' && typeof b === 'number') return a + b
+    if (typeof a === 'string' && typeof b === 'string') return joined(a, b)
+    const left = primitive(a, 'default')
+    const right = primitive(b, 'default')
+    if (typeof left === 'string' || typeof right === 'string') {
+      const first = toText(left)
+      return joined(first, toText(right))
+    }
+    if (typeof left === 'bigint' && typeof right === 'bigint') chargeSum(left, right)
+    return left + right
+  }
+
+  function joined(a, b) {
+    const size = a.length + b.length
+    if (size > 512) chargeText(size)
+    return a + b
+  }
+
+  /** A rope: its characters are copied when somebody looks at them. */
+  function chargeText(size) {
+    if (size > limits.text) {
+      throw refuse(
+        'ALLOCATION_LIMIT',
+        `a string may have ${limits.text} characters, and this one would have ${size}: keep it in pieces`
+      )
+    }
+    charge(trunc(size * prices.copy))
+  }
+
+  function subtract(a, b) {
+    if (typeof a === 'number' && typeof b === 'number') return a - b
+    const left = numeric(a)
+    const right = numeric(b)
+    if (typeof left === 'bigint' && typeof right === 'bigint') chargeSum(left, right)
+    return left - right
+  }
+
+  function multiply(a, b) {
+    if (typeof a === 'number' && typeof b === 'number') return a * b
+    const left = numeric(a)
+    const right = numeric(b)
+    if (typeof left === 'bigint' && typeof right === 'bigint') {
+      const first = wordsOf(left)
+      const second = wordsOf(right)
+      if (first > 1 || second > 1) {
+        bigRoom(least(first, second) === 1 ? (first + second) * 32 : bitsOf(left) + bitsOf(right))
+        chargeProduct(first, second)
+      }
+    }
+    return left * right
+  }
+
+  function divide(a, b) {
+    if (typeof a === 'number' && typeof b === 'number') return a / b
+    const left = numeric(a)
+    const right = numeric(b)
+    chargeQuotient(left, right)
+    return left / right
+  }
+
+  function remainder(a, b) {
+    if (typeof a === 'number' && typeof b === 'number') return a % b
+    const left = numeric(a)
+    const right = numeric(b)
+    chargeQuotient(left, right)
+    return left % right
+  }
+
+  function power(a, b) {
+    if (typeof a === 'number' && typeof b === 'number') return a ** b
+    const left = numeric(a)
+    const right = numeric(b)
+    if (typeof left === 'bigint' && typeof right === 'bigint' && right > 1n) {
+      if (left > 1n || left < -1n) {
+        const bits = bitsOf(left) * toFloat(right)
+        bigRoom(bits)
+        chargeProduct(1 + bits / 64, 1 + bits / 64)
+      }
+    }
+    return left ** right
+  }
+
+  function chargeSum(left, right) {
+    const words = most(wordsOf(left), wordsOf(right))
+    if (words > 1) spend(words, prices.word)
+    if (words > 64) room(words * 8)
+  }
+
+  function chargeProduct(first, second) {
+    const long = least(first, second) > 1000
+    spend(first * second, long ? prices.multiplyLong : prices.multiply)
+  }
+
+  function chargeQuotient(left, right) {
+    if (typeof left !== 'bigint' || typeof right !== 'bigint') return
+    const first = wordsOf(left)
+    const second = wordsOf(right)
+    if (first === 1) return
+    if (first > 64) room(first * 8)
+    spend(first * second, prices.divide)
+  }
+
+  /** Bits of a big integer, at most: exact for one word, else as wordsOf. */
+  function bitsOf(value) {
+    const words = wordsOf(value)
+    if (words > 1) return words * 64
+    const size = toFloat(value < 0n ? -value : value)
+    if (size < 2 ** 32) return 32 - clz32(size)
+    return size < 2 ** 64 ? 64 - clz32(size / 2 ** 32) : 64
+  }
+
+  function shiftLeft(a, b) {
+    if (typeof a === 'number' && typeof b === 'number') return a << b
+    const left = numeric(a)
+    const right = numeric(b)
+    if (typeof left === 'bigint' && typeof right === 'bigint') chargeShift(left, right)
+    return left << right
+  }
+
+  function shiftRight(a, b) {
+    if (typeof a === 'number' && typeof b === 'number') return a >> b
+    const left = numeric(a)
+    const right = numeric(b)
+    if (typeof left === 'bigint' && typeof right === 'bigint') chargeShift(left, -right)
+    return left >> right
+  }
+
+  function chargeShift(value, by) {
+    if (value === 0n) return
+    const grown = by > 0n ? toFloat(by) : 0
+    if (grown > 64) bigRoom(bitsOf(value) + grown)
+    else chargeSum(value, 0n)
+  }
+
+  function shiftRightUnsigned(a, b) {
+    if (typeof a === 'number' && typeof b === 'number') return a >>> b
+    const left = numeric(a)
+    const right = numeric(b)
+    return left >>> right
+  }
+
+  function bitAnd(a, b) {
+    if (typeof a === 'number' && typeof b === 'number') return a & b
+    const left = numeric(a)
+    const right = numeric(b)
+    if (typeof left === 'bigint' && typeof right === 'bigint') chargeSum(left, right)
+    return left & right
+  }
+
+  function bitOr(a, b) {
+    if (typeof a === 'number' && typeof b === 'number') return a | b
+    const left = numeric(a)
+    const right = numeric(b)
+    if (typeof left === 'bigint' && typeof right === 'bigint') chargeSum(left, right)
+    return left | right
+  }
+
+  function bitXor(a, b) {
+    if (typeof a === 'number' && typeof b === 'number') return a ^ b
+    const left = numeric(a)
+    const right = numeric(b)
+    if (typeof left === 'bigint' && typeof right === 'bigint') chargeSum(left, right)
+    return left ^ right
+  }
+
+  function bitNot(a) {
+    return typeof a === 'number' ? ~a : ~paid(a)
+  }
+
+  function negate(a) {
+    return typeof a === 'number' ? -a : -paid(a)
+  }
+
+  function positive(a) {
+    return typeof a === 'number' ? a : toNumber(a)
+  }
+
+  function increment(a) {
+    if (typeof a === 'number') return a + 1
+    let value = paid(a)
+    return ++value
+  }
+
+  function decrement(a) {
+    if (typeof a === 'number') return a - 1
+    let value = paid(a)
+    return --value
+  }
+
+  function paid(a) {
+    const value = numeric(a)
+    if (typeof value === 'bigint') chargeSum(value, 0n)
+    return value
+  }
+
+  /** ToNumeric. */
+  function numeric(a) {
+    if (typeof a === 'number' || typeof a === 'bigint') return a
+    const value = primitive(a, 'number')
+    return typeof value === 'bigint' ? value : toNumber(value)
+  }
+
+  /** ToPrimitive. */
+  function primitive(value, hint) {
+    if (!isObject(value)) return value
+    charge(1)
+    enter()
+    try {
+      return kit.toPrimitive(value, hint)
+    } finally {
+      leave()
+    }
+  }
+
+  // ---- comparison
+
+  function less(a, b) {
+    if (typeof a === 'number' && typeof b === 'number') return a < b
+    const left = primitive(a, 'number')
+    const right = primitive(b, 'number')
+    chargeComparison(left, right)
+    return left < right
+  }
+
+  function lessOrEqual(a, b) {
+    if (typeof a === 'number' && typeof b === 'number') return a <= b
+    const left = primitive(a, 'number')
+    const right = primitive(b, 'number')
+    chargeComparison(left, right)
+    return left <= right
+  }
+
+  function greater(a, b) {
+    if (typeof a === 'number' && typeof b === 'number') return a > b
+    const left = primitive(a, 'number')
+    const right = primitive(b, 'number')
+    chargeComparison(left, right)
+    return left > right
+  }
+
+  function greaterOrEqual(a, b) {
+    if (typeof a === 'number' && typeof b === 'number') return a >= b
+    const left = primitive(a, 'number')
+    const right = primitive(b, 'number')
+    chargeComparison(left, right)
+    return left >= right
+  }
+
+  function same(a, b) {
+    if (typeof a === 'string') {
+      if (typeof b === 'string' && a.length === b.length && a.length > 512) {
+        charge(trunc(a.length * prices.copy))
+      }
+    } else if (typeof a === 'bigint' && typeof b === 'bigint') chargeSum(a, b)
+    return a === b
+  }
+
+  function equal(a, b) {
+    if (typeof a === typeof b) return same(a, b)
+    if (a === undefined || a === null) return b === undefined || b === null
+    if (b === undefined || b === null) return false
+    const left = isObject(b) ? a : primitive(a, 'default')
+    const right = isObject(a) ? b : primitive(b, 'default')
+    chargeComparison(left, right)
+    // biome-ignore lint/suspicious/noDoubleEquals: of primitives of two types, as the language has it
+    return left == right
+  }
+
+  function chargeComparison(left, right) {
+    if (typeof left === 'string') {
+      if (typeof right === 'string') {
+        const size = least(left.length, right.length)
+        if (size > 512) charge(trunc(size * prices.copy))
+      } else chargeConversion(left, right)
+    } else if (typeof right === 'string') chargeConversion(right, left)
+    else if (typeof left === 'bigint' && typeof right === 'bigint') chargeSum(left, right)
+  }
+
+  /** A text is made a number, or where the other side is one, a big integer. */
+  function chargeConversion(text, other) {
+    if (text.length < 32) return
+    if (typeof other === 'bigint') {
+      bigRoom(text.length * 4)
+      chargeDigits(1 + text.length / 16)
+    } else spend(text.length, prices.parseNumber)
+  }
+
+  // ---- text and properties
+
+  function text(value) {
+    if (value.length > 512) chargeText(value.length)
+    return value
+  }
+
+  function key(value) {
+    if (typeof value === 'number' || typeof value === 'symbol') return value
+    if (typeof value === 'string') {
+      if (value.length > 32) spend(value.length, prices.hash)
+      return value
+    }
+    return kit.keyOf(value)
+  }
+
+  /** For an assignment to `length`, which makes room for as many elements. */
+  function length(object, value) {
+    if (isPlain(object)) {
+      const count = typeof value === 'number' ? value : toNumber(value)
+      const added = count - object.length
+      if (added > 0 && count < 2 ** 32) {
+        room(added * 8)
+        spend(added, prices.arrayNew)
+      }
+      return count
+    }
+    return value
+  }
+
+  /** How many comparisons a switch makes with a long text. */
+  function compared(value, cases) {
+    if (typeof value === 'string' && value.length > 512) {
+      charge(trunc(value.length * cases * prices.copy))
+    }
+    return value
+  }
+
+  // ---- iteration and copies
+
+  function spread(iterable) {
+    if (isIntact(iterable)) {
+      room(iterable.length * 8)
+      spend(iterable.length, prices.arrayMove * 4)
+      return iterable
+    }
+    return listed(iterable)
+  }
+
+  function passed(iterable) {
+    const list = isIntact(iterable) ? iterable : listed(iterable)
+    if (list.length > limits.arguments) {
+      throw refuse(
+        'ARGUMENTS_LIMIT',
+        `a call may have ${limits.arguments} arguments from an array, and this one would have ${list.length}: pass the array`
+      )
+    }
+    spend(list.length, prices.argument)
+    return list
+  }
+
+  function listed(iterable) {
+    const method = iterable[iterator]
+    if (typeof method !== 'function') throw new TypeError('Spread syntax requires an iterable')
+    const list = []
+    const source = { [iterator]: () => apply(method, iterable, []) }
+    for (const item of metered(source, prices.step)) {
+      room(8)
+      list[list.length] = item
+    }
+    return list
+  }
+
+  function iterated(iterable) {
+    if (isIntact(iterable)) {
+      spend(iterable.length, prices.arrayMove * 4)
+      return iterable
+    }
+    const method = iterable[iterator]
+    if (typeof method !== 'function') throw new TypeError('the value is not iterable')
+    return metered({ [iterator]: () => apply(method, iterable, []) }, prices.step)
+  }
+
+  function copied(source) {
+    if (isObject(source) || typeof source === 'string') {
+      const size = sizeOf(source)
+      room(size * 8)
+      spend(size, prices.keyWrite)
+    }
+    return source
+  }
+
+  /** for-in goes through the prototypes, too. */
+  function enumerated(object) {
+    let size = 0
+    for (let at = object; isObject(at) && !isProxy(at); at = getPrototypeOf(at)) {
+      size += at === object ? sizeOf(at) : 1
+    }
+    spend(size, prices.keyValue)
+    return object
+  }
+
+  // ---- prototypes
+
+  function heritage(Parent) {
+    chain(Parent)
+    if (typeof Parent === 'function' && !isProxy(Parent)) {
+      const property = getOwnPropertyDescriptor(Parent, 'prototype')
+      if (property !== undefined && isObject(property.value)) chain(property.value)
+    }
+    return Parent
+  }
+
+  function heir(object) {
+    if (isObject(object)) chain(object)
+    return object
+  }
+})

@@ -1,0 +1,129 @@
+import { cp, mkdir } from 'node:fs/promises'
+import path from 'node:path'
+import test, { type Test } from 'brittle'
+import crypto from 'hypercore-crypto'
+import Protomux from 'protomux'
+import { Client } from '../src/client/client.ts'
+import { Host } from '../src/host/host.ts'
+import { createIdentity } from '../src/net/identity.ts'
+import { type Bootstrap, Network, openLocal } from '../src/net/network.ts'
+import { Rpc } from '../src/net/rpc.ts'
+import { encodeEntry } from '../src/protocol/entries.ts'
+import { codeHash } from '../src/protocol/hash.ts'
+import { decodeId, encodeId, formatLink } from '../src/protocol/ids.ts'
+import { manifestKey, userLogManifest } from '../src/protocol/manifest.ts'
+import { DEPLOY, INFO, type UserBlocks } from '../src/protocol/messages.ts'
+import { openStore } from '../src/state/store.ts'
+import { headOf } from './audit-writer.ts'
+import { tempDir } from './helpers.ts'
+
+const SOURCE = 'exports.count = 0; exports.add = () => ++exports.count'
+
+test('client - a log that is larger than any message is taken back', {
+  timeout: 90_000
+}, async (t) => {
+  const { dir, bootstrap } = await openNetwork(t)
+  const host = await openHost(t, path.join(dir, 'host'), bootstrap)
+  const identity = await createIdentity(dir, 'alice')
+  const alice = await Client.open({ dir: path.join(dir, 'before'), bootstrap, identity })
+  t.teardown(() => alice.close(), { order: 1 })
+  const { link } = await alice.deploy({ host: host.id, source: SOURCE })
+  // a message has 16 MiB at most
+  const large = 'x'.repeat(250_000)
+  for (let i = 0; i < 7; i++) {
+    await Promise.all(Array.from({ length: 10 }, () => alice.call(link, 'add', [large])))
+  }
+  await alice.close()
+  const again = await Client.open({ dir: path.join(dir, 'after'), bootstrap, identity })
+  t.teardown(() => again.close(), { order: 1 })
+  t.is(await again.call(link, 'add', []), 71)
+})
+
+test('client - what a log that is taken back has seen, no other history replaces', async (t) => {
+  const { dir, bootstrap } = await openNetwork(t)
+  const [one, two] = [path.join(dir, 'one'), path.join(dir, 'two')]
+  const identity = await createIdentity(dir, 'alice')
+  const salt = new Uint8Array(32)
+
+  const host = await openHost(t, one, bootstrap)
+  const alice = await Client.open({ dir: path.join(dir, 'before'), bootstrap, identity })
+  t.teardown(() => alice.close(), { order: 1 })
+  const { address, link } = await alice.deploy({ host: host.id, source: SOURCE, salt })
+  t.is(await alice.call(link, 'add', []), 1)
+  t.is(await alice.call(link, 'add', []), 2)
+  await alice.close()
+  await host.close()
+  const log = await readUserLog(one, identity.keyPair.publicKey, decodeId(address))
+
+  // the same host from its beginning: another clock, hence another history
+  await mkdir(two)
+  await cp(path.join(one, 'host.key'), path.join(two, 'host.key'))
+  const cheat = await openHost(t, two, bootstrap)
+  const genesis = encodeEntry({
+    type: 'genesis',
+    vm: 'js-1',
+    host: decodeId(cheat.id),
+    deployer: identity.keyPair.publicKey,
+    salt,
+    codeHash: codeHash(SOURCE),
+    limits: {}
+  })
+  await cheat.deploy({ genesis, source: SOURCE, log })
+  const instance = await cheat.instance(decodeId(address))
+  await instance.settled(identity.keyPair.publicKey, log.blocks.length)
+
+  const again = await Client.open({ dir: path.join(dir, 'after'), bootstrap, identity })
+  t.teardown(() => again.close(), { order: 1 })
+  await t.exception(again.call(link, 'add', []), /does not extend/)
+})
+
+test('client - a host that takes a request and never answers is given up', async (t) => {
+  const { dir, bootstrap } = await openNetwork(t)
+  const keyPair = crypto.keyPair()
+  const silent = new Network(keyPair, bootstrap)
+  t.teardown(() => silent.close(), { order: 2 })
+  const never = () => new Promise<never>(() => {})
+  silent.onConnection((stream) => {
+    const rpc = new Rpc(Protomux.from(stream))
+    rpc.respond(INFO, never)
+    rpc.respond(DEPLOY, never)
+  })
+  await silent.listen()
+  const client = await Client.open({ dir, bootstrap, timeout: 500 })
+  t.teardown(() => client.close(), { order: 1 })
+  const host = encodeId(keyPair.publicKey)
+  await t.exception(client.deploy({ host, source: SOURCE }), /did not answer in time/)
+  const link = formatLink({ host: keyPair.publicKey, address: new Uint8Array(32) })
+  await t.exception(client.connect(link), /did not answer in time/)
+})
+
+async function openNetwork(t: Test): Promise<{ dir: string; bootstrap: Bootstrap }> {
+  const dir = await tempDir(t)
+  const { bootstrap, close } = await openLocal(0)
+  t.teardown(close, { order: 3 })
+  return { dir, bootstrap }
+}
+
+async function openHost(t: Test, dir: string, bootstrap: Bootstrap): Promise<Host> {
+  const host = await Host.open({ dir, bootstrap, engines: 1 })
+  t.teardown(() => host.close(), { order: 2 })
+  return host
+}
+
+/** A user's log as a host that is closed has it on disk. */
+async function readUserLog(
+  dir: string,
+  user: Uint8Array,
+  address: Uint8Array
+): Promise<UserBlocks> {
+  const store = await openStore(path.join(dir, 'store'))
+  try {
+    const core = store.get({ key: manifestKey(userLogManifest(user, address)) })
+    await core.ready()
+    const blocks: Uint8Array[] = []
+    for (let i = 0; i < core.length; i++) blocks.push((await core.get(i)) ?? new Uint8Array())
+    return { user, start: 0, blocks, head: await headOf(core) }
+  } finally {
+    await store.close()
+  }
+}

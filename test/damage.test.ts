@@ -1,0 +1,162 @@
+// Data directories that a disk has damaged, and hosts that open them.
+import { readdir, readFile, rm, writeFile } from 'node:fs/promises'
+import path from 'node:path'
+import test, { type Test } from 'brittle'
+import type Hypercore from 'hypercore'
+import Hyperdrive from 'hyperdrive'
+import { Client, Host, type HostEvent, openLocal } from 'mivm'
+import { readIdentity } from '../src/net/identity.ts'
+import { decodeId } from '../src/protocol/ids.ts'
+import { stateManifest } from '../src/protocol/manifest.ts'
+import { closeStore, openStore } from '../src/state/store.ts'
+import { tempDir } from './helpers.ts'
+
+const SOURCE = `
+exports.count = 0
+exports.increment = () => ++exports.count
+exports.write = async (text) => state.writeFile('/file', text)
+exports.read = async () => state.readFile('/file')
+`
+
+/** The cores that an instance has on disk. */
+interface Cores {
+  readonly log: Hypercore
+  readonly files: Hypercore
+  readonly content: Hypercore
+}
+
+/** What is lost, and whether the instance is damaged when the host opens it, or when it is next called. */
+const LOSSES: [what: string, lose: (cores: Cores) => Promise<unknown>, when: 'open' | 'call'][] = [
+  ['genesis', ({ log }) => log.clear(0, 1), 'open'],
+  ['the code', ({ log }) => log.clear(1, 2), 'open'],
+  ['the last commit', ({ log }) => log.clear(log.length - 1, log.length), 'open'],
+  ['the index of the archive', ({ files }) => files.clear(0, files.length), 'open'],
+  ['the contents of files', ({ content }) => content.clear(0, content.length), 'open'],
+  ['the newest file', ({ content }) => content.clear(content.length - 1, content.length), 'call']
+]
+
+for (const [what, lose, when] of LOSSES) {
+  test(`damage - an instance that lost ${what} is named, the others go on`, {
+    timeout: 30_000
+  }, async (t) => {
+    const { dir, addresses, start, client } = await scene(t)
+    const [damaged = '', whole = ''] = addresses
+    await damage(dir, damaged, lose)
+    const { host, events } = await start()
+    t.is(await client.call(whole, 'increment', []), 2, 'the other one is called')
+    t.is(await client.call(whole, 'read', []), 'some text')
+    const named = () => events.flatMap((event) => (event.type === 'damaged' ? [event.address] : []))
+    if (when === 'open') t.alike(named(), [damaged], 'the operator is told which')
+    const [code, message] = await client.call(damaged, 'read', []).then(
+      (value) => ['none', String(value)],
+      (error) => [error.code, error.message]
+    )
+    t.is(code, 'INSTANCE_DAMAGED', message)
+    t.ok(/^[^\n]+ from a backup$/.test(message), message)
+    t.alike([...new Set(named())], [damaged], 'again when it is called')
+    await t.exception(client.call(damaged, 'increment', []), 'it does not go on without')
+    await host.close()
+  })
+}
+
+test('damage - a store that cannot be opened is one clear line', { timeout: 30_000 }, async (t) => {
+  const { dir, start } = await scene(t)
+  const db = path.join(dir, 'store', 'db')
+  for (const name of (await readdir(db)).filter((file) => /^(\d+\.log|MANIFEST.*)$/.test(file))) {
+    const file = path.join(db, name)
+    const bytes = await readFile(file)
+    if (bytes.byteLength === 0) continue
+    const flipped = Buffer.from(bytes)
+    flipped[flipped.byteLength >> 1] = (flipped[flipped.byteLength >> 1] ?? 0) ^ 0xff
+    await writeFile(file, flipped)
+    const error = await start().catch((reason) => reason)
+    t.is(error.code, 'DIRECTORY_DAMAGED', `${name}, one byte flipped`)
+    t.ok(/^[^\n]+ cannot be opened \([^\n]+\): restore it from a backup$/.test(error.message))
+    await writeFile(file, bytes)
+  }
+  const { host } = await start()
+  t.is(host.instances.length, 2, 'and whole again')
+  await host.close()
+})
+
+test('damage - a host does not go on under another key', { timeout: 30_000 }, async (t) => {
+  const { dir, start } = await scene(t)
+  const key = path.join(dir, 'host.key')
+  const text = await readFile(key)
+  await rm(key)
+  const missing = await start().catch((reason) => reason)
+  t.is(missing.code, 'DIRECTORY_DAMAGED')
+  t.ok(missing.message.endsWith('host.key, is missing: put it back from a backup'), missing.message)
+  await writeFile(key, text.subarray(0, 40))
+  t.is((await start().catch((reason) => reason)).code, 'KEY_INVALID')
+})
+
+test('damage - a copy of a directory is not opened as if it were the original', {
+  timeout: 30_000
+}, async (t) => {
+  const { dir, start } = await scene(t)
+  const file = path.join(dir, 'store', 'CORESTORE')
+  // as after a copy: what it says of itself is not so
+  await writeFile(file, (await readFile(file, 'utf8')).replace(/inode=\d+/, 'inode=1'))
+  const error = await start().catch((reason) => reason)
+  t.is(error.code, 'DIRECTORY_DAMAGED')
+  t.ok(/ was copied or moved here, .* remove CORESTORE in it/.test(error.message), error.message)
+  await rm(file)
+  const { host } = await start()
+  t.is(host.instances.length, 2)
+  await host.close()
+})
+
+/** A closed host with two instances that have been called, and somebody to call them. */
+async function scene(t: Test) {
+  const root = await tempDir(t)
+  const dir = path.join(root, 'host')
+  const network = await openLocal(0)
+  t.teardown(() => network.close(), { order: 3 })
+  const { bootstrap } = network
+  const start = async () => {
+    const events: HostEvent[] = []
+    const onEvent = (event: HostEvent) => events.push(event)
+    const host = await Host.open({ dir, bootstrap, engines: 1, onEvent })
+    t.teardown(() => host.close(), { order: 2 })
+    return { host, events }
+  }
+  const { host } = await start()
+  const client = await Client.open({ dir: path.join(root, 'user'), bootstrap, timeout: 5_000 })
+  t.teardown(() => client.close(), { order: 1 })
+  const addresses: string[] = []
+  for (let i = 0; i < 2; i++) {
+    const { address } = await client.deploy({ host: host.id, source: SOURCE })
+    await client.call(address, 'increment', [])
+    await client.call(address, 'write', ['some text'])
+    addresses.push(address)
+  }
+  await host.close()
+  return { dir, addresses, start, client }
+}
+
+async function damage(
+  dir: string,
+  address: string,
+  lose: (cores: Cores) => Promise<unknown>
+): Promise<void> {
+  const { keyPair } = await readIdentity(dir, 'host')
+  const store = await openStore(path.join(dir, 'store'))
+  const key = decodeId(address)
+  const of = (manifest: ReturnType<typeof stateManifest>) => ({
+    manifest: { ...manifest, signers: [...manifest.signers] }
+  })
+  const state = of(stateManifest(keyPair.publicKey, key))
+  const files = store.get(state)
+  await files.ready()
+  const blobs = Hyperdrive.getContentManifest(state.manifest, files.key)
+  if (blobs === null) throw new Error('no blobs')
+  const cores = {
+    log: store.get({ key }),
+    files,
+    content: store.get({ manifest: blobs })
+  }
+  await Promise.all(Object.values(cores).map((core) => core.ready()))
+  await lose(cores)
+  await closeStore(store)
+}

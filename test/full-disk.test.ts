@@ -1,0 +1,124 @@
+// A host whose disk is full: a real file system of a few megabytes, which takes a root that may mount.
+import path from 'node:path'
+import test, { type Test } from 'brittle'
+import { audit, Client, openLocal } from 'mivm'
+import { Cli, startHost } from './cli.ts'
+import { readContract } from './contracts.ts'
+import { tempDir } from './helpers.ts'
+import { SmallDisk } from './small-disk.ts'
+
+const POST = 'x'.repeat(200_000)
+
+test('full disk - the call fails, reads go on, and with room again all is there and goes on', {
+  timeout: 110_000
+}, async (t) => {
+  const root = await tempDir(t)
+  const disk = SmallDisk.mount(t, path.join(root, 'host'), 16)
+  if (disk === null) {
+    t.pass('SKIPPED: this process may not mount a file system, so nothing was tested')
+    return
+  }
+  const { bootstrap, open, user } = await scene(t, root)
+  let host = await open()
+  const bob = await user('bob')
+  const { address, link } = await bob.deploy({ host: host.id, source: readContract('forum') })
+  await bob.call(link, 'addTopic', ['a topic'])
+
+  const told: number[] = []
+  const refused = await callUntilRefused(bob, link, told)
+  t.is(refused.code, 'STORAGE_FULL')
+  t.ok(
+    refused.message.startsWith('the disk of the host is full: it takes no calls until'),
+    refused.message
+  )
+  t.ok(refused.message.endsWith('the call is in your log and is delivered when the host takes it'))
+  t.ok(told.length > 5, `${told.length} calls were acknowledged before`)
+  await disk.fill()
+  t.ok(
+    host.events.some(({ type, code }) => type === 'refused' && code === 'STORAGE_FULL'),
+    'the operator is told'
+  )
+
+  const alice = await user('alice')
+  const late = await rejection(alice.call(link, 'addPost', [1, 'hello']))
+  t.is(late.code, 'STORAGE_FULL', 'so is a user that was never here before')
+  const other = await rejection(alice.deploy({ host: host.id, source: readContract('counter') }))
+  t.is(other.code, 'STORAGE_FULL', 'and who deploys')
+  t.is(await alice.state(link).readFile('/topics/1/title'), 'a topic')
+  t.alike(await posts(alice, link), told, 'what was acknowledged is read from the host')
+  t.is(await alice.state(link).readFile(`/topics/1/${told.at(-1)}`), POST)
+  t.alike(await verdict(link, path.join(root, 'auditor'), bootstrap), ['clean'])
+
+  t.is(await host.stop(), 0, 'it ends as always')
+  const closed = await new Cli(disk.dir, bootstrap.join()).run(['host'])
+  t.is(closed.status, 69)
+  t.ok(/^mivm: STORAGE_FULL: .*: make room and start again\n$/.test(closed.stderr), closed.stderr)
+
+  disk.resize(64)
+  host = await open()
+  t.is(host.events[0]?.['instances'], 1, 'what could not be deployed is not there')
+  // what they were refused waits in their logs
+  await drained(bob)
+  await drained(alice)
+  const all = await posts(alice, link)
+  t.alike(
+    all,
+    Array.from({ length: told.length + 2 }, (_, i) => i + 1),
+    'it is executed now, once'
+  )
+  t.is(await bob.call(link, 'addPost', [1, 'and on']), told.length + 3)
+  t.alike(await verdict(address, path.join(root, 'auditor'), bootstrap), ['clean'])
+})
+
+async function scene(t: Test, root: string) {
+  const network = await openLocal(0)
+  t.teardown(() => network.close(), { order: 3 })
+  const { bootstrap } = network
+  return {
+    bootstrap,
+    open: () => startHost(t, path.join(root, 'host'), [], `--bootstrap=${bootstrap.join()}`),
+    user: async (name: string) => {
+      const client = await Client.open({ dir: path.join(root, name), bootstrap, timeout: 4_000 })
+      t.teardown(() => client.close(), { order: 1 })
+      return client
+    }
+  }
+}
+
+/** Calls until the host takes no more; `told` are the numbers that it gave. */
+async function callUntilRefused(client: Client, link: string, told: number[]) {
+  for (;;) {
+    const call = client.call(link, 'addPost', [1, POST])
+    const id = await call.catch(() => null)
+    if (id === null) return rejection(call)
+    told.push(Number(id))
+  }
+}
+
+async function rejection(promise: Promise<unknown>): Promise<{ code: string; message: string }> {
+  return promise.then(
+    () => ({ code: 'none', message: 'it was not refused' }),
+    (error) => error
+  )
+}
+
+async function posts(client: Client, link: string): Promise<number[]> {
+  const names = await client.state(link).readdir('/topics/1')
+  return names
+    .filter((name) => name !== 'title')
+    .map(Number)
+    .sort((a, b) => a - b)
+}
+
+async function drained(client: Client): Promise<void> {
+  while ((await client.pendingCalls()) > 0) await new Promise((done) => setTimeout(done, 20))
+}
+
+async function verdict(address: string, dir: string, bootstrap: readonly string[]) {
+  const verdicts: string[] = []
+  for await (const event of audit({ address, dir, bootstrap })) {
+    if (event.type === 'verdict') verdicts.push(event.verdict)
+    if (event.type === 'finding') verdicts.push(JSON.stringify(event.finding))
+  }
+  return verdicts
+}

@@ -1,0 +1,201 @@
+import path from 'node:path'
+import b4a from 'b4a'
+import test, { type Test } from 'brittle'
+import crypto from 'hypercore-crypto'
+import { Host, type HostOptions } from '../src/host/host.ts'
+import { Oracles } from '../src/host/oracles.ts'
+import { openLocal } from '../src/net/network.ts'
+import type { Head } from '../src/protocol/head.ts'
+import { encodeId } from '../src/protocol/ids.ts'
+import { openStore } from '../src/state/store.ts'
+import { auditStore, BareUser, deployment, runToItsDeath } from './bare-user.ts'
+import { tempDir } from './helpers.ts'
+import { SOURCE } from './killed-host.ts'
+
+const KILLED_HOST = new URL('./killed-host.ts', import.meta.url)
+
+test('host - one deployment that comes twice at once is one instance', async (t) => {
+  const { host, dir } = await open(t)
+  const { request, address } = deployment(host.id, SOURCE)
+  const [first, second] = await Promise.all([host.deploy(request), host.deploy(request)])
+  t.is(first, second)
+  t.is(await host.instance(address), first)
+  t.alike(host.instances, [encodeId(address)])
+  await host.close()
+  const { verdict } = await auditStore(t, path.join(dir, 'store'), address)
+  t.is(verdict?.verdict, 'clean')
+  t.is(verdict?.counts.calls, 1)
+})
+
+test('host - a deployment that a crash kept out of the index is found by the next one', async (t) => {
+  const { host, dir, reopen } = await open(t)
+  const { request, address } = deployment(host.id, SOURCE)
+  const { head } = await host.deploy(request)
+  await host.close()
+  // what is on disk between the two writes
+  const store = await openStore(path.join(dir, 'store'))
+  await store.get({ name: 'instances' }).truncate(0)
+  await store.close()
+
+  const again = await reopen()
+  t.alike(again.instances, [])
+  t.alike((await again.deploy(request)).head, head, 'nothing is signed anew')
+  await again.close()
+  const third = await reopen()
+  t.alike(third.instances, [encodeId(address)])
+  await third.close()
+  t.is((await auditStore(t, path.join(dir, 'store'), address)).verdict?.verdict, 'clean')
+})
+
+for (const scenario of ['asking', 'acks']) {
+  test(`host - a call that was under way in a crash is executed after it (${scenario})`, async (t) => {
+    const dir = await tempDir(t)
+    const network = await openLocal(0)
+    t.teardown(network.close)
+    const { bootstrap } = network
+    await runToItsDeath(KILLED_HOST, scenario, dir, bootstrap.join())
+    const oracles = new Oracles({ price: () => 1 })
+    const host = await Host.open({ dir, bootstrap, engines: 1, oracles })
+    t.teardown(() => host.close())
+    const { address } = deployment(host.id, SOURCE)
+    const instance = await host.instance(address)
+    const bob = new BareUser(address, 'bob').call('add')
+    if (scenario === 'acks') bob.call('slow')
+    const { length } = bob.blocks
+    t.is(await instance.submit(bob.log()), length)
+    await instance.settled(bob.key, length)
+    t.is((await provenBlocks(instance, bob, length)).length, 2, 'ack and result')
+    await instance.submit(bob.call('add').log(length))
+    await instance.settled(bob.key, length + 1)
+    await host.close()
+    const { findings, verdict } = await auditStore(t, path.join(dir, 'store'), address)
+    t.alike(findings, [])
+    t.is(verdict?.verdict, 'clean')
+  })
+}
+
+test('host - a call that comes while hundreds of users are let go of is executed once', {
+  timeout: 60_000
+}, async (t) => {
+  const { host, dir } = await open(t)
+  const { request, address } = deployment(host.id, SOURCE)
+  const instance = await host.deploy(request)
+  const users = Array.from({ length: 520 }, (_, i) => new BareUser(address, `user ${i}`))
+  const [late] = users
+  if (late === undefined) return
+  for (const user of users) user.call('add')
+  const all = Promise.all(
+    users.map(async (user) => {
+      await instance.submit(user.log())
+      await instance.settled(user.key, 1)
+    })
+  )
+  // the last batch is being committed: the queue is empty then
+  while (instance.seq < users.length - 4) await new Promise((resolve) => setImmediate(resolve))
+  t.is(await instance.submit(late.call('add').log(1)), 2)
+  await instance.settled(late.key, 2)
+  await all
+  t.is(await instance.submit(late.log()), 2)
+  t.is((await provenBlocks(instance, late, 1)).length, 2, 'what is not in memory is in the log')
+  await host.close()
+  const { findings, verdict } = await auditStore(t, path.join(dir, 'store'), address)
+  t.alike(findings, [])
+  t.is(verdict?.counts.calls, users.length + 2)
+})
+
+test('host - who comes to an instance that is leaving the memory is told to come again', async (t) => {
+  const { host } = await open(t)
+  const { request, address } = deployment(host.id, SOURCE)
+  const instance = await host.deploy(request)
+  const user = new BareUser(address, 'user').call('add')
+  const [taken] = await Promise.allSettled([instance.submit(user.log()), instance.close()])
+  t.is(taken.status === 'rejected' && taken.reason.code, 'HOST_CLOSED')
+  await t.exception(instance.submit(user.log()), /closed/)
+})
+
+test('host - a signature in another form than the one is not taken in', async (t) => {
+  const { host, dir } = await open(t)
+  const { request, address } = deployment(host.id, SOURCE)
+  const instance = await host.deploy(request)
+  const forms: ((signature: Uint8Array) => Uint8Array)[] = [
+    (signature) => b4a.concat([signature, b4a.from([7])]),
+    (signature) => b4a.concat([signature.subarray(0, 66), b4a.from([5, 0])])
+  ]
+  for (const [i, form] of forms.entries()) {
+    const user = new BareUser(address, `user ${i}`).call('add')
+    const odd = ({ signature, ...head }: Head): Head => ({ ...head, signature: form(signature) })
+    const log = user.log()
+    await t.exception(instance.submit({ ...log, head: odd(log.head) }), /not signed by its user/)
+    // nor from a user who has a log here already
+    await instance.submit(log)
+    const more = user.call('add').log(1)
+    await t.exception(instance.submit({ ...more, head: odd(more.head) }), /not signed by its user/)
+    await instance.settled(user.key, 1)
+  }
+  await host.close()
+  t.is((await auditStore(t, path.join(dir, 'store'), address)).verdict?.verdict, 'clean')
+})
+
+test('host - a name alone takes no room on its disk', async (t) => {
+  const { host, dir } = await open(t)
+  const { request } = deployment(host.id, SOURCE)
+  const instance = await host.deploy(request)
+  for (let i = 0; i < 20; i++) {
+    const stranger = crypto.keyPair().publicKey
+    t.is(await instance.submit({ user: stranger, start: 0, blocks: [], head: null }), 0)
+    t.is(
+      (await instance.prove(stranger, 1, 1, 0, false)).items.filter(({ block }) => block).length,
+      0
+    )
+    const { log } = request
+    await t.exception(instance.submit({ ...log, user: stranger }), /not signed by its user/)
+  }
+  await host.close()
+  const store = await openStore(path.join(dir, 'store'))
+  let cores = 0
+  for await (const _ of store.storage.createCoreStream()) cores++
+  await store.close()
+  t.is(cores, 5, 'index, call log, archive, blobs, the deployer')
+})
+
+test('host - a deployment that its deployer has not signed is not executed', async (t) => {
+  const { host } = await open(t)
+  const source = `${SOURCE}; exports.init = () => { throw new Error('executed') }`
+  const { request } = deployment(host.id, source)
+  await t.exception(host.deploy(request), /executed/)
+  const head = request.log.head
+  if (head === null) return
+  const forged = { ...head, signature: b4a.alloc(68) }
+  await t.exception(
+    host.deploy({ ...request, log: { ...request.log, head: forged } }),
+    /not signed by its user/
+  )
+  t.alike(host.instances, [])
+})
+
+interface Opened {
+  readonly host: Host
+  readonly dir: string
+  reopen(): Promise<Host>
+}
+
+async function open(t: Test, options: Partial<HostOptions> = {}): Promise<Opened> {
+  const dir = await tempDir(t)
+  const { bootstrap, close } = await openLocal(0)
+  t.teardown(close, { order: 2 })
+  const reopen = async () => {
+    const host = await Host.open({ dir, bootstrap, engines: 1, ...options })
+    t.teardown(() => host.close(), { order: 1 })
+    return host
+  }
+  return { host: await reopen(), dir, reopen }
+}
+
+async function provenBlocks(
+  instance: Awaited<ReturnType<Host['instance']>>,
+  user: BareUser,
+  entry: number
+): Promise<unknown[]> {
+  const { items } = await instance.prove(user.key, entry, entry, 0, false)
+  return items.filter(({ block }) => block !== null)
+}

@@ -1,0 +1,324 @@
+// Peers that send what they should not, to a host in a process of its own, beside a caller whose calls go on.
+import { readFileSync } from 'node:fs'
+import path from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import type SecretStream from '@hyperswarm/secret-stream'
+import test, { type Test } from 'brittle'
+import c from 'compact-encoding'
+import Hypercore from 'hypercore'
+import crypto, { type KeyPair } from 'hypercore-crypto'
+import DHT from 'hyperdht'
+import { Client, openLocal } from 'mivm'
+import Protomux from 'protomux'
+import ProtomuxRPC from 'protomux-rpc'
+import { encodeUserEntry } from '../src/protocol/entries.ts'
+import { signHead } from '../src/protocol/head.ts'
+import { decodeId } from '../src/protocol/ids.ts'
+import { manifestKey, userLogManifest } from '../src/protocol/manifest.ts'
+import { Tree } from '../src/protocol/merkle.ts'
+import {
+  CALL,
+  DEPLOY,
+  INFO,
+  PROVE,
+  RPC_PROTOCOL,
+  STATUS,
+  type UserBlocks
+} from '../src/protocol/messages.ts'
+import { type CliHost, startHost } from './cli.ts'
+import { tempDir } from './helpers.ts'
+import { Random } from './random.ts'
+
+/** What a loopback host waits for a peer to say something, ms, and some more. */
+const SILENCE = 6_000
+/** A host's memory for one peer that wants all it can get, bytes: frames, requests and replies at their limits. */
+const PEER_MEMORY = 150 * 1024 * 1024
+
+test('hostile peers - garbage ends a connection and nothing else', {
+  timeout: 60_000
+}, async (t) => {
+  const { dial, random, goesOn } = await scene(t)
+  for (let round = 0; round < 40; round++) {
+    const stream = await dial()
+    for (let i = 0; i < 20 && !stream.destroyed; i++) stream.write(frame(random))
+    await sleep(2)
+    stream.destroy()
+  }
+  await goesOn('frames that are no messages')
+  const streams = await Promise.all([dial(), dial(), dial(), dial()])
+  for (const stream of streams) rawOf(stream).write(random.bytes(500))
+  for (const stream of streams) t.ok(await ends(stream), 'bytes that are not encrypted')
+  await goesOn('bytes that are no frames')
+})
+
+test('hostile peers - silence and half a frame are not waited for', {
+  timeout: 60_000
+}, async (t) => {
+  const { dial, goesOn } = await scene(t)
+  const silent = await dial()
+  const oversized = await dial()
+  // a frame of the largest length that three bytes can say, of which nothing more comes
+  rawOf(oversized).write(Uint8Array.of(255, 255, 255, 1, 2, 3))
+  const stalled = await dial()
+  rawOf(stalled).write(Uint8Array.of(100, 0, 0, 7))
+  t.ok(await ends(silent), 'a peer that says nothing')
+  t.ok(await ends(oversized), 'a peer that announces 16 MiB and stalls')
+  t.ok(await ends(stalled), 'a peer that stalls in the middle of a frame')
+  await goesOn('meanwhile')
+})
+
+test('hostile peers - requests that make no sense are refused one by one', {
+  timeout: 60_000
+}, async (t) => {
+  const { dial, random, goesOn, address } = await scene(t)
+  const user = crypto.keyPair(random.bytes(32))
+  const nobody = { user: user.publicKey, start: 0, blocks: [], head: null }
+  const head = { length: 1, fork: 0, treeHash: random.bytes(32), signature: random.bytes(68) }
+  const forged = { user: user.publicKey, start: 0, blocks: [random.bytes(40)], head }
+  const ask = { address, from: 0, to: 0, known: 0, anchored: false }
+  const requests: [name: string, bytes: Uint8Array][] = [
+    [INFO.name, c.encode(INFO.request, { address })],
+    [CALL.name, c.encode(CALL.request, { ...ask, log: nobody })],
+    [CALL.name, c.encode(CALL.request, { ...ask, log: forged, to: 1, known: 2 ** 50 })],
+    [CALL.name, c.encode(CALL.request, { ...ask, log: nobody, from: 2 ** 50, to: 1 })],
+    [PROVE.name, c.encode(PROVE.request, { address, user: user.publicKey, entry: 2 ** 50 })],
+    [STATUS.name, c.encode(STATUS.request, { verbose: true })],
+    [DEPLOY.name, c.encode(DEPLOY.request, { genesis: frame(random), source: '', log: forged })]
+  ]
+  let rpc = new ProtomuxRPC(await dial(), { protocol: RPC_PROTOCOL })
+  const odd = await rpc.request('evict', null).catch((error) => error.code)
+  t.is(odd, 'UNKNOWN_METHOD')
+  const refused = new Set<string>()
+  const strange: string[] = []
+  for (let i = 0; i < 700; i++) {
+    if (rpc.closed) rpc = new ProtomuxRPC(await dial(), { protocol: RPC_PROTOCOL })
+    const [name, bytes] = requests[i % requests.length] ?? ['', new Uint8Array()]
+    const code = await rpc
+      .request(name, i < requests.length ? bytes : damage(random, bytes), RAW)
+      .then(() => null)
+      .catch((error) => String(error.cause?.code ?? error.code))
+    if (code !== null) refused.add(code)
+    if (code !== null && !REFUSALS.has(code)) strange.push(`${name}: ${code}`)
+  }
+  t.alike(strange, [], 'with a code that says why')
+  t.ok(refused.has('REQUEST_INVALID') && refused.has('INSTANCE_UNKNOWN'), [...refused].join())
+  await goesOn('beside them')
+})
+
+test('hostile peers - replication of nonsense ends a connection at most', {
+  timeout: 60_000
+}, async (t) => {
+  const { dial, random, goesOn, address } = await scene(t)
+  for (let round = 0; round < 40; round++) {
+    const stream = await dial()
+    // a real reader of the call log, among whose messages are others
+    const dir = path.join(await tempDir(t), 'core')
+    const core = new Hypercore(dir, address)
+    await core.ready()
+    core.replicate(stream)
+    const mux = Protomux.from(stream)
+    await Promise.race([new Promise((resolve) => core.once('peer-add', resolve)), sleep(500)])
+    for (let i = 0; i < 50 && !stream.destroyed; i++) {
+      // channel, type, then anything
+      mux.stream.write(Uint8Array.of(1 + random.below(2), random.below(11), ...frame(random)))
+      if (i % 10 === 0) await sleep(1)
+    }
+    await core.close()
+    stream.destroy()
+  }
+  await goesOn('while others read nonsense')
+})
+
+test('hostile peers - one that asks and does not read holds bounded memory', {
+  timeout: 100_000
+}, async (t) => {
+  const { dial, goesOn, address, host, client, link } = await scene(t)
+  // one result of 250 kB, in all that this user was ever answered: anybody may ask for that, shortly
+  await client.call(link, 'big', [])
+  const log = { user: decodeId(client.id), start: 0, blocks: [], head: null }
+  const ask = { address, log, from: 0, to: 0, known: 0, anchored: false }
+  const asking = new ProtomuxRPC(await dial(), { protocol: RPC_PROTOCOL })
+  const all = { requestEncoding: CALL.request, responseEncoding: CALL.reply }
+  const { length } = await asking.request(CALL.name, ask, all)
+  const before = memoryOf(host)
+  const peers = await Promise.all([dial(), dial()])
+  let asked = 0
+  let peak = 0
+  for (const stream of peers) {
+    const rpc = new ProtomuxRPC(stream, { protocol: RPC_PROTOCOL })
+    await rpc.fullyOpened()
+    rawOf(stream).pause()
+    const bytes = c.encode(CALL.request, { ...ask, from: 1, to: length })
+    for (; asked < 2_000 && !stream.destroyed; asked++) {
+      rpc.request(CALL.name, bytes, RAW).catch(() => {})
+      if (asked % 50 !== 0) continue
+      await sleep(10)
+      peak = Math.max(peak, memoryOf(host) - before)
+    }
+  }
+  for (let i = 0; i < 20; i++) {
+    await sleep(50)
+    peak = Math.max(peak, memoryOf(host) - before)
+  }
+  t.comment(`${asked} requests, ${Math.round(peak / 2 ** 20)} MiB`)
+  t.ok(peak < 2 * PEER_MEMORY, `${Math.round(peak / 2 ** 20)} MiB for two peers`)
+  await goesOn('beside them')
+  for (const stream of peers) stream.destroy()
+})
+
+test('hostile peers - large requests that are not waited for end the connection', {
+  timeout: 100_000
+}, async (t) => {
+  const { dial, goesOn, address, host, random } = await scene(t)
+  const before = memoryOf(host)
+  const stream = await dial()
+  const rpc = new ProtomuxRPC(stream, { protocol: RPC_PROTOCOL })
+  await rpc.fullyOpened()
+  const user = crypto.keyPair(random.bytes(32))
+  const spin = encodeUserEntry({ type: 'call', method: 'spin', args: '[]', head: null })
+  const log = signed(user, address, [spin, spin, spin, spin, new Uint8Array(1024 * 1024)])
+  const ask = { address, log, from: 1, to: 4, known: 0, anchored: false }
+  const bytes = c.encode(CALL.request, ask)
+  let peak = 0
+  for (let i = 0; i < 200 && !stream.destroyed; i++) {
+    rpc.request(CALL.name, bytes, RAW).catch(() => {})
+    await sleep(1)
+    peak = Math.max(peak, memoryOf(host) - before)
+  }
+  t.ok(await ends(stream), 'it is cut off')
+  t.ok(peak < PEER_MEMORY, `${Math.round(peak / 2 ** 20)} MiB`)
+  await goesOn('beside it')
+})
+
+const SOURCE = `
+exports.count = 0
+exports.increment = () => ++exports.count
+exports.big = () => 'x'.repeat(250_000)
+exports.spin = () => { for (;;) {} }
+`
+
+/** A host with an instance, whom somebody calls all the time, and the means to connect to it as anybody can. */
+async function scene(t: Test) {
+  const random = new Random()
+  t.comment(`seed ${random.seed}`)
+  const dir = await tempDir(t)
+  const network = await openLocal(0)
+  t.teardown(() => network.close(), { order: 3 })
+  const { bootstrap } = network
+  const host = await startHost(t, path.join(dir, 'host'), [], `--bootstrap=${bootstrap.join()}`)
+  const client = await Client.open({ dir: path.join(dir, 'user'), bootstrap, timeout: 20_000 })
+  t.teardown(() => client.close(), { order: 1 })
+  const { address, link } = await client.deploy({ host: host.id, source: SOURCE })
+  const goesOn = callAllTheTime(t, client, link, host)
+  const dht = new DHT({ bootstrap: [...bootstrap], host: '127.0.0.1', firewalled: false })
+  t.teardown(() => dht.destroy({ force: true }), { order: 2 })
+  const dial = async () => {
+    const stream = dht.connect(decodeId(host.id), { keyPair: DHT.keyPair() })
+    stream.on('error', () => {})
+    await new Promise((resolve, reject) => {
+      stream.once('open', () => resolve(null))
+      stream.once('close', () => reject(new Error('the host takes no connection')))
+    })
+    return stream
+  }
+  return { host, client, link, address: decodeId(address), random, dial, goesOn }
+}
+
+/** Asserts, when told to, that the calls of an innocent caller have succeeded and still do. */
+function callAllTheTime(t: Test, client: Client, link: string, host: CliHost) {
+  let calls = 0
+  let failed: unknown = null
+  let calling = true
+  const loop = (async () => {
+    for (; calling && failed === null; await sleep(5)) {
+      await client.call(link, 'increment', []).then(
+        () => calls++,
+        (error) => {
+          failed = error
+        }
+      )
+    }
+  })()
+  t.teardown(
+    () => {
+      calling = false
+      return loop
+    },
+    { order: -1 }
+  )
+  return async (when: string) => {
+    const end = Date.now() + 15_000
+    for (const before = calls; calls < before + 3 && failed === null && Date.now() < end; ) {
+      await sleep(5)
+    }
+    t.absent(failed, `calls go on: ${when}`)
+    t.ok(Date.now() < end, 'in time')
+    t.is(host.child.exitCode, null, 'the host lives')
+  }
+}
+
+/** Bytes that look like the beginning of a frame as often as not. */
+function frame(random: Random): Uint8Array {
+  const bytes = random.bytes(1 + random.below(60))
+  bytes.set([random.below(3), random.below(5)].slice(0, bytes.byteLength))
+  return bytes
+}
+
+/** Some bytes changed, to values that lengths and numbers begin with, or the end cut off. */
+function damage(random: Random, bytes: Uint8Array): Uint8Array {
+  const damaged = Uint8Array.from(bytes)
+  for (let i = 1 + random.below(4); i > 0; i--) {
+    const value = random.chance(0.5)
+      ? random.pick([0, 127, 128, 252, 253, 254, 255])
+      : random.below(256)
+    damaged[random.below(damaged.byteLength)] = value
+  }
+  return random.chance(0.2) ? damaged.subarray(0, random.below(damaged.byteLength)) : damaged
+}
+
+function signed(user: KeyPair, address: Uint8Array, blocks: readonly Uint8Array[]): UserBlocks {
+  const tree = new Tree()
+  for (const block of blocks) tree.append(block)
+  const key = manifestKey(userLogManifest(user.publicKey, address))
+  const head = { length: blocks.length, fork: 0, treeHash: tree.treeHash() }
+  const sign = (message: Uint8Array) => crypto.sign(message, user.secretKey)
+  return { user: user.publicKey, start: 0, blocks, head: signHead(head, key, sign) }
+}
+
+async function ends(stream: SecretStream): Promise<boolean> {
+  const end = Date.now() + SILENCE
+  while (!stream.destroyed && Date.now() < end) await sleep(10)
+  return stream.destroyed
+}
+
+/** What is under the encryption. */
+function rawOf(stream: SecretStream): RawSocket {
+  const { rawStream } = stream
+  if (!isSocket(rawStream)) throw new Error('not connected')
+  return rawStream
+}
+
+interface RawSocket {
+  write(bytes: Uint8Array): boolean
+  pause(): void
+}
+
+function isSocket(stream: object | null): stream is RawSocket {
+  return stream !== null && 'write' in stream && 'pause' in stream
+}
+
+/** Bytes that the host, without its engines, has in memory. */
+function memoryOf({ child }: CliHost): number {
+  const status = readFileSync(`/proc/${child.pid}/status`, 'utf8')
+  return Number(/VmRSS:\s+(\d+) kB/.exec(status)?.[1] ?? 0) * 1024
+}
+
+const RAW = { requestEncoding: c.raw, responseEncoding: c.raw }
+
+/** What may be said about a request that makes no sense. */
+const REFUSALS: ReadonlySet<string> = new Set([
+  'REQUEST_INVALID',
+  'INSTANCE_UNKNOWN',
+  'ENTRY_MALFORMED',
+  'ENTRY_VERSION'
+])

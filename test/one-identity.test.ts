@@ -1,0 +1,113 @@
+// One identity on two machines, and on one that has lost its disk.
+import { rm } from 'node:fs/promises'
+import path from 'node:path'
+import test, { type Test } from 'brittle'
+import { audit, Client, Host, openLocal } from 'mivm'
+import { exportIdentity, importIdentity, readIdentity } from '../src/net/identity.ts'
+import { tempDir } from './helpers.ts'
+
+const SOURCE = `
+exports.count = 0
+exports.increment = () => ++exports.count
+exports.keep = (text) => text.length
+`
+
+test('one identity - of two machines that write at once the second is refused', {
+  timeout: 60_000
+}, async (t) => {
+  const { root, host, open, verdict } = await scene(t)
+  const first = await open('first')
+  const { link } = await first.deploy({ host: host.id, source: SOURCE })
+  t.is(await first.call(link, 'increment', []), 1)
+
+  const { identity } = await copyIdentity(root, 'first', 'second')
+  const second = await open('second', identity)
+  t.is(second.id, first.id)
+  t.is(await second.call(link, 'increment', []), 2, 'it takes the log over, and goes on')
+
+  for (const call of [first.call(link, 'increment', []), first.call(link, 'increment', [])]) {
+    const error = await rejection(call)
+    t.is(error.code, 'USER_LOG_FORKED')
+    t.ok(
+      /^[^\n]* use an identity on one machine at a time, or make a new one[^\n]*$/.test(
+        error.message
+      ),
+      error.message
+    )
+  }
+  t.is(await second.call(link, 'increment', []), 3, 'the one that holds the log is not disturbed')
+  await first.close()
+  const again = await open('first')
+  t.is((await rejection(again.call(link, 'increment', []))).code, 'USER_LOG_FORKED', 'nor later')
+  await again.close()
+  t.is(await second.call(link, 'increment', []), 4, 'nothing of the other one was executed')
+  t.alike(await verdict(link), ['clean'])
+})
+
+test('one identity - a lost disk: the log comes back from the host, however long', {
+  timeout: 60_000
+}, async (t) => {
+  const { root, host, open, verdict } = await scene(t)
+  const before = await open('only')
+  const { link } = await before.deploy({ host: host.id, source: SOURCE })
+  // more than one reply may carry, and more than a frame can
+  const text = 'x'.repeat(240_000)
+  for (let i = 0; i < 80; i++) await before.call(link, 'keep', [text])
+  t.is(await before.call(link, 'increment', []), 1)
+  await before.close()
+
+  await rm(path.join(root, 'only', 'users'), { recursive: true })
+  const after = await open('only')
+  t.is(await after.call(link, 'increment', []), 2, 'it goes on')
+  t.is(await after.call(link, 'increment', []), 3)
+  await after.close()
+  const again = await open('only')
+  t.is(await again.call(link, 'increment', []), 4, 'from its own disk, which has it all again')
+  await again.close()
+  t.alike(await verdict(link), ['clean'], 'each entry is there once')
+})
+
+async function scene(t: Test) {
+  const root = await tempDir(t)
+  const network = await openLocal(0)
+  t.teardown(() => network.close(), { order: 3 })
+  const { bootstrap } = network
+  const host = await Host.open({ dir: path.join(root, 'host'), bootstrap, engines: 1 })
+  t.teardown(() => host.close(), { order: 2 })
+  return {
+    root,
+    host,
+    open: async (machine: string, identity = 'default') => {
+      const dir = path.join(root, machine)
+      const client = await Client.open({ dir, bootstrap, identity, timeout: 20_000 })
+      t.teardown(() => client.close().catch(() => {}), { order: 1 })
+      return client
+    },
+    verdict: async (address: string) => {
+      const verdicts: string[] = []
+      for await (const event of audit({ address, dir: path.join(root, 'auditor'), bootstrap })) {
+        if (event.type === 'verdict') verdicts.push(event.verdict)
+        if (event.type === 'finding') verdicts.push(JSON.stringify(event.finding))
+      }
+      return verdicts
+    }
+  }
+}
+
+/** As `mivm key export` and `import` do it. */
+async function copyIdentity(root: string, from: string, to: string) {
+  const identity = await readIdentity(path.join(root, from, 'keys'), 'default')
+  const { name } = await importIdentity(
+    path.join(root, to, 'keys'),
+    'moved',
+    exportIdentity(identity)
+  )
+  return { identity: name }
+}
+
+async function rejection(promise: Promise<unknown>): Promise<{ code: string; message: string }> {
+  return promise.then(
+    (value) => ({ code: 'none', message: `it was answered: ${value}` }),
+    (error) => error
+  )
+}

@@ -1,0 +1,138 @@
+import b4a from 'b4a'
+import test from 'brittle'
+import Corestore from 'corestore'
+import type { Rocks } from 'hypercore-storage'
+import { Cache } from '../src/state/cache.ts'
+import { openStore } from '../src/state/store.ts'
+import { tempDir } from './helpers.ts'
+import { Random } from './random.ts'
+
+const ROUNDS = 400
+const KEYS = 24
+
+test('reads give what was written last, cached or not, and so does the store when it is opened again', async (t) => {
+  const random = new Random()
+  t.comment(`MIVM_SEED=${random.seed}`)
+  const dir = await tempDir(t)
+  const written = new Map<string, Uint8Array>()
+  let store = await openStore(dir)
+  t.teardown(() => store.close())
+  let wrong = 0
+  for (let round = 0; round < ROUNDS; round++) {
+    const { db } = store.storage
+    const key = () => keyOf(random.below(KEYS))
+    const before = new Map(written)
+    const read = key()
+    const early = readKeys(db, [read])
+    const batch = db.write({ autoDestroy: true })
+    for (let i = random.below(6); i >= 0; i--) {
+      const name = key()
+      switch (random.below(8)) {
+        case 0:
+          batch.tryDelete(name)
+          written.delete(b4a.toString(name, 'hex'))
+          break
+        case 1: {
+          const [from, end] = [name, key()].sort(b4a.compare)
+          if (from === undefined || end === undefined || b4a.equals(from, end)) break
+          batch.tryDeleteRange(from, end)
+          for (const each of written.keys()) {
+            if (each >= b4a.toString(from, 'hex') && each < b4a.toString(end, 'hex')) {
+              written.delete(each)
+            }
+          }
+          break
+        }
+        default: {
+          const value = b4a.alloc(random.below(10) === 0 ? 20_000 : 10, random.below(256))
+          batch.tryPut(name, value)
+          written.set(b4a.toString(name, 'hex'), value)
+        }
+      }
+    }
+    const flushed = batch.flush()
+    // while a write is under way, either is right
+    const during = readKeys(db, [read])
+    await flushed
+    for (const [found] of [await early, await during]) {
+      const sides = [before, written].map((map) => map.get(b4a.toString(read, 'hex')) ?? null)
+      if (!sides.some((side) => isSame(side, found ?? null))) wrong++
+    }
+    const all = Array.from({ length: KEYS }, (_, i) => keyOf(i))
+    const values = await readKeys(db, all)
+    for (const [i, name] of all.entries()) {
+      const value = written.get(b4a.toString(name, 'hex')) ?? null
+      if (!isSame(value, values[i] ?? null)) wrong++
+      // who reads may change what it got
+      values[i]?.fill(0xff)
+    }
+    if (round % 100 === 99) {
+      await store.close()
+      store = await openStore(dir)
+    }
+  }
+  t.is(wrong, 0)
+})
+
+test('a write that fails leaves nothing of it in the cache', async (t) => {
+  const store = new Corestore(await tempDir(t))
+  await store.ready()
+  t.teardown(() => store.close())
+  const { _state: state } = store.storage.rocks
+  const createWriteBatch = state.createWriteBatch.bind(state)
+  let failing = false
+  state.createWriteBatch = (db, options) => {
+    const batch = createWriteBatch(db, options)
+    if (!failing) return batch
+    const flush = async () => {
+      batch.destroy()
+      throw new Error('no room')
+    }
+    return Object.assign(Object.create(batch), { flush })
+  }
+  Cache.over(store.storage)
+  const { db } = store.storage
+  await put(db, keyOf(1), 'first')
+  failing = true
+  await t.exception(put(db, keyOf(1), 'second'), /no room/)
+  failing = false
+  const [value] = await readKeys(db, [keyOf(1)])
+  t.alike(value, b4a.from('first'))
+})
+
+test('a core is as contiguous as it was, though that is written with the next batch only', async (t) => {
+  const dir = await tempDir(t)
+  const store = await openStore(dir)
+  const core = store.get({ name: 'log' })
+  await core.append(['a', 'b', 'c'].map((text) => b4a.from(text)))
+  t.is(core.contiguousLength, 3)
+  await store.close()
+  const again = await openStore(dir)
+  t.teardown(() => again.close())
+  const reopened = again.get({ name: 'log' })
+  await reopened.ready()
+  t.is(reopened.contiguousLength, 3)
+  t.alike(await reopened.get(2), b4a.from('c'))
+})
+
+function keyOf(i: number): Uint8Array {
+  // data of core 300, blocks and local values: no hint and no tree node
+  return b4a.from([4, 0xfc, 1, 0x2c, i % 2 === 0 ? 3 : 7, i])
+}
+
+async function readKeys(db: Rocks, keys: readonly Uint8Array[]): Promise<(Uint8Array | null)[]> {
+  const batch = db.read({ autoDestroy: true })
+  const values = Promise.all(keys.map((key) => batch.get(key)))
+  batch.tryFlush()
+  return values
+}
+
+async function put(db: Rocks, key: Uint8Array, value: string): Promise<void> {
+  const batch = db.write({ autoDestroy: true })
+  batch.tryPut(key, b4a.from(value))
+  await batch.flush()
+}
+
+function isSame(a: Uint8Array | null, b: Uint8Array | null): boolean {
+  return a === null || b === null ? a === b : b4a.equals(a, b)
+}
