@@ -34,7 +34,9 @@ export function isPlain(node, round = SETTLED) {
 function findPlain(node, round) {
   switch (node.type) {
     case 'Literal':
-      return node.raw === 'null' || typeof node.value === 'number' || typeof node.value === 'boolean'
+      return (
+        node.raw === 'null' || typeof node.value === 'number' || typeof node.value === 'boolean'
+      )
     case 'ParenthesizedExpression':
       return isPlain(node.expression, round)
     case 'Identifier':
@@ -121,7 +123,12 @@ class Analysis {
         return price + this.#try(node)
       case 'IfStatement':
       case 'ConditionalExpression':
-        return price + this.visit(node.test) + this.#branch(node.consequent) + this.#branch(node.alternate)
+        return (
+          price +
+          this.visit(node.test) +
+          this.#branch(node.consequent) +
+          this.#branch(node.alternate)
+        )
       case 'LogicalExpression':
         return price + this.visit(node.left) + this.#branch(node.right)
       case 'SwitchStatement':
@@ -151,7 +158,10 @@ class Analysis {
   settle() {
     for (const [node, scope] of this.#uses) {
       if (node.name.startsWith(RESERVED)) {
-        throw new Refusal(node, `names that begin with ${RESERVED} are the VM's own: give it another name`)
+        throw new Refusal(
+          node,
+          `names that begin with ${RESERVED} are the VM's own: give it another name`
+        )
       }
       node.variable = find(scope, node.name)
     }
@@ -361,7 +371,8 @@ export function namesIn(pattern) {
     const node = todo.pop()
     if (node.type === 'Identifier') names.push(node)
     else if (node.type === 'ObjectPattern') todo.push(...node.properties)
-    else if (node.type === 'ArrayPattern') todo.push(...node.elements.filter((each) => each !== null))
+    else if (node.type === 'ArrayPattern')
+      todo.push(...node.elements.filter((each) => each !== null))
     else if (node.type === 'Property') todo.push(node.value)
     else if (node.type === 'AssignmentPattern') todo.push(node.left)
     else if (node.type === 'RestElement') todo.push(node.argument)

@@ -3,7 +3,6 @@
   // text is this function with the contract in the place of $mivmBody; no name in a contract begins with $mivm.
   // What compiled code does by itself is in meter.js: it takes from $mivmF and calls $mivmT below zero, sets
   // $mivmD at the entry of functions and restores it when they end.
-  'use strict'
 
   /** Fuel that is left; below zero for good once the call is over. */
   var $mivmF = 0
@@ -53,7 +52,12 @@
     heritage: $mivm_heritage,
     heir: $mivm_heir
   } = $mivmKit.operators
-  var { apply: $mivmApply, RawProxy: $mivmProxy, iterator: $mivmI, asyncIterator: $mivmAI } = $mivmKit
+  var {
+    apply: $mivmApply,
+    RawProxy: $mivmProxy,
+    iterator: $mivmI,
+    asyncIterator: $mivmAI
+  } = $mivmKit
   var $mivmTrap = $mivmKit.trap
 
   return {
@@ -229,7 +233,12 @@
         getOwnPropertyDescriptor(_target, key) {
           var property = $mivmKit.getOwnPropertyDescriptor($mivmKit.Object(value), key)
           if (property === undefined) return undefined
-          return { value: undefined, enumerable: property.enumerable, configurable: true, writable: true }
+          return {
+            value: undefined,
+            enumerable: property.enumerable,
+            configurable: true,
+            writable: true
+          }
         }
       }
     )

@@ -200,7 +200,8 @@ class Meter {
   }
 
   #turn({ body, cost }, start = '') {
-    const code = body.type === 'BlockStatement' ? this.#statements(body.body) : this.#statement(body)
+    const code =
+      body.type === 'BlockStatement' ? this.#statements(body.body) : this.#statement(body)
     const inner = start === '' ? code : `${start}{${code}}`
     return `{${this.#again()}${this.#pay(cost)}${inner}}`
   }
@@ -358,7 +359,9 @@ class Meter {
       return `${heir}${given.moved}${this.#body(node, given.names)}`
     })
     const directives =
-      body.type === 'BlockStatement' ? body.body.filter(isDirective).map((each) => `${each.expression.raw};`) : []
+      body.type === 'BlockStatement'
+        ? body.body.filter(isDirective).map((each) => `${each.expression.raw};`)
+        : []
     const entry = `var $mivmd = $mivmD${temps};if (${this.#take(node.cost + extra)} || ($mivmD = $mivmd + ${levels}) > $mivmL) $mivmT();`
     const exit = fn.isSuspendable ? 'if ($mivmd >= 0) $mivmD = $mivmd' : '$mivmD = $mivmd'
     const block = `{${directives.join('')}${entry}try {${text}\n} finally {${exit}}}`
@@ -438,9 +441,11 @@ class Meter {
         })
         .join('')
     })
-    const given = params.filter(({ type }) => type !== 'RestElement').map(({ type }, i) => {
-      return type === 'AssignmentPattern' ? `$mivmp${i} = void 0` : `$mivmp${i}`
-    })
+    const given = params
+      .filter(({ type }) => type !== 'RestElement')
+      .map(({ type }, i) => {
+        return type === 'AssignmentPattern' ? `$mivmp${i} = void 0` : `$mivmp${i}`
+      })
     const list = names.join(', ')
     const evaluate = `() => {${declaration(temps)}${text}return [${list}]}`
     // a property that no array has: so its default is evaluated, behind all that a caller can give
@@ -459,9 +464,7 @@ class Meter {
   #class({ id, superClass, body }) {
     const name = id === null ? '' : ` ${this.#source(id)}`
     const heritage = superClass === null ? '' : ` extends ${this.#heritage(superClass)}`
-    const fields = body.body.filter(
-      (each) => each.type === 'PropertyDefinition' && !each.static
-    )
+    const fields = body.body.filter((each) => each.type === 'PropertyDefinition' && !each.static)
     // fields without code of their own are paid for by one that has, or by the constructor
     const payer = fields.find(({ value }) => value !== null && !isStillValue(value))
     let rest = fields.filter((each) => each !== payer).reduce((sum, { cost }) => sum + cost, 0)
@@ -503,7 +506,9 @@ class Meter {
   }
 
   #field({ start, key, value, computed, cost }, extra) {
-    const { text, temps } = this.#within({ levels: 1, isSuspendable: false }, () => this.emit(value))
+    const { text, temps } = this.#within({ levels: 1, isSuspendable: false }, () =>
+      this.emit(value)
+    )
     const head = this.#text.slice(start, key.start) + this.#name(key, computed)
     const evaluate = `() => {${declaration(temps)}${this.#pay(cost + extra)}return ${text}}`
     return `${head}${this.#text.slice(key.end, value.start)}$mivmP(${evaluate});`
@@ -568,7 +573,10 @@ class Meter {
     const { object, property, computed } = node
     if (!mayBeLength(node)) return this.emit(node)
     if (object.type === 'Super') {
-      throw new Refusal(node, 'super here may be the length of an array: assign to it in a statement')
+      throw new Refusal(
+        node,
+        'super here may be the length of an array: assign to it in a statement'
+      )
     }
     const key = computed ? this.#key(property) : "'length'"
     return `$mivmV(${this.emit(object)}, ${key}).v`
@@ -612,8 +620,7 @@ class Meter {
 
   #equality({ operator, left, right }, sign) {
     const a = this.emit(left)
-    const isEasy =
-      sign === '===' ? isShort(left) || isShort(right) : isEasilyEqual(left, right)
+    const isEasy = sign === '===' ? isShort(left) || isShort(right) : isEasilyEqual(left, right)
     if (isEasy) return `${a} ${operator} ${this.emit(right)}`
     const not = operator.startsWith('!') ? '!' : ''
     if (sign === '==') return `${not}$mivm_equal(${a}, ${this.emit(right)})`
@@ -790,7 +797,8 @@ class Meter {
     const text = this.copy(node, node.expressions, (part) => {
       const inner = this.emit(part)
       if (isPlain(part) || isText(part)) return inner
-      if (isRepeatable(part)) return `typeof ${inner} === 'string' ? ${inner} : $mivm_part(${inner})`
+      if (isRepeatable(part))
+        return `typeof ${inner} === 'string' ? ${inner} : $mivm_part(${inner})`
       const value = this.#temp()
       this.#free(1)
       return `typeof (${value} = ${nameless(part, inner)}) === 'string' ? ${value} : $mivm_part(${value})`
@@ -968,7 +976,8 @@ function isNothing(node) {
 function isShort(node) {
   const inner = bare(node)
   if (isPlain(inner) || isNothing(inner)) return true
-  if (inner.type === 'Literal') return typeof inner.value === 'string' && inner.value.length <= TEXT_MAX
+  if (inner.type === 'Literal')
+    return typeof inner.value === 'string' && inner.value.length <= TEXT_MAX
   if (inner.type === 'UnaryExpression') return inner.operator === 'typeof'
   return isFunction(inner) || isClass(inner)
 }
@@ -991,7 +1000,9 @@ function isShortKey(node, isOther = true) {
 /** Whether what is assigned to may be the length of an array. */
 function mayBeLength({ type, property, computed }) {
   if (type !== 'MemberExpression') return false
-  return computed ? !isShortKey(property) : property.name === 'length' && property.type === 'Identifier'
+  return computed
+    ? !isShortKey(property)
+    : property.name === 'length' && property.type === 'Identifier'
 }
 
 /** Whether it is known to be a string. */
@@ -1010,7 +1021,9 @@ function shapeOf(pattern) {
   if (!isArray && node.type !== 'ObjectPattern') return null
   const parts = isArray ? node.elements : node.properties.map((each) => each.value ?? each)
   const rest = parts.at(-1)?.type === 'RestElement' ? 1 : 0
-  const shapes = parts.slice(0, parts.length - rest).map((each) => (each === null ? null : shapeOf(each)))
+  const shapes = parts
+    .slice(0, parts.length - rest)
+    .map((each) => (each === null ? null : shapeOf(each)))
   const isFlat = shapes.every((shape) => shape === null)
   if (isFlat && rest === 0) return null
   return `[${isArray ? 1 : 0},${rest},[${isFlat ? '' : shapes.map(String).join(',')}]]`

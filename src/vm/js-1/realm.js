@@ -1,7 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { runInThisContext } from 'node:vm'
 
-
 /** In the order in which they are evaluated: each has what those before it return. */
 const BUILTINS = [
   'proxies',
