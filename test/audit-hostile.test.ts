@@ -94,12 +94,13 @@ test('audit - deep and odd arguments, and garbage in user logs, are replayed lik
 })
 
 test('audit - hostile code ends in a gap, not in a stall', async (t) => {
-  const source = `${SOURCE}\nexports.spin = () => { for (;;); }`
-  const writer = await Writer.deploy(t, { source, genesis: { limits: { time: 50 } } })
+  const source = `${SOURCE}\nexports.grow = () => { for (let all = null; ; ) all = [all, 1, 2, 3, 4, 5, 6, 7] }`
+  const limits = { memory: 16 * 1024 * 1024 }
+  const writer = await Writer.deploy(t, { source, genesis: { limits } })
   await writer.commit([await writer.call(0, 'add', ['a'])])
-  await writer.commit([await writer.call(0, 'spin')], { aborts: [0] })
+  await writer.commit([await writer.call(0, 'grow')], { aborts: [0] })
   t.is((await run(t, writer)).verdict.verdict, 'clean', 'an abort is taken from the log')
-  await writer.commit([await writer.call(0, 'spin')], {
+  await writer.commit([await writer.call(0, 'grow')], {
     aborts: [0],
     steps: (steps) => {
       steps[0] = { outcome: { status: 'ok', value: '1' }, writes: [], fuel: 0 }

@@ -7,9 +7,10 @@ import { compile } from '../src/vm/js-1/compile.js'
 import { composeRealm } from '../src/vm/js-1/realm.js'
 import { sortVariables } from '../src/vm/js-1/variables.js'
 
-// the defaults of js-1, see protocol/limits.ts
+// the defaults of js-1, see protocol/limits.ts, but for fuel: what is tested here is something else
 const LIMITS = {
-  fuel: 10000000,
+  fuel: 1e9,
+  depth: 512,
   args: 262144,
   result: 262144,
   exports: 262144,
@@ -35,8 +36,9 @@ function runScenario({ source, calls, memory = 64, probe = false }) {
   })
   const [load, open, begin, poll, resume] = functions
   kept.push(isolate, context, controller, ...functions)
-  const { metered } = compile(acorn, source, 2 ** 20)
-  const body = context.evalSync(metered, { reference: true })
+  // before there is a contract, nothing is charged
+  const globals = probe ? JSON.parse(context.evalSync(`JSON.stringify((${probeText()})())`)) : null
+  const body = context.evalSync(compile(acorn, source, 2 ** 20), { reference: true })
   kept.push(body)
   load.applySync(undefined, [body.derefInto()])
   let files = new Map()
@@ -48,7 +50,9 @@ function runScenario({ source, calls, memory = 64, probe = false }) {
     if (isOwn) isOpen = false
     const limits = { ...LIMITS, ...call.limits }
     const result = runCall({ ...defaults(index + 1), variables, ...call, limits }, isOwn)
-    const { status, changes } = result.outcome
+    const { status, changes, fuel } = result.outcome
+    result.fuel = fuel
+    delete result.outcome.fuel
     if (status === 'ok' && call.inspect !== true) {
       variables = change(call.variables ?? variables, changes)
       result.outcome.variables = variables
@@ -58,7 +62,6 @@ function runScenario({ source, calls, memory = 64, probe = false }) {
     }
     return result
   })
-  const globals = probe ? JSON.parse(context.evalSync(`JSON.stringify((${probeText()})())`)) : null
   return { results, files: [...files], globals }
 
   function runCall(given, isOwn) {
@@ -80,11 +83,7 @@ function runScenario({ source, calls, memory = 64, probe = false }) {
       queue.push(...asked)
       let answer
       while (answer === undefined && queue.length > 0) answer = perform(files, queue.shift())
-      if (outcome !== null) {
-        const again = enter(poll) === answered
-        const { fuel, ...rest } = outcome
-        return { outcome: rest, fuel, ops, polls, settled, again }
-      }
+      if (outcome !== null) return { outcome, ops, polls, settled, again: enter(poll) === answered }
       enter(resume, JSON.stringify(answer))
     }
   }

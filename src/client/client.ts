@@ -192,7 +192,11 @@ export class Client {
       const session = await this.#session(address)
       return session.call(method, text)
     })()
-    return callPromise(done.then(resultValue), async () => this.#receipt(address, await done))
+    return callPromise(
+      done.then(resultValue),
+      async () => (await done).result.fuel,
+      async () => this.#receipt(address, await done)
+    )
   }
 
   async #receipt(address: Uint8Array, { entry }: Done): Promise<Receipt> {

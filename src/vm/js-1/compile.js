@@ -1,12 +1,14 @@
 /**
  * From the author's source to the text that V8 compiles: one function expression, which runs the module body.
  * The wrapped source is parsed first, because a source such as `}) (); (function () {` would otherwise close
- * the function and run outside of it.
+ * the function and run outside of it. Then it is metered (meter.js), and put into the function of counter.js.
  */
 
 import { limitLiterals } from './literals.js'
-import { meter } from './meter.js'
+import { instrument } from './meter.js'
 import { PRICES } from './prices.js'
+import { COUNTER } from './realm.js'
+import { bare, Refusal } from './syntax.js'
 
 const PARAMETERS = ['exports', 'module', 'state', 'caller', 'env', 'oracle', 'console', 'System']
 const HEAD = `(function (${PARAMETERS.join(', ')}) { 'use strict';\n`
@@ -21,9 +23,8 @@ export class CodeError extends Error {
 }
 
 /**
- * The text to compile in the isolate, `metered`, and the same without the meter, `plain`, in which V8 finds what is
- * wrong with it where acorn found nothing. Throws CodeError with CODE_TOO_LARGE or CODE_SYNTAX. `acorn` is the parser's
- * module, `sizeMax` the limit in bytes.
+ * The text to compile in the isolate; throws CodeError with CODE_TOO_LARGE or CODE_SYNTAX. `acorn` is the
+ * parser's module, `sizeMax` the limit in bytes.
  */
 export function compile(acorn, source, sizeMax) {
   const size = Buffer.byteLength(source)
@@ -33,15 +34,30 @@ export function compile(acorn, source, sizeMax) {
       `the code has ${size} bytes and may have ${sizeMax}: make it smaller, for example by minifying it`
     )
   }
-  const text = `${HEAD}${source}${TAIL}`
-  const tokens = []
-  const program = parse(acorn, text, source, tokens)
+  const text = wrap(source)
+  const program = parse(acorn, text, source)
   refuseEscape(program, text, source)
   refuseMissing(program, text, source)
-  const metered = meter(text, program, tokens, PRICES.syntax, ({ loc }, why) => {
-    throw errorAt(source, loc.start, why)
-  })
-  return { plain: text, metered }
+  return COUNTER.replace('body: $mivmBody', () => `body: ${meter(text, program, source)}`)
+}
+
+/** The wrapped source as it is, for V8 to find its errors in. */
+export function wrap(source) {
+  return `${HEAD}${source}${TAIL}`
+}
+
+function meter(text, program, source) {
+  try {
+    return instrument(text, program, PRICES.code)
+  } catch (error) {
+    if (error instanceof Refusal) throw errorAt(source, error.node.loc.start, error.message)
+    if (error instanceof RangeError) throw tooDeep()
+    throw error
+  }
+}
+
+function tooDeep() {
+  return new CodeError('CODE_SYNTAX', 'the code nests too deeply: split it into smaller pieces')
 }
 
 /** The error for a SyntaxError that V8 found in the compiled text and acorn did not. */
@@ -55,14 +71,14 @@ export function syntaxError(message, source) {
   return errorAt(source, { line: Number(line), column: Number(column) - 1 }, text)
 }
 
-function parse(acorn, text, source, tokens) {
+function parse(acorn, text, source) {
   const comments = []
   try {
     const program = limitLiterals(acorn.Parser).parse(text, {
       ecmaVersion: 2026,
       sourceType: 'script',
       locations: true,
-      onToken: tokens,
+      preserveParens: true,
       onComment: (_block, _value, start) => comments.push(start)
     })
     // acorn, like browsers, takes <!-- and --> for comments: one more way to read a source in two ways
@@ -73,7 +89,7 @@ function parse(acorn, text, source, tokens) {
     return program
   } catch (error) {
     if (error instanceof CodeError) throw error
-    if (error instanceof RangeError) throw new CodeError('CODE_SYNTAX', 'the code nests too deeply')
+    if (error instanceof RangeError) throw tooDeep()
     if (!(error instanceof SyntaxError)) throw error
     const message = /^Not enough stack/.test(error.message)
       ? 'the code nests too deeply'
@@ -86,7 +102,7 @@ function parse(acorn, text, source, tokens) {
 function refuseEscape({ body }, text, source) {
   const [statement] = body
   const isStatement = body.length === 1 && statement.type === 'ExpressionStatement'
-  const expression = isStatement ? statement.expression : null
+  const expression = isStatement ? bare(statement.expression) : null
   const isWhole =
     expression?.type === 'FunctionExpression' &&
     statement.start === 0 &&

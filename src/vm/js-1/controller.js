@@ -1,4 +1,4 @@
-;(function controller(primordials, metering, prices) {
+;(function controller(primordials, fuel, { state: prices }) {
   // Runs calls inside the realm: decodes what comes in, gives the contract its API, encodes what comes out.
   // No function here throws, and none runs code of the contract while it is at work on something of its own:
   // values are read by their descriptors, accessors and proxies are refused, all that is used at run time was
@@ -8,6 +8,7 @@
   const {
     apply,
     arrayPrototype,
+    asyncIterator,
     bytesPrototype,
     charCodeAt,
     chargeBytes,
@@ -29,11 +30,14 @@
     isProxy,
     isSafeInteger,
     isWellFormed,
+    iterator,
     normalize,
     objectPrototype,
+    operators,
     ownKeys,
     parse,
     Promise,
+    rawProxy,
     rejectPromise,
     resolvePromise,
     slice,
@@ -47,6 +51,7 @@
     toBase64,
     toBigInt,
     toNumber,
+    toObject,
     toText,
     toWellFormed,
     typedArrayLength,
@@ -54,6 +59,7 @@
     unescape,
     withResolvers
   } = primordials
+  const { spend, attach } = fuel
 
   const DEPTH_MAX = 128
   const ERROR_TEXT_MAX = 4096
@@ -72,10 +78,11 @@
   /** Paths that are in normal form and, in ASCII, as long as they look. */
   const PLAIN_PATH = /^(?:\/[\w~@+,=-][\w.~@+,=-]*)+$/
 
-  const { charge, meter, start, used } = metering
-  const { operations } = prices
+  /** What a call that went too far ends with: no contract ever sees it. */
+  const TRAP = freeze({ __proto__: null })
 
   let body = null
+  let counter = null
   /** What holds for all calls of a job: `{ address, host, deployer, limits, inspect }`. */
   let job = null
   /** The exported variables as the call before left them, in the order of their paths. */
@@ -105,9 +112,21 @@
 
   return freeze({ load, open, begin, poll, resume })
 
-  /** What the contract was compiled to: a function of the meter. */
+  /** The function that the contract was compiled to, see counter.js. */
   function load(compiled) {
-    body = compiled(meter)
+    counter = compiled({
+      apply,
+      asyncIterator,
+      getOwnPropertyDescriptor,
+      iterator,
+      Object: toObject,
+      operators,
+      ownKeys,
+      RawProxy: rawProxy,
+      trap: TRAP
+    })
+    attach(counter)
+    body = counter.body
   }
 
   /**
@@ -132,7 +151,7 @@
   function begin(text) {
     standFirst()
     const given = parse(text)
-    start(job.limits.fuel)
+    counter.start(job.limits.fuel, job.limits.depth)
     startCall(given[4], given[5], given[6], given[7], given[8])
     call = {
       limits: job.limits,
@@ -165,7 +184,8 @@
     if (call.outcome !== null) return call.outcome
     const { ops, settled } = call
     call.ops = ''
-    if (call.answered < call.waiting.length && meter.f >= 0) {
+    // a call that went too far waits for nothing any more
+    if (call.answered < call.waiting.length && counter.end() === null) {
       return `{"ops":[${ops}],"outcome":null,"settled":${settled}}`
     }
     const outcome = finish()
@@ -177,10 +197,10 @@
   function resume(text) {
     standFirst()
     if (call === null || call.over || call.answered === call.waiting.length) return
-    meter.d = 0
     const { 0: ok, 1: payload } = parse(text)
     const entry = call.waiting[call.answered++]
     try {
+      spend(text.length * prices.byte)
       if (ok) entry.resolve(entry.convert(payload))
       else entry.reject(entry.refuse(payload))
     } catch (thrown) {
@@ -212,6 +232,7 @@
   function run(method, args, caller, seq, time) {
     const { address, host, deployer, inspect } = job
     if (!inspect) checkMethod(method, seq)
+    spend(prices.call + args.length * prices.decoded)
     const values = inspect ? [] : decodeArgs(args)
     const exports = {}
     const module = { exports }
@@ -234,7 +255,10 @@
       call.outcome = `{"ops":[],"outcome":${okText(stringify(methodNames(E)), '')},"settled":true}`
       return
     }
-    for (let i = 0; i < variables.length; i++) layOver(E, variables[i])
+    for (let i = 0; i < variables.length; i++) {
+      spend(prices.variable + variables[i].text.length * prices.decoded)
+      layOver(E, variables[i])
+    }
     const property = getOwnPropertyDescriptor(E, method)
     const callable = property?.enumerable === true ? readProperty(E, property) : undefined
     if (typeof callable !== 'function') {
@@ -350,7 +374,14 @@
   /** The outcome as JSON. Nothing that the contract still does has an effect from here on. */
   function finish() {
     call.over = true
-    if (meter.f < 0) return outOfFuel()
+    const text = outcomeText()
+    const end = counter.end()
+    return end === null ? text : errorText(wentTooFar(end))
+  }
+
+  function outcomeText() {
+    // also where it was caught: no handler of the contract's has run since
+    if (counter.end() !== null) return ''
     if (!call.settled) {
       const why = 'the call can never settle: it awaits a promise that nothing will resolve'
       return errorText(describe(ours('NEVER_SETTLES', why)))
@@ -363,25 +394,29 @@
         result === undefined
           ? null
           : encodeValue(result, 'result', limits.result, 'RESULT_TOO_LARGE')
-      const changes = takeVariables(call.exports, limits.exports)
-      return okText(value, changes)
+      if (value !== null) spend(value.length * prices.encoded)
+      return okText(value, takeVariables(call.exports, limits.exports))
     } catch (thrown) {
-      return meter.f < 0 ? outOfFuel() : errorText(describe(thrown))
+      return errorText(describe(thrown))
     }
   }
 
-  function outOfFuel() {
-    const { fuel } = call.limits
-    const why = `the call has used up its fuel of ${fuel}: do less in one call`
-    return errorText(describe(ours('OUT_OF_FUEL', why)))
+  function wentTooFar(end) {
+    const { fuel, depth } = call.limits
+    if (end === 'fuel') {
+      const message = `the call used all of its fuel, ${fuel}: do less in one call`
+      return { name: 'MivmError', message, code: 'OUT_OF_FUEL' }
+    }
+    const message = `the call nested functions more than ${depth} levels deep: use a loop`
+    return { name: 'MivmError', message, code: 'CALL_DEPTH' }
   }
 
   function okText(value, changes) {
-    return `{"status":"ok","fuel":${used()},"value":${value === null ? 'null' : stringify(value)},"changes":[${changes}]}`
+    return `{"status":"ok","value":${value === null ? 'null' : stringify(value)},"changes":[${changes}],"fuel":${counter.used()}}`
   }
 
   function errorText(error) {
-    return `{"status":"error","fuel":${used()},"error":${stringify(error)}}`
+    return `{"status":"error","error":${stringify(error)},"fuel":${counter.used()}}`
   }
 
   /**
@@ -414,6 +449,7 @@
       const stays = property.writable === false && !isObject(value)
       if (!property.configurable && property.writable !== true && !stays) throw fixed(name)
       units += name.length + text.length
+      spend(prices.variable + text.length * prices.encoded)
       if (units > limit) throw tooLarge('EXPORTS_TOO_LARGE', 'the exported variables', limit, units)
       const entry = variableOf[name]
       if (entry === undefined) {
@@ -431,7 +467,7 @@
     }
     // no unit is more than three bytes: mostly, there is nothing to count
     if (units * 3 > limit) checkBytes(changed, added, limit)
-    charge(units * operations.character)
+    if (counter.end() !== null) throw TRAP // caught by a getter: nothing is taken
     return replaceVariables(changed, added, kept)
   }
 
@@ -496,7 +532,7 @@
   /** An operation that the engine answers. */
   function ask(op, convert, refuse = makeError) {
     if (call === null || call.over) return rejectPromise(callOver())
-    charge(operations.state)
+    spend(prices.operation + op.length * prices.byte)
     call.ops += call.ops === '' ? op : `,${op}`
     const entry = withResolvers()
     entry.convert = convert
@@ -508,8 +544,10 @@
   /** An operation that needs no answer (op is null: none at all); its promise keeps its place in the queue. */
   function tell(op, error = null) {
     if (call === null || call.over) return rejectPromise(callOver())
-    charge(operations.state)
-    if (op !== null) call.ops += call.ops === '' ? op : `,${op}`
+    if (op !== null) {
+      spend(prices.operation + op.length * prices.byte)
+      call.ops += call.ops === '' ? op : `,${op}`
+    }
     if (call.answered === call.waiting.length) {
       return error === null ? resolvePromise(undefined) : rejectPromise(error)
     }
@@ -531,7 +569,7 @@
           const normal = normalPath(path, 'open')
           const encoding = encodingOf(options)
           fileOnly(normal, 'open')
-          const convert = encoding === 'binary' ? decodeBytes : readText
+          const convert = encoding === 'binary' ? decodeBytes : identity
           return ask(`["readFile",${stringify(normal)},"${encoding}"]`, convert)
         } catch (thrown) {
           return tell(null, thrown)
@@ -581,7 +619,7 @@
           const lt = bound(options, 'lt')
           const limit = countOf(options, 'limit')
           const range = `{"gt":${gt},"lt":${lt},"limit":${limit},"reverse":${flag(options, 'reverse')}}`
-          return ask(`["readdir",${stringify(normal)},${range}]`, readNames)
+          return ask(`["readdir",${stringify(normal)},${range}]`, identity)
         } catch (thrown) {
           return tell(null, thrown)
         }
@@ -631,7 +669,6 @@
     }
     countWrites(1)
     call.written += size
-    charge(size * operations.byteWritten)
     const content = isText ? `"text",${stringify(data)}` : `"binary","${toBase64(data)}"`
     return tell(`["writeFile",${stringify(path)},${content}]`)
   }
@@ -655,24 +692,12 @@
   function countRemoved(count) {
     // operations asked meanwhile count too, so that the budget may be overdrawn: then the call fails
     call.writes += count
-    charge(count * operations.listed)
     if (call.writes > call.limits.writes) throw tooManyWrites(call.writes)
   }
 
   function refuseUnlink(payload) {
     call.writes--
     return makeError(payload)
-  }
-
-  /** What is read is paid for when it is there. */
-  function readText(payload) {
-    charge(payload.length * operations.byteRead)
-    return payload
-  }
-
-  function readNames(payload) {
-    charge(payload.length * operations.listed)
-    return payload
   }
 
   function identity(payload) {
@@ -682,7 +707,6 @@
   function nothing() {}
 
   function decodeBytes(base64) {
-    charge(base64.length * operations.byteRead)
     chargeBytes((base64.length / 4) * 3)
     return fromBase64(base64)
   }
@@ -735,7 +759,7 @@
       }
       const root = `${pathOf('oracle', name)} arguments`
       const text = encodeValue(args, root, call.limits.args, 'ARGS_TOO_LARGE')
-      charge(operations.oracle)
+      spend(prices.oracle)
       return ask(`["oracle",${stringify(name)},${stringify(text)}]`, decodeAnswer)
     } catch (thrown) {
       return tell(null, thrown)
@@ -758,12 +782,12 @@
 
   function log(args) {
     if (call === null || call.over || ++call.lines > LOG_LINES_MAX) return
-    charge(operations.line)
     let line = ''
     for (let i = 0; i < args.length && line.length <= ERROR_TEXT_MAX; i++) {
       line += i === 0 ? display(args[i]) : ` ${display(args[i])}`
     }
     const op = `["log",${stringify(cut(line))}]`
+    spend(prices.operation + op.length * prices.byte)
     call.ops += call.ops === '' ? op : `,${op}`
   }
 
@@ -910,11 +934,15 @@
       if (!isThrownError(thrown))
         return { name: 'Error', message: textOfThrown(thrown), code: null }
       const { name, message, code } = thrown
-      return {
+      const error = {
         name: cut(name === undefined ? 'Error' : toText(name)),
         message: cut(message === undefined ? '' : toText(message)),
         code: typeof code === 'string' ? cut(code) : typeof code === 'number' ? `${code}` : null
       }
+      // what a call that went too far ends with is nobody's to throw
+      const isForged = error.code === 'OUT_OF_FUEL' || error.code === 'CALL_DEPTH'
+      if (isForged && error.name === 'MivmError') error.name = 'Error'
+      return error
     } catch {
       return { name: 'Error', message: 'the thrown value could not be read', code: null }
     }
@@ -950,7 +978,6 @@
   }
 
   function write(value) {
-    charge(operations.item)
     switch (typeof value) {
       case 'string':
         return writeText(value, '')
@@ -977,7 +1004,6 @@
   }
 
   function put(text) {
-    charge(text.length * operations.character)
     writer.text += text
     const { limit, code } = writer
     // what is shared is written again: before that grows without end
@@ -1151,7 +1177,6 @@
   function decodeValue(text, root, name) {
     reader.root = root
     reader.name = name
-    charge(text.length * operations.character)
     let value
     try {
       value = parse(text)
@@ -1162,7 +1187,6 @@
   }
 
   function revive(value, level) {
-    charge(operations.item)
     if (typeof value === 'string') {
       if (!isWellFormed(value)) throw malformed('a string has a lone surrogate')
       return value

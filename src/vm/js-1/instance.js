@@ -1,4 +1,4 @@
-import { CodeError, compile, syntaxError } from './compile.js'
+import { CodeError, compile, syntaxError, wrap } from './compile.js'
 import { StateError } from './view.js'
 
 const MEBIBYTE = 1024 * 1024
@@ -59,7 +59,6 @@ export class Instance {
   #isolate = null
   #realm = null
   #refusal = null
-  #code = null
   /** What the next call begins with, see `open`. */
   #opening = null
 
@@ -76,8 +75,7 @@ export class Instance {
   /** Builds the isolate, or finds out that the code cannot be compiled, which every call then ends with. */
   prepare() {
     try {
-      this.#code ??= compile(this.#tools.acorn, this.#source, this.#limits.code)
-      this.#build()
+      this.#build(compile(this.#tools.acorn, this.#source, this.#limits.code))
     } catch (error) {
       this.dispose()
       if (!(error instanceof CodeError)) throw error
@@ -112,13 +110,13 @@ export class Instance {
     this.#isolate = null
   }
 
-  #build() {
+  #build(text) {
     const memory = Math.max(this.#limits.memory, MEMORY_MIN)
     this.#isolate = new this.#tools.ivm.Isolate({ memoryLimit: Math.floor(memory / MEBIBYTE) })
     const context = this.#isolate.createContextSync()
     const realm = this.#compileRealm().runSync(context, { reference: true, release: true })
     const load = realm.getSync('load', { reference: true })
-    const body = this.#compile(context)
+    const body = this.#compile(context, text)
     load.applySync(undefined, [body.derefInto()])
     this.#realm = {
       open: realm.getSync('open', { reference: true }),
@@ -139,19 +137,27 @@ export class Instance {
     return script
   }
 
-  #compile(context) {
-    const { plain, metered } = this.#code
+  #compile(context, text) {
     let script
     try {
-      this.#isolate.compileScriptSync(plain, { filename: 'contract.js' }).release()
-      script = this.#isolate.compileScriptSync(metered, { filename: 'contract.js' })
+      script = this.#isolate.compileScriptSync(text, { filename: 'contract.js' })
     } catch (error) {
-      if (error instanceof SyntaxError) throw syntaxError(error.message, this.#source)
+      if (error instanceof SyntaxError) throw this.#syntaxError(error)
       if (error instanceof RangeError)
         throw new CodeError('CODE_SYNTAX', 'the code nests too deeply')
       throw error
     }
     return script.runSync(context, { reference: true, release: true })
+  }
+
+  /** What V8 does not take and acorn did: where it is shows in the text that was not rewritten. */
+  #syntaxError(error) {
+    try {
+      this.#isolate.compileScriptSync(wrap(this.#source), { filename: 'contract.js' })
+    } catch ({ message }) {
+      return syntaxError(message, this.#source)
+    }
+    return error
   }
 
   #run(begin, view, ask, stopwatch) {

@@ -94,7 +94,7 @@ function runCall(begin, index, { instance, view, variables, host, steps, stopwat
 }
 
 /** The outcome and the writes of a call; only one that is ok leaves something to the calls behind it. */
-function settle({ status, fuel = 0, value, error, changes }, view, variables) {
+function settle({ status, value, error, changes, fuel = 0 }, view, variables) {
   if (status !== 'ok') {
     view.rollback()
     return { outcome: { status, error }, writes: [], fuel }

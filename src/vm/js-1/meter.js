@@ -1,883 +1,24 @@
-import { findNumbers, forChildren, namesIn } from './scopes.js'
+import { analyze, isPlain, namesIn } from './analysis.js'
+import { bare, childrenOf, isAnonymous, isClass, isFunction, Refusal } from './syntax.js'
 
 /**
- * Compiles fuel and depth into the code of a contract. What is charged is a matter of the text alone: blocks by what
- * they hold, each time they are entered; operators whose work grows with their operands are handed to functions that
- * charge for it, unless the operands are known to be numbers.
+ * Rewrites a program so that it pays for what it does; counter.js has what the new names stand for.
  *
- * The compiled text is a function of one object, the meter of the realm (realm script metering.js): its property `f`
- * is the fuel that is left, `d` the depth of calls. No contract can name it, since names that begin as its name
- * does are refused.
+ * - Straight code pays at its beginning: at the entry of a function, in every turn of a loop, in branches that are
+ *   not small, and behind whatever suspends a function.
+ * - Every function takes levels of depth from its entry to its end, however it ends. `$mivmd` is what was left
+ *   outside of it, and -1 while it is suspended, when it takes none.
+ * - Handlers (catch, finally) look at the fuel before anything else, so that nothing outlives its end.
+ * - Syntax whose work grows with its operands calls operators.js, behind a test for the usual case.
  *
- * A call that has no fuel left cannot go on: every function, every turn of a loop, every catch and every finally
- * begins with a look at the meter, and an error that is thrown from there is thrown again by the next one.
+ * Order of evaluation, results and the names of functions stay as they were. Throws {@link Refusal}.
  */
-
-/** The names that are ours. */
-export const RESERVED = '__mivm'
-
-const METER = RESERVED
-const DEPTH = `${RESERVED}_d`
-const TEMPORARY = `${RESERVED}_t`
-
-/** Levels of the syntax tree: deeper ones are refused, before any machine's stack would have a say. */
-const NESTING_MAX = 600
-
-/** Ends what a function's entry begins. */
-const EXIT = `} finally { ${METER}.d = ${DEPTH} }`
-
-/** The nodes that a branch may have without being charged on its own. */
-const FOLDED_MAX = 30
-
-/** Registers of a frame that one level of depth stands for. */
-const FRAME_REGISTERS = 48
-
-/**
- * The metered text for a source text and its tree. `costs`: `{ call, turn, node }`, in units; `tokens`: those of
- * acorn, in order. Throws `refuse(node, why)` for what cannot be metered.
- */
-export function meter(text, program, tokens, costs, refuse) {
-  const numbers = findNumbers(program)
-  const edits = new Edits(text)
-  const [{ expression: wrapper }] = program.body
-  for (const token of tokens) {
-    if (token.type.label === 'name' && token.value.startsWith(RESERVED)) {
-      refuse(token, `names may not begin with ${RESERVED}; choose another`)
-    }
-  }
-  const writer = new Writer(edits, tokens, numbers, costs, refuse)
-  writer.functionBody(wrapper)
-  return `(function (${METER}) { 'use strict'; return ${edits.apply()} })`
-}
-
-/** What the functions of the text hold while they are rewritten. */
-class Frame {
-  #base = null
-  #nested = 0
-
-  constructor(node) {
-    this.node = node
-    this.isAsync = node.async === true && node.generator !== true
-    this.isGenerator = node.generator === true
-    /** Generators are counted where they are resumed; a leaf calls nothing, whatever it is given. */
-    this.isCounted =
-      !this.isGenerator && (node.async === true || node.body === undefined || !isLeaf(node))
-    this.temporaries = 0
-    this.used = 0
-    this.registers = 0
-  }
-
-  /** Every level of nesting may hold a register. */
-  reach(nesting) {
-    this.#base ??= nesting
-    this.#nested = Math.max(this.#nested, nesting - this.#base)
-  }
-
-  /** A variable for what lives while the rest of an expression is evaluated. */
-  take() {
-    const name = `${TEMPORARY}${this.used++}`
-    this.temporaries = Math.max(this.temporaries, this.used)
-    return name
-  }
-
-  release(count) {
-    this.used -= count
-  }
-
-  get declarations() {
-    if (this.temporaries === 0) return ''
-    const names = Array.from({ length: this.temporaries }, (_, i) => `${TEMPORARY}${i}`)
-    return `let ${names.join(', ')};`
-  }
-
-  get weight() {
-    return 1 + Math.floor((this.registers + this.temporaries + this.#nested) / FRAME_REGISTERS)
-  }
-}
-
-class Writer {
-  #edits
-  #tokens
-  #numbers
-  #costs
-  #refuse
-  #counts = new Map()
-  #frame = null
-  #nesting = 0
-
-  constructor(edits, tokens, numbers, costs, refuse) {
-    this.#edits = edits
-    this.#tokens = tokens
-    this.#numbers = numbers
-    this.#costs = costs
-    this.#refuse = refuse
-  }
-
-  /** Meters a function, whatever it is written as. */
-  functionBody(node) {
-    const outer = this.#frame
-    const frame = new Frame(node)
-    this.#frame = frame
-    for (const param of node.params) this.#parameter(param)
-    const { body } = node
-    const units = this.#weigh(this.#costs.call, body)
-    const rests = node.params.flatMap(restsIn)
-    const entry = { toString: () => this.#entry(frame, units, node) + paidFor(rests) }
-    const exit = frame.isCounted ? EXIT : ''
-    if (body.type === 'BlockStatement') {
-      if (!frame.isGenerator) this.#checkNames(node, body)
-      this.#body(body.start + 1, body.end - 1, body.body, entry, exit)
-    } else {
-      const arrow = this.#arrowBefore(body.start)
-      this.#edits.before(arrow, { toString: () => `{${entry}return (` })
-      this.#visit(body)
-      this.#edits.after(node.end, `)${exit}}`)
-    }
-    this.#frame = outer
-  }
-
-  /** Statements between two places, with something before and behind them. */
-  #body(start, end, statements, entry, exit) {
-    if (start === end) {
-      this.#edits.before(start, { toString: () => `${entry}${exit}` })
-      return
-    }
-    this.#edits.before(start, entry)
-    for (const each of statements) this.#visit(each)
-    this.#edits.after(end, exit)
-  }
-
-  #entry(frame, units, node) {
-    const { declarations } = frame
-    if (!frame.isCounted) return `if ((${METER}.f -= ${units}) < 0) ${METER}.out();${declarations}`
-    const isConstructor =
-      node.type !== 'ArrowFunctionExpression' && !node.isMethod && !node.async && !node.generator
-    const heir = isConstructor ? `new.target === undefined || ${METER}.heir(this);` : ''
-    const check = `if ((${METER}.f -= ${units}) < 0 || (${METER}.d = ${DEPTH} + ${frame.weight}) > ${this.#costs.depth}) ${METER}.out();`
-    // a call that awaits gives its depth back, and goes on from an empty stack
-    const declare = frame.isAsync ? 'let' : 'const'
-    return `${declare} ${DEPTH} = ${METER}.d; try { ${check}${declarations}${heir}`
-  }
-
-  /** In a block, a function and a variable of the same name are an error; at the top of a function they are not. */
-  #checkNames(node, body) {
-    const functions = new Map()
-    for (const each of body.body) {
-      if (each.type !== 'FunctionDeclaration') continue
-      const earlier = functions.get(each.id.name)
-      if (earlier !== undefined)
-        this.#refuse(earlier, `${each.id.name} is declared twice; remove one`)
-      functions.set(each.id.name, each)
-    }
-    for (const name of variablesOf(body)) {
-      const declared = functions.get(name)
-      if (declared !== undefined) {
-        this.#refuse(
-          declared,
-          `${name} is declared twice, as a function and as a variable; rename one`
-        )
-      }
-    }
-    this.#frame.registers += node.params.length + body.body.length
-  }
-
-  /** Expressions among the parameters run before the body: each is a call of its own. */
-  #parameter(pattern) {
-    switch (pattern.type) {
-      case 'AssignmentPattern':
-        this.#parameter(pattern.left)
-        this.#isolate(pattern.right)
-        break
-      case 'ArrayPattern':
-        for (const each of pattern.elements) if (each !== null) this.#parameter(each)
-        break
-      case 'ObjectPattern':
-        for (const each of pattern.properties) {
-          if (each.type === 'RestElement') this.#parameter(each.argument)
-          else {
-            if (each.computed) this.#isolate(each.key)
-            this.#parameter(each.value)
-          }
-        }
-        break
-      case 'RestElement':
-        this.#parameter(pattern.argument)
-        break
-    }
-  }
-
-  /** Makes an expression outside of any body a function that is called where it stands. */
-  #isolate(node) {
-    if (isPlain(node)) return
-    if (isNamed(node)) {
-      this.#visit(node)
-      return
-    }
-    const outer = this.#frame
-    const frame = new Frame({ type: 'ArrowFunctionExpression' })
-    this.#frame = frame
-    const units = this.#weigh(this.#costs.call, node)
-    const entry = { toString: () => this.#entry(frame, units, frame.node) }
-    this.#edits.before(node.start, { toString: () => `(() => {${entry}return (` })
-    this.#visit(node)
-    this.#edits.after(node.end, `)${EXIT}})()`)
-    this.#frame = outer
-  }
-
-  /** What a block costs each time it is entered, without what is charged where it is; `base` on top. */
-  #weigh(base, ...nodes) {
-    const count = nodes.reduce((sum, node) => sum + this.#nodes(node), 0)
-    return Math.ceil(base + count * this.#costs.node)
-  }
-
-  #nodes(node) {
-    const known = this.#counts.get(node)
-    if (known !== undefined) return known
-    let count = 1
-    forChildren(node, (child) => {
-      if (isFunction(child) || child.type === 'ClassBody') count += 2
-      else if (!this.#isCharged(child, node)) count += this.#nodes(child)
-    })
-    this.#counts.set(node, count)
-    return count
-  }
-
-  /** Whether a statement is charged when it is entered, rather than with what it is in. */
-  #isCharged(child, parent) {
-    if (isLoop(parent)) return child === parent.body
-    if (parent.type === 'TryStatement') return child !== parent.block
-    if (parent.type === 'IfStatement') {
-      return child !== parent.test && this.#nodes(child) > FOLDED_MAX
-    }
-    return child.type === 'SwitchCase'
-  }
-
-  #visit(node) {
-    if (++this.#nesting > NESTING_MAX) this.#refuse(node, 'the code nests too deeply')
-    if (this.#frame !== null) this.#frame.reach(this.#nesting)
-    this.#rewrite(node)
-    this.#nesting--
-  }
-
-  /** What was left to the insertion of semicolons may end elsewhere now. */
-  #end(node, rests) {
-    const last = this.#edits.text[node.end - 1]
-    const tail = `${last === ';' ? '' : ';'}${paidFor(rests)}`
-    if (tail !== '') this.#edits.after(node.end, tail)
-  }
-
-  #children(node) {
-    forChildren(node, (child) => this.#visit(child))
-  }
-
-  #rewrite(node) {
-    switch (node.type) {
-      case 'FunctionDeclaration':
-      case 'FunctionExpression':
-      case 'ArrowFunctionExpression':
-        return this.functionBody(node)
-      case 'MethodDefinition':
-        node.value.isMethod = true
-        return this.#children(node)
-      case 'Property':
-        if (node.method || node.kind !== 'init') node.value.isMethod = true
-        return this.#children(node)
-      case 'PropertyDefinition':
-        if (node.computed) this.#visit(node.key)
-        if (node.value !== null) this.#isolate(node.value)
-        return
-      case 'StaticBlock':
-        return this.#staticBlock(node)
-      case 'ClassDeclaration':
-      case 'ClassExpression':
-        if (node.superClass !== null) this.#pass(node.superClass, 'heritage')
-        return this.#visit(node.body)
-      case 'VariableDeclaration':
-        this.#frame.registers += node.declarations.length
-        this.#children(node)
-        if (!node.isHead)
-          this.#end(
-            node,
-            node.declarations.flatMap(({ id }) => restsIn(id))
-          )
-        return
-      case 'VariableDeclarator':
-        this.#visit(node.id)
-        if (node.init !== null) this.#visit(node.init)
-        return
-      case 'ExpressionStatement':
-      case 'ReturnStatement':
-      case 'ThrowStatement':
-      case 'BreakStatement':
-      case 'ContinueStatement':
-      case 'DebuggerStatement':
-        this.#children(node)
-        return this.#end(node, [])
-      case 'ForStatement':
-      case 'WhileStatement':
-      case 'DoWhileStatement':
-      case 'ForInStatement':
-      case 'ForOfStatement':
-        return this.#loop(node)
-      case 'IfStatement':
-        return this.#branches(node)
-      case 'SwitchStatement':
-        return this.#switch(node)
-      case 'TryStatement':
-        return this.#try(node)
-      case 'BinaryExpression':
-        return this.#binary(node)
-      case 'UnaryExpression':
-        return this.#unary(node)
-      case 'UpdateExpression':
-        return this.#update(node)
-      case 'AssignmentExpression':
-        return this.#assignment(node)
-      case 'MemberExpression':
-        this.#visit(node.object)
-        if (node.computed) this.#key(node.property)
-        return
-      case 'TemplateLiteral':
-        if (node.expressions.length === 0) return
-        this.#edits.before(node.start, `${METER}.text(`)
-        for (const each of node.expressions) this.#part(each)
-        this.#edits.after(node.end, ')')
-        return
-      case 'TaggedTemplateExpression':
-        this.#visit(node.tag)
-        for (const each of node.quasi.expressions) this.#visit(each)
-        return
-      case 'CallExpression':
-      case 'NewExpression':
-        this.#visit(node.callee)
-        this.#frame.registers += node.arguments.length
-        for (const each of node.arguments) this.#spread(each, 'passed')
-        return
-      case 'ArrayExpression':
-        for (const each of node.elements) if (each !== null) this.#spread(each, 'spread')
-        return
-      case 'ObjectExpression':
-        for (const each of node.properties) {
-          if (each.type === 'SpreadElement') this.#spread(each, 'copied')
-          else if (isPrototype(each)) this.#pass(each.value, 'heir')
-          else this.#visit(each)
-        }
-        return
-      case 'AwaitExpression':
-        return this.#suspend(node.argument)
-      case 'YieldExpression':
-        if (node.argument !== null) this.#visit(node.argument)
-        return
-      case 'ImportExpression':
-        this.#refuse(node, 'import is not available: bundle the code into one file')
-        return
-      default:
-        return this.#children(node)
-    }
-  }
-
-  // ---- statements
-
-  #staticBlock(node) {
-    const outer = this.#frame
-    const frame = new Frame({ type: 'ArrowFunctionExpression' })
-    this.#frame = frame
-    const units = this.#weigh(this.#costs.call, ...node.body)
-    const brace = this.#tokenAt(node.start, (token) => token.type.label === '{')
-    const entry = { toString: () => this.#entry(frame, units, frame.node) }
-    this.#body(brace.end, node.end - 1, node.body, entry, EXIT)
-    this.#frame = outer
-  }
-
-  #loop(node) {
-    const { body } = node
-    for (const key of ['init', 'left']) if (node[key]) node[key].isHead = true
-    for (const key of ['init', 'test', 'update', 'left']) if (node[key]) this.#visit(node[key])
-    if (node.type === 'ForInStatement') this.#pass(node.right, 'enumerated')
-    else if (node.type === 'ForOfStatement' && node.await) this.#suspend(node.right)
-    else if (node.type === 'ForOfStatement') this.#visit(node.right)
-    const { left } = node
-    const rests = left
-      ? restsIn(left.type === 'VariableDeclaration' ? left.declarations[0].id : left)
-      : []
-    // the test and the update are evaluated at every turn
-    const parts = [node.test, node.update, body].filter((each) => each)
-    this.#block(body, this.#weigh(this.#costs.turn, ...parts), rests)
-  }
-
-  /** A statement with a charge at its beginning. */
-  #block(node, units, rests = []) {
-    const charge = `if ((${METER}.f -= ${units}) < 0) ${METER}.out();${paidFor(rests)}`
-    if (node.type === 'BlockStatement') {
-      this.#edits.before(node.start + 1, charge)
-      for (const each of node.body) this.#visit(each)
-    } else {
-      this.#edits.before(node.start, `{${charge}`)
-      this.#visit(node)
-      this.#edits.after(node.end, '}')
-    }
-  }
-
-  #branches(node) {
-    this.#visit(node.test)
-    for (const branch of [node.consequent, node.alternate]) {
-      if (branch === null) continue
-      if (this.#isCharged(branch, node)) this.#block(branch, this.#weigh(0, branch))
-      else this.#visit(branch)
-    }
-  }
-
-  #switch(node) {
-    const open = node.cases.filter(({ test }) => test !== null && test.type !== 'Literal')
-    if (open.length > 0) this.#pass(node.discriminant, 'compared', `, ${open.length}`)
-    else this.#visit(node.discriminant)
-    for (const each of node.cases) {
-      if (each.test !== null) this.#visit(each.test)
-      const [first] = each.consequent
-      if (first !== undefined) {
-        const units = this.#weigh(0, ...each.consequent)
-        this.#edits.before(first.start, `if ((${METER}.f -= ${units}) < 0) ${METER}.out();`)
-      }
-      for (const one of each.consequent) this.#visit(one)
-    }
-  }
-
-  #try({ block, handler, finalizer }) {
-    this.#visit(block)
-    if (handler !== null) {
-      if (handler.param !== null) this.#visit(handler.param)
-      const rests = handler.param === null ? [] : restsIn(handler.param)
-      this.#block(handler.body, this.#weigh(1, handler.body), rests)
-    }
-    if (finalizer !== null) this.#block(finalizer, this.#weigh(1, finalizer))
-  }
-
-  // ---- operators
-
-  #binary(node) {
-    const { operator, left, right } = node
-    const name = OPERATORS[operator]
-    if (name === undefined || left.type === 'PrivateIdentifier') {
-      if (operator === 'in' && left.type !== 'PrivateIdentifier') this.#key(left)
-      else if (left.type !== 'PrivateIdentifier') this.#visit(left)
-      return this.#visit(right)
-    }
-    if (this.#isCheap(operator, left, right)) {
-      this.#visit(left)
-      return this.#visit(right)
-    }
-    if (isSimple(left) && isSimple(right)) {
-      const [a, b] = [left, right].map((each) => this.#edits.text.slice(each.start, each.end))
-      this.#edits.before(node.start, `(${this.#choice(operator, a, b, left, right)})`)
-      this.#edits.erase(node.start, node.end)
-      return
-    }
-    const a = this.#frame.take()
-    this.#edits.before(node.start, `(${a} = `)
-    this.#frame.release(1)
-    this.#visit(left)
-    this.#frame.take()
-    const token = this.#operatorAfter(left.end, operator)
-    if (right.type === 'Literal') {
-      // nothing runs between the two: the literal can be repeated
-      this.#edits.erase(token.start, node.end)
-      const b = this.#edits.text.slice(right.start, right.end)
-      this.#edits.after(node.end, `, ${this.#choice(operator, a, b, left, right)})`)
-      this.#frame.release(1)
-      return
-    }
-    const b = this.#frame.take()
-    this.#edits.replace(token, `, ${b} = `)
-    this.#visit(right)
-    this.#edits.after(node.end, `, ${this.#choice(operator, a, b, left, right)})`)
-    this.#frame.release(2)
-  }
-
-  /** `a operator b`, or the function that does it where it may be work. */
-  #choice(operator, a, b, left, right) {
-    const name = OPERATORS[operator]
-    const call = `${operator.startsWith('!') ? '!' : ''}${METER}.${name}(${a}, ${b})`
-    if (operator === '**') return call
-    const isNumber = [
-      this.#numbers.isNumber(left) ? '' : `typeof ${a} === 'number'`,
-      this.#numbers.isNumber(right) ? '' : `typeof ${b} === 'number'`
-    ]
-    if (EQUALITY.has(operator)) {
-      return `typeof ${a} === 'string' || typeof ${a} === 'bigint'${LOOSE.has(operator) ? ` || typeof ${a} === 'object'` : ''} ? ${call} : ${a} ${operator} ${b}`
-    }
-    return `${isNumber.filter((each) => each !== '').join(' && ')} ? ${a} ${operator} ${b} : ${call}`
-  }
-
-  #isCheap(operator, left, right) {
-    const { isNumber } = this.#numbers
-    if (isNumber(left) && isNumber(right)) return true
-    if (operator === '===' || operator === '!==') {
-      return [left, right].some((each) => isNumber(each) || isShort(each))
-    }
-    if (operator === '==' || operator === '!=') return [left, right].some(isNull)
-    return false
-  }
-
-  #unary(node) {
-    const { operator, argument } = node
-    const name = UNARY[operator]
-    if (operator === 'delete' && argument.type === 'MemberExpression') {
-      this.#visit(argument.object)
-      if (argument.computed) this.#key(argument.property)
-      return
-    }
-    if (name === undefined || this.#numbers.isNumber(argument)) return this.#visit(argument)
-    const a = this.#frame.take()
-    this.#frame.release(1)
-    const token = this.#tokenAt(node.start, () => true)
-    this.#edits.replace(token, `(${a} = `)
-    this.#visit(argument)
-    const plain = operator === '+' ? a : `${operator}${a}`
-    this.#edits.after(node.end, `, typeof ${a} === 'number' ? ${plain} : ${METER}.${name}(${a}))`)
-  }
-
-  /** The step is made first, and paid for then: it is as much work as its result is long. */
-  #update(node) {
-    if (!this.#numbers.isNumber(node.argument)) this.#paidAfter(node)
-    else this.#children(node)
-  }
-
-  #paidAfter(node) {
-    const a = this.#frame.take()
-    this.#frame.release(1)
-    this.#edits.before(node.start, `(${a} = `)
-    this.#children(node)
-    this.#edits.after(node.end, `, typeof ${a} === 'number' ? ${a} : ${METER}.grown(${a}))`)
-  }
-
-  #assignment(node) {
-    const { operator, left, right } = node
-    if (operator === '=') {
-      this.#visit(left)
-      return this.#visit(right)
-    }
-    const binary = operator.slice(0, -1)
-    if (OPERATORS[binary] === undefined || this.#isCheap(binary, left, right)) {
-      this.#visit(left)
-      return this.#visit(right)
-    }
-    if (left.type === 'Identifier') return this.#assignName(node, binary)
-    if (left.object.type === 'Super') return this.#paidAfter(node)
-    return this.#assignMember(node, binary)
-  }
-
-  /** `x += b` as `x = (a = x, b = …, …)`. */
-  #assignName(node, binary) {
-    const { left, right, operator } = node
-    const a = this.#frame.take()
-    const b = this.#frame.take()
-    this.#visit(left)
-    const token = this.#operatorAfter(left.end, operator)
-    this.#edits.replace(token, `= (${a} = ${left.name}, ${b} = `)
-    this.#visit(right)
-    this.#edits.after(node.end, `, ${this.#choice(binary, a, b, left, right)})`)
-    this.#frame.release(2)
-  }
-
-  /** `o.p += b` as `(o = …, k = …, a = o[k], b = …, o[k] = …)`. */
-  #assignMember(node, binary) {
-    const { left, right, operator } = node
-    const { object, property, computed } = left
-    const o = this.#frame.take()
-    this.#edits.before(node.start, `(${o} = `)
-    this.#visit(object)
-    let member = `${o}.${this.#edits.text.slice(property.start, property.end)}`
-    let taken = 1
-    if (computed) {
-      const k = this.#frame.take()
-      taken++
-      member = `${o}[${k}]`
-      const bracket = this.#operatorAfter(object.end, '[')
-      this.#edits.replace(bracket, `, ${k} = ${METER}.key(`)
-      this.#visit(property)
-      const close = this.#tokenBefore(left.end)
-      this.#edits.replace(close, ')')
-    } else {
-      const dot = this.#operatorAfter(object.end, '.')
-      this.#edits.erase(dot.start, property.end)
-    }
-    const a = this.#frame.take()
-    const b = this.#frame.take()
-    const token = this.#operatorAfter(left.end, operator)
-    this.#edits.replace(token, `, ${a} = ${member}, ${b} = `)
-    this.#visit(right)
-    const value = this.#choice(binary, a, b, left, right)
-    this.#edits.after(node.end, `, ${member} = ${value})`)
-    this.#frame.release(taken + 2)
-  }
-
-  // ---- operands
-
-  /** A property key: a number is one, everything else may be long. */
-  #key(node) {
-    if (this.#numbers.isNumber(node) || node.type === 'Literal') return this.#visit(node)
-    if (node.type === 'Identifier') {
-      this.#edits.before(
-        node.start,
-        `typeof ${node.name} === 'number' ? ${node.name} : ${METER}.key(`
-      )
-      this.#edits.after(node.end, ')')
-      return
-    }
-    const a = this.#frame.take()
-    this.#frame.release(1)
-    this.#edits.before(node.start, `(${a} = (`)
-    this.#visit(node)
-    this.#edits.after(node.end, `), typeof ${a} === 'number' ? ${a} : ${METER}.key(${a}))`)
-  }
-
-  #part(node) {
-    if (this.#numbers.isNumber(node)) return this.#visit(node)
-    this.#pass(node, 'part')
-  }
-
-  #spread(node, name) {
-    if (node.type !== 'SpreadElement') return this.#visit(node)
-    this.#pass(node.argument, name)
-  }
-
-  /** Gives the value of an expression to a function of the meter, which gives it back. */
-  #pass(node, name, more = '') {
-    this.#edits.before(node.start, `${METER}.${name}((`)
-    this.#visit(node)
-    this.#edits.after(node.end, `)${more})`)
-  }
-
-  /** Before the call is suspended, its caller has its depth back; afterwards the stack is empty. */
-  #suspend(node) {
-    if (!this.#frame.isAsync) return this.#visit(node)
-    this.#pass(node, 'awaited', `, ${METER}.d = ${DEPTH}, ${DEPTH} = 0`)
-  }
-
-  // ---- tokens
-
-  #arrowBefore(position) {
-    let index = this.#indexAt(position) - 1
-    while (this.#tokens[index].type.label !== '=>') index--
-    return this.#tokens[index].end
-  }
-
-  #operatorAfter(position, operator) {
-    return this.#tokenAt(
-      position,
-      (token) =>
-        this.#edits.text.startsWith(operator, token.start) &&
-        token.end - token.start === operator.length
-    )
-  }
-
-  #tokenAt(position, matches) {
-    for (let index = this.#indexAt(position); index < this.#tokens.length; index++) {
-      if (matches(this.#tokens[index])) return this.#tokens[index]
-    }
-    return null
-  }
-
-  #tokenBefore(position) {
-    return this.#tokens[this.#indexAt(position) - 1] ?? null
-  }
-
-  /** Index of the first token that begins at a position or behind it. */
-  #indexAt(position) {
-    let low = 0
-    let high = this.#tokens.length
-    while (low < high) {
-      const middle = (low + high) >> 1
-      if (this.#tokens[middle].start < position) low = middle + 1
-      else high = middle
-    }
-    return low
-  }
-}
-
-/** Text with insertions: at one place, what ends there comes before what begins there. */
-class Edits {
-  text
-  #before = new Map()
-  #after = new Map()
-  #erased = []
-
-  constructor(text) {
-    this.text = text
-  }
-
-  /** For what encloses: of several at one place, the first is the outermost. */
-  before(position, text) {
-    append(this.#before, position, text)
-  }
-
-  /** For the end of what `before` began: of several at one place, the last is the outermost. */
-  after(position, text) {
-    append(this.#after, position, text)
-  }
-
-  replace({ start, end }, text) {
-    this.erase(start, end)
-    append(this.#before, start, text)
-  }
-
-  erase(start, end) {
-    this.#erased.push([start, end])
-  }
-
-  apply() {
-    const places = new Set([0, this.text.length, ...this.#before.keys(), ...this.#after.keys()])
-    for (const [start, end] of this.#erased) places.add(start).add(end)
-    const sorted = [...places].sort((a, b) => a - b)
-    const erased = new Map(this.#erased)
-    let text = ''
-    let skipTo = 0
-    for (const [i, place] of sorted.entries()) {
-      for (const each of this.#after.get(place) ?? []) text += each
-      for (const each of this.#before.get(place) ?? []) text += each
-      skipTo = Math.max(skipTo, erased.get(place) ?? 0)
-      const next = sorted[i + 1] ?? place
-      if (place >= skipTo) text += this.text.slice(place, next)
-    }
-    return text
-  }
-}
-
-function append(map, position, text) {
-  const list = map.get(position)
-  if (list === undefined) map.set(position, [text])
-  else list.push(text)
-}
-
-function isFunction({ type }) {
-  return (
-    type === 'FunctionDeclaration' ||
-    type === 'FunctionExpression' ||
-    type === 'ArrowFunctionExpression'
-  )
-}
-
-function isLoop({ type }) {
-  return LOOPS.has(type)
-}
-
-/** Can be written twice: evaluating it runs nothing and takes nothing. */
-function isSimple({ type, value }) {
-  return type === 'Identifier' || (type === 'Literal' && String(value).length < 32)
-}
-
-/** Whether a function runs nothing but itself: no calls, and nothing that may call an accessor or an iterator. */
-function isLeaf(node) {
-  if (node.params.some(({ type }) => type !== 'Identifier')) return false
-  let leaf = true
-  const visit = (each) => {
-    if (isFunction(each) || !leaf) return
-    if (!LEAVES.has(each.type)) leaf = false
-    else if (each.type === 'BinaryExpression' && OPERATORS[each.operator] === undefined)
-      leaf = false
-    else if (each.type === 'VariableDeclarator' && each.id.type !== 'Identifier') leaf = false
-    else if (each.type === 'AssignmentExpression' && each.left.type !== 'Identifier') leaf = false
-    else forChildren(each, visit)
-  }
-  visit(node.body)
-  return leaf
-}
-
-const LEAVES = new Set([
-  'ArrayExpression',
-  'AssignmentExpression',
-  'BinaryExpression',
-  'BlockStatement',
-  'BreakStatement',
-  'ConditionalExpression',
-  'ContinueStatement',
-  'EmptyStatement',
-  'ExpressionStatement',
-  'ForStatement',
-  'Identifier',
-  'IfStatement',
-  'Literal',
-  'LogicalExpression',
-  'ReturnStatement',
-  'SequenceExpression',
-  'ThisExpression',
-  'ThrowStatement',
-  'UnaryExpression',
-  'UpdateExpression',
-  'VariableDeclaration',
-  'VariableDeclarator',
-  'WhileStatement'
-])
-
-/** Evaluating it runs nothing. */
-function isPlain({ type, name }) {
-  return (
-    type === 'Literal' ||
-    type === 'ThisExpression' ||
-    (type === 'Identifier' && !name.startsWith(RESERVED))
-  )
-}
-
-/** It has its name from where it stands, which it must stay at; evaluating it runs nothing, but for classes. */
-function isNamed({ type, id, superClass, body }) {
-  if (type === 'ClassExpression') {
-    return id === null && superClass === null && body.body.every((each) => !each.computed)
-  }
-  return type === 'ArrowFunctionExpression' || (type === 'FunctionExpression' && id === null)
-}
-
-/** The names that a pattern gives the rest of something to: as much work as there is of it. */
-function restsIn(pattern) {
-  switch (pattern?.type) {
-    case 'RestElement':
-      return namesIn(pattern).map(({ name }) => name)
-    case 'ArrayPattern':
-      return pattern.elements.flatMap(restsIn)
-    case 'ObjectPattern':
-      return pattern.properties.flatMap((each) =>
-        restsIn(each.type === 'Property' ? each.value : each)
-      )
-    case 'AssignmentPattern':
-      return restsIn(pattern.left)
-    default:
-      return []
-  }
-}
-
-function paidFor(rests) {
-  return rests.map((name) => `${METER}.rest(${name});`).join('')
-}
-
-function isShort({ type, operator, value }) {
-  if (type === 'UnaryExpression') return operator === 'typeof'
-  return type === 'Literal' && typeof value === 'string' && value.length <= 512
-}
-
-function isNull({ type, value, name }) {
-  return (type === 'Literal' && value === null) || (type === 'Identifier' && name === 'undefined')
-}
-
-function isPrototype({ type, key, computed, shorthand, method }) {
-  if (type !== 'Property' || computed || shorthand || method) return false
-  return key.name === '__proto__' || key.value === '__proto__'
-}
-
-/** Names that `var` declares in a function's body, functions inside left out. */
-function variablesOf(body) {
-  const names = new Set()
-  const visit = (node) => {
-    if (isFunction(node) || node.type === 'ClassBody') return
-    if (node.type === 'VariableDeclaration' && node.kind === 'var') {
-      for (const { id } of node.declarations) for (const { name } of namesIn(id)) names.add(name)
-    }
-    forChildren(node, visit)
-  }
-  visit(body)
-  return names
+export function instrument(text, program, prices) {
+  analyze(program, prices)
+  return new Meter(text, prices).emit(program)
 }
 
 const OPERATORS = {
-  __proto__: null,
   '+': 'add',
   '-': 'subtract',
   '*': 'multiply',
@@ -895,18 +36,999 @@ const OPERATORS = {
   '>': 'greater',
   '>=': 'greaterOrEqual',
   '==': 'equal',
-  '!=': 'equal',
-  '===': 'same',
-  '!==': 'same'
+  '===': 'same'
 }
 
-const UNARY = { __proto__: null, '-': 'negate', '+': 'positive', '~': 'bitNot' }
-const EQUALITY = new Set(['==', '!=', '===', '!=='])
-const LOOSE = new Set(['==', '!='])
-const LOOPS = new Set([
-  'ForStatement',
-  'WhileStatement',
-  'DoWhileStatement',
-  'ForInStatement',
-  'ForOfStatement'
-])
+const UNARY = { '-': 'negate', '+': 'positive', '~': 'bitNot' }
+
+/** Keys up to this length are as cheap as numbers. */
+const KEY_MAX = 32
+
+/** So are texts. */
+const TEXT_MAX = 512
+
+class Meter {
+  #text
+  #prices
+  /** What is emitted: `{ levels, isSuspendable, isAsyncGenerator, hasForAwait, temps, tempsMax }`. */
+  #fn = { levels: 1, isSuspendable: false, temps: 0, tempsMax: 0 }
+
+  constructor(text, prices) {
+    this.#text = text
+    this.#prices = prices
+  }
+
+  /** The new text of a node. Each type of node that needs more than {@link copy} has a method of its name. */
+  emit(node) {
+    return this[node.type] === undefined ? this.copy(node) : this[node.type](node)
+  }
+
+  /** The text of a node with the new texts of its children. */
+  copy(node, children = childrenOf(node), emit = (child) => this.emit(child)) {
+    let text = ''
+    let at = node.start
+    for (const child of children) {
+      text += this.#text.slice(at, child.start) + emit(child)
+      at = child.end
+    }
+    return text + this.#text.slice(at, node.end)
+  }
+
+  #source({ start, end }) {
+    return this.#text.slice(start, end)
+  }
+
+  // ---- statements
+
+  BlockStatement(node) {
+    return `{${this.#toll(node)}${this.#statements(node.body)}}`
+  }
+
+  StaticBlock(node) {
+    const fn = { levels: 1, isSuspendable: false }
+    const { text, temps } = this.#within(fn, () => this.#statements(node.body))
+    return `static {${declaration(temps)}${text}}`
+  }
+
+  #statements(nodes) {
+    return nodes.map((node) => `${this.#statement(node)}\n`).join('')
+  }
+
+  /** With a semicolon on both sides where one could be missing: the new text may begin with a parenthesis. */
+  #statement(node) {
+    const text = this.emit(node)
+    return node.type === 'ExpressionStatement' ? `;${text};` : text
+  }
+
+  ExpressionStatement({ expression }) {
+    return this.emit(expression)
+  }
+
+  /** A statement in the place of a block. */
+  #block(node) {
+    if (node.type === 'BlockStatement') return this.emit(node)
+    return `{${this.#toll(node)}${this.#statement(node)}}`
+  }
+
+  IfStatement({ test, consequent, alternate }) {
+    const text = `if (${this.emit(test)}) ${this.#block(consequent)}`
+    if (alternate === null) return text
+    const isChain = alternate.type === 'IfStatement' && alternate.toll === undefined
+    return `${text} else ${isChain ? this.emit(alternate) : this.#block(alternate)}`
+  }
+
+  SwitchStatement({ discriminant, cases }) {
+    const compared = cases.filter(({ test }) => test !== null && !isShort(test)).length
+    let value = this.emit(discriminant)
+    if (compared > 0 && !isShort(discriminant)) value = `$mivm_compared(${value}, ${compared})`
+    const texts = cases.map((node) => {
+      const head = node.test === null ? 'default:' : `case ${this.emit(node.test)}:`
+      return `${head}${this.#toll(node)}${this.#statements(node.consequent)}`
+    })
+    return `switch (${value}) {${texts.join('')}}${this.#again()}`
+  }
+
+  LabeledStatement(node) {
+    let labels = ''
+    let body = node
+    for (; body.type === 'LabeledStatement'; body = body.body) labels += `${body.label.name}: `
+    // a label stands right before its loop
+    const loop = this[`loop${body.type}`]
+    if (loop === undefined) return `{${labels}${this.#block(body)}${this.#again()}}`
+    return `{${labels}${loop.call(this, body)}${this.#again()}}`
+  }
+
+  ForStatement(node) {
+    return this.loopForStatement(node) + this.#again()
+  }
+
+  ForOfStatement(node) {
+    return this.loopForOfStatement(node) + this.#again()
+  }
+
+  ForInStatement(node) {
+    return this.loopForInStatement(node) + this.#again()
+  }
+
+  WhileStatement(node) {
+    return this.loopWhileStatement(node) + this.#again()
+  }
+
+  DoWhileStatement(node) {
+    return this.loopDoWhileStatement(node) + this.#again()
+  }
+
+  loopForStatement(node) {
+    const [init, test, update] = [node.init, node.test, node.update].map((part) => {
+      return part === null ? '' : this.emit(part)
+    })
+    return `for (${init}; ${test}; ${update}) ${this.#turn(node)}`
+  }
+
+  loopWhileStatement(node) {
+    return `while (${this.emit(node.test)}) ${this.#turn(node)}`
+  }
+
+  loopDoWhileStatement(node) {
+    return `do ${this.#turn(node)} while (${this.emit(node.test)});`
+  }
+
+  loopForInStatement(node) {
+    const right = this.emit(node.right)
+    const { head, start } = this.#head(node.left)
+    return `for (${head} in $mivm_enumerated(${right})) ${this.#turn(node, start)}`
+  }
+
+  loopForOfStatement(node) {
+    let right = this.emit(node.right)
+    if (node.await) right = `$mivmW(${right}, () => { ${LEAVE} })`
+    const { head, start } = this.#head(node.left)
+    return `for ${node.await ? 'await ' : ''}(${head} of ${right}) ${this.#turn(node, start)}`
+  }
+
+  /** The left side of a loop over something, and what has to be done with it in every turn. */
+  #head(left) {
+    const isDeclared = left.type === 'VariableDeclaration'
+    this.#refuseAwaitUsing(left)
+    const pattern = isDeclared ? left.declarations[0].id : left
+    const text = isDeclared ? `${left.kind} ${this.#pattern(pattern)}` : this.#pattern(pattern)
+    const shape = shapeOf(pattern)
+    if (shape === null) return { head: text, start: '' }
+    const start = isDeclared ? text : `(${text}`
+    const end = isDeclared ? ';' : ');'
+    return { head: 'const $mivme', start: `${start} = $mivmS($mivme, ${shape})${end}` }
+  }
+
+  #turn({ body, cost }, start = '') {
+    const code =
+      body.type === 'BlockStatement' ? this.#statements(body.body) : this.#statement(body)
+    const inner = start === '' ? code : `${start}{${code}}`
+    return `{${this.#again()}${this.#pay(cost)}${inner}}`
+  }
+
+  TryStatement({ block, handler, finalizer }) {
+    let text = `try ${this.emit(block)}`
+    if (handler !== null) text += ` catch ${this.#handler(handler)}`
+    if (finalizer !== null) {
+      text += ` finally {${this.#handle(finalizer.cost)}${this.#statements(finalizer.body)}}`
+    }
+    return text
+  }
+
+  #handler({ param, body, cost }) {
+    const code = this.#statements(body.body)
+    if (param === null) return `{${this.#handle(cost)}${code}}`
+    if (param.type === 'Identifier') {
+      return `(${this.#source(param)}) {${this.#handle(cost)}${code}}`
+    }
+    const value = this.#destructured(param, '$mivme')
+    return `($mivme) {${this.#handle(cost)}let ${this.#pattern(param)} = ${value};{${code}}}`
+  }
+
+  ReturnStatement({ argument }) {
+    if (argument === null) return 'return;'
+    const text = this.emit(argument)
+    if (!this.#fn.isAsyncGenerator) return `return ${text};`
+    // its value is awaited
+    const value = this.#temp()
+    this.#free(1)
+    return `return (${value} = ${nameless(argument, text)}, ${LEAVE}, ${value});`
+  }
+
+  VariableDeclaration(node) {
+    this.#refuseAwaitUsing(node)
+    const texts = node.declarations.map(({ id, init }) => {
+      const text = this.#pattern(id)
+      if (init === null) return text
+      return `${text} = ${this.#destructured(id, this.emit(init))}`
+    })
+    // the head of a for statement is not ended by a semicolon of its own
+    const isHead = this.#text[node.end - 1] !== ';'
+    return `${node.kind} ${texts.join(', ')}${isHead ? '' : ';'}`
+  }
+
+  #refuseAwaitUsing(node) {
+    if (node.kind !== 'await using') return
+    throw new Refusal(node, 'await using is not available: call the disposer in a finally block')
+  }
+
+  // ---- what is inserted
+
+  #take(cost) {
+    return `($mivmF -= ${Math.ceil(cost * this.#prices.scale)}) < 0`
+  }
+
+  #pay(cost) {
+    return `if (${this.#take(cost)}) $mivmT();`
+  }
+
+  /** In a block that is entered or not. */
+  #toll({ toll }) {
+    return toll === undefined ? '' : this.#pay(toll)
+  }
+
+  /** For an expression that is evaluated or not. */
+  #tolled(node) {
+    const text = this.emit(node)
+    return node.toll === undefined ? text : `(${this.#take(node.toll)} && $mivmT(), ${text})`
+  }
+
+  /** At the beginning of a handler: whatever led here, the depth is that of the function again. */
+  #handle(cost) {
+    const enter = this.#fn.isSuspendable ? 'if ($mivmd < 0) $mivmd = $mivmD;' : ''
+    return `${enter}$mivmD = $mivmd - ${this.#fn.levels};${this.#pay(cost)}`
+  }
+
+  /** Behind what suspended the function, as an expression. */
+  #enter(cost) {
+    const { levels } = this.#fn
+    return `$mivmd = $mivmD, (${this.#take(cost)} || ($mivmD = $mivmd - ${levels}) < 0) && $mivmT()`
+  }
+
+  /** Where a function may be that `for await` has suspended: V8 does that by itself, also when it leaves a loop. */
+  #again() {
+    return this.#fn.hasForAwait ? `if ($mivmd < 0) {${this.#enter(1)}}` : ''
+  }
+
+  /** The name of a variable that nobody uses at this place of an expression, until it is given back. */
+  #temp() {
+    const fn = this.#fn
+    fn.temps++
+    if (fn.temps > fn.tempsMax) fn.tempsMax = fn.temps
+    return `$mivm${fn.temps}`
+  }
+
+  #free(count) {
+    this.#fn.temps -= count
+  }
+
+  /** Emits code that has variables of its own; `temps` is the end of their declaration. */
+  #within(fn, emit) {
+    const outer = this.#fn
+    this.#fn = { temps: 0, tempsMax: 0, ...fn }
+    const text = emit()
+    let temps = ''
+    for (let i = 1; i <= this.#fn.tempsMax; i++) temps += `, $mivm${i}`
+    this.#fn = outer
+    return { text, temps }
+  }
+
+  // ---- functions and classes
+
+  FunctionDeclaration(node) {
+    return this.#function(node)
+  }
+
+  FunctionExpression(node) {
+    return this.#function(node)
+  }
+
+  ArrowFunctionExpression(node) {
+    return this.#function(node)
+  }
+
+  #function(node) {
+    const { type, id, async: isAsync, generator: isGenerator } = node
+    const prefix = isAsync ? 'async ' : ''
+    const isArrow = type === 'ArrowFunctionExpression'
+    const { params, block } = this.#code(node, !isArrow && !isAsync && !isGenerator)
+    if (isArrow) return `${prefix}(${params}) => ${block}`
+    const name = id === null ? '' : ` ${this.#source(id)}`
+    return `${prefix}function${isGenerator ? '*' : ''}${name}(${params}) ${block}`
+  }
+
+  /** The function of a method, accessor or constructor: its text begins with the parameters. */
+  #method(node, extra = 0) {
+    const { params, block } = this.#code(node, false, extra)
+    return `(${params}) ${block}`
+  }
+
+  #code(node, isConstructor, extra = 0) {
+    const { body, levels, async: isAsync, generator: isGenerator, hasForAwait } = node
+    const fn = {
+      levels,
+      hasForAwait,
+      isSuspendable: isAsync || isGenerator,
+      isAsyncGenerator: isAsync && isGenerator
+    }
+    let given
+    const { text, temps } = this.#within(fn, () => {
+      given = isGenerator ? this.#generatorParams(node) : this.#params(node)
+      const heir = isConstructor ? 'if (new.target) $mivm_heir(this);' : ''
+      if (body.type !== 'BlockStatement') return `${given.moved}return ${this.emit(body)}`
+      return `${heir}${given.moved}${this.#body(node, given.names)}`
+    })
+    const directives =
+      body.type === 'BlockStatement'
+        ? body.body.filter(isDirective).map((each) => `${each.expression.raw};`)
+        : []
+    const entry = `var $mivmd = $mivmD${temps};if (${this.#take(node.cost + extra)} || ($mivmD = $mivmd - ${levels}) < 0) $mivmT();`
+    const exit = fn.isSuspendable ? 'if ($mivmd >= 0) $mivmD = $mivmd' : '$mivmD = $mivmd'
+    const block = `{${directives.join('')}${entry}try {${text}\n} finally {${exit}}}`
+    return { params: given.params, block }
+  }
+
+  /**
+   * The statements of a function in a block: there a function and a variable of one name are two declarations,
+   * and so are two functions. Such a function is assigned at the beginning of the block.
+   */
+  #body({ body, names }, moved) {
+    const statements = body.body.filter((each) => !isDirective(each))
+    const taken = new Set([...names, ...moved])
+    const last = new Map()
+    for (const each of statements) {
+      if (each.type !== 'FunctionDeclaration') continue
+      if (last.has(each.id.name)) taken.add(each.id.name)
+      last.set(each.id.name, each)
+    }
+    const isTaken = (each) => each.type === 'FunctionDeclaration' && taken.has(each.id.name)
+    const hoisted = [...last.values()].filter(isTaken).map((each) => {
+      const name = this.#source(each.id)
+      // as the value of a property it has its name, and no variable of that name of its own
+      const key = JSON.stringify(each.id.name)
+      return `var ${name} = {[${key}]: ${this.#function({ ...each, id: null })}}[${key}];`
+    })
+    return hoisted.join('') + this.#statements(statements.filter((each) => !isTaken(each)))
+  }
+
+  /**
+   * Parameters whose evaluation may run code are evaluated in the body, where it is counted: in the order in which
+   * they stand, from the first of them on.
+   */
+  #params({ params }) {
+    if (params.every(isStill)) {
+      return { params: params.map((param) => this.emit(param)).join(', '), moved: '', names: [] }
+    }
+    const names = []
+    let moved = ''
+    const texts = params.map((param, i) => {
+      if (isName(param)) return this.#source(param)
+      names.push(...namesIn(param).map(({ name }) => name))
+      moved += this.#movedParam(param, i)
+      if (param.type === 'RestElement') return `...$mivmp${i}`
+      // it still ends the count of the parameters that `length` of the function is
+      return param.type === 'AssignmentPattern' ? `$mivmp${i} = void 0` : `$mivmp${i}`
+    })
+    return { params: texts.join(', '), moved, names }
+  }
+
+  #movedParam(param, i) {
+    const given = `$mivmp${i}`
+    const pattern = param.type === 'RestElement' ? param.argument : param
+    if (pattern.type !== 'AssignmentPattern') {
+      return `var ${this.#pattern(pattern)} = ${this.#destructured(pattern, given)};`
+    }
+    const { left, right } = pattern
+    const value = this.emit(right)
+    if (left.type === 'Identifier' && isAnonymous(right)) {
+      const name = this.#source(left)
+      return `var {${name} = ${value}} = {${name}: ${given}};`
+    }
+    const chosen = `(${given} === void 0 ? ${value} : ${given})`
+    return `var ${this.#pattern(left)} = ${this.#destructured(left, chosen)};`
+  }
+
+  /** Those of a generator are evaluated when it is called, and its body later. */
+  #generatorParams({ params }) {
+    if (params.every(isStill)) return this.#params({ params })
+    const names = params.flatMap((param) => namesIn(param).map(({ name }) => name))
+    const { text, temps } = this.#within({ levels: 1, isSuspendable: false }, () => {
+      return params
+        .map((param, i) => {
+          if (param.type !== 'RestElement') return this.#movedParam(param, i)
+          const { argument } = param
+          return `var ${this.#pattern(argument)} = ${this.#destructured(argument, `$mivmR(arguments, ${i})`)};`
+        })
+        .join('')
+    })
+    const given = params
+      .filter(({ type }) => type !== 'RestElement')
+      .map(({ type }, i) => {
+        return type === 'AssignmentPattern' ? `$mivmp${i} = void 0` : `$mivmp${i}`
+      })
+    const list = names.join(', ')
+    const evaluate = `() => {${declaration(temps)}${text}return [${list}]}`
+    // a property that no array has: so its default is evaluated, behind all that a caller can give
+    given.push(`...{$mivm: [${list}] = $mivmP(${evaluate})}`)
+    return { params: given.join(', '), moved: '', names }
+  }
+
+  ClassDeclaration(node) {
+    return this.#class(node)
+  }
+
+  ClassExpression(node) {
+    return this.#class(node)
+  }
+
+  #class({ id, superClass, body }) {
+    const name = id === null ? '' : ` ${this.#source(id)}`
+    const heritage = superClass === null ? '' : ` extends ${this.#heritage(superClass)}`
+    const fields = body.body.filter((each) => each.type === 'PropertyDefinition' && !each.static)
+    // fields without code of their own are paid for by one that has, or by the constructor
+    const payer = fields.find(({ value }) => value !== null && !isStillValue(value))
+    let rest = fields.filter((each) => each !== payer).reduce((sum, { cost }) => sum + cost, 0)
+    const constructor = body.body.find((each) => each.kind === 'constructor')
+    let members = ''
+    if (payer === undefined && constructor === undefined && rest > this.#prices.branch) {
+      const pay = this.#pay(rest)
+      members =
+        superClass === null
+          ? `constructor() {${pay}}`
+          : `constructor(...$mivma) {${pay}super(...$mivma)}`
+      rest = 0
+    }
+    for (const member of body.body) {
+      if (member === payer) members += this.#field(member, rest)
+      else if (member === constructor) {
+        members += this.#member(member, payer === undefined ? rest : 0)
+      } else members += this.#member(member, 0)
+      members += '\n'
+    }
+    return `class${name}${heritage} {${members}}`
+  }
+
+  #heritage(node) {
+    const text = this.emit(node)
+    return bare(node).raw === 'null' ? text : `$mivm_heritage(${text})`
+  }
+
+  #member(member, extra) {
+    if (member.type === 'StaticBlock') return this.emit(member)
+    const { start, key, value, computed } = member
+    const head = this.#text.slice(start, key.start) + this.#name(key, computed)
+    if (member.type === 'MethodDefinition') {
+      return head + this.#text.slice(key.end, value.start) + this.#method(value, extra)
+    }
+    if (value === null) return `${head}${computed ? ']' : ''};`
+    if (!member.static && !isStillValue(value)) return this.#field(member, 0)
+    return `${head}${this.#text.slice(key.end, value.start)}${this.emit(value)};`
+  }
+
+  #field({ start, key, value, computed, cost }, extra) {
+    const { text, temps } = this.#within({ levels: 1, isSuspendable: false }, () =>
+      this.emit(value)
+    )
+    const head = this.#text.slice(start, key.start) + this.#name(key, computed)
+    const evaluate = `() => {${declaration(temps)}${this.#pay(cost + extra)}return ${text}}`
+    return `${head}${this.#text.slice(key.end, value.start)}$mivmP(${evaluate});`
+  }
+
+  #name(key, computed) {
+    return computed ? this.#key(key) : this.#source(key)
+  }
+
+  Property(node) {
+    const { start, end, key, value, computed, shorthand, method, kind } = node
+    if (shorthand) return this.emit(value)
+    const head = this.#text.slice(start, key.start) + this.#name(key, computed)
+    const middle = this.#text.slice(key.end, value.start)
+    if (method || kind !== 'init') return head + middle + this.#method(value)
+    let text = this.emit(value)
+    const isPrototype = !computed && (key.name ?? key.value) === '__proto__'
+    if (isPrototype && bare(value).raw !== 'null') text = `$mivm_heir(${text})`
+    return head + middle + text + this.#text.slice(value.end, end)
+  }
+
+  // ---- patterns
+
+  /** A pattern, whose parts are assigned to where they stand. */
+  #pattern(node) {
+    switch (node.type) {
+      case 'ObjectPattern':
+        return this.copy(node, node.properties, (each) => this.#pattern(each))
+      case 'ArrayPattern': {
+        const elements = node.elements.filter((each) => each !== null)
+        return this.copy(node, elements, (each) => this.#pattern(each))
+      }
+      case 'Property': {
+        if (node.shorthand) return this.#pattern(node.value)
+        const { start, key, value, computed } = node
+        const head = this.#text.slice(start, key.start) + this.#name(key, computed)
+        return head + this.#text.slice(key.end, value.start) + this.#pattern(value)
+      }
+      case 'AssignmentPattern': {
+        const { left, right } = node
+        return `${this.#pattern(left)} = ${this.#destructured(left, this.emit(right))}`
+      }
+      case 'RestElement':
+        if (hasNestedRest(node.argument)) {
+          throw new Refusal(
+            node,
+            'a pattern behind ... with a rest element of its own is not available: destructure it in a statement of its own'
+          )
+        }
+        return `...${this.#pattern(node.argument)}`
+      case 'ParenthesizedExpression':
+        return `(${this.#pattern(node.expression)})`
+      case 'MemberExpression':
+        return this.#place(node)
+      default:
+        return this.emit(node)
+    }
+  }
+
+  /** A property that a pattern assigns to: whether it is the length of an array shows when it is done. */
+  #place(node) {
+    const { object, property, computed } = node
+    if (!mayBeLength(node)) return this.emit(node)
+    if (object.type === 'Super') {
+      throw new Refusal(
+        node,
+        'super here may be the length of an array: assign to it in a statement'
+      )
+    }
+    const key = computed ? this.#key(property) : "'length'"
+    return `$mivmV(${this.emit(object)}, ${key}).v`
+  }
+
+  /** The value that is destructured by a pattern. */
+  #destructured(pattern, text) {
+    const shape = shapeOf(pattern)
+    if (shape === null) return text
+    if (shape === ITERATED) return `$mivm_iterated(${text})`
+    if (shape === COPIED) return `$mivm_copied(${text})`
+    return `$mivmS(${text}, ${shape})`
+  }
+
+  // ---- expressions
+
+  SequenceExpression(node) {
+    return `(${this.copy(node)})`
+  }
+
+  ConditionalExpression({ test, consequent, alternate }) {
+    return `${this.emit(test)} ? ${this.#tolled(consequent)} : ${this.#tolled(alternate)}`
+  }
+
+  LogicalExpression({ operator, left, right }) {
+    return `${this.emit(left)} ${operator} ${this.#tolled(right)}`
+  }
+
+  BinaryExpression(node) {
+    const { operator, left, right } = node
+    if (operator === 'in') {
+      return left.type === 'PrivateIdentifier'
+        ? this.copy(node, [right])
+        : `${this.#key(left)} in ${this.emit(right)}`
+    }
+    const sign = operator === '!==' ? '===' : operator === '!=' ? '==' : operator
+    if (OPERATORS[sign] === undefined) return `${this.emit(left)} ${operator} ${this.emit(right)}`
+    if (sign === '==' || sign === '===') return this.#equality(node, sign)
+    return this.#operation(operator, left, this.emit(left), right)
+  }
+
+  #equality({ operator, left, right }, sign) {
+    const a = this.emit(left)
+    const isEasy = sign === '===' ? isShort(left) || isShort(right) : isEasilyEqual(left, right)
+    if (isEasy) return `${a} ${operator} ${this.emit(right)}`
+    const not = operator.startsWith('!') ? '!' : ''
+    if (sign === '==') return `${not}$mivm_equal(${a}, ${this.emit(right)})`
+    const operands = this.#operands(left, a, right)
+    const { first, second } = operands
+    const tests = `typeof ${first} === 'string' || typeof ${first} === 'bigint'`
+    return this.#closed(
+      operands,
+      `${tests} ? ${not}$mivm_same(${first}, ${second}) : ${first} ${operator} ${second}`
+    )
+  }
+
+  /** `a operator right`, where `a` is the text of the left operand. */
+  #operation(operator, left, a, right) {
+    const name = OPERATORS[operator]
+    if (isPlain(left) && isPlain(right)) return `${a} ${operator} ${this.emit(right)}`
+    if (operator === '+' && (isText(left) || isText(right))) {
+      return `$mivm_add(${a}, ${this.emit(right)})`
+    }
+    const operands = this.#operands(left, a, right)
+    const { first, second } = operands
+    const tests = []
+    if (!isPlain(left)) tests.push(`typeof ${first} === 'number'`)
+    if (!isPlain(right)) tests.push(`typeof ${second} === 'number'`)
+    return this.#closed(
+      operands,
+      `${tests.join(' && ')} ? ${first} ${operator} ${second} : $mivm_${name}(${first}, ${second})`
+    )
+  }
+
+  /** Two operands as texts that can be repeated, and what has to be evaluated before. */
+  #operands(left, a, right) {
+    const before = []
+    let count = 0
+    let first = a
+    if (!isRepeatable(left) || !isStill(right)) {
+      first = this.#temp()
+      count++
+      before.push(`${first} = ${nameless(left, a)}`)
+    }
+    let second = this.emit(right)
+    if (!isRepeatable(right)) {
+      const text = second
+      second = this.#temp()
+      count++
+      before.push(`${second} = ${nameless(right, text)}`)
+    }
+    return { first, second, before, count }
+  }
+
+  #closed({ before, count }, text) {
+    this.#free(count)
+    return `(${[...before, text].join(', ')})`
+  }
+
+  UnaryExpression(node) {
+    const { operator, argument } = node
+    const name = UNARY[operator]
+    if (name === undefined || isPlain(argument)) return this.copy(node)
+    const text = this.emit(argument)
+    if (isRepeatable(argument)) {
+      return `(typeof ${text} === 'number' ? ${operator}${text} : $mivm_${name}(${text}))`
+    }
+    const value = this.#temp()
+    this.#free(1)
+    return `(typeof (${value} = ${nameless(argument, text)}) === 'number' ? ${operator}${value} : $mivm_${name}(${value}))`
+  }
+
+  UpdateExpression(node) {
+    const { operator, prefix } = node
+    const target = bare(node.argument)
+    if (isPlain(target)) return this.copy(node)
+    const sign = operator[0]
+    const name = sign === '+' ? 'increment' : 'decrement'
+    const { before, place, count } = this.#target(target)
+    const old = this.#temp()
+    this.#free(count + 1)
+    const next = `typeof ${old} === 'number' ? ${old} ${sign} 1 : $mivm_${name}(${old})`
+    if (prefix) return `(${before}${old} = ${place}, ${place} = ${next})`
+    const numeric = `typeof (${old} = ${place}) === 'number' || (${old} = $mivm_numeric(${old}))`
+    return `(${before}${numeric}, ${place} = ${next}, ${old})`
+  }
+
+  /**
+   * What is read and then written, as a text that can be repeated; what has to be evaluated before it, and how many
+   * variables that takes until they are freed; the object, and a test for whether it is the length of it, or null.
+   */
+  #target(node) {
+    if (node.type === 'Identifier') {
+      return { before: '', place: this.emit(node), count: 0, receiver: '', isLength: null }
+    }
+    const { object, property, computed } = node
+    let before = ''
+    let count = 0
+    let base = this.emit(object)
+    if (object.type !== 'Super' && object.type !== 'ThisExpression') {
+      const text = base
+      base = this.#temp()
+      count++
+      before = `${base} = ${text}, `
+    }
+    const receiver = object.type === 'Super' ? 'this' : base
+    if (!computed) {
+      const isLength = mayBeLength(node) ? 'true' : null
+      return { before, place: `${base}.${this.#source(property)}`, count, receiver, isLength }
+    }
+    const key = this.#temp()
+    this.#free(1)
+    before += `${key} = ${this.#key(property)}, `
+    this.#temp()
+    const isLength = mayBeLength(node) ? `${key} === 'length'` : null
+    return { before, place: `${base}[${key}]`, count: count + 1, receiver, isLength }
+  }
+
+  AssignmentExpression(node) {
+    const { operator, right } = node
+    const left = bare(node.left)
+    if (left.type === 'ObjectPattern' || left.type === 'ArrayPattern') return this.#assigned(node)
+    const sign = operator.slice(0, -1)
+    const isCompound = OPERATORS[sign] !== undefined
+    const isEasy = isCompound ? isPlain(left) && isPlain(right) : !mayBeLength(left)
+    if (isEasy) return `${this.emit(node.left)} ${operator} ${this.emit(right)}`
+    const { before, place, count, receiver, isLength } = this.#target(left)
+    let value
+    if (!isCompound) value = nameless(right, this.emit(right))
+    else if (left.type === 'Identifier') value = this.#operation(sign, left, place, right)
+    else {
+      const old = this.#temp()
+      const text = this.#operation(sign, TEMP, old, right)
+      this.#free(1)
+      value = `(${old} = ${place}, ${text})`
+    }
+    if (isLength === 'true') value = `$mivm_length(${receiver}, ${value})`
+    else if (isLength !== null) {
+      const result = this.#temp()
+      this.#free(1)
+      value = `(${result} = ${value}, ${isLength} ? $mivm_length(${receiver}, ${result}) : ${result})`
+    }
+    this.#free(count)
+    return `(${before}${place} ${isCompound ? '=' : operator} ${value})`
+  }
+
+  /** An assignment to a pattern. */
+  #assigned(node) {
+    const pattern = bare(node.left)
+    const shape = shapeOf(pattern)
+    if (shape === null) return `${this.#pattern(node.left)} = ${this.emit(node.right)}`
+    return `({v: ${this.#pattern(pattern)}} = $mivmB(${this.emit(node.right)}, ${shape})).o`
+  }
+
+  MemberExpression(node) {
+    const { object, property, computed, optional } = node
+    if (!computed) return this.copy(node, [object])
+    return `${this.emit(object)}${optional ? '?.' : ''}[${this.#key(property)}]`
+  }
+
+  /** The key of a property. */
+  #key(node) {
+    const text = this.emit(node)
+    if (isShortKey(node, false)) return text
+    if (isRepeatable(node)) return this.#keyTest(text, text)
+    const key = this.#temp()
+    this.#free(1)
+    return this.#keyTest(key, `(${key} = ${nameless(node, text)})`)
+  }
+
+  #keyTest(key, first) {
+    const isShort = `typeof ${key} === 'string' && ${key}.length <= ${KEY_MAX}`
+    return `(typeof ${first} === 'number' || ${isShort} ? ${key} : $mivm_key(${key}))`
+  }
+
+  TemplateLiteral(node) {
+    if (node.expressions.length === 0) return this.#source(node)
+    const text = this.copy(node, node.expressions, (part) => {
+      const inner = this.emit(part)
+      if (isPlain(part) || isText(part)) return inner
+      if (isRepeatable(part))
+        return `typeof ${inner} === 'string' ? ${inner} : $mivm_part(${inner})`
+      const value = this.#temp()
+      this.#free(1)
+      return `typeof (${value} = ${nameless(part, inner)}) === 'string' ? ${value} : $mivm_part(${value})`
+    })
+    const value = this.#temp()
+    this.#free(1)
+    return `((${value} = ${text}).length <= ${TEXT_MAX} ? ${value} : $mivm_text(${value}))`
+  }
+
+  TaggedTemplateExpression(node) {
+    const { tag, quasi } = node
+    return this.copy(node, [tag, quasi], (each) => {
+      return each === quasi ? this.copy(quasi, quasi.expressions) : this.emit(tag)
+    })
+  }
+
+  SpreadElement({ argument }) {
+    // of an array; those of objects and calls are emitted with these
+    return `...$mivm_spread(${this.emit(argument)})`
+  }
+
+  ObjectExpression(node) {
+    return this.copy(node, node.properties, (each) => {
+      return each.type === 'SpreadElement'
+        ? `...$mivm_copied(${this.emit(each.argument)})`
+        : this.emit(each)
+    })
+  }
+
+  CallExpression(node) {
+    if (!hasSpread(node)) return this.copy(node)
+    const text = `${this.emit(node.callee)}${node.optional ? '?.' : ''}(${this.#spreadArguments(node)})`
+    // a part of a chain cannot be taken out of it: the whole of it restores the depth
+    return node.isInChain ? text : this.#restored(text)
+  }
+
+  NewExpression(node) {
+    if (!hasSpread(node)) return this.copy(node)
+    return this.#restored(`new ${this.emit(node.callee)}(${this.#spreadArguments(node)})`)
+  }
+
+  /** All arguments in one array: what they take of the stack is counted when the last one is there. */
+  #spreadArguments(node) {
+    const [only] = node.arguments
+    if (node.arguments.length === 1) return `...$mivmA(${this.emit(only.argument)})`
+    return `...$mivmA([${node.arguments.map((each) => this.emit(each)).join(', ')}])`
+  }
+
+  #restored(text) {
+    const result = this.#temp()
+    this.#free(1)
+    return `(${result} = ${text}, $mivmD = $mivmd - ${this.#fn.levels}, ${result})`
+  }
+
+  ChainExpression({ expression }) {
+    let isSpread = false
+    for (let at = expression; at !== undefined; at = at.callee ?? at.object) {
+      if (at.type !== 'CallExpression' && at.type !== 'MemberExpression') break
+      at.isInChain = true
+      if (at.type === 'CallExpression' && hasSpread(at)) isSpread = true
+    }
+    const text = this.emit(expression)
+    return isSpread ? this.#restored(text) : text
+  }
+
+  AwaitExpression({ argument }) {
+    return this.#suspended('await', argument, this.emit(argument), this.#prices.AwaitExpression)
+  }
+
+  YieldExpression({ argument, delegate }) {
+    const { isAsyncGenerator } = this.#fn
+    if (argument === null) {
+      const result = this.#temp()
+      this.#free(1)
+      return `(${result} = yield (${LEAVE}, void 0), ${this.#enter(this.#prices.YieldExpression)}, ${result})`
+    }
+    const text = this.emit(argument)
+    if (!delegate) {
+      return this.#suspended('yield', argument, text, this.#prices.YieldExpression)
+    }
+    const source = `$mivmY(${text}, ${isAsyncGenerator})`
+    return this.#suspended('yield*', null, source, this.#prices.YieldExpression)
+  }
+
+  #suspended(keyword, node, text, cost) {
+    const value = this.#temp()
+    this.#free(1)
+    const given = `${value} = ${node === null ? text : nameless(node, text)}`
+    return `(${value} = ${keyword} (${given}, ${LEAVE}, ${value}), ${this.#enter(cost)}, ${value})`
+  }
+}
+
+/** In front of what suspends a function. */
+const LEAVE = '$mivmD = $mivmd, $mivmd = -1'
+
+/** Stands for a value in a variable of ours, of which nothing is known. */
+const TEMP = { type: 'Identifier', name: '$mivm', variable: null }
+
+const ITERATED = '[1,1,[]]'
+const COPIED = '[0,1,[]]'
+
+/** Of code that $mivmP evaluates, which has entered a level already. */
+function declaration(temps) {
+  return `var $mivmd = $mivmD + 1${temps};`
+}
+
+function isDirective({ directive }) {
+  return directive !== undefined
+}
+
+function hasSpread(node) {
+  return node.arguments.some(({ type }) => type === 'SpreadElement')
+}
+
+/** An expression in the place of one that gives its own name to a function. */
+function nameless(node, text) {
+  return isAnonymous(node) ? `(0, ${text})` : text
+}
+
+/** Whether evaluating it can run no code, and evaluating it later comes to the same. */
+function isRepeatable({ type, regex, value }) {
+  if (type === 'Literal') return regex === undefined && typeof value !== 'string'
+  return type === 'Identifier' || type === 'ThisExpression'
+}
+
+/** Whether evaluating a parameter or an operand can run no code and change nothing. */
+function isStill(node) {
+  if (isName(node)) return true
+  if (node.type === 'AssignmentPattern') {
+    return node.left.type === 'Identifier' && isStillValue(node.right)
+  }
+  return isStillValue(node)
+}
+
+function isName({ type, argument }) {
+  return type === 'Identifier' || (type === 'RestElement' && argument.type === 'Identifier')
+}
+
+function isStillValue(node) {
+  const { type, expressions, argument, elements, properties } = bare(node)
+  switch (type) {
+    case 'Literal':
+    case 'Identifier':
+    case 'ThisExpression':
+      return true
+    case 'TemplateLiteral':
+      return expressions.length === 0
+    case 'UnaryExpression':
+      return argument.type === 'Literal'
+    case 'ArrayExpression':
+      return elements.every((each) => each !== null && isStillValue(each))
+    case 'ObjectExpression':
+      return properties.every((each) => {
+        return each.type === 'Property' && !each.computed && isStillProperty(each)
+      })
+    default:
+      return isFunction(bare(node))
+  }
+}
+
+function isStillProperty({ key, value }) {
+  return (key.name ?? key.value) !== '__proto__' && isStillValue(value)
+}
+
+/** Whether it is null or undefined. */
+function isNothing(node) {
+  const { type, raw, name, operator, variable } = bare(node)
+  if (type === 'UnaryExpression') return operator === 'void'
+  return type === 'Identifier' ? name === 'undefined' && variable === null : raw === 'null'
+}
+
+/** Whether comparing with it is no work. */
+function isShort(node) {
+  const inner = bare(node)
+  if (isPlain(inner) || isNothing(inner)) return true
+  if (inner.type === 'Literal')
+    return typeof inner.value === 'string' && inner.value.length <= TEXT_MAX
+  if (inner.type === 'UnaryExpression') return inner.operator === 'typeof'
+  return isFunction(inner) || isClass(inner)
+}
+
+/** Whether `==` is no work: a text may have to be made a number. */
+function isEasilyEqual(left, right) {
+  if (isNothing(left) || isNothing(right)) return true
+  if (isPlain(left) || isPlain(right)) return isPlain(left) && isPlain(right)
+  return isShort(left) || isShort(right)
+}
+
+/** Whether a key is known to be short; `isLength`: and to be another one than `length`. */
+function isShortKey(node, isOther = true) {
+  const inner = bare(node)
+  if (isPlain(inner)) return true
+  if (inner.type !== 'Literal' || typeof inner.value !== 'string') return false
+  return inner.value.length <= KEY_MAX && !(isOther && inner.value === 'length')
+}
+
+/** Whether what is assigned to may be the length of an array. */
+function mayBeLength({ type, property, computed }) {
+  if (type !== 'MemberExpression') return false
+  return computed
+    ? !isShortKey(property)
+    : property.name === 'length' && property.type === 'Identifier'
+}
+
+/** Whether it is known to be a string. */
+function isText(node) {
+  const { type, value, operator, left, right } = bare(node)
+  if (type === 'Literal') return typeof value === 'string'
+  if (type === 'BinaryExpression') return operator === '+' && (isText(left) || isText(right))
+  return type === 'TemplateLiteral'
+}
+
+/** What $mivmS in counter.js takes, as text; null for a pattern that has no rest element in it. */
+function shapeOf(pattern) {
+  const node = bare(pattern)
+  if (node.type === 'AssignmentPattern') return shapeOf(node.left)
+  const isArray = node.type === 'ArrayPattern'
+  if (!isArray && node.type !== 'ObjectPattern') return null
+  const parts = isArray ? node.elements : node.properties.map((each) => each.value ?? each)
+  const rest = parts.at(-1)?.type === 'RestElement' ? 1 : 0
+  const shapes = parts
+    .slice(0, parts.length - rest)
+    .map((each) => (each === null ? null : shapeOf(each)))
+  const isFlat = shapes.every((shape) => shape === null)
+  if (isFlat && rest === 0) return null
+  return `[${isArray ? 1 : 0},${rest},[${isFlat ? '' : shapes.map(String).join(',')}]]`
+}
+
+/** Whether a pattern behind `...` has something in it that needs {@link shapeOf}, but for its own rest element. */
+function hasNestedRest(pattern) {
+  const shape = shapeOf(pattern)
+  return shape !== null && shape !== ITERATED && shape !== COPIED
+}

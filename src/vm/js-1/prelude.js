@@ -112,6 +112,10 @@
       errorPrototype: Error.prototype,
       objectPrototype: Object.prototype,
       arrayPrototype: Array.prototype,
+      toObject: Object,
+      rawProxy: Proxy,
+      iterator: Symbol.iterator,
+      asyncIterator: Symbol.asyncIterator,
       bytesPrototype: Uint8Array.prototype
     }
   }

@@ -3,29 +3,54 @@
  * changes. All in one place, for host and auditor, for compiled code and builtins.
  */
 export const PRICES = {
-  /** Compiled code: entering a function, a turn of a loop, a node of the syntax tree in what is entered. */
-  syntax: {
-    call: 1,
-    turn: 0.5,
-    node: 0.04,
-    /** Calls within calls. */
-    depth: 512
+  /**
+   * Syntax, by type of node: what it adds to the straight code it is in, in tenths of a unit; what is charged at once
+   * is rounded up. All that is not named is `other`.
+   */
+  code: {
+    scale: 1 / 10,
+    other: 1,
+    ExpressionStatement: 0,
+    BlockStatement: 0,
+    ParenthesizedExpression: 0,
+    CallExpression: 3,
+    NewExpression: 8,
+    TaggedTemplateExpression: 6,
+    TemplateLiteral: 4,
+    ObjectExpression: 4,
+    ArrayExpression: 4,
+    ArrayPattern: 8,
+    SpreadElement: 6,
+    AwaitExpression: 30,
+    YieldExpression: 12,
+    CatchClause: 4,
+    /** Entering a function; making one. */
+    entry: 5,
+    closure: 4,
+    /** A loop, each turn of it, and a turn that takes a step of an iterator. */
+    loop: 2,
+    turn: 2,
+    step: 6,
+    /** Making a class, and each member of it. */
+    class: 30,
+    member: 6,
+    /** Branches that cost more pay where they are entered; others are paid for in any case. */
+    branch: 8
   },
 
-  /** What a contract asks of the host, and what goes between it and its users. */
-  operations: {
-    /** Of the state, whatever it is. */
-    state: 100,
-    byteWritten: 1 / 8,
-    byteRead: 1 / 16,
-    /** A name that readdir gives, a file that rmdir deletes. */
-    listed: 20,
-    oracle: 50_000,
-    /** A line of console. */
-    line: 20,
-    /** Values: a character that is read or written, an element or a property. */
-    character: 1 / 32,
-    item: 5
+  /** What a call asks of the host, and what goes in and out of it as text. */
+  state: {
+    /** Any call. */
+    call: 100,
+    /** A variable, going in and coming out; each character of the text form of a value. */
+    variable: 5,
+    decoded: 0.6,
+    encoded: 0.6,
+    /** An operation on the state, a question to an oracle, a line for the console; a character of it, or its answer. */
+    operation: 50,
+    byte: 0.2,
+    /** A question to an oracle, on top: each is two entries of the log, synced. */
+    oracle: 50_000
   },
 
   /**

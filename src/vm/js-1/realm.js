@@ -1,8 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { PRICES } from './prices.js'
 
-const LEADING = /^(?:\s|\/\/.*|\/\*[\s\S]*?\*\/)*;?/
-
 /** In the order in which they are evaluated: each has what those before it return, and captures what they left. */
 const BUILTINS = [
   'proxies',
@@ -16,15 +14,18 @@ const BUILTINS = [
   'iteration'
 ]
 
+/** The function around every contract, with `$mivmBody` in its place. */
+export const COUNTER = readExpression('counter')
+
 /**
  * One expression that turns a fresh context into the realm and gives the controller's functions. `charge` is the text
  * of an expression for the function that takes fuel: it is called with units, and throws when there are none left.
  */
-export function composeRealm(charge = 'metering.charge') {
+export function composeRealm(charge = 'fuel.charge') {
   const parts = BUILTINS.map((name) => readExpression(`builtins/${name}`)).join(',\n')
   return `(function () { 'use strict'
 const prices = ${JSON.stringify(PRICES)}
-const metering = ${readExpression('metering')}({ prices })
+const fuel = ${readExpression('fuel')}()
 const charge = ${charge}
 const math = ${readExpression('math')}()
 const { exec } = RegExp.prototype
@@ -32,13 +33,12 @@ const parts = [${parts},
 ${readExpression('operators')}]
 const installRegExp = () => (${composeRegExp()})(charge)
 const chargeBuiltins = () => ${readExpression('builtins')}({
-  charge, exec, meter: metering.meter, parts, prices: prices.builtins, limits: prices.limits
+  charge, exec, parts, prices: prices.builtins, limits: prices.limits
 })
 const primordials = ${readExpression('prelude')}({
   charge, chargeBuiltins, installRegExp, math, prices: prices.builtins
 })
-metering.complete(primordials.operators)
-return ${readExpression('controller')}(primordials, metering, prices)
+return ${readExpression('controller')}(primordials, fuel, prices)
 })()`
 }
 
@@ -60,5 +60,5 @@ return { ...${regexp}({ charge, ...parts, prices }), parts }
 /** A realm script is comments and one function in parentheses, which the formatter guards with a semicolon. */
 function readExpression(name) {
   const text = readFileSync(new URL(`./${name}.js`, import.meta.url), 'utf8')
-  return text.replace(LEADING, '').trimEnd()
+  return text.replace(/^(?:\s|\/\/.*|\/\*[\s\S]*?\*\/)*;?/, '').trimEnd()
 }

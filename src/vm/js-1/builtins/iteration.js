@@ -8,7 +8,7 @@
     enter,
     isObject,
     leave,
-    meter,
+
     metered,
     meteredIterator,
     prices,
@@ -17,37 +17,11 @@
   const { getPrototypeOf } = Reflect
   const { iterator } = Symbol
 
-  replaceGenerators()
   replaceHelpers()
   replaceIteratorStatics()
   replacePromises()
   replaceStacks()
   return {}
-
-  /** Generators are not compiled to count their depth: it is that of whoever resumes them. */
-  function replaceGenerators() {
-    for (const prototype of [
-      getPrototypeOf(function* () {}.prototype),
-      getPrototypeOf(async function* () {}.prototype)
-    ]) {
-      for (const name of ['next', 'return', 'throw']) {
-        const method = prototype[name]
-        replace(prototype, {
-          [name](value) {
-            charge(1)
-            const depth = meter.d
-            meter.d = depth + 1
-            try {
-              if (meter.d > meter.max) meter.out()
-              return apply(method, this, [value])
-            } finally {
-              meter.d = depth
-            }
-          }
-        })
-      }
-    }
-  }
 
   function replaceHelpers() {
     for (const name of [

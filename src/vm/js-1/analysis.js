@@ -1,0 +1,390 @@
+import { bare, childrenOf, isClass, isFunction, isLoop, Refusal } from './syntax.js'
+
+/** Registers that a function may have for one level of depth: what 512 levels take of the stack depends on it. */
+const FRAME = 64
+
+/**
+ * Notes in the nodes of a program what the meter has to know before it rewrites them:
+ *
+ * - `cost`: fuel for the body of a function, a turn of a loop, a field of an instance, a handler
+ * - `toll`: fuel for a branch that is not small, to be paid where it is entered
+ * - `variable`: what an identifier stands for, or null for a global; see {@link isPlain}
+ * - `names`: of a function, what `var` declares anywhere in it; `levels`: how many levels of depth it takes
+ *
+ * `prices` is the section `code` of prices.js.
+ */
+export function analyze(program, prices) {
+  const analysis = new Analysis(prices)
+  analysis.visit(program)
+  analysis.settle()
+}
+
+/**
+ * Whether a value can only be a number, a boolean, null or undefined: then no operator on it can cost more than
+ * it does on numbers.
+ */
+export function isPlain(node, round = SETTLED) {
+  if (node.round !== round) {
+    node.round = round
+    node.isPlain = findPlain(node, round)
+  }
+  return node.isPlain
+}
+
+function findPlain(node, round) {
+  switch (node.type) {
+    case 'Literal':
+      return (
+        node.raw === 'null' || typeof node.value === 'number' || typeof node.value === 'boolean'
+      )
+    case 'ParenthesizedExpression':
+      return isPlain(node.expression, round)
+    case 'Identifier':
+      return node.variable?.isPlain === true
+    case 'UnaryExpression':
+      if (node.operator === '-' || node.operator === '~') return isPlain(node.argument, round)
+      return node.operator !== 'typeof'
+    case 'UpdateExpression':
+      return isPlain(node.argument, round)
+    case 'BinaryExpression':
+      return isPlainResult(node.operator, node, round)
+    case 'AssignmentExpression':
+      if (node.operator === '=') return isPlain(node.right, round)
+      if (LOGICAL.has(node.operator)) return isPlain(node.left, round) && isPlain(node.right, round)
+      return isPlainResult(node.operator.slice(0, -1), node, round)
+    case 'ConditionalExpression':
+      return isPlain(node.consequent, round) && isPlain(node.alternate, round)
+    case 'LogicalExpression':
+      return isPlain(node.left, round) && isPlain(node.right, round)
+    case 'SequenceExpression':
+      return isPlain(node.expressions.at(-1), round)
+    case 'CallExpression':
+      return isOfMath(node.callee) && /^[a-z]/.test(node.callee.property.name)
+    case 'MemberExpression':
+      return isOfMath(node) && /^[A-Z]/.test(node.property.name)
+    default:
+      return false
+  }
+}
+
+/** A big integer and a number do not mix: for most operators it is enough to know of one operand. */
+function isPlainResult(operator, { left, right }, round) {
+  if (operator === '+') return isPlain(left, round) && isPlain(right, round)
+  if (ARITHMETIC.has(operator)) return isPlain(left, round) || isPlain(right, round)
+  return true // a comparison, or >>>
+}
+
+/** Math is frozen, and all that is on it are numbers and functions that return numbers. */
+function isOfMath({ type, computed, object, property }) {
+  if (type !== 'MemberExpression' || computed) return false
+  return object.type === 'Identifier' && object.variable === null && object.name === 'Math'
+    ? MATH.has(property.name)
+    : false
+}
+
+const ARITHMETIC = new Set(['-', '*', '/', '%', '**', '<<', '>>', '&', '|', '^'])
+const LOGICAL = new Set(['&&=', '||=', '??='])
+const MATH = new Set(
+  Object.getOwnPropertyNames(Math).filter((name) => !Object.hasOwn(Object.prototype, name))
+)
+
+class Analysis {
+  #prices
+  #scope = { variables: new Map(), parent: null, fn: null, isFunction: true }
+  /** What is alive while a part of an expression is evaluated, at most. */
+  #alive = 0
+  /** `[identifier, scope]`: a name may be declared behind its use. */
+  #uses = []
+  /** `[identifier, expression]`, null for a value that nobody knows. */
+  #values = []
+
+  constructor(prices) {
+    this.#prices = prices
+  }
+
+  /** Notes what is in a node, and returns what it adds to the cost of the straight code around it. */
+  visit(node) {
+    if (isFunction(node)) return this.#function(node)
+    if (isLoop(node)) return this.#loop(node)
+    if (isClass(node)) return this.#class(node)
+    const price = this.#prices[node.type] ?? this.#prices.other
+    switch (node.type) {
+      case 'Identifier':
+        this.#uses.push([node, this.#scope])
+        return price
+      case 'StaticBlock':
+        return price + this.#within(this.#scope.fn, () => this.#all(node.body), true)
+      case 'Program':
+      case 'BlockStatement':
+        return price + this.#within(this.#scope.fn, () => this.#all(node.body))
+      case 'VariableDeclaration':
+        return price + this.#declaration(node)
+      case 'TryStatement':
+        return price + this.#try(node)
+      case 'IfStatement':
+      case 'ConditionalExpression':
+        return (
+          price +
+          this.visit(node.test) +
+          this.#branch(node.consequent) +
+          this.#branch(node.alternate)
+        )
+      case 'LogicalExpression':
+        return price + this.visit(node.left) + this.#branch(node.right)
+      case 'SwitchStatement':
+        return price + this.#switch(node)
+      case 'AssignmentExpression':
+        this.#assign(node.left, node)
+        return price + this.#all([node.left, node.right])
+      case 'UpdateExpression':
+        this.#assign(node.argument, node)
+        return price + this.visit(node.argument)
+      case 'MemberExpression':
+        return price + this.#key(node, node.property) + this.visit(node.object)
+      case 'Property':
+        if (node.shorthand) return price + this.visit(node.value)
+        return price + this.#key(node, node.key) + this.visit(node.value)
+      case 'LabeledStatement':
+        return price + this.visit(node.body)
+      case 'BreakStatement':
+      case 'ContinueStatement':
+        return price
+      default:
+        return price + this.#all(childrenOf(node))
+    }
+  }
+
+  /** Resolves names, and finds out which variables are plain: those that are only assigned what is. */
+  settle() {
+    for (const [node, scope] of this.#uses) {
+      if (node.name.startsWith(RESERVED)) {
+        throw new Refusal(
+          node,
+          `names that begin with ${RESERVED} are the VM's own: give it another name`
+        )
+      }
+      node.variable = find(scope, node.name)
+    }
+    for (let pass = 0, changed = true; changed; pass++) {
+      changed = false
+      for (const [{ variable }, value] of this.#values) {
+        if (variable === null || !variable.isPlain) continue
+        // a long chain of variables would take as many passes: it is given up
+        const isKnown = value !== null && (pass < PASSES || value.type === 'Literal')
+        if (isKnown && isPlain(value, pass)) continue
+        variable.isPlain = false
+        changed = true
+      }
+    }
+  }
+
+  #all(nodes) {
+    const { fn } = this.#scope
+    this.#alive += nodes.length
+    if (fn !== null && this.#alive > fn.alive) fn.alive = this.#alive
+    let cost = 0
+    for (const node of nodes) cost += this.visit(node)
+    this.#alive -= nodes.length
+    return cost
+  }
+
+  /** A name behind a dot or before a colon is no variable. */
+  #key({ computed }, key) {
+    return computed ? this.visit(key) : 0
+  }
+
+  /** Code that may be passed over: a small piece is paid for in any case, which is cheaper than asking. */
+  #branch(node) {
+    if (node === null) return 0
+    const cost = this.visit(node)
+    if (cost <= this.#prices.branch) return cost
+    node.toll = cost
+    return 0
+  }
+
+  /** `isFunction`: whether it is where a `var` inside of it is declared. */
+  #within(fn, visit, isFunction = fn !== this.#scope.fn) {
+    const parent = this.#scope
+    this.#scope = { variables: new Map(), parent, fn, isFunction }
+    const cost = visit()
+    this.#scope = parent
+    return cost
+  }
+
+  #declare(name, scope = this.#scope) {
+    if (scope.variables.has(name)) return
+    scope.variables.set(name, { isPlain: true })
+    if (scope.fn !== null) scope.fn.locals++
+  }
+
+  /** A name for something that is no plain value, or of which nothing is known. */
+  #declareUnknown(pattern) {
+    for (const identifier of namesIn(pattern)) {
+      this.#declare(identifier.name)
+      this.#values.push([identifier, null])
+    }
+  }
+
+  #name(id) {
+    if (id === null) return
+    this.#declareUnknown(id)
+    this.visit(id)
+  }
+
+  #function(node) {
+    const { id, params, body, type } = node
+    if (type === 'FunctionDeclaration') this.#name(id)
+    Object.assign(node, { names: new Set(), locals: params.length, alive: 0, hasForAwait: false })
+    const alive = this.#alive
+    this.#alive = 0
+    this.#within(node, () => {
+      if (type === 'FunctionExpression') this.#name(id)
+      for (const param of params) this.#declareUnknown(param)
+      // the body is no scope of its own: a variable and a parameter of one name are the same
+      node.cost = this.#prices.entry + this.#all(params)
+      node.cost += body.type === 'BlockStatement' ? this.#all(body.body) : this.visit(body)
+    })
+    this.#alive = alive
+    node.levels = 1 + Math.floor((node.locals + 3 * node.alive) / FRAME)
+    return this.#prices.closure
+  }
+
+  #loop(node) {
+    return this.#within(this.#scope.fn, () => {
+      const { type, body, test = null } = node
+      let before = this.#prices.loop
+      node.cost = this.#prices.turn
+      if (type === 'ForStatement') {
+        if (node.init !== null) before += this.visit(node.init)
+        if (node.update !== null) node.cost += this.visit(node.update)
+      } else if (type === 'ForOfStatement' || type === 'ForInStatement') {
+        before += this.visit(node.right)
+        node.cost += this.#prices.step + this.#head(node.left)
+        if (node.await === true) {
+          node.cost += this.#prices.AwaitExpression
+          this.#scope.fn.hasForAwait = true
+        }
+      }
+      if (test !== null) node.cost += this.visit(test)
+      node.cost += this.visit(body)
+      return before
+    })
+  }
+
+  /** What a loop over something assigns in every turn. */
+  #head(left) {
+    const isDeclared = left.type === 'VariableDeclaration'
+    const cost = isDeclared ? this.#declaration(left) : this.visit(left)
+    this.#assign(isDeclared ? left.declarations[0].id : left, null)
+    return cost
+  }
+
+  #class(node) {
+    const { id, superClass, body } = node
+    if (node.type === 'ClassDeclaration') this.#name(id)
+    return this.#within(this.#scope.fn, () => {
+      if (node.type === 'ClassExpression') this.#name(id)
+      let cost = this.#prices.class
+      if (superClass !== null) cost += this.visit(superClass)
+      for (const member of body.body) {
+        cost += this.#prices.member
+        if (member.type === 'StaticBlock') {
+          cost += this.visit(member)
+          continue
+        }
+        cost += this.#key(member, member.key)
+        // a field is evaluated whenever there is a new instance
+        const value = member.value === null ? 0 : this.visit(member.value)
+        if (member.type === 'PropertyDefinition' && !member.static) {
+          member.cost = this.#prices.member + value
+        } else cost += value
+      }
+      return cost
+    })
+  }
+
+  #declaration({ kind, declarations }) {
+    const { fn } = this.#scope
+    let scope = this.#scope
+    if (kind === 'var') while (!scope.isFunction) scope = scope.parent
+    let cost = 0
+    for (const { id, init = null } of declarations) {
+      for (const { name } of namesIn(id)) {
+        this.#declare(name, scope)
+        if (kind === 'var') fn?.names.add(name)
+      }
+      if (init !== null && id.type === 'Identifier') this.#values.push([id, init])
+      else if (init !== null || id.type !== 'Identifier') this.#assign(id, null)
+      cost += this.#all(init === null ? [id] : [id, init])
+    }
+    return cost
+  }
+
+  #assign(target, value) {
+    const node = bare(target)
+    if (node.type === 'Identifier') this.#values.push([node, value])
+    else for (const identifier of namesIn(node)) this.#values.push([identifier, null])
+  }
+
+  #try({ block, handler, finalizer }) {
+    const cost = this.visit(block)
+    if (handler !== null) {
+      this.#within(this.#scope.fn, () => {
+        const { param, body } = handler
+        if (param !== null) this.#declareUnknown(param)
+        handler.cost = this.#prices.CatchClause + this.#all(param === null ? [] : [param])
+        handler.cost += this.#all(body.body)
+      })
+    }
+    if (finalizer !== null) finalizer.cost = this.#prices.CatchClause + this.visit(finalizer)
+    return cost
+  }
+
+  #switch({ discriminant, cases }) {
+    let cost = this.visit(discriminant)
+    return this.#within(this.#scope.fn, () => {
+      for (const each of cases) {
+        if (each.test !== null) cost += this.visit(each.test)
+        const own = this.#all(each.consequent)
+        if (own > this.#prices.branch) each.toll = own
+        else cost += own
+      }
+      return cost
+    })
+  }
+}
+
+/** What the meter's own names begin with. */
+const RESERVED = '$mivm'
+
+/** Passes over all assignments until they are given up. */
+const PASSES = 8
+
+/** What is found out in a pass holds until the next one; behind the last one, for good. */
+const SETTLED = -1
+
+/** The identifiers that a pattern gives a value. */
+export function namesIn(pattern) {
+  const names = []
+  const todo = [pattern]
+  while (todo.length > 0) {
+    const node = todo.pop()
+    if (node.type === 'Identifier') names.push(node)
+    else if (node.type === 'ObjectPattern') todo.push(...node.properties)
+    else if (node.type === 'ArrayPattern')
+      todo.push(...node.elements.filter((each) => each !== null))
+    else if (node.type === 'Property') todo.push(node.value)
+    else if (node.type === 'AssignmentPattern') todo.push(node.left)
+    else if (node.type === 'RestElement') todo.push(node.argument)
+    else if (node.type === 'ParenthesizedExpression') todo.push(node.expression)
+  }
+  return names
+}
+
+function find(scope, name) {
+  for (let at = scope; at !== null; at = at.parent) {
+    const variable = at.variables.get(name)
+    if (variable !== undefined) return variable
+  }
+  return null
+}

@@ -1,0 +1,253 @@
+;(function $mivmCounter($mivmKit, $mivmBody) {
+  // Fuel and depth of the contract, as variables around its code: nothing is faster under --jitless. The compiled
+  // text is this function with the contract in the place of $mivmBody; no name in a contract begins with $mivm.
+  // What compiled code does by itself is in meter.js: it takes from $mivmF and calls $mivmT below zero, sets
+  // $mivmD at the entry of functions and restores it when they end.
+
+  /** Fuel that is left; below zero for good once the call is over. */
+  var $mivmF = 0
+  /** Levels of depth that are left. */
+  var $mivmD = 0
+  /** Fuel at the beginning, and what was left of it at the end of a call that went too far. */
+  var $mivmStart = 0
+  var $mivmLeft = 0
+  var $mivmEnd = null
+
+  var {
+    add: $mivm_add,
+    subtract: $mivm_subtract,
+    multiply: $mivm_multiply,
+    divide: $mivm_divide,
+    remainder: $mivm_remainder,
+    power: $mivm_power,
+    shiftLeft: $mivm_shiftLeft,
+    shiftRight: $mivm_shiftRight,
+    shiftRightUnsigned: $mivm_shiftRightUnsigned,
+    bitAnd: $mivm_bitAnd,
+    bitOr: $mivm_bitOr,
+    bitXor: $mivm_bitXor,
+    bitNot: $mivm_bitNot,
+    negate: $mivm_negate,
+    positive: $mivm_positive,
+    increment: $mivm_increment,
+    decrement: $mivm_decrement,
+    numeric: $mivm_numeric,
+    less: $mivm_less,
+    lessOrEqual: $mivm_lessOrEqual,
+    greater: $mivm_greater,
+    greaterOrEqual: $mivm_greaterOrEqual,
+    same: $mivm_same,
+    equal: $mivm_equal,
+    part: $mivm_part,
+    text: $mivm_text,
+    spread: $mivm_spread,
+    passed: $mivm_passed,
+    copied: $mivm_copied,
+    iterated: $mivm_iterated,
+    key: $mivm_key,
+    length: $mivm_length,
+    enumerated: $mivm_enumerated,
+    compared: $mivm_compared,
+    heritage: $mivm_heritage,
+    heir: $mivm_heir
+  } = $mivmKit.operators
+  var {
+    apply: $mivmApply,
+    RawProxy: $mivmProxy,
+    iterator: $mivmI,
+    asyncIterator: $mivmAI
+  } = $mivmKit
+  var $mivmTrap = $mivmKit.trap
+
+  return {
+    body: $mivmBody,
+    /** Takes fuel for something that is not in the code; throws when there is none left. */
+    charge(units) {
+      if (($mivmF -= units) < 0) $mivmT()
+    },
+    /** Before a call: what it may use. */
+    start(fuel, depth) {
+      $mivmStart = $mivmF = fuel
+      $mivmD = depth
+      $mivmEnd = null
+    },
+    /** How much fuel was used so far. */
+    used() {
+      return $mivmEnd === null ? $mivmStart - $mivmF : $mivmStart - $mivmLeft
+    },
+    /** Why no code of the contract runs any more in this call: `fuel`, `depth`, or null if it does. */
+    end() {
+      return $mivmEnd
+    }
+  }
+
+  /** Ends the call: everything that looks at the fuel from now on gets here again, so that nothing can go on. */
+  function $mivmT() {
+    if ($mivmEnd === null) {
+      $mivmEnd = $mivmF < 0 ? 'fuel' : 'depth'
+      $mivmLeft = $mivmF < 0 ? 0 : $mivmF
+    }
+    $mivmF = -1
+    throw $mivmTrap
+  }
+
+  /** A field, or the parameters of a generator: code that belongs to no body of a function. */
+  function $mivmP(evaluate) {
+    var $mivmd = $mivmD
+    if ($mivmF < 0 || ($mivmD = $mivmd - 1) < 0) $mivmT()
+    try {
+      return evaluate()
+    } finally {
+      $mivmD = $mivmd
+    }
+  }
+
+  /** Arguments that come from an array take room on the stack, as nested calls do: 128 of them as much as one. */
+  function $mivmA(iterable) {
+    var list = $mivm_passed(iterable)
+    if (($mivmD -= list.length >>> 7) < 0) $mivmT()
+    return list
+  }
+
+  /** The rest of the arguments of a generator. */
+  function $mivmR(list, first) {
+    var rest = []
+    for (var i = first; i < list.length; i++) rest[rest.length] = list[i]
+    return rest
+  }
+
+  /**
+   * What yield* delegates to: while it does, the generator itself is not entered and left by code of its own, so
+   * this counts a level for it, and fuel for every step.
+   */
+  function $mivmY(iterable, isAsync) {
+    var method = isAsync ? iterable[$mivmAI] : undefined
+    if (method !== undefined && method !== null) {
+      return { [$mivmAI]: () => $mivmSteps($mivmApply(method, iterable, []), null) }
+    }
+    method = iterable[$mivmI]
+    if (typeof method !== 'function') throw new TypeError('the operand of yield* is not iterable')
+    return { [$mivmI]: () => $mivmSteps($mivmApply(method, iterable, []), null) }
+  }
+
+  /** What `for await` iterates over: `leave` is called before the function that does it is suspended. */
+  function $mivmW(iterable, leave) {
+    var method = iterable[$mivmAI]
+    if (method === undefined || method === null) {
+      method = iterable[$mivmI]
+      if (typeof method !== 'function') throw new TypeError('the value is not async iterable')
+      return { [$mivmI]: () => $mivmSteps($mivmApply(method, iterable, []), leave) }
+    }
+    return { [$mivmAI]: () => $mivmSteps($mivmApply(method, iterable, []), leave) }
+  }
+
+  function $mivmSteps(iterator, leave) {
+    if ((typeof iterator !== 'object' || iterator === null) && typeof iterator !== 'function') {
+      throw new TypeError(`${typeof iterator} is not an iterator`)
+    }
+    var { next } = iterator
+    return {
+      next: (value) => $mivmStep(iterator, next, value, leave),
+      get return() {
+        return $mivmMethod(iterator, iterator.return, leave)
+      },
+      get throw() {
+        return $mivmMethod(iterator, iterator.throw, leave)
+      }
+    }
+  }
+
+  function $mivmMethod(iterator, method, leave) {
+    if (method === undefined || method === null) return undefined
+    return (value) => $mivmStep(iterator, method, value, leave)
+  }
+
+  function $mivmStep(iterator, method, value, leave) {
+    var $mivmd = $mivmD
+    if (($mivmF -= 5) < 0 || ($mivmD = $mivmd - 1) < 0) $mivmT()
+    try {
+      return $mivmApply(method, iterator, [value])
+    } finally {
+      if (leave === null) $mivmD = $mivmd
+      else leave()
+    }
+  }
+
+  /** For `pattern = value` as an expression whose pattern has a rest element: what is destructured, and the value. */
+  function $mivmB(value, shape) {
+    return { v: $mivmS(value, shape), o: value }
+  }
+
+  /**
+   * A value that is destructured by a pattern with rest elements somewhere in it. `shape` is null, for anything
+   * without, or `[isArray, hasRest, shapes]`, with one shape for every element or property.
+   */
+  function $mivmS(value, shape) {
+    if (shape === null || value === undefined || value === null) return value
+    var { 0: isArray, 1: hasRest, 2: shapes } = shape
+    if (isArray) {
+      var list = hasRest ? $mivm_iterated(value) : value
+      return shapes.length === 0 ? list : $mivmElements(list, shapes)
+    }
+    if (hasRest) $mivm_copied(value)
+    return shapes.length === 0 ? value : $mivmProperties(value, shapes)
+  }
+
+  function $mivmElements(list, shapes) {
+    return {
+      [$mivmI]() {
+        var iterator = list[$mivmI]()
+        var { next } = iterator
+        var i = 0
+        return {
+          next() {
+            var step = $mivmApply(next, iterator, [])
+            if (i >= shapes.length || step.done) return step
+            return { done: false, value: $mivmS(step.value, shapes[i++]) }
+          },
+          get return() {
+            var method = iterator.return
+            return method === undefined || method === null
+              ? undefined
+              : () => $mivmApply(method, iterator, [])
+          }
+        }
+      }
+    }
+  }
+
+  /** Properties are read in the order of the pattern; those behind them belong to its rest element. */
+  function $mivmProperties(value, shapes) {
+    var i = 0
+    return new $mivmProxy(
+      { __proto__: null },
+      {
+        get(_target, key) {
+          return i < shapes.length ? $mivmS(value[key], shapes[i++]) : value[key]
+        },
+        ownKeys() {
+          return $mivmKit.ownKeys($mivmKit.Object(value))
+        },
+        getOwnPropertyDescriptor(_target, key) {
+          var property = $mivmKit.getOwnPropertyDescriptor($mivmKit.Object(value), key)
+          if (property === undefined) return undefined
+          return {
+            value: undefined,
+            enumerable: property.enumerable,
+            configurable: true,
+            writable: true
+          }
+        }
+      }
+    )
+  }
+
+  /** A place in a pattern where something is assigned to a property that could be the length of an array. */
+  function $mivmV(object, key) {
+    return {
+      set v(value) {
+        object[key] = key === 'length' ? $mivm_length(object, value) : value
+      }
+    }
+  }
+})
