@@ -13,29 +13,29 @@
       ExpressionStatement: 0,
       BlockStatement: 0,
       ParenthesizedExpression: 0,
-      CallExpression: 3,
-      NewExpression: 8,
-      TaggedTemplateExpression: 6,
-      TemplateLiteral: 4,
-      ObjectExpression: 4,
-      ArrayExpression: 4,
-      ArrayPattern: 8,
-      SpreadElement: 6,
-      AwaitExpression: 30,
-      YieldExpression: 12,
+      CallExpression: 10,
+      NewExpression: 30,
+      TaggedTemplateExpression: 12,
+      TemplateLiteral: 12,
+      ObjectExpression: 12,
+      ArrayExpression: 10,
+      ArrayPattern: 40,
+      SpreadElement: 20,
+      AwaitExpression: 60,
+      YieldExpression: 40,
       CatchClause: 4,
       /** Entering a function; making one. */
-      entry: 5,
-      closure: 4,
+      entry: 12,
+      closure: 12,
       /** A loop, each turn of it, and a turn that takes a step of an iterator. */
       loop: 2,
       turn: 2,
-      step: 6,
+      step: 12,
       /** Making a class, and each member of it. */
       class: 30,
       member: 6,
       /** Branches that cost more pay where they are entered; others are paid for in any case. */
-      branch: 8
+      branch: 24
     },
 
     /** What a call asks of the host, and what goes in and out of it as text. */
@@ -117,7 +117,7 @@
       bytesConvert: 1 / 16,
 
       // collections and objects, an entry or property
-      entry: 5,
+      entry: 12,
       entryRead: 1,
       key: 3,
       keyValue: 6,
