@@ -92,7 +92,18 @@ struct(
   optional('value', 'string'),
   optional('error', '@mivm/thrown')
 )
-struct('commit', field('archive', '@mivm/version'), field('blobs', '@mivm/version'))
+struct(
+  'user-head',
+  field('length', 'uint'),
+  field('treeHash', 'fixed32'),
+  field('signature', 'buffer')
+)
+struct(
+  'commit',
+  field('archive', '@mivm/version'),
+  field('blobs', '@mivm/version'),
+  list('heads', '@mivm/user-head')
+)
 
 // entries of a user log
 struct('call', field('method', 'string'), field('args', 'string'), optional('head', '@mivm/head'))

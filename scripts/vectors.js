@@ -301,10 +301,20 @@ function entries() {
       {
         type: 'commit',
         archive: { length: 3, treeHash: b4a.alloc(32, 5) },
-        blobs: { length: 300, treeHash: b4a.alloc(32, 6) }
+        blobs: { length: 300, treeHash: b4a.alloc(32, 6) },
+        heads: [userHead(userPair, [call])]
       }
     ],
-    ['commit of nothing', { type: 'commit', archive: zero, blobs: zero }]
+    [
+      'commit of two users',
+      {
+        type: 'commit',
+        archive: zero,
+        blobs: zero,
+        heads: [userHead(userPair, [call, call]), userHead(deployerPair, [call])]
+      }
+    ],
+    ['commit of nothing', { type: 'commit', archive: zero, blobs: zero, heads: [] }]
   ]
   const answer = { entry: 1, index: 6, result: encodeEntry(result) }
   const userEntries = [
@@ -365,6 +375,7 @@ function malformedBlocks(blocks) {
   const okResult = block('result with a value')
   const errorResult = block('error')
   const call = block('user call')
+  const commit = block('commit')
   list.push(
     malformed('call', 'empty', []),
     malformed('call', 'version alone', [[1]]),
@@ -384,6 +395,22 @@ function malformedBlocks(blocks) {
     malformed('call', 'ack with an unknown flag', [ack.subarray(0, -1), [2]]),
     malformed('call', 'ack whose previous is there and 0', [ack.subarray(0, -1), [1, 0]]),
     malformed('call', 'seq in three bytes instead of one', [[1, 2, 0xfd, 2, 0], ack.subarray(3)]),
+    // the last head ends with its signature: 1, 0, 64 bytes, 0, 0
+    malformed('call', 'commit with a signature of another version', [
+      commit.subarray(0, -68),
+      [0],
+      commit.subarray(-67)
+    ]),
+    malformed('call', 'commit with a signature that has a patch', [commit.subarray(0, -2), [1, 0]]),
+    malformed('call', 'commit with a signature without its frame', [
+      commit.subarray(0, -69),
+      [64],
+      commit.subarray(-66, -2)
+    ]),
+    malformed('call', 'commit with fewer heads than it counts', [
+      block('commit of nothing').subarray(0, -1),
+      [1]
+    ]),
     malformed('call', 'result of an unknown outcome', [
       okResult.subarray(0, 3),
       [3],
@@ -675,26 +702,27 @@ function buildCallLog() {
         value === null ? [] : [{ path: '/.mivm/exports/n.json', data: b4a.from(value) }]
       )
     })
-  const commit = (n) =>
+  const commit = (n, heads) =>
     encodeEntry({
       type: 'commit',
       archive: { length: n, treeHash: b4a.alloc(32, n) },
-      blobs: { length: n, treeHash: b4a.alloc(32, n + 16) }
+      blobs: { length: n, treeHash: b4a.alloc(32, n + 16) },
+      heads
     })
   const blocks = [
     genesisBlock,
     encodeEntry({ type: 'code', source: SOURCE }),
     ack(1, deployer, 1, init, 0),
     result(2, null),
-    commit(2),
+    commit(2, [userHead(deployerPair, [init])]),
     ack(2, user, 1, add(2), 0),
     result(5, '2'),
-    commit(3),
+    commit(3, [userHead(userPair, [add(2)])]),
     ack(3, deployer, 2, add(3), 2),
     result(8, '5'),
     ack(4, user, 2, add(-5), 5),
     result(10, '0'),
-    commit(4)
+    commit(4, [userHead(deployerPair, [init, add(3)]), userHead(userPair, [add(2), add(-5)])])
   ]
   const nodes = new Map()
   const whole = new Tree()
@@ -710,6 +738,16 @@ function buildCallLog() {
     tree,
     head: (length) => sign({ length, fork: 0, treeHash: tree(length).treeHash() })
   }
+}
+
+/** The head of a user's log of these blocks, as a commit has it. */
+function userHead({ publicKey, secretKey }, blocks) {
+  const tree = new Tree()
+  for (const block of blocks) tree.append(block)
+  const head = { length: tree.length, fork: 0, treeHash: tree.treeHash() }
+  const key = manifestKey(userLogManifest(publicKey, address))
+  const { fork, ...rest } = signHead(head, key, (message) => crypto.sign(message, secretKey))
+  return rest
 }
 
 function sign({ length, fork, treeHash }) {

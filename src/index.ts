@@ -73,8 +73,14 @@ export interface HostOptions {
   /** Who may deploy; default: anybody. */
   readonly policy?: Policy
   readonly oracles?: Oracles
-  /** Engine processes; default: one a core. */
+  /** Engine processes at most; default: one a core, 16 where contracts are kept apart. */
   readonly engines?: number
+  /** Whose contracts never share an engine process with others; default `none`. */
+  readonly isolateBy?: 'deployer' | 'instance' | 'none'
+  /** Layers around the engines: all that work here (`auto`, the default), or those that every machine has. */
+  readonly sandbox?: 'auto' | 'none'
+  /** Refuse to open unless all layers are active. */
+  readonly requireSandbox?: boolean
   /** Instances that stay in memory; default 256. */
   readonly openMax?: number
   readonly onEvent?: (event: HostEvent) => void
@@ -86,6 +92,12 @@ export interface Host {
   readonly id: string
   /** Addresses of all instances, z-base-32. */
   readonly instances: string[]
+  /** The layers around the engines that execute contracts: what each is, or why it is not there. */
+  readonly sandbox: readonly {
+    readonly name: string
+    readonly state: 'active' | 'unavailable' | 'off'
+    readonly message: string
+  }[]
   status(): {
     readonly id: string
     readonly instances: number
@@ -97,7 +109,7 @@ export interface Host {
 }
 
 export const Host: {
-  /** Throws DIRECTORY_LOCKED where another process has the directory, ENGINE_FAILED where no engine starts. */
+  /** Throws DIRECTORY_LOCKED where another process has the directory, ENGINE_FAILED where no engine starts, SANDBOX_UNAVAILABLE. */
   open(options: HostOptions): Promise<Host>
 } = HostClass
 

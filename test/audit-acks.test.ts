@@ -1,6 +1,11 @@
 import b4a from 'b4a'
 import test from 'brittle'
-import { type CallLogEntry, encodeEntry, encodeUserEntry } from '../src/protocol/entries.ts'
+import {
+  type CallLogEntry,
+  encodeEntry,
+  encodeUserEntry,
+  type UserHead
+} from '../src/protocol/entries.ts'
 import { closeVm, found, headOf, type Item, run, Writer } from './audit-writer.ts'
 
 test('audit - altered arguments of a call are found, wherever it is in its batch', async (t) => {
@@ -18,20 +23,19 @@ test('audit - altered arguments of a call are found, wherever it is in its batch
   }
 })
 
-test('audit - a call that the user never wrote is found once its log says so', async (t) => {
-  const writer = await Writer.deploy(t)
-  const item = await writer.call(1, 'add', ['mine'])
+test('audit - a call that the user never wrote is found at once, since its head is not signed', async (t) => {
   const block = encodeUserEntry({ type: 'call', method: 'add', args: '["forged"]', head: null })
-  await writer.commit([item, { ...item, entry: 2, block }])
-  const before = await run(t, writer)
-  t.alike(found(before), [])
-  t.is(before.verdict.verdict, 'inconclusive')
-  t.alike(
-    before.verdict.missing.map(({ reason, from, to }) => [reason, from, to]),
-    [['missing', 1, 2]]
-  )
-  await writer.call(1, 'add', ['truly mine'])
-  t.alike(found(await run(t, writer)), ['CALL_ALTERED call 3 block 7'])
+  const head = (heads: UserHead[]) => heads.map((head) => ({ ...head, length: 2 }))
+  for (const [heads, code] of [
+    [undefined, 'COMMIT_HEADS_WRONG'],
+    [head, 'USER_HEAD_INVALID']
+  ] as const) {
+    const writer = await Writer.deploy(t)
+    const item = await writer.call(1, 'add', ['mine'])
+    const items = [item, { ...item, entry: 2, block }]
+    await writer.commit(items, heads === undefined ? {} : { heads })
+    t.alike(found(await run(t, writer)), [`${code} call 3 block 9`])
+  }
 })
 
 test('audit - a skipped call is found at the next one that has an ack', async (t) => {
@@ -258,6 +262,16 @@ test('audit - an entry that is no call cannot be aborted', async (t) => {
   const items = [await writer.write(1, b4a.from('nothing of ours')), await writer.call(0, 'roll')]
   const ack = await writer.commit(items, { aborts: [0, 1] })
   t.alike(found(await run(t, writer)), [`RESULT_FORM call 3 block ${ack + 1}`])
+})
+
+test('audit - an abort that says what fuel it used is found', async (t) => {
+  const writer = await Writer.deploy(t)
+  const ack = await writer.commit([await writer.call(0, 'add', ['a'])], {
+    aborts: [0],
+    entries: (entries) =>
+      entries.map((entry) => (entry.type === 'result' ? { ...entry, fuel: 1 } : entry))
+  })
+  t.alike(found(await run(t, writer)), [`RESULT_FORM call 2 block ${ack + 1}`])
 })
 
 test.hook('audit - the VM of these tests closes', async (t) => {

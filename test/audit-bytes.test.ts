@@ -1,10 +1,7 @@
 import b4a from 'b4a'
 import test from 'brittle'
-import type Corestore from 'corestore'
-import type Hypercore from 'hypercore'
-import type { KeyPair } from 'hypercore-crypto'
 import { decodeEntry } from '../src/protocol/entries.ts'
-import { closeVm, openStore, run, Writer } from './audit-writer.ts'
+import { blocksOf, closeVm, copyStore, run, Writer } from './audit-writer.ts'
 import { Random } from './random.ts'
 
 const FLIPS = 5
@@ -25,14 +22,18 @@ test('audit - no byte of a call log can be another, but those of the host’s cl
       const at = random.below(changed.byteLength)
       changed[at] = (changed[at] ?? 0) ^ (1 << random.below(8))
       if (isClock(blocks[block] ?? changed, changed)) continue
-      const store = await copy(t, writer, blocks.toSpliced(block, 1, changed))
+      const store = await copyStore(t, writer, writer.log, blocks.toSpliced(block, 1, changed))
       const { verdict } = (await run(t, { store, address: writer.address })).verdict
       t.not(verdict, 'clean', `block ${block}, byte ${at}: ${verdict}`)
     }
   }
   t.is(
-    (await run(t, { store: await copy(t, writer, blocks), address: writer.address })).verdict
-      .verdict,
+    (
+      await run(t, {
+        store: await copyStore(t, writer, writer.log, blocks),
+        address: writer.address
+      })
+    ).verdict.verdict,
     'clean'
   )
 })
@@ -40,38 +41,6 @@ test('audit - no byte of a call log can be another, but those of the host’s cl
 test.hook('audit - the VM of these tests closes', async (t) => {
   await t.execution(closeVm())
 })
-
-/** Everything of an instance in another store, with these blocks for its call log. */
-async function copy(
-  t: Parameters<typeof openStore>[0],
-  writer: Writer,
-  blocks: Uint8Array[]
-): Promise<Corestore> {
-  const store = await openStore(t)
-  await write(store, writer.log, writer.keyPair, blocks)
-  await write(store, writer.files, writer.keyPair, await blocksOf(writer.files))
-  await write(store, writer.content, writer.keyPair, await blocksOf(writer.content))
-  for (const { core, keyPair } of writer.users)
-    await write(store, core, keyPair, await blocksOf(core))
-  return store
-}
-
-async function write(
-  store: Corestore,
-  from: Hypercore,
-  keyPair: KeyPair,
-  blocks: Uint8Array[]
-): Promise<void> {
-  if (from.manifest === null) throw new Error('a log of ours has a manifest')
-  const core = store.get({ manifest: from.manifest, keyPair })
-  await core.append(blocks)
-}
-
-async function blocksOf(core: Hypercore): Promise<Uint8Array[]> {
-  const blocks: Uint8Array[] = []
-  for await (const block of core.createReadStream()) blocks.push(block)
-  return blocks
-}
 
 /** Whether two acks differ in nothing but a time that could have been. */
 function isClock(before: Uint8Array, after: Uint8Array): boolean {

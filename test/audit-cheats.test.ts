@@ -106,7 +106,9 @@ for (const { where, batch, i, seq, ack, commit } of PLACES) {
     ])
     t.alike(
       audited.findings[0]?.differences?.map(({ what }) => what),
-      ['outcome', 'value', 'error', 'writes'].filter((what) => what !== 'value' || batch === 0)
+      ['outcome', 'value', 'error', 'fuel', 'writes'].filter(
+        (what) => what !== 'value' || batch === 0
+      )
     )
   })
 

@@ -12,6 +12,7 @@ import {
   replicate,
   run,
   SOURCE,
+  signBlocks,
   Writer
 } from './audit-writer.ts'
 
@@ -43,7 +44,10 @@ test('audit - a damaged disk is no cheat, whichever log it hits', async (t) => {
 test('audit - acks of users who do not exist do not stall it', { timeout: 30_000 }, async (t) => {
   const writer = await Writer.deploy(t)
   const item = await writer.call(0, 'add', ['a'])
-  const nobody = () => ({ ...item.user, keyPair: crypto.keyPair(), lastAck: 0 })
+  const nobody = () => {
+    const keyPair = crypto.keyPair()
+    return { ...item.user, keyPair, head: signBlocks(writer, keyPair, [item.block]), lastAck: 0 }
+  }
   for (let i = 0; i < 3; i++) {
     await writer.commit(Array.from({ length: 200 }, () => ({ ...item, user: nobody(), entry: 1 })))
   }
@@ -90,12 +94,13 @@ test('audit - deep and odd arguments, and garbage in user logs, are replayed lik
 })
 
 test('audit - hostile code ends in a gap, not in a stall', async (t) => {
-  const source = `${SOURCE}\nexports.spin = () => { for (;;); }`
-  const writer = await Writer.deploy(t, { source, genesis: { limits: { time: 50 } } })
+  const source = `${SOURCE}\nexports.grow = () => { for (let all = null; ; ) all = [all, 1, 2, 3, 4, 5, 6, 7] }`
+  const limits = { memory: 16 * 1024 * 1024 }
+  const writer = await Writer.deploy(t, { source, genesis: { limits } })
   await writer.commit([await writer.call(0, 'add', ['a'])])
-  await writer.commit([await writer.call(0, 'spin')], { aborts: [0] })
+  await writer.commit([await writer.call(0, 'grow')], { aborts: [0] })
   t.is((await run(t, writer)).verdict.verdict, 'clean', 'an abort is taken from the log')
-  await writer.commit([await writer.call(0, 'spin')], {
+  await writer.commit([await writer.call(0, 'grow')], {
     aborts: [0],
     steps: (steps) => {
       steps[0] = { outcome: { status: 'ok', value: '1' }, writes: [], fuel: 0 }

@@ -11,20 +11,23 @@ import {
   decodeEntry,
   encodeEntry,
   encodeUserEntry,
-  type Genesis
+  type Genesis,
+  type UserHead
 } from '../src/protocol/entries.ts'
 import { CONTRACT_PATH, lastWrites, type Write } from '../src/protocol/files.ts'
 import { codeHash } from '../src/protocol/hash.ts'
-import type { Head } from '../src/protocol/head.ts'
+import { type Head, signHead } from '../src/protocol/head.ts'
 import { encodeId } from '../src/protocol/ids.ts'
 import { LIMITS } from '../src/protocol/limits.ts'
 import {
   addressOf,
   callLogManifest,
   type Manifest,
+  manifestKey,
   stateManifest,
   userLogManifest
 } from '../src/protocol/manifest.ts'
+import { Tree } from '../src/protocol/merkle.ts'
 import { encodeArgs } from '../src/protocol/values.ts'
 import { Archive } from '../src/state/archive.ts'
 import { callOf, encodeResult, MALFORMED } from '../src/vm/record.ts'
@@ -60,7 +63,30 @@ export interface Item {
 export interface User {
   readonly keyPair: KeyPair
   readonly core: Hypercore
+  /** What it signs, where that is not what is in its core. */
+  readonly head?: UserHead
   lastAck: number
+}
+
+/** The newest head of a user's log. */
+export function userHeadOf({ keyPair, core, head }: User): UserHead {
+  if (head !== undefined) return head
+  const { length, roots, signature } = core.state
+  if (signature === null) throw new Error(`nothing is in the log of ${encodeId(keyPair.publicKey)}`)
+  return { length, treeHash: crypto.tree(roots), signature }
+}
+
+/** The head of a log that holds these blocks and that nobody may have. */
+export function signBlocks(
+  { address }: Pick<Writer, 'address'>,
+  { publicKey, secretKey }: KeyPair,
+  blocks: readonly Uint8Array[]
+): UserHead {
+  const tree = new Tree()
+  for (const block of blocks) tree.append(block)
+  const head = { length: tree.length, fork: 0, treeHash: tree.treeHash() }
+  const key = manifestKey(userLogManifest(publicKey, address))
+  return signHead(head, key, (message) => crypto.sign(message, secretKey))
 }
 
 /** Where a writer can be made to cheat. */
@@ -69,6 +95,8 @@ export interface Cheat {
   steps?(steps: Step[]): void
   /** Changes the writes that go into the archive. */
   writes?(writes: Write[]): Write[]
+  /** Changes the heads of users' logs that go into the commit. */
+  heads?(heads: UserHead[]): UserHead[]
   /** Changes the entries, the commit at the end included. */
   entries?(entries: CallLogEntry[]): CallLogEntry[]
   /** Calls by number in the batch that are aborted, and not executed. */
@@ -280,7 +308,10 @@ export class Writer {
     if (first) writes = [{ path: CONTRACT_PATH, data: b4a.from(this.#contract.source) }, ...writes]
     await this.archive.write(lastWrites(cheat.writes?.(writes) ?? writes))
     updateVariables(this.#variables, writes)
-    let entries: CallLogEntry[] = [...head, { type: 'commit', ...(await this.archive.version()) }]
+    const users = [...new Map(items.map(({ user }) => [user.keyPair, user])).values()]
+    const heads = cheat.heads?.(users.map(userHeadOf)) ?? users.map(userHeadOf)
+    const version = await this.archive.version()
+    let entries: CallLogEntry[] = [...head, { type: 'commit', ...version, heads }]
     entries = cheat.entries?.(entries) ?? entries
     await this.log.append(entries.map(encodeEntry))
     this.#committed = await this.log.treeHash()
@@ -396,6 +427,28 @@ const ABORT: Step = {
 
 function fail(): never {
   throw new Error('the test is wrong')
+}
+
+/** Everything of an instance in another store, with these blocks in one of its logs, signed by its author. */
+export async function copyStore(
+  t: Teardown,
+  { log, files, content, keyPair, users }: Writer,
+  changed: Hypercore,
+  blocks: readonly Uint8Array[]
+): Promise<Corestore> {
+  const store = await openStore(t)
+  const cores = [log, files, content].map((core) => ({ core, keyPair }))
+  for (const { core, keyPair } of [...cores, ...users]) {
+    const copy = store.get({ manifest: core.manifest ?? fail(), keyPair })
+    await copy.append(core === changed ? [...blocks] : await blocksOf(core))
+  }
+  return store
+}
+
+export async function blocksOf(core: Hypercore): Promise<Uint8Array[]> {
+  const blocks: Uint8Array[] = []
+  for await (const block of core.createReadStream()) blocks.push(block)
+  return blocks
 }
 
 /** Connects a stranger's store to the host, without one of its cores where that is `hidden`. Returns what ends it. */

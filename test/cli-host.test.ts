@@ -12,7 +12,9 @@ test('cli - a host says what happens, and ends with 0 when told to', {
 }, async (t) => {
   const root = await tempDir(t)
   const { host, cli } = await startNetwork(t, root)
-  t.alike(host.events[0], {
+  const { sandbox, ...ready } = host.events[0] ?? {}
+  t.is(typeof sandbox, 'object')
+  t.alike(ready, {
     type: 'ready',
     id: host.id,
     bootstrap: host.bootstrap.split(','),
@@ -81,6 +83,28 @@ test('cli - one directory has one host, and its own is the default', {
   const doctor = await second.json(['doctor'])
   t.is(doctor.status, 0, doctor.stdout)
   t.alike(doctor.objects.at(-1), { type: 'summary', ok: true, problems: 0 })
+  const layers = doctor.objects.filter(({ type }) => type === 'layer')
+  t.alike(
+    layers.map(({ name }) => name),
+    [
+      'process',
+      'permission',
+      'priority',
+      'lifetime',
+      'limits',
+      'privileges',
+      'namespaces',
+      'files',
+      'syscalls'
+    ]
+  )
+  const inHost = host.events.find(({ type }) => type === 'ready')?.['sandbox']
+  t.alike(Object.fromEntries(layers.map(({ name, state }) => [name, state])), inHost)
+  const off = (await second.json(['doctor', '--sandbox', 'none'])).objects
+  t.alike(
+    off.filter(({ state }) => state === 'off').map(({ name }) => name),
+    ['limits', 'privileges', 'namespaces', 'files', 'syscalls']
+  )
   const locks = doctor.objects.find(({ name }) => name === 'locks')
   t.is(locks?.['message'], 'in use by other processes: host')
 })

@@ -64,3 +64,23 @@ test('cli - hosts and instances that are not there', { timeout: 60_000 }, async 
     t.ok(/(^|\n)mivm: INSTANCE_UNKNOWN: [^\n]*\n$/.test(stderr), stderr)
   }
 })
+
+test('cli - what is kept of an instance and is damaged is asked for again', {
+  timeout: 60_000
+}, async (t) => {
+  const root = await tempDir(t)
+  const { host, cli } = await startNetwork(t, root)
+  const file = path.join(root, 'counter.js')
+  await writeFile(file, 'exports.n = 0\nexports.add = () => ++exports.n\n')
+  const { objects } = await cli.json(['deploy', file, '--host', host.id, '--name', 'counter'])
+  const kept = path.join(
+    cli.dir,
+    `users/default/instances/${String(objects.at(-1)?.['address'])}.json`
+  )
+  let calls = 0
+  for (const text of ['{"genesis":', '{}', '{"genesis":"AAAA","methods":["add"]}', '[]']) {
+    await writeFile(kept, text)
+    const { stdout, stderr } = await cli.run(['call', 'counter', 'add'])
+    t.is(stdout, `${++calls}\n`, stderr || text)
+  }
+})

@@ -19,23 +19,37 @@ test('cli - deploy, call, log, state, audit: each in a process', { timeout: 60_0
   const link = deployed.stdout.trim()
   t.ok(new RegExp(`^mivm://${host.id}/[a-z0-9]{52}$`).test(link))
 
-  t.alike(await cli.run(['call', 'forum', 'addTopic', 'Hello world']), said('1\n'))
-  t.alike(await cli.run(['call', link, 'addPost', '1', 'My name is bob']), said('1\n'))
+  for (const args of [
+    ['forum', 'addTopic', 'Hello world'],
+    [link, 'addPost', '1', 'My name is bob']
+  ]) {
+    const { status, stdout, stderr } = await cli.run(['call', ...args])
+    t.alike({ status, stdout }, { status: 0, stdout: '1\n' })
+    t.ok(/^fuel: [1-9]\d*\n$/.test(stderr), stderr)
+  }
   const { objects } = await cli.json(['call', link.slice(-52), 'addPost', '1', '"2"'])
-  t.alike(objects, [
-    {
-      type: 'summary',
-      address: link.slice(-52),
-      method: 'addPost',
-      outcome: 'ok',
-      value: 2,
-      error: null
-    }
-  ])
+  const { fuel, ...summary } = objects[0] ?? {}
+  t.ok(Number(fuel) > 0)
+  t.is(objects.length, 1)
+  t.alike(
+    [summary],
+    [
+      {
+        type: 'summary',
+        address: link.slice(-52),
+        method: 'addPost',
+        outcome: 'ok',
+        value: 2,
+        error: null
+      }
+    ]
+  )
 
   const log = await cli.run(['log', 'forum'])
   t.is(log.status, 0, log.stderr)
   t.alike(log.stdout.split('\n').slice(0, 8), PICTURE.split('\n'))
+  const costs = await cli.run(['log', 'forum', '--fuel'])
+  t.is(costs.stdout.match(/ fuel: [1-9]\d*/g)?.length, 4)
   const later = await cli.run(['log', 'forum', '--from', '4', '--user', bob])
   t.is(
     later.stdout.split('\n')[1],
@@ -122,7 +136,3 @@ const VALUES: [written: string[], printed: string][] = [
   [['--', '--json'], '--json\n'],
   [[], '']
 ]
-
-function said(stdout: string) {
-  return { status: 0, stdout, stderr: '' }
-}

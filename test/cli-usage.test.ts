@@ -53,6 +53,10 @@ const USAGE: [words: string[], stderr: string][] = [
   [['cal'], "mivm: USAGE: unknown command 'cal': did you mean call?\n"],
   [['key', 'lss'], "mivm: USAGE: unknown command 'lss': did you mean ls?\n"],
   [['ls', '--jso'], "mivm: USAGE: unknown option '--jso': did you mean --json?\n"],
+  [
+    ['host', '--sandbox', 'some'],
+    "mivm: USAGE: option '--sandbox <mode>' argument 'some' is invalid. Allowed choices are auto, none.: see --help\n"
+  ],
   [['call', 'forum'], "mivm: USAGE: missing required argument 'method': see --help\n"],
   [['--local=x', 'ls'], 'mivm: USAGE: --local=x is not a port: give a number up to 65535\n'],
   [
@@ -240,4 +244,18 @@ test('cli - colours go to terminals only', async (t) => {
   t.ok(forced.stderr.includes('\u001b[31m'))
   const refused = await cli.run(['ls', '--nonsense'], { env: { NO_COLOR: '1' } })
   t.absent(refused.stderr.includes('\u001b'))
+})
+
+test('cli - an identity that is damaged is named beside the others', {
+  timeout: 30_000
+}, async (t) => {
+  const cli = new Cli(await tempDir(t), NOWHERE)
+  const bob = (await cli.run(['key', 'new', 'bob'])).stdout.trim()
+  await writeFile(path.join(cli.dir, 'keys', 'alice.key'), 'not any more')
+  const { status, stdout, stderr } = await cli.run(['key', 'ls'])
+  t.is(status, 0)
+  t.is(stdout, `\tbob\t${bob}\n`)
+  t.ok(
+    /^alice: [^\n]* does not hold an identity: export it anew [^\n]*\n1 identity\n$/.test(stderr)
+  )
 })

@@ -1,15 +1,18 @@
 import { cp, mkdir } from 'node:fs/promises'
 import path from 'node:path'
 import test, { type Test } from 'brittle'
+import crypto from 'hypercore-crypto'
+import Protomux from 'protomux'
 import { Client } from '../src/client/client.ts'
 import { Host } from '../src/host/host.ts'
 import { createIdentity } from '../src/net/identity.ts'
-import { type Bootstrap, openLocal } from '../src/net/network.ts'
+import { type Bootstrap, Network, openLocal } from '../src/net/network.ts'
+import { Rpc } from '../src/net/rpc.ts'
 import { encodeEntry } from '../src/protocol/entries.ts'
 import { codeHash } from '../src/protocol/hash.ts'
-import { decodeId } from '../src/protocol/ids.ts'
+import { decodeId, encodeId, formatLink } from '../src/protocol/ids.ts'
 import { manifestKey, userLogManifest } from '../src/protocol/manifest.ts'
-import type { UserBlocks } from '../src/protocol/messages.ts'
+import { DEPLOY, INFO, type UserBlocks } from '../src/protocol/messages.ts'
 import { openStore } from '../src/state/store.ts'
 import { headOf } from './audit-writer.ts'
 import { tempDir } from './helpers.ts'
@@ -72,6 +75,26 @@ test('client - what a log that is taken back has seen, no other history replaces
   const again = await Client.open({ dir: path.join(dir, 'after'), bootstrap, identity })
   t.teardown(() => again.close(), { order: 1 })
   await t.exception(again.call(link, 'add', []), /does not extend/)
+})
+
+test('client - a host that takes a request and never answers is given up', async (t) => {
+  const { dir, bootstrap } = await openNetwork(t)
+  const keyPair = crypto.keyPair()
+  const silent = new Network(keyPair, bootstrap)
+  t.teardown(() => silent.close(), { order: 2 })
+  const never = () => new Promise<never>(() => {})
+  silent.onConnection((stream) => {
+    const rpc = new Rpc(Protomux.from(stream))
+    rpc.respond(INFO, never)
+    rpc.respond(DEPLOY, never)
+  })
+  await silent.listen()
+  const client = await Client.open({ dir, bootstrap, timeout: 500 })
+  t.teardown(() => client.close(), { order: 1 })
+  const host = encodeId(keyPair.publicKey)
+  await t.exception(client.deploy({ host, source: SOURCE }), /did not answer in time/)
+  const link = formatLink({ host: keyPair.publicKey, address: new Uint8Array(32) })
+  await t.exception(client.connect(link), /did not answer in time/)
 })
 
 async function openNetwork(t: Test): Promise<{ dir: string; bootstrap: Bootstrap }> {

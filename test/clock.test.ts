@@ -19,15 +19,17 @@ for (const years of [-30, 30]) {
       "exports.init = () => state.writeFile('/a', 'text')\nexports.time = () => env.time\n"
     )
     const { host, cli } = await startNetwork(t, root)
+    // Stores compare the date of a file with what they noted, and the kernel that dates files has no wrong clock here:
+    // they are made while the clock is right.
+    await cli.run(['deploy', contract, '--host', host.id, '--name', 'clock'])
+    await cli.run(['state', 'cat', 'clock', '/a'])
+    await cli.run(['audit', 'clock'])
+
     const env = { NODE_OPTIONS: `--import=${await wrongClock(root, years * YEAR_MS)}` }
     const run = (...words: string[]) => cli.run(words, { env })
-    const said = await cli.run(['doctor', '--json'], { env })
-    t.absent(said.stderr.includes('Error'), 'the wrong clock is in place')
-    const deployed = await run('deploy', contract, '--host', host.id, '--name', 'clock')
-    t.is(deployed.status, 0, deployed.stderr)
     const times: number[] = []
-    for (const who of ['wrong', 'right', 'wrong']) {
-      const call = await cli.run(['call', 'clock', 'time'], who === 'wrong' ? { env } : {})
+    for (const options of [{ env }, {}, { env }]) {
+      const call = await cli.run(['call', 'clock', 'time'], options)
       t.is(call.status, 0, call.stderr)
       times.push(Number(call.stdout))
     }
@@ -35,10 +37,13 @@ for (const years of [-30, 30]) {
       times.every((time) => Math.abs(time - Date.now()) < 60_000),
       'the time of a call is the host’s'
     )
+    await cli.run(['key', 'new', 'eve'], { env })
+    const deployed = await run('deploy', contract, '--host', host.id, '--as', 'eve')
+    t.is(deployed.status, 0, deployed.stderr)
     t.is((await run('state', 'cat', 'clock', '/a')).stdout, 'text')
     const audit = await run('audit', 'clock')
-    t.is(audit.status, 0, audit.stdout + audit.stderr)
-    t.is((await cli.json(['status', host.id])).objects[0]?.['instances'], 1)
+    t.is(audit.status, 0, audit.stderr)
+    t.ok(audit.stdout.includes('clean: 4 calls'), 'all calls are there')
   })
 }
 

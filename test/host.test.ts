@@ -96,6 +96,7 @@ test('host - a call that comes while hundreds of users are let go of is executed
   await instance.settled(late.key, 2)
   await all
   t.is(await instance.submit(late.log()), 2)
+  t.is((await provenBlocks(instance, late, 1)).length, 2, 'what is not in memory is in the log')
   await host.close()
   const { findings, verdict } = await auditStore(t, path.join(dir, 'store'), address)
   t.alike(findings, [])

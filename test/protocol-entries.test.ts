@@ -166,7 +166,11 @@ function randomEntry(random: Random): CallLogEntry {
     }
     case 'commit': {
       const version = () => ({ length: random.uint(), treeHash: random.bytes(32) })
-      return { type, archive: version(), blobs: version() }
+      const heads = Array.from({ length: random.below(4) }, () => ({
+        ...version(),
+        signature: b4a.concat([b4a.from([1, 0]), random.bytes(64), b4a.alloc(2)])
+      }))
+      return { type, archive: version(), blobs: version(), heads }
     }
   }
 }

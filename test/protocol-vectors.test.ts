@@ -265,6 +265,32 @@ test('protocol vectors - heads', (t) => {
   }
 })
 
+test('protocol vectors - heads of users in commits', (t) => {
+  const logs = new Map<string, Tree>()
+  let users = new Set<string>()
+  let heads = 0
+  for (const entry of proofs.blocks.map((block) => decodeEntry(unhex(block)))) {
+    if (entry.type === 'ack') {
+      const user = hex(entry.user)
+      const log = logs.get(user) ?? new Tree()
+      log.append(entry.call)
+      logs.set(user, log)
+      users.add(user)
+    }
+    if (entry.type !== 'commit') continue
+    t.is(entry.heads.length, users.size)
+    for (const [i, user] of [...users].entries()) {
+      const head = { ...(entry.heads[i] ?? fail()), fork: 0 }
+      const key = manifestKey(userLogManifest(unhex(user), unhex(proofs.address)))
+      t.ok(verifyHead(head, key, unhex(user)))
+      t.alike(hex(head.treeHash), hex(logs.get(user)?.treeHash() ?? fail()))
+      heads++
+    }
+    users = new Set()
+  }
+  t.is(heads, 4)
+})
+
 test('protocol vectors - proofs', (t) => {
   const key = unhex(proofs.address)
   const publicKey = unhex(proofs.host)
@@ -400,4 +426,8 @@ function hex(bytes: Uint8Array): string {
 
 function unhex(text: string): Uint8Array {
   return b4a.from(text, 'hex')
+}
+
+function fail(): never {
+  throw new Error('a vector is missing')
 }

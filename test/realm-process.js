@@ -48,7 +48,8 @@ function runScenario({ source, calls, memory = 64, probe = false }) {
     const before = new Map(files)
     const isOwn = ['variables', 'env', 'limits', 'inspect'].some((key) => key in call)
     if (isOwn) isOpen = false
-    const result = runCall({ ...defaults(index + 1), variables, ...call }, isOwn)
+    const limits = { ...LIMITS, ...call.limits }
+    const result = runCall({ ...defaults(index + 1), variables, ...call, limits }, isOwn)
     const { status, changes, fuel } = result.outcome
     result.fuel = fuel
     delete result.outcome.fuel

@@ -186,6 +186,6 @@ function batch(i: number, index: number, call?: Uint8Array, result: Partial<Resu
       writes: writesHash([]),
       ...result
     }),
-    encodeEntry({ type: 'commit', archive: version, blobs: version })
+    encodeEntry({ type: 'commit', archive: version, blobs: version, heads: [] })
   ]
 }

@@ -103,7 +103,7 @@ exports.main = async (bytes) => {
   see('keys of an error', () => Reflect.ownKeys(new TypeError('x', { cause: 1 })))
   see('messages', () => [() => undefined.foo.bar, () => ({}).x.y(), () => null[Symbol.iterator], () => JSON.parse('{bad'), () => new Array(-1), () => 'x'.repeat(-1), () => x0, () => { const [a] = null }, () => BigInt(1.5), () => (1).toFixed(101), () => decodeURI('%'), () => new (class { #p; static t(o) { return o.#p } }).constructor.t({})].map((f) => { try { return f() } catch (e) { return e.name + e.message } }))
   see('source of functions', () => [function  foo ( ) { /* c */ }, class A { x }, () => 1, Math.max, Date, Uint8Array].map((f) => Function.prototype.toString.call(f)).join(';'))
-  see('eval', () => typeof globalThis.eval)
+  see('eval', () => typeof globalThis['eval'] + typeof globalThis.eval)
   see('Function', () => Function('return 1'))
   see('other Functions', () => [async () => {}, function* () {}, async function* () {}].map((f) => { try { return f.constructor('1') } catch (e) { return e.name + f.constructor.name } }))
   see('Function by inheritance', () => { class F extends Function { constructor () { super('return 1') } } return new F()() })

@@ -492,7 +492,7 @@ test('engine - calls of code that cannot be compiled end with an error', async (
 test('engine - the process has no environment, no files and no network of ours', {
   skip: process.platform !== 'linux'
 }, async (t) => {
-  const engine = await Engine.start(findNode() ?? '')
+  const engine = await Engine.start({ node: findNode() ?? '' })
   t.teardown(() => engine.kill())
   t.is(readFileSync(`/proc/${engine.pid}/environ`, 'utf8'), '')
   const flags = readFileSync(`/proc/${engine.pid}/cmdline`, 'utf8').split('\0')

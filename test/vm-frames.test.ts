@@ -30,7 +30,7 @@ test('frames - nothing is believed of what an engine says', async (t) => {
   const error = { name: 'Error', message: 'm', code: null }
   const step = (writes: unknown, other: unknown = outcome) => ({
     type: 'steps',
-    steps: [{ outcome: other, writes, logs: [] }]
+    steps: [{ outcome: other, writes, fuel: 1, logs: [] }]
   })
   t.alike(
     checkReport(
@@ -50,6 +50,7 @@ test('frames - nothing is believed of what an engine says', async (t) => {
             { path: '/b', data: Buffer.from([255]) },
             { path: '/c', data: null }
           ],
+          fuel: 1,
           logs: []
         }
       ]

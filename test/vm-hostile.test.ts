@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs'
 import test from 'brittle'
 import { LIMITS, type Limits } from '../src/protocol/limits.ts'
+import { innermost } from '../src/vm/sandbox/processes.ts'
 import { briefOf, contractOf, Instance, type Line, openOne } from './vm-helpers.ts'
 
 /**
@@ -38,41 +39,43 @@ async function runBodies(
 /** By name: what the method does, and how its call has to end. */
 type Hostile = Record<string, readonly [body: string, outcome: string]>
 
+const FUEL = 'error OUT_OF_FUEL'
+const ROOM = 'error ALLOCATION_LIMIT'
 const TIME = 'abort ABORT_TIME'
 const MEMORY = 'abort ABORT_MEMORY'
 
-test('hostile - loops in JavaScript end after their time', async (t) => {
+test('hostile - loops in JavaScript end with their fuel', async (t) => {
   await runBodies(
     t,
     {
-      loop: ["state.writeFile('/x', 'x'); exports.n = 99; for (;;);", TIME],
-      catching: ['for (;;) { try { for (;;); } catch {} }', TIME],
-      finalizing: ['(function f() { try { for (;;); } finally { f() } })()', TIME],
-      microtasks: ['(async () => { for (;;) await 0 })(); return 1', TIME],
-      thens: ['const f = () => Promise.resolve().then(f); f()', TIME],
-      thenable: ['return { then() { for (;;); } }', TIME],
+      loop: ["state.writeFile('/x', 'x'); exports.n = 99; for (;;);", FUEL],
+      catching: ['for (;;) { try { for (;;); } catch {} }', FUEL],
+      finalizing: ['(function f() { try { for (;;); } finally { f() } })()', FUEL],
+      microtasks: ['(async () => { for (;;) await 0 })(); return 1', FUEL],
+      thens: ['const f = () => Promise.resolve().then(f); f()', FUEL],
+      thenable: ['return { then() { for (;;); } }', FUEL],
       getter: [
         "throw Object.defineProperty(new Error(), 'message', { get() { for (;;); } })",
-        TIME
+        FUEL
       ],
-      asking: ["for (;;) state.exists('/x')", TIME],
-      waiting: ["for (;;) await state.exists('/x')", TIME],
-      logging: ["for (;;) console.log('x'.repeat(1000))", TIME],
-      pattern: ["/^(a+)+$/.test('a'.repeat(40) + 'b')", TIME]
+      asking: ["for (;;) state.exists('/x')", FUEL],
+      waiting: ["for (;;) await state.exists('/x')", FUEL],
+      logging: ["for (;;) console.log('x'.repeat(1000))", ROOM],
+      pattern: ["/^(a+)+$/.test('a'.repeat(40) + 'b')", FUEL]
     },
-    { time: 300 }
+    { fuel: 1_000_000, time: 30_000 }
   )
 })
 
-test('hostile - loops inside of V8, which nothing interrupts, end with their engine', async (t) => {
+test('hostile - loops inside of V8, which nothing interrupts, are paid for in advance', async (t) => {
   await runBodies(
     t,
     {
-      indexOf: ['[].indexOf.call({ length: 2 ** 53 - 1 }, 1)', TIME],
-      fill: ["await state.writeFile('/x', 'x'); for (;;) Array(1e8).fill(0)", TIME],
-      power: ['return (2n ** (2n ** 29n)).toString().length', TIME]
+      indexOf: ['[].indexOf.call({ length: 2 ** 53 - 1 }, 1)', FUEL],
+      fill: ["await state.writeFile('/x', 'x'); for (;;) Array(1e8).fill(0)", ROOM],
+      power: ['return (2n ** (2n ** 29n)).toString().length', ROOM]
     },
-    { time: 300 }
+    { fuel: 1_000_000, time: 30_000 }
   )
 })
 
@@ -90,8 +93,8 @@ test('hostile - what throws, returns or never ends strangely is an error', async
         'let o = {}; for (let i = 0; i < 1e5; i++) o = { o }; return o',
         'error VALUE_TOO_DEEP'
       ],
-      huge: ["return 'x'.repeat(2 ** 28)", 'error RESULT_TOO_LARGE'],
-      recursion: ['const f = () => 1 + f(); return f()', 'error null'],
+      huge: ["return 'x'.repeat(2 ** 28)", ROOM],
+      recursion: ['const f = () => 1 + f(); return f()', 'error CALL_DEPTH'],
       frozen: ['Array.prototype.map = null', 'error null'],
       reserved: ["await state.writeFile('/.mivm/contract.js', '')", 'error EACCES'],
       files: ["for (let i = 0; ; i++) await state.writeFile('/' + i, '')", 'error WRITES_TOO_MANY'],
@@ -101,17 +104,17 @@ test('hostile - what throws, returns or never ends strangely is an error', async
   )
 })
 
-test('hostile - whoever takes too much memory ends alone', async (t) => {
+test('hostile - whoever takes too much memory meets a limit, or ends alone', async (t) => {
   await runBodies(
     t,
     {
       objects: ['const a = []; for (;;) a.push({ a: 1 })', MEMORY],
-      strings: ["const a = []; for (;;) a.push('x'.repeat(1e6) + a.length)", MEMORY],
+      strings: ["const a = []; for (;;) a.push('x'.repeat(1e6) + a.length)", ROOM],
       map: ['const m = new Map(); for (let i = 0; ; i++) m.set(i, i)', MEMORY],
-      array: ['const a = new Array(4e7); let i = a.length; while (i--) a[i] = i', MEMORY],
+      array: ['const a = new Array(4e7); let i = a.length; while (i--) a[i] = i', ROOM],
       closures: ['let f = () => 0; for (;;) { const g = f; f = () => g }', MEMORY],
       turns: ['const a = []; for (;;) { await 0; a.push([1, 2, 3]) }', MEMORY],
-      text: ["const a = []; for (;;) a.push('x'.padStart(2 ** 28, 'yz').slice(1) + 1)", MEMORY]
+      text: ["const a = []; for (;;) a.push('x'.padStart(2 ** 28, 'yz').slice(1) + 1)", ROOM]
     },
     { time: 30_000, memory: 16 * 1024 * 1024 }
   )
@@ -119,7 +122,7 @@ test('hostile - whoever takes too much memory ends alone', async (t) => {
 
 test('hostile - code that does it while it is loaded', async (t) => {
   const vm = await openOne(t)
-  const limits = { ...LIMITS, time: 300 }
+  const limits = { ...LIMITS, fuel: 1_000_000, time: 30_000 }
   const loop = contractOf('exports.a = () => {}; for (;;);', { address: 'loop', limits })
   const native = contractOf('exports.a = () => {}; [].indexOf.call({ length: 2 ** 53 - 1 }, 1)', {
     address: 'native',
@@ -133,7 +136,7 @@ test('hostile - code that does it while it is loaded', async (t) => {
     await t.exception(vm.inspect(contract), { code: 'CODE_THROWS' }, contract.address)
   }
   const results = await new Instance(native).run(vm, [['init'], ['a']])
-  t.alike(results.map(briefOf), [TIME, TIME])
+  t.alike(results.map(briefOf), [FUEL, FUEL])
   const fine = await new Instance(contractOf(COUNTER, { address: 'fine' })).run(vm, [
     ['init'],
     ['inc']
@@ -165,7 +168,8 @@ test('hostile - an engine that somebody else kills costs no call its outcome', {
   const overrides = {
     async onOracle({ call }: { readonly call: number }) {
       asked.push(call)
-      if (kills++ === 0) for (const pid of children()) process.kill(pid, 'SIGKILL')
+      if (kills++ === 0)
+        for (const pid of children()) process.kill(innermost(pid) ?? pid, 'SIGKILL')
       return { ok: true as const, value: '"me"' }
     }
   }

@@ -139,7 +139,8 @@ test('vm realm - typed arrays and buffers work, within their budget', (t) => {
         u.constructor = i < 3 ? undefined : Uint8Array
         try { for (let n = 0; n < 200; n++) grow() } catch (e) { return e.code === 'BUFFER_TOO_LARGE' } }) }`
   const methods = ['arrays', 'errors', 'most', 'more', 'most', 'ways']
-  const { results } = run({ source, calls: [{}, ...methods.map((method) => ({ method }))] })
+  const limits = { fuel: 1e9 }
+  const { results } = run({ source, calls: [{}, ...methods.map((method) => ({ method, limits }))] })
   const [, arrays, errors, most, more, again, ways] = results.map(resultValue)
   t.alike(arrays, [
     ...[[2, 3], true, [2, 4, 6], [2, 3], [2, 3], [9, 2, 3], [2.5, 3.5], [3.5], [0.5], [7, 0]],

@@ -7,6 +7,7 @@ import type {
   OracleAnswerEntry,
   OracleRequestEntry,
   Result,
+  UserHead,
   Version
 } from '../protocol/entries.ts'
 import { codeHash, writesHash } from '../protocol/hash.ts'
@@ -33,9 +34,16 @@ export interface LoggedCall {
   readonly oracles: readonly OracleRecord[]
 }
 
+/** What a commit says of the log of a user with acks in its batch; the head is null where it cannot be that. */
+export interface LoggedHead {
+  readonly user: Uint8Array
+  readonly head: UserHead | null
+}
+
 /** The calls of one commit. */
 export interface LoggedBatch {
   readonly calls: readonly LoggedCall[]
+  readonly heads: readonly LoggedHead[]
   readonly commit: Commit
   readonly commitIndex: number
   /** Tree hash of the call log at the commit before: it goes into the seeds. */
@@ -49,8 +57,11 @@ interface OpenCall {
 }
 
 interface Caller {
+  readonly key: Uint8Array
   readonly id: string
   lastAck: number
+  /** In the newest commit that has one. */
+  head: UserHead | null
 }
 
 /**
@@ -240,7 +251,8 @@ export class CallLogWalk {
         this.#report.find('COMMIT_BACKWARDS', place, message)
       }
     }
-    const batch = { calls, commit, commitIndex: index, committed: this.#committed }
+    const heads = this.#headsOf(calls, commit.heads, index)
+    const batch = { calls, heads, commit, commitIndex: index, committed: this.#committed }
     this.#report.counts.commits++
     this.#calls = []
     this.#commit = commit
@@ -248,11 +260,38 @@ export class CallLogWalk {
     return batch
   }
 
+  /** Which head is whose. Nothing is said here of signatures, nor of what is in the users' logs. */
+  #headsOf(calls: readonly LoggedCall[], heads: readonly UserHead[], block: number): LoggedHead[] {
+    const entries = new Map<Caller, number>()
+    for (const { ack } of calls) {
+      const caller = this.#callerOf(ack.user)
+      entries.set(caller, Math.max(entries.get(caller) ?? 0, ack.entry))
+    }
+    const seq = calls.at(-1)?.ack.seq
+    const place = { log: 'call log', block, ...(seq === undefined ? {} : { seq }) } as const
+    if (heads.length !== entries.size) {
+      const message = `this commit has ${heads.length} heads for the ${entries.size} users of its calls`
+      this.#report.find('COMMIT_HEADS_WRONG', place, message)
+      return [...entries.keys()].map(({ key }) => ({ user: key, head: null }))
+    }
+    return [...entries].map(([caller, entry], i) => {
+      const { key, id, head: before } = caller
+      const head = heads[i]
+      if (head === undefined) return { user: key, head: null }
+      const wrong = wrongHead(head, entry, before)
+      caller.head = head
+      if (wrong === null) return { user: key, head }
+      const message = `the head of the user's log ${wrong}`
+      this.#report.find('COMMIT_HEADS_WRONG', { ...place, user: id }, message)
+      return { user: key, head: null }
+    })
+  }
+
   #callerOf(user: Uint8Array): Caller {
     const id = encodeId(user)
     let caller = this.#callers.get(id)
     if (caller === undefined) {
-      caller = { id, lastAck: 0 }
+      caller = { key: user, id, lastAck: 0, head: null }
       this.#callers.set(id, caller)
       this.#report.counts.users++
     }
@@ -273,17 +312,25 @@ export class CallLogWalk {
 
 /** What is wrong with a result before anybody replays it; null where nothing is. */
 function wrongForm(
-  { ack, outcome, value, error, writes }: Result,
+  { ack, outcome, value, error, fuel, writes }: Result,
   { ack: { call }, index }: OpenCall
 ): string | null {
   if (ack !== index) return `this result is for ack ${ack}, and stands behind ${index}`
   // nothing is executed for it, so nothing can have been aborted
   if (outcome === 'abort' && readCall(call) === null)
     return 'this entry is no call, and was aborted'
+  if (outcome === 'abort' && fuel > 0) return 'this call was aborted, and says what fuel it used'
   if (outcome === 'ok') return error === null ? null : 'this call succeeded and has an error'
   if (error === null || value !== null)
     return `this call ended with ${outcome}, without an error or with a value`
   return b4a.equals(writes, NOTHING) ? null : `this call ended with ${outcome}, and wrote something`
+}
+
+/** What is wrong with the head of a user's log whose entries up to this one are executed; null where nothing is. */
+function wrongHead(head: UserHead, entry: number, before: UserHead | null): string | null {
+  if (head.length < entry) return `has length ${head.length}, and entry ${entry} is executed`
+  if (before === null || follows(before, head)) return null
+  return `goes back from length ${before.length} to ${head.length}, or is another at the same`
 }
 
 function isInit({ user, entry, call }: Ack, { deployer }: Genesis): boolean {

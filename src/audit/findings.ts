@@ -19,8 +19,10 @@ const CODES = {
   RESULT_FORM: 'P',
   ORACLE_INDEX_WRONG: 'P',
   COMMIT_BACKWARDS: 'P',
+  COMMIT_HEADS_WRONG: 'P',
   TIME_BACKWARDS: 'P',
   // check 2: acks against the users' own logs
+  USER_HEAD_INVALID: 'P',
   CALL_ALTERED: 'P',
   CALL_SKIPPED: 'P',
   CALL_REPEATED: 'P',
@@ -70,7 +72,7 @@ export interface Finding extends Place {
  * - `damaged`: what is on this disk is not what was signed;
  * - `unsupported`: this version does not know the format or the VM;
  * - `not-reproduced`: this machine could not execute it;
- * - `disputed`: a user has signed two versions of its own log.
+ * - `disputed`: a user has signed two histories of its own log, so that this copy of it says nothing about the host.
  */
 export type GapReason =
   | 'missing'

@@ -34,6 +34,8 @@ export class Heads {
   readonly #known = new Map<number, Uint8Array>()
   /** Signed heads at lengths where the log has not been seen, or was not noted. */
   #open = new Map<number, Claim[]>()
+  /** Users, z-base-32, whose logs are not the ones that the host has seen. */
+  readonly #disbelieved = new Set<string>()
 
   constructor(address: Uint8Array, host: Uint8Array, report: Report) {
     this.#address = address
@@ -70,6 +72,11 @@ export class Heads {
     }
   }
 
+  /** Takes it that the host has seen another version of this log: heads in it count, where they stand does not. */
+  disbelieve(user: string): void {
+    this.#disbelieved.add(user)
+  }
+
   isSigned(head: Head): boolean {
     return verifyHead(head, this.#address, this.#host)
   }
@@ -98,11 +105,11 @@ export class Heads {
     if (furthest === undefined) return
     // the host has seen that user's entry, and has therefore been where the entry says
     const length = hostShows(null)
-    const { source } = furthest
-    const seen = source.core === null || (hostShows(source.core) ?? 0) > source.block
+    const { core, user = '', block } = furthest.source
+    const seen = core === null || (!this.#disbelieved.has(user) && (hostShows(core) ?? 0) > block)
     if (length !== null && length < to && seen) {
       const message = `the host has signed a history of ${to} blocks and shows ${length}`
-      this.#report.find('HISTORY_TRUNCATED', placeOf(source, furthest.head), message)
+      this.#report.find('HISTORY_TRUNCATED', placeOf(furthest.source, furthest.head), message)
     } else {
       this.#report.gap({
         reason: 'withheld',

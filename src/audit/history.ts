@@ -71,7 +71,7 @@ export class History {
     let calls = 0
     let bytes = 0
     for await (const { batch, size } of this.#batches()) {
-      for (const call of batch.calls) await this.#into.users.check(call)
+      await this.#into.users.check(batch)
       run.push(batch)
       calls += batch.calls.length
       bytes += size

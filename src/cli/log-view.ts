@@ -13,11 +13,13 @@ import { encodeId } from '../protocol/ids.ts'
 import { printable } from './output.ts'
 import { embed, inspectCall, inspectText } from './text.ts'
 
-/** What people call the users and the contract. */
+/** What people call the users and the contract, and what they want to see. */
 export interface Names {
   /** Own identities, by id. */
   readonly users: ReadonlyMap<string, string>
   readonly contract: string
+  /** Whether to say what calls cost. */
+  readonly fuel: boolean
 }
 
 /** One line of a log, as text and as data. */
@@ -128,7 +130,10 @@ export class LogView {
     const { outcome, value, error, fuel } = result
     return {
       number: open.ack.seq,
-      text: [`${this.#call(open)}${outcomeText(result)}`, ...oracleLines(open)].join('\n'),
+      text: [
+        `${this.#call(open)}${outcomeText(result)}${this.#names.fuel ? ` fuel: ${fuel}` : ''}`,
+        ...oracleLines(open)
+      ].join('\n'),
       object: {
         ...this.#describe(open),
         outcome,

@@ -1,4 +1,5 @@
-import { mkdir, readFile, writeFile } from 'node:fs/promises'
+import { randomUUID } from 'node:crypto'
+import { mkdir, readFile, rename, writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import b4a from 'b4a'
 import type Corestore from 'corestore'
@@ -121,8 +122,8 @@ export class Client {
       await writeInit(log, text)
       const rpc = await this.#remote(host).rpc()
       const blocks = await log.blocks(0, 1, 1)
-      await rpc.request(DEPLOY, { genesis: block, source, log: blocks })
-      await this.#learn(address, host, await rpc.request(INFO, { address }))
+      await rpc.request(DEPLOY, { genesis: block, source, log: blocks }, this.#timeout)
+      await this.#learn(address, host, await rpc.request(INFO, { address }, this.#timeout))
     } finally {
       await log.close()
     }
@@ -191,14 +192,18 @@ export class Client {
       const session = await this.#session(address)
       return session.call(method, text)
     })()
-    return callPromise(done.then(resultValue), async () => this.#receipt(address, await done))
+    return callPromise(
+      done.then(resultValue),
+      async () => (await done).result.fuel,
+      async () => this.#receipt(address, await done)
+    )
   }
 
   async #receipt(address: Uint8Array, { entry }: Done): Promise<Receipt> {
     const { host, genesis } = this.#knowledge(address)
     const rpc = await this.#remote(host).rpc()
     const user = this.#identity.keyPair.publicKey
-    const reply = await rpc.request(PROVE, { address, user, entry })
+    const reply = await rpc.request(PROVE, { address, user, entry }, this.#timeout)
     return verifyReceipt(encodeReceipt(genesis, reply.proof))
   }
 
@@ -248,19 +253,29 @@ export class Client {
     const { host, address } = parseLink(instance)
     const id = encodeId(address)
     if (this.#known.has(id)) return address
-    const stored = await readFile(this.#file(id), 'utf8').catch(() => null)
+    const stored = await this.#readKnown(address)
     if (stored !== null) {
-      const genesis = b4a.from(JSON.parse(stored).genesis, 'base64')
-      const methods: string[] = JSON.parse(stored).methods
-      this.#known.set(id, { host: checkGenesis(address, genesis).host, genesis, methods })
+      this.#known.set(id, stored)
     } else if (host !== null) {
       const rpc = await this.#remote(host).rpc()
-      await this.#learn(address, host, await rpc.request(INFO, { address }))
+      await this.#learn(address, host, await rpc.request(INFO, { address }, this.#timeout))
     } else {
       const reply = await locate(this.#network, address)
       await this.#learn(address, checkGenesis(address, reply.genesis).host, reply)
     }
     return address
+  }
+
+  /** What was learnt before; null where the file is not there or not what it should be: then it is asked for again. */
+  async #readKnown(address: Uint8Array): Promise<Known | null> {
+    try {
+      const stored = JSON.parse(await readFile(this.#file(encodeId(address)), 'utf8'))
+      const genesis = b4a.from(String(stored.genesis), 'base64')
+      const methods: string[] = Array.from(stored.methods, String)
+      return { host: checkGenesis(address, genesis).host, genesis, methods }
+    } catch {
+      return null
+    }
   }
 
   async #learn(
@@ -277,7 +292,10 @@ export class Client {
     const id = encodeId(address)
     this.#known.set(id, { host, genesis, methods })
     const text = JSON.stringify({ genesis: b4a.toString(genesis, 'base64'), methods })
-    await writeFile(this.#file(id), `${text}\n`, { mode: 0o600 })
+    // several calls may learn of it at once
+    const fresh = `${this.#file(id)}.${randomUUID()}`
+    await writeFile(fresh, `${text}\n`, { mode: 0o600 })
+    await rename(fresh, this.#file(id))
   }
 
   #file(id: string): string {

@@ -1,9 +1,11 @@
 import type { Receipt } from '../protocol/receipt.ts'
 import type { Value } from '../protocol/values.ts'
 
-/** A call under way: a promise of its value, and of the receipt that proves it. */
+/** A call under way: a promise of its value, of what it cost, and of the receipt that proves it. */
 export interface CallPromise extends Promise<Value | undefined> {
-  /** Asked of the host when it is first read, once the call has its result. */
+  /** Fuel that the call used, whatever came of it; 0 where the host has ended it. */
+  readonly fuel: Promise<number>
+  /** Asked of the host when it is first read, once the call has its result, be it a value or an error. */
   readonly receipt: Promise<Receipt>
 }
 
@@ -22,16 +24,20 @@ export function contractObject(
   return Object.freeze(object)
 }
 
-/** Adds to a promise the receipt, which is only fetched where somebody wants it. */
+/** Adds to a promise what is only asked for where somebody wants it. */
 export function callPromise(
   value: Promise<Value | undefined>,
+  readFuel: () => Promise<number>,
   fetchReceipt: () => Promise<Receipt>
 ): CallPromise {
   let receipt: Promise<Receipt> | null = null
-  return Object.defineProperty(value, 'receipt', {
-    get: () => {
-      receipt ??= fetchReceipt()
-      return receipt
+  return Object.defineProperties(value, {
+    fuel: { get: readFuel },
+    receipt: {
+      get: () => {
+        receipt ??= fetchReceipt()
+        return receipt
+      }
     }
   }) as CallPromise
 }

@@ -129,12 +129,13 @@ export class Session {
       const { head, open } = await log.recap()
       // what the user had seen before is in its log: the host cannot show it another history now
       this.#chain = new Chain(address, remote.key, head)
-      this.#recorded = this.#chain.length
+      // and stands in the next entry once more: the same call by the machine that had the log before is another entry then
+      this.#recorded = 0
       for (const entry of open) this.#waiting.set(entry, null)
     }
   }
 
-  /** `args` is the text form of the array of arguments. Throws ContractError for what the contract threw. */
+  /** `args` is the text form of the array of arguments. What the contract threw is a result, too. */
   call(method: string, args: string): Promise<Done> {
     if (this.#closed) return Promise.reject(new MivmError('HOST_CLOSED', 'this client is closed'))
     if (this.#failed !== null) return Promise.reject(this.#failed)
@@ -381,8 +382,7 @@ export class Session {
     this.#waiting.delete(entry)
     this.#unacked.push({ entry, index, result: block })
     if (pending === null) return
-    if (result.error === null) pending.resolve({ entry, result })
-    else pending.reject(contractError(result))
+    pending.resolve({ entry, result })
   }
 
   #refused(rpc: Rpc, blocks: UserBlocks, error: unknown): void {
@@ -461,8 +461,9 @@ const PASSING: ReadonlySet<string> = new Set([
   'STORAGE_FULL'
 ])
 
-/** The value of a call; undefined where it returned none. */
+/** The value of a call; undefined where it returned none. Throws ContractError for what the contract threw. */
 export function resultValue({ result }: Done): Value | undefined {
+  if (result.error !== null) throw contractError(result)
   return result.value === null ? undefined : decodeValue(result.value, 'result')
 }
 

@@ -33,7 +33,8 @@ import {
 import { closeStore, openStore } from '../state/store.ts'
 import { Wal } from '../state/wal.ts'
 import { openVm } from '../vm/registry.ts'
-import type { VirtualMachine } from '../vm/vm.ts'
+import type { Layer, SandboxMode } from '../vm/sandbox/sandbox.ts'
+import type { IsolateBy, Supervisor } from '../vm/supervisor.ts'
 import { Gate } from './gate.ts'
 import { type Execution, Instance } from './instance.ts'
 import type { Writing } from './ledger.ts'
@@ -48,8 +49,14 @@ export interface HostOptions {
   /** Who may deploy; default: anybody. */
   readonly policy?: Policy
   readonly oracles?: Oracles
-  /** Engine processes; default: one a core. */
+  /** Engine processes at most; default: one a core, 16 where contracts are kept apart. */
   readonly engines?: number
+  /** Whose contracts never share an engine process with others; default `none`. */
+  readonly isolateBy?: IsolateBy
+  /** Layers around the engines: all that work here (`auto`, the default), or those that every machine has. */
+  readonly sandbox?: SandboxMode
+  /** Refuse to open unless all layers are active. */
+  readonly requireSandbox?: boolean
   /** Instances that stay in memory; default 256. */
   readonly openMax?: number
   readonly onEvent?: (event: HostEvent) => void
@@ -71,6 +78,8 @@ const OPEN_MAX = 256
 export class Host {
   /** Public key, z-base-32. */
   readonly id: string
+  /** What is around the engines. */
+  readonly sandbox: readonly Layer[]
   readonly #store: Corestore
   readonly #network: Network
   readonly #writing: Writing
@@ -92,9 +101,11 @@ export class Host {
     writing: Writing,
     network: Network,
     execution: Execution,
+    sandbox: readonly Layer[],
     index: Hypercore
   ) {
     this.id = encodeId(writing.keyPair.publicKey)
+    this.sandbox = sandbox
     this.#store = writing.store
     this.#network = network
     this.#writing = writing
@@ -108,7 +119,7 @@ export class Host {
 
   /**
    * Opens the directory and begins to answer. Throws DIRECTORY_LOCKED where another process has it, ENGINE_FAILED
-   * where contracts cannot be run here.
+   * where contracts cannot be run here, SANDBOX_UNAVAILABLE where the sandbox is required and not complete.
    */
   static async open(options: HostOptions): Promise<Host> {
     await mkdir(options.dir, { recursive: true, mode: 0o700 })
@@ -135,7 +146,7 @@ export class Host {
       onLog: (address: string, line: string) => onEvent({ type: 'log', address, line })
     }
     const network = new Network(keyPair, options.bootstrap)
-    const host = new Host(options, writing, network, execution, index)
+    const host = new Host(options, writing, network, execution, vm.layers, index)
     try {
       await host.#start()
       return host
@@ -455,6 +466,12 @@ class Peer {
   }
 }
 
-function openEngines({ engines }: HostOptions): Promise<VirtualMachine> {
-  return openVm('js-1', engines === undefined ? {} : { engines })
+function openEngines(options: HostOptions): Promise<Supervisor> {
+  const { engines, isolateBy, sandbox, requireSandbox } = options
+  return openVm('js-1', {
+    ...(engines === undefined ? {} : { engines }),
+    ...(isolateBy === undefined ? {} : { isolateBy }),
+    ...(sandbox === undefined ? {} : { sandbox }),
+    ...(requireSandbox === undefined ? {} : { requireSandbox })
+  })
 }

@@ -26,8 +26,9 @@ import { checkLog, type Position, type UserLog } from './user-log.ts'
 /** Bytes of blocks that one proof carries at most; a caller asks again for the rest. */
 const PROOF_BYTES_MAX = 4 * 1024 * 1024
 
-/** Answers of one user that are found without walking the log. */
+/** Answers of one user that are found without walking the log, and users of whom any are kept. */
 const ANSWERS_KEPT = 2048
+const ACCOUNTS_KEPT = 512
 
 /** What an instance executes with. */
 export interface Execution {
@@ -479,6 +480,7 @@ export class Instance {
       .then(() => {
         for (const [user, entry, at] of answered) this.#answer(user, entry, at)
         this.#notify()
+        this.#forget()
       })
     durable.catch(filled.reject)
     this.#committed = await filled.promise
@@ -564,6 +566,14 @@ export class Instance {
       if (!this.#isSettled(watcher.user, watcher.entry)) continue
       this.#watchers.delete(watcher)
       watcher.resolve()
+    }
+  }
+
+  /** Lets go of what was answered when there are many users: it is in the log. */
+  #forget(): void {
+    if (this.#accounts.size <= ACCOUNTS_KEPT) return
+    for (const [user, { waiting }] of this.#accounts) {
+      if (waiting.length === 0) this.#accounts.delete(user)
     }
   }
 

@@ -100,8 +100,9 @@ export class Ledger {
 
   /**
    * Appends entries to the call log and files to the archive, with a commit entry at the end, and makes it durable;
-   * `positions` is how far the users' calls are executed with it. Calls `onFilled` with the tree hash of the log as
-   * soon as that is known: the next calls can be executed while this is on its way to the disk.
+   * `positions` is how far the users' calls are executed with it, in the order of their first acks. The commit has
+   * the heads of these users' logs, as the same write puts them on disk. Calls `onFilled` with the tree hash of the
+   * log as soon as that is known: the next calls can be executed while this is on its way to the disk.
    */
   async commit(
     blocks: readonly Uint8Array[],
@@ -111,7 +112,8 @@ export class Ledger {
   ): Promise<void> {
     const fill = async ({ archive, log }: Sessions) => {
       await archive.write(writes)
-      const commit = encodeEntry({ type: 'commit', ...archive.version() })
+      const heads = [...positions.keys()].map((user) => user.head())
+      const commit = encodeEntry({ type: 'commit', ...archive.version(), heads })
       for (const [user, position] of positions) {
         await log.setUserData(`user/${user.id}`, encodePosition(position))
       }

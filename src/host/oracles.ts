@@ -32,7 +32,8 @@ export class Oracles {
     try {
       module = await import(pathToFileURL(path.resolve(file)).href)
     } catch (error) {
-      const why = error instanceof Error ? error.message : String(error)
+      const text = error instanceof Error ? error.message : String(error)
+      const why = text.replace(/ imported from .*/s, '')
       throw new MivmError('ORACLE_INVALID', `${file} cannot be loaded as a module: ${why}`)
     }
     const functions: { [name: string]: Oracle } = {}

@@ -1,6 +1,8 @@
 import b4a from 'b4a'
 import c from 'compact-encoding'
 import type Hypercore from 'hypercore'
+import crypto from 'hypercore-crypto'
+import type { UserHead } from '../protocol/entries.ts'
 import { MivmError } from '../protocol/errors.ts'
 import { type Head, hasSignatureForm, verifyHead } from '../protocol/head.ts'
 import { encodeId } from '../protocol/ids.ts'
@@ -43,6 +45,13 @@ export class UserLog {
 
   advance(position: Position): void {
     this.#position = position
+  }
+
+  /** What the user has signed of this log, as the next flush puts it on disk. */
+  head(): UserHead {
+    const { length, roots, signature } = this.#session.state
+    if (signature === null) throw new MivmError('INTERNAL', 'a log without a signature')
+    return { length, treeHash: crypto.tree(roots), signature }
   }
 
   async block(index: number): Promise<Uint8Array> {
@@ -92,18 +101,16 @@ export class UserLog {
 
   /** What a user takes back who has lost the end of its own log: about `bytes` of it, with the head if that is all. */
   async since(start: number, bytes: number): Promise<UserBlocks> {
-    const { length, signature } = this.#session.state
-    if (signature === null) throw new MivmError('INTERNAL', 'a log without a signature')
+    const head = { ...this.head(), fork: 0 }
     const blocks: Uint8Array[] = []
     let size = 0
-    for (let i = start; i < length && size < bytes; i++) {
+    for (let i = start; i < head.length && size < bytes; i++) {
       const block = await this.block(i)
       blocks.push(block)
       size += block.byteLength
     }
-    if (start + blocks.length < length) return { user: this.key, start, blocks, head: null }
-    const head = { length, fork: 0, treeHash: await this.#session.treeHash(), signature }
-    return { user: this.key, start, blocks, head }
+    const isWhole = start + blocks.length >= head.length
+    return { user: this.key, start, blocks, head: isWhole ? head : null }
   }
 
   async close(): Promise<void> {

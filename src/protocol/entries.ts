@@ -1,7 +1,7 @@
 import b4a from 'b4a'
 import type { Encoder, State } from 'compact-encoding'
 import { MivmError } from './errors.ts'
-import type { Head } from './head.ts'
+import { type Head, hasSignatureForm } from './head.ts'
 import { LIMITS, type LimitName, type Limits } from './limits.ts'
 import { getEncoding } from './schema/index.js'
 
@@ -85,11 +85,16 @@ export interface Version {
   readonly treeHash: Uint8Array
 }
 
+/** A head of a user's log as its user has signed it; the fork is 0. */
+export type UserHead = Omit<Head, 'fork'>
+
 /** The end of a batch: the state archive now holds what its calls wrote. */
 export interface Commit {
   readonly type: 'commit'
   readonly archive: Version
   readonly blobs: Version
+  /** The host's copies of the logs of all users with acks in the batch, in the order of their first ones. */
+  readonly heads: readonly UserHead[]
 }
 
 export type CallLogEntry =
@@ -267,8 +272,12 @@ function unsupported(name: string, what: string): MivmError {
   )
 }
 
-/** A call that succeeded has no error, one that did not has no value; an answer has one of them at most. */
+/**
+ * A call that succeeded has no error, one that did not has no value; an answer has one of them at most. Signatures
+ * have one form.
+ */
 function isWhole(entry: CallLogEntry): boolean {
+  if (entry.type === 'commit') return entry.heads.every(hasSignatureForm)
   if (entry.type === 'oracle-answer') return entry.value === null || entry.error === null
   if (entry.type !== 'result') return true
   return entry.outcome === 'ok'

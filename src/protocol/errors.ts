@@ -39,6 +39,7 @@ const CODES = {
   REQUEST_INVALID: 69,
   NODE_MISSING: 69,
   ENGINE_FAILED: 69,
+  SANDBOX_UNAVAILABLE: 69,
   VM_UNKNOWN: 69,
   USER_LOG_FORKED: 69,
   // somebody signed what cannot be: exit 1

@@ -19,7 +19,7 @@ export function verifyHead(head: Head, key: Uint8Array, publicKey: Uint8Array): 
 }
 
 /** Whether the signature has the one form that this format knows; says nothing of what it signs. */
-export function hasSignatureForm({ signature }: Head): boolean {
+export function hasSignatureForm({ signature }: Pick<Head, 'signature'>): boolean {
   return unwrapSignature(signature) !== null
 }
 

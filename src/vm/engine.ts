@@ -1,4 +1,5 @@
-import { type ChildProcess, spawn } from 'node:child_process'
+import type { ChildProcess } from 'node:child_process'
+import { constants } from 'node:os'
 import { Readable, Writable } from 'node:stream'
 import { fileURLToPath } from 'node:url'
 import { MivmError } from '../protocol/errors.ts'
@@ -13,6 +14,8 @@ import {
   type StepReport
 } from './frames.ts'
 import { findAddon, findParser, NODE_VERSION } from './node.ts'
+import { Launcher } from './sandbox/launcher.ts'
+import { residentMemory } from './sandbox/processes.ts'
 
 const MAIN = new URL('./js-1/engine.js', import.meta.url)
 
@@ -38,6 +41,20 @@ const GRACE_MS = 100
 
 const STDERR_MAX = 8 * 1024
 
+/** How often the memory of an engine with a job is looked at. */
+const MEMORY_MS = 50
+
+export interface EngineOptions {
+  /** The pinned binary. */
+  readonly node: string
+  /** Default: one without layers. */
+  readonly launcher?: Launcher
+  /** Resident memory over which a job is ended with its engine, bytes; default: none. */
+  readonly memoryMax?: number
+  /** Called when a job has used half of its time or memory: the engine may soon have to be replaced. */
+  readonly onLate?: () => void
+}
+
 /** A job for the engine, as js-1/engine.js takes it. */
 export interface Job {
   readonly type: 'run' | 'inspect'
@@ -61,11 +78,15 @@ export class EngineDeath extends Error {
 }
 
 /**
- * One engine process: the pinned Node without JIT, environment, files or network. It executes one job at a
- * time, and ends by SIGKILL only, because a contract may have brought it into any state.
+ * One engine process: the pinned Node without JIT, environment, files or network, inside of the layers that its
+ * launcher has. It executes one job at a time, and ends by SIGKILL only, because a contract may have brought it
+ * into any state.
  */
 export class Engine {
   readonly #child: ChildProcess
+  readonly #launcher: Launcher
+  readonly #memoryMax: number
+  readonly #onLate: () => void
   readonly #input: Writable
   readonly #closed: Promise<void>
   #alive = true
@@ -73,25 +94,33 @@ export class Engine {
   #killed = false
   #closing = false
   #timedOut = false
+  #tooLarge = false
+  #used = false
+  #pid: number | null = null
   #job: RunningJob | null = null
   #ready: Readiness | null = null
   #watchdog: NodeJS.Timeout | null = null
+  #gauge: NodeJS.Timeout | null = null
 
-  /** Starts an engine; rejects with ENGINE_FAILED where that is impossible. `node`: the pinned binary. */
-  static async start(node: string): Promise<Engine> {
+  /** Starts an engine; rejects with ENGINE_FAILED where that is impossible. */
+  static async start(options: EngineOptions): Promise<Engine> {
     const addon = findAddon()
     if (addon === null) {
       throw failed(
         `isolated-vm has no binary for ${process.platform}-${process.arch}: run "npm ci" on a supported machine`
       )
     }
-    const engine = new Engine(node, addon)
+    const engine = new Engine(options, addon)
     await engine.#started()
     return engine
   }
 
-  private constructor(node: string, addon: string) {
-    this.#child = spawnEngine(node, addon)
+  private constructor(options: EngineOptions, addon: string) {
+    const { node, launcher = new Launcher({}), memoryMax, onLate } = options
+    this.#launcher = launcher
+    this.#memoryMax = memoryMax ?? Number.POSITIVE_INFINITY
+    this.#onLate = onLate ?? (() => {})
+    this.#child = spawnEngine(node, addon, launcher, this.#memoryMax)
     const [, , , input, output] = this.#child.stdio
     const { stderr } = this.#child
     if (!(input instanceof Writable) || !(output instanceof Readable) || stderr === null) {
@@ -114,7 +143,7 @@ export class Engine {
       })
       // not `exit`: what the engine wrote before its end is still in the pipe then
       this.#child.once('close', (code, signal) => {
-        this.#end(signal === null ? `exit code ${code}` : signal)
+        this.#end(signal ?? howOf(code))
         resolve()
       })
     })
@@ -124,8 +153,19 @@ export class Engine {
     return this.#alive
   }
 
-  get pid(): number | undefined {
-    return this.#child.pid
+  /** False until it is given its first job: it has seen no contract yet. */
+  get isUsed(): boolean {
+    return this.#used
+  }
+
+  /** Of the engine itself, not of what it was started through; null where that cannot be seen. */
+  get pid(): number | null {
+    return this.#pid
+  }
+
+  /** Resident memory, bytes; null where that cannot be seen. */
+  get memory(): number | null {
+    return this.#pid === null || !this.#alive ? null : residentMemory(this.#pid)
   }
 
   /** For a frame without an answer; only between two jobs. */
@@ -140,6 +180,7 @@ export class Engine {
   run(job: Job, handlers: JobHandlers): Promise<DoneReport | InspectedReport> {
     if (this.#job !== null) throw new MivmError('INTERNAL', 'the engine has a job: report this')
     if (!this.#alive) return Promise.reject(new EngineDeath('crash', 'the engine is not running'))
+    this.#used = true
     return new Promise((resolve, reject) => {
       this.#job = {
         handlers,
@@ -150,6 +191,9 @@ export class Engine {
       }
       this.send(job)
       this.#watch(this.#job.silence)
+      if (this.#memoryMax < Number.POSITIVE_INFINITY) {
+        this.#gauge = setInterval(() => this.#weigh(), MEMORY_MS)
+      }
     })
   }
 
@@ -188,6 +232,7 @@ export class Engine {
 
   #handle(report: Report): void {
     if (report.type === 'ready') {
+      this.#pid = this.#launcher.settle(this.#child)
       this.#ready?.resolve()
       this.#ready = null
       return
@@ -207,7 +252,7 @@ export class Engine {
       case 'done':
       case 'inspected':
         if (report.type === 'done') this.#takeSteps(job, report.steps)
-        this.#watch(null)
+        this.#rest()
         this.#job = null
         if (job.failure === null) job.resolve(report)
         else job.reject(job.failure.error)
@@ -245,7 +290,13 @@ export class Engine {
   /** From now on the engine may be silent for so long; null: for ever, since it is our turn. */
   #watch(silence: number | null): void {
     if (this.#watchdog !== null) clearTimeout(this.#watchdog)
-    this.#watchdog = silence === null ? null : setTimeout(() => this.#suspect(), silence)
+    this.#watchdog =
+      silence === null ? null : setTimeout(() => this.#late(silence / 2), silence / 2)
+  }
+
+  #late(left: number): void {
+    this.#onLate()
+    this.#watchdog = setTimeout(() => this.#suspect(), left)
   }
 
   #suspect(): void {
@@ -253,6 +304,21 @@ export class Engine {
       this.#timedOut = true
       this.#kill()
     }, GRACE_MS)
+  }
+
+  #weigh(): void {
+    const memory = this.memory ?? 0
+    if (memory > this.#memoryMax / 2) this.#onLate()
+    if (memory <= this.#memoryMax) return
+    this.#tooLarge = true
+    this.#kill()
+  }
+
+  /** Nothing runs that would have to be watched. */
+  #rest(): void {
+    this.#watch(null)
+    if (this.#gauge !== null) clearInterval(this.#gauge)
+    this.#gauge = null
   }
 
   #kill(): void {
@@ -263,7 +329,7 @@ export class Engine {
 
   #end(how: string): void {
     this.#alive = false
-    this.#watch(null)
+    this.#rest()
     this.#ready?.reject(how)
     this.#ready = null
     const job = this.#job
@@ -274,7 +340,7 @@ export class Engine {
   #death(how: string): Error {
     if (this.#closing) return new MivmError('ENGINE_FAILED', 'the VM is closed: open it again')
     if (this.#timedOut) return new EngineDeath('time', 'it did not come back in time')
-    if (!this.#killed && OUT_OF_MEMORY.test(this.#stderr)) {
+    if (this.#tooLarge || (!this.#killed && OUT_OF_MEMORY.test(this.#stderr))) {
       return new EngineDeath('memory', 'the engine ran out of memory')
     }
     const told = lastLine(this.#stderr)
@@ -302,32 +368,43 @@ interface Readiness {
 const OUT_OF_MEMORY =
   /out of memory|allocation failed|invalid size error|heap limit|bad_alloc|MemoryLimit/i
 
-function spawnEngine(node: string, addon: string): ChildProcess {
-  const parser = findParser()
-  const flags = [
+/** The flags of Node that an engine runs with: `files` are all that it may read. They are part of the VM id. */
+export function flagsOf(files: readonly string[]): string[] {
+  return [
     '--no-node-snapshot',
     '--jitless',
     '--permission',
     '--allow-addons',
-    `--allow-fs-read=${fileURLToPath(new URL('.', MAIN))}`,
-    `--allow-fs-read=${addon}`,
-    `--allow-fs-read=${parser}`,
+    ...files.map((file) => `--allow-fs-read=${file}`),
     '--disable-warning=SecurityWarning',
     `--max-old-space-size=${HEAP_MB}`,
     `--stack-size=${STACK_KB}`
   ]
-  return spawn(node, [...flags, fileURLToPath(MAIN), addon, parser], {
-    cwd: '/',
-    env: {},
-    stdio: ['ignore', 'ignore', 'pipe', 'pipe', 'pipe']
-  })
+}
+
+function spawnEngine(
+  node: string,
+  addon: string,
+  launcher: Launcher,
+  memoryMax: number
+): ChildProcess {
+  const files = [fileURLToPath(new URL('.', MAIN)), addon, findParser()]
+  const args = [...flagsOf(files), fileURLToPath(MAIN), addon, findParser()]
+  return launcher.spawn({ node, args, files, addon, memoryMax })
+}
+
+/** A wrapper exits with 128 and the number of the signal that ended what it was started for. */
+function howOf(code: number | null): string {
+  const signal = Object.entries(constants.signals).find(([, number]) => 128 + number === code)
+  return signal === undefined ? `exit code ${code}` : signal[0]
 }
 
 /** ENGINE_FAILED, for `why` the engine cannot be started, which ends with what to do if that is known. */
 function failed(why: string): MivmError {
   return new MivmError(
     'ENGINE_FAILED',
-    `the engine cannot be started: ${why}: run "mivm doctor" (it needs Node ${NODE_VERSION} and isolated-vm)`
+    `the engine cannot be started: ${why}: run "mivm doctor" (it needs Node ${NODE_VERSION} and isolated-vm)`,
+    { cause: new Error(why) }
   )
 }
 

@@ -80,7 +80,7 @@ export class Execution {
   }
 
   #takeSteps(steps: readonly StepReport[], end: number): void {
-    for (const { outcome, writes, logs, fuel } of steps) {
+    for (const { outcome, writes, fuel, logs } of steps) {
       if (this.#executed >= end) {
         throw new MivmError('INTERNAL', 'the engine executed a call that there is not: report this')
       }

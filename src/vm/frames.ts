@@ -11,9 +11,9 @@ import type { Call, Outcome, PathRange, Thrown } from './vm.ts'
 
 export interface StepReport {
   readonly outcome: Outcome
+  readonly fuel: number
   readonly writes: readonly Write[]
   readonly logs: readonly string[]
-  readonly fuel: number
 }
 
 /** The end of a job: calls executed, ms worked, and whether there was no time for more; with the last steps. */
@@ -153,8 +153,8 @@ function checkStep(value: unknown): StepReport {
   const outcome = checkOutcome(record(step['outcome']))
   if (outcome.status !== 'ok' && writes.length > 0) throw new Error('writes of a failed call')
   const fuel = number(step['fuel'])
-  if (!Number.isSafeInteger(fuel)) throw new Error('fuel that is no integer')
-  return { outcome, writes, logs: array(step['logs']).map(string), fuel }
+  if (!Number.isSafeInteger(fuel)) throw new Error('fuel that is no whole number')
+  return { outcome, writes, fuel, logs: array(step['logs']).map(string) }
 }
 
 function checkOutcome(outcome: Fields): Outcome {

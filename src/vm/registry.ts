@@ -1,6 +1,5 @@
 import { MivmError } from '../protocol/errors.ts'
 import { Supervisor, type SupervisorOptions } from './supervisor.ts'
-import type { VirtualMachine } from './vm.ts'
 
 /** The VM ids that this version can execute. An id's semantics never change. */
 export const VM_IDS: readonly string[] = ['js-1']
@@ -9,9 +8,10 @@ export type VmOptions = SupervisorOptions
 
 /**
  * Opens the VM of an id, with at least one engine running. Throws VM_UNKNOWN for an id that this version does
- * not have, and ENGINE_FAILED where the engine cannot be started on this machine.
+ * not have, ENGINE_FAILED where the engine cannot be started on this machine, and SANDBOX_UNAVAILABLE where the
+ * sandbox is required and not complete.
  */
-export async function openVm(id: string, options: VmOptions = {}): Promise<VirtualMachine> {
+export async function openVm(id: string, options: VmOptions = {}): Promise<Supervisor> {
   if (!VM_IDS.includes(id)) {
     throw new MivmError(
       'VM_UNKNOWN',

@@ -1,27 +1,41 @@
-import { setTimeout as sleep } from 'node:timers/promises'
 import { MivmError } from '../protocol/errors.ts'
-import { Engine, type JobHandlers } from './engine.ts'
+import type { Engine, JobHandlers } from './engine.ts'
 import type { DoneReport, InspectedReport } from './frames.ts'
-import { findNode, NODE_VERSION } from './node.ts'
+import type { EnginePool } from './pool.ts'
 import type { Contract } from './vm.ts'
 
-const START_TRIES = 3
-const RETRY_MS = 200
+export interface SlotOptions {
+  /** Instances that the engine keeps in memory. */
+  readonly instancesMax: number
+  /** Resident memory, bytes, over which an engine is replaced when it has nothing to do. */
+  readonly memoryIdle: number
+  /** The same where it never has nothing to do: between two tasks. */
+  readonly memoryBusy: number
+}
 
-/** A place for one engine: starts it when there is work, again when it died, and knows what it holds. */
+/** How often the memory of an engine is looked at between its tasks. */
+const MEMORY_MS = 100
+
+/**
+ * A place for one engine: starts it when there is work, again when it died, and knows what it holds. The engine
+ * belongs to one owner at a time; for another one it is replaced.
+ */
 export class Slot {
-  readonly #node: string | undefined
-  readonly #instancesMax: number
+  readonly #pool: EnginePool
+  readonly #options: SlotOptions
   /** Instances in the engine, the least recently used one first. */
   readonly #held = new Map<string, Contract>()
   #engine: Engine | null = null
+  #owner: string | null = null
   #tail: Promise<unknown> = Promise.resolve()
   #load = 0
+  #usedAt = 0
+  #weighedAt = 0
   #closed = false
 
-  constructor(node: string | undefined, instancesMax: number) {
-    this.#node = node
-    this.#instancesMax = instancesMax
+  constructor(pool: EnginePool, options: SlotOptions) {
+    this.#pool = pool
+    this.#options = options
   }
 
   /** Tasks that run or wait. */
@@ -34,12 +48,28 @@ export class Slot {
     return this.#held.size
   }
 
-  /** Runs a task when those before it are done. Only within a task the engine may be used. */
-  queue<T>(task: () => Promise<T>): Promise<T> {
-    this.#load++
-    const result = this.#tail.then(task).finally(() => this.#load--)
-    this.#tail = result.catch(() => {})
-    return result
+  /** Whose contracts the engine will have after all tasks that wait; null while it is anybody's. */
+  get owner(): string | null {
+    return this.#owner
+  }
+
+  /** When it was last asked for something, as performance.now(). */
+  get usedAt(): number {
+    return this.#usedAt
+  }
+
+  /**
+   * Runs a task of an owner when those before it are done, with an engine that has never seen contracts of anybody
+   * else. Only within a task the engine may be used.
+   */
+  queue<T>(owner: string, task: () => Promise<T>): Promise<T> {
+    const before = this.#owner
+    this.#owner = owner
+    this.#usedAt = performance.now()
+    return this.#append(async () => {
+      if (before !== null && before !== owner) await this.#replace()
+      return task()
+    })
   }
 
   /** Has calls of an instance executed; `job` is what js-1/job.js takes, but for the contract. */
@@ -68,18 +98,23 @@ export class Slot {
     return report
   }
 
-  evict(address: string): void {
-    if (this.#held.delete(address)) this.#engine?.send({ type: 'evict', address })
+  /** Forgets an instance; with `last`, the engine ends with the last one that it holds. */
+  evict(address: string, last: boolean): void {
+    // behind what is running: an engine reads frames between jobs only
+    void this.#append(async () => {
+      if (this.#held.delete(address)) this.#engine?.send({ type: 'evict', address })
+      if (!last || this.#held.size > 0 || this.#load > 1) return
+      await this.#replace()
+      if (this.#load === 1) this.#owner = null
+    })
   }
 
   /** The engine, started if it is not running. */
   async start(): Promise<Engine> {
     if (this.#closed) throw closed()
     if (this.#engine?.isAlive) return this.#engine
-    await this.#engine?.kill()
-    this.#held.clear()
-    this.#engine = null
-    const engine = await startEngine(this.#node)
+    await this.#replace()
+    const engine = await this.#pool.take()
     this.#engine = engine
     if (this.#closed) {
       await engine.kill()
@@ -95,6 +130,34 @@ export class Slot {
     await this.#tail
   }
 
+  #append<T>(task: () => Promise<T>): Promise<T> {
+    this.#load++
+    const result = this.#tail.then(task).finally(() => this.#load--)
+    const settled = result.catch(() => {})
+    this.#tail = settled.then(() => this.#weigh())
+    return result
+  }
+
+  /** Ends the engine where it has become too large: what escapes the limits of its isolates goes with it. */
+  async #weigh(): Promise<void> {
+    const now = performance.now()
+    if (now - this.#weighedAt < MEMORY_MS) return
+    this.#weighedAt = now
+    const memory = this.#engine?.memory ?? 0
+    const { memoryIdle, memoryBusy } = this.#options
+    if (memory <= (this.#load === 0 ? memoryIdle : memoryBusy)) return
+    this.#pool.prepare()
+    await this.#replace()
+  }
+
+  /** Ends the engine; the next one is started when there is work. */
+  async #replace(): Promise<void> {
+    this.#held.clear()
+    const engine = this.#engine
+    this.#engine = null
+    await engine?.kill()
+  }
+
   /** Notes that the engine holds the contract from now on; returns whether it did already. */
   #hold(engine: Engine, contract: Contract): boolean {
     const { address } = contract
@@ -102,29 +165,11 @@ export class Slot {
     this.#held.delete(address)
     this.#held.set(address, contract)
     for (const oldest of this.#held.keys()) {
-      if (this.#held.size <= this.#instancesMax) break
+      if (this.#held.size <= this.#options.instancesMax) break
       this.#held.delete(oldest)
       engine.send({ type: 'evict', address: oldest })
     }
     return held !== undefined && isSame(held, contract)
-  }
-}
-
-async function startEngine(path: string | undefined): Promise<Engine> {
-  const node = path ?? findNode()
-  if (node === null) {
-    throw new MivmError(
-      'ENGINE_FAILED',
-      `the engine cannot be started: it needs Node ${NODE_VERSION}: run "npm ci" without --omit=optional`
-    )
-  }
-  for (let tries = 1; ; tries++) {
-    try {
-      return await Engine.start(node)
-    } catch (error) {
-      if (tries === START_TRIES) throw error
-      await sleep(RETRY_MS * tries)
-    }
   }
 }
 

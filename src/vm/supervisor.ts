@@ -2,75 +2,158 @@ import { availableParallelism } from 'node:os'
 import { MivmError } from '../protocol/errors.ts'
 import { Execution } from './execution.ts'
 import { inspect } from './inspection.ts'
+import { EnginePool } from './pool.ts'
+import { type Layer, requireLayers, type SandboxMode } from './sandbox/sandbox.ts'
 import { Slot } from './slot.ts'
 import type { Batch, Contract, RunOptions, VirtualMachine } from './vm.ts'
 
+/** Whose contracts may share an engine process: those of one deployer, none, or all. */
+export type IsolateBy = 'deployer' | 'instance' | 'none'
+
 export interface SupervisorOptions {
-  /** Engine processes; default: one per core. They are started when there is work for them. */
+  /** Engine processes at most, started when there is work for them. Default: one a core; 16 where they are kept apart. */
   readonly engines?: number
-  /** Instances that one engine keeps in memory; default 64, at about 2 MB each. */
+  /** Instances that one engine keeps in memory; default 64, at about 3 MB each. */
   readonly maxInstances?: number
   /** The Node binary that runs engines, in the place of the pinned one that is found. */
   readonly node?: string
+  /** Default `auto`. */
+  readonly sandbox?: SandboxMode
+  /** Refuse to start unless all layers of the sandbox are active. */
+  readonly requireSandbox?: boolean
+  /** Default `none`. */
+  readonly isolateBy?: IsolateBy
+  /** Resident memory at which an engine is ended with the call that it executes, bytes; default: 1.5 GiB for 64 instances. */
+  readonly memoryMax?: number
 }
 
 const INSTANCES_MAX = 64
 
+/** At 17 MB each with one small instance, and 35 MB that all of them share. */
+const ENGINES_APART = 16
+
+const MEBIBYTE = 1024 * 1024
+
+/** What an engine may keep: itself, and instances that are as large as they get without anything being wrong. */
+const MEMORY_BASE = 256 * MEBIBYTE
+const MEMORY_INSTANCE = 4 * MEBIBYTE
+
+/** On top of it for the call that is executed: several times the memory that it may have. */
+const MEMORY_CALL = 1024 * MEBIBYTE
+
+const EVERYBODY = ''
+
 /** A VM that lives in engine processes: instances stick to an engine, which has a queue of its own. */
 export class Supervisor implements VirtualMachine {
   readonly id: string
+  /** What is around the engines. */
+  readonly layers: readonly Layer[]
+  readonly #pool: EnginePool
   readonly #slots: readonly Slot[]
+  readonly #isolateBy: IsolateBy
   readonly #places = new Map<string, Slot>()
 
-  /** Opens it with one engine running, so that what cannot work fails here. */
+  /**
+   * Opens it with one engine running, so that what cannot work fails here: ENGINE_FAILED, and SANDBOX_UNAVAILABLE
+   * where the sandbox is required.
+   */
   static async open(id: string, options: SupervisorOptions = {}): Promise<Supervisor> {
-    const supervisor = new Supervisor(id, options)
-    const slot = supervisor.#idlest()
-    await slot.queue(() => slot.start())
-    return supervisor
+    const kept = MEMORY_BASE + MEMORY_INSTANCE * (options.maxInstances ?? INSTANCES_MAX)
+    const memoryMax = options.memoryMax ?? kept + MEMORY_CALL
+    const { node, sandbox = 'auto' } = options
+    const pool = await EnginePool.open({ node, sandbox, memoryMax })
+    const supervisor = new Supervisor(id, options, pool, Math.min(kept, memoryMax / 2), memoryMax)
+    try {
+      if (options.requireSandbox) requireLayers(pool.layers)
+      const [slot] = supervisor.#slots
+      await slot?.start()
+      return supervisor
+    } catch (error) {
+      await supervisor.close()
+      throw error
+    }
   }
 
-  private constructor(id: string, options: SupervisorOptions) {
+  private constructor(
+    id: string,
+    options: SupervisorOptions,
+    pool: EnginePool,
+    memoryIdle: number,
+    memoryMax: number
+  ) {
+    const { isolateBy = 'none', maxInstances: instancesMax = INSTANCES_MAX } = options
     this.id = id
-    const count = options.engines ?? availableParallelism()
-    const instancesMax = options.maxInstances ?? INSTANCES_MAX
-    this.#slots = Array.from({ length: count }, () => new Slot(options.node, instancesMax))
+    this.layers = pool.layers
+    this.#pool = pool
+    this.#isolateBy = isolateBy
+    const count = options.engines ?? (isolateBy === 'none' ? availableParallelism() : ENGINES_APART)
+    const memoryBusy = (memoryIdle + memoryMax) / 2
+    const slotOptions = { instancesMax, memoryIdle, memoryBusy }
+    this.#slots = Array.from({ length: count }, () => new Slot(pool, slotOptions))
   }
 
   async inspect(contract: Contract): Promise<readonly string[]> {
-    const slot = this.#idlest()
-    return slot.queue(() => inspect(slot, contract))
+    const owner = this.#ownerOf(contract)
+    const slot = this.#find(owner)
+    return slot.queue(owner, () => inspect(slot, contract))
   }
 
   async run(batch: Batch, options: RunOptions = {}): Promise<number> {
-    const slot = this.#place(batch.contract.address)
-    return slot.queue(() => new Execution(slot, batch, options).run())
+    const owner = this.#ownerOf(batch.contract)
+    const slot = this.#place(batch.contract.address, owner)
+    return slot.queue(owner, () => new Execution(slot, batch, options).run())
   }
 
   evict(address: string): void {
     const slot = this.#places.get(address)
     this.#places.delete(address)
-    // behind what is running: an engine reads frames between jobs only
-    slot?.queue(async () => slot.evict(address))
+    slot?.evict(address, this.#isolateBy !== 'none')
   }
 
   async close(): Promise<void> {
-    await Promise.all(this.#slots.map((slot) => slot.close()))
+    await Promise.all([this.#pool.close(), ...this.#slots.map((slot) => slot.close())])
   }
 
-  #place(address: string): Slot {
-    const slot = this.#places.get(address) ?? this.#idlest()
+  #ownerOf({ address, deployer }: Contract): string {
+    const owners = { none: EVERYBODY, deployer, instance: address }
+    return owners[this.#isolateBy]
+  }
+
+  /** Where an instance stays, until its engine goes to another owner. */
+  #place(address: string, owner: string): Slot {
+    const known = this.#places.get(address)
+    if (known?.owner === owner) return known
+    const slot = this.#find(owner)
     this.#places.set(address, slot)
     return slot
   }
 
-  #idlest(): Slot {
-    const [first, ...others] = this.#slots
-    if (first === undefined) throw new MivmError('INTERNAL', 'a VM without engines: report this')
-    return others.reduce((best, slot) => (isIdler(slot, best) ? slot : best), first)
+  /**
+   * An engine that the owner has or may have: the idlest. It takes one that nobody has where it has none that is idle,
+   * up to one a core; and from another owner, where it has none at all, the one that was idle for the longest time.
+   */
+  #find(owner: string): Slot {
+    const own = this.#slots.filter((slot) => slot.owner === owner)
+    const free = this.#slots.filter((slot) => slot.owner === null)
+    if (this.#isolateBy === 'none') return best([...own, ...free], isIdler)
+    if (own.some(({ load }) => load === 0)) return best(own, isIdler)
+    if (own.length < availableParallelism() && free.length > 0) return best(free, isIdler)
+    if (own.length > 0) return best(own, isIdler)
+    const idle = this.#slots.filter(({ load }) => load === 0)
+    return idle.length > 0 ? best(idle, isOlder) : best(this.#slots, isIdler)
   }
+}
+
+function best(slots: readonly Slot[], isBetter: (slot: Slot, than: Slot) => boolean): Slot {
+  const [first, ...others] = slots
+  if (first === undefined) throw new MivmError('INTERNAL', 'a VM without engines: report this')
+  return others.reduce((found, slot) => (isBetter(slot, found) ? slot : found), first)
 }
 
 function isIdler(slot: Slot, than: Slot): boolean {
   return slot.load === than.load ? slot.size < than.size : slot.load < than.load
+}
+
+function isOlder(slot: Slot, than: Slot): boolean {
+  return slot.usedAt < than.usedAt
 }

@@ -63,6 +63,8 @@ async function call(
   if (value === FAILED) return
   output.done()
   if (receipt !== undefined) await writeFile(receipt, (await calling.receipt).bytes)
+  const fuel = await calling.fuel
+  output.note(`${output.paintNote('dim', `fuel: ${fuel}`)}`)
   const text = formatValue(value)
   if (value !== undefined) output.line(output.isTerminal ? printableLines(text) : text)
   output.object({
@@ -72,6 +74,7 @@ async function call(
     outcome: 'ok',
     value: value === undefined ? null : embed(encodeValue(value)),
     error: null,
+    fuel,
     ...(receipt === undefined ? {} : { receipt })
   })
 }
@@ -96,7 +99,8 @@ async function outcome(
       ...about,
       outcome: aborted ? 'abort' : 'error',
       value: null,
-      error: { name, message, code }
+      error: { name, message, code },
+      fuel: await calling.fuel
     })
     process.exitCode = 1
     return FAILED

@@ -154,7 +154,7 @@ class Demo {
       ...(await this.#context('bob').ownNames()),
       ...(await this.#context('alice').ownNames())
     ])
-    const view = new LogView({ users: names, contract: contractName(NAME) })
+    const view = new LogView({ users: names, contract: contractName(NAME), fuel: false })
     await printLogs(context, new LogsReader(context, instance, view, null, 1))
     const archive = await ArchiveView.open(instance, null, () => {})
     context.output.line()

@@ -1,6 +1,7 @@
 import { constants } from 'node:fs'
 import { access, mkdir, readdir } from 'node:fs/promises'
 import path from 'node:path'
+import { Option } from '@commander-js/extra-typings'
 import crypto from 'hypercore-crypto'
 import { Network } from '../../net/network.ts'
 import { MivmError } from '../../protocol/errors.ts'
@@ -9,7 +10,9 @@ import { LIMITS } from '../../protocol/limits.ts'
 import { openStore } from '../../state/store.ts'
 import { findAddon, findNode, NODE_VERSION } from '../../vm/node.ts'
 import { openVm } from '../../vm/registry.ts'
+import type { Layer, SandboxMode } from '../../vm/sandbox/sandbox.ts'
 import { Context } from '../context.ts'
+import type { Output } from '../output.ts'
 import type { Program } from '../program.ts'
 
 const EXIT_UNAVAILABLE = 69
@@ -20,16 +23,19 @@ interface Finding {
   readonly message: string
 }
 
+interface Options {
+  readonly sandbox?: SandboxMode | undefined
+}
+
 interface Check {
   readonly name: string
-  run(context: Context): Promise<Finding>
+  run(context: Context, options: Options): Promise<Finding>
 }
 
 const CHECKS: readonly Check[] = [
   { name: 'node', run: checkNode },
   { name: 'isolated-vm', run: checkAddon },
   { name: 'engine', run: checkEngine },
-  { name: 'sandbox', run: describeSandbox },
   { name: 'directory', run: checkDirectory },
   { name: 'locks', run: checkLocks },
   { name: 'network', run: checkNetwork }
@@ -40,20 +46,26 @@ export function addDoctor(program: Program): void {
   program
     .command('doctor')
     .description('Checks whether this machine can run contracts, and says what to do where not.')
+    .addOption(
+      new Option('--sandbox <mode>', 'layers around the engine, as for "mivm host"').choices([
+        'auto',
+        'none'
+      ] as const)
+    )
     .addHelpText('after', '\nExample:\n  $ mivm doctor --local\n')
-    .action(async (_, command) => examine(new Context(command.optsWithGlobals())))
+    .action(async (options, command) => examine(new Context(command.optsWithGlobals()), options))
 }
 
-async function examine(context: Context): Promise<void> {
+async function examine(context: Context, options: Options): Promise<void> {
   const { output } = context
   let problems = 0
   for (const { name, run } of CHECKS) {
     output.progress(`${name}…`)
-    const { ok, message } = await run(context).catch(asFinding)
+    const { ok, message } = await run(context, options).catch(asFinding)
     output.done()
     if (!ok) problems++
     const word = ok ? output.paint('green', 'ok     ') : output.paint('red', 'problem')
-    output.line(`${word} ${name.padEnd(11)} ${message}`)
+    output.line(`${word}     ${name.padEnd(11)} ${message}`)
     output.object({ type: 'check', name, ok, message })
   }
   output.object({ type: 'summary', ok: problems === 0, problems })
@@ -79,10 +91,11 @@ async function checkAddon(): Promise<Finding> {
 }
 
 /** Starts an engine and has it read a contract: what a host does, and an auditor. */
-async function checkEngine(): Promise<Finding> {
+async function checkEngine({ output }: Context, { sandbox }: Options): Promise<Finding> {
   const started = performance.now()
-  const vm = await openVm('js-1', { engines: 1 })
+  const vm = await openVm('js-1', { engines: 1, ...(sandbox === undefined ? {} : { sandbox }) })
   try {
+    for (const layer of vm.layers) showLayer(output, layer)
     const key = encodeId(crypto.keyPair().publicKey)
     const keys = { address: key, host: key, deployer: key }
     const source = 'exports.hello = () => 1'
@@ -94,11 +107,12 @@ async function checkEngine(): Promise<Finding> {
   }
 }
 
-/** The layers that engines have in this version: nothing is claimed that is not there. */
-async function describeSandbox(): Promise<Finding> {
-  return ok(
-    'a V8 isolate in a process of its own; no JIT; no environment; no files but its own, no network, no child processes (--permission)'
-  )
+/** A wall around the engine that was started: one that is not there is no problem, but to be known. */
+function showLayer(output: Output, { name, state, message }: Layer): void {
+  output.done()
+  const word = state === 'active' ? output.paint('green', state) : output.paint('yellow', state)
+  output.line(`${word}${' '.repeat(12 - state.length)}${name.padEnd(11)} ${message}`)
+  output.object({ type: 'layer', name, state, message })
 }
 
 async function checkDirectory({ dir }: Context): Promise<Finding> {

@@ -1,9 +1,12 @@
+import { Option } from '@commander-js/extra-typings'
 import { Host, type HostEvent, type HostOptions } from '../../host/host.ts'
 import { Oracles } from '../../host/oracles.ts'
 import { allowOnly } from '../../host/policy.ts'
 import { type Bootstrap, LOCAL_PORT, openLocal } from '../../net/network.ts'
 import { isErrorCode, MivmError } from '../../protocol/errors.ts'
 import { decodeId, encodeId } from '../../protocol/ids.ts'
+import type { SandboxMode } from '../../vm/sandbox/sandbox.ts'
+import type { IsolateBy } from '../../vm/supervisor.ts'
 import { Context } from '../context.ts'
 import { atEnd, interrupted } from '../interruption.ts'
 import { type Output, printable } from '../output.ts'
@@ -14,6 +17,9 @@ interface Options {
   readonly allowDeploy?: string[] | undefined
   readonly oracle?: string | undefined
   readonly engines?: number | undefined
+  readonly isolateBy?: IsolateBy | undefined
+  readonly sandbox?: SandboxMode | undefined
+  readonly requireSandbox?: true | undefined
 }
 
 /** `mivm host` */
@@ -23,7 +29,25 @@ export function addHost(program: Program): void {
     .description('Runs a host, in the data directory, until it is told to stop.')
     .option('--allow-deploy <id...>', 'identities that may deploy (default: anybody)')
     .option('--oracle <file>', 'a module: its exported functions are oracles for contracts')
-    .option('--engines <n>', 'engine processes (default: one a core)', parseCount)
+    .option(
+      '--engines <n>',
+      'engine processes at most (default: one a core; 16 with --isolate-by)',
+      parseCount
+    )
+    .addOption(
+      new Option('--isolate-by <whom>', 'keep contracts of each in engines of their own').choices([
+        'deployer',
+        'instance',
+        'none'
+      ] as const)
+    )
+    .addOption(
+      new Option('--sandbox <mode>', 'layers around engines: all that work here, or none').choices([
+        'auto',
+        'none'
+      ] as const)
+    )
+    .option('--require-sandbox', 'start only with all layers of "mivm doctor" active')
     .addHelpText(
       'after',
       '\nSIGINT and SIGTERM finish what is under way and close.\n\nExample:\n  $ mivm host --local\n'
@@ -57,7 +81,7 @@ async function host(context: Context, options: Options): Promise<void> {
 
 async function readOptions(
   context: Context,
-  { allowDeploy, oracle, engines }: Options
+  { allowDeploy, oracle, engines, isolateBy, sandbox, requireSandbox }: Options
 ): Promise<HostOptions> {
   const ids = allowDeploy?.map((id) => encodeId(decodeId(id, 'id of an identity')))
   const oracles = oracle === undefined ? undefined : await Oracles.load(oracle)
@@ -66,7 +90,10 @@ async function readOptions(
     dir: context.hostDir,
     ...(ids === undefined ? {} : { policy: allowOnly(ids) }),
     ...(oracles === undefined ? {} : { oracles }),
-    ...(engines === undefined ? {} : { engines })
+    ...(engines === undefined ? {} : { engines }),
+    ...(isolateBy === undefined ? {} : { isolateBy }),
+    ...(sandbox === undefined ? {} : { sandbox }),
+    ...(requireSandbox === undefined ? {} : { requireSandbox })
   }
 }
 
@@ -78,10 +105,21 @@ async function openNetwork({ local, bootstrap }: Context): Promise<Bootstrap | u
 }
 
 function welcome({ output, local }: Context, host: Host, bootstrap: Bootstrap | undefined): void {
-  const { id, instances } = host
-  output.object({ type: 'ready', id, bootstrap: bootstrap ?? null, instances: instances.length })
+  const { id, instances, sandbox } = host
+  const layers = Object.fromEntries(sandbox.map(({ name, state }) => [name, state]))
+  output.object({
+    type: 'ready',
+    id,
+    bootstrap: bootstrap ?? null,
+    instances: instances.length,
+    sandbox: layers
+  })
   output.line(id)
   output.note(`host ${id} with ${count(instances.length, 'instance')}`)
+  const missing = sandbox.filter(({ state }) => state !== 'active').map(({ name }) => name)
+  if (missing.length > 0) {
+    output.note(`the sandbox lacks ${missing.join(', ')}: "mivm doctor" says how to get it`)
+  }
   if (local !== null && bootstrap !== undefined) {
     const option = local === LOCAL_PORT ? '--local' : `--bootstrap ${bootstrap[0]}`
     output.note(

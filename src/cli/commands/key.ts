@@ -86,7 +86,15 @@ async function list(context: Context): Promise<void> {
   const inUse = await context.defaultIdentity()
   const rows: string[][] = []
   for (const name of await listIdentities(context.keys)) {
-    const { id } = await readIdentity(context.keys, name)
+    const identity = await readIdentity(context.keys, name).catch((error) => {
+      if (!(error instanceof MivmError)) throw error
+      // one that is damaged does not hide the others
+      output.note(`${name}: ${error.message}`)
+      output.object({ type: 'damaged', name, code: error.code, message: error.message })
+      return null
+    })
+    if (identity === null) continue
+    const { id } = identity
     rows.push([name === inUse ? '*' : '', name, id])
     output.object({ type: 'identity', name, id, default: name === inUse })
   }

@@ -24,6 +24,7 @@ interface Options {
   readonly user?: string | undefined
   readonly from?: number | undefined
   readonly follow?: true | undefined
+  readonly fuel?: true | undefined
 }
 
 /** `mivm log <instance>` */
@@ -34,6 +35,7 @@ export function addLog(program: Program): void {
     .argument('<instance>', 'link, address or name')
     .option('--user <id>', 'only this user: the id or the name of an identity')
     .option('--from <n>', 'only from this call on', parseNumber)
+    .option('--fuel', 'what each call cost', (): true => true)
     .option('--follow', 'go on as calls come in, until interrupted', (): true => true)
     .addHelpText('after', HELP)
     .action(async (instance, options, command) =>
@@ -51,7 +53,11 @@ async function log(context: Context, text: string, options: Options): Promise<vo
   if (!instance.online) {
     context.output.note('nobody who serves it can be reached: this is the copy on this machine')
   }
-  const view = new LogView({ users: own, contract: contractName(alias) })
+  const view = new LogView({
+    users: own,
+    contract: contractName(alias),
+    fuel: options.fuel === true
+  })
   const reader = new LogsReader(context, instance, view, user, options.from ?? 1)
   if (options.follow === true) await follow(reader)
   else await printLogs(context, reader)

@@ -449,29 +449,61 @@ const encoding12 = {
   }
 }
 
-// @mivm/commit
+// @mivm/user-head
 const encoding13 = {
+  preencode(state, m) {
+    c.uint.preencode(state, m.length)
+    c.fixed32.preencode(state, m.treeHash)
+    c.buffer.preencode(state, m.signature)
+  },
+  encode(state, m) {
+    c.uint.encode(state, m.length)
+    c.fixed32.encode(state, m.treeHash)
+    c.buffer.encode(state, m.signature)
+  },
+  decode(state) {
+    const r0 = c.uint.decode(state)
+    const r1 = c.fixed32.decode(state)
+    const r2 = c.buffer.decode(state)
+
+    return {
+      length: r0,
+      treeHash: r1,
+      signature: r2
+    }
+  }
+}
+
+// @mivm/commit.heads
+const encoding14_2 = c.array(encoding13)
+
+// @mivm/commit
+const encoding14 = {
   preencode(state, m) {
     encoding5.preencode(state, m.archive)
     encoding5.preencode(state, m.blobs)
+    encoding14_2.preencode(state, m.heads)
   },
   encode(state, m) {
     encoding5.encode(state, m.archive)
     encoding5.encode(state, m.blobs)
+    encoding14_2.encode(state, m.heads)
   },
   decode(state) {
     const r0 = encoding5.decode(state)
     const r1 = encoding5.decode(state)
+    const r2 = encoding14_2.decode(state)
 
     return {
       archive: r0,
-      blobs: r1
+      blobs: r1,
+      heads: r2
     }
   }
 }
 
 // @mivm/call
-const encoding14 = {
+const encoding15 = {
   preencode(state, m) {
     c.string.preencode(state, m.method)
     c.string.preencode(state, m.args)
@@ -502,7 +534,7 @@ const encoding14 = {
 }
 
 // @mivm/answer
-const encoding15 = {
+const encoding16 = {
   preencode(state, m) {
     c.uint.preencode(state, m.entry)
     c.uint.preencode(state, m.index)
@@ -527,20 +559,20 @@ const encoding15 = {
 }
 
 // @mivm/user-ack.answers
-const encoding16_0 = c.array(encoding15)
+const encoding17_0 = c.array(encoding16)
 
 // @mivm/user-ack
-const encoding16 = {
+const encoding17 = {
   preencode(state, m) {
-    encoding16_0.preencode(state, m.answers)
+    encoding17_0.preencode(state, m.answers)
     encoding0.preencode(state, m.head)
   },
   encode(state, m) {
-    encoding16_0.encode(state, m.answers)
+    encoding17_0.encode(state, m.answers)
     encoding0.encode(state, m.head)
   },
   decode(state) {
-    const r0 = encoding16_0.decode(state)
+    const r0 = encoding17_0.decode(state)
     const r1 = encoding0.decode(state)
 
     return {
@@ -551,7 +583,7 @@ const encoding16 = {
 }
 
 // @mivm/receipt
-const encoding17 = {
+const encoding18 = {
   preencode(state, m) {
     c.buffer.preencode(state, m.genesis)
     encoding3.preencode(state, m.proof)
@@ -572,14 +604,14 @@ const encoding17 = {
 }
 
 // @mivm/user-blocks.blocks
-const encoding18_2 = c.array(c.buffer)
+const encoding19_2 = c.array(c.buffer)
 
 // @mivm/user-blocks
-const encoding18 = {
+const encoding19 = {
   preencode(state, m) {
     c.fixed32.preencode(state, m.user)
     c.uint.preencode(state, m.start)
-    encoding18_2.preencode(state, m.blocks)
+    encoding19_2.preencode(state, m.blocks)
     state.end++ // flags are fixed size
 
     if (m.head) encoding0.preencode(state, m.head)
@@ -589,7 +621,7 @@ const encoding18 = {
 
     c.fixed32.encode(state, m.user)
     c.uint.encode(state, m.start)
-    encoding18_2.encode(state, m.blocks)
+    encoding19_2.encode(state, m.blocks)
     c.uint8.encode(state, flags)
 
     if (m.head) encoding0.encode(state, m.head)
@@ -597,7 +629,7 @@ const encoding18 = {
   decode(state) {
     const r0 = c.fixed32.decode(state)
     const r1 = c.uint.decode(state)
-    const r2 = encoding18_2.decode(state)
+    const r2 = encoding19_2.decode(state)
     const flags = c.uint8.decode(state)
 
     return {
@@ -610,7 +642,7 @@ const encoding18 = {
 }
 
 // @mivm/info-request
-const encoding19 = {
+const encoding20 = {
   preencode(state, m) {
     c.fixed32.preencode(state, m.address)
   },
@@ -627,23 +659,23 @@ const encoding19 = {
 }
 
 // @mivm/info-reply.methods
-const encoding20_1 = c.array(c.string)
+const encoding21_1 = c.array(c.string)
 
 // @mivm/info-reply
-const encoding20 = {
+const encoding21 = {
   preencode(state, m) {
     c.buffer.preencode(state, m.genesis)
-    encoding20_1.preencode(state, m.methods)
+    encoding21_1.preencode(state, m.methods)
     encoding0.preencode(state, m.head)
   },
   encode(state, m) {
     c.buffer.encode(state, m.genesis)
-    encoding20_1.encode(state, m.methods)
+    encoding21_1.encode(state, m.methods)
     encoding0.encode(state, m.head)
   },
   decode(state) {
     const r0 = c.buffer.decode(state)
-    const r1 = encoding20_1.decode(state)
+    const r1 = encoding21_1.decode(state)
     const r2 = encoding0.decode(state)
 
     return {
@@ -655,21 +687,21 @@ const encoding20 = {
 }
 
 // @mivm/deploy-request
-const encoding21 = {
+const encoding22 = {
   preencode(state, m) {
     c.buffer.preencode(state, m.genesis)
     c.string.preencode(state, m.source)
-    encoding18.preencode(state, m.log)
+    encoding19.preencode(state, m.log)
   },
   encode(state, m) {
     c.buffer.encode(state, m.genesis)
     c.string.encode(state, m.source)
-    encoding18.encode(state, m.log)
+    encoding19.encode(state, m.log)
   },
   decode(state) {
     const r0 = c.buffer.decode(state)
     const r1 = c.string.decode(state)
-    const r2 = encoding18.decode(state)
+    const r2 = encoding19.decode(state)
 
     return {
       genesis: r0,
@@ -680,13 +712,13 @@ const encoding21 = {
 }
 
 // @mivm/deploy-reply
-const encoding22 = encoding19
+const encoding23 = encoding20
 
 // @mivm/call-request
-const encoding23 = {
+const encoding24 = {
   preencode(state, m) {
     c.fixed32.preencode(state, m.address)
-    encoding18.preencode(state, m.log)
+    encoding19.preencode(state, m.log)
     c.uint.preencode(state, m.from)
     c.uint.preencode(state, m.to)
     c.uint.preencode(state, m.known)
@@ -696,7 +728,7 @@ const encoding23 = {
     const flags = m.anchored ? 1 : 0
 
     c.fixed32.encode(state, m.address)
-    encoding18.encode(state, m.log)
+    encoding19.encode(state, m.log)
     c.uint.encode(state, m.from)
     c.uint.encode(state, m.to)
     c.uint.encode(state, m.known)
@@ -704,7 +736,7 @@ const encoding23 = {
   },
   decode(state) {
     const r0 = c.fixed32.decode(state)
-    const r1 = encoding18.decode(state)
+    const r1 = encoding19.decode(state)
     const r2 = c.uint.decode(state)
     const r3 = c.uint.decode(state)
     const r4 = c.uint.decode(state)
@@ -722,14 +754,14 @@ const encoding23 = {
 }
 
 // @mivm/call-reply
-const encoding24 = {
+const encoding25 = {
   preencode(state, m) {
     c.uint.preencode(state, m.length)
     c.uint.preencode(state, m.through)
     state.end++ // flags are fixed size
 
     if (m.proof) encoding3.preencode(state, m.proof)
-    if (m.behind) encoding18.preencode(state, m.behind)
+    if (m.behind) encoding19.preencode(state, m.behind)
   },
   encode(state, m) {
     const flags = (m.proof ? 1 : 0) | (m.behind ? 2 : 0)
@@ -739,7 +771,7 @@ const encoding24 = {
     c.uint8.encode(state, flags)
 
     if (m.proof) encoding3.encode(state, m.proof)
-    if (m.behind) encoding18.encode(state, m.behind)
+    if (m.behind) encoding19.encode(state, m.behind)
   },
   decode(state) {
     const r0 = c.uint.decode(state)
@@ -750,13 +782,13 @@ const encoding24 = {
       length: r0,
       through: r1,
       proof: (flags & 1) !== 0 ? encoding3.decode(state) : null,
-      behind: (flags & 2) !== 0 ? encoding18.decode(state) : null
+      behind: (flags & 2) !== 0 ? encoding19.decode(state) : null
     }
   }
 }
 
 // @mivm/prove-request
-const encoding25 = {
+const encoding26 = {
   preencode(state, m) {
     c.fixed32.preencode(state, m.address)
     c.fixed32.preencode(state, m.user)
@@ -781,7 +813,7 @@ const encoding25 = {
 }
 
 // @mivm/prove-reply
-const encoding26 = {
+const encoding27 = {
   preencode(state, m) {
     encoding3.preencode(state, m.proof)
   },
@@ -798,7 +830,7 @@ const encoding26 = {
 }
 
 // @mivm/status-request
-const encoding27 = {
+const encoding28 = {
   preencode(state, m) {
     state.end++ // flags are fixed size
   },
@@ -817,7 +849,7 @@ const encoding27 = {
 }
 
 // @mivm/status-reply
-const encoding28 = {
+const encoding29 = {
   preencode(state, m) {
     c.string.preencode(state, m.json)
   },
@@ -882,38 +914,40 @@ function getEncoding(name) {
       return encoding11
     case '@mivm/oracle-answer':
       return encoding12
-    case '@mivm/commit':
+    case '@mivm/user-head':
       return encoding13
-    case '@mivm/call':
+    case '@mivm/commit':
       return encoding14
-    case '@mivm/answer':
+    case '@mivm/call':
       return encoding15
-    case '@mivm/user-ack':
+    case '@mivm/answer':
       return encoding16
-    case '@mivm/receipt':
+    case '@mivm/user-ack':
       return encoding17
-    case '@mivm/user-blocks':
+    case '@mivm/receipt':
       return encoding18
-    case '@mivm/info-request':
+    case '@mivm/user-blocks':
       return encoding19
-    case '@mivm/info-reply':
+    case '@mivm/info-request':
       return encoding20
-    case '@mivm/deploy-request':
+    case '@mivm/info-reply':
       return encoding21
-    case '@mivm/deploy-reply':
+    case '@mivm/deploy-request':
       return encoding22
-    case '@mivm/call-request':
+    case '@mivm/deploy-reply':
       return encoding23
-    case '@mivm/call-reply':
+    case '@mivm/call-request':
       return encoding24
-    case '@mivm/prove-request':
+    case '@mivm/call-reply':
       return encoding25
-    case '@mivm/prove-reply':
+    case '@mivm/prove-request':
       return encoding26
-    case '@mivm/status-request':
+    case '@mivm/prove-reply':
       return encoding27
-    case '@mivm/status-reply':
+    case '@mivm/status-request':
       return encoding28
+    case '@mivm/status-reply':
+      return encoding29
     default:
       throw new Error('Encoder not found ' + name)
   }

@@ -1,4 +1,4 @@
-;(function builtins({ charge, parts, prices, limits }) {
+;(function builtins({ charge, exec, parts, prices, limits }) {
   // The builtins of the realm whose work grows with what they are given: each pays for it before it does it, and
   // meets a limit of ours before one of the machine's. Arguments are coerced first, once and in the order of
   // ECMA-262, then measured, then handed on as the primitives that were measured. `parts` are the functions of
@@ -27,14 +27,18 @@
   const CONSTRUCT = { construct: () => ({}) }
 
   let allocated = 0
-  let depth = 0
   let passed = 0
+  /** Also used without a call where that would be felt: by what enters, and by what asks for proxies. */
+  const state = { depth: 0, proxies: false }
 
   const kit = {
+    state,
     apply,
     construct,
     uncurry,
     charge,
+    /** V8's own, for patterns of ours. */
+    exec: uncurry(exec),
     prices,
     limits,
     spend,
@@ -71,7 +75,7 @@
       kit.startProxies()
       kit.startBytes()
       allocated = 0
-      depth = 0
+      state.depth = 0
       passed = 0
     }
   })
@@ -107,17 +111,17 @@
 
   /** Around whatever calls something that a contract gave; `leave` belongs into a finally. */
   function enter() {
-    if (depth >= limits.nesting) {
+    if (state.depth >= limits.nesting) {
       throw refuse(
         'NESTING_LIMIT',
         `builtins may call each other ${limits.nesting} levels deep: nest less`
       )
     }
-    depth++
+    state.depth++
   }
 
   function leave() {
-    depth--
+    state.depth--
   }
 
   /** For a call with this many arguments from an array; `pop` belongs into a finally. */
@@ -153,7 +157,7 @@
 
   /** An array whose length can be read without running anything. */
   function isPlain(value) {
-    return isArray(value) && !kit.isProxy(value)
+    return isArray(value) && !(state.proxies && kit.isProxy(value))
   }
 
   function isConstructor(value) {

@@ -4,8 +4,10 @@
  * the function and run outside of it. Then it is metered (meter.js), and put into the function of counter.js.
  */
 
+import { limitLiterals } from './literals.js'
 import { instrument } from './meter.js'
-import { COUNTER, PRICES } from './realm.js'
+import { PRICES } from './prices.js'
+import { COUNTER } from './realm.js'
 import { bare, Refusal } from './syntax.js'
 
 const PARAMETERS = ['exports', 'module', 'state', 'caller', 'env', 'oracle', 'console', 'System']
@@ -72,7 +74,7 @@ export function syntaxError(message, source) {
 function parse(acorn, text, source) {
   const comments = []
   try {
-    const program = acorn.parse(text, {
+    const program = limitLiterals(acorn.Parser).parse(text, {
       ecmaVersion: 2026,
       sourceType: 'script',
       locations: true,

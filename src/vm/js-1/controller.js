@@ -759,6 +759,7 @@
       }
       const root = `${pathOf('oracle', name)} arguments`
       const text = encodeValue(args, root, call.limits.args, 'ARGS_TOO_LARGE')
+      spend(prices.oracle)
       return ask(`["oracle",${stringify(name)},${stringify(text)}]`, decodeAnswer)
     } catch (thrown) {
       return tell(null, thrown)

@@ -255,7 +255,7 @@ class Meter {
   // ---- what is inserted
 
   #take(cost) {
-    return `($mivmF -= ${cost}) < 0`
+    return `($mivmF -= ${Math.ceil(cost * this.#prices.scale)}) < 0`
   }
 
   #pay(cost) {
@@ -893,8 +893,6 @@ class Meter {
 
 /** In front of what suspends a function. */
 const LEAVE = '$mivmD = $mivmd, $mivmd = -1'
-
-const LOGICAL = new Set(['&&=', '||=', '??='])
 
 /** Stands for a value in a variable of ours, of which nothing is known. */
 const TEMP = { type: 'Identifier', name: '$mivm', variable: null }

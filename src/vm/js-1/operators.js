@@ -27,11 +27,10 @@
   const { apply, charge, enter, isIntact, isObject, isPlain, isProxy, leave, limits, metered } = kit
   const { chain, chargeDigits, bigRoom, prices, refuse, room, sizeOf, spend, toNumber, toText } =
     kit
-  const { wordsOf } = kit
+  const { toFloat, wordsOf } = kit
   const { clz32, max: most, min: least, trunc } = Math
   const { getPrototypeOf } = Reflect
   const { freeze, getOwnPropertyDescriptor } = Object
-  const toFloat = Number
   const { iterator } = Symbol
 
   return {

@@ -1,4 +1,4 @@
-;(function prelude(math, chargeBuiltins) {
+;(function prelude({ charge, chargeBuiltins, installRegExp, math, prices }) {
   // Turns a fresh context into the realm of js-1: what ECMAScript leaves to the machine, the clock, the
   // locale or the collector is replaced or removed, and every intrinsic is frozen, so that nothing that one
   // call does to it is seen by another. Returns what the controller needs: intrinsics as they were before
@@ -14,6 +14,8 @@
   const RawSymbol = Symbol
   const RawMap = Map
   const TypedArray = getPrototypeOf(Uint8Array)
+  // made while nothing is charged for it
+  const regExpIterator = 'x'.matchAll(/x/g)
 
   /** `(this, …arguments)` for a method: nobody can come between. */
   const uncurry = Function.prototype.bind.bind(Function.prototype.call)
@@ -40,6 +42,7 @@
   const setTime = replaceDate()
   removeLocale()
   removeRealmState()
+  const { startRegExps } = installRegExp()
   const startSymbols = replaceSymbolRegistry()
   canonicalizeNaN()
   const kit = chargeBuiltins()
@@ -57,10 +60,12 @@
       setSeed(a, b, c, d)
       startSymbols()
       kit.startBuiltins()
+      startRegExps()
     }
   })
 
   function captureIntrinsics() {
+    const exec = uncurry(RegExp.prototype.exec)
     const tagOfTypedArray = getOwnPropertyDescriptor(TypedArray.prototype, Symbol.toStringTag).get
     return {
       apply,
@@ -96,7 +101,8 @@
       isWellFormed: uncurry(String.prototype.isWellFormed),
       toWellFormed: uncurry(String.prototype.toWellFormed),
       isPrototypeOf: uncurry(Object.prototype.isPrototypeOf),
-      test: uncurry(RegExp.prototype.test),
+      // by V8's own exec, which nothing is charged for; `test` would look for the one of the realm
+      test: (regexp, text) => exec(regexp, text) !== null,
       then: uncurry(Promise.prototype.then),
       withResolvers: Promise.withResolvers.bind(Promise),
       resolvePromise: Promise.resolve.bind(Promise),
@@ -165,7 +171,26 @@
     for (const name of ownKeys(math)) {
       if (!hasOwn(Math, name)) throw new Error(`Math.${String(name)} is not standard`)
       const length = Math[name].length
-      replace(Math, { [name]: math[name] })
+      const compute = math[name]
+      // coerced once and in order: math.js takes numbers only
+      const methods = {
+        one(x) {
+          charge(prices.math)
+          return compute(+x)
+        },
+        two(x, y) {
+          charge(prices.math)
+          const first = +x
+          return compute(first, +y)
+        },
+        all(...values) {
+          charge(prices.math + values.length)
+          for (let i = 0; i < values.length; i++) values[i] = +values[i]
+          return compute(...values)
+        }
+      }
+      const method = name === 'hypot' ? methods.all : length === 1 ? methods.one : methods.two
+      replace(Math, { [name]: method })
       defineProperty(Math[name], 'name', { value: name })
       defineProperty(Math[name], 'length', { value: length })
     }
@@ -314,6 +339,7 @@
     }
 
     function dateText(date, part) {
+      charge(prices.date)
       const time = getTime(date)
       if (time !== time) return 'Invalid Date'
       const year = fields.FullYear(date)
@@ -330,6 +356,7 @@
 
     /** ISO 8601 as ECMAScript has it, and what toString and toUTCString give; all else is NaN. */
     function parse(text) {
+      charge(prices.date)
       const iso = exec(ISO, text)
       if (iso !== null) return parseISO(iso)
       const local = exec(TEXT, text)
@@ -561,7 +588,7 @@
       new Map().values(),
       new Set().values(),
       ''[Symbol.iterator](),
-      'x'.matchAll(/x/g)
+      regExpIterator
     ]
     const stack = getOwnPropertyDescriptor(new Error(), 'stack')
     todo.push(stack?.get, stack?.set)

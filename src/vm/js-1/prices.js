@@ -1,162 +1,206 @@
-;(function prices() {
-  // What things cost: fuel is about 10 ns of the engine without JIT.
+/**
+ * What things cost, in fuel: one unit is about 0.1 µs of the engine without JIT. Part of the VM id: a price never
+ * changes. All in one place, for host and auditor, for compiled code and builtins.
+ */
+export const PRICES = {
+  /**
+   * Syntax, by type of node: what it adds to the straight code it is in, in tenths of a unit; what is charged at once
+   * is rounded up. All that is not named is `other`.
+   */
+  code: {
+    scale: 1 / 10,
+    other: 1,
+    ExpressionStatement: 0,
+    BlockStatement: 0,
+    ParenthesizedExpression: 0,
+    CallExpression: 3,
+    NewExpression: 8,
+    TaggedTemplateExpression: 6,
+    TemplateLiteral: 4,
+    ObjectExpression: 4,
+    ArrayExpression: 4,
+    ArrayPattern: 8,
+    SpreadElement: 6,
+    AwaitExpression: 30,
+    YieldExpression: 12,
+    CatchClause: 4,
+    /** Entering a function; making one. */
+    entry: 5,
+    closure: 4,
+    /** A loop, each turn of it, and a turn that takes a step of an iterator. */
+    loop: 2,
+    turn: 2,
+    step: 6,
+    /** Making a class, and each member of it. */
+    class: 30,
+    member: 6,
+    /** Branches that cost more pay where they are entered; others are paid for in any case. */
+    branch: 8
+  },
 
-  return {
-    /** Fuel for a unit of the prices of builtins, which is about 0.1 µs. */
-    unit: 10,
+  /** What a call asks of the host, and what goes in and out of it as text. */
+  state: {
+    /** Any call. */
+    call: 100,
+    /** A variable, going in and coming out; each character of the text form of a value. */
+    variable: 5,
+    decoded: 0.6,
+    encoded: 0.6,
+    /** An operation on the state, a question to an oracle, a line for the console; a character of it, or its answer. */
+    operation: 50,
+    byte: 0.2,
+    /** A question to an oracle, on top: each is two entries of the log, synced. */
+    oracle: 50_000
+  },
 
-    /**
-     * Syntax, by type of node: what it adds to the straight code it is in. All that is not named is `other`.
-     */
-    code: {
-      other: 1,
-      ExpressionStatement: 0,
-      BlockStatement: 0,
-      ParenthesizedExpression: 0,
-      CallExpression: 10,
-      NewExpression: 30,
-      TaggedTemplateExpression: 12,
-      TemplateLiteral: 12,
-      ObjectExpression: 12,
-      ArrayExpression: 10,
-      ArrayPattern: 40,
-      SpreadElement: 20,
-      AwaitExpression: 60,
-      YieldExpression: 40,
-      CatchClause: 4,
-      /** Entering a function; making one. */
-      entry: 12,
-      closure: 12,
-      /** A loop, each turn of it, and a turn that takes a step of an iterator. */
-      loop: 2,
-      turn: 2,
-      step: 12,
-      /** Making a class, and each member of it. */
-      class: 30,
-      member: 6,
-      /** Branches that cost more pay where they are entered; others are paid for in any case. */
-      branch: 24
-    },
+  /**
+   * Units per item: character, element, property, word. Measured with --jitless on Node 26.10.0 for 10^3 to 10^6
+   * items, without V8's "protectors": a contract can invalidate them (`[].constructor = 1`), and arrays are then
+   * copied element by element. Where the time depends on what the items are, the price is that of the
+   * slowest that can be made cheaply.
+   */
+  builtins: {
+    /** Of a builtin that calls back, on top of its items. */
+    callback: 8,
 
-    /** What a call asks of the host, and what goes in and out of it as text. */
-    state: {
-      /** Any call. */
-      call: 1000,
-      /** A variable, going in and coming out; each character of the text form of a value. */
-      variable: 50,
-      decoded: 6,
-      encoded: 6,
-      /** An operation on the state, a question to an oracle, a line for the console; a character of it, or its answer. */
-      operation: 500,
-      byte: 2
-    },
+    // text, a character
+    /** Copying, comparing, flattening. */
+    copy: 1 / 512,
+    scan: 1 / 128,
+    /** indexOf and its kin, for a pattern of one character. */
+    find: 1 / 1024,
+    /** For one of up to 7, which V8 compares at every place. */
+    findShort: 1 / 8,
+    /** For one of up to 250, by Boyer-Moore. */
+    findLong: 1 / 12,
+    /** For a longer one: a character of the text for each of the pattern. */
+    findProduct: 1 / 160,
+    /** lastIndexOf compares at every place, whatever the length: as findProduct. */
+    findLast: 1 / 60,
+    hash: 1 / 10,
+    changeCase: 1 / 12,
+    normalize: 1,
+    /** Combining marks in a row are sorted in quadratic time: for each pair. */
+    normalizePair: 1 / 128,
+    escape: 1 / 8,
+    parseNumber: 1 / 32,
+    /** A part that split, replaceAll or String.raw makes. */
+    part: 3,
+    /** Number#toString with a radix, toFixed and so on: of an integer or with few digits, and of up to 1,100. */
+    numberText: 8,
+    numberTextLong: 140,
+    jsonParse: 1,
+    jsonQuote: 1 / 6,
+    /** JSON.stringify: an element or property. */
+    jsonNode: 10,
 
-    /**
-     * Units (see above) per item: character, element, property, word. Measured with --jitless on Node 26.10.0 for 10^3 to 10^6
-     * items, without V8's "protectors": a contract can invalidate them (`[].constructor = 1`), and arrays are then
-     * copied element by element. Where the time depends on what the items are, the price is that of the
-     * slowest that can be made cheaply.
-     */
-    builtins: {
-      /** Of a builtin that calls back, on top of its items. */
-      callback: 8,
+    /** A date that is read or written as text. */
+    date: 16,
+    /** A function of Math that is software here. */
+    math: 10,
 
-      // text, a character
-      /** Copying, comparing, flattening. */
-      copy: 1 / 512,
-      scan: 1 / 128,
-      /** indexOf and its kin, for a pattern of one character. */
-      find: 1 / 1024,
-      /** For one of up to 7, which V8 compares at every place. */
-      findShort: 1 / 8,
-      /** For one of up to 250, by Boyer-Moore. */
-      findLong: 1 / 12,
-      /** For a longer one: a character of the text for each of the pattern. */
-      findProduct: 1 / 160,
-      /** lastIndexOf compares at every place, whatever the length: as findProduct. */
-      findLast: 1 / 60,
-      hash: 1 / 10,
-      changeCase: 1 / 12,
-      normalize: 1,
-      /** Combining marks in a row are sorted in quadratic time: for each pair. */
-      normalizePair: 1 / 128,
-      escape: 1 / 8,
-      parseNumber: 1 / 32,
-      /** A part that split, replaceAll or String.raw makes. */
-      part: 3,
-      /** Number#toString with a radix, toFixed and so on: of an integer or with few digits, and of up to 1,100. */
-      numberText: 8,
-      numberTextLong: 140,
-      jsonParse: 1,
-      jsonQuote: 1 / 6,
-      /** JSON.stringify: an element or property. */
-      jsonNode: 16,
+    // arrays, an element
+    arrayNew: 1 / 16,
+    arrayCopy: 1,
+    arrayMove: 1 / 64,
+    arrayFind: 1 / 4,
+    arrayEach: 1,
+    /** An array that is joined, on top of its elements. */
+    join: 24,
+    arrayJoin: 1,
+    /** An element that flat, flatMap or concat puts one by one; an array that they go into. */
+    arrayPut: 2,
+    arrayEnter: 6,
+    /** For n elements, n log2 n times. */
+    sort: 1,
+    /** A step of an iterator. */
+    step: 5,
+    argument: 1 / 4,
 
-      // arrays, an element
-      arrayNew: 1 / 16,
-      arrayCopy: 1,
-      arrayMove: 1 / 64,
-      arrayFind: 1 / 4,
-      arrayEach: 1,
-      /** An array that is joined, on top of its elements. */
-      join: 24,
-      arrayJoin: 1,
-      /** An element that flat, flatMap or concat puts one by one; an array that they go into. */
-      arrayPut: 2,
-      arrayEnter: 6,
-      /** For n elements, n log2 n times. */
-      sort: 1,
-      /** A step of an iterator. */
-      step: 5,
-      argument: 1 / 4,
+    // buffers, a byte; typed arrays, an element
+    bytesNew: 1 / 128,
+    bytesCopy: 1 / 64,
+    bytesEach: 1,
+    bytesConvert: 1 / 16,
 
-      // buffers, a byte; typed arrays, an element
-      bytesNew: 1 / 128,
-      bytesCopy: 1 / 64,
-      bytesEach: 1,
-      bytesConvert: 1 / 16,
+    // collections and objects, an entry or property
+    entry: 5,
+    entryRead: 1,
+    key: 3,
+    keyValue: 6,
+    keyWrite: 12,
+    prototype: 1 / 2,
+    /** A trap of a proxy, whether there is one or not. */
+    trap: 3,
+    proxy: 5,
+    bind: 3,
 
-      // collections and objects, an entry or property
-      entry: 12,
-      entryRead: 1,
-      key: 3,
-      keyValue: 6,
-      keyWrite: 12,
-      prototype: 1 / 2,
-      /** A trap of a proxy, whether there is one or not. */
-      trap: 3,
-      proxy: 5,
-      bind: 3,
+    // big integers, a word of 64 bits
+    word: 1 / 64,
+    /** Pairs of words: for `*`, where both are long and V8 is cleverer, for `/` and `%`, for decimal digits. */
+    multiply: 1 / 48,
+    multiplyLong: 1 / 400,
+    divide: 1 / 24,
+    digits: 1 / 8
+  },
 
-      // big integers, a word of 64 bits
-      word: 1 / 64,
-      /** Pairs of words: for `*`, where both are long and V8 is cleverer, for `/` and `%`, for decimal digits. */
-      multiply: 1 / 48,
-      multiplyLong: 1 / 400,
-      divide: 1 / 24,
-      digits: 1 / 8
-    },
+  /** What one call may have, whatever it pays. No instance has lower ones. */
+  limits: {
+    /** Bytes of the strings, arrays and long big integers that builtins make. */
+    allocation: 32 * 1024 * 1024,
+    /** Bytes of the buffers. */
+    buffers: 16 * 1024 * 1024,
+    /** Characters of one string. */
+    text: 16 * 1024 * 1024,
+    /** Characters of a symbol's description. */
+    description: 4096,
+    /** Bits of one big integer. */
+    bits: 1024 * 1024,
+    /** Builtins inside of builtins: callbacks, getters and traps that are builtins, arrays in arrays. */
+    nesting: 200,
+    /** Arguments from arrays, of all calls that have not returned yet. */
+    arguments: 32768,
+    /** Arguments that a bound function holds, with those of what it is bound to. */
+    boundArguments: 64,
+    /** Proxies of proxies, bound functions of bound functions. */
+    layers: 32,
+    /** Prototypes of an object. */
+    prototypes: 32
+  },
 
-    /** What one call may have, whatever it pays. No instance has lower ones. */
-    limits: {
-      /** Bytes of the strings, arrays and long big integers that builtins make. */
-      allocation: 32 * 1024 * 1024,
-      /** Bytes of the buffers. */
-      buffers: 16 * 1024 * 1024,
-      /** Characters of one string. */
-      text: 16 * 1024 * 1024,
-      /** Bits of one big integer. */
-      bits: 1024 * 1024,
-      /** Builtins inside of builtins: callbacks, getters and traps that are builtins, arrays in arrays. */
-      nesting: 200,
-      /** Arguments from arrays, of all calls that have not returned yet. */
-      arguments: 32768,
-      /** Arguments that a bound function holds, with those of what it is bound to. */
-      boundArguments: 64,
-      /** Proxies of proxies, bound functions of bound functions. */
-      layers: 32,
-      /** Prototypes of an object. */
-      prototypes: 128
-    }
+  /** RegExp, see regexp.js; measured by bench/regexp.js and with the slowest patterns that were found. */
+  regexp: {
+    /** One match, whatever comes of it. */
+    EXEC: 10,
+    /** A capture of the pattern, in each match; with flag d. */
+    CAPTURE: 2,
+    INDEXED_CAPTURE: 6,
+    /** A step of V8's: a character compared, a place gone back to. */
+    NATIVE_STEP: 1 / 4,
+    /** A step of the metered matcher. */
+    STEP: 5,
+    /** Steps, on top, for a character beyond ASCII that is looked for in a class. */
+    RARE_STEPS: 2,
+    /** Steps for each length that a class of strings may match. */
+    STRING_STEPS: 4,
+    /** Making a RegExp object, and each character of its source. */
+    CREATE: 50,
+    CREATE_CHARACTER: 1,
+    /** The first match with a source and its flags in a call, and each character of the source. */
+    COMPILE: 1000,
+    COMPILE_CHARACTER: 60,
+    /** A property of Unicode, or a class that is folded with it: whenever V8 parses it, and for its compilation. */
+    PROPERTY: 3000,
+    COMPILE_PROPERTY: 60000,
+    /** A class with the flags u and v. */
+    COMPILE_CLASS: 1000,
+    /** A property of strings, such as RGI_Emoji. */
+    STRING_PROPERTY: 300000,
+    /** For each two characters of a source with flag v: V8 compares each member of a class with each. */
+    SET_PAIR: 1 / 32,
+    /** A character of a replacement with $, each time that it is used. */
+    TEMPLATE_CHARACTER: 2,
+    /** A character of a result. */
+    CHARACTER: 1 / 8
   }
-})
+}

@@ -1,48 +1,64 @@
 import { readFileSync } from 'node:fs'
-import { runInThisContext } from 'node:vm'
+import { PRICES } from './prices.js'
 
-/** In the order in which they are evaluated: each has what those before it return. */
+/** In the order in which they are evaluated: each has what those before it return, and captures what they left. */
 const BUILTINS = [
   'proxies',
+  'json',
   'text',
   'arrays',
   'collections',
   'objects',
   'numbers',
-  'json',
   'bytes',
   'iteration'
 ]
-
-/** What things cost. */
-export const PRICES = runInThisContext(readExpression('prices'))()
 
 /** The function around every contract, with `$mivmBody` in its place. */
 export const COUNTER = readExpression('counter')
 
 /**
  * One expression that turns a fresh context into the realm and gives the controller's functions. `charge` is the text
- * of an expression for what builtins charge with: it is called with units, and throws when there is no fuel left.
+ * of an expression for the function that takes fuel: it is called with units, and throws when there are none left.
  */
 export function composeRealm(charge = 'fuel.charge') {
   const parts = BUILTINS.map((name) => readExpression(`builtins/${name}`)).join(',\n')
   return `(function () { 'use strict'
-const prices = ${readExpression('prices')}()
-const fuel = ${readExpression('fuel')}(prices)
+const prices = ${JSON.stringify(PRICES)}
+const fuel = ${readExpression('fuel')}()
 const charge = ${charge}
 const math = ${readExpression('math')}()
+const { exec } = RegExp.prototype
 const parts = [${parts},
 ${readExpression('operators')}]
-const primordials = ${readExpression('prelude')}(math, () => ${readExpression('builtins')}({
-  charge, parts, prices: prices.builtins, limits: prices.limits
-}))
+const installRegExp = () => (${composeRegExp()})(charge)
+const chargeBuiltins = () => ${readExpression('builtins')}({
+  charge, exec, parts, prices: prices.builtins, limits: prices.limits
+})
+const primordials = ${readExpression('prelude')}({
+  charge, chargeBuiltins, installRegExp, math, prices: prices.builtins
+})
 return ${readExpression('controller')}(primordials, fuel, prices)
 })()`
 }
 
+/** A function that takes `charge(units)` and gives a context the RegExp of the realm; returns also what it is made of. */
+export function composeRegExp() {
+  const names = ['classes', 'pattern', 'bound', 'matcher', 'regexp']
+  const [classes, pattern, bound, matcher, regexp] = names.map(readExpression)
+  return `(function (charge) { 'use strict'
+const prices = ${JSON.stringify(PRICES.regexp)}
+const classes = ${classes}()
+const pattern = ${pattern}(classes)
+const bound = ${bound}(classes)
+const matcher = ${matcher}(classes, prices)
+const parts = { classes, pattern, bound, matcher }
+return { ...${regexp}({ charge, ...parts, prices }), parts }
+})`
+}
+
 /** A realm script is comments and one function in parentheses, which the formatter guards with a semicolon. */
 function readExpression(name) {
-  const leading = /^(?:\s|\/\/.*|\/\*[\s\S]*?\*\/)*;?/
   const text = readFileSync(new URL(`./${name}.js`, import.meta.url), 'utf8')
-  return text.replace(leading, '').trimEnd()
+  return text.replace(/^(?:\s|\/\/.*|\/\*[\s\S]*?\*\/)*;?/, '').trimEnd()
 }

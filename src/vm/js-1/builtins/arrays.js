@@ -5,10 +5,10 @@
 
   const { apply, charge, construct, enter, isConstructor, isObject, isPlain, leave } = kit
   const { lengthOf, metered, prices, replace, room, spend, textRoom, toInteger } = kit
-  const { toText, uncurry, wrapConstructor } = kit
+  const { isProxy, limits, state, toText, uncurry, wrapConstructor } = kit
   const { defineProperty, deleteProperty, get, has, set } = Reflect
   const { isArray } = Array
-  const { clz32 } = Math
+  const { clz32, trunc } = Math
   const { prototype } = Array
   const RawArray = Array
   const RawProxy = Proxy
@@ -31,6 +31,8 @@
   const rawIncludes = uncurry(raw.includes)
   const objectText = uncurry(Object.prototype.toString)
   const joining = []
+  const CALLBACK = prices.callback
+  const NESTING = limits.nesting
 
   const SomeArray = wrapConstructor(globalThis, RawArray, function (...args) {
     const [length] = args
@@ -92,37 +94,71 @@
 
   function replaceCallbacks() {
     for (const name of [
-      ...['every', 'find', 'findIndex', 'findLast', 'findLastIndex', 'forEach', 'reduce'],
-      ...['reduceRight', 'some', 'map', 'filter']
+      ...['every', 'find', 'findIndex', 'findLast', 'findLastIndex', 'forEach', 'some', 'map'],
+      'filter'
     ]) {
-      const method = raw[name]
-      const copies = name === 'map' || name === 'filter'
+      const method = uncurry(raw[name])
+      const own = name === 'map' ? mapped : name === 'filter' ? filtered : null
       replace(prototype, {
-        [name](callback, ...rest) {
-          const object = toObject(this, name)
-          const length = lengthOf(object)
-          if (typeof callback !== 'function') return run(method, object, 0, [callback])
-          charge(prices.callback)
-          spend(length, prices.arrayEach)
-          if (name === 'map') room(length * 8)
-          if (isPlain(object)) {
-            if (copies && isDefault(object)) {
-              return name === 'map'
-                ? mapped(object, length, callback, rest[0])
-                : filtered(object, length, callback, rest[0])
+        [name](callback, receiver) {
+          if (
+            typeof callback !== 'function' ||
+            !isArray(this) ||
+            (state.proxies && isProxy(this))
+          ) {
+            return generic(raw[name], name, this, [callback, receiver], 2)
+          }
+          const { length } = this
+          charge(CALLBACK + length)
+          if (state.depth >= NESTING) enter()
+          state.depth++
+          try {
+            if (own !== null && this.constructor === SomeArray) {
+              return own(this, length, callback, receiver)
             }
-            return run(method, object, length, [callback, ...rest])
+            return receiver === undefined
+              ? method(this, callback)
+              : method(this, callback, receiver)
+          } finally {
+            state.depth--
           }
-          // the callback gets the object, not what stands for it
-          const last = name === 'reduce' || name === 'reduceRight' ? 3 : 2
-          const own = function (...args) {
-            args[last] = object
-            return apply(callback, this, args)
-          }
-          return run(method, object, length, [own, ...rest])
         }
       })
     }
+    for (const name of ['reduce', 'reduceRight']) {
+      const method = raw[name]
+      replace(prototype, {
+        [name](...args) {
+          if (typeof args[0] !== 'function' || !isPlain(this)) {
+            return generic(method, name, this, args, 3)
+          }
+          charge(prices.callback + this.length * prices.arrayEach)
+          enter()
+          try {
+            return apply(method, this, args)
+          } finally {
+            leave()
+          }
+        }
+      })
+    }
+  }
+
+  /** For whatever is no plain array; `last` is which argument of the callback is the object. */
+  function generic(method, name, receiver, args, last) {
+    const object = toObject(receiver, name)
+    const length = lengthOf(object)
+    const [callback, ...rest] = args
+    if (typeof callback !== 'function') return run(method, object, 0, [callback])
+    charge(prices.callback)
+    spend(length, prices.arrayEach * 4)
+    if (name === 'map') room(length * 8)
+    // the callback gets the object, not what stands for it
+    const own = function (...given) {
+      given[last] = object
+      return apply(callback, this, given)
+    }
+    return run(method, object, length, [own, ...rest])
   }
 
   /** Whether ArraySpeciesCreate would make a plain array, without asking anybody. */
@@ -134,16 +170,20 @@
   }
 
   function mapped(array, length, callback, receiver) {
+    if (length > 32) room(length * 8)
     const result = new RawArray(length)
-    enter()
-    try {
+    if (receiver === undefined) {
       for (let i = 0; i < length; i++) {
         const value = array[i]
-        if (value === undefined && !(i in array)) continue
+        if (value !== undefined || i in array) result[i] = callback(value, i, array)
+      }
+      return result
+    }
+    for (let i = 0; i < length; i++) {
+      const value = array[i]
+      if (value !== undefined || i in array) {
         result[i] = apply(callback, receiver, [value, i, array])
       }
-    } finally {
-      leave()
     }
     return result
   }
@@ -151,15 +191,14 @@
   function filtered(array, length, callback, receiver) {
     const result = []
     let count = 0
-    enter()
-    try {
-      for (let i = 0; i < length; i++) {
-        const value = array[i]
-        if (value === undefined && !(i in array)) continue
-        if (apply(callback, receiver, [value, i, array])) result[count++] = value
-      }
-    } finally {
-      leave()
+    for (let i = 0; i < length; i++) {
+      const value = array[i]
+      if (value === undefined && !(i in array)) continue
+      const keep =
+        receiver === undefined
+          ? callback(value, i, array)
+          : apply(callback, receiver, [value, i, array])
+      if (keep) result[count++] = value
     }
     return result
   }
@@ -169,6 +208,10 @@
       const method = raw[name]
       replace(prototype, {
         [name](sought, ...rest) {
+          if (rest.length === 0 && typeof sought !== 'string' && isPlain(this)) {
+            if (this.length > 4) charge(1 + trunc(this.length * prices.arrayFind))
+            return apply(method, this, [sought])
+          }
           const object = toObject(this, name)
           const length = lengthOf(object)
           spend(length, prices.arrayFind)
@@ -193,6 +236,10 @@
       const method = raw[name]
       replace(prototype, {
         [name](...args) {
+          if (isPlain(this) && this.length <= 32 && !isObject(args[0]) && !isObject(args[1])) {
+            charge(4)
+            return apply(method, this, args)
+          }
           const object = toObject(this, name)
           const length = lengthOf(object)
           // what is no array is not moved as a block
@@ -271,20 +318,23 @@
   /** A part of a plain array, as slice makes it. */
   function part(array, from, to) {
     const count = to > from ? to - from : 0
-    room(count * 8)
-    spend(array.length, count === 0 ? 0 : prices.arrayMove)
-    if (count === 0) return []
-    if (count > 8) {
-      const all = from === 0 && to === array.length
-      const head = rawToSpliced(array, to, all ? 0 : array.length)
-      const copy = from === 0 ? head : rawToSpliced(head, 0, from)
-      if (!rawIncludes(copy, undefined)) return copy
-    }
-    charge(count)
-    const result = new RawArray(count)
-    for (let i = 0; i < count; i++) {
-      const value = array[from + i]
-      if (value !== undefined || from + i in array) result[i] = value
+    if (count <= 2) return few(array, from, to)
+    if (count > 32) room(count * 8)
+    spend(array.length, prices.arrayMove)
+    const all = from === 0 && to === array.length
+    const head = rawToSpliced(array, to, all ? 0 : array.length)
+    const copy = from === 0 ? head : rawToSpliced(head, 0, from)
+    return rawIncludes(copy, undefined) ? few(array, from, to) : copy
+  }
+
+  /** The same, one by one. */
+  function few(array, from, to) {
+    const result = []
+    charge(to > from ? to - from : 1)
+    for (let i = from, next = 0; i < to; i++, next++) {
+      const value = array[i]
+      if (value !== undefined || i in array) result[next] = value
+      else result.length = next + 1
     }
     return result
   }
@@ -293,6 +343,13 @@
     const { slice, at, toSpliced } = raw
     replace(prototype, {
       slice(start, end) {
+        if (isPlain(this) && this.length <= 32 && this.constructor === SomeArray) {
+          const from =
+            start === undefined ? 0 : isInteger(start) ? position(start, this.length) : -1
+          const to =
+            end === undefined ? this.length : isInteger(end) ? position(end, this.length) : -1
+          if (from >= 0 && to >= 0) return part(this, from, to)
+        }
         const object = toObject(this, 'slice')
         const length = lengthOf(object)
         const simple = start === undefined || isInteger(start)
@@ -573,28 +630,44 @@
 
   function textOf(object, length, between, local) {
     for (let i = 0; i < joining.length; i++) if (joining[i] === object) return ''
-    charge(prices.join)
-    spend(length, prices.arrayJoin)
-    if (length > 1) textRoom((length - 1) * between.length)
-    room(length * 8)
+    charge(prices.join + length * prices.arrayJoin)
+    if (length > 32) room(length * (8 + between.length))
     const texts = []
+    let size = length > 1 ? (length - 1) * between.length : 0
+    let i = 0
+    let item
+    // what runs nothing needs no depth
+    for (const plain = !local && isPlain(object); plain && i < length; i++) {
+      item = object[i]
+      if (typeof item === 'number') item = `${item}`
+      else if (item === undefined || item === null) item = ''
+      else if (typeof item !== 'string') break
+      texts[i] = item
+      size += item.length
+    }
+    if (i < length) size += convertRest(object, length, texts, local, i, item)
+    if (size > 64) textRoom(size)
+    return rawJoin(texts, between)
+  }
+
+  /** From `from` on; that one has been read where it is not undefined. Returns how many characters it came to. */
+  function convertRest(object, length, texts, local, from, first) {
     let size = 0
     enter()
     joining[joining.length] = object
     try {
-      for (let i = 0; i < length; i++) {
-        const item = object[i]
-        if (typeof item === 'string' && !local) texts[i] = item
-        else if (item === undefined || item === null) texts[i] = ''
+      for (let i = from; i < length; i++) {
+        const item = i === from && first !== undefined ? first : object[i]
+        if (item === undefined || item === null) texts[i] = ''
         else texts[i] = toText(local ? item.toLocaleString() : item)
         size += texts[i].length
+        if (size > limits.text) textRoom(size)
       }
     } finally {
       joining.length--
       leave()
     }
-    textRoom(size + (length > 1 ? (length - 1) * between.length : 0))
-    return rawJoin(texts, between)
+    return size
   }
 
   // ---- Array.from
@@ -680,23 +753,29 @@
   /** Pays for the length of what is array-like, and for every step of what is iterable. */
   function asyncStand(items) {
     if (!isObject(items)) return items
-    return new RawProxy(items, {
-      get(target, key) {
-        const value = get(target, key, target)
-        if (key === 'length') {
-          const length = kit.toLength(value)
-          room(length * 8)
-          spend(length, prices.step * 8)
-          return length
+    return new RawProxy(
+      {},
+      {
+        get(_, key) {
+          const value = get(items, key, items)
+          if (key === 'length') {
+            const length = kit.toLength(value)
+            room(length * 8)
+            spend(length, prices.step * 8)
+            return length
+          }
+          if (key === iterator && typeof value === 'function') {
+            return metered({ [iterator]: () => apply(value, items, []) }, prices.step * 4)[iterator]
+          }
+          if (key === Symbol.asyncIterator && typeof value === 'function') {
+            return () => kit.meteredIterator(apply(value, items, []), prices.step * 4)
+          }
+          return value
+        },
+        has(_, key) {
+          return has(items, key)
         }
-        if (key === iterator && typeof value === 'function') {
-          return metered({ [iterator]: () => apply(value, target, []) }, prices.step * 4)[iterator]
-        }
-        if (key === Symbol.asyncIterator && typeof value === 'function') {
-          return () => kit.meteredIterator(apply(value, target, []), prices.step * 4)
-        }
-        return value
       }
-    })
+    )
   }
 })

@@ -5,6 +5,7 @@
   const { apply, charge, construct, enter, isObject, leave, metered, prices } = kit
   const { replace, room, spend, uncurry, wrapConstructor, isIntact } = kit
   const { iterator } = Symbol
+  const { getPrototypeOf, ownKeys } = Reflect
   const getter = (prototype, key) => uncurry(Object.getOwnPropertyDescriptor(prototype, key).get)
   const sizeOfMap = getter(Map.prototype, 'size')
   const sizeOfSet = getter(Set.prototype, 'size')
@@ -35,6 +36,12 @@
       if (isIntact(items)) {
         spend(items.length, prices.entry)
         room(items.length * 32)
+        enter()
+        try {
+          return construct(Raw, [items], new.target)
+        } finally {
+          leave()
+        }
       }
       enter()
       try {
@@ -44,15 +51,7 @@
           throw new TypeError(`'${typeof add}' returned for property '${adder}' is not a function`)
         }
         const put = adder === 'set' ? putEntry : putItem
-        if (isIntact(items)) {
-          // as its iterator does, which looks at the length anew
-          for (let i = 0; i < items.length; i++) put(collection, add, items[i])
-        } else {
-          for (const item of metered(items, prices.entry)) {
-            room(32)
-            put(collection, add, item)
-          }
-        }
+        for (const item of metered(items, prices.entry, 32)) put(collection, add, item)
         return collection
       } finally {
         leave()
@@ -160,6 +159,12 @@
           const size = sizeOfSet(this)
           spend(size, prices.entry)
           if (makes) room(size * 16)
+          if (isSet(other)) {
+            const others = sizeOfSet(other)
+            spend(others, prices.entry)
+            if (makes) room(others * 16)
+            return apply(method, this, [other])
+          }
           enter()
           try {
             return apply(method, this, [isObject(other) ? meteredSet(other, makes) : other])
@@ -168,6 +173,18 @@
           }
         }
       })
+    }
+  }
+
+  /** One that has nothing of its own, and inherits nothing else. */
+  function isSet(value) {
+    if (!isObject(value) || getPrototypeOf(value) !== Set.prototype) return false
+    if (kit.isProxy(value) || ownKeys(value).length > 0) return false
+    try {
+      sizeOfSet(value)
+      return true
+    } catch {
+      return false
     }
   }
 

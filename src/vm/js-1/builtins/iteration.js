@@ -2,7 +2,18 @@
   // What takes iterables or iterators and is no collection: Iterator and its helpers, Promise and its combinators,
   // stacks of disposables. They get what stands for the iterable, and pays for every step.
 
-  const { apply, charge, enter, isObject, leave, metered, meteredIterator, prices, replace } = kit
+  const {
+    apply,
+    charge,
+    enter,
+    isObject,
+    leave,
+
+    metered,
+    meteredIterator,
+    prices,
+    replace
+  } = kit
   const { getPrototypeOf } = Reflect
   const { iterator } = Symbol
 

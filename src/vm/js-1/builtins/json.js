@@ -1,9 +1,10 @@
 ;(function json(kit) {
-  // JSON. Writing is done here and not by V8, node by node: what it costs depends on getters, toJSON and proxies,
-  // and V8 would go as deep as its stack is. Only texts are quoted by V8. Reading is V8's; a reviver walks here.
+  // JSON. V8 writes, and asks a replacer of ours at every node: what a node costs depends on getters, toJSON and
+  // proxies, and V8 would go as deep as its stack is. Where the contract gives a list of names, writing is done
+  // here. V8 reads; a reviver walks here.
 
   const { apply, charge, enter, isObject, isProxy, leave, lengthOf, prices, replace } = kit
-  const { room, spend, textRoom, toInteger, toText, uncurry } = kit
+  const { limits, refuse, room, spend, state, textRoom, toInteger, toText, uncurry } = kit
   const { parse, rawJSON, isRawJSON, stringify } = JSON
   const { isArray } = Array
   const { defineProperty, deleteProperty } = Reflect
@@ -20,6 +21,10 @@
   }
   const { toStringTag } = Symbol
   const textOf = uncurry(Object.prototype.toString)
+  const lookupGetter = uncurry(Object.prototype.__lookupGetter__)
+  const { getPrototypeOf } = Reflect
+  const arrayPrototype = Array.prototype
+  const objectPrototype = Object.prototype
   const has = uncurry(Set.prototype.has)
   const add = uncurry(Set.prototype.add)
   const RawSet = Set
@@ -37,7 +42,11 @@
         if (typeof value === 'string') return quote(value)
         if (typeof value === 'number') return isFinite(value) ? `${value}` : 'null'
       }
-      return written(value, replacer, space)
+      if (isObject(replacer) && typeof replacer !== 'function' && isArray(replacer)) {
+        return written(value, replacer, space)
+      }
+      if (typeof replacer !== 'function' && isSimple(value, 0)) return fast(value, space)
+      return watched(value, replacer, space)
     },
     rawJSON(value) {
       const text = toText(value)
@@ -55,15 +64,108 @@
     return stringify(text)
   }
 
-  function written(value, replacer, space) {
-    let replace
-    let names
-    if (typeof replacer === 'function') replace = replacer
-    else if (isObject(replacer) && isArray(replacer)) names = namesOf(replacer)
-    const writer = { text: '', gap: gapOf(space), indent: '', replace, names, parents: [] }
-    if (!write(writer, '', value, replace === undefined ? undefined : { '': value })) {
-      return undefined
+  /**
+   * Whether a value holds nothing that could run anything: plain objects and arrays without accessors. Pays for
+   * what it finds, which V8 then writes without asking.
+   */
+  function isSimple(value, level) {
+    if (typeof value === 'string') {
+      if (value.length > 64) {
+        room(value.length)
+        spend(value.length, prices.jsonQuote)
+      }
+      return true
     }
+    if (typeof value !== 'object' || value === null) return typeof value !== 'bigint'
+    if (level > 60 || isProxy(value) || 'toJSON' in value) return false
+    const plain = getPrototypeOf(value)
+    if (isArray(value)) {
+      if (plain !== arrayPrototype) return false
+      const { length } = value
+      charge(length * 4 + 1)
+      for (let i = 0; i < length; i++) {
+        if (lookupGetter(value, i) !== undefined || !isSimple(value[i], level + 1)) return false
+      }
+      return true
+    }
+    if (plain !== objectPrototype) return false
+    const names = keysOf(value)
+    const { length } = names
+    charge(length * 6 + 1)
+    for (let i = 0; i < length; i++) {
+      const name = names[i]
+      if (lookupGetter(value, name) !== undefined) return false
+      const item = value[name]
+      if (typeof item !== 'number' && !isSimple(item, level + 1)) return false
+      if (name.length > 64) spend(name.length, prices.jsonQuote)
+    }
+    return true
+  }
+
+  function fast(value, space) {
+    const text = stringify(value, undefined, space)
+    if (text !== undefined && text.length > 1024) {
+      room(text.length)
+      spend(text.length, prices.copy)
+    }
+    return text
+  }
+
+  /**
+   * V8 asks a replacer before it goes into a value, in order: so this one knows how deep it is, and pays. The
+   * contract's own is called from it.
+   */
+  function watched(value, replacer, space) {
+    const own = typeof replacer === 'function' ? replacer : undefined
+    const holders = []
+    let top = 0
+    let size = 0
+    let last
+    enter()
+    try {
+      const text = stringify(value, visit, space)
+      if (size > 1024 && text !== undefined) {
+        room(text.length)
+        spend(text.length, prices.copy)
+      }
+      return text
+    } finally {
+      leave()
+    }
+
+    function visit(key, given) {
+      charge(prices.jsonNode)
+      if (top === 0 || this !== holders[top - 1]) {
+        if (this === last || top === 0) {
+          if (top >= limits.nesting - state.depth) tooDeep()
+          holders[top++] = this
+        } else {
+          do top--
+          while (this !== holders[top - 1])
+        }
+      }
+      last = own === undefined ? given : apply(own, this, [key, given])
+      size += key.length + 8
+      if (typeof last === 'string') {
+        if (last.length > 64) spend(last.length, prices.jsonQuote)
+        size += last.length
+      }
+      if (size > limits.text) textRoom(size)
+      return last
+    }
+  }
+
+  function tooDeep() {
+    throw refuse(
+      'NESTING_LIMIT',
+      `JSON may have ${limits.nesting} levels, builtins around it included: flatten the value`
+    )
+  }
+
+  function written(value, replacer, space) {
+    const names = namesOf(replacer)
+    const writer = { text: '', gap: gapOf(space), indent: '', names, parents: [] }
+    if (!write(writer, '', value)) return undefined
     room(writer.text.length)
     return writer.text
   }
@@ -115,18 +217,17 @@
   function put(writer, text) {
     writer.text += text
     const { length } = writer.text
-    if (length > kit.limits.text) textRoom(length)
+    if (length > limits.text) textRoom(length)
   }
 
-  /** SerializeJSONProperty: false where there is nothing to write. `holder` only where there is a replacer. */
-  function write(writer, key, given, holder) {
+  /** SerializeJSONProperty: false where there is nothing to write. */
+  function write(writer, key, given) {
     charge(prices.jsonNode)
     let value = given
     if (isObject(value) || typeof value === 'bigint') {
       const own = isObject(value) ? value.toJSON : readJSON(value)
       if (typeof own === 'function') value = call(own, value, [`${key}`])
     }
-    if (writer.replace !== undefined) value = call(writer.replace, holder, [`${key}`, value])
     if (isObject(value)) {
       if (isRawJSON(value)) {
         put(writer, value.rawJSON)
@@ -199,7 +300,7 @@
       for (let i = 0; i < length; i++) {
         if (i > 0) put(writer, ',')
         if (writer.gap !== '') put(writer, `\n${writer.indent}`)
-        if (!write(writer, i, array[i], array)) put(writer, 'null')
+        if (!write(writer, i, array[i])) put(writer, 'null')
       }
       close(writer, stepback, length > 0, ']')
     } finally {
@@ -211,7 +312,7 @@
     const stepback = open(writer, object)
     enter()
     try {
-      const names = writer.names ?? namesIn(object)
+      const { names } = writer
       let some = false
       put(writer, '{')
       for (let i = 0; i < names.length; i++) {
@@ -220,7 +321,7 @@
         put(writer, some ? ',' : '')
         if (writer.gap !== '') put(writer, `\n${writer.indent}`)
         put(writer, `${quote(name)}:${writer.gap === '' ? '' : ' '}`)
-        if (write(writer, name, object[name], object)) some = true
+        if (write(writer, name, object[name])) some = true
         else writer.text = before
       }
       close(writer, stepback, some, '}')

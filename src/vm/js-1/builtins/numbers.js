@@ -21,7 +21,7 @@
 
   replaceBigInt()
   replaceNumber()
-  return { wordsOf, bigRoom, chargeDigits }
+  return { wordsOf, bigRoom, chargeDigits, toFloat: RawNumber }
 
   /** Words of a big integer, at most twice as many as it has. */
   function wordsOf(value) {

@@ -6,6 +6,7 @@
   const { listOf, metered, pop, prices, push, refuse, replace, room, sizeOf, spend, toText } = kit
   const { chain, limits, link, uncurry, wrapConstructor } = kit
   const { ownKeys } = Reflect
+  const { getOwnPropertyDescriptor } = Object
   const { prototype } = Object
   const RawWeakMap = WeakMap
   const layersOf = uncurry(WeakMap.prototype.get)
@@ -96,6 +97,10 @@
       },
       fromEntries(items) {
         if (items === undefined || items === null) return fromEntries(items)
+        if (kit.isIntact(items)) {
+          spend(items.length, prices.keyWrite)
+          return fromEntries(items)
+        }
         const method = items[iterator]
         if (typeof method !== 'function') return fromEntries({ [iterator]: method })
         charge(1)
@@ -149,6 +154,23 @@
   }
 
   function replaceKeyed() {
+    const { is } = Object
+    replace(Object, {
+      is(a, b) {
+        if (typeof a === 'string' && typeof b === 'string') spend(a.length, prices.copy)
+        else if (typeof a === 'bigint') spend(kit.wordsOf(a), prices.word)
+        return is(a, b)
+      }
+    })
+    const objectText = uncurry(prototype.toString)
+    replace(prototype, {
+      toString() {
+        const text = objectText(this)
+        // a tag may be long, and the text is a rope
+        if (text.length > 64) kit.textRoom(text.length)
+        return text
+      }
+    })
     const { hasOwn, getOwnPropertyDescriptor, defineProperty } = Object
     replace(Object, {
       hasOwn(object, key) {
@@ -331,6 +353,9 @@
         }
         const target = isNative(names, this) && !isConstructor(this) ? counting(this) : this
         const bound = apply(bind, target, [receiver, ...args])
+        // "bound " and the name of the function is a rope
+        const { value } = getOwnPropertyDescriptor(bound, 'name')
+        if (value.length > 64) kit.textRoom(value.length)
         setLayers(bounds, bound, { layers, count })
         return bound
       }

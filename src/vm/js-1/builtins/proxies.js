@@ -4,7 +4,7 @@
   // count depth and steps before they hand on to the contract's. V8 checks what that one answers, as ever.
 
   const { apply, charge, enter, isObject, leave, limits, listOf, prices, refuse, spend } = kit
-  const { replace, uncurry } = kit
+  const { replace, state, uncurry } = kit
   const { getPrototypeOf } = Reflect
   const RawProxy = Proxy
   const { revocable } = Proxy
@@ -17,7 +17,6 @@
   let targets = new RawWeakMap()
   /** How many links lead to an object, as far as it was put behind another one by a builtin. */
   let links = new RawWeakMap()
-  let any = false
 
   const traps = makeTraps()
   function Guard(handler) {
@@ -29,13 +28,13 @@
   return { isProxy, chain, link, startProxies }
 
   function isProxy(value) {
-    return any && has(targets, value)
+    return state.proxies && has(targets, value)
   }
 
   function startProxies() {
     links = new RawWeakMap()
-    if (!any) return
-    any = false
+    if (!state.proxies) return
+    state.proxies = false
     targets = new RawWeakMap()
   }
 
@@ -50,7 +49,7 @@
           `an object may have ${limits.prototypes} prototypes, proxies included: inherit less`
         )
       }
-      at = (any && lookUp(targets, at)) || getPrototypeOf(at)
+      at = (state.proxies && lookUp(targets, at)) || getPrototypeOf(at)
     }
     spend(count, prices.prototype)
   }
@@ -60,7 +59,11 @@
     if (!isObject(behind)) return
     let length = lookUp(links, object) ?? 0
     chain(behind, length)
-    for (let at = behind; isObject(at); at = (any && lookUp(targets, at)) || getPrototypeOf(at)) {
+    for (
+      let at = behind;
+      isObject(at);
+      at = (state.proxies && lookUp(targets, at)) || getPrototypeOf(at)
+    ) {
       if (at === roots[0] || at === roots[1] || at === roots[2]) return
       length++
       if ((lookUp(links, at) ?? 0) < length) note(links, at, length)
@@ -98,7 +101,7 @@
   function know(proxy, target) {
     charge(prices.proxy)
     link(proxy, target)
-    any = true
+    state.proxies = true
     note(targets, proxy, target)
   }
 

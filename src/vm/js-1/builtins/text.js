@@ -3,8 +3,8 @@
   // looked at; that copy is paid for by whoever makes the rope. So what only looks at a place, or shares characters
   // (at, charCodeAt, slice, substring …), is constant.
 
-  const { apply, isObject, isProxy, prices, replace, room, spend, textRoom, toInteger } = kit
-  const { enter, leave, lengthOf, toNumber, toText, uncurry, charge } = kit
+  const { apply, exec, isObject, isProxy, prices, replace, room, spend, textRoom, toInteger } = kit
+  const { enter, leave, lengthOf, limits, toNumber, toText, uncurry, charge, wrapConstructor } = kit
   const { prototype } = String
   const { min: least, max: most } = Math
   const symbols = Symbol
@@ -14,7 +14,6 @@
     if (typeof value === 'function' && typeof key === 'string') raw[key] = uncurry(value)
   }
   const join = uncurry(Array.prototype.join)
-  const exec = uncurry(RegExp.prototype.exec)
   const isRegExpObject = (() => {
     const source = uncurry(Object.getOwnPropertyDescriptor(RegExp.prototype, 'source').get)
     const base = RegExp.prototype
@@ -32,13 +31,33 @@
   const MARKS = /[\p{M}\uff9e\uff9f]{4,}/gu
   const STRING = 'String.prototype.'
 
+  /** Below it nothing is measured: what calls a method pays enough. */
+  const SHORT = 64
+  const rawIndexOf = raw.indexOf
+  const rawIncludes = raw.includes
+  const rawStartsWith = raw.startsWith
+  const rawEndsWith = raw.endsWith
+  const rawSplit = raw.split
+  const rawTrim = raw.trim
+  const rawLower = raw.toLowerCase
+  const rawUpper = raw.toUpperCase
+  const rawRepeat = raw.repeat
+  const rawReplace = raw.replace
+  const rawReplaceAll = raw.replaceAll
+
   replaceSearches()
   replaceCopies()
   replaceCases()
   replaceMarkup()
   replaceStatics()
   replaceConversions()
+  replaceDates()
+  replaceSymbols()
   return { find, chargeFind, thisText }
+
+  function isShort(text, pattern) {
+    return typeof text === 'string' && typeof pattern === 'string' && text.length < SHORT
+  }
 
   /** ToString of `this`, which may be anything but undefined and null. */
   function thisText(value, name) {
@@ -89,6 +108,7 @@
   function replaceSearches() {
     replace(prototype, {
       indexOf(pattern, position) {
+        if (position === undefined && isShort(this, pattern)) return rawIndexOf(this, pattern)
         const text = thisText(this, 'indexOf')
         const sought = toText(pattern)
         const from = least(most(toInteger(position), 0), text.length)
@@ -102,12 +122,14 @@
         return raw.lastIndexOf(text, sought, from)
       },
       includes(pattern, position) {
+        if (position === undefined && isShort(this, pattern)) return rawIncludes(this, pattern)
         const text = thisText(this, 'includes')
         const sought = plainPattern(pattern, 'includes')
         const from = least(most(toInteger(position), 0), text.length)
         return find(text, sought, from) !== -1
       },
       startsWith(pattern, position) {
+        if (position === undefined && isShort(this, pattern)) return rawStartsWith(this, pattern)
         const text = thisText(this, 'startsWith')
         const sought = plainPattern(pattern, 'startsWith')
         const from = toInteger(position)
@@ -115,6 +137,7 @@
         return raw.startsWith(text, sought, from)
       },
       endsWith(pattern, position) {
+        if (position === undefined && isShort(this, pattern)) return rawEndsWith(this, pattern)
         const text = thisText(this, 'endsWith')
         const sought = plainPattern(pattern, 'endsWith')
         const to = position === undefined ? text.length : toInteger(position)
@@ -122,6 +145,10 @@
         return raw.endsWith(text, sought, to)
       },
       split(separator, limit) {
+        if (limit === undefined && isShort(this, separator)) {
+          charge(this.length >> 1)
+          return rawSplit(this, separator)
+        }
         if (this === undefined || this === null) return thisText(this, 'split')
         const own = methodOf(separator, symbols.split)
         if (own !== undefined) return delegate(own, separator, this, limit)
@@ -211,6 +238,12 @@
       const own = methodOf(pattern, symbols.replace)
       if (own !== undefined) return delegate(own, pattern, receiver, replacement)
     }
+    if (isShort(receiver, pattern) && typeof replacement === 'string' && replacement.length < 8) {
+      charge(4)
+      return all
+        ? rawReplaceAll(receiver, pattern, replacement)
+        : rawReplace(receiver, pattern, replacement)
+    }
     const text = toText(receiver)
     const sought = toText(pattern)
     const isCall = typeof replacement === 'function'
@@ -243,7 +276,7 @@
       pieces[count++] = raw.slice(text, end, at)
       pieces[count++] = piece
       length += at - end + piece.length
-      if (length > kit.limits.text) textRoom(length)
+      if (length > limits.text) textRoom(length)
       end = at + sought.length
     }
     pieces[count] = raw.slice(text, end)
@@ -281,13 +314,20 @@
         continue
       }
       from = sign + 2
-      if (result.length > kit.limits.text) textRoom(result.length)
+      if (result.length > limits.text) textRoom(result.length)
     }
   }
 
   function replaceCopies() {
     replace(prototype, {
       repeat(count) {
+        if (typeof this === 'string' && typeof count === 'number' && count > 0) {
+          const size = this.length * count
+          if (size < SHORT) {
+            charge(2)
+            return rawRepeat(this, count)
+          }
+        }
         const text = thisText(this, 'repeat')
         const times = toInteger(count)
         if (times > 0 && times < 2 ** 53) textRoom(text.length * times)
@@ -311,6 +351,7 @@
         return result
       },
       trim() {
+        if (typeof this === 'string' && this.length < SHORT) return rawTrim(this)
         return scanned(thisText(this, 'trim'), raw.trim)
       },
       trimStart() {
@@ -362,9 +403,11 @@
     const upper = changed('toUpperCase')
     replace(prototype, {
       toLowerCase() {
+        if (typeof this === 'string' && this.length < SHORT) return rawLower(this)
         return lower(this)
       },
       toUpperCase() {
+        if (typeof this === 'string' && this.length < SHORT) return rawUpper(this)
         return upper(this)
       },
       toLocaleLowerCase() {
@@ -459,15 +502,6 @@
         }
       }
     })
-    const symbolFor = Symbol.for
-    replace(Symbol, {
-      for(key) {
-        const text = toText(key)
-        spend(text.length, prices.hash)
-        room(text.length + 64)
-        return apply(symbolFor, Symbol, [text])
-      }
-    })
     const escapePattern = RegExp.escape
     replace(RegExp, {
       escape(value) {
@@ -477,6 +511,48 @@
         return apply(escapePattern, RegExp, [value])
       }
     })
+  }
+
+  function replaceDates() {
+    for (const name of ['toISOString', 'toUTCString']) {
+      const method = Date.prototype[name]
+      replace(Date.prototype, {
+        [name]() {
+          charge(prices.date)
+          return apply(method, this, [])
+        }
+      })
+    }
+    Object.defineProperty(Date.prototype, 'toGMTString', { value: Date.prototype.toUTCString })
+  }
+
+  /** What V8 makes of a description is a rope that nobody has paid for: so none is long. */
+  function replaceSymbols() {
+    const RawSymbol = Symbol
+    const symbolFor = Symbol.for
+    const SomeSymbol = wrapConstructor(globalThis, RawSymbol, function (description) {
+      if (new.target !== undefined) throw new TypeError('Symbol is not a constructor')
+      return description === undefined ? RawSymbol() : RawSymbol(described(description))
+    })
+    replace(SomeSymbol, {
+      for(key) {
+        const text = described(key)
+        room(text.length + 64)
+        return apply(symbolFor, RawSymbol, [text])
+      }
+    })
+  }
+
+  function described(value) {
+    const text = toText(value)
+    if (text.length > limits.description) {
+      throw kit.refuse(
+        'ALLOCATION_LIMIT',
+        `the description of a symbol may have ${limits.description} characters, and this one has ${text.length}: shorten it`
+      )
+    }
+    spend(text.length, prices.hash)
+    return text
   }
 
   /** The global functions and constructors that read a text. */

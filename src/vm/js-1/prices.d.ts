@@ -1,0 +1,3 @@
+export const PRICES: {
+  readonly regexp: Readonly<Record<string, number>> & { readonly STEP: number }
+}

@@ -1,0 +1,2 @@
+export function composeRealm(charge?: string): string
+export function composeRegExp(): string

@@ -1,0 +1,117 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import { MivmError } from '../protocol/errors.ts'
+import { Engine } from './engine.ts'
+import { findNode, NODE_VERSION } from './node.ts'
+import type { Launcher } from './sandbox/launcher.ts'
+import { findSandbox, type Layer, type Sandbox, type SandboxMode } from './sandbox/sandbox.ts'
+
+export interface PoolOptions {
+  /** The Node binary that runs engines, in the place of the pinned one that is found. */
+  readonly node?: string | undefined
+  readonly sandbox: SandboxMode
+  /** Resident memory over which an engine is ended together with the call that it executes, bytes. */
+  readonly memoryMax: number
+}
+
+const START_TRIES = 3
+const RETRY_MS = 200
+
+/** How long a spare waits for its use: where one engine has died, the next one may soon. */
+const SPARE_MS = 60_000
+
+/** What was found to work in this process, by mode, Node and where tools are looked for. */
+const sandboxes = new Map<string, Sandbox>()
+
+/** Starts engines inside of one sandbox, with one ahead of its use where that can be foreseen. */
+export class EnginePool {
+  readonly layers: readonly Layer[]
+  readonly #node: string
+  readonly #launcher: Launcher
+  readonly #memoryMax: number
+  #spare: Promise<Engine> | null = null
+  #idle: NodeJS.Timeout | null = null
+  #closed = false
+
+  /** Finds the sandbox by starting a first engine in it; throws ENGINE_FAILED where none can be started. */
+  static async open({ node: path, sandbox: mode, memoryMax }: PoolOptions): Promise<EnginePool> {
+    const node = path ?? findNode()
+    if (node === null) {
+      throw new MivmError(
+        'ENGINE_FAILED',
+        `the engine cannot be started: it needs Node ${NODE_VERSION}: run "npm ci" without --omit=optional`
+      )
+    }
+    const key = [mode, node, process.env['PATH']].join('\0')
+    const known = sandboxes.get(key)
+    if (known !== undefined) return new EnginePool(node, known, memoryMax, null)
+    let late = () => {}
+    const start = (launcher: Launcher) =>
+      Engine.start({ node, launcher, memoryMax, onLate: () => late() })
+    const { sandbox, started } = await findSandbox(mode, start)
+    sandboxes.set(key, sandbox)
+    const pool = new EnginePool(node, sandbox, memoryMax, started)
+    late = () => pool.prepare()
+    return pool
+  }
+
+  private constructor(node: string, sandbox: Sandbox, memoryMax: number, first: Engine | null) {
+    this.layers = sandbox.layers
+    this.#node = node
+    this.#launcher = sandbox.launcher
+    this.#memoryMax = memoryMax
+    if (first !== null) this.#spare = Promise.resolve(first)
+  }
+
+  /** An engine that has seen no contract: the spare, or a new one. */
+  async take(): Promise<Engine> {
+    const spare = this.#spare
+    this.#forget()
+    const engine = await spare?.catch(() => null)
+    return engine?.isAlive ? engine : this.#start()
+  }
+
+  /** Begins to start an engine that the next `take` shall have, unless there is one. */
+  prepare(): void {
+    if (this.#spare !== null || this.#closed) return
+    const spare = this.#start()
+    this.#spare = spare
+    spare.catch(() => {
+      if (this.#spare === spare) this.#forget()
+    })
+    this.#idle = setTimeout(() => void this.#drop(), SPARE_MS).unref()
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true
+    await this.#drop()
+  }
+
+  #forget(): void {
+    this.#spare = null
+    if (this.#idle !== null) clearTimeout(this.#idle)
+    this.#idle = null
+  }
+
+  async #drop(): Promise<void> {
+    const spare = this.#spare
+    this.#forget()
+    const engine = await spare?.catch(() => null)
+    await engine?.kill()
+  }
+
+  async #start(): Promise<Engine> {
+    for (let tries = 1; ; tries++) {
+      try {
+        return await Engine.start({
+          node: this.#node,
+          launcher: this.#launcher,
+          memoryMax: this.#memoryMax,
+          onLate: () => this.prepare()
+        })
+      } catch (error) {
+        if (tries === START_TRIES || this.#closed) throw error
+        await sleep(RETRY_MS * tries)
+      }
+    }
+  }
+}
