@@ -293,12 +293,12 @@ async function runAll(
 test('meter - everything that goes on comes to the end of its fuel', {
   timeout: 110_000
 }, async (t) => {
-  await runAll(t, LOOPS, FUEL, { fuel: 1_000_000 })
+  await runAll(t, LOOPS, FUEL, { fuel: 100_000 })
   await runAll(t, ALLOCATIONS, 'error ALLOCATION_LIMIT', {})
 })
 
 test('meter - the end of the fuel is caught by nothing', { timeout: 60_000 }, async (t) => {
-  await runAll(t, CATCHES, FUEL, { fuel: 200_000 })
+  await runAll(t, CATCHES, FUEL, { fuel: 20_000 })
 })
 
 test('meter - every kind of function that nests comes to the end of its depth', {
