@@ -9,7 +9,7 @@ import { Edits } from './edits.ts'
 import { insteadOf, MISSING } from './missing.ts'
 import { Modules } from './modules.ts'
 import { formatFile, formatPlace, offsetOf, type Place, Places } from './places.ts'
-import { CONTRACT_NAMES, Refusal, rewrite } from './rewrite.ts'
+import { CONTRACT_NAMES, Refusal, replaceGlobal, rewrite } from './rewrite.ts'
 import { type Reference, type Scan, scan } from './scan.ts'
 
 /**
@@ -37,7 +37,7 @@ export async function build(entry: string): Promise<Bundle> {
   const lineComments = comments
     .filter(({ type }) => type === 'Line')
     .map(({ value, start, end }) => ({ text: value, start, end }))
-  const modules = new Modules(dir, inputs, lineComments)
+  const modules = new Modules(entry, inputs, lineComments)
   const edits = new Edits(text)
   const keys: { text: string; start: number; end: number }[] = []
   const scanned = scan(program, (node) => {
@@ -51,8 +51,12 @@ export async function build(entry: string): Promise<Bundle> {
   })
   const check = new Check(entry, scanned, modules, places)
   check.refuse(text)
+  for (const { node } of check.foreign) edits.replace(node.start, node.end, 'undefined')
+  const references = scanned.references.filter((each) => !check.foreign.includes(each))
+  const own = { ...scanned, references }
   try {
-    rewrite(program, scanned, edits)
+    replaceGlobal(own, edits)
+    rewrite(program, own, edits)
   } catch (error) {
     if (!(error instanceof Refusal)) throw error
     throw check.error('CODE_UNAVAILABLE', error.offset, error.message)
@@ -168,13 +172,22 @@ class Check {
   readonly #modules: Modules
   readonly #places: Places
   readonly #missing: readonly Reference[]
+  /** `exports` and `module` in other modules than the contract's: a module has neither. */
+  readonly foreign: readonly Reference[]
 
   constructor(entry: string, scanned: Scan, modules: Modules, places: Places) {
     this.#entry = entry
     this.#scan = scanned
     this.#modules = modules
     this.#places = places
-    this.#missing = this.#findMissing()
+    const bound = new Set(scanned.bindings.map(({ name }) => name))
+    this.#missing = this.#findMissing(bound)
+    this.foreign = scanned.references.filter(
+      ({ name, node }) =>
+        (name === 'exports' || name === 'module') &&
+        !bound.has(name) &&
+        !modules.isEntry(node.start)
+    )
   }
 
   error(code: ErrorCode, offset: number, message: string): MivmError {
@@ -200,14 +213,18 @@ class Check {
       ({ name, parent, node }) =>
         name === '__reExport' &&
         parent.type === 'CallExpression' &&
-        this.#modules.at(node.start) === path.basename(this.#entry)
+        this.#modules.isEntry(node.start)
     )
     refuse(
       again?.node,
       'export * of a CommonJS module is not available: import it, and export functions of your own'
     )
+    refuse(
+      this.foreign.find(({ node }) => this.#modules.isOwn(node.start))?.node,
+      'exports and module are there in the file that is deployed alone: export from here, and import there'
+    )
     for (const { name, node } of this.#missing) {
-      if (!this.#isOwn(node.start) && name !== 'eval') continue
+      if (!this.#modules.isOwn(node.start) && name !== 'eval') continue
       refuse(node, `${nameOfMissing(name, text, node)} is not available: ${MISSING.get(name)}`)
     }
   }
@@ -244,8 +261,8 @@ class Check {
   }
 
   /** Uses of what is not there, but not where the module asks for it with `typeof` first. */
-  #findMissing(): Reference[] {
-    const bound = new Set(this.#scan.bindings.map(({ name }) => name))
+  #findMissing(names: ReadonlySet<string>): Reference[] {
+    const bound = new Set(names)
     bound.delete('__require')
     const free = this.#scan.references.filter(({ name }) => MISSING.has(name) && !bound.has(name))
     const asked = new Set<string>()
@@ -258,11 +275,6 @@ class Check {
       const input = this.#modules.at(node.start)
       return input !== null && !asked.has(`${name} ${input}`)
     })
-  }
-
-  #isOwn(offset: number): boolean {
-    const input = this.#modules.at(offset)
-    return input !== null && !this.#modules.nameOf(input).startsWith('npm:')
   }
 
   #format(offset: number): string {

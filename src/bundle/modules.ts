@@ -16,15 +16,17 @@ export interface Comment {
  */
 export class Modules {
   readonly #dir: string
+  readonly #entry: string
   readonly #inputs: ReadonlySet<string>
   /** Where the code of a module begins; one may begin more than once. */
   readonly #beginnings: readonly { readonly start: number; readonly input: string }[]
   readonly #comments: readonly Comment[]
   readonly #packages = new Map<string, string>()
 
-  /** `dir` is what the paths of `inputs` start from. */
-  constructor(dir: string, inputs: Iterable<string>, comments: readonly Comment[]) {
-    this.#dir = dir
+  /** The paths of `inputs` start from the folder of the entry. */
+  constructor(entry: string, inputs: Iterable<string>, comments: readonly Comment[]) {
+    this.#dir = path.dirname(entry)
+    this.#entry = path.basename(entry)
     this.#inputs = new Set(inputs)
     this.#comments = comments.filter(({ text }) => this.#inputs.has(text.slice(1)))
     this.#beginnings = this.#comments.map(({ text, start }) => ({ start, input: text.slice(1) }))
@@ -35,8 +37,14 @@ export class Modules {
     return this.#beginnings.findLast(({ start }) => start <= offset)?.input ?? null
   }
 
-  has(input: string): boolean {
-    return this.#inputs.has(input)
+  isEntry(offset: number): boolean {
+    return this.at(offset) === this.#entry
+  }
+
+  /** Whether it is code of the author's, and not of a package. */
+  isOwn(offset: number): boolean {
+    const input = this.at(offset)
+    return input !== null && !this.nameOf(input).startsWith('npm:')
   }
 
   /** `name@version` of the packages in the bundle, sorted. */

@@ -1,6 +1,6 @@
 import type { AnyNode, ExportSpecifier, Program, VariableDeclaration } from 'acorn'
 import type { Edits } from './edits.ts'
-import type { Binding, Scan } from './scan.ts'
+import type { Binding, Reference, Scan } from './scan.ts'
 
 /** Something in the program that cannot be made into a contract. */
 export class Refusal extends Error {
@@ -74,13 +74,32 @@ function takeExports(program: Program, edits: Edits): ExportSpecifier[] {
   return specifiers
 }
 
-/** `exports` has to be the contract's own everywhere. */
+/** `exports` has to be the contract's own everywhere, and all of it. */
 function refuseHidden({ bindings, references }: Scan): void {
   const hidden = bindings.find(({ name }) => name === 'exports')
   if (hidden !== undefined) throw new Refusal(hidden.node.start, 'exports: give it another name')
   const mixed = references.find(({ name }) => name === 'module')
   if (mixed === undefined) return
   throw new Refusal(mixed.node.start, 'module.exports and export in one contract: use export alone')
+}
+
+/**
+ * Some packages keep something on the global object, which is frozen. Where one might, all get an object that has
+ * everything of it and can be added to: like every variable, it lasts as long as the call.
+ */
+export function replaceGlobal({ bindings, references, globalWrites }: Scan, edits: Edits): void {
+  const uses = references.filter(({ name }) => name === 'globalThis')
+  const isRead = ({ node, parent }: Reference) =>
+    (parent.type === 'MemberExpression' &&
+      parent.object === node &&
+      !globalWrites.includes(parent)) ||
+    (parent.type === 'UnaryExpression' && parent.operator === 'typeof')
+  if (uses.every(isRead)) return
+  const taken = new Set([...bindings, ...references].map(({ name }) => name))
+  let name = 'globals'
+  while (taken.has(name)) name += '_'
+  for (const { node } of uses) edits.replace(node.start, node.end, name)
+  edits.insert(0, `var ${name} = Object.create(globalThis);\n`)
 }
 
 function noDefault({ bindings }: Scan, name: string): Refusal {

@@ -27,6 +27,8 @@ export interface Scan {
   readonly topLevelAwaits: readonly AnyNode[]
   readonly importMetas: readonly AnyNode[]
   readonly dynamicImports: readonly AnyNode[]
+  /** `globalThis.x` where it is assigned to. */
+  readonly globalWrites: readonly AnyNode[]
   /** Where `{ name }` stands for `{ name: name }`: the offsets of the names. */
   readonly shorthands: ReadonlySet<number>
 }
@@ -40,6 +42,7 @@ export function scan(program: Program, skip: (node: AnyNode) => boolean): Scan {
     topLevelAwaits: [] as AnyNode[],
     importMetas: [] as AnyNode[],
     dynamicImports: [] as AnyNode[],
+    globalWrites: [] as AnyNode[],
     shorthands: new Set<number>()
   }
   const todo: Visit[] = [
@@ -60,6 +63,10 @@ export function scan(program: Program, skip: (node: AnyNode) => boolean): Scan {
       case 'VariableDeclaration':
         found.variables.push({ node, parent })
         if (node.kind === 'await using' && !inFunction) found.topLevelAwaits.push(node)
+        break
+      case 'MemberExpression':
+        if (visit.role !== 'target' || node.object.type !== 'Identifier') break
+        if (node.object.name === 'globalThis') found.globalWrites.push(node)
         break
       case 'AwaitExpression':
         if (!inFunction) found.topLevelAwaits.push(node)
