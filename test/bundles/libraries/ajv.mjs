@@ -5,7 +5,11 @@ export let count = 0
 
 export function order(input) {
   if (!validateOrder(input)) {
-    throw new Error(validateOrder.errors.map(({ instancePath, message }) => `${instancePath} ${message}`).join(', '))
+    throw new Error(
+      validateOrder.errors
+        .map(({ instancePath, message }) => `${instancePath} ${message}`)
+        .join(', ')
+    )
   }
   return ++count
 }

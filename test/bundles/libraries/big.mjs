@@ -8,7 +8,10 @@ export function deposit(amount) {
 }
 
 export const interest = (percent, years) =>
-  new Big(balance).times(new Big(1).plus(new Big(percent).div(100)).pow(years)).round(2).toFixed(2)
+  new Big(balance)
+    .times(new Big(1).plus(new Big(percent).div(100)).pow(years))
+    .round(2)
+    .toFixed(2)
 
 export const root = (digits) => {
   Big.DP = digits

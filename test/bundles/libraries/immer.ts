@@ -1,4 +1,11 @@
-import { applyPatches, enableMapSet, enablePatches, type Patch, produce, produceWithPatches } from 'immer'
+import {
+  applyPatches,
+  enableMapSet,
+  enablePatches,
+  type Patch,
+  produce,
+  produceWithPatches
+} from 'immer'
 
 enablePatches()
 enableMapSet()

@@ -8,9 +8,15 @@ export function add(person) {
 }
 
 export const byCity = () =>
-  Object.fromEntries(Object.entries(groupBy(people, 'address.city')).map(([k, v]) => [k, v.map((p) => p.name)]))
+  Object.fromEntries(
+    Object.entries(groupBy(people, 'address.city')).map(([k, v]) => [k, v.map((p) => p.name)])
+  )
 
-export const change = (name, by) => merge(people.find((person) => person.name === name), by)
+export const change = (name, by) =>
+  merge(
+    people.find((person) => person.name === name),
+    by
+  )
 
 // needs setTimeout, and code from strings: neither is there
 export const late = () => debounce(() => 1)()

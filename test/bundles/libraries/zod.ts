@@ -20,7 +20,10 @@ export function order(input: unknown) {
 
 export function problems(input: unknown) {
   const { error } = Order.safeParse(input)
-  return error === undefined ? [] : error.issues.map(({ path, message }) => `${path.join('.')}: ${message}`)
+  return error === undefined
+    ? []
+    : error.issues.map(({ path, message }) => `${path.join('.')}: ${message}`)
 }
 
-export const schema = () => JSON.parse(JSON.stringify(z.toJSONSchema(Order, { unrepresentable: 'any' })))
+export const schema = () =>
+  JSON.parse(JSON.stringify(z.toJSONSchema(Order, { unrepresentable: 'any' })))
