@@ -68,7 +68,7 @@ export async function build(entry: string): Promise<Bundle> {
     )
   }
   modules.rename(edits, keys)
-  const source = edits.apply()
+  const source = `${edits.apply().trimEnd()}\n`
   return {
     source,
     isBundled: true,
@@ -104,7 +104,7 @@ async function runBundler(entry: string) {
       plugins: [markEntry(entry)]
     })
     const scripts = outputFiles.filter((file) => file.path.endsWith('.js'))
-    const other = outputFiles.find((file) => !/\.js(?:\.map)?$/.test(file.path))
+    const other = outputFiles.find((file) => !/\.(?:js|map)$/.test(file.path))
     if (other !== undefined) {
       const kind = path.extname(other.path)
       throw new MivmError(
