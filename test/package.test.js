@@ -55,7 +55,7 @@ for (const entry of entries) {
     const source = Object.keys(await import(entry)).sort()
     const script = `console.log(JSON.stringify(Object.keys(await import('${entry}')).sort()))`
     const installed = run(process.execPath, ['--input-type=module', '-e', script])
-    t.ok(source.length > 0)
+    t.is(source.length > 0, entry !== 'mivm/contract', 'which has types alone')
     t.alike(JSON.parse(installed), source)
   })
 }
@@ -91,6 +91,15 @@ test('package - types resolve, and need no types of our dependencies', async (t)
   ])
   t.is(stdout, '')
   t.is(status, 0)
+})
+
+test('package - bundles a contract into the same bytes as its source does', async (t) => {
+  const { bundle } = await import('mivm')
+  const script = `const { bundle } = await import('mivm')
+    process.stdout.write((await bundle('node_modules/mivm/contracts/ladder.ts')).source)`
+  const installed = run(process.execPath, ['--input-type=module', '-e', script])
+  const { source } = await bundle(join(root, 'contracts/ladder.ts'))
+  t.is(installed, source)
 })
 
 test('package - the library deploys, calls and audits', { timeout: 60_000 }, (t) => {
