@@ -9,7 +9,17 @@ import { CALL, KERNELS } from './kernels.js'
 
 const ROUNDS = Number(process.argv[2])
 const CALLS = 500
-const LIMITS = { fuel: 1e9, depth: 512, args: 262144, result: 262144, exports: 262144, file: 1048576, writes: 1e6, written: 1e8, path: 1024 }
+const LIMITS = {
+  fuel: 1e9,
+  depth: 512,
+  args: 262144,
+  result: 262144,
+  exports: 262144,
+  file: 1048576,
+  writes: 1e6,
+  written: 1e8,
+  path: 1024
+}
 const REALM = composeRealm()
 
 const kernels = Object.entries(KERNELS).map(([name, body]) => {
@@ -17,12 +27,17 @@ const kernels = Object.entries(KERNELS).map(([name, body]) => {
   const metered = realm(source)
   metered.call('init')
   const bare = plain(body)
-  if (JSON.stringify(bare()) !== metered.call('f').value) throw new Error(`${name} comes to something else`)
+  if (JSON.stringify(bare()) !== metered.call('f').value)
+    throw new Error(`${name} comes to something else`)
   const times = { metered: [], bare: [] }
   let fuel = 0
   for (let i = 0; i < ROUNDS; i++) {
     times.bare.push(timed(bare))
-    times.metered.push(timed(() => { fuel = metered.call('f').fuel }))
+    times.metered.push(
+      timed(() => {
+        fuel = metered.call('f').fuel
+      })
+    )
   }
   return { name, bare: least(times.bare), metered: least(times.metered), fuel }
 })
@@ -37,9 +52,20 @@ function realm(source, text = compile(acorn, source, 2 ** 20)) {
   const isolate = new ivm.Isolate({ memoryLimit: 256 })
   const context = isolate.createContextSync()
   const controller = context.evalSync(REALM, { reference: true })
-  const [load, open, begin, poll, resume] = ['load', 'open', 'begin', 'poll', 'resume'].map((name) => controller.getSync(name, { reference: true }))
+  const [load, open, begin, poll, resume] = ['load', 'open', 'begin', 'poll', 'resume'].map(
+    (name) => controller.getSync(name, { reference: true })
+  )
   load.applySync(undefined, [context.evalSync(text, { reference: true }).derefInto()])
-  open.applySync(undefined, [JSON.stringify({ address: 'a', host: 'h', deployer: 'd', limits: LIMITS, variables: [], inspect: false })])
+  open.applySync(undefined, [
+    JSON.stringify({
+      address: 'a',
+      host: 'h',
+      deployer: 'd',
+      limits: LIMITS,
+      variables: [],
+      inspect: false
+    })
+  ])
   let seq = 0
   return { call }
 
@@ -61,7 +87,10 @@ function realm(source, text = compile(acorn, source, 2 ** 20)) {
 function plain(body) {
   const isolate = new ivm.Isolate({ memoryLimit: 256 })
   const context = isolate.createContextSync()
-  const run = context.evalSync(`(function () { 'use strict'; return JSON.stringify((() => { ${body} })()) })`, { reference: true })
+  const run = context.evalSync(
+    `(function () { 'use strict'; return JSON.stringify((() => { ${body} })()) })`,
+    { reference: true }
+  )
   return () => JSON.parse(run.applySync(undefined, []))
 }
 
@@ -73,9 +102,18 @@ function callTimes() {
   for (const each of [metered, free]) each.call('init')
   for (let i = 0; i < ROUNDS * 3; i++) {
     times.bare.push(timed(() => many(free)))
-    times.metered.push(timed(() => { fuel = many(metered).fuel }))
+    times.metered.push(
+      timed(() => {
+        fuel = many(metered).fuel
+      })
+    )
   }
-  return { name: 'addTopic', bare: least(times.bare) / CALLS, metered: least(times.metered) / CALLS, fuel }
+  return {
+    name: 'addTopic',
+    bare: least(times.bare) / CALLS,
+    metered: least(times.metered) / CALLS,
+    fuel
+  }
 }
 
 function many(contract) {
@@ -91,7 +129,9 @@ body: function (exports, module, state, caller, env, oracle, console, System) {\
 
 /** Milliseconds for 100 kB of code: the transform alone, and with V8's part of it. */
 function compileTimes() {
-  const kernels = Object.values(KERNELS).map((body, i) => `const kernel${i} = () => { ${body} };`).join('\n')
+  const kernels = Object.values(KERNELS)
+    .map((body, i) => `const kernel${i} = () => { ${body} };`)
+    .join('\n')
   let source = ''
   for (let i = 0; source.length < 100_000; i++) source += `exports.f${i} = () => { ${kernels} }\n`
   source = source.slice(0, source.lastIndexOf('exports.'))
@@ -99,12 +139,22 @@ function compileTimes() {
   const transform = []
   const compiled = []
   for (let i = 0; i < ROUNDS; i++) {
-    transform.push(timed(() => { text = compile(acorn, source, 2 ** 20) }))
+    transform.push(
+      timed(() => {
+        text = compile(acorn, source, 2 ** 20)
+      })
+    )
     const isolate = new ivm.Isolate({ memoryLimit: 64 })
     const context = isolate.createContextSync()
     compiled.push(timed(() => context.evalSync(text, { reference: true })))
   }
-  return { bytes: source.length, first: transform[0], transform: least(transform), compile: least(compiled), grown: text.length / source.length }
+  return {
+    bytes: source.length,
+    first: transform[0],
+    transform: least(transform),
+    compile: least(compiled),
+    grown: text.length / source.length
+  }
 }
 
 /** Milliseconds of the processor. */

@@ -51,7 +51,7 @@ export const KERNELS = {
     const items = Array.from({ length: 4000 }, (_, i) => ({ id: i, price: i % 97, tags: ['t' + i % 5] }))
     return items.filter(({ price }) => price > 40).map((item) => ({ ...item, total: item.price * 2 }))
       .reduce((sum, { total, tags: [tag] }) => sum + (tag === 't3' ? total : 1), 0)`,
-  'interpreter': `
+  interpreter: `
     const code = [0, 0, 1, 1, 2, 3, 4, 5]
     let stack = [0, 0, 0], acc = 0, pc = 0
     for (let steps = 0; steps < 30000; steps++) {
