@@ -264,6 +264,16 @@ test('audit - an entry that is no call cannot be aborted', async (t) => {
   t.alike(found(await run(t, writer)), [`RESULT_FORM call 3 block ${ack + 1}`])
 })
 
+test('audit - an abort that says what fuel it used is found', async (t) => {
+  const writer = await Writer.deploy(t)
+  const ack = await writer.commit([await writer.call(0, 'add', ['a'])], {
+    aborts: [0],
+    entries: (entries) =>
+      entries.map((entry) => (entry.type === 'result' ? { ...entry, fuel: 1 } : entry))
+  })
+  t.alike(found(await run(t, writer)), [`RESULT_FORM call 2 block ${ack + 1}`])
+})
+
 test.hook('audit - the VM of these tests closes', async (t) => {
   await t.execution(closeVm())
 })

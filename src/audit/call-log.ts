@@ -312,13 +312,14 @@ export class CallLogWalk {
 
 /** What is wrong with a result before anybody replays it; null where nothing is. */
 function wrongForm(
-  { ack, outcome, value, error, writes }: Result,
+  { ack, outcome, value, error, fuel, writes }: Result,
   { ack: { call }, index }: OpenCall
 ): string | null {
   if (ack !== index) return `this result is for ack ${ack}, and stands behind ${index}`
   // nothing is executed for it, so nothing can have been aborted
   if (outcome === 'abort' && readCall(call) === null)
     return 'this entry is no call, and was aborted'
+  if (outcome === 'abort' && fuel > 0) return 'this call was aborted, and says what fuel it used'
   if (outcome === 'ok') return error === null ? null : 'this call succeeded and has an error'
   if (error === null || value !== null)
     return `this call ended with ${outcome}, without an error or with a value`

@@ -75,7 +75,7 @@ export class Wal {
     this.#seen = mtimeMs
     const [newest] = readdirSync(this.#dir)
       .filter(isLog)
-      .sort((a, b) => Number.parseInt(b) - Number.parseInt(a))
+      .sort((a, b) => Number.parseInt(b, 10) - Number.parseInt(a, 10))
     if (newest === undefined) throw new Error(`no write-ahead log in ${this.#dir}`)
     return newest === this.#file?.name ? null : newest
   }

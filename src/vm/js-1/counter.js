@@ -6,9 +6,8 @@
 
   /** Fuel that is left; below zero for good once the call is over. */
   var $mivmF = 0
-  /** Levels of depth that are in use, and how many there are. */
+  /** Levels of depth that are left. */
   var $mivmD = 0
-  var $mivmL = 0
   /** Fuel at the beginning, and what was left of it at the end of a call that went too far. */
   var $mivmStart = 0
   var $mivmLeft = 0
@@ -69,8 +68,7 @@
     /** Before a call: what it may use. */
     start(fuel, depth) {
       $mivmStart = $mivmF = fuel
-      $mivmD = 0
-      $mivmL = depth
+      $mivmD = depth
       $mivmEnd = null
     },
     /** How much fuel was used so far. */
@@ -96,7 +94,7 @@
   /** A field, or the parameters of a generator: code that belongs to no body of a function. */
   function $mivmP(evaluate) {
     var $mivmd = $mivmD
-    if ($mivmF < 0 || ($mivmD = $mivmd + 1) > $mivmL) $mivmT()
+    if ($mivmF < 0 || ($mivmD = $mivmd - 1) < 0) $mivmT()
     try {
       return evaluate()
     } finally {
@@ -107,7 +105,7 @@
   /** Arguments that come from an array take room on the stack, as nested calls do: 128 of them as much as one. */
   function $mivmA(iterable) {
     var list = $mivm_passed(iterable)
-    if (($mivmD += list.length >>> 7) > $mivmL) $mivmT()
+    if (($mivmD -= list.length >>> 7) < 0) $mivmT()
     return list
   }
 
@@ -166,7 +164,7 @@
 
   function $mivmStep(iterator, method, value, leave) {
     var $mivmd = $mivmD
-    if (($mivmF -= 5) < 0 || ($mivmD = $mivmd + 1) > $mivmL) $mivmT()
+    if (($mivmF -= 5) < 0 || ($mivmD = $mivmd - 1) < 0) $mivmT()
     try {
       return $mivmApply(method, iterator, [value])
     } finally {

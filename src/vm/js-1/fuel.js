@@ -3,23 +3,23 @@
   // compiled to (counter.js), which comes when all builtins are in place.
 
   const { ceil } = Math
-  let counter = null
+  /** In units; what is more is more than any call has. */
+  const COST_MAX = 1e8
+  let take = null
 
   return { charge, spend, attach }
 
   /** Takes fuel for a builtin, in the units of its prices; throws when there is none left. */
   function charge(units) {
-    if (counter === null) return
-    const cost = ceil(units)
-    counter.charge(cost >= 0 ? cost : Infinity)
+    if (take !== null) take(units >= 0 && units < COST_MAX ? units | 0 : Infinity)
   }
 
   /** Takes fuel for anything else. */
   function spend(cost) {
-    counter.charge(ceil(cost))
+    take(ceil(cost))
   }
 
-  function attach(made) {
-    counter = made
+  function attach(counter) {
+    take = counter.charge
   }
 })

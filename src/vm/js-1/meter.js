@@ -6,8 +6,8 @@ import { bare, childrenOf, isAnonymous, isClass, isFunction, Refusal } from './s
  *
  * - Straight code pays at its beginning: at the entry of a function, in every turn of a loop, in branches that are
  *   not small, and behind whatever suspends a function.
- * - Every function counts its depth from its entry to its end, however it ends. `$mivmd` is the depth outside of
- *   it, and -1 while it is suspended, when it has no depth.
+ * - Every function takes levels of depth from its entry to its end, however it ends. `$mivmd` is what was left
+ *   outside of it, and -1 while it is suspended, when it takes none.
  * - Handlers (catch, finally) look at the fuel before anything else, so that nothing outlives its end.
  * - Syntax whose work grows with its operands calls operators.js, behind a test for the usual case.
  *
@@ -276,13 +276,13 @@ class Meter {
   /** At the beginning of a handler: whatever led here, the depth is that of the function again. */
   #handle(cost) {
     const enter = this.#fn.isSuspendable ? 'if ($mivmd < 0) $mivmd = $mivmD;' : ''
-    return `${enter}$mivmD = $mivmd + ${this.#fn.levels};${this.#pay(cost)}`
+    return `${enter}$mivmD = $mivmd - ${this.#fn.levels};${this.#pay(cost)}`
   }
 
   /** Behind what suspended the function, as an expression. */
   #enter(cost) {
     const { levels } = this.#fn
-    return `$mivmd = $mivmD, (${this.#take(cost)} || ($mivmD = $mivmd + ${levels}) > $mivmL) && $mivmT()`
+    return `$mivmd = $mivmD, (${this.#take(cost)} || ($mivmD = $mivmd - ${levels}) < 0) && $mivmT()`
   }
 
   /** Where a function may be that `for await` has suspended: V8 does that by itself, also when it leaves a loop. */
@@ -362,7 +362,7 @@ class Meter {
       body.type === 'BlockStatement'
         ? body.body.filter(isDirective).map((each) => `${each.expression.raw};`)
         : []
-    const entry = `var $mivmd = $mivmD${temps};if (${this.#take(node.cost + extra)} || ($mivmD = $mivmd + ${levels}) > $mivmL) $mivmT();`
+    const entry = `var $mivmd = $mivmD${temps};if (${this.#take(node.cost + extra)} || ($mivmD = $mivmd - ${levels}) < 0) $mivmT();`
     const exit = fn.isSuspendable ? 'if ($mivmd >= 0) $mivmD = $mivmd' : '$mivmD = $mivmd'
     const block = `{${directives.join('')}${entry}try {${text}\n} finally {${exit}}}`
     return { params: given.params, block }
@@ -850,7 +850,7 @@ class Meter {
   #restored(text) {
     const result = this.#temp()
     this.#free(1)
-    return `(${result} = ${text}, $mivmD = $mivmd + ${this.#fn.levels}, ${result})`
+    return `(${result} = ${text}, $mivmD = $mivmd - ${this.#fn.levels}, ${result})`
   }
 
   ChainExpression({ expression }) {
@@ -894,8 +894,6 @@ class Meter {
 /** In front of what suspends a function. */
 const LEAVE = '$mivmD = $mivmd, $mivmd = -1'
 
-const LOGICAL = new Set(['&&=', '||=', '??='])
-
 /** Stands for a value in a variable of ours, of which nothing is known. */
 const TEMP = { type: 'Identifier', name: '$mivm', variable: null }
 
@@ -904,7 +902,7 @@ const COPIED = '[0,1,[]]'
 
 /** Of code that $mivmP evaluates, which has entered a level already. */
 function declaration(temps) {
-  return `var $mivmd = $mivmD - 1${temps};`
+  return `var $mivmd = $mivmD + 1${temps};`
 }
 
 function isDirective({ directive }) {

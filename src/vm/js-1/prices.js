@@ -95,8 +95,9 @@ export const PRICES = {
     numberTextLong: 140,
     jsonParse: 1,
     jsonQuote: 1 / 6,
-    /** JSON.stringify: an element or property. */
+    /** JSON.stringify: an element or property; JSON.parse with a reviver, the same. */
     jsonNode: 10,
+    jsonRevive: 24,
 
     /** A date that is read or written as text. */
     date: 16,
@@ -111,14 +112,19 @@ export const PRICES = {
     arrayEach: 1,
     /** An array that is joined, on top of its elements. */
     join: 24,
+    /** Something that is made a text while it is joined. */
+    joinText: 16,
     arrayJoin: 1,
     /** An element that flat, flatMap or concat puts one by one; an array that they go into. */
-    arrayPut: 2,
-    arrayEnter: 6,
+    arrayPut: 4,
+    arrayEnter: 12,
     /** For n elements, n log2 n times. */
     sort: 1,
     /** A step of an iterator. */
     step: 5,
+    /** A promise that is waited for with others; V8 moves all that came before it. */
+    promise: 20,
+    promiseBefore: 1 / 16,
     argument: 1 / 4,
 
     // buffers, a byte; typed arrays, an element

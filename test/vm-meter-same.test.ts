@@ -1,0 +1,170 @@
+import { runInNewContext } from 'node:vm'
+import test from 'brittle'
+import { contractOf, Instance, openOne } from './vm-helpers.ts'
+
+/**
+ * Programs that come to the same with and without the meter: each is the body of a function whose result is compared
+ * as JSON. `log` notes in which order things are evaluated.
+ */
+const PRELUDE = `
+  const log = []
+  const note = (name, value) => { log.push(name); return value }
+  const caught = (f) => { try { return f() } catch (error) { return error.name } }
+`
+
+const PROGRAMS: Record<string, string> = {
+  'order of operands':
+    "note('a', 1) + note('b', 2) * note('c', 3) - note('d', 4) ** note('e', 2); return log",
+  'order of conversions':
+    "const o = (n) => ({ valueOf() { log.push(n); return n } }); const r = [o(1) + o(2), o(3) * o(4), o(5) < o(6), o(7) > o(8), o(9) == 9, `${{ toString() { log.push('t'); return 't' } }}${note('u', 1)}`]; return [r, log]",
+  'what hints say':
+    "const o = { [Symbol.toPrimitive](hint) { log.push(hint); return 1 } }; return [o + 1, o * 1, `${o}`, o < 1, o == 1, o - 0, +o, -o, ~o, ({ 1: 'x' })[o], log]",
+  'a variable that its own operand changes':
+    'let a = 1; const r = [a + (a = 5), a++ + a, a - --a, (a += (a = 10, 1)), a * (a = 2)]; return [r, a]',
+  'a variable that a call changes':
+    'let a = 1; const f = () => (a = 10); return [a + f(), a * f(), a < f(), a === f(), (a += f())]',
+  'assignment to members':
+    "const o = { a: 1 }; const get = () => note('o', o), key = () => note('k', 'a'); get()[key()] += note('v', 2); get()[key()]++; ++get()[key()]; get()[key()] **= 2; get().b ??= 5; get().b ||= 6; get().b &&= 7; return [o, log]",
+  'results of updates':
+    "let a = 5, b = '5', c = 5n, d = { x: 1, y: '2' }; const r = [a++, ++a, b++, b, c++, ++c, d.x++, ++d.x, d['y']--, d.y, a--, --a]; return [r.map(String), String(c), d]",
+  'all operators on numbers':
+    'const r = []; for (const a of [7, -7, 0.5, 0]) for (const b of [3, -2, 0]) r.push(a + b, a - b, a * b, a / b, a % b, a ** b, a << b, a >> b, a >>> b, a & b, a | b, a ^ b, a < b, a <= b, a > b, a >= b, a == b, a != b, a === b, a !== b); return r.map(String)',
+  'all operators on other things':
+    "const r = [], values = ['3', '', null, undefined, true, [], [2], {}, 5n, 'x', NaN]; for (const a of values) for (const b of [...values, 2]) for (const f of [() => a + b, () => a - b, () => a * b, () => a / b, () => a % b, () => a ** b, () => a << b, () => a >> b, () => a >>> b, () => a & b, () => a | b, () => a ^ b, () => a < b, () => a <= b, () => a > b, () => a >= b, () => a == b, () => a != b, () => a === b, () => a !== b]) r.push(String(caught(f))); return r.join()",
+  'assigning operators':
+    "const r = []; for (const a of [7, '7', 7n]) for (const b of [2, '2', 2n]) for (const f of [(x) => x += b, (x) => x -= b, (x) => x *= b, (x) => x /= b, (x) => x %= b, (x) => x **= b, (x) => x <<= b, (x) => x >>= b, (x) => x &= b, (x) => x |= b, (x) => x ^= b]) r.push(String(caught(() => f(a)))); return r",
+  'unary operators':
+    "return ['3', 3, '', null, undefined, true, [], {}, 'x'].map((v) => [-v, +v, ~v, !v, typeof v, void v].map(String))",
+  sequences:
+    "let a = 1; const o = { x: 1 }; return [(a++, a), o[(a++, 'x')], `${(a, a + 1)}`, [(1, 2)], (0, o.x)]",
+  'names of functions':
+    "const a = () => {}, b = function () {}, c = class {}, { d = () => {} } = {}, [e = function () {}] = []; let f; f = () => {}; const o = { g: () => {}, h() {}, ['i' + 1]: () => {}, get j() { return () => {} } }; let k; k ??= () => {}; class L { static m = () => {}; n = () => {}; static ['o' + 1] = () => {}; #p = () => {}; q() { return this.#p.name } }; const r = (s = () => {}, { t = () => {} } = {}) => [s.name, t.name]; let u = (0, () => {}); const v = [() => {}][0]; const w = true ? () => {} : 0; return [a, b, c, d, e, f, o.g, o.h, o.i1, o.j, k, L.m, new L().n, L.o1, u, v, w].map((x) => x.name).concat(new L().q(), r(), (() => () => {})().name, Object.getOwnPropertyDescriptor(o, 'j').get.name, (({ x: y = () => {} }) => y.name)({}))",
+  'lengths of functions':
+    'return [() => {}, (a) => {}, (a, b) => {}, (a, b = 1) => {}, (a = 1, b) => {}, (...a) => {}, ({ a }) => {}, ([a], b) => {}, ({ a } = {}, b) => {}, function (a, { b }) {}, function* ({ a }) {}, function* (a, [b] = []) {}, async ({ a }, ...b) => {}, async function* ({ a }) {}, class { constructor({ a }, b) {} }, { m([a, ...b]) {} }.m].map((f) => f.length)',
+  'a setter with a pattern':
+    'const o = { set a({ b, ...c }) { this.r = [b, c] }, set d([e = 5]) { this.s = e } }; o.a = { b: 1, c: 2 }; o.d = []; return [o.r, o.s, Object.getOwnPropertyDescriptor(o, "a").set.length]',
+  parameters:
+    "const f = (a, { b, c = b + a, ...d } = { b: note('default', 9) }, [e, ...g] = [1, 2, 3], h = () => [a, b, e], ...i) => [a, b, c, d, e, g, h(), i]; return [f(1), f(1, { b: 2, x: 3 }, 'xyz'), f(1, { b: 2, c: undefined }, [], () => 0, 4, 5), log]",
+  'parameters and variables of one name':
+    'function f({ a }, b = a) { var a; var c = a; function d() { return 1 } var b; return [a, b, c, d()] } return f({ a: 5 })',
+  'parameters and functions of one name':
+    'function f({ a }) { return [typeof a, a()]; function a() { return 7 } } return f({ a: 5 })',
+  'two functions of one name':
+    'return (function () { return [f(), g]; function f() { return 1 } function f() { return 2 } var g = 1; function g() {} })().concat((function () { const before = typeof g; var g = 1; function g() {} return [before, typeof g] })())',
+  'a variable in a block and a function':
+    'function f() { return g(); { var g = 1 } function g() { return typeof g } } return f()',
+  arguments:
+    'function f({ a }, b) { return [arguments.length, arguments[0], arguments[5] === undefined] } function g(a, ...b) { return [...arguments, a, b] } return [f({ a: 1 }, 2, 3), g(1, 2, 3), (function () { return (() => arguments[0])() })(9)]',
+  'parameters of generators':
+    "function* f({ a }, [b, ...c] = 'xyz', d = a, ...e) { yield a; yield* [b, c, d, e]; return arguments.length } const g = f({ a: 1 }); const r = [...g]; return [r, caught(() => { f(); return 'called' }), [...f({ a: 1 }, [1], 2, 3, 4)]]",
+  'parameters of async functions': 'return (async ({ a }) => a)().catch((error) => error.name)',
+  'this and new.target':
+    'function F(a, { b } = {}) { return new.target === undefined ? typeof this : { t: new.target === F, a, b } } class A { constructor() { this.t = new.target.name } } class B extends A { m() { return super.toString === Object.prototype.toString } } const o = { f() { return (() => this === o)() } }; return [F(1), new F(1, { b: 2 }), new B().t, new B().m(), o.f(), (0, o.f)?.call(o), (o.f)(), (() => typeof this)() === typeof this]',
+  'super in objects':
+    "const a = { x: 1, m() { return 'a' + this.y } }, b = { __proto__: a, y: 2, m() { return super.m() + super['x'] + super.x }, set(v) { super.z = v; super['w'] = v; super.z += 1; super.z++; return [this.z, this.w] } }; return [b.m(), b.set(5)]",
+  classes:
+    "class A { #p = 1; static #q = 2; static { this.r = A.#q + 1 } get p() { return this.#p } set p(v) { this.#p = v; this.#p += 1; this.#p++; ++this.#p } static has(o) { return #p in o } #m() { return this.#p } m() { return this.#m() } static s = this.r; t = this.m(); ['u' + 1] = note('u', 5); v; 'w x' = 1; 5 = 6; static async *g() { yield 1 } }; const a = new A(); a.p = 10; return [a.p, A.r, A.s, a.t, a.u1, 'v' in a, a['w x'], a[5], A.has(a), A.has({}), a.m(), log, Object.keys(a), A.name, typeof A.g]",
+  'derived classes':
+    'class A { constructor(a) { this.a = a } } class B extends A { b = this.a + 1 } class C extends B { c = this.b + 1; constructor(...a) { super(...a); this.d = a.length } } class D extends C {} class E extends Array { f = 1 } const e = new E(3); class N extends null { static x = 1 } return [new D(1, 2), e.length, e.f, new B(5), N.x, Object.getPrototypeOf(N.prototype)]',
+  'return from constructors':
+    'class A { constructor() { return { x: 1 } } } class B extends A { #y = 2; static y(o) { return o.#y } } class C extends Object { constructor() { const f = () => super(); f(); return undefined } } return [new B().x, B.y(new B()), new C() instanceof C, caught(() => { new (class extends Object { constructor() {} })() })]',
+  generators:
+    "function* g() { try { const a = yield 1; log.push(a); const b = yield a + 1; log.push(b); return 5 } catch (e) { log.push(e); yield 'caught' } finally { log.push('finally'); yield 'last' } } const a = g(), r = [a.next('lost'), a.next(10), a.throw('e'), a.next(), a.next(), a.next()]; const b = g(); b.next(); r.push(b.return(7), b.next(), b.next()); const c = g(); r.push(c.return(3), c.next()); return [r, log]",
+  delegation:
+    "function* inner() { try { const x = yield 'a'; log.push(x); yield 'b' } catch (e) { log.push(e); yield 'c' } finally { log.push('f') } return 'r' } function* outer() { const r = yield* inner(); log.push(r); const s = yield* [1, 2]; log.push(s === undefined); return yield* 'xy' } const a = outer(); const r = [a.next(), a.next('n'), a.next(), a.next(), a.next(), a.next(), a.next()]; const b = outer(); b.next(); r.push(b.throw('t'), b.next(), b.return('ret')); const c = outer(); c.next(); r.push(c.return('early'), c.next()); const d = (function* () { yield* { [Symbol.iterator]: () => ({ next: (v) => ({ value: v, done: v === 3 }) }) } })(); r.push(d.next(1), d.next(2), d.next(3)); return [r, log]",
+  'delegation to what cannot throw':
+    'let closed = 0; const g = (function* () { yield* { [Symbol.iterator]: () => ({ next: () => ({ value: 1 }), return() { closed++; return {} } }) } })(); g.next(); return [caught(() => g.throw(1)), closed]',
+  'yields in expressions':
+    'function* g() { return [1 + (yield 1) * (yield 2), yield, `${yield 3}${yield 4}`, { a: yield 5, ...(yield 6) }, [...(yield 7)], (yield 8) ? yield 9 : 0, Math.max(...(yield 10), yield 11)] } const a = g(); let s = a.next(); const values = []; while (!s.done) { values.push(s.value); s = a.next(s.value === 7 ? [1, 2] : s.value === 6 ? { z: 1 } : s.value === 10 ? [3, 4] : 5) } return [values, s.value]',
+  async:
+    "const f = async (a) => { try { log.push(await a); return await Promise.reject('x') } catch (e) { log.push(e); return (await 1) + (await 2) * await 3 } finally { await null; log.push('f') } }; return f(5).then((r) => [r, log])",
+  turns:
+    "const f = async (n) => { for (let i = 0; i < 3; i++) { log.push(n + i); await null } }; const g = async function* () { for (let i = 0; i < 3; i++) { log.push('g' + i); yield i } return 'r' }; const h = async () => { for await (const x of g()) log.push('h' + x); for await (const x of [Promise.resolve(7), 8]) log.push('i' + x) }; const p = Promise.resolve().then(() => log.push('p1')).then(() => log.push('p2')).then(() => log.push('p3')); return Promise.all([f('a'), f('b'), h(), p, (async () => { await { then(go) { log.push('then'); go() } }; log.push('after') })()]).then(() => log)",
+  'async generators':
+    "async function* g() { try { const x = yield Promise.resolve(1); log.push(x); yield* [Promise.resolve(2), 3]; yield* (async function* () { yield 4; return 5 })(); return Promise.resolve(6) } finally { await null; log.push('f') } } return (async () => { const a = g(), r = []; for (let i = 0; i < 7; i++) r.push(await a.next('n' + i)); const b = g(); await b.next(); r.push(await b.return(Promise.resolve(8)), await b.next()); const c = g(); await c.next(); r.push(await c.throw('t').catch((e) => 'caught ' + e)); return [r, log] })()",
+  'leaving for await':
+    "const source = () => ({ i: 0, [Symbol.asyncIterator]() { return this }, async next() { return { value: this.i++, done: this.i > 4 } }, async return() { log.push('closed'); return {} } }); const f = async (how) => { outer: for (const n of [1, 2]) { inner: for await (const x of source()) { if (x < 1) continue; if (how === 'break') break; if (how === 'outer') continue outer; if (how === 'return') return 'returned'; if (how === 'throw') throw 'thrown'; log.push(n + '-' + x) } log.push('end ' + n) } return 'done' }; return (async () => { const r = []; for (const how of ['no', 'break', 'outer', 'return', 'throw']) r.push(await f(how).catch((e) => e)); return [r, log] })()",
+  'depth after for await':
+    'const f = async () => { for await (const x of [1, 2, 3]) ; try { for await (const x of [Promise.reject(1)]); } catch {} return 1 }; return (async () => { for (let i = 0; i < 1200; i++) { f(); } for (let i = 0; i < 1200; i++) await f(); return 1 })()',
+  'depth after what throws':
+    'const down = (n) => { if (n === 0) throw 1; down(n - 1) }; for (let i = 0; i < 50; i++) { try { down(400) } catch {} new Promise(() => down(400)).catch(() => {}); (async () => down(400))().catch(() => {}); const g = (function* () { yield; down(300) })(); g.next(); try { g.next() } catch {} ; try { new (class { x = down(300) })() } catch {} ; try { (({ a } = down(300)) => a)() } catch {} ; try { (function* (a = down(300)) {})() } catch {} } return 1',
+  'depth after jobs':
+    'return (async () => { for (let i = 0; i < 600; i++) { await Promise.resolve().then(() => { throw 1 }).catch(() => { throw 2 }).catch(() => 0); await (async () => { try { await Promise.reject(1) } catch { throw 2 } finally { await 0 } })().catch(() => {}) } return 1 })()',
+  'depth after generators':
+    'const r = []; for (let i = 0; i < 600; i++) { const g = (function* () { try { yield 1; yield 2 } finally { r.length = 1 } })(); g.next(); if (i % 3 === 0) g.return(); if (i % 3 === 1) caught(() => g.throw(new Error())); for (const x of (function* () { yield* (function* () { yield* [1, 2] })() })()) if (x === i % 3) break } const down = (n) => n === 0 ? 0 : down(n - 1); return down(400)',
+  'depth after arguments from arrays':
+    'const a = new Array(1000).fill(0); const f = (...x) => x.length; for (let i = 0; i < 300; i++) { f(...a); try { (() => { throw 1 })(...a) } catch {} Math.max(...a); new Array(...a); a?.push?.call?.([], ...a) } return 1',
+  handlers:
+    "const r = []; for (const f of [() => { try { return 1 } finally { log.push('f') } }, () => { try { throw 1 } catch { return 2 } finally { log.push('g') } }, () => { try { return 1 } finally { return 3 } }, () => { a: try { return 1 } finally { break a } return 4 }, () => { for (const x of [1, 2]) { try { continue } finally { log.push(x) } } return 5 }, () => { try { try { throw 1 } finally { throw 2 } } catch (e) { return e } }, () => { try { throw { a: 1, b: [2, 3] } } catch ({ a, b: [c, ...d], e = a }) { let f = 1; return [a, c, d, e, f] } }, () => { try { throw 7 } catch (e) { var e2 = e; { let e = 8; e2 += e } return e2 } }]) r.push(f()); return [r, log]",
+  'completion of loops':
+    'let i = 0; do i++; while (i < 5)\n let j = 0\n while (j < 3) j++\n for (var k = 0; k < 3; k++);\n l: for (;;) { for (;;) { break l } }\n m: { break m }\n if (i) i++; else i--\n if (!i) i++\n else if (j) { j++ } else k++\n return [i, j, k]',
+  'closures of loops':
+    'const fs = []; for (let i = 0; i < 3; i++) fs.push(() => i); for (const x of [3, 4]) fs.push(() => x); for (const k in { a: 1, b: 2 }) fs.push(() => k); for (let i = 0, n = 2; i < n; i++) { fs.push(() => i++ + n) } for (const [a, ...b] of [[1, 2, 3]]) fs.push(() => [a, b]); for (let { c, ...d } of [{ c: 1, e: 2 }]) fs.push(() => [c, d]); return fs.map((f) => f())',
+  'heads of loops':
+    "const o = {}; for (o.x of [1, 2]); for (o['y' + 1] in { a: 1 }); let a, b; for ([a, b] of [[1, 2]]); for ([a, ...b] of ['xyz']); for ({ a, ...o.r } of [{ a: 1, z: 2 }]); for (var { length } of ['abc']); for (const x of (1, [5])) o.s = x; for (let i = ('a' in { a: 1 }) ? 2 : 0; i < 3; i++) o.i = i; return [o, a, b, length]",
+  switches:
+    "const f = (x) => { const r = []; switch (x) { case note('a', 1): r.push(1); case 2: r.push(2); break; default: r.push('d'); case 'z': r.push('z'); { let y = 1; r.push(y) } break; case g(): r.push('g'); function g() { return 9 } } return r }; return [f(1), f(2), f(3), f('z'), f(9), f('1'), log.length]",
+  destructuring:
+    "const it = () => ({ i: 0, [Symbol.iterator]() { return this }, next() { return { value: this.i++, done: this.i > 5 } }, return() { log.push('closed'); return {} } }); const [a, , b = 9, ...c] = it(); const [d] = it(); const [] = it(); let e, f, o = { k: {} }; ({ a: e, b: [f, ...o.k['x' + 1]] = [7, 8, 9], ...o.rest } = { a: 1, z: 2, y: 3 }); [e, f] = [f, e]; const r = ([o.p, ...o.q] = [1, 2, 3]); const { x: { y: [z, ...w] = [1, 2], ...v } = {}, ['a' + 'b']: u = note('u', 5) } = { x: { n: 1 } }; const [[g, ...h], { i, ...j }] = ['abc', { i: 1, k: 2 }]; const { length, 0: first, ...others } = 'xyz'; [o.length] = [3]; return [a, b, c, d, e, f, o, r, z, w, v, u, g, h, i, j, length, first, others, log]",
+  'order of patterns':
+    "const source = (n) => new Proxy({}, { get: (t, k) => { log.push(n + '.' + String(k)); return k === 'c' ? [1, 2] : undefined }, ownKeys: () => { log.push(n + ' keys'); return ['e'] }, getOwnPropertyDescriptor: () => ({ enumerable: true, configurable: true }) }); const { a = note('A'), [note('k', 'b')]: b = note('B'), c: [c, ...d], ...e } = source('s'); let x, o = {}; ({ a: note('t', o)[note('u', 'x')] = note('v', 1), ...x } = source('r')); return [c, d, log]",
+  'errors of patterns':
+    'return [() => { const [...a] = null }, () => { const { ...a } = undefined }, () => { const [a, ...b] = {} }, () => { const { a: [...b] } = {} }, () => { let a; [...a] = 5 }, () => (({ a: { b } }) => b)({}), () => (([a, ...b]) => a)(), () => { for (const [...x] of [1]); }, () => [...5], () => Math.max(...{}), () => { const { a: { ...b } } = {} }].map(caught)',
+  'dead zones':
+    'return [() => { a; let a }, () => { const b = b }, () => { ((c = d, d) => 0)() }, () => { class E extends E {} }, () => { typeof f; let f }, () => { g = 1; const g = 2 }, () => { const h = 1; h = 2 }, () => { const i = 1; i++ }, () => { undeclared * 2 }, () => { undeclared = 1 }, () => (function k() { k = 1 })()].map(caught)',
+  spreads:
+    "const g = function* () { yield 1; log.push('g'); yield 2 }; const a = [1, , 3]; const o = { a: 1, get b() { return note('b', 2) }, [Symbol.for('s')]: 3 }; return [[...g(), ...a, ...'xy', ...new Set([5])], Math.max(...g(), ...[9], 3), { ...o, a: 5, ...'hi', ...null, ...undefined, ...[7], ...5 }, new Array(...g()).length, ((...r) => r)(...g(), note('last', 0)), [...[]].length, String.fromCharCode(...[72, 105]), log]",
+  'calls in chains':
+    "const o = { a: { f(...x) { return [this === o.a, x] } }, n: null }; return [o?.a?.f(...[1, 2]), o.n?.f(...[1]).g.h, o.a?.['f']?.(3), o.n?.[note('never')], o.a.g?.(...[note('no')]), delete o?.a?.zzz, (o?.a).f(), (o.a?.f)(), log]",
+  'tagged templates':
+    "const tag = (strings, ...values) => [strings, strings.raw, values]; const same = () => ((s) => s)`x`; const o = { t(s) { return this === o && s[0] } }; return [tag`a${1}b\\n${'x' + 1}c`, same() === same(), o.t`z`, o['t']`y`, tag``.length, String.raw`\\u${1}`]",
+  templates:
+    "return [`a${1}${'b'}${null}${undefined}${[1, 2]}${{}}${5n}${`x${1 + 1}y`}`, `${(1, 2)}`, `\n${true ? 'a' : 'b'}`, caught(() => `${Symbol()}`)]",
+  keys: "const k = Symbol('k'), o = { [1 + 1]: 'two', ['a' + 'b']: 'ab', [k]: 'k', [`t${1}`]: 't', [{ toString: () => 'obj' }]: 'o', ['__proto__']: 5 }; return [o[2], o['2'], o['a' + 'b'], o[k], o.t1, o[{ toString: () => 'obj' }], [10, 20]['1'], 'xyz'[1], o[null], o[undefined], caught(() => null[note('key')]), log, 'ab' in o, 2 in o, k in o, [1][-0], delete o['a' + 'b'], 'ab' in o, Object.keys(o)]",
+  prototypes:
+    "const a = { x: 1 }, b = { __proto__: a, '__proto__x': 2 }, c = { '__proto__': a }, __proto__ = 7, d = { __proto__ }, e = { __proto__: null }; return [b.x, c.x, Object.keys(d), Object.getPrototypeOf(e) === null, Object.keys(b), { __proto__() {} }.x]",
+  'semicolons that are not there':
+    "const a = [1, 2]\nlet b = a\n;[b] = a\nlet c = b\nc++\n++c\nconst f = function () { return 5 }\nlet d = f\n`x`\nvar e = 1\nvar g = 2; ({ e, g } = { e: g, g: e })\nconst h = () => {\n}\n/x/g.test('x')\nclass K { a = 1\n b\n static\n c = 2\n get\n d() { return 3 } }\nreturn [b, c, typeof d, e, g, new K().a, typeof new K().d]\n",
+  directives:
+    "const f = function () { 'use strict'; 'another'; return this === undefined }; const g = () => { 'not one'.length; return 1 }; return [f(), g()]",
+  'names that are escaped':
+    'const \\u0061bc = 1, caf\\u{e9} = 2; return [abc, café, { \\u0061: 3 }.a]',
+  'expressions as statements':
+    'let a = 0; a++\n;(() => { a += 5 })()\n;[1].forEach((x) => a += x)\n;`${a}`\n;-a\n;+a, !a\n;async () => {}\n;({}).x\nreturn a',
+  'comments in strange places':
+    'let a /* 1 */ = /* 2 */ 1 // 3\n/* 4 */ + /* 5\n */ 2; const f = (/* 6 */ b /* ) */, /* 7 */ { c } /* => */) /* 8 */ => /* 9 */ b + c; const g = function /* 10 */ (/* 11 */) /* 12 */ { /* 13 */ }; return [a, f(1, { c: 2 }), typeof g, a /* 14 */ ? /* 15 */ 1 /* 16 */ : 2]',
+  arrows:
+    'return [(() => ({ a: 1 }))(), ((a) => (b) => (c) => a + b + c)(1)(2)(3), (a => a * 2)(4), (() => [])().length, (() => (1, 2))(), (({ a }) => a)({ a: 1 }), [3, 1, 2].sort((a, b) => a - b), ((a) => { return\n a })(1) === undefined]',
+  hoisting:
+    "return [typeof f, typeof v, f(), (() => { if (true) { function g() { return 1 } return g() } })(), (() => { return h(); function h() { return k } var k = 1 })() === undefined]; function f() { return 'f' } var v = 1",
+  'accessors and valueOf in loops':
+    'let n = 0; const o = { get limit() { return n++ < 5 ? 10 : 0 } }; let turns = 0; for (let i = 0; i < o.limit; i++) turns++; return [turns, n]',
+  'big integers':
+    "let a = 2n ** 64n; a += 1n; a *= 3n; a -= 5n; a /= 7n; a %= 1000000007n; a <<= 3n; a >>= 1n; a |= 1n; a ^= 5n; a &= 0xffffn; return [String(a), String(-a), String(~a), a > 1, a == BigInt(Number(a)), caught(() => a + 1), caught(() => +a), caught(() => a >>> 1n), `${a}`, '' + a, 1n < 2, 2 > 1n, 1n == '1', typeof a]",
+  disposing:
+    "{ using a = { [Symbol.dispose]() { log.push('a') } }, b = { [Symbol.dispose]() { log.push('b') } }; log.push('body') } return log",
+  'the value of an assignment':
+    "let a, b, o = {}; return [a = 5, (b = a += 2), (o.x = 1), ([a, ...b] = 'xyz'), ({ length: a, ...b } = [1]), (o['y'] ??= 4), (a = b = 3), typeof (a = () => {})]",
+  'with and without parentheses':
+    "let a = 1, o = { b: 2 }; (a) = 5; (o.b) = 6; (o['b'])++; [(a), (o.b)] = [a + 1, o.b + 1]; return [a, o.b, (a), ((a)), typeof (a), -(-a), (function () { return 1 })(), (() => 2)(), (o).b]",
+  'JSON and callbacks':
+    "return [JSON.stringify({ a: [1, { toJSON: () => 'j' }], b: undefined }, (k, v) => v === 1 ? 2 : v), JSON.parse('[1,[2]]', (k, v) => typeof v === 'number' ? v + 1 : v), 'abc'.replace(/b/g, (m) => m + m), Array.from({ length: 3 }, (_, i) => i * 2), [5, 1, 4].sort((a, b) => b - a), [1, 2, 3].reduce((a, b) => a + b), Object.groupBy([1, 2, 3], (x) => x % 2 ? 'o' : 'e')]"
+}
+
+test('meter - programs come to the same with and without it', { timeout: 100_000 }, async (t) => {
+  const vm = await openOne(t)
+  for (const [name, body] of Object.entries(PROGRAMS)) {
+    const f = `() => { ${PRELUDE} ${body}\n}`
+    const expected = await runInNewContext(
+      `'use strict'; (async () => JSON.stringify(await (${f})()))()`
+    )
+    const instance = new Instance(
+      contractOf(`exports.f = async () => JSON.stringify(await (${f})())`)
+    )
+    const [, actual] = await instance.run(vm, [['init'], ['f']])
+    const text =
+      actual?.status === 'ok' ? JSON.parse(actual.value ?? 'null') : JSON.stringify(actual)
+    t.is(text, expected, name)
+    vm.evict('address')
+  }
+})

@@ -1,0 +1,309 @@
+import test from 'brittle'
+import { LIMITS, type Limits } from '../src/protocol/limits.ts'
+import { briefOf, contractOf, Instance, openOne } from './vm-helpers.ts'
+
+/**
+ * Everything that can go on without end, by the syntax that does it: each has to come to the end of its fuel, or
+ * of its depth, and never to a limit of the machine.
+ */
+
+const FUEL = 'error OUT_OF_FUEL'
+const DEPTH = 'error CALL_DEPTH'
+
+const LOOPS: Record<string, string> = {
+  for: 'for (;;);',
+  'for with a body': 'for (let i = 0; ; i++) x += i',
+  'for whose test is all': 'for (; x >= 0; );',
+  'for whose update is all': 'for (; ; x++);',
+  while: 'while (true);',
+  'while with a statement': 'while (true) x++',
+  do: 'do; while (true)',
+  'do with a statement': 'do x++; while (true)',
+  'labelled continue': 'outer: for (;;) { for (;;) continue outer }',
+  'break to a label': 'outer: for (;;) { inner: { break inner } }',
+  'for of a generator': 'for (const _ of (function* () { for (;;) yield })());',
+  'for of a native iterator':
+    'const it = { next: Object, [Symbol.iterator]() { return this } }; for (const _ of it);',
+  'for of that grows': 'const a = [1]; for (const each of a) a.push(each)',
+  'for in again': 'for (;;) for (const k in { a: 1 });',
+  'for await': 'for await (const _ of (async function* () { for (;;) yield })());',
+  'for await of a sync iterator':
+    'for await (const _ of { [Symbol.iterator]: () => ({ next: () => ({ value: 1 }) }) });',
+  'for await of a native iterator':
+    'const it = { next: Object, [Symbol.asyncIterator]() { return this } }; for await (const _ of it);',
+  'continue in for await': 'a: for (;;) for await (const _ of [1]) continue a',
+  'spread in an array': 'const it = { next: Object, [Symbol.iterator]() { return this } }; [...it]',
+  'spread in a call':
+    'const it = { next: Object, [Symbol.iterator]() { return this } }; Math.max(...it)',
+  'spread in new':
+    'const it = { next: Object, [Symbol.iterator]() { return this } }; new Array(...it)',
+  'a rest element':
+    'const it = { next: Object, [Symbol.iterator]() { return this } }; const [...r] = it',
+  'an assigned rest element':
+    'const it = { next: Object, [Symbol.iterator]() { return this } }; let r; [...r] = it',
+  'a rest element in a pattern':
+    'const it = { next: Object, [Symbol.iterator]() { return this } }; const { a: [...r] } = { a: it }',
+  'a rest element in an array pattern':
+    'const it = { next: Object, [Symbol.iterator]() { return this } }; const [[...r]] = [it]',
+  'a rest element of a parameter':
+    'const it = { next: Object, [Symbol.iterator]() { return this } }; (([...r]) => r)(it)',
+  'a rest element of a generator':
+    'const it = { next: Object, [Symbol.iterator]() { return this } }; (function* ([...r]) {})(it)',
+  'a rest element in a loop':
+    'const it = { next: Object, [Symbol.iterator]() { return this } }; for (const [...r] of [it]);',
+  'a rest element in a handler':
+    'const it = { next: Object, [Symbol.iterator]() { return this } }; try { throw it } catch ([...r]) {}',
+  'a default with a rest element':
+    'const it = { next: Object, [Symbol.iterator]() { return this } }; const { a: [...r] = it } = {}',
+  'yield* of a native iterator':
+    'const it = { next: Object, [Symbol.iterator]() { return this } }; for (const _ of (function* () { yield* it })());',
+  'await of nothing': 'for (;;) await 0',
+  'await in a loop that is not awaited': '(async () => { for (;;) await 0 })()',
+  'a thenable of itself': 'const t = { then(go) { go(t) } }; await t',
+  'promises that make promises': 'const f = () => { Promise.resolve().then(f) }; f()',
+  'two that call each other in turn':
+    'const a = () => Promise.resolve().then(b), b = () => Promise.resolve().then(a); a(); await new Promise(() => {})',
+  'a native function as then':
+    'const t = {}; t.then = Function.prototype.call.bind((go) => go(t), null); await t',
+  'recursion in turns': 'const f = async () => { await null; await f() }; await f()',
+  'straight code': `const f = () => { ${'x = x + 1;'.repeat(200)} }; for (let i = 0; i < 1e6; i++) f()`,
+  'a long expression': `const f = () => ${'x + '.repeat(500)} 1; for (let i = 0; i < 1e6; i++) f()`,
+  'conditional code': `for (let i = 0; i < 1e6; i++) { if (x >= 0) { ${'x = x + 1;'.repeat(100)} } else { x = 0 } }`,
+  'an arm': `for (let i = 0; i < 1e6; i++) x >= 0 ? (${'x = x + 1,'.repeat(100)} 0) : 1`,
+  'the right side of and': `for (let i = 0; i < 1e6; i++) x >= 0 && (${'x = x + 1,'.repeat(100)} 0)`,
+  'a case': `for (let i = 0; i < 1e6; i++) switch (1) { case 1: ${'x = x + 1;'.repeat(100)} }`,
+  'fields of instances': `class A { ${Array.from({ length: 100 }, (_, i) => `f${i} = 0`).join(';')} }; for (let i = 0; i < 1e6; i++) new A()`,
+  'computed fields of instances': `const k = 'k'; class A { ${Array.from({ length: 100 }, (_, i) => `[k + ${i}] = () => {}`).join(';')} }; for (let i = 0; i < 1e6; i++) new A()`,
+  'fields of a derived class': `class B {}; class A extends B { ${Array.from({ length: 100 }, (_, i) => `f${i}`).join(';')} }; for (let i = 0; i < 1e6; i++) new A()`,
+  'static blocks': 'for (;;) (class { static { x++ } })',
+  'a loop in a static block': 'class A { static { for (;;); } }',
+  'a loop in a field': 'class A { a = (() => { for (;;); })() }; new A()',
+  'a loop in a default': '((a = (() => { for (;;); })()) => a)()',
+  'a loop in a getter': 'const o = { get a() { for (;;); } }; o.a',
+  'a loop in a setter': 'const o = { set a(v) { for (;;); } }; o.a = 1',
+  'a loop in a destructured setter': 'const o = { set a({ v }) { for (;;); } }; o.a = {}',
+  'a loop in valueOf': 'const o = { valueOf() { for (;;); } }; o * 2',
+  'a loop in a trap': 'const o = new Proxy({}, { get() { for (;;); } }); o.a',
+  'a loop in a tag': 'const tag = () => { for (;;); }; tag`x`',
+  'a loop in a constructor': 'class A { constructor() { for (;;); } }; new A()',
+  'a loop in a derived constructor':
+    'class A extends Array { constructor() { super(); for (;;); } }; new A()',
+  'a loop in hasInstance':
+    'class A { static [Symbol.hasInstance]() { for (;;); } }; x instanceof A',
+  'a loop in a dispose': '{ using a = { [Symbol.dispose]() { for (;;); } } }',
+  'a generator that is returned':
+    'const g = (function* () { try { yield } finally { for (;;); } })(); g.next(); g.return()',
+  'a generator that throws again':
+    'const g = (function* () { for (;;) try { yield } catch {} })(); g.next(); for (;;) g.throw(1)',
+  'text that is added to': "let s = 'x'; for (;;) s += 'x'.repeat(1000)",
+  'text that is compared':
+    "const a = 'x'.repeat(1e6) + 'a', b = 'x'.repeat(1e6) + 'b'; for (;;) if (a === b || a < b === x) break",
+  'text that is flattened':
+    "let s = 'x'.repeat(1e5); for (;;) { const t = s + 'x'; t.charCodeAt(5) }",
+  'text that becomes a number': "const s = '1'.repeat(1e6); for (;;) x = s * 1",
+  'text that becomes a number by plus': "const s = '1'.repeat(1e6); for (;;) x = +s",
+  'text that is counted up': "const s = '1'.repeat(1e6); for (;;) { let t = s; t++ }",
+  'text that is less than a number': "const s = '1'.repeat(1e6); for (;;) s < 5",
+  'text that equals a number': "const s = '1'.repeat(1e6); for (;;) s == 5",
+  'big integers that are multiplied': 'let a = 2n ** 50000n; for (;;) a * a',
+  'big integers that are divided': 'let a = 2n ** 500000n, b = 2n ** 250000n + 1n; for (;;) a / b',
+  'big integers with remainders': 'let a = 2n ** 500000n, b = 2n ** 250000n + 1n; for (;;) a % b',
+  'big integers as text': "let a = 2n ** 500000n; for (;;) '' + a",
+  'big integers as keys': 'const o = {}, a = 2n ** 500000n; for (;;) o[a]',
+  'big integers that are counted up': 'for (;;) { let a = 2n ** 500000n; a++ }',
+  'copies of objects':
+    'const o = Object.fromEntries(Array.from({ length: 10000 }, (_, i) => [`k${i}`, i])); for (;;) ({ ...o })',
+  'copies by rest':
+    'const o = Object.fromEntries(Array.from({ length: 10000 }, (_, i) => [`k${i}`, i])); for (;;) { const { a, ...r } = o }',
+  'arguments from arrays':
+    'const a = Array.from({ length: 10000 }, (_, i) => i); const f = (...r) => r; for (;;) f(...a)',
+  'keys of an array':
+    'const a = Array.from({ length: 10000 }, (_, i) => i); for (;;) for (const k in a) break',
+  switches:
+    "const s = 'x'.repeat(1e6), a = 'x'.repeat(1e6 - 1) + 'y'; for (;;) switch (s) { case a: case a + '': }"
+}
+
+const CATCHES: Record<string, string> = {
+  catch: 'for (;;) { try { for (;;); } catch {} }',
+  'catch with a name': 'for (;;) { try { for (;;); } catch (e) { e = e } }',
+  'catch with a pattern':
+    "for (;;) { try { for (;;); } catch ({ message = (state.writeFile('/x', ''), 1) }) {} }",
+  finally: 'for (;;) { try { for (;;); } finally { continue } }',
+  'finally that returns': "try { for (;;); } finally { await state.writeFile('/x', ''); return 1 }",
+  'many levels of finally':
+    'const f = (n) => { try { if (n > 0) f(n - 1); else for (;;); } finally { for (;;); } }; f(100)',
+  'a handler of a promise':
+    'return Promise.reject(1).catch(() => { for (;;); }).catch(() => 1).then(() => 2)',
+  'a promise that is returned': 'return (async () => { for (;;); })().catch(() => 1)',
+  'a promise that settles otherwise': 'return Promise.race([1, (async () => { for (;;); })()])',
+  allSettled: 'return Promise.allSettled([(async () => { for (;;); })(), 1])',
+  'an executor': 'new Promise(() => { for (;;); }); return 1',
+  'what is not awaited':
+    '(async () => { await null; for (;;); })(); await null; await null; return 1',
+  'the end of a generator':
+    'const g = (function* () { try { for (;;); } finally { yield 1 } })(); try { g.next() } catch {} return 1',
+  'closing an iterator':
+    'for (const _ of { [Symbol.iterator]: () => ({ next: () => ({}), return() { x = 1; return {} } }) }) for (;;);',
+  'a disposer': "{ using a = { [Symbol.dispose]() { state.writeFile('/x', '') } }; for (;;); }",
+  'a thenable': 'return { then() { for (;;); } }',
+  'a getter of what is thrown':
+    "throw Object.defineProperty(new Error(), 'message', { get() { for (;;); } })",
+  'a getter among the exports':
+    "Object.defineProperty(exports, 'x', { enumerable: true, get() { for (;;); } })",
+  'a getter among the exports that catches':
+    "Object.defineProperty(exports, 'x', { enumerable: true, get() { try { for (;;); } catch {} return 1 } })"
+}
+
+const RECURSIONS: Record<string, string> = {
+  'a declaration': 'function f() { f() } f()',
+  'an expression': 'const f = function () { return f() }; f()',
+  'an arrow': 'const f = () => f(); f()',
+  'an arrow with a body': 'const f = () => { f() }; f()',
+  'two functions': 'const f = () => g(), g = () => f(); f()',
+  'an async function': 'async function f() { await f() } await f()',
+  'an async arrow': 'const f = async () => f(); f()',
+  'a generator': 'function* f() { yield* f() } f().next()',
+  'a generator that iterates': 'function* f() { for (const x of f()) yield x } f().next()',
+  'generators around each other':
+    'let g = (function* () { for (;;) yield 1 })(); const wrap = function* (h) { yield* h }; for (let i = 0; i < 600; i++) g = wrap(g); g.next()',
+  'generators around each other, later':
+    'let g = (function* () { for (;;) yield 1 })(); const wrap = function* (h) { yield 0; yield* h }; for (let i = 0; i < 600; i++) { g = wrap(g); g.next() } g.next()',
+  'an async generator':
+    'async function* f() { for await (const x of f()) yield x } await f().next()',
+  'an async generator that delegates': 'async function* f() { yield* f() } await f().next()',
+  'a default': 'const f = (a = f()) => a; f()',
+  'a default of a declaration': 'function f(a = f()) { return a } f()',
+  'a default of a generator': 'function* f(a = f()) {} f()',
+  'a default that is a getter':
+    "const f = function (a = o.x) { return a }, o = Object.defineProperty({}, 'x', { get: () => f() }); f()",
+  'a default that is a getter itself':
+    "const f = function (a = o.x) { return a }, o = {}; Object.defineProperty(o, 'x', { get: f }); f()",
+  'a pattern whose getter it is':
+    "const o = {}, f = function ({ x } = o) { return x }; Object.defineProperty(o, 'x', { get: f }); f()",
+  'a pattern whose iterator it is':
+    'const o = {}, f = function ([x] = o) { return x }; o[Symbol.iterator] = f; f()',
+  'a pattern of a generator':
+    "const o = {}, f = function* ({ x } = o) {}; Object.defineProperty(o, 'x', { get: f }); f()",
+  'a pattern in a handler':
+    'const f = () => { try { throw { get x() { return f() } } } catch ({ x }) {} }; f()',
+  'a method': 'const o = { m() { this.m() } }; o.m()',
+  'a getter': 'const o = { get a() { return this.a } }; o.a',
+  'a setter': 'const o = { set a(v) { this.a = v } }; o.a = 1',
+  'a constructor': 'class A { constructor() { new A() } }; new A()',
+  'a derived constructor':
+    'class B {}; class A extends B { constructor() { super(); new A() } }; new A()',
+  'a field': 'class A { a = new A() }; new A()',
+  'a private field': 'class A { #a = new A() }; new A()',
+  'a static field': 'const f = () => class { static a = f() }; f()',
+  'a static block': 'const f = () => class { static { f() } }; f()',
+  'a private method': 'class A { #m() { this.#m() } m() { this.#m() } }; new A().m()',
+  'a function with new': 'function F() { new F() } new F()',
+  'a tag': 'const f = () => f`x`; f()',
+  'a computed key': 'const f = () => ({ [f()]: 1 }); f()',
+  'a computed member': 'const f = () => class { [f()]() {} }; f()',
+  'a heritage': 'const f = () => class extends f() {}; f()',
+  'an argument': 'const f = (a) => f(f(a)); f()',
+  'a spread': 'const f = (...a) => f(...a); f(1)',
+  'a finally': 'const f = () => { try { f() } finally { f() } }; f()',
+  'a catch': 'const f = () => { try { f() } catch { f() } }; f()',
+  instanceof:
+    'class A { static [Symbol.hasInstance](v) { return v instanceof A } }; 1 instanceof A',
+  'an iterator': 'const o = { [Symbol.iterator]: () => [...o] }; [...o]',
+  bind: 'const f = () => f.bind()(); f()',
+  'apply and call': 'const f = () => f.call(f.apply()); f()',
+  'an executor': 'const f = () => new Promise(f); f()',
+  'a then that is called at once':
+    'const f = () => ({ get then() { return Promise.resolve(f()) } }); Promise.resolve(f())',
+  'a disposer': 'const f = () => { using a = { [Symbol.dispose]: f } }; f()',
+  'a resumed generator':
+    'const f = () => { const g = (function* () { try { yield } catch { f() } })(); g.next(); g.throw(1) }; f()',
+  'a returned generator':
+    'const f = () => { const g = (function* () { try { yield } finally { f() } })(); g.next(); g.return() }; f()',
+  'a generator with arguments from an array':
+    'const a = Array.from({ length: 1000 }, () => 1); const f = () => { const g = (function* () { f(...a, yield) })(); g.next(); g.next() }; f()',
+  'a large frame': `const f = () => { ${Array.from({ length: 2000 }, (_, i) => `let v${i} = ${i}`).join(';')}; f() }; f()`,
+  'many arguments': `const f = () => f(${Array.from({ length: 5000 }, () => '0').join()}); f()`,
+  'arguments from an array':
+    'const a = Array.from({ length: 20000 }, () => 0); const f = () => f(...a); f()'
+}
+
+/** These meet a limit of what builtins may make. */
+const ALLOCATIONS: Record<string, string> = {
+  'copies of arrays': 'const a = Array.from({ length: 10000 }, (_, i) => i); for (;;) [...a]',
+  'lengths of arrays': 'for (;;) { const a = []; a.length = 1e6 }',
+  'lengths by a key': "const k = 'len' + 'gth'; for (;;) { const a = []; a[k] = 1e6 }",
+  'lengths by a pattern': 'for (;;) { const a = []; [a.length] = [1e6] }',
+  'lengths by a nullish assignment': 'for (;;) { const a = []; a.length ||= 1e6 }',
+  'lengths that are added to': 'for (;;) { const a = []; a.length += 1e6 }',
+  'lengths in a loop': 'for (;;) { const a = []; for (a.length of [1e6]); }',
+  'text that grows': "let s = 'x'; for (;;) s = s + s",
+  'text in a template': "let s = 'x'; for (;;) s = `${s}${s}`",
+  'big integers that are added': 'let a = 2n ** 1000000n; for (;;) a + a',
+  'big integers that are equal': 'const a = 2n ** 1000000n, b = 2n ** 1000000n; for (;;) a === b',
+  'big integers that are shifted': 'for (;;) 1n << 1000000n',
+  'big integers that are negated': 'const a = 2n ** 1000000n; for (;;) -a'
+}
+
+/** Here builtins call each other by way of the contract. */
+const NATIVE_RECURSIONS: Record<string, string> = {
+  valueOf: 'const o = { valueOf() { return o * 2 } }; +o',
+  toString: 'const o = { toString() { return `${o}` } }; `${o}`',
+  'a key that is an object': 'const o = { toString() { return ({})[o] } }; ({})[o]',
+  'a comparison': 'const o = { valueOf() { return o < 1 } }; o < 1',
+  'a loose equality': 'const o = { valueOf() { return o == 1 } }; o == 1',
+  in: 'const p = new Proxy({}, { has: (t, k) => k in p }); 1 in p',
+  'a trap': 'const p = new Proxy({}, { get: (t, k) => p[k] }); p.a',
+  'a trap of calls': 'const p = new Proxy(() => {}, { apply: () => p() }); p()',
+  'a trap of new': 'const p = new Proxy(class {}, { construct: () => new p() }); new p()',
+  'a trap of keys': 'const p = new Proxy({}, { ownKeys: () => Object.keys(p) }); Object.keys(p)',
+  'a trap of prototypes':
+    'const p = new Proxy({}, { getPrototypeOf: () => Object.getPrototypeOf(p) }); Object.getPrototypeOf(p)',
+  toJSON: 'const o = { toJSON: () => JSON.stringify(o) }; JSON.stringify(o)',
+  'a reviver': "const f = () => JSON.parse('[1]', f); f()",
+  'a comparator': 'const f = () => { [1, 2].sort(f); return 0 }; f()',
+  'a replacer': "const f = () => 'x'.replace('x', f); f()",
+  'a replacer of a pattern': "const f = () => 'x'.replace(/x/, f); f()",
+  map: 'const f = () => [1].map(f); f()',
+  'Array.from': 'const f = () => Array.from([1], f); f()',
+  'a species':
+    'class A extends Array { static get [Symbol.species]() { return new A(1).map((x) => x) } }; new A(1).map((x) => x)',
+  'Reflect.construct': 'const f = function () { Reflect.construct(f, []) }; f()'
+}
+
+async function runAll(
+  t: Parameters<typeof openOne>[0],
+  bodies: Record<string, string>,
+  expected: string,
+  limits: Partial<Limits>
+) {
+  const vm = await openOne(t)
+  for (const [name, body] of Object.entries(bodies)) {
+    const source = `let x = 0\nexports.n = 0\nexports.inc = () => ++exports.n\nexports.f = async () => { ${body} }`
+    const instance = new Instance(
+      contractOf(source, { limits: { ...LIMITS, time: 20_000, ...limits } })
+    )
+    const [, hostile, innocent] = await instance.run(vm, [['init'], ['f'], ['inc']])
+    t.is(briefOf(hostile), expected, name)
+    t.alike(hostile?.writes, {}, `${name} leaves nothing`)
+    t.is(briefOf(innocent), 'ok 1', `the call behind ${name}`)
+    vm.evict('address')
+  }
+}
+
+test('meter - everything that goes on comes to the end of its fuel', {
+  timeout: 110_000
+}, async (t) => {
+  await runAll(t, LOOPS, FUEL, { fuel: 1_000_000 })
+  await runAll(t, ALLOCATIONS, 'error ALLOCATION_LIMIT', {})
+})
+
+test('meter - the end of the fuel is caught by nothing', { timeout: 60_000 }, async (t) => {
+  await runAll(t, CATCHES, FUEL, { fuel: 200_000 })
+})
+
+test('meter - every kind of function that nests comes to the end of its depth', {
+  timeout: 60_000
+}, async (t) => {
+  await runAll(t, RECURSIONS, DEPTH, {})
+  await runAll(t, NATIVE_RECURSIONS, 'error NESTING_LIMIT', {})
+})
