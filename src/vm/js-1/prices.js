@@ -46,6 +46,10 @@ export const PRICES = {
     variable: 5,
     decoded: 0.6,
     encoded: 0.6,
+    /** An element or property that comes out, or is looked at for it. */
+    item: 8,
+    /** A character of a path that is not in normal form yet. */
+    pathCharacter: 4,
     /** An operation on the state, a question to an oracle, a line for the console; a character of it, or its answer. */
     operation: 50,
     byte: 0.2,
