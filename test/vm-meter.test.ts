@@ -433,7 +433,7 @@ const NESTS: Record<string, readonly [open: string, close: string, levels?: numb
   arrows: ['() => ', ''],
   functions: ['function () { return ', '}', 2],
   generators: ['function* () { yield ', '}', 3],
-  'async functions': ['async () => (await ', ')', 3],
+  'async functions': ['async () => await (', ')', 3],
   classes: ['class { a = ', '}', 3],
   calls: ['f(', ')'],
   templates: ['`${', '}`'],
