@@ -47,6 +47,7 @@
     enter,
     leave,
     push,
+    checkArguments,
     pop,
     refuse,
     isObject,
@@ -126,6 +127,7 @@
 
   /** For a call with this many arguments from an array; `pop` belongs into a finally. */
   function push(count) {
+    checkArguments(count)
     if (passed + count > limits.arguments) {
       throw refuse(
         'ARGUMENTS_LIMIT',
@@ -134,6 +136,20 @@
     }
     spend(count, prices.argument)
     passed += count
+  }
+
+  /**
+   * Where nobody says when a call is over, all builtins around it are taken to have as many arguments. Those of compiled
+   * code count as depth, see counter.js.
+   */
+  function checkArguments(count) {
+    const levels = 1 + state.depth
+    if (count > 64 && count * levels > limits.arguments) {
+      throw refuse(
+        'ARGUMENTS_LIMIT',
+        `a call that is ${levels} levels deep may have ${trunc(limits.arguments / levels)} arguments from an array, and this one would have ${count}: pass the array`
+      )
+    }
   }
 
   function pop(count) {
@@ -289,34 +305,35 @@
 
   // ---- iterables whose every step is paid for: a builtin may well iterate without end
 
-  function metered(iterable, price, bytes = 0) {
+  function metered(iterable, price, bytes = 0, growth = 0) {
     return {
       [ITERATOR]() {
         const iterator = apply(iterable[ITERATOR], iterable, [])
         if (!isObject(iterator)) {
           throw new TypeError('Result of the Symbol.iterator method is not an object')
         }
-        return meteredIterator(iterator, price, bytes)
+        return meteredIterator(iterator, price, bytes, growth)
       }
     }
   }
 
   /** Stands for an iterator, with its `next` and `return` as the builtin asks for them. */
-  function meteredIterator(iterator, price, bytes = 0) {
+  function meteredIterator(iterator, price, bytes = 0, growth = 0) {
     return {
       get next() {
-        return callable(iterator.next, iterator, price, bytes)
+        return callable(iterator.next, iterator, price, bytes, growth)
       },
       get return() {
-        return callable(iterator.return, iterator, price, 0)
+        return callable(iterator.return, iterator, price, 0, 0)
       }
     }
   }
 
-  function callable(method, receiver, price, bytes) {
+  function callable(method, receiver, price, bytes, growth) {
     if (typeof method !== 'function') return method
+    let before = 0
     return (...args) => {
-      charge(price)
+      charge(price + growth * before++)
       if (bytes > 0) room(bytes)
       enter()
       try {

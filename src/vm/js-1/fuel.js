@@ -3,23 +3,23 @@
   // compiled to (counter.js), which comes when all builtins are in place.
 
   const { ceil } = Math
-  let counter = null
+  let take = null
 
   return { charge, spend, attach }
 
-  /** Takes fuel for a builtin, in the units of its prices; throws when there is none left. */
+  /** Takes fuel for a builtin, rounded up; throws when there is none left. While the realm is set up, nothing. */
   function charge(units) {
-    if (counter === null) return
+    if (take === null) return
     const cost = ceil(units)
-    counter.charge(cost >= 0 ? cost : Infinity)
+    take(cost >= 0 ? cost : Infinity)
   }
 
   /** Takes fuel for anything else. */
-  function spend(cost) {
-    counter.charge(ceil(cost))
+  function spend(units) {
+    take(ceil(units))
   }
 
-  function attach(made) {
-    counter = made
+  function attach(counter) {
+    take = counter.charge
   }
 })

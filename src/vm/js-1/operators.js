@@ -419,12 +419,7 @@
 
   function passed(iterable) {
     const list = isIntact(iterable) ? iterable : listed(iterable)
-    if (list.length > limits.arguments) {
-      throw refuse(
-        'ARGUMENTS_LIMIT',
-        `a call may have ${limits.arguments} arguments from an array, and this one would have ${list.length}: pass the array`
-      )
-    }
+    kit.checkArguments(list.length)
     spend(list.length, prices.argument)
     return list
   }
@@ -448,7 +443,7 @@
     }
     const method = iterable[iterator]
     if (typeof method !== 'function') throw new TypeError('the value is not iterable')
-    return metered({ [iterator]: () => apply(method, iterable, []) }, prices.step)
+    return metered({ [iterator]: () => apply(method, iterable, []) }, prices.step, 16)
   }
 
   function copied(source) {

@@ -54,6 +54,8 @@
     isProxy: kit.isProxy,
     chargeBytes: kit.chargeBytes,
     operators: kit.operators,
+    // that of the realm, which is paid for
+    normalize: uncurry(String.prototype.normalize),
     /** Sets everything that a call may observe and did not make itself: clock, seed, budgets. */
     startCall(time, a, b, c, d) {
       setTime(time)
@@ -97,7 +99,6 @@
       startsWith: uncurry(String.prototype.startsWith),
       split: uncurry(String.prototype.split),
       sort: uncurry(Array.prototype.sort),
-      normalize: uncurry(String.prototype.normalize),
       isWellFormed: uncurry(String.prototype.isWellFormed),
       toWellFormed: uncurry(String.prototype.toWellFormed),
       isPrototypeOf: uncurry(Object.prototype.isPrototypeOf),
@@ -470,7 +471,7 @@
         return symbol
       },
       keyFor(symbol) {
-        if (typeof symbol !== 'symbol') throw new TypeError(`${stringify(symbol)} is not a symbol`)
+        if (typeof symbol !== 'symbol') throw new TypeError(`${typeof symbol} is not a symbol`)
         return get(keys, symbol)
       }
     })
@@ -484,18 +485,23 @@
   /** A DataView writes every NaN with the same bits. */
   function canonicalizeNaN() {
     const { setFloat16, setFloat32, setFloat64, setUint16, setUint32 } = DataView.prototype
+    // throws where it is no view, before anything is coerced
+    const sizeOf = uncurry(getOwnPropertyDescriptor(DataView.prototype, 'byteLength').get)
     replace(DataView.prototype, {
       setFloat16(offset, value, littleEndian) {
+        sizeOf(this)
         const [at, number] = [toIndex(offset), +value]
         apply(setFloat16, this, [at, number === number ? number : 0, littleEndian])
         if (number !== number) apply(setUint16, this, [at, 0x7e00, littleEndian])
       },
       setFloat32(offset, value, littleEndian) {
+        sizeOf(this)
         const [at, number] = [toIndex(offset), +value]
         apply(setFloat32, this, [at, number === number ? number : 0, littleEndian])
         if (number !== number) apply(setUint32, this, [at, 0x7fc00000, littleEndian])
       },
       setFloat64(offset, value, littleEndian) {
+        sizeOf(this)
         const [at, number] = [toIndex(offset), +value]
         apply(setFloat64, this, [at, number === number ? number : 0, littleEndian])
         // of the zero just written, only the half with the exponent changes

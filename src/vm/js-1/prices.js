@@ -46,6 +46,10 @@ export const PRICES = {
     variable: 5,
     decoded: 0.6,
     encoded: 0.6,
+    /** An element or property that comes out, or is looked at for it. */
+    item: 8,
+    /** A character of a path that is not in normal form yet. */
+    pathCharacter: 4,
     /** An operation on the state, a question to an oracle, a line for the console; a character of it, or its answer. */
     operation: 50,
     byte: 0.2,
@@ -91,8 +95,9 @@ export const PRICES = {
     numberTextLong: 140,
     jsonParse: 1,
     jsonQuote: 1 / 6,
-    /** JSON.stringify: an element or property. */
+    /** JSON.stringify: an element or property; JSON.parse with a reviver, the same. */
     jsonNode: 10,
+    jsonRevive: 24,
 
     /** A date that is read or written as text. */
     date: 16,
@@ -107,14 +112,19 @@ export const PRICES = {
     arrayEach: 1,
     /** An array that is joined, on top of its elements. */
     join: 24,
+    /** Something that is made a text while it is joined. */
+    joinText: 16,
     arrayJoin: 1,
     /** An element that flat, flatMap or concat puts one by one; an array that they go into. */
-    arrayPut: 2,
-    arrayEnter: 6,
+    arrayPut: 4,
+    arrayEnter: 12,
     /** For n elements, n log2 n times. */
     sort: 1,
     /** A step of an iterator. */
     step: 5,
+    /** A promise that is waited for with others; V8 moves all that came before it. */
+    promise: 20,
+    promiseBefore: 1 / 16,
     argument: 1 / 4,
 
     // buffers, a byte; typed arrays, an element

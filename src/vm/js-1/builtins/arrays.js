@@ -443,17 +443,26 @@
     charge(prices.arrayEnter)
     enter()
     try {
+      // all at once where it is no more than there is
+      const known = isPlain(source)
+      if (known) {
+        charge(length * prices.arrayPut)
+        room(length * 8)
+      }
       for (let i = 0; i < length; i++) {
-        charge(prices.arrayPut)
-        if (!(i in source)) continue
-        let item = source[i]
+        if (!known) charge(prices.arrayPut * 2)
+        let item = known ? source[i] : undefined
+        if (item === undefined) {
+          if (!(i in source)) continue
+          if (!known) item = source[i]
+        }
         if (callback !== undefined) item = apply(callback, receiver, [item, i, source])
-        if (depth > 0 && isObject(item) && isArray(item)) {
+        if (depth > 0 && typeof item === 'object' && item !== null && isArray(item)) {
           next = flatten(target, item, lengthOf(item), next, depth - 1, undefined, undefined)
           continue
         }
         if (next >= LENGTH_MAX) throw new TypeError('the array would be too long')
-        room(8)
+        if (!known) room(8)
         if (plain && next === target.length && next < 2 ** 32 - 1) target[next] = item
         else put(target, next, item)
         next++
@@ -617,6 +626,7 @@
       },
       toString() {
         const object = toObject(this, 'toString')
+        charge(prices.callback)
         enter()
         try {
           const { join } = object
@@ -659,7 +669,10 @@
       for (let i = from; i < length; i++) {
         const item = i === from && first !== undefined ? first : object[i]
         if (item === undefined || item === null) texts[i] = ''
-        else texts[i] = toText(local ? item.toLocaleString() : item)
+        else {
+          charge(prices.joinText)
+          texts[i] = toText(local ? item.toLocaleString() : item)
+        }
         size += texts[i].length
         if (size > limits.text) textRoom(size)
       }

@@ -113,10 +113,10 @@
   function wrapBuffer() {
     const Wrapped = function (length, options) {
       if (new.target === undefined) throw new TypeError("Constructor ArrayBuffer requires 'new'")
+      const size = toInteger(length ?? 0)
       if (isObject(options) && options.maxByteLength !== undefined) {
         throw new TypeError('ArrayBuffer: one that can grow is not available in this VM')
       }
-      const size = toInteger(length ?? 0)
       if (size > 0) chargeBytes(size)
       return construct(RawArrayBuffer, [size], new.target)
     }

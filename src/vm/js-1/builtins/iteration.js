@@ -93,7 +93,9 @@
           charge(1)
           enter()
           try {
-            return apply(method, this, [isIterable(items) ? metered(items, 20, 1024) : items])
+            return apply(method, this, [
+              isIterable(items) ? metered(items, prices.promise, 1024, prices.promiseBefore) : items
+            ])
           } finally {
             leave()
           }

@@ -21,6 +21,8 @@
   }
   const { toStringTag } = Symbol
   const textOf = uncurry(Object.prototype.toString)
+  /** Levels of nesting that V8's JSON.stringify takes the stack of. */
+  const STACK = 9
   const lookupGetter = uncurry(Object.prototype.__lookupGetter__)
   const { getPrototypeOf } = Reflect
   const arrayPrototype = Array.prototype
@@ -122,6 +124,7 @@
     let size = 0
     let last
     enter()
+    state.depth += STACK
     try {
       const text = stringify(value, visit, space)
       if (size > 1024 && text !== undefined) {
@@ -130,6 +133,7 @@
       }
       return text
     } finally {
+      state.depth -= STACK
       leave()
     }
 
@@ -389,7 +393,7 @@
 
   /** InternalizeJSONProperty; `record` is undefined for what the reviver has put there. */
   function walk(holder, name, record, reviver) {
-    charge(prices.jsonNode)
+    charge(prices.jsonRevive)
     enter()
     try {
       const value = holder[name]

@@ -1,0 +1,471 @@
+// Attacks by builtins: each would take for ever, or all memory, or all of the stack, and ends by its fuel or at a limit
+// of ours, in the real engine. None ends by the clock or by what V8 has left, which would be an abort.
+import test, { type Test } from 'brittle'
+import { LIMITS } from '../src/protocol/limits.ts'
+import { briefOf, contractOf, Instance, openOne } from './vm-helpers.ts'
+
+/** By name: what the method does, and how its call has to end. */
+type Attacks = Record<string, readonly [body: string, outcome: string]>
+
+const FUEL = 'error OUT_OF_FUEL'
+const ALLOCATION = 'error ALLOCATION_LIMIT'
+const NESTING = 'error NESTING_LIMIT'
+const ARGUMENTS = 'error ARGUMENTS_LIMIT'
+const DEPTH = 'error CALL_DEPTH'
+const BUFFERS = 'error BUFFER_TOO_LARGE'
+
+/** A tenth of what a call has, so that all of it takes a tenth of the time; the clock is far away. */
+const limits = { ...LIMITS, fuel: 1_000_000, time: 60_000 }
+
+/** An iterable whose every step is a builtin. */
+const ENDLESS = 'const endless = { [Symbol.iterator]: () => ({ next: Object }) }'
+
+async function runAttacks(t: Test, attacks: Attacks): Promise<void> {
+  const vm = await openOne(t)
+  const methods = Object.entries(attacks).map(
+    ([name, [body]]) => `exports[${JSON.stringify(name)}] = async () => { ${body} }`
+  )
+  const source = [ENDLESS, 'exports.n = 0', 'exports.inc = () => ++exports.n', ...methods].join(
+    '\n'
+  )
+  const instance = new Instance(contractOf(source, { limits }))
+  const lines = Object.keys(attacks).flatMap((name) => [[name], ['inc']] as const)
+  const [, ...results] = await instance.run(vm, [['init'], ...lines])
+  Object.entries(attacks).forEach(([name, [, expected]], index) => {
+    t.is(briefOf(results[2 * index]), expected, name)
+    t.is(briefOf(results[2 * index + 1]), `ok ${index + 1}`, `the call behind ${name}`)
+  })
+}
+
+test('vm builtins - attacks: strings', async (t) => {
+  await runAttacks(t, {
+    repeat: ["'x'.repeat(2 ** 28)", ALLOCATION],
+    'repeat loop': ["for (;;) 'x'.repeat(1000)", ALLOCATION],
+    pad: ["'x'.padStart(2 ** 28, 'yz')", ALLOCATION],
+    padEnd: ["'x'.padEnd(2**29-25)", ALLOCATION],
+    concat: ["let s='x'.repeat(1e6); for(;;) s = s.concat(s)", ALLOCATION],
+    'replaceAll grow': ["'x'.repeat(2**20).replaceAll('x','y'.repeat(2**10))", FUEL],
+    'replaceAll $': ["'x'.repeat(3000).replaceAll('x', '$`'.repeat(1000))", ALLOCATION],
+    'replaceAll callback native': ["for(;;)'x'.repeat(1e5).replaceAll('x', String)", FUEL],
+    split: ["for(;;)'x'.repeat(1e5).split('')", FUEL],
+    'indexOf long': ["const t='a'.repeat(1e6),p='aab'+'a'.repeat(1e5); for(;;) t.indexOf(p)", FUEL],
+    'indexOf short': ["const t='a'.repeat(1e6); for(;;) t.indexOf('aaaaab')", FUEL],
+    'indexOf mid': [
+      "const t='a'.repeat(1e6); for(;;) t.indexOf('a'.repeat(50)+'b'+'a'.repeat(49))",
+      FUEL
+    ],
+    'indexOf 1': ["const t='a'.repeat(1e6); for(;;) t.indexOf('b')", FUEL],
+    lastIndexOf: ["const t='a'.repeat(1e6),p='a'.repeat(1000)+'b';for(;;) t.lastIndexOf(p)", FUEL],
+    includes: ["const t='ab'.repeat(1e6),p='ab'.repeat(5e5)+'b';for(;;) t.includes(p)", FUEL],
+    startsWith: ["const t='a'.repeat(1e6),p=t.slice(0,-1)+'b';for(;;)t.startsWith(p)", FUEL],
+    'normalize marks': ["('a'+'\\u0323\\u0307'.repeat(1e5)).normalize()", FUEL],
+    normalize: ["const t='\\uac01'.repeat(1e5);for(;;)t.normalize('NFD')", FUEL],
+    'normalize fdfa': ["const t='\\ufdfa'.repeat(1e4);for(;;)t.normalize('NFKC')", FUEL],
+    'normalize 30 marks': [
+      "const t=('a'+'\\u0323\\u0307'.repeat(15)).repeat(3000);for(;;)t.normalize('NFC')",
+      FUEL
+    ],
+    localeCompare: ["const t='\\u00e4'.repeat(1e5);for(;;)t.localeCompare(t+'a')", FUEL],
+    upper: ["const t='\\u00e4'.repeat(1e5);for(;;)t.toUpperCase()", FUEL],
+    trim: ["const t=' '.repeat(1e6)+'x'+' '.repeat(1e6);for(;;)t.trim()", FUEL],
+    isWellFormed: ["const t='\\u0431'.repeat(1e6);for(;;)t.isWellFormed()", FUEL],
+    encode: ["const t='\\u0431'.repeat(1e5);for(;;)encodeURIComponent(t)", ALLOCATION],
+    decode: ["const t='%41'.repeat(1e5);for(;;)decodeURIComponent(t)", FUEL],
+    parseInt: ["const t='1'.repeat(1e6);for(;;)parseInt(t,7)", FUEL],
+    parseFloat: ["const t='1'.repeat(1e6);for(;;)parseFloat(t)", FUEL],
+    Number: ["const t='1'.repeat(1e6);for(;;)Number(t)", FUEL],
+    raw: ['String.raw({raw:{length:2**53-1}})', FUEL],
+    html: ["let s='\"'.repeat(1e6);for(;;)s=s.anchor(s)", FUEL],
+    'array 1e8': ['Array(1e8).fill(0)', ALLOCATION],
+    'array 4e6': ['for(;;) new Array(1e6)', ALLOCATION],
+    symbols: ["const t='x'.repeat(1e6);for(let i=0;;i++)Symbol.for(t+i)", ALLOCATION],
+    escape: ["const t='+'.repeat(1e5);for(;;)RegExp.escape(t)", ALLOCATION]
+  })
+})
+
+test('vm builtins - attacks: arrays', async (t) => {
+  await runAttacks(t, {
+    'arrays 1e4': ['for(;;) new Array(1e4)', ALLOCATION],
+    'a constructor': ['[].constructor(4e7)', ALLOCATION],
+    'join sparse': ['const a=[];a.length=2**32-1;a.join()', ALLOCATION],
+    'join Array': ['Array(2**32-1).join()', ALLOCATION],
+    'indexOf like': ['[].indexOf.call({length:2**53-1},1)', FUEL],
+    'fill like': ['[].fill.call({length:2**53-1},1)', FUEL],
+    'forEach like': ['[].forEach.call({length:2**53-1},()=>{})', FUEL],
+    'slice like': ['[].slice.call({length:2**32-1})', ALLOCATION],
+    'splice like': ['[].splice.call({length:2**53-1},0,1)', ALLOCATION],
+    'reverse like': ['[].reverse.call({length:2**53-1})', FUEL],
+    'sort like': ['[].sort.call({length:2**53-1})', FUEL],
+    'unshift like': ['[].unshift.call({length:2**53-2},1)', FUEL],
+    'copyWithin like': ['[].copyWithin.call({length:2**53-1},0,1)', FUEL],
+    'concat like': ['[].concat({length:2**53-1,[Symbol.isConcatSpreadable]:true})', FUEL],
+    'flat like': ['[].flat.call({length:2**53-1})', FUEL],
+    toSorted: ['[].toSorted.call({length:2**32-1})', ALLOCATION],
+    with: ['[].with.call({length:2**32-1},0,1)', ALLOCATION],
+    'at like ok': ['return [].at.call({length:2**53-1,0:5},0)', 'ok 5'],
+    'includes holes': ['const a=[];a.length=4e9;a.includes(1)', ALLOCATION],
+    'from like': ['Array.from({length:1e9})', ALLOCATION],
+    'from endless': ['Array.from(endless)', FUEL],
+    'from mapper': ['Array.from({length:2**53-1},Number)', ALLOCATION],
+    fromAsync: ['Array.fromAsync({length:2**53-1}).catch(()=>{});return 1', 'ok 1'],
+    'sort native': [
+      "const a=Array.from({length:1e5},(_, i)=>'x'+i);for(;;)a.sort('b'.localeCompare.call.bind('b'.localeCompare))",
+      FUEL
+    ],
+    'sort default long': [
+      "const t='a'.repeat(1e5);const a=[];for(let i=0;i<40;i++)a[i]=t.slice(1)+t.slice(0,-2)+i;for(;;)a.sort()",
+      FUEL
+    ],
+    'sort ints': [
+      'const a=Array.from({length:1e5},(_, i)=>i*7919%100003);for(;;)a.toSorted()',
+      FUEL
+    ],
+    'sort cmp': [
+      'const a=Array.from({length:1e5},(_, i)=>i*7919%100003);for(;;)a.toSorted(Math.max)',
+      FUEL
+    ],
+    'shift loop': ['const a=Array(1e5).fill(0);for(;;){a.shift();a.push(1)}', FUEL],
+    'unshift loop': ['const a=Array(1e5).fill(0);for(;;)a.unshift(1)', FUEL],
+    'splice mid': ['const a=Array(1e5).fill(0);for(;;){a.splice(5,1);a.push(1)}', FUEL],
+    'splice accessor': [
+      'const a=Array(1e5).fill(0);class B extends Array{};Object.setPrototypeOf(a,B.prototype);for(;;)a.splice(5,1,1)',
+      FUEL
+    ],
+    'concat loop': ['const a=Array(1e4).fill(0);for(;;)a.concat(a)', FUEL],
+    'slice loop': ['const a=Array(1e4).fill(0);for(;;)a.slice()', ALLOCATION],
+    'indexOf str': [
+      "const a=[],t='a'.repeat(1e5);for(let i=0;i<50;i++)a[i]=t.slice(0,-1)+String.fromCharCode(65+i);for(;;)a.indexOf(t.slice(0,-1)+'z')",
+      FUEL
+    ],
+    reverse: ['const a=Array(1e5).fill(0);for(;;)a.reverse()', FUEL],
+    copyWithin: ['const a=Array(1e5).fill(0);for(;;)a.copyWithin(1,0)', FUEL],
+    fill: ['const a=Array(1e5);for(;;)a.fill(0)', FUEL],
+    'flat deep': ['let a=[1];for(let i=0;i<1e5;i++)a=[a];a.flat(Infinity)', NESTING],
+    'flat wide': ['const a=Array(1e3).fill(Array(1e3).fill(1));for(;;)a.flat()', FUEL],
+    'flat exp': ['let a=[1];for(let i=0;i<60;i++)a=[a,a];a.flat(Infinity)', FUEL],
+    'join deep': ["let a=[1];for(let i=0;i<1e5;i++)a=[a];''+a", NESTING],
+    'join exp': ["let a=['x'];for(let i=0;i<60;i++)a=[a,a];a.join()", FUEL],
+    join: ["const a=Array(1e6).fill('y'.repeat(100));a.join()", FUEL],
+    'locale text': ['let a=[1];for(let i=0;i<1e4;i++)a=[a];a.toLocaleString()', NESTING],
+    'flatMap native': ['for(;;)[1].flatMap(()=>Array(1e5).fill(0))', FUEL]
+  })
+})
+
+test('vm builtins - attacks: JSON', async (t) => {
+  await runAttacks(t, {
+    'json deep': ['let a=[];for(let i=0;i<1e5;i++)a=[a];JSON.stringify(a)', NESTING],
+    'json parse deep': [
+      "const t='['.repeat(1e5)+']'.repeat(1e5);return typeof JSON.parse(t)",
+      'ok "object"'
+    ],
+    'json reviver deep': [
+      "const t='['.repeat(1e5)+']'.repeat(1e5);JSON.parse(t,(k,v)=>v)",
+      NESTING
+    ],
+    'json reviver array': [
+      "JSON.parse('[1,[]]',function(k,v){if(k==='0')this[1]=new Proxy([],{get:(t,k)=>k==='length'?2**53-1:undefined});return v})",
+      FUEL
+    ],
+    'json exp': ['let a={x:1};for(let i=0;i<60;i++)a={a,b:a};JSON.stringify(a)', FUEL],
+    'json parse shapes': [
+      "let t='[';for(let i=0;i<2e4;i++)t+='{\"a'+i+'\":1},';t+='1]';for(;;)JSON.parse(t)",
+      FUEL
+    ],
+    'json parse': ['const t=JSON.stringify(Array(1e4).fill([]));for(;;)JSON.parse(t)', FUEL],
+    'json string': ["const t='\\n'.repeat(1e6);for(;;)JSON.stringify(t)", FUEL],
+    'json replacer': ["JSON.stringify({},new Proxy([],{get:(t,k)=>k==='length'?2**53-1:k}))", FUEL]
+  })
+})
+
+test('vm builtins - attacks: maps and sets', async (t) => {
+  await runAttacks(t, {
+    'set endless': ['new Set(endless)', FUEL],
+    'map endless': [
+      'const e={[Symbol.iterator]:()=>({next:()=>({value:[1,2],done:false})})};new Map(e)',
+      FUEL
+    ],
+    'set union': ['new Set([1]).union({size:1,has(){},keys:()=>({next:Object})})', FUEL],
+    'set isSuperset': [
+      'new Set([undefined]).isSupersetOf({size:0,has:Object,keys:()=>({next:Object})})',
+      FUEL
+    ],
+    'set isSubset': [
+      'const s=new Set(Array.from({length:1e5},(_, i)=>i));for(;;)s.isSubsetOf(s)',
+      FUEL
+    ],
+    'map forEach grow': [
+      'const m=new Map([[1,1]]);let i=0;m.forEach((v,k)=>{m.delete(k);m.set(++i,1)})',
+      FUEL
+    ],
+    'set forEach native': ['const s=new Set(Array(1e5).keys());for(;;)s.forEach(Object)', FUEL],
+    'map long keys': [
+      "const m=new Map();const t='x'.repeat(1e5);for(let i=0;;i++)m.has(t.slice(1)+(i%10))",
+      FUEL
+    ],
+    'map bigints': ['const m=new Map();for(let i=0n;;i++)m.set(i<<64n,1)', FUEL],
+    'groupBy endless': ['Object.groupBy(endless,Number)', FUEL],
+    'map groupBy': ['Map.groupBy(endless,Number)', FUEL]
+  })
+})
+
+test('vm builtins - attacks: objects, proxies and chains of prototypes', async (t) => {
+  await runAttacks(t, {
+    'keys string': ["Object.keys('x'.repeat(1e7))", ALLOCATION],
+    'keys bytes': ['Object.keys(new Uint8Array(1e7))', ALLOCATION],
+    'keys array': ['for(;;)Object.keys(Array(1e5).fill(1))', FUEL],
+    entries: [
+      "const o=Object.fromEntries(Array.from({length:2e4},(_, i)=>['k'+i,i]));for(;;)Object.entries(o)",
+      FUEL
+    ],
+    assign: [
+      "const o=Object.fromEntries(Array.from({length:2e4},(_, i)=>['k'+i,i]));for(;;)Object.assign({},o)",
+      FUEL
+    ],
+    'assign length': ['Object.assign([],{length:3e7})', ALLOCATION],
+    'reflect length': ["Reflect.set([],'length',3e7)", ALLOCATION],
+    'define length': ["Object.defineProperty([],'length',{value:3e7})", ALLOCATION],
+    freeze: ['for(;;)Object.freeze(Array(1e5).fill(1))', FUEL],
+    'fromEntries endless': [
+      'const e={[Symbol.iterator]:()=>({next:()=>({value:[1,2],done:false})})};Object.fromEntries(e)',
+      FUEL
+    ],
+    descriptors: [
+      "const o=Object.fromEntries(Array.from({length:2e4},(_, i)=>['k'+i,i]));for(;;)Object.getOwnPropertyDescriptors(o)",
+      FUEL
+    ],
+    'long keys': ["const o={},t='x'.repeat(1e6);for(let i=0;;i++)Object.hasOwn(o,t+i)", FUEL],
+    chain: ['let o={};for(;;)o=Object.create(o)', NESTING],
+    'chain ends': [
+      "const os=Array.from({length:1e5},()=>({}));for(let i=0;i<1e5-1;i++)Object.setPrototypeOf(os[i],os[i+1]);for(;;)'x' in os[0]",
+      NESTING
+    ],
+    'chain proto': ['let o={};for(;;){const p={};p.__proto__=o;o=p}', NESTING],
+    proxies: ['let o={};for(;;)o=new Proxy(o,{})', NESTING],
+    'proxy chain by prototypes': [
+      'const ps=Array.from({length:1e4},()=>({}));for(let i=0;i<9999;i++)Object.setPrototypeOf(ps[i],new Proxy(ps[i+1],{}));ps[0].x',
+      NESTING
+    ],
+    'proxy handlers': ['let h={};for(let i=0;i<1e5;i++)h=new Proxy({},h);h.x', FUEL],
+    'proxy ownKeys': ['Reflect.ownKeys(new Proxy({},{ownKeys:()=>({length:2**53-1})}))', FUEL],
+    'proxy self': ['const t={};const p=new Proxy(t,{get(t,k,r){return p[k]}});p.x', NESTING],
+    'proxy native self': [
+      "const o={};const p=new Proxy(o,{get:Reflect.get});Object.defineProperty(o,'x',{get:Reflect.get.bind(null,p,'x')});p.x",
+      NESTING
+    ]
+  })
+})
+
+test('vm builtins - attacks: functions, and builtins that call builtins', async (t) => {
+  await runAttacks(t, {
+    'bind chain': ['let f=()=>1;for(;;)f=f.bind()', NESTING],
+    'bind args': ['let f=()=>1;f.bind(...Array(1000).fill(1))', ARGUMENTS],
+    'apply many': ['Math.max.apply(null,Array(2e5).fill(1))', ARGUMENTS],
+    'apply like': ['Math.max.apply(null,{length:2**53-1})', FUEL],
+    'apply nested': ['const a=Array(1000).fill(1);const f=(...x)=>f.apply(null,a);f()', ARGUMENTS],
+    construct: ['Reflect.construct(Array,{length:1e9})', FUEL],
+    'native recursion': ['const a=[];a[0]=[].forEach.bind(a,Reflect.apply);a[0]()', NESTING],
+    'getter chain': [
+      "let o={x:1};for(let i=0;i<1e4;i++){const p={};Object.defineProperty(p,'x',{get:Reflect.get.bind(null,o,'x')});o=p}o.x",
+      NESTING
+    ],
+    'valueOf chain': [
+      'let o={valueOf:()=>1};for(let i=0;i<1e4;i++)o={valueOf:Math.abs.bind(null,o)};Math.abs(o)',
+      NESTING
+    ],
+    'toString chain': [
+      "let o='x';for(let i=0;i<1e4;i++)o={toString:String.prototype.trim.bind(o)};`${o}`",
+      NESTING
+    ],
+    'error names': [
+      "let e='x';for(let i=0;i<1e5;i++){const f=new Error();f.name=e;e=f}String(e)",
+      NESTING
+    ]
+  })
+})
+
+test('vm builtins - attacks: buffers and typed arrays', async (t) => {
+  await runAttacks(t, {
+    'typed endless': ['new Uint8Array(endless)', FUEL],
+    'typed like': ['new Uint8Array({length:2**53-1})', FUEL],
+    'typed from': ['Uint8Array.from(endless)', FUEL],
+    bytes: ['for(;;)new Uint8Array(1e6)', BUFFERS],
+    'typed sort': [
+      'const u=new Float64Array(1e6);for(let i=0;i<1e6;i++)u[i]=i*7919%1000003;for(;;)u.sort().reverse()',
+      FUEL
+    ],
+    'typed fill': ['const u=new Uint8Array(1e7);for(;;)u.fill(1)', FUEL],
+    'typed indexOf': ['const u=new Float64Array(1e6);for(;;)u.indexOf(5)', FUEL],
+    'typed join': [
+      'const u=new Float64Array(1e6).fill(1.2345678901234567e-300);for(;;)u.join()',
+      FUEL
+    ],
+    'typed set': ['const u=new Float64Array(1e5),a=Array(1e5).fill(1);for(;;)u.set(a)', FUEL],
+    base64: ['const u=new Uint8Array(1e6);for(;;)u.toBase64()', FUEL],
+    hex: ['const u=new Uint8Array(1e5);for(;;)u.setFromHex(u.toHex())', FUEL],
+    'typed slice': ['const u=new Uint8Array(1e5);for(;;)u.slice()', BUFFERS],
+    'typed map': ['const u=new Uint8Array(1e5);for(;;)u.forEach(Object)', FUEL]
+  })
+})
+
+test('vm builtins - attacks: numbers and big integers', async (t) => {
+  await runAttacks(t, {
+    'BigInt text': ["BigInt('7'.repeat(1e6))", ALLOCATION],
+    'BigInt digits': ["const t='7'.repeat(1e5);for(;;)BigInt(t)", FUEL],
+    'big toString': ["const b=BigInt('0x'+'f'.repeat(1e5));for(;;)b.toString()", FUEL],
+    asUintN: ['BigInt.asUintN(2**40,-1n)', ALLOCATION],
+    'asUintN loop': ['for(;;)BigInt.asUintN(1e5,-1n)', ALLOCATION],
+    toFixed: ['for(;;)(1.5e-300).toFixed(100)', FUEL],
+    'toString 2': ['for(;;)(5e-324).toString(2)', FUEL],
+    toPrecision: ['for(;;)(1.1e308).toPrecision(100)', FUEL]
+  })
+})
+
+test('vm builtins - attacks: iterators and promises', async (t) => {
+  await runAttacks(t, {
+    'iterator helpers': [
+      'let it=[1].values();for(let i=0;i<1e4;i++)it=it.map(Number);it.next()',
+      NESTING
+    ],
+    'iterator endless': ['const it={__proto__:Iterator.prototype,next:Object};it.toArray()', FUEL],
+    'iterator drop': [
+      'const it={__proto__:Iterator.prototype,next:Object};it.drop(Infinity).next()',
+      FUEL
+    ],
+    'iterator every': [
+      'const it={__proto__:Iterator.prototype,next:Object};it.some(Boolean)',
+      FUEL
+    ],
+    'iterator filter': [
+      'const it={__proto__:Iterator.prototype,next:Object};it.filter(Boolean).next()',
+      FUEL
+    ],
+    'iterator flatMap': [
+      'const it={__proto__:Iterator.prototype,next:Object};it.flatMap(()=>[]).next()',
+      FUEL
+    ],
+    'iterator concat': [
+      'Iterator.concat(...Array(1e4).fill([1,2,3]),{[Symbol.iterator]:()=>({next:Object})}).drop(Infinity).next()',
+      FUEL
+    ],
+    stacks: [
+      'let s=new DisposableStack();for(let i=0;i<1e5;i++){const t=new DisposableStack();t.use(s);s=t}s.dispose()',
+      NESTING
+    ],
+    aggregate: ['new AggregateError(endless)', FUEL],
+    thenables: ['const t=[];t[0]=t;t.then=[].forEach;Promise.resolve(t);return 1', FUEL],
+    'promise all': ['Promise.all(endless).catch(()=>{});return 1', FUEL],
+    'promise race': ['Promise.race(endless).catch(()=>{});return 1', FUEL]
+  })
+})
+
+test('vm builtins - attacks: operators', async (t) => {
+  await runAttacks(t, {
+    spread: ['[...endless]', FUEL],
+    arguments: ['Math.max(...endless)', FUEL],
+    'for of': ['for (const x of endless);', FUEL],
+    'yield*': ['function* g(){yield* endless} for(const x of g());', FUEL],
+    'arguments many': ['Math.max(...Array(1e5).fill(1))', ARGUMENTS],
+    'spread object': [
+      "const o=Object.fromEntries(Array.from({length:2e4},(_, i)=>['k'+i,i]));for(;;)({...o})",
+      FUEL
+    ],
+    'rest object': [
+      "const o=Object.fromEntries(Array.from({length:2e4},(_, i)=>['k'+i,i]));for(;;){const {a,...b}=o}",
+      FUEL
+    ],
+    'spread string': ["({...'x'.repeat(1e6)})", FUEL],
+    rope: ["const s='x'.repeat(1e6);for(let i=0;;i++)(s+i)[0]", FUEL],
+    'rope template': ["const s='x'.repeat(1e6);for(let i=0;;i++)`${s}${i}`[0]", FUEL],
+    double: ["let s='x';for(;;)s+=s", ALLOCATION],
+    compare: ["const a='x'.repeat(1e6)+'y',b='x'.repeat(1e6)+'z';for(;;)a<b", FUEL],
+    equal: ["const a='x'.repeat(1e6)+'y',b='x'.repeat(1e6)+'z';for(;;)a===b", FUEL],
+    key: ["const s='x'.repeat(1e6),o={};for(let i=0;;i++)o[s+i]", FUEL],
+    in: ["const s='x'.repeat(1e6),o={};for(let i=0;;i++)(s+i) in o", FUEL],
+    'number of text': ["const s='1'.repeat(1e6);for(;;)+s", FUEL],
+    'times text': ["const s='1'.repeat(1e6);for(;;)s*1", FUEL],
+    'big power': ['for(;;)2n**100000n', FUEL],
+    'big power 3': ['3n**(2n**40n)', ALLOCATION],
+    'big mul': ['let x=3n**10000n;for(;;)x=x*x', ALLOCATION],
+    'big mul loop': ['const x=3n**100000n;for(;;)x*x', FUEL],
+    'big div': ['const x=3n**100000n,y=3n**50000n;for(;;)x/y', FUEL],
+    'big mod': ['const x=3n**10000n,y=3n**5000n;for(;;)x%y', FUEL],
+    'big shift': ['1n<<(2n**40n)', ALLOCATION],
+    'big shift loop': ['for(;;)1n<<100000n', ALLOCATION],
+    'big add': ['const x=3n**100000n;for(;;)x+x', ALLOCATION],
+    'big and': ['const x=3n**100000n;for(;;)x&x', ALLOCATION],
+    'big neg': ['const x=3n**100000n;for(;;)-x', ALLOCATION],
+    'big inc': ['let x=3n**100000n;for(;;)x++', ALLOCATION],
+    'big text': ["const x=3n**10000n;for(;;)x+''", FUEL],
+    'big template': ['const x=3n**10000n;for(;;)`${x}`', FUEL],
+    'big parse': ["const t='7'.repeat(1e5);for(;;)1n<t", FUEL],
+    'big compare': ['const x=3n**100000n,y=x+1n;for(;;)x===y', ALLOCATION],
+    'class chain': ['let A=class{};for(;;)A=class extends A{}', NESTING],
+    'proto literal': ['let p={};for(;;)p={__proto__:p}', NESTING],
+    switch: [
+      "const a='x'.repeat(1e6)+'y',b='x'.repeat(1e6)+'z';for(;;)switch(a){case b:case b:case b:}",
+      FUEL
+    ],
+    'for in': [
+      "const o=Object.fromEntries(Array.from({length:2e4},(_, i)=>['k'+i,i]));for(;;)for(const k in o)break",
+      FUEL
+    ]
+  })
+})
+
+test('vm builtins - attacks: contracts and builtins that call each other', async (t) => {
+  await runAttacks(t, {
+    'recursion map': ['const f=()=>[1].map(()=>f());f()', NESTING],
+    'recursion sort': ['const f=()=>[1,2].sort(()=>f());f()', NESTING],
+    'recursion replace': ["const f=()=>'x'.replace('x',f);f()", NESTING],
+    'recursion toJSON': ['const o={toJSON(){return JSON.stringify(o)}};JSON.stringify(o)', NESTING],
+    'recursion reviver': ["const f=()=>JSON.parse('[1]',f);f()", NESTING],
+    'recursion get': ['const p=new Proxy({},{get(t,k,r){return r.x}});p.x', NESTING],
+    'recursion valueOf': ['const o={valueOf(){return +o}};+o', NESTING],
+    'recursion from': ['const f=()=>Array.from([1],f);f()', NESTING],
+    'recursion flatMap': ['const f=()=>[1].flatMap(f);f()', NESTING],
+    'recursion apply': ['const f=(...a)=>f.apply(null,a);f(1,2,3)', NESTING],
+    'recursion construct': ['const C=function(){Reflect.construct(C,[])};new C()', NESTING],
+    'recursion Map': [
+      'const it={*[Symbol.iterator](){new Map(it);yield [1,1]}};new Map(it)',
+      NESTING
+    ],
+    'recursion locals': [
+      'const f=(a)=>{const {a0,a1,a2,a3,a4,a5,a6,a7,a8,a9,b0,b1,b2,b3,b4,b5,b6,b7,b8,b9,...c}=a;return [1].map(()=>f(c)).concat([1,2,3].reduce((x,y)=>x+y,f(c)))};f({})',
+      DEPTH
+    ],
+    'recursion args': ['const f=(...a)=>[1].map(()=>f(...a));f(...Array(1000).fill(1))', ARGUMENTS],
+    'recursion bound args': [
+      'let g;const f=(...a)=>g();g=f.bind(null,...Array(60).fill(1));g()',
+      DEPTH
+    ],
+    'recursion regexp': ["const f=()=>'x'.replace(/x/,f);f()", NESTING],
+    'recursion generator': ['function* g(){yield* g()};[...g()]', DEPTH],
+    'recursion getter': ['class A{get x(){return this.x}};new A().x', DEPTH],
+    'recursion tag': ['const f=()=>String({toString:f});f()', DEPTH],
+    'recursion hasInstance': [
+      'const C={[Symbol.hasInstance](x){return x instanceof C}};1 instanceof C',
+      DEPTH
+    ],
+    'recursion species': [
+      'class A extends Array{static get [Symbol.species](){new A(1,2).map(x=>x);return A}};new A(1,2).map(x=>x)',
+      NESTING
+    ],
+    'recursion dispose': [
+      'const s=()=>{const d=new DisposableStack();d.defer(s);d.dispose()};s()',
+      NESTING
+    ],
+    'recursion await': ['const f=async()=>{await f()};await f()', DEPTH],
+    'recursion in sort tag': [
+      'const o={toString(){return [o,o].sort().join()}};[o,o].sort()',
+      NESTING
+    ],
+    'recursion getOwn': [
+      'const p=new Proxy({},{ownKeys(){return Object.keys(p)}});Object.keys(p)',
+      NESTING
+    ],
+    'recursion Set': [
+      'const s=new Set([1]);const l={get size(){return 1},has(){return s.isSubsetOf(l)},keys(){}};s.isSubsetOf(l)',
+      NESTING
+    ]
+  })
+})
