@@ -1,3 +1,18 @@
 export const PRICES: {
+  readonly limits: Readonly<
+    Record<
+      | 'allocation'
+      | 'arguments'
+      | 'bits'
+      | 'boundArguments'
+      | 'buffers'
+      | 'description'
+      | 'layers'
+      | 'nesting'
+      | 'prototypes'
+      | 'text',
+      number
+    >
+  >
   readonly regexp: Readonly<Record<string, number>> & { readonly STEP: number }
 }
