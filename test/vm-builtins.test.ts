@@ -148,7 +148,7 @@ test('vm builtins - each limit is where it is said to be', async (t) => {
     power: [(n) => `2n ** ${Math.ceil(n / 2)}n > 0n`, limits.bits, 'ALLOCATION_LIMIT'],
     arguments: [
       (n) => `Math.max.apply(null, new Array(${n}).fill(1))`,
-      Math.trunc(limits.arguments / 2),
+      limits.arguments,
       'ARGUMENTS_LIMIT'
     ],
     'bound arguments': [

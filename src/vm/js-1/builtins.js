@@ -138,9 +138,12 @@
     passed += count
   }
 
-  /** Where nobody says when a call is over, all calls around it are taken to have as many arguments. */
+  /**
+   * Where nobody says when a call is over, all builtins around it are taken to have as many arguments. Those of compiled
+   * code count as depth, see counter.js.
+   */
   function checkArguments(count) {
-    const levels = 1 + state.depth + meter.d
+    const levels = 1 + state.depth
     if (count > 64 && count * levels > limits.arguments) {
       throw refuse(
         'ARGUMENTS_LIMIT',
