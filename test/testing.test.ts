@@ -223,3 +223,14 @@ test('testing - a closed instance says so, and another one goes on', async (t) =
   await t.exception(first.call('alice', 'add', ['a']), { code: 'USAGE' })
   t.is(await second.call('alice', 'add', ['a']), 1)
 })
+
+test('testing - the time that code takes to be compiled is not that of the first call', async (t) => {
+  const lines = Array.from(
+    { length: 12_000 },
+    (_, i) => `a = [a + ${i}, { a, b }, [b]].map((x) => x)`
+  )
+  const source = `exports.get = () => 1\nfunction unused(a, b) {\n${lines.join('\n')}\n}\n`
+  const instance = await deploy(source, { limits: { time: 800 } })
+  t.teardown(() => instance.close())
+  t.is(await instance.call('alice', 'get', []), 1)
+})
