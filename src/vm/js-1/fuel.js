@@ -3,20 +3,20 @@
   // compiled to (counter.js), which comes when all builtins are in place.
 
   const { ceil } = Math
-  /** In units; what is more is more than any call has. */
-  const COST_MAX = 1e8
   let take = null
 
   return { charge, spend, attach }
 
-  /** Takes fuel for a builtin, in the units of its prices; throws when there is none left. */
+  /** Takes fuel for a builtin, rounded up; throws when there is none left. While the realm is set up, nothing. */
   function charge(units) {
-    if (take !== null) take(units >= 0 && units < COST_MAX ? units | 0 : Infinity)
+    if (take === null) return
+    const cost = ceil(units)
+    take(cost >= 0 ? cost : Infinity)
   }
 
   /** Takes fuel for anything else. */
-  function spend(cost) {
-    take(ceil(cost))
+  function spend(units) {
+    take(ceil(units))
   }
 
   function attach(counter) {

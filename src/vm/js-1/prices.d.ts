@@ -1,18 +1,16 @@
 export const PRICES: {
-  readonly limits: Readonly<
-    Record<
+  readonly limits: {
+    readonly [name in
       | 'allocation'
-      | 'arguments'
-      | 'bits'
-      | 'boundArguments'
       | 'buffers'
-      | 'description'
-      | 'layers'
+      | 'text'
+      | 'bits'
       | 'nesting'
+      | 'arguments'
+      | 'boundArguments'
+      | 'layers'
       | 'prototypes'
-      | 'text',
-      number
-    >
-  >
+      | 'description']: number
+  }
   readonly regexp: Readonly<Record<string, number>> & { readonly STEP: number }
 }
