@@ -1,4 +1,5 @@
 export const PRICES: {
+<<<<<<< HEAD
   readonly limits: {
     readonly [name in
       | 'allocation'
@@ -12,5 +13,22 @@ export const PRICES: {
       | 'prototypes'
       | 'description']: number
   }
+=======
+  readonly limits: Readonly<
+    Record<
+      | 'allocation'
+      | 'arguments'
+      | 'bits'
+      | 'boundArguments'
+      | 'buffers'
+      | 'description'
+      | 'layers'
+      | 'nesting'
+      | 'prototypes'
+      | 'text',
+      number
+    >
+  >
+>>>>>>> main
   readonly regexp: Readonly<Record<string, number>> & { readonly STEP: number }
 }
