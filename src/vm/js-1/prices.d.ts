@@ -1,19 +1,4 @@
 export const PRICES: {
-<<<<<<< HEAD
-  readonly limits: {
-    readonly [name in
-      | 'allocation'
-      | 'buffers'
-      | 'text'
-      | 'bits'
-      | 'nesting'
-      | 'arguments'
-      | 'boundArguments'
-      | 'layers'
-      | 'prototypes'
-      | 'description']: number
-  }
-=======
   readonly limits: Readonly<
     Record<
       | 'allocation'
@@ -29,6 +14,5 @@ export const PRICES: {
       number
     >
   >
->>>>>>> main
   readonly regexp: Readonly<Record<string, number>> & { readonly STEP: number }
 }
