@@ -382,7 +382,6 @@ test('vm builtins - attacks: operators', async (t) => {
     ],
     'spread string': ["({...'x'.repeat(1e6)})", FUEL],
     rope: ["const s='x'.repeat(1e6);for(let i=0;;i++)(s+i)[0]", FUEL],
-    // biome-ignore lint/suspicious/noTemplateCurlyInString: code of a contract
     'rope template': ["const s='x'.repeat(1e6);for(let i=0;;i++)`${s}${i}`[0]", FUEL],
     double: ["let s='x';for(;;)s+=s", ALLOCATION],
     compare: ["const a='x'.repeat(1e6)+'y',b='x'.repeat(1e6)+'z';for(;;)a<b", FUEL],
@@ -404,7 +403,6 @@ test('vm builtins - attacks: operators', async (t) => {
     'big neg': ['const x=3n**100000n;for(;;)-x', ALLOCATION],
     'big inc': ['let x=3n**100000n;for(;;)x++', ALLOCATION],
     'big text': ["const x=3n**10000n;for(;;)x+''", FUEL],
-    // biome-ignore lint/suspicious/noTemplateCurlyInString: code of a contract
     'big template': ['const x=3n**10000n;for(;;)`${x}`', FUEL],
     'big parse': ["const t='7'.repeat(1e5);for(;;)1n<t", FUEL],
     'big compare': ['const x=3n**100000n,y=x+1n;for(;;)x===y', ALLOCATION],
