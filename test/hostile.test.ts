@@ -99,7 +99,7 @@ async function runTheme(
     if (ms > 1000) t.comment(`${theme}: ${name} took ${ms.toFixed()} ms`)
     const after = await innocent(t, client, link, index + 2, `nothing is left of ${name}`)
     // one digit more of the counter is one character more
-    if (index > 8) t.is(after, fuel, `nor does the next call cost something else`)
+    if (index > 9) t.is(after, fuel, `nor does the next call cost something else`)
     fuel = after
   }
   return link
@@ -115,7 +115,7 @@ async function innocent(
 ): Promise<number> {
   const contract = await client.connect(link)
   const call = contract['innocent']?.()
-  t.alike(await call, { n, ...INNOCENT }, why)
+  t.alike(await call?.catch(String), { n, ...INNOCENT }, why)
   return (await call?.fuel) ?? -1
 }
 

@@ -1,4 +1,4 @@
-import { DEPTH, FUEL, inMethod, OK, ROOM, THROWN } from './attack.ts'
+import { DEPTH, FUEL, inMethod, NESTED, OK, ROOM, THROWN } from './attack.ts'
 
 /** An iterator whose steps are a builtin: it never ends, and runs no code of the contract. */
 const ENDLESS =
@@ -36,7 +36,7 @@ export const iterators = inMethod({
   'yield* without end': [`${ENDLESS} function* g() { yield* endless } for (const _ of g());`, FUEL],
   'helpers of helpers': [
     'let i = [1].values(); for (let k = 0; k < 5000; k++) i = i.map((x) => x); return i.next()',
-    THROWN
+    NESTED
   ],
   'an iterator that returns itself': [
     'const i = { [Symbol.iterator]: () => i, next: () => i, get done() { return false }, get value() { return i } }; return [...i]',
@@ -58,7 +58,7 @@ export const iterators = inMethod({
   'toPrimitive without end': ['return `${{ [Symbol.toPrimitive]() { for (;;); } }}`', FUEL],
   'toPrimitive of dates in dates': [
     "let o = { toString: () => 'x' }; for (let i = 0; i < 1000; i++) { const q = {}; q.toString = Date.prototype[Symbol.toPrimitive].bind(o, 'string'); o = q } return String(o)",
-    THROWN
+    NESTED
   ],
   'toStringTag without end': [
     'return Object.prototype.toString.call({ get [Symbol.toStringTag]() { for (;;); } })',
@@ -79,6 +79,6 @@ export const iterators = inMethod({
   ],
   'symbols without end': ["for (let i = 0; ; i++) Symbol.for('x'.repeat(1000) + i)", FUEL],
   'a symbol with a long description': ["Symbol('x'.repeat(1e6))", ROOM],
-  'generators that spread each other': ['function* g() { yield* [...g()] } g().next()', THROWN],
+  'generators that spread each other': ['function* g() { yield* [...g()] } g().next()', NESTED],
   'generators that recurse': ['function* g() { for (const x of g()) yield x } g().next()', DEPTH]
 })

@@ -27,7 +27,6 @@ export const memory = inMethod({
     'function* g() { yield 1 } const a = []; for (;;) { const i = g(); i.next(); a.push(i) }',
     FUEL
   ],
-  classes: ['const a = []; for (;;) a.push(class { static x = [1, 2, 3]; m() {} })', FUEL],
   patterns: ['const a = []; for (let i = 0; ; i++) a.push(new RegExp(`a{${i}}`))', FUEL],
   errors: ["const a = []; for (;;) a.push(new Error('x', { cause: a }))", FUEL],
   'weak maps': [

@@ -1,29 +1,29 @@
-import { FUEL, inMethod, OK, THROWN } from './attack.ts'
+import { FUEL, inMethod, NESTED, OK, THROWN } from './attack.ts'
 
 /** Prototypes, getters and proxies. */
 export const objects = inMethod({
-  'prototypes without end': ['let o = {}; for (;;) o = Object.create(o)', THROWN],
+  'prototypes without end': ['let o = {}; for (;;) o = Object.create(o)', NESTED],
   'prototypes of proxies without end': [
     'let o = {}; for (;;) o = Object.create(new Proxy(o, {}))',
-    THROWN
+    NESTED
   ],
   'proxies of what inherits from proxies': [
     'let o = {}; for (;;) o = new Proxy(Object.create(o), {})',
-    THROWN
+    NESTED
   ],
-  'classes without end': ['let C = class {}; for (;;) C = class extends C {}', THROWN],
+  'classes without end': ['let C = class {}; for (;;) C = class extends C {}', NESTED],
   'a prototype that is changed while it is searched': [
     'const o = { get x() { Object.setPrototypeOf(o, null); return 1 } }; return Object.create(o).x',
     OK
   ],
-  'a proxy that asks itself': ['const p = new Proxy({}, { get: (_, key) => p[key] }); p.x', THROWN],
+  'a proxy that asks itself': ['const p = new Proxy({}, { get: (_, key) => p[key] }); p.x', NESTED],
   'a proxy whose trap is a builtin': [
     'const p = new Proxy({}, { get: Reflect.get, has: Reflect.has, ownKeys: Reflect.ownKeys }); for (;;) { p.x; Object.keys(p) }',
     FUEL
   ],
   'a proxy as a handler': [
     'let h = {}; for (let i = 0; i < 1e4; i++) h = new Proxy({}, h); return h.x',
-    THROWN
+    NESTED
   ],
   'a proxy with keys without end': [
     'const keys = Array.from({ length: 1e4 }, (_, i) => String(i)); const p = new Proxy({}, { ownKeys: () => keys, getOwnPropertyDescriptor: () => ({ value: 1, enumerable: true, configurable: true }) }); for (;;) ({ ...p })',
@@ -39,30 +39,30 @@ export const objects = inMethod({
   ],
   'a getter that inherits': [
     'let o = { get x() { return 1 } }; for (let i = 0; i < 1e4; i++) { const q = { get x() { return super.x } }; Object.setPrototypeOf(q, o); o = q } return o.x',
-    THROWN
+    NESTED
   ],
   'a setter among the keys of JSON': ['let n = 0; JSON.stringify({ get a() { for (;;); } })', FUEL],
   'toJSON without end': [
     'const o = { toJSON() { return JSON.stringify(o) } }; JSON.stringify(o)',
-    THROWN
+    NESTED
   ],
   'a reviver that adds': [
     "JSON.parse('[1,[2]]', function (key, value) { if (Array.isArray(this)) this.push([1]); return value }); return 1",
     OK
   ],
-  'valueOf that calls itself': ['const o = { valueOf: () => +o }; +o', THROWN],
+  'valueOf that calls itself': ['const o = { valueOf: () => +o }; +o', NESTED],
   'an object that becomes longer while it is sorted': [
     'const a = [3, 2, 1]; a.sort(() => { a.push(1); return -1 }); return a.length > 3 ? 1 : 0',
     OK
   ],
   'the constructor of an array': [
     'const a = [1, 2, 3]; a.constructor = { [Symbol.species]: function (n) { return new Proxy([], { defineProperty() { for (;;); } }) } }; a.map((x) => x)',
-    FUEL
+    THROWN
   ],
   'instanceof that is a builtin': [
     'let F = function () {}; for (let i = 0; i < 1000; i++) { const G = {}; Object.defineProperty(G, Symbol.hasInstance, { value: Function.prototype[Symbol.hasInstance].bind(F) }); F = G } return {} instanceof F',
     OK
   ],
-  'bound functions without end': ['let f = () => {}; for (;;) f = f.bind()', THROWN],
+  'bound functions without end': ['let f = () => {}; for (;;) f = f.bind()', NESTED],
   'a frozen exports object': ['Object.freeze(exports); exports.n = 1', THROWN]
 })

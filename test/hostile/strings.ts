@@ -27,7 +27,7 @@ export const strings = inMethod({
   'texts that are padded': ["const a = []; for (;;) a.push('x'.padStart(2 ** 20, 'yz'))", ROOM],
   'texts that are replaced': [
     "return 'x'.repeat(2 ** 20).replaceAll('x', 'y'.repeat(2 ** 10))",
-    ROOM
+    FUEL
   ],
   'a tree of texts': [
     "let s = 'xy'; for (let i = 0; i < 23; i++) s = s.slice(1) + s + i; for (;;) s.indexOf('q')",
@@ -35,7 +35,7 @@ export const strings = inMethod({
   ],
   'logging a long text': [
     "const s = 'x'.repeat(1e7); for (let i = 0; i < 1000; i++) console.log('a', s); return 1",
-    FUEL
+    OK
   ],
   'logging an array': [
     'const a = Array(1e5).fill(1); for (let i = 0; i < 1000; i++) console.log(a); return 1',

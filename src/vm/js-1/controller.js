@@ -466,10 +466,20 @@
         changed[changed.length] = text
       }
     }
+    // each is a file, and the host writes it while all others wait
+    const count = changed.length / 2 + added.length + variables.length - kept
+    if (count > call.limits.writes) throw tooManyVariables(count)
     // no unit is more than three bytes: mostly, there is nothing to count
     if (units * 3 > limit) checkBytes(changed, added, limit)
     if (counter.end() !== null) throw TRAP // caught by a getter: nothing is taken
     return replaceVariables(changed, added, kept)
+  }
+
+  function tooManyVariables(count) {
+    return ours(
+      'WRITES_TOO_MANY',
+      `a call may change ${call.limits.writes} exported variables, and this one changes ${count}: gather them in an object or in files`
+    )
   }
 
   function encodeInteger(value) {
@@ -533,7 +543,7 @@
   /** An operation that the engine answers. */
   function ask(op, convert, refuse = makeError) {
     if (call === null || call.over) return rejectPromise(callOver())
-    spend(prices.operation + op.length * prices.byte)
+    spend(prices.operation + prices.answer + op.length * prices.byte)
     call.ops += call.ops === '' ? op : `,${op}`
     const entry = withResolvers()
     entry.convert = convert
@@ -545,6 +555,7 @@
   /** An operation that is paid for and needs no answer (op is null: none at all); its promise keeps its place in the queue. */
   function tell(op, error = null) {
     if (call === null || call.over) return rejectPromise(callOver())
+    if (error !== null) spend(prices.answer)
     if (op !== null) call.ops += call.ops === '' ? op : `,${op}`
     if (call.answered === call.waiting.length) {
       return error === null ? resolvePromise(undefined) : rejectPromise(error)
