@@ -16,6 +16,7 @@ import type { LimitName } from './protocol/limits.ts'
  * whoever uses the library needs no declarations but these; the compiler holds the two together.
  */
 
+export { type Bundle, bundle } from './bundle/bundle.ts'
 export type { CallPromise, ContractObject } from './client/contract.ts'
 export { type Oracle, Oracles } from './host/oracles.ts'
 export { allowAll, allowOnly, type Policy } from './host/policy.ts'

@@ -24,8 +24,9 @@ const LAYERS = {
   host: ['protocol', 'vm', 'state', 'net'],
   client: ['protocol', 'vm', 'state', 'net'],
   audit: ['protocol', 'vm', 'state'],
-  testing: ['protocol', 'vm', 'state', 'net', 'host', 'client', 'audit'],
-  cli: ['protocol', 'vm', 'state', 'net', 'host', 'client', 'audit', 'testing']
+  bundle: ['protocol'],
+  testing: ['protocol', 'vm', 'state', 'net', 'host', 'client', 'audit', 'bundle'],
+  cli: ['protocol', 'vm', 'state', 'net', 'host', 'client', 'audit', 'bundle', 'testing']
 }
 const NAMES = Object.keys(LAYERS)
 

@@ -207,10 +207,11 @@ test('testing - the limits of the VM hold, and lower ones', async (t) => {
   await t.exception(notes.call('alice', 'add', ['eleven long']), { code: 'FILE_TOO_LARGE' })
   await notes.call('alice', 'add', ['ten bytes!'])
   const endless = await open(t, 'exports.n = 0; exports.run = () => { exports.n = 1; for (;;); }', {
-    limits: { time: 200 }
+    limits: { fuel: 10_000 }
   })
   const error = await endless.call('alice', 'run', []).catch((thrown) => thrown)
-  t.alike([error.code, error.aborted], ['ABORT_TIME', true])
+  t.alike([error.code, error.aborted], ['OUT_OF_FUEL', false])
+  t.is(endless.fuel, 10_000)
   t.alike(endless.variables, { n: 0 })
   t.is(await notes.call('alice', 'add', ['still']), 2)
 })
@@ -222,4 +223,15 @@ test('testing - a closed instance says so, and another one goes on', async (t) =
   await first.close()
   await t.exception(first.call('alice', 'add', ['a']), { code: 'USAGE' })
   t.is(await second.call('alice', 'add', ['a']), 1)
+})
+
+test('testing - the time that code takes to be compiled is not that of the first call', async (t) => {
+  const lines = Array.from(
+    { length: 12_000 },
+    (_, i) => `a = [a + ${i}, { a, b }, [b]].map((x) => x)`
+  )
+  const source = `exports.get = () => 1\nfunction unused(a, b) {\n${lines.join('\n')}\n}\n`
+  const instance = await deploy(source, { limits: { time: 800 } })
+  t.teardown(() => instance.close())
+  t.is(await instance.call('alice', 'get', []), 1)
 })

@@ -273,6 +273,42 @@ const NATIVE_RECURSIONS: Record<string, string> = {
   'Reflect.construct': 'const f = function () { Reflect.construct(f, []) }; f()'
 }
 
+/**
+ * What takes most of the stack: the widest frame that counts for one level, around everything that builtins call back
+ * from, one inside of the other.
+ */
+const FATTEST = (() => {
+  const wide = Array.from({ length: 45 }, (_, i) => `v${i} = ${i}`).join(', ')
+  const ways = {
+    stringify: 'JSON.stringify({ toJSON: () => go(n - 1) })',
+    parse: "JSON.parse('[1]', () => { go(n - 1) })",
+    replace: "'x'.replace(/(x)/, () => go(n - 1))",
+    sort: '[1, 2].sort(() => go(n - 1))',
+    flatMap: '[1].flatMap(() => go(n - 1))',
+    proxy:
+      'new Proxy({}, { get: () => go(n - 1), ownKeys: () => [], getOwnPropertyDescriptor() {} }).x',
+    getter: '({ get x() { return go(n - 1) } }).x',
+    text: '`${{ toString: () => go(n - 1) }}`',
+    construct: 'Reflect.construct(class { constructor() { go(n - 1) } }, [])',
+    from: 'Array.from({ [Symbol.iterator]: () => ({ next: () => ({ done: !(go(n - 1), true) , value: 1, ...{ done: true } }) }) })',
+    executor: 'new Promise(() => go(n - 1))',
+    spread: '[...{ *[Symbol.iterator]() { go(n - 1) } }]',
+    defaults: '(({ x = go(n - 1) }) => x)({})',
+    generator: '[...(function* (a = go(n - 1)) {})()]',
+    field: 'new (class { x = go(n - 1) })()',
+    bound: 'go.bind(null, n - 1).bind().bind()()',
+    assign: 'Object.assign({ set x(v) { go(n - 1) } }, { x: 1 })',
+    group: 'Object.groupBy([1], () => go(n - 1))',
+    disposer: '(() => { using a = { [Symbol.dispose]() { go(n - 1) } } })()'
+  }
+  return Object.fromEntries(
+    Object.entries(ways).map(([name, way]) => [
+      name,
+      `const go = (n) => { let ${wide}; if (n < 0) return 'end'; if (n > 110) return String(go(n - 1)); ${way}; return 'x' }; go(450)`
+    ])
+  )
+})()
+
 async function runAll(
   t: Parameters<typeof openOne>[0],
   bodies: Record<string, string>,
@@ -309,6 +345,7 @@ test('meter - every kind of function that nests comes to the end of its depth', 
 }, async (t) => {
   await runAll(t, RECURSIONS, DEPTH, {})
   await runAll(t, NATIVE_RECURSIONS, 'error NESTING_LIMIT', {})
+  await runAll(t, FATTEST, DEPTH, {})
 })
 
 test('meter - fuel is the same in every engine, and in the middle of a batch', async (t) => {
@@ -433,7 +470,7 @@ const NESTS: Record<string, readonly [open: string, close: string, levels?: numb
   arrows: ['() => ', ''],
   functions: ['function () { return ', '}', 2],
   generators: ['function* () { yield ', '}', 3],
-  'async functions': ['async () => (await ', ')', 3],
+  'async functions': ['(async () => await ', ')', 3],
   classes: ['class { a = ', '}', 3],
   calls: ['f(', ')'],
   templates: ['`${', '}`'],

@@ -8,8 +8,11 @@
  * await forum.as('alice').addTopic('Hello world') // 1
  * await forum.files() // { '/topics/1/title': 'Hello world' }
  * await forum.close()
+ *
+ * const shop = await deploy(await bundle('shop.ts'))
  * ```
  */
+export { type Bundle, bundle } from '../bundle/bundle.ts'
 export { ContractError, MivmError } from '../protocol/errors.ts'
 export type { Value } from '../protocol/values.ts'
 export {
@@ -20,3 +23,4 @@ export {
   type Methods,
   type TestInstance
 } from './instance.ts'
+export { type LoadCost, loadCost } from './load-cost.ts'

@@ -1,3 +1,4 @@
+import { type Bundle, verbatim } from '../bundle/bundle.ts'
 import { type Oracle, Oracles } from '../host/oracles.ts'
 import { encodeEntry, encodeUserEntry, type Genesis, limitsOf } from '../protocol/entries.ts'
 import { ContractError, MivmError } from '../protocol/errors.ts'
@@ -38,21 +39,22 @@ export function callerId(name: string): string {
 }
 
 /**
- * Deploys a contract from its source, without host, network or disk, but in the real VM: with its limits, its realm
+ * Deploys a contract from its source, or as `bundle` reads it from a file, without host, network or disk, but in the real VM: with its limits, its realm
  * and its rollback. Throws what a deployment throws: DEPLOY_FAILED with what `init` threw, CODE_*, LIMIT_INVALID.
  *
  * In TypeScript the methods may be named, to be called with a dot: `deploy<'addTopic' | 'addPost'>(source)`.
  */
 export async function deploy<Name extends string = string>(
-  source: string,
+  contract: string | Bundle,
   options: DeployOptions = {}
 ): Promise<TestInstance<Name>> {
   const { vm, release } = await acquireVm()
+  const { source, explain } = typeof contract === 'string' ? verbatim(contract) : contract
   try {
     return await TestInstance.deploy<Name>(vm, release, source, options)
   } catch (error) {
     await release()
-    throw error
+    throw explain(error)
   }
 }
 
@@ -237,11 +239,11 @@ function thrownBy({ outcome }: Pick<Step, 'outcome'>): ContractError {
   return new ContractError(name, message, code, outcome.status === 'abort')
 }
 
-function userKey(name: string): Uint8Array {
+export function userKey(name: string): Uint8Array {
   return hash('testing/user', new TextEncoder().encode(name))
 }
 
-function contractOf(
+export function contractOf(
   vm: string,
   source: string,
   deployer: Uint8Array,

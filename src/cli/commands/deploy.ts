@@ -1,8 +1,8 @@
-import { readFile } from 'node:fs/promises'
 import b4a from 'b4a'
+import { bundle } from '../../bundle/bundle.ts'
 import { MivmError } from '../../protocol/errors.ts'
-import { LIMITS } from '../../protocol/limits.ts'
 import { Context } from '../context.ts'
+import { printable } from '../output.ts'
 import type { Program } from '../program.ts'
 import { changeSettings, checkAlias, readAliases, setAlias } from '../settings.ts'
 import { parseArgument } from '../text.ts'
@@ -20,7 +20,10 @@ export function addDeploy(program: Program): void {
     .description(
       'Deploys a contract on a host, calls its init, and prints the link of the instance.'
     )
-    .argument('<file>', 'the contract: one JavaScript file')
+    .argument(
+      '<file>',
+      'the contract: one JavaScript file, or TypeScript and modules, which are bundled'
+    )
     .argument('[args...]', 'arguments of init: JSON, or else text')
     .option(
       '--host <id>',
@@ -46,17 +49,17 @@ async function deploy(
 ): Promise<void> {
   const { output, dir } = context
   if (name !== undefined) checkAlias(name)
-  const source = await readSource(file)
+  const { contract, cost } = await readContract(context, file)
   const values = args.map(parseArgument)
   const host = await context.host(wanted)
   const client = await context.openClient()
   output.progress(`deploying on ${host}…`)
-  const deployed = await client.deploy({
-    host,
-    source,
-    args: values,
-    ...(salt === undefined ? {} : { salt })
-  })
+  const { source } = contract
+  const deployed = await client
+    .deploy({ host, source, args: values, ...(salt === undefined ? {} : { salt }) })
+    .catch((error) => {
+      throw contract.explain(error)
+    })
   output.done()
   await changeSettings(dir, { host })
   const { address, link } = deployed
@@ -66,25 +69,35 @@ async function deploy(
     if (before !== undefined && before !== link) output.note(`"${name}" was ${before} before`)
   }
   output.line(link)
-  output.object({ type: 'summary', address, link, host, alias: name ?? null, deployer: client.id })
+  output.object({
+    type: 'summary',
+    address,
+    link,
+    host,
+    alias: name ?? null,
+    deployer: client.id,
+    ...(cost === null ? {} : { bundle: cost })
+  })
 }
 
-async function readSource(file: string): Promise<string> {
-  const bytes = await readFile(file).catch((error: NodeJS.ErrnoException) => {
-    if (error.code !== 'ENOENT') throw error
-    throw new MivmError('FILE_UNKNOWN', `there is no file ${file}: check the path`)
-  })
-  if (bytes.byteLength > LIMITS.code) {
-    throw new MivmError(
-      'CODE_TOO_LARGE',
-      `${file} has ${bytes.byteLength} bytes and a contract ${LIMITS.code} at most: bundle less, or minify it`
-    )
-  }
-  try {
-    return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes)
-  } catch {
-    throw new MivmError('CODE_SYNTAX', `${file} is not UTF-8: save it as UTF-8`)
-  }
+/** Reads the contract, bundling it if it is made of modules, and tells its author what it will cost. */
+async function readContract({ output }: Context, file: string) {
+  output.progress(`reading ${file}…`)
+  const contract = await bundle(file)
+  output.done()
+  for (const warning of contract.warnings) output.note(`warning: ${printable(warning)}`)
+  if (!contract.isBundled) return { contract, cost: null }
+  const { loadCost } = await import('../../testing/load-cost.ts')
+  output.progress('measuring what it costs to load…')
+  const cost = await loadCost(contract)
+  output.done()
+  const size = Buffer.byteLength(contract.source)
+  const kilobytes = `${Math.ceil(size / 1000)} kB`
+  const packages = contract.packages.map(printable).join(', ')
+  output.note(
+    `bundled ${kilobytes}${packages === '' ? '' : ` with ${packages}`}: loading them takes ${cost.ms.toFixed(1)} ms here and ${cost.fuel} fuel of every call`
+  )
+  return { contract, cost: { bytes: size, packages: contract.packages, ...cost } }
 }
 
 function parseSalt(text: string): Uint8Array {

@@ -59,7 +59,8 @@ function runCalls(job, instance, host, steps) {
       if (bytes >= JOB_BYTES) break
     }
     if (!instance.isReady) {
-      build(host.channel, instance)
+      // large code takes longer to compile than a call may take
+      stopwatch.waiting(() => build(host.channel, instance))
       isOpen = false
     }
     if (!isOpen) instance.open(constantsOf(job, sortVariables(variables), false))

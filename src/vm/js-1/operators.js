@@ -419,7 +419,13 @@
 
   function passed(iterable) {
     const list = isIntact(iterable) ? iterable : listed(iterable)
-    kit.checkArguments(list.length)
+    // how many of all calls together, the caller counts
+    if (list.length > limits.arguments) {
+      throw refuse(
+        'ARGUMENTS_LIMIT',
+        `a call may have ${limits.arguments} arguments from an array, and this one would have ${list.length}: pass the array`
+      )
+    }
     spend(list.length, prices.argument)
     return list
   }

@@ -134,6 +134,9 @@ export const PRICES = {
     bytesCopy: 1 / 64,
     bytesEach: 1,
     bytesConvert: 1 / 16,
+    /** A character or byte that TextEncoder, TextDecoder, atob or btoa converts; a byte that is no UTF-8. */
+    utf8: 1,
+    utf8Broken: 8,
 
     // collections and objects, an entry or property
     entry: 5,

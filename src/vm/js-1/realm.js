@@ -11,6 +11,7 @@ const BUILTINS = [
   'objects',
   'numbers',
   'bytes',
+  'encodings',
   'iteration'
 ]
 

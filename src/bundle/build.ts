@@ -1,0 +1,356 @@
+import { readFile } from 'node:fs/promises'
+import { isBuiltin } from 'node:module'
+import path from 'node:path'
+import { type AnyNode, type Comment as ParsedComment, parse } from 'acorn'
+import { type BuildFailure, type Message, type Plugin, build as runEsbuild } from 'esbuild'
+import { type ErrorCode, MivmError } from '../protocol/errors.ts'
+import type { Bundle } from './bundle.ts'
+import { Edits } from './edits.ts'
+import { insteadOf, MISSING } from './missing.ts'
+import { Modules } from './modules.ts'
+import { formatFile, formatPlace, offsetOf, type Place, Places } from './places.ts'
+import { CONTRACT_NAMES, Refusal, replaceGlobal, rewrite } from './rewrite.ts'
+import { type Reference, type Scan, scan } from './scan.ts'
+
+/**
+ * The language that contracts run in, for esbuild and acorn. These options, and the version of esbuild, decide the
+ * bytes of a bundle and with them its code hash: nothing of the machine, the directory, the environment or a
+ * tsconfig.json goes into it.
+ */
+const TARGET = 'es2025'
+const ECMA_VERSION = 2026
+
+/** Warnings about packages that are worth a line each. */
+const WARNINGS_MAX = 8
+
+/** Bundles the module `entry`, a real path, and all that it imports. */
+export async function build(entry: string): Promise<Bundle> {
+  const dir = path.dirname(entry)
+  const { text, map, inputs, warnings } = await runBundler(entry)
+  const comments: ParsedComment[] = []
+  const program = parse(text, {
+    ecmaVersion: ECMA_VERSION,
+    sourceType: 'module',
+    onComment: comments
+  })
+  const places = new Places(dir, text, map)
+  const lineComments = comments
+    .filter(({ type }) => type === 'Line')
+    .map(({ value, start, end }) => ({ text: value, start, end }))
+  const modules = new Modules(entry, inputs, lineComments)
+  const edits = new Edits(text)
+  const keys: { text: string; start: number; end: number }[] = []
+  const scanned = scan(program, (node) => {
+    if (isMarker(node)) {
+      edits.replace(node.start, node.end, '')
+      return true
+    }
+    const key = wrapperKey(node)
+    if (key !== null) keys.push(key)
+    return false
+  })
+  const check = new Check(entry, scanned, modules, places)
+  check.refuse(text)
+  for (const { node } of check.foreign) edits.replace(node.start, node.end, 'undefined')
+  const references = scanned.references.filter((each) => !check.foreign.includes(each))
+  const own = { ...scanned, references }
+  try {
+    replaceGlobal(own, edits)
+    rewrite(program, own, edits)
+  } catch (error) {
+    if (!(error instanceof Refusal)) throw error
+    throw check.error('CODE_UNAVAILABLE', error.offset, error.message)
+  }
+  if (!check.hasExports(program.body)) {
+    throw new MivmError(
+      'CODE_NO_EXPORTS',
+      `${formatFile(entry)} exports nothing that is there when it runs: export a method, as in export async function greet(name) { … }`
+    )
+  }
+  modules.rename(edits, keys)
+  const source = edits.apply()
+  return {
+    source,
+    isBundled: true,
+    packages: modules.packages,
+    warnings: [...warnings, ...check.warnings()],
+    explain: (error) => explain(error, source, (offset) => places.at(edits.origin(offset)))
+  }
+}
+
+async function runBundler(entry: string) {
+  const dir = path.dirname(entry)
+  try {
+    const { outputFiles, metafile, warnings } = await runEsbuild({
+      entryPoints: [entry],
+      absWorkingDir: dir,
+      outfile: path.join(dir, 'contract.js'),
+      write: false,
+      bundle: true,
+      metafile: true,
+      sourcemap: 'external',
+      sourcesContent: false,
+      format: 'esm',
+      platform: 'browser',
+      target: TARGET,
+      charset: 'utf8',
+      legalComments: 'inline',
+      define: { 'process.env.NODE_ENV': '"production"' },
+      tsconfigRaw: '{}',
+      nodePaths: [],
+      logLevel: 'silent',
+      // for a contract, exports is no mistake but the VM's
+      logOverride: { 'commonjs-variable-in-esm': 'silent' },
+      plugins: [markEntry(entry)]
+    })
+    const scripts = outputFiles.filter((file) => file.path.endsWith('.js'))
+    const other = outputFiles.find((file) => !/\.js(?:\.map)?$/.test(file.path))
+    if (other !== undefined) {
+      const kind = path.extname(other.path)
+      throw new MivmError(
+        'IMPORT_UNKNOWN',
+        `${formatFile(entry)} imports ${kind} files, which a contract cannot hold: import code, JSON or .txt`
+      )
+    }
+    return {
+      text: scripts[0]?.text ?? '',
+      map: outputFiles.find((file) => file.path.endsWith('.map'))?.text ?? '{}',
+      inputs: Object.keys(metafile.inputs),
+      warnings: warnings.filter(isOwn).map((message) => formatMessage(dir, message))
+    }
+  } catch (error) {
+    throw isBuildFailure(error) ? failure(dir, error.errors) : error
+  }
+}
+
+/**
+ * A statement that is put behind the entry and taken out again. It uses all names that a contract finds around it,
+ * so that esbuild gives no variable of any module one of them.
+ */
+const MARKER = 'the names of a contract'
+
+function markEntry(entry: string): Plugin {
+  return {
+    name: 'entry',
+    setup(build) {
+      const filter = new RegExp(`[\\\\/]${escapeRegExp(path.basename(entry))}$`)
+      build.onLoad({ filter }, async ({ path: file }) => {
+        if (file !== entry) return null
+        const text = await readFile(entry, 'utf8')
+        const marker = `globalThis[${JSON.stringify(MARKER)}](${CONTRACT_NAMES.join(', ')});`
+        return { contents: `${text}\n;${marker}`, loader: 'default' }
+      })
+    }
+  }
+}
+
+function isMarker(node: AnyNode): boolean {
+  if (node.type !== 'ExpressionStatement' || node.expression.type !== 'CallExpression') return false
+  const { callee } = node.expression
+  return (
+    callee.type === 'MemberExpression' &&
+    callee.property.type === 'Literal' &&
+    callee.property.value === MARKER
+  )
+}
+
+/** The path in `__commonJS({ "path"(exports, module) { … } })`, with its place. */
+function wrapperKey(node: AnyNode) {
+  if (node.type !== 'CallExpression' || node.callee.type !== 'Identifier') return null
+  if (!/^__(?:commonJS|esm)/.test(node.callee.name)) return null
+  const [argument] = node.arguments
+  const property = argument?.type === 'ObjectExpression' ? argument.properties[0] : undefined
+  if (property?.type !== 'Property' || property.key.type !== 'Literal') return null
+  const { value, start, end } = property.key
+  return { text: String(value), start, end }
+}
+
+/** Looks for what the VM does not have. */
+class Check {
+  readonly #entry: string
+  readonly #scan: Scan
+  readonly #modules: Modules
+  readonly #places: Places
+  readonly #missing: readonly Reference[]
+  /** `exports` and `module` in other modules than the contract's: a module has neither. */
+  readonly foreign: readonly Reference[]
+
+  constructor(entry: string, scanned: Scan, modules: Modules, places: Places) {
+    this.#entry = entry
+    this.#scan = scanned
+    this.#modules = modules
+    this.#places = places
+    const bound = new Set(scanned.bindings.map(({ name }) => name))
+    this.#missing = this.#findMissing(bound)
+    this.foreign = scanned.references.filter(
+      ({ name, node }) =>
+        (name === 'exports' || name === 'module') &&
+        !bound.has(name) &&
+        !modules.isEntry(node.start)
+    )
+  }
+
+  error(code: ErrorCode, offset: number, message: string): MivmError {
+    return new MivmError(code, `${this.#format(offset)}: ${message}`)
+  }
+
+  /** Throws for what cannot work wherever it is, and for what is missing in the author's own files. */
+  refuse(text: string): void {
+    const { topLevelAwaits, importMetas, dynamicImports, references } = this.#scan
+    const refuse = (node: AnyNode | undefined, message: string) => {
+      if (node !== undefined) throw this.error('CODE_UNAVAILABLE', node.start, message)
+    }
+    refuse(
+      topLevelAwaits[0],
+      'await outside of a function is not available: await in a method, or in init'
+    )
+    refuse(importMetas[0], 'import.meta is not available: a contract has no address of its own')
+    refuse(
+      dynamicImports[0],
+      'import() of something that is not known at deployment: write the path as plain text'
+    )
+    const again = references.find(
+      ({ name, parent, node }) =>
+        name === '__reExport' &&
+        parent.type === 'CallExpression' &&
+        this.#modules.isEntry(node.start)
+    )
+    refuse(
+      again?.node,
+      'export * of a CommonJS module is not available: import it, and export functions of your own'
+    )
+    refuse(
+      this.foreign.find(({ node }) => this.#modules.isOwn(node.start))?.node,
+      'exports and module are there in the file that is deployed alone: export from here, and import there'
+    )
+    for (const { name, node } of this.#missing) {
+      if (!this.#modules.isOwn(node.start) && name !== 'eval') continue
+      refuse(node, `${nameOfMissing(name, text, node)} is not available: ${MISSING.get(name)}`)
+    }
+  }
+
+  /** What packages use that is missing: they may never come to it. */
+  warnings(): string[] {
+    const lines = new Map<string, string>()
+    for (const { name, node } of this.#missing) {
+      const input = this.#modules.at(node.start)
+      if (input === null) continue
+      const module = this.#modules.nameOf(input)
+      const use = `${name === '__require' ? 'require' : name} is not there, and ${module} uses it`
+      lines.set(`${name} ${module}`, `${use}: ${MISSING.get(name)}`)
+    }
+    for (const { parent, node } of this.#scan.references.filter(isCodeFromString)) {
+      const module = this.#modules.nameOf(this.#modules.at(node.start) ?? '')
+      const place = this.#format(parent.start)
+      lines.set(
+        `Function ${module}`,
+        `${place}: code from strings is not there: generate it before deployment`
+      )
+    }
+    const all = [...lines.values()]
+    const more = all.length - WARNINGS_MAX
+    return more > 0 ? [...all.slice(0, WARNINGS_MAX), `and ${more} more of the kind`] : all
+  }
+
+  /** Whether a method or variable of the contract can come from anywhere. */
+  hasExports(body: readonly AnyNode[]): boolean {
+    return (
+      body.some(({ type }) => type.startsWith('Export')) ||
+      this.#scan.references.some(({ name }) => name === 'exports' || name === 'module')
+    )
+  }
+
+  /** Uses of what is not there, but not where the module asks for it with `typeof` first. */
+  #findMissing(names: ReadonlySet<string>): Reference[] {
+    const bound = new Set(names)
+    bound.delete('__require')
+    const free = this.#scan.references.filter(({ name }) => MISSING.has(name) && !bound.has(name))
+    const asked = new Set<string>()
+    for (const { name, node, parent } of free) {
+      if (parent.type === 'UnaryExpression' && parent.operator === 'typeof') {
+        asked.add(`${name} ${this.#modules.at(node.start)}`)
+      }
+    }
+    return free.filter(({ name, node }) => {
+      const input = this.#modules.at(node.start)
+      return input !== null && !asked.has(`${name} ${input}`)
+    })
+  }
+
+  #format(offset: number): string {
+    const place = this.#places.at(offset)
+    return place === null ? formatFile(this.#entry) : formatPlace(place)
+  }
+}
+
+function nameOfMissing(name: string, text: string, node: AnyNode): string {
+  if (name === '__require') return 'require'
+  const member = /^\.[\w$]+/.exec(text.slice(node.end, node.end + 40))
+  return `${name}${member?.[0] ?? ''}`
+}
+
+/** `new Function(…)`, but not the `Function('return this')` that stands for the global object. */
+function isCodeFromString({ name, node, parent }: Reference): boolean {
+  if (name !== 'Function') return false
+  if (parent.type !== 'NewExpression' && parent.type !== 'CallExpression') return false
+  const [source] = parent.arguments
+  return parent.callee === node && !(source?.type === 'Literal' && source.value === 'return this')
+}
+
+/** A refusal by the VM, which names line and column of the bundle, in the author's terms. */
+function explain(
+  error: unknown,
+  source: string,
+  placeAt: (offset: number) => Place | null
+): unknown {
+  if (!(error instanceof MivmError) || error.code !== 'CODE_SYNTAX') return error
+  const [, line, column, message] = /^line (\d+), column (\d+): (.*)$/s.exec(error.message) ?? []
+  if (line === undefined || column === undefined) return error
+  const place = placeAt(offsetOf(source, Number(line), Number(column)))
+  if (place === null) return error
+  return new MivmError(error.code, `${formatPlace(place)}: ${message}`, { cause: error })
+}
+
+function failure(dir: string, errors: readonly Message[]): MivmError {
+  const [first] = errors
+  if (first === undefined) return new MivmError('INTERNAL', 'the bundler failed: report this')
+  const more = errors.length > 1 ? ` (and ${errors.length - 1} more)` : ''
+  const [, wanted] = /^Could not resolve "(.*)"$/s.exec(first.text) ?? []
+  const code =
+    wanted === undefined
+      ? /No loader|No matching export|Could not (read|load)/.test(first.text)
+        ? 'IMPORT_UNKNOWN'
+        : 'CODE_SYNTAX'
+      : isBuiltin(wanted)
+        ? 'CODE_UNAVAILABLE'
+        : 'IMPORT_UNKNOWN'
+  return new MivmError(code, `${formatMessage(dir, first)}${advice(wanted)}${more}`)
+}
+
+function advice(wanted: string | undefined): string {
+  if (wanted === undefined) return ''
+  if (isBuiltin(wanted)) return `, a module of Node: ${insteadOf(wanted.replace(/^node:/, ''))}`
+  return /^[./]/.test(wanted)
+    ? ': check the path and its extension'
+    : ': run "npm install" where its package.json is, or check the name'
+}
+
+function formatMessage(dir: string, { text, location }: Message): string {
+  const plain = text.replace(/^Could not resolve "(.*)"$/s, 'there is no "$1"')
+  if (location === null) return plain
+  const { file, line, column } = location
+  return `${formatPlace({ file: path.resolve(dir, file), line, column: column + 1 })}: ${plain}`
+}
+
+/** What packages are warned of is for their authors. */
+function isOwn({ location }: Message): boolean {
+  return location !== null && !location.file.includes('node_modules/')
+}
+
+function isBuildFailure(error: unknown): error is BuildFailure {
+  return error instanceof Error && 'errors' in error && Array.isArray(error.errors)
+}
+
+function escapeRegExp(text: string): string {
+  return text.replace(/[\\^$.*+?()[\]{}|]/g, '\\$&')
+}

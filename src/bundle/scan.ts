@@ -1,0 +1,204 @@
+import type { AnyNode, Program, VariableDeclaration } from 'acorn'
+
+/** A name where it stands for what it is bound to. */
+export interface Reference {
+  readonly name: string
+  readonly node: AnyNode
+  readonly parent: AnyNode
+  /** It is assigned to. */
+  readonly write: boolean
+}
+
+/** A name where it is declared. */
+export interface Binding {
+  readonly name: string
+  readonly node: AnyNode
+  /** The declaration, function, class, or clause that it is a part of. */
+  readonly owner: AnyNode
+  readonly inFunction: boolean
+}
+
+/** What a program says about names, and the constructs that only a module has. */
+export interface Scan {
+  readonly bindings: readonly Binding[]
+  readonly references: readonly Reference[]
+  /** Each with the node that contains it. */
+  readonly variables: readonly { readonly node: VariableDeclaration; readonly parent: AnyNode }[]
+  readonly topLevelAwaits: readonly AnyNode[]
+  readonly importMetas: readonly AnyNode[]
+  readonly dynamicImports: readonly AnyNode[]
+  /** `globalThis.x` where it is assigned to. */
+  readonly globalWrites: readonly AnyNode[]
+  /** Where `{ name }` stands for `{ name: name }`: the offsets of the names. */
+  readonly shorthands: ReadonlySet<number>
+}
+
+/** Reads a program once, without recursion, since bundles nest deeply. Nodes for which `skip` is true are left out. */
+export function scan(program: Program, skip: (node: AnyNode) => boolean): Scan {
+  const found = {
+    bindings: [] as Binding[],
+    references: [] as Reference[],
+    variables: [] as { node: VariableDeclaration; parent: AnyNode }[],
+    topLevelAwaits: [] as AnyNode[],
+    importMetas: [] as AnyNode[],
+    dynamicImports: [] as AnyNode[],
+    globalWrites: [] as AnyNode[],
+    shorthands: new Set<number>()
+  }
+  const todo: Visit[] = [
+    { node: program, parent: program, role: 'value', owner: program, inFunction: false }
+  ]
+  for (let visit = todo.pop(); visit !== undefined; visit = todo.pop()) {
+    const { node, parent, inFunction } = visit
+    if (skip(node)) continue
+    switch (node.type) {
+      case 'Identifier':
+        if (visit.role === 'binding') {
+          found.bindings.push({ name: node.name, node, owner: visit.owner, inFunction })
+        } else {
+          const write = visit.role === 'target'
+          found.references.push({ name: node.name, node, parent, write })
+        }
+        break
+      case 'VariableDeclaration':
+        found.variables.push({ node, parent })
+        if (node.kind === 'await using' && !inFunction) found.topLevelAwaits.push(node)
+        break
+      case 'MemberExpression':
+        if (visit.role !== 'target' || node.object.type !== 'Identifier') break
+        if (node.object.name === 'globalThis') found.globalWrites.push(node)
+        break
+      case 'AwaitExpression':
+        if (!inFunction) found.topLevelAwaits.push(node)
+        break
+      case 'ForOfStatement':
+        if (node.await && !inFunction) found.topLevelAwaits.push(node)
+        break
+      case 'Property':
+        if (node.shorthand) found.shorthands.add(node.start)
+        break
+      case 'MetaProperty':
+        if (node.meta.name === 'import') found.importMetas.push(node)
+        break
+      case 'ImportExpression':
+        found.dynamicImports.push(node)
+        break
+    }
+    for (const next of children(visit)) todo.push(next)
+  }
+  found.references.sort((a, b) => a.node.start - b.node.start)
+  return found
+}
+
+interface Visit {
+  readonly node: AnyNode
+  readonly parent: AnyNode
+  /** Whether names in it are values, declared, or assigned to. */
+  readonly role: 'value' | 'binding' | 'target'
+  readonly owner: AnyNode
+  readonly inFunction: boolean
+}
+
+/** The nodes in a node, without those that only name a property, a label or an export. */
+function children(visit: Visit): Visit[] {
+  const { node, role, owner, inFunction } = visit
+  const next: Visit[] = []
+  const add = (child: unknown, as: Visit['role'], by = owner, inside = inFunction) => {
+    for (const each of Array.isArray(child) ? child : [child]) {
+      if (isNode(each))
+        next.push({ node: each, parent: node, role: as, owner: by, inFunction: inside })
+    }
+  }
+  switch (node.type) {
+    case 'Identifier':
+    case 'MetaProperty':
+    case 'BreakStatement':
+    case 'ContinueStatement':
+      break
+    case 'ExportNamedDeclaration':
+      add(node.declaration, 'value')
+      break
+    case 'FunctionDeclaration':
+    case 'FunctionExpression':
+    case 'ArrowFunctionExpression':
+      // the name of a function expression is seen inside of it alone
+      add(node.id, 'binding', node, inFunction || node.type === 'FunctionExpression')
+      add(node.params, 'binding', node, true)
+      add(node.body, 'value', node, true)
+      break
+    case 'ClassDeclaration':
+    case 'ClassExpression':
+      add(node.id, 'binding', node, inFunction || node.type === 'ClassExpression')
+      add(node.superClass, 'value')
+      add(node.body, 'value')
+      break
+    case 'StaticBlock':
+      add(node.body, 'value', node, true)
+      break
+    case 'PropertyDefinition':
+      if (node.computed) add(node.key, 'value')
+      add(node.value, 'value', node, true)
+      break
+    case 'MethodDefinition':
+      if (node.computed) add(node.key, 'value')
+      add(node.value, 'value')
+      break
+    case 'Property':
+      if (node.computed) add(node.key, 'value')
+      add(node.value, role)
+      break
+    case 'MemberExpression':
+      add(node.object, 'value')
+      if (node.computed) add(node.property, 'value')
+      break
+    case 'LabeledStatement':
+      add(node.body, 'value')
+      break
+    case 'VariableDeclaration':
+      add(node.declarations, 'value', node)
+      break
+    case 'VariableDeclarator':
+      add(node.id, 'binding')
+      add(node.init, 'value')
+      break
+    case 'CatchClause':
+      add(node.param, 'binding', node, true)
+      add(node.body, 'value')
+      break
+    case 'AssignmentExpression':
+      add(node.left, 'target')
+      add(node.right, 'value')
+      break
+    case 'UpdateExpression':
+      add(node.argument, 'target')
+      break
+    case 'ForInStatement':
+    case 'ForOfStatement':
+      add(node.left, 'target')
+      add(node.right, 'value')
+      add(node.body, 'value')
+      break
+    case 'AssignmentPattern':
+      add(node.left, role)
+      add(node.right, 'value')
+      break
+    case 'ObjectPattern':
+      add(node.properties, role)
+      break
+    case 'ArrayPattern':
+      add(node.elements, role)
+      break
+    case 'RestElement':
+      add(node.argument, role)
+      break
+    default:
+      add(Object.values(node).flat(), 'value')
+  }
+  return next
+}
+
+function isNode(value: unknown): value is AnyNode {
+  return (
+    typeof value === 'object' && value !== null && 'type' in value && typeof value.type === 'string'
+  )
+}

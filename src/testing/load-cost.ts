@@ -1,0 +1,72 @@
+import { type Bundle, verbatim } from '../bundle/bundle.ts'
+import { encodeUserEntry } from '../protocol/entries.ts'
+import { hash } from '../protocol/hash.ts'
+import { callOf } from '../vm/record.ts'
+import type { Call, Contract, VirtualMachine } from '../vm/vm.ts'
+import { contractOf, userKey } from './instance.ts'
+import { acquireVm } from './shared-vm.ts'
+
+/** What every call costs before its method begins. */
+export interface LoadCost {
+  /** Milliseconds on this machine. */
+  readonly ms: number
+  /** Fuel, the same everywhere. */
+  readonly fuel: number
+}
+
+/**
+ * What loading a contract costs, since its whole body runs anew for every call. Throws CODE_* for what is wrong with
+ * the contract.
+ */
+export async function loadCost(contract: string | Bundle): Promise<LoadCost> {
+  const { source, explain } = typeof contract === 'string' ? verbatim(contract) : contract
+  const { vm, release } = await acquireVm()
+  try {
+    return await measure(vm, contractOf(vm.id, source, userKey('deployer'), {}))
+  } catch (error) {
+    throw explain(error)
+  } finally {
+    await release()
+  }
+}
+
+/** Calls of a method that there is not: they end where a method would begin. */
+async function measure(vm: VirtualMachine, contract: Contract): Promise<LoadCost> {
+  const methods = await vm.inspect(contract)
+  let method = 'load'
+  while (methods.includes(method)) method += '_'
+  const call = callTo(method)
+  let fuel = 0
+  const run = (count: number) =>
+    vm.run(
+      {
+        contract,
+        variables: [],
+        calls: Array.from({ length: count }, () => call),
+        base: { get: async () => null, list: async () => [] },
+        onStep: (step) => {
+          fuel = step.fuel
+        },
+        onOracle: async () => ({ ok: true, value: null })
+      },
+      { workMs: WORK_MS }
+    )
+  await run(WARM_UP)
+  const from = performance.now()
+  const count = await run(CALLS)
+  const ms = (performance.now() - from) / count
+  vm.evict(contract.address)
+  return { ms, fuel }
+}
+
+/** V8 compiles a function when it is called for the first time. */
+const WARM_UP = 2
+const CALLS = 20
+const WORK_MS = 200
+
+function callTo(method: string): Call {
+  const block = encodeUserEntry({ type: 'call', method, args: '[]', head: null })
+  const call = callOf(block, userKey('caller'), 2, 0, hash('testing/log'))
+  if (call === null) throw new Error('a call that cannot be read')
+  return call
+}
