@@ -35,7 +35,7 @@ export const values = inMethod({
   ],
   'returning a cycle': ['const o = {}; o.o = o; return o', REFUSED],
   'returning what is shared without end': [
-    'let o = 'x'.repeat(3000); for (let i = 0; i < 100; i++) o = [o, o]; return o',
+    "let o = 'x'.repeat(3000); for (let i = 0; i < 100; i++) o = [o, o]; return o",
     'error RESULT_TOO_LARGE'
   ],
   'returning what is large': ["return 'x'.repeat(300_000)", 'error RESULT_TOO_LARGE'],
