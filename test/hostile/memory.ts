@@ -27,7 +27,7 @@ export const memory = inMethod({
     'function* g() { yield 1 } const a = []; for (;;) { const i = g(); i.next(); a.push(i) }',
     FUEL
   ],
-  patterns: ['const a = []; for (let i = 0; ; i++) a.push(new RegExp(`a{${i}}`))', FUEL],
+  patterns: ['const a = []; for (let i = 0; ; i++) a.push(new RegExp("a{" + i + "}"))', FUEL],
   errors: ["const a = []; for (;;) a.push(new Error('x', { cause: a }))", FUEL],
   'weak maps': [
     'const m = new WeakMap(); let k = {}; for (;;) { const next = {}; m.set(k, next); k = next }',

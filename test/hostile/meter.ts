@@ -29,9 +29,9 @@ export const meter = inMethod({
   ],
   'defaults of parameters': ['const f = (a = f()) => a; f()', DEPTH],
   'fields of classes': ['class A { x = new A() } new A()', DEPTH],
-  'static blocks': ['for (;;) { class A { static { for (let i = 0; i < 10; i++); } } }', FUEL],
+  'static blocks': ['class A { static { for (;;); } }', FUEL],
   'arrows that make arrows': ['const f = () => () => f()(); f()()', DEPTH],
-  'tagged templates': ['const f = () => f`a${1}`; f()', DEPTH],
+  'tagged templates': ['const f = () => f`a`; f()', DEPTH],
   'generators in generators': ['function* g() { yield* g() } g().next()', DEPTH],
   'tail calls': ["'use strict'; const f = (n) => f(n + 1); return f(0)", DEPTH],
   'depth that is caught': [

@@ -5,6 +5,10 @@ import { FUEL, inMethod } from './attack.ts'
  * them (ABORT_TIME), although they only compute. hostile.long.test.ts shows which of them still are.
  */
 export const open = inMethod({
+  'errors of V8, which reads the whole function for their messages': [
+    `if (0) { ${'f(1);'.repeat(4000)} } for (;;) { try { null.x } catch {} }`,
+    FUEL
+  ],
   'finally of promises': ['const f = () => Promise.reject(1).finally(f); return f()', FUEL],
   'Array.fromAsync without end': [
     'return Array.fromAsync({ *[Symbol.iterator]() { for (;;) yield 0 } })',

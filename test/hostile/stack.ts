@@ -38,7 +38,7 @@ export const stack = inMethod({
   ],
   'JSON that is parsed and deep': ["JSON.parse('['.repeat(1e5) + ']'.repeat(1e5)); return 1", OK],
   'arrays that are joined': [
-    'let a = []; for (let i = 0; i < 1e4; i++) a = [a]; return `${a}`',
+    'let a = []; for (let i = 0; i < 1e4; i++) a = [a]; return String(a)',
     NESTED
   ],
   'arrays that are flat': [
@@ -46,7 +46,7 @@ export const stack = inMethod({
     NESTED
   ],
   'errors in errors': [
-    "let e = 'x'; for (let i = 0; i < 1e4; i++) e = Object.assign(new Error(), { message: e }); return `${e}`",
+    "let e = 'x'; for (let i = 0; i < 1e4; i++) e = Object.assign(new Error(), { message: e }); return String(e)",
     NESTED
   ],
   'a pattern that is deep': [

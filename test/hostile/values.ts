@@ -35,8 +35,8 @@ export const values = inMethod({
   ],
   'returning a cycle': ['const o = {}; o.o = o; return o', REFUSED],
   'returning what is shared without end': [
-    'let o = [1, 2]; for (let i = 0; i < 100; i++) o = [o, o]; return o',
-    FUEL
+    "let o = 'x'.repeat(3000); for (let i = 0; i < 100; i++) o = [o, o]; return o",
+    'error RESULT_TOO_LARGE'
   ],
   'returning what is large': ["return 'x'.repeat(300_000)", 'error RESULT_TOO_LARGE'],
   'returning holes': ['return Array(10)', REFUSED],
