@@ -68,7 +68,7 @@ export async function build(entry: string): Promise<Bundle> {
     )
   }
   modules.rename(edits, keys)
-  const source = edits.apply()
+  const source = `${edits.apply().trimEnd()}\n`
   return {
     source,
     isBundled: true,
@@ -78,7 +78,7 @@ export async function build(entry: string): Promise<Bundle> {
   }
 }
 
-async function runBundler(entry: string) {
+async function runBundler(entry: string, plugins: Plugin[] = [markEntry(entry)]) {
   const dir = path.dirname(entry)
   try {
     const { outputFiles, metafile, warnings } = await runEsbuild({
@@ -101,10 +101,10 @@ async function runBundler(entry: string) {
       logLevel: 'silent',
       // for a contract, exports is no mistake but the VM's
       logOverride: { 'commonjs-variable-in-esm': 'silent' },
-      plugins: [markEntry(entry)]
+      plugins
     })
     const scripts = outputFiles.filter((file) => file.path.endsWith('.js'))
-    const other = outputFiles.find((file) => !/\.js(?:\.map)?$/.test(file.path))
+    const other = outputFiles.find((file) => !/\.(?:js|map)$/.test(file.path))
     if (other !== undefined) {
       const kind = path.extname(other.path)
       throw new MivmError(
@@ -119,7 +119,10 @@ async function runBundler(entry: string) {
       warnings: warnings.filter(isOwn).map((message) => formatMessage(dir, message))
     }
   } catch (error) {
-    throw isBuildFailure(error) ? failure(dir, error.errors) : error
+    if (!isBuildFailure(error)) throw error
+    // once more with the file as it is: an error at its end would be told of what was put behind it
+    if (plugins.length > 0) await runBundler(entry, [])
+    throw failure(dir, error.errors)
   }
 }
 

@@ -1,0 +1,538 @@
+// TypeScript and modules become one contract, whose variables are those that the module exports.
+import { cp, mkdir, symlink, writeFile } from 'node:fs/promises'
+import path from 'node:path'
+import test, { type Test } from 'brittle'
+import { type Bundle, bundle, deploy, loadCost, MivmError } from 'mivm/testing'
+import { tempDir } from './helpers.ts'
+
+type Files = { readonly [name: string]: string }
+
+/** A folder with these files; the first one is the contract. */
+async function write(t: Test, files: Files): Promise<string> {
+  const dir = await tempDir(t)
+  await writeAll(dir, files)
+  return path.join(dir, Object.keys(files)[0] ?? '')
+}
+
+async function writeAll(dir: string, files: Files): Promise<void> {
+  for (const [name, text] of Object.entries(files)) {
+    await mkdir(path.dirname(path.join(dir, name)), { recursive: true })
+    await writeFile(path.join(dir, name), text)
+  }
+}
+
+async function open(t: Test, files: Files) {
+  const contract = await bundle(await write(t, files))
+  const instance = await deploy(contract).catch((error) => {
+    throw new Error(`${error.message}\n${contract.source}`, { cause: error })
+  })
+  t.teardown(() => instance.close())
+  const call = (method: string, ...args: unknown[]) => instance.call('alice', method, args)
+  return { contract, instance, call }
+}
+
+// ---- variables
+
+test('bundle - an exported variable is stored, and is one with the one that functions see', async (t) => {
+  const { instance, call } = await open(t, {
+    'app.ts': `
+      export let count: number = 0
+      export const list: number[] = []
+      export var late: string | undefined
+      let scratch = 0
+      export function next() { scratch++; list.push(++count); return [count, scratch] }
+      export const say = async (text: string) => { late = text; return late }
+      export const heard = () => typeof late === 'undefined' ? 'nothing' : late
+    `
+  })
+  t.alike(await call('next'), [1, 1])
+  t.alike(await call('next'), [2, 1], 'what is not exported begins anew')
+  t.is(await call('heard'), 'nothing')
+  t.alike(instance.variables, { count: 2, list: [1, 2] }, 'undefined is not stored')
+  t.is(await call('say', 'hello'), 'hello')
+  t.is(await call('heard'), 'hello')
+  t.alike(instance.variables, { count: 2, late: 'hello', list: [1, 2] })
+})
+
+test('bundle - every way to read and write a variable reads and writes what is stored', async (t) => {
+  const ways: { [name: string]: [code: string, value: unknown, stored: unknown] } = {
+    increment: ['return [v++, ++v, v--, --v, v += 5, v **= 2]', [10, 12, 12, 10, 15, 225], 225],
+    logical: ['v &&= null; v ??= 3; v ||= 4; return v', 3, 3],
+    object: ['({ a: v } = { a: 1 }); return v', 1, 1],
+    shorthand: ['({ v } = { v: 2 }); return { v }', { v: 2 }, 2],
+    'shorthand with a default': ['({ v = 7 } = {}); return v', 7, 7],
+    rest: ['[, ...v] = [1, 2, 3]; return v', [2, 3], [2, 3]],
+    nested: ['[{ a: [v = 4] }] = [{ a: [] }]; return v', 4, 4],
+    'a loop over values': ['for (v of [1, 2, 3]) ; return v', 3, 3],
+    'a loop over keys': ['for (v in { a: 1, b: 2 }) ; return v', 'b', 'b'],
+    'a loop that destructures': ['for ({ v } of [{ v: 1 }, { v: 2 }]) ; return v', 2, 2],
+    closure: ['const f = () => { v = v * 2 }; f(); f(); return v', 40, 40],
+    shadow: [
+      '{ let v = 1; v++ } const f = (v) => v++; f(5); try { throw 1 } catch (v) { v = 2 } return v',
+      10,
+      10
+    ],
+    'a label and a property': [
+      'const o = { v: 1, get w() { return v } }; v: for (;;) break v; return [o.v, o.w]',
+      [1, 10],
+      10
+    ],
+    template: [`return \`\${v}\` + typeof v`, '10number', 10],
+    'a class': [
+      `class A { v = v + 1; static s = v; [\`m\${v}\`]() { return v } }; return [new A().v, A.s, new A().m10()]`,
+      [11, 10, 10],
+      10
+    ],
+    'a default': ['const f = (a = v, { b = v } = {}) => a + b; return f()', 20, 10],
+    'delete of a property': ['v = { a: 1 }; delete v.a; return v', {}, {}],
+    call: ['v = [3]; return v.map((x) => x + v[0])', [6], [3]],
+    'a comma': ['return (v = 1, v)', 1, 1],
+    arguments: ['return ((...all) => all)(v, ...[v], v++)', [10, 10, 10], 11]
+  }
+  const names = Object.keys(ways)
+  const bodies = names.map((name, i) => `export function way${i}() { ${ways[name]?.[0]} }`)
+  const { instance, call } = await open(t, {
+    'app.mjs': `export let v = 10\nexport const reset = () => { v = 10 }\n${bodies.join('\n')}`
+  })
+  for (const [i, name] of names.entries()) {
+    const [, value, stored] = ways[name] ?? []
+    await call('reset')
+    t.alike(await call(`way${i}`), value, name)
+    t.alike(instance.variables, { v: stored }, `${name}: stored`)
+  }
+})
+
+test('bundle - every way to declare and export', async (t) => {
+  const { instance, call } = await open(t, {
+    'app.ts': `
+      import { other } from './other.ts'
+      import words from './words.json'
+      import text from './text.txt'
+      const { a, b: [b = 2, ...c], ...d } = { a: 1, b: [] as number[], e: 5 }
+      let renamed = 'here', plain = 'scratch', [x, y] = [1, 2]
+      export { a, b, c, d, renamed as stored, x, renamedFunction as method, other }
+      export * from './star.ts'
+      export { inner as outer, bump } from './inner.ts'
+      export enum Colour { Red, Green = 'g' }
+      export class Point { constructor(public x = 1, readonly y = 2) {} static made = renamed }
+      function renamedFunction() { return [plain, y, new Point().y, Point.name, words.hello, text, (function () { return this === undefined })()] }
+      export let handler = () => 1
+      export const swap = () => { handler = () => 2; return [handler(), handler.name] }
+      export const run = () => [handler(), handler.name, swap.name, later.name]
+      export const later = async function () { const { lazy } = await import('./lazy.ts'); return lazy() }
+      export function change() { renamed = 'there'; x++; return [renamed, x] }
+      export async function* unused() {}
+      export let self = function () { return this === undefined }
+      export const bare = () => [self(), (0, self)(), self?.(), self\`\`]
+      export const setSelf = () => { self = self }
+    `,
+    'other.ts': 'export let other = 1',
+    'star.ts': 'export let star = 1\nexport function twinkle() { return ++star }',
+    'inner.ts': 'export let inner = 1\nexport const bump = () => ++inner',
+    'lazy.ts': "export const lazy = () => 'lazy'",
+    'words.json': '{ "hello": "Grüße" }',
+    'text.txt': 'text'
+  })
+  t.alike(await call('method'), ['scratch', 2, 2, 'Point', 'Grüße', 'text', true])
+  t.alike(await call('change'), ['there', 2])
+  t.is(await call('twinkle'), 2)
+  t.is(await call('twinkle'), 3)
+  t.is(await call('bump'), 2)
+  t.alike(await call('run'), [1, 'handler', 'swap', 'later'])
+  t.alike(await call('swap'), [2, 'handler'])
+  t.is(await call('later'), 'lazy')
+  t.alike(await call('bare'), [true, true, true, true])
+  t.alike(instance.variables, {
+    Colour: { 0: 'Red', Red: 0, Green: 'g' },
+    a: 1,
+    b: 2,
+    c: [],
+    d: { e: 5 },
+    other: 1,
+    outer: 2,
+    star: 3,
+    stored: 'there',
+    x: 2
+  })
+})
+
+test('bundle - modules, packages and the contract may use the same names', async (t) => {
+  const { call } = await open(t, {
+    'app.ts': `
+      import common from 'common'
+      import { get } from './own.ts'
+      export let module_ = 1
+      export async function all() {
+        await state.writeFile('/a', 'b')
+        return [common.next(), common.next(), get(), caller.id.length, env.seq, await state.readFile('/a')]
+      }
+    `,
+    'own.ts': `
+      let state: number | undefined, caller = 'mine', exported = 0
+      const exports = { a: 1 }
+      export const get = () => [state ??= 1, caller, exports.a, exported]
+    `,
+    'node_modules/common/package.json': '{ "name": "common", "version": "2.0.1", "main": "lib" }',
+    'node_modules/common/lib/index.js': `
+      /*! Licence */
+      exports.count = 0
+      module.exports.next = function () { return ++exports.count }
+    `
+  })
+  t.alike(await call('all'), [1, 2, [1, 'mine', 1, 0], 52, 2, 'b'])
+})
+
+test('bundle - a TypeScript contract may also use exports, and require', async (t) => {
+  const { instance, call } = await open(t, {
+    'app.ts': `
+      import { double } from './double.ts'
+      exports.count = 1 as number
+      exports.next = () => { exports.count = double(exports.count); return exports.count }
+    `,
+    'double.ts': 'export const double = (n: number) => n * 2'
+  })
+  t.alike([await call('next'), await call('next')], [2, 4])
+  t.alike(instance.variables, { count: 4 })
+  const common = await open(t, {
+    'app.js': `
+      const { double } = require('./double.cjs')
+      exports.count = 1
+      exports.next = () => { exports.count = double(exports.count); return exports.count }
+    `,
+    'double.cjs': 'module.exports = { double: (n) => n * 2 }'
+  })
+  t.alike([await common.call('next'), await common.call('next')], [2, 4])
+  t.alike(common.instance.variables, { count: 4 })
+})
+
+test('bundle - what packages keep on the global object lasts as long as the call', async (t) => {
+  const { call } = await open(t, {
+    'app.mjs': "import { next } from 'keeper'\nexport { next }",
+    'node_modules/keeper/package.json':
+      '{ "name": "keeper", "type": "module", "exports": "./i.js" }',
+    'node_modules/keeper/i.js': `
+      const root = typeof globalThis === 'object' ? globalThis : self
+      root.__kept ??= { count: 0 }
+      export const next = () => [++globalThis.__kept.count, root.Math === Math]
+    `
+  })
+  t.alike(await call('next'), [1, true])
+  t.alike(await call('next'), [1, true])
+})
+
+test('bundle - a contract that is one already stays as it is, byte for byte', async (t) => {
+  const plain = [
+    'exports.count = 0\r\n\texports.export = () => "import x from y" // require(\'fs\')\n',
+    'const require = (x) => x\nexports.get = () => require(1)\n',
+    'exports.broken = () => {\n  return 1 +\n}\nimport\n'
+  ]
+  for (const text of plain) {
+    const { source, isBundled } = await bundle(await write(t, { 'app.js': text }))
+    t.is(source, text)
+    t.absent(isBundled)
+  }
+  const { source } = await bundle(await write(t, { 'app.txt': 'import nothing' }))
+  t.is(source, 'import nothing')
+})
+
+// ---- the same everywhere
+
+test('bundle - the same files are the same contract in any folder', async (t) => {
+  const files = {
+    'src/index.ts': `
+      import root from '../index.ts'
+      import { helper } from '../lib/index.ts'
+      import common from 'common'
+      import { esm } from '@scope/esm'
+      export let count = 0
+      export function next() { return [root, helper(), common, esm, ++count] }
+    `,
+    'index.ts': 'export default class { a = 1 }',
+    'lib/index.ts':
+      'import common from "common"; export const helper = () => common; export default 5',
+    'node_modules/common/package.json': '{ "name": "common", "version": "1.0.0" }',
+    'node_modules/common/index.js': 'module.exports = { nested: require("nested") }',
+    'node_modules/common/node_modules/nested/package.json':
+      '{ "name": "nested", "version": "3.0.0" }',
+    'node_modules/common/node_modules/nested/index.js': 'exports.a = 1',
+    'node_modules/@scope/esm/package.json':
+      '{ "name": "@scope/esm", "version": "0.1.0", "module": "./m.js" }',
+    'node_modules/@scope/esm/m.js': 'export const esm = 1'
+  }
+  const dir = await tempDir(t)
+  const first = path.join(dir, 'first')
+  const other = path.join(dir, 'lib', 'deeper', 'index')
+  await writeAll(first, files)
+  await cp(first, other, { recursive: true })
+  // packages elsewhere, as a monorepo or a link has them
+  await cp(path.join(other, 'node_modules'), path.join(dir, 'lib', 'node_modules'), {
+    recursive: true
+  })
+  const linked = path.join(dir, 'linked')
+  await writeAll(
+    linked,
+    Object.fromEntries(Object.entries(files).filter(([name]) => !name.includes('node_modules')))
+  )
+  await symlink(path.join(dir, 'lib', 'node_modules'), path.join(linked, 'node_modules'))
+  await symlink(first, path.join(dir, 'alias'))
+  const sources: string[] = []
+  for (const folder of [first, other, linked, path.join(dir, 'alias')]) {
+    const { source, packages } = await bundle(path.join(folder, 'src/index.ts'))
+    t.alike(packages, ['@scope/esm@0.1.0', 'common@1.0.0', 'nested@3.0.0'])
+    sources.push(source)
+  }
+  t.is(new Set(sources).size, 1, sources.join('\n-----\n'))
+  t.absent(/first|deeper|linked|mivm-test/.test(sources[0] ?? ''))
+  t.ok(sources[0]?.includes('// npm:common/node_modules/nested@3.0.0/index.js'), sources[0])
+})
+
+test('bundle - neither a tsconfig.json nor the environment changes a contract', async (t) => {
+  const file = await write(t, {
+    'app.ts': 'export class A { a = 1; b!: number }\nexport const get = () => process.env.NODE_ENV'
+  })
+  const { source } = await bundle(file)
+  await writeAll(path.dirname(file), {
+    'tsconfig.json':
+      '{ "compilerOptions": { "target": "es5", "useDefineForClassFields": false, "alwaysStrict": true } }'
+  })
+  const before = process.env['NODE_ENV']
+  process.env['NODE_ENV'] = 'development'
+  t.teardown(() => {
+    if (before === undefined) delete process.env['NODE_ENV']
+    else process.env['NODE_ENV'] = before
+  })
+  t.is((await bundle(file)).source, source)
+  t.ok(source.includes('"production"'))
+})
+
+// ---- what cannot be
+
+test('bundle - what cannot be bundled is refused with file, line and column', async (t) => {
+  const cases: [files: Files, code: string, message: RegExp][] = [
+    [
+      { 'a.ts': 'export const a = () => {\n  return 1 +\n}' },
+      'CODE_SYNTAX',
+      /a\.ts:3:1: Unexpected "}"$/
+    ],
+    [
+      { 'a.ts': "import { b } from './b.ts'\nexport const a = b", 'b.ts': 'export const b = (' },
+      'CODE_SYNTAX',
+      /b\.ts:1:19: /
+    ],
+    [
+      { 'a.ts': "import b from './b'\nexport const a = b" },
+      'IMPORT_UNKNOWN',
+      /a\.ts:1:15: there is no "\.\/b": check the path and its extension$/
+    ],
+    [
+      { 'a.ts': "\n  import b from 'no-such-package'\nexport const a = b" },
+      'IMPORT_UNKNOWN',
+      /a\.ts:2:17: there is no "no-such-package": run "npm install"/
+    ],
+    [
+      { 'a.ts': "import { c } from './b.ts'\nexport const a = c", 'b.ts': 'export const b = 1' },
+      'IMPORT_UNKNOWN',
+      /a\.ts:1:10: No matching export in "b\.ts" for import "c"$/
+    ],
+    [
+      { 'a.ts': "import fs from 'node:fs'\nexport const a = () => fs" },
+      'CODE_UNAVAILABLE',
+      /a\.ts:1:16: there is no "node:fs", a module of Node: use state for files$/
+    ],
+    [
+      {
+        'a.ts': "import { b } from './b.ts'\nexport const a = b",
+        'b.ts': "import c from 'crypto'\nexport const b = c"
+      },
+      'CODE_UNAVAILABLE',
+      /b\.ts:1:15: .*@noble\/hashes$/
+    ],
+    [
+      { 'a.ts': "import './b.css'\nexport const a = () => 1", 'b.css': 'a {}' },
+      'IMPORT_UNKNOWN',
+      /\.css files/
+    ],
+    [
+      { 'a.ts': "import b from './b.png'\nexport const a = b", 'b.png': 'x' },
+      'IMPORT_UNKNOWN',
+      /a\.ts:1:15: No loader is configured/
+    ],
+    [
+      { 'a.ts': 'export const a = () => 1\nconst b = process.env.HOME' },
+      'CODE_UNAVAILABLE',
+      /a\.ts:2:11: process\.env is not available: use arguments of init/
+    ],
+    [
+      { 'a.ts': "export const a = () =>\n  Buffer.from('a')" },
+      'CODE_UNAVAILABLE',
+      /a\.ts:2:3: Buffer\.from is not available: use Uint8Array/
+    ],
+    [
+      { 'a.ts': 'export const a = () => eval("1")' },
+      'CODE_UNAVAILABLE',
+      /a\.ts:1:24: eval is not available/
+    ],
+    [
+      {
+        'a.ts': "import { b } from './b.ts'\nexport const a = b",
+        'b.ts': 'export const b = () => setTimeout(b, 1)'
+      },
+      'CODE_UNAVAILABLE',
+      /b\.ts:1:24: setTimeout is not available: time stands still/
+    ],
+    [
+      { 'a.ts': 'const x = await Promise.resolve(1)\nexport const a = () => x' },
+      'CODE_UNAVAILABLE',
+      /a\.ts:1:11: await outside of a function/
+    ],
+    [
+      { 'a.ts': 'export const a = () => import.meta.url' },
+      'CODE_UNAVAILABLE',
+      /a\.ts:1:24: import\.meta is not available/
+    ],
+    [
+      { 'a.ts': 'export const a = (x: string) => import(x)' },
+      'CODE_UNAVAILABLE',
+      /a\.ts:1:33: import\(\) of something/
+    ],
+    [
+      { 'a.ts': 'export const a = () => 1\nexport default {}' },
+      'CODE_UNAVAILABLE',
+      /a\.ts:2:\d+: a contract has no default export/
+    ],
+    [
+      { 'a.ts': 'let v = 1\nexport { v as a, v as b }' },
+      'CODE_UNAVAILABLE',
+      /a\.ts:1:5: v is exported under two names/
+    ],
+    [
+      { 'a.ts': "export * as b from './b.ts'", 'b.ts': 'export let c = 1' },
+      'CODE_UNAVAILABLE',
+      /b is a whole module/
+    ],
+    [
+      { 'a.ts': "export * from './b.cjs'\nexport let x = 1", 'b.cjs': 'exports.c = 1' },
+      'CODE_UNAVAILABLE',
+      /a\.ts:1:1: export \* of a CommonJS module/
+    ],
+    [
+      { 'a.ts': "export { c } from './b.cjs'", 'b.cjs': 'exports.c = 1' },
+      'CODE_UNAVAILABLE',
+      /c is exported from a CommonJS module/
+    ],
+    [
+      { 'a.ts': 'export const a = () => 1\nmodule.exports = { a }' },
+      'CODE_UNAVAILABLE',
+      /a\.ts:2:1: module\.exports and export/
+    ],
+    [
+      {
+        'a.ts': "import { b } from './b.ts'\nexport const a = b",
+        'b.ts': 'export const b = () => exports.x'
+      },
+      'CODE_UNAVAILABLE',
+      /b\.ts:1:24: exports and module are there in the file that is deployed alone/
+    ],
+    [
+      { 'a.ts': 'export const v = 1\nexport const a = () => { v = 2 }' },
+      'CODE_SYNTAX',
+      /a\.ts:2:26: Cannot assign to "v" because it is a constant/
+    ],
+    [
+      { 'a.ts': "import type { B } from './b.ts'\nexport type A = B", 'b.ts': 'export type B = 1' },
+      'CODE_NO_EXPORTS',
+      /a\.ts exports nothing/
+    ],
+    [
+      {
+        'a.ts': "export const a = () => 1\nexport { b } from './b.ts'",
+        'b.ts': `export const b = '${'x'.repeat(1024 * 1024)}'`
+      },
+      'CODE_TOO_LARGE',
+      /the bundle of .*a\.ts has \d+ bytes, and a contract 1048576 at most/
+    ]
+  ]
+  for (const [files, code, message] of cases) {
+    const thrown = await write(t, files)
+      .then(bundle)
+      .then(
+        ({ source }) => source,
+        (error) => error
+      )
+    t.is(
+      thrown instanceof MivmError && thrown.code,
+      code,
+      `${files['a.ts']?.slice(0, 80)}: ${thrown?.message ?? thrown}`
+    )
+    t.ok(message.test(thrown?.message), `${thrown?.message?.slice(0, 300)}`)
+  }
+})
+
+test('bundle - a file that is not there, or not text', async (t) => {
+  const dir = await tempDir(t)
+  await t.exception(bundle(path.join(dir, 'none.ts')), { code: 'FILE_UNKNOWN' })
+  await writeFile(path.join(dir, 'bytes.ts'), Buffer.of(0xff, 0xfe))
+  await t.exception(bundle(path.join(dir, 'bytes.ts')), { code: 'CODE_SYNTAX' })
+})
+
+test('bundle - what is asked for with typeof may be missing', async (t) => {
+  const { contract, call } = await open(t, {
+    'app.ts':
+      "declare const process: any\nexport const where = () => typeof process === 'object' ? process.version : 'nowhere'"
+  })
+  t.alike(contract.warnings, [])
+  t.is(await call('where'), 'nowhere')
+})
+
+test('bundle - packages are not refused for what they may never use, and the author is told', async (t) => {
+  const { contract, call } = await open(t, {
+    'app.mjs': "import { a } from 'timer'\nexport const get = () => a",
+    'node_modules/timer/package.json': '{ "name": "timer", "version": "1.2.3", "main": "m.mjs" }',
+    'node_modules/timer/m.mjs':
+      'export const a = 1\nexport const b = () => setTimeout(a)\nglobalThis.b = b'
+  })
+  t.alike(contract.packages, ['timer@1.2.3'])
+  t.alike(contract.warnings, [
+    'setTimeout is not there, and npm:timer@1.2.3/m.mjs uses it: time stands still during a call: compare env.time in a later one'
+  ])
+  t.is(await call('get'), 1)
+})
+
+test('bundle - what the VM refuses is explained with the place in the file of the author', async (t) => {
+  const contract = await bundle(
+    await write(t, {
+      'app.ts':
+        "import { b } from './b.ts'\nexport type A = 1\nexport let count = 0\nexport const a = () => [count, b]",
+      'b.ts': 'interface X {}\n\nexport const b = () => 1\n'
+    })
+  )
+  const at = (text: string) => {
+    const offset = contract.source.indexOf(text)
+    const before = contract.source.slice(0, offset).split('\n')
+    return `line ${before.length}, column ${(before.at(-1) ?? '').length + 1}: no`
+  }
+  const explained = (bundled: Bundle, text: string) =>
+    String(bundled.explain(new MivmError('CODE_SYNTAX', text))).replace(/^.*[\\/]/, '')
+  t.is(explained(contract, at('1;')), 'b.ts:3:24: no')
+  t.is(explained(contract, at('exports.count = 0')), 'app.ts:3:12: no')
+  t.is(explained(contract, at('exports.count, b')), 'app.ts:4:25: no')
+  t.is(explained(contract, at('b];')), 'app.ts:4:32: no')
+  const other = new MivmError('DEPLOY_DENIED', 'line 1, column 1: no')
+  t.is(contract.explain(other), other)
+})
+
+test('bundle - the cost of loading is that of the body, and the same in every run', async (t) => {
+  const loop = (turns: number) =>
+    bundleOf(t, `let x = 0\nfor (let i = 0; i < ${turns}; i++) x += i\nexport const a = () => x`)
+  const [small, large] = [await loadCost(await loop(10)), await loadCost(await loop(50_000))]
+  t.ok(large.fuel > small.fuel + 40_000, `${small.fuel}, ${large.fuel}`)
+  t.ok(large.ms > 0)
+  t.is((await loadCost(await loop(50_000))).fuel, large.fuel)
+  await t.exception(bundleOf(t, 'export const a = () => 1\nthrow new Error("no")').then(loadCost), {
+    code: 'CODE_THROWS'
+  })
+})
+
+async function bundleOf(t: Test, text: string): Promise<Bundle> {
+  return bundle(await write(t, { 'app.ts': text }))
+}
