@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises'
 import { isBuiltin } from 'node:module'
 import path from 'node:path'
-import { type AnyNode, type Comment as ParsedComment, parse } from 'acorn'
+import { type AnyNode, type Comment as ParsedComment, type Program, parse } from 'acorn'
 import { type BuildFailure, type Message, type Plugin, build as runEsbuild } from 'esbuild'
 import { type ErrorCode, MivmError } from '../protocol/errors.ts'
 import type { Bundle } from './bundle.ts'
@@ -27,13 +27,9 @@ const WARNINGS_MAX = 8
 export async function build(entry: string): Promise<Bundle> {
   const dir = path.dirname(entry)
   const { text, map, inputs, warnings } = await runBundler(entry)
-  const comments: ParsedComment[] = []
-  const program = parse(text, {
-    ecmaVersion: ECMA_VERSION,
-    sourceType: 'module',
-    onComment: comments
-  })
   const places = new Places(dir, text, map)
+  const comments: ParsedComment[] = []
+  const program = parseBundle(text, comments, places)
   const lineComments = comments
     .filter(({ type }) => type === 'Line')
     .map(({ value, start, end }) => ({ text: value, start, end }))
@@ -75,6 +71,19 @@ export async function build(entry: string): Promise<Bundle> {
     packages: modules.packages,
     warnings: [...warnings, ...check.warnings()],
     explain: (error) => explain(error, source, (offset) => places.at(edits.origin(offset)))
+  }
+}
+
+/** What esbuild gives is a module, but for rare mixtures such as a top-level using in a file that imports itself. */
+function parseBundle(text: string, comments: ParsedComment[], places: Places): Program {
+  try {
+    return parse(text, { ecmaVersion: ECMA_VERSION, sourceType: 'module', onComment: comments })
+  } catch (error) {
+    if (!(error instanceof SyntaxError && 'pos' in error)) throw error
+    const place = places.at(Number(error.pos))
+    const message = error.message.replace(/ \(\d+:\d+\)$/, '')
+    const where = place === null ? '' : `${formatPlace(place)}: `
+    throw new MivmError('CODE_SYNTAX', `${where}the bundle is no program: ${message}`)
   }
 }
 
