@@ -207,10 +207,11 @@ test('testing - the limits of the VM hold, and lower ones', async (t) => {
   await t.exception(notes.call('alice', 'add', ['eleven long']), { code: 'FILE_TOO_LARGE' })
   await notes.call('alice', 'add', ['ten bytes!'])
   const endless = await open(t, 'exports.n = 0; exports.run = () => { exports.n = 1; for (;;); }', {
-    limits: { time: 200 }
+    limits: { fuel: 10_000 }
   })
   const error = await endless.call('alice', 'run', []).catch((thrown) => thrown)
-  t.alike([error.code, error.aborted], ['ABORT_TIME', true])
+  t.alike([error.code, error.aborted], ['OUT_OF_FUEL', false])
+  t.is(endless.fuel, 10_000)
   t.alike(endless.variables, { n: 0 })
   t.is(await notes.call('alice', 'add', ['still']), 2)
 })

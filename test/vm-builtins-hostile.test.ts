@@ -245,7 +245,7 @@ test('vm builtins - attacks: objects, proxies and chains of prototypes', async (
       'const ps=Array.from({length:1e4},()=>({}));for(let i=0;i<9999;i++)Object.setPrototypeOf(ps[i],new Proxy(ps[i+1],{}));ps[0].x',
       NESTING
     ],
-    'proxy handlers': ['let h={};for(let i=0;i<1e5;i++)h=new Proxy({},h);h.x', FUEL],
+    'proxy handlers': ['let h={};for(let i=0;i<1e3;i++)h=new Proxy({},h);h.x', NESTING],
     'proxy ownKeys': ['Reflect.ownKeys(new Proxy({},{ownKeys:()=>({length:2**53-1})}))', FUEL],
     'proxy self': ['const t={};const p=new Proxy(t,{get(t,k,r){return p[k]}});p.x', NESTING],
     'proxy native self': [
@@ -273,7 +273,7 @@ test('vm builtins - attacks: functions, and builtins that call builtins', async 
       NESTING
     ],
     'toString chain': [
-      "let o='x';for(let i=0;i<1e4;i++)o={toString:String.prototype.trim.bind(o)};`${o}`",
+      "let o='x';for(let i=0;i<1e4;i++)o={toString:String.prototype.trim.bind(o)};String(o)",
       NESTING
     ],
     'error names': [
@@ -360,6 +360,13 @@ test('vm builtins - attacks: iterators and promises', async (t) => {
 
 test('vm builtins - attacks: operators', async (t) => {
   await runAttacks(t, {
+    rest: ['const [a,...b]=endless', FUEL],
+    length: ['const a=[];a.length=3e7', ALLOCATION],
+    'length destructured': ['const a=[];[a.length]=[3e7]', ALLOCATION],
+    'length of a loop': ['const a=[];for(a.length of [3e7]);', ALLOCATION],
+    'length added to': ['const a=[];a.length+=3e7', ALLOCATION],
+    'length computed': ["const a=[];a['len'+'gth']=3e7", ALLOCATION],
+    'prototypes by new': ['let p={};for(;;){const F=function(){};F.prototype=p;p=new F}', NESTING],
     spread: ['[...endless]', FUEL],
     arguments: ['Math.max(...endless)', FUEL],
     'for of': ['for (const x of endless);', FUEL],
@@ -433,7 +440,7 @@ test('vm builtins - attacks: contracts and builtins that call each other', async
       'const f=(a)=>{const {a0,a1,a2,a3,a4,a5,a6,a7,a8,a9,b0,b1,b2,b3,b4,b5,b6,b7,b8,b9,...c}=a;return [1].map(()=>f(c)).concat([1,2,3].reduce((x,y)=>x+y,f(c)))};f({})',
       DEPTH
     ],
-    'recursion args': ['const f=(...a)=>[1].map(()=>f(...a));f(...Array(1000).fill(1))', ARGUMENTS],
+    'recursion args': ['const f=(...a)=>[1].map(()=>f(...a));f(...Array(1000).fill(1))', DEPTH],
     'recursion bound args': [
       'let g;const f=(...a)=>g();g=f.bind(null,...Array(60).fill(1));g()',
       DEPTH

@@ -463,11 +463,7 @@ test('engine - code that cannot run is refused with the place and the reason', a
   await messages("exports.a = () => eval('1')", 'CODE_SYNTAX', /line 1, column 19: eval/)
   await messages("exports.a = () => \\u0065val('1')", 'CODE_SYNTAX', /line 1, column 19: eval/)
   await messages('exports.a = () => /(?<n>a)(?<n>b)/', 'CODE_SYNTAX', /line 1, column \d+/)
-  await messages(
-    '['.repeat(300_000),
-    'CODE_SYNTAX',
-    /line 1, column \d+: the code nests too deeply/
-  )
+  await messages('['.repeat(300_000), 'CODE_SYNTAX', /the code nests deeper than 1000 levels/)
   await messages('exports.count = 1', 'CODE_NO_EXPORTS', /exports no method/)
   await messages('module.exports = 7', 'CODE_NO_EXPORTS', /export/)
   await messages('null.x', 'CODE_THROWS', /TypeError/)

@@ -1,3 +1,4 @@
+// biome-ignore-all lint/suspicious/noTemplateCurlyInString: the programs have templates of their own
 import { runInNewContext } from 'node:vm'
 import test from 'brittle'
 import { contractOf, Instance, openOne } from './vm-helpers.ts'

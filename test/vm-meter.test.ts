@@ -1,6 +1,9 @@
+// biome-ignore-all lint/suspicious/noTemplateCurlyInString: the programs have templates of their own
 import test from 'brittle'
+import { MivmError } from '../src/protocol/errors.ts'
 import { LIMITS, type Limits } from '../src/protocol/limits.ts'
-import { briefOf, contractOf, Instance, openOne } from './vm-helpers.ts'
+import type { Step } from '../src/vm/vm.ts'
+import { briefOf, contractOf, Instance, type Line, openOne } from './vm-helpers.ts'
 
 /**
  * Everything that can go on without end, by the syntax that does it: each has to come to the end of its fuel, or
@@ -270,6 +273,42 @@ const NATIVE_RECURSIONS: Record<string, string> = {
   'Reflect.construct': 'const f = function () { Reflect.construct(f, []) }; f()'
 }
 
+/**
+ * What takes most of the stack: the widest frame that counts for one level, around everything that builtins call back
+ * from, one inside of the other.
+ */
+const FATTEST = (() => {
+  const wide = Array.from({ length: 45 }, (_, i) => `v${i} = ${i}`).join(', ')
+  const ways = {
+    stringify: 'JSON.stringify({ toJSON: () => go(n - 1) })',
+    parse: "JSON.parse('[1]', () => { go(n - 1) })",
+    replace: "'x'.replace(/(x)/, () => go(n - 1))",
+    sort: '[1, 2].sort(() => go(n - 1))',
+    flatMap: '[1].flatMap(() => go(n - 1))',
+    proxy:
+      'new Proxy({}, { get: () => go(n - 1), ownKeys: () => [], getOwnPropertyDescriptor() {} }).x',
+    getter: '({ get x() { return go(n - 1) } }).x',
+    text: '`${{ toString: () => go(n - 1) }}`',
+    construct: 'Reflect.construct(class { constructor() { go(n - 1) } }, [])',
+    from: 'Array.from({ [Symbol.iterator]: () => ({ next: () => ({ done: !(go(n - 1), true) , value: 1, ...{ done: true } }) }) })',
+    executor: 'new Promise(() => go(n - 1))',
+    spread: '[...{ *[Symbol.iterator]() { go(n - 1) } }]',
+    defaults: '(({ x = go(n - 1) }) => x)({})',
+    generator: '[...(function* (a = go(n - 1)) {})()]',
+    field: 'new (class { x = go(n - 1) })()',
+    bound: 'go.bind(null, n - 1).bind().bind()()',
+    assign: 'Object.assign({ set x(v) { go(n - 1) } }, { x: 1 })',
+    group: 'Object.groupBy([1], () => go(n - 1))',
+    disposer: '(() => { using a = { [Symbol.dispose]() { go(n - 1) } } })()'
+  }
+  return Object.fromEntries(
+    Object.entries(ways).map(([name, way]) => [
+      name,
+      `const go = (n) => { let ${wide}; if (n < 0) return 'end'; if (n > 110) return String(go(n - 1)); ${way}; return 'x' }; go(450)`
+    ])
+  )
+})()
+
 async function runAll(
   t: Parameters<typeof openOne>[0],
   bodies: Record<string, string>,
@@ -306,4 +345,157 @@ test('meter - every kind of function that nests comes to the end of its depth', 
 }, async (t) => {
   await runAll(t, RECURSIONS, DEPTH, {})
   await runAll(t, NATIVE_RECURSIONS, 'error NESTING_LIMIT', {})
+  await runAll(t, FATTEST, DEPTH, {})
+})
+
+test('meter - fuel is the same in every engine, and in the middle of a batch', async (t) => {
+  const source = `
+    exports.n = 0
+    exports.f = async (n) => {
+      const counts = {}
+      for (const word of 'the quick brown fox'.repeat(n).split(' ')) counts[word] = (counts[word] ?? 0) + 1
+      await state.writeFile('/counts', JSON.stringify(counts))
+      try { null.x } catch { exports.n += (await state.readFile('/counts')).length }
+      return [...(function* () { yield* Object.keys(counts) })()].sort()
+    }
+    exports.g = () => { throw new Error('fails') }`
+  const lines: Line[] = [['init'], ['f', 50], ['g'], ['f', 50], ['f', 1], ['h'], ['f', 50]]
+  const runs: number[][] = []
+  for (let i = 0; i < 2; i++) {
+    const vm = await openOne(t)
+    for (const parts of [[lines], lines.map((line) => [line])]) {
+      const fuel: number[] = []
+      const instance = new Instance(contractOf(source))
+      for (const part of parts) {
+        await instance.run(vm, part, { overrides: { onStep: (step) => fuel.push(step.fuel) } })
+        if (i === 1) vm.evict('address')
+      }
+      runs.push(fuel)
+    }
+  }
+  const [first, ...others] = runs
+  t.is(first?.length, lines.length)
+  t.ok(first?.every((fuel) => Number.isSafeInteger(fuel) && fuel >= 100))
+  for (const other of others) t.alike(other, first)
+})
+
+test('meter - the last unit of fuel is enough, and one less is not', async (t) => {
+  const vm = await openOne(t)
+  const source = 'exports.f = (n) => { let x = 0; for (let i = 0; i < n; i++) x += i; return x }'
+  const steps: Step[] = []
+  const run = async (limits: Partial<Limits>) => {
+    const instance = new Instance(contractOf(source, { limits: { ...LIMITS, ...limits } }))
+    await instance.run(vm, [['init'], ['f', 100]], {
+      overrides: { onStep: (step) => steps.push(step) }
+    })
+    vm.evict('address')
+    return steps.at(-1)
+  }
+  const fuel = (await run({}))?.fuel ?? 0
+  t.alike((await run({ fuel }))?.outcome, { status: 'ok', value: '4950' })
+  const short = await run({ fuel: fuel - 1 })
+  t.alike(short?.outcome, {
+    status: 'error',
+    error: {
+      name: 'MivmError',
+      message: `the call used all of its fuel, ${fuel - 1}: do less in one call`,
+      code: 'OUT_OF_FUEL'
+    }
+  })
+  t.is(short?.fuel, fuel - 1)
+})
+
+test('meter - the last level of depth is enough, and one less is not', async (t) => {
+  const vm = await openOne(t)
+  const source = 'exports.f = (n) => n === 0 ? 0 : exports.f(n - 1)'
+  const brief = async (n: number) => {
+    const [, result] = await new Instance(contractOf(source)).run(vm, [['init'], ['f', n]])
+    return briefOf(result)
+  }
+  t.is(await brief(LIMITS.depth - 1), 'ok 0')
+  t.is(await brief(LIMITS.depth), DEPTH)
+})
+
+test("meter - what an end of fuel or depth looks like is nobody's to throw", async (t) => {
+  const vm = await openOne(t)
+  const source = `exports.f = (code) => { throw Object.assign(new Error('x'), { name: 'MivmError', code }) }`
+  const instance = new Instance(contractOf(source))
+  const results = await instance.run(vm, [
+    ['init'],
+    ['f', 'OUT_OF_FUEL'],
+    ['f', 'CALL_DEPTH'],
+    ['f', 'X']
+  ])
+  const names = results
+    .slice(1)
+    .map((result) => (result.status === 'error' ? result.error.name : ''))
+  t.alike(names, ['Error', 'Error', 'MivmError'])
+})
+
+const REFUSED: Record<string, readonly [source: string, message: string]> = {
+  'a reserved name': [
+    'exports.f = () => 1\nlet $mivmF = 1',
+    "line 2, column 5: names that begin with $mivm are the VM's own: give it another name"
+  ],
+  'a reserved name that is only read': ['exports.f = () => $mivmF', 'line 1, column 19: names'],
+  'a reserved name with an escape': ['let a = \\u0024mivmF', 'line 1, column 9: names'],
+  'a reserved name with another escape': ['let a = $m\\u{69}vmF', 'line 1, column 9: names'],
+  'a reserved parameter': ['exports.f = ($mivmd) => 1', 'line 1, column 14: names'],
+  'a reserved shorthand': ['exports.f = ({ $mivmD }) => 1', 'line 1, column 16: names'],
+  'await using': [
+    'exports.f = async () => { await using a = null }',
+    'line 1, column 27: await using is not available: call the disposer in a finally block'
+  ],
+  'an error that only V8 knows': ['const a = 1; let b = /(?<a>x)|(?<a>/', 'line 1, column 23: '],
+  'too deep': [
+    `exports.f = ${'['.repeat(100_000)}${']'.repeat(100_000)}`,
+    'the code nests deeper than 1000 levels: split it into smaller pieces'
+  ]
+}
+
+test('meter - what is refused says where, and what to do', async (t) => {
+  const vm = await openOne(t)
+  for (const [name, [source, message]] of Object.entries(REFUSED)) {
+    const error: unknown = await vm.inspect(contractOf(source)).catch((reason) => reason)
+    t.ok(error instanceof MivmError && error.code === 'CODE_SYNTAX', name)
+    t.ok(String(error).includes(message), `${name}: ${String(error)}`)
+  }
+})
+
+/** What nests, by how it opens and closes; and how many nodes a level of it is. */
+const NESTS: Record<string, readonly [open: string, close: string, levels?: number]> = {
+  arrays: ['[', ']'],
+  parentheses: ['(', ')'],
+  objects: ['({ a: ', '})', 3],
+  arrows: ['() => ', ''],
+  functions: ['function () { return ', '}', 2],
+  generators: ['function* () { yield ', '}', 3],
+  'async functions': ['(async () => await ', ')', 3],
+  classes: ['class { a = ', '}', 3],
+  calls: ['f(', ')'],
+  templates: ['`${', '}`'],
+  conditions: ['0 ? 1 : ', ''],
+  negations: ['!', ''],
+  assignments: ['x = ', ''],
+  'assigned properties': ['x.y += ', ''],
+  'left operands': ['1 + ', ''],
+  powers: ['2 ** ', ''],
+  members: ['x[', ']'],
+  spreads: ['[...', ']', 2],
+  patterns: ['([x = ', '] = [])', 4]
+}
+
+test('meter - code that nests as deep as it may is compiled, and no deeper', async (t) => {
+  const vm = await openOne(t)
+  const inspect = async (source: string) => {
+    const error = await vm.inspect(contractOf(source)).catch((reason) => reason)
+    return error instanceof MivmError ? error.message : 'ok'
+  }
+  for (const [name, [open, close, levels = 1]] of Object.entries(NESTS)) {
+    const nested = (count: number) =>
+      `let x\nconst f = () => {}\nexports.f = () => ${open.repeat(count)}0${close.repeat(count)}`
+    t.is(await inspect(nested(Math.floor(950 / levels))), 'ok', name)
+    t.ok((await inspect(nested(1000))).includes('deeper than 1000 levels'), `more ${name}`)
+    t.ok((await inspect(nested(20_000))).includes('deeper than 1000 levels'), `many ${name}`)
+  }
 })

@@ -21,7 +21,7 @@ export const LIMITS = {
   exports: 256 * 1024,
   /** One file of the state. */
   file: 1024 * 1024,
-  /** Files that one call writes or deletes, exported variables not counted. */
+  /** Files that one call writes or deletes; as many exported variables may change besides. */
   writes: 1_000,
   /** Bytes that one call writes into files. */
   written: 4 * 1024 * 1024,

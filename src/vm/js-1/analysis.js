@@ -91,6 +91,7 @@ const MATH = new Set(
 class Analysis {
   #prices
   #scope = { variables: new Map(), parent: null, fn: null, isFunction: true }
+  #nesting = 0
   /** What is alive while a part of an expression is evaluated, at most. */
   #alive = 0
   /** `[identifier, scope]`: a name may be declared behind its use. */
@@ -104,6 +105,13 @@ class Analysis {
 
   /** Notes what is in a node, and returns what it adds to the cost of the straight code around it. */
   visit(node) {
+    if (++this.#nesting > NESTING_MAX) throw new RangeError('the code nests too deeply')
+    const cost = this.#visit(node)
+    this.#nesting--
+    return cost
+  }
+
+  #visit(node) {
     if (isFunction(node)) return this.#function(node)
     if (isLoop(node)) return this.#loop(node)
     if (isClass(node)) return this.#class(node)
@@ -123,12 +131,7 @@ class Analysis {
         return price + this.#try(node)
       case 'IfStatement':
       case 'ConditionalExpression':
-        return (
-          price +
-          this.visit(node.test) +
-          this.#branch(node.consequent) +
-          this.#branch(node.alternate)
-        )
+        return price + this.visit(node.test) + this.#either(node.consequent, node.alternate)
       case 'LogicalExpression':
         return price + this.visit(node.left) + this.#branch(node.right)
       case 'SwitchStatement':
@@ -200,6 +203,12 @@ class Analysis {
     if (cost <= this.#prices.branch) return cost
     node.toll = cost
     return 0
+  }
+
+  /** Of two small ones, the dearer one is paid for. */
+  #either(consequent, alternate) {
+    if (alternate === null) return this.#branch(consequent)
+    return Math.max(this.#branch(consequent), this.#branch(alternate))
   }
 
   /** `isFunction`: whether it is where a `var` inside of it is declared. */
@@ -343,12 +352,17 @@ class Analysis {
   #switch({ discriminant, cases }) {
     let cost = this.visit(discriminant)
     return this.#within(this.#scope.fn, () => {
-      for (const each of cases) {
-        if (each.test !== null) cost += this.visit(each.test)
-        const own = this.#all(each.consequent)
-        if (own > this.#prices.branch) each.toll = own
-        else cost += own
-      }
+      let sum = 0
+      const costs = cases.map(({ test, consequent }) => {
+        if (test !== null) cost += this.visit(test)
+        const own = this.#all(consequent)
+        sum += own
+        return own
+      })
+      if (sum <= this.#prices.branch) return cost + sum
+      cases.forEach((node, i) => {
+        if (costs[i] > 0) node.toll = costs[i]
+      })
       return cost
     })
   }
@@ -356,6 +370,12 @@ class Analysis {
 
 /** What the meter's own names begin with. */
 const RESERVED = '$mivm'
+
+/**
+ * How deep a program may nest, in nodes: far below where parser, meter or V8 come to the end of their stacks, which
+ * are not everywhere the same.
+ */
+export const NESTING_MAX = 1000
 
 /** Passes over all assignments until they are given up. */
 const PASSES = 8

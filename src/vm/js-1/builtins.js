@@ -47,7 +47,6 @@
     enter,
     leave,
     push,
-    checkArguments,
     pop,
     refuse,
     isObject,
@@ -127,7 +126,6 @@
 
   /** For a call with this many arguments from an array; `pop` belongs into a finally. */
   function push(count) {
-    checkArguments(count)
     if (passed + count > limits.arguments) {
       throw refuse(
         'ARGUMENTS_LIMIT',
@@ -136,20 +134,6 @@
     }
     spend(count, prices.argument)
     passed += count
-  }
-
-  /**
-   * Where nobody says when a call is over, all builtins around it are taken to have as many arguments. Those of compiled
-   * code count as depth, see counter.js.
-   */
-  function checkArguments(count) {
-    const levels = 1 + state.depth
-    if (count > 64 && count * levels > limits.arguments) {
-      throw refuse(
-        'ARGUMENTS_LIMIT',
-        `a call that is ${levels} levels deep may have ${trunc(limits.arguments / levels)} arguments from an array, and this one would have ${count}: pass the array`
-      )
-    }
   }
 
   function pop(count) {

@@ -4,6 +4,7 @@
  * the function and run outside of it. Then it is metered (meter.js), and put into the function of counter.js.
  */
 
+import { NESTING_MAX } from './analysis.js'
 import { limitLiterals } from './literals.js'
 import { instrument } from './meter.js'
 import { PRICES } from './prices.js'
@@ -56,8 +57,10 @@ function meter(text, program, source) {
   }
 }
 
-function tooDeep() {
-  return new CodeError('CODE_SYNTAX', 'the code nests too deeply: split it into smaller pieces')
+/** Also where it is a stack that ends: without a place, since that is not everywhere the same. */
+export function tooDeep() {
+  const message = `the code nests deeper than ${NESTING_MAX} levels: split it into smaller pieces`
+  return new CodeError('CODE_SYNTAX', message)
 }
 
 /** The error for a SyntaxError that V8 found in the compiled text and acorn did not. */
@@ -91,10 +94,8 @@ function parse(acorn, text, source) {
     if (error instanceof CodeError) throw error
     if (error instanceof RangeError) throw tooDeep()
     if (!(error instanceof SyntaxError)) throw error
-    const message = /^Not enough stack/.test(error.message)
-      ? 'the code nests too deeply'
-      : error.message.replace(/ \(\d+:\d+\)$/, '')
-    throw errorAt(source, error.loc, message)
+    if (/^Not enough stack/.test(error.message)) throw tooDeep()
+    throw errorAt(source, error.loc, error.message.replace(/ \(\d+:\d+\)$/, ''))
   }
 }
 

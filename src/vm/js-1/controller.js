@@ -72,6 +72,8 @@
   const PLAIN_NUMBER = /^(?:0|-?[1-9]\d{0,14})$/
   /** Bytes that a path of the archive may have. */
   const PATH_MAX = 1024
+  /** Characters that a path may have before it is in normal form, in lengths of one that is. */
+  const RAW_PATHS = 4
   /** Text that is as long as it looks. */
   const PLAIN_TEXT = /^[ -~\n\r\t]{0,1000}$/
   const VOWEL = /^(?:[AEIO]|U(?!int|RI))/
@@ -394,7 +396,6 @@
         result === undefined
           ? null
           : encodeValue(result, 'result', limits.result, 'RESULT_TOO_LARGE')
-      if (value !== null) spend(value.length * prices.encoded)
       return okText(value, takeVariables(call.exports, limits.exports))
     } catch (thrown) {
       return errorText(describe(thrown))
@@ -449,7 +450,7 @@
       const stays = property.writable === false && !isObject(value)
       if (!property.configurable && property.writable !== true && !stays) throw fixed(name)
       units += name.length + text.length
-      spend(prices.variable + text.length * prices.encoded)
+      spend(prices.variable + name.length * prices.encoded)
       if (units > limit) throw tooLarge('EXPORTS_TOO_LARGE', 'the exported variables', limit, units)
       const entry = variableOf[name]
       if (entry === undefined) {
@@ -465,10 +466,20 @@
         changed[changed.length] = text
       }
     }
+    // each is a file, and the host writes it while all others wait
+    const count = changed.length / 2 + added.length + variables.length - kept
+    if (count > call.limits.writes) throw tooManyVariables(count)
     // no unit is more than three bytes: mostly, there is nothing to count
     if (units * 3 > limit) checkBytes(changed, added, limit)
     if (counter.end() !== null) throw TRAP // caught by a getter: nothing is taken
     return replaceVariables(changed, added, kept)
+  }
+
+  function tooManyVariables(count) {
+    return ours(
+      'WRITES_TOO_MANY',
+      `a call may change ${call.limits.writes} exported variables, and this one changes ${count}: gather them in an object or in files`
+    )
   }
 
   function encodeInteger(value) {
@@ -532,7 +543,7 @@
   /** An operation that the engine answers. */
   function ask(op, convert, refuse = makeError) {
     if (call === null || call.over) return rejectPromise(callOver())
-    spend(prices.operation + op.length * prices.byte)
+    spend(prices.operation + prices.answer + op.length * prices.byte)
     call.ops += call.ops === '' ? op : `,${op}`
     const entry = withResolvers()
     entry.convert = convert
@@ -541,13 +552,11 @@
     return entry.promise
   }
 
-  /** An operation that needs no answer (op is null: none at all); its promise keeps its place in the queue. */
+  /** An operation that is paid for and needs no answer (op is null: none at all); its promise keeps its place in the queue. */
   function tell(op, error = null) {
     if (call === null || call.over) return rejectPromise(callOver())
-    if (op !== null) {
-      spend(prices.operation + op.length * prices.byte)
-      call.ops += call.ops === '' ? op : `,${op}`
-    }
+    if (error !== null) spend(prices.answer)
+    if (op !== null) call.ops += call.ops === '' ? op : `,${op}`
     if (call.answered === call.waiting.length) {
       return error === null ? resolvePromise(undefined) : rejectPromise(error)
     }
@@ -643,6 +652,10 @@
 
   function writeContent(path, data, encoding) {
     const isText = typeof data === 'string'
+    const { limits } = call
+    if (isText && data.length > limits.file) {
+      throw tooLarge('FILE_TOO_LARGE', `the file ${path}`, limits.file, data.length)
+    }
     if (!isText && (isProxy(data) || typedArrayTag(data) !== 'Uint8Array')) {
       throw invalid(
         `writeFile ${path}: the data is ${kindOf(data)}; write a string or a Uint8Array`
@@ -656,8 +669,10 @@
     if (isText && !isWellFormed(data)) {
       throw invalid(`writeFile ${path}: the text has a lone surrogate, which UTF-8 cannot hold`)
     }
-    const { limits } = call
-    const size = isText ? utf8Length(data) : typedArrayLength(data)
+    // before it is measured, which is most of the work
+    const paid = isText ? data.length : typedArrayLength(data)
+    spend(prices.operation + paid * prices.byte)
+    const size = isText ? utf8Length(data) : paid
     if (size > limits.file) throw tooLarge('FILE_TOO_LARGE', `the file ${path}`, limits.file, size)
     if (call.written + size > limits.written) {
       throw tooLarge(
@@ -670,7 +685,9 @@
     countWrites(1)
     call.written += size
     const content = isText ? `"text",${stringify(data)}` : `"binary","${toBase64(data)}"`
-    return tell(`["writeFile",${stringify(path)},${content}]`)
+    const op = `["writeFile",${stringify(path)},${content}]`
+    spend((op.length - paid) * prices.byte)
+    return tell(op)
   }
 
   function countWrites(count) {
@@ -751,7 +768,7 @@
         throw ours('ORACLE_UNAVAILABLE', 'there are no oracles during init; ask in a later call')
       }
       // the name goes into the log, which takes no other text and no larger entries
-      if (!isWellFormed(name) || name.length > ORACLE_NAME_MAX) {
+      if (name.length > ORACLE_NAME_MAX || !isWellFormed(name)) {
         throw ours(
           'ORACLE_UNKNOWN',
           `no oracle has such a name: use at most ${ORACLE_NAME_MAX} characters`
@@ -792,7 +809,7 @@
   }
 
   function display(value) {
-    if (typeof value === 'string') return value
+    if (typeof value === 'string') return cut(value)
     if (isThrownError(value)) {
       const { name, message } = describe(value)
       return `${name}: ${message}`
@@ -819,6 +836,12 @@
     }
     // the usual case, at the price of one regular expression
     if (path.length <= call.limits.path && test(PLAIN_PATH, path)) return path
+    const { path: limit } = call.limits
+    // what is empty or composed may go from it, but not any amount
+    if (path.length > RAW_PATHS * limit) {
+      throw tooLarge('PATH_TOO_LONG', 'the path', limit, path.length)
+    }
+    spend(path.length * prices.pathCharacter)
     if (!isWellFormed(path) || includes(path, '\0') || includes(path, '\\')) {
       throw invalid(
         `EINVAL: a path has no NUL, backslash or lone surrogate, ${syscall} ${quoted(path)}`
@@ -834,7 +857,6 @@
       }
       normal += `/${segment}`
     }
-    const { path: limit } = call.limits
     const size = utf8Length(normal)
     if (size > limit) throw tooLarge('PATH_TOO_LONG', 'the path', limit, size)
     if (normal === '/.mivm' || startsWith(normal, '/.mivm/')) {
@@ -918,6 +940,11 @@
     return bytes
   }
 
+  /** String(value); a big integer is paid for, since nobody else does. */
+  function paidText(value) {
+    return typeof value === 'bigint' ? operators.part(value) : toText(value)
+  }
+
   /** At most ERROR_TEXT_MAX code units, well-formed. */
   function cut(text) {
     if (text.length <= ERROR_TEXT_MAX) return toWellFormed(text)
@@ -935,8 +962,8 @@
         return { name: 'Error', message: textOfThrown(thrown), code: null }
       const { name, message, code } = thrown
       const error = {
-        name: cut(name === undefined ? 'Error' : toText(name)),
-        message: cut(message === undefined ? '' : toText(message)),
+        name: cut(name === undefined ? 'Error' : paidText(name)),
+        message: cut(message === undefined ? '' : paidText(message)),
         code: typeof code === 'string' ? cut(code) : typeof code === 'number' ? `${code}` : null
       }
       // what a call that went too far ends with is nobody's to throw
@@ -968,7 +995,12 @@
     writer = { text: '', root, name, limit, code }
     depth = 0
     parents.length = 0
-    write(value)
+    try {
+      write(value)
+    } finally {
+      // also where it is no value: a contract may try again and again
+      spend(1 + writer.text.length * prices.encoded)
+    }
     const { text } = writer
     if (text.length * 3 > limit) {
       const size = utf8Length(text)
@@ -988,7 +1020,7 @@
         return put(value ? 'true' : 'false')
       case 'bigint':
         if (depth >= DEPTH_MAX) throw tooDeep(pathText())
-        return put(`{"$bigint":"${value}"}`)
+        return put(`{"$bigint":"${paidText(value)}"}`)
       case 'object':
         return value === null ? put('null') : writeObject(value)
       default:
@@ -1023,6 +1055,8 @@
     } else if (prototype === objectPrototype || prototype === null) {
       writeRecord(object)
     } else if (prototype === bytesPrototype && typedArrayTag(object) === 'Uint8Array') {
+      const size = typedArrayLength(object)
+      if (size > writer.limit) throw tooLarge(writer.code, rootText(), writer.limit, size)
       put(`{"$bytes":"${toBase64(object)}"}`)
     } else {
       throw refuse(kindOf(object))
@@ -1033,6 +1067,9 @@
   function writeArray(array) {
     const { length } = array
     const level = depth
+    const { limit, code } = writer
+    if (length > limit) throw tooLarge(code, rootText(), limit, length)
+    spend(length * prices.item)
     if (ownKeys(array).length !== length + 1) throw refuseArray(array)
     put('[')
     depth = level + 1
@@ -1051,6 +1088,7 @@
     const names = ownKeys(record)
     const level = depth
     let separator = ''
+    spend(names.length * prices.item)
     put('{')
     depth = level + 1
     for (let i = 0; i < names.length; i++) {
@@ -1135,7 +1173,7 @@
       case 'string':
         return quoted(value)
       default:
-        return `${value}`
+        return cut(paidText(value))
     }
   }
 

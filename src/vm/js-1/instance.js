@@ -1,4 +1,4 @@
-import { CodeError, compile, syntaxError, wrap } from './compile.js'
+import { CodeError, compile, syntaxError, tooDeep, wrap } from './compile.js'
 import { StateError } from './view.js'
 
 const MEBIBYTE = 1024 * 1024
@@ -143,8 +143,7 @@ export class Instance {
       script = this.#isolate.compileScriptSync(text, { filename: 'contract.js' })
     } catch (error) {
       if (error instanceof SyntaxError) throw this.#syntaxError(error)
-      if (error instanceof RangeError)
-        throw new CodeError('CODE_SYNTAX', 'the code nests too deeply')
+      if (error instanceof RangeError) throw tooDeep()
       throw error
     }
     return script.runSync(context, { reference: true, release: true })

@@ -1003,9 +1003,13 @@ function mayBeLength({ type, property, computed }) {
     : property.name === 'length' && property.type === 'Identifier'
 }
 
-/** Whether it is known to be a string. */
+/** Whether it is known to be a string; found out once a node, since sums may be long. */
 function isText(node) {
-  const { type, value, operator, left, right } = bare(node)
+  node.isText ??= findText(bare(node))
+  return node.isText
+}
+
+function findText({ type, value, operator, left, right }) {
   if (type === 'Literal') return typeof value === 'string'
   if (type === 'BinaryExpression') return operator === '+' && (isText(left) || isText(right))
   return type === 'TemplateLiteral'

@@ -119,6 +119,7 @@
     const left = numeric(a)
     const right = numeric(b)
     if (typeof left === 'bigint' && typeof right === 'bigint') {
+      charge(prices.operator)
       const first = wordsOf(left)
       const second = wordsOf(right)
       if (first > 1 || second > 1) {
@@ -150,6 +151,7 @@
     const left = numeric(a)
     const right = numeric(b)
     if (typeof left === 'bigint' && typeof right === 'bigint' && right > 1n) {
+      charge(prices.operator)
       if (left > 1n || left < -1n) {
         const bits = bitsOf(left) * toFloat(right)
         bigRoom(bits)
@@ -160,6 +162,7 @@
   }
 
   function chargeSum(left, right) {
+    charge(prices.operator)
     const words = most(wordsOf(left), wordsOf(right))
     if (words > 1) spend(words, prices.word)
     if (words > 64) room(words * 8)
@@ -172,6 +175,7 @@
 
   function chargeQuotient(left, right) {
     if (typeof left !== 'bigint' || typeof right !== 'bigint') return
+    charge(prices.operator)
     const first = wordsOf(left)
     const second = wordsOf(right)
     if (first === 1) return
@@ -415,7 +419,13 @@
 
   function passed(iterable) {
     const list = isIntact(iterable) ? iterable : listed(iterable)
-    kit.checkArguments(list.length)
+    // how many of all calls together, the caller counts
+    if (list.length > limits.arguments) {
+      throw refuse(
+        'ARGUMENTS_LIMIT',
+        `a call may have ${limits.arguments} arguments from an array, and this one would have ${list.length}: pass the array`
+      )
+    }
     spend(list.length, prices.argument)
     return list
   }

@@ -54,6 +54,8 @@
     isProxy: kit.isProxy,
     chargeBytes: kit.chargeBytes,
     operators: kit.operators,
+    // that of the realm, which is paid for
+    normalize: uncurry(String.prototype.normalize),
     /** Sets everything that a call may observe and did not make itself: clock, seed, budgets. */
     startCall(time, a, b, c, d) {
       setTime(time)
@@ -97,7 +99,6 @@
       startsWith: uncurry(String.prototype.startsWith),
       split: uncurry(String.prototype.split),
       sort: uncurry(Array.prototype.sort),
-      normalize: uncurry(String.prototype.normalize),
       isWellFormed: uncurry(String.prototype.isWellFormed),
       toWellFormed: uncurry(String.prototype.toWellFormed),
       isPrototypeOf: uncurry(Object.prototype.isPrototypeOf),

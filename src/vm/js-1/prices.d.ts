@@ -1,16 +1,18 @@
 export const PRICES: {
-  readonly limits: {
-    readonly [name in
+  readonly limits: Readonly<
+    Record<
       | 'allocation'
-      | 'buffers'
-      | 'text'
-      | 'bits'
-      | 'nesting'
       | 'arguments'
+      | 'bits'
       | 'boundArguments'
+      | 'buffers'
+      | 'description'
       | 'layers'
+      | 'nesting'
       | 'prototypes'
-      | 'description']: number
-  }
+      | 'text',
+      number
+    >
+  >
   readonly regexp: Readonly<Record<string, number>> & { readonly STEP: number }
 }

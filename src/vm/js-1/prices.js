@@ -35,7 +35,7 @@ export const PRICES = {
     class: 30,
     member: 6,
     /** Branches that cost more pay where they are entered; others are paid for in any case. */
-    branch: 8
+    branch: 24
   },
 
   /** What a call asks of the host, and what goes in and out of it as text. */
@@ -46,8 +46,14 @@ export const PRICES = {
     variable: 5,
     decoded: 0.6,
     encoded: 0.6,
+    /** An element or property that comes out, or is looked at for it. */
+    item: 8,
+    /** A character of a path that is not in normal form yet. */
+    pathCharacter: 4,
     /** An operation on the state, a question to an oracle, a line for the console; a character of it, or its answer. */
     operation: 50,
+    /** One that is answered, or refused, on top: each is a turn of the engine, and some are a question to the host. */
+    answer: 1000,
     byte: 0.2,
     /** A question to an oracle, on top: each is two entries of the log, synced. */
     oracle: 50_000
@@ -144,6 +150,8 @@ export const PRICES = {
     proxy: 5,
     bind: 3,
 
+    /** An operator on big integers, whatever their size. */
+    operator: 6,
     // big integers, a word of 64 bits
     word: 1 / 64,
     /** Pairs of words: for `*`, where both are long and V8 is cleverer, for `/` and `%`, for decimal digits. */

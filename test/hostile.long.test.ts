@@ -1,0 +1,42 @@
+import test from 'brittle'
+import { LIMITS } from '../src/protocol/limits.ts'
+import { contractOf, THEMES } from './hostile/index.ts'
+import { open } from './hostile/open.ts'
+import { briefOf, contractOf as contract, Instance, openOne } from './vm-helpers.ts'
+
+/** No watchdog: what ends has to end by itself. */
+const TIME = 600_000
+
+test('hostile - with all the fuel that a call may have, nothing but memory ends by the engine', {
+  timeout: 3_000_000
+}, async (t) => {
+  const vm = await openOne(t)
+  for (const [theme, attacks] of Object.entries(THEMES)) {
+    const limits = { ...LIMITS, time: TIME }
+    const instance = new Instance(contract(contractOf(attacks), { address: theme, limits }))
+    await instance.run(vm, [['init']])
+    for (const [index, { name, outcome }] of attacks.entries()) {
+      const started = process.hrtime.bigint()
+      const [result] = await instance.run(vm, [[`attack${index}`]])
+      const ms = Number(process.hrtime.bigint() - started) / 1e6
+      const brief = briefOf(result).replace(/^ok .*/s, 'ok')
+      // ten times the fuel may reach a limit, or be enough
+      const hasEnded =
+        brief === outcome || !brief.startsWith('abort') || brief === 'abort ABORT_MEMORY'
+      t.ok(hasEnded, `${theme}: ${name}: ${brief}`)
+      if (ms > LIMITS.time)
+        t.comment(`${theme}: ${name}: ${ms.toFixed()} ms, over the time of a call`)
+    }
+  }
+})
+
+test('hostile - what is not paid for by far', { timeout: 600_000 }, async (t) => {
+  const vm = await openOne(t)
+  const limits = { ...LIMITS, fuel: 1_000_000 }
+  for (const { name, source, outcome } of open) {
+    const instance = new Instance(contract(source, { address: name, limits }))
+    const [, result] = await instance.run(vm, [['init'], ['attack']])
+    t.comment(`${name}: ${briefOf(result)}, should be ${outcome}`)
+    t.ok([outcome, 'abort ABORT_TIME', 'abort ABORT_MEMORY'].includes(briefOf(result)), name)
+  }
+})

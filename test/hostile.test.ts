@@ -1,0 +1,191 @@
+import path from 'node:path'
+import test from 'brittle'
+import { audit, Client, ContractError, openLocal } from 'mivm'
+import { tempDir } from './helpers.ts'
+import { HostProcess } from './host-process.ts'
+import { type Attack, contractOf, INNOCENT, THEMES } from './hostile/index.ts'
+
+/** Attacks that are about loops need no more. */
+const FUEL = 1_000_000
+/** A call of the neighbour that takes longer fails the test; what is aimed at is far below, see the figures. */
+const SLOW_MS = 2000
+const AUDITS = 4
+
+/**
+ * Every attack of the corpus, on a real host: between two innocent calls of the same instance, while another deployer's
+ * instance is called all the time.
+ */
+test('hostile - whatever a contract does, its own later calls, its neighbours and the log are as they should be', {
+  timeout: 110_000
+}, async (t) => {
+  const dir = await tempDir(t)
+  const network = await openLocal(0)
+  t.teardown(() => network.close(), { order: 2 })
+  const { bootstrap } = network
+  const flags = ['--isolate-by', 'deployer', '--engines', '4']
+  const host = await HostProcess.start(t, path.join(dir, 'host'), bootstrap, flags)
+  const [deployer, neighbour] = await Promise.all(
+    ['deployer', 'neighbour'].map(async (name) => {
+      const client = await Client.open({ dir: path.join(dir, name), bootstrap, timeout: 60_000 })
+      t.teardown(() => client.close(), { order: 1 })
+      return client
+    })
+  )
+  if (deployer === undefined || neighbour === undefined) return
+
+  const source = 'exports.n = 0\nexports.inc = () => ++exports.n'
+  const { link } = await neighbour.deploy({ host: host.id, source })
+  const links = [link]
+  const load = new Load(neighbour, link)
+  await load.during(new Promise((resolve) => setTimeout(resolve, 1500)))
+  const quiet = load.take()
+  t.comment(`the neighbour, quiet: ${quiet.text}`)
+
+  await load.during(
+    (async () => {
+      for (const [theme, attacks] of Object.entries(THEMES)) {
+        links.push(await runTheme(t, deployer, host.id, theme, attacks))
+        const { text, p99 } = load.take()
+        t.comment(`the neighbour, ${theme}: ${text}`)
+        t.ok(p99 < SLOW_MS, `p99 of the neighbour during ${theme} is under ${SLOW_MS} ms`)
+      }
+    })()
+  )
+  t.is(load.failures, 0, 'all calls of the neighbour succeeded')
+  t.comment(`the neighbour, throughout: ${load.all().text}`)
+  t.is(await neighbour.call(link, 'inc', []), load.count + 1, 'and each counted once')
+
+  const queue = [...links]
+  const verdicts = new Map<string, unknown>()
+  await Promise.all(
+    Array.from({ length: AUDITS }, async (_, number) => {
+      for (let address = queue.shift(); address !== undefined; address = queue.shift()) {
+        const auditor = path.join(dir, `auditor${number}`)
+        for await (const event of audit({ address, dir: auditor, bootstrap })) {
+          if (event.type === 'finding') t.fail(JSON.stringify(event.finding))
+          if (event.type === 'verdict') verdicts.set(address, event.verdict)
+        }
+      }
+    })
+  )
+  t.alike(
+    [...verdicts.values()],
+    links.map(() => 'clean'),
+    'all logs audit clean'
+  )
+  await host.kill('SIGTERM')
+})
+
+type Assert = Pick<import('brittle').Test, 'is' | 'alike' | 'comment'>
+
+/** Deploys the attacks of a theme and runs them, one after the other; resolves to the link. */
+async function runTheme(
+  t: Assert,
+  client: Client,
+  host: string,
+  theme: string,
+  attacks: readonly Attack[]
+): Promise<string> {
+  const { link } = await client.deploy({
+    host,
+    source: contractOf(attacks),
+    limits: { fuel: FUEL }
+  })
+  let fuel = await innocent(t, client, link, 1, `${theme} begins`)
+  for (const [index, { name, outcome }] of attacks.entries()) {
+    const started = performance.now()
+    t.is(await outcomeOf(client.call(link, `attack${index}`, [])), outcome, `${theme}: ${name}`)
+    const ms = performance.now() - started
+    if (ms > 1000) t.comment(`${theme}: ${name} took ${ms.toFixed()} ms`)
+    const after = await innocent(t, client, link, index + 2, `nothing is left of ${name}`)
+    // one digit more of the counter is one character more
+    if (index > 9) t.is(after, fuel, `nor does the next call cost something else`)
+    fuel = after
+  }
+  return link
+}
+
+/** Calls what answers all that an attack could have changed; resolves to the fuel that it used. */
+async function innocent(
+  t: Assert,
+  client: Client,
+  link: string,
+  n: number,
+  why: string
+): Promise<number> {
+  const contract = await client.connect(link)
+  const call = contract['innocent']?.()
+  t.alike(await call?.catch(String), { n, ...INNOCENT }, why)
+  return (await call?.fuel) ?? -1
+}
+
+async function outcomeOf(call: Promise<unknown>): Promise<string> {
+  try {
+    await call
+    return 'ok'
+  } catch (error) {
+    if (!(error instanceof ContractError)) return String(error)
+    return `${error.aborted ? 'abort' : 'error'} ${error.code}`
+  }
+}
+
+/** Calls of one after the other, and how long each takes. */
+class Load {
+  count = 0
+  failures = 0
+  readonly #client: Client
+  readonly #link: string
+  #recent: number[] = []
+  #times: number[] = []
+
+  constructor(client: Client, link: string) {
+    this.#client = client
+    this.#link = link
+  }
+
+  /** Keeps calling until the work is done. */
+  async during(work: Promise<unknown>): Promise<void> {
+    let working = true
+    const done = work.finally(() => {
+      working = false
+    })
+    while (working) await this.#call()
+    await done
+  }
+
+  async #call(): Promise<void> {
+    const started = performance.now()
+    try {
+      const value = await this.#client.call(this.#link, 'inc', [])
+      if (value !== ++this.count) this.failures++
+    } catch {
+      this.failures++
+    }
+    this.#recent.push(performance.now() - started)
+  }
+
+  /** Figures since they were last taken. */
+  take(): Figures {
+    const recent = this.#recent
+    this.#recent = []
+    this.#times.push(...recent)
+    return figuresOf(recent)
+  }
+
+  all(): Figures {
+    return figuresOf([...this.#times, ...this.#recent])
+  }
+}
+
+interface Figures {
+  readonly text: string
+  readonly p99: number
+}
+
+function figuresOf(times: readonly number[]): Figures {
+  const sorted = times.toSorted((a, b) => a - b)
+  const at = (share: number) => sorted[Math.floor(share * (sorted.length - 1))] ?? 0
+  const [p50, p99, max] = [at(0.5), at(0.99), at(1)]
+  const parts = [`p50 ${p50.toFixed(1)}`, `p99 ${p99.toFixed(1)}`, `at most ${max.toFixed(1)} ms`]
+  return { text: `${parts.join(', ')}, ${times.length} calls`, p99 }
+}

@@ -1,0 +1,71 @@
+import { FUEL, inMethod, OK, THROWN } from './attack.ts'
+
+/** Thenables, and promises and microtasks in floods. */
+export const floods = inMethod({
+  'a thenable that never answers': ['return { then() {} }', 'error NEVER_SETTLES'],
+  'a thenable without end': ['return { then() { for (;;); } }', FUEL],
+  'a thenable of thenables': ['const f = () => ({ then(r) { r(f()) } }); return f()', FUEL],
+  'a thenable that answers twice': [
+    'return { then(resolve, reject) { resolve(1); reject(2); resolve(3); throw 4 } }',
+    OK
+  ],
+  'a then that is a getter': ['return { get then() { for (;;); } }', FUEL],
+  'a proxy that is asked for then': ['return new Proxy({}, { get() { for (;;); } })', FUEL],
+  'a promise with a then of its own': [
+    'const p = Promise.resolve(1); p.then = () => { for (;;); }; return p',
+    THROWN
+  ],
+  'a class of promises': [
+    'class P extends Promise { then() { for (;;); } } return new P((resolve) => resolve(1))',
+    FUEL
+  ],
+  'a promise of itself': [
+    'const { promise, resolve } = Promise.withResolvers(); resolve(promise); return promise',
+    THROWN
+  ],
+  'microtasks that nobody awaits': ['(async () => { for (;;) await 0 })(); return 1', FUEL],
+  'chains of then': ['const f = () => Promise.resolve().then(f); f(); return 1', FUEL],
+  'then that is a builtin': [
+    'const v = {}; const p = Promise.resolve(v); v.then = Promise.prototype.then.bind(p); return v',
+    FUEL
+  ],
+  'forEach as a thenable': ['const v = {}; v.then = [].forEach.bind([v]); return v', FUEL],
+  'apply as a thenable': [
+    'const v = {}; v.then = new Proxy(() => {}, { apply: (_, __, [resolve]) => resolve(v) }); return v',
+    FUEL
+  ],
+  'a thenable in Promise.all': ['const v = { then(r) { r(v) } }; return Promise.all([v, v])', FUEL],
+  'promises of an iterator without end': [
+    'return Promise.all({ [Symbol.iterator]: () => ({ next: Map.prototype.get.bind(new Map([[undefined, { value: 1 }]])) }) })',
+    FUEL
+  ],
+  'a race without end': [
+    'return Promise.race({ *[Symbol.iterator]() { for (;;) yield 0 } })',
+    FUEL
+  ],
+  'for await over itself': [
+    'async function* g() { for (;;) yield 0 } for await (const _ of g());',
+    FUEL
+  ],
+  'an async generator that delegates': [
+    'async function* g() { yield* g() } for await (const _ of g());',
+    'error CALL_DEPTH'
+  ],
+  'rejections that nobody handles': [
+    'for (let i = 0; i < 5000; i++) Promise.reject({ get message() { for (;;); } }); return 1',
+    OK
+  ],
+  'an operation that is not awaited': [
+    "for (let i = 0; i < 100; i++) state.exists('/x'); return 1",
+    OK
+  ],
+  'a flood of operations': ["for (;;) state.exists('/x')", FUEL],
+  'operations one by one': ["for (;;) await state.exists('/x')", FUEL],
+  'an operation behind the end': [
+    "setAfter(); function setAfter() { state.exists('/x').then(() => new Promise(() => {})).then(() => { exports.n = 99 }) } return 1",
+    OK
+  ],
+  'a promise that nobody resolves': ['await new Promise(() => {})', 'error NEVER_SETTLES'],
+  'questions without end': ['for (let i = 0; ; i++) oracle[i]()', FUEL],
+  'awaiting an oracle': ['await oracle; return 1', OK]
+})

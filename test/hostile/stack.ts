@@ -1,0 +1,74 @@
+import { DEPTH, FUEL, inMethod, NESTED, OK } from './attack.ts'
+
+const list = (count: number, text: (i: number) => string, separator = ', ') =>
+  Array.from({ length: count }, (_, i) => text(i)).join(separator)
+
+/** Calls until no stack is left: V8's own end of it must never be seen, since it depends on the machine. */
+export const stack = inMethod({
+  recursion: ['const f = () => 1 + f(); return f()', DEPTH],
+  'recursion of methods': ['const o = { get x() { return this.x } }; return o.x', DEPTH],
+  'recursion of constructors': ['class A { constructor() { new A() } } new A()', DEPTH],
+  'frames with many variables': [
+    `function f(n) { ${list(300, (i) => `let v${i} = n;`, ' ')} f(n + 1); return ${list(300, (i) => `v${i}`, ' + ')} } f(0)`,
+    DEPTH
+  ],
+  'calls with many arguments': [`function f(...a) { f(${list(500, String)}) } f()`, DEPTH],
+  'arguments from arrays': [
+    'const a = Array(30_000).fill(1); const f = (...b) => f(...a); f()',
+    DEPTH
+  ],
+  'arguments by apply': [
+    'const a = Array(30_000).fill(1); const f = (...b) => f.apply(null, a); f()',
+    'error ARGUMENTS_LIMIT'
+  ],
+  'arguments by Reflect': [
+    'const a = Array(30_000).fill(1); const f = (...b) => Reflect.apply(f, null, a); f()',
+    'error ARGUMENTS_LIMIT'
+  ],
+  'arguments by Reflect.construct': [
+    'const a = Array(30_000).fill(1); function F() { Reflect.construct(F, a) } F()',
+    'error ARGUMENTS_LIMIT'
+  ],
+  'callbacks in builtins': ['const f = () => [1].map(f); f()', NESTED],
+  'comparators in comparators': ['const f = () => { [1, 2].sort(f); return 0 }; f()', NESTED],
+  'replacers in replacers': ["const f = () => 'x'.replace(/x/g, f); f()", NESTED],
+  'JSON that is deep': [
+    'let a = []; for (let i = 0; i < 1e4; i++) a = [a]; JSON.stringify(a)',
+    NESTED
+  ],
+  'JSON that is parsed and deep': ["JSON.parse('['.repeat(1e5) + ']'.repeat(1e5)); return 1", OK],
+  'arrays that are joined': [
+    'let a = []; for (let i = 0; i < 1e4; i++) a = [a]; return String(a)',
+    NESTED
+  ],
+  'arrays that are flat': [
+    'let a = []; for (let i = 0; i < 1e4; i++) a = [a]; return a.flat(Infinity)',
+    NESTED
+  ],
+  'errors in errors': [
+    "let e = 'x'; for (let i = 0; i < 1e4; i++) e = Object.assign(new Error(), { message: e }); return String(e)",
+    NESTED
+  ],
+  'a pattern that is deep': [
+    "new RegExp('('.repeat(5000) + ')'.repeat(5000))",
+    'error REGEXP_TOO_LARGE'
+  ],
+  'deep code that is compiled late': [
+    `const g = (x) => ${'['.repeat(150)}x${']'.repeat(150)}
+    const deep = (n) => (n > 0 ? deep(n - 1) : g(1).length)
+    return [deep(300), g(1).length]`,
+    OK
+  ],
+  'deep conditions that are compiled late': [
+    `const g = (x) => ${'x ? '.repeat(150)}1${' : 0'.repeat(150)}
+    const deep = (n) => (n > 0 ? deep(n - 1) : g(1))
+    return [deep(480), g(1)]`,
+    OK
+  ],
+  'a rope that is flat at last': [
+    "let s = ''; for (let i = 0; i < 30_000; i++) s = i + s; return s.indexOf('q')",
+    FUEL
+  ],
+  'what is caught on the way back': ['const f = () => { try { f() } finally { f() } }; f()', DEPTH],
+  'a trampoline': ['let f = () => f; for (;;) f = f()', FUEL]
+})
