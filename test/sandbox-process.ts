@@ -150,8 +150,8 @@ async function exitOf(launcher: Launcher, args: readonly string[]): Promise<numb
 /** Prints the pid of an engine that is in a loop which nothing but its death ends, and dies itself. */
 async function dieOver(sandbox: SandboxMode): Promise<void> {
   const vm = await openVm('js-1', { engines: 1, sandbox })
-  const source = 'exports.loop = () => [].indexOf.call({ length: 2 ** 53 - 1 }, 1)'
-  const limits = { ...LIMITS, time: 60_000 }
+  const source = 'exports.loop = () => { for (;;); }'
+  const limits = { ...LIMITS, fuel: 2 ** 50, time: 60_000 }
   void new Instance(contractOf(source, { limits })).run(vm, [['init'], ['loop']])
   const [pid] = enginesOf(process.pid)
   if (pid === undefined) throw new Error('there is no engine')
