@@ -118,8 +118,11 @@ class Analysis {
     const price = this.#prices[node.type] ?? this.#prices.other
     switch (node.type) {
       case 'Identifier':
+        if (node.name === 'eval') throw new Refusal(node, 'eval is not available')
         this.#uses.push([node, this.#scope])
         return price
+      case 'ImportExpression':
+        throw new Refusal(node, 'import is not available: bundle the code into one file')
       case 'StaticBlock':
         return price + this.#within(this.#scope.fn, () => this.#all(node.body), true)
       case 'Program':
