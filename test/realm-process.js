@@ -38,7 +38,7 @@ function runScenario({ source, calls, memory = 64, probe = false }) {
   kept.push(isolate, context, controller, ...functions)
   // before there is a contract, nothing is charged
   const globals = probe ? JSON.parse(context.evalSync(`JSON.stringify((${probeText()})())`)) : null
-  const body = context.evalSync(compile(acorn, source, 2 ** 20), { reference: true })
+  const body = context.evalSync(compile(acorn, source), { reference: true })
   kept.push(body)
   load.applySync(undefined, [body.derefInto()])
   let files = new Map()

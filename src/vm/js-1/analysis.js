@@ -1,3 +1,4 @@
+import { NESTING_MAX, tooDeep } from './source.js'
 import { bare, childrenOf, isClass, isFunction, isLoop, Refusal } from './syntax.js'
 
 /** Registers that a function may have for one level of depth: what 512 levels take of the stack depends on it. */
@@ -105,7 +106,7 @@ class Analysis {
 
   /** Notes what is in a node, and returns what it adds to the cost of the straight code around it. */
   visit(node) {
-    if (++this.#nesting > NESTING_MAX) throw new RangeError('the code nests too deeply')
+    if (++this.#nesting > NESTING_MAX) throw tooDeep()
     const cost = this.#visit(node)
     this.#nesting--
     return cost
@@ -373,12 +374,6 @@ class Analysis {
 
 /** What the meter's own names begin with. */
 const RESERVED = '$mivm'
-
-/**
- * How deep a program may nest, in nodes: far below where parser, meter or V8 come to the end of their stacks, which
- * are not everywhere the same.
- */
-export const NESTING_MAX = 1000
 
 /** Passes over all assignments until they are given up. */
 const PASSES = 8

@@ -4,73 +4,41 @@
  * the function and run outside of it. Then it is metered (meter.js), and put into the function of counter.js.
  */
 
-import { NESTING_MAX } from './analysis.js'
 import { instrument } from './meter.js'
-import { NestingError, parse } from './parser.js'
+import { parse } from './parser.js'
 import { PRICES } from './prices.js'
 import { COUNTER } from './realm.js'
+import { CodeError, errorAt, PARAMETERS, tooDeep, wrap } from './source.js'
 import { bare, childrenOf, Refusal } from './syntax.js'
 
-const PARAMETERS = ['exports', 'module', 'state', 'caller', 'env', 'oracle', 'console', 'System']
-const HEAD = `(function (${PARAMETERS.join(', ')}) { 'use strict';\n`
-const TAIL = '\n})'
+/** Bytes of a compiled text: several times what code of the largest size comes to, unless it is made to grow. */
+const COMPILED_MAX = 16 * 1024 * 1024
 
-/** Refused source: `line` and `column` (both from 1) are the author's own. */
-export class CodeError extends Error {
-  constructor(code, message) {
-    super(message)
-    this.code = code
-  }
-}
-
-/**
- * The text to compile in the isolate; throws CodeError with CODE_TOO_LARGE or CODE_SYNTAX. `acorn` is the
- * parser's module, `sizeMax` the limit in bytes.
- */
-export function compile(acorn, source, sizeMax) {
-  const size = Buffer.byteLength(source)
-  if (size > sizeMax) {
-    throw new CodeError(
-      'CODE_TOO_LARGE',
-      `the code has ${size} bytes and may have ${sizeMax}: make it smaller, for example by minifying it`
-    )
-  }
+/** The text to compile in the isolate; throws CodeError. `acorn` is the parser's module. */
+export function compile(acorn, source) {
   const text = wrap(source)
   try {
     const program = parseWrapped(acorn, text, source)
     refuseEscape(acorn, program, text, source)
     const body = instrument(text, program, PRICES.code)
-    return COUNTER.replace('body: $mivmBody', () => `body: ${body}`)
+    return limited(COUNTER.replace('body: $mivmBody', () => `body: ${body}`))
   } catch (error) {
     if (error instanceof Refusal) {
       throw errorAt(source, acorn.getLineInfo(text, error.node.start), error.message)
     }
-    // the end of a stack is behind NESTING_MAX in every process
-    if (error instanceof NestingError || error instanceof RangeError) throw tooDeep()
+    // in no process that compiles does the stack end before NESTING_MAX: nothing else would be said if it did
+    if (error instanceof RangeError) throw tooDeep()
     throw error
   }
 }
 
-/** The wrapped source as it is, for V8 to find its errors in. */
-export function wrap(source) {
-  return `${HEAD}${source}${TAIL}`
-}
-
-/** Without a place: it is not one level that is too much. */
-export function tooDeep() {
-  const message = `the code nests deeper than ${NESTING_MAX} levels: split it into smaller pieces`
-  return new CodeError('CODE_SYNTAX', message)
-}
-
-/** The error for a SyntaxError that V8 found in the compiled text and acorn did not. */
-export function syntaxError(message, source) {
-  const [, text, line, column] = /^(.*) \[[^[\]]*:(\d+):(\d+)\]$/s.exec(message) ?? [
-    null,
-    message,
-    2,
-    1
-  ]
-  return errorAt(source, { line: Number(line), column: Number(column) - 1 }, text)
+function limited(text) {
+  const size = Buffer.byteLength(text)
+  if (size <= COMPILED_MAX) return text
+  throw new CodeError(
+    'CODE_TOO_LARGE',
+    `the code has ${size} bytes when it is metered and may have ${COMPILED_MAX}: split it into smaller contracts`
+  )
 }
 
 function parseWrapped(acorn, text, source) {
@@ -119,15 +87,4 @@ function findWrapper(root) {
     for (const child of childrenOf(node)) if (child.start <= 1) todo.push(child)
   }
   return null
-}
-
-function errorAt(source, { line, column }, message) {
-  const lines = source.split(/\r\n|[\n\r\u2028\u2029]/)
-  // the wrapper's own line is the first one; what it closes after the last one was missing in the source
-  if (line - 1 > lines.length) {
-    const last = `line ${lines.length}, column ${lines.at(-1).length + 1}`
-    return new CodeError('CODE_SYNTAX', `${last}: the code ends before all brackets are closed`)
-  }
-  const at = `line ${Math.max(line - 1, 1)}, column ${column + 1}`
-  return new CodeError('CODE_SYNTAX', `${at}: ${message}`)
 }

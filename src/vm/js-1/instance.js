@@ -1,4 +1,4 @@
-import { CodeError, compile, syntaxError, tooDeep, wrap } from './compile.js'
+import { CodeError, syntaxError, tooDeep, wrap } from './source.js'
 import { StateError } from './view.js'
 
 const MEBIBYTE = 1024 * 1024
@@ -49,12 +49,13 @@ export class Stopwatch {
 
 /**
  * One contract in an isolate of its own: the isolate is built on the first call, kept for the next ones and
- * built anew after an abort. `tools` are `{ ivm, acorn, realm, compiledRealm }`: the modules, the
- * text of the realm scripts, and null or what V8 made of it.
+ * built anew after an abort. `tools` are `{ ivm, realm, compiledRealm }`: the module, the text of the realm scripts, and
+ * null or what V8 made of it. `code` is what the compiler made of `source`.
  */
 export class Instance {
   #tools
   #source
+  #code
   #limits
   #isolate = null
   #realm = null
@@ -62,9 +63,10 @@ export class Instance {
   /** What the next call begins with, see `open`. */
   #opening = null
 
-  constructor(tools, source, limits) {
+  constructor(tools, source, code, limits) {
     this.#tools = tools
     this.#source = source
+    this.#code = code
     this.#limits = limits
   }
 
@@ -75,7 +77,9 @@ export class Instance {
   /** Builds the isolate, or finds out that the code cannot be compiled, which every call then ends with. */
   prepare() {
     try {
-      this.#build(compile(this.#tools.acorn, this.#source, this.#limits.code))
+      const { text, refusal } = this.#code
+      if (refusal !== null) throw new CodeError(refusal.code, refusal.message)
+      this.#build(text)
     } catch (error) {
       this.dispose()
       if (!(error instanceof CodeError)) throw error

@@ -33,12 +33,11 @@ export function run(channel, instance, job) {
 
 /** Loads a contract and asks for its methods: `{ status: 'ok', methods }` or `{ status, error }`. */
 export function inspect(channel, instance, job) {
-  build(channel, instance)
+  if (!instance.isReady) build(channel, instance)
   instance.open(constantsOf(job, [], true))
   // the body sees no files: there is no state before the first call
   const view = new View({ get: () => null, list: () => [] })
   const outcome = instance.run(job.begin, view, () => null, new Stopwatch(job.time))
-  instance.dispose()
   if (outcome.status !== 'ok') return { status: outcome.status, error: outcome.error }
   return { status: 'ok', methods: JSON.parse(outcome.value) }
 }
@@ -59,7 +58,7 @@ function runCalls(job, instance, host, steps) {
       if (bytes >= JOB_BYTES) break
     }
     if (!instance.isReady) {
-      // large code takes longer to compile than a call may take
+      // V8 may take longer over large code than a call may take
       stopwatch.waiting(() => build(host.channel, instance))
       isOpen = false
     }

@@ -1,14 +1,12 @@
-import { NESTING_MAX } from './analysis.js'
 import { limitLiterals } from './literals.js'
-
-/** The source nests deeper than a parser may follow. */
-export class NestingError extends Error {}
+import { NESTING_MAX, tooDeep } from './source.js'
 
 const OPTIONS = { ecmaVersion: 2026, sourceType: 'script', preserveParens: true }
 
 /**
  * Parses a script with acorn, whose module `acorn` is, into a tree without lines and columns; `onComment` gets the
- * start of each comment. Throws acorn's SyntaxError, with `loc`, or NestingError.
+ * start of each comment. Throws acorn's SyntaxError, with `loc`, or
+ * CodeError for one that nests too deeply.
  *
  * How deep a source nests is counted only when it cannot be parsed: a tree that came out is measured by analysis.js. So
  * what is said of a source depends on counted levels, and never on where the stack of a process ends.
@@ -21,7 +19,13 @@ export function parse(acorn, text, onComment) {
   } catch (error) {
     if (!(error instanceof SyntaxError || error instanceof RangeError)) throw error
   }
-  return new Counting(OPTIONS, text).parse()
+  try {
+    return new Counting(OPTIONS, text).parse()
+  } catch (error) {
+    // never in a process that compiles: all that is counted fits into its stack
+    if (/^Not enough stack/.test(error.message)) throw tooDeep()
+    throw error
+  }
 }
 
 /** One pair of classes a process: V8 knows how to be fast with a class that it has seen before. */
@@ -122,7 +126,7 @@ function quicken({ Parser, tokTypes }, Base) {
   }
 }
 
-/** A parser that throws NestingError where one of its functions is inside of itself more than {@link NESTING_MAX} times. */
+/** A parser that gives up where one of its functions is inside of itself more than {@link NESTING_MAX} times. */
 function countNesting(Base) {
   class Counting extends Base {
     /** How often each of the functions is under way. */
@@ -132,7 +136,7 @@ function countNesting(Base) {
     Counting.prototype[name] = function (...parameters) {
       const depth = this.nesting.get(name) + 1
       // each time there is a node around the one before
-      if (depth > NESTING_MAX + MARGIN) throw new NestingError()
+      if (depth > NESTING_MAX + MARGIN) throw tooDeep()
       this.nesting.set(name, depth)
       const node = Base.prototype[name].apply(this, parameters)
       this.nesting.set(name, depth - 1)
