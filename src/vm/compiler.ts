@@ -100,7 +100,7 @@ export class Compiler {
   }
 
   async #take(): Promise<Engine> {
-    const running = await this.#engine?.catch(() => null)
+    const running = this.#engine === null ? null : await this.#engine.catch(() => null)
     if (running?.isAlive) return running
     if (this.#closed) throw closed()
     this.#warmth = 0
