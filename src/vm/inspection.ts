@@ -5,9 +5,13 @@ import type { Slot } from './slot.ts'
 import type { Contract, Thrown } from './vm.ts'
 
 /** Loads a contract once, as before its deployment, and says which methods it has or what is wrong with it. */
-export async function inspect(slot: Slot, contract: Contract): Promise<readonly string[]> {
+export async function inspect(
+  slot: Slot,
+  contract: Contract,
+  patience: number
+): Promise<readonly string[]> {
   checkSize(contract)
-  const report = await load(slot, contract)
+  const report = await load(slot, contract, patience)
   if (report.status !== 'ok') throw refusal(report.error)
   if (report.methods.length === 0) {
     throw new MivmError(
@@ -30,10 +34,10 @@ function checkSize({ source, limits }: Contract): void {
   )
 }
 
-async function load(slot: Slot, contract: Contract): Promise<InspectedReport> {
+async function load(slot: Slot, contract: Contract, patience: number): Promise<InspectedReport> {
   const seed = new Uint8Array(32).fill(1)
   const call = { method: 'init', args: '[]', caller: contract.deployer, seq: 1, time: 0, seed }
-  const job = { begin: encodeCall(call), time: contract.limits.time }
+  const job = { begin: encodeCall(call), time: contract.limits.time * patience }
   for (let tries = 1; ; tries++) {
     try {
       return await slot.inspect(contract, job, NOTHING)

@@ -23,6 +23,8 @@ export interface SupervisorOptions {
   readonly requireSandbox?: boolean
   /** Default `none`. */
   readonly isolateBy?: IsolateBy
+  /** Multiplies the wall clock that a call may take, for batches that do not say their own; default 1. */
+  readonly patience?: number
   /** Resident memory at which an engine is ended with the call that it executes, bytes; default: 1.5 GiB for 64 instances. */
   readonly memoryMax?: number
 }
@@ -51,6 +53,7 @@ export class Supervisor implements VirtualMachine {
   readonly #pool: EnginePool
   readonly #slots: readonly Slot[]
   readonly #isolateBy: IsolateBy
+  readonly #patience: number
   readonly #places = new Map<string, Slot>()
 
   /**
@@ -86,6 +89,7 @@ export class Supervisor implements VirtualMachine {
     this.layers = pool.layers
     this.#pool = pool
     this.#isolateBy = isolateBy
+    this.#patience = options.patience ?? 1
     const count = options.engines ?? (isolateBy === 'none' ? availableParallelism() : ENGINES_APART)
     const memoryBusy = (memoryIdle + memoryMax) / 2
     const slotOptions = { instancesMax, memoryIdle, memoryBusy }
@@ -95,13 +99,15 @@ export class Supervisor implements VirtualMachine {
   async inspect(contract: Contract): Promise<readonly string[]> {
     const owner = this.#ownerOf(contract)
     const slot = this.#find(owner)
-    return slot.queue(owner, () => inspect(slot, contract))
+    return slot.queue(owner, () => inspect(slot, contract, this.#patience))
   }
 
   async run(batch: Batch, options: RunOptions = {}): Promise<number> {
     const owner = this.#ownerOf(batch.contract)
     const slot = this.#place(batch.contract.address, owner)
-    return slot.queue(owner, () => new Execution(slot, batch, options).run())
+    return slot.queue(owner, () =>
+      new Execution(slot, batch, { patience: this.#patience, ...options }).run()
+    )
   }
 
   evict(address: string): void {

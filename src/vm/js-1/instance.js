@@ -16,18 +16,19 @@ class Abort extends Error {
 
 /** The time of one call: what the engine works on it, without what it waits for the host. */
 export class Stopwatch {
-  #limit
+  /** What a call may take, ms. */
+  limit
   #end
 
   constructor(limit) {
-    this.#limit = limit
+    this.limit = limit
     this.start()
   }
 
   /** Begins the time of a call; returns the clock, ms. */
   start() {
     const now = performance.now()
-    this.#end = now + this.#limit
+    this.#end = now + this.limit
     return now
   }
 
@@ -188,7 +189,7 @@ export class Instance {
   /** Calls a function of the controller; afterwards V8 runs all microtasks, still within the time. */
   #enter(name, args, stopwatch) {
     const timeout = Math.ceil(stopwatch.left)
-    if (timeout <= 0) throw this.#outOfTime()
+    if (timeout <= 0) throw this.#outOfTime(stopwatch)
     try {
       return this.#realm[name].applySync(undefined, args, { timeout })
     } catch (error) {
@@ -200,13 +201,13 @@ export class Instance {
       // isolated-vm reports an unhandled rejection by throwing its reason, and the controller sees to it that
       // this is always a rejection of its own, with undefined
       if (error === undefined) return undefined
-      if (error?.message === 'Script execution timed out.') throw this.#outOfTime()
+      if (error?.message === 'Script execution timed out.') throw this.#outOfTime(stopwatch)
       throw new Abort('ABORT_ENGINE', `the engine failed in ${name}: ${String(error?.message)}`)
     }
   }
 
-  #outOfTime() {
-    const message = `the call ran for more than the ${this.#limits.time} ms that it may: do less in one call`
+  #outOfTime({ limit }) {
+    const message = `the call ran for more than the ${limit} ms that it may: do less in one call`
     return new Abort('ABORT_TIME', message)
   }
 }
