@@ -5,7 +5,7 @@ import {
   decodeEntry,
   encodeEntry,
   type Genesis,
-  limitsOf
+  type UserCall
 } from '../protocol/entries.ts'
 import { MivmError } from '../protocol/errors.ts'
 import { CONTRACT_PATH, lastWrites, type Write } from '../protocol/files.ts'
@@ -16,7 +16,16 @@ import { callLogManifest } from '../protocol/manifest.ts'
 import { Tree } from '../protocol/merkle.ts'
 import type { UserBlocks } from '../protocol/messages.ts'
 import { createProof, type Proof } from '../protocol/proof.ts'
-import { answerOf, asksForResult, callOf, encodeResult, MALFORMED, readCall } from '../vm/record.ts'
+import {
+  answerOf,
+  callAt,
+  callOf,
+  contractOf,
+  encodeResult,
+  MALFORMED,
+  readAsked,
+  readCall
+} from '../vm/record.ts'
 import { readVariables, sortVariables, updateVariables } from '../vm/variables.ts'
 import type { Call, Contract, OracleAnswer, OracleRequest, Step, VirtualMachine } from '../vm/vm.ts'
 import { Ledger, type Writing } from './ledger.ts'
@@ -49,8 +58,8 @@ interface Waiting {
   readonly user: Uint8Array
   /** The user's key in z-base-32. */
   readonly id: string
-  /** False where the block is no call, but has to get a result all the same. */
-  readonly isCall: boolean
+  /** Null where the block is no call, but has to get a result all the same. */
+  readonly call: UserCall | null
   readonly entry: number
   readonly block: Uint8Array
 }
@@ -74,6 +83,12 @@ interface Answered {
 interface Account {
   readonly waiting: number[]
   readonly answered: Map<number, Answered>
+}
+
+/** A call for the VM, and which of the batch's entries it is. */
+interface Called {
+  readonly item: number
+  readonly call: Call
 }
 
 /** Calls with what came of them, not committed yet. */
@@ -400,43 +415,42 @@ export class Instance {
 
   async #execute(): Promise<Executed> {
     const items = this.#next()
-    const steps: Step[] = []
     const time = this.#open?.time ?? Math.max(Date.now(), this.#time)
     const seq = this.#open?.seq ?? this.#seq + 1
-    const calls = items
-      .map(({ user, block }, i) => callOf(block, user, seq + i, time, this.#committed))
-      .filter((call) => call !== null)
-    // #next leaves an entry that is no call alone in its batch: it never reaches the VM
-    if (calls.length === 0) steps.push(MALFORMED)
-    else await this.#run(items, calls, steps)
+    const called = items.flatMap(({ id, block, call }, i) =>
+      call === null
+        ? []
+        : [{ item: i, call: callAt(call, block, id, seq + i, time, this.#committed) }]
+    )
+    const results = called.length === 0 ? [] : await this.#run(items, called)
+    const steps = stepsOf(items, results)
     return { items: items.slice(0, steps.length), steps, time }
   }
 
   /**
-   * The next calls to execute together: the one that has asked an oracle, or well-formed ones, or a single entry that is
-   * no call. They stay at the head of the queue until they are committed, so that whatever is flushed meanwhile notes
-   * them as waiting.
+   * The next calls to execute together: the one that has asked an oracle, or as many as a batch may have. They stay at
+   * the head of the queue until they are committed, so that whatever is flushed meanwhile notes them as waiting.
    */
   #next(): Waiting[] {
-    if (this.#open !== null) return this.#queue.slice(0, 1)
-    const items = this.#queue.slice(0, BATCH_CALLS_MAX)
-    const end = items.findIndex(({ isCall }) => !isCall)
-    return end === -1 ? items : items.slice(0, Math.max(1, end))
+    return this.#queue.slice(0, this.#open === null ? BATCH_CALLS_MAX : 1)
   }
 
-  async #run(items: readonly Waiting[], calls: readonly Call[], steps: Step[]): Promise<void> {
+  /** The steps of as many calls as there was time for. */
+  async #run(items: readonly Waiting[], called: readonly Called[]): Promise<Step[]> {
+    const steps: Step[] = []
     const [first] = items
     try {
       await this.#execution.vm.run(
         {
           contract: this.#contract,
           variables: sortVariables(this.#variables),
-          calls,
+          calls: called.map(({ call }) => call),
           base: this.#ledger.archive,
           onStep: (step) => steps.push(step),
           onOracle: (request) => {
-            if (request.call > 0 || first === undefined) throw ORACLE_FIRST
-            return this.#ask(first, calls[0]?.time ?? 0, request)
+            const asking = called[request.call]
+            if (asking?.item !== 0 || first === undefined) throw ORACLE_FIRST
+            return this.#ask(first, asking.call.time, request)
           },
           onLog: (line) => this.#execution.onLog(this.id, line)
         },
@@ -445,6 +459,7 @@ export class Instance {
     } catch (error) {
       if (error !== ORACLE_FIRST) throw error
     }
+    return steps
   }
 
   /** Resolves when the next batch can be executed; this one is on disk, and its users are told, when `durable` does. */
@@ -531,10 +546,10 @@ export class Instance {
     const { waiting } = this.#account(user.id)
     for (const [i, block] of blocks.entries()) {
       const entry = start + i + 1
-      const isCall = readCall(block) !== null
-      if (!isCall && !asksForResult(block)) continue
+      const call = readAsked(block)
+      if (call === undefined) continue
       waiting.push(entry)
-      this.#queue.push({ user: user.key, id: user.id, isCall, entry, block })
+      this.#queue.push({ user: user.key, id: user.id, call, entry, block })
     }
   }
 
@@ -619,8 +634,8 @@ export class Instance {
         if (entry.type === 'oracle-answer') requests[entry.index] = answerOf(entry)
       }
       const id = encodeId(ack.user)
-      const isCall = readCall(ack.call) !== null
-      const item = { user: ack.user, id, isCall, entry: ack.entry, block: ack.call }
+      const call = readCall(ack.call)
+      const item = { user: ack.user, id, call, entry: ack.entry, block: ack.call }
       const index = this.#ledger.tail.length - trailing.length
       this.#open = { item, ack: index, seq: ack.seq, time: ack.time, requests }
       this.#queue.push(item)
@@ -706,15 +721,16 @@ async function executeInit(execution: Execution, contract: Contract, call: Call)
   throw new MivmError('DEPLOY_FAILED', `init ended with ${name}: ${message}; nothing was deployed`)
 }
 
-function contractOf(address: Uint8Array, genesis: Genesis, source: string): Contract {
-  return {
-    vm: genesis.vm,
-    address: encodeId(address),
-    host: encodeId(genesis.host),
-    deployer: encodeId(genesis.deployer),
-    source,
-    limits: limitsOf(genesis)
+/** A step for each entry, in order, as far as there are steps of the calls among them. */
+function stepsOf(items: readonly Waiting[], results: readonly Step[]): Step[] {
+  const steps: Step[] = []
+  let executed = 0
+  for (const { call } of items) {
+    const step = call === null ? MALFORMED : results[executed++]
+    if (step === undefined) break
+    steps.push(step)
   }
+  return steps
 }
 
 function ackOf({ user, entry, block }: Waiting, seq: number, time: number, previous: number): Ack {

@@ -17,7 +17,10 @@ export function codeHash(source: string): Uint8Array {
 /** A number as eight bytes, little endian, for hashing. */
 export function uint64(n: number): Uint8Array {
   const bytes = new Uint8Array(8)
-  new DataView(bytes.buffer).setBigUint64(0, BigInt(n), true)
+  const low = n % 2 ** 32
+  for (let i = 0; i < 4; i++) bytes[i] = low >>> (8 * i)
+  const high = (n - low) / 2 ** 32
+  for (let i = 0; i < 4; i++) bytes[4 + i] = high >>> (8 * i)
   return bytes
 }
 
