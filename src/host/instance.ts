@@ -439,6 +439,7 @@ export class Instance {
   async #run(items: readonly Waiting[], called: readonly Called[]): Promise<Step[]> {
     const steps: Step[] = []
     const [first] = items
+    let over = false
     try {
       await this.#execution.vm.run(
         {
@@ -450,7 +451,7 @@ export class Instance {
           onOracle: (request) => {
             const asking = called[request.call]
             if (asking?.item !== 0 || first === undefined) throw ORACLE_FIRST
-            return this.#ask(first, asking.call.time, request)
+            return this.#ask(first, asking.call.time, request, () => over)
           },
           onLog: (line) => this.#execution.onLog(this.id, line)
         },
@@ -458,6 +459,8 @@ export class Instance {
       )
     } catch (error) {
       if (error !== ORACLE_FIRST) throw error
+    } finally {
+      over = true
     }
     return steps
   }
@@ -506,21 +509,27 @@ export class Instance {
     return { durable }
   }
 
-  /** Logs the request before it is made and the answer before it is used; what is logged is not asked again. */
+  /**
+   * Logs the request before it is made and the answer before it is used; what is logged is not asked again. The engine
+   * may die meanwhile, and the call be aborted: once the run is over nothing more of it may come into the log.
+   */
   async #ask(
     item: Waiting,
     time: number,
-    { index, name, args }: OracleRequest
+    { index, name, args }: OracleRequest,
+    isOver: () => boolean
   ): Promise<OracleAnswer> {
+    const user = await this.#ledger.user(item.user)
     // the batch before may still be on its way into the log
     if (this.#open === null) await this.#ledger.settle()
+    if (isOver()) throw new MivmError('ENGINE_FAILED', 'the engine that asks is dead')
+    // from here on a commit waits for what is written
     this.#open ??= { item, ack: this.#ledger.tail.length, seq: this.#seq + 1, time, requests: [] }
     const { ack, seq, requests } = this.#open
     const logged = requests[index]
     if (logged !== undefined && logged !== null) return logged
     if (logged === undefined) {
       requests[index] = null
-      const user = await this.#ledger.user(item.user)
       const request = encodeEntry({ type: 'oracle-request', ack, index, name, args })
       await this.#ledger.append(
         index === 0 ? [encodeEntry(ackOf(item, seq, time, user.position.ack)), request] : [request]
