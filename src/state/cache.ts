@@ -215,19 +215,17 @@ class CachedWrite implements WriteBatch {
   }
 }
 
-/** Without what a later change of the same key undoes: an atom has the same page for every append to a core. */
+/** An atom has the same page of a bitfield for every append to a core: only the last one is written. */
 function latest(changes: readonly Change[]): readonly Change[] {
   const last = new Map<Key, Change>()
   let isTwice = false
   for (const change of changes) {
-    if (change.name === '' || change.end !== null) continue
+    if (change.kind !== PAGE) continue
     isTwice ||= last.has(change.name)
     last.set(change.name, change)
   }
   if (!isTwice) return changes
-  return changes.filter(
-    (change) => change.name === '' || change.end !== null || last.get(change.name) === change
-  )
+  return changes.filter((change) => change.kind !== PAGE || last.get(change.name) === change)
 }
 
 function put(batch: WriteBatch, { key, end, value }: Change): void {
@@ -248,15 +246,16 @@ function isHint({ kind, value }: Change): boolean {
 const DATA = 4
 const HINTS = 2
 const TREE = 4
+const PAGE = 5
 const OTHER = -1
 
-type Kind = typeof HINTS | typeof TREE | typeof OTHER
+type Kind = typeof HINTS | typeof TREE | typeof PAGE | typeof OTHER
 
 function kindOf(key: Uint8Array): Kind {
   if (key[0] !== DATA) return OTHER
   const number = key[1] ?? 0
   const at = 1 + (number < 0xfc ? 1 : number === 0xfc ? 3 : number === 0xfd ? 5 : 9)
-  if (key[at] === TREE) return TREE
+  if (key[at] === TREE || key[at] === PAGE) return key[at]
   // of this kind the whole key is the kind
   return key[at] === HINTS && key.byteLength === at + 1 ? HINTS : OTHER
 }
