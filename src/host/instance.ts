@@ -75,14 +75,17 @@ interface Open {
 }
 
 interface Answered {
+  /** Number of the entry in its user's log. */
+  readonly entry: number
+  /** Blocks of the call log. */
   readonly ack: number
   readonly result: number
 }
 
-/** What one user has waiting and what it has been answered lately, by number of entry. */
+/** What one user has waiting, by number of entry, and what it has been answered lately; both in order. */
 interface Account {
   readonly waiting: number[]
-  readonly answered: Map<number, Answered>
+  readonly answered: Answered[]
 }
 
 /** A call for the VM, and which of the batch's entries it is. */
@@ -230,7 +233,7 @@ export class Instance {
       lastWrites([{ path: CONTRACT_PATH, data: b4a.from(source) }, ...step.writes]),
       new Map([[user, { entry: 1, ack: 2 }]])
     )
-    this.#account(user.id).answered.set(1, { ack: 2, result: 3 })
+    this.#account(user.id).answered.push({ entry: 1, ack: 2, result: 3 })
     this.#committed = ledger.tail.treeHash()
     this.#wake()
   }
@@ -471,7 +474,7 @@ export class Instance {
     if (this.#open !== null) await this.#ledger.settle()
     const blocks: Uint8Array[] = []
     const positions = new Map<UserLog, Position>()
-    const answered: [user: string, entry: number, at: Answered][] = []
+    const answered: [user: string, at: Answered][] = []
     const writes: Write[] = []
     const start = this.#ledger.tail.length
     let seq = this.#seq
@@ -486,7 +489,7 @@ export class Instance {
         const previous = (positions.get(user) ?? user.position).ack
         blocks.push(encodeEntry(ackOf(item, seq, time, previous)))
       }
-      answered.push([user.id, item.entry, { ack, result: start + blocks.length }])
+      answered.push([user.id, { entry: item.entry, ack, result: start + blocks.length }])
       blocks.push(encodeResult(ack, step))
       positions.set(user, { entry: item.entry, ack })
       writes.push(...step.writes)
@@ -496,7 +499,7 @@ export class Instance {
     const durable = this.#ledger
       .commit(blocks, lastWrites(writes), positions, filled.resolve)
       .then(() => {
-        for (const [user, entry, at] of answered) this.#answer(user, entry, at)
+        for (const [user, at] of answered) this.#answer(user, at)
         this.#notify()
         this.#forget()
       })
@@ -562,19 +565,17 @@ export class Instance {
     }
   }
 
-  #answer(user: string, entry: number, answered: Answered): void {
-    const account = this.#account(user)
-    account.waiting.shift()
-    account.answered.set(entry, answered)
-    const [oldest] = account.answered.keys()
-    if (account.answered.size > ANSWERS_KEPT && oldest !== undefined)
-      account.answered.delete(oldest)
+  #answer(user: string, at: Answered): void {
+    const { waiting, answered } = this.#account(user)
+    waiting.shift()
+    answered.push(at)
+    if (answered.length >= 2 * ANSWERS_KEPT) answered.splice(0, ANSWERS_KEPT)
   }
 
   #account(user: string): Account {
     let account = this.#accounts.get(user)
     if (account === undefined) {
-      account = { waiting: [], answered: new Map() }
+      account = { waiting: [], answered: [] }
       this.#accounts.set(user, account)
     }
     return account
@@ -606,20 +607,20 @@ export class Instance {
     if (to === 0 || !(await this.#ledger.hasUser(key))) return []
     const user = await this.#ledger.user(key)
     const { answered } = this.#account(user.id)
-    const [oldest = Number.POSITIVE_INFINITY] = answered.keys()
-    if (oldest <= from) {
-      const found: Answered[] = []
-      for (let entry = from; entry <= to; entry++) {
-        const at = answered.get(entry)
-        if (at !== undefined) found.push(at)
-      }
-      return found
+    const [oldest] = answered
+    if (oldest !== undefined && oldest.entry <= from) {
+      // nearly always the last ones are asked for
+      const before = answered.findLastIndex(({ entry }) => entry < from)
+      return answered.slice(before + 1).filter(({ entry }) => entry <= to)
     }
     const found: Answered[] = []
     for (let index = user.position.ack; index > 0; ) {
       const ack = await readEntry(this.#ledger, index, 'ack')
       if (ack.entry < from) break
-      if (ack.entry <= to) found.push({ ack: index, result: await this.#resultOf(index) })
+      if (ack.entry <= to) {
+        const { entry } = ack
+        found.push({ entry, ack: index, result: await this.#resultOf(index) })
+      }
       index = ack.previous
     }
     return found.reverse()

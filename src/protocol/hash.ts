@@ -17,7 +17,7 @@ export function codeHash(source: string): Uint8Array {
 /** A number as eight bytes, little endian, for hashing. */
 export function uint64(n: number): Uint8Array {
   const bytes = new Uint8Array(8)
-  writeUint64(bytes, 0, n)
+  writeUint64(new DataView(bytes.buffer), 0, n)
   return bytes
 }
 

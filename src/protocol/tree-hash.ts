@@ -14,6 +14,7 @@ const PARENT = 1
 const ROOT = 2
 
 const GATHERED = b4a.alloc(GATHERED_MAX)
+const NUMBERS = new DataView(GATHERED.buffer, GATHERED.byteOffset, GATHERED_MAX)
 
 /** The library's own, since its place may be taken by what is here. */
 const { data, tree } = crypto
@@ -22,7 +23,7 @@ export function leafHash(block: Uint8Array): Uint8Array {
   const size = block.byteLength
   if (size > GATHERED_MAX - 9) return data(block)
   GATHERED[0] = LEAF
-  writeUint64(GATHERED, 1, size)
+  writeUint64(NUMBERS, 1, size)
   GATHERED.set(block, 9)
   return crypto.hash(GATHERED.subarray(0, 9 + size))
 }
@@ -30,7 +31,7 @@ export function leafHash(block: Uint8Array): Uint8Array {
 export function parentHash(a: TreeNode, b: TreeNode): Uint8Array {
   const [left, right] = a.index > b.index ? [b, a] : [a, b]
   GATHERED[0] = PARENT
-  writeUint64(GATHERED, 1, left.size + right.size)
+  writeUint64(NUMBERS, 1, left.size + right.size)
   GATHERED.set(left.hash, 9)
   GATHERED.set(right.hash, 41)
   return crypto.hash(GATHERED.subarray(0, 73))
@@ -42,8 +43,8 @@ export function rootsHash(roots: readonly TreeNode[], out?: Uint8Array): Uint8Ar
   let at = 1
   for (const { hash, index, size } of roots) {
     GATHERED.set(hash, at)
-    writeUint64(GATHERED, at + 32, index)
-    writeUint64(GATHERED, at + 40, size)
+    writeUint64(NUMBERS, at + 32, index)
+    writeUint64(NUMBERS, at + 40, size)
     at += 48
   }
   return crypto.hash(GATHERED.subarray(0, at), out)
@@ -68,11 +69,7 @@ export function takeOverHashes(): void {
 }
 
 /** Eight bytes, little endian. */
-export function writeUint64(bytes: Uint8Array, at: number, n: number): void {
-  const low = n % 2 ** 32
-  const high = (n - low) / 2 ** 32
-  for (let i = 0; i < 4; i++) {
-    bytes[at + i] = low >>> (8 * i)
-    bytes[at + 4 + i] = high >>> (8 * i)
-  }
+export function writeUint64(view: DataView, at: number, n: number): void {
+  view.setUint32(at, n, true)
+  view.setUint32(at + 4, n / 2 ** 32, true)
 }
