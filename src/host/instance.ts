@@ -481,7 +481,7 @@ export class Instance {
     for (const [i, item] of items.entries()) {
       const step = steps[i]
       if (step === undefined) break
-      const user = await this.#ledger.user(item.user)
+      const user = this.#ledger.opened(item.id) ?? (await this.#ledger.user(item.user))
       seq++
       const opened = this.#open?.item === item ? this.#open.ack : null
       const ack = opened ?? start + blocks.length

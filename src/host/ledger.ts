@@ -137,6 +137,11 @@ export class Ledger {
     return this.#users.get(encodeId(key)) ?? this.#mutex.run(() => this.#openUser(key))
   }
 
+  /** The same by z-base-32, where it was asked for lately. */
+  opened(id: string): UserLog | undefined {
+    return this.#users.get(id)
+  }
+
   /** Whether there is a copy of that user's log. To open one makes one, and a name alone shall not do that. */
   async hasUser(key: Uint8Array): Promise<boolean> {
     if (this.#users.has(encodeId(key))) return true
