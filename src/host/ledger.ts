@@ -11,6 +11,7 @@ import type { Head } from '../protocol/head.ts'
 import { encodeId } from '../protocol/ids.ts'
 import { type Manifest, manifestKey, stateManifest, userLogManifest } from '../protocol/manifest.ts'
 import { Archive } from '../state/archive.ts'
+import { createAtom } from '../state/atom.ts'
 import { storageError } from '../state/storage-error.ts'
 import type { Wal } from '../state/wal.ts'
 import type { Gate } from './gate.ts'
@@ -281,7 +282,7 @@ export class Ledger {
 
   async #open(): Promise<void> {
     const { store, keyPair } = this.#writing
-    const atom = store.storage.createAtom()
+    const atom = createAtom(store)
     const manifest = mutable(stateManifest(keyPair.publicKey, this.address))
     const files = store.get({ manifest, keyPair })
     await files.ready()
