@@ -59,7 +59,7 @@ function runScenario({ source, calls, memory = 64, probe = false }) {
     }
     return result
   })
-  return { results, files: [...files], globals }
+  return { results, files: [...files], globals, natives: takesNatives(isolate) }
 
   function runCall(given, isOwn) {
     const ops = []
@@ -113,6 +113,17 @@ function change(variables, writes) {
     else after.set(name, text)
   }
   return sortVariables(after)
+}
+
+/** Whether code that is compiled from now on may use V8's own functions. */
+function takesNatives(isolate) {
+  try {
+    isolate.compileScriptSync('%PerformMicrotaskCheckpoint()')
+    return true
+  } catch (error) {
+    if (error instanceof SyntaxError) return false
+    throw error
+  }
 }
 
 function writeAll(text) {

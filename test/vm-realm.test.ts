@@ -39,6 +39,8 @@ interface Run {
   readonly results: readonly Result[]
   readonly files: readonly (readonly [string, readonly string[]])[]
   readonly globals: readonly string[] | null
+  /** Whether code that is compiled now may use V8's own functions. */
+  readonly natives: boolean
 }
 
 const PROCESS = fileURLToPath(new URL('./realm-process.js', import.meta.url))
@@ -55,6 +57,12 @@ test('vm realm - holds exactly the listed properties', (t) => {
   const listed: string[] = JSON.parse(readFileSync(GLOBALS_FILE, 'utf8'))
   t.alike(missingFrom(listed, globals ?? []), [], 'nothing is missing')
   t.alike(missingFrom(globals ?? [], listed), [], 'nothing is new')
+})
+
+test("vm realm - V8's own functions are nobody's but the realm's", (t) => {
+  const { natives, results } = run({ source: 'exports.main = async () => 1', calls: [{}, {}] })
+  t.is(resultValue(results[1]), 1, 'the realm runs microtasks')
+  t.is(natives, false)
 })
 
 test('vm realm - overriding what is inherited works as if nothing were frozen', (t) => {

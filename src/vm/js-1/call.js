@@ -24,13 +24,12 @@
   let writes = 0
   /** What is written so far, at most; exactly but for the texts that are not measured yet. Bytes. */
   let written = 0
-  let unmeasured = []
   /**
-   * Operations in their order: texts, and what they are about. A write is `"/path",encoding,data]`, and its target
-   * the path; anything else is the operation as the engine takes it, and its target who waits for the answer.
+   * Operations in their order, `{ path, text, data, entry }`. Of a write, `text` is `"/path",encoding,data]`, and `data`
+   * what is not measured yet, or null. Anything else has no path; its text is the operation as the engine takes it, and
+   * its entry that of who waits. Null as long as there is none: an array that grows is slow without a compiler.
    */
-  let ops = []
-  let targets = []
+  let ops = null
   /** How many of them the engine has been told. */
   let told = 0
   /** Those who wait for an answer, and who waits behind them. */
@@ -45,8 +44,8 @@
     changes,
     checkWrites,
     countRemoved,
-    countChanges,
     countWrite,
+    countChanges,
     isWaiting,
     start,
     tell,
@@ -69,11 +68,7 @@
     written = 0
     answered = 0
     told = 0
-    if (ops.length > 0) {
-      ops = []
-      targets = []
-      unmeasured = []
-    }
+    ops = null
     if (waiting.length > 0) waiting = []
   }
 
@@ -88,8 +83,7 @@
     entry.refuse = refuse
     /** What an answer says is gone: `[path, whether it was there before the call]` each. */
     entry.removed = null
-    ops[ops.length] = op
-    targets[targets.length] = entry
+    add({ path: null, text: op, data: null, entry })
     waiting[waiting.length] = entry
     return entry.promise
   }
@@ -108,11 +102,9 @@
     return entry.promise
   }
 
-  /** Takes note of a write, which the caller has counted and paid for: `text` is the path, the encoding and the data. */
-  function write(path, text) {
-    if (call.over) return
-    ops[ops.length] = text
-    targets[targets.length] = path
+  function add(op) {
+    if (ops === null) ops = [op]
+    else ops[ops.length] = op
   }
 
   function callOver() {
@@ -125,12 +117,13 @@
 
   /** The operations that the engine has not been told yet, as a list for it. */
   function unsent() {
-    let text = ''
+    let list = ''
     for (; told < ops.length; told++) {
-      const op = typeof targets[told] === 'string' ? `["writeFile",${ops[told]}` : ops[told]
-      text += text === '' ? op : `,${op}`
+      const { path, text } = ops[told]
+      const op = path === null ? text : `["writeFile",${text}`
+      list += list === '' ? op : `,${op}`
     }
-    return `[${text}]`
+    return `[${list}]`
   }
 
   /** Answers the oldest operation that waits, and with it those behind it that need no answer. */
@@ -187,53 +180,60 @@
 
   /**
    * Counts a write of a file: of a text, or of `size` bytes. Texts are measured only where they could be too long: no
-   * code unit is more than three bytes.
+   * code unit is more than three bytes. Returns whether it was counted exactly.
    */
-  function countWrite(path, text, size) {
+  function countWrite(path, data, size) {
     const { file, written: limit } = call.limits
-    let most = text === null ? size : text.length * 3
-    if (most > file) {
-      if (text !== null) most = utf8Length(text)
-      if (most > file) throw tooLarge('FILE_TOO_LARGE', `the file ${path}`, file, most)
+    let isExact = data === null
+    let bytes = isExact ? size : data.length * 3
+    if (bytes > file) {
+      if (!isExact) bytes = utf8Length(data)
+      isExact = true
+      if (bytes > file) throw tooLarge('FILE_TOO_LARGE', `the file ${path}`, file, bytes)
     }
-    let isMeasured = text === null
-    if (written + most > limit) {
+    if (written + bytes > limit) {
       measure()
-      isMeasured = true
-      if (text !== null) most = utf8Length(text)
-      if (written + most > limit) {
-        throw tooLarge('WRITTEN_TOO_MUCH', 'what the call writes', limit, written + most)
+      if (!isExact) bytes = utf8Length(data)
+      isExact = true
+      if (written + bytes > limit) {
+        throw tooLarge('WRITTEN_TOO_MUCH', 'what the call writes', limit, written + bytes)
       }
     }
     countChanges(1)
-    written += most
-    if (!isMeasured && most === text.length * 3) unmeasured[unmeasured.length] = text
+    written += bytes
+    return isExact
+  }
+
+  /** Takes note of a write that is counted and paid for; `data` is the text where it is not counted exactly, or null. */
+  function write(path, text, data) {
+    if (!call.over) add({ path, text, data, entry: null })
   }
 
   function measure() {
-    for (let i = 0; i < unmeasured.length; i++) {
-      written += utf8Length(unmeasured[i]) - unmeasured[i].length * 3
+    for (let i = 0; ops !== null && i < ops.length; i++) {
+      const op = ops[i]
+      if (op.data === null) continue
+      written += utf8Length(op.data) - op.data.length * 3
+      op.data = null
     }
-    unmeasured = []
   }
 
-  /** The files as the call leaves them: adds `[path, text]` to a list, in no order, once a path. */
-  function changes(list) {
-    const { length } = ops
-    if (length === 1 && typeof targets[0] === 'string') {
-      list[list.length] = { path: targets[0], text: ops[0] }
-      return
-    }
+  /** The files as the call leaves them: `{ path, text }`, in no order, once a path. */
+  function changes() {
+    if (ops === null) return []
+    if (ops.length === 1 && ops[0].path !== null) return ops
     const last = { __proto__: null }
-    for (let i = 0; i < length; i++) {
-      const target = targets[i]
-      if (typeof target === 'string') last[target] = ops[i]
-      else if (target.removed !== null) remove(target.removed, last)
+    for (let i = 0; i < ops.length; i++) {
+      const { path, text, entry } = ops[i]
+      if (path !== null) last[path] = text
+      else if (entry.removed !== null) remove(entry.removed, last)
     }
+    const list = []
     for (const path in last) {
       const text = last[path]
       if (text !== undefined) list[list.length] = { path, text }
     }
+    return list
   }
 
   /** A file that the call itself created leaves no trace. */

@@ -260,7 +260,11 @@
     if (typeof value !== 'object' || value === null) return value
     if (level >= DEPTH_MAX) throw tooDeep(readerRoot())
     if (!isArray(value)) return reviveRecord(value, level)
-    for (let i = 0; i < value.length; i++) value[i] = revive(value[i], level + 1)
+    for (let i = 0; i < value.length; i++) {
+      const item = value[i]
+      const revived = revive(item, level + 1)
+      if (revived !== item) value[i] = revived
+    }
     return value
   }
 

@@ -315,12 +315,11 @@
   /** Takes what the call leaves: result, variables and files. */
   function leave() {
     const { limits, result } = call
-    const writes = []
     checkWrites()
     const value =
       result === undefined ? null : encodeValue(result, 'result', limits.result, 'RESULT_TOO_LARGE')
+    const writes = changes()
     take(call.exports, limits.exports, writes)
-    changes(writes)
     return succeeded(value, writes)
   }
 

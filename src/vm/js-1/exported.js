@@ -98,8 +98,9 @@
    * changed. Getters are the only code of the contract that runs here, and come too late to have an effect.
    */
   function take(E, limit, writes) {
-    const changed = []
-    const added = []
+    // null as long as there is none: an array that grows is slow without a compiler
+    let changed = null
+    let added = null
     const names = keysOf(E)
     let cost = 0
     let units = 0
@@ -131,21 +132,25 @@
           throw unsupported(pathOf('exports', name), 'a name with a lone surrogate')
         const variable = makeVariable(name, text)
         remember(variable, value)
-        added[added.length] = variable
+        if (added === null) added = [variable]
+        else added[added.length] = variable
         continue
       }
       entry.taken = taking
       kept++
-      if (entry.text !== text) changed[changed.length] = { entry, text, value }
+      if (entry.text === text) continue
+      if (changed === null) changed = [{ entry, text, value }]
+      else changed[changed.length] = { entry, text, value }
     }
     charge(cost)
     // each is a file, and the host writes it while all others wait
-    const count = changed.length + added.length + variables.length - kept
+    const gone = variables.length - kept
+    const count = gone + (changed?.length ?? 0) + (added?.length ?? 0)
     if (count > call.limits.writes) throw tooManyVariables(count)
     // no unit is more than three bytes: mostly, there is nothing to count
-    if (units * 3 > limit) checkBytes(changed, added, limit)
-    change(changed, writes)
-    if (added.length > 0 || kept < variables.length) replace(added, writes)
+    if (units * 3 > limit) checkBytes(changed ?? [], added ?? [], limit)
+    if (changed !== null) change(changed, writes)
+    if (added !== null || gone > 0) replace(added ?? [], writes)
   }
 
   /** The value has the text form of the variable, as far as that can be seen at once. */

@@ -127,10 +127,10 @@
     }
     // before it is measured and quoted, which is most of the work
     charge(prices.operation + data.length * prices.byte)
-    countWrite(path, data, 0)
+    const isExact = countWrite(path, data, 0)
     const text = `${stringify(path)},"text",${stringify(data)}]`
     charge((text.length - data.length) * prices.byte)
-    write(path, text)
+    write(path, text, isExact ? null : data)
   }
 
   function writeBytes(path, data) {
@@ -144,7 +144,7 @@
     countWrite(path, null, size)
     const text = `${stringify(path)},"binary","${toBase64(data)}"]`
     charge((text.length - size) * prices.byte)
-    write(path, text)
+    write(path, text, null)
   }
 
   // ---- answers
