@@ -17,7 +17,6 @@ const channel = new Channel(3, 4)
 const tools = {
   ivm: createRequire(import.meta.url)(addon).ivm,
   acorn: await import(pathToFileURL(parser).href),
-  // nothing is charged yet
   realm: composeRealm(),
   compiledRealm: null
 }
