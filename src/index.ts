@@ -82,6 +82,8 @@ export interface HostOptions {
   readonly sandbox?: 'auto' | 'none'
   /** Refuse to open unless all layers are active. */
   readonly requireSandbox?: boolean
+  /** Multiplies the wall clock that a call may take before the host aborts it, for a slow or busy machine; default 1. */
+  readonly patience?: number
   /** Instances that stay in memory; default 256. */
   readonly openMax?: number
   readonly onEvent?: (event: HostEvent) => void

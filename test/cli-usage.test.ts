@@ -67,6 +67,7 @@ const USAGE: [words: string[], stderr: string][] = [
     ['log', 'forum', '--from', '0'],
     'mivm: USAGE: --from 0 is not the number of a call: they count from 1\n'
   ],
+  [['host', '--patience', '0'], 'mivm: USAGE: --patience 0 is not a number from 1 to 100\n'],
   [['host', '--engines', 'x'], 'mivm: USAGE: --engines x is not a number from 1 to 1024\n'],
   [
     ['call', 'forum', 'x', '--timeout', '-1'],

@@ -63,7 +63,7 @@ test('compiler - a source is compiled once, whoever asks for it', async (t) => {
     const vm = { run: (batch: Batch) => slot.queue('', () => new Execution(slot, batch, {}).run()) }
     return (await instance.run({ ...UNUSED, ...vm }, lines)).map(briefOf)
   }
-  t.alike(await first.queue('', () => inspect(first, contract)), ['inc', 'loop'])
+  t.alike(await first.queue('', () => inspect(first, contract, 1)), ['inc', 'loop'])
   t.is(compilers.count, 1)
   t.alike(await runOn(first, [['init'], ['inc']]), ['ok null', 'ok 1'])
   t.alike(await runOn(first, [['init'], ['inc']], 'another'), ['ok null', 'ok 1'])

@@ -14,7 +14,7 @@ interface Setting {
 
 interface Result {
   readonly outcome: { readonly status: string; readonly value?: string }
-  readonly ops: readonly unknown[]
+  readonly writes: readonly unknown[]
 }
 
 const PROCESS = fileURLToPath(new URL('./realm-process.js', import.meta.url))

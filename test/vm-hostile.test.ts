@@ -155,6 +155,10 @@ test('hostile - patience gives a call more time', async (t) => {
   t.alike(results.map(briefOf), ['ok null', 'ok "done"', 'ok 1'])
   const [impatient] = await instance.run(vm, [['slow']])
   t.is(briefOf(impatient), TIME)
+  const patient = await openOne(t, { patience: 60_000 })
+  t.alike(await patient.inspect(instance.contract), ['inc', 'slow'])
+  const [waited] = await instance.run(patient, [['slow']])
+  t.is(briefOf(waited), 'ok "done"')
 })
 
 test('hostile - an engine that somebody else kills costs no call its outcome', {

@@ -57,6 +57,8 @@ export interface HostOptions {
   readonly sandbox?: SandboxMode
   /** Refuse to open unless all layers are active. */
   readonly requireSandbox?: boolean
+  /** Multiplies the wall clock that a call may take before the host aborts it, for a slow or busy machine; default 1. */
+  readonly patience?: number
   /** Instances that stay in memory; default 256. */
   readonly openMax?: number
   readonly onEvent?: (event: HostEvent) => void
@@ -467,10 +469,11 @@ class Peer {
 }
 
 function openEngines(options: HostOptions): Promise<Supervisor> {
-  const { engines, isolateBy, sandbox, requireSandbox } = options
+  const { engines, isolateBy, patience, sandbox, requireSandbox } = options
   return openVm('js-1', {
     ...(engines === undefined ? {} : { engines }),
     ...(isolateBy === undefined ? {} : { isolateBy }),
+    ...(patience === undefined ? {} : { patience }),
     ...(sandbox === undefined ? {} : { sandbox }),
     ...(requireSandbox === undefined ? {} : { requireSandbox })
   })

@@ -63,6 +63,11 @@ export class Execution {
     return this.#executed
   }
 
+  /** Wall clock that one call may take, ms. */
+  get #time(): number {
+    return this.#batch.contract.limits.time * this.#patience
+  }
+
   #job(calls: readonly Call[]) {
     const first = this.#executed
     const { contract } = this.#batch
@@ -74,7 +79,7 @@ export class Execution {
       variables: sortVariables(this.#variables),
       calls: calls.map(encodeCall),
       workMs: Number.isFinite(this.#workMax) ? Math.max(this.#workMax - this.#work, 0) : null,
-      time: contract.limits.time * this.#patience
+      time: this.#time
     }
     return this.#slot.run(contract, job, handlers)
   }
@@ -113,11 +118,10 @@ export class Execution {
 
   /** The step of the call at which engines die. */
   #abort({ reason, message }: EngineDeath): void {
-    const { time } = this.#batch.contract.limits
     const errors = {
       time: [
         'ABORT_TIME',
-        `the call ran for more than the ${time} ms that it may: do less in one call`
+        `the call ran for more than the ${this.#time} ms that it may: do less in one call`
       ],
       memory: ['ABORT_MEMORY', 'the call used more memory than it may: keep less at once'],
       crash: ['ABORT_ENGINE', `the call ended the engine that executed it: ${message}`]

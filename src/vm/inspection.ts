@@ -18,8 +18,12 @@ export async function checkCode(compilers: Compilers, contract: Contract): Promi
 }
 
 /** Loads a contract once, as before its deployment, and says which methods it has or what is wrong with it. */
-export async function inspect(slot: Slot, contract: Contract): Promise<readonly string[]> {
-  const report = await load(slot, contract)
+export async function inspect(
+  slot: Slot,
+  contract: Contract,
+  patience: number
+): Promise<readonly string[]> {
+  const report = await load(slot, contract, patience)
   if (report.status !== 'ok') throw refusal(report.error)
   if (report.methods.length === 0) {
     throw new MivmError(
@@ -33,10 +37,10 @@ export async function inspect(slot: Slot, contract: Contract): Promise<readonly 
 /** Codes of the engine's own findings; whatever else comes was thrown by the code. */
 const FINDINGS: readonly ErrorCode[] = ['CODE_SYNTAX', 'CODE_NO_EXPORTS', 'CODE_TOO_LARGE']
 
-async function load(slot: Slot, contract: Contract): Promise<InspectedReport> {
+async function load(slot: Slot, contract: Contract, patience: number): Promise<InspectedReport> {
   const seed = new Uint8Array(32).fill(1)
   const call = { method: 'init', args: '[]', caller: contract.deployer, seq: 1, time: 0, seed }
-  const job = { begin: encodeCall(call), time: contract.limits.time }
+  const job = { begin: encodeCall(call), time: contract.limits.time * patience }
   for (let tries = 1; ; tries++) {
     try {
       return await slot.inspect(contract, job, NOTHING)

@@ -24,6 +24,8 @@ export interface SupervisorOptions {
   readonly requireSandbox?: boolean
   /** Default `none`. */
   readonly isolateBy?: IsolateBy
+  /** Multiplies the wall clock that a call may take, for batches that do not say their own; default 1. */
+  readonly patience?: number
   /** Resident memory at which an engine is ended with the call that it executes, bytes; default: 1.5 GiB for 64 instances. */
   readonly memoryMax?: number
 }
@@ -53,6 +55,7 @@ export class Supervisor implements VirtualMachine {
   readonly #compilers: Compilers
   readonly #slots: readonly Slot[]
   readonly #isolateBy: IsolateBy
+  readonly #patience: number
   readonly #places = new Map<string, Slot>()
 
   /**
@@ -90,6 +93,7 @@ export class Supervisor implements VirtualMachine {
     this.#pool = pool
     this.#compilers = new Compilers(() => pool.startCompiler())
     this.#isolateBy = isolateBy
+    this.#patience = options.patience ?? 1
     const count = options.engines ?? (isolateBy === 'none' ? availableParallelism() : ENGINES_APART)
     const memoryBusy = (memoryIdle + memoryMax) / 2
     const slotOptions = { instancesMax, memoryIdle, memoryBusy }
@@ -101,7 +105,7 @@ export class Supervisor implements VirtualMachine {
     const owner = this.#ownerOf(contract)
     const slot = this.#place(contract.address, owner)
     try {
-      return await slot.queue(owner, () => inspect(slot, contract))
+      return await slot.queue(owner, () => inspect(slot, contract, this.#patience))
     } catch (error) {
       // there will be no instance
       this.evict(contract.address)
@@ -117,7 +121,9 @@ export class Supervisor implements VirtualMachine {
     }
     const owner = this.#ownerOf(contract)
     const slot = this.#place(contract.address, owner)
-    return slot.queue(owner, () => new Execution(slot, batch, options).run())
+    return slot.queue(owner, () =>
+      new Execution(slot, batch, { patience: this.#patience, ...options }).run()
+    )
   }
 
   evict(address: string): void {

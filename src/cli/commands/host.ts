@@ -18,6 +18,7 @@ interface Options {
   readonly oracle?: string | undefined
   readonly engines?: number | undefined
   readonly isolateBy?: IsolateBy | undefined
+  readonly patience?: number | undefined
   readonly sandbox?: SandboxMode | undefined
   readonly requireSandbox?: true | undefined
 }
@@ -32,7 +33,7 @@ export function addHost(program: Program): void {
     .option(
       '--engines <n>',
       'engine processes at most (default: one a core; 16 with --isolate-by)',
-      parseCount
+      parseEngines
     )
     .addOption(
       new Option('--isolate-by <whom>', 'keep contracts of each in engines of their own').choices([
@@ -46,6 +47,11 @@ export function addHost(program: Program): void {
         'auto',
         'none'
       ] as const)
+    )
+    .option(
+      '--patience <n>',
+      'n times the wall clock that calls may take, for a busy machine (default: 1)',
+      parsePatience
     )
     .option('--require-sandbox', 'start only with all layers of "mivm doctor" active')
     .addHelpText(
@@ -81,7 +87,7 @@ async function host(context: Context, options: Options): Promise<void> {
 
 async function readOptions(
   context: Context,
-  { allowDeploy, oracle, engines, isolateBy, sandbox, requireSandbox }: Options
+  { allowDeploy, oracle, engines, isolateBy, patience, sandbox, requireSandbox }: Options
 ): Promise<HostOptions> {
   const ids = allowDeploy?.map((id) => encodeId(decodeId(id, 'id of an identity')))
   const oracles = oracle === undefined ? undefined : await Oracles.load(oracle)
@@ -92,6 +98,7 @@ async function readOptions(
     ...(oracles === undefined ? {} : { oracles }),
     ...(engines === undefined ? {} : { engines }),
     ...(isolateBy === undefined ? {} : { isolateBy }),
+    ...(patience === undefined ? {} : { patience }),
     ...(sandbox === undefined ? {} : { sandbox }),
     ...(requireSandbox === undefined ? {} : { requireSandbox })
   }
@@ -154,8 +161,11 @@ function asError({ code, message }: { code: string; message: string }): MivmErro
   return new MivmError(isErrorCode(code) ? code : 'STORAGE_FAILED', message)
 }
 
-function parseCount(text: string): number {
+const parseEngines = (text: string) => parseCount(text, '--engines', 1024)
+const parsePatience = (text: string) => parseCount(text, '--patience', 100)
+
+function parseCount(text: string, option: string, max: number): number {
   const n = Number(text)
-  if (Number.isInteger(n) && n >= 1 && n <= 1024) return n
-  throw new MivmError('USAGE', `--engines ${text} is not a number from 1 to 1024`)
+  if (Number.isInteger(n) && n >= 1 && n <= max) return n
+  throw new MivmError('USAGE', `${option} ${text} is not a number from 1 to ${max}`)
 }

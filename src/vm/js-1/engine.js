@@ -15,7 +15,6 @@ const [, , addon] = process.argv
 const channel = new Channel(3, 4)
 const tools = {
   ivm: createRequire(import.meta.url)(addon).ivm,
-  // nothing is charged yet
   realm: composeRealm(),
   compiledRealm: null
 }

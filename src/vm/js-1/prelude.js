@@ -56,6 +56,7 @@
     operators: kit.operators,
     // that of the realm, which is paid for
     normalize: uncurry(String.prototype.normalize),
+    freezeMethods,
     /** Sets everything that a call may observe and did not make itself: clock, seed, budgets. */
     startCall(time, a, b, c, d) {
       setTime(time)
@@ -72,6 +73,7 @@
     return {
       apply,
       ownKeys,
+      keysOf: Object.keys,
       defineProperty,
       getPrototypeOf,
       freeze,
@@ -627,6 +629,12 @@
       })
       if (!defined) throw new Error(`${String(key)} cannot be replaced`)
     }
+  }
+
+  /** For an object of ours with methods that contracts get. */
+  function freezeMethods(object) {
+    for (const key of ownKeys(object)) freeze(object[key])
+    return freeze(object)
   }
 
   function defineAccessor(object, key, get, set) {

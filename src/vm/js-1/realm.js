@@ -39,8 +39,24 @@ const chargeBuiltins = () => ${readExpression('builtins')}({
 const primordials = ${readExpression('prelude')}({
   charge, chargeBuiltins, installRegExp, math, prices: prices.builtins
 })
-return ${readExpression('controller')}(primordials, fuel, prices)
+return ${composeController()}(primordials)
 })()`
+}
+
+/** A function that takes the intrinsics of the realm and gives the controller's functions, in scope of `composeRealm`. */
+function composeController() {
+  const tariff = '{ charge, prices: prices.state }'
+  return `(function (primordials) {
+const errors = ${readExpression('errors')}(primordials)
+const codec = ${readExpression('codec')}(primordials, errors, ${tariff})
+const thrown = ${readExpression('thrown')}(primordials, errors, codec)
+const calls = ${readExpression('call')}(primordials, errors, ${tariff})
+const exported = ${readExpression('exported')}(primordials, errors, codec, calls, ${tariff})
+const state = ${readExpression('state')}(primordials, errors, calls, ${tariff})
+const services = ${readExpression('services')}(primordials, errors, codec, thrown, calls, ${tariff})
+const parts = { calls, codec, errors, exported, services, state, thrown }
+return ${readExpression('controller')}(primordials, parts, fuel, prices.state)
+})`
 }
 
 /** A function that takes `charge(units)` and gives a context the RegExp of the realm; returns also what it is made of. */
