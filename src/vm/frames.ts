@@ -67,7 +67,7 @@ export type Report =
   | CompiledReport
   | Question
 
-/** A call as the realm takes it, see `begin` in js-1/controller.js: half of the seed is what its generator takes. */
+/** A call as the realm takes it, see `run` in js-1/controller.js: half of the seed is what its generator takes. */
 export function encodeCall({ method, args, caller, seq, time, seed }: Call): string {
   const { buffer, byteOffset, byteLength } = seed
   const view = new DataView(buffer, byteOffset, byteLength)

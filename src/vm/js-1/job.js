@@ -120,7 +120,6 @@ class Batch {
     const { refusal } = this.#instance
     if (refusal !== null) return this.#end('error', refusal)
     const calls = this.#job.calls.slice(this.#count, end)
-    const first = this.#count
     try {
       const ask = (steps, ops, isFirst) => {
         this.#take(steps)
@@ -130,7 +129,7 @@ class Batch {
     } catch (error) {
       if (!(error instanceof Abort)) throw error
       // where several were under way it is not known which one did it, nor whether it would have alone
-      if (first + calls.length - this.#count > 1) this.#alone = first + calls.length
+      if (calls.length > 1) this.#alone = end
       else this.#end('abort', error)
     }
   }

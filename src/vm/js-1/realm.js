@@ -74,8 +74,14 @@ return { ...${regexp}({ charge, ...parts, prices }), parts }
 })`
 }
 
-/** A realm script is comments and one function in parentheses, which the formatter guards with a semicolon. */
+/**
+ * A realm script is comments and one function in parentheses, which the formatter guards with a semicolon. Comments on
+ * lines of their own are left out: every isolate has a copy of the text.
+ */
 function readExpression(name) {
   const text = readFileSync(new URL(`./${name}.js`, import.meta.url), 'utf8')
-  return text.replace(/^(?:\s|\/\/.*|\/\*[\s\S]*?\*\/)*;?/, '').trimEnd()
+  return text
+    .replace(/^[ \t]*(?:\/\/.*|\/\*[\s\S]*?\*\/)\n/gm, '')
+    .replace(/^\s*;/, '')
+    .trimEnd()
 }
