@@ -28,16 +28,13 @@ import {
 } from '../vm/record.ts'
 import { readVariables, sortVariables, updateVariables } from '../vm/variables.ts'
 import type { Call, Contract, OracleAnswer, OracleRequest, Step, VirtualMachine } from '../vm/vm.ts'
+import { Accounts, type Answered } from './accounts.ts'
 import { Ledger, type Writing } from './ledger.ts'
 import type { Oracles } from './oracles.ts'
 import { checkLog, type Position, type UserLog } from './user-log.ts'
 
 /** Bytes of blocks that one proof carries at most; a caller asks again for the rest. */
 const PROOF_BYTES_MAX = 4 * 1024 * 1024
-
-/** Answers of one user that are found without walking the log, and users of whom any are kept. */
-const ANSWERS_KEPT = 2048
-const ACCOUNTS_KEPT = 512
 
 /** What an instance executes with. */
 export interface Execution {
@@ -72,20 +69,6 @@ interface Open {
   readonly time: number
   /** Requests that are logged; the answer is null where it is not logged yet. */
   readonly requests: (OracleAnswer | null)[]
-}
-
-interface Answered {
-  /** Number of the entry in its user's log. */
-  readonly entry: number
-  /** Blocks of the call log. */
-  readonly ack: number
-  readonly result: number
-}
-
-/** What one user has waiting, by number of entry, and what it has been answered lately; both in order. */
-interface Account {
-  readonly waiting: number[]
-  readonly answered: Answered[]
 }
 
 /** A call for the VM, and which of the batch's entries it is. */
@@ -124,7 +107,7 @@ export class Instance {
   readonly #contract: Contract
   readonly #execution: Execution
   readonly #queue: Waiting[]
-  readonly #accounts = new Map<string, Account>()
+  readonly #accounts = new Accounts()
   readonly #watchers = new Set<Watcher>()
   readonly #variables: Map<string, string>
   #seq: number
@@ -233,7 +216,7 @@ export class Instance {
       lastWrites([{ path: CONTRACT_PATH, data: b4a.from(source) }, ...step.writes]),
       new Map([[user, { entry: 1, ack: 2 }]])
     )
-    this.#account(user.id).answered.push({ entry: 1, ack: 2, result: 3 })
+    this.#accounts.answer(user.id, { entry: 1, ack: 2, result: 3 })
     this.#committed = ledger.tail.treeHash()
     this.#wake()
   }
@@ -308,7 +291,7 @@ export class Instance {
   /** Resolves when a user's calls up to this entry of its log have their results, on disk. */
   async settled(key: Uint8Array, entry: number): Promise<void> {
     const user = encodeId(key)
-    if (this.#isSettled(user, entry)) return
+    if (this.#accounts.isSettled(user, entry)) return
     this.#refuseWhenClosing()
     await new Promise<void>((resolve, reject) => {
       this.#watchers.add({ user, entry, resolve, reject })
@@ -499,9 +482,9 @@ export class Instance {
     const durable = this.#ledger
       .commit(blocks, lastWrites(writes), positions, filled.resolve)
       .then(() => {
-        for (const [user, at] of answered) this.#answer(user, at)
+        for (const [user, at] of answered) this.#accounts.answer(user, at)
         this.#notify()
-        this.#forget()
+        this.#accounts.trim()
       })
     durable.catch(filled.reject)
     this.#committed = await filled.promise
@@ -555,50 +538,20 @@ export class Instance {
   }
 
   #enqueue(user: UserLog, blocks: readonly Uint8Array[], start: number): void {
-    const { waiting } = this.#account(user.id)
     for (const [i, block] of blocks.entries()) {
       const entry = start + i + 1
       const call = readAsked(block)
       if (call === undefined) continue
-      waiting.push(entry)
+      this.#accounts.wait(user.id, entry)
       this.#queue.push({ user: user.key, id: user.id, call, entry, block })
     }
   }
 
-  #answer(user: string, at: Answered): void {
-    const { waiting, answered } = this.#account(user)
-    waiting.shift()
-    answered.push(at)
-    if (answered.length >= 2 * ANSWERS_KEPT) answered.splice(0, ANSWERS_KEPT)
-  }
-
-  #account(user: string): Account {
-    let account = this.#accounts.get(user)
-    if (account === undefined) {
-      account = { waiting: [], answered: [] }
-      this.#accounts.set(user, account)
-    }
-    return account
-  }
-
-  #isSettled(user: string, entry: number): boolean {
-    const next = this.#accounts.get(user)?.waiting[0]
-    return next === undefined || next > entry
-  }
-
   #notify(): void {
     for (const watcher of this.#watchers) {
-      if (!this.#isSettled(watcher.user, watcher.entry)) continue
+      if (!this.#accounts.isSettled(watcher.user, watcher.entry)) continue
       this.#watchers.delete(watcher)
       watcher.resolve()
-    }
-  }
-
-  /** Lets go of what was answered when there are many users: it is in the log. */
-  #forget(): void {
-    if (this.#accounts.size <= ACCOUNTS_KEPT) return
-    for (const [user, { waiting }] of this.#accounts) {
-      if (waiting.length === 0) this.#accounts.delete(user)
     }
   }
 
@@ -606,13 +559,8 @@ export class Instance {
   async #answers(key: Uint8Array, from: number, to: number): Promise<Answered[]> {
     if (to === 0 || !(await this.#ledger.hasUser(key))) return []
     const user = await this.#ledger.user(key)
-    const { answered } = this.#account(user.id)
-    const [oldest] = answered
-    if (oldest !== undefined && oldest.entry <= from) {
-      // nearly always the last ones are asked for
-      const before = answered.findLastIndex(({ entry }) => entry < from)
-      return answered.slice(before + 1).filter(({ entry }) => entry <= to)
-    }
+    const lately = this.#accounts.lately(user.id, from, to)
+    if (lately !== null) return lately
     const found: Answered[] = []
     for (let index = user.position.ack; index > 0; ) {
       const ack = await readEntry(this.#ledger, index, 'ack')
@@ -649,11 +597,11 @@ export class Instance {
       const index = this.#ledger.tail.length - trailing.length
       this.#open = { item, ack: index, seq: ack.seq, time: ack.time, requests }
       this.#queue.push(item)
-      this.#account(id).waiting.push(ack.entry)
+      this.#accounts.wait(id, ack.entry)
     }
     for (const id of await this.#ledger.pendingUsers()) {
       const user = await this.#ledger.user(decodeId(id))
-      const opened = this.#account(id).waiting[0] ?? 0
+      const opened = this.#accounts.next(id) ?? 0
       const start = Math.max(user.position.entry, opened)
       const blocks: Uint8Array[] = []
       for (let i = start; i < user.length; i++) blocks.push(await user.block(i))
