@@ -182,18 +182,22 @@ class Meter {
   loopForOfStatement(node) {
     let right = this.emit(node.right)
     if (node.await) right = `$mivmW(${right}, () => { ${LEAVE} })`
-    const { head, start } = this.#head(node.left)
+    const { head, start } = this.#head(node.left, node.await)
     return `for ${node.await ? 'await ' : ''}(${head} of ${right}) ${this.#turn(node, start)}`
   }
 
-  /** The left side of a loop over something, and what has to be done with it in every turn. */
-  #head(left) {
+  /**
+   * The left side of a loop over something, and what has to be done with it in every turn. What may run code waits
+   * for the turn after `for await`: only there is the function entered again.
+   */
+  #head(left, isAwait = false) {
     const isDeclared = left.type === 'VariableDeclaration'
     this.#refuseAwaitUsing(left)
     const pattern = isDeclared ? left.declarations[0].id : left
     const text = isDeclared ? `${left.kind} ${this.#pattern(pattern)}` : this.#pattern(pattern)
     const shape = shapeOf(pattern)
-    if (shape === null) return { head: text, start: '' }
+    const isLate = isAwait && !isName(pattern)
+    if (shape === null && !isLate) return { head: text, start: '' }
     const start = isDeclared ? text : `(${text}`
     const end = isDeclared ? ';' : ');'
     return { head: 'const $mivme', start: `${start} = $mivmS($mivme, ${shape})${end}` }
