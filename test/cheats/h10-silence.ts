@@ -1,0 +1,20 @@
+import type { Cheat } from './cheat.ts'
+import { NOTHING, two } from './h12-order.ts'
+
+export const CHEATS: readonly Cheat[] = [
+  {
+    row: 'H10',
+    what: 'a call that is never acked',
+    class: 'S',
+    blocks: two,
+    seams: () => ({ queue: (blocks) => [...blocks.slice(0, 1), NOTHING] }),
+    expect: () => ({ counted: { unanswered: 1 } })
+  },
+  {
+    row: 'H14',
+    what: 'order of concurrent users chosen',
+    class: 'U',
+    before: (host) => host.call(host.carol, 'add', 'came later'),
+    expect: () => ({ unseen: 'nobody has signed who came first' })
+  }
+]
