@@ -5,7 +5,7 @@ import type Hypercore from 'hypercore'
 import crypto, { type KeyPair } from 'hypercore-crypto'
 import Hyperdrive from 'hyperdrive'
 import { type AuditEvent, type AuditOptions, audit } from '../src/audit/audit.ts'
-import type { Finding } from '../src/audit/findings.ts'
+import type { Finding, Place } from '../src/audit/findings.ts'
 import {
   type CallLogEntry,
   decodeEntry,
@@ -399,7 +399,11 @@ export async function run(
 }
 
 /** Codes, with the call and the block that they name. */
-export function found({ findings }: Audited): string[] {
+export function found({
+  findings
+}: {
+  readonly findings: readonly (Place & { readonly code: string })[]
+}): string[] {
   return findings.map(({ code, seq, block }) => `${code} call ${seq ?? '-'} block ${block}`)
 }
 

@@ -16,6 +16,7 @@ import {
   type Finding,
   type Gap,
   Report,
+  type Suspicion,
   type Verdict
 } from './findings.ts'
 import { Heads, type HostShows } from './heads.ts'
@@ -71,6 +72,8 @@ export type AuditEvent =
       readonly counts: Counts
       /** What nothing but the host's word stands for. */
       readonly attested: Attested
+      /** What looks bad, and can be proven to nobody. */
+      readonly suspicions: readonly Suspicion[]
       /** Entries at the end of the log that no commit covers yet. */
       readonly pending: number
       /** Why this is not the whole truth. */
@@ -114,10 +117,11 @@ class Audit {
     if (genesis !== null) yield* this.#instance(core, genesis)
     for (const finding of this.#report.take()) yield { type: 'finding', finding }
     yield* this.#checks()
-    const { verdict, findings, counts, attested, gaps } = this.#report
+    const { verdict, findings, counts, attested, suspicions, gaps: missing } = this.#report
     const exitCode = exitCodeOf(verdict)
     const pending = this.#pending
-    yield { type: 'verdict', verdict, exitCode, findings, counts, attested, pending, missing: gaps }
+    const words = { verdict, exitCode, findings, counts, attested, suspicions, pending, missing }
+    yield { type: 'verdict', ...words }
   }
 
   async close(): Promise<void> {
@@ -156,6 +160,7 @@ class Audit {
     if (!history.complete) await history.skip()
     else await published.lookAgain()
     await users.finish()
+    report.weigh()
     await history.settle()
     heads.withheld(reader.length, hostShows)
     if (history.complete) published.judge(hostShows)

@@ -53,6 +53,8 @@ export interface Place {
 export interface Expected {
   /** Findings as `found` writes them. */
   readonly caught?: readonly string[]
+  /** Suspicions, the same way. */
+  readonly suspected?: readonly string[]
   /** Gaps: reason, log, first block. */
   readonly missing?: readonly string[]
   readonly attested?: Partial<Attested>

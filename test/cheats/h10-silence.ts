@@ -1,6 +1,8 @@
 import type { Cheat } from './cheat.ts'
 import { NOTHING, two } from './h12-order.ts'
 
+const HOUR_MS = 3_600_000
+
 export const CHEATS: readonly Cheat[] = [
   {
     row: 'H10',
@@ -8,7 +10,14 @@ export const CHEATS: readonly Cheat[] = [
     class: 'S',
     blocks: two,
     seams: () => ({ queue: (blocks) => [...blocks.slice(0, 1), NOTHING] }),
-    expect: () => ({ counted: { unanswered: 1 } })
+    behind: async (host) => {
+      host.clock = HOUR_MS
+    },
+    // behind the last call nothing says how long it waits
+    expect: (_at, _kind, position) => ({
+      counted: { unanswered: 1 },
+      suspected: position === 'last' ? [] : ['CALLS_UNANSWERED call - block 1']
+    })
   },
   {
     row: 'H14',

@@ -68,10 +68,11 @@ async function strikeAt(
 
 /** What there is to be said of an audit, as far as something is expected of it. */
 function said(audited: Audited, host: CheatingHost, expected: Expected) {
-  const { attested, counts, missing, pending, verdict } = audited.verdict
+  const { attested, counts, missing, pending, suspicions, verdict } = audited.verdict
   return {
     verdict,
     caught: found(audited),
+    suspected: found({ findings: suspicions }),
     missing: missing.map(({ reason, log, from }) => `${reason} ${log} ${from}`),
     attested: pick(attested, attestedBy(expected)),
     counted: pick(counts, expected.counted ?? {}),
@@ -82,11 +83,12 @@ function said(audited: Audited, host: CheatingHost, expected: Expected) {
 }
 
 function wanted(expected: Expected) {
-  const { caught = [], missing = [], counted = {}, pending = 0 } = expected
+  const { caught = [], suspected = [], missing = [], counted = {}, pending = 0 } = expected
   const innocent = missing.length > 0 ? 'inconclusive' : 'clean'
   return {
     verdict: caught.length > 0 ? 'violation' : innocent,
     caught,
+    suspected,
     missing,
     attested: attestedBy(expected),
     counted,
@@ -105,8 +107,11 @@ function pick(all: object, named: object): object {
 }
 
 function summary(expected: Expected): { said: string; detail: string } {
-  const { caught, missing, attested, counted, pending, refused, unseen } = expected
+  const { caught, suspected, missing, attested, counted, pending, refused, unseen } = expected
   if (caught !== undefined) return { said: 'caught', detail: codesOf(caught) }
+  if (suspected !== undefined && suspected.length > 0) {
+    return { said: 'suspected', detail: codesOf(suspected) }
+  }
   if (missing !== undefined) return { said: 'inconclusive', detail: reasonsOf(missing) }
   if (refused !== undefined) return { said: 'refused', detail: `the host says ${refused}` }
   if (attested !== undefined) return { said: 'attested', detail: countsOf(attested) }
