@@ -4,6 +4,7 @@ import type Hypercore from 'hypercore'
 import crypto from 'hypercore-crypto'
 import { type Genesis, limitsOf } from '../protocol/entries.ts'
 import { MivmError } from '../protocol/errors.ts'
+import type { Head } from '../protocol/head.ts'
 import { encodeId } from '../protocol/ids.ts'
 import { addressOf } from '../protocol/manifest.ts'
 import { Tree } from '../protocol/merkle.ts'
@@ -38,6 +39,8 @@ export interface AuditOptions {
   readonly openVm?: (id: string) => Promise<VirtualMachine>
   /** How many peers there are, for progress. */
   readonly peers?: () => number
+  /** Heads of the call log from elsewhere, such as receipts: the log has to agree with those that the host signed. */
+  readonly heads?: readonly Head[]
   /** How long to wait for something that nobody shows, ms; 0 asks nobody. Default 10,000. */
   readonly patience?: number
 }
@@ -148,7 +151,9 @@ class Audit {
     if (reader.head !== null && reader.head.fork > 0) {
       heads.claim(reader.head, { core: null, block: reader.length - 1 })
     }
-    if (pinned !== null) heads.claim(pinned, { core: null, block: pinned.length - 1 })
+    for (const head of [pinned, ...(this.#options.heads ?? [])]) {
+      if (head !== null) heads.claim(head, { core: null, block: head.length - 1 })
+    }
 
     // what users who do not exist use up is no one else's
     const witness = { store, address, callLog: core, heads, report, patience: this.#newPatience() }

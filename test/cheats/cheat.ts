@@ -1,5 +1,6 @@
 import type { Attested, Counts } from '../../src/audit/findings.ts'
 import type { Write } from '../../src/protocol/files.ts'
+import type { Head } from '../../src/protocol/head.ts'
 import type { Call, Step } from '../../src/vm/vm.ts'
 import type { Shown } from '../audit-writer.ts'
 import type { Teardown } from '../helpers.ts'
@@ -87,5 +88,7 @@ export interface Cheat {
     t: Teardown,
     host: CheatingHost
   ) => Promise<Shown & { readonly patience?: number }>
+  /** Heads of the call log that somebody has a receipt with. */
+  readonly heads?: (host: CheatingHost) => readonly Head[]
   readonly expect: (at: Place, kind: Kind, position: Position) => Expected
 }

@@ -50,6 +50,18 @@ function citing(kind: Kind, host: CheatingHost): Uint8Array[] {
 
 export const CHEATS: readonly Cheat[] = [
   {
+    row: 'H8',
+    what: 'a call with a receipt missing from the log',
+    class: 'P',
+    shown: (_t, host) => host.retell(),
+    heads: (host) => host.heads.slice(-1),
+    expect: ({ commit }, _kind, position) => ({
+      caught: [
+        `${position === 'first' ? 'TWO_HISTORIES' : 'HISTORY_TRUNCATED'} call - block ${commit}`
+      ]
+    })
+  },
+  {
     row: 'H9',
     what: 'an answer that differs from the logged result',
     class: 'P',

@@ -61,7 +61,8 @@ async function strikeAt(
   const host = await CheatingHost.tell(stage, { cheat, position, kind, salt })
   const expected = cheat.expect(await host.place(), kind, position)
   const shown = await cheat.shown?.(t, host)
-  const audited = await run(t, shown ?? host, { patience: shown?.patience ?? 0 })
+  const options = { patience: shown?.patience ?? 0, heads: cheat.heads?.(host) ?? [] }
+  const audited = await run(t, shown ?? host, options)
   t.alike(said(audited, host, expected), wanted(expected), `${position}, ${kind}`)
   return { struck: true, ...summary(expected) }
 }
