@@ -5,7 +5,7 @@ import type Hypercore from 'hypercore'
 import crypto, { type KeyPair } from 'hypercore-crypto'
 import Hyperdrive from 'hyperdrive'
 import { type AuditEvent, type AuditOptions, audit } from '../src/audit/audit.ts'
-import type { Finding } from '../src/audit/findings.ts'
+import type { Finding, Place } from '../src/audit/findings.ts'
 import {
   type CallLogEntry,
   decodeEntry,
@@ -369,6 +369,9 @@ export class Writer {
 
 type RecordEntry = Extract<CallLogEntry, { type: 'oracle-request' | 'oracle-answer' }>
 
+/** What an auditor is shown. */
+export type Shown = Pick<Writer, 'address' | 'store'>
+
 /** What an audit said. */
 export interface Audited {
   readonly findings: readonly Finding[]
@@ -378,7 +381,7 @@ export interface Audited {
 
 export async function run(
   t: Teardown,
-  writer: Pick<Writer, 'address' | 'store'>,
+  writer: Shown,
   options: Partial<AuditOptions> = {}
 ): Promise<Audited> {
   const dir = options.dir ?? (await tempDir(t))
@@ -396,7 +399,11 @@ export async function run(
 }
 
 /** Codes, with the call and the block that they name. */
-export function found({ findings }: Audited): string[] {
+export function found({
+  findings
+}: {
+  readonly findings: readonly (Place & { readonly code: string })[]
+}): string[] {
   return findings.map(({ code, seq, block }) => `${code} call ${seq ?? '-'} block ${block}`)
 }
 
@@ -451,11 +458,19 @@ export async function blocksOf(core: Hypercore): Promise<Uint8Array[]> {
   return blocks
 }
 
-/** Connects a stranger's store to the host, without one of its cores where that is `hidden`. Returns what ends it. */
+/** The cores of a host but one. */
+export function coresWithout(
+  { log, files, content, users }: Writer,
+  hidden: Hypercore | undefined
+): readonly Hypercore[] {
+  return [log, files, content, ...users.map(({ core }) => core)].filter((core) => core !== hidden)
+}
+
+/** Connects a stranger's store to the host, to some of its cores where they are named. Returns what ends it. */
 export async function replicate(
   stranger: Corestore,
-  writer: Writer,
-  hidden?: Hypercore
+  writer: Pick<Writer, 'store' | 'keyPair'>,
+  shown?: readonly Hypercore[]
 ): Promise<() => Promise<void>> {
   const a = new SecretStream(true)
   const b = new SecretStream(false, undefined, { keyPair: writer.keyPair })
@@ -463,12 +478,8 @@ export async function replicate(
   if (a.rawStream === null || b.rawStream === null) throw new Error('streams come with raw ones')
   a.rawStream.pipe(b.rawStream).pipe(a.rawStream)
   stranger.replicate(a)
-  const { store, log, files, content, users } = writer
-  if (hidden === undefined) store.replicate(b)
-  else {
-    const cores = [log, files, content, ...users.map(({ core }) => core)]
-    for (const core of cores) if (core !== hidden) core.replicate(b)
-  }
+  if (shown === undefined) writer.store.replicate(b)
+  else for (const core of shown) core.replicate(b)
   await Promise.all([a.opened, b.opened])
   return async () => {
     const closed = [a, b].map(

@@ -228,7 +228,7 @@ export class CallLogWalk {
       const message = `init ended with ${result.outcome}: such a deployment leaves no log`
       this.#report.find('INIT_WRONG', place, message)
     }
-    if (result.outcome === 'abort') this.#report.attested.aborts++
+    if (result.outcome === 'abort') this.#report.abort(place)
     this.#report.attested.hostTimes++
     this.#report.counts.calls++
     this.#calls.push({ ...call, result, resultIndex: index, resultBlock: block })

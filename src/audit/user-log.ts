@@ -12,6 +12,9 @@ import type { LogReader } from './log-reader.ts'
 /** Suspicions that wait for a head; a hostile log may give rise to any number. */
 const SUSPICIONS_MAX = 1000
 
+/** How long a host may hold a call without an ack before that is suspicious, ms of its own time. */
+const UNANSWERED_MS = 60_000
+
 /** Whose log it is. */
 export interface LogOwner {
   /** The user's key in z-base-32. */
@@ -69,6 +72,8 @@ export class UserLog {
   #agreed = 0
   /** The largest length that a commit has named. */
   #expectedTo = 0
+  /** A head that the host had put into a commit at that time, and in which are entries without acks. */
+  #ahead: { readonly length: number; readonly time: number } | null = null
 
   constructor(owner: LogOwner, copy: LogReader | Gap, into: UserLogReaders) {
     this.id = owner.id
@@ -91,6 +96,13 @@ export class UserLog {
     this.#expectedTo = head.length
     this.#expected.set(head.length, { head, block: place.block })
     this.#settle()
+  }
+
+  /** What the host held at that time, on its own word; to be told behind the acks of the batch. */
+  held(length: number, time: number): void {
+    const last = this.#acked.at(-1) ?? 0
+    if (this.#ahead !== null && this.#ahead.length <= last) this.#ahead = null
+    if (length > last) this.#ahead ??= { length, time }
   }
 
   /** The next call of this user in the call log. */
@@ -121,13 +133,19 @@ export class UserLog {
     }
   }
 
-  /** Reads what the user has written behind its last call that has an ack, and says what could not be checked. */
-  async finish(): Promise<void> {
+  /**
+   * Reads what the user has written behind its last call that has an ack, and says what could not be checked. `time` is
+   * the host's at the end of the log.
+   */
+  async finish(time: number): Promise<void> {
+    let first = 0
     while (this.#at < this.#last && (await this.#fill(this.#last))) {
       const { asks } = this.#take(null)
       if (asks && this.#dispute === null) this.#into.report.counts.unanswered++
+      if (asks && first === 0) first = this.#at
       this.#settle()
     }
+    if (this.#dispute === null) this.#weigh(first, time)
     const end = Math.max(this.#acked.at(-1) ?? 0, this.#expectedTo)
     for (const gap of [this.#dispute, this.#gap]) {
       if (gap !== null) this.#into.report.gap({ ...gap, to: gap.to ?? end })
@@ -137,6 +155,17 @@ export class UserLog {
   async close(): Promise<void> {
     await this.#reader?.close()
     await this.#reader?.core.close()
+  }
+
+  /** Where the first call without an ack has waited for long while others were served. */
+  #weigh(first: number, time: number): void {
+    const ahead = this.#ahead
+    if (first === 0 || ahead === null || ahead.length < first) return
+    const waits = time - ahead.time
+    if (waits < UNANSWERED_MS) return
+    const place = { log: 'user log', block: first - 1, user: this.id } as const
+    const message = `the host has had entry ${first} for ${Math.floor(waits / 1000)} s of its time, and has not answered it`
+    this.#into.report.suspect('CALLS_UNANSWERED', place, message)
   }
 
   /** The end of the copy, which has to be where a commit says that the log went on to. */
