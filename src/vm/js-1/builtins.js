@@ -74,6 +74,7 @@
     startBuiltins() {
       kit.startProxies()
       kit.startBytes()
+      kit.startPromises()
       allocated = 0
       state.depth = 0
       passed = 0

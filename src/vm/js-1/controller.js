@@ -1,4 +1,4 @@
-;(function controller(primordials, fuel, { state: prices }) {
+;(function controller(primordials, fuel, { state: prices, counter: counterPrices }) {
   // Runs calls inside the realm: decodes what comes in, gives the contract its API, encodes what comes out.
   // No function here throws, and none runs code of the contract while it is at work on something of its own:
   // values are read by their descriptors, accessors and proxies are refused, all that is used at run time was
@@ -56,6 +56,7 @@
     toWellFormed,
     typedArrayLength,
     typedArrayTag,
+    typeErrorPrototype,
     unescape,
     withResolvers
   } = primordials
@@ -120,15 +121,22 @@
       apply,
       asyncIterator,
       getOwnPropertyDescriptor,
+      isFailure,
       iterator,
       Object: toObject,
       operators,
       ownKeys,
+      prices: counterPrices,
       RawProxy: rawProxy,
       trap: TRAP
     })
     attach(counter)
     body = counter.body
+  }
+
+  /** Whether an error may be one whose message V8 has made from the code. */
+  function isFailure(value) {
+    return isError(value) && getPrototypeOf(value) === typeErrorPrototype
   }
 
   /**
