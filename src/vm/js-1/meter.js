@@ -290,7 +290,10 @@ class Meter {
 
   /** At the beginning of a handler: whatever led here, the depth is that of the function again. */
   #handle(cost) {
-    const enter = this.#fn.isSuspendable ? 'if ($mivmd < 0) $mivmd = $mivmD;' : ''
+    const { rejection } = this.#prices
+    const enter = this.#fn.isSuspendable
+      ? `if ($mivmd < 0) {$mivmd = $mivmD;$mivmF -= ${rejection}}`
+      : ''
     return `${enter}$mivmD = $mivmd - ${this.#fn.levels};${this.#pay(cost)}`
   }
 

@@ -455,8 +455,8 @@
   function copied(source) {
     if (isObject(source) || typeof source === 'string') {
       const size = sizeOf(source)
-      room(size * 8)
-      spend(size, prices.keyWrite)
+      if (size > 32) room(size * 8)
+      charge(1 + size * prices.keyCopied)
     }
     return source
   }

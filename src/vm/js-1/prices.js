@@ -49,7 +49,10 @@ export const PRICES = {
     failureCharacter: 1 / 4,
     /** In units: for calling a generator, for each level of depth. */
     generator: 10,
-    /** In units: for a function that throws; for an async one, on top, see builtins/iteration.js. */
+    /**
+     * In units: for a function that throws; on top, for an async one, and for an `await` that throws, see
+     * builtins/iteration.js.
+     */
     thrown: 20,
     rejection: 400
   },
@@ -163,11 +166,11 @@ export const PRICES = {
     promiseBefore: 1 / 16,
     /** then, and what calls it; on top, for each promise that a builtin has made in this call: see iteration.js. */
     then: 24,
-    thenBefore: 1 / 64,
+    thenBefore: 1 / 256,
     /** Something that an async generator is asked, for each that waits already. */
     askedBefore: 1 / 16,
     /** A promise that is rejected, or may be. */
-    reject: 200,
+    reject: 100,
     argument: 1 / 4,
 
     // buffers, a byte; typed arrays, an element
@@ -182,8 +185,7 @@ export const PRICES = {
     // collections and objects, an entry or property
     entry: 8,
     entryRead: 1,
-    /** An entry that one is asked for, or that is put in; a collection that is made. */
-    entryAsked: 1,
+    /** An entry that is put in; a collection that is made. */
     entryPut: 6,
     /** An entry of a weak collection: the collector goes through all of them. */
     entryWeak: 12,
@@ -194,8 +196,10 @@ export const PRICES = {
     keyGiven: 2,
     keyValue: 6,
     keyWrite: 12,
+    /** One that `...` copies. */
+    keyCopied: 8,
     /** A key that a trap of a proxy answers with. */
-    keyTrapped: 8,
+    keyTrapped: 16,
     prototype: 1 / 2,
     /** A trap of a proxy, whether there is one or not. */
     trap: 8,

@@ -729,7 +729,12 @@
     for (const item of source) {
       charge(prices.step)
       room(8)
-      const value = mapper === undefined ? item : apply(mapper, receiver, [item, next])
+      const value =
+        mapper === undefined
+          ? item
+          : receiver === undefined
+            ? mapper(item, next)
+            : apply(mapper, receiver, [item, next])
       if (plain && next === result.length) result[next] = value
       else put(result, next, value)
       next++
@@ -750,7 +755,12 @@
     const plain = isPlain(result) && Constructor === SomeArray
     for (let i = 0; i < length; i++) {
       const item = object[i]
-      const value = mapper === undefined ? item : apply(mapper, receiver, [item, i])
+      const value =
+        mapper === undefined
+          ? item
+          : receiver === undefined
+            ? mapper(item, i)
+            : apply(mapper, receiver, [item, i])
       if (plain) result[i] = value
       else put(result, i, value)
     }

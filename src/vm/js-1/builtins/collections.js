@@ -78,10 +78,10 @@
       for (const name of names) {
         const method = uncurry(prototype[name])
         const takes = name === 'set'
-        const price = takes || name === 'add' ? prices.entryPut : prices.entryAsked
+        const puts = takes || name === 'add'
         replace(prototype, {
           [name](key, value) {
-            charge(price)
+            if (puts) charge(prices.entryPut)
             if (typeof key === 'string') {
               if (key.length > 32) spend(key.length, prices.hash)
             } else if (typeof key === 'bigint') chargeKey(key, sizeOf(this))
