@@ -118,6 +118,8 @@ class Analysis {
     if (isClass(node)) return this.#class(node)
     const price = this.#prices[node.type] ?? this.#prices.other
     switch (node.type) {
+      case 'Literal':
+        return node.regex === undefined ? price : this.#prices.pattern
       case 'Identifier':
         if (node.name === 'eval') throw new Refusal(node, 'eval is not available')
         this.#uses.push([node, this.#scope])
@@ -150,6 +152,7 @@ class Analysis {
         return price + this.#key(node, node.property) + this.visit(node.object)
       case 'Property':
         if (node.shorthand) return price + this.visit(node.value)
+        if (node.method || node.kind !== 'init') node.value.isMethod = true
         return price + this.#key(node, node.key) + this.visit(node.value)
       case 'LabeledStatement':
         return price + this.visit(node.body)
@@ -259,7 +262,9 @@ class Analysis {
     })
     this.#alive = alive
     node.levels = 1 + Math.floor((node.locals + 3 * node.alive) / FRAME)
-    return this.#prices.closure
+    // its frame is kept while it is suspended
+    if (node.async || node.generator) node.cost += this.#prices.suspendable * node.levels
+    return hasPrototype(node) ? this.#prices.constructor : this.#prices.closure
   }
 
   #loop(node) {
@@ -306,10 +311,11 @@ class Analysis {
           continue
         }
         cost += this.#key(member, member.key)
+        if (member.type === 'MethodDefinition') member.value.isMethod = true
         // a field is evaluated whenever there is a new instance
         const value = member.value === null ? 0 : this.visit(member.value)
         if (member.type === 'PropertyDefinition' && !member.static) {
-          member.cost = this.#prices.member + value
+          member.cost = this.#prices.field + value
         } else cost += value
       }
       return cost
@@ -370,6 +376,11 @@ class Analysis {
       return cost
     })
   }
+}
+
+/** Whether the function may come with an object that is its prototype: an arrow, a method or an async one has none. */
+function hasPrototype({ type, async: isAsync, generator: isGenerator, isMethod = false }) {
+  return isGenerator || !(type === 'ArrowFunctionExpression' || isAsync || isMethod)
 }
 
 /** What the meter's own names begin with. */

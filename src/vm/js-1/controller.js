@@ -1,4 +1,4 @@
-;(function controller(primordials, parts, fuel, prices) {
+;(function controller(primordials, parts, fuel, { state: prices, counter: counterPrices }) {
   // Runs calls inside the realm: decodes what comes in, gives the contract its API, encodes what comes out.
   // None of ours runs code of the contract while it is at work on something of its own: values are read by their
   // descriptors, accessors and proxies are refused, all that is used at run time was captured before any contract ran.
@@ -10,6 +10,8 @@
     asyncIterator,
     freeze,
     getOwnPropertyDescriptor,
+    getPrototypeOf,
+    isError,
     isProxy,
     iterator,
     operators,
@@ -23,7 +25,8 @@
     startsWith,
     stringify,
     then,
-    toObject
+    toObject,
+    typeErrorPrototype
   } = primordials
   const { calls, codec, errors, exported, services, state, thrown } = parts
   const { isObject, ours } = errors
@@ -76,15 +79,22 @@
       apply,
       asyncIterator,
       getOwnPropertyDescriptor,
+      isFailure,
       iterator,
       Object: toObject,
       operators,
       ownKeys,
+      prices: counterPrices,
       RawProxy: rawProxy,
       trap: TRAP
     })
     fuel.attach(counter)
     body = counter.body
+  }
+
+  /** Whether an error may be one whose message V8 has made from the code. */
+  function isFailure(value) {
+    return isError(value) && getPrototypeOf(value) === typeErrorPrototype
   }
 
   /**

@@ -113,6 +113,7 @@
       Promise,
       Error,
       errorPrototype: Error.prototype,
+      typeErrorPrototype: TypeError.prototype,
       objectPrototype: Object.prototype,
       arrayPrototype: Array.prototype,
       toObject: Object,
@@ -276,6 +277,7 @@
 
     const UniversalDate = function (...args) {
       if (new.target === undefined) return dateText(new RawDate(now))
+      charge(prices.object)
       return construct(RawDate, [timeOf(args)], new.target)
     }
     asConstructor(UniversalDate, 'Date', 7, prototype)

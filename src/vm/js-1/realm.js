@@ -55,7 +55,7 @@ const exported = ${readExpression('exported')}(primordials, errors, codec, calls
 const state = ${readExpression('state')}(primordials, errors, calls, ${tariff})
 const services = ${readExpression('services')}(primordials, errors, codec, thrown, calls, ${tariff})
 const parts = { calls, codec, errors, exported, services, state, thrown }
-return ${readExpression('controller')}(primordials, parts, fuel, prices.state)
+return ${readExpression('controller')}(primordials, parts, fuel, prices)
 })`
 }
 
