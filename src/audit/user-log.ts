@@ -9,6 +9,8 @@ import type { FindingCode, Gap, Place, Report } from './findings.ts'
 import type { Heads } from './heads.ts'
 import type { LogReader } from './log-reader.ts'
 
+const REWRITTEN = 'the user has rewritten it, so it says nothing about the host'
+
 /** Suspicions that wait for a head; a hostile log may give rise to any number. */
 const SUSPICIONS_MAX = 1000
 
@@ -186,14 +188,18 @@ export class UserLog {
   }
 
   #disbelieve({ head, block }: Expected): void {
-    const { heads } = this.#into
     const shown = this.#reader?.head
     if (this.#reader === null || !shown) throw new MivmError('INTERNAL', 'a copy without a head')
     const why = `the user has signed two histories of it, one of ${show(head)}, which the host had at block ${block} of the call log, and one of ${show(shown)}, which is shown here and says nothing about the host`
-    this.#dispute = this.#reader.gap('disputed', this.#agreed, null, why)
+    this.#ignore(this.#reader.gap('disputed', this.#agreed, null, why))
+  }
+
+  /** From now on only the heads of the call log count that are in this copy. */
+  #ignore(dispute: Gap): void {
+    this.#dispute = dispute
     this.#suspicions = []
     this.#expected.clear()
-    heads.disbelieve(this.id)
+    this.#into.heads.disbelieve(this.id)
   }
 
   /** The next block, and whether it asks for a result. */
@@ -227,6 +233,9 @@ export class UserLog {
     if (this.#gap !== null || reader === null) return false
     if (reader.done) this.#gap = await extend(reader, to)
     if (this.#gap !== null) return false
+    if ((reader.head?.fork ?? 0) > 0 && this.#dispute === null) {
+      this.#ignore(reader.gap('disputed', 0, null, REWRITTEN))
+    }
     // which lengths commits name is not known yet, and to hash at all of them is dear
     const roots: TreeNode[][] = []
     const window = await reader.read((_, tree) => roots.push([...tree.roots]))
@@ -244,10 +253,6 @@ export class UserLog {
 async function extend(reader: LogReader, to: number): Promise<Gap | null> {
   const gap = await reader.fix(to)
   if (gap !== null) return gap
-  if ((reader.head?.fork ?? 0) > 0) {
-    const why = 'the user has rewritten it, so it says nothing about the host'
-    return reader.gap('disputed', 0, null, why)
-  }
   return reader.done ? reader.gap('missing', reader.length, null, 'nobody has shown them') : null
 }
 
