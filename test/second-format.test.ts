@@ -7,6 +7,7 @@ import { MivmError } from '../src/protocol/errors.ts'
 import { type Proof, verifyProof } from '../src/protocol/proof.ts'
 import { verifyReceipt } from '../src/protocol/receipt.ts'
 import { getEncoding } from '../src/protocol/schema/index.js'
+import { decodeValue, encodeValue } from '../src/protocol/values.ts'
 import { mutated } from './mutated.ts'
 import { Random } from './random.ts'
 import { inHex } from './same.ts'
@@ -22,6 +23,7 @@ import {
   treeHashes,
   userLog
 } from './second/logs.ts'
+import { canonical } from './second/values.ts'
 
 interface EntryVectors {
   readonly callLog: readonly { name: string; entry: object; block: string }[]
@@ -63,6 +65,12 @@ interface ProofVectors {
   readonly forgedReceipts: readonly { name: string; bytes: string }[]
 }
 
+interface ValueVectors {
+  readonly values: readonly { text: string }[]
+  readonly readable: readonly { text: string; canonical: string }[]
+  readonly malformed: readonly { text: string }[]
+}
+
 interface ArchiveVectors {
   readonly host: string
   readonly address: string
@@ -76,6 +84,7 @@ const hashes: HashVectors = read('hashes')
 const keys: KeyVectors = read('keys')
 const proofs: ProofVectors = read('heads-proofs')
 const archive: ArchiveVectors = read('archive')
+const values: ValueVectors = read('values')
 const core = { key: unhex(proofs.address), signer: unhex(proofs.host) }
 const ROUNDS = 20_000
 
@@ -131,6 +140,22 @@ test('second - heads, proofs and receipts of the vectors', (t) => {
   }
   t.ok(readReceipt(unhex(proofs.receipt.bytes)))
   for (const { name, bytes } of proofs.forgedReceipts) t.is(readReceipt(unhex(bytes)), null, name)
+})
+
+test('second - values of the vectors, and such that are changed at random', (t) => {
+  for (const { text } of values.values) t.is(canonical(text), text)
+  for (const { text, canonical: expected } of values.readable) t.is(canonical(text), expected)
+  for (const { text } of values.malformed) t.is(canonical(text), null, text.slice(0, 80))
+  const random = new Random()
+  t.comment(`MIVM_SEED=${random.seed}`)
+  const texts = [...values.values, ...values.readable, ...values.malformed]
+  const corpus = texts.map(({ text }) => Buffer.from(text))
+  for (let i = 0; i < ROUNDS; i++) {
+    const text = Buffer.from(mutated(random, corpus)).toString()
+    const first = attempt(() => ({ text: encodeValue(decodeValue(text)) }))
+    const expected = typeof first === 'string' ? null : first.text
+    if (canonical(text) !== expected) t.fail(`${text}: ${expected}, ${canonical(text)}`)
+  }
 })
 
 test('second - blocks that are changed at random read the same in both', (t) => {
