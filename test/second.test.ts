@@ -4,7 +4,7 @@ import { closeVm, run, Writer } from './audit-writer.ts'
 import { Random } from './random.ts'
 import { Mutator } from './second/mutate.ts'
 
-const HISTORIES = Number(process.env['MIVM_HISTORIES'] ?? 125)
+const HISTORIES = Number(process.env['MIVM_HISTORIES'] ?? 100)
 
 for (const heads of [true, false]) {
   const which = heads ? 'that users have seen' : 'that nobody has seen'

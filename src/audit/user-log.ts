@@ -54,8 +54,10 @@ export class UserLog {
   readonly #owner: LogOwner
   readonly #reader: LogReader | null
   readonly #into: UserLogReaders
-  /** Entries that have acks, in the order of the user's log. */
-  readonly #acked: number[] = []
+  /** Entries that have acks: a hostile log may ack each of them again. */
+  readonly #acked = new Set<number>()
+  /** The largest of them. */
+  #ackedTo = 0
   /** By length; none is below what has been looked at. */
   readonly #expected = new Map<number, Expected>()
   #suspicions: Suspicion[] = []
@@ -98,12 +100,12 @@ export class UserLog {
   /** The next call of this user in the call log. */
   async check({ ack, index }: LoggedCall): Promise<void> {
     const place = { log: 'call log', block: index, seq: ack.seq, user: this.id } as const
-    const last = this.#acked.at(-1) ?? 0
-    if (ack.entry <= last) {
+    if (ack.entry <= this.#ackedTo) {
       this.#again(ack.entry, place)
       return
     }
-    this.#acked.push(ack.entry)
+    this.#acked.add(ack.entry)
+    this.#ackedTo = ack.entry
     let skipped = 0
     let first = 0
     while (this.#dispute === null && this.#at < ack.entry) {
@@ -130,7 +132,7 @@ export class UserLog {
       if (asks && this.#dispute === null) this.#into.report.counts.unanswered++
       this.#settle()
     }
-    const end = Math.max(this.#acked.at(-1) ?? 0, this.#expectedTo)
+    const end = Math.max(this.#ackedTo, this.#expectedTo)
     for (const gap of [this.#dispute, this.#gap]) {
       if (gap !== null) this.#into.report.gap({ ...gap, to: gap.to ?? end })
     }
@@ -150,10 +152,10 @@ export class UserLog {
   /** What acks alone show: there is no log in which an entry is called twice. */
   #again(entry: number, place: Place): void {
     const { report } = this.#into
-    if (this.#acked.includes(entry)) {
+    if (this.#acked.has(entry)) {
       report.find('CALL_REPEATED', place, `entry ${entry} of the user is executed again`)
     } else {
-      const message = `entry ${entry} of the user is executed after entry ${this.#acked.at(-1)}`
+      const message = `entry ${entry} of the user is executed after entry ${this.#ackedTo}`
       report.find('CALL_OUT_OF_ORDER', place, message)
     }
   }
