@@ -9,6 +9,8 @@ import type { FindingCode, Gap, Place, Report } from './findings.ts'
 import type { Heads } from './heads.ts'
 import type { LogReader } from './log-reader.ts'
 
+const REWRITTEN = 'the user has rewritten it, so it says nothing about the host'
+
 /** Suspicions that wait for a head; a hostile log may give rise to any number. */
 const SUSPICIONS_MAX = 1000
 
@@ -55,8 +57,10 @@ export class UserLog {
   readonly #owner: LogOwner
   readonly #reader: LogReader | null
   readonly #into: UserLogReaders
-  /** Entries that have acks, in the order of the user's log. */
-  readonly #acked: number[] = []
+  /** Entries that have acks: a hostile log may ack each of them again. */
+  readonly #acked = new Set<number>()
+  /** The largest of them. */
+  #ackedTo = 0
   /** By length; none is below what has been looked at. */
   readonly #expected = new Map<number, Expected>()
   #suspicions: Suspicion[] = []
@@ -100,7 +104,7 @@ export class UserLog {
 
   /** What the host held at that time, on its own word; to be told behind the acks of the batch. */
   held(length: number, time: number): void {
-    const last = this.#acked.at(-1) ?? 0
+    const last = this.#ackedTo
     if (this.#ahead !== null && this.#ahead.length <= last) this.#ahead = null
     if (length > last) this.#ahead ??= { length, time }
   }
@@ -108,12 +112,12 @@ export class UserLog {
   /** The next call of this user in the call log. */
   async check({ ack, index }: LoggedCall): Promise<void> {
     const place = { log: 'call log', block: index, seq: ack.seq, user: this.id } as const
-    const last = this.#acked.at(-1) ?? 0
-    if (ack.entry <= last) {
+    if (ack.entry <= this.#ackedTo) {
       this.#again(ack.entry, place)
       return
     }
-    this.#acked.push(ack.entry)
+    this.#acked.add(ack.entry)
+    this.#ackedTo = ack.entry
     let skipped = 0
     let first = 0
     while (this.#dispute === null && this.#at < ack.entry) {
@@ -146,7 +150,7 @@ export class UserLog {
       this.#settle()
     }
     if (this.#dispute === null) this.#weigh(first, time)
-    const end = Math.max(this.#acked.at(-1) ?? 0, this.#expectedTo)
+    const end = Math.max(this.#ackedTo, this.#expectedTo)
     for (const gap of [this.#dispute, this.#gap]) {
       if (gap !== null) this.#into.report.gap({ ...gap, to: gap.to ?? end })
     }
@@ -177,10 +181,10 @@ export class UserLog {
   /** What acks alone show: there is no log in which an entry is called twice. */
   #again(entry: number, place: Place): void {
     const { report } = this.#into
-    if (this.#acked.includes(entry)) {
+    if (this.#acked.has(entry)) {
       report.find('CALL_REPEATED', place, `entry ${entry} of the user is executed again`)
     } else {
-      const message = `entry ${entry} of the user is executed after entry ${this.#acked.at(-1)}`
+      const message = `entry ${entry} of the user is executed after entry ${this.#ackedTo}`
       report.find('CALL_OUT_OF_ORDER', place, message)
     }
   }
@@ -215,14 +219,18 @@ export class UserLog {
   }
 
   #disbelieve({ head, block }: Expected): void {
-    const { heads } = this.#into
     const shown = this.#reader?.head
     if (this.#reader === null || !shown) throw new MivmError('INTERNAL', 'a copy without a head')
     const why = `the user has signed two histories of it, one of ${show(head)}, which the host had at block ${block} of the call log, and one of ${show(shown)}, which is shown here and says nothing about the host`
-    this.#dispute = this.#reader.gap('disputed', this.#agreed, null, why)
+    this.#ignore(this.#reader.gap('disputed', this.#agreed, null, why))
+  }
+
+  /** From now on only the heads of the call log count that are in this copy. */
+  #ignore(dispute: Gap): void {
+    this.#dispute = dispute
     this.#suspicions = []
     this.#expected.clear()
-    heads.disbelieve(this.id)
+    this.#into.heads.disbelieve(this.id)
   }
 
   /** The next block, and whether it asks for a result. */
@@ -256,6 +264,9 @@ export class UserLog {
     if (this.#gap !== null || reader === null) return false
     if (reader.done) this.#gap = await extend(reader, to)
     if (this.#gap !== null) return false
+    if ((reader.head?.fork ?? 0) > 0 && this.#dispute === null) {
+      this.#ignore(reader.gap('disputed', 0, null, REWRITTEN))
+    }
     // which lengths commits name is not known yet, and to hash at all of them is dear
     const roots: TreeNode[][] = []
     const window = await reader.read((_, tree) => roots.push([...tree.roots]))
@@ -273,10 +284,6 @@ export class UserLog {
 async function extend(reader: LogReader, to: number): Promise<Gap | null> {
   const gap = await reader.fix(to)
   if (gap !== null) return gap
-  if ((reader.head?.fork ?? 0) > 0) {
-    const why = 'the user has rewritten it, so it says nothing about the host'
-    return reader.gap('disputed', 0, null, why)
-  }
   return reader.done ? reader.gap('missing', reader.length, null, 'nobody has shown them') : null
 }
 
