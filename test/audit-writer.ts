@@ -35,7 +35,7 @@ import { openVm } from '../src/vm/registry.ts'
 import { sortVariables, updateVariables } from '../src/vm/variables.ts'
 import type { Contract, OracleAnswer, Step, VirtualMachine } from '../src/vm/vm.ts'
 import { type Teardown, tempDir } from './helpers.ts'
-import { agree } from './second/compare.ts'
+import { agree } from './second-compare.ts'
 
 /** A contract whose calls succeed, fail, write, and write nothing. */
 export const SOURCE = `

@@ -2,7 +2,7 @@ import b4a from 'b4a'
 import test from 'brittle'
 import { closeVm, run, Writer } from './audit-writer.ts'
 import { Random } from './random.ts'
-import { Mutator } from './second/mutate.ts'
+import { Mutator } from './second-mutate.ts'
 
 const HISTORIES = Number(process.env['MIVM_HISTORIES'] ?? 100)
 

@@ -10,12 +10,12 @@ import {
   encodeUserEntry,
   readUserEntry,
   type UserHead
-} from '../../src/protocol/entries.ts'
-import { MivmError } from '../../src/protocol/errors.ts'
-import { type Head, signHead } from '../../src/protocol/head.ts'
-import { blocksOf, openStore, signBlocks, type Writer } from '../audit-writer.ts'
-import type { Teardown } from '../helpers.ts'
-import type { Random } from '../random.ts'
+} from '../src/protocol/entries.ts'
+import { MivmError } from '../src/protocol/errors.ts'
+import { type Head, signHead } from '../src/protocol/head.ts'
+import { blocksOf, openStore, signBlocks, type Writer } from './audit-writer.ts'
+import type { Teardown } from './helpers.ts'
+import type { Random } from './random.ts'
 
 type Block = Uint8Array
 

@@ -1,13 +1,13 @@
 // The auditor and the second checker, over the same store.
 import type Corestore from 'corestore'
 import crypto from 'hypercore-crypto'
-import type { AuditEvent } from '../../src/audit/audit.ts'
-import type { FindingCode, Finding as Found } from '../../src/audit/findings.ts'
-import { hex } from './bytes.ts'
-import type { Finding } from './call-log.ts'
-import { check, type History, type Log, type Report } from './check.ts'
-import { readEntry } from './entries.ts'
-import { archiveLogs, type Core, userLog } from './logs.ts'
+import type { AuditEvent } from '../src/audit/audit.ts'
+import type { FindingCode, Finding as Found } from '../src/audit/findings.ts'
+import { hex } from './second/bytes.ts'
+import type { Finding } from './second/call-log.ts'
+import { check, type History, type Log, type Report } from './second/check.ts'
+import { readEntry } from './second/entries.ts'
+import { archiveLogs, type Core, userLog } from './second/logs.ts'
 
 /** Which rules a finding of the auditor says are broken. What only replay finds is not here. */
 const RULES: { readonly [code in FindingCode]?: readonly string[] } = {
