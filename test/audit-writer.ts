@@ -232,7 +232,8 @@ export class Writer {
       host: encodeId(keyPair.publicKey),
       deployer: encodeId(alice.publicKey),
       source,
-      limits: LIMITS
+      // a genesis that asks for more than there is is written all the same
+      limits: { ...LIMITS, fuel: Math.min(LIMITS.fuel, genesis.limits.fuel ?? LIMITS.fuel) }
     }
     const writer = new Writer(
       store,

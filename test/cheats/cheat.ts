@@ -54,6 +54,8 @@ export interface Place {
 export interface Expected {
   /** Findings as `found` writes them. */
   readonly caught?: readonly string[]
+  /** In what the first of them says that log and replay differ. */
+  readonly differing?: readonly string[]
   /** Suspicions, the same way. */
   readonly suspected?: readonly string[]
   /** Gaps: reason, log, first block. */

@@ -9,6 +9,7 @@ exports.add = async (text) => {
 }
 exports.change = async (id, text) => { await state.writeFile('/items/' + id, text) }
 exports.read = async (id) => await state.exists('/items/' + id) ? 'there' : 'not there'
+exports.rest = async () => {}
 exports.fail = async () => {
   await state.writeFile('/lost', 'x')
   throw Object.assign(new TypeError('no'), { code: 'NO' })

@@ -11,19 +11,23 @@ const thrown =
     }
   }
 
-const LIES: readonly [what: string, step: (step: Step) => Step][] = [
-  ['success claimed', (step) => ({ ...step, outcome: { status: 'ok', value: '1' } })],
+const LIES: readonly [what: string, step: (step: Step) => Step, differing?: string[]][] = [
+  [
+    'success claimed',
+    (step) => ({ ...step, outcome: { status: 'ok', value: '1' } }),
+    ['outcome', 'value', 'error']
+  ],
   ['wrong name of an error', thrown({ name: 'Error' })],
   ['wrong message of an error', thrown({ message: 'yes' })],
   ['wrong code of an error', thrown({ code: 'YES' })],
   ['no code of an error', thrown({ code: null })]
 ]
 
-export const CHEATS: readonly Cheat[] = LIES.map(([what, step]) => ({
+export const CHEATS: readonly Cheat[] = LIES.map(([what, step, differing = ['error']]) => ({
   row: 'H4',
   what,
   class: 'R',
   without: (kind) => (kind === 'throws' ? null : 'nothing is thrown: see H5'),
   seams: () => ({ step }),
-  expect: ({ seq, result }) => ({ caught: [`RESULT_WRONG call ${seq} block ${result}`] })
+  expect: ({ seq, result }) => ({ caught: [`RESULT_WRONG call ${seq} block ${result}`], differing })
 }))

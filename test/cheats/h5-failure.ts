@@ -15,7 +15,15 @@ const fails =
 
 function expect({ seq, result, commit, end }: Place, kind: Kind) {
   const lost = kind === 'succeeds' ? [`COMMIT_WRONG call ${end} block ${commit}`] : []
-  return { caught: [`RESULT_WRONG call ${seq} block ${result}`, ...lost] }
+  const differing = {
+    succeeds: ['outcome', 'value', 'error', 'writes'],
+    throws: ['error'],
+    'writes nothing': ['outcome', 'value', 'error']
+  }
+  return {
+    caught: [`RESULT_WRONG call ${seq} block ${result}`, ...lost],
+    differing: differing[kind]
+  }
 }
 
 export const CHEATS: readonly Cheat[] = [

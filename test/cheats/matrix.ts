@@ -73,6 +73,7 @@ function said(audited: Audited, host: CheatingHost, expected: Expected) {
   return {
     verdict,
     caught: found(audited),
+    differing: expected.differing && audited.findings[0]?.differences?.map(({ what }) => what),
     suspected: found({ findings: suspicions }),
     missing: missing.map(({ reason, log, from }) => `${reason} ${log} ${from}`),
     attested: pick(attested, attestedBy(expected)),
@@ -84,11 +85,19 @@ function said(audited: Audited, host: CheatingHost, expected: Expected) {
 }
 
 function wanted(expected: Expected) {
-  const { caught = [], suspected = [], missing = [], counted = {}, pending = 0 } = expected
+  const {
+    caught = [],
+    differing,
+    suspected = [],
+    missing = [],
+    counted = {},
+    pending = 0
+  } = expected
   const innocent = missing.length > 0 ? 'inconclusive' : 'clean'
   return {
     verdict: caught.length > 0 ? 'violation' : innocent,
     caught,
+    differing,
     suspected,
     missing,
     attested: attestedBy(expected),

@@ -19,11 +19,13 @@ import { CHEATS as H35 } from './h35-withheld.ts'
 import { CHEATS as H40 } from './h40-hostile.ts'
 import { CHEATS as U } from './u-users.ts'
 
-/** All cheats, in three parts that take about as long. */
+/** All cheats, in parts that take about as long. */
 export const PARTS = {
-  results: [H1, H2, H4, H5, H6, H22, H30].flat(),
-  histories: [H3, H7, H8, H10, H25, H27, H35].flat(),
-  users: [H12, H15, H16, H40, U].flat()
+  results: [H1, H2, H4, H5, H6, H22].flat(),
+  histories: [H3, H7, H8, H10].flat(),
+  records: [H25, H27, H30, H35].flat(),
+  entries: [H12, H15, H16, H40].flat(),
+  users: U
 } as const satisfies Record<string, readonly Cheat[]>
 
 /**
