@@ -1,5 +1,6 @@
+import type { Evidence } from '../protocol/evidence.ts'
 import type { Receipt } from '../protocol/receipt.ts'
-import type { Output } from './output.ts'
+import { type Output, printable } from './output.ts'
 import { embed, formatThrown, inspectCall, inspectText } from './text.ts'
 
 /** What a receipt proves, as data. */
@@ -33,6 +34,28 @@ export function renderReceipt(output: Output, receipt: Receipt): void {
   output.line(`  in a log of ${head.length} blocks; by its own clock at ${showTime(time)}`)
   output.line(
     "Whether the result is right, an audit says; that the user has called, the user's log."
+  )
+}
+
+/** What evidence proves, in words: no more than what is in it. */
+export function renderEvidence(output: Output, evidence: Evidence): void {
+  const { code, host, address, log, block, seq, user, why, differences = [], signed } = evidence
+  const which = seq === undefined ? '' : `, call ${seq}`
+  output.line(`${output.paint(['bold', 'red'], 'evidence holds')}: ${code}`)
+  output.line(`the host ${host}`)
+  output.line(`has cheated in the instance ${address}, ${log} block ${block}${which}:`)
+  output.line(`  ${printable(why)}`)
+  if (user !== undefined) output.line(`  the user is ${user}`)
+  for (const { what, logged, replayed } of differences) {
+    output.line(
+      `  ${what}: the host has signed ${printable(logged)}, replay gives ${printable(replayed)}`
+    )
+  }
+  for (const statement of signed) output.line(`signed: ${statement}`)
+  output.line(
+    evidence.class === 'P'
+      ? 'It follows from signatures and hashes alone.'
+      : 'The calls were executed again here, on code and state that the host has signed.'
   )
 }
 

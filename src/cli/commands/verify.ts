@@ -7,7 +7,7 @@ import { verifyReceipt } from '../../protocol/receipt.ts'
 import { Context } from '../context.ts'
 import { atEnd } from '../interruption.ts'
 import type { Program } from '../program.ts'
-import { describeReceipt, renderReceipt } from '../proof-view.ts'
+import { describeReceipt, renderEvidence, renderReceipt } from '../proof-view.ts'
 
 const HELP = `
 Needs no network, no data directory and nobody's word. Anybody can make a host and have it sign anything: say with
@@ -23,8 +23,8 @@ Example:
 export function addVerify(program: Program): void {
   program
     .command('verify')
-    .description('Checks a receipt offline, and says what it proves.')
-    .argument('<file>', 'a receipt; - for stdin')
+    .description('Checks a receipt or evidence offline, and says what it proves.')
+    .argument('<file>', 'a receipt or evidence; - for stdin')
     .option('--host <id>', 'the host that it has to be of', parseHost)
     .addHelpText('after', HELP)
     .action(async (file, { host }, command) =>
@@ -33,10 +33,19 @@ export function addVerify(program: Program): void {
 }
 
 async function run({ output }: Context, file: string, host: string | undefined): Promise<void> {
-  const { bytes } = unwrap(await read(file))
-  const receipt = verifyReceipt(bytes, host)
-  renderReceipt(output, receipt)
-  output.object({ type: 'summary', holds: true, ...describeReceipt(receipt) })
+  const { kind, bytes } = unwrap(await read(file))
+  if (kind === 'receipt') {
+    const receipt = verifyReceipt(bytes, host)
+    renderReceipt(output, receipt)
+    output.object({ type: 'summary', holds: true, ...describeReceipt(receipt) })
+    return
+  }
+  // brings the VM along, which receipts do not need
+  const { verifyEvidence } = await import('../../audit/evidence.ts')
+  const evidence = await verifyEvidence(bytes, host === undefined ? {} : { host })
+  renderEvidence(output, evidence)
+  const { bytes: _, ...says } = evidence
+  output.object({ type: 'summary', holds: true, kind, ...says })
 }
 
 /** A file may be of any size, and what is no file may never end. */
