@@ -139,11 +139,13 @@ declare module 'hyperbee' {
 declare module 'hyperbee/lib/messages.js' {
   /** The index of a block: the nodes of the tree that it has written, as pairs of block and offset. */
   export const YoloIndex: {
+    encode(index: { levels: { keys: number[]; children: number[] }[] }): Uint8Array
     decode(bytes: Uint8Array): {
       levels: { keys: number[]; children: number[] }[]
     }
   }
   export const Node: {
+    encode(node: { index: Uint8Array; key: Uint8Array; value: Uint8Array | null }): Uint8Array
     decode(bytes: Uint8Array): { index: Uint8Array; key: Uint8Array; value: Uint8Array | null }
   }
 }
