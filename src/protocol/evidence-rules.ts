@@ -94,6 +94,7 @@ export const RULES = {
 
   BATCH_TOO_LARGE: shownBy((shown) => {
     const last = shown.at(-1)
+    if (shown[0]?.entry?.type !== 'ack') return null
     const acks = shown.filter(({ entry }) => entry?.type === 'ack').length
     if (last?.entry?.type !== 'ack' || acks !== BATCH_CALLS_MAX + 1 || !isRange(shown)) return null
     if (shown.some(({ entry }) => entry === null || entry.type === 'commit')) return null
