@@ -78,17 +78,55 @@ test('evidence - that begins with another state than that of the commit fails', 
   t.alike(refused, Array(states.length).fill('PROOF_INVALID'))
 })
 
-test('evidence - of a tree of files that leads back into itself is refused', async (t) => {
-  const writer = await honest(t)
-  const host = writer.keyPair
-  for (const children of [
-    [1, 0],
-    [2, 1, 2, 1]
-  ]) {
-    const parts = await cyclic(writer, host, children)
+/** Nodes of the last block of a tree of files, keys `k1` and `k2`, that no Hyperbee has written. */
+const TREES: readonly (readonly [what: string, levels: Level[]])[] = [
+  ['leads back into itself', [{ keys: [], children: [2, 0] }]],
+  ['leads back into itself elsewhere', [{ keys: [], children: [1, 0] }]],
+  [
+    'has a node on two ways',
+    [
+      { keys: [2], children: [2, 1, 2, 1] },
+      { keys: [], children: [] }
+    ]
+  ],
+  ['has its keys in no order', [{ keys: [2, 1], children: [] }]],
+  ['has a key twice', [{ keys: [1, 1], children: [] }]],
+  [
+    'lacks a child',
+    [
+      { keys: [1], children: [2, 1] },
+      { keys: [], children: [] }
+    ]
+  ],
+  ['has no root', []]
+]
+
+for (const [what, levels] of TREES) {
+  test(`evidence - of a tree of files that ${what} is refused`, async (t) => {
+    const writer = await honest(t)
     const refused: string[] = []
+    t.is(await proven(encodeEvidence(await withTree(writer, levels, null)), refused), null)
+    t.alike(refused, ['PROOF_INVALID'])
+  })
+}
+
+test('evidence - of files that lie nowhere is refused', async (t) => {
+  const writer = await honest(t)
+  const blob = { blockOffset: 0, blockLength: 1, byteOffset: 0, byteLength: 1 }
+  const values = [
+    '',
+    'null',
+    '{}',
+    JSON.stringify({ blob: 7 }),
+    JSON.stringify({ blob: { ...blob, blockLength: 1e9 } }),
+    JSON.stringify({ blob: { ...blob, blockOffset: -1 } }),
+    JSON.stringify({ blob: { ...blob, byteLength: 1.5 } })
+  ]
+  for (const value of values) {
+    const refused: string[] = []
+    const parts = await withTree(writer, [{ keys: [1, 2], children: [] }], b4a.from(value))
     t.is(await proven(encodeEvidence(parts), refused), null)
-    t.alike(refused, ['PROOF_INVALID'], `children ${children}`)
+    t.alike(refused, ['PROOF_INVALID'], value)
   }
 })
 
@@ -146,6 +184,11 @@ async function anyParts(
     userLog: form.includes('userLog') ? await anyUserLog(random, writer) : null,
     state: null
   }
+}
+
+interface Level {
+  keys: number[]
+  children: number[]
 }
 
 async function blocksOfType({ log }: Writer, types: readonly string[]): Promise<number[]> {
@@ -229,21 +272,15 @@ async function replayParts(
   }
 }
 
-/** A host that has signed an archive whose root has these children, to have the verifier walk it for ever. */
-async function cyclic(
-  { log }: Writer,
-  { publicKey, secretKey }: Writer['keyPair'],
-  children: number[]
+/** A host that has signed an archive of two files as it likes, and a call after that. */
+async function withTree(
+  { log, keyPair: { publicKey, secretKey } }: Writer,
+  levels: Level[],
+  value: Uint8Array | null
 ): Promise<EvidenceParts> {
-  const index = YoloIndex.encode({
-    levels: [
-      { keys: [], children },
-      { keys: [], children: [2, 0, 2, 0] }
-    ]
-  })
-  const files = [b4a.alloc(1), 1, 2].map((it) =>
-    typeof it === 'number' ? Node.encode({ key: b4a.from(`k${it}`), value: null, index }) : it
-  )
+  const index = YoloIndex.encode({ levels })
+  const node = (key: string) => Node.encode({ key: b4a.from(`files\0${key}`), value, index })
+  const files = [b4a.alloc(1), node('/.mivm/exports/k1.json'), node('/.mivm/exports/k2.json')]
   const genesis = (await log.get(0)) ?? b4a.alloc(0)
   const blocks = [0, 1, 2, 3, 4, 5, 6].map((at) => at)
   const tree = new Tree()

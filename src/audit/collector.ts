@@ -53,12 +53,18 @@ export interface Sources {
 
 type Parts = Omit<EvidenceParts, 'code' | 'genesis'>
 
+/** What one audit spends on evidence at most: a hostile log may hold any number of cheats, far apart. */
+const READS_MAX = 1_000_000
+const REPLAYS_MAX = 20
+
 /**
  * Puts evidence together for what an audit has found, from what is on this machine. A piece is only ever given out that
  * has been verified as anybody will verify it; so nothing here has to be believed.
  */
 export class Collector {
   readonly #from: Sources
+  #reads = 0
+  #replays = 0
 
   constructor(from: Sources) {
     this.#from = from
@@ -69,8 +75,10 @@ export class Collector {
     try {
       return await this.#collect(finding)
     } catch (error) {
-      if (error instanceof Incomplete) return null
-      throw error
+      // what is not here, or cannot be executed again here, cannot be shown from here
+      const isOurs = error instanceof MivmError && error.code === 'INTERNAL'
+      if (isOurs || !(error instanceof MivmError || error instanceof Incomplete)) throw error
+      return null
     }
   }
 
@@ -250,6 +258,7 @@ export class Collector {
     const { vm, shadow, genesisBlock: genesis, address } = this.#from
     const { code, block } = finding
     if (vm === null || shadow === null || !isEvidenceCode(code) || !isReplayCode(code)) return null
+    if (this.#replays++ >= REPLAYS_MAX) return null
     const isEnd = ({ type }: CallLogEntry) => type === 'result' || type === 'commit'
     const start = await this.#before(block, endsBatch)
     const last = await this.#after(block, isEnd)
@@ -305,6 +314,7 @@ export class Collector {
   }
 
   async #entry(index: number): Promise<CallLogEntry | null> {
+    if (this.#reads++ >= READS_MAX) throw new Incomplete('too far away')
     const entry = decode(await blockOf(this.#from.callLog, index))
     return typeof entry === 'string' ? null : entry
   }
@@ -320,6 +330,7 @@ export class Collector {
   }
 
   async #userEntry(user: Uint8Array, index: number) {
+    if (this.#reads++ >= READS_MAX) throw new Incomplete('too far away')
     return this.#withUser(user, async (core) => readUserEntry(await blockOf(core, index)))
   }
 

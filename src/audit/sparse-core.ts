@@ -1,4 +1,5 @@
 import { EventEmitter } from 'node:events'
+import b4a from 'b4a'
 import type { BeeCore } from 'hyperbee'
 import { Node, YoloIndex } from 'hyperbee/lib/messages.js'
 import type { WaitOptions } from 'hypercore'
@@ -25,7 +26,6 @@ export class SparseCore extends EventEmitter implements BeeCore {
   readonly replicator = {}
   /** Blocks of the source that were read. */
   readonly read: Set<number> = new Set()
-  #lacks: MivmError | null = null
   readonly #source: BlockSource
   readonly #base: number
   readonly #appended: Uint8Array[] = []
@@ -49,11 +49,6 @@ export class SparseCore extends EventEmitter implements BeeCore {
 
   get state() {
     return { length: this.length, roots: [...this.#tree.roots] }
-  }
-
-  /** Throws where a block was asked for that is not there, whatever was made of that. */
-  assertWhole(): void {
-    if (this.#lacks !== null) throw this.#lacks
   }
 
   async ready(): Promise<void> {}
@@ -90,43 +85,95 @@ export class SparseCore extends EventEmitter implements BeeCore {
     const appended = this.#appended[index - this.#base]
     if (appended !== undefined) return appended
     const block = index < this.#base ? await this.#source(index) : null
-    if (block === null) {
-      this.#lacks ??= lacking(index)
-      throw this.#lacks
-    }
+    if (block === null) throw lacking(index)
     this.read.add(index)
     return block
   }
 }
 
+/** Blocks of the largest file that an archive may hold, and more than enough. */
+const FILE_BLOCKS_MAX = 1024
+
+/** What comes next in a walk from left to right: a node of the tree, or a key of one. */
+type Step = { readonly seq: number; readonly offset: number } | { readonly key: Uint8Array | null }
+
 /**
- * Refuses blocks of a B-tree in which a walk would not end: every node has to be there once. Whoever makes evidence up
- * can sign a tree that leads back into itself, or to one node on many ways.
+ * Refuses blocks that no Hyperbee has written: whoever makes evidence up can sign a tree that leads back into itself,
+ * or to one node on many ways, or whose keys are in no order, and reading would not end. What is not shown cannot be
+ * read, so that it need not be judged.
  */
 export function checkBee(length: number, blocks: ReadonlyMap<number, Uint8Array>): void {
   if (length < 2) return
+  for (const [seq, block] of blocks) if (seq > 0) checkValue(block)
   const seen = new Set<string>()
-  const open: [seq: number, offset: number][] = [[length - 1, 0]]
+  let last: Uint8Array | null = null
+  const open: Step[] = [{ seq: length - 1, offset: 0 }]
   for (let next = open.pop(); next !== undefined; next = open.pop()) {
-    const [seq, offset] = next
-    const block = blocks.get(seq)
+    if ('key' in next) {
+      if (next.key === null) continue
+      if (last !== null && b4a.compare(last, next.key) >= 0) throw damagedTree()
+      last = next.key
+      continue
+    }
+    const block = blocks.get(next.seq)
     if (block === undefined) continue
-    const name = `${seq} ${offset}`
+    const name = `${next.seq} ${next.offset}`
     if (seen.has(name)) throw damagedTree()
     seen.add(name)
-    const children = childrenOf(block, offset)
-    for (let i = 0; i < children.length; i += 2) {
-      open.push([children[i] ?? 0, children[i + 1] ?? 0])
-    }
+    open.push(...stepsOf(block, next.offset, blocks).reverse())
   }
 }
 
-function childrenOf(block: Uint8Array, offset: number): readonly number[] {
+/** A node from left to right: its first child, its first key, its second child … */
+function stepsOf(
+  block: Uint8Array,
+  offset: number,
+  blocks: ReadonlyMap<number, Uint8Array>
+): Step[] {
+  const { keys, children } = levelOf(block, offset)
+  const isLeaf = children.length === 0
+  if (!isLeaf && children.length !== 2 * keys.length + 2) throw damagedTree()
+  const steps: Step[] = []
+  for (let i = 0; i <= keys.length; i++) {
+    if (!isLeaf) steps.push({ seq: children[2 * i] ?? 0, offset: children[2 * i + 1] ?? 0 })
+    const seq = keys[i]
+    const shown = seq === undefined ? undefined : blocks.get(seq)
+    steps.push({ key: shown === undefined ? null : decodeNode(shown).key })
+  }
+  return steps
+}
+
+function levelOf(block: Uint8Array, offset: number) {
+  const { index } = decodeNode(block)
+  const level = tryTo(() => YoloIndex.decode(index).levels[offset])
+  if (level === undefined) throw damagedTree()
+  return level
+}
+
+function decodeNode(block: Uint8Array) {
+  return tryTo(() => Node.decode(block))
+}
+
+/** Where a file lies in the blobs; a deletion has no value. */
+function checkValue(block: Uint8Array): void {
+  const { value } = decodeNode(block)
+  if (value === null) return
+  // of null, or of anything but a record, there are no fields
+  const { blob } = { ...tryTo(() => JSON.parse(b4a.toString(value))) }
+  if (blob === null) return
+  const { blockOffset, blockLength, byteOffset, byteLength } = { ...blob }
+  const isPlace = [blockOffset, blockLength, byteOffset, byteLength].every(
+    (n) => Number.isSafeInteger(n) && n >= 0
+  )
+  if (!isPlace || blockLength > FILE_BLOCKS_MAX) throw damagedTree()
+}
+
+function tryTo<T>(read: () => T): T {
   try {
-    const children = YoloIndex.decode(Node.decode(block).index).levels[offset]?.children
-    if (children !== undefined) return children
-  } catch {}
-  throw damagedTree()
+    return read()
+  } catch {
+    throw damagedTree()
+  }
 }
 
 function lacking(index: number): MivmError {
