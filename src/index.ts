@@ -218,6 +218,9 @@ export interface Finding {
   }[]
 }
 
+/** What looks bad, and can be proven to nobody: it changes no verdict. */
+export type Suspicion = Omit<Finding, 'class' | 'differences'>
+
 /** Something that was not checked, and why. */
 export interface Gap {
   readonly reason: string
@@ -286,6 +289,8 @@ export type AuditEvent =
         readonly oracleAnswers: number
         readonly aborts: number
       }
+      /** Aborts in bulk (`ABORTS_MANY`), and calls that the host holds and does not answer (`CALLS_UNANSWERED`). */
+      readonly suspicions: readonly Suspicion[]
       /** Entries at the end of the log that no commit covers yet. */
       readonly pending: number
       /** Why this is not the whole truth. */

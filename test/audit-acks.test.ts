@@ -1,11 +1,15 @@
 import b4a from 'b4a'
 import test from 'brittle'
+import crypto from 'hypercore-crypto'
 import {
   type CallLogEntry,
   encodeEntry,
   encodeUserEntry,
   type UserHead
 } from '../src/protocol/entries.ts'
+import { signHead, verifyHead } from '../src/protocol/head.ts'
+import { Tree } from '../src/protocol/merkle.ts'
+import { openVm } from '../src/vm/registry.ts'
 import { closeVm, found, headOf, type Item, run, Writer } from './audit-writer.ts'
 
 test('audit - altered arguments of a call are found, wherever it is in its batch', async (t) => {
@@ -212,6 +216,21 @@ test('audit - trailing entries without a commit are pending, whatever they are',
   }
 })
 
+test('audit - a deployment without its commit is pending, and has no archive', async (t) => {
+  for (const count of [0, 1, 2]) {
+    const writer = await Writer.deploy(
+      t,
+      {},
+      { entries: (entries) => entries.slice(0, count), writes: () => [] }
+    )
+    t.is(writer.files.length, 0)
+    const audited = await run(t, writer)
+    t.alike(found(audited), [])
+    t.is(audited.verdict.verdict, 'clean')
+    t.is(audited.verdict.pending, count)
+  }
+})
+
 test('audit - the first call is the deployer’s init', async (t) => {
   const writer = await Writer.deploy(
     t,
@@ -254,6 +273,51 @@ test('audit - a deployment whose init did not succeed is found', async (t) => {
   const source = 'exports.add = () => 1; exports.init = () => { throw new Error() }'
   const failed = await Writer.deploy(t, { source })
   t.alike(found(await run(t, failed)), ['INIT_WRONG call 1 block 3'])
+})
+
+test('audit - the deployment is the only call of its batch', async (t) => {
+  const writer = await Writer.deploy(
+    t,
+    {},
+    {
+      entries: ([ack, result, commit]) =>
+        ack?.type === 'ack' && result?.type === 'result' && commit !== undefined
+          ? [ack, result, { ...ack, seq: 2, entry: 2, previous: 2 }, { ...result, ack: 4 }, commit]
+          : []
+    }
+  )
+  t.alike(found(await run(t, writer)), ['BATCH_TOO_LARGE call - block 4'])
+})
+
+test('audit - what a VM of another version allows is not known', async (t) => {
+  const genesis = { vm: 'js-2', limits: { fuel: 20_000_000 } }
+  const audited = await run(t, await Writer.deploy(t, { genesis }), { openVm })
+  t.alike(found(audited), [])
+  t.alike(
+    audited.verdict.missing.map(({ reason }) => reason),
+    ['unsupported']
+  )
+  const known = { ...genesis, vm: 'js-1' }
+  const wrong = await run(t, await Writer.deploy(t, { genesis: known }))
+  t.alike(found(wrong), ['GENESIS_INVALID call - block 0'])
+})
+
+test('audit - a head of no blocks is one of every history', async (t) => {
+  for (const [treeHash, expected] of [
+    [new Tree().treeHash(), []],
+    [b4a.alloc(32, 1), ['TWO_HISTORIES call - block 0']]
+  ] as const) {
+    const writer = await Writer.deploy(t)
+    const { publicKey, secretKey } = writer.keyPair
+    const head = signHead({ length: 0, fork: 0, treeHash }, writer.address, (message) =>
+      crypto.sign(message, secretKey)
+    )
+    t.ok(verifyHead(head, writer.address, publicKey))
+    await writer.commit([await writer.call(1, 'add', ['a'], head)])
+    const audited = await run(t, writer)
+    t.alike(found(audited), expected)
+    t.alike(audited.verdict.missing, [])
+  }
 })
 
 test('audit - an entry that is no call cannot be aborted', async (t) => {

@@ -1,6 +1,15 @@
 import b4a from 'b4a'
 import test from 'brittle'
-import { closeVm, found, openShared, openStore, replicate, run, Writer } from './audit-writer.ts'
+import {
+  closeVm,
+  coresWithout,
+  found,
+  openShared,
+  openStore,
+  replicate,
+  run,
+  Writer
+} from './audit-writer.ts'
 import { tempDir } from './helpers.ts'
 
 const BAD = [{ path: '/items/1', data: b4a.from('bad') }]
@@ -176,7 +185,7 @@ test('audit - an archive that comes late, and is ahead of what was read then, is
   const writer = await Writer.deploy(t)
   await writer.commit([await writer.call(1, 'add', ['a'])])
   const store = await openStore(t)
-  const end = await replicate(store, writer, writer.files)
+  const end = await replicate(store, writer, coresWithout(writer, writer.files))
   let endAgain = async () => {}
   const late = async () => {
     // the call log is fixed by now
@@ -213,7 +222,7 @@ test('audit - what nobody shows is named', { timeout: 90_000 }, async (t) => {
     writer.users[1]?.core
   ].entries()) {
     const store = await openStore(t)
-    const end = await replicate(store, writer, log)
+    const end = await replicate(store, writer, coresWithout(writer, log))
     const partial = await run(t, { store, address: writer.address }, { patience: 1000 })
     t.alike(found(partial), [])
     t.is(partial.verdict.verdict, 'inconclusive')

@@ -189,6 +189,22 @@ test('audit - that a host has seen an entry of a second history is not held agai
   }
 })
 
+test('audit - a head in a log that its user has rewritten counts as elsewhere', async (t) => {
+  const other = await Writer.deploy(t, { seed: 'one host' })
+  await other.commit([await other.call(0, 'add', ['shown'])])
+  const writer = await Writer.deploy(t, { seed: 'one host' })
+  await writer.commit([await writer.call(1, 'add', ['told'])])
+  const { core } = writer.users[1] ?? fail()
+  await core.truncate(0)
+  await core.append(encodeUserEntry({ type: 'ack', answers: [], head: await other.head() }))
+  const audited = await run(t, writer)
+  t.alike(found(audited), ['TWO_HISTORIES call - block 0'])
+  t.alike(
+    audited.verdict.missing.map(({ reason }) => reason),
+    ['disputed']
+  )
+})
+
 test('audit - an entry that is executed twice needs no log of its user to be found', async (t) => {
   const writer = await tell(t, 3, {}, (items) => [...items, ...items.slice(0, 1)])
   const user = writer.users[1] ?? fail()

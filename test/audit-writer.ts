@@ -6,7 +6,7 @@ import crypto, { type KeyPair } from 'hypercore-crypto'
 import Hyperdrive from 'hyperdrive'
 import { type AuditEvent, type AuditOptions, audit } from '../src/audit/audit.ts'
 import { verifyEvidence } from '../src/audit/evidence.ts'
-import type { Finding } from '../src/audit/findings.ts'
+import type { Finding, Place } from '../src/audit/findings.ts'
 import {
   type CallLogEntry,
   decodeEntry,
@@ -36,6 +36,7 @@ import { openVm } from '../src/vm/registry.ts'
 import { sortVariables, updateVariables } from '../src/vm/variables.ts'
 import type { Contract, OracleAnswer, Step, VirtualMachine } from '../src/vm/vm.ts'
 import { type Teardown, tempDir } from './helpers.ts'
+import { agree } from './second/compare.ts'
 
 /** A contract whose calls succeed, fail, write, and write nothing. */
 export const SOURCE = `
@@ -370,6 +371,9 @@ export class Writer {
 
 type RecordEntry = Extract<CallLogEntry, { type: 'oracle-request' | 'oracle-answer' }>
 
+/** What an auditor is shown. */
+export type Shown = Pick<Writer, 'address' | 'store'>
+
 /** What an audit said. */
 export interface Audited {
   readonly findings: readonly Finding[]
@@ -381,7 +385,7 @@ export interface Audited {
 
 export async function run(
   t: Teardown,
-  writer: Pick<Writer, 'address' | 'store'>,
+  writer: Shown,
   options: Partial<AuditOptions> = {}
 ): Promise<Audited> {
   const dir = options.dir ?? (await tempDir(t))
@@ -398,7 +402,11 @@ export async function run(
     if (event.type === 'verdict') verdict = event
   }
   await checkEvidence(writer, findings, evidence)
-  return { findings, evidence, checks, verdict: verdict ?? fail() }
+  const audited = { findings, evidence, checks, verdict: verdict ?? fail() }
+  // what an auditor remembers, and what peers tell it, the second checker knows nothing of
+  const { dir: memory, patience = 0 } = options
+  if (memory === undefined && patience === 0) await agree(store, address, audited)
+  return audited
 }
 
 /** Whatever is found is shown to anybody, at the same place, or is what nobody can be shown offline. */
@@ -446,7 +454,11 @@ const UNPROVABLE = [
 ]
 
 /** Codes, with the call and the block that they name. */
-export function found({ findings }: Audited): string[] {
+export function found({
+  findings
+}: {
+  readonly findings: readonly (Place & { readonly code: string })[]
+}): string[] {
   return findings.map(({ code, seq, block }) => `${code} call ${seq ?? '-'} block ${block}`)
 }
 
@@ -501,11 +513,19 @@ export async function blocksOf(core: Hypercore): Promise<Uint8Array[]> {
   return blocks
 }
 
-/** Connects a stranger's store to the host, without one of its cores where that is `hidden`. Returns what ends it. */
+/** The cores of a host but one. */
+export function coresWithout(
+  { log, files, content, users }: Writer,
+  hidden: Hypercore | undefined
+): readonly Hypercore[] {
+  return [log, files, content, ...users.map(({ core }) => core)].filter((core) => core !== hidden)
+}
+
+/** Connects a stranger's store to the host, to some of its cores where they are named. Returns what ends it. */
 export async function replicate(
   stranger: Corestore,
-  writer: Writer,
-  hidden?: Hypercore
+  writer: Pick<Writer, 'store' | 'keyPair'>,
+  shown?: readonly Hypercore[]
 ): Promise<() => Promise<void>> {
   const a = new SecretStream(true)
   const b = new SecretStream(false, undefined, { keyPair: writer.keyPair })
@@ -513,12 +533,8 @@ export async function replicate(
   if (a.rawStream === null || b.rawStream === null) throw new Error('streams come with raw ones')
   a.rawStream.pipe(b.rawStream).pipe(a.rawStream)
   stranger.replicate(a)
-  const { store, log, files, content, users } = writer
-  if (hidden === undefined) store.replicate(b)
-  else {
-    const cores = [log, files, content, ...users.map(({ core }) => core)]
-    for (const core of cores) if (core !== hidden) core.replicate(b)
-  }
+  if (shown === undefined) writer.store.replicate(b)
+  else for (const core of shown) core.replicate(b)
   await Promise.all([a.opened, b.opened])
   return async () => {
     const closed = [a, b].map(

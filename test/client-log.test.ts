@@ -1,19 +1,23 @@
 import { cp, mkdir } from 'node:fs/promises'
 import path from 'node:path'
 import test, { type Test } from 'brittle'
-import crypto from 'hypercore-crypto'
+import crypto, { type KeyPair } from 'hypercore-crypto'
 import Protomux from 'protomux'
 import { Client } from '../src/client/client.ts'
 import { Host } from '../src/host/host.ts'
 import { createIdentity } from '../src/net/identity.ts'
 import { type Bootstrap, Network, openLocal } from '../src/net/network.ts'
 import { Rpc } from '../src/net/rpc.ts'
-import { encodeEntry } from '../src/protocol/entries.ts'
+import { encodeEntry, encodeUserEntry } from '../src/protocol/entries.ts'
 import { codeHash } from '../src/protocol/hash.ts'
+import { signHead } from '../src/protocol/head.ts'
 import { decodeId, encodeId, formatLink } from '../src/protocol/ids.ts'
-import { manifestKey, userLogManifest } from '../src/protocol/manifest.ts'
-import { DEPLOY, INFO, type UserBlocks } from '../src/protocol/messages.ts'
+import { addressOf, manifestKey, userLogManifest } from '../src/protocol/manifest.ts'
+import { Tree } from '../src/protocol/merkle.ts'
+import { CALL, DEPLOY, INFO, type UserBlocks } from '../src/protocol/messages.ts'
+import { createProof } from '../src/protocol/proof.ts'
 import { openStore } from '../src/state/store.ts'
+import { encodeResult } from '../src/vm/record.ts'
 import { headOf } from './audit-writer.ts'
 import { tempDir } from './helpers.ts'
 
@@ -96,6 +100,77 @@ test('client - a host that takes a request and never answers is given up', async
   const link = formatLink({ host: keyPair.publicKey, address: new Uint8Array(32) })
   await t.exception(client.connect(link), /did not answer in time/)
 })
+
+for (const [what, method] of [
+  ['the call itself', 'add'],
+  ['another call', 'other']
+] as const) {
+  test(`client - the result of ${what}, under the number of its entry`, async (t) => {
+    const { dir, bootstrap } = await openNetwork(t)
+    const keyPair = crypto.keyPair()
+    const server = new Network(keyPair, bootstrap)
+    t.teardown(() => server.close(), { order: 2 })
+    const user = await createIdentity(dir, 'alice')
+    const signed = signedResult(keyPair, user.keyPair.publicKey, method)
+    server.onConnection((stream) => {
+      const rpc = new Rpc(Protomux.from(stream))
+      rpc.respond(INFO, async () => ({ ...signed, methods: ['add'] }))
+      rpc.respond(CALL, async ({ to }) => ({
+        length: to,
+        through: 0,
+        proof: to === 0 ? null : await signed.prove(),
+        behind: null
+      }))
+    })
+    await server.listen()
+    const client = await Client.open({ dir, bootstrap, identity: user })
+    t.teardown(() => client.close(), { order: 1 })
+    const link = formatLink({ host: keyPair.publicKey, address: signed.address })
+    const call = client.call(link, 'add', [])
+    if (method === 'add') t.is(await call, 1)
+    else await t.exception(call, /acknowledged entry 1 of your log as another call/)
+  })
+}
+
+/** A log of a host with the result of one call, under its signature. */
+function signedResult(keyPair: KeyPair, user: Uint8Array, method: string) {
+  const genesis = encodeEntry({
+    type: 'genesis',
+    vm: 'js-1',
+    host: keyPair.publicKey,
+    deployer: user,
+    salt: new Uint8Array(32),
+    codeHash: codeHash(SOURCE),
+    limits: {}
+  })
+  const address = addressOf(keyPair.publicKey, genesis)
+  const call = encodeUserEntry({ type: 'call', method, args: '[]', head: null })
+  const ack = { type: 'ack', seq: 2, user, entry: 1, call, time: 1, previous: 0 } as const
+  const step = { outcome: { status: 'ok', value: '1' }, writes: [], fuel: 1 } as const
+  const blocks = [
+    genesis,
+    encodeEntry({ type: 'code', source: SOURCE }),
+    encodeEntry(ack),
+    encodeResult(2, step)
+  ]
+  const tree = new Tree()
+  const nodes = new Map(blocks.flatMap((block) => tree.append(block)).map((n) => [n.index, n]))
+  const { length } = blocks
+  const unsigned = { length, fork: 0, treeHash: tree.treeHash() }
+  const head = signHead(unsigned, address, (text) => crypto.sign(text, keyPair.secretKey))
+  const proven = [2, 3].map((index) => ({ index, block: blocks[index] ?? new Uint8Array() }))
+  return {
+    genesis,
+    address,
+    head,
+    prove: () =>
+      createProof({ start: 0, head, blocks: proven }, async (index) => {
+        const node = nodes.get(index)
+        if (node === undefined) throw new Error(`no node ${index}`)
+        return node
+      })
+  }
+}
 
 async function openNetwork(t: Test): Promise<{ dir: string; bootstrap: Bootstrap }> {
   const dir = await tempDir(t)

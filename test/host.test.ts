@@ -136,6 +136,26 @@ test('host - a signature in another form than the one is not taken in', async (t
   t.is((await auditStore(t, path.join(dir, 'store'), address)).verdict?.verdict, 'clean')
 })
 
+test('host - entries that are no call are committed with the calls around them', async (t) => {
+  const { host, dir } = await open(t)
+  const { request, address } = deployment(host.id, SOURCE)
+  const instance = await host.deploy(request)
+  const before = instance.head.length
+  const user = new BareUser(address, 'user')
+  for (let i = 0; i < 60; i++) {
+    if (i % 20 === 10) user.call('add')
+    else user.write(b4a.from([0xff, i]))
+  }
+  await instance.submit(user.log())
+  await instance.settled(user.key, 60)
+  t.is(instance.head.length, before + 2 * 60 + 1, 'acks, results and one commit')
+  await host.close()
+  const { findings, verdict } = await auditStore(t, path.join(dir, 'store'), address)
+  t.alike(findings, [])
+  t.is(verdict?.verdict, 'clean')
+  t.is(verdict?.counts.calls, 61)
+})
+
 test('host - a name alone takes no room on its disk', async (t) => {
   const { host, dir } = await open(t)
   const { request } = deployment(host.id, SOURCE)

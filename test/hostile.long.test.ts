@@ -1,7 +1,6 @@
 import test from 'brittle'
 import { LIMITS } from '../src/protocol/limits.ts'
 import { contractOf, THEMES } from './hostile/index.ts'
-import { open } from './hostile/open.ts'
 import { briefOf, contractOf as contract, Instance, openOne } from './vm-helpers.ts'
 
 /** No watchdog: what ends has to end by itself. */
@@ -27,16 +26,5 @@ test('hostile - with all the fuel that a call may have, nothing but memory ends 
       if (ms > LIMITS.time)
         t.comment(`${theme}: ${name}: ${ms.toFixed()} ms, over the time of a call`)
     }
-  }
-})
-
-test('hostile - what is not paid for by far', { timeout: 600_000 }, async (t) => {
-  const vm = await openOne(t)
-  const limits = { ...LIMITS, fuel: 1_000_000 }
-  for (const { name, source, outcome } of open) {
-    const instance = new Instance(contract(source, { address: name, limits }))
-    const [, result] = await instance.run(vm, [['init'], ['attack']])
-    t.comment(`${name}: ${briefOf(result)}, should be ${outcome}`)
-    t.ok([outcome, 'abort ABORT_TIME', 'abort ABORT_MEMORY'].includes(briefOf(result)), name)
   }
 })

@@ -1,5 +1,5 @@
 // One identity on two machines, and on one that has lost its disk.
-import { rm } from 'node:fs/promises'
+import { cp, readdir, rm } from 'node:fs/promises'
 import path from 'node:path'
 import test, { type Test } from 'brittle'
 import { audit, Client, Host, openLocal } from 'mivm'
@@ -65,6 +65,32 @@ test('one identity - a lost disk: the log comes back from the host, however long
   t.is(await again.call(link, 'increment', []), 4, 'from its own disk, which has it all again')
   await again.close()
   t.alike(await verdict(link), ['clean'], 'each entry is there once')
+})
+
+test('one identity - an old backup: the log comes back before anything is written to it', {
+  timeout: 60_000
+}, async (t) => {
+  const { root, host, open, verdict } = await scene(t)
+  const users = path.join(root, 'only', 'users')
+  const before = await open('only')
+  const { link } = await before.deploy({ host: host.id, source: SOURCE })
+  t.is(await before.call(link, 'increment', []), 1)
+  await before.close()
+  await cp(users, path.join(root, 'backup'), { recursive: true })
+  const later = await open('only')
+  t.is(await later.call(link, 'increment', []), 2)
+  await later.close()
+
+  await rm(users, { recursive: true })
+  await cp(path.join(root, 'backup'), users, { recursive: true })
+  // what a person does who is told that the directory was copied
+  for (const file of await readdir(users, { recursive: true })) {
+    if (path.basename(file) === 'CORESTORE') await rm(path.join(users, file))
+  }
+  const after = await open('only')
+  t.is(await after.call(link, 'increment', []), 3, 'it goes on where the host is')
+  await after.close()
+  t.alike(await verdict(link), ['clean'])
 })
 
 async function scene(t: Test) {

@@ -4,8 +4,9 @@ import { readFileSync, writeSync } from 'node:fs'
 import * as acorn from 'acorn'
 import ivm from 'isolated-vm'
 import { compile } from '../src/vm/js-1/compile.js'
+import { compileDrain } from '../src/vm/js-1/microtasks.js'
 import { composeRealm } from '../src/vm/js-1/realm.js'
-import { sortVariables } from '../src/vm/js-1/variables.js'
+import { sortVariables, variableName } from '../src/vm/js-1/variables.js'
 
 // the defaults of js-1, see protocol/limits.ts, but for fuel: what is tested here is something else
 const LIMITS = {
@@ -31,87 +32,103 @@ function runScenario({ source, calls, memory = 64, probe = false }) {
   const isolate = new ivm.Isolate({ memoryLimit: memory })
   const context = isolate.createContextSync()
   const controller = context.evalSync(composeRealm(), { reference: true })
-  const functions = ['load', 'open', 'begin', 'poll', 'resume'].map((name) => {
+  const functions = ['load', 'open', 'run', 'rest'].map((name) => {
     return controller.getSync(name, { reference: true })
   })
-  const [load, open, begin, poll, resume] = functions
-  kept.push(isolate, context, controller, ...functions)
+  const [load, open, enter, rest] = functions
+  const drain = compileDrain(isolate, context)
+  const engine = { ask: null }
+  const ask = new ivm.Callback((...args) => engine.ask(...args))
+  kept.push(isolate, context, controller, drain, ask, ...functions)
   // before there is a contract, nothing is charged
   const globals = probe ? JSON.parse(context.evalSync(`JSON.stringify((${probeText()})())`)) : null
-  const body = context.evalSync(compile(acorn, source, 2 ** 20), { reference: true })
+  const body = context.evalSync(compile(acorn, source), { reference: true })
   kept.push(body)
-  load.applySync(undefined, [body.derefInto()])
+  load.applySync(undefined, [body.derefInto(), drain.derefInto(), ask])
   let files = new Map()
   let variables = []
   let isOpen = false
   const results = calls.map((call, index) => {
-    const before = new Map(files)
     const isOwn = ['variables', 'env', 'limits', 'inspect'].some((key) => key in call)
     if (isOwn) isOpen = false
     const limits = { ...LIMITS, ...call.limits }
     const result = runCall({ ...defaults(index + 1), variables, ...call, limits }, isOwn)
-    const { status, changes, fuel } = result.outcome
-    result.fuel = fuel
-    delete result.outcome.fuel
-    if (status === 'ok' && call.inspect !== true) {
-      variables = change(call.variables ?? variables, changes)
+    if (result.outcome.status === 'ok' && call.inspect !== true) {
+      variables = change(call.variables ?? variables, result.writes)
       result.outcome.variables = variables
-      delete result.outcome.changes
-    } else {
-      files = before
     }
     return result
   })
-  return { results, files: [...files], globals }
+  return { results, files: [...files], globals, natives: takesNatives(isolate) }
 
   function runCall(given, isOwn) {
     const ops = []
     const queue = []
-    let polls = 0
-    const { method, args, caller, env, seed, ...rest } = given
+    const { method, args, caller, env, seed, ...others } = given
     const { seq, time, ...constants } = env
     // a job goes on for as long as nothing is set otherwise
-    if (!isOpen) enter(open, JSON.stringify({ ...constants, ...rest }))
+    if (!isOpen) open.applySync(undefined, [JSON.stringify({ ...constants, ...others })])
     isOpen = !isOwn
-    enter(begin, JSON.stringify([method, args, caller, seq, time, ...seed]))
-    for (;;) {
-      let answered = enter(poll)
-      if (answered === undefined) answered = enter(poll)
-      polls++
-      const { ops: asked, outcome, settled } = JSON.parse(answered)
-      ops.push(...asked)
-      queue.push(...asked)
+    let asks = 0
+    // those that the call changes while it runs are not those that are left
+    const before = new Map(files)
+    engine.ask = (steps, asked, isFirst) => {
+      if (steps !== '0 ' || isFirst !== (asks === 0)) throw new Error('not as it is asked')
+      asks++
+      ops.push(...JSON.parse(asked))
+      queue.push(...JSON.parse(asked))
       let answer
-      while (answer === undefined && queue.length > 0) answer = perform(files, queue.shift())
-      if (outcome !== null) return { outcome, ops, polls, settled, again: enter(poll) === answered }
-      enter(resume, JSON.stringify(answer))
+      while (answer === undefined) answer = perform(files, before, queue.shift())
+      return JSON.stringify(answer)
+    }
+    const call = JSON.stringify([method, args, caller, seq, time, ...seed])
+    const text = steps(enter, `[${call}]`)
+    const [step] = JSON.parse(text.replace(/^1 (.*)$/s, '[$1]'))
+    files = before
+    for (const [path, ...file] of step.writes) {
+      if (variableName(path) !== null) continue
+      if (file[0] === null) files.delete(path)
+      else files.set(path, file)
+    }
+    return { ...step, ops, asks, again: rest.applySync() === text }
+  }
+
+  /** What isolated-vm throws is a rejection of the contract's, behind the realm's own. */
+  function steps(enter, text) {
+    try {
+      return enter.applySync(undefined, [text])
+    } catch {
+      return rest.applySync()
     }
   }
 }
 
-/** The variables with what a call changed, in the order of their paths. */
-function change(variables, changes) {
+/** The variables with what a call wrote, in the order of their paths. */
+function change(variables, writes) {
   const after = new Map(variables)
-  for (const [name, text] of changes) {
+  for (const [path, , text] of writes) {
+    const name = variableName(path)
+    if (name === null) continue
     if (text === null) after.delete(name)
     else after.set(name, text)
   }
   return sortVariables(after)
 }
 
+/** Whether code that is compiled from now on may use V8's own functions. */
+function takesNatives(isolate) {
+  try {
+    isolate.compileScriptSync('%PerformMicrotaskCheckpoint()')
+    return true
+  } catch (error) {
+    if (error instanceof SyntaxError) return false
+    throw error
+  }
+}
+
 function writeAll(text) {
   const bytes = Buffer.from(text)
   for (let at = 0; at < bytes.length; ) at += writeSync(1, bytes, at)
-}
-
-/** The thrown undefined is the realm's own rejection, see controller.js. */
-function enter(reference, ...args) {
-  try {
-    return reference.applySync(undefined, args)
-  } catch (error) {
-    if (error !== undefined) throw error
-    return undefined
-  }
 }
 
 function defaults(seq) {
@@ -128,25 +145,23 @@ function defaults(seq) {
 }
 
 /** Files in a map; undefined is no answer. */
-function perform(files, [name, path, ...rest]) {
+function perform(files, before, [name, path, ...rest]) {
   const below = [...files.keys()].filter((key) => key.startsWith(path === '/' ? '/' : `${path}/`))
   const missing = (word) => [
     false,
     { code: 'ENOENT', message: `ENOENT: no such file or directory, ${word} '${path}'` }
   ]
   switch (name) {
-    case 'log':
-      return undefined
     case 'writeFile':
       files.set(path, rest)
       return undefined
     case 'readFile':
       return files.has(path) ? [true, files.get(path)[1]] : missing('open')
     case 'unlink':
-      return files.delete(path) ? [true, null] : missing('unlink')
+      return files.delete(path) ? [true, [[path, before.has(path)]]] : missing('unlink')
     case 'rmdir':
       for (const key of below) files.delete(key)
-      return [true, below.length]
+      return [true, below.map((key) => [key, before.has(key)])]
     case 'readdir': {
       const names = below.map((key) => key.slice(path === '/' ? 1 : path.length + 1).split('/')[0])
       return [true, [...new Set(names)].sort()]

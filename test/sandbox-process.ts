@@ -73,7 +73,8 @@ export function commandOf(args: readonly string[], permission: boolean): Command
 
 export function commandWith(args: readonly string[]): Command {
   const addon = findAddon() ?? ''
-  return { node: findNode() ?? '', args, files: [MAIN, addon], addon, memoryMax: MEMORY_MAX }
+  const files = [MAIN, addon]
+  return { node: findNode() ?? '', args, files, addon, jit: false, memoryMax: MEMORY_MAX }
 }
 
 async function probeAll(args: readonly string[]): Promise<readonly Probed[]> {

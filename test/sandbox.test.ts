@@ -340,13 +340,16 @@ for (const [arch, calls] of Object.entries(ARCHITECTURES)) {
   test(`sandbox - the filter of system calls on ${arch}`, (t) => {
     const program = filterOf(arch)
     if (program === null) throw new Error('no filter')
-    const verdict = (call: number, args: readonly number[] = [], audit = calls.audit) => {
-      const data = Buffer.alloc(64)
-      data.writeUInt32LE(call, 0)
-      data.writeUInt32LE(audit, 4)
-      for (const [index, value] of args.entries()) data.writeUInt32LE(value, 16 + 8 * index)
-      return execute(program, new Uint8Array(data))
+    const verdictOf = (filter: Uint8Array) => {
+      return (call: number, args: readonly number[] = [], audit = calls.audit) => {
+        const data = Buffer.alloc(64)
+        data.writeUInt32LE(call, 0)
+        data.writeUInt32LE(audit, 4)
+        for (const [index, value] of args.entries()) data.writeUInt32LE(value, 16 + 8 * index)
+        return execute(filter, new Uint8Array(data))
+      }
     }
+    const verdict = verdictOf(program)
     t.is(verdict(calls.read), ALLOW)
     t.is(verdict(calls.execve), ALLOW, 'the engine itself has to be executed')
     t.is(verdict(calls.socket), EPERM)
@@ -365,5 +368,14 @@ for (const [arch, calls] of Object.entries(ARCHITECTURES)) {
     t.is(verdict(calls.read, [], 0x40000003), 0x80000000, 'another architecture ends it')
     if (arch === 'x64') t.is(verdict(0x40000000), EPERM, 'x32')
     t.is(filterOf('mips'), null)
+
+    const withJit = filterOf(arch, { jit: true })
+    if (withJit === null) throw new Error('no filter')
+    const compilers = verdictOf(withJit)
+    t.is(compilers(calls.mprotect, [0, 0, 5]), ALLOW, 'a compiler makes machine code')
+    t.is(compilers(calls.mmap, [0, 0, 5, 0x22]), ALLOW)
+    t.is(compilers(calls.socket), EPERM, 'and no more than that')
+    t.is(compilers(calls.clone, [17]), EPERM)
+    t.is(compilers(calls.clone, [0x10000]), ALLOW)
   })
 }

@@ -236,7 +236,7 @@ test('vm builtins - attacks: objects, proxies and chains of prototypes', async (
     'long keys': ["const o={},t='x'.repeat(1e6);for(let i=0;;i++)Object.hasOwn(o,t+i)", FUEL],
     chain: ['let o={};for(;;)o=Object.create(o)', NESTING],
     'chain ends': [
-      "const os=Array.from({length:1e5},()=>({}));for(let i=0;i<1e5-1;i++)Object.setPrototypeOf(os[i],os[i+1]);for(;;)'x' in os[0]",
+      "const os=Array.from({length:1e4},()=>({}));for(let i=0;i<1e4-1;i++)Object.setPrototypeOf(os[i],os[i+1]);for(;;)'x' in os[0]",
       NESTING
     ],
     'chain proto': ['let o={};for(;;){const p={};p.__proto__=o;o=p}', NESTING],
@@ -265,15 +265,15 @@ test('vm builtins - attacks: functions, and builtins that call builtins', async 
     construct: ['Reflect.construct(Array,{length:1e9})', FUEL],
     'native recursion': ['const a=[];a[0]=[].forEach.bind(a,Reflect.apply);a[0]()', NESTING],
     'getter chain': [
-      "let o={x:1};for(let i=0;i<1e4;i++){const p={};Object.defineProperty(p,'x',{get:Reflect.get.bind(null,o,'x')});o=p}o.x",
+      "let o={x:1};for(let i=0;i<2e3;i++){const p={};Object.defineProperty(p,'x',{get:Reflect.get.bind(null,o,'x')});o=p}o.x",
       NESTING
     ],
     'valueOf chain': [
-      'let o={valueOf:()=>1};for(let i=0;i<1e4;i++)o={valueOf:Math.abs.bind(null,o)};Math.abs(o)',
+      'let o={valueOf:()=>1};for(let i=0;i<2e3;i++)o={valueOf:Math.abs.bind(null,o)};Math.abs(o)',
       NESTING
     ],
     'toString chain': [
-      "let o='x';for(let i=0;i<1e4;i++)o={toString:String.prototype.trim.bind(o)};String(o)",
+      "let o='x';for(let i=0;i<2e3;i++)o={toString:String.prototype.trim.bind(o)};String(o)",
       NESTING
     ],
     'error names': [

@@ -4,6 +4,7 @@ import { spawnSync } from 'node:child_process'
 import { readFileSync, writeFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import test from 'brittle'
+import { alongEngines, lookAround } from './vm-determinism-run.ts'
 
 interface Setting {
   readonly name: string
@@ -14,13 +15,28 @@ interface Setting {
 
 interface Result {
   readonly outcome: { readonly status: string; readonly value?: string }
-  readonly ops: readonly unknown[]
+  readonly writes: readonly unknown[]
 }
 
 const PROCESS = fileURLToPath(new URL('./realm-process.js', import.meta.url))
 const JITLESS = ['--jitless']
 const OBSERVATIONS_MIN = 90
 const VECTORS_FILE = new URL('./vectors/observations.json', import.meta.url)
+
+/** Observations of the corpus, which is in vm-determinism-corpus.ts. */
+const CORPUS_MIN = 300
+const CORPUS_FILE = new URL('./vectors/observations-corpus.json', import.meta.url)
+
+/** The long test has many more. */
+const CORPUS_SETTINGS: readonly Setting[] = [
+  { name: 'another time zone and locale', env: { TZ: 'America/Caracas', LC_ALL: 'tr_TR.UTF-8' } },
+  { name: 'the interpreter and the compilers', flags: [] },
+  {
+    name: 'a compacting collector, other seeds, less memory',
+    flags: [...JITLESS, '--stress-compaction', '--hash-seed=7', '--random-seed=9'],
+    memory: 32
+  }
+]
 
 const SETTINGS: readonly Setting[] = [
   { name: 'another time zone and locale', env: { TZ: 'Asia/Kolkata', LC_ALL: 'tr_TR.UTF-8' } },
@@ -183,6 +199,28 @@ test('vm determinism - a hostile script sees the same everywhere', { timeout: 12
   }
 })
 
+test('vm determinism - the corpus comes to the same everywhere', {
+  timeout: 240_000
+}, async (t) => {
+  const reference = await lookAround({ name: 'the reference' })
+  if (process.env['OBSERVATIONS_WRITE'] === '1') {
+    writeFileSync(CORPUS_FILE, `${JSON.stringify(reference, null, 1)}\n`)
+  }
+  const count = Object.values(reference).flat().length
+  t.ok(count >= CORPUS_MIN, `${count} observations`)
+  const golden: Record<string, string[]> = JSON.parse(readFileSync(CORPUS_FILE, 'utf8'))
+  t.alike(differences(reference, golden), [], 'what js-1 always saw')
+  for (const setting of CORPUS_SETTINGS) {
+    t.alike(differences(await lookAround(setting), reference), [], setting.name)
+  }
+})
+
+test('vm determinism - cold, warm and evicted, alone and beside others', {
+  timeout: 240_000
+}, (t) => {
+  return alongEngines(t, ['order', 'turns'])
+})
+
 test('vm determinism - the clock is the time of the call, the seed decides chance', (t) => {
   const source =
     'exports.main = () => [Date.now(), env.time, String(new Date()), Math.random(), Math.random()]'
@@ -205,6 +243,18 @@ test('vm determinism - the clock is the time of the call, the seed decides chanc
   t.alike(third.slice(3), draws([9, 9, 9, 9], 2))
   t.alike(zero.slice(3), draws([1, 0, 0, 0], 2), 'the state of zeros is left')
 })
+
+function differences(
+  seen: Readonly<Record<string, readonly string[]>>,
+  expected: Readonly<Record<string, readonly string[]>>
+): string[] {
+  const subjects = new Set([...Object.keys(seen), ...Object.keys(expected)])
+  return [...subjects].flatMap((subject) => {
+    const [rows, others] = [seen[subject] ?? [], expected[subject] ?? []]
+    const odd = difference(rows, others).map((row) => `${subject}: ${row}`)
+    return rows.length === others.length ? odd : [...odd, `${subject}: ${rows.length} rows`]
+  })
+}
 
 function difference(seen: readonly string[], expected: readonly string[]): string[] {
   return seen.filter((row, i) => row !== expected[i])

@@ -7,7 +7,7 @@ import { Engine } from '../src/vm/engine.ts'
 import { findNode } from '../src/vm/node.ts'
 import { openVm } from '../src/vm/registry.ts'
 import { readVariables } from '../src/vm/variables.ts'
-import type { OracleAnswer, OracleRequest } from '../src/vm/vm.ts'
+import type { OracleAnswer, OracleRequest, Step } from '../src/vm/vm.ts'
 import {
   baseOf,
   briefOf,
@@ -232,6 +232,65 @@ test('engine - where batches begin and end makes no difference', async (t) => {
     const tail = await instance.run(vm, VISIT.slice(split))
     t.alike([...head, ...tail], whole, `split at ${split}`)
   }
+})
+
+test('engine - calls in one segment come to what each comes to alone', async (t) => {
+  const vm = await openOne(t)
+  const limits = { ...LIMITS, fuel: 50_000 }
+  const contract = contractOf(
+    `
+    exports.n = 0; exports.list = []; exports.text = ''
+    exports.add = async (by) => {
+      exports.n += by; exports.list.push(exports.n); exports.text += by
+      await state.writeFile('/n/' + exports.n, exports.text)
+      return exports.n
+    }
+    exports.read = async () => [await state.readdir('/n'), await state.readFile('/n/1'), Math.random(), env.seq]
+    exports.fail = async () => { exports.n = 99; await state.writeFile('/lost', ''); throw new Error('no') }
+    exports.reject = async () => {
+      Promise.reject(new Error('Script execution timed out.'))
+      ;(async () => { await null; throw { get message() { exports.n = 50 } } })()
+      return ++exports.n
+    }
+    exports.never = () => new Promise(() => {})
+    exports.late = async () => {
+      ;(async () => { for (let i = 0; i < 20; i++) await null; await state.writeFile('/late', ''); exports.n++ })()
+      return 'early'
+    }
+    exports.burn = () => { for (;;); }
+    exports.turn = async () => { for (;;) await null }
+    exports.drop = async () => { await state.unlink('/late'); await state.writeFile('/own', ''); await state.rmdir('/', { recursive: true }) }
+    `,
+    { limits }
+  )
+  const names = [
+    'read',
+    'fail',
+    'reject',
+    'never',
+    'late',
+    'burn',
+    'turn',
+    'read',
+    'drop',
+    'reject'
+  ]
+  const lines: Line[] = [['init'], ['add', 1], ...names.map((name): Line => [name]), ['add', 2]]
+  const fuel: Record<'together' | 'alone', number[]> = { together: [], alone: [] }
+  const noting = (list: number[]) => ({
+    overrides: { onStep: (step: Step) => list.push(step.fuel) }
+  })
+  const together = await new Instance(contract).run(vm, lines, noting(fuel.together))
+  const instance = new Instance(contract)
+  const alone: Result[] = []
+  for (const line of lines) alone.push(...(await instance.run(vm, [line], noting(fuel.alone))))
+  t.alike(together, alone)
+  t.alike(fuel.together, fuel.alone)
+  t.is(
+    alone.map(({ status }) => status).join(),
+    'ok,ok,ok,error,ok,error,ok,error,error,ok,ok,ok,ok'
+  )
+  t.alike(alone[10]?.writes, { '/late': null, '/n/1': null })
 })
 
 test('engine - an oracle is asked after the steps before it, and its errors can be caught', async (t) => {
@@ -495,7 +554,7 @@ test('engine - the process has no environment, no files and no network of ours',
   for (const flag of ['--jitless', '--permission', '--no-node-snapshot'])
     t.ok(flags.includes(flag), flag)
   t.absent(flags.some((flag) => /allow-(fs-write|child|worker|net|wasi)/.test(flag)))
-  t.is(flags.filter((flag) => flag.startsWith('--allow-fs-read=')).length, 3)
+  t.is(flags.filter((flag) => flag.startsWith('--allow-fs-read=')).length, 2)
 })
 
 test('engine - the process ends when its host is killed', {
@@ -514,7 +573,7 @@ test('engine - the process ends when its host is killed', {
   const { stdout, signal } = spawnSync(process.execPath, [...flags, text], { encoding: 'utf8' })
   t.is(signal, 'SIGKILL')
   const engines = stdout.split(' ').filter(Boolean)
-  t.is(engines.length, 1)
+  t.is(engines.length, 2, 'an engine, and what compiles for it')
   for (const pid of engines) while (isRunning(pid)) await sleep(20)
 })
 

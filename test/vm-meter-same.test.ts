@@ -103,6 +103,8 @@ const PROGRAMS: Record<string, string> = {
     'const fs = []; for (let i = 0; i < 3; i++) fs.push(() => i); for (const x of [3, 4]) fs.push(() => x); for (const k in { a: 1, b: 2 }) fs.push(() => k); for (let i = 0, n = 2; i < n; i++) { fs.push(() => i++ + n) } for (const [a, ...b] of [[1, 2, 3]]) fs.push(() => [a, b]); for (let { c, ...d } of [{ c: 1, e: 2 }]) fs.push(() => [c, d]); return fs.map((f) => f())',
   'heads of loops':
     "const o = {}; for (o.x of [1, 2]); for (o['y' + 1] in { a: 1 }); let a, b; for ([a, b] of [[1, 2]]); for ([a, ...b] of ['xyz']); for ({ a, ...o.r } of [{ a: 1, z: 2 }]); for (var { length } of ['abc']); for (const x of (1, [5])) o.s = x; for (let i = ('a' in { a: 1 }) ? 2 : 0; i < 3; i++) o.i = i; return [o, a, b, length]",
+  'patterns of for await':
+    "let x; async function* f() { for await ({ x: [x = yield 1] } of [{ x: [] }, { x: [7] }]) log.push(x); for await (const { y = yield 2, ...z } of [{ a: 1 }]) log.push(y, z) } const i = f(); return (async () => [await i.next(), await i.next('p'), await i.next('q'), x, log])()",
   switches:
     "const f = (x) => { const r = []; switch (x) { case note('a', 1): r.push(1); case 2: r.push(2); break; default: r.push('d'); case 'z': r.push('z'); { let y = 1; r.push(y) } break; case g(): r.push('g'); function g() { return 9 } } return r }; return [f(1), f(2), f(3), f('z'), f(9), f('1'), log.length]",
   destructuring:

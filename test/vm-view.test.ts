@@ -36,6 +36,10 @@ function viewOf(files: Record<string, string> = {}) {
   return new View(baseOf(files))
 }
 
+function textFile(data: string) {
+  return { encoding: 'text', data }
+}
+
 function codeOf(operation: () => unknown): string {
   try {
     operation()
@@ -99,49 +103,42 @@ test('view - a directory is there while a file is below it', (t) => {
   t.alike(view.stat('/'), { type: 'directory' })
 })
 
-test('view - a failed call leaves no trace, a good one all of it', (t) => {
+test('view - a call sees what those before it left, and nothing that failed', (t) => {
   const view = viewOf({ '/kept': '1', '/gone': '1' })
   view.writeFile('/new', 'text', 'a')
   view.unlink('/gone')
   view.rollback()
   t.alike(view.readdir('/', EVERYTHING), ['gone', 'kept'])
-  t.alike(view.changes(), [])
 
-  view.writeFile('/new', 'text', 'a')
-  view.unlink('/gone')
-  view.commit()
-  t.alike(view.changes(), [], 'the next call begins without changes')
+  view.add('/new', textFile('a'))
+  view.add('/gone', null)
   t.alike(view.readdir('/', EVERYTHING), ['kept', 'new'])
 
   view.writeFile('/new', 'text', 'b')
   view.writeFile('/gone', 'text', 'again')
+  t.is(view.readFile('/new', 'text'), 'b')
   view.rollback()
   t.is(view.readFile('/new', 'text'), 'a')
   t.is(view.exists('/gone'), false)
 })
 
-test('view - the changes of a call are its last writes', (t) => {
-  const view = viewOf({ '/old': '1' })
-  view.writeFile('/a', 'text', '1')
-  view.writeFile('/a', 'text', '2')
+test('view - what is deleted tells whether it was there before the call', (t) => {
+  const view = viewOf({ '/old': '1', '/d/base': '' })
   view.writeFile('/brief', 'text', '1')
-  view.unlink('/brief')
+  t.alike(view.unlink('/brief'), [['/brief', false]])
   view.writeFile('/old', 'text', '2')
-  view.unlink('/old')
-  t.alike(
-    new Map(view.changes()),
-    new Map([
-      ['/a', { encoding: 'text', data: '2' }],
-      ['/old', null]
-    ])
-  )
-  view.commit()
-  view.unlink('/a')
-  t.alike(
-    view.changes(),
-    [['/a', null]],
-    'a file of an earlier call is deleted like one of the base'
-  )
+  t.alike(view.unlink('/old'), [['/old', true]])
+  view.writeFile('/old', 'text', '3')
+  t.alike(view.unlink('/old'), [['/old', true]], 'also once more')
+  view.rollback()
+  view.add('/a', textFile('1'))
+  t.alike(view.unlink('/a'), [['/a', true]], 'a file of an earlier call is one of those')
+  view.writeFile('/d/own', 'text', '')
+  const removed = view.rmdir('/d', true, 10)
+  t.alike(removed.sort(), [
+    ['/d/base', true],
+    ['/d/own', false]
+  ])
 })
 
 test('view - rmdir deletes what is below, within the budget', (t) => {
@@ -156,11 +153,11 @@ test('view - rmdir deletes what is below, within the budget', (t) => {
     'WRITES_TOO_MANY'
   )
   t.is(view.exists('/a/1'), true, 'too many: none is deleted')
-  t.is(view.rmdir('/a', true, 3), 3)
+  t.is(view.rmdir('/a', true, 3).length, 3)
   t.alike(view.readdir('/', EVERYTHING), ['a-', 'ab'])
-  t.is(view.rmdir('/a', false, 0), 0)
-  t.is(view.rmdir('/never', true, 0), 0)
-  t.is(view.rmdir('/', true, 2), 2)
+  t.alike(view.rmdir('/a', false, 0), [])
+  t.alike(view.rmdir('/never', true, 0), [])
+  t.is(view.rmdir('/', true, 2).length, 2)
   t.alike(view.readdir('/', EVERYTHING), [])
 })
 
@@ -177,7 +174,7 @@ test('view - what is reserved is not seen', (t) => {
   t.alike(view.readdir('/.mivm', EVERYTHING), [])
   t.is(view.exists('/.mivm'), false)
   t.is(view.exists('/.mivm/contract.js'), false)
-  t.is(view.rmdir('/', true, 10), 2)
+  t.is(view.rmdir('/', true, 10).length, 2)
 })
 
 test('view - names come in the order of names, not in that of paths', (t) => {
@@ -207,15 +204,21 @@ test('view - readdir agrees with a list of all names', (t) => {
     for (let i = random(60); i > 0; i--) files[path()] = ''
     const view = viewOf(files)
     const alive = new Set(Object.keys(files))
+    let call = new Map<string, object | null>()
     for (let i = random(30); i > 0; i--) {
       const one = path()
       if (view.exists(one) && alive.delete(one)) {
-        view.unlink(one)
+        for (const [path] of view.unlink(one)) call.set(path, null)
       } else {
         view.writeFile(one, 'text', '')
+        call.set(one, textFile(''))
         alive.add(one)
       }
-      if (random(4) === 0) view.commit()
+      if (random(4) === 0) {
+        view.rollback()
+        for (const [path, file] of call) view.add(path, file)
+        call = new Map()
+      }
     }
     for (const directory of ['/', '/a', '/b', '/a-']) {
       const query = {

@@ -109,7 +109,8 @@ declare module 'hyperbee' {
     peek(range?: Range, opts?: ReadOptions): Promise<Node<V> | null>
     put(key: string, value: V, opts?: { keyEncoding?: KeyEncoding }): Promise<void>
     del(key: string, opts?: { keyEncoding?: KeyEncoding }): Promise<void>
-    batch(opts?: WaitOptions & { keyEncoding?: KeyEncoding }): Batch<V>
+    /** `update` false: does not ask peers for something newer. */
+    batch(opts?: WaitOptions & { keyEncoding?: KeyEncoding; update?: boolean }): Batch<V>
     createReadStream(range?: Range, opts?: ReadOptions): NodeStream<Node<V>>
     createHistoryStream(opts?: {
       live?: boolean

@@ -3,8 +3,20 @@ declare module 'hypercore-storage' {
   import type { KeyPair } from 'hypercore-crypto'
 
   /** Several cores in one RocksDB write: pass it to `core.session({ atom })`, then flush. */
+  /** A put or deletion, or with `end` the deletion of all keys from `key` up to it. */
+  export type AtomChange = [key: Uint8Array, value: Uint8Array | null, end: Uint8Array | null]
+
+  /** What an atom has not written yet, over what is in the database. */
+  export interface AtomView {
+    readonly changes: AtomChange[] | null
+    apply(changes: AtomChange[]): void
+    get(read: Pick<ReadBatch, 'get'>, key: Uint8Array): Promise<Uint8Array | null>
+    reset(): void
+  }
+
   export interface Atom {
     readonly flushing: boolean
+    readonly view: AtomView
     /** Called synchronously just before the write. */
     preflush(fn: () => void): void
     /** Called after the write; `flush` waits for it. */

@@ -3,6 +3,7 @@ import { readFile } from 'node:fs/promises'
 import { Client, type ContractObject } from 'mivm'
 import { manyAtOnce, type Operation, oneByOne, POST } from '../load.ts'
 import { serve } from '../process.ts'
+import { largeSource } from '../source.ts'
 
 let client: Client | null = null
 
@@ -19,6 +20,13 @@ const commands = {
     const { link } = await opened().deploy({ host, source })
     if (contract === 'forum') await method(await opened().connect(link), 'addTopic')('Benchmarks')
     return link
+  },
+  /** Deploys a contract of so many bytes; how long it took, ms. */
+  async deployLarge(host: string, bytes: number, number: number): Promise<number> {
+    const source = await largeSource(bytes, number)
+    const start = performance.now()
+    await opened().deploy({ host, source })
+    return performance.now() - start
   },
   /** One call at a time; ms of each. */
   async oneByOne(link: string, count: number): Promise<number[]> {

@@ -4,6 +4,7 @@ import { writeSync } from 'node:fs'
 import * as acorn from 'acorn'
 import ivm from 'isolated-vm'
 import { compile } from '../../src/vm/js-1/compile.js'
+import { compileDrain } from '../../src/vm/js-1/microtasks.js'
 import { composeRealm } from '../../src/vm/js-1/realm.js'
 import { CALL, KERNELS } from './kernels.js'
 
@@ -52,10 +53,13 @@ function realm(source, text = compile(acorn, source, 2 ** 20)) {
   const isolate = new ivm.Isolate({ memoryLimit: 256 })
   const context = isolate.createContextSync()
   const controller = context.evalSync(REALM, { reference: true })
-  const [load, open, begin, poll, resume] = ['load', 'open', 'begin', 'poll', 'resume'].map(
-    (name) => controller.getSync(name, { reference: true })
-  )
-  load.applySync(undefined, [context.evalSync(text, { reference: true }).derefInto()])
+  const [load, open, run] = ['load', 'open', 'run'].map((name) => {
+    return controller.getSync(name, { reference: true })
+  })
+  const body = context.evalSync(text, { reference: true })
+  const drain = compileDrain(isolate, context)
+  const ask = new ivm.Callback(() => '[true,null]')
+  load.applySync(undefined, [body.derefInto(), drain.derefInto(), ask])
   open.applySync(undefined, [
     JSON.stringify({
       address: 'a',
@@ -70,16 +74,11 @@ function realm(source, text = compile(acorn, source, 2 ** 20)) {
   return { call }
 
   function call(method, args = '[]') {
-    enter(begin, JSON.stringify([method, args, 'caller', ++seq, 1e12, 1, 2, 3, 4]))
-    for (;;) {
-      const { outcome } = JSON.parse(enter(poll) ?? enter(poll))
-      if (outcome === null) {
-        enter(resume, '[true,null]')
-        continue
-      }
-      if (outcome.status !== 'ok') throw new Error(JSON.stringify(outcome))
-      return outcome
-    }
+    const call = JSON.stringify([method, args, 'caller', ++seq, 1e12, 1, 2, 3, 4])
+    const text = run.applySync(undefined, [`[${call}]`])
+    const { outcome, fuel } = JSON.parse(text.slice(text.indexOf(' ')))
+    if (outcome.status !== 'ok') throw new Error(JSON.stringify(outcome))
+    return { ...outcome, fuel }
   }
 }
 
@@ -167,14 +166,4 @@ function timed(run) {
 
 function least(values) {
   return Math.min(...values)
-}
-
-/** The thrown undefined is the realm's own rejection, see controller.js. */
-function enter(reference, text) {
-  try {
-    return reference.applySync(undefined, text === undefined ? [] : [text])
-  } catch (error) {
-    if (error !== undefined) throw error
-    return undefined
-  }
 }

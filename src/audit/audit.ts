@@ -4,10 +4,12 @@ import type Hypercore from 'hypercore'
 import crypto from 'hypercore-crypto'
 import { type Genesis, limitsOf } from '../protocol/entries.ts'
 import { MivmError } from '../protocol/errors.ts'
+import type { Head } from '../protocol/head.ts'
 import { encodeId } from '../protocol/ids.ts'
 import { addressOf } from '../protocol/manifest.ts'
 import { Tree } from '../protocol/merkle.ts'
-import { openVm as openRegistered } from '../vm/registry.ts'
+import { contractOf } from '../vm/record.ts'
+import { openVm as openRegistered, VM_IDS } from '../vm/registry.ts'
 import type { VirtualMachine } from '../vm/vm.ts'
 import { Collector, type Sources } from './collector.ts'
 import {
@@ -17,6 +19,7 @@ import {
   type Finding,
   type Gap,
   Report,
+  type Suspicion,
   type Verdict
 } from './findings.ts'
 import { Heads, type HostShows } from './heads.ts'
@@ -24,7 +27,7 @@ import { decode, History, newerFormat } from './history.ts'
 import { awaitLength, LogReader, Patience } from './log-reader.ts'
 import { Memory } from './memory.ts'
 import { Published } from './published.ts'
-import { contractOf, Replay } from './replay.ts'
+import { Replay } from './replay.ts'
 import { Shadow } from './shadow.ts'
 import { UserLogs } from './user-logs.ts'
 
@@ -38,6 +41,8 @@ export interface AuditOptions {
   readonly openVm?: (id: string) => Promise<VirtualMachine>
   /** How many peers there are, for progress. */
   readonly peers?: () => number
+  /** Heads of the call log from elsewhere, such as receipts: the log has to agree with those that the host signed. */
+  readonly heads?: readonly Head[]
   /** How long to wait for something that nobody shows, ms; 0 asks nobody. Default 10,000. */
   readonly patience?: number
   /** Puts evidence together for each finding. */
@@ -80,6 +85,8 @@ export type AuditEvent =
       readonly counts: Counts
       /** What nothing but the host's word stands for. */
       readonly attested: Attested
+      /** What looks bad, and can be proven to nobody. */
+      readonly suspicions: readonly Suspicion[]
       /** Entries at the end of the log that no commit covers yet. */
       readonly pending: number
       /** Why this is not the whole truth. */
@@ -129,10 +136,11 @@ class Audit {
     yield* this.#findings()
     yield* this.#evidence()
     yield* this.#checks()
-    const { verdict, findings, counts, attested, gaps } = this.#report
+    const { verdict, findings, counts, attested, suspicions, gaps: missing } = this.#report
     const exitCode = exitCodeOf(verdict)
     const pending = this.#pending
-    yield { type: 'verdict', verdict, exitCode, findings, counts, attested, pending, missing: gaps }
+    const words = { verdict, exitCode, findings, counts, attested, suspicions, pending, missing }
+    yield { type: 'verdict', ...words }
   }
 
   async close(): Promise<void> {
@@ -160,7 +168,9 @@ class Audit {
     if (reader.head !== null && reader.head.fork > 0) {
       heads.claim(reader.head, { core: null, block: reader.length - 1 })
     }
-    if (pinned !== null) heads.claim(pinned, { core: null, block: pinned.length - 1 })
+    for (const head of [pinned, ...(this.#options.heads ?? [])]) {
+      if (head !== null) heads.claim(head, { core: null, block: head.length - 1 })
+    }
 
     // what users who do not exist use up is no one else's
     const witness = { store, address, callLog: core, heads, report, patience: this.#newPatience() }
@@ -172,6 +182,7 @@ class Audit {
     if (!history.complete) await history.skip()
     else await published.lookAgain()
     await users.finish()
+    report.weigh()
     await history.settle()
     this.#note({ head: reader.head })
     heads.withheld(reader.length, hostShows)
@@ -377,7 +388,9 @@ function shownBy(host: Uint8Array, callLog: Hypercore, of: Hypercore | null): nu
   return lengths.length === 0 ? null : Math.max(...lengths)
 }
 
+/** Whether its limits are allowed, as far as this version knows the VM that they are limits of. */
 function hasLimits(genesis: Genesis): boolean {
+  if (!VM_IDS.includes(genesis.vm)) return true
   try {
     limitsOf(genesis)
     return true

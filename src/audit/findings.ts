@@ -66,6 +66,17 @@ export interface Finding extends Place {
 }
 
 /**
+ * What an honest host hardly does, and nobody can prove that one did. It changes no verdict:
+ *
+ * - `ABORTS_MANY`: a large part of all calls is aborted, which only the host's word stands for;
+ * - `CALLS_UNANSWERED`: a call that the host has held for long has no ack.
+ */
+export interface Suspicion extends Place {
+  readonly code: 'ABORTS_MANY' | 'CALLS_UNANSWERED'
+  readonly message: string
+}
+
+/**
  * Why something could not be checked:
  *
  * - `missing`: nobody has shown it; `withheld`: it is signed for, and nobody shows it;
@@ -125,6 +136,10 @@ export interface Attested {
 /** Findings that are shown; a hostile log may hold any number. */
 const FINDINGS_MAX = 1000
 
+/** Aborts from which on they are many: so many of them, and of so many calls one. */
+const ABORTS_MANY = 8
+const ABORTS_SHARE = 10
+
 /** What an audit comes to, as it grows. */
 export class Report {
   readonly counts: Counts = {
@@ -141,6 +156,8 @@ export class Report {
   }
   readonly attested: Attested = { hostTimes: 0, oracleAnswers: 0, aborts: 0 }
   readonly gaps: Gap[] = []
+  readonly suspicions: Suspicion[] = []
+  #firstAbort: Place | null = null
   #findings = 0
   #fresh: Finding[] = []
 
@@ -161,6 +178,25 @@ export class Report {
 
   gap(gap: Gap): void {
     if (this.gaps.length < FINDINGS_MAX) this.gaps.push(gap)
+  }
+
+  suspect(code: Suspicion['code'], place: Place, message: string): void {
+    if (this.suspicions.length < FINDINGS_MAX) this.suspicions.push({ code, ...place, message })
+  }
+
+  /** A call that the host says it had to end. */
+  abort(place: Place): void {
+    this.attested.aborts++
+    this.#firstAbort ??= place
+  }
+
+  /** Looks at what was attested, once all of it is. */
+  weigh(): void {
+    const { aborts } = this.attested
+    const { calls } = this.counts
+    if (this.#firstAbort === null || aborts < ABORTS_MANY || aborts * ABORTS_SHARE < calls) return
+    const message = `${aborts} of ${calls} calls are aborted, this one first, and nobody can say whether they had to be`
+    this.suspect('ABORTS_MANY', this.#firstAbort, message)
   }
 
   /** Findings since the last time. */

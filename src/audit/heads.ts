@@ -1,11 +1,12 @@
 import b4a from 'b4a'
 import type Hypercore from 'hypercore'
 import { type Head, verifyHead } from '../protocol/head.ts'
+import { Tree } from '../protocol/merkle.ts'
 import type { Place, Report } from './findings.ts'
 
-/** Where a head of the call log was found: in an entry of a user's log, or in this auditor's memory. */
+/** Where a head of the call log was found: in an entry of a user's log, or in this auditor's memory or hands. */
 export interface Source {
-  /** The user's log; null for the memory. */
+  /** The user's log; null where it is in none. */
   readonly core: Hypercore | null
   readonly user?: string
   /** Block of the user's log. */
@@ -41,6 +42,7 @@ export class Heads {
     this.#address = address
     this.#host = host
     this.#report = report
+    this.note(0, new Tree().treeHash())
   }
 
   /** Whether somebody asks for the tree hash at this length. */

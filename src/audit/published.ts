@@ -163,7 +163,8 @@ export class Published {
   }
 
   #judgeEnd({ name, core, seen }: Side, hostShows: HostShows): void {
-    const to = this.#lengthMin(name)
+    // a log without a commit says nothing of an archive
+    const to = this.#last?.[name].length ?? 0
     const from = seen.reduce((length, head) => Math.max(length, head.length), 0)
     if (from >= to) return
     const shown = hostShows(core)

@@ -5,11 +5,12 @@ import type { Files, PathRange, Write } from '../protocol/files.ts'
 import { blobsManifest, manifestKey, stateManifest } from '../protocol/manifest.ts'
 import { Tree } from '../protocol/merkle.ts'
 import { Archive } from '../state/archive.ts'
+import { contractOf } from '../vm/record.ts'
 import { readVariables } from '../vm/variables.ts'
 import type { VirtualMachine } from '../vm/vm.ts'
 import type { LoggedBatch } from './call-log.ts'
 import { Report } from './findings.ts'
-import { contractOf, Replay, type StateCopy } from './replay.ts'
+import { Replay, type StateCopy } from './replay.ts'
 import { checkBee, SparseCore } from './sparse-core.ts'
 
 /** The two logs of a state archive that calls are executed on. */

@@ -1,15 +1,7 @@
 import b4a from 'b4a'
-import {
-  type Commit,
-  type Genesis,
-  limitsOf,
-  type Result,
-  type ThrownEntry,
-  type Version
-} from '../protocol/entries.ts'
+import type { Commit, Result, ThrownEntry, Version } from '../protocol/entries.ts'
 import { CONTRACT_PATH, type Files, lastWrites, type Write } from '../protocol/files.ts'
 import { writesHash } from '../protocol/hash.ts'
-import { encodeId } from '../protocol/ids.ts'
 import { Overlay } from '../vm/overlay.ts'
 import { answerOf, callOf, encodeResult, MALFORMED } from '../vm/record.ts'
 import { sortVariables, updateVariables } from '../vm/variables.ts'
@@ -252,18 +244,6 @@ export class Replay {
 
   #contractFile(): Write {
     return { path: CONTRACT_PATH, data: b4a.from(this.#contract.source) }
-  }
-}
-
-/** The instance as the VM sees it; throws LIMIT_INVALID. */
-export function contractOf(address: Uint8Array, genesis: Genesis, source: string): Contract {
-  return {
-    vm: genesis.vm,
-    address: encodeId(address),
-    host: encodeId(genesis.host),
-    deployer: encodeId(genesis.deployer),
-    source,
-    limits: limitsOf(genesis)
   }
 }
 

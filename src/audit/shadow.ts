@@ -7,6 +7,7 @@ import type { Atom } from 'hypercore-storage'
 import type { Commit } from '../protocol/entries.ts'
 import type { Write } from '../protocol/files.ts'
 import { Archive } from '../state/archive.ts'
+import { createAtom } from '../state/atom.ts'
 import { openStore } from '../state/store.ts'
 
 /**
@@ -41,7 +42,7 @@ export class Shadow {
     const shadowDir = path.join(dir, `${id}.shadow`)
     await mkdir(shadowDir, { recursive: true, mode: 0o700 })
     const store = await openStore(shadowDir)
-    const atom = store.storage.createAtom()
+    const atom = createAtom(store)
     const [files, content] = [1, 2].map(() => store.get({ keyPair: crypto.keyPair() }))
     if (files === undefined || content === undefined) throw new Error('two cores were asked for')
     await Promise.all([files.ready(), content.ready()])

@@ -9,8 +9,13 @@ import type { FindingCode, Gap, Place, Report } from './findings.ts'
 import type { Heads } from './heads.ts'
 import type { LogReader } from './log-reader.ts'
 
+const REWRITTEN = 'the user has rewritten it, so it says nothing about the host'
+
 /** Suspicions that wait for a head; a hostile log may give rise to any number. */
 const SUSPICIONS_MAX = 1000
+
+/** How long a host may hold a call without an ack before that is suspicious, ms of its own time. */
+const UNANSWERED_MS = 60_000
 
 /** Whose log it is. */
 export interface LogOwner {
@@ -52,8 +57,10 @@ export class UserLog {
   readonly #owner: LogOwner
   readonly #reader: LogReader | null
   readonly #into: UserLogReaders
-  /** Entries that have acks, in the order of the user's log. */
-  readonly #acked: number[] = []
+  /** Entries that have acks: a hostile log may ack each of them again. */
+  readonly #acked = new Set<number>()
+  /** The largest of them. */
+  #ackedTo = 0
   /** By length; none is below what has been looked at. */
   readonly #expected = new Map<number, Expected>()
   #suspicions: Suspicion[] = []
@@ -69,6 +76,8 @@ export class UserLog {
   #agreed = 0
   /** The largest length that a commit has named. */
   #expectedTo = 0
+  /** A head that the host had put into a commit at that time, and in which are entries without acks. */
+  #ahead: { readonly length: number; readonly time: number } | null = null
 
   constructor(owner: LogOwner, copy: LogReader | Gap, into: UserLogReaders) {
     this.id = owner.id
@@ -93,15 +102,22 @@ export class UserLog {
     this.#settle()
   }
 
+  /** What the host held at that time, on its own word; to be told behind the acks of the batch. */
+  held(length: number, time: number): void {
+    const last = this.#ackedTo
+    if (this.#ahead !== null && this.#ahead.length <= last) this.#ahead = null
+    if (length > last) this.#ahead ??= { length, time }
+  }
+
   /** The next call of this user in the call log. */
   async check({ ack, index }: LoggedCall): Promise<void> {
     const place = { log: 'call log', block: index, seq: ack.seq, user: this.id } as const
-    const last = this.#acked.at(-1) ?? 0
-    if (ack.entry <= last) {
+    if (ack.entry <= this.#ackedTo) {
       this.#again(ack.entry, place)
       return
     }
-    this.#acked.push(ack.entry)
+    this.#acked.add(ack.entry)
+    this.#ackedTo = ack.entry
     let skipped = 0
     let first = 0
     while (this.#dispute === null && this.#at < ack.entry) {
@@ -121,14 +137,20 @@ export class UserLog {
     }
   }
 
-  /** Reads what the user has written behind its last call that has an ack, and says what could not be checked. */
-  async finish(): Promise<void> {
+  /**
+   * Reads what the user has written behind its last call that has an ack, and says what could not be checked. `time` is
+   * the host's at the end of the log.
+   */
+  async finish(time: number): Promise<void> {
+    let first = 0
     while (this.#at < this.#last && (await this.#fill(this.#last))) {
       const { asks } = this.#take(null)
       if (asks && this.#dispute === null) this.#into.report.counts.unanswered++
+      if (asks && first === 0) first = this.#at
       this.#settle()
     }
-    const end = Math.max(this.#acked.at(-1) ?? 0, this.#expectedTo)
+    if (this.#dispute === null) this.#weigh(first, time)
+    const end = Math.max(this.#ackedTo, this.#expectedTo)
     for (const gap of [this.#dispute, this.#gap]) {
       if (gap !== null) this.#into.report.gap({ ...gap, to: gap.to ?? end })
     }
@@ -137,6 +159,17 @@ export class UserLog {
   async close(): Promise<void> {
     await this.#reader?.close()
     await this.#reader?.core.close()
+  }
+
+  /** Where the first call without an ack has waited for long while others were served. */
+  #weigh(first: number, time: number): void {
+    const ahead = this.#ahead
+    if (first === 0 || ahead === null || ahead.length < first) return
+    const waits = time - ahead.time
+    if (waits < UNANSWERED_MS) return
+    const place = { log: 'user log', block: first - 1, user: this.id } as const
+    const message = `the host has had entry ${first} for ${Math.floor(waits / 1000)} s of its time, and has not answered it`
+    this.#into.report.suspect('CALLS_UNANSWERED', place, message)
   }
 
   /** The end of the copy, which has to be where a commit says that the log went on to. */
@@ -148,10 +181,10 @@ export class UserLog {
   /** What acks alone show: there is no log in which an entry is called twice. */
   #again(entry: number, place: Place): void {
     const { report } = this.#into
-    if (this.#acked.includes(entry)) {
+    if (this.#acked.has(entry)) {
       report.find('CALL_REPEATED', place, `entry ${entry} of the user is executed again`)
     } else {
-      const message = `entry ${entry} of the user is executed after entry ${this.#acked.at(-1)}`
+      const message = `entry ${entry} of the user is executed after entry ${this.#ackedTo}`
       report.find('CALL_OUT_OF_ORDER', place, message)
     }
   }
@@ -186,14 +219,18 @@ export class UserLog {
   }
 
   #disbelieve({ head, block }: Expected): void {
-    const { heads } = this.#into
     const shown = this.#reader?.head
     if (this.#reader === null || !shown) throw new MivmError('INTERNAL', 'a copy without a head')
     const why = `the user has signed two histories of it, one of ${show(head)}, which the host had at block ${block} of the call log, and one of ${show(shown)}, which is shown here and says nothing about the host`
-    this.#dispute = this.#reader.gap('disputed', this.#agreed, null, why)
+    this.#ignore(this.#reader.gap('disputed', this.#agreed, null, why))
+  }
+
+  /** From now on only the heads of the call log count that are in this copy. */
+  #ignore(dispute: Gap): void {
+    this.#dispute = dispute
     this.#suspicions = []
     this.#expected.clear()
-    heads.disbelieve(this.id)
+    this.#into.heads.disbelieve(this.id)
   }
 
   /** The next block, and whether it asks for a result. */
@@ -227,6 +264,9 @@ export class UserLog {
     if (this.#gap !== null || reader === null) return false
     if (reader.done) this.#gap = await extend(reader, to)
     if (this.#gap !== null) return false
+    if ((reader.head?.fork ?? 0) > 0 && this.#dispute === null) {
+      this.#ignore(reader.gap('disputed', 0, null, REWRITTEN))
+    }
     // which lengths commits name is not known yet, and to hash at all of them is dear
     const roots: TreeNode[][] = []
     const window = await reader.read((_, tree) => roots.push([...tree.roots]))
@@ -244,10 +284,6 @@ export class UserLog {
 async function extend(reader: LogReader, to: number): Promise<Gap | null> {
   const gap = await reader.fix(to)
   if (gap !== null) return gap
-  if ((reader.head?.fork ?? 0) > 0) {
-    const why = 'the user has rewritten it, so it says nothing about the host'
-    return reader.gap('disputed', 0, null, why)
-  }
   return reader.done ? reader.gap('missing', reader.length, null, 'nobody has shown them') : null
 }
 

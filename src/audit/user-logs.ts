@@ -25,6 +25,8 @@ export class UserLogs {
   readonly #witness: Witness
   readonly #logs = new Map<string, UserLog>()
   readonly #answers: Answers
+  /** Host time of the newest call. */
+  #time = 0
 
   constructor(witness: Witness) {
     this.#witness = witness
@@ -33,7 +35,9 @@ export class UserLogs {
 
   /** The next batch of the call log. */
   async check({ calls, heads, commitIndex }: LoggedBatch): Promise<void> {
-    const seq = calls.at(-1)?.ack.seq ?? 0
+    const last = calls.at(-1)?.ack
+    const seq = last?.seq ?? 0
+    this.#time = Math.max(this.#time, last?.time ?? 0)
     for (const { user, head } of heads) {
       const log = await this.#open(user)
       const place = { log: 'call log', block: commitIndex, seq, user: log.id } as const
@@ -43,11 +47,14 @@ export class UserLogs {
       const log = await this.#open(call.ack.user)
       await log.check(call)
     }
+    for (const { user, head } of heads) {
+      if (head !== null) (await this.#open(user)).held(head.length, this.#time)
+    }
   }
 
   /** What the users have written behind their last call that has an ack. */
   async finish(): Promise<void> {
-    for (const log of this.#logs.values()) await log.finish()
+    for (const log of this.#logs.values()) await log.finish(this.#time)
     await this.#answers.compare()
   }
 

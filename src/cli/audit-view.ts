@@ -48,8 +48,11 @@ function renderFinding(output: Output, finding: Finding): void {
 
 function renderVerdict(
   output: Output,
-  { verdict, findings, attested, pending, missing, counts }: VerdictEvent
+  { verdict, findings, attested, suspicions, pending, missing, counts }: VerdictEvent
 ): void {
+  for (const { code, message } of suspicions) {
+    output.line(`${output.paint('yellow', 'suspicious')} ${code}: ${printable(message)}`)
+  }
   for (const { message } of missing) output.line(`not checked: ${printable(message)}`)
   if (pending > 0)
     output.line(`not committed yet: ${count(pending, 'block')} at the end of the log`)

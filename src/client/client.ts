@@ -222,15 +222,7 @@ export class Client {
     const { host } = this.#knowledge(address)
     const log = await OwnLog.open(this.#store, this.#wal, this.#identity.keyPair, address)
     const remote = this.#remote(host)
-    const session = await Session.open({ address, remote, log, timeout: this.#timeout })
-    try {
-      // an empty log may be a lost one; one that has entries was written here
-      if (log.length === 0) await session.reconcile()
-      return session
-    } catch (error) {
-      await session.close()
-      throw error
-    }
+    return Session.open({ address, remote, log, timeout: this.#timeout })
   }
 
   #remote(host: Uint8Array): Remote {

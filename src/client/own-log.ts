@@ -87,6 +87,11 @@ export class OwnLog {
     }
   }
 
+  /** An entry that was written lately, without reading it; undefined for any other. */
+  recent(entry: number): Uint8Array | undefined {
+    return this.#recent.get(entry)
+  }
+
   async block(entry: number): Promise<Uint8Array> {
     const block = this.#recent.get(entry) ?? (await this.#core.get(entry - 1, { wait: false }))
     if (block !== null) return block

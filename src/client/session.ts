@@ -98,16 +98,31 @@ export class Session {
     this.#ticker = setInterval(() => this.#expire(), 250).unref()
   }
 
+  /** Opens it at the end of the log, or where the host holds more of it, at the end of that. */
   static async open(options: SessionOptions): Promise<Session> {
-    const { head, open } = await options.log.recap()
+    const { log } = options
+    const { head, open } = await log.recap()
     const chain = new Chain(options.address, options.remote.key, head)
     const session = new Session(options, chain, open)
-    if (open.length > 0) session.#pump()
+    try {
+      await session.#reconcile()
+    } catch (error) {
+      // An empty log may be a lost one, and the host has to say. One that has entries may be an old copy, but calls are
+      // written while the host is away, too.
+      if (log.length === 0 || !isPassing(error)) {
+        await session.close()
+        throw error
+      }
+    }
+    session.#pump()
     return session
   }
 
-  /** Takes back what the host holds of this log beyond its end here, before anything is written to it. */
-  async reconcile(): Promise<void> {
+  /**
+   * Takes back what the host holds of this log beyond its end here, before anything is written to it: another entry at
+   * a place that the host has one for would be a second history.
+   */
+  async #reconcile(): Promise<void> {
     const { address, log, remote } = this.#options
     const rpc = await remote.rpc()
     let blocks: Uint8Array[] = []
@@ -117,9 +132,9 @@ export class Session {
         blocks.length === 0
           ? await log.blocks(start, 0, 0)
           : { user: log.user, start, blocks: [], head: null }
-      const reply = await rpc.request(CALL, this.#request(known, 0, 0))
+      const reply = await rpc.request(CALL, this.#request(known, 0, 0), this.#options.timeout)
       // the host counts on it that this head is known here from now on
-      if (reply.proof !== null) this.#accept(this.#chain.extend(reply.proof))
+      if (reply.proof !== null) await this.#accept(this.#chain.extend(reply.proof))
       if (reply.behind === null) return
       blocks = blocks.concat(checkPart(reply.behind, start))
       // the head comes with the last part
@@ -316,7 +331,7 @@ export class Session {
     rpc
       .request(CALL, this.#request(blocks, asked.from, asked.to))
       .then((reply) => {
-        if (this.#rpc === rpc) this.#receive(reply)
+        return this.#rpc === rpc ? this.#receive(reply) : undefined
       })
       .catch((error) => {
         if (this.#rpc === rpc) this.#refused(rpc, blocks, error)
@@ -335,7 +350,7 @@ export class Session {
     return { address: this.#options.address, log, from, to, known, anchored }
   }
 
-  #receive(reply: CallReply): void {
+  async #receive(reply: CallReply): Promise<void> {
     if (reply.behind !== null) throw forked()
     if (reply.proof === null) {
       // the host lacks what comes before: it was set back, or never had it
@@ -355,20 +370,28 @@ export class Session {
       const next = proofs.sort((a, b) => a.length - b.length)[0]
       if (next === undefined) return
       this.#held = this.#held.filter(({ proof }) => proof !== next)
-      this.#accept(this.#chain.extend(next))
+      await this.#accept(this.#chain.extend(next))
     }
   }
 
-  /** Takes on the results among proven blocks: each follows its ack, which names the entry. */
-  #accept(blocks: ReadonlyMap<number, Uint8Array>): void {
+  /**
+   * Takes on the results among proven blocks: each follows its ack, which names the entry and has it verbatim. Throws
+   * PROOF_INVALID where it has another one.
+   */
+  async #accept(blocks: ReadonlyMap<number, Uint8Array>): Promise<void> {
+    const { log } = this.#options
     let entry = 0
     let at = 0
     for (const [index, block] of blocks) {
       const decoded = decodeEntry(block)
       if (decoded.type === 'ack') {
-        if (!b4a.equals(decoded.user, this.#options.log.user)) continue
+        if (!b4a.equals(decoded.user, log.user)) continue
         entry = decoded.entry
         at = index
+        if (!this.#waiting.has(entry)) continue
+        // of a call that was written lately nothing has to be read
+        const own = log.recent(entry) ?? (await log.block(entry))
+        if (!b4a.equals(decoded.call, own)) throw altered(entry)
       } else if (decoded.type === 'result' && decoded.ack === at) {
         this.#settle(entry, index, block, decoded)
       }
@@ -392,7 +415,7 @@ export class Session {
   }
 
   #retryLater(error: unknown): void {
-    if (!(error instanceof MivmError && PASSING.has(error.code))) {
+    if (!isPassing(error)) {
       this.#fail(error)
       return
     }
@@ -451,7 +474,11 @@ function refuse(method: string, args: string): MivmError | null {
   )
 }
 
-/** What may be over when we try again. */
+/** Whether it may be over when we try again. */
+function isPassing(error: unknown): error is MivmError {
+  return error instanceof MivmError && PASSING.has(error.code)
+}
+
 const PASSING: ReadonlySet<string> = new Set([
   'CONNECTION_LOST',
   'ENGINE_FAILED',
@@ -480,6 +507,13 @@ function contractError({ error, outcome }: Result): ContractError {
 function checkPart({ start, blocks }: UserBlocks, expected: number): readonly Uint8Array[] {
   if (start === expected && blocks.length > 0) return blocks
   throw new MivmError('REQUEST_INVALID', 'the host sent another part of your log than asked for')
+}
+
+function altered(entry: number): MivmError {
+  return new MivmError(
+    'PROOF_INVALID',
+    `the host acknowledged entry ${entry} of your log as another call: audit the instance`
+  )
 }
 
 function forked(): MivmError {

@@ -5,7 +5,7 @@ import {
   decodeEntry,
   encodeEntry,
   type Genesis,
-  limitsOf
+  type UserCall
 } from '../protocol/entries.ts'
 import { MivmError } from '../protocol/errors.ts'
 import { CONTRACT_PATH, lastWrites, type Write } from '../protocol/files.ts'
@@ -16,19 +16,25 @@ import { callLogManifest } from '../protocol/manifest.ts'
 import { Tree } from '../protocol/merkle.ts'
 import type { UserBlocks } from '../protocol/messages.ts'
 import { createProof, type Proof } from '../protocol/proof.ts'
-import { answerOf, asksForResult, callOf, encodeResult, MALFORMED, readCall } from '../vm/record.ts'
+import {
+  answerOf,
+  callAt,
+  callOf,
+  contractOf,
+  encodeResult,
+  MALFORMED,
+  readAsked,
+  readCall
+} from '../vm/record.ts'
 import { readVariables, sortVariables, updateVariables } from '../vm/variables.ts'
 import type { Call, Contract, OracleAnswer, OracleRequest, Step, VirtualMachine } from '../vm/vm.ts'
+import { Accounts, type Answered } from './accounts.ts'
 import { Ledger, type Writing } from './ledger.ts'
 import type { Oracles } from './oracles.ts'
 import { checkLog, type Position, type UserLog } from './user-log.ts'
 
 /** Bytes of blocks that one proof carries at most; a caller asks again for the rest. */
 const PROOF_BYTES_MAX = 4 * 1024 * 1024
-
-/** Answers of one user that are found without walking the log, and users of whom any are kept. */
-const ANSWERS_KEPT = 2048
-const ACCOUNTS_KEPT = 512
 
 /** What an instance executes with. */
 export interface Execution {
@@ -49,8 +55,8 @@ interface Waiting {
   readonly user: Uint8Array
   /** The user's key in z-base-32. */
   readonly id: string
-  /** False where the block is no call, but has to get a result all the same. */
-  readonly isCall: boolean
+  /** Null where the block is no call, but has to get a result all the same. */
+  readonly call: UserCall | null
   readonly entry: number
   readonly block: Uint8Array
 }
@@ -65,15 +71,10 @@ interface Open {
   readonly requests: (OracleAnswer | null)[]
 }
 
-interface Answered {
-  readonly ack: number
-  readonly result: number
-}
-
-/** What one user has waiting and what it has been answered lately, by number of entry. */
-interface Account {
-  readonly waiting: number[]
-  readonly answered: Map<number, Answered>
+/** A call for the VM, and which of the batch's entries it is. */
+interface Called {
+  readonly item: number
+  readonly call: Call
 }
 
 /** Calls with what came of them, not committed yet. */
@@ -106,7 +107,7 @@ export class Instance {
   readonly #contract: Contract
   readonly #execution: Execution
   readonly #queue: Waiting[]
-  readonly #accounts = new Map<string, Account>()
+  readonly #accounts = new Accounts()
   readonly #watchers = new Set<Watcher>()
   readonly #variables: Map<string, string>
   #seq: number
@@ -215,7 +216,7 @@ export class Instance {
       lastWrites([{ path: CONTRACT_PATH, data: b4a.from(source) }, ...step.writes]),
       new Map([[user, { entry: 1, ack: 2 }]])
     )
-    this.#account(user.id).answered.set(1, { ack: 2, result: 3 })
+    this.#accounts.answer(user.id, { entry: 1, ack: 2, result: 3 })
     this.#committed = ledger.tail.treeHash()
     this.#wake()
   }
@@ -290,7 +291,7 @@ export class Instance {
   /** Resolves when a user's calls up to this entry of its log have their results, on disk. */
   async settled(key: Uint8Array, entry: number): Promise<void> {
     const user = encodeId(key)
-    if (this.#isSettled(user, entry)) return
+    if (this.#accounts.isSettled(user, entry)) return
     this.#refuseWhenClosing()
     await new Promise<void>((resolve, reject) => {
       this.#watchers.add({ user, entry, resolve, reject })
@@ -400,43 +401,43 @@ export class Instance {
 
   async #execute(): Promise<Executed> {
     const items = this.#next()
-    const steps: Step[] = []
     const time = this.#open?.time ?? Math.max(Date.now(), this.#time)
     const seq = this.#open?.seq ?? this.#seq + 1
-    const calls = items
-      .map(({ user, block }, i) => callOf(block, user, seq + i, time, this.#committed))
-      .filter((call) => call !== null)
-    // #next leaves an entry that is no call alone in its batch: it never reaches the VM
-    if (calls.length === 0) steps.push(MALFORMED)
-    else await this.#run(items, calls, steps)
+    const called = items.flatMap(({ id, block, call }, i) =>
+      call === null
+        ? []
+        : [{ item: i, call: callAt(call, block, id, seq + i, time, this.#committed) }]
+    )
+    const results = called.length === 0 ? [] : await this.#run(items, called)
+    const steps = stepsOf(items, results)
     return { items: items.slice(0, steps.length), steps, time }
   }
 
   /**
-   * The next calls to execute together: the one that has asked an oracle, or well-formed ones, or a single entry that is
-   * no call. They stay at the head of the queue until they are committed, so that whatever is flushed meanwhile notes
-   * them as waiting.
+   * The next calls to execute together: the one that has asked an oracle, or as many as a batch may have. They stay at
+   * the head of the queue until they are committed, so that whatever is flushed meanwhile notes them as waiting.
    */
   #next(): Waiting[] {
-    if (this.#open !== null) return this.#queue.slice(0, 1)
-    const items = this.#queue.slice(0, BATCH_CALLS_MAX)
-    const end = items.findIndex(({ isCall }) => !isCall)
-    return end === -1 ? items : items.slice(0, Math.max(1, end))
+    return this.#queue.slice(0, this.#open === null ? BATCH_CALLS_MAX : 1)
   }
 
-  async #run(items: readonly Waiting[], calls: readonly Call[], steps: Step[]): Promise<void> {
+  /** The steps of as many calls as there was time for. */
+  async #run(items: readonly Waiting[], called: readonly Called[]): Promise<Step[]> {
+    const steps: Step[] = []
     const [first] = items
+    let over = false
     try {
       await this.#execution.vm.run(
         {
           contract: this.#contract,
           variables: sortVariables(this.#variables),
-          calls,
+          calls: called.map(({ call }) => call),
           base: this.#ledger.archive,
           onStep: (step) => steps.push(step),
           onOracle: (request) => {
-            if (request.call > 0 || first === undefined) throw ORACLE_FIRST
-            return this.#ask(first, calls[0]?.time ?? 0, request)
+            const asking = called[request.call]
+            if (asking?.item !== 0 || first === undefined) throw ORACLE_FIRST
+            return this.#ask(first, asking.call.time, request, () => over)
           },
           onLog: (line) => this.#execution.onLog(this.id, line)
         },
@@ -444,7 +445,10 @@ export class Instance {
       )
     } catch (error) {
       if (error !== ORACLE_FIRST) throw error
+    } finally {
+      over = true
     }
+    return steps
   }
 
   /** Resolves when the next batch can be executed; this one is on disk, and its users are told, when `durable` does. */
@@ -453,14 +457,14 @@ export class Instance {
     if (this.#open !== null) await this.#ledger.settle()
     const blocks: Uint8Array[] = []
     const positions = new Map<UserLog, Position>()
-    const answered: [user: string, entry: number, at: Answered][] = []
+    const answered: [user: string, at: Answered][] = []
     const writes: Write[] = []
     const start = this.#ledger.tail.length
     let seq = this.#seq
     for (const [i, item] of items.entries()) {
       const step = steps[i]
       if (step === undefined) break
-      const user = await this.#ledger.user(item.user)
+      const user = this.#ledger.opened(item.id) ?? (await this.#ledger.user(item.user))
       seq++
       const opened = this.#open?.item === item ? this.#open.ack : null
       const ack = opened ?? start + blocks.length
@@ -468,7 +472,7 @@ export class Instance {
         const previous = (positions.get(user) ?? user.position).ack
         blocks.push(encodeEntry(ackOf(item, seq, time, previous)))
       }
-      answered.push([user.id, item.entry, { ack, result: start + blocks.length }])
+      answered.push([user.id, { entry: item.entry, ack, result: start + blocks.length }])
       blocks.push(encodeResult(ack, step))
       positions.set(user, { entry: item.entry, ack })
       writes.push(...step.writes)
@@ -478,9 +482,9 @@ export class Instance {
     const durable = this.#ledger
       .commit(blocks, lastWrites(writes), positions, filled.resolve)
       .then(() => {
-        for (const [user, entry, at] of answered) this.#answer(user, entry, at)
+        for (const [user, at] of answered) this.#accounts.answer(user, at)
         this.#notify()
-        this.#forget()
+        this.#accounts.trim()
       })
     durable.catch(filled.reject)
     this.#committed = await filled.promise
@@ -491,21 +495,27 @@ export class Instance {
     return { durable }
   }
 
-  /** Logs the request before it is made and the answer before it is used; what is logged is not asked again. */
+  /**
+   * Logs the request before it is made and the answer before it is used; what is logged is not asked again. The engine
+   * may die meanwhile, and the call be aborted: once the run is over nothing more of it may come into the log.
+   */
   async #ask(
     item: Waiting,
     time: number,
-    { index, name, args }: OracleRequest
+    { index, name, args }: OracleRequest,
+    isOver: () => boolean
   ): Promise<OracleAnswer> {
+    const user = await this.#ledger.user(item.user)
     // the batch before may still be on its way into the log
     if (this.#open === null) await this.#ledger.settle()
+    if (isOver()) throw new MivmError('ENGINE_FAILED', 'the engine that asks is dead')
+    // from here on a commit waits for what is written
     this.#open ??= { item, ack: this.#ledger.tail.length, seq: this.#seq + 1, time, requests: [] }
     const { ack, seq, requests } = this.#open
     const logged = requests[index]
     if (logged !== undefined && logged !== null) return logged
     if (logged === undefined) {
       requests[index] = null
-      const user = await this.#ledger.user(item.user)
       const request = encodeEntry({ type: 'oracle-request', ack, index, name, args })
       await this.#ledger.append(
         index === 0 ? [encodeEntry(ackOf(item, seq, time, user.position.ack)), request] : [request]
@@ -528,52 +538,20 @@ export class Instance {
   }
 
   #enqueue(user: UserLog, blocks: readonly Uint8Array[], start: number): void {
-    const { waiting } = this.#account(user.id)
     for (const [i, block] of blocks.entries()) {
       const entry = start + i + 1
-      const isCall = readCall(block) !== null
-      if (!isCall && !asksForResult(block)) continue
-      waiting.push(entry)
-      this.#queue.push({ user: user.key, id: user.id, isCall, entry, block })
+      const call = readAsked(block)
+      if (call === undefined) continue
+      this.#accounts.wait(user.id, entry)
+      this.#queue.push({ user: user.key, id: user.id, call, entry, block })
     }
-  }
-
-  #answer(user: string, entry: number, answered: Answered): void {
-    const account = this.#account(user)
-    account.waiting.shift()
-    account.answered.set(entry, answered)
-    const [oldest] = account.answered.keys()
-    if (account.answered.size > ANSWERS_KEPT && oldest !== undefined)
-      account.answered.delete(oldest)
-  }
-
-  #account(user: string): Account {
-    let account = this.#accounts.get(user)
-    if (account === undefined) {
-      account = { waiting: [], answered: new Map() }
-      this.#accounts.set(user, account)
-    }
-    return account
-  }
-
-  #isSettled(user: string, entry: number): boolean {
-    const next = this.#accounts.get(user)?.waiting[0]
-    return next === undefined || next > entry
   }
 
   #notify(): void {
     for (const watcher of this.#watchers) {
-      if (!this.#isSettled(watcher.user, watcher.entry)) continue
+      if (!this.#accounts.isSettled(watcher.user, watcher.entry)) continue
       this.#watchers.delete(watcher)
       watcher.resolve()
-    }
-  }
-
-  /** Lets go of what was answered when there are many users: it is in the log. */
-  #forget(): void {
-    if (this.#accounts.size <= ACCOUNTS_KEPT) return
-    for (const [user, { waiting }] of this.#accounts) {
-      if (waiting.length === 0) this.#accounts.delete(user)
     }
   }
 
@@ -581,21 +559,16 @@ export class Instance {
   async #answers(key: Uint8Array, from: number, to: number): Promise<Answered[]> {
     if (to === 0 || !(await this.#ledger.hasUser(key))) return []
     const user = await this.#ledger.user(key)
-    const { answered } = this.#account(user.id)
-    const [oldest = Number.POSITIVE_INFINITY] = answered.keys()
-    if (oldest <= from) {
-      const found: Answered[] = []
-      for (let entry = from; entry <= to; entry++) {
-        const at = answered.get(entry)
-        if (at !== undefined) found.push(at)
-      }
-      return found
-    }
+    const lately = this.#accounts.lately(user.id, from, to)
+    if (lately !== null) return lately
     const found: Answered[] = []
     for (let index = user.position.ack; index > 0; ) {
       const ack = await readEntry(this.#ledger, index, 'ack')
       if (ack.entry < from) break
-      if (ack.entry <= to) found.push({ ack: index, result: await this.#resultOf(index) })
+      if (ack.entry <= to) {
+        const { entry } = ack
+        found.push({ entry, ack: index, result: await this.#resultOf(index) })
+      }
       index = ack.previous
     }
     return found.reverse()
@@ -619,16 +592,16 @@ export class Instance {
         if (entry.type === 'oracle-answer') requests[entry.index] = answerOf(entry)
       }
       const id = encodeId(ack.user)
-      const isCall = readCall(ack.call) !== null
-      const item = { user: ack.user, id, isCall, entry: ack.entry, block: ack.call }
+      const call = readCall(ack.call)
+      const item = { user: ack.user, id, call, entry: ack.entry, block: ack.call }
       const index = this.#ledger.tail.length - trailing.length
       this.#open = { item, ack: index, seq: ack.seq, time: ack.time, requests }
       this.#queue.push(item)
-      this.#account(id).waiting.push(ack.entry)
+      this.#accounts.wait(id, ack.entry)
     }
     for (const id of await this.#ledger.pendingUsers()) {
       const user = await this.#ledger.user(decodeId(id))
-      const opened = this.#account(id).waiting[0] ?? 0
+      const opened = this.#accounts.next(id) ?? 0
       const start = Math.max(user.position.entry, opened)
       const blocks: Uint8Array[] = []
       for (let i = start; i < user.length; i++) blocks.push(await user.block(i))
@@ -706,15 +679,16 @@ async function executeInit(execution: Execution, contract: Contract, call: Call)
   throw new MivmError('DEPLOY_FAILED', `init ended with ${name}: ${message}; nothing was deployed`)
 }
 
-function contractOf(address: Uint8Array, genesis: Genesis, source: string): Contract {
-  return {
-    vm: genesis.vm,
-    address: encodeId(address),
-    host: encodeId(genesis.host),
-    deployer: encodeId(genesis.deployer),
-    source,
-    limits: limitsOf(genesis)
+/** A step for each entry, in order, as far as there are steps of the calls among them. */
+function stepsOf(items: readonly Waiting[], results: readonly Step[]): Step[] {
+  const steps: Step[] = []
+  let executed = 0
+  for (const { call } of items) {
+    const step = call === null ? MALFORMED : results[executed++]
+    if (step === undefined) break
+    steps.push(step)
   }
+  return steps
 }
 
 function ackOf({ user, entry, block }: Waiting, seq: number, time: number, previous: number): Ack {

@@ -11,6 +11,7 @@ import type { Head } from '../protocol/head.ts'
 import { encodeId } from '../protocol/ids.ts'
 import { type Manifest, manifestKey, stateManifest, userLogManifest } from '../protocol/manifest.ts'
 import { Archive } from '../state/archive.ts'
+import { createAtom } from '../state/atom.ts'
 import { storageError } from '../state/storage-error.ts'
 import type { Wal } from '../state/wal.ts'
 import type { Gate } from './gate.ts'
@@ -135,6 +136,11 @@ export class Ledger {
   /** The host's copy of a user's log, to read what it says; created where there is none. */
   async user(key: Uint8Array): Promise<UserLog> {
     return this.#users.get(encodeId(key)) ?? this.#mutex.run(() => this.#openUser(key))
+  }
+
+  /** The same by z-base-32, where it was asked for lately. */
+  opened(id: string): UserLog | undefined {
+    return this.#users.get(id)
   }
 
   /** Whether there is a copy of that user's log. To open one makes one, and a name alone shall not do that. */
@@ -276,7 +282,7 @@ export class Ledger {
 
   async #open(): Promise<void> {
     const { store, keyPair } = this.#writing
-    const atom = store.storage.createAtom()
+    const atom = createAtom(store)
     const manifest = mutable(stateManifest(keyPair.publicKey, this.address))
     const files = store.get({ manifest, keyPair })
     await files.ready()

@@ -1,41 +1,47 @@
+import flat from 'flat-tree'
 import type Hypercore from 'hypercore'
 import { MerkleTree } from 'hypercore/lib/merkle-tree.js'
 import { MivmError } from '../protocol/errors.ts'
-import { Tree, type TreeNode } from '../protocol/merkle.ts'
+import type { TreeNode } from '../protocol/merkle.ts'
+import { leafHash, parentHash, rootsHash } from '../protocol/tree-hash.ts'
 
 /** How much of a log stays in memory: proofs are nearly always asked for what has just been written. */
 const BLOCKS_MAX = 4096
 const BYTES_MAX = 16 * 1024 * 1024
+const NODES_MAX = 8192
+
+/** A node over so many blocks in memory is hashed faster than it is read. */
+const HASHED_MAX = 16
 
 /** A log with its newest blocks, and the nodes of its tree above them, at hand; older ones are read from the core. */
 export class Tail {
   readonly #core: Hypercore
-  readonly #tree: Tree
   readonly #blocks = new Map<number, Uint8Array>()
   readonly #nodes = new Map<number, TreeNode>()
+  #roots: readonly TreeNode[] = []
+  #length = 0
   #bytes = 0
 
   constructor(core: Hypercore) {
     this.#core = core
-    this.#tree = new Tree(core.state.roots)
-    for (const root of core.state.roots) this.#nodes.set(root.index, root)
+    this.#look()
   }
 
   get length(): number {
-    return this.#tree.length
+    return this.#length
   }
 
   treeHash(): Uint8Array {
-    return this.#tree.treeHash()
+    return rootsHash(this.#roots)
   }
 
   /** Says what has been appended to the core. */
   append(blocks: readonly Uint8Array[]): void {
-    for (const block of blocks) {
-      this.#blocks.set(this.#tree.length, block)
+    for (const [i, block] of blocks.entries()) {
+      this.#blocks.set(this.#length + i, block)
       this.#bytes += block.byteLength
-      for (const node of this.#tree.append(block)) this.#nodes.set(node.index, node)
     }
+    this.#look()
     this.#trim()
   }
 
@@ -46,9 +52,33 @@ export class Tail {
   }
 
   readonly node = async (index: number): Promise<TreeNode> => {
-    const node = this.#nodes.get(index) ?? (await MerkleTree.get(this.#core.state, index))
+    const isNear = flat.countLeaves(index) <= HASHED_MAX
+    const known = isNear ? this.#hashed(index) : this.#nodes.get(index)
+    const node = known ?? (await MerkleTree.get(this.#core.state, index))
     if (node === null) throw damaged(`tree node ${index}`)
+    this.#nodes.set(index, node)
     return node
+  }
+
+  /** Few nodes are asked for: most of what the core has hashed as it was appended is not hashed again. */
+  #hashed(index: number): TreeNode | null {
+    const known = this.#nodes.get(index)
+    if (known !== undefined) return known
+    const children = flat.children(index)
+    if (children === null) {
+      const block = this.#blocks.get(index / 2)
+      return block ? { index, size: block.byteLength, hash: leafHash(block) } : null
+    }
+    const [left, right] = children.map((child) => this.#hashed(child))
+    if (!left || !right) return null
+    return { index, size: left.size + right.size, hash: parentHash(left, right) }
+  }
+
+  #look(): void {
+    const { length, roots } = this.#core.state
+    this.#length = length
+    this.#roots = [...roots]
+    for (const root of roots) this.#nodes.set(root.index, root)
   }
 
   #trim(): void {
@@ -57,9 +87,9 @@ export class Tail {
       this.#blocks.delete(index)
       this.#bytes -= block.byteLength
     }
-    // two nodes a block, and insertion order is age
+    // insertion order is age
     for (const index of this.#nodes.keys()) {
-      if (this.#nodes.size <= 2 * BLOCKS_MAX) break
+      if (this.#nodes.size <= NODES_MAX) break
       this.#nodes.delete(index)
     }
   }

@@ -1,12 +1,12 @@
 import b4a from 'b4a'
-import crypto from 'hypercore-crypto'
+import { hashOf, leafHash, writeUint64 } from './tree-hash.ts'
 
 /**
  * BLAKE2b-256 over the concatenation of the parts, after a namespace of ours: H("mivm/1/" + name ‖ parts).
  * The only way in which this project hashes anything that Hypercore does not hash itself.
  */
 export function hash(name: string, ...parts: readonly Uint8Array[]): Uint8Array {
-  return crypto.hash([b4a.from(`mivm/1/${name}`), ...parts])
+  return hashOf([b4a.from(`mivm/1/${name}`), ...parts])
 }
 
 /** Hash of a contract's source, as genesis names it. */
@@ -17,7 +17,7 @@ export function codeHash(source: string): Uint8Array {
 /** A number as eight bytes, little endian, for hashing. */
 export function uint64(n: number): Uint8Array {
   const bytes = new Uint8Array(8)
-  new DataView(bytes.buffer).setBigUint64(0, BigInt(n), true)
+  writeUint64(new DataView(bytes.buffer), 0, n)
   return bytes
 }
 
@@ -31,7 +31,7 @@ export function callSeed(
   block: Uint8Array,
   seq: number
 ): Uint8Array {
-  return hash('seed', committedTreeHash, crypto.data(block), uint64(seq))
+  return hash('seed', committedTreeHash, leafHash(block), uint64(seq))
 }
 
 /**

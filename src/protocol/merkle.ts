@@ -1,5 +1,5 @@
 import flat from 'flat-tree'
-import crypto from 'hypercore-crypto'
+import { leafHash, parentHash, rootsHash } from './tree-hash.ts'
 
 /** A node of the Merkle tree over a log, numbered as in flat-tree; `size` is the bytes of the blocks below. */
 export interface TreeNode {
@@ -35,7 +35,7 @@ export class Tree {
 
   /** Appends a block; returns the nodes that are complete with it, leaf first. */
   append(block: Uint8Array): readonly TreeNode[] {
-    return this.push({ index: 2 * this.#length, size: block.byteLength, hash: crypto.data(block) })
+    return this.push({ index: 2 * this.#length, size: block.byteLength, hash: leafHash(block) })
   }
 
   /**
@@ -54,7 +54,7 @@ export class Tree {
       last = {
         index: flat.parent(last.index),
         size: previous.size + last.size,
-        hash: crypto.parent(previous, last)
+        hash: parentHash(previous, last)
       }
       complete.push(last)
       this.#roots.pop()
@@ -65,7 +65,7 @@ export class Tree {
   }
 
   treeHash(): Uint8Array {
-    return crypto.tree(this.#roots)
+    return rootsHash(this.#roots)
   }
 }
 

@@ -76,7 +76,8 @@ export class Archive implements Files {
       entries.push([path, data === null ? null : await content.put(data)])
     }
     await content.flush()
-    const batch = this.#bee.batch()
+    // there is nobody whose copy would be longer
+    const batch = this.#bee.batch({ update: false })
     for (const [path, blob] of entries) {
       if (blob === null) await batch.del(path)
       else await batch.put(path, { executable: false, linkname: null, blob, metadata: null })

@@ -73,21 +73,17 @@ export class Cache {
       }
       return
     }
-    for (const { name } of changes) this.#hints.delete(name)
-    const all = [...changes, ...this.#hints.values()]
+    if (this.#hints.size > 0) for (const { name } of changes) this.#hints.delete(name)
+    const batch = open(changes.length + this.#hints.size)
+    for (const change of changes) put(batch, change)
+    for (const change of this.#hints.values()) put(batch, change)
     this.#hints.clear()
-    const batch = open(all.length)
-    for (const { key, end, value } of all) {
-      if (end !== null) batch.tryDeleteRange(key, end)
-      else if (value === null) batch.tryDelete(key)
-      else batch.tryPut(key, value)
-    }
     this.#writing++
     try {
       await batch.flush()
-      for (const { name, key, end, value } of changes) {
+      for (const { name, kind, end, value } of changes) {
         if (end !== null) this.#deleteRange(name, nameOf(end))
-        else if (!isTreeNode(key)) this.#set(name, value)
+        else if (kind !== TREE) this.#set(name, value)
       }
     } catch (error) {
       // what is on disk now is not known
@@ -99,12 +95,20 @@ export class Cache {
     }
   }
 
+  /**
+   * What is young hides what is old. A value takes the place of the one before it: a map from which the same keys are
+   * deleted and set again is searched through all that was deleted.
+   */
   #set(key: Key, value: Uint8Array | null): void {
-    this.#young.delete(key)
-    this.#old.delete(key)
-    if (value !== null && value.byteLength > VALUE_MAX) return
+    if (value !== null && value.byteLength > VALUE_MAX) {
+      this.#young.delete(key)
+      this.#old.delete(key)
+      return
+    }
+    const before = this.#young.get(key)
     this.#young.set(key, value)
-    this.#bytes += ENTRY_BYTES + key.length + (value?.byteLength ?? 0)
+    this.#bytes += (value?.byteLength ?? 0) - (before?.byteLength ?? 0)
+    if (before === undefined) this.#bytes += ENTRY_BYTES + key.length
     if (this.#bytes <= GENERATION_BYTES) return
     this.#old = this.#young
     this.#young = new Map()
@@ -128,8 +132,10 @@ type Values = Map<Key, Uint8Array | null>
 
 /** One put or deletion, or with `end` the deletion of all keys from `key` up to it. */
 interface Change {
+  /** Empty for a node of a tree, which is written once. */
   readonly name: Key
   readonly key: Uint8Array
+  readonly kind: Kind
   readonly end: Uint8Array | null
   readonly value: Uint8Array | null
 }
@@ -146,12 +152,15 @@ class CachedRead implements ReadBatch {
   }
 
   get(key: Uint8Array): Promise<Uint8Array | null> {
+    if (kindOf(key) === TREE) return this.#read(key)
     const name = nameOf(key)
     const known = this.#cache.get(name)
-    if (known !== undefined) return Promise.resolve(known)
+    return known === undefined ? this.#cache.load(name, this.#read(key)) : Promise.resolve(known)
+  }
+
+  #read(key: Uint8Array): Promise<Uint8Array | null> {
     this.#batch ??= this.#open()
-    const read = this.#batch.get(key)
-    return isTreeNode(key) ? read : this.#cache.load(name, read)
+    return this.#batch.get(key)
   }
 
   async flush(): Promise<void> {
@@ -170,7 +179,7 @@ class CachedRead implements ReadBatch {
 class CachedWrite implements WriteBatch {
   readonly #cache: Cache
   readonly #open: (capacity: number) => WriteBatch
-  readonly #changes: Change[] = []
+  #changes: Change[] = []
 
   constructor(cache: Cache, open: (capacity: number) => WriteBatch) {
     this.#cache = cache
@@ -178,53 +187,82 @@ class CachedWrite implements WriteBatch {
   }
 
   tryPut(key: Uint8Array, value: Uint8Array | string): void {
-    this.#changes.push({ name: nameOf(key), key, end: null, value: Buffer.from(value) })
+    const kind = kindOf(key)
+    if (kind === TREE && typeof value !== 'string') {
+      this.#changes.push({ name: '', key, kind, end: null, value })
+      return
+    }
+    // what is kept must not change under whoever reads it
+    this.#changes.push({ name: nameOf(key), key, kind, end: null, value: Buffer.from(value) })
   }
 
   tryDelete(key: Uint8Array): void {
-    this.#changes.push({ name: nameOf(key), key, end: null, value: null })
+    this.#changes.push({ name: nameOf(key), key, kind: kindOf(key), end: null, value: null })
   }
 
   tryDeleteRange(start: Uint8Array, end: Uint8Array): void {
-    this.#changes.push({ name: nameOf(start), key: start, end, value: null })
+    this.#changes.push({ name: nameOf(start), key: start, kind: OTHER, end, value: null })
   }
 
   flush(): Promise<void> {
-    return this.#cache.write(this.#changes.splice(0), this.#open)
+    const changes = this.#changes
+    this.#changes = []
+    return this.#cache.write(latest(changes), this.#open)
   }
 
   destroy(): void {
-    this.#changes.length = 0
+    this.#changes = []
   }
 }
 
-/** A hint, which alone may wait: the whole key is the kind. */
-function isHint({ key, value }: Change): boolean {
-  const { kind, end } = kindOf(key)
-  return value !== null && kind === HINTS && end === key.byteLength
+/** An atom has the same page of a bitfield for every append to a core: only the last one is written. */
+function latest(changes: readonly Change[]): readonly Change[] {
+  const last = new Map<Key, Change>()
+  let isTwice = false
+  for (const change of changes) {
+    if (change.kind !== PAGE) continue
+    isTwice ||= last.has(change.name)
+    last.set(change.name, change)
+  }
+  if (!isTwice) return changes
+  return changes.filter((change) => change.kind !== PAGE || last.get(change.name) === change)
 }
 
-/** Nodes of trees have a cache in hypercore-storage. */
-function isTreeNode(key: Uint8Array): boolean {
-  return kindOf(key).kind === TREE
+function put(batch: WriteBatch, { key, end, value }: Change): void {
+  if (end !== null) batch.tryDeleteRange(key, end)
+  else if (value === null) batch.tryDelete(key)
+  else batch.tryPut(key, value)
+}
+
+/** A hint that is set: it alone may wait. */
+function isHint({ kind, value }: Change): boolean {
+  return kind === HINTS && value !== null
 }
 
 /*
  * Keys as hypercore-storage 3 composes them: 4 for the data of a core, the number of the core (one byte, or three, five
- * or nine), and a kind.
+ * or nine), and a kind. Nodes of trees have a cache in hypercore-storage.
  */
 const DATA = 4
 const HINTS = 2
 const TREE = 4
+const PAGE = 5
+const OTHER = -1
 
-function kindOf(key: Uint8Array): { kind: number | null; end: number } {
-  if (key[0] !== DATA) return { kind: null, end: 0 }
+type Kind = typeof HINTS | typeof TREE | typeof PAGE | typeof OTHER
+
+function kindOf(key: Uint8Array): Kind {
+  if (key[0] !== DATA) return OTHER
   const number = key[1] ?? 0
-  const size = number < 0xfc ? 1 : number === 0xfc ? 3 : number === 0xfd ? 5 : 9
-  return { kind: key[1 + size] ?? null, end: 2 + size }
+  const at = 1 + (number < 0xfc ? 1 : number === 0xfc ? 3 : number === 0xfd ? 5 : 9)
+  if (key[at] === TREE || key[at] === PAGE) return key[at]
+  // of this kind the whole key is the kind
+  return key[at] === HINTS && key.byteLength === at + 1 ? HINTS : OTHER
 }
 
 /** One character a byte, so that names are ordered as the database orders keys. */
 function nameOf(key: Uint8Array): Key {
-  return Buffer.from(key.buffer, key.byteOffset, key.byteLength).toString('latin1')
+  const bytes =
+    key instanceof Buffer ? key : Buffer.from(key.buffer, key.byteOffset, key.byteLength)
+  return bytes.toString('latin1')
 }

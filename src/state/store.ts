@@ -1,6 +1,7 @@
 import Corestore from 'corestore'
 import CorestoreStorage from 'hypercore-storage'
 import { MivmError } from '../protocol/errors.ts'
+import { takeOverHashes } from '../protocol/tree-hash.ts'
 import { Cache } from './cache.ts'
 import { isFull } from './storage-error.ts'
 
@@ -10,6 +11,7 @@ export async function openStore(dir: string): Promise<Corestore> {
   try {
     await store.ready()
     Cache.over(store.storage)
+    takeOverHashes()
     return store
   } catch (error) {
     await closeStore(store).catch(() => {})

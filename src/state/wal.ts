@@ -4,8 +4,11 @@ import path from 'node:path'
 import { promisify } from 'node:util'
 import type { Rocks } from 'hypercore-storage'
 
-/** A sync of more than this, ms, is left to a thread. */
+/** Syncs that take more than this on average, ms, are left to a thread. */
 const BLOCKING_MS = 1
+
+/** What a sync counts for in the average: one that waited for another process does not make a disk slow. */
+const SYNC_WEIGHT = 1 / 8
 
 /** So many syncs go to a thread before it is tried again whether the disk is fast. */
 const SYNCS_IN_THREAD = 200
@@ -28,6 +31,8 @@ export class Wal {
   #running: Promise<void> | null = null
   #next: Promise<void> | null = null
   #inThread = 0
+  /** What syncs take, ms; where it is not known, so much that the first slow one tells. */
+  #average = BLOCKING_MS / 2
 
   constructor(rocks: Rocks) {
     this.#dir = rocks.path
@@ -99,7 +104,10 @@ export class Wal {
     }
     const started = performance.now()
     fdatasyncSync(fd)
-    if (performance.now() - started > BLOCKING_MS) this.#inThread = SYNCS_IN_THREAD
+    this.#average += (performance.now() - started - this.#average) * SYNC_WEIGHT
+    if (this.#average <= BLOCKING_MS) return
+    this.#inThread = SYNCS_IN_THREAD
+    this.#average = BLOCKING_MS / 2
   }
 }
 

@@ -4,6 +4,7 @@ import { Readable, Writable } from 'node:stream'
 import { fileURLToPath } from 'node:url'
 import { MivmError } from '../protocol/errors.ts'
 import {
+  type CompiledReport,
   checkReport,
   type DoneReport,
   encodeFrame,
@@ -14,12 +15,16 @@ import {
   type StepReport
 } from './frames.ts'
 import { findAddon, findParser, NODE_VERSION } from './node.ts'
-import { Launcher } from './sandbox/launcher.ts'
+import { type Command, Launcher } from './sandbox/launcher.ts'
 import { residentMemory } from './sandbox/processes.ts'
 
-const MAIN = new URL('./js-1/engine.js', import.meta.url)
+/** Everything that a process of ours reads is in here, but for packages. */
+const FOLDER = new URL('./js-1/', import.meta.url)
 
-/** Heap of the engine's own isolate, MB: files and frames of one job. Contracts have isolates of their own. */
+/**
+ * Heap of the process's own isolate, MB: in an engine, files and frames of one job, since contracts have isolates of
+ * their own; in a compiler, one syntax tree.
+ */
 const HEAP_MB = 512
 
 /**
@@ -27,6 +32,9 @@ const HEAP_MB = 512
  * no call ever ends where the stack does. Of 8 MB that the first thread of a process has on the systems we run on.
  */
 const STACK_KB = 4000
+
+/** Young generation of a compiler, MB. */
+const YOUNG_MB = 32
 
 const START_MS = 15_000
 
@@ -47,6 +55,8 @@ const MEMORY_MS = 50
 export interface EngineOptions {
   /** The pinned binary. */
   readonly node: string
+  /** Default: `engine`. */
+  readonly program?: Program
   /** Default: one without layers. */
   readonly launcher?: Launcher
   /** Resident memory over which a job is ended with its engine, bytes; default: none. */
@@ -55,12 +65,21 @@ export interface EngineOptions {
   readonly onLate?: () => void
 }
 
-/** A job for the engine, as js-1/engine.js takes it. */
+/**
+ * What runs in the process. An `engine` executes contracts, without JIT. A `compiler` makes of their source what engines
+ * execute: it has a JIT, and no more of a contract than its text.
+ */
+export type Program = 'engine' | 'compiler'
+
+/** A job, as js-1/engine.js or js-1/compiler.js takes it. */
 export interface Job {
-  readonly type: 'run' | 'inspect'
-  /** Wall clock that one call has, ms. */
+  readonly type: 'run' | 'inspect' | 'compile'
+  /** Wall clock that one call has, or the compilation, ms. */
   readonly time: number
 }
+
+/** The last that comes of a job. */
+export type JobReport = DoneReport | InspectedReport | CompiledReport
 
 export interface JobHandlers {
   onSteps(steps: readonly StepReport[]): void
@@ -78,9 +97,9 @@ export class EngineDeath extends Error {
 }
 
 /**
- * One engine process: the pinned Node without JIT, environment, files or network, inside of the layers that its
- * launcher has. It executes one job at a time, and ends by SIGKILL only, because a contract may have brought it
- * into any state.
+ * One engine process, or one that compiles: the pinned Node without environment, files or network, inside of the layers
+ * that its launcher has. It executes one job at a time, and ends by SIGKILL only, because a contract may have brought
+ * it into any state.
  */
 export class Engine {
   readonly #child: ChildProcess
@@ -116,11 +135,11 @@ export class Engine {
   }
 
   private constructor(options: EngineOptions, addon: string) {
-    const { node, launcher = new Launcher({}), memoryMax, onLate } = options
+    const { node, program = 'engine', launcher = new Launcher({}), memoryMax, onLate } = options
     this.#launcher = launcher
     this.#memoryMax = memoryMax ?? Number.POSITIVE_INFINITY
     this.#onLate = onLate ?? (() => {})
-    this.#child = spawnEngine(node, addon, launcher, this.#memoryMax)
+    this.#child = launcher.spawn(commandOf(program, node, addon, this.#memoryMax))
     const [, , , input, output] = this.#child.stdio
     const { stderr } = this.#child
     if (!(input instanceof Writable) || !(output instanceof Readable) || stderr === null) {
@@ -177,7 +196,7 @@ export class Engine {
    * Executes a job. Rejects with EngineDeath, with ENGINE_FAILED after `kill`, or with the error of a handler;
    * after the latter the engine can be used on.
    */
-  run(job: Job, handlers: JobHandlers): Promise<DoneReport | InspectedReport> {
+  run<T extends Job>(job: T, handlers: JobHandlers): Promise<JobReport> {
     if (this.#job !== null) throw new MivmError('INTERNAL', 'the engine has a job: report this')
     if (!this.#alive) return Promise.reject(new EngineDeath('crash', 'the engine is not running'))
     this.#used = true
@@ -251,6 +270,7 @@ export class Engine {
         break
       case 'done':
       case 'inspected':
+      case 'compiled':
         if (report.type === 'done') this.#takeSteps(job, report.steps)
         this.#rest()
         this.#job = null
@@ -353,7 +373,7 @@ export class Engine {
 
 interface RunningJob {
   readonly handlers: JobHandlers
-  readonly resolve: (report: DoneReport | InspectedReport) => void
+  readonly resolve: (report: JobReport) => void
   readonly reject: (error: unknown) => void
   readonly silence: number
   /** What a handler threw. */
@@ -382,15 +402,31 @@ export function flagsOf(files: readonly string[]): string[] {
   ]
 }
 
-function spawnEngine(
-  node: string,
-  addon: string,
-  launcher: Launcher,
-  memoryMax: number
-): ChildProcess {
-  const files = [fileURLToPath(new URL('.', MAIN)), addon, findParser()]
-  const args = [...flagsOf(files), fileURLToPath(MAIN), addon, findParser()]
-  return launcher.spawn({ node, args, files, addon, memoryMax })
+/** The same for a compiler. What it makes of a source depends on none of them. */
+function compilerFlagsOf(files: readonly string[]): string[] {
+  return [
+    '--permission',
+    ...files.map((file) => `--allow-fs-read=${file}`),
+    '--disable-warning=SecurityWarning',
+    '--disallow-code-generation-from-strings',
+    `--max-old-space-size=${HEAP_MB}`,
+    // most of a syntax tree is still in use when V8 looks for garbage
+    `--max-semi-space-size=${YOUNG_MB}`,
+    `--min-semi-space-size=${YOUNG_MB}`,
+    `--stack-size=${STACK_KB}`
+  ]
+}
+
+function commandOf(program: Program, node: string, addon: string, memoryMax: number): Command {
+  const main = fileURLToPath(new URL(`${program}.js`, FOLDER))
+  const parser = findParser()
+  if (program === 'compiler') {
+    const files = [fileURLToPath(FOLDER), parser]
+    const args = [...compilerFlagsOf(files), main, parser]
+    return { node, args, files, addon: null, jit: true, memoryMax }
+  }
+  const files = [fileURLToPath(FOLDER), addon]
+  return { node, args: [...flagsOf(files), main, addon], files, addon, jit: false, memoryMax }
 }
 
 /** A wrapper exits with 128 and the number of the signal that ended what it was started for. */

@@ -29,6 +29,22 @@ export type InspectedReport =
   | { readonly type: 'inspected'; readonly status: 'ok'; readonly methods: readonly string[] }
   | { readonly type: 'inspected'; readonly status: 'error' | 'abort'; readonly error: Thrown }
 
+/** What the compiler made of a source: the text for V8, or why the source is refused. */
+export interface CompiledReport {
+  readonly type: 'compiled'
+  readonly code: Compiled
+}
+
+export type Compiled =
+  | { readonly text: string; readonly refusal: null }
+  | { readonly text: null; readonly refusal: Refusal }
+
+/** Why a source cannot be a contract. */
+export interface Refusal {
+  readonly code: 'CODE_SYNTAX' | 'CODE_TOO_LARGE'
+  readonly message: string
+}
+
 /** Questions, for whose answers the engine waits. */
 export type Question =
   | { readonly type: 'get'; readonly path: string }
@@ -48,9 +64,10 @@ export type Report =
   | { readonly type: 'steps'; readonly steps: readonly StepReport[] }
   | DoneReport
   | InspectedReport
+  | CompiledReport
   | Question
 
-/** A call as the realm takes it, see `begin` in js-1/controller.js: half of the seed is what its generator takes. */
+/** A call as the realm takes it, see `run` in js-1/controller.js: half of the seed is what its generator takes. */
 export function encodeCall({ method, args, caller, seq, time, seed }: Call): string {
   const { buffer, byteOffset, byteLength } = seed
   const view = new DataView(buffer, byteOffset, byteLength)
@@ -124,6 +141,8 @@ export function checkReport(frame: unknown): Report {
       }
     case 'inspected':
       return checkInspected(report)
+    case 'compiled':
+      return { type, code: checkCompiled(report) }
     case 'get':
       return { type, path: string(report['path']) }
     case 'list':
@@ -181,6 +200,13 @@ function checkInspected(report: Fields): InspectedReport {
   }
   const error = checkThrown(record(report['error']))
   return { type: 'inspected', status: failure(status), error }
+}
+
+function checkCompiled({ text, refusal }: Fields): Compiled {
+  if (refusal === null) return { text: string(text), refusal }
+  const { code, message } = record(refusal)
+  if (code !== 'CODE_SYNTAX' && code !== 'CODE_TOO_LARGE') throw new Error('no reason to refuse')
+  return { text: null, refusal: { code, message: string(message) } }
 }
 
 function checkThrown(error: Fields): Thrown {

@@ -1,8 +1,21 @@
 import { type ErrorCode, MivmError } from '../protocol/errors.ts'
+import type { Compilers } from './compilers.ts'
 import { EngineDeath, type JobHandlers } from './engine.ts'
 import { encodeCall, type InspectedReport } from './frames.ts'
 import type { Slot } from './slot.ts'
 import type { Contract, Thrown } from './vm.ts'
+
+/** Compiles a contract before its deployment; throws CODE_SYNTAX or CODE_TOO_LARGE. */
+export async function checkCode(compilers: Compilers, contract: Contract): Promise<void> {
+  const { refusal } = await compilers.compile(contract).catch((error) => {
+    if (!(error instanceof EngineDeath)) throw error
+    throw new MivmError(
+      'CODE_TOO_LARGE',
+      `the code is too much for the compiler: ${error.message}: make it smaller or simpler`
+    )
+  })
+  if (refusal !== null) throw new MivmError(refusal.code, refusal.message)
+}
 
 /** Loads a contract once, as before its deployment, and says which methods it has or what is wrong with it. */
 export async function inspect(
@@ -10,7 +23,6 @@ export async function inspect(
   contract: Contract,
   patience: number
 ): Promise<readonly string[]> {
-  checkSize(contract)
   const report = await load(slot, contract, patience)
   if (report.status !== 'ok') throw refusal(report.error)
   if (report.methods.length === 0) {
@@ -24,15 +36,6 @@ export async function inspect(
 
 /** Codes of the engine's own findings; whatever else comes was thrown by the code. */
 const FINDINGS: readonly ErrorCode[] = ['CODE_SYNTAX', 'CODE_NO_EXPORTS', 'CODE_TOO_LARGE']
-
-function checkSize({ source, limits }: Contract): void {
-  const size = Buffer.byteLength(source)
-  if (size <= limits.code) return
-  throw new MivmError(
-    'CODE_TOO_LARGE',
-    `the code has ${size} bytes and may have ${limits.code}: make it smaller, for example by minifying it`
-  )
-}
 
 async function load(slot: Slot, contract: Contract, patience: number): Promise<InspectedReport> {
   const seed = new Uint8Array(32).fill(1)

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { MivmError } from '../protocol/errors.ts'
-import { Engine } from './engine.ts'
+import { Engine, type Program } from './engine.ts'
 import { findNode, NODE_VERSION } from './node.ts'
 import type { Launcher } from './sandbox/launcher.ts'
 import { findSandbox, type Layer, type Sandbox, type SandboxMode } from './sandbox/sandbox.ts'
@@ -12,6 +12,9 @@ export interface PoolOptions {
   /** Resident memory over which an engine is ended together with the call that it executes, bytes. */
   readonly memoryMax: number
 }
+
+/** Resident memory over which a process that compiles is ended, bytes. */
+const COMPILER_MEMORY_MAX = 1024 * 1024 * 1024
 
 const START_TRIES = 3
 const RETRY_MS = 200
@@ -67,13 +70,18 @@ export class EnginePool {
     const spare = this.#spare
     this.#forget()
     const engine = await spare?.catch(() => null)
-    return engine?.isAlive ? engine : this.#start()
+    return engine?.isAlive ? engine : this.#start('engine', this.#memoryMax)
+  }
+
+  /** A process that compiles, inside of the same sandbox. */
+  startCompiler(): Promise<Engine> {
+    return this.#start('compiler', COMPILER_MEMORY_MAX)
   }
 
   /** Begins to start an engine that the next `take` shall have, unless there is one. */
   prepare(): void {
     if (this.#spare !== null || this.#closed) return
-    const spare = this.#start()
+    const spare = this.#start('engine', this.#memoryMax)
     this.#spare = spare
     spare.catch(() => {
       if (this.#spare === spare) this.#forget()
@@ -99,14 +107,17 @@ export class EnginePool {
     await engine?.kill()
   }
 
-  async #start(): Promise<Engine> {
+  async #start(program: Program, memoryMax: number): Promise<Engine> {
     for (let tries = 1; ; tries++) {
       try {
         return await Engine.start({
           node: this.#node,
+          program,
           launcher: this.#launcher,
-          memoryMax: this.#memoryMax,
-          onLate: () => this.prepare()
+          memoryMax,
+          onLate: () => {
+            if (program === 'engine') this.prepare()
+          }
         })
       } catch (error) {
         if (tries === START_TRIES || this.#closed) throw error

@@ -1,5 +1,6 @@
 import { MivmError } from '../protocol/errors.ts'
-import type { Engine, JobHandlers } from './engine.ts'
+import type { Compilers } from './compilers.ts'
+import type { Engine, Job, JobHandlers, JobReport } from './engine.ts'
 import type { DoneReport, InspectedReport } from './frames.ts'
 import type { EnginePool } from './pool.ts'
 import type { Contract } from './vm.ts'
@@ -22,6 +23,7 @@ const MEMORY_MS = 100
  */
 export class Slot {
   readonly #pool: EnginePool
+  readonly #compilers: Compilers
   readonly #options: SlotOptions
   /** Instances in the engine, the least recently used one first. */
   readonly #held = new Map<string, Contract>()
@@ -33,8 +35,9 @@ export class Slot {
   #weighedAt = 0
   #closed = false
 
-  constructor(pool: EnginePool, options: SlotOptions) {
+  constructor(pool: EnginePool, compilers: Compilers, options: SlotOptions) {
     this.#pool = pool
+    this.#compilers = compilers
     this.#options = options
   }
 
@@ -51,6 +54,12 @@ export class Slot {
   /** Whose contracts the engine will have after all tasks that wait; null while it is anybody's. */
   get owner(): string | null {
     return this.#owner
+  }
+
+  /** Whether the engine has the instance with this code. */
+  holds(contract: Contract): boolean {
+    const held = this.#held.get(contract.address)
+    return held !== undefined && isSame(held, contract)
   }
 
   /** When it was last asked for something, as performance.now(). */
@@ -78,22 +87,18 @@ export class Slot {
     job: { readonly time: number },
     handlers: JobHandlers
   ): Promise<DoneReport> {
-    const engine = await this.start()
-    const source = this.#hold(engine, contract) ? null : contract.source
-    const frame = { type: 'run' as const, ...contract, source, ...job }
-    const report = await engine.run(frame, handlers)
+    const report = await this.#give('run', contract, job, handlers)
     if (report.type !== 'done') throw new MivmError('INTERNAL', 'the engine did another job')
     return report
   }
 
-  /** Has a contract loaded and asked for its methods, in an isolate for this alone. */
+  /** Has a contract loaded and asked for its methods. */
   async inspect(
     contract: Contract,
     job: { readonly time: number },
     handlers: JobHandlers
   ): Promise<InspectedReport> {
-    const engine = await this.start()
-    const report = await engine.run({ type: 'inspect', ...contract, ...job }, handlers)
+    const report = await this.#give('inspect', contract, job, handlers)
     if (report.type !== 'inspected') throw new MivmError('INTERNAL', 'the engine did another job')
     return report
   }
@@ -130,6 +135,19 @@ export class Slot {
     await this.#tail
   }
 
+  async #give(
+    type: Job['type'],
+    contract: Contract,
+    job: { readonly time: number },
+    handlers: JobHandlers
+  ): Promise<JobReport> {
+    const engine = await this.start()
+    const code = this.holds(contract) ? null : await this.#compilers.compile(contract)
+    this.#hold(engine, contract)
+    const source = code === null ? null : contract.source
+    return engine.run({ type, ...contract, source, code, ...job }, handlers)
+  }
+
   #append<T>(task: () => Promise<T>): Promise<T> {
     this.#load++
     const result = this.#tail.then(task).finally(() => this.#load--)
@@ -158,10 +176,9 @@ export class Slot {
     await engine?.kill()
   }
 
-  /** Notes that the engine holds the contract from now on; returns whether it did already. */
-  #hold(engine: Engine, contract: Contract): boolean {
+  /** Notes that the engine holds the contract from now on. */
+  #hold(engine: Engine, contract: Contract): void {
     const { address } = contract
-    const held = this.#held.get(address)
     this.#held.delete(address)
     this.#held.set(address, contract)
     for (const oldest of this.#held.keys()) {
@@ -169,7 +186,6 @@ export class Slot {
       this.#held.delete(oldest)
       engine.send({ type: 'evict', address: oldest })
     }
-    return held !== undefined && isSame(held, contract)
   }
 }
 

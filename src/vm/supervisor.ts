@@ -1,7 +1,8 @@
 import { availableParallelism } from 'node:os'
 import { MivmError } from '../protocol/errors.ts'
+import { Compilers } from './compilers.ts'
 import { Execution } from './execution.ts'
-import { inspect } from './inspection.ts'
+import { checkCode, inspect } from './inspection.ts'
 import { EnginePool } from './pool.ts'
 import { type Layer, requireLayers, type SandboxMode } from './sandbox/sandbox.ts'
 import { Slot } from './slot.ts'
@@ -51,6 +52,7 @@ export class Supervisor implements VirtualMachine {
   /** What is around the engines. */
   readonly layers: readonly Layer[]
   readonly #pool: EnginePool
+  readonly #compilers: Compilers
   readonly #slots: readonly Slot[]
   readonly #isolateBy: IsolateBy
   readonly #patience: number
@@ -68,6 +70,7 @@ export class Supervisor implements VirtualMachine {
     const supervisor = new Supervisor(id, options, pool, Math.min(kept, memoryMax / 2), memoryMax)
     try {
       if (options.requireSandbox) requireLayers(pool.layers)
+      supervisor.#compilers.prepare()
       const [slot] = supervisor.#slots
       await slot?.start()
       return supervisor
@@ -88,23 +91,36 @@ export class Supervisor implements VirtualMachine {
     this.id = id
     this.layers = pool.layers
     this.#pool = pool
+    this.#compilers = new Compilers(() => pool.startCompiler())
     this.#isolateBy = isolateBy
     this.#patience = options.patience ?? 1
     const count = options.engines ?? (isolateBy === 'none' ? availableParallelism() : ENGINES_APART)
     const memoryBusy = (memoryIdle + memoryMax) / 2
     const slotOptions = { instancesMax, memoryIdle, memoryBusy }
-    this.#slots = Array.from({ length: count }, () => new Slot(pool, slotOptions))
+    this.#slots = Array.from({ length: count }, () => new Slot(pool, this.#compilers, slotOptions))
   }
 
   async inspect(contract: Contract): Promise<readonly string[]> {
+    await checkCode(this.#compilers, contract)
     const owner = this.#ownerOf(contract)
-    const slot = this.#find(owner)
-    return slot.queue(owner, () => inspect(slot, contract, this.#patience))
+    const slot = this.#place(contract.address, owner)
+    try {
+      return await slot.queue(owner, () => inspect(slot, contract, this.#patience))
+    } catch (error) {
+      // there will be no instance
+      this.evict(contract.address)
+      throw error
+    }
   }
 
   async run(batch: Batch, options: RunOptions = {}): Promise<number> {
-    const owner = this.#ownerOf(batch.contract)
-    const slot = this.#place(batch.contract.address, owner)
+    const { contract } = batch
+    // before it takes its place among others: what comes of it is seen when it has one
+    if (!this.#places.get(contract.address)?.holds(contract)) {
+      await this.#compilers.compile(contract).catch(() => {})
+    }
+    const owner = this.#ownerOf(contract)
+    const slot = this.#place(contract.address, owner)
     return slot.queue(owner, () =>
       new Execution(slot, batch, { patience: this.#patience, ...options }).run()
     )
@@ -117,7 +133,8 @@ export class Supervisor implements VirtualMachine {
   }
 
   async close(): Promise<void> {
-    await Promise.all([this.#pool.close(), ...this.#slots.map((slot) => slot.close())])
+    const slots = this.#slots.map((slot) => slot.close())
+    await Promise.all([this.#pool.close(), this.#compilers.close(), ...slots])
   }
 
   #ownerOf({ address, deployer }: Contract): string {

@@ -67,5 +67,19 @@ export const floods = inMethod({
   ],
   'a promise that nobody resolves': ['await new Promise(() => {})', 'error NEVER_SETTLES'],
   'questions without end': ['for (let i = 0; ; i++) oracle[i]()', FUEL],
-  'awaiting an oracle': ['await oracle; return 1', OK]
+  'awaiting an oracle': ['await oracle; return 1', OK],
+  'finally of promises': ['const f = () => Promise.reject(1).finally(f); return f()', FUEL],
+  'rejections that are handled': ['for (;;) Promise.reject(1).catch(() => {})', FUEL],
+  'rejections of async functions': [
+    'const f = async () => { throw 1 }; for (;;) { try { await f() } catch {} }',
+    FUEL
+  ],
+  'rejections of callbacks': [
+    'const p = Promise.resolve(1); const f = () => { throw 1 }; const a = []; for (let i = 0; i < 1000; i++) a.push(p.then(f)); await 0; for (;;) for (const q of a) q.catch(f)',
+    FUEL
+  ],
+  'an async generator that is asked without end': [
+    'async function* g() { yield 1 } const i = g(); for (;;) i.next()',
+    FUEL
+  ]
 })

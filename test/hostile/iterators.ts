@@ -80,5 +80,9 @@ export const iterators = inMethod({
   'symbols without end': ["for (let i = 0; ; i++) Symbol.for('x'.repeat(1000) + i)", FUEL],
   'a symbol with a long description': ["Symbol('x'.repeat(1e6))", ROOM],
   'generators that spread each other': ['function* g() { yield* [...g()] } g().next()', NESTED],
-  'generators that recurse': ['function* g() { for (const x of g()) yield x } g().next()', DEPTH]
+  'generators that recurse': ['function* g() { for (const x of g()) yield x } g().next()', DEPTH],
+  'Array.fromAsync without end': [
+    'return Array.fromAsync({ *[Symbol.iterator]() { for (;;) yield 0 } })',
+    FUEL
+  ]
 })

@@ -38,5 +38,20 @@ export const memory = inMethod({
     FUEL
   ],
   'arrays of arrays': ['for (;;) Array.from({ length: 1e4 }, () => [1, 2, 3])', FUEL],
-  'what is thrown away': ["for (let i = 0; i < 20; i++) 'x'.repeat(1e6); return 1", OK]
+  'what is thrown away': ["for (let i = 0; i < 20; i++) 'x'.repeat(1e6); return 1", OK],
+  classes: ['const a = []; for (;;) a.push(class { static x = [1, 2, 3]; m() {} })', FUEL],
+  'builtins that are bound': [
+    "const a = []; for (;;) a.push(Date.prototype[Symbol.toPrimitive].bind(null, 'string'))",
+    FUEL
+  ],
+  'generators that are not begun': [
+    'function* g() { yield 1 } const a = []; for (;;) a.push(g())',
+    FUEL
+  ],
+  'functions with prototypes': [
+    'const a = []; for (;;) { const f = function () {}; f.prototype; a.push(f) }',
+    FUEL
+  ],
+  'collections that are empty': ['const a = []; for (;;) a.push(new Map(), new WeakSet())', FUEL],
+  'promises that are chained': ['const p = new Promise(() => {}); for (;;) p.then(() => 1)', FUEL]
 })

@@ -73,5 +73,21 @@ export const meter = inMethod({
   'sorting with a comparator that lies': [
     'Array.from({ length: 1e4 }, (_, i) => i).sort(() => { for (let i = 0; i < 1000; i++); return 1 })',
     FUEL
+  ],
+  'errors of V8, which reads the whole function for their messages': [
+    `if (0) { ${'f(1);'.repeat(4000)} } for (;;) { try { null.x } catch {} }`,
+    FUEL
+  ],
+  'errors of V8 that finally swallows': [
+    `if (0) { ${'f(1);'.repeat(4000)} } for (;;) { try { null.x } finally { continue } }`,
+    FUEL
+  ],
+  'errors of V8 that a promise swallows': [
+    `const f = () => { if (0) { ${'f(1);'.repeat(4000)} } null.x }; for (;;) new Promise(f)`,
+    FUEL
+  ],
+  'errors that leave many functions': [
+    'const f = (n) => { if (n === 0) throw 1; f(n - 1) }; for (;;) try { f(400) } catch {}',
+    FUEL
   ]
 })

@@ -29,5 +29,9 @@ export const patterns = inMethod({
     'error RESULT_TOO_LARGE'
   ],
   'a pattern that is long': ["new RegExp('a'.repeat(1e6))", FUEL],
-  'an empty match without end': ["const r = /(?:)/g; for (;;) 'x'.match(r)", FUEL]
+  'an empty match without end': ["const r = /(?:)/g; for (;;) 'x'.match(r)", FUEL],
+  'a class of a pattern': [
+    'class R extends RegExp { exec() { return { index: 0, 0: "" } } } "xy".replace(new R("", "g"), "")',
+    FUEL
+  ]
 })

@@ -1,3 +1,4 @@
+import { NESTING_MAX, tooDeep } from './source.js'
 import { bare, childrenOf, isClass, isFunction, isLoop, Refusal } from './syntax.js'
 
 /** Registers that a function may have for one level of depth: what 512 levels take of the stack depends on it. */
@@ -105,7 +106,7 @@ class Analysis {
 
   /** Notes what is in a node, and returns what it adds to the cost of the straight code around it. */
   visit(node) {
-    if (++this.#nesting > NESTING_MAX) throw new RangeError('the code nests too deeply')
+    if (++this.#nesting > NESTING_MAX) throw tooDeep()
     const cost = this.#visit(node)
     this.#nesting--
     return cost
@@ -117,9 +118,14 @@ class Analysis {
     if (isClass(node)) return this.#class(node)
     const price = this.#prices[node.type] ?? this.#prices.other
     switch (node.type) {
+      case 'Literal':
+        return node.regex === undefined ? price : this.#prices.pattern
       case 'Identifier':
+        if (node.name === 'eval') throw new Refusal(node, 'eval is not available')
         this.#uses.push([node, this.#scope])
         return price
+      case 'ImportExpression':
+        throw new Refusal(node, 'import is not available: bundle the code into one file')
       case 'StaticBlock':
         return price + this.#within(this.#scope.fn, () => this.#all(node.body), true)
       case 'Program':
@@ -146,6 +152,7 @@ class Analysis {
         return price + this.#key(node, node.property) + this.visit(node.object)
       case 'Property':
         if (node.shorthand) return price + this.visit(node.value)
+        if (node.method || node.kind !== 'init') node.value.isMethod = true
         return price + this.#key(node, node.key) + this.visit(node.value)
       case 'LabeledStatement':
         return price + this.visit(node.body)
@@ -255,7 +262,9 @@ class Analysis {
     })
     this.#alive = alive
     node.levels = 1 + Math.floor((node.locals + 3 * node.alive) / FRAME)
-    return this.#prices.closure
+    // its frame is kept while it is suspended
+    if (node.async || node.generator) node.cost += this.#prices.suspendable * node.levels
+    return hasPrototype(node) ? this.#prices.constructor : this.#prices.closure
   }
 
   #loop(node) {
@@ -302,10 +311,11 @@ class Analysis {
           continue
         }
         cost += this.#key(member, member.key)
+        if (member.type === 'MethodDefinition') member.value.isMethod = true
         // a field is evaluated whenever there is a new instance
         const value = member.value === null ? 0 : this.visit(member.value)
         if (member.type === 'PropertyDefinition' && !member.static) {
-          member.cost = this.#prices.member + value
+          member.cost = this.#prices.field + value
         } else cost += value
       }
       return cost
@@ -368,14 +378,13 @@ class Analysis {
   }
 }
 
+/** Whether the function may come with an object that is its prototype: an arrow, a method or an async one has none. */
+function hasPrototype({ type, async: isAsync, generator: isGenerator, isMethod = false }) {
+  return isGenerator || !(type === 'ArrowFunctionExpression' || isAsync || isMethod)
+}
+
 /** What the meter's own names begin with. */
 const RESERVED = '$mivm'
-
-/**
- * How deep a program may nest, in nodes: far below where parser, meter or V8 come to the end of their stacks, which
- * are not everywhere the same.
- */
-export const NESTING_MAX = 1000
 
 /** Passes over all assignments until they are given up. */
 const PASSES = 8

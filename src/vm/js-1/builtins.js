@@ -10,6 +10,7 @@
   const { apply, construct, defineProperty, getPrototypeOf, ownKeys } = Reflect
   const { getOwnPropertyDescriptor, hasOwn } = Object
   const { isArray } = Array
+  const { isView } = ArrayBuffer
   const { trunc } = Math
   const RawError = RangeError
   const RawProxy = Proxy
@@ -74,6 +75,7 @@
     startBuiltins() {
       kit.startProxies()
       kit.startBytes()
+      kit.startPromises()
       allocated = 0
       state.depth = 0
       passed = 0
@@ -83,7 +85,7 @@
   /** Charges a call and `count` items. */
   function spend(count, price) {
     const units = count * price
-    charge(units < 1 ? 1 : 1 + trunc(units))
+    charge(units < 1 ? 1 : (units | 0) === units ? 1 + units : 1 + trunc(units))
   }
 
   /** Takes `bytes` from the budget of the call. */
@@ -245,11 +247,11 @@
   function sizeOf(value) {
     if (typeof value === 'string') return value.length
     if (!isObject(value)) return 0
-    if (kit.isProxy(value)) return 0 // its trap pays
+    if (state.proxies && kit.isProxy(value)) return 0 // its trap pays
     if (isArray(value)) return value.length
-    if (typeof value === 'function') return ownKeys(value).length
-    const typed = tagOf(value)
-    if (typed !== undefined) return lengthOfTyped(value)
+    if (isView(value) && tagOf(value) !== undefined) return lengthOfTyped(value)
+    // a text has a length of its own
+    if (!hasOwn(value, 'length') || typeof value === 'function') return ownKeys(value).length
     return textLength(value) ?? ownKeys(value).length
   }
 

@@ -34,7 +34,11 @@ export class Channel {
   }
 
   write(frame) {
-    const text = JSON.stringify(frame)
+    this.writeText(JSON.stringify(frame))
+  }
+
+  /** A frame that is JSON already. */
+  writeText(text) {
     const length = Buffer.byteLength(text)
     if (length > FRAME_MAX) throw new Error(`a frame of ${length} bytes is too long`)
     const bytes = Buffer.allocUnsafe(4 + length)

@@ -13,30 +13,18 @@
   var $mivmLeft = 0
   var $mivmEnd = null
 
+  var $mivmO = $mivmKit.operators
   var {
-    add: $mivm_add,
-    subtract: $mivm_subtract,
-    multiply: $mivm_multiply,
-    divide: $mivm_divide,
-    remainder: $mivm_remainder,
     power: $mivm_power,
     shiftLeft: $mivm_shiftLeft,
     shiftRight: $mivm_shiftRight,
     shiftRightUnsigned: $mivm_shiftRightUnsigned,
-    bitAnd: $mivm_bitAnd,
-    bitOr: $mivm_bitOr,
-    bitXor: $mivm_bitXor,
     bitNot: $mivm_bitNot,
     negate: $mivm_negate,
     positive: $mivm_positive,
     increment: $mivm_increment,
     decrement: $mivm_decrement,
     numeric: $mivm_numeric,
-    less: $mivm_less,
-    lessOrEqual: $mivm_lessOrEqual,
-    greater: $mivm_greater,
-    greaterOrEqual: $mivm_greaterOrEqual,
-    same: $mivm_same,
     equal: $mivm_equal,
     part: $mivm_part,
     text: $mivm_text,
@@ -50,7 +38,16 @@
     compared: $mivm_compared,
     heritage: $mivm_heritage,
     heir: $mivm_heir
-  } = $mivmKit.operators
+  } = $mivmO
+  var {
+    error: $mivmError,
+    operator: $mivmOperator,
+    step: $mivmStepPrice,
+    text: $mivmText
+  } = $mivmKit.prices
+  /** Big integers between these two cost the same, whatever they are. */
+  var $mivmMost = 2n ** 512n
+  var $mivmLeast = -$mivmMost
   var {
     apply: $mivmApply,
     RawProxy: $mivmProxy,
@@ -58,6 +55,7 @@
     asyncIterator: $mivmAI
   } = $mivmKit
   var $mivmTrap = $mivmKit.trap
+  var $mivmFailed = $mivmKit.isFailure
 
   return {
     body: $mivmBody,
@@ -91,12 +89,103 @@
     throw $mivmTrap
   }
 
+  // ---- the usual cases of some operators, which are paid for here; the others are in operators.js
+
+  /** Pays for two big integers, if that is what they are and both are short. */
+  function $mivmBig(a, b) {
+    if (typeof a !== 'bigint' || typeof b !== 'bigint') return false
+    if (a > $mivmMost || a < $mivmLeast || b > $mivmMost || b < $mivmLeast) return false
+    if (($mivmF -= $mivmOperator) < 0) $mivmT()
+    return true
+  }
+
+  /** The same for two texts. */
+  function $mivmTexts(a, b) {
+    if (typeof a !== 'string' || typeof b !== 'string' || a.length + b.length > 128) return false
+    if (($mivmF -= $mivmText) < 0) $mivmT()
+    return true
+  }
+
+  function $mivm_add(a, b) {
+    return $mivmTexts(a, b) || $mivmBig(a, b) ? a + b : $mivmO.add(a, b)
+  }
+
+  function $mivm_subtract(a, b) {
+    return $mivmBig(a, b) ? a - b : $mivmO.subtract(a, b)
+  }
+
+  function $mivm_multiply(a, b) {
+    return $mivmBig(a, b) ? a * b : $mivmO.multiply(a, b)
+  }
+
+  function $mivm_divide(a, b) {
+    return $mivmBig(a, b) ? a / b : $mivmO.divide(a, b)
+  }
+
+  function $mivm_remainder(a, b) {
+    return $mivmBig(a, b) ? a % b : $mivmO.remainder(a, b)
+  }
+
+  function $mivm_bitAnd(a, b) {
+    return $mivmBig(a, b) ? a & b : $mivmO.bitAnd(a, b)
+  }
+
+  function $mivm_bitOr(a, b) {
+    return $mivmBig(a, b) ? a | b : $mivmO.bitOr(a, b)
+  }
+
+  function $mivm_bitXor(a, b) {
+    return $mivmBig(a, b) ? a ^ b : $mivmO.bitXor(a, b)
+  }
+
+  function $mivm_less(a, b) {
+    return $mivmTexts(a, b) || $mivmBig(a, b) ? a < b : $mivmO.less(a, b)
+  }
+
+  function $mivm_lessOrEqual(a, b) {
+    return $mivmTexts(a, b) || $mivmBig(a, b) ? a <= b : $mivmO.lessOrEqual(a, b)
+  }
+
+  function $mivm_greater(a, b) {
+    return $mivmTexts(a, b) || $mivmBig(a, b) ? a > b : $mivmO.greater(a, b)
+  }
+
+  function $mivm_greaterOrEqual(a, b) {
+    return $mivmTexts(a, b) || $mivmBig(a, b) ? a >= b : $mivmO.greaterOrEqual(a, b)
+  }
+
+  function $mivm_same(a, b) {
+    return $mivmTexts(a, b) || $mivmBig(a, b) ? a === b : $mivmO.same(a, b)
+  }
+
+  // ---- errors
+
+  /** An error gets to a handler, in a function that V8 may have made its message from, which costs `units`. */
+  function $mivmC(error, units) {
+    if (typeof error === 'object' && ($mivmF -= $mivmFailed(error) ? units : $mivmError) < 0)
+      $mivmT()
+  }
+
+  /** An error leaves a function, which costs `price` in any case. */
+  function $mivmX(error, units, price) {
+    if (($mivmF -= price) < 0) $mivmT()
+    $mivmC(error, units)
+    throw error
+  }
+
+  /** A generator is called, whose body may never be entered. */
+  function $mivmG(units) {
+    if (($mivmF -= units) < 0) $mivmT()
+  }
+
   /** A field, or the parameters of a generator: code that belongs to no body of a function. */
-  function $mivmP(evaluate) {
+  function $mivmP(evaluate, units) {
     var $mivmd = $mivmD
     if ($mivmF < 0 || ($mivmD = $mivmd - 1) < 0) $mivmT()
     try {
       return evaluate()
+    } catch (error) {
+      $mivmX(error, units, 0)
     } finally {
       $mivmD = $mivmd
     }
@@ -164,7 +253,7 @@
 
   function $mivmStep(iterator, method, value, leave) {
     var $mivmd = $mivmD
-    if (($mivmF -= 5) < 0 || ($mivmD = $mivmd - 1) < 0) $mivmT()
+    if (($mivmF -= $mivmStepPrice) < 0 || ($mivmD = $mivmd - 1) < 0) $mivmT()
     try {
       return $mivmApply(method, iterator, [value])
     } finally {

@@ -2,22 +2,19 @@
  * The engine process of js-1: takes jobs from the host, one at a time, and executes them in isolates. Plain
  * JavaScript, because under --jitless there is no WebAssembly and therefore no type stripping.
  *
- * Arguments: the paths of isolated-vm's .node file and of acorn, which are required directly, so that the
- * process has to read nothing else. Frames come in on descriptor 3 and go out on descriptor 4.
+ * Argument: the path of isolated-vm's .node file, which is required directly, so that the process has to read
+ * nothing else. Frames come in on descriptor 3 and go out on descriptor 4.
  */
 import { createRequire } from 'node:module'
-import { pathToFileURL } from 'node:url'
 import { Channel } from './channel.js'
 import { Instance } from './instance.js'
 import { inspect, run } from './job.js'
 import { composeRealm } from './realm.js'
 
-const [, , addon, parser] = process.argv
+const [, , addon] = process.argv
 const channel = new Channel(3, 4)
 const tools = {
   ivm: createRequire(import.meta.url)(addon).ivm,
-  acorn: await import(pathToFileURL(parser).href),
-  // nothing is charged yet
   realm: composeRealm(),
   compiledRealm: null
 }
@@ -32,10 +29,8 @@ function execute(job) {
   switch (job.type) {
     case 'run':
       return run(channel, instanceOf(job), job)
-    case 'inspect': {
-      const instance = new Instance(tools, job.source, job.limits)
-      return channel.write({ type: 'inspected', ...inspect(channel, instance, job) })
-    }
+    case 'inspect':
+      return channel.write({ type: 'inspected', ...inspect(channel, instanceOf(job), job) })
     case 'evict':
       instances.get(job.address)?.dispose()
       return instances.delete(job.address)
@@ -44,11 +39,11 @@ function execute(job) {
   }
 }
 
-/** The instance of a job; the host sends the source only where it knows that the engine does not have it. */
-function instanceOf({ address, source, limits }) {
-  if (source !== null) {
+/** The instance of a job; the host sends the code only where it knows that the engine does not have it. */
+function instanceOf({ address, source, code, limits }) {
+  if (code !== null) {
     instances.get(address)?.dispose()
-    instances.set(address, new Instance(tools, source, limits))
+    instances.set(address, new Instance(tools, source, code, limits))
   }
   const instance = instances.get(address)
   if (instance === undefined) throw new Error(`the instance ${address} was never sent`)

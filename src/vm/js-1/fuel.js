@@ -5,18 +5,18 @@
   const { ceil } = Math
   let take = null
 
-  return { charge, spend, attach }
+  return { charge, attach }
 
-  /** Takes fuel for a builtin, rounded up; throws when there is none left. While the realm is set up, nothing. */
+  /** Takes fuel, rounded up; throws when there is none left. While the realm is set up, nothing. */
   function charge(units) {
     if (take === null) return
+    // mostly a small integer: a call less
+    if ((units | 0) === units && units >= 0) {
+      take(units)
+      return
+    }
     const cost = ceil(units)
     take(cost >= 0 ? cost : Infinity)
-  }
-
-  /** Takes fuel for anything else. */
-  function spend(units) {
-    take(ceil(units))
   }
 
   function attach(counter) {

@@ -1,5 +1,5 @@
-import { CodeError, compile, syntaxError, tooDeep, wrap } from './compile.js'
-import { StateError } from './view.js'
+import { compileDrain } from './microtasks.js'
+import { CodeError, syntaxError, tooDeep, wrap } from './source.js'
 
 const MEBIBYTE = 1024 * 1024
 
@@ -7,65 +7,33 @@ const MEBIBYTE = 1024 * 1024
 const MEMORY_MIN = 8 * MEBIBYTE
 
 /** What ends a call from outside: not reproducible. The isolate may hold anything after it and is given up. */
-class Abort extends Error {
+export class Abort extends Error {
   constructor(code, message) {
     super(message)
     this.code = code
   }
 }
 
-/** The time of one call: what the engine works on it, without what it waits for the host. */
-export class Stopwatch {
-  /** What a call may take, ms. */
-  limit
-  #end
-
-  constructor(limit) {
-    this.limit = limit
-    this.start()
-  }
-
-  /** Begins the time of a call; returns the clock, ms. */
-  start() {
-    const now = performance.now()
-    this.#end = now + this.limit
-    return now
-  }
-
-  /** Milliseconds that are left, at most 0 when the time is over. */
-  get left() {
-    return this.#end - performance.now()
-  }
-
-  /** Runs a function whose time does not count. */
-  waiting(wait) {
-    const from = performance.now()
-    try {
-      return wait()
-    } finally {
-      this.#end += performance.now() - from
-    }
-  }
-}
-
 /**
  * One contract in an isolate of its own: the isolate is built on the first call, kept for the next ones and
- * built anew after an abort. `tools` are `{ ivm, acorn, realm, compiledRealm }`: the modules, the
- * text of the realm scripts, and null or what V8 made of it.
+ * built anew after an abort. `tools` are `{ ivm, realm, compiledRealm }`: the module, the text of the realm scripts, and
+ * null or what V8 made of it. `code` is what the compiler made of `source`.
  */
 export class Instance {
   #tools
   #source
+  #code
   #limits
   #isolate = null
   #realm = null
   #refusal = null
-  /** What the next call begins with, see `open`. */
-  #opening = null
+  /** The segment that is executed: what answers it, when it began, ms that it waited, and what `ask` threw. */
+  #segment = null
 
-  constructor(tools, source, limits) {
+  constructor(tools, source, code, limits) {
     this.#tools = tools
     this.#source = source
+    this.#code = code
     this.#limits = limits
   }
 
@@ -73,10 +41,17 @@ export class Instance {
     return this.#realm !== null || this.#refusal !== null
   }
 
-  /** Builds the isolate, or finds out that the code cannot be compiled, which every call then ends with. */
+  /** Why the code cannot be compiled, with which every call ends; null where it can. */
+  get refusal() {
+    return this.#refusal
+  }
+
+  /** Builds the isolate, or finds out that the code cannot be compiled. */
   prepare() {
     try {
-      this.#build(compile(this.#tools.acorn, this.#source, this.#limits.code))
+      const { text, refusal } = this.#code
+      if (refusal !== null) throw new CodeError(refusal.code, refusal.message)
+      this.#build(text)
     } catch (error) {
       this.dispose()
       if (!(error instanceof CodeError)) throw error
@@ -86,22 +61,21 @@ export class Instance {
 
   /** Tells the realm what holds for the calls to come: a text that `open` of the controller takes. */
   open(text) {
-    this.#opening = text
+    this.#realm.open.applySync(undefined, [text])
   }
 
   /**
-   * Executes one call, `begin` as the controller takes it. `ask` answers an operation that the view cannot: it
-   * gets the operation and returns `[ok, payload]`. Returns the outcome as the controller gives it, or one
-   * with the status `abort`.
+   * Executes calls, each as the controller takes it, within `time` ms: all of them or as many as the controller finds
+   * room for. `ask(steps, ops, isFirst)` gets the steps up to the call that asks and answers its operations. Returns
+   * the steps behind those: `{ count, text }`. Throws Abort where that was too much; the isolate is gone then.
    */
-  run(begin, view, ask, stopwatch) {
-    if (this.#refusal !== null) return { status: 'error', error: errorOf(this.#refusal) }
+  run(calls, time, ask) {
+    this.#segment = { ask, startedAt: performance.now(), waited: 0, failure: null }
     try {
-      return this.#run(begin, view, ask, stopwatch)
+      return stepsOf(this.#enter(`[${calls.join()}]`, time))
     } catch (error) {
       this.dispose()
-      if (!(error instanceof Abort)) throw error
-      return { status: 'abort', error: errorOf(error) }
+      throw error
     }
   }
 
@@ -116,16 +90,17 @@ export class Instance {
     this.#isolate = new this.#tools.ivm.Isolate({ memoryLimit: Math.floor(memory / MEBIBYTE) })
     const context = this.#isolate.createContextSync()
     const realm = this.#compileRealm().runSync(context, { reference: true, release: true })
+    const drain = compileDrain(this.#isolate, context)
     const load = realm.getSync('load', { reference: true })
     const body = this.#compile(context, text)
-    load.applySync(undefined, [body.derefInto()])
+    const ask = new this.#tools.ivm.Callback((...args) => this.#answer(...args))
+    load.applySync(undefined, [body.derefInto(), drain.derefInto(), ask])
     this.#realm = {
       open: realm.getSync('open', { reference: true }),
-      begin: realm.getSync('begin', { reference: true }),
-      poll: realm.getSync('poll', { reference: true }),
-      resume: realm.getSync('resume', { reference: true })
+      run: realm.getSync('run', { reference: true }),
+      rest: realm.getSync('rest', { reference: true })
     }
-    for (const reference of [load, body, realm, context]) reference.release()
+    for (const reference of [load, body, drain, realm, context]) reference.release()
   }
 
   /** V8 compiles the realm once a process; the other isolates take what it made of it. */
@@ -160,87 +135,54 @@ export class Instance {
     return error
   }
 
-  #run(begin, view, ask, stopwatch) {
-    if (this.#opening !== null) this.#enter('open', [this.#opening], stopwatch)
-    this.#opening = null
-    this.#enter('begin', [begin], stopwatch)
-    const queue = []
-    let next = 0
-    for (;;) {
-      const { ops, outcome } = JSON.parse(this.#poll(stopwatch))
-      for (const op of ops) queue.push(op)
-      let answer = null
-      while (answer === null && next < queue.length) answer = perform(queue[next++], view, ask)
-      if (outcome !== null) return outcome
-      if (answer === null) throw new Error('the realm waits for an answer to no question')
-      this.#enter('resume', [JSON.stringify(answer)], stopwatch)
-    }
-  }
-
-  #poll(stopwatch) {
-    // once more where the thrown undefined of #enter came in the place of the text: asking again changes nothing
-    for (let i = 0; i < 3; i++) {
-      const text = this.#enter('poll', [], stopwatch)
-      if (typeof text === 'string') return text
-    }
-    throw new Error('the realm does not answer')
-  }
-
-  /** Calls a function of the controller; afterwards V8 runs all microtasks, still within the time. */
-  #enter(name, args, stopwatch) {
-    const timeout = Math.ceil(stopwatch.left)
-    if (timeout <= 0) throw this.#outOfTime(stopwatch)
+  /** Calls `run` of the controller; afterwards V8 runs all microtasks, still within the time. */
+  #enter(text, time) {
     try {
-      return this.#realm[name].applySync(undefined, args, { timeout })
+      return this.#realm.run.applySync(undefined, [text], { timeout: Math.ceil(time) })
     } catch (error) {
-      if (this.#isolate.isDisposed) {
-        const limit = Math.floor(this.#limits.memory / MEBIBYTE)
-        const message = `the call used more than the ${limit} MiB of memory that it may: keep less at once`
-        throw new Abort('ABORT_MEMORY', message)
-      }
-      // isolated-vm reports an unhandled rejection by throwing its reason, and the controller sees to it that
-      // this is always a rejection of its own, with undefined
-      if (error === undefined) return undefined
-      if (error?.message === 'Script execution timed out.') throw this.#outOfTime(stopwatch)
-      throw new Abort('ABORT_ENGINE', `the engine failed in ${name}: ${String(error?.message)}`)
+      return this.#recover(error, time)
     }
   }
 
-  #outOfTime({ limit }) {
-    const message = `the call ran for more than the ${limit} ms that it may: do less in one call`
-    return new Abort('ABORT_TIME', message)
+  /** What the controller returned, or why it did not. */
+  #recover(error, time) {
+    const { startedAt, waited, failure } = this.#segment
+    if (failure !== null) throw failure.error
+    if (this.#isolate.isDisposed) {
+      const limit = Math.floor(this.#limits.memory / MEBIBYTE)
+      const message = `the call used more than the ${limit} MiB of memory that it may: keep less at once`
+      throw new Abort('ABORT_MEMORY', message)
+    }
+    if (performance.now() - startedAt - waited >= time) {
+      const message = `the call ran for more than the ${time} ms that it may: do less in one call`
+      throw new Abort('ABORT_TIME', message)
+    }
+    // isolated-vm reports an unhandled rejection by throwing its reason, whatever that is, in the place of the text
+    const text = this.#realm.rest.applySync()
+    if (typeof text === 'string') return text
+    throw new Abort('ABORT_ENGINE', `the engine failed: ${String(error?.message)}`)
+  }
+
+  /** For the controller: answers operations. What is thrown here goes past it, to `run`. */
+  #answer(steps, ops, isFirst) {
+    const from = performance.now()
+    try {
+      return this.#segment.ask(stepsOf(steps), ops, isFirst)
+    } catch (error) {
+      this.#segment.failure = { error }
+      throw new Error('the question failed')
+    } finally {
+      this.#segment.waited += performance.now() - from
+    }
   }
 }
 
-function errorOf({ message, code }) {
+/** A count, a space, and a list without its brackets. */
+function stepsOf(text) {
+  const space = text.indexOf(' ')
+  return { count: Number(text.slice(0, space)), text: text.slice(space + 1) }
+}
+
+export function errorOf({ message, code }) {
   return { name: 'MivmError', message, code }
-}
-
-/** Does one operation; returns the answer `[ok, payload]`, or null for an operation that wants none. */
-function perform(op, view, ask) {
-  try {
-    switch (op[0]) {
-      case 'writeFile':
-        view.writeFile(op[1], op[2], op[3])
-        return null
-      case 'readFile':
-        return [true, view.readFile(op[1], op[2])]
-      case 'unlink':
-        view.unlink(op[1])
-        return [true, null]
-      case 'rmdir':
-        return [true, view.rmdir(op[1], op[2], op[3])]
-      case 'readdir':
-        return [true, view.readdir(op[1], op[2])]
-      case 'stat':
-        return [true, view.stat(op[1])]
-      case 'exists':
-        return [true, view.exists(op[1])]
-      default:
-        return ask(op)
-    }
-  } catch (error) {
-    if (!(error instanceof StateError)) throw error
-    return [false, { code: error.code, message: error.message }]
-  }
 }

@@ -1,127 +1,154 @@
-import { Stopwatch } from './instance.js'
-import { sortVariables, variablePath } from './variables.js'
-import { View } from './view.js'
+import { Cancelled, Host } from './host.js'
+import { Abort, errorOf } from './instance.js'
+import { Left } from './left.js'
+import { Operations } from './operations.js'
+import { Steps } from './steps.js'
 
-/** Steps are sent when this many are there, or after this many ms, or with this much in them. */
-const STEPS_MAX = 64
-const STEPS_MS = 10
-const STEPS_BYTES = 1024 * 1024
+/** Calls of one segment, after which the host hears of them; none has more where there is little time left. */
+const SEGMENT_CALLS = 64
 
-/** Bytes of files that are kept between the calls of one job; with more the job ends early. */
+/** What a call is expected to take before any has been executed, ms. */
+const CALL_MS = 1
+
+/** Bytes that calls left and that are kept between the calls of one job; with more the job ends early. */
 const JOB_BYTES = 16 * 1024 * 1024
-
-/** Bytes of files of the base that are kept to be read again. */
-const CACHE_BYTES = 8 * 1024 * 1024
-
-/** The host has given up the job: a callback of its own failed. */
-class Cancelled extends Error {}
 
 /** Executes a batch of calls in order, with frames to the host over `channel` as they come. */
 export function run(channel, instance, job) {
-  const host = new Host(channel)
   const steps = new Steps(channel)
   let done = { count: 0, work: 0, cancelled: false, outOfTime: false }
   try {
-    done = { ...runCalls(job, instance, host, steps), cancelled: false }
+    done = { ...new Batch(channel, instance, job, steps).run(), cancelled: false }
   } catch (error) {
     if (!(error instanceof Cancelled)) throw error
     done.cancelled = true
   }
   // the last steps and the end come together: each frame is a trip of its own
-  channel.write({ type: 'done', ...done, steps: steps.take() })
+  channel.writeText(`${JSON.stringify({ type: 'done', ...done }).slice(0, -1)},${steps.take()}}`)
 }
 
 /** Loads a contract and asks for its methods: `{ status: 'ok', methods }` or `{ status, error }`. */
 export function inspect(channel, instance, job) {
-  build(channel, instance)
-  instance.open(constantsOf(job, [], true))
-  // the body sees no files: there is no state before the first call
-  const view = new View({ get: () => null, list: () => [] })
-  const outcome = instance.run(job.begin, view, () => null, new Stopwatch(job.time))
-  instance.dispose()
+  if (!instance.isReady) build(channel, instance)
+  const outcome = inspectedOutcome(instance, job)
   if (outcome.status !== 'ok') return { status: outcome.status, error: outcome.error }
   return { status: 'ok', methods: JSON.parse(outcome.value) }
 }
 
-function runCalls(job, instance, host, steps) {
-  const view = new View(host)
-  const variables = new Map(job.variables)
-  const stopwatch = new Stopwatch(job.time)
-  const started = stopwatch.start()
-  let bytes = 0
-  let count = 0
-  let work = 0
-  let isOpen = false
-  host.stopwatch = stopwatch
-  for (const begin of job.calls) {
-    if (count > 0) {
-      if (job.workMs !== null && work >= job.workMs) return { count, work, outOfTime: true }
-      if (bytes >= JOB_BYTES) break
+function inspectedOutcome(instance, job) {
+  if (instance.refusal !== null) return { status: 'error', error: errorOf(instance.refusal) }
+  try {
+    instance.open(constantsOf(job, [], true))
+    const { text } = instance.run([job.begin], job.time, () => '[true,null]')
+    return JSON.parse(text).outcome
+  } catch (error) {
+    if (!(error instanceof Abort)) throw error
+    return { status: 'abort', error: errorOf(error) }
+  }
+}
+
+/** The calls of one job on their way through an instance. */
+class Batch {
+  #channel
+  #instance
+  #job
+  #steps
+  #host
+  #left
+  #operations
+  /** Calls before this one are executed one at a time: one of them took too much. */
+  #alone = 0
+  #isOpen = false
+
+  constructor(channel, instance, job, steps) {
+    this.#channel = channel
+    this.#instance = instance
+    this.#job = job
+    this.#steps = steps
+    this.#host = new Host(channel)
+    this.#left = new Left(job.variables, this.#host)
+    this.#operations = new Operations(this.#left, (name, args, index) => {
+      steps.flush()
+      const request = { type: 'oracle', call: this.#count, index, name, args }
+      return this.#host.ask(request)
+    })
+  }
+
+  run() {
+    const { calls, workMs } = this.#job
+    const limit = workMs ?? Number.POSITIVE_INFINITY
+    const started = performance.now()
+    let work = 0
+    while (this.#count < calls.length) {
+      const count = this.#count
+      if (count > 0 && work >= limit) return { count, work, outOfTime: true }
+      if (this.#left.bytes >= JOB_BYTES) break
+      this.#prepare()
+      const pace = count === 0 ? CALL_MS : work / count
+      this.#execute(this.#segmentEnd(Math.max((limit - work) / pace, 1)))
+      const now = performance.now()
+      work = now - started - this.#host.waited
+      this.#steps.flushLate(now)
     }
+    return { count: this.#count, work, outOfTime: false }
+  }
+
+  /** Calls that have been executed. */
+  get #count() {
+    return this.#left.count
+  }
+
+  #prepare() {
+    const instance = this.#instance
     if (!instance.isReady) {
-      // large code takes longer to compile than a call may take
-      stopwatch.waiting(() => build(host.channel, instance))
-      isOpen = false
+      // V8 may take longer over large code than a call may take
+      this.#host.waiting(() => build(this.#channel, instance))
+      this.#isOpen = false
     }
-    if (!isOpen) instance.open(constantsOf(job, sortVariables(variables), false))
-    isOpen = true
-    const step = runCall(begin, count, { instance, view, variables, host, steps, stopwatch })
-    const size = sizeOf(step)
-    const now = stopwatch.start()
-    work = now - started - host.waited
-    bytes += size
-    count++
-    steps.add(step, size, now)
+    if (this.#isOpen || instance.refusal !== null) return
+    instance.open(constantsOf(this.#job, this.#left.variables(), false))
+    this.#isOpen = true
   }
-  return { count, work, outOfTime: false }
-}
 
-function runCall(begin, index, { instance, view, variables, host, steps, stopwatch }) {
-  const logs = []
-  let asked = 0
-  const ask = (op) => {
-    if (op[0] === 'log') {
-      logs.push(op[1])
-      return null
+  /** Where a segment ends that begins with the next call and has at most `most` of them. */
+  #segmentEnd(most) {
+    if (this.#count < this.#alone) return this.#count + 1
+    return this.#count + Math.min(Math.floor(most), SEGMENT_CALLS)
+  }
+
+  #execute(end) {
+    const { refusal } = this.#instance
+    if (refusal !== null) return this.#end('error', refusal)
+    const calls = this.#job.calls.slice(this.#count, end)
+    try {
+      const ask = (steps, ops, isFirst) => {
+        this.#take(steps)
+        return this.#operations.answer(ops, isFirst)
+      }
+      this.#take(this.#instance.run(calls, this.#job.time, ask))
+    } catch (error) {
+      if (!(error instanceof Abort)) throw error
+      // where several were under way it is not known which one did it, nor whether it would have alone
+      if (calls.length > 1) this.#alone = end
+      else this.#end('abort', error)
     }
-    if (op[0] !== 'oracle') throw new Error(`there is no operation ${op[0]}`)
-    steps.flush()
-    const request = { type: 'oracle', call: index, index: asked++, name: op[1], args: op[2] }
-    const { ok, value, error } = host.ask(request)
-    return ok ? [true, value] : [false, error]
   }
-  const outcome = instance.run(begin, view, ask, stopwatch)
-  return { ...settle(outcome, view, variables), logs }
-}
 
-/** The outcome and the writes of a call; only one that is ok leaves something to the calls behind it. */
-function settle({ status, value, error, changes, fuel = 0 }, view, variables) {
-  if (status !== 'ok') {
-    view.rollback()
-    return { outcome: { status, error }, writes: [], fuel }
+  /** Steps that the realm gives out: `{ count, text }`. */
+  #take({ count, text }) {
+    if (count === 0) return
+    this.#left.add(count, text)
+    this.#steps.add(count, text)
   }
-  const writes = []
-  for (const [path, file] of view.changes()) {
-    writes.push(file === null ? [path, null, null] : [path, file.encoding, file.data])
-  }
-  for (const [name, text] of changes) {
-    if (text === null) variables.delete(name)
-    else variables.set(name, text)
-    writes.push([variablePath(name), text === null ? null : 'text', text])
-  }
-  view.commit()
-  return { outcome: { status, value }, writes: writes.sort(byPath), fuel }
-}
 
-function byPath([a], [b]) {
-  return a < b ? -1 : 1
-}
-
-function sizeOf({ writes, logs }) {
-  let bytes = 0
-  for (const [path, , data] of writes) bytes += path.length + (data === null ? 0 : data.length)
-  for (const line of logs) bytes += line.length
-  return bytes
+  /** The step of a call that has none of the realm's. */
+  #end(status, error) {
+    const outcome = { status, error: errorOf(error) }
+    this.#take({
+      count: 1,
+      text: JSON.stringify({ outcome, writes: [], fuel: 0, logs: [] })
+    })
+  }
 }
 
 /** What the realm is told once a job, see `open` in controller.js. */
@@ -134,81 +161,4 @@ function build(channel, instance) {
   channel.write({ type: 'building' })
   instance.prepare()
   channel.write({ type: 'built' })
-}
-
-/** Steps on their way to the host. */
-class Steps {
-  #channel
-  #steps = []
-  #bytes = 0
-  #since = 0
-
-  constructor(channel) {
-    this.#channel = channel
-  }
-
-  /** `size`: about how many bytes it has; `now`: the time, ms. */
-  add(step, size, now) {
-    if (this.#steps.length === 0) this.#since = now
-    this.#steps.push(step)
-    this.#bytes += size
-    const late = now - this.#since >= STEPS_MS
-    if (late || this.#steps.length >= STEPS_MAX || this.#bytes >= STEPS_BYTES) this.flush()
-  }
-
-  flush() {
-    if (this.#steps.length > 0) this.#channel.write({ type: 'steps', steps: this.take() })
-  }
-
-  /** What has not been sent yet. */
-  take() {
-    const steps = this.#steps
-    this.#steps = []
-    this.#bytes = 0
-    return steps
-  }
-}
-
-/** What only the host knows: asks, and blocks until it answers. It is the base of the view, too. */
-class Host {
-  channel
-  waited = 0
-  /** Of the call that is executed. */
-  stopwatch = null
-  #cache = new Map()
-  #cached = 0
-
-  constructor(channel) {
-    this.channel = channel
-  }
-
-  ask(question) {
-    const from = performance.now()
-    const answer = this.stopwatch.waiting(() => {
-      this.channel.write(question)
-      return this.channel.read()
-    })
-    this.waited += performance.now() - from
-    if (answer === null) throw new Error('the host has gone')
-    if (answer.type === 'cancel') throw new Cancelled()
-    return answer.value
-  }
-
-  get(path) {
-    const cached = this.#cache.get(path)
-    if (cached !== undefined) return cached
-    const answer = this.ask({ type: 'get', path })
-    const data = answer === null ? null : Buffer.from(answer, 'base64')
-    this.#cached += path.length + (data?.length ?? 0)
-    if (this.#cached > CACHE_BYTES) {
-      this.#cache.clear()
-      this.#cached = 0
-    }
-    this.#cache.set(path, data)
-    return data
-  }
-
-  list(range) {
-    return this.ask({ type: 'list', range })
-  }
 }

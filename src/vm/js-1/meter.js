@@ -9,6 +9,7 @@ import { bare, childrenOf, isAnonymous, isClass, isFunction, Refusal } from './s
  * - Every function takes levels of depth from its entry to its end, however it ends. `$mivmd` is what was left
  *   outside of it, and -1 while it is suspended, when it takes none.
  * - Handlers (catch, finally) look at the fuel before anything else, so that nothing outlives its end.
+ * - An error that leaves a function, or gets to a handler in it, pays for the message that V8 has made for it.
  * - Syntax whose work grows with its operands calls operators.js, behind a test for the usual case.
  *
  * Order of evaluation, results and the names of functions stay as they were. Throws {@link Refusal}.
@@ -39,13 +40,15 @@ const OPERATORS = {
   '===': 'same'
 }
 
+const COMPARISONS = new Set(['<', '<=', '>', '>='])
+
 const UNARY = { '-': 'negate', '+': 'positive', '~': 'bitNot' }
 
 /** Keys up to this length are as cheap as numbers. */
 const KEY_MAX = 32
 
 /** So are texts. */
-const TEXT_MAX = 512
+const TEXT_MAX = 128
 
 class Meter {
   #text
@@ -86,8 +89,8 @@ class Meter {
 
   StaticBlock(node) {
     const fn = { levels: 1, isSuspendable: false }
-    const { text, temps } = this.#within(fn, () => this.#statements(node.body))
-    return `static {${declaration(temps)}${text}}`
+    const { text, temps, handles } = this.#within(fn, () => this.#statements(node.body))
+    return `static {${declaration(temps)}${handles ? this.#size(text) : ''}${text}}`
   }
 
   #statements(nodes) {
@@ -182,18 +185,22 @@ class Meter {
   loopForOfStatement(node) {
     let right = this.emit(node.right)
     if (node.await) right = `$mivmW(${right}, () => { ${LEAVE} })`
-    const { head, start } = this.#head(node.left)
+    const { head, start } = this.#head(node.left, node.await)
     return `for ${node.await ? 'await ' : ''}(${head} of ${right}) ${this.#turn(node, start)}`
   }
 
-  /** The left side of a loop over something, and what has to be done with it in every turn. */
-  #head(left) {
+  /**
+   * The left side of a loop over something, and what has to be done with it in every turn. What may run code waits
+   * for the turn after `for await`: only there is the function entered again.
+   */
+  #head(left, isAwait = false) {
     const isDeclared = left.type === 'VariableDeclaration'
     this.#refuseAwaitUsing(left)
     const pattern = isDeclared ? left.declarations[0].id : left
     const text = isDeclared ? `${left.kind} ${this.#pattern(pattern)}` : this.#pattern(pattern)
     const shape = shapeOf(pattern)
-    if (shape === null) return { head: text, start: '' }
+    const isLate = isAwait && !isName(pattern)
+    if (shape === null && !isLate) return { head: text, start: '' }
     const start = isDeclared ? text : `(${text}`
     const end = isDeclared ? ';' : ');'
     return { head: 'const $mivme', start: `${start} = $mivmS($mivme, ${shape})${end}` }
@@ -207,22 +214,24 @@ class Meter {
   }
 
   TryStatement({ block, handler, finalizer }) {
+    this.#fn.handles = true
     let text = `try ${this.emit(block)}`
     if (handler !== null) text += ` catch ${this.#handler(handler)}`
-    if (finalizer !== null) {
-      text += ` finally {${this.#handle(finalizer.cost)}${this.#statements(finalizer.body)}}`
-    }
-    return text
+    if (finalizer === null) return text
+    // what a finally block swallows has to be paid for as well
+    const inner = handler === null ? text : `try {${text}}`
+    const code = `${this.#handle(finalizer.cost)}${this.#statements(finalizer.body)}`
+    return `${inner} catch ($mivme) {$mivmX($mivme, $mivms, 0)} finally {${code}}`
   }
 
   #handler({ param, body, cost }) {
     const code = this.#statements(body.body)
-    if (param === null) return `{${this.#handle(cost)}${code}}`
-    if (param.type === 'Identifier') {
-      return `(${this.#source(param)}) {${this.#handle(cost)}${code}}`
-    }
+    const isNamed = param?.type === 'Identifier'
+    const name = isNamed ? this.#source(param) : '$mivme'
+    const start = `(${name}) {${this.#handle(cost)}$mivmC(${name}, $mivms);`
+    if (param === null || isNamed) return `${start}${code}}`
     const value = this.#destructured(param, '$mivme')
-    return `($mivme) {${this.#handle(cost)}let ${this.#pattern(param)} = ${value};{${code}}}`
+    return `${start}let ${this.#pattern(param)} = ${value};{${code}}}`
   }
 
   ReturnStatement({ argument }) {
@@ -262,6 +271,16 @@ class Meter {
     return `if (${this.#take(cost)}) $mivmT();`
   }
 
+  /** Units for an error that V8 makes in code of this length: for its message it reads all of the function. */
+  #failure({ length }) {
+    return Math.ceil(this.#prices.failure + length * this.#prices.failureCharacter)
+  }
+
+  /** For the handlers in a function. */
+  #size(text) {
+    return `var $mivms = ${this.#failure(text)};`
+  }
+
   /** In a block that is entered or not. */
   #toll({ toll }) {
     return toll === undefined ? '' : this.#pay(toll)
@@ -275,7 +294,10 @@ class Meter {
 
   /** At the beginning of a handler: whatever led here, the depth is that of the function again. */
   #handle(cost) {
-    const enter = this.#fn.isSuspendable ? 'if ($mivmd < 0) $mivmd = $mivmD;' : ''
+    const { rejection } = this.#prices
+    const enter = this.#fn.isSuspendable
+      ? `if ($mivmd < 0) {$mivmd = $mivmD;$mivmF -= ${rejection}}`
+      : ''
     return `${enter}$mivmD = $mivmd - ${this.#fn.levels};${this.#pay(cost)}`
   }
 
@@ -309,8 +331,9 @@ class Meter {
     const text = emit()
     let temps = ''
     for (let i = 1; i <= this.#fn.tempsMax; i++) temps += `, $mivm${i}`
+    const { handles = false } = this.#fn
     this.#fn = outer
-    return { text, temps }
+    return { text, temps, handles }
   }
 
   // ---- functions and classes
@@ -352,7 +375,7 @@ class Meter {
       isAsyncGenerator: isAsync && isGenerator
     }
     let given
-    const { text, temps } = this.#within(fn, () => {
+    const { text, temps, handles } = this.#within(fn, () => {
       given = isGenerator ? this.#generatorParams(node) : this.#params(node)
       const heir = isConstructor ? 'if (new.target) $mivm_heir(this);' : ''
       if (body.type !== 'BlockStatement') return `${given.moved}return ${this.emit(body)}`
@@ -360,11 +383,16 @@ class Meter {
     })
     const directives =
       body.type === 'BlockStatement'
-        ? body.body.filter(isDirective).map((each) => `${each.expression.raw};`)
+        ? body.body
+            .filter((each) => isDirective(each) && !isGenerator)
+            .map((each) => `${each.expression.raw};`)
         : []
-    const entry = `var $mivmd = $mivmD${temps};if (${this.#take(node.cost + extra)} || ($mivmD = $mivmd - ${levels}) < 0) $mivmT();`
+    const size = handles ? this.#size(text) : ''
+    const entry = `${size}var $mivmd = $mivmD${temps};if (${this.#take(node.cost + extra)} || ($mivmD = $mivmd - ${levels}) < 0) $mivmT();`
     const exit = fn.isSuspendable ? 'if ($mivmd >= 0) $mivmD = $mivmd' : '$mivmD = $mivmd'
-    const block = `{${directives.join('')}${entry}try {${text}\n} finally {${exit}}}`
+    const price = this.#prices.thrown + (isAsync ? this.#prices.rejection : 0)
+    const thrown = `$mivmX($mivme, ${this.#failure(text)}, ${price})`
+    const block = `{${directives.join('')}${entry}try {${text}\n} catch ($mivme) {${thrown}} finally {${exit}}}`
     return { params: given.params, block }
   }
 
@@ -429,8 +457,14 @@ class Meter {
   }
 
   /** Those of a generator are evaluated when it is called, and its body later. */
-  #generatorParams({ params }) {
-    if (params.every(isStill)) return this.#params({ params })
+  #generatorParams({ params, levels }) {
+    const pay = `$mivmG(${this.#prices.generator * levels})`
+    if (params.every(isStill) && params.at(-1)?.type !== 'RestElement') {
+      const given = this.#params({ params })
+      // a property that no array has: so its default is evaluated, behind all that a caller can give
+      const last = `...{$mivm = ${pay}}`
+      return { ...given, params: params.length === 0 ? last : `${given.params}, ${last}` }
+    }
     const names = params.flatMap((param) => namesIn(param).map(({ name }) => name))
     const { text, temps } = this.#within({ levels: 1, isSuspendable: false }, () => {
       return params
@@ -447,9 +481,8 @@ class Meter {
         return type === 'AssignmentPattern' ? `$mivmp${i} = void 0` : `$mivmp${i}`
       })
     const list = names.join(', ')
-    const evaluate = `() => {${declaration(temps)}${text}return [${list}]}`
-    // a property that no array has: so its default is evaluated, behind all that a caller can give
-    given.push(`...{$mivm: [${list}] = $mivmP(${evaluate})}`)
+    const evaluate = `() => {${declaration(temps)}${pay};${text}return [${list}]}`
+    given.push(`...{$mivm: [${list}] = $mivmP(${evaluate}, ${this.#failure(text)})}`)
     return { params: given.join(', '), moved: '', names }
   }
 
@@ -511,7 +544,7 @@ class Meter {
     )
     const head = this.#text.slice(start, key.start) + this.#name(key, computed)
     const evaluate = `() => {${declaration(temps)}${this.#pay(cost + extra)}return ${text}}`
-    return `${head}${this.#text.slice(key.end, value.start)}$mivmP(${evaluate});`
+    return `${head}${this.#text.slice(key.end, value.start)}$mivmP(${evaluate}, ${this.#failure(text)});`
   }
 
   #name(key, computed) {
@@ -639,6 +672,9 @@ class Meter {
     if (isPlain(left) && isPlain(right)) return `${a} ${operator} ${this.emit(right)}`
     if (operator === '+' && (isText(left) || isText(right))) {
       return `$mivm_add(${a}, ${this.emit(right)})`
+    }
+    if (COMPARISONS.has(operator) && (isText(left) || isText(right))) {
+      return `$mivm_${name}(${a}, ${this.emit(right)})`
     }
     const operands = this.#operands(left, a, right)
     const { first, second } = operands

@@ -91,7 +91,7 @@
 
   function joined(a, b) {
     const size = a.length + b.length
-    if (size > 512) chargeText(size)
+    if (size > 128) chargeText(size)
     return a + b
   }
 
@@ -103,7 +103,7 @@
         `a string may have ${limits.text} characters, and this one would have ${size}: keep it in pieces`
       )
     }
-    charge(trunc(size * prices.copy))
+    charge(prices.rope + trunc(size * prices.copy))
   }
 
   function subtract(a, b) {
@@ -371,7 +371,7 @@
   // ---- text and properties
 
   function text(value) {
-    if (value.length > 512) chargeText(value.length)
+    if (value.length > 128) chargeText(value.length)
     return value
   }
 
@@ -455,8 +455,8 @@
   function copied(source) {
     if (isObject(source) || typeof source === 'string') {
       const size = sizeOf(source)
-      room(size * 8)
-      spend(size, prices.keyWrite)
+      if (size > 32) room(size * 8)
+      charge(1 + size * prices.keyCopied)
     }
     return source
   }

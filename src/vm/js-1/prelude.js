@@ -56,6 +56,7 @@
     operators: kit.operators,
     // that of the realm, which is paid for
     normalize: uncurry(String.prototype.normalize),
+    freezeMethods,
     /** Sets everything that a call may observe and did not make itself: clock, seed, budgets. */
     startCall(time, a, b, c, d) {
       setTime(time)
@@ -72,6 +73,7 @@
     return {
       apply,
       ownKeys,
+      keysOf: Object.keys,
       defineProperty,
       getPrototypeOf,
       freeze,
@@ -111,6 +113,7 @@
       Promise,
       Error,
       errorPrototype: Error.prototype,
+      typeErrorPrototype: TypeError.prototype,
       objectPrototype: Object.prototype,
       arrayPrototype: Array.prototype,
       toObject: Object,
@@ -274,6 +277,7 @@
 
     const UniversalDate = function (...args) {
       if (new.target === undefined) return dateText(new RawDate(now))
+      charge(prices.object)
       return construct(RawDate, [timeOf(args)], new.target)
     }
     asConstructor(UniversalDate, 'Date', 7, prototype)
@@ -289,10 +293,8 @@
     realm.Date = UniversalDate
 
     const parts = ['FullYear', 'Month', 'Date', 'Hours', 'Minutes', 'Seconds', 'Milliseconds']
-    for (const part of [...parts, 'Day']) {
-      replace(prototype, { [`get${part}`]: prototype[`getUTC${part}`] })
-    }
-    for (const part of parts) replace(prototype, { [`set${part}`]: prototype[`setUTC${part}`] })
+    for (const part of [...parts, 'Day']) replaceByUTC('get', part)
+    for (const part of parts) replaceByUTC('set', part)
     for (const key of ['getYear', 'setYear', 'toTemporalInstant']) delete prototype[key]
     replace(prototype, {
       getTimezoneOffset() {
@@ -321,6 +323,19 @@
       now = time
     }
 
+    /** What is of the zone does what that of UTC does, under its own name. */
+    function replaceByUTC(verb, part) {
+      const method = prototype[`${verb}UTC${part}`]
+      const name = `${verb}${part}`
+      const methods = {
+        [name](...args) {
+          return apply(method, this, args)
+        }
+      }
+      defineProperty(methods[name], 'length', { value: method.length })
+      replace(prototype, methods)
+    }
+
     function timeOf(args) {
       if (args.length === 0) return now
       if (args.length > 1) return apply(UTC, undefined, args)
@@ -344,7 +359,7 @@
       const time = getTime(date)
       if (time !== time) return 'Invalid Date'
       const year = fields.FullYear(date)
-      const years = `${year < 0 ? '-' : ''}${padStart(`${year < 0 ? -year : year}`, year < 0 ? 6 : 4, '0')}`
+      const years = `${year < 0 ? '-' : ''}${padStart(`${year < 0 ? -year : year}`, 4, '0')}`
       const day = `${DAYS[fields.Day(date)]} ${MONTHS[fields.Month(date)]} ${two(fields.Date(date))} ${years}`
       const hours = `${two(fields.Hours(date))}:${two(fields.Minutes(date))}:${two(fields.Seconds(date))}`
       if (part === 'day') return day
@@ -514,8 +529,12 @@
       defineProperty(DataView.prototype[name], 'length', { value: 2 })
     }
 
+    /** Throws for what is no index at all before the value is coerced, as V8 does. */
     function toIndex(value) {
       const index = trunc(+value)
+      if (index < 0 || index > 2 ** 53 - 1) {
+        throw new RangeError('Offset is outside the bounds of the DataView')
+      }
       return index === index ? index : 0
     }
   }
@@ -627,6 +646,12 @@
       })
       if (!defined) throw new Error(`${String(key)} cannot be replaced`)
     }
+  }
+
+  /** For an object of ours with methods that contracts get. */
+  function freezeMethods(object) {
+    for (const key of ownKeys(object)) freeze(object[key])
+    return freeze(object)
   }
 
   function defineAccessor(object, key, get, set) {

@@ -4,38 +4,68 @@
  */
 export const PRICES = {
   /**
-   * Syntax, by type of node: what it adds to the straight code it is in, in tenths of a unit; what is charged at once
-   * is rounded up. All that is not named is `other`.
+   * Syntax, by type of node: what it adds to the straight code it is in, in sixteenths of a unit; what is charged at
+   * once is rounded up. All that is not named is `other`. What makes an object pays for the collector, too, which
+   * has most to do where all of them are kept.
    */
   code: {
-    scale: 1 / 10,
+    scale: 1 / 16,
     other: 1,
     ExpressionStatement: 0,
     BlockStatement: 0,
     ParenthesizedExpression: 0,
-    CallExpression: 3,
-    NewExpression: 8,
-    TaggedTemplateExpression: 6,
-    TemplateLiteral: 4,
-    ObjectExpression: 4,
-    ArrayExpression: 4,
-    ArrayPattern: 8,
-    SpreadElement: 6,
-    AwaitExpression: 30,
-    YieldExpression: 12,
-    CatchClause: 4,
-    /** Entering a function; making one. */
-    entry: 5,
-    closure: 4,
+    CallExpression: 8,
+    NewExpression: 48,
+    TaggedTemplateExpression: 16,
+    TemplateLiteral: 40,
+    ObjectExpression: 48,
+    ArrayExpression: 48,
+    ArrayPattern: 24,
+    /** A regular expression as a literal. */
+    pattern: 64,
+    SpreadElement: 80,
+    AwaitExpression: 48,
+    YieldExpression: 16,
+    ThrowStatement: 32,
+    CatchClause: 48,
+    /** Entering a function; one that can be suspended, on top, for each level of depth. */
+    entry: 8,
+    suspendable: 48,
+    /** Making a function; one that has a prototype. */
+    closure: 72,
+    constructor: 240,
     /** A loop, each turn of it, and a turn that takes a step of an iterator. */
-    loop: 2,
-    turn: 2,
-    step: 6,
-    /** Making a class, and each member of it. */
-    class: 30,
-    member: 6,
+    loop: 3,
+    turn: 3,
+    step: 10,
+    /** Making a class, and each member of it; a field of an instance. */
+    class: 480,
+    member: 160,
+    field: 8,
     /** Branches that cost more pay where they are entered; others are paid for in any case. */
-    branch: 24
+    branch: 40,
+    /** In units: for a TypeError of V8's, whose message it makes from the text of the function; for a character of it. */
+    failure: 200,
+    failureCharacter: 1 / 3,
+    /** In units: for calling a generator, for each level of depth. */
+    generator: 10,
+    /**
+     * In units: for a function that throws; on top, for an async one, and for an `await` that throws, see
+     * builtins/iteration.js.
+     */
+    thrown: 20,
+    rejection: 400
+  },
+
+  /** Units for what compiled code does by itself: see counter.js. */
+  counter: {
+    /** An operator on two big integers of up to 512 bits, on two texts of up to 128 characters together. */
+    operator: 6,
+    text: 1,
+    /** A step of what `yield*` and `for await` go through. */
+    step: 8,
+    /** A thrown object that is caught and no TypeError. */
+    error: 30
   },
 
   /** What a call asks of the host, and what goes in and out of it as text. */
@@ -68,8 +98,13 @@ export const PRICES = {
   builtins: {
     /** Of a builtin that calls back, on top of its items. */
     callback: 8,
+    /** What calls something of the contract's and is no longer than that; what makes an object and nothing else. */
+    call: 2,
+    object: 10,
 
     // text, a character
+    /** One that is over 128 characters long and put together: it may be copied. */
+    rope: 2,
     /** Copying, comparing, flattening. */
     copy: 1 / 512,
     scan: 1 / 128,
@@ -93,6 +128,8 @@ export const PRICES = {
     /** A part that split, replaceAll or String.raw makes. */
     part: 3,
     /** Number#toString with a radix, toFixed and so on: of an integer or with few digits, and of up to 1,100. */
+    /** Making a number or a big integer of something. */
+    numberMade: 3,
     numberText: 8,
     numberTextLong: 140,
     jsonParse: 1,
@@ -123,10 +160,17 @@ export const PRICES = {
     /** For n elements, n log2 n times. */
     sort: 1,
     /** A step of an iterator. */
-    step: 5,
+    step: 8,
     /** A promise that is waited for with others; V8 moves all that came before it. */
     promise: 20,
     promiseBefore: 1 / 16,
+    /** then, and what calls it; on top, for each promise that a builtin has made in this call: see iteration.js. */
+    then: 24,
+    thenBefore: 1 / 256,
+    /** Something that an async generator is asked, for each that waits already. */
+    askedBefore: 1 / 16,
+    /** A promise that is rejected, or may be. */
+    reject: 100,
     argument: 1 / 4,
 
     // buffers, a byte; typed arrays, an element
@@ -139,16 +183,28 @@ export const PRICES = {
     utf8Broken: 8,
 
     // collections and objects, an entry or property
-    entry: 5,
+    entry: 8,
     entryRead: 1,
+    /** An entry that is put in; a collection that is made. */
+    entryPut: 6,
+    /** An entry of a weak collection: the collector goes through all of them. */
+    entryWeak: 12,
+    collection: 15,
+    collectionWeak: 25,
     key: 3,
+    /** A key that a function is given. */
+    keyGiven: 2,
     keyValue: 6,
     keyWrite: 12,
+    /** One that `...` copies. */
+    keyCopied: 8,
+    /** A key that a trap of a proxy answers with. */
+    keyTrapped: 16,
     prototype: 1 / 2,
     /** A trap of a proxy, whether there is one or not. */
-    trap: 3,
-    proxy: 5,
-    bind: 3,
+    trap: 8,
+    proxy: 20,
+    bind: 12,
 
     /** An operator on big integers, whatever their size. */
     operator: 6,

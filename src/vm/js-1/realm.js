@@ -39,8 +39,24 @@ const chargeBuiltins = () => ${readExpression('builtins')}({
 const primordials = ${readExpression('prelude')}({
   charge, chargeBuiltins, installRegExp, math, prices: prices.builtins
 })
-return ${readExpression('controller')}(primordials, fuel, prices)
+return ${composeController()}(primordials)
 })()`
+}
+
+/** A function that takes the intrinsics of the realm and gives the controller's functions, in scope of `composeRealm`. */
+function composeController() {
+  const tariff = '{ charge, prices: prices.state }'
+  return `(function (primordials) {
+const errors = ${readExpression('errors')}(primordials)
+const codec = ${readExpression('codec')}(primordials, errors, ${tariff})
+const thrown = ${readExpression('thrown')}(primordials, errors, codec)
+const calls = ${readExpression('call')}(primordials, errors, ${tariff})
+const exported = ${readExpression('exported')}(primordials, errors, codec, calls, ${tariff})
+const state = ${readExpression('state')}(primordials, errors, calls, ${tariff})
+const services = ${readExpression('services')}(primordials, errors, codec, thrown, calls, ${tariff})
+const parts = { calls, codec, errors, exported, services, state, thrown }
+return ${readExpression('controller')}(primordials, parts, fuel, prices)
+})`
 }
 
 /** A function that takes `charge(units)` and gives a context the RegExp of the realm; returns also what it is made of. */
@@ -58,8 +74,14 @@ return { ...${regexp}({ charge, ...parts, prices }), parts }
 })`
 }
 
-/** A realm script is comments and one function in parentheses, which the formatter guards with a semicolon. */
+/**
+ * A realm script is comments and one function in parentheses, which the formatter guards with a semicolon. Comments on
+ * lines of their own are left out: every isolate has a copy of the text.
+ */
 function readExpression(name) {
   const text = readFileSync(new URL(`./${name}.js`, import.meta.url), 'utf8')
-  return text.replace(/^(?:\s|\/\/.*|\/\*[\s\S]*?\*\/)*;?/, '').trimEnd()
+  return text
+    .replace(/^[ \t]*(?:\/\/.*|\/\*[\s\S]*?\*\/)\n/gm, '')
+    .replace(/^\s*;/, '')
+    .trimEnd()
 }

@@ -392,6 +392,7 @@
     for (;;) {
       const result = regExpExec(object, text)
       if (result === null) break
+      charge(prices.EXEC)
       results[results.length] = result
       if (`${result[0]}` === '') {
         object.lastIndex = advance(text, toLength(object.lastIndex), isUnicodeMode)

@@ -18,20 +18,14 @@ export class View {
     this.#base = base
   }
 
-  /** Keeps what the call did for the calls behind it. */
-  commit() {
-    for (const [path, file] of this.#call.files) this.#batch.set(path, file)
-    this.#call = new Layer()
+  /** Takes in what a call has left: a file, or null for one that it deleted. */
+  add(path, file) {
+    this.#batch.set(path, file)
   }
 
   /** Forgets what the call did. */
   rollback() {
     this.#call = new Layer()
-  }
-
-  /** What the call changed, unordered: `[path, file]`, where file is null for a file that it deleted. */
-  changes() {
-    return [...this.#call.files]
   }
 
   readFile(path, encoding) {
@@ -50,12 +44,16 @@ export class View {
     })
   }
 
+  /** Deletes a file; returns what `rmdir` does. */
   unlink(path) {
     if (this.#file(path) === null) throw missing('unlink', path)
-    this.#delete(path)
+    return [[path, this.#delete(path)]]
   }
 
-  /** Deletes what is in a directory; returns the number of files. `budget`: how many the call may still delete. */
+  /**
+   * Deletes what is in a directory; returns `[path, wasThere]` for each file, where `wasThere` tells whether it was
+   * there before the call. `budget`: how many the call may still delete.
+   */
   rmdir(path, recursive, budget) {
     const paths = []
     const cursor = this.#below(path)
@@ -74,8 +72,7 @@ export class View {
           'delete: delete fewer in one call'
       )
     }
-    for (const each of paths) this.#delete(each)
-    return paths.length
+    return paths.map((each) => [each, this.#delete(each)])
   }
 
   /**
@@ -120,10 +117,12 @@ export class View {
     return { encoding: 'binary', data: Buffer.from(bytes).toString('base64') }
   }
 
+  /** Returns whether the file was there before the call. */
   #delete(path) {
-    // A file that the call itself created leaves no trace: deleting it changes nothing of the state.
-    if (this.#call.files.has(path) && this.#before(path) === null) this.#call.delete(path)
-    else this.#call.set(path, null)
+    const wasThere = !this.#call.files.has(path) || this.#before(path) !== null
+    if (wasThere) this.#call.set(path, null)
+    else this.#call.delete(path)
+    return wasThere
   }
 
   #isDirectory(path) {

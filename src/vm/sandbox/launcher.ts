@@ -11,8 +11,10 @@ export interface Command {
   readonly args: readonly string[]
   /** Files and directories that it reads. */
   readonly files: readonly string[]
-  /** A file of machine code among them that it loads, and whose libraries it needs as well. */
-  readonly addon: string
+  /** A file of machine code among them that it loads, and whose libraries it needs as well; or null. */
+  readonly addon: string | null
+  /** Whether it may make machine code. */
+  readonly jit: boolean
   /** Resident memory that it is ended at, bytes; infinite where nobody looks. */
   readonly memoryMax: number
 }
@@ -29,7 +31,7 @@ export interface Parts {
   readonly setpriv?: string
 }
 
-/** What every engine may use, set by `ulimit`. A kernel takes these for what they are, whoever asks. */
+/** What every process may use, set by `ulimit`. A kernel takes these for what they are, whoever asks. */
 export const DESCRIPTORS_MAX = 64
 
 /**
@@ -67,7 +69,7 @@ export class Launcher {
    */
   spawn(command: Command): ChildProcess {
     const [file = '', ...args] = this.#wrap(command)
-    const filter = this.parts.bwrap?.filter ?? null
+    const filter = this.#filterOf(command)
     const child = spawn(file, args, {
       cwd: '/',
       env: {},
@@ -103,12 +105,13 @@ export class Launcher {
     return this.parts.bwrap === undefined && this.parts.setpriv === undefined
   }
 
-  #wrap({ node, args, files, addon, memoryMax }: Command): string[] {
+  #wrap(command: Command): string[] {
+    const { node, args, files, addon, memoryMax } = command
     const { sh, bwrap, unshare, setpriv } = this.parts
     const argv = [node, ...args]
     if (bwrap !== undefined) {
       const paths = [...new Set([node, ...this.#librariesOf(node, addon), ...files])]
-      argv.unshift(bwrap.path, ...bubblewrap(paths, bwrap.filter !== null), '--')
+      argv.unshift(bwrap.path, ...bubblewrap(paths, this.#filterOf(command) !== null), '--')
     } else {
       if (setpriv !== undefined) argv.unshift(setpriv, ...privileges(unshare !== undefined), '--')
       if (unshare !== undefined) {
@@ -120,13 +123,18 @@ export class Launcher {
     return argv
   }
 
+  #filterOf({ jit }: Command): Uint8Array | null {
+    const filter = this.parts.bwrap?.filter ?? null
+    return filter === null || !jit ? filter : filterOf(process.arch, { jit })
+  }
+
   /** Paths of the libraries that the dynamic linker loads for Node and the addon. */
-  #librariesOf(node: string, addon: string): readonly string[] {
-    const key = `${node}\0${addon}`
+  #librariesOf(node: string, addon: string | null): readonly string[] {
+    const key = `${node}\0${addon ?? ''}`
     const known = this.#libraries.get(key)
     if (known !== undefined) return known
     const { stdout } = spawnSync(node, ['--version'], {
-      env: { LD_TRACE_LOADED_OBJECTS: '1', LD_PRELOAD: addon },
+      env: { LD_TRACE_LOADED_OBJECTS: '1', LD_PRELOAD: addon ?? '' },
       encoding: 'utf8',
       timeout: 5000
     })

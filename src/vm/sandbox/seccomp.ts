@@ -6,7 +6,7 @@
  *
  * What is listed is denied with EPERM, all else is allowed: the tables of other C libraries and later kernels need
  * not be known. Memory that is executable can only come from files, and never be written: without JIT, V8
- * needs no other.
+ * needs no other. For a process with JIT, which executes no contract, that is left out.
  */
 
 interface Architecture {
@@ -119,11 +119,17 @@ const X32 = 0x40000000
 
 type Instruction = readonly [code: number, ifTrue: number, ifFalse: number, value: number]
 
+const ALLOWED: Instruction = [RETURN, 0, 0, ALLOW]
+
 /** The program, as `bwrap --seccomp` takes it; null for an architecture without one. */
-export function filterOf(arch: string): Uint8Array | null {
+export function filterOf(arch: string, { jit = false } = {}): Uint8Array | null {
   const architecture = ARCHITECTURES[arch]
   if (architecture === undefined) return null
-  const program = instructions(architecture)
+  const program = [
+    ...instructions(architecture),
+    ...(jit ? [] : executableMemory(architecture)),
+    ALLOWED
+  ]
   const bytes = Buffer.alloc(8 * program.length)
   program.forEach(([code, ifTrue, ifFalse, value], index) => {
     bytes.writeUInt16LE(code, 8 * index)
@@ -135,7 +141,7 @@ export function filterOf(arch: string): Uint8Array | null {
 }
 
 /** Jumps only ever skip what belongs to one system call, and fit into their byte thereby. */
-function instructions({ audit, column, clone, clone3, mmap, protect }: Architecture) {
+function instructions({ audit, column, clone, clone3 }: Architecture): Instruction[] {
   const program: Instruction[] = [
     [LOAD, 0, 0, ARCH],
     [IF_EQUAL, 1, 0, audit],
@@ -157,6 +163,12 @@ function instructions({ audit, column, clone, clone3, mmap, protect }: Architect
     [RETURN, 0, 0, EPERM],
     [RETURN, 0, 0, ALLOW]
   )
+  return program
+}
+
+/** Refuses memory that is written and executed. */
+function executableMemory({ mmap, protect }: Architecture): Instruction[] {
+  const program: Instruction[] = []
   for (const number of protect) {
     program.push(
       [IF_EQUAL, 0, 4, number],
@@ -174,7 +186,6 @@ function instructions({ audit, column, clone, clone3, mmap, protect }: Architect
     [LOAD, 0, 0, argument(3)],
     [IF_ANY_BIT, 0, 1, MAP_ANONYMOUS],
     [RETURN, 0, 0, EPERM],
-    [RETURN, 0, 0, ALLOW],
     [RETURN, 0, 0, ALLOW]
   )
   return program

@@ -4,7 +4,7 @@
   // that answers the one question for its length with what has been read and paid for.
 
   const { apply, charge, construct, enter, isConstructor, isObject, isPlain, leave } = kit
-  const { lengthOf, metered, prices, replace, room, spend, textRoom, toInteger } = kit
+  const { lengthOf, prices, replace, room, spend, textRoom, toInteger } = kit
   const { isProxy, limits, state, toText, uncurry, wrapConstructor } = kit
   const { defineProperty, deleteProperty, get, has, set } = Reflect
   const { isArray } = Array
@@ -13,7 +13,7 @@
   const RawArray = Array
   const RawProxy = Proxy
   const RawObject = Object
-  const { species, iterator, isConcatSpreadable } = Symbol
+  const { species, iterator, asyncIterator, isConcatSpreadable } = Symbol
   const LENGTH_MAX = 2 ** 53 - 1
   /** Elements that are passed as arguments. */
   const BLOCK = 4096
@@ -691,7 +691,6 @@
   }
 
   function replaceFrom() {
-    const { fromAsync } = RawArray
     replace(SomeArray, {
       from(items, ...rest) {
         const [mapper, receiver] = rest
@@ -714,8 +713,9 @@
           leave()
         }
       },
-      fromAsync(items, ...rest) {
-        return apply(fromAsync, this, [asyncStand(items), ...rest])
+      fromAsync(items, mapper, receiver) {
+        charge(prices.reject)
+        return gathered(this, items, mapper, receiver)
       }
     })
   }
@@ -729,7 +729,12 @@
     for (const item of source) {
       charge(prices.step)
       room(8)
-      const value = mapper === undefined ? item : apply(mapper, receiver, [item, next])
+      const value =
+        mapper === undefined
+          ? item
+          : receiver === undefined
+            ? mapper(item, next)
+            : apply(mapper, receiver, [item, next])
       if (plain && next === result.length) result[next] = value
       else put(result, next, value)
       next++
@@ -750,7 +755,12 @@
     const plain = isPlain(result) && Constructor === SomeArray
     for (let i = 0; i < length; i++) {
       const item = object[i]
-      const value = mapper === undefined ? item : apply(mapper, receiver, [item, i])
+      const value =
+        mapper === undefined
+          ? item
+          : receiver === undefined
+            ? mapper(item, i)
+            : apply(mapper, receiver, [item, i])
       if (plain) result[i] = value
       else put(result, i, value)
     }
@@ -763,32 +773,69 @@
     return new RawArray(length)
   }
 
-  /** Pays for the length of what is array-like, and for every step of what is iterable. */
-  function asyncStand(items) {
-    if (!isObject(items)) return items
-    return new RawProxy(
-      {},
-      {
-        get(_, key) {
-          const value = get(items, key, items)
-          if (key === 'length') {
-            const length = kit.toLength(value)
-            room(length * 8)
-            spend(length, prices.step * 8)
-            return length
+  /** Array.fromAsync: V8's own goes on for ever where `next` of what is no async iterable always throws. */
+  async function gathered(Constructor, items, mapper, receiver) {
+    if (mapper !== undefined && typeof mapper !== 'function') {
+      throw new TypeError(`${typeof mapper} is not a function`)
+    }
+    const source = asyncSource(items)
+    const own = mapper && ((item, index) => mappedItem(mapper, receiver, item, index))
+    if (source === undefined) return gatheredLike(Constructor, items, own)
+    const result = isConstructor(Constructor) ? construct(Constructor, []) : []
+    let next = 0
+    for await (const item of source) {
+      room(8)
+      put(result, next, own === undefined ? item : await own(item, next))
+      next++
+    }
+    result.length = next
+    return result
+  }
+
+  async function gatheredLike(Constructor, items, own) {
+    const object = RawObject(items)
+    const length = lengthOf(object)
+    room(length * 8)
+    spend(length, prices.step * 8)
+    const result = isConstructor(Constructor) ? construct(Constructor, [length]) : newArray(length)
+    for (let i = 0; i < length; i++) {
+      const item = await object[i]
+      put(result, i, own === undefined ? item : await own(item, i))
+    }
+    result.length = length
+    return result
+  }
+
+  function mappedItem(mapper, receiver, item, index) {
+    enter()
+    try {
+      return apply(mapper, receiver, [item, index])
+    } finally {
+      leave()
+    }
+  }
+
+  /** What `for await` can go through, with `next` read and every step paid for; undefined for what is array-like. */
+  function asyncSource(items) {
+    for (const symbol of [asyncIterator, iterator]) {
+      const method = items[symbol]
+      if (method === undefined || method === null) continue
+      if (typeof method !== 'function') throw new TypeError('the value is not async iterable')
+      const steps = apply(method, items, [])
+      if (!isObject(steps)) throw new TypeError('the result of the method is no iterator')
+      const { next } = steps
+      const stand = kit.meteredIterator(
+        {
+          next: (...args) => apply(next, steps, args),
+          get return() {
+            const end = steps.return
+            return end && ((...args) => apply(end, steps, args))
           }
-          if (key === iterator && typeof value === 'function') {
-            return metered({ [iterator]: () => apply(value, items, []) }, prices.step * 4)[iterator]
-          }
-          if (key === Symbol.asyncIterator && typeof value === 'function') {
-            return () => kit.meteredIterator(apply(value, items, []), prices.step * 4)
-          }
-          return value
         },
-        has(_, key) {
-          return has(items, key)
-        }
-      }
-    )
+        prices.step * 4
+      )
+      return { [symbol]: () => stand }
+    }
+    return undefined
   }
 })

@@ -30,8 +30,10 @@
   function replaceConstructor(name) {
     const Raw = globalThis[name]
     const adder = name === 'Map' || name === 'WeakMap' ? 'set' : 'add'
+    const price = name[0] === 'W' ? prices.collectionWeak : prices.collection
     wrapConstructor(globalThis, Raw, function (items) {
       if (new.target === undefined) throw new TypeError(`Constructor ${name} requires 'new'`)
+      charge(price)
       if (items === undefined || items === null) return construct(Raw, [], new.target)
       if (isIntact(items)) {
         spend(items.length, prices.entry)
@@ -76,8 +78,10 @@
       for (const name of names) {
         const method = uncurry(prototype[name])
         const takes = name === 'set'
+        const puts = takes || name === 'add'
         replace(prototype, {
           [name](key, value) {
+            if (puts) charge(prices.entryPut)
             if (typeof key === 'string') {
               if (key.length > 32) spend(key.length, prices.hash)
             } else if (typeof key === 'bigint') chargeKey(key, sizeOf(this))
@@ -86,15 +90,17 @@
         })
       }
     }
+    replaceWeakAccess()
     const { getOrInsert, getOrInsertComputed } = Map.prototype
     replace(Map.prototype, {
       getOrInsert(key, value) {
+        charge(prices.entryPut)
         chargeKey(key, typeof key === 'bigint' ? sizeOfMap(this) : 0)
         return apply(getOrInsert, this, [key, value])
       },
       getOrInsertComputed(key, callback) {
+        charge(prices.entryPut)
         chargeKey(key, typeof key === 'bigint' ? sizeOfMap(this) : 0)
-        charge(1)
         enter()
         try {
           return apply(getOrInsertComputed, this, [key, callback])
@@ -103,10 +109,28 @@
         }
       }
     })
-    const computed = WeakMap.prototype.getOrInsertComputed
+  }
+
+  function replaceWeakAccess() {
+    const { set, getOrInsert, getOrInsertComputed: computed } = WeakMap.prototype
+    const { add } = WeakSet.prototype
+    replace(WeakSet.prototype, {
+      add(item) {
+        charge(prices.entryWeak)
+        return apply(add, this, [item])
+      }
+    })
     replace(WeakMap.prototype, {
+      set(key, value) {
+        charge(prices.entryWeak)
+        return apply(set, this, [key, value])
+      },
+      getOrInsert(key, value) {
+        charge(prices.entryWeak)
+        return apply(getOrInsert, this, [key, value])
+      },
       getOrInsertComputed(key, callback) {
-        charge(1)
+        charge(prices.entryWeak)
         enter()
         try {
           return apply(computed, this, [key, callback])

@@ -53,6 +53,7 @@
   function replaceBigInt() {
     const Wrapped = wrapConstructor(globalThis, RawBigInt, function (value) {
       if (new.target !== undefined) throw new TypeError('BigInt is not a constructor')
+      charge(prices.numberMade)
       const primitive = isObject(value) ? primitiveOf(value) : value
       if (typeof primitive === 'string') {
         const bits = primitive.length * 4
@@ -119,6 +120,7 @@
 
   function replaceNumber() {
     wrapConstructor(globalThis, RawNumber, function (...args) {
+      charge(prices.numberMade)
       let value = 0
       if (args.length > 0) {
         const primitive = isObject(args[0]) ? primitiveOf(args[0]) : args[0]

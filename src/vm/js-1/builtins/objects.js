@@ -25,6 +25,7 @@
 
   /** For a key that a contract gave; returns it as a property key. */
   function keyOf(value) {
+    charge(prices.keyGiven)
     if (typeof value === 'string') return hashed(value)
     if (!isObject(value)) return typeof value === 'bigint' ? toText(value) : value
     charge(1)
@@ -63,7 +64,7 @@
         [name](object) {
           const size = sizeOf(object)
           if (bytes > 0) room(size * bytes)
-          spend(size, price)
+          spend(size + 1, price)
           return method(object)
         }
       })
@@ -118,7 +119,7 @@
       ownKeys(object) {
         const size = sizeOf(object)
         room(size * 8)
-        spend(size, prices.key)
+        spend(size + 1, prices.key)
         return rawOwnKeys(object)
       }
     })
@@ -127,7 +128,7 @@
   function chargeCopy(source) {
     const size = sizeOf(source)
     room(size * 8)
-    spend(size, prices.keyWrite)
+    spend(size + 1, prices.keyWrite)
   }
 
   /** A length that is assigned to an array makes room for as many elements. */
@@ -212,7 +213,7 @@
       get(object, key, ...receiver) {
         if (!isObject(object)) return reflect.get(object)
         const name = keyOf(key)
-        charge(1)
+        charge(prices.call)
         enter()
         try {
           return reflect.get(object, name, ...receiver)
@@ -278,17 +279,20 @@
     const change = Reflect.setPrototypeOf
     replace(Object, {
       create(parent, properties) {
+        charge(prices.object)
         chain(parent)
         if (properties !== undefined) chargeCopy(properties)
         return create(parent, properties)
       },
       setPrototypeOf(object, parent) {
+        charge(prices.object)
         link(object, parent)
         return setPrototypeOf(object, parent)
       }
     })
     replace(Reflect, {
       setPrototypeOf(object, parent) {
+        charge(prices.object)
         link(object, parent)
         return change(object, parent)
       }
@@ -298,6 +302,7 @@
     const { set } = Object.getOwnPropertyDescriptor(
       {
         set ['__proto__'](parent) {
+          charge(prices.object)
           link(this, parent)
           setter(this, parent)
         }
@@ -366,6 +371,7 @@
         return passing(target, receiver, list)
       },
       construct(target, list, ...rest) {
+        charge(prices.object * 2)
         if (!isConstructor(target) || !isObject(list)) return construct(target, list, ...rest)
         if (rest.length > 0 && !isConstructor(rest[0])) return construct(target, list, rest[0])
         const args = listOf(list)
@@ -383,6 +389,7 @@
   }
 
   function passing(target, receiver, list) {
+    charge(prices.call)
     const args = isPlain(list) ? list : listOf(list)
     const { length } = args
     push(length)
@@ -397,7 +404,7 @@
 
   /** A builtin that was bound may be what a getter or a coercion runs, with an argument that does the same. */
   function counting(native) {
-    charge(prices.bind * 4)
+    charge(prices.object * 8)
     room(256)
     const counter = {
       call(...args) {

@@ -139,7 +139,11 @@
     enter()
     try {
       const result = apply(method, handler, args)
-      return list && isObject(result) ? listOf(result) : result
+      if (!list || !isObject(result)) return result
+      // each is looked up in a list that V8 makes of them
+      const keys = listOf(result)
+      spend(keys.length, prices.keyTrapped)
+      return keys
     } finally {
       leave()
     }

@@ -32,7 +32,7 @@
   const STRING = 'String.prototype.'
 
   /** Below it nothing is measured: what calls a method pays enough. */
-  const SHORT = 64
+  const SHORT = 24
   const rawIndexOf = raw.indexOf
   const rawIncludes = raw.includes
   const rawStartsWith = raw.startsWith
@@ -537,6 +537,7 @@
     replace(SomeSymbol, {
       for(key) {
         const text = described(key)
+        charge(prices.call)
         room(text.length + 64)
         return apply(symbolFor, RawSymbol, [text])
       }

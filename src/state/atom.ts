@@ -1,0 +1,56 @@
+import type Corestore from 'corestore'
+import type { Atom, AtomView } from 'hypercore-storage'
+
+/** Reads of one atom before its changes are indexed after all: whoever reads so often is better off with that. */
+const SEARCHED_MAX = 64
+const CHANGES_MAX = 8192
+
+/**
+ * An atom of a store. Before the library reads through one it makes a text of the key of each change in it, thousands in
+ * a commit, to find one of the few that are read: here they are looked through from the newest on.
+ */
+export function createAtom(store: Corestore): Atom {
+  const atom = store.storage.createAtom()
+  const { view } = atom
+  const indexed = view.get.bind(view)
+  const reset = view.reset.bind(view)
+  let searched = 0
+  view.reset = () => {
+    searched = 0
+    reset()
+  }
+  view.get = (read, key) => {
+    const { changes } = view
+    if (changes === null) return read.get(key)
+    if (changes.length > CHANGES_MAX || searched >= SEARCHED_MAX) return indexed(read, key)
+    searched++
+    const found = search(changes, key)
+    return found === undefined ? read.get(key) : Promise.resolve(found)
+  }
+  return atom
+}
+
+/** What a key was last set to; null where it was deleted, undefined where there is no change of it. */
+function search(
+  changes: NonNullable<AtomView['changes']>,
+  key: Uint8Array
+): Uint8Array | null | undefined {
+  for (let i = changes.length - 1; i >= 0; i--) {
+    const change = changes[i]
+    if (change === undefined) continue
+    const [start, value, end] = change
+    if (end === null) {
+      if (isSame(start, key)) return value
+    } else if (Buffer.compare(start, key) <= 0 && Buffer.compare(key, end) < 0) {
+      return null
+    }
+  }
+  return undefined
+}
+
+/** Keys differ at their ends. */
+function isSame(a: Uint8Array, b: Uint8Array): boolean {
+  if (a.length !== b.length) return false
+  for (let i = a.length - 1; i >= 0; i--) if (a[i] !== b[i]) return false
+  return true
+}

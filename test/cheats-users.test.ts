@@ -1,0 +1,3 @@
+import { testPart } from './cheats/part.ts'
+
+testPart('users')

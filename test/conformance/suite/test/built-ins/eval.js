@@ -1,0 +1,4 @@
+/*---
+description: code from a string
+---*/
+assert(Function('return 1')() === 1, 'the result')

@@ -1,0 +1,5 @@
+/*---
+description: no contract
+flags: [module]
+---*/
+export {}

@@ -1,0 +1,6 @@
+/*---
+description: the error that is expected never comes
+negative:
+  phase: runtime
+  type: ReferenceError
+---*/

@@ -1,0 +1,7 @@
+/*---
+description: an error at run time
+negative:
+  phase: runtime
+  type: ReferenceError
+---*/
+nobody

@@ -1,0 +1,49 @@
+import b4a from 'b4a'
+import test from 'brittle'
+import type { AtomChange } from 'hypercore-storage'
+import { createAtom } from '../src/state/atom.ts'
+import { openStore } from '../src/state/store.ts'
+import { tempDir } from './helpers.ts'
+import { Random } from './random.ts'
+
+const ROUNDS = 300
+
+test('state - an atom is read like one of the library, however much is in it', async (t) => {
+  const random = new Random()
+  t.comment(`MIVM_SEED=${random.seed}`)
+  const store = await openStore(await tempDir(t))
+  t.teardown(() => store.close())
+  const views = [createAtom(store), store.storage.createAtom()].map(({ view }) => view)
+  const database = { get: async (key: Uint8Array) => b4a.concat([b4a.from('db'), key]) }
+  let wrong = 0
+  for (let round = 0; round < ROUNDS; round++) {
+    const many = random.below(20) === 0 ? 9000 : random.below(8)
+    const changes = Array.from({ length: many }, () => changeOf(random))
+    for (const view of views) {
+      if (changes.length > 0) view.apply(changes.map((change) => [...change]))
+    }
+    for (let i = random.below(20); i > 0; i--) {
+      const key = keyOf(random)
+      const [ours, theirs] = await Promise.all(views.map((view) => view.get(database, key)))
+      if (b4a.toString(ours ?? b4a.from('none')) !== b4a.toString(theirs ?? b4a.from('none'))) {
+        wrong++
+      }
+    }
+    if (random.below(10) === 0) for (const view of views) view.reset()
+  }
+  t.is(wrong, 0)
+})
+
+function changeOf(random: Random): AtomChange {
+  const key = keyOf(random)
+  const kind = random.below(12)
+  if (kind === 0) {
+    const [from = key, end = key] = [key, keyOf(random)].sort(b4a.compare)
+    return [from, null, end]
+  }
+  return [key, kind < 3 ? null : random.bytes(4), null]
+}
+
+function keyOf(random: Random): Uint8Array {
+  return b4a.from([4, random.below(2), ...(random.below(2) === 0 ? [5] : [3, random.below(40)])])
+}
