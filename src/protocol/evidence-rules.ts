@@ -95,10 +95,12 @@ export const RULES = {
   BATCH_TOO_LARGE: shownBy((shown) => {
     const last = shown.at(-1)
     if (shown[0]?.entry?.type !== 'ack') return null
+    // the first batch is the deployment alone
+    const callsMax = shown[0].index === 2 ? 1 : BATCH_CALLS_MAX
     const acks = shown.filter(({ entry }) => entry?.type === 'ack').length
-    if (last?.entry?.type !== 'ack' || acks !== BATCH_CALLS_MAX + 1 || !isRange(shown)) return null
+    if (last?.entry?.type !== 'ack' || acks !== callsMax + 1 || !isRange(shown)) return null
     if (shown.some(({ entry }) => entry === null || entry.type === 'commit')) return null
-    return at(last, `more than ${BATCH_CALLS_MAX} calls follow each other without a commit`)
+    return at(last, `more than ${callsMax} calls follow each other without a commit`)
   }),
 
   SEQ_WRONG: shownBy((shown) => {
