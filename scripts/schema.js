@@ -113,6 +113,20 @@ struct('user-ack', list('answers', '@mivm/answer'), field('head', '@mivm/head'))
 // what proves a result
 struct('receipt', field('genesis', 'buffer'), field('proof', '@mivm/proof'))
 
+// what proves that somebody has cheated
+struct('signed-head', field('log', 'uint'), field('head', '@mivm/head'))
+struct('user-proof', field('user', 'fixed32'), field('proof', '@mivm/proof'))
+struct('state-proof', list('archive', '@mivm/proof-item'), list('blobs', '@mivm/proof-item'))
+struct(
+  'evidence',
+  field('code', 'string'),
+  field('genesis', 'buffer'),
+  list('heads', '@mivm/signed-head'),
+  optional('callLog', '@mivm/proof'),
+  optional('userLog', '@mivm/user-proof'),
+  optional('state', '@mivm/state-proof')
+)
+
 // what peers ask each other; not signed, not stored
 struct(
   'user-blocks',

@@ -1,5 +1,6 @@
 import path from 'node:path'
 import { audit as auditLogs } from './audit/audit.ts'
+import { verifyEvidence as verifyCollected } from './audit/evidence.ts'
 import { Client as ClientClass } from './client/client.ts'
 import type { ContractObject } from './client/contract.ts'
 import { Replica } from './client/replica.ts'
@@ -20,6 +21,7 @@ export { type Bundle, bundle } from './bundle/bundle.ts'
 export type { CallPromise, ContractObject } from './client/contract.ts'
 export { type Oracle, Oracles } from './host/oracles.ts'
 export { allowAll, allowOnly, type Policy } from './host/policy.ts'
+export { armor } from './protocol/envelope.ts'
 export { ContractError, type ErrorCode, MivmError } from './protocol/errors.ts'
 export { decodeId, encodeId, formatLink, type Link, parseLink } from './protocol/ids.ts'
 export { LIMITS, type LimitName, type Limits } from './protocol/limits.ts'
@@ -191,6 +193,8 @@ export interface AuditOptions {
   readonly bootstrap?: Bootstrap
   /** How long to wait for something that nobody shows, ms; default 10 s. */
   readonly patience?: number
+  /** Has evidence put together for each finding: an event of its own, before those of the checks. */
+  readonly evidence?: boolean
 }
 
 export type Verdict = 'clean' | 'violation' | 'inconclusive'
@@ -257,6 +261,12 @@ export type AuditEvent =
       readonly peers: number | null
     }
   | { readonly type: 'finding'; readonly finding: Finding }
+  /** What proves a finding to anybody; null where nothing does that can be put into a file. */
+  | {
+      readonly type: 'evidence'
+      readonly finding: Finding
+      readonly evidence: Uint8Array | null
+    }
   | {
       readonly type: 'check'
       /** As the design numbers them, from 1 to 6. */
@@ -287,13 +297,43 @@ export type AuditEvent =
       readonly missing: readonly Gap[]
     }
 
+/** What a piece of evidence proves: which cheat, of whom, and why it cannot be honest. */
+export interface Evidence {
+  readonly code: string
+  readonly class: 'P' | 'R'
+  /** z-base-32: who has signed it, and in which instance. */
+  readonly host: string
+  readonly address: string
+  readonly log: Finding['log']
+  readonly block: number
+  readonly seq?: number
+  readonly user?: string
+  readonly why: string
+  readonly differences?: NonNullable<Finding['differences']>
+  /** Who has signed what of that which it rests on. */
+  readonly signed: readonly string[]
+  /** The evidence itself, without armour. */
+  readonly bytes: Uint8Array
+}
+
+/**
+ * Verifies evidence offline, without believing who made it; where calls are said to come to something else, they are
+ * executed again. Throws PROOF_INVALID where it does not hold, with `host` also where it accuses another one;
+ * NOT_REPRODUCED, VM_UNKNOWN or ENGINE_FAILED where this machine cannot execute them; PROOF_UNKNOWN, PROOF_VERSION,
+ * PROOF_DAMAGED or PROOF_TOO_LARGE where it is no evidence.
+ */
+export const verifyEvidence: (
+  file: Uint8Array | string,
+  options?: { readonly host?: string }
+) => Promise<Evidence> = verifyCollected
+
 /**
  * Audits an instance from its first entry on, from its host and whoever else serves it; where nobody does, the copy
  * on this machine. The last event is the verdict. Throws INSTANCE_UNKNOWN or HOST_UNKNOWN where there is nothing to
  * audit; what is wrong with the instance is never thrown.
  */
 export async function* audit(options: AuditOptions): AsyncGenerator<AuditEvent> {
-  const { address, dir, bootstrap, patience } = options
+  const { address, dir, bootstrap, patience, evidence } = options
   const replica = await Replica.open(bootstrap === undefined ? { dir } : { dir, bootstrap })
   try {
     const online = await replica.reach(address)
@@ -303,7 +343,8 @@ export async function* audit(options: AuditOptions): AsyncGenerator<AuditEvent> 
       dir: path.join(dir, 'audits'),
       peers: () => replica.peers,
       ...(online ? {} : { patience: 0 }),
-      ...(patience === undefined ? {} : { patience })
+      ...(patience === undefined ? {} : { patience }),
+      ...(evidence === undefined ? {} : { evidence })
     })
   } finally {
     await replica.close()

@@ -5,6 +5,7 @@ import type Hypercore from 'hypercore'
 import crypto, { type KeyPair } from 'hypercore-crypto'
 import Hyperdrive from 'hyperdrive'
 import { type AuditEvent, type AuditOptions, audit } from '../src/audit/audit.ts'
+import { verifyEvidence } from '../src/audit/evidence.ts'
 import type { Finding, Place } from '../src/audit/findings.ts'
 import {
   type CallLogEntry,
@@ -377,6 +378,8 @@ export type Shown = Pick<Writer, 'address' | 'store'>
 /** What an audit said. */
 export interface Audited {
   readonly findings: readonly Finding[]
+  /** For each finding, where it was asked for. */
+  readonly evidence: readonly (Uint8Array | null)[]
   readonly verdict: Extract<AuditEvent, { type: 'verdict' }>
   readonly checks: readonly Extract<AuditEvent, { type: 'check' }>[]
 }
@@ -388,21 +391,68 @@ export async function run(
 ): Promise<Audited> {
   const dir = options.dir ?? (await tempDir(t))
   const findings: Finding[] = []
+  const evidence: (Uint8Array | null)[] = []
   const checks: Extract<AuditEvent, { type: 'check' }>[] = []
   let verdict: Audited['verdict'] | null = null
   const { address, store } = writer
-  const all = { address, store, patience: 0, openVm: openShared, ...options, dir }
+  const all = { address, store, patience: 0, openVm: openShared, evidence: true, ...options, dir }
   for await (const event of audit(all)) {
     if (event.type === 'finding') findings.push(event.finding)
+    if (event.type === 'evidence') evidence.push(event.evidence)
     if (event.type === 'check') checks.push(event)
     if (event.type === 'verdict') verdict = event
   }
-  const audited = { findings, checks, verdict: verdict ?? fail() }
+  await checkEvidence(writer, findings, evidence)
+  const audited = { findings, evidence, checks, verdict: verdict ?? fail() }
   // what an auditor remembers, and what peers tell it, the second checker knows nothing of
   const { dir: memory, patience = 0 } = options
   if (memory === undefined && patience === 0) await agree(store, address, audited)
   return audited
 }
+
+/** Whatever is found is shown to anybody, at the same place, or is what nobody can be shown offline. */
+async function checkEvidence(
+  { address }: Pick<Writer, 'address'>,
+  findings: readonly Finding[],
+  evidence: readonly (Uint8Array | null)[]
+): Promise<void> {
+  for (const [i, { code, log, block, seq }] of findings.entries()) {
+    const bytes = evidence[i]
+    const what = `${code} at block ${block}`
+    if (!bytes) {
+      if (UNPROVABLE.includes(code)) continue
+      if (findings.some((it) => it.code === 'HISTORY_FORKED')) continue
+      // what only follows from another cheat, which is proven
+      if (CONSEQUENT.includes(code) && evidence.slice(0, i).some((it) => it !== null)) continue
+      throw new Error(`${what} has no evidence`)
+    }
+    const proven = await verifyEvidence(bytes, { openVm: openShared })
+    if (proven.code !== code || proven.address !== encodeId(address)) {
+      throw new Error(`evidence of ${what} proves ${proven.code} of ${proven.address}`)
+    }
+    // heads are found in the logs of users, and are of the call log
+    if (log !== 'user log' && (proven.log !== log || proven.block !== block)) {
+      throw new Error(`evidence of ${what} is about block ${proven.block} of the ${proven.log}`)
+    }
+    if (proven.seq !== undefined && seq !== undefined && proven.seq !== seq) {
+      throw new Error(`evidence of ${what} is about call ${proven.seq}, not ${seq}`)
+    }
+  }
+}
+
+/** Heads that do not go with one which nobody has signed; calls before an ack that names a wrong one before it. */
+const CONSEQUENT = ['COMMIT_HEADS_WRONG', 'CALL_SKIPPED']
+
+/**
+ * What a host does not show is no statement of its, and an address that is none accuses nobody. For an archive that is
+ * ahead of the newest commit, the next one may still come.
+ */
+const UNPROVABLE = [
+  'ADDRESS_WRONG',
+  'HISTORY_TRUNCATED',
+  'ARCHIVE_TRUNCATED',
+  'ARCHIVE_UNCOMMITTED'
+]
 
 /** Codes, with the call and the block that they name. */
 export function found({

@@ -17,6 +17,8 @@ const COMMANDS = [
   ['state', 'cat'],
   ['state', 'export'],
   ['audit'],
+  ['prove'],
+  ['verify'],
   ['key'],
   ['key', 'new'],
   ['key', 'ls'],

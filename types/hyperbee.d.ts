@@ -1,8 +1,27 @@
 declare module 'hyperbee' {
   import type { EventEmitter } from 'node:events'
   import type Hypercore from 'hypercore'
-  import type { WaitOptions } from 'hypercore'
+  import type { SessionState, WaitOptions } from 'hypercore'
   import type SubEncoder from 'sub-encoder'
+
+  /** What a bee calls of its core, where it is asked for no peers. */
+  export type BeeCore = Pick<
+    Hypercore,
+    | 'key'
+    | 'opened'
+    | 'writable'
+    | 'fork'
+    | 'length'
+    | 'byteLength'
+    | 'ready'
+    | 'append'
+    | 'get'
+    | 'update'
+    | 'close'
+  > & {
+    readonly state: Pick<SessionState, 'length' | 'roots'>
+    snapshot(): BeeCore
+  }
 
   export type KeyEncoding = 'utf-8' | 'binary' | SubEncoder
   export type ValueEncoding = 'json' | 'utf-8' | 'binary'
@@ -57,7 +76,7 @@ declare module 'hyperbee' {
     implements Reader<V>
   {
     constructor(
-      core: Hypercore,
+      core: BeeCore,
       opts?: {
         keyEncoding?: KeyEncoding
         valueEncoding?: ValueEncoding
@@ -115,5 +134,19 @@ declare module 'hyperbee' {
       metadata: { contentFeed: Uint8Array | null } | null
     } | null>
     static isHyperbee(core: Hypercore, opts?: WaitOptions): Promise<boolean>
+  }
+}
+
+declare module 'hyperbee/lib/messages.js' {
+  /** The index of a block: the nodes of the tree that it has written, as pairs of block and offset. */
+  export const YoloIndex: {
+    encode(index: { levels: { keys: number[]; children: number[] }[] }): Uint8Array
+    decode(bytes: Uint8Array): {
+      levels: { keys: number[]; children: number[] }[]
+    }
+  }
+  export const Node: {
+    encode(node: { index: Uint8Array; key: Uint8Array; value: Uint8Array | null }): Uint8Array
+    decode(bytes: Uint8Array): { index: Uint8Array; key: Uint8Array; value: Uint8Array | null }
   }
 }

@@ -1,4 +1,5 @@
 declare module 'hyperblobs' {
+  import type { BeeCore } from 'hyperbee'
   import type Hypercore from 'hypercore'
   import type { WaitOptions } from 'hypercore'
 
@@ -11,7 +12,7 @@ declare module 'hyperblobs' {
   }
 
   export default class Hyperblobs {
-    constructor(core: Hypercore, opts?: { blockSize?: number })
+    constructor(core: BeeCore, opts?: { blockSize?: number })
     readonly core: Hypercore
     readonly blockSize: number
     readonly key: Uint8Array

@@ -11,6 +11,7 @@ import { Tree } from '../protocol/merkle.ts'
 import { contractOf } from '../vm/record.ts'
 import { openVm as openRegistered, VM_IDS } from '../vm/registry.ts'
 import type { VirtualMachine } from '../vm/vm.ts'
+import { Collector, type Sources } from './collector.ts'
 import {
   type Attested,
   type Counts,
@@ -44,6 +45,8 @@ export interface AuditOptions {
   readonly heads?: readonly Head[]
   /** How long to wait for something that nobody shows, ms; 0 asks nobody. Default 10,000. */
   readonly patience?: number
+  /** Puts evidence together for each finding. */
+  readonly evidence?: boolean
 }
 
 /** The checks, in the order and with the numbers of the design. */
@@ -59,6 +62,12 @@ export type AuditEvent =
       readonly peers: number | null
     }
   | { readonly type: 'finding'; readonly finding: Finding }
+  /** What proves a finding to anybody; null where nothing does that can be put into a file. */
+  | {
+      readonly type: 'evidence'
+      readonly finding: Finding
+      readonly evidence: Uint8Array | null
+    }
   | {
       readonly type: 'check'
       readonly check: number
@@ -86,6 +95,9 @@ export type AuditEvent =
 
 const PATIENCE_MS = 10_000
 
+/** Findings that evidence is put together for: one of them is enough. */
+const EVIDENCE_MAX = 100
+
 /**
  * Audits an instance from its first entry to the newest one that is shown. The last event is the verdict; findings
  * come when they are proven. Throws only what is this machine's own fault (DIRECTORY_LOCKED, STORAGE_FAILED).
@@ -105,6 +117,8 @@ class Audit {
   readonly #patience: Patience
   readonly #report = new Report()
   readonly #opened: { close(): Promise<void> }[] = []
+  readonly #found: Finding[] = []
+  #sources: Sources | null = null
   #pending = 0
   #walked = false
   #replayed = false
@@ -119,7 +133,8 @@ class Audit {
     const core = await this.#openLog()
     const genesis = await this.#readGenesis(core)
     if (genesis !== null) yield* this.#instance(core, genesis)
-    for (const finding of this.#report.take()) yield { type: 'finding', finding }
+    yield* this.#findings()
+    yield* this.#evidence()
     yield* this.#checks()
     const { verdict, findings, counts, attested, suspicions, gaps: missing } = this.#report
     const exitCode = exitCodeOf(verdict)
@@ -148,6 +163,7 @@ class Audit {
     await published.look()
     const reader = this.#keep(new LogReader(core, genesis.host, { log: 'call log' }, patience))
     const gap = await reader.fix(2)
+    this.#note({ pinned, published, head: reader.head })
     if (gap !== null) return report.gap(gap)
     if (reader.head !== null && reader.head.fork > 0) {
       heads.claim(reader.head, { core: null, block: reader.length - 1 })
@@ -168,6 +184,7 @@ class Audit {
     await users.finish()
     report.weigh()
     await history.settle()
+    this.#note({ head: reader.head })
     heads.withheld(reader.length, hostShows)
     if (history.complete) published.judge(hostShows)
     await this.#remember(memory, reader)
@@ -212,6 +229,7 @@ class Audit {
       const shadow = await this.#open(
         Shadow.open(this.#options.dir, this.#id, published.contentKey)
       )
+      this.#note({ vm, shadow })
       return new Replay(
         vm,
         contractOf(this.#options.address, genesis, source),
@@ -229,10 +247,25 @@ class Audit {
   }
 
   *#progress({ reader }: History): Generator<AuditEvent> {
-    for (const finding of this.#report.take()) yield { type: 'finding', finding }
+    yield* this.#findings()
     const { calls, replayed } = this.#report.counts
     const peers = this.#options.peers?.() ?? null
     yield { type: 'progress', blocks: reader.at, of: reader.length, calls, replayed, peers }
+  }
+
+  *#findings(): Generator<AuditEvent> {
+    for (const finding of this.#report.take()) {
+      if (this.#found.length < EVIDENCE_MAX) this.#found.push(finding)
+      yield { type: 'finding', finding }
+    }
+  }
+
+  async *#evidence(): AsyncGenerator<AuditEvent> {
+    if (this.#options.evidence !== true || this.#sources === null) return
+    const collector = new Collector(this.#sources)
+    for (const finding of this.#found) {
+      yield { type: 'evidence', finding, evidence: await collector.collect(finding) }
+    }
   }
 
   *#checks(): Generator<AuditEvent> {
@@ -302,11 +335,23 @@ class Audit {
     } else if (!b4a.equals(addressOf(entry.host, block), this.#options.address)) {
       this.#report.find('ADDRESS_WRONG', place, 'the address is not that of its genesis')
     } else if (!hasLimits(entry)) {
+      this.#begin(core, entry, block)
       this.#report.find('GENESIS_INVALID', place, 'genesis asks for higher limits than the VM has')
     } else {
+      this.#begin(core, entry, block)
       return entry
     }
     return null
+  }
+
+  #begin(callLog: Hypercore, genesis: Genesis, genesisBlock: Uint8Array): void {
+    const { address, store } = this.#options
+    const nothing = { head: null, pinned: null, published: null, shadow: null, vm: null }
+    this.#sources = { address, store, callLog, genesis, genesisBlock, ...nothing }
+  }
+
+  #note(sources: Partial<Sources>): void {
+    if (this.#sources !== null) this.#sources = { ...this.#sources, ...sources }
   }
 
   async #firstBlock(core: Hypercore): Promise<Uint8Array | null> {

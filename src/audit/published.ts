@@ -109,6 +109,12 @@ export class Published {
     await Promise.all(behind.map((side) => this.#look(side)))
   }
 
+  /** A head of either log that was seen, by its length. */
+  headAt(name: Name, length: number): Head | null {
+    const side = this.#sides.find((one) => one.name === name)
+    return side?.seen.find((head) => head.length === length) ?? null
+  }
+
   /** Judges all that was seen. */
   judge(hostShows: HostShows): void {
     for (const side of this.#sides) {

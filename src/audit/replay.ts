@@ -1,6 +1,6 @@
 import b4a from 'b4a'
-import type { Result, ThrownEntry, Version } from '../protocol/entries.ts'
-import { CONTRACT_PATH, lastWrites, type Write } from '../protocol/files.ts'
+import type { Commit, Result, ThrownEntry, Version } from '../protocol/entries.ts'
+import { CONTRACT_PATH, type Files, lastWrites, type Write } from '../protocol/files.ts'
 import { writesHash } from '../protocol/hash.ts'
 import { Overlay } from '../vm/overlay.ts'
 import { answerOf, callOf, encodeResult, MALFORMED } from '../vm/record.ts'
@@ -8,7 +8,6 @@ import { sortVariables, updateVariables } from '../vm/variables.ts'
 import type { Call, Contract, OracleAnswer, OracleRequest, Step, VirtualMachine } from '../vm/vm.ts'
 import type { LoggedBatch, LoggedCall } from './call-log.ts'
 import type { Report } from './findings.ts'
-import type { Shadow } from './shadow.ts'
 
 /** An auditor waits this many times longer than a host: a slow machine accuses nobody. */
 const PATIENCE = 10
@@ -21,6 +20,14 @@ export interface Difference {
   readonly what: 'outcome' | 'value' | 'error' | 'fuel' | 'writes' | 'request' | 'archive' | 'blobs'
   readonly logged: string
   readonly replayed: string
+}
+
+/** The state that calls are executed on, and that their writes go into. */
+export interface StateCopy {
+  readonly archive: Files
+  /** Writes one commit, and says what its entry has to name. */
+  commit(writes: readonly Write[]): Promise<Pick<Commit, 'archive' | 'blobs'>>
+  flush(): Promise<void>
 }
 
 /** Thrown at the VM where a call asks what the log does not answer. */
@@ -50,16 +57,25 @@ interface Run {
 export class Replay {
   readonly #vm: VirtualMachine
   readonly #contract: Contract
-  readonly #shadow: Shadow
+  readonly #shadow: StateCopy
   readonly #report: Report
   readonly #variables = new Map<string, string>()
   /** The state that the next run begins with: the copy, with what the last run wrote over it. */
   #base: Overlay
   #judging: Promise<void> = Promise.resolve()
-  #first = true
+  #first: boolean
   #stopped = false
 
-  constructor(vm: VirtualMachine, contract: Contract, shadow: Shadow, report: Report) {
+  /** `variables` are those that a copy holds which has a commit already; null for one that is empty. */
+  constructor(
+    vm: VirtualMachine,
+    contract: Contract,
+    shadow: StateCopy,
+    report: Report,
+    variables: ReadonlyMap<string, string> | null = null
+  ) {
+    this.#first = variables === null
+    for (const [name, value] of variables ?? []) this.#variables.set(name, value)
     this.#vm = vm
     this.#contract = contract
     this.#shadow = shadow

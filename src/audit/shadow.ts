@@ -1,6 +1,7 @@
 import { mkdir, rm } from 'node:fs/promises'
 import path from 'node:path'
 import type Corestore from 'corestore'
+import type Hypercore from 'hypercore'
 import crypto from 'hypercore-crypto'
 import type { Atom } from 'hypercore-storage'
 import type { Commit } from '../protocol/entries.ts'
@@ -15,15 +16,25 @@ import { openStore } from '../state/store.ts'
  */
 export class Shadow {
   readonly archive: Archive
+  /** The two logs of the archive. */
+  readonly files: Hypercore
+  readonly content: Hypercore
   readonly #dir: string
   readonly #store: Corestore
   readonly #atom: Atom
 
-  private constructor(dir: string, store: Corestore, atom: Atom, archive: Archive) {
+  private constructor(
+    dir: string,
+    store: Corestore,
+    atom: Atom,
+    logs: readonly [files: Hypercore, content: Hypercore],
+    contentKey: Uint8Array
+  ) {
+    ;[this.files, this.content] = logs
+    this.archive = new Archive(this.files, this.content, contentKey)
     this.#dir = dir
     this.#store = store
     this.#atom = atom
-    this.archive = archive
   }
 
   /** `contentKey` is the key of the published blobs. Throws DIRECTORY_LOCKED while another audit of it runs. */
@@ -35,9 +46,10 @@ export class Shadow {
     const [files, content] = [1, 2].map(() => store.get({ keyPair: crypto.keyPair() }))
     if (files === undefined || content === undefined) throw new Error('two cores were asked for')
     await Promise.all([files.ready(), content.ready()])
-    const archive = new Archive(files.session({ atom }), content.session({ atom }), contentKey)
-    await archive.ready()
-    return new Shadow(shadowDir, store, atom, archive)
+    const logs = [files.session({ atom }), content.session({ atom })] as const
+    const shadow = new Shadow(shadowDir, store, atom, logs, contentKey)
+    await shadow.archive.ready()
+    return shadow
   }
 
   /** Writes one commit, and says what its entry has to name. */

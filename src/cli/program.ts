@@ -57,6 +57,8 @@ const COMMANDS: { readonly [name: string]: () => Promise<(program: Program) => v
   log: async () => (await import('./commands/log.ts')).addLog,
   state: async () => (await import('./commands/state.ts')).addState,
   audit: async () => (await import('./commands/audit.ts')).addAudit,
+  prove: async () => (await import('./commands/prove.ts')).addProve,
+  verify: async () => (await import('./commands/verify.ts')).addVerify,
   key: async () => (await import('./commands/key.ts')).addKey,
   ls: async () => (await import('./commands/ls.ts')).addLs,
   status: async () => (await import('./commands/status.ts')).addStatus,

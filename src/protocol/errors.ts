@@ -27,6 +27,9 @@ const CODES = {
   DEPLOY_DENIED: 64,
   LIMIT_INVALID: 64,
   ORACLE_INVALID: 64,
+  CALL_UNKNOWN: 64,
+  PROOF_UNKNOWN: 64,
+  PROOF_TOO_LARGE: 64,
   // the other side, the network or the disk is not there, or refuses: exit 69
   HOST_UNKNOWN: 69,
   HOST_CLOSED: 69,
@@ -44,11 +47,16 @@ const CODES = {
   SANDBOX_UNAVAILABLE: 69,
   VM_UNKNOWN: 69,
   USER_LOG_FORKED: 69,
+  CALL_PENDING: 69,
   // somebody signed what cannot be: exit 1
   PROOF_INVALID: 1,
   HEAD_CONFLICT: 1,
   ENTRY_MALFORMED: 1,
+  // nothing can be said
   ENTRY_VERSION: 2,
+  PROOF_VERSION: 2,
+  PROOF_DAMAGED: 2,
+  NOT_REPRODUCED: 2,
   // ours: exit 70
   INTERNAL: 70
 } as const

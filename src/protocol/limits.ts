@@ -54,3 +54,6 @@ export const USER_BLOCK_MAX: number = 1024 * 1024
 
 /** The largest block that any of our logs holds, bytes. */
 export const BLOCK_MAX = 8 * 1024 * 1024
+
+/** The largest receipt or piece of evidence, bytes. */
+export const PROOF_BYTES_MAX: number = 64 * 1024 * 1024

@@ -33,6 +33,12 @@ export function stateManifest(host: Uint8Array, address: Uint8Array): Manifest {
   return manifest(host, hash('state', address), null)
 }
 
+/** The blobs of a state archive, as Hyperdrive derives them (hyperdrive, index.js, getContentManifest). */
+export function blobsManifest(host: Uint8Array, address: Uint8Array): Manifest {
+  const files = manifestKey(stateManifest(host, address))
+  return manifest(host, crypto.hash([BLOBS, files, hash('state', address)]), null)
+}
+
 export function userLogManifest(user: Uint8Array, address: Uint8Array): Manifest {
   return manifest(user, hash('user-log', address), null)
 }
@@ -80,5 +86,7 @@ function encodeManifest(m: Manifest): Uint8Array {
 }
 
 const HAS_PROLOGUE = 2
+/** The first of Hyperdrive's namespaces. */
+const [BLOBS = new Uint8Array()] = crypto.namespace('hyperdrive', 1)
 /** The fourth of Hypercore's own namespaces (hypercore, lib/caps.js). */
 const [, , , MANIFEST = new Uint8Array()] = crypto.namespace('hypercore', 4)

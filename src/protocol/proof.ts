@@ -41,6 +41,8 @@ export interface ProofContext {
   readonly tree?: Tree
   /** Ask for the tree hash at this length on the way, to compare it with a head known before. */
   readonly through?: number
+  /** Called for each block that is shown, with the tree up to and with it. */
+  readonly visit?: (index: number, tree: Tree) => void
 }
 
 /** Throws PROOF_INVALID unless every item, the walk and the signature hold. */
@@ -52,9 +54,12 @@ export function verifyProof(proof: Proof, context: ProofContext): Proven {
   const blocks = new Map<number, Uint8Array>()
   let through = context.through === tree.length ? tree.treeHash() : null
   for (const item of proof.items) {
-    if (item.block !== null) blocks.set(tree.length, item.block)
-    push(tree, item)
+    const index = tree.length
+    pushItem(tree, item)
     if (context.through === tree.length) through = tree.treeHash()
+    if (item.block === null) continue
+    blocks.set(index, item.block)
+    context.visit?.(index, tree)
   }
   if (tree.length !== proof.length) {
     throw invalid(`covers ${tree.length} blocks of the ${proof.length} that are signed`)
@@ -80,10 +85,25 @@ export interface ProofRequest {
 
 /** Builds what {@link verifyProof} verifies. */
 export async function createProof(request: ProofRequest, readNode: NodeReader): Promise<Proof> {
-  const { start, head, blocks } = request
-  const boundaries = [...blocks.map(({ index }) => index), head.length]
-  if (request.through !== undefined && request.through > start && request.through < head.length) {
-    boundaries.push(request.through)
+  const { head, ...rest } = request
+  return {
+    start: request.start,
+    items: await createItems({ ...rest, length: head.length }, readNode),
+    length: head.length,
+    fork: head.fork,
+    signature: b4a.from(head.signature)
+  }
+}
+
+/** The items of a proof: what leads to the tree of a log at a length. */
+export async function createItems(
+  request: Omit<ProofRequest, 'head'> & { readonly length: number },
+  readNode: NodeReader
+): Promise<ProofItem[]> {
+  const { start, length, blocks, through } = request
+  const boundaries = [...blocks.map(({ index }) => index), length]
+  if (through !== undefined && through > start && through < length) {
+    boundaries.push(through)
     boundaries.sort((a, b) => a - b)
   }
   const values = new Map(blocks.map(({ index, block }) => [index, block]))
@@ -102,16 +122,11 @@ export async function createProof(request: ProofRequest, readNode: NodeReader): 
       at++
     }
   }
-  return {
-    start,
-    items: await Promise.all(items),
-    length: head.length,
-    fork: head.fork,
-    signature: b4a.from(head.signature)
-  }
+  return Promise.all(items)
 }
 
-function push(tree: Tree, { block, node }: ProofItem): void {
+/** Takes the next item into a tree; throws PROOF_INVALID where it has no place there. */
+export function pushItem(tree: Tree, { block, node }: ProofItem): void {
   // what comes from a peer may hold both, of which one would count for nothing, or neither
   if ((block === null) === (node === null)) throw invalid('an item is not a block or a node')
   try {

@@ -1,6 +1,7 @@
 import b4a from 'b4a'
 import c from 'compact-encoding'
 import { type Ack, decodeEntry, type Genesis, type Result, readUserEntry } from './entries.ts'
+import { damaged, unwrap, wrap } from './envelope.ts'
 import { MivmError } from './errors.ts'
 import type { Head } from './head.ts'
 import { decodeId, encodeId } from './ids.ts'
@@ -32,16 +33,19 @@ export interface Receipt {
 
 /** Puts a receipt together: genesis, and a proof from block 0 of one ack and its result. */
 export function encodeReceipt(genesis: Uint8Array, proof: Proof): Uint8Array {
-  return b4a.concat([MAGIC, c.encode(RECEIPT, { genesis, proof })])
+  return wrap('receipt', c.encode(RECEIPT, { genesis, proof }))
 }
 
 /**
- * Verifies a receipt: that the host which genesis names has signed, in the log that genesis makes the address of,
- * this ack and this result. No I/O. Throws PROOF_INVALID, or ENTRY_MALFORMED and ENTRY_VERSION for the entries in it;
- * with `host`, z-base-32, also for any other host's.
+ * Verifies a receipt, as bytes or as text in armour: that the host which genesis names has signed, in the log that
+ * genesis makes the address of, this ack and this result. No I/O. Throws PROOF_INVALID, with `host`, z-base-32, also
+ * for any other host's; PROOF_UNKNOWN, PROOF_VERSION, PROOF_DAMAGED or PROOF_TOO_LARGE for what is no whole receipt;
+ * ENTRY_MALFORMED and ENTRY_VERSION for the entries in it.
  */
-export function verifyReceipt(bytes: Uint8Array, host?: string): Receipt {
-  const { genesis, proof } = decodeReceipt(bytes)
+export function verifyReceipt(file: Uint8Array | string, host?: string): Receipt {
+  const { kind, bytes, body } = unwrap(file)
+  if (kind !== 'receipt') throw invalid(`it is ${kind}`)
+  const { genesis, proof } = decodeReceipt(body)
   const entry = decodeEntry(genesis)
   if (entry.type !== 'genesis') throw invalid('it does not begin with genesis')
   if (host !== undefined && !b4a.equals(decodeId(host, 'host key'), entry.host)) {
@@ -84,19 +88,16 @@ function readPair(blocks: ReadonlyMap<number, Uint8Array>): { ack: Ack; result: 
   return { ack: first.entry, result: second.entry }
 }
 
-function decodeReceipt(bytes: Uint8Array): { genesis: Uint8Array; proof: Proof } {
-  if (!b4a.equals(bytes.subarray(0, MAGIC.byteLength), MAGIC)) throw invalid('it is not a receipt')
+function decodeReceipt(body: Uint8Array): { genesis: Uint8Array; proof: Proof } {
   try {
-    const body = bytes.subarray(MAGIC.byteLength)
     const receipt = c.decode(RECEIPT, body)
     if (receipt.genesis !== null && b4a.equals(c.encode(RECEIPT, receipt), body)) return receipt
   } catch {}
-  throw invalid('it is damaged or cut off')
+  throw damaged('this receipt is damaged or cut off')
 }
 
 function invalid(why: string): MivmError {
   return new MivmError('PROOF_INVALID', `not a valid receipt: ${why}`)
 }
 
-const MAGIC = b4a.from('mivm/receipt/1\n')
 const RECEIPT = getEncoding<{ genesis: Uint8Array; proof: Proof }>('@mivm/receipt')

@@ -1,6 +1,5 @@
-import Hyperbee from 'hyperbee'
+import Hyperbee, { type BeeCore } from 'hyperbee'
 import Hyperblobs, { type BlobId } from 'hyperblobs'
-import type Hypercore from 'hypercore'
 import crypto from 'hypercore-crypto'
 import SubEncoder from 'sub-encoder'
 import type { Commit, Version } from '../protocol/entries.ts'
@@ -23,13 +22,13 @@ interface FileEntry {
  * Works on sessions of the caller's: they may belong to an atom, and then nothing is on disk before its flush.
  */
 export class Archive implements Files {
-  readonly #files: Hypercore
-  readonly #content: Hypercore
+  readonly #files: BeeCore
+  readonly #content: BeeCore
   readonly #bee: Hyperbee<FileEntry>
   readonly #blobs: Hyperblobs
 
   /** `contentKey` is the key of the blobs that goes into the header: the published one, also for a copy. */
-  constructor(files: Hypercore, content: Hypercore, contentKey: Uint8Array = content.key) {
+  constructor(files: BeeCore, content: BeeCore, contentKey: Uint8Array = content.key) {
     this.#files = files
     this.#content = content
     this.#bee = new Hyperbee<FileEntry>(files, {
@@ -98,7 +97,7 @@ export class Archive implements Files {
   }
 }
 
-function versionOf({ state: { length, roots } }: Hypercore): Version {
+function versionOf({ state: { length, roots } }: BeeCore): Version {
   return { length, treeHash: crypto.tree(roots) }
 }
 

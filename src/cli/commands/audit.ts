@@ -1,3 +1,6 @@
+import { mkdir, stat, writeFile } from 'node:fs/promises'
+import path from 'node:path'
+import type { Finding } from '../../index.ts'
 import { renderAudit } from '../audit-view.ts'
 import { Context } from '../context.ts'
 import type { Program } from '../program.ts'
@@ -5,8 +8,11 @@ import type { Program } from '../program.ts'
 const HELP = `
 Exit codes: 0 clean, 1 violation, 2 inconclusive.
 
+With --report every finding becomes a file that convinces others: "mivm verify" checks it without a network, and without
+believing who made it. In a folder there is one file for each; a file has the first, and others go beside it.
+
 Example:
-  $ mivm audit forum --local
+  $ mivm audit forum --report evidence/ --local
 `
 
 /** `mivm audit <instance>` */
@@ -15,19 +21,74 @@ export function addAudit(program: Program): void {
     .command('audit')
     .description('Fetches all logs of an instance, executes every call again and compares.')
     .argument('<instance>', 'link, address or name')
+    .option('--report <path>', 'write evidence of what is found: into this file, or folder')
     .addHelpText('after', HELP)
-    .action(async (instance, _, command) => run(new Context(command.optsWithGlobals()), instance))
+    .action(async (instance, { report }, command) =>
+      run(new Context(command.optsWithGlobals()), instance, report)
+    )
 }
 
-async function run(context: Context, instance: string): Promise<void> {
+async function run(context: Context, instance: string, target: string | undefined): Promise<void> {
   const { output } = context
   const { link } = await context.instance(instance)
   const { audit } = await import('../../index.ts')
   output.progress('looking for the instance…')
-  const events = audit({ ...context.network, address: link })
+  const report = target === undefined ? null : await Report.open(target)
+  const events = audit({ ...context.network, address: link, evidence: report !== null })
   for await (const event of events) {
+    if (event.type === 'evidence') {
+      await write(context, report, event.finding, event.evidence)
+      continue
+    }
     output.object(event)
     renderAudit(output, event)
     if (event.type === 'verdict') process.exitCode = event.exitCode
+  }
+}
+
+async function write(
+  { output }: Context,
+  report: Report | null,
+  { code, block }: Finding,
+  evidence: Uint8Array | null
+): Promise<void> {
+  const file = evidence === null ? null : ((await report?.add(code, evidence)) ?? null)
+  output.object({ type: 'evidence', code, block, file })
+  output.line(
+    file === null
+      ? `no evidence of ${code}: what a host does not show, no file can`
+      : `evidence of ${code}: ${file}`
+  )
+}
+
+/** Where evidence goes. */
+class Report {
+  readonly #target: string
+  readonly #isFolder: boolean
+  #files = 0
+
+  private constructor(target: string, isFolder: boolean) {
+    this.#target = target
+    this.#isFolder = isFolder
+  }
+
+  /** A folder is one that is there, or is named with a slash behind it. */
+  static async open(target: string): Promise<Report> {
+    const isThere = await stat(target).then(
+      (stats) => stats.isDirectory(),
+      () => false
+    )
+    const isFolder = isThere || /[/\\]$/.test(target)
+    await mkdir(isFolder ? target : path.dirname(target), { recursive: true })
+    return new Report(target, isFolder)
+  }
+
+  async add(code: string, evidence: Uint8Array): Promise<string> {
+    const number = ++this.#files
+    const name = `${number}-${code}.evidence`
+    const beside = number === 1 ? this.#target : `${this.#target}.${number}`
+    const file = this.#isFolder ? path.join(this.#target, name) : beside
+    await writeFile(file, evidence)
+    return file
   }
 }

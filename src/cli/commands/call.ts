@@ -1,5 +1,6 @@
 import { writeFile } from 'node:fs/promises'
 import type { CallPromise } from '../../client/contract.ts'
+import { armor } from '../../protocol/envelope.ts'
 import { ContractError, MivmError } from '../../protocol/errors.ts'
 import { encodeValue } from '../../protocol/values.ts'
 import { Context } from '../context.ts'
@@ -59,10 +60,11 @@ async function call(
   if (invoke === undefined) throw unknownMethod(instance, method, Object.keys(contract))
   output.progress(`calling ${method}…`)
   const calling = invoke(...values)
-  const value = await outcome(context, calling, { address, method })
+  const saved = receipt === undefined ? {} : { receipt }
+  const value = await outcome(context, calling, { address, method, ...saved })
   if (value === FAILED) return
   output.done()
-  if (receipt !== undefined) await writeFile(receipt, (await calling.receipt).bytes)
+  if (receipt !== undefined) await save(receipt, calling)
   const fuel = await calling.fuel
   output.note(`${output.paintNote('dim', `fuel: ${fuel}`)}`)
   const text = formatValue(value)
@@ -75,7 +77,7 @@ async function call(
     value: value === undefined ? null : embed(encodeValue(value)),
     error: null,
     fuel,
-    ...(receipt === undefined ? {} : { receipt })
+    ...saved
   })
 }
 
@@ -83,13 +85,14 @@ async function call(
 async function outcome(
   { output }: Context,
   calling: CallPromise,
-  about: { readonly address: string; readonly method: string }
+  about: { readonly address: string; readonly method: string; readonly receipt?: string }
 ) {
   try {
     return await calling
   } catch (error) {
     if (!(error instanceof ContractError)) throw error
     output.done()
+    if (about.receipt !== undefined) await save(about.receipt, calling)
     const { name, message, code, aborted } = error
     output.note(
       `${output.paintNote('red', formatThrown(error))}${aborted ? ' [ended by the host: its word only]' : ''}`
@@ -105,6 +108,11 @@ async function outcome(
     process.exitCode = 1
     return FAILED
   }
+}
+
+/** As text that can be mailed; an error is an answer like any other, and proven as well. */
+async function save(file: string, calling: CallPromise): Promise<void> {
+  await writeFile(file, armor((await calling.receipt).bytes))
 }
 
 function unknownMethod(instance: string, method: string, methods: readonly string[]): MivmError {

@@ -1,0 +1,431 @@
+import b4a from 'b4a'
+import type Corestore from 'corestore'
+import type Hypercore from 'hypercore'
+import { MerkleTree } from 'hypercore/lib/merkle-tree.js'
+import {
+  type Ack,
+  type CallLogEntry,
+  type Commit,
+  type Genesis,
+  readUserEntry
+} from '../protocol/entries.ts'
+import { MivmError } from '../protocol/errors.ts'
+import {
+  type EvidenceParts,
+  encodeEvidence,
+  isEvidenceCode,
+  isReplayCode,
+  type SignedHead,
+  verifyEvidence,
+  verifyParts
+} from '../protocol/evidence.ts'
+import { checkReplay } from '../protocol/evidence-replay.ts'
+import { type Head, verifyHead } from '../protocol/head.ts'
+import { decodeId } from '../protocol/ids.ts'
+import { PROOF_BYTES_MAX } from '../protocol/limits.ts'
+import { manifestKey, userLogManifest } from '../protocol/manifest.ts'
+import { createItems, createProof, type Proof } from '../protocol/proof.ts'
+import type { VirtualMachine } from '../vm/vm.ts'
+import type { Finding } from './findings.ts'
+import { decode } from './history.ts'
+import { headOf } from './log-reader.ts'
+import type { Published } from './published.ts'
+import { executeOn, reexecute, stateKeys } from './reexecute.ts'
+import type { Shadow } from './shadow.ts'
+import { SparseCore } from './sparse-core.ts'
+
+/** What an audit has in its hands when it has come to its findings. */
+export interface Sources {
+  readonly address: Uint8Array
+  readonly genesis: Genesis
+  readonly genesisBlock: Uint8Array
+  readonly store: Corestore
+  readonly callLog: Hypercore
+  /** The head that the call log was read to. */
+  readonly head: Head | null
+  /** The head that this auditor saw the last time. */
+  readonly pinned: Head | null
+  readonly published: Published | null
+  /** Both null where nothing could be executed. */
+  readonly shadow: Shadow | null
+  readonly vm: VirtualMachine | null
+}
+
+type Parts = Omit<EvidenceParts, 'code' | 'genesis'>
+
+/** What one audit spends on evidence at most: a hostile log may hold any number of cheats, far apart. */
+const READS_MAX = 1_000_000
+const REPLAYS_MAX = 20
+
+/**
+ * Puts evidence together for what an audit has found, from what is on this machine. A piece is only ever given out that
+ * has been verified as anybody will verify it; so nothing here has to be believed.
+ */
+export class Collector {
+  readonly #from: Sources
+  #reads = 0
+  #replays = 0
+
+  constructor(from: Sources) {
+    this.#from = from
+  }
+
+  /** Evidence for a finding; null where nothing shows it to somebody who is offline. */
+  async collect(finding: Finding): Promise<Uint8Array | null> {
+    try {
+      return await this.#collect(finding)
+    } catch (error) {
+      // what is not here, or cannot be executed again here, cannot be shown from here
+      const isOurs = error instanceof MivmError && error.code === 'INTERNAL'
+      if (isOurs || !(error instanceof MivmError || error instanceof Incomplete)) throw error
+      return null
+    }
+  }
+
+  async #collect(finding: Finding): Promise<Uint8Array | null> {
+    const { code } = finding
+    if (!isEvidenceCode(code)) return null
+    const { genesisBlock: genesis, vm } = this.#from
+    for await (const parts of this.#candidates(finding)) {
+      const evidence = encodeEvidence({ ...parts, code, genesis })
+      if (evidence.byteLength > PROOF_BYTES_MAX) continue
+      const holds = await verifyEvidence(evidence, {
+        replay: async (replayed, replayCase) => vm && reexecute(replayed, replayCase, vm)
+      }).then(() => true, isRefusal)
+      if (holds) return evidence
+    }
+    return null
+  }
+
+  /** What may show it, the smallest first. Not all of it has to hold: a log may be wrong in several ways at once. */
+  async *#candidates(finding: Finding): AsyncGenerator<Parts> {
+    const { code, log, block } = finding
+    if (isReplay(finding)) {
+      const parts = await this.#replayParts(finding)
+      if (parts !== null) yield parts
+    } else if (code === 'GENESIS_INVALID') {
+      const head = this.#from.head ?? headOf(this.#from.callLog)
+      if (head !== null) yield withHeads([{ log: 'call log', head }])
+    } else if (code === 'HISTORY_FORKED' || code === 'TWO_HISTORIES') {
+      yield* this.#historyParts(finding)
+    } else if (log === 'archive' || log === 'blobs') {
+      yield* this.#archiveParts(log, block)
+    } else if (code === 'CALL_ALTERED' || code === 'CALL_SKIPPED' || code === 'ACK_BEFORE_HEAD') {
+      yield* this.#userParts(finding)
+    } else {
+      for await (const indexes of this.#blocksFor(finding)) {
+        yield { ...NOTHING, callLog: await this.#prove(indexes) }
+      }
+    }
+  }
+
+  /** Blocks of the call log that show a finding by themselves. */
+  async *#blocksFor({ code, block, user }: Finding): AsyncGenerator<readonly number[]> {
+    yield [block]
+    switch (code) {
+      case 'ENTRY_UNEXPECTED':
+        yield [block - 1, block]
+        break
+      case 'INIT_WRONG':
+      case 'SEQ_WRONG':
+      case 'RESULT_FORM':
+      case 'ORACLE_INDEX_WRONG':
+        yield range(await this.#before(block, ({ type }) => type === 'ack'), block)
+        break
+      case 'BATCH_TOO_LARGE':
+        yield range((await this.#before(block, endsBatch)) + 1, block)
+        break
+      case 'COMMIT_BACKWARDS':
+        yield [await this.#before(block, endsBatch), block]
+        break
+      case 'USER_HEAD_INVALID':
+        yield range(await this.#before(block, endsBatch), block)
+        break
+      case 'COMMIT_HEADS_WRONG':
+        yield range(await this.#before(block, endsBatch), block)
+        if (user !== undefined) yield* this.#headsBefore(block, decodeId(user))
+        break
+      default:
+        yield* this.#acksBefore(code, block)
+    }
+  }
+
+  /** The earlier ack, or what should be one, that an ack is wrong beside. */
+  async *#acksBefore(code: Finding['code'], block: number): AsyncGenerator<readonly number[]> {
+    const ack = await this.#entry(block)
+    const beside = BESIDE[code]
+    if (ack?.type !== 'ack' || beside === undefined) return
+    const isNamed = ack.previous > 0 && ack.previous < block
+    if (code === 'ACK_CHAIN_WRONG' && isNamed) yield [ack.previous, block]
+    const index = await this.#before(block, (entry) => entry.type === 'ack' && beside(entry, ack))
+    if (index > 1) yield [index, block]
+  }
+
+  /** An earlier commit with a head of the same user, and an ack that says who that is. */
+  async *#headsBefore(block: number, user: Uint8Array): AsyncGenerator<readonly number[]> {
+    const isOf = (entry: CallLogEntry) => entry.type === 'ack' && b4a.equals(entry.user, user)
+    const ack = await this.#before(block, isOf)
+    const earlier = await this.#before(await this.#before(ack, endsBatch), isOf)
+    if (earlier <= 1) return
+    yield [await this.#after(earlier, ({ type }) => type === 'commit'), ack, block]
+  }
+
+  async *#historyParts({ user, block }: Finding): AsyncGenerator<Parts> {
+    const { pinned, head: shown } = this.#from
+    const cited = user === undefined ? null : await this.#userEntry(decodeId(user), block)
+    for (const head of [cited?.head, user === undefined ? pinned : null, shown]) {
+      if (!head) continue
+      const heads = [{ log: 'call log', head }] as const
+      yield withHeads(heads)
+      if (shown !== null && head.length <= shown.length) {
+        yield { ...withHeads(heads), callLog: await this.#prove([], head.length) }
+      }
+    }
+  }
+
+  async *#archiveParts(log: 'archive' | 'blobs', block: number): AsyncGenerator<Parts> {
+    const head = this.#from.published?.headAt(log, block + 1)
+    if (!head) return
+    const heads = [{ log, head }]
+    yield withHeads(heads)
+    let before = 1
+    for (let index = 2; index < this.#length; index++) {
+      const entry = await this.#entry(index)
+      if (entry?.type !== 'commit') continue
+      const { length } = entry[log]
+      if (length === head.length) yield { ...withHeads(heads), callLog: await this.#prove([index]) }
+      if (length > head.length) {
+        yield { ...withHeads(heads), callLog: await this.#prove(range(before, index)) }
+        return
+      }
+      before = index
+    }
+  }
+
+  /** An ack against a block of the user's log, under a head of that which the host has put into a commit. */
+  async *#userParts({ code, block, user: id }: Finding): AsyncGenerator<Parts> {
+    const ack = await this.#entry(block)
+    if (id === undefined || ack?.type !== 'ack') return
+    const user = decodeId(id)
+    const guilty = await this.#guiltyEntry(code, user, ack, block)
+    if (guilty === null) return
+    for await (const { index, head } of this.#commitsOf(user, block)) {
+      if (head.length <= guilty) continue
+      const previous = code === 'CALL_SKIPPED' && ack.previous > 0 ? [ack.previous] : []
+      const indexes = [...new Set([...previous, block, index])].sort((a, b) => a - b)
+      const proof = await this.#proveUser(user, guilty, { ...head, fork: 0 })
+      yield { ...NOTHING, callLog: await this.#prove(indexes), userLog: { user, proof } }
+    }
+  }
+
+  /** The block of the user's log that does not go with the ack. */
+  async #guiltyEntry(
+    code: Finding['code'],
+    user: Uint8Array,
+    ack: Ack,
+    block: number
+  ): Promise<number | null> {
+    if (code === 'CALL_ALTERED') return ack.entry - 1
+    const { address, genesis } = this.#from
+    for (let index = ack.entry - 1; index >= 0; index--) {
+      const entry = await this.#userEntry(user, index)
+      if (code === 'CALL_SKIPPED') {
+        if (index < ack.entry - 1 && entry?.type !== 'ack') return index
+      } else if (entry?.head && entry.head.length > block) {
+        if (verifyHead(entry.head, address, genesis.host)) return index
+      }
+    }
+    return null
+  }
+
+  /** Commits with a head of a user: that of the batch of its ack, and those before and behind. */
+  async *#commitsOf(user: Uint8Array, block: number) {
+    const key = manifestKey(userLogManifest(user, this.#from.address))
+    const own = await this.#after(block, ({ type }) => type === 'commit')
+    for (const [from, step] of [
+      [own, 1],
+      [own - 1, -1]
+    ] as const) {
+      for (let index = from; index > 1 && index < this.#length; index += step) {
+        const entry = await this.#entry(index)
+        if (entry?.type !== 'commit') continue
+        for (const head of headsOf(entry, user, key)) yield { index, head }
+      }
+    }
+  }
+
+  async #replayParts(finding: Finding): Promise<Parts | null> {
+    const { vm, shadow, genesisBlock: genesis, address } = this.#from
+    const { code, block } = finding
+    if (vm === null || shadow === null || !isEvidenceCode(code) || !isReplayCode(code)) return null
+    if (this.#replays++ >= REPLAYS_MAX) return null
+    const isEnd = ({ type }: CallLogEntry) => type === 'result' || type === 'commit'
+    const start = await this.#before(block, endsBatch)
+    const last = await this.#after(block, isEnd)
+    const callLog = await this.#prove(start === 1 ? range(1, last) : [1, ...range(start, last)])
+    const before = await this.#entry(start)
+    if (before?.type !== 'commit') return { ...NOTHING, callLog }
+    const logs = [
+      { core: shadow.files, version: before.archive },
+      { core: shadow.content, version: before.blobs }
+    ] as const
+    // the trees alone first, to see what the calls read
+    const [archive, blobs] = await Promise.all(
+      logs.map(({ core, version }) => itemsOf(core, version.length, []))
+    )
+    const parts = { ...NOTHING, callLog, state: { archive: archive ?? [], blobs: blobs ?? [] } }
+    const replayCase = checkReplay(code, verifyParts({ ...parts, code, genesis }))
+    const { files, content } = stateKeys({ genesis: this.#from.genesis, address })
+    const from = (core: Hypercore) => (index: number) => core.get(index, { wait: false })
+    const state = {
+      archive: new SparseCore(files, replayCase.archive.roots, from(shadow.files)),
+      blobs: new SparseCore(content, replayCase.blobs.roots, from(shadow.content))
+    }
+    await executeOn(code, replayCase, state, vm)
+    return {
+      ...parts,
+      state: {
+        archive: await itemsOf(shadow.files, before.archive.length, [...state.archive.read]),
+        blobs: await itemsOf(shadow.content, before.blobs.length, [...state.blobs.read])
+      }
+    }
+  }
+
+  get #length(): number {
+    return this.#from.head?.length ?? 0
+  }
+
+  /** The last block before this one with such an entry; 1, where the code is, if there is none. */
+  async #before(block: number, is: (entry: CallLogEntry) => boolean): Promise<number> {
+    for (let index = block - 1; index > 1; index--) {
+      const entry = await this.#entry(index)
+      if (entry !== null && is(entry)) return index
+    }
+    return 1
+  }
+
+  /** The first block from this one on with such an entry; the last block if there is none. */
+  async #after(block: number, is: (entry: CallLogEntry) => boolean): Promise<number> {
+    for (let index = block; index < this.#length; index++) {
+      const entry = await this.#entry(index)
+      if (entry !== null && is(entry)) return index
+    }
+    return this.#length - 1
+  }
+
+  async #entry(index: number): Promise<CallLogEntry | null> {
+    if (this.#reads++ >= READS_MAX) throw new Incomplete('too far away')
+    const entry = decode(await blockOf(this.#from.callLog, index))
+    return typeof entry === 'string' ? null : entry
+  }
+
+  async #prove(indexes: readonly number[], through?: number): Promise<Proof> {
+    const { callLog, head } = this.#from
+    if (head === null) throw new MivmError('INTERNAL', 'a finding about a log that was not read')
+    return proveBlocks(callLog, head, indexes, through)
+  }
+
+  async #proveUser(user: Uint8Array, index: number, head: Head): Promise<Proof> {
+    return this.#withUser(user, (core) => proveBlocks(core, head, [index]))
+  }
+
+  async #userEntry(user: Uint8Array, index: number) {
+    if (this.#reads++ >= READS_MAX) throw new Incomplete('too far away')
+    return this.#withUser(user, async (core) => readUserEntry(await blockOf(core, index)))
+  }
+
+  async #withUser<T>(user: Uint8Array, use: (core: Hypercore) => Promise<T>): Promise<T> {
+    const { signers, ...manifest } = userLogManifest(user, this.#from.address)
+    const core = this.#from.store.get({
+      manifest: { ...manifest, signers: [...signers] },
+      allowFork: false
+    })
+    await core.ready()
+    try {
+      return await use(core)
+    } finally {
+      await core.close()
+    }
+  }
+}
+
+/** What the earlier one of two acks is that no honest host has signed. */
+const BESIDE: { readonly [code: string]: (earlier: Ack, ack: Ack) => boolean } = {
+  ACK_CHAIN_WRONG: isSameUser,
+  CALL_REPEATED: (earlier, ack) => isSameUser(earlier, ack) && earlier.entry === ack.entry,
+  CALL_OUT_OF_ORDER: (earlier, ack) => isSameUser(earlier, ack) && earlier.entry > ack.entry,
+  TIME_BACKWARDS: (earlier, ack) => earlier.time > ack.time
+}
+
+function isSameUser(a: Ack, b: Ack): boolean {
+  return b4a.equals(a.user, b.user)
+}
+
+async function proveBlocks(
+  core: Hypercore,
+  head: Head,
+  indexes: readonly number[],
+  through?: number
+): Promise<Proof> {
+  const blocks = await blocksOf(core, indexes)
+  return createProof(
+    { start: 0, head, blocks, ...(through === undefined ? {} : { through }) },
+    nodesOf(core)
+  )
+}
+
+async function itemsOf(core: Hypercore, length: number, indexes: readonly number[]) {
+  const blocks = await blocksOf(
+    core,
+    [...indexes].sort((a, b) => a - b)
+  )
+  return createItems({ start: 0, length, blocks }, nodesOf(core))
+}
+
+function blocksOf(core: Hypercore, indexes: readonly number[]) {
+  return Promise.all(indexes.map(async (index) => ({ index, block: await blockOf(core, index) })))
+}
+
+async function blockOf(core: Hypercore, index: number): Promise<Uint8Array> {
+  const block = index < 0 ? null : await core.get(index, { wait: false })
+  if (block === null) throw new Incomplete(`block ${index}`)
+  return block
+}
+
+function nodesOf(core: Hypercore) {
+  return async (index: number) => {
+    const node = await MerkleTree.get(core.state, index)
+    if (node === null) throw new Incomplete(`node ${index}`)
+    return node
+  }
+}
+
+/** Something that would have to be shown is not on this machine. */
+class Incomplete extends Error {}
+
+function headsOf({ heads }: Commit, user: Uint8Array, key: Uint8Array) {
+  return heads.filter((head) => verifyHead({ ...head, fork: 0 }, key, user))
+}
+
+function endsBatch({ type }: CallLogEntry): boolean {
+  return type === 'commit'
+}
+
+function isReplay({ code }: Finding): boolean {
+  return isEvidenceCode(code) && isReplayCode(code)
+}
+
+function isRefusal(error: unknown): false {
+  if (error instanceof MivmError) return false
+  throw error
+}
+
+function withHeads(heads: readonly SignedHead[]): Parts {
+  return { ...NOTHING, heads }
+}
+
+function range(from: number, to: number): number[] {
+  return Array.from({ length: Math.max(0, to - from + 1) }, (_, i) => from + i)
+}
+
+const NOTHING: Parts = { heads: [], callLog: null, userLog: null, state: null }

@@ -1,0 +1,138 @@
+import { MivmError } from '../protocol/errors.ts'
+import type { ReplayCode } from '../protocol/evidence.ts'
+import { invalid, type ReplayCase, type ReplayedClaim } from '../protocol/evidence-replay.ts'
+import type { Files, PathRange, Write } from '../protocol/files.ts'
+import { blobsManifest, manifestKey, stateManifest } from '../protocol/manifest.ts'
+import { Tree } from '../protocol/merkle.ts'
+import { Archive } from '../state/archive.ts'
+import { contractOf } from '../vm/record.ts'
+import { readVariables } from '../vm/variables.ts'
+import type { VirtualMachine } from '../vm/vm.ts'
+import type { LoggedBatch } from './call-log.ts'
+import { Report } from './findings.ts'
+import { Replay, type StateCopy } from './replay.ts'
+import { checkBee, SparseCore } from './sparse-core.ts'
+
+/** The two logs of a state archive that calls are executed on. */
+export interface SparseState {
+  readonly archive: SparseCore
+  readonly blobs: SparseCore
+}
+
+/**
+ * Executes the calls of a case again, on what it has of the state. Null where that comes to what the log says. Throws
+ * VM_UNKNOWN, ENGINE_FAILED, NOT_REPRODUCED; PROOF_INVALID where the case is not whole.
+ */
+export async function reexecute(
+  code: ReplayCode,
+  replayCase: ReplayCase,
+  vm: VirtualMachine
+): Promise<ReplayedClaim | null> {
+  const { archive, blobs } = replayCase
+  checkBee(new Tree(archive.roots).length, archive.blocks)
+  const core = (key: Uint8Array, { roots, blocks }: typeof archive) =>
+    new SparseCore(key, roots, async (index) => blocks.get(index) ?? null)
+  const { files, content } = stateKeys(replayCase)
+  const state = { archive: core(files, archive), blobs: core(content, blobs) }
+  return executeOn(code, replayCase, state, vm)
+}
+
+/** The same on a state that is read from elsewhere; what is read of it is noted in its cores. */
+export async function executeOn(
+  code: ReplayCode,
+  { genesis, address, source, calls, committed, start, commit }: ReplayCase,
+  state: SparseState,
+  vm: VirtualMachine
+): Promise<ReplayedClaim | null> {
+  const archive = new Guarded(state)
+  const contract = contractOf(address, genesis, source)
+  const variables = start === null ? null : await readVariables(archive)
+  const report = new Report()
+  const last = calls.at(-1)
+  // where no commit is judged, whatever is written is taken for what it should be
+  const version = archive.version()
+  const copy: StateCopy = {
+    archive,
+    async commit(writes) {
+      if (commit === null) return version
+      await archive.write(writes)
+      return archive.version()
+    },
+    async flush() {}
+  }
+  const batch: LoggedBatch = {
+    calls,
+    heads: [],
+    commit: commit?.entry ?? { type: 'commit', ...version, heads: [] },
+    commitIndex: commit?.index ?? 0,
+    committed
+  }
+  const replay = new Replay(vm, contract, copy, report, variables)
+  await replay.run([batch])
+  await replay.finish()
+  archive.assertRead()
+  const found = report
+    .take()
+    .find((finding) => finding.code === code && finding.seq === last?.ack.seq)
+  if (found !== undefined && last !== undefined) {
+    const { block, message, differences } = found
+    const why = `${message}; its calls begin with ${start === null ? 'nothing' : `the state that the host has committed in block ${start}`}`
+    const seq = last.ack.seq
+    return { log: 'call log', block, seq, why, ...(differences ? { differences } : {}) }
+  }
+  const [gap] = report.gaps
+  if (gap !== undefined) throw new MivmError('NOT_REPRODUCED', gap.message)
+  return null
+}
+
+/** An archive that others made up, maybe: what cannot be read in it is their fault, whatever comes of it. */
+class Guarded implements Files {
+  readonly #archive: Archive
+  #problem: MivmError | null = null
+
+  constructor({ archive, blobs }: SparseState) {
+    this.#archive = new Archive(archive, blobs)
+  }
+
+  get(path: string): Promise<Uint8Array | null> {
+    return this.#guard(this.#archive.get(path))
+  }
+
+  list(range: PathRange): Promise<string[]> {
+    return this.#guard(this.#archive.list(range))
+  }
+
+  write(writes: readonly Write[]): Promise<void> {
+    return this.#guard(this.#archive.write(writes))
+  }
+
+  version() {
+    return this.#archive.version()
+  }
+
+  /** Throws where something could not be read, also if a call has gone on without it. */
+  assertRead(): void {
+    if (this.#problem !== null) throw this.#problem
+  }
+
+  async #guard<T>(reading: Promise<T>): Promise<T> {
+    try {
+      return await reading
+    } catch (error) {
+      this.#problem ??=
+        error instanceof MivmError
+          ? error
+          : invalid('its state is not one that an archive can have')
+      throw this.#problem
+    }
+  }
+}
+
+/** Keys of the published archive: that of the blobs is in the first block of the files. */
+export function stateKeys({ genesis, address }: Pick<ReplayCase, 'genesis' | 'address'>) {
+  const { host } = genesis
+  return {
+    files: manifestKey(stateManifest(host, address)),
+    content: manifestKey(blobsManifest(host, address))
+  }
+}

@@ -1,0 +1,185 @@
+import { EventEmitter } from 'node:events'
+import b4a from 'b4a'
+import type { BeeCore } from 'hyperbee'
+import { Node, YoloIndex } from 'hyperbee/lib/messages.js'
+import type { WaitOptions } from 'hypercore'
+import { MivmError } from '../protocol/errors.ts'
+import { Tree, type TreeNode } from '../protocol/merkle.ts'
+
+interface BlockDecoder {
+  decode(bytes: Uint8Array): Uint8Array
+}
+
+/** Reads a block of what the core begins with; null where it is not there. */
+export type BlockSource = (index: number) => Promise<Uint8Array | null>
+
+/**
+ * A log in memory of which only the tree is known, and those blocks that somebody has. It can be appended to, and then
+ * has the tree hash that the whole log would have. Stands in for a Hypercore under the state archive: with it the calls
+ * of one batch are executed on the few blocks that they read.
+ */
+export class SparseCore extends EventEmitter implements BeeCore {
+  readonly key: Uint8Array
+  readonly opened = true
+  readonly writable = true
+  readonly fork = 0
+  readonly replicator = {}
+  /** Blocks of the source that were read. */
+  readonly read: Set<number> = new Set()
+  readonly #source: BlockSource
+  readonly #base: number
+  readonly #appended: Uint8Array[] = []
+  readonly #tree: Tree
+
+  constructor(key: Uint8Array, roots: readonly TreeNode[], source: BlockSource) {
+    super()
+    this.key = key
+    this.#tree = new Tree(roots)
+    this.#base = this.#tree.length
+    this.#source = source
+  }
+
+  get length(): number {
+    return this.#tree.length
+  }
+
+  get byteLength(): number {
+    return this.#tree.roots.reduce((sum, { size }) => sum + size, 0)
+  }
+
+  get state() {
+    return { length: this.length, roots: [...this.#tree.roots] }
+  }
+
+  async ready(): Promise<void> {}
+
+  async close(): Promise<void> {}
+
+  async update(): Promise<boolean> {
+    return false
+  }
+
+  /** Reads are never across an append. */
+  snapshot(): BeeCore {
+    return this
+  }
+
+  /** Hyperbee asks for its blocks decoded. */
+  async get(
+    index: number,
+    { valueEncoding }: WaitOptions & { valueEncoding?: BlockDecoder } = {}
+  ): Promise<Uint8Array> {
+    const block = await this.#block(index)
+    return valueEncoding === undefined ? block : valueEncoding.decode(block)
+  }
+
+  async append(blocks: Uint8Array | Uint8Array[]): Promise<{ length: number; byteLength: number }> {
+    for (const block of Array.isArray(blocks) ? blocks : [blocks]) {
+      this.#appended.push(block)
+      this.#tree.append(block)
+    }
+    return { length: this.length, byteLength: this.byteLength }
+  }
+
+  async #block(index: number): Promise<Uint8Array> {
+    const appended = this.#appended[index - this.#base]
+    if (appended !== undefined) return appended
+    const block = index < this.#base ? await this.#source(index) : null
+    if (block === null) throw lacking(index)
+    this.read.add(index)
+    return block
+  }
+}
+
+/** Blocks of the largest file that an archive may hold, and more than enough. */
+const FILE_BLOCKS_MAX = 1024
+
+/** What comes next in a walk from left to right: a node of the tree, or a key of one. */
+type Step = { readonly seq: number; readonly offset: number } | { readonly key: Uint8Array | null }
+
+/**
+ * Refuses blocks that no Hyperbee has written: whoever makes evidence up can sign a tree that leads back into itself,
+ * or to one node on many ways, or whose keys are in no order, and reading would not end. What is not shown cannot be
+ * read, so that it need not be judged.
+ */
+export function checkBee(length: number, blocks: ReadonlyMap<number, Uint8Array>): void {
+  if (length < 2) return
+  for (const [seq, block] of blocks) if (seq > 0) checkValue(block)
+  const seen = new Set<string>()
+  let last: Uint8Array | null = null
+  const open: Step[] = [{ seq: length - 1, offset: 0 }]
+  for (let next = open.pop(); next !== undefined; next = open.pop()) {
+    if ('key' in next) {
+      if (next.key === null) continue
+      if (last !== null && b4a.compare(last, next.key) >= 0) throw damagedTree()
+      last = next.key
+      continue
+    }
+    const block = blocks.get(next.seq)
+    if (block === undefined) continue
+    const name = `${next.seq} ${next.offset}`
+    if (seen.has(name)) throw damagedTree()
+    seen.add(name)
+    open.push(...stepsOf(block, next.offset, blocks).reverse())
+  }
+}
+
+/** A node from left to right: its first child, its first key, its second child … */
+function stepsOf(
+  block: Uint8Array,
+  offset: number,
+  blocks: ReadonlyMap<number, Uint8Array>
+): Step[] {
+  const { keys, children } = levelOf(block, offset)
+  const isLeaf = children.length === 0
+  if (!isLeaf && children.length !== 2 * keys.length + 2) throw damagedTree()
+  const steps: Step[] = []
+  for (let i = 0; i <= keys.length; i++) {
+    if (!isLeaf) steps.push({ seq: children[2 * i] ?? 0, offset: children[2 * i + 1] ?? 0 })
+    const seq = keys[i]
+    const shown = seq === undefined ? undefined : blocks.get(seq)
+    steps.push({ key: shown === undefined ? null : decodeNode(shown).key })
+  }
+  return steps
+}
+
+function levelOf(block: Uint8Array, offset: number) {
+  const { index } = decodeNode(block)
+  const level = tryTo(() => YoloIndex.decode(index).levels[offset])
+  if (level === undefined) throw damagedTree()
+  return level
+}
+
+function decodeNode(block: Uint8Array) {
+  return tryTo(() => Node.decode(block))
+}
+
+/** Where a file lies in the blobs; a deletion has no value. */
+function checkValue(block: Uint8Array): void {
+  const { value } = decodeNode(block)
+  if (value === null) return
+  // of null, or of anything but a record, there are no fields
+  const { blob } = { ...tryTo(() => JSON.parse(b4a.toString(value))) }
+  if (blob === null) return
+  const { blockOffset, blockLength, byteOffset, byteLength } = { ...blob }
+  const isPlace = [blockOffset, blockLength, byteOffset, byteLength].every(
+    (n) => Number.isSafeInteger(n) && n >= 0
+  )
+  if (!isPlace || blockLength > FILE_BLOCKS_MAX) throw damagedTree()
+}
+
+function tryTo<T>(read: () => T): T {
+  try {
+    return read()
+  } catch {
+    throw damagedTree()
+  }
+}
+
+function lacking(index: number): MivmError {
+  return new MivmError('PROOF_INVALID', `not valid evidence: it lacks block ${index} of the state`)
+}
+
+function damagedTree(): MivmError {
+  return new MivmError('PROOF_INVALID', 'not valid evidence: its state is not a tree of files')
+}

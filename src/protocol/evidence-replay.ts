@@ -1,0 +1,146 @@
+import b4a from 'b4a'
+import type {
+  Ack,
+  Commit,
+  Genesis,
+  OracleAnswerEntry,
+  OracleRequestEntry,
+  Result,
+  Version
+} from './entries.ts'
+import { MivmError } from './errors.ts'
+import type { Material, ReplayCode, Shown } from './evidence.ts'
+import type { Claim } from './evidence-rules.ts'
+import { codeHash } from './hash.ts'
+import { BATCH_CALLS_MAX } from './limits.ts'
+import { Tree, type TreeNode } from './merkle.ts'
+import { type ProofItem, pushItem } from './proof.ts'
+
+/** What a replay came to, in the call that the evidence is about. */
+export type ReplayedClaim = Claim & Required<Pick<Claim, 'seq'>>
+
+export interface ReplayOracle {
+  readonly request: OracleRequestEntry
+  readonly block: number
+  answer: OracleAnswerEntry | null
+}
+
+/** One call as the log tells it. */
+export interface ReplayCall {
+  readonly ack: Ack
+  /** Blocks of ack and result. */
+  readonly index: number
+  readonly resultIndex: number
+  readonly result: Result
+  readonly resultBlock: Uint8Array
+  readonly oracles: readonly ReplayOracle[]
+}
+
+/** A log as far as it is proven: its tree at one length, and some of its blocks. */
+export interface SparseLog {
+  readonly roots: readonly TreeNode[]
+  readonly blocks: ReadonlyMap<number, Uint8Array>
+}
+
+/** Calls from a commit on, with all that decides what they come to, and all of it signed by the host. */
+export interface ReplayCase {
+  readonly genesis: Genesis
+  readonly address: Uint8Array
+  readonly source: string
+  /** Tree hash of the call log at the commit before: it goes into the seeds. */
+  readonly committed: Uint8Array
+  /** Block of the commit before; null where these are the first calls. */
+  readonly start: number | null
+  readonly calls: readonly ReplayCall[]
+  /** The commit at the end, where the evidence is about that. */
+  readonly commit: { readonly entry: Commit; readonly index: number } | null
+  /** The state archive as the commit before left it. */
+  readonly archive: SparseLog
+  readonly blobs: SparseLog
+}
+
+/** What the parts have to be for a replay; throws PROOF_INVALID. Nothing is executed yet. */
+export function checkReplay(code: ReplayCode, material: Material): ReplayCase {
+  const { genesis, address, heads, callLog, userLog, state } = material
+  if (callLog === null || heads.length > 0 || userLog !== null) {
+    throw invalid(`${code} is shown by the call log and the state, and nothing else`)
+  }
+  const [first, ...others] = callLog.shown
+  if (first?.index !== 1 || first.entry?.type !== 'code') throw invalid('it lacks the code')
+  const { source } = first.entry
+  if (!b4a.equals(codeHash(source), genesis.codeHash)) throw invalid('it has other code')
+  const before = others[0]?.entry?.type === 'commit' ? others[0] : null
+  const batch = before === null ? others : others.slice(1)
+  const start = before ?? first
+  if (batch.some(({ index }, i) => index !== start.index + 1 + i)) {
+    throw invalid('blocks between the commit and the call are missing')
+  }
+  const last = batch.at(-1)
+  const commit = code === 'COMMIT_WRONG' && last?.entry?.type === 'commit' ? last.entry : null
+  if ((code === 'COMMIT_WRONG') !== (commit !== null)) throw invalid('its last block is another')
+  const previous = before?.entry?.type === 'commit' ? before.entry : null
+  return {
+    genesis,
+    address,
+    source,
+    committed: new Tree(callLog.roots.get(start.index)).treeHash(),
+    start: before?.index ?? null,
+    calls: readCalls(commit === null ? batch : batch.slice(0, -1)),
+    commit: commit && { entry: commit, index: last?.index ?? 0 },
+    ...readState(previous, state)
+  }
+}
+
+export function invalid(why: string): MivmError {
+  return new MivmError('PROOF_INVALID', `not valid evidence: ${why}`)
+}
+
+function readState(previous: Commit | null, state: Material['state']) {
+  if ((previous === null) !== (state === null)) {
+    throw invalid('it has to have the state that its calls began with')
+  }
+  if (previous === null || state === null) return { archive: EMPTY, blobs: EMPTY }
+  return {
+    archive: readSparse(state.archive, previous.archive),
+    blobs: readSparse(state.blobs, previous.blobs)
+  }
+}
+
+function readSparse(items: readonly ProofItem[], version: Version): SparseLog {
+  const tree = new Tree()
+  const blocks = new Map<number, Uint8Array>()
+  for (const item of items) {
+    if (item.block !== null) blocks.set(tree.length, item.block)
+    pushItem(tree, item)
+  }
+  if (tree.length !== version.length || !b4a.equals(tree.treeHash(), version.treeHash)) {
+    throw invalid('its state is not the one that the commit names')
+  }
+  return { roots: tree.roots, blocks }
+}
+
+function readCalls(shown: readonly Shown[]): ReplayCall[] {
+  const calls: ReplayCall[] = []
+  let open: { ack: Ack; index: number; oracles: ReplayOracle[] } | null = null
+  for (const { index, block, entry } of shown) {
+    const last: ReplayOracle | undefined = open?.oracles.at(-1)
+    const waits = last !== undefined && last.answer === null
+    if (entry?.type === 'ack' && open === null) {
+      open = { ack: entry, index, oracles: [] }
+    } else if (entry?.type === 'oracle-request' && open !== null && !waits) {
+      open.oracles.push({ request: entry, block: index, answer: null })
+    } else if (entry?.type === 'oracle-answer' && waits) {
+      last.answer = entry
+    } else if (entry?.type === 'result' && open !== null) {
+      calls.push({ ...open, result: entry, resultIndex: index, resultBlock: block })
+      open = null
+    } else {
+      throw invalid(`block ${index} has no place in a batch`)
+    }
+  }
+  if (open !== null || calls.length === 0) throw invalid('its last call has no result')
+  if (calls.length > BATCH_CALLS_MAX) throw invalid('it has more calls than a batch')
+  return calls
+}
+
+const EMPTY: SparseLog = { roots: [], blocks: new Map() }

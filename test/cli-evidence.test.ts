@@ -1,0 +1,82 @@
+// A host that cheats, an audit that writes evidence, and somebody offline who is convinced by it.
+import { readdir, readFile, writeFile } from 'node:fs/promises'
+import path from 'node:path'
+import test from 'brittle'
+import { falsify } from '../src/cli/demo-cheat.ts'
+import { verifyEvidence } from '../src/index.ts'
+import { decodeId } from '../src/protocol/ids.ts'
+import { Cli, CONTRACTS, startHost, startNetwork } from './cli.ts'
+import { tempDir } from './helpers.ts'
+
+const FORUM = path.join(CONTRACTS, 'forum.js')
+
+test('cli - audit --report and verify: what convinces others', { timeout: 90_000 }, async (t) => {
+  const root = await tempDir(t)
+  const { host, cli } = await startNetwork(t, root)
+  const link = (
+    await cli.run(['deploy', FORUM, '--host', host.id, '--name', 'forum'])
+  ).stdout.trim()
+  await cli.run(['call', 'forum', 'addTopic', 'Hello world'])
+  await cli.run(['call', 'forum', 'addPost', '1', 'My name is bob'])
+
+  const reports = `${path.join(root, 'reports')}${path.sep}`
+  const clean = await new Cli(path.join(root, 'carol'), cli.bootstrap).run([
+    'audit',
+    link,
+    '--report',
+    reports
+  ])
+  t.is(clean.status, 0, clean.stderr)
+  t.alike(await readdir(reports), [], 'nothing of an honest host')
+  await host.stop()
+
+  const address = decodeId(link.slice(-52))
+  const lie = { address, seq: 3, value: '7' }
+  await falsify(path.join(root, 'host', 'host'), path.join(root, 'cheat', 'host'), lie)
+  const cheat = await startHost(t, path.join(root, 'cheat'))
+  const dave = new Cli(path.join(root, 'dave'), cheat.bootstrap)
+  const audit = await dave.json(['audit', link, '--report', reports])
+  t.is(audit.status, 1, audit.stderr)
+  t.is(audit.objects.at(-1)?.['type'], 'verdict')
+  const written = audit.objects.filter(({ type }) => type === 'evidence')
+  t.is(written.length, Number(audit.objects.at(-1)?.['findings']))
+  const single = path.join(root, 'single')
+  const text = await dave.run(['audit', link, '--report', single])
+  t.ok(text.stdout.includes(`\nevidence of ${written[0]?.['code']}: ${single}\n`), text.stdout)
+  await cheat.stop()
+
+  const offline = new Cli(path.join(root, 'nobody'), '127.0.0.1:9')
+  for (const { code, file } of written) {
+    const { status, stdout, stderr } = await offline.run([
+      'verify',
+      String(file),
+      '--host',
+      host.id
+    ])
+    t.is(status, 0, stderr)
+    t.ok(stdout.startsWith(`evidence holds: ${code}\nthe host ${host.id}\n`), stdout)
+  }
+  const wrong = written.find(({ code }) => code === 'RESULT_WRONG')
+  const file = String(wrong?.['file'])
+  const said = await offline.run(['verify', file])
+  t.ok(said.stdout.includes('\n  value: the host has signed 7, replay gives 1\n'), said.stdout)
+  const { objects } = await offline.json(['verify', file])
+  t.alike(
+    [objects[0]?.['holds'], objects[0]?.['kind'], objects[0]?.['code'], objects[0]?.['seq']],
+    [true, 'evidence', 'RESULT_WRONG', 3]
+  )
+  const bytes = await readFile(file)
+  t.is((await verifyEvidence(bytes, { host: host.id })).block, objects[0]?.['block'])
+
+  const other = await offline.run(['verify', file, '--host', link.slice(-52)])
+  t.alike(other, {
+    status: 1,
+    stdout: '',
+    stderr: `mivm: PROOF_INVALID: not valid evidence: it is about the host ${host.id}\n`
+  })
+  bytes[bytes.byteLength - 20] = (bytes[bytes.byteLength - 20] ?? 0) ^ 1
+  await writeFile(file, bytes)
+  const altered = await offline.run(['verify', file])
+  t.is(altered.status, 1)
+  t.ok(/^mivm: PROOF_INVALID: [^\n]+\n$/.test(altered.stderr), altered.stderr)
+})

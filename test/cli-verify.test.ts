@@ -1,0 +1,110 @@
+// Receipts: written by calls and afterwards, mailed, and verified without anybody.
+import { open, readFile, writeFile } from 'node:fs/promises'
+import path from 'node:path'
+import test from 'brittle'
+import { verify } from '../src/index.ts'
+import { Cli, CONTRACTS, startNetwork } from './cli.ts'
+import { tempDir } from './helpers.ts'
+
+const FORUM = path.join(CONTRACTS, 'forum.js')
+
+test('cli - prove and verify: any call, by anybody, offline', { timeout: 60_000 }, async (t) => {
+  const root = await tempDir(t)
+  const { host, cli } = await startNetwork(t, root)
+  const link = (
+    await cli.run(['deploy', FORUM, '--host', host.id, '--name', 'forum'])
+  ).stdout.trim()
+  const file = path.join(root, 'topic.receipt')
+  await cli.run(['call', 'forum', 'addTopic', 'Hello world', '--receipt', file])
+  for (let i = 1; i < 6; i++) await cli.run(['call', 'forum', 'addPost', '1', `post ${i}`])
+
+  const stranger = new Cli(path.join(root, 'stranger'), cli.bootstrap)
+  for (let seq = 1; seq <= 7; seq++) {
+    const { status, stdout, stderr } = await stranger.run(['prove', link, `host+${seq}`])
+    t.is(status, 0, stderr)
+    t.is(verify(stdout, host.id).seq, seq)
+  }
+  const proven = path.join(root, 'post.receipt')
+  const { objects } = await stranger.json(['prove', link, '3', '-o', proven])
+  t.alike([objects[0]?.['seq'], objects[0]?.['receipt']], [3, proven])
+  const none = await stranger.run(['prove', link, '8'])
+  t.alike(none, {
+    status: 64,
+    stdout: '',
+    stderr: 'mivm: CALL_UNKNOWN: there is no call 8 in this log: see "mivm log"\n'
+  })
+  await host.stop()
+
+  const offline = new Cli(path.join(root, 'nobody'), '127.0.0.1:9')
+  for (const name of [file, proven]) {
+    const { status, stdout } = await offline.run(['verify', name, '--host', host.id])
+    t.is(status, 0)
+    t.ok(stdout.startsWith(`receipt holds: the host ${host.id}\n`), stdout)
+    const { seq, method } = verify(await readFile(name))
+    t.ok(stdout.includes(`\n  call ${seq}: ${method}(`), stdout)
+    t.ok(stdout.includes('\n  result: 1\n'), stdout)
+  }
+  const json = await offline.json(['verify', proven])
+  const { holds, kind, seq, args, value, outcome } = json.objects[0] ?? {}
+  t.alike([holds, kind, seq, args, value, outcome], [true, 'receipt', 3, [1, 'post 1'], 1, 'ok'])
+  const other = await offline.run(['verify', proven, '--host', link.slice(-52)])
+  t.is(other.status, 1)
+  t.is(other.stderr, `mivm: PROOF_INVALID: not a valid receipt: it is of the host ${host.id}\n`)
+})
+
+test('cli - call --receipt: of a call that the contract refused', {
+  timeout: 60_000
+}, async (t) => {
+  const root = await tempDir(t)
+  const { host, cli } = await startNetwork(t, root)
+  const contract = path.join(root, 'no.js')
+  await writeFile(contract, `exports.no = () => { throw new RangeError('never') }\n`)
+  await cli.run(['deploy', contract, '--host', host.id, '--name', 'no'])
+  const file = path.join(root, 'no.receipt')
+  t.is((await cli.run(['call', 'no', 'no', '--receipt', file])).status, 1)
+  t.alike(verify(await readFile(file)).error, { name: 'RangeError', message: 'never', code: null })
+  const { status, stdout } = await cli.run(['verify', file])
+  t.is(status, 0)
+  t.ok(stdout.includes('\n  error: RangeError: never\n'), stdout)
+})
+
+test('cli - verify: what is no receipt is told in one line', { timeout: 60_000 }, async (t) => {
+  const root = await tempDir(t)
+  const cli = new Cli(path.join(root, 'user'), '127.0.0.1:9')
+  const vectors = new URL('vectors/heads-proofs.json', import.meta.url)
+  const { receipt } = JSON.parse(await readFile(vectors, 'utf8'))
+  const bytes = Buffer.from(receipt.bytes, 'hex')
+  const altered = Buffer.from(bytes)
+  altered[300] = (altered[300] ?? 0) ^ 1
+  const files: [name: string, content: Uint8Array, status: number, code: string][] = [
+    ['empty', Buffer.alloc(0), 64, 'PROOF_UNKNOWN'],
+    ['letter', Buffer.from('Dear Bob,\n'), 64, 'PROOF_UNKNOWN'],
+    ['zeros', Buffer.alloc(1_000_000), 64, 'PROOF_UNKNOWN'],
+    ['short', bytes.subarray(0, 400), 2, 'PROOF_DAMAGED'],
+    [
+      'newer',
+      Buffer.concat([Buffer.from('mivm/receipt/2\n'), bytes.subarray(15)]),
+      2,
+      'PROOF_VERSION'
+    ],
+    ['altered', altered, 1, 'PROOF_INVALID']
+  ]
+  for (const [name, content, status, code] of files) {
+    const file = path.join(root, name)
+    await writeFile(file, content)
+    const said = await cli.run(['verify', file])
+    t.alike([said.status, said.stdout], [status, ''], name)
+    t.ok(new RegExp(`^mivm: ${code}: [^\\n]+\\n$`).test(said.stderr), said.stderr)
+  }
+  const huge = await open(path.join(root, 'huge'), 'w')
+  await huge.truncate(1024 ** 3)
+  await huge.close()
+  const large = await cli.run(['verify', path.join(root, 'huge')])
+  t.is(large.status, 64)
+  t.ok(/^mivm: PROOF_TOO_LARGE: [^\n]+\n$/.test(large.stderr), large.stderr)
+  const endless = await cli.run(['verify', '/dev/zero'])
+  t.alike(endless, large, 'and what never ends is not read for ever')
+  const missing = await cli.run(['verify', path.join(root, 'nowhere')])
+  t.is(missing.status, 64)
+  t.ok(missing.stderr.startsWith('mivm: FILE_UNKNOWN: '), missing.stderr)
+})

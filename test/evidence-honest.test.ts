@@ -1,0 +1,321 @@
+// No evidence can be made of what an honest host has signed, whatever is put together of it.
+import b4a from 'b4a'
+import test from 'brittle'
+import { Node, YoloIndex } from 'hyperbee/lib/messages.js'
+import crypto from 'hypercore-crypto'
+import { type Commit, decodeEntry, encodeEntry, encodeUserEntry } from '../src/protocol/entries.ts'
+import {
+  type EvidenceParts,
+  encodeEvidence,
+  REPLAY_CODES,
+  type SignedHead,
+  type StateProof
+} from '../src/protocol/evidence.ts'
+import { RULES, type StructuralCode } from '../src/protocol/evidence-rules.ts'
+import { signHead } from '../src/protocol/head.ts'
+import { addressOf } from '../src/protocol/manifest.ts'
+import { Tree, type TreeNode } from '../src/protocol/merkle.ts'
+import { createProof } from '../src/protocol/proof.ts'
+import { closeVm, run, Writer } from './audit-writer.ts'
+import { headAt, itemsOf, proofOf, proven, range } from './evidence-parts.ts'
+import type { Teardown } from './helpers.ts'
+import { Random } from './random.ts'
+
+const TRIES = 3000
+
+test('evidence - of what signatures show, none can be made of an honest history', {
+  timeout: 110_000
+}, async (t) => {
+  const random = new Random()
+  t.comment(`MIVM_SEED=${random.seed}`)
+  const writer = await honest(t)
+  t.is((await run(t, writer)).verdict.verdict, 'clean')
+  const commits = await blocksOfType(writer, ['commit'])
+  const codes = Object.keys(RULES) as [StructuralCode, ...StructuralCode[]]
+  for (let i = 0; i < TRIES; i++) {
+    const code = random.pick(codes)
+    const parts = await anyParts(random, writer, code, commits)
+    if ((await proven(encodeEvidence(parts))) === null) continue
+    t.fail(`${code} of ${parts.callLog?.items.length} items, try ${i}`)
+  }
+  t.pass(`${TRIES} tries`)
+})
+
+test('evidence - replay of any calls of an honest history comes to what the log says', {
+  timeout: 110_000
+}, async (t) => {
+  const writer = await honest(t)
+  const ends = await blocksOfType(writer, ['result', 'commit'])
+  const refused: string[] = []
+  let tries = 0
+  for (const end of ends) {
+    for (const code of REPLAY_CODES) {
+      const evidence = encodeEvidence(await replayParts(writer, code, end))
+      if ((await proven(evidence, refused)) !== null) t.fail(`${code} at block ${end}`)
+      tries++
+    }
+  }
+  t.alike(refused, Array(tries).fill('PROOF_INVALID'), `${tries} tries`)
+})
+
+test('evidence - that begins with another state than that of the commit fails', async (t) => {
+  const writer = await honest(t)
+  const [end = 0] = (await blocksOfType(writer, ['result'])).slice(-1)
+  const parts = await replayParts(writer, 'RESULT_WRONG', end)
+  const refused: string[] = []
+  const { state } = parts
+  if (state === null) throw new Error('the test is wrong')
+  const shorter = writer.files.length - 1
+  const states: (StateProof | null)[] = [
+    null,
+    { archive: [], blobs: [] },
+    { ...state, archive: await itemsOf(writer.files, shorter, range(0, shorter - 1)) },
+    { archive: state.blobs, blobs: state.archive },
+    // the trees are right, and what the calls read is not there
+    { ...state, archive: await itemsOf(writer.files, writer.files.length, []) }
+  ]
+  for (const other of states) await proven(encodeEvidence({ ...parts, state: other }), refused)
+  t.alike(refused, Array(states.length).fill('PROOF_INVALID'))
+})
+
+/** Nodes of the last block of a tree of files, keys `k1` and `k2`, that no Hyperbee has written. */
+const TREES: readonly (readonly [what: string, levels: Level[]])[] = [
+  ['leads back into itself', [{ keys: [], children: [2, 0] }]],
+  ['leads back into itself elsewhere', [{ keys: [], children: [1, 0] }]],
+  [
+    'has a node on two ways',
+    [
+      { keys: [2], children: [2, 1, 2, 1] },
+      { keys: [], children: [] }
+    ]
+  ],
+  ['has its keys in no order', [{ keys: [2, 1], children: [] }]],
+  ['has a key twice', [{ keys: [1, 1], children: [] }]],
+  [
+    'lacks a child',
+    [
+      { keys: [1], children: [2, 1] },
+      { keys: [], children: [] }
+    ]
+  ],
+  ['has no root', []]
+]
+
+for (const [what, levels] of TREES) {
+  test(`evidence - of a tree of files that ${what} is refused`, async (t) => {
+    const writer = await honest(t)
+    const refused: string[] = []
+    t.is(await proven(encodeEvidence(await withTree(writer, levels, null)), refused), null)
+    t.alike(refused, ['PROOF_INVALID'])
+  })
+}
+
+test('evidence - of files that lie nowhere is refused', async (t) => {
+  const writer = await honest(t)
+  const blob = { blockOffset: 0, blockLength: 1, byteOffset: 0, byteLength: 1 }
+  const values = [
+    '',
+    'null',
+    '{}',
+    JSON.stringify({ blob: 7 }),
+    JSON.stringify({ blob: { ...blob, blockLength: 1e9 } }),
+    JSON.stringify({ blob: { ...blob, blockOffset: -1 } }),
+    JSON.stringify({ blob: { ...blob, byteLength: 1.5 } })
+  ]
+  for (const value of values) {
+    const refused: string[] = []
+    const parts = await withTree(writer, [{ keys: [1, 2], children: [] }], b4a.from(value))
+    t.is(await proven(encodeEvidence(parts), refused), null)
+    t.alike(refused, ['PROOF_INVALID'], value)
+  }
+})
+
+test.hook('evidence - the VM of these tests closes', async (t) => {
+  await t.execution(closeVm())
+})
+
+/** With all that an honest log has: failures, aborts, oracles, acks and nonsense of users, batches and single calls. */
+async function honest(t: Teardown): Promise<Writer> {
+  const oracle = () => ({ ok: true, value: '7' }) as const
+  const writer = await Writer.deploy(t, { seed: 'honest', oracle })
+  await writer.commit([await writer.call(1, 'add', ['a']), await writer.call(0, 'fail')])
+  await writer.ack(1, 1, 6)
+  await writer.commit([await writer.call(1, 'roll', [], await writer.head())])
+  await writer.commit([await writer.call(0, 'ask', ['a'])])
+  await writer.commit(
+    [
+      await writer.call(0, 'add', ['b']),
+      await writer.write(1, b4a.from('nonsense')),
+      await writer.call(1, 'change', [1, 'x']),
+      await writer.call(0, 'read', [1])
+    ],
+    { aborts: [2] }
+  )
+  const head = await writer.head()
+  await writer.write(0, encodeUserEntry({ type: 'ack', answers: [], head }))
+  await writer.commit([await writer.call(0, 'remove', [1]), await writer.call(1, 'read', [1])])
+  await writer.commit([await writer.call(1, 'add', ['c'])])
+  return writer
+}
+
+/** Anything that is true, mostly of the form that the code asks for. */
+async function anyParts(
+  random: Random,
+  writer: Writer,
+  code: StructuralCode,
+  commits: readonly number[]
+): Promise<EvidenceParts> {
+  const { log, keyPair } = writer
+  const forms = RULES[code].parts as readonly string[]
+  const form = forms[random.below(forms.length)] ?? ''
+  const heads: SignedHead[] = []
+  const count = random.chance(0.05) ? random.below(3) : Number(/heads:(\d)/.exec(form)?.[1] ?? 0)
+  for (let i = 0; i < count; i++) heads.push(await anyHead(random, writer, commits))
+  const head = await headAt(log, keyPair)
+  const shown = anyBlocks(random, log.length, commits)
+  const through = heads[0]?.head.length
+  return {
+    code,
+    genesis: (await log.get(0)) ?? b4a.alloc(0),
+    heads,
+    callLog: form.includes('callLog')
+      ? await proofOf(log, head, code === 'TWO_HISTORIES' ? [] : shown, through)
+      : null,
+    userLog: form.includes('userLog') ? await anyUserLog(random, writer) : null,
+    state: null
+  }
+}
+
+interface Level {
+  keys: number[]
+  children: number[]
+}
+
+async function blocksOfType({ log }: Writer, types: readonly string[]): Promise<number[]> {
+  const found: number[] = []
+  for (let index = 0; index < log.length; index++) {
+    const entry = decodeEntry((await log.get(index)) ?? b4a.alloc(0))
+    if (types.includes(entry.type)) found.push(index)
+  }
+  return found
+}
+
+function decodeCommit(block: Uint8Array): Commit {
+  const entry = decodeEntry(block)
+  if (entry.type !== 'commit') throw new Error('the test is wrong')
+  return entry
+}
+
+/** One block, some, all between two, or whole batches. */
+function anyBlocks(random: Random, length: number, commits: readonly number[]) {
+  const [a, b] = [random.below(length), random.below(length)].sort((x, y) => x - y)
+  const some = [a ?? 0, b ?? 0, random.below(length)].sort((x, y) => x - y)
+  const border = [1, ...commits]
+  const from = random.below(border.length - 1)
+  return random.pick([
+    [a ?? 0],
+    [...new Set(some.slice(0, 2))],
+    [...new Set(some)],
+    range(a ?? 0, b ?? 0),
+    range(a ?? 0, (a ?? 0) + random.below(4)).filter((index) => index < length),
+    range(border[from] ?? 1, border[from + 1 + random.below(border.length - from - 1)] ?? 1)
+  ])
+}
+
+async function anyHead(
+  random: Random,
+  writer: Writer,
+  commits: readonly number[]
+): Promise<SignedHead> {
+  const { log, files, content, keyPair } = writer
+  const name = random.pick(['call log', 'archive', 'blobs'])
+  if (name === 'call log') return { log: name, head: await headAt(log, keyPair) }
+  // only what a commit has left was ever shown
+  const block = (await log.get(commits[random.below(commits.length)] ?? 0)) ?? b4a.alloc(0)
+  const entry = decodeCommit(block)
+  const core = name === 'archive' ? files : content
+  return { log: name, head: await headAt(core, keyPair, entry[name].length) }
+}
+
+async function anyUserLog(random: Random, { users }: Writer) {
+  const user = users[random.below(users.length)]
+  if (user === undefined) throw new Error('the test is wrong')
+  const { core, keyPair } = user
+  const head = await headAt(core, keyPair, 1 + random.below(core.length))
+  const proof = await proofOf(core, head, [random.below(head.length)])
+  return { user: keyPair.publicKey, proof }
+}
+
+/** The calls of a batch up to a block, with all of the state that they began with. */
+async function replayParts(
+  writer: Writer,
+  code: (typeof REPLAY_CODES)[number],
+  end: number
+): Promise<EvidenceParts> {
+  const { log, keyPair, files, content } = writer
+  const commits = (await blocksOfType(writer, ['commit'])).filter((index) => index < end)
+  const start = commits.at(-1) ?? 1
+  const shown = start === 1 ? range(1, end) : [1, ...range(start, end)]
+  const block = (await log.get(start)) ?? b4a.alloc(0)
+  const before = start === 1 ? null : decodeCommit(block)
+  const all = (length: number) => range(0, length - 1)
+  return {
+    code,
+    genesis: (await log.get(0)) ?? b4a.alloc(0),
+    heads: [],
+    callLog: await proofOf(log, await headAt(log, keyPair), shown),
+    userLog: null,
+    state: before && {
+      archive: await itemsOf(files, before.archive.length, all(before.archive.length)),
+      blobs: await itemsOf(content, before.blobs.length, all(before.blobs.length))
+    }
+  }
+}
+
+/** A host that has signed an archive of two files as it likes, and a call after that. */
+async function withTree(
+  { log, keyPair: { publicKey, secretKey } }: Writer,
+  levels: Level[],
+  value: Uint8Array | null
+): Promise<EvidenceParts> {
+  const index = YoloIndex.encode({ levels })
+  const node = (key: string) => Node.encode({ key: b4a.from(`files\0${key}`), value, index })
+  const files = [b4a.alloc(1), node('/.mivm/exports/k1.json'), node('/.mivm/exports/k2.json')]
+  const genesis = (await log.get(0)) ?? b4a.alloc(0)
+  const blocks = [0, 1, 2, 3, 4, 5, 6].map((at) => at)
+  const tree = new Tree()
+  for (const file of files) tree.append(file)
+  const original: Uint8Array[] = []
+  for (const at of blocks) original.push((await log.get(at)) ?? b4a.alloc(0))
+  const commit = decodeCommit(original[4] ?? b4a.alloc(0))
+  const archive = { length: files.length, treeHash: tree.treeHash() }
+  original[4] = encodeEntry({
+    ...commit,
+    archive,
+    blobs: { length: 0, treeHash: new Tree().treeHash() }
+  })
+  const nodes = new Map<number, TreeNode>()
+  const logTree = new Tree()
+  for (const block of original) {
+    for (const node of logTree.append(block)) nodes.set(node.index, node)
+  }
+  const head = signHead(
+    { length: logTree.length, fork: 0, treeHash: logTree.treeHash() },
+    addressOf(publicKey, genesis),
+    (message) => crypto.sign(message, secretKey)
+  )
+  const shown = [1, 4, 5, 6].map((at) => ({ index: at, block: original[at] ?? b4a.alloc(0) }))
+  const callLog = await createProof({ start: 0, head, blocks: shown }, async (at) => {
+    const node = nodes.get(at)
+    if (node === undefined) throw new Error('the test is wrong')
+    return node
+  })
+  return {
+    code: 'RESULT_WRONG',
+    genesis,
+    heads: [],
+    callLog,
+    userLog: null,
+    state: { archive: files.map((block) => ({ block, node: null })), blobs: [] }
+  }
+}

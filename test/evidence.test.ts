@@ -1,0 +1,116 @@
+import b4a from 'b4a'
+import test from 'brittle'
+import c from 'compact-encoding'
+import { armor } from '../src/protocol/envelope.ts'
+import type { EvidenceParts } from '../src/protocol/evidence.ts'
+import { RULES } from '../src/protocol/evidence-rules.ts'
+import { getEncoding } from '../src/protocol/schema/index.js'
+import { closeVm } from './audit-writer.ts'
+import { CASES, evidenceOf } from './evidence-cases.ts'
+import { proven } from './evidence-parts.ts'
+import { Random } from './random.ts'
+
+const MAGIC = b4a.from('mivm/evidence/1\n')
+
+for (const [code] of CASES) {
+  test(`evidence - of ${code} holds, as text as well, and with no byte changed`, {
+    timeout: 60_000
+  }, async (t) => {
+    const random = new Random()
+    t.comment(`seed ${random.seed}`)
+    const bytes = await evidenceOf(t, code)
+    t.is((await proven(bytes))?.code, code)
+    t.is((await proven(armor(bytes).replace(/^/gm, '> ')))?.code, code)
+    for (let at = 0; at < bytes.byteLength; at++) {
+      const changed = b4a.from(bytes)
+      changed[at] = (changed[at] ?? 0) ^ (1 << random.below(8))
+      if ((await proven(changed)) !== null) t.fail(`byte ${at} of ${bytes.byteLength} changed`)
+    }
+    for (let length = 0; length < bytes.byteLength; length += 1 + random.below(20)) {
+      if ((await proven(bytes.subarray(0, length))) !== null) t.fail(`${length} bytes hold`)
+    }
+    t.is(await proven(b4a.concat([bytes, b4a.alloc(1)])), null)
+    t.pass(`${bytes.byteLength} bytes`)
+  })
+}
+
+test('evidence - says who has signed what, and why no honest host can have', async (t) => {
+  const says = await proven(await evidenceOf(t, 'RESULT_WRONG'))
+  t.is(says?.class, 'R')
+  t.is(says?.seq, 3)
+  t.alike(says?.differences, [{ what: 'value', logged: '99', replayed: '2' }])
+  t.ok(says?.why.endsWith('the state that the host has committed in block 7'), says?.why)
+  t.ok(says?.signed[0]?.startsWith('the host has signed a head of the call log: '))
+  const altered = await proven(await evidenceOf(t, 'CALL_ALTERED'))
+  t.is(altered?.class, 'P')
+  t.is(altered?.signed.length, 2, 'by the host and by the user')
+})
+
+test('evidence - with another code, or with a part of another evidence, fails', {
+  timeout: 90_000
+}, async (t) => {
+  const pieces: [string, Fields][] = []
+  for (const [code] of CASES) pieces.push([code, decode(await evidenceOf(t, code))])
+  let held = 0
+  for (const [code, fields] of pieces) {
+    for (const other of [...Object.keys(RULES), 'RESULT_WRONG', 'COMMIT_WRONG', 'NONE']) {
+      if (other === code) continue
+      if ((await proven(encode({ ...fields, code: other }))) === null) continue
+      t.fail(`${code} holds as ${other}`)
+    }
+    for (const [name, others] of pieces) {
+      for (const field of ['genesis', 'heads', 'callLog', 'userLog', 'state'] as const) {
+        const mixed = { ...fields, [field]: others[field] }
+        if (b4a.equals(encode(mixed), encode(fields))) continue
+        // both are of one host and one genesis: what is mixed may well be true, but then it is another's own
+        const evidence = await proven(encode(mixed))
+        if (evidence === null) continue
+        held++
+        if (evidence.code !== code) t.fail(`${code} with ${field} of ${name}`)
+      }
+    }
+  }
+  t.pass(`${held} of them hold, of the same cheat in another history`)
+})
+
+test('evidence - of an unknown violation, a newer version or a receipt is refused', async (t) => {
+  const bytes = await evidenceOf(t, 'CALL_REPEATED')
+  const codes: string[] = []
+  await proven(b4a.concat([b4a.from('mivm/evidence/2\n'), bytes.subarray(MAGIC.byteLength)]), codes)
+  await proven(encode({ ...decode(bytes), code: 'CALL_UNHEARD_OF' }), codes)
+  await proven(b4a.concat([b4a.from('mivm/receipt/1\n'), bytes.subarray(MAGIC.byteLength)]), codes)
+  await proven(bytes.subarray(0, 300), codes)
+  await proven(b4a.alloc(10), codes)
+  t.alike(codes, [
+    'PROOF_VERSION',
+    'PROOF_INVALID',
+    'PROOF_INVALID',
+    'PROOF_DAMAGED',
+    'PROOF_UNKNOWN'
+  ])
+})
+
+test('evidence - random bytes fail', async (t) => {
+  const random = new Random()
+  t.comment(`seed ${random.seed}`)
+  for (let i = 0; i < 2000; i++) {
+    if ((await proven(b4a.concat([MAGIC, random.bytes(random.below(300))]))) !== null) t.fail()
+  }
+  t.pass()
+})
+
+test.hook('evidence - the VM of these tests closes', async (t) => {
+  await t.execution(closeVm())
+})
+
+type Fields = Omit<EvidenceParts, 'code' | 'heads'> & { code: string; heads: readonly object[] }
+
+function decode(bytes: Uint8Array): Fields {
+  return c.decode(ENCODING, bytes.subarray(MAGIC.byteLength))
+}
+
+function encode(fields: Fields): Uint8Array {
+  return b4a.concat([MAGIC, c.encode(ENCODING, fields)])
+}
+
+const ENCODING = getEncoding<Fields>('@mivm/evidence')
