@@ -123,7 +123,7 @@ function take() {
     const path = todo.pop()
     const test = readTest(checkout, path)
     if (test.skip === null) {
-      return { path, compiled: compileTest(acorn, sources.contract(test), LIMITS.code) }
+      return { path, compiled: compileTest(acorn, sources.contract(test)) }
     }
     note({ path, skip: test.skip })
   }

@@ -404,9 +404,10 @@ export async function run(
   }
   await checkEvidence(writer, findings, evidence)
   const audited = { findings, evidence, checks, verdict: verdict ?? fail() }
-  // what an auditor remembers, and what peers tell it, the second checker knows nothing of
-  const { dir: memory, patience = 0 } = options
-  if (memory === undefined && patience === 0) await agree(store, address, audited)
+  // what an auditor remembers, what it is given, and what peers tell it, the second checker knows nothing of
+  const { dir: memory, patience = 0, heads = [] } = options
+  if (memory === undefined && patience === 0 && heads.length === 0)
+    await agree(store, address, audited)
   return audited
 }
 

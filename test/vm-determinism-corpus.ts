@@ -2,7 +2,7 @@
 // observation: what it came to as text, or the error with its message.
 
 /** Stands before each of them. */
-const PRELUDE = String.raw`
+const PRELUDE = `
 const rows = []
 const show = (value) => {
   if (typeof value === 'string') return value
@@ -27,7 +27,7 @@ const hex = (view) => Array.from(new Uint8Array(view.buffer ?? view), (x) => x.t
 `
 
 const GROUPS: Readonly<Record<string, string>> = {
-  order: String.raw`
+  order: `
   see('integer-like keys', () => Object.keys({ b: 1, '-1': 1, '01': 1, 4294967295: 1, 4294967294: 1, 10: 1, 9: 1, '1.5': 1, a: 1, '-0': 1, 0: 1 }))
   see('integer-like keys of an array', () => { const a = []; a[3] = 1; a.x = 1; a[1] = 1; a['4294967295'] = 1; a['4294967296'] = 1; return Reflect.ownKeys(a) })
   see('integer-like keys of a function', () => { const f = (a, b) => 0; f[2] = 1; f.z = 1; f[0] = 1; return Reflect.ownKeys(f) })
@@ -294,7 +294,7 @@ const GROUPS: Readonly<Record<string, string>> = {
   see('source of numbers', () => { const s = []; JSON.parse('[1.0,-0,1e2,"x",12345678901234567890]', function (k, v, c) { if (c?.source) s.push(c.source); return v }); return s })
   see('raw json', () => typeof JSON.rawJSON === 'function' ? JSON.stringify([JSON.rawJSON('1e1000')]) + JSON.isRawJSON({}) : 'none')
 `,
-  collector: String.raw`
+  collector: `
   see('no references', () => [typeof WeakRef, typeof FinalizationRegistry, typeof gc, 'WeakRef' in globalThis])
   see('garbage', () => { let n = 0; for (let i = 0; i < 3000; i++) { const o = { a: new Array(50).fill(i), s: 'x'.repeat(50) + i }; n += o.a.length + o.s.length } return n })
   see('weak keys that are gone', () => { const w = new WeakMap(); for (let i = 0; i < 3000; i++) w.set({}, i); const s = new WeakSet(); for (let i = 0; i < 3000; i++) s.add({}); return Reflect.ownKeys(w).length + Reflect.ownKeys(s).length })
@@ -342,7 +342,7 @@ exports.variables = () => { exports.b = 1; exports[2] = 1; exports.a = { z: 1, 1
 exports.deleted = () => { delete exports.b; exports.c = 1 }
 `
 
-const TURNS = String.raw`
+const TURNS = `
   const order = []
   const note = (name) => () => { order.push(name) }
   const thenable = (name) => ({ then (resolve) { order.push(name); resolve(name) } })

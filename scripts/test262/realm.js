@@ -1,4 +1,5 @@
 import ivm from 'isolated-vm'
+import { compileDrain } from '../../src/vm/js-1/microtasks.js'
 import { describe, judge } from './judge.js'
 
 /** A realm serves so many contracts: it is frozen, so none of them leaves anything to the next. */
@@ -18,6 +19,7 @@ export class Realm {
   #count = 0
   #functions = null
   #context = null
+  #drain = null
 
   /** `text` is that of composeRealm; `tests`: how many contracts one isolate runs. */
   constructor(text, tests = TESTS) {
@@ -26,8 +28,8 @@ export class Realm {
   }
 
   /** Null where the test passes, else what it came to; `compiled` is what compileTest gives. */
-  run(test, { text, error }, limits) {
-    if (error !== undefined) return judge(test, describe(error))
+  run(test, { text, refusal }, limits) {
+    if (refusal !== null) return judge(test, describe({ name: 'MivmError', ...refusal }))
     if (this.#isolate === null || this.#isolate.isDisposed || ++this.#count === this.#tests) {
       this.#build()
     }
@@ -53,9 +55,10 @@ export class Realm {
     const cache = this.#cache === null ? { produceCachedData: true } : { cachedData: this.#cache }
     const script = this.#isolate.compileScriptSync(this.#text, cache)
     this.#cache ??= script.cachedData
+    this.#drain = compileDrain(this.#isolate, this.#context)
     const realm = script.runSync(this.#context, { reference: true })
     this.#functions = Object.fromEntries(
-      ['load', 'open', 'begin', 'poll'].map((name) => [
+      ['load', 'open', 'run', 'rest'].map((name) => [
         name,
         realm.getSync(name, { reference: true })
       ])
@@ -63,35 +66,30 @@ export class Realm {
   }
 
   #run(text, limits) {
-    const { load, open, begin } = this.#functions
+    const { load, open, run } = this.#functions
     const body = this.#isolate.compileScriptSync(text).runSync(this.#context, { reference: true })
-    load.applySync(undefined, [body.derefInto()])
-    const constants = { address: 'address', host: 'host', deployer: 'bob' }
-    open.applySync(undefined, [
-      JSON.stringify({ ...constants, limits, variables: [], inspect: false })
-    ])
-    this.#enter(
-      begin,
-      [JSON.stringify(['main', '[]', 'bob', 2, 1700000000123, 1, 2, 3, 4])],
-      limits
-    )
     // no test asks the host for anything
-    const { outcome } = JSON.parse(this.#poll(limits))
-    return outcome ?? { status: 'error', error: { name: 'Error', message: 'it waits', code: null } }
+    const ask = new ivm.Callback(() => '[true,null]')
+    load.applySync(undefined, [body.derefInto(), this.#drain.derefInto(), ask])
+    open.applySync(undefined, [JSON.stringify({ ...CONSTANTS, limits })])
+    const steps = this.#enter(run, [CALLS], limits)
+    return JSON.parse(steps.slice(steps.indexOf(' ') + 1)).outcome
   }
 
-  #poll(limits) {
-    const { poll } = this.#functions
-    return this.#enter(poll, [], limits) ?? this.#enter(poll, [], limits)
-  }
-
-  /** The thrown undefined is the realm's own rejection, see controller.js. */
+  /** What is thrown may be a rejection that nobody handled, and then the steps are there all the same, see controller.js. */
   #enter(reference, args, { time }) {
     try {
       return reference.applySync(undefined, args, { timeout: time })
     } catch (error) {
-      if (error !== undefined) throw error
-      return undefined
+      const steps = this.#isolate.isDisposed ? null : this.#functions.rest.applySync()
+      if (typeof steps !== 'string') throw error
+      return steps
     }
   }
 }
+
+const CONSTANTS = {
+  ...{ address: 'address', host: 'host', deployer: 'bob' },
+  ...{ variables: [], inspect: false }
+}
+const CALLS = JSON.stringify([['main', '[]', 'bob', 2, 1700000000123, 1, 2, 3, 4]])

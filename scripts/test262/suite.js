@@ -1,6 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { CodeError, compile } from '../../src/vm/js-1/compile.js'
+import { compile } from '../../src/vm/js-1/compile.js'
+import { CodeError } from '../../src/vm/js-1/source.js'
 
 /** What of the suite is about contracts at all; the other folders are about browsers, ECMA-402 and proposals. */
 const FOLDERS = ['language', 'built-ins']
@@ -66,13 +67,13 @@ export function readTest(checkout, path) {
   return { ...test, skip: whySkipped(test) }
 }
 
-/** What V8 is to compile for a contract, `{ text }`, or why it is refused, `{ error }`. */
-export function compileTest(acorn, source, sizeMax) {
+/** As the compiler of js-1 answers: `{ text, refusal }`, one of them null. */
+export function compileTest(acorn, source) {
   try {
-    return { text: compile(acorn, source, sizeMax) }
+    return { text: compile(acorn, source), refusal: null }
   } catch (error) {
     if (!(error instanceof CodeError)) throw error
-    return { error: { name: 'MivmError', message: error.message, code: error.code } }
+    return { text: null, refusal: { code: error.code, message: error.message } }
   }
 }
 

@@ -2,10 +2,9 @@
 // JavaScript, because --jitless strips no types.
 import * as acorn from 'acorn'
 import ivm from 'isolated-vm'
-import { wrap } from '../../src/vm/js-1/compile.js'
-import { Instance, Stopwatch } from '../../src/vm/js-1/instance.js'
+import { Abort, errorOf, Instance } from '../../src/vm/js-1/instance.js'
 import { composeRealm } from '../../src/vm/js-1/realm.js'
-import { View } from '../../src/vm/js-1/view.js'
+import { wrap } from '../../src/vm/js-1/source.js'
 import { Bare } from './bare.js'
 import { describe, judge } from './judge.js'
 import { Realm } from './realm.js'
@@ -23,7 +22,7 @@ const [, , checkout, limitsText] = process.argv
 const limits = JSON.parse(limitsText)
 const lifted = { ...limits, ...LIFTED }
 const sources = new Sources(checkout)
-const tools = { ivm, acorn, realm: composeRealm(), compiledRealm: null }
+const tools = { ivm, realm: composeRealm(), compiledRealm: null }
 const bare = new Bare()
 const frozen = new Realm(tools.realm)
 const thawed = new Realm(thaw(tools.realm), 1)
@@ -49,7 +48,7 @@ function findCauses(test, compiled, failure) {
   if (other === null) return ['frozen']
   if (LIMIT.test(other) && thawed.run(test, compiled, lifted) === null) return ['frozen', 'limit']
   if (!test.includes.includes('testTypedArray.js')) return [`thawed: ${other}`]
-  const integers = compileTest(acorn, sources.contract(test, { floats: false }), limits.code)
+  const integers = compileTest(acorn, sources.contract(test, { floats: false }))
   if (frozen.run(test, integers, limits) === null) return ['floats']
   if (thawed.run(test, integers, limits) === null) return ['frozen', 'floats']
   return [`thawed: ${other}`]
@@ -57,15 +56,27 @@ function findCauses(test, compiled, failure) {
 
 /** In an isolate of its own, by the engine's own class: null where the test passes, else what it came to. */
 function runInstance(test, given) {
-  const instance = new Instance(tools, sources.contract(test), given)
-  instance.prepare()
-  instance.open(JSON.stringify({ ...CONSTANTS, limits: given, variables: [], inspect: false }))
-  const view = new View({ get: () => null, list: () => [] })
-  const begin = JSON.stringify(['main', '[]', 'bob', 2, 1700000000123, 1, 2, 3, 4])
-  const outcome = instance.run(begin, view, () => null, new Stopwatch(given.time))
+  const source = sources.contract(test)
+  const instance = new Instance(tools, source, compileTest(acorn, source), given)
+  const outcome = outcomeOf(instance, given)
   instance.dispose()
   if (outcome.status === 'ok') return judge(test, null)
   return judge(test, describe(outcome.error))
 }
+
+function outcomeOf(instance, given) {
+  try {
+    instance.prepare()
+    if (instance.refusal !== null) return { status: 'error', error: errorOf(instance.refusal) }
+    instance.open(JSON.stringify({ ...CONSTANTS, limits: given, variables: [], inspect: false }))
+    // no test asks the host for anything
+    return JSON.parse(instance.run([CALL], given.time, () => '[true,null]').text).outcome
+  } catch (error) {
+    if (!(error instanceof Abort)) throw error
+    return { status: 'abort', error: errorOf(error) }
+  }
+}
+
+const CALL = JSON.stringify(['main', '[]', 'bob', 2, 1700000000123, 1, 2, 3, 4])
 
 const CONSTANTS = { address: 'address', host: 'host', deployer: 'bob' }
