@@ -163,14 +163,13 @@ class Audit {
     await published.look()
     const reader = this.#keep(new LogReader(core, genesis.host, { log: 'call log' }, patience))
     const gap = await reader.fix(2)
-    this.#note({ pinned, published, head: reader.head })
+    const held = [pinned, ...(this.#options.heads ?? [])].filter((head) => head !== null)
+    this.#note({ held, published, head: reader.head })
     if (gap !== null) return report.gap(gap)
     if (reader.head !== null && reader.head.fork > 0) {
       heads.claim(reader.head, { core: null, block: reader.length - 1 })
     }
-    for (const head of [pinned, ...(this.#options.heads ?? [])]) {
-      if (head !== null) heads.claim(head, { core: null, block: head.length - 1 })
-    }
+    for (const head of held) heads.claim(head, { core: null, block: head.length - 1 })
 
     // what users who do not exist use up is no one else's
     const witness = { store, address, callLog: core, heads, report, patience: this.#newPatience() }
@@ -346,7 +345,7 @@ class Audit {
 
   #begin(callLog: Hypercore, genesis: Genesis, genesisBlock: Uint8Array): void {
     const { address, store } = this.#options
-    const nothing = { head: null, pinned: null, published: null, shadow: null, vm: null }
+    const nothing = { head: null, held: [], published: null, shadow: null, vm: null }
     this.#sources = { address, store, callLog, genesis, genesisBlock, ...nothing }
   }
 

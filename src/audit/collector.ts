@@ -43,8 +43,8 @@ export interface Sources {
   readonly callLog: Hypercore
   /** The head that the call log was read to. */
   readonly head: Head | null
-  /** The head that this auditor saw the last time. */
-  readonly pinned: Head | null
+  /** Heads that this auditor saw the last time, or was given. */
+  readonly held: readonly Head[]
   readonly published: Published | null
   /** Both null where nothing could be executed. */
   readonly shadow: Shadow | null
@@ -171,9 +171,10 @@ export class Collector {
   }
 
   async *#historyParts({ user, block }: Finding): AsyncGenerator<Parts> {
-    const { pinned, head: shown } = this.#from
+    const { held, head: shown } = this.#from
     const cited = user === undefined ? null : await this.#userEntry(decodeId(user), block)
-    for (const head of [cited?.head, user === undefined ? pinned : null, shown]) {
+    const here = held.filter(({ length }) => user === undefined && length - 1 === block)
+    for (const head of [cited?.head, ...here, shown]) {
       if (!head) continue
       const heads = [{ log: 'call log', head }] as const
       yield withHeads(heads)

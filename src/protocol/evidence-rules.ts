@@ -89,7 +89,9 @@ export const RULES = {
     }
     const [before] = shown
     if (shown.length !== 2 || !before?.entry || follows(before, it)) return null
-    return at(it, `block ${it.index} is ${type}, which cannot follow ${before.entry.type}`)
+    const why = `block ${it.index} is ${type}, which cannot follow ${before.entry.type}`
+    // it belongs to the call that is not over, if to any, also where it is the ack of another
+    return at({ index: it.index, entry: null }, why, ackOf(before))
   }),
 
   BATCH_TOO_LARGE: shownBy((shown) => {
@@ -295,6 +297,7 @@ export type StructuralCode = keyof typeof RULES
 
 /** What an entry may be followed by (FORMAT.md, 10.1). */
 const NEXT: { readonly [type: string]: readonly string[] } = {
+  genesis: ['code'],
   code: ['ack'],
   ack: ['oracle-request', 'result'],
   'oracle-request': ['oracle-answer', 'result'],
@@ -392,6 +395,10 @@ function holds({ heads }: Commit, { length, treeHash, signature }: Head): boolea
 function callIn(block: Uint8Array) {
   const entry = readUserEntry(block)
   return entry?.type === 'call' ? entry : null
+}
+
+function ackOf({ entry }: Shown): Ack | undefined {
+  return entry?.type === 'ack' ? entry : undefined
 }
 
 function acksIn(shown: readonly Shown[]): ShownAck[] {
