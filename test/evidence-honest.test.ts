@@ -41,6 +41,27 @@ test('evidence - of what signatures show, none can be made of an honest history'
   t.pass(`${TRIES} tries`)
 })
 
+test('evidence - nor of any two blocks that follow each other, or one', {
+  timeout: 110_000
+}, async (t) => {
+  const { log, keyPair } = await honest(t)
+  const genesis = (await log.get(0)) ?? b4a.alloc(0)
+  const head = await headAt(log, keyPair)
+  const codes = Object.entries(RULES).flatMap(([code, { parts }]) =>
+    parts.some((form) => form === 'callLog') ? [code as StructuralCode] : []
+  )
+  const shown = range(0, log.length - 1).flatMap((i) => [[i], [i, i + 1]])
+  const held: string[] = []
+  for (const indexes of shown.slice(0, -1)) {
+    const callLog = await proofOf(log, head, indexes)
+    for (const code of codes) {
+      const parts = { code, genesis, heads: [], callLog, userLog: null, state: null }
+      if ((await proven(encodeEvidence(parts))) !== null) held.push(`${code} of ${indexes}`)
+    }
+  }
+  t.alike(held, [], `${shown.length} blocks and pairs, ${codes.length} codes`)
+})
+
 test('evidence - replay of any calls of an honest history comes to what the log says', {
   timeout: 110_000
 }, async (t) => {
