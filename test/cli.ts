@@ -62,7 +62,7 @@ export class Cli {
       env: {
         PATH: process.env['PATH'],
         TMPDIR: process.env['TMPDIR'],
-        NODE_DISABLE_COMPILE_CACHE: '1',
+        NODE_COMPILE_CACHE: process.env['NODE_COMPILE_CACHE'],
         MIVM_DIR: this.dir,
         MIVM_BOOTSTRAP: this.bootstrap,
         ...env

@@ -26,6 +26,8 @@ if (!isPinned) {
 
 const options = parseOptions()
 const running = new Set()
+const compiled = mkdtempSync(join(tmpdir(), 'mivm-compiled-'))
+process.on('exit', () => rmSync(compiled, { recursive: true, force: true }))
 for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, () => abandon(signal))
 
 const files = listFiles(options)
@@ -91,8 +93,8 @@ function execute(file, temporary) {
       env: {
         ...process.env,
         ...{ TMPDIR: temporary, TMP: temporary, TEMP: temporary },
-        // tsc and npm would leave one in TMPDIR
-        NODE_DISABLE_COMPILE_CACHE: '1'
+        // all processes of a run compile our code once; tsc and npm would leave a cache in TMPDIR
+        NODE_COMPILE_CACHE: compiled
       }
     })
     running.add(child)
