@@ -43,6 +43,44 @@ test('client - a log that is larger than any message is taken back', {
   t.is(await again.call(link, 'add', []), 71)
 })
 
+test('client - a connection that is lost while more calls are under way than one request has is no fork', {
+  timeout: 90_000
+}, async (t) => {
+  const { dir, bootstrap } = await openNetwork(t)
+  const host = await openHost(t, path.join(dir, 'host'), bootstrap)
+  const { connect } = Network.prototype
+  t.teardown(() => {
+    Network.prototype.connect = connect
+  })
+  const streams: Awaited<ReturnType<typeof connect>>[] = []
+  Network.prototype.connect = async function (...args) {
+    const stream = await connect.apply(this, args)
+    streams.push(stream)
+    return stream
+  }
+  const alice = await Client.open({ dir: path.join(dir, 'alice'), bootstrap, timeout: 60_000 })
+  t.teardown(() => alice.close(), { order: 1 })
+  const { link } = await alice.deploy({ host: host.id, source: SOURCE })
+  const calls = Array.from({ length: 2000 }, () => alice.call(link, 'add', []))
+  let answered = 0
+  let failed = 0
+  for (const call of calls) {
+    call.then(
+      () => answered++,
+      () => failed++
+    )
+  }
+  for (const count of [1, 500, 1000]) {
+    while (answered < count && failed === 0) await new Promise((resolve) => setTimeout(resolve, 1))
+    streams.at(-1)?.destroy()
+  }
+  t.alike(
+    await Promise.all(calls),
+    calls.map((_, i) => i + 1)
+  )
+  t.is(streams.length, 4, 'three connections were lost')
+})
+
 test('client - what a log that is taken back has seen, no other history replaces', async (t) => {
   const { dir, bootstrap } = await openNetwork(t)
   const [one, two] = [path.join(dir, 'one'), path.join(dir, 'two')]

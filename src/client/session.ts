@@ -351,7 +351,12 @@ export class Session {
   }
 
   async #receive(reply: CallReply): Promise<void> {
-    if (reply.behind !== null) throw forked()
+    if (reply.length > this.#options.log.durable) throw forked()
+    if (reply.behind !== null) {
+      // it was sent before, and so was what follows: the host has it, and the results are asked for again
+      this.#sent = Math.max(this.#sent, reply.length)
+      return
+    }
     if (reply.proof === null) {
       // the host lacks what comes before: it was set back, or never had it
       this.#sent = Math.min(this.#sent, reply.length)
