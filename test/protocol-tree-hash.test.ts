@@ -27,7 +27,8 @@ test('protocol - hashes of trees are those of Hypercore', (t) => {
     2 ** 31,
     2 ** 32 - 1,
     2 ** 32,
-    2 ** 52 + 5,
+    // two of them are still a safe integer
+    2 ** 51 + 5,
     random.below(2 ** 30)
   ]
   const node = (index: number) => ({
