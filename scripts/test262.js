@@ -15,9 +15,10 @@ import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import * as acorn from 'acorn'
 import { LIMITS } from '../src/protocol/limits.ts'
+import { compileOrRefuse } from '../src/vm/js-1/compile.js'
 import { reasonOf } from './test262/reasons.js'
 import { Sources } from './test262/sources.js'
-import { compileTest, listTests, readTest } from './test262/suite.js'
+import { listTests, readTest } from './test262/suite.js'
 import { summarize } from './test262/summary.js'
 
 const WORKER = fileURLToPath(new URL('./test262/worker.js', import.meta.url))
@@ -123,7 +124,7 @@ function take() {
     const path = todo.pop()
     const test = readTest(checkout, path)
     if (test.skip === null) {
-      return { path, compiled: compileTest(acorn, sources.contract(test)) }
+      return { path, compiled: compileOrRefuse(acorn, sources.contract(test)) }
     }
     note({ path, skip: test.skip })
   }

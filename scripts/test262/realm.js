@@ -27,7 +27,7 @@ export class Realm {
     this.#tests = tests
   }
 
-  /** Null where the test passes, else what it came to; `compiled` is what compileTest gives. */
+  /** Null where the test passes, else what it came to; `compiled` is what compileOrRefuse gives. */
   run(test, { text, refusal }, limits) {
     if (refusal !== null) return judge(test, describe({ name: 'MivmError', ...refusal }))
     if (this.#isolate === null || this.#isolate.isDisposed || ++this.#count === this.#tests) {

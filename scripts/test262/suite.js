@@ -1,7 +1,5 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { compile } from '../../src/vm/js-1/compile.js'
-import { CodeError } from '../../src/vm/js-1/source.js'
 
 /** What of the suite is about contracts at all; the other folders are about browsers, ECMA-402 and proposals. */
 const FOLDERS = ['language', 'built-ins']
@@ -65,16 +63,6 @@ export function readTest(checkout, path) {
     negative: negativeOf(matter)
   }
   return { ...test, skip: whySkipped(test) }
-}
-
-/** As the compiler of js-1 answers: `{ text, refusal }`, one of them null. */
-export function compileTest(acorn, source) {
-  try {
-    return { text: compile(acorn, source), refusal: null }
-  } catch (error) {
-    if (!(error instanceof CodeError)) throw error
-    return { text: null, refusal: { code: error.code, message: error.message } }
-  }
 }
 
 function whySkipped({ flags, features, text }) {

@@ -2,6 +2,7 @@
 // JavaScript, because --jitless strips no types.
 import * as acorn from 'acorn'
 import ivm from 'isolated-vm'
+import { compileOrRefuse } from '../../src/vm/js-1/compile.js'
 import { Abort, errorOf, Instance } from '../../src/vm/js-1/instance.js'
 import { composeRealm } from '../../src/vm/js-1/realm.js'
 import { wrap } from '../../src/vm/js-1/source.js'
@@ -9,7 +10,7 @@ import { Bare } from './bare.js'
 import { describe, judge } from './judge.js'
 import { Realm } from './realm.js'
 import { Sources } from './sources.js'
-import { compileTest, readTest } from './suite.js'
+import { readTest } from './suite.js'
 import { thaw } from './thaw.js'
 
 /** Without these limits, a test that only needs more of something shows that it does. */
@@ -48,7 +49,7 @@ function findCauses(test, compiled, failure) {
   if (other === null) return ['frozen']
   if (LIMIT.test(other) && thawed.run(test, compiled, lifted) === null) return ['frozen', 'limit']
   if (!test.includes.includes('testTypedArray.js')) return [`thawed: ${other}`]
-  const integers = compileTest(acorn, sources.contract(test, { floats: false }))
+  const integers = compileOrRefuse(acorn, sources.contract(test, { floats: false }))
   if (frozen.run(test, integers, limits) === null) return ['floats']
   if (thawed.run(test, integers, limits) === null) return ['frozen', 'floats']
   return [`thawed: ${other}`]
@@ -57,7 +58,7 @@ function findCauses(test, compiled, failure) {
 /** In an isolate of its own, by the engine's own class: null where the test passes, else what it came to. */
 function runInstance(test, given) {
   const source = sources.contract(test)
-  const instance = new Instance(tools, source, compileTest(acorn, source), given)
+  const instance = new Instance(tools, source, compileOrRefuse(acorn, source), given)
   const outcome = outcomeOf(instance, given)
   instance.dispose()
   if (outcome.status === 'ok') return judge(test, null)

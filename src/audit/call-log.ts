@@ -1,38 +1,21 @@
 import b4a from 'b4a'
-import type {
-  Ack,
-  CallLogEntry,
-  Commit,
-  Genesis,
-  OracleAnswerEntry,
-  OracleRequestEntry,
-  Result,
-  UserHead,
-  Version
+import {
+  type Ack,
+  type CallLogEntry,
+  type Commit,
+  extendsVersion,
+  type Genesis,
+  type OracleAnswerEntry,
+  type OracleRequestEntry,
+  type Result,
+  type UserHead
 } from '../protocol/entries.ts'
+import type { LoggedCall, OracleRecord } from '../protocol/evidence-replay.ts'
 import { codeHash, writesHash } from '../protocol/hash.ts'
 import { encodeId } from '../protocol/ids.ts'
 import { BATCH_CALLS_MAX } from '../protocol/limits.ts'
 import { readCall } from '../vm/record.ts'
 import type { FindingCode, Report } from './findings.ts'
-
-/** An oracle request as it is logged; the answer is null only where the call was aborted before it came. */
-export interface OracleRecord {
-  readonly request: OracleRequestEntry
-  readonly block: number
-  answer: OracleAnswerEntry | null
-}
-
-/** One call as the log tells it. */
-export interface LoggedCall {
-  readonly ack: Ack
-  /** Blocks of ack and result. */
-  readonly index: number
-  readonly resultIndex: number
-  readonly result: Result
-  readonly resultBlock: Uint8Array
-  readonly oracles: readonly OracleRecord[]
-}
 
 /** What a commit says of the log of a user with acks in its batch; the head is null where it cannot be that. */
 export interface LoggedHead {
@@ -242,7 +225,7 @@ export class CallLogWalk {
     const calls = this.#calls
     if (before !== null) {
       for (const log of ['archive', 'blobs'] as const) {
-        if (follows(before[log], commit[log])) continue
+        if (extendsVersion(before[log], commit[log])) continue
         const seq = calls.at(-1)?.ack.seq
         const place = {
           log: 'call log',
@@ -331,17 +314,12 @@ function wrongForm(
 /** What is wrong with the head of a user's log whose entries up to this one are executed; null where nothing is. */
 function wrongHead(head: UserHead, entry: number, before: UserHead | null): string | null {
   if (head.length < entry) return `has length ${head.length}, and entry ${entry} is executed`
-  if (before === null || follows(before, head)) return null
+  if (before === null || extendsVersion(before, head)) return null
   return `goes back from length ${before.length} to ${head.length}, or is another at the same`
 }
 
 function isInit({ user, entry, call }: Ack, { deployer }: Genesis): boolean {
   return entry === 1 && b4a.equals(user, deployer) && readCall(call)?.method === 'init'
-}
-
-function follows(before: Version, after: Version): boolean {
-  if (after.length !== before.length) return after.length > before.length
-  return b4a.equals(after.treeHash, before.treeHash)
 }
 
 function blocksOf(oracles: readonly OracleRecord[]): number {

@@ -23,7 +23,7 @@ import { checkReplay } from '../protocol/evidence-replay.ts'
 import { type Head, verifyHead } from '../protocol/head.ts'
 import { decodeId } from '../protocol/ids.ts'
 import { PROOF_BYTES_MAX } from '../protocol/limits.ts'
-import { manifestKey, userLogManifest } from '../protocol/manifest.ts'
+import { userLogKey, userLogManifest } from '../protocol/manifest.ts'
 import { createItems, createProof, type Proof } from '../protocol/proof.ts'
 import type { VirtualMachine } from '../vm/vm.ts'
 import type { Finding } from './findings.ts'
@@ -241,7 +241,7 @@ export class Collector {
 
   /** Commits with a head of a user: that of the batch of its ack, and those before and behind. */
   async *#commitsOf(user: Uint8Array, block: number) {
-    const key = manifestKey(userLogManifest(user, this.#from.address))
+    const key = userLogKey(user, this.#from.address)
     const own = await this.#after(block, ({ type }) => type === 'commit')
     for (const [from, step] of [
       [own, 1],

@@ -1,12 +1,13 @@
 import b4a from 'b4a'
 import type { Commit, Result, ThrownEntry, Version } from '../protocol/entries.ts'
+import type { LoggedCall } from '../protocol/evidence-replay.ts'
 import { CONTRACT_PATH, type Files, lastWrites, type Write } from '../protocol/files.ts'
 import { writesHash } from '../protocol/hash.ts'
 import { Overlay } from '../vm/overlay.ts'
 import { answerOf, callOf, encodeResult, MALFORMED } from '../vm/record.ts'
 import { sortVariables, updateVariables } from '../vm/variables.ts'
 import type { Call, Contract, OracleAnswer, OracleRequest, Step, VirtualMachine } from '../vm/vm.ts'
-import type { LoggedBatch, LoggedCall } from './call-log.ts'
+import type { LoggedBatch } from './call-log.ts'
 import type { Report } from './findings.ts'
 
 /** An auditor waits this many times longer than a host: a slow machine accuses nobody. */

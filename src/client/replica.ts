@@ -14,7 +14,7 @@ import { Rpc } from '../net/rpc.ts'
 import type { Genesis } from '../protocol/entries.ts'
 import { MivmError } from '../protocol/errors.ts'
 import { parseLink } from '../protocol/ids.ts'
-import { manifestKey, stateManifest, topicOf, userLogManifest } from '../protocol/manifest.ts'
+import { manifestKey, stateManifest, topicOf, userLogKey } from '../protocol/manifest.ts'
 import { INFO, type InfoReply } from '../protocol/messages.ts'
 import { openStore } from '../state/store.ts'
 import { checkGenesis, locate } from './locate.ts'
@@ -210,7 +210,7 @@ export class InstanceReplica {
     const id = b4a.toString(user, 'hex')
     let core = this.#users.get(id)
     if (core === undefined) {
-      const key = manifestKey(userLogManifest(user, this.address))
+      const key = userLogKey(user, this.address)
       core = this.#replica.store.get({ key, allowFork: false })
       this.#users.set(id, core)
       await core.ready()

@@ -9,7 +9,7 @@ import { MivmError } from '../protocol/errors.ts'
 import type { Write } from '../protocol/files.ts'
 import type { Head } from '../protocol/head.ts'
 import { encodeId } from '../protocol/ids.ts'
-import { type Manifest, manifestKey, stateManifest, userLogManifest } from '../protocol/manifest.ts'
+import { type Manifest, stateManifest, userLogKey, userLogManifest } from '../protocol/manifest.ts'
 import { Archive } from '../state/archive.ts'
 import { createAtom } from '../state/atom.ts'
 import { storageError } from '../state/storage-error.ts'
@@ -146,7 +146,7 @@ export class Ledger {
   /** Whether there is a copy of that user's log. To open one makes one, and a name alone shall not do that. */
   async hasUser(key: Uint8Array): Promise<boolean> {
     if (this.#users.has(encodeId(key))) return true
-    const core = manifestKey(userLogManifest(key, this.address))
+    const core = userLogKey(key, this.address)
     return this.#writing.store.storage.hasCore(crypto.discoveryKey(core))
   }
 

@@ -7,7 +7,7 @@ import { MivmError } from '../protocol/errors.ts'
 import { type Head, hasSignatureForm, verifyHead } from '../protocol/head.ts'
 import { encodeId } from '../protocol/ids.ts'
 import { USER_BLOCK_MAX } from '../protocol/limits.ts'
-import { manifestKey, userLogManifest } from '../protocol/manifest.ts'
+import { userLogKey } from '../protocol/manifest.ts'
 import { Tree } from '../protocol/merkle.ts'
 import type { UserBlocks } from '../protocol/messages.ts'
 
@@ -138,7 +138,7 @@ export function checkLog({ user, start, blocks, head }: UserBlocks, address: Uin
     start === 0 &&
     head.length === tree.length &&
     b4a.equals(head.treeHash, tree.treeHash()) &&
-    verifyHead(head, manifestKey(userLogManifest(user, address)), user)
+    verifyHead(head, userLogKey(user, address), user)
   if (!signed) throw notSigned()
 }
 

@@ -85,6 +85,12 @@ export interface Version {
   readonly treeHash: Uint8Array
 }
 
+/** Whether a core that was left as the one may be left as the other later on, as far as their lengths tell. */
+export function extendsVersion(before: Version, after: Version): boolean {
+  if (after.length !== before.length) return after.length > before.length
+  return b4a.equals(after.treeHash, before.treeHash)
+}
+
 /** A head of a user's log as its user has signed it; the fork is 0. */
 export type UserHead = Omit<Head, 'fork'>
 

@@ -100,5 +100,5 @@ const START = b4a.from('mivm/')
 const LINE_MAX = 32
 const BEGIN = '-----BEGIN MIVM'
 const END = '-----END MIVM'
-/** Armour takes a third more, and its lines and quotes some. */
-const ARMORED_MAX = 2 * PROOF_BYTES_MAX
+/** Bytes of a file with armour, which takes a third more, and its lines and quotes some. */
+export const ARMORED_MAX = 2 * PROOF_BYTES_MAX

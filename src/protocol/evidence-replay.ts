@@ -19,21 +19,22 @@ import { type ProofItem, pushItem } from './proof.ts'
 /** What a replay came to, in the call that the evidence is about. */
 export type ReplayedClaim = Claim & Required<Pick<Claim, 'seq'>>
 
-export interface ReplayOracle {
+/** An oracle request as it is logged; the answer is null only where the call was aborted before it came. */
+export interface OracleRecord {
   readonly request: OracleRequestEntry
   readonly block: number
   answer: OracleAnswerEntry | null
 }
 
 /** One call as the log tells it. */
-export interface ReplayCall {
+export interface LoggedCall {
   readonly ack: Ack
   /** Blocks of ack and result. */
   readonly index: number
   readonly resultIndex: number
   readonly result: Result
   readonly resultBlock: Uint8Array
-  readonly oracles: readonly ReplayOracle[]
+  readonly oracles: readonly OracleRecord[]
 }
 
 /** A log as far as it is proven: its tree at one length, and some of its blocks. */
@@ -51,7 +52,7 @@ export interface ReplayCase {
   readonly committed: Uint8Array
   /** Block of the commit before; null where these are the first calls. */
   readonly start: number | null
-  readonly calls: readonly ReplayCall[]
+  readonly calls: readonly LoggedCall[]
   /** The commit at the end, where the evidence is about that. */
   readonly commit: { readonly entry: Commit; readonly index: number } | null
   /** The state archive as the commit before left it. */
@@ -119,11 +120,11 @@ function readSparse(items: readonly ProofItem[], version: Version): SparseLog {
   return { roots: tree.roots, blocks }
 }
 
-function readCalls(shown: readonly Shown[]): ReplayCall[] {
-  const calls: ReplayCall[] = []
-  let open: { ack: Ack; index: number; oracles: ReplayOracle[] } | null = null
+function readCalls(shown: readonly Shown[]): LoggedCall[] {
+  const calls: LoggedCall[] = []
+  let open: { ack: Ack; index: number; oracles: OracleRecord[] } | null = null
   for (const { index, block, entry } of shown) {
-    const last: ReplayOracle | undefined = open?.oracles.at(-1)
+    const last: OracleRecord | undefined = open?.oracles.at(-1)
     const waits = last !== undefined && last.answer === null
     if (entry?.type === 'ack' && open === null) {
       open = { ack: entry, index, oracles: [] }

@@ -1,12 +1,12 @@
 import b4a from 'b4a'
-import { type Ack, type Commit, limitsOf, readUserEntry, type Version } from './entries.ts'
+import { type Ack, type Commit, extendsVersion, limitsOf, readUserEntry } from './entries.ts'
 import { MivmError } from './errors.ts'
 import type { Material, Shown, SignedLog } from './evidence.ts'
 import { codeHash, writesHash } from './hash.ts'
 import { type Head, verifyHead } from './head.ts'
 import { encodeId } from './ids.ts'
 import { BATCH_CALLS_MAX, BLOCK_MAX } from './limits.ts'
-import { manifestKey, userLogManifest } from './manifest.ts'
+import { userLogKey } from './manifest.ts'
 
 /** What is proven: where it is, and why no honest host can have signed it. */
 export interface Claim {
@@ -189,7 +189,7 @@ export const RULES = {
     if (heads.length !== users.length) return null
     for (const [i, { user }] of users.entries()) {
       const head = heads[i]
-      if (head === undefined || verifyHead({ ...head, fork: 0 }, logOf(user, address), user))
+      if (head === undefined || verifyHead({ ...head, fork: 0 }, userLogKey(user, address), user))
         continue
       const why = `the commit in block ${last.index} has a head of the log of this user, of ${head.length} blocks, that the user has not signed`
       return { ...at(last, why), user: encodeId(user) }
@@ -494,21 +494,13 @@ function headsBackwards(
   user: Uint8Array,
   address: Uint8Array
 ): Claim | null {
+  const key = userLogKey(user, address)
   const of = ({ heads }: Commit) =>
-    heads.find((head) => verifyHead({ ...head, fork: 0 }, logOf(user, address), user))
+    heads.find((head) => verifyHead({ ...head, fork: 0 }, key, user))
   const [from, to] = [of(before), of(after)]
   if (from === undefined || to === undefined || extendsVersion(from, to)) return null
   const why = `the commit in block ${last.index} has a head of ${to.length} blocks of this user's log, which does not follow the ${from.length} that the host had before`
   return { ...at(last, why), user: encodeId(user) }
-}
-
-function extendsVersion(before: Version, after: Version): boolean {
-  if (after.length !== before.length) return after.length > before.length
-  return b4a.equals(after.treeHash, before.treeHash)
-}
-
-function logOf(user: Uint8Array, address: Uint8Array): Uint8Array {
-  return manifestKey(userLogManifest(user, address))
 }
 
 function isSameUser(a: Ack, b: Ack): boolean {

@@ -8,13 +8,7 @@ import { type Claim, RULES, type StructuralCode } from './evidence-rules.ts'
 import { type Head, verifyHead } from './head.ts'
 import { decodeId, encodeId } from './ids.ts'
 import { BLOCK_MAX } from './limits.ts'
-import {
-  addressOf,
-  blobsManifest,
-  manifestKey,
-  stateManifest,
-  userLogManifest
-} from './manifest.ts'
+import { addressOf, blobsManifest, manifestKey, stateManifest, userLogKey } from './manifest.ts'
 import type { Tree, TreeNode } from './merkle.ts'
 import { type Proof, type ProofItem, verifyProof } from './proof.ts'
 import { getEncoding } from './schema/index.js'
@@ -241,7 +235,7 @@ function verifyCallLog(
 function verifyUserLog({ user, proof }: UserProof, address: Uint8Array) {
   if (proof.start !== 0) throw invalid('a proof in it does not begin at block 0')
   if (proof.fork !== 0) throw invalid('a head in it is of a history that was rewritten')
-  const key = manifestKey(userLogManifest(user, address))
+  const key = userLogKey(user, address)
   const { head, blocks } = verifyProof(proof, { key, publicKey: user })
   return { user, head, blocks }
 }

@@ -43,6 +43,11 @@ export function userLogManifest(user: Uint8Array, address: Uint8Array): Manifest
   return manifest(user, hash('user-log', address), null)
 }
 
+/** The key of the log of a user, an identity's key, for an instance. */
+export function userLogKey(user: Uint8Array, address: Uint8Array): Uint8Array {
+  return manifestKey(userLogManifest(user, address))
+}
+
 /** The address of an instance: the key of its call log. */
 export function addressOf(host: Uint8Array, genesisBlock: Uint8Array): Uint8Array {
   return manifestKey(callLogManifest(host, genesisBlock))

@@ -1,8 +1,7 @@
 import { open } from 'node:fs/promises'
-import { tooLarge, unwrap } from '../../protocol/envelope.ts'
+import { ARMORED_MAX, tooLarge, unwrap } from '../../protocol/envelope.ts'
 import { MivmError } from '../../protocol/errors.ts'
 import { decodeId, encodeId } from '../../protocol/ids.ts'
-import { PROOF_BYTES_MAX } from '../../protocol/limits.ts'
 import { verifyReceipt } from '../../protocol/receipt.ts'
 import { Context } from '../context.ts'
 import { atEnd } from '../interruption.ts'
@@ -54,7 +53,7 @@ async function read(file: string): Promise<Uint8Array> {
   let size = 0
   for await (const chunk of file === '-' ? process.stdin : await openFile(file)) {
     size += chunk.length
-    if (size > FILE_BYTES_MAX) throw tooLarge()
+    if (size > ARMORED_MAX) throw tooLarge()
     chunks.push(chunk)
   }
   return Buffer.concat(chunks)
@@ -66,13 +65,10 @@ async function openFile(file: string): Promise<AsyncIterable<Uint8Array>> {
     throw new MivmError('FILE_UNKNOWN', `there is no file ${file}: check the path`)
   })
   atEnd(() => handle.close())
-  if ((await handle.stat()).size > FILE_BYTES_MAX) throw tooLarge()
+  if ((await handle.stat()).size > ARMORED_MAX) throw tooLarge()
   return handle.createReadStream({ autoClose: false })
 }
 
 function parseHost(text: string): string {
   return encodeId(decodeId(text, 'host key'))
 }
-
-/** Armour takes a third more, and quoted lines some. */
-const FILE_BYTES_MAX = 2 * PROOF_BYTES_MAX

@@ -32,6 +32,16 @@ export function compile(acorn, source) {
   }
 }
 
+/** The same as data, `{ text, refusal: { code, message } }`: one of them is null. */
+export function compileOrRefuse(acorn, source) {
+  try {
+    return { text: compile(acorn, source), refusal: null }
+  } catch (error) {
+    if (!(error instanceof CodeError)) throw error
+    return { text: null, refusal: { code: error.code, message: error.message } }
+  }
+}
+
 function limited(text) {
   const size = Buffer.byteLength(text)
   if (size <= COMPILED_MAX) return text

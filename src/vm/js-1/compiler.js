@@ -6,8 +6,7 @@
  */
 import { pathToFileURL } from 'node:url'
 import { Channel } from './channel.js'
-import { compile } from './compile.js'
-import { CodeError } from './source.js'
+import { compileOrRefuse } from './compile.js'
 
 const [, , parser] = process.argv
 const channel = new Channel(3, 4)
@@ -15,14 +14,5 @@ const acorn = await import(pathToFileURL(parser).href)
 
 channel.write({ type: 'ready' })
 for (let job = channel.read(); job !== null; job = channel.read()) {
-  channel.write({ type: 'compiled', ...answer(job.source) })
-}
-
-function answer(source) {
-  try {
-    return { text: compile(acorn, source), refusal: null }
-  } catch (error) {
-    if (!(error instanceof CodeError)) throw error
-    return { text: null, refusal: { code: error.code, message: error.message } }
-  }
+  channel.write({ type: 'compiled', ...compileOrRefuse(acorn, job.source) })
 }
