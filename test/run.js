@@ -61,8 +61,16 @@ function report(file, { output, tests, problems, seconds }) {
   if (problems.length === 0) return
   if (tests.failed === 0) failed++
   failures.push(name)
-  console.log(output.replace(/^/gm, '  | '))
   for (const problem of problems) console.log(`  ${name}: ${problem}`)
+  const lines = unexpected(output)
+  console.log(lines.map((line) => `  | ${line}`).join('\n'))
+}
+
+/** The lines of brittle's TAP but for assertions that held: those that did not first, then all in their order. */
+function unexpected(output) {
+  const lines = output.split('\n').filter((line) => !/^\s*(ok \d+|$)/.test(line))
+  const broken = lines.filter((line) => /^\s+not ok\b/.test(line))
+  return [...broken, ...lines]
 }
 
 /** Runs one file and says what is wrong with how it went. */

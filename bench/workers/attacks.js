@@ -3,7 +3,9 @@
 import { readFileSync, writeSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import * as acorn from 'acorn'
-import { Instance, Stopwatch } from '../../src/vm/js-1/instance.js'
+import { compileOrRefuse } from '../../src/vm/js-1/compile.js'
+import { Abort, Instance } from '../../src/vm/js-1/instance.js'
+import { Operations } from '../../src/vm/js-1/operations.js'
 import { composeRealm } from '../../src/vm/js-1/realm.js'
 import { View } from '../../src/vm/js-1/view.js'
 
@@ -11,13 +13,13 @@ import { View } from '../../src/vm/js-1/view.js'
 const TIME = 60_000
 
 const { ivm } = createRequire(import.meta.url)(process.argv[2])
-const tools = { ivm, acorn, realm: composeRealm(), compiledRealm: null }
+const tools = { ivm, realm: composeRealm(), compiledRealm: null }
 const { attacks, limits } = JSON.parse(readFileSync(0, 'utf8'))
 for (const attack of attacks) writeSync(1, `${JSON.stringify(measure(attack))}\n`)
 process.kill(process.pid, 'SIGKILL')
 
 function measure({ name, source }) {
-  const instance = new Instance(tools, source, { ...limits, time: TIME })
+  const instance = new Instance(tools, source, compileOrRefuse(acorn, source), limits)
   instance.prepare()
   instance.open(
     JSON.stringify({
@@ -32,7 +34,7 @@ function measure({ name, source }) {
   call(instance, 'init', 1)
   const before = process.cpuUsage()
   const own = process.threadCpuUsage()
-  const outcome = call(instance, 'attack', 2)
+  const { outcome, fuel } = call(instance, 'attack', 2)
   const all = process.cpuUsage(before)
   const main = process.threadCpuUsage(own)
   instance.dispose()
@@ -40,14 +42,22 @@ function measure({ name, source }) {
     name,
     outcome: outcome.status === 'ok' ? 'ok' : `${outcome.status} ${outcome.error.code}`,
     message: outcome.error?.message,
-    fuel: outcome.fuel ?? null,
+    fuel: fuel ?? null,
     ms: (all.user + all.system) / 1000,
     main: (main.user + main.system) / 1000
   }
 }
 
+/** The step of one call, on an instance without files. */
 function call(instance, method, seq) {
   const begin = JSON.stringify([method, '[]', 'caller', seq, 1e12, 1, 2, 3, 4])
-  const view = new View({ get: () => null, list: () => [] })
-  return instance.run(begin, view, () => [true, null], new Stopwatch(TIME))
+  const left = { view: () => new View({ get: () => null, list: () => [] }) }
+  const operations = new Operations(left, () => ({ ok: true, value: null }))
+  try {
+    const ask = (_, ops, isFirst) => operations.answer(ops, isFirst)
+    return JSON.parse(instance.run([begin], TIME, ask).text)
+  } catch (error) {
+    if (!(error instanceof Abort)) throw error
+    return { outcome: { status: 'abort', error } }
+  }
 }
