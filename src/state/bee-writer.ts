@@ -149,18 +149,13 @@ export class BeeWriter {
     return this.#rebalance(path)
   }
 
-  /** Where a key is among those of a node, or between which it belongs. */
-  async #search({ keys }: TreeNode, key: Uint8Array): Promise<{ index: number; found: boolean }> {
-    let start = 0
-    let end = keys.length
-    while (start < end) {
-      const middle = (start + end) >> 1
-      const order = b4a.compare(key, await this.#bytes(keys[middle]))
-      if (order === 0) return { index: middle, found: true }
-      if (order < 0) end = middle
-      else start = middle + 1
+  /** Where a key is among those of a node, or between which it belongs; reads those that it is compared with. */
+  async #search(node: TreeNode, key: Uint8Array): Promise<Found> {
+    for (;;) {
+      const found = search(node, key)
+      if (!('unread' in found)) return found
+      await this.#bytes(found.unread)
     }
-    return { index: start, found: false }
   }
 
   /** Splits a node with too many keys, and those above it that get too many by that; returns the root then. */
@@ -264,8 +259,7 @@ export class BeeWriter {
     return node
   }
 
-  async #bytes(key: Key | undefined): Promise<Uint8Array> {
-    if (key === undefined) throw damaged()
+  async #bytes(key: Key): Promise<Uint8Array> {
     key.bytes ??= (await this.#read(key.seq)).key
     return key.bytes
   }
@@ -275,6 +269,28 @@ export class BeeWriter {
     if (block === null) throw damaged()
     return Block.decode(block)
   }
+}
+
+interface Found {
+  readonly index: number
+  readonly found: boolean
+}
+
+/** As far as the keys are at hand: else the first one that is not. */
+function search({ keys }: TreeNode, key: Uint8Array): Found | { readonly unread: Key } {
+  let start = 0
+  let end = keys.length
+  while (start < end) {
+    const index = (start + end) >> 1
+    const middle = keys[index]
+    if (middle === undefined) throw damaged()
+    if (middle.bytes === null) return { unread: middle }
+    const order = b4a.compare(key, middle.bytes)
+    if (order === 0) return { index, found: true }
+    if (order < 0) end = index
+    else start = index + 1
+  }
+  return { index: start, found: false }
 }
 
 function placeOf(node: TreeNode): Place {
