@@ -7,6 +7,8 @@ const GENERATION_BYTES = 8 * 1024 * 1024
 const VALUE_MAX = 16 * 1024
 /** What an entry costs beside its key and its value, about, bytes. */
 const ENTRY_BYTES = 128
+/** Hints go out with every batch of so many: they are a tenth of what a single call writes. */
+const HINTS_BATCHES = 64
 
 type Key = string
 
@@ -18,12 +20,14 @@ type Key = string
  * Stands between the storage and the batches of rocksdb-native, which has no such place of its own. Snapshots
  * and iterators go past it. A write is known here when it has succeeded, and goes out as it came, but for one kind:
  * after every append Hypercore writes down, in a batch of its own, how far a core is contiguous. It is a hint, which
- * a reader that finds it too low puts right by itself, so that it can wait for the next batch.
+ * a reader that finds it too low puts right by itself, so that it can wait for a later batch.
  */
 export class Cache {
   #young: Values = new Map()
   #old: Values = new Map()
   readonly #hints = new Map<Key, Change>()
+  /** Batches written. */
+  #batches = 0
   #bytes = 0
   /** Writes under way; meanwhile nobody can say whether what is read is old or new. */
   #writing = 0
@@ -74,10 +78,10 @@ export class Cache {
       return
     }
     if (this.#hints.size > 0) for (const { name } of changes) this.#hints.delete(name)
-    const batch = open(changes.length + this.#hints.size)
+    const hints = this.#dueHints()
+    const batch = open(changes.length + hints.length)
     for (const change of changes) put(batch, change)
-    for (const change of this.#hints.values()) put(batch, change)
-    this.#hints.clear()
+    for (const change of hints) put(batch, change)
     this.#writing++
     try {
       await batch.flush()
@@ -93,6 +97,14 @@ export class Cache {
       this.#writing--
       this.#epoch++
     }
+  }
+
+  /** Hints that have waited for long enough. */
+  #dueHints(): Change[] {
+    if (++this.#batches % HINTS_BATCHES !== 0) return []
+    const hints = [...this.#hints.values()]
+    this.#hints.clear()
+    return hints
   }
 
   /**
