@@ -52,11 +52,23 @@ export class Cache {
         : createWriteBatch(db, options)
   }
 
-  /** A copy, since readers change what they have read; undefined where it is not known. */
+  /** A copy, since readers may change what they have read; undefined where it is not known. */
   get(key: Key): Uint8Array | null | undefined {
     const young = this.#young.get(key)
     const value = young === undefined ? this.#old.get(key) : young
     return value ? Buffer.from(value) : value
+  }
+
+  /**
+   * The value itself, which is forgotten here: whoever reads a page of a bitfield does so to change it and to write it,
+   * and to copy four of them twice for each call took longer than all else that is done with them.
+   */
+  take(key: Key): Uint8Array | null | undefined {
+    const young = this.#young.get(key)
+    const value = young === undefined ? this.#old.get(key) : young
+    if (this.#young.delete(key)) this.#bytes -= ENTRY_BYTES + key.length + (young?.byteLength ?? 0)
+    this.#old.delete(key)
+    return value
   }
 
   async load(key: Key, read: Promise<Uint8Array | null>): Promise<Uint8Array | null> {
@@ -164,10 +176,12 @@ class CachedRead implements ReadBatch {
   }
 
   get(key: Uint8Array): Promise<Uint8Array | null> {
-    if (kindOf(key) === TREE) return this.#read(key)
+    const kind = kindOf(key)
+    if (kind === TREE) return this.#read(key)
     const name = nameOf(key)
-    const known = this.#cache.get(name)
-    return known === undefined ? this.#cache.load(name, this.#read(key)) : Promise.resolve(known)
+    const known = kind === PAGE ? this.#cache.take(name) : this.#cache.get(name)
+    if (known !== undefined) return Promise.resolve(known)
+    return kind === PAGE ? this.#read(key) : this.#cache.load(name, this.#read(key))
   }
 
   #read(key: Uint8Array): Promise<Uint8Array | null> {
@@ -204,8 +218,9 @@ class CachedWrite implements WriteBatch {
       this.#changes.push({ name: '', key, kind, end: null, value })
       return
     }
-    // what is kept must not change under whoever reads it
-    this.#changes.push({ name: nameOf(key), key, kind, end: null, value: Buffer.from(value) })
+    // what is kept must not change under whoever reads it; a page is let go by whoever writes it
+    const kept = kind === PAGE && typeof value !== 'string' ? value : Buffer.from(value)
+    this.#changes.push({ name: nameOf(key), key, kind, end: null, value: kept })
   }
 
   tryDelete(key: Uint8Array): void {
