@@ -75,13 +75,13 @@ export class Replica {
   }
 
   /**
-   * Connects to whoever serves an instance, and opens none of its logs. False where there is only the copy on this
-   * machine; throws INSTANCE_UNKNOWN, HOST_UNKNOWN where there is none either.
+   * Connects to whoever serves an instance, and opens none of its logs; what its host says of it. Null where there is
+   * only the copy on this machine; throws INSTANCE_UNKNOWN, HOST_UNKNOWN where there is none either.
    */
-  async reach(instance: string): Promise<boolean> {
+  async reach(instance: string): Promise<InfoReply | null> {
     const { host, address } = parseLink(instance)
     const info = await this.store.storage.getInfo(crypto.discoveryKey(address))
-    return (await this.#reach(address, host, (info?.head?.length ?? 0) > 0)) !== null
+    return this.#reach(address, host, (info?.head?.length ?? 0) > 0)
   }
 
   /** An instance by link or address, from its host or whoever serves it; throws as `reach` does. */
