@@ -1,0 +1,90 @@
+// Hosts that show several people several histories, and the people who compare them; and honest hosts beside liars.
+import { readdir, readFile } from 'node:fs/promises'
+import path from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import test, { type Test } from 'brittle'
+import { type AuditEvent, audit, Client, MivmError, openLocal, verifyEvidence } from 'mivm'
+import { Cli } from './cli.ts'
+import { tempDir } from './helpers.ts'
+import { TwoFaces } from './two-faces.ts'
+
+const SOURCE = 'exports.count = 0; exports.add = () => ++exports.count'
+
+/** How many calls each of the two histories has behind the deployment. */
+const SPLITS: readonly (readonly [what: string, one: number, two: number])[] = [
+  ['of equal length', 1, 1],
+  ['of several lengths', 3, 1]
+]
+
+for (const [what, one, two] of SPLITS) {
+  test(`split views - two groups that were shown histories ${what} find out when they meet`, {
+    timeout: 90_000
+  }, async (t) => {
+    const { dir, host, bootstrap, open } = await scene(t)
+    const alice = await open('alice')
+    const { link, address } = await alice.deploy({ host: host.id, source: SOURCE })
+    const anna = await open('anna')
+    await anna.connect(link)
+    for (let i = 0; i < one; i++) await alice.call(link, 'add', [])
+    await anna.call(link, 'add', [])
+
+    await host.show(1)
+    const [bob, ben] = [await open('bob'), await open('ben')]
+    for (let i = 0; i < two; i++) t.is(await bob.call(link, 'add', []), i + 1)
+    await ben.call(link, 'add', [])
+
+    for (const [name, client] of Object.entries({ alice, anna, bob, ben })) {
+      const file = await evidenceIn(path.join(dir, name), address)
+      const { code, host: accused } = await verifyEvidence(await readFile(file))
+      t.alike([code, accused], ['TWO_HISTORIES', host.id], name)
+      const refusal = await client.call(link, 'add', []).catch((error) => error)
+      const isNamed = refusal instanceof MivmError && refusal.message.includes(file)
+      t.ok(isNamed && refusal.code === 'HEAD_CONFLICT', String(refusal))
+    }
+    for (const face of [0, 1] as const) {
+      await host.show(face)
+      const own = path.join(dir, `auditor ${face}`)
+      const events = await audited({ address: link, dir: own, bootstrap, evidence: true })
+      t.alike(codes(events), ['TWO_HISTORIES'], `an auditor of face ${face}`)
+      await verifyEvidence(await readFile(await evidenceIn(own, address)), { host: host.id })
+    }
+    const file = await evidenceIn(path.join(dir, 'alice'), address)
+    const offline = new Cli(path.join(dir, 'nobody'), '127.0.0.1:9')
+    const said = await offline.run(['verify', file, '--host', host.id])
+    t.ok(said.stdout.startsWith('evidence holds: TWO_HISTORIES\n'), said.stdout + said.stderr)
+  })
+}
+
+async function scene(t: Test) {
+  const dir = await tempDir(t)
+  const network = await openLocal(0)
+  t.teardown(() => network.close(), { order: 3 })
+  const { bootstrap } = network
+  const host = await TwoFaces.start(t, dir, bootstrap)
+  const open = async (name: string) => {
+    const client = await Client.open({ dir: path.join(dir, name), bootstrap, timeout: 20_000 })
+    t.teardown(() => client.close(), { order: 1 })
+    return client
+  }
+  return { dir, host, bootstrap, open }
+}
+
+async function audited(options: Parameters<typeof audit>[0]): Promise<AuditEvent[]> {
+  const events: AuditEvent[] = []
+  for await (const event of audit(options)) events.push(event)
+  return events
+}
+
+function codes(events: readonly AuditEvent[]): string[] {
+  return events.flatMap((event) => (event.type === 'finding' ? [event.finding.code] : []))
+}
+
+/** Waits for evidence in a data directory. */
+async function evidenceIn(dir: string, address: string): Promise<string> {
+  for (;;) {
+    const names = await readdir(path.join(dir, 'evidence')).catch(() => [])
+    const name = names.find((it) => it.startsWith(address) && it.endsWith('.evidence'))
+    if (name !== undefined) return path.join(dir, 'evidence', name)
+    await sleep(20)
+  }
+}
