@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type SecretStream from '@hyperswarm/secret-stream'
 import b4a from 'b4a'
 import Protomux from 'protomux'
+import { Bucket } from '../net/bucket.ts'
 import { HeadsChannel } from '../net/heads-channel.ts'
 import {
   contradiction,
@@ -27,9 +28,9 @@ const PENDING_MAX = 64
 const KNOWN_MAX = 1024
 /** Between two of our heads, ms. */
 const TELL_MS = 500
-/** Proofs that are asked for at once, and how long it takes until there may be one more, ms. */
+/** Proofs that are asked for at once, and in a second from then on. */
 const PROOFS_BURST = 8
-const PROOF_MS = 2_000
+const PROOFS_PER_SECOND = 0.5
 /** Until what could not be compared is tried again, ms. */
 const RETRY_MS = 10_000
 
@@ -73,8 +74,9 @@ export class Exchange {
   #evidence: Uint8Array | null = null
   #accusing: Promise<void> = Promise.resolve()
   #settling: Promise<void> | null = null
-  #proofs = PROOFS_BURST
-  #filledAt = performance.now()
+  /** What we ask for ourselves, and what others ask for: nobody can use up the first. */
+  readonly #questions = new Bucket(PROOFS_BURST, PROOFS_PER_SECOND)
+  readonly #answers = new Bucket(PROOFS_BURST, PROOFS_PER_SECOND)
   #telling: NodeJS.Timeout | null = null
   #retrying: NodeJS.Timeout | null = null
   #closed = false
@@ -256,8 +258,8 @@ export class Exchange {
     while (this.#pending.size > 0 && this.#evidence === null && !this.#closed) {
       const base = this.#options.newest()
       if (base === null) return
-      if (!this.#mayProve()) {
-        this.#retryIn(PROOF_MS)
+      if (!this.#questions.take()) {
+        this.#retryIn(1000 / PROOFS_PER_SECOND)
         return
       }
       const before = this.#pending.size
@@ -279,7 +281,7 @@ export class Exchange {
 
   async #answer(stream: SecretStream, lengths: readonly number[]): Promise<void> {
     if (this.#evidence !== null) return
-    const proof = this.#mayProve() ? await this.#options.prove(lengths).catch(() => null) : null
+    const proof = this.#answers.take() ? await this.#options.prove(lengths).catch(() => null) : null
     const peer = this.#peers.get(stream)
     if (peer?.opened !== true) return
     peer.channel.sendProof(proof)
@@ -317,15 +319,6 @@ export class Exchange {
       this.#known.delete(oldest)
     }
     this.#known.set(head.length, head)
-  }
-
-  #mayProve(): boolean {
-    const now = performance.now()
-    this.#proofs = Math.min(PROOFS_BURST, this.#proofs + (now - this.#filledAt) / PROOF_MS)
-    this.#filledAt = now
-    if (this.#proofs < 1) return false
-    this.#proofs--
-    return true
   }
 
   #retryIn(ms: number): void {

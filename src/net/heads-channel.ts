@@ -10,6 +10,7 @@ import {
   LENGTHS_MAX
 } from '../protocol/messages.ts'
 import type { Proof } from '../protocol/proof.ts'
+import { Bucket } from './bucket.ts'
 
 /** Bytes of one message; evidence of two histories has a few thousand. */
 export const HEADS_MESSAGE_MAX = 64 * 1024
@@ -44,8 +45,7 @@ export class HeadsChannel {
   readonly #ask: Sender<{ readonly lengths: readonly number[] }>
   readonly #proof: Sender<{ readonly proof: Proof | null }>
   readonly #evidence: Sender<Uint8Array>
-  #tokens = BURST
-  #filledAt = performance.now()
+  readonly #bucket = new Bucket(BURST, PER_SECOND)
   #ignored = 0
 
   private constructor(channel: Channel, listener: HeadsListener) {
@@ -110,11 +110,7 @@ export class HeadsChannel {
   }
 
   #take(cost: number): boolean {
-    const now = performance.now()
-    this.#tokens = Math.min(BURST, this.#tokens + ((now - this.#filledAt) * PER_SECOND) / 1000)
-    this.#filledAt = now
-    if (this.#tokens >= cost) {
-      this.#tokens -= cost
+    if (this.#bucket.take(cost)) {
       this.#ignored = 0
       return true
     }

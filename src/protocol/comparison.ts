@@ -103,6 +103,27 @@ export function statementsIn(file: Uint8Array | string): {
   }
 }
 
+/**
+ * Evidence that is in several receipts or pieces of evidence together; null where none contradicts another. Throws as
+ * their verifiers, and USAGE where they are of several instances.
+ */
+export function contradictionIn(files: readonly (Uint8Array | string)[]): Uint8Array | null {
+  const all = files.map(statementsIn)
+  const [first] = all
+  if (first === undefined) return null
+  if (all.some(({ subject }) => !b4a.equals(subject.address, first.subject.address))) {
+    throw new MivmError('USAGE', 'these files are of several instances: compare those of one')
+  }
+  const statements = all.flatMap((it) => it.statements)
+  for (const [i, one] of statements.entries()) {
+    for (const two of statements.slice(i + 1)) {
+      const evidence = contradiction(first.subject, one, two)
+      if (evidence !== null) return evidence
+    }
+  }
+  return null
+}
+
 /** Nodes of the tree below which two proofs say that other blocks are. */
 function differ({ address, host }: Subject, one: Proof, two: Proof): boolean {
   const known = new Map<number, Uint8Array>()
