@@ -1,11 +1,19 @@
 // Hosts that show several people several histories, and the people who compare them; and honest hosts beside liars.
+import { existsSync } from 'node:fs'
 import { readdir, readFile } from 'node:fs/promises'
 import path from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
+import b4a from 'b4a'
 import test, { type Test } from 'brittle'
+import crypto from 'hypercore-crypto'
 import { type AuditEvent, audit, Client, MivmError, openLocal, verifyEvidence } from 'mivm'
+import { HeadsChannel } from '../src/net/heads-channel.ts'
+import { Network } from '../src/net/network.ts'
+import { decodeId } from '../src/protocol/ids.ts'
+import { topicOf } from '../src/protocol/manifest.ts'
 import { Cli } from './cli.ts'
 import { tempDir } from './helpers.ts'
+import { HostProcess } from './host-process.ts'
 import { TwoFaces } from './two-faces.ts'
 
 const SOURCE = 'exports.count = 0; exports.add = () => ++exports.count'
@@ -44,7 +52,13 @@ for (const [what, one, two] of SPLITS) {
     for (const face of [0, 1] as const) {
       await host.show(face)
       const own = path.join(dir, `auditor ${face}`)
-      const events = await audited({ address: link, dir: own, bootstrap, evidence: true })
+      const events = await audited({
+        address: link,
+        dir: own,
+        bootstrap,
+        patience: 2_000,
+        evidence: true
+      })
       t.alike(codes(events), ['TWO_HISTORIES'], `an auditor of face ${face}`)
       await verifyEvidence(await readFile(await evidenceIn(own, address)), { host: host.id })
     }
@@ -53,6 +67,124 @@ for (const [what, one, two] of SPLITS) {
     const said = await offline.run(['verify', file, '--host', host.id])
     t.ok(said.stdout.startsWith('evidence holds: TWO_HISTORIES\n'), said.stdout + said.stderr)
   })
+}
+
+test('split views - a host that goes back and writes another history is found out by all who knew the first', {
+  timeout: 120_000
+}, async (t) => {
+  const { dir, host, bootstrap, open } = await scene(t)
+  const alice = await open('alice')
+  const { link, address } = await alice.deploy({ host: host.id, source: SOURCE })
+  for (let i = 0; i < 3; i++) await alice.call(link, 'add', [])
+  const auditors = ['shorter', 'longer'].map((name) => path.join(dir, name))
+  for (const own of auditors) {
+    const events = await audited({ address: link, dir: own, bootstrap })
+    t.alike([codes(events), verdictOf(events)], [[], 'clean'])
+  }
+  await alice.close()
+
+  await host.show(1)
+  // the copies of a bob who has seen nothing else
+  const bob = await open('bob')
+  t.is(await bob.call(link, 'add', []), 1)
+  const [shorter = '', longer = ''] = auditors
+  const goesBack = await audited({
+    address: link,
+    dir: shorter,
+    bootstrap,
+    patience: 2_000,
+    evidence: true
+  })
+  const less = ['HISTORY_TRUNCATED', 'TWO_HISTORIES']
+  t.alike(codes(goesBack), less, 'a shorter log, against which there is the copy')
+  await bob.close()
+  const again = await open('alice')
+  const refusal = await again.call(link, 'add', []).catch((error) => error)
+  const file = await evidenceIn(path.join(dir, 'alice'), address)
+  t.ok(refusal instanceof MivmError && refusal.message.includes(file), String(refusal))
+  await again.close()
+  const carol = await open('carol')
+  for (let i = 0; i < 3; i++) await carol.call(link, 'add', [])
+  await carol.close()
+  const goesOn = await audited({
+    address: link,
+    dir: longer,
+    bootstrap,
+    patience: 2_000,
+    evidence: true
+  })
+  t.ok(codes(goesOn).includes('TWO_HISTORIES'), 'a longer log, that does not go on from the copy')
+  for (const own of ['alice', 'shorter', 'longer']) {
+    const evidence = await readFile(await evidenceIn(path.join(dir, own), address))
+    t.is((await verifyEvidence(evidence, { host: host.id })).code, 'TWO_HISTORIES', own)
+  }
+  const calls = new Cli(path.join(dir, 'alice'), bootstrap.join(','))
+  const { status, stderr } = await calls.run(['call', link, 'add'])
+  t.is(status, 1)
+  t.ok(stderr.startsWith('mivm: HEAD_CONFLICT: ') && stderr.includes(file), stderr)
+})
+
+test('split views - an honest host is not accused, whatever others do and say', {
+  timeout: 120_000
+}, async (t) => {
+  const dir = await tempDir(t)
+  const network = await openLocal(0)
+  t.teardown(() => network.close(), { order: 3 })
+  const { bootstrap } = network
+  const start = () => HostProcess.start(t, path.join(dir, 'host'), bootstrap)
+  const host = await start()
+  const open = async (name: string) => {
+    const client = await Client.open({ dir: path.join(dir, name), bootstrap, timeout: 30_000 })
+    t.teardown(() => client.close(), { order: 1 })
+    return client
+  }
+  const [alice, bob] = [await open('alice'), await open('bob')]
+  const { link, address } = await alice.deploy({ host: host.id, source: SOURCE })
+  await bob.call(link, 'add', [])
+  const said = await lie(t, bootstrap, decodeId(address))
+  // bob holds an old head from now on, and who has it from before does, too
+  for (let i = 0; i < 5; i++) await alice.call(link, 'add', [])
+  while (said() < 2) await sleep(20)
+  await host.kill('SIGKILL')
+  const restarted = await start()
+  t.is(await alice.call(link, 'add', []), 7)
+  for (const own of ['auditor', 'auditor']) {
+    const events = await audited({ address: link, dir: path.join(dir, own), bootstrap })
+    t.alike([codes(events), verdictOf(events)], [[], 'clean'])
+  }
+  t.is(await bob.call(link, 'add', []), 8)
+  await restarted.kill('SIGTERM')
+  for (const own of ['alice', 'bob', 'auditor']) {
+    t.absent(existsSync(path.join(dir, own, 'evidence')), own)
+  }
+})
+
+/** A peer that says what is not so to all who meet; how many it has talked to. */
+async function lie(t: Test, bootstrap: readonly string[], address: Uint8Array) {
+  const network = new Network(crypto.keyPair(), bootstrap)
+  t.teardown(() => network.close(), { order: 1 })
+  const topic = topicOf(address)
+  const head = { length: 5, fork: 0, treeHash: address, signature: b4a.alloc(68, 1) }
+  let heard = 0
+  network.onConnection((stream) => {
+    const heads = HeadsChannel.open(stream, topic, {
+      onOpen: () => {
+        heard++
+        heads?.sendHead(head)
+        heads?.sendHead({ ...head, length: 2 ** 40, fork: 3 })
+        heads?.sendAsk([1, 2, 2 ** 50])
+        heads?.sendProof(null)
+        heads?.sendEvidence(b4a.from('mivm/evidence/1\nno'))
+      },
+      onHead: () => {},
+      onAsk: () => {},
+      onProof: () => {},
+      onEvidence: () => {},
+      onClose: () => {}
+    })
+  })
+  void network.meet(topic)
+  return () => heard
 }
 
 async function scene(t: Test) {
@@ -77,6 +209,10 @@ async function audited(options: Parameters<typeof audit>[0]): Promise<AuditEvent
 
 function codes(events: readonly AuditEvent[]): string[] {
   return events.flatMap((event) => (event.type === 'finding' ? [event.finding.code] : []))
+}
+
+function verdictOf(events: readonly AuditEvent[]): string | undefined {
+  return events.find((event) => event.type === 'verdict')?.verdict
 }
 
 /** Waits for evidence in a data directory. */

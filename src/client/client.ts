@@ -22,7 +22,7 @@ import { closeStore, openStore } from '../state/store.ts'
 import { Wal } from '../state/wal.ts'
 import type { Conflict } from './chain.ts'
 import { type CallPromise, type ContractObject, callPromise, contractObject } from './contract.ts'
-import { Exchange } from './exchange.ts'
+import { Exchange, twoHistories } from './exchange.ts'
 import { checkGenesis, locate } from './locate.ts'
 import { Meeting } from './meeting.ts'
 import { OwnLog } from './own-log.ts'
@@ -282,11 +282,7 @@ export class Client {
   /** What calls end with where there is evidence against the host of an instance; null where there is none. */
   async #accused(address: Uint8Array): Promise<MivmError | null> {
     const file = await this.#evidence.find(encodeId(address))
-    if (file === null) return null
-    return new MivmError(
-      'HEAD_CONFLICT',
-      `the host has signed two histories of this instance: the evidence is in ${file}, "mivm verify" shows it; give it to the others, and call nothing there any more`
-    )
+    return file === null ? null : twoHistories(file)
   }
 
   #remote(host: Uint8Array): Remote {

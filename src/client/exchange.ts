@@ -47,6 +47,14 @@ export interface ExchangeOptions {
   keep(evidence: Uint8Array, code: string): Promise<void>
 }
 
+/** What calls end with where there is evidence against the host, in a file. */
+export function twoHistories(file: string): MivmError {
+  return new MivmError(
+    'HEAD_CONFLICT',
+    `the host has signed two histories of this instance: the evidence is in ${file}, "mivm verify" shows it; give it to the others, and call nothing there any more`
+  )
+}
+
 interface Peer {
   readonly id: number
   readonly stream: SecretStream
@@ -150,6 +158,14 @@ export class Exchange {
     }
   }
 
+  /** Two proofs of the call log that may contradict each other. */
+  async compare(one: Proof, two: Proof): Promise<void> {
+    const { subject } = this.#options
+    const statements = [stateProof(subject, one), stateProof(subject, two)] as const
+    const evidence = contradiction(subject, ...statements)
+    if (evidence !== null) await this.accuse(evidence)
+  }
+
   /** Keeps evidence that is of this instance and holds, and tells the others. Nothing where it is something else. */
   async accuse(evidence: Uint8Array): Promise<void> {
     if (this.#evidence !== null) return
@@ -246,7 +262,7 @@ export class Exchange {
   }
 
   #settle(): void {
-    this.#settling ??= this.#compare()
+    this.#settling ??= this.#compareAll()
       .catch(() => {})
       .finally(() => {
         this.#settling = null
@@ -254,7 +270,7 @@ export class Exchange {
   }
 
   /** Asks for proofs that tie what peers hold to what we hold. */
-  async #compare(): Promise<void> {
+  async #compareAll(): Promise<void> {
     while (this.#pending.size > 0 && this.#evidence === null && !this.#closed) {
       const base = this.#options.newest()
       if (base === null) return
