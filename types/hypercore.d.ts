@@ -136,8 +136,6 @@ declare module 'hypercore' {
       }
       readonly frozen?: boolean
     }
-    /** Private: a peer has proven another history; closes all sessions. */
-    _onconflict(proof: Proof): Promise<void>
     /** Puts the prologue's blocks in, from the state of another core that has them. */
     copyPrologue(from: SessionState): Promise<void>
     close(): Promise<void>

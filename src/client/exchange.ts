@@ -158,14 +158,6 @@ export class Exchange {
     }
   }
 
-  /** Two proofs of the call log that may contradict each other. */
-  async compare(one: Proof, two: Proof): Promise<void> {
-    const { subject } = this.#options
-    const statements = [stateProof(subject, one), stateProof(subject, two)] as const
-    const evidence = contradiction(subject, ...statements)
-    if (evidence !== null) await this.accuse(evidence)
-  }
-
   /** Keeps evidence that is of this instance and holds, and tells the others. Nothing where it is something else. */
   async accuse(evidence: Uint8Array): Promise<void> {
     if (this.#evidence !== null) return
@@ -262,7 +254,7 @@ export class Exchange {
   }
 
   #settle(): void {
-    this.#settling ??= this.#compareAll()
+    this.#settling ??= this.#compare()
       .catch(() => {})
       .finally(() => {
         this.#settling = null
@@ -270,7 +262,7 @@ export class Exchange {
   }
 
   /** Asks for proofs that tie what peers hold to what we hold. */
-  async #compareAll(): Promise<void> {
+  async #compare(): Promise<void> {
     while (this.#pending.size > 0 && this.#evidence === null && !this.#closed) {
       const base = this.#options.newest()
       if (base === null) return

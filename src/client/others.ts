@@ -1,5 +1,4 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import b4a from 'b4a'
 import type { Bootstrap } from '../net/network.ts'
 import { subjectOf } from '../protocol/comparison.ts'
 import type { Head } from '../protocol/head.ts'
@@ -7,7 +6,6 @@ import { encodeId } from '../protocol/ids.ts'
 import { CONSISTENCY, type InfoReply } from '../protocol/messages.ts'
 import type { Proof } from '../protocol/proof.ts'
 import type { EvidenceDir } from '../state/evidence-dir.ts'
-import { tellConflicts } from './conflicts.ts'
 import { Exchange } from './exchange.ts'
 import { checkGenesis } from './locate.ts'
 import { Meeting } from './meeting.ts'
@@ -79,7 +77,7 @@ export class Others {
   }
 
   async #enter(genesis: Uint8Array): Promise<Exchange> {
-    const { replica, address, info, kept } = this.#options
+    const { address, info, kept } = this.#options
     const subject = subjectOf(genesis)
     const exchange = new Exchange({
       subject,
@@ -93,9 +91,6 @@ export class Others {
     const before = await kept.read(encodeId(address))
     if (before !== null) await exchange.accuse(before)
     if (info !== null) exchange.claim(info.head)
-    tellConflicts(replica.store, async ({ key, own, other }) => {
-      if (b4a.equals(key, address)) await exchange.compare(own, other)
-    })
     this.#tried = this.#meeting.enter(exchange, subject.host).catch(() => {})
     return exchange
   }
