@@ -71,6 +71,22 @@ test('comparison - two proofs contradict each other where they show one subtree 
   t.ok(found > 100, `${found} pairs`)
 })
 
+test('comparison - with any byte changed it is no evidence', async (t) => {
+  const [one, two] = [new SignedHistory(LENGTH), new SignedHistory(LENGTH + 9, 7)]
+  const evidence = contradiction(one.subject, await one.state([], 12), await two.state([], 15))
+  if (evidence === null) throw new Error('the test is wrong')
+  for (let at = 0; at < evidence.byteLength; at++) {
+    const changed = Uint8Array.from(evidence)
+    changed[at] = (changed[at] ?? 0) ^ (1 << (at % 8))
+    const holds = await verifyEvidence(changed).then(
+      () => true,
+      () => false
+    )
+    if (holds) t.fail(`byte ${at} of ${evidence.byteLength}`)
+  }
+  t.pass(`${evidence.byteLength} bytes`)
+})
+
 test('comparison - a head with a fork is evidence by itself, one that is not signed is none', async (t) => {
   const history = new SignedHistory(LENGTH)
   const { subject } = history
