@@ -7,7 +7,7 @@ import b4a from 'b4a'
 import type Corestore from 'corestore'
 import type Hypercore from 'hypercore'
 import crypto from 'hypercore-crypto'
-import Hyperdrive from 'hyperdrive'
+import type Hyperdrive from 'hyperdrive'
 import Protomux from 'protomux'
 import { type Bootstrap, Network } from '../net/network.ts'
 import { Rpc } from '../net/rpc.ts'
@@ -17,10 +17,11 @@ import { MivmError } from '../protocol/errors.ts'
 import { verifyEvidence } from '../protocol/evidence.ts'
 import type { Head } from '../protocol/head.ts'
 import { encodeId, parseLink } from '../protocol/ids.ts'
-import { manifestKey, stateManifest, topicOf, userLogKey } from '../protocol/manifest.ts'
+import { topicOf, userLogKey } from '../protocol/manifest.ts'
 import { CONSISTENCY, INFO, type InfoReply } from '../protocol/messages.ts'
 import { EvidenceDir } from '../state/evidence-dir.ts'
 import { openStore } from '../state/store.ts'
+import { openDrive } from './drive.ts'
 import { twoHistories } from './exchange.ts'
 import { checkGenesis, locate } from './locate.ts'
 
@@ -256,10 +257,8 @@ export class InstanceReplica {
   /** The state archive, at least as long as a commit entry says. */
   async drive(length: number): Promise<Hyperdrive> {
     if (this.#drive === null) {
-      const key = manifestKey(stateManifest(this.host, this.address))
-      // a drive closes the store it is given
-      this.#drive = new Hyperdrive(this.#replica.store.session(), key)
-      await this.#drive.ready()
+      const { store } = this.#replica
+      this.#drive = await openDrive(store, store.session(), this.host, this.address)
     }
     await this.#sync(this.#drive.core, length)
     return this.#drive

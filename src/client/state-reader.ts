@@ -2,9 +2,10 @@ import b4a from 'b4a'
 import type Corestore from 'corestore'
 import type Hypercore from 'hypercore'
 import type { Peer } from 'hypercore'
-import Hyperdrive from 'hyperdrive'
+import type Hyperdrive from 'hyperdrive'
 import { MivmError } from '../protocol/errors.ts'
-import { blobsManifest, manifestKey, stateManifest } from '../protocol/manifest.ts'
+import { manifestKey, stateManifest } from '../protocol/manifest.ts'
+import { openDrive } from './drive.ts'
 
 /** Reads the files of an instance, as Hyperdrive replicates them. Nothing that it says is verified beyond the host's signature. */
 export class StateReader {
@@ -86,13 +87,7 @@ export class StateReader {
   async #openDrive(): Promise<Hyperdrive> {
     const { host, address } = await this.#locate()
     const key = manifestKey(stateManifest(host, address))
-    // opened first, and kept: a drive opens its cores so that they can be cut back under it
-    for (const log of [key, manifestKey(blobsManifest(host, address))]) {
-      await this.#store.get({ key: log, allowFork: false }).ready()
-    }
-    const drive = new Hyperdrive(this.#store.namespace(key), key)
-    await drive.ready()
-    return drive
+    return openDrive(this.#store, this.#store.namespace(key), host, address)
   }
 }
 
