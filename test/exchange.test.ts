@@ -83,6 +83,15 @@ test('exchange - a head that could not be compared is, once we have come so far'
   }
 })
 
+test('exchange - heads that nobody can show are not in the way of others', async (t) => {
+  const history = new SignedHistory(LENGTH)
+  const holder = new Holder(history, LENGTH)
+  for (let i = 0; i < 20; i++) holder.exchange.claim(history.sign(1_000 + i, b4a.alloc(32, i)))
+  holder.exchange.claim(new SignedHistory(LENGTH, 7).head(12))
+  await holder.accuses(t)
+  await holder.exchange.close()
+})
+
 test('exchange - evidence is kept before anybody is told, and told to all who come', async (t) => {
   const [one, two] = [new SignedHistory(LENGTH), new SignedHistory(LENGTH, 7)]
   const { promise: synced, resolve } = Promise.withResolvers<void>()

@@ -78,6 +78,8 @@ export class Exchange {
   readonly #known = new Map<number, Head>()
   /** Heads that peers hold, by who has said so. */
   readonly #pending = new Map<number, Head>()
+  /** Those of them that were asked for, since we hold what we hold. */
+  readonly #tried = new Set<Head>()
   #ids = 0
   #evidence: Uint8Array | null = null
   #accusing: Promise<void> = Promise.resolve()
@@ -126,6 +128,7 @@ export class Exchange {
   told(head: Head): void {
     if (this.#closed) return
     this.#remember(head)
+    this.#tried.clear()
     if (this.#pending.size > 0) this.#settle()
     this.#telling ??= setTimeout(() => {
       this.#telling = null
@@ -261,29 +264,38 @@ export class Exchange {
       })
   }
 
-  /** Asks for proofs that tie what peers hold to what we hold. */
+  /** Asks for proofs that tie what peers hold to what we hold, a few heads at a time. */
   async #compare(): Promise<void> {
     while (this.#pending.size > 0 && this.#evidence === null && !this.#closed) {
       const base = this.#options.newest()
       if (base === null) return
+      // what nobody can show, and a host may sign any number of it, must not be in the way of the rest
+      const untried = [...this.#pending.values()].filter((head) => !this.#tried.has(head))
+      const heads = untried.slice(0, LENGTHS_MAX - 1)
+      if (heads.length === 0) {
+        this.#tried.clear()
+        this.#retryIn(RETRY_MS)
+        return
+      }
       if (!this.#questions.take()) {
         this.#retryIn(1000 / PROOFS_PER_SECOND)
         return
       }
-      const before = this.#pending.size
-      const heads = [...this.#pending.values()].slice(0, LENGTHS_MAX - 1)
+      for (const head of heads) this.#tried.add(head)
       const lengths = [base.length, ...heads.map(({ length }) => length)]
       const proof = await this.#options.prove(lengths).catch(() => null)
       if (proof !== null) await this.#take(proof)
-      if (this.#pending.size < before || this.#evidence !== null) continue
-      // who holds the longer one can have it proven
-      for (const peer of this.#peers.values()) {
-        if (!peer.opened || !this.#pending.has(peer.id)) continue
-        peer.asked = true
-        peer.channel.sendAsk(lengths)
-      }
-      this.#retryIn(RETRY_MS)
-      return
+      if (this.#evidence === null) this.#askPeers(heads, lengths)
+    }
+  }
+
+  /** Who holds a head that we could not compare can have it proven. */
+  #askPeers(heads: readonly Head[], lengths: readonly number[]): void {
+    for (const peer of this.#peers.values()) {
+      const head = this.#pending.get(peer.id)
+      if (!peer.opened || head === undefined || !heads.includes(head)) continue
+      peer.asked = true
+      peer.channel.sendAsk(lengths)
     }
   }
 
