@@ -124,7 +124,8 @@ struct(
   list('heads', '@mivm/signed-head'),
   optional('callLog', '@mivm/proof'),
   optional('userLog', '@mivm/user-proof'),
-  optional('state', '@mivm/state-proof')
+  optional('state', '@mivm/state-proof'),
+  optional('otherLog', '@mivm/proof')
 )
 
 // what peers ask each other; not signed, not stored
@@ -172,7 +173,13 @@ struct(
   field('entry', 'uint')
 )
 struct('prove-reply', field('proof', '@mivm/proof'))
+struct('consistency-request', field('address', 'fixed32'), list('lengths', 'uint'))
+struct('consistency-reply', field('proof', '@mivm/proof'))
 struct('status-request', optional('verbose', 'bool'))
 struct('status-reply', field('json', 'string'))
+
+// what peers tell each other of the heads that they hold
+struct('heads-ask', list('lengths', 'uint'))
+struct('heads-proof', optional('proof', '@mivm/proof'))
 
 Hyperschema.toDisk(schema, dir, { esm: true })

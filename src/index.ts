@@ -1,16 +1,21 @@
 import path from 'node:path'
-import { audit as auditLogs } from './audit/audit.ts'
+import { audit as auditLogs, isOfHistories } from './audit/audit.ts'
 import { verifyEvidence as verifyCollected } from './audit/evidence.ts'
 import { Client as ClientClass } from './client/client.ts'
 import type { ContractObject } from './client/contract.ts'
+import { Others } from './client/others.ts'
 import { Replica } from './client/replica.ts'
 import { Host as HostClass } from './host/host.ts'
 import type { Oracles } from './host/oracles.ts'
 import type { Policy } from './host/policy.ts'
 import * as identities from './net/identity.ts'
 import { openLocal as openLocalNetwork } from './net/network.ts'
-import { parseLink } from './protocol/ids.ts'
+import { statementsIn } from './protocol/comparison.ts'
+import { MivmError } from './protocol/errors.ts'
+import type { Head } from './protocol/head.ts'
+import { encodeId, parseLink } from './protocol/ids.ts'
 import type { LimitName } from './protocol/limits.ts'
+import { EvidenceDir } from './state/evidence-dir.ts'
 
 /**
  * The library's front door. What has types of untyped dependencies inside is shown here as an interface, so that
@@ -195,6 +200,8 @@ export interface AuditOptions {
   readonly patience?: number
   /** Has evidence put together for each finding: an event of its own, before those of the checks. */
   readonly evidence?: boolean
+  /** Receipts, or evidence, of this instance: the log has to agree with the heads in them. */
+  readonly receipts?: readonly (Uint8Array | string)[]
 }
 
 export type Verdict = 'clean' | 'violation' | 'inconclusive'
@@ -333,20 +340,46 @@ export const verifyEvidence: (
  * audit; what is wrong with the instance is never thrown.
  */
 export async function* audit(options: AuditOptions): AsyncGenerator<AuditEvent> {
-  const { address, dir, bootstrap, patience, evidence } = options
-  const replica = await Replica.open(bootstrap === undefined ? { dir } : { dir, bootstrap })
+  const { dir, bootstrap, patience, evidence, receipts = [] } = options
+  const { address } = parseLink(options.address)
+  const heads = receipts.flatMap((file) => headsIn(file, address))
+  const network = bootstrap === undefined ? {} : { bootstrap }
+  const kept = new EvidenceDir(dir)
+  const replica = await Replica.open({ dir, ...network })
+  let others: Others | null = null
   try {
-    const online = await replica.reach(address)
-    yield* auditLogs({
-      address: parseLink(address).address,
+    const info = await replica.reach(options.address)
+    const meeting = await Others.open({ replica, address, info, kept, ...network })
+    others = meeting
+    const events = auditLogs({
+      address,
+      heads,
       store: replica.store,
       dir: path.join(dir, 'audits'),
       peers: () => replica.peers,
-      ...(online ? {} : { patience: 0 }),
+      others: (held) => meeting.hear(held),
+      ...(info === null ? { patience: 0 } : {}),
       ...(patience === undefined ? {} : { patience }),
-      ...(evidence === undefined ? {} : { evidence })
+      evidence: evidence === true ? true : 'histories'
     })
+    for await (const event of events) {
+      // on disk before anything is closed, whoever asks for it or not
+      if (event.type === 'evidence' && event.evidence !== null && isOfHistories(event.finding.code))
+        await kept.keep(encodeId(address), event.finding.code, event.evidence)
+      if (event.type !== 'evidence' || evidence === true) yield event
+    }
   } finally {
+    await others?.close()
     await replica.close()
   }
+}
+
+/** Heads in a receipt, or in evidence; throws USAGE where it is about another instance. */
+function headsIn(file: Uint8Array | string, address: Uint8Array): Head[] {
+  const { subject, statements } = statementsIn(file)
+  if (encodeId(subject.address) === encodeId(address)) return statements.map(({ head }) => head)
+  throw new MivmError(
+    'USAGE',
+    `a receipt is of another instance, ${encodeId(subject.address)}: leave it out`
+  )
 }

@@ -55,7 +55,15 @@ test('evidence - nor of any two blocks that follow each other, or one', {
   for (const indexes of shown.slice(0, -1)) {
     const callLog = await proofOf(log, head, indexes)
     for (const code of codes) {
-      const parts = { code, genesis, heads: [], callLog, userLog: null, state: null }
+      const parts = {
+        code,
+        genesis,
+        heads: [],
+        callLog,
+        userLog: null,
+        state: null,
+        otherLog: null
+      }
       if ((await proven(encodeEvidence(parts))) !== null) held.push(`${code} of ${indexes}`)
     }
   }
@@ -203,7 +211,10 @@ async function anyParts(
       ? await proofOf(log, head, code === 'TWO_HISTORIES' ? [] : shown, through)
       : null,
     userLog: form.includes('userLog') ? await anyUserLog(random, writer) : null,
-    state: null
+    state: null,
+    otherLog: form.includes('otherLog')
+      ? await proofOf(log, await headAt(log, keyPair, 1 + random.below(log.length)), [])
+      : null
   }
 }
 
@@ -286,6 +297,7 @@ async function replayParts(
     heads: [],
     callLog: await proofOf(log, await headAt(log, keyPair), shown),
     userLog: null,
+    otherLog: null,
     state: before && {
       archive: await itemsOf(files, before.archive.length, all(before.archive.length)),
       blobs: await itemsOf(content, before.blobs.length, all(before.blobs.length))
@@ -337,6 +349,7 @@ async function withTree(
     heads: [],
     callLog,
     userLog: null,
+    otherLog: null,
     state: { archive: files.map((block) => ({ block, node: null })), blobs: [] }
   }
 }

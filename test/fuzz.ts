@@ -2,7 +2,7 @@
 // whatever is read has to be what was written.
 import { readFileSync } from 'node:fs'
 import b4a from 'b4a'
-import c from 'compact-encoding'
+import c, { type Encoder } from 'compact-encoding'
 import { CallLogWalk as AuditWalk } from '../src/audit/call-log.ts'
 import { Report } from '../src/audit/findings.ts'
 import { decode as decodeLogged } from '../src/audit/history.ts'
@@ -17,7 +17,18 @@ import { MivmError } from '../src/protocol/errors.ts'
 import { verifyHead } from '../src/protocol/head.ts'
 import { decodeId, formatLink, parseLink } from '../src/protocol/ids.ts'
 import { Tree } from '../src/protocol/merkle.ts'
-import { CALL, DEPLOY, INFO, type Method, PROVE, STATUS } from '../src/protocol/messages.ts'
+import {
+  CALL,
+  CONSISTENCY,
+  DEPLOY,
+  HEADS_ASK,
+  HEADS_HEAD,
+  HEADS_PROOF,
+  INFO,
+  type Method,
+  PROVE,
+  STATUS
+} from '../src/protocol/messages.ts'
 import { type Proof, verifyProof } from '../src/protocol/proof.ts'
 import { verifyReceipt } from '../src/protocol/receipt.ts'
 import { decodeValue, encodeValue } from '../src/protocol/values.ts'
@@ -64,7 +75,18 @@ const callLog = [...entries.callLog.map(({ block }) => unhex(block)), ...blocks]
 const userLog = entries.userLog.map(({ block }) => unhex(block))
 const texts = [...values.values, ...values.readable, ...values.malformed].map(({ text }) => text)
 const names = [...keys.ids.map(({ id }) => id), ...keys.links.map(({ text }) => text)]
-const METHODS: readonly Method<unknown, unknown>[] = [INFO, DEPLOY, CALL, PROVE, STATUS]
+const METHODS: readonly Method<unknown, unknown>[] = [
+  INFO,
+  DEPLOY,
+  CALL,
+  PROVE,
+  CONSISTENCY,
+  STATUS
+]
+const ENCODINGS: readonly Encoder<unknown>[] = [
+  ...METHODS.flatMap(({ request, reply }) => [request, reply]),
+  ...[HEADS_HEAD, HEADS_ASK, HEADS_PROOF]
+]
 
 /** Makes one input, gives it to what reads it, and throws where that is not as it should be. True: it was taken. */
 export type Target = (random: Random) => boolean
@@ -145,20 +167,18 @@ export const TARGETS: { readonly [name: string]: Target } = {
   },
   messages: (random) => {
     const bytes = mutated(random, [...MESSAGES, ...callLog, ...proofBytes])
-    return METHODS.some((method) =>
-      [method.request, method.reply].some((encoding) => {
-        let message: unknown
-        try {
-          message = c.decode(encoding, bytes)
-        } catch {
-          return false
-        }
-        // there is no more of it than was sent, but that a byte which is no UTF-8 is read as a character of three
-        const again = c.encode(encoding, message)
-        if (again.byteLength > 3 * bytes.byteLength + 8) throw new Error(b4a.toString(bytes, 'hex'))
-        return b4a.equals(again, bytes)
-      })
-    )
+    return ENCODINGS.some((encoding) => {
+      let message: unknown
+      try {
+        message = c.decode(encoding, bytes)
+      } catch {
+        return false
+      }
+      // there is no more of it than was sent, but that a byte which is no UTF-8 is read as a character of three
+      const again = c.encode(encoding, message)
+      if (again.byteLength > 3 * bytes.byteLength + 8) throw new Error(b4a.toString(bytes, 'hex'))
+      return b4a.equals(again, bytes)
+    })
   },
   'call logs': (random) => {
     const log = blocks.slice(1)
@@ -270,5 +290,9 @@ const MESSAGES: readonly Uint8Array[] = [
   c.encode(CALL.request, { address: core.key, log: LOG, from: 1, to: 2, known: 5, anchored: true }),
   c.encode(CALL.reply, { length: 3, through: 5, proof: null, behind: LOG }),
   c.encode(PROVE.request, { address: core.key, user: core.signer, entry: 1 }),
-  c.encode(STATUS.reply, { json: '{}' })
+  c.encode(CONSISTENCY.request, { address: core.key, lengths: [1, 300] }),
+  c.encode(STATUS.reply, { json: '{}' }),
+  c.encode(HEADS_HEAD, HEAD),
+  c.encode(HEADS_ASK, { lengths: [1, 300] }),
+  c.encode(HEADS_PROOF, { proof: null })
 ]

@@ -4,14 +4,16 @@ import type Hypercore from 'hypercore'
 import crypto from 'hypercore-crypto'
 import { type Genesis, limitsOf } from '../protocol/entries.ts'
 import { MivmError } from '../protocol/errors.ts'
+import { verifyEvidence } from '../protocol/evidence.ts'
 import type { Head } from '../protocol/head.ts'
 import { encodeId } from '../protocol/ids.ts'
 import { addressOf } from '../protocol/manifest.ts'
 import { Tree } from '../protocol/merkle.ts'
+import type { Proof } from '../protocol/proof.ts'
 import { contractOf } from '../vm/record.ts'
 import { openVm as openRegistered, VM_IDS } from '../vm/registry.ts'
 import type { VirtualMachine } from '../vm/vm.ts'
-import { Collector, type Sources } from './collector.ts'
+import { Collector, proveLengths, type Sources } from './collector.ts'
 import {
   type Attested,
   type Counts,
@@ -45,8 +47,24 @@ export interface AuditOptions {
   readonly heads?: readonly Head[]
   /** How long to wait for something that nobody shows, ms; 0 asks nobody. Default 10,000. */
   readonly patience?: number
-  /** Puts evidence together for each finding. */
-  readonly evidence?: boolean
+  /** Told once what was read of the call log; resolves to what others who know the instance hold of it. */
+  readonly others?: (held: Held) => Promise<Heard>
+  /** Puts evidence together for each finding, or for those of two histories alone. */
+  readonly evidence?: boolean | 'histories'
+}
+
+/** What was read of a call log. */
+export interface Held {
+  readonly genesis: Uint8Array
+  readonly head: Head | null
+  /** A proof from block 0 under that head, with boundaries at these lengths; null for what is not here. */
+  prove(lengths: readonly number[]): Promise<Proof | null>
+}
+
+/** What others hold: heads of the call log, and evidence that there are two histories. */
+export interface Heard {
+  readonly heads: readonly Head[]
+  readonly evidence: Uint8Array | null
 }
 
 /** The checks, in the order and with the numbers of the design. */
@@ -165,7 +183,11 @@ class Audit {
     const gap = await reader.fix(2)
     const held = [pinned, ...(this.#options.heads ?? [])].filter((head) => head !== null)
     this.#note({ held, published, head: reader.head })
-    if (gap !== null) return report.gap(gap)
+    if (gap !== null) {
+      await this.#hear(heads, reader)
+      this.#accuse()
+      return report.gap(gap)
+    }
     if (reader.head !== null && reader.head.fork > 0) {
       heads.claim(reader.head, { core: null, block: reader.length - 1 })
     }
@@ -182,11 +204,39 @@ class Audit {
     else await published.lookAgain()
     await users.finish()
     report.weigh()
+    await this.#hear(heads, reader)
     await history.settle()
     this.#note({ head: reader.head })
     heads.withheld(reader.length, hostShows)
+    for (const head of held) {
+      if (heads.isSigned(head)) heads.truncated(head, reader.length, hostShows)
+    }
+    this.#accuse()
     if (history.complete) published.judge(hostShows)
     await this.#remember(memory, reader)
+  }
+
+  /** Tells others what was read, and takes what they hold. */
+  async #hear(heads: Heads, { core, head }: LogReader): Promise<void> {
+    const { others } = this.#options
+    if (others === undefined || this.#sources === null) return
+    const { genesisBlock: genesis, held } = this.#sources
+    const prove = (lengths: readonly number[]) => proveLengths(core, head, lengths)
+    const said = await others({ genesis, head, prove })
+    for (const it of said.heads) {
+      heads.claim(it, { core: null, block: it.length - 1, hearsay: true })
+    }
+    const heard = said.evidence === null ? null : await verifyEvidence(said.evidence)
+    this.#note({ held: [...held, ...said.heads], heard })
+  }
+
+  /** Takes on what others have evidence of, where it was not found here. */
+  #accuse(): void {
+    const heard = this.#sources?.heard ?? null
+    if (heard === null || heard.address !== this.#id) return
+    const { code, block, why } = heard
+    if (!isOfHistories(code) || HISTORIES.some((known) => this.#report.has(known))) return
+    this.#report.find(code, { log: 'call log', block }, why)
   }
 
   /** Reads on while the VM replays what has been read. */
@@ -260,9 +310,11 @@ class Audit {
   }
 
   async *#evidence(): AsyncGenerator<AuditEvent> {
-    if (this.#options.evidence !== true || this.#sources === null) return
+    const { evidence = false } = this.#options
+    if (evidence === false || this.#sources === null) return
     const collector = new Collector(this.#sources)
     for (const finding of this.#found) {
+      if (evidence === 'histories' && !isOfHistories(finding.code)) continue
       yield { type: 'evidence', finding, evidence: await collector.collect(finding) }
     }
   }
@@ -345,7 +397,14 @@ class Audit {
 
   #begin(callLog: Hypercore, genesis: Genesis, genesisBlock: Uint8Array): void {
     const { address, store } = this.#options
-    const nothing = { head: null, held: [], published: null, shadow: null, vm: null }
+    const nothing = {
+      head: null,
+      held: [],
+      heard: null,
+      published: null,
+      shadow: null,
+      vm: null
+    }
     this.#sources = { address, store, callLog, genesis, genesisBlock, ...nothing }
   }
 
@@ -374,6 +433,13 @@ class Audit {
   async #open<T extends { close(): Promise<void> }>(opening: Promise<T>): Promise<T> {
     return this.#keep(await opening)
   }
+}
+
+const HISTORIES = ['TWO_HISTORIES', 'HISTORY_FORKED'] as const
+
+/** Whether that is about what the history is, and not about what is in it. */
+export function isOfHistories(code: string): code is (typeof HISTORIES)[number] {
+  return HISTORIES.some((known) => known === code)
 }
 
 /** What the host itself shows of the call log, or of another log: as a peer, or because this is its own disk. */

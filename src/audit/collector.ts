@@ -11,6 +11,7 @@ import {
 } from '../protocol/entries.ts'
 import { MivmError } from '../protocol/errors.ts'
 import {
+  type Evidence,
   type EvidenceParts,
   encodeEvidence,
   isEvidenceCode,
@@ -45,6 +46,8 @@ export interface Sources {
   readonly head: Head | null
   /** Heads that this auditor saw the last time, or was given. */
   readonly held: readonly Head[]
+  /** What others have shown of it. */
+  readonly heard: Evidence | null
   readonly published: Published | null
   /** Both null where nothing could be executed. */
   readonly shadow: Shadow | null
@@ -94,7 +97,8 @@ export class Collector {
       }).then(() => true, isRefusal)
       if (holds) return evidence
     }
-    return null
+    const { heard } = this.#from
+    return heard?.code === code && heard.block === finding.block ? heard.bytes : null
   }
 
   /** What may show it, the smallest first. Not all of it has to hold: a log may be wrong in several ways at once. */
@@ -364,6 +368,21 @@ function isSameUser(a: Ack, b: Ack): boolean {
   return b4a.equals(a.user, b.user)
 }
 
+/** The proof, under a head of a log, of what it was at some lengths; null for what is not on this machine. */
+export async function proveLengths(
+  core: Hypercore,
+  head: Head | null,
+  lengths: readonly number[]
+): Promise<Proof | null> {
+  if (head === null || lengths.some((length) => length > head.length)) return null
+  try {
+    return await createProof({ start: 0, head, blocks: [], through: lengths }, nodesOf(core))
+  } catch (error) {
+    if (error instanceof Incomplete) return null
+    throw error
+  }
+}
+
 async function proveBlocks(
   core: Hypercore,
   head: Head,
@@ -431,4 +450,4 @@ function range(from: number, to: number): number[] {
   return Array.from({ length: Math.max(0, to - from + 1) }, (_, i) => from + i)
 }
 
-const NOTHING: Parts = { heads: [], callLog: null, userLog: null, state: null }
+const NOTHING: Parts = { heads: [], callLog: null, userLog: null, state: null, otherLog: null }

@@ -158,6 +158,7 @@ export class Report {
   readonly gaps: Gap[] = []
   readonly suspicions: Suspicion[] = []
   #firstAbort: Place | null = null
+  readonly #codes = new Set<FindingCode>()
   #findings = 0
   #fresh: Finding[] = []
 
@@ -171,9 +172,15 @@ export class Report {
     message: string,
     differences?: readonly Difference[]
   ): void {
+    this.#codes.add(code)
     if (this.#findings++ >= FINDINGS_MAX) return
     const finding = { code, class: CODES[code], ...place, message }
     this.#fresh.push(differences === undefined ? finding : { ...finding, differences })
+  }
+
+  /** Whether anything of that kind was found. */
+  has(code: FindingCode): boolean {
+    return this.#codes.has(code)
   }
 
   gap(gap: Gap): void {

@@ -11,6 +11,8 @@ export interface Source {
   readonly user?: string
   /** Block of the user's log. */
   readonly block: number
+  /** A peer has told it: what the host has said before or after that is not known. */
+  readonly hearsay?: true
 }
 
 /**
@@ -92,9 +94,27 @@ export class Heads {
     }
   }
 
+  /** A head that the host had signed before, while the log here has it as well: the host must not show less. */
+  truncated({ length }: Head, shown: number, hostShows: HostShows): void {
+    const now = hostShows(null)
+    if (now === null || now >= length || shown < length) return
+    const message = `the host has signed a history of ${length} blocks and shows ${now}`
+    this.#report.find('HISTORY_TRUNCATED', { log: 'call log', block: length - 1 }, message)
+  }
+
   /** Lengths of signed heads that nothing is known about. */
   get open(): readonly number[] {
     return [...this.#open.keys()]
+  }
+
+  /** The longest open claim, of those from where it matters. */
+  #furthest(matters: (source: Source) => boolean = () => true): Claim | undefined {
+    let furthest: Claim | undefined
+    for (const claims of this.#open.values()) {
+      const claim = claims.find(({ source }) => matters(source))
+      if (claim !== undefined && claim.head.length > (furthest?.head.length ?? 0)) furthest = claim
+    }
+    return furthest
   }
 
   /**
@@ -102,13 +122,15 @@ export class Heads {
    * itself shows less than it has signed, which a copy of its log may well do.
    */
   withheld(shown: number, hostShows: HostShows): void {
-    const to = this.open.reduce((a, b) => Math.max(a, b), 0)
-    const [furthest] = this.#open.get(to) ?? []
+    const furthest = this.#furthest(({ hearsay }) => hearsay === undefined) ?? this.#furthest()
     if (furthest === undefined) return
+    const to = furthest.head.length
     // the host has seen that user's entry, and has therefore been where the entry says
     const length = hostShows(null)
-    const { core, user = '', block } = furthest.source
-    const seen = core === null || (!this.#disbelieved.has(user) && (hostShows(core) ?? 0) > block)
+    const { core, user = '', block, hearsay } = furthest.source
+    const isTold = core === null && hearsay === undefined
+    const seen =
+      isTold || (core !== null && !this.#disbelieved.has(user) && (hostShows(core) ?? 0) > block)
     if (length !== null && length < to && seen) {
       const message = `the host has signed a history of ${to} blocks and shows ${length}`
       this.#report.find('HISTORY_TRUNCATED', placeOf(furthest.source, furthest.head), message)

@@ -7,6 +7,7 @@ process.exit(await main(process.argv.slice(2)))
 /** Runs one command and returns the exit code. */
 async function main(args: readonly string[]): Promise<number> {
   handleSignals()
+  keepStdout()
   process.stdout.on('error', (error: NodeJS.ErrnoException) => {
     if (error.code !== 'EPIPE') throw error
     stopQuietly()
@@ -23,6 +24,12 @@ async function main(args: readonly string[]): Promise<number> {
   }
   await flush()
   return Number(process.exitCode ?? 0)
+}
+
+/** Hypercore prints a line where it finds that a log was written twice: stdout is for data. */
+function keepStdout(): void {
+  const { log, error } = console
+  console.log = (...words) => (String(words[0]).startsWith('[hypercore]') ? error : log)(...words)
 }
 
 /** A bare `--local` must not take the next word for its port. */

@@ -4,6 +4,13 @@ import type { Head } from '../protocol/head.ts'
 import type { Tree } from '../protocol/merkle.ts'
 import { type Proof, verifyProof } from '../protocol/proof.ts'
 
+/** Two heads that the host has signed and that do not agree, with the proof that shows it. */
+export interface Conflict {
+  readonly known: Head
+  readonly head: Head
+  readonly proof: Proof
+}
+
 /**
  * What a client knows of a call log: the newest head it has verified. Every further head has to extend that one, so
  * a host cannot show this client two histories.
@@ -13,6 +20,7 @@ export class Chain {
   readonly #host: Uint8Array
   #head: Head | null
   #tree: Tree | null = null
+  #conflict: Conflict | null = null
 
   /** `head` is one that was verified before, as the user's own log records it. */
   constructor(key: Uint8Array, host: Uint8Array, head: Head | null) {
@@ -27,6 +35,11 @@ export class Chain {
 
   get length(): number {
     return this.#head?.length ?? 0
+  }
+
+  /** What the host was found out with; null as long as it was not. */
+  get conflict(): Conflict | null {
+    return this.#conflict
   }
 
   /** Whether a proof can begin at the head, instead of at 0. */
@@ -46,8 +59,9 @@ export class Chain {
       ...(this.#tree === null ? {} : { tree: this.#tree })
     })
     const known = this.#head
-    if (head.fork !== 0 || head.length < this.length) throw conflict(known, head)
-    if (known !== null && (through === null || !b4a.equals(through, known.treeHash))) {
+    const agrees = known === null || (through !== null && b4a.equals(through, known.treeHash))
+    if (head.fork !== 0 || head.length < this.length || !agrees) {
+      this.#conflict = { known: known ?? head, head, proof }
       throw conflict(known, head)
     }
     this.#head = head
@@ -59,7 +73,6 @@ export class Chain {
 function conflict(known: Head | null, head: Head): MivmError {
   return new MivmError(
     'HEAD_CONFLICT',
-    `the host signed a history of ${head.length} blocks that does not extend the one of ${known?.length ?? 0} blocks that it signed before: audit the instance`,
-    { cause: { known, head } }
+    `the host signed a history of ${head.length} blocks that does not extend the one of ${known?.length ?? 0} blocks that it signed before: audit the instance`
   )
 }

@@ -6,19 +6,25 @@ import type Corestore from 'corestore'
 import crypto from 'hypercore-crypto'
 import { type Identity, openIdentity } from '../net/identity.ts'
 import { type Bootstrap, Network } from '../net/network.ts'
+import { contradiction, subjectOf } from '../protocol/comparison.ts'
 import { encodeEntry, encodeUserEntry } from '../protocol/entries.ts'
 import { MivmError } from '../protocol/errors.ts'
 import { codeHash } from '../protocol/hash.ts'
+import type { Head } from '../protocol/head.ts'
 import { decodeId, encodeId, parseLink } from '../protocol/ids.ts'
 import type { LimitName } from '../protocol/limits.ts'
 import { addressOf } from '../protocol/manifest.ts'
-import { DEPLOY, INFO, type InfoReply, PROVE, STATUS } from '../protocol/messages.ts'
+import { CONSISTENCY, DEPLOY, INFO, type InfoReply, PROVE, STATUS } from '../protocol/messages.ts'
 import { encodeReceipt, type Receipt, verifyReceipt } from '../protocol/receipt.ts'
 import { encodeArgs } from '../protocol/values.ts'
+import { EvidenceDir } from '../state/evidence-dir.ts'
 import { closeStore, openStore } from '../state/store.ts'
 import { Wal } from '../state/wal.ts'
+import type { Conflict } from './chain.ts'
 import { type CallPromise, type ContractObject, callPromise, contractObject } from './contract.ts'
+import { Exchange, twoHistories } from './exchange.ts'
 import { checkGenesis, locate } from './locate.ts'
+import { Meeting } from './meeting.ts'
 import { OwnLog } from './own-log.ts'
 import { Remote } from './remote.ts'
 import { type Done, resultValue, Session } from './session.ts'
@@ -54,6 +60,11 @@ interface Known {
 
 const TIMEOUT = 60_000
 
+/** How long an instance is in use before others who use it are looked for, ms: a single call is over by then. */
+const MEET_AFTER = 1_000
+/** For a proof that compares heads, ms. */
+const PROOF_WAIT = 10_000
+
 /** Calls contracts, as one identity. One client an identity and directory at a time. */
 export class Client {
   /** The identity's key, z-base-32: what contracts see as `caller.id`. */
@@ -68,13 +79,16 @@ export class Client {
   readonly #sessions = new Map<string, Promise<Session>>()
   readonly #known = new Map<string, Known>()
   readonly #readers = new Map<string, StateReader>()
+  readonly #meeting: Meeting
+  readonly #evidence: EvidenceDir
+  readonly #timers = new Set<NodeJS.Timeout>()
 
   private constructor(
     identity: Identity,
     dir: string,
     store: Corestore,
     network: Network,
-    timeout: number
+    options: ClientOptions
   ) {
     this.id = identity.id
     this.#identity = identity
@@ -82,7 +96,9 @@ export class Client {
     this.#store = store
     this.#wal = new Wal(store.storage.rocks)
     this.#network = network
-    this.#timeout = timeout
+    this.#timeout = options.timeout ?? TIMEOUT
+    this.#meeting = new Meeting(options.bootstrap)
+    this.#evidence = new EvidenceDir(options.dir)
   }
 
   /** Throws DIRECTORY_LOCKED where another client has this identity open. */
@@ -95,7 +111,7 @@ export class Client {
     const store = await openStore(path.join(dir, 'store'))
     // not the identity's key: who calls is proven by the log, and two clients of one identity do not shut each other out
     const network = new Network(crypto.keyPair(), options.bootstrap)
-    return new Client(self, dir, store, network, options.timeout ?? TIMEOUT)
+    return new Client(self, dir, store, network, options)
   }
 
   /**
@@ -176,12 +192,13 @@ export class Client {
   }
 
   async close(): Promise<void> {
+    for (const timer of this.#timers) clearTimeout(timer)
     const sessions = await Promise.allSettled(this.#sessions.values())
     for (const session of sessions) {
       if (session.status === 'fulfilled') await session.value.close()
     }
     for (const remote of this.#remotes.values()) remote.close()
-    await this.#network.close()
+    await Promise.all([this.#meeting.close(), this.#network.close()])
     await this.#wal.close()
     await closeStore(this.#store)
   }
@@ -219,10 +236,53 @@ export class Client {
   }
 
   async #openSession(address: Uint8Array): Promise<Session> {
-    const { host } = this.#knowledge(address)
+    const { host, genesis } = this.#knowledge(address)
+    const accused = await this.#accused(address)
+    if (accused !== null) throw accused
     const log = await OwnLog.open(this.#store, this.#wal, this.#identity.keyPair, address)
     const remote = this.#remote(host)
-    return Session.open({ address, remote, log, timeout: this.#timeout })
+    const subject = subjectOf(genesis)
+    let newest: Head | null = null
+    let open: Session | null = null
+    const exchange = new Exchange({
+      subject,
+      newest: () => newest,
+      prove: async (lengths) => {
+        const rpc = await remote.rpc()
+        return (await rpc.request(CONSISTENCY, { address, lengths }, PROOF_WAIT)).proof
+      },
+      keep: async (evidence, code) => {
+        await this.#evidence.keep(encodeId(address), code, evidence)
+        open?.fail(await this.#accused(address))
+      }
+    })
+    const onHead = (head: Head) => {
+      newest = head
+      exchange.told(head)
+    }
+    const onConflict = async ({ known, head, proof }: Conflict) => {
+      const shown = proof.start === 0 ? proof : null
+      const evidence = contradiction(subject, { head: known, proof: null }, { head, proof: shown })
+      if (evidence !== null) await exchange.accuse(evidence)
+      return this.#accused(address)
+    }
+    open = await Session.open({ address, remote, log, timeout: this.#timeout, onHead, onConflict })
+    this.#meetLater(exchange, host)
+    return open
+  }
+
+  #meetLater(exchange: Exchange, host: Uint8Array): void {
+    const timer = setTimeout(() => {
+      this.#timers.delete(timer)
+      this.#meeting.enter(exchange, host).catch(() => {})
+    }, MEET_AFTER).unref()
+    this.#timers.add(timer)
+  }
+
+  /** What calls end with where there is evidence against the host of an instance; null where there is none. */
+  async #accused(address: Uint8Array): Promise<MivmError | null> {
+    const file = await this.#evidence.find(encodeId(address))
+    return file === null ? null : twoHistories(file)
   }
 
   #remote(host: Uint8Array): Remote {

@@ -13,21 +13,22 @@ const WAIT = 10_000
 
 /** Asks whoever announces an instance for its genesis, which names the host; throws INSTANCE_UNKNOWN. */
 export async function locate(network: Network, address: Uint8Array): Promise<InfoReply> {
-  const found = new Promise<InfoReply>((resolve) => {
-    network.onConnection((stream) => {
-      const rpc = new Rpc(Protomux.from(stream))
-      rpc
-        .request(INFO, { address }, WAIT / 2)
-        .then((reply) => {
-          // anybody can announce a topic: an answer that is not the instance's is none
-          checkGenesis(address, reply.genesis)
-          resolve(reply)
-        })
-        .catch(() => {})
-    })
+  const { promise: found, resolve } = Promise.withResolvers<InfoReply>()
+  const stop = network.onConnection((stream) => {
+    const rpc = new Rpc(Protomux.from(stream))
+    rpc
+      .request(INFO, { address }, WAIT / 2)
+      .then((reply) => {
+        // anybody can announce a topic: an answer that is not the instance's is none
+        checkGenesis(address, reply.genesis)
+        resolve(reply)
+      })
+      .catch(() => {})
   })
-  await network.find(topicOf(address))
+  // users and auditors are there as well, and some of them have gone without a word
+  network.find(topicOf(address)).catch(() => {})
   const reply = await Promise.race([found, sleep(WAIT)])
+  stop()
   await network.leave(topicOf(address))
   if (reply !== null) return reply
   throw new MivmError(

@@ -7,16 +7,22 @@ import b4a from 'b4a'
 import type Corestore from 'corestore'
 import type Hypercore from 'hypercore'
 import crypto from 'hypercore-crypto'
-import Hyperdrive from 'hyperdrive'
+import type Hyperdrive from 'hyperdrive'
 import Protomux from 'protomux'
 import { type Bootstrap, Network } from '../net/network.ts'
 import { Rpc } from '../net/rpc.ts'
+import { contradiction, isSigned, stateProof } from '../protocol/comparison.ts'
 import type { Genesis } from '../protocol/entries.ts'
 import { MivmError } from '../protocol/errors.ts'
-import { parseLink } from '../protocol/ids.ts'
-import { manifestKey, stateManifest, topicOf, userLogKey } from '../protocol/manifest.ts'
-import { INFO, type InfoReply } from '../protocol/messages.ts'
+import { verifyEvidence } from '../protocol/evidence.ts'
+import type { Head } from '../protocol/head.ts'
+import { encodeId, parseLink } from '../protocol/ids.ts'
+import { topicOf, userLogKey } from '../protocol/manifest.ts'
+import { CONSISTENCY, INFO, type InfoReply } from '../protocol/messages.ts'
+import { EvidenceDir } from '../state/evidence-dir.ts'
 import { openStore } from '../state/store.ts'
+import { openDrive } from './drive.ts'
+import { twoHistories } from './exchange.ts'
 import { checkGenesis, locate } from './locate.ts'
 
 export interface ReplicaOptions {
@@ -44,14 +50,21 @@ export class Replica {
   readonly store: Corestore
   readonly network: Network
   readonly #temporary: string | null
+  readonly #kept: EvidenceDir
   readonly #peers = new Set<SecretStream>()
   readonly #following = new Map<string, Promise<Rpc>>()
   #closing: Promise<void> | null = null
 
-  private constructor(store: Corestore, network: Network, temporary: string | null) {
+  private constructor(
+    store: Corestore,
+    network: Network,
+    temporary: string | null,
+    kept: EvidenceDir
+  ) {
     this.store = store
     this.network = network
     this.#temporary = temporary
+    this.#kept = kept
     network.onConnection((stream) => this.#replicate(stream))
   }
 
@@ -66,7 +79,8 @@ export class Replica {
         return [await openStore(other), other] as const
       }
     )
-    return new Replica(store, new Network(crypto.keyPair(), bootstrap), temporary)
+    const network = new Network(crypto.keyPair(), bootstrap)
+    return new Replica(store, network, temporary, new EvidenceDir(dir))
   }
 
   /** Number of connections. */
@@ -75,13 +89,13 @@ export class Replica {
   }
 
   /**
-   * Connects to whoever serves an instance, and opens none of its logs. False where there is only the copy on this
-   * machine; throws INSTANCE_UNKNOWN, HOST_UNKNOWN where there is none either.
+   * Connects to whoever serves an instance, and opens none of its logs; what its host says of it. Null where there is
+   * only the copy on this machine; throws INSTANCE_UNKNOWN, HOST_UNKNOWN where there is none either.
    */
-  async reach(instance: string): Promise<boolean> {
+  async reach(instance: string): Promise<InfoReply | null> {
     const { host, address } = parseLink(instance)
     const info = await this.store.storage.getInfo(crypto.discoveryKey(address))
-    return (await this.#reach(address, host, (info?.head?.length ?? 0) > 0)) !== null
+    return this.#reach(address, host, (info?.head?.length ?? 0) > 0)
   }
 
   /** An instance by link or address, from its host or whoever serves it; throws as `reach` does. */
@@ -96,6 +110,7 @@ export class Replica {
       const genesis = info === null ? known : checkGenesis(address, info.genesis)
       if (genesis === null) throw new MivmError('INTERNAL', 'an instance without genesis')
       if (host !== null && !b4a.equals(genesis.host, host)) throw notThere(instance)
+      if (info !== null && log.length > 0) await this.#compare(log, info, genesis.host)
       return new InstanceReplica(this, log, address, genesis, info)
     } catch (error) {
       await log.close()
@@ -135,6 +150,26 @@ export class Replica {
       // what is on this machine can be read without anybody, and others than the host may have more
       await this.network.find(topicOf(address))
       return null
+    }
+  }
+
+  /** Whether the log that the host has now is the one of which there is a copy here; throws HEAD_CONFLICT. */
+  async #compare(log: Hypercore, info: InfoReply, host: Uint8Array): Promise<void> {
+    const address = log.key
+    const head = headOf(log)
+    const subject = { genesis: info.genesis, address, host }
+    if (head === null || !isSigned(subject, head) || !isSigned(subject, info.head)) return
+    const lengths = [head.length, info.head.length]
+    const rpc = await this.connect(host)
+    // one that cannot say so is asked by an auditor
+    const reply = await rpc.request(CONSISTENCY, { address, lengths }, WAIT).catch(() => null)
+    const now = reply === null ? info : stateProof(subject, reply.proof)
+    const shown = { head: now.head, proof: reply?.proof ?? null }
+    for (const known of [head, info.head]) {
+      const evidence = contradiction(subject, { head: known, proof: null }, shown)
+      if (evidence === null) continue
+      const { code } = await verifyEvidence(evidence)
+      throw twoHistories(await this.#kept.keep(encodeId(address), code, evidence))
     }
   }
 
@@ -222,10 +257,8 @@ export class InstanceReplica {
   /** The state archive, at least as long as a commit entry says. */
   async drive(length: number): Promise<Hyperdrive> {
     if (this.#drive === null) {
-      const key = manifestKey(stateManifest(this.host, this.address))
-      // a drive closes the store it is given
-      this.#drive = new Hyperdrive(this.#replica.store.session(), key)
-      await this.#drive.ready()
+      const { store } = this.#replica
+      this.#drive = await openDrive(store, store.session(), this.host, this.address)
     }
     await this.#sync(this.#drive.core, length)
     return this.#drive
@@ -270,6 +303,13 @@ async function update(core: Hypercore, timeout: number): Promise<void> {
     clearTimeout(timer)
     found()
   }
+}
+
+/** The newest head of a log on this machine; not verified. */
+function headOf({ state }: Hypercore): Head | null {
+  const { length, fork, roots, signature } = state
+  if (length === 0 || signature === null) return null
+  return { length, fork, treeHash: crypto.tree(roots), signature: b4a.from(signature) }
 }
 
 function isAway(error: unknown): boolean {

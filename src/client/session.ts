@@ -9,10 +9,12 @@ import {
   type UserCall
 } from '../protocol/entries.ts'
 import { ContractError, MivmError } from '../protocol/errors.ts'
+import type { Head } from '../protocol/head.ts'
 import { BATCH_CALLS_MAX, LIMITS, METHOD_MAX } from '../protocol/limits.ts'
 import { CALL, type CallReply, type UserBlocks } from '../protocol/messages.ts'
+import type { Proof } from '../protocol/proof.ts'
 import { decodeValue, type Value } from '../protocol/values.ts'
-import { Chain } from './chain.ts'
+import { Chain, type Conflict } from './chain.ts'
 import type { OwnLog } from './own-log.ts'
 import type { Remote } from './remote.ts'
 
@@ -34,6 +36,13 @@ export interface SessionOptions {
   readonly log: OwnLog
   /** How long a call waits for its result, ms, before it is given up here; it stays in the log and is delivered. */
   readonly timeout: number
+  /** Called with each head of the call log that is verified. */
+  readonly onHead: (head: Head) => void
+  /**
+   * Puts on disk that the host has signed two histories; resolves to what calls end with from then on, null where that cannot be
+   * shown.
+   */
+  readonly onConflict: (conflict: Conflict) => Promise<MivmError | null>
 }
 
 interface Asked {
@@ -103,6 +112,7 @@ export class Session {
     const { log } = options
     const { head, open } = await log.recap()
     const chain = new Chain(options.address, options.remote.key, head)
+    if (head !== null) options.onHead(head)
     const session = new Session(options, chain, open)
     try {
       await session.#reconcile()
@@ -110,8 +120,9 @@ export class Session {
       // An empty log may be a lost one, and the host has to say. One that has entries may be an old copy, but calls are
       // written while the host is away, too.
       if (log.length === 0 || !isPassing(error)) {
+        const why = await session.#reasonOf(error)
         await session.close()
-        throw error
+        throw why
       }
     }
     session.#pump()
@@ -134,7 +145,7 @@ export class Session {
           : { user: log.user, start, blocks: [], head: null }
       const reply = await rpc.request(CALL, this.#request(known, 0, 0), this.#options.timeout)
       // the host counts on it that this head is known here from now on
-      if (reply.proof !== null) await this.#accept(this.#chain.extend(reply.proof))
+      if (reply.proof !== null) await this.#accept(this.#extend(reply.proof))
       if (reply.behind === null) return
       blocks = blocks.concat(checkPart(reply.behind, start))
       // the head comes with the last part
@@ -144,6 +155,7 @@ export class Session {
       const { head, open } = await log.recap()
       // what the user had seen before is in its log: the host cannot show it another history now
       this.#chain = new Chain(address, remote.key, head)
+      if (head !== null) this.#options.onHead(head)
       // and stands in the next entry once more: the same call by the machine that had the log before is another entry then
       this.#recorded = 0
       for (const entry of open) this.#waiting.set(entry, null)
@@ -196,7 +208,7 @@ export class Session {
       'HOST_CLOSED',
       'the client was closed: the call is in your log and is delivered later'
     )
-    this.#fail(error)
+    this.fail(error)
     await this.#options.log.close()
   }
 
@@ -204,7 +216,7 @@ export class Session {
     if (this.#writing !== null || this.#failed !== null) return
     if (this.#outbox.length === 0 && !(acksAlone && this.#unacked.length > 0)) return
     this.#writing = this.#writeAll()
-      .catch((error) => this.#fail(error))
+      .catch((error) => this.fail(error))
       .finally(() => {
         this.#writing = null
         this.#write(false)
@@ -375,8 +387,15 @@ export class Session {
       const next = proofs.sort((a, b) => a.length - b.length)[0]
       if (next === undefined) return
       this.#held = this.#held.filter(({ proof }) => proof !== next)
-      await this.#accept(this.#chain.extend(next))
+      await this.#accept(this.#extend(next))
     }
+  }
+
+  #extend(proof: Proof): ReadonlyMap<number, Uint8Array> {
+    const blocks = this.#chain.extend(proof)
+    const { head } = this.#chain
+    if (head !== null) this.#options.onHead(head)
+    return blocks
   }
 
   /**
@@ -421,7 +440,9 @@ export class Session {
 
   #retryLater(error: unknown): void {
     if (!isPassing(error)) {
-      this.#fail(error)
+      // nothing is sent meanwhile
+      this.#backingOff = true
+      void this.#reasonOf(error).then((why) => this.fail(why))
       return
     }
     this.#retry = Math.min(RETRY_MAX, Math.max(RETRY_MIN, this.#retry * 2))
@@ -453,7 +474,16 @@ export class Session {
     )
   }
 
-  #fail(error: unknown): void {
+  /** What a session ends with: where the host has signed two histories, that is on disk first. */
+  async #reasonOf(error: unknown): Promise<unknown> {
+    const { conflict } = this.#chain
+    if (conflict === null) return error
+    const why = await this.#options.onConflict(conflict).catch(() => null)
+    return why ?? error
+  }
+
+  /** Ends all calls that wait, and those to come, with an error. */
+  fail(error: unknown): void {
     this.#failed ??= error
     for (const [entry, pending] of this.#waiting) {
       this.#waiting.set(entry, null)

@@ -1,8 +1,11 @@
+import b4a from 'b4a'
 import type Corestore from 'corestore'
 import type Hypercore from 'hypercore'
-import Hyperdrive from 'hyperdrive'
+import type { Peer } from 'hypercore'
+import type Hyperdrive from 'hyperdrive'
 import { MivmError } from '../protocol/errors.ts'
 import { manifestKey, stateManifest } from '../protocol/manifest.ts'
+import { openDrive } from './drive.ts'
 
 /** Reads the files of an instance, as Hyperdrive replicates them. Nothing that it says is verified beyond the host's signature. */
 export class StateReader {
@@ -59,12 +62,14 @@ export class StateReader {
   }
 
   async #catchUp(): Promise<void> {
-    await this.#locate()
+    const { host } = await this.#locate()
     const { core } = await this.#open()
     // without anybody who has it an update ends at once, with what was here before
     await firstPeer(core)
     await core.update({ wait: true, timeout: WAIT })
     if (core.peers.length === 0) throw missing()
+    const isHosts = ({ remotePublicKey }: Peer) => b4a.equals(remotePublicKey, host)
+    if (core.peers.some((peer) => isHosts(peer) && peer.remoteFork > core.fork)) throw rewritten()
     const { length } = core
     // the index as a whole: block by block a listing would take one round trip a file
     if (length > this.#length) core.download({ start: this.#length, end: length })
@@ -82,9 +87,7 @@ export class StateReader {
   async #openDrive(): Promise<Hyperdrive> {
     const { host, address } = await this.#locate()
     const key = manifestKey(stateManifest(host, address))
-    const drive = new Hyperdrive(this.#store.namespace(key), key)
-    await drive.ready()
-    return drive
+    return openDrive(this.#store, this.#store.namespace(key), host, address)
   }
 }
 
@@ -108,6 +111,13 @@ async function firstPeer(core: Hypercore): Promise<void> {
 function late(error: unknown): never {
   const code = error instanceof Error && 'code' in error ? error.code : ''
   throw code === 'REQUEST_TIMEOUT' ? missing() : error
+}
+
+function rewritten(): MivmError {
+  return new MivmError(
+    'HEAD_CONFLICT',
+    'the host says that it has rewritten the archive, and what is here is kept: audit the instance'
+  )
 }
 
 function missing(): MivmError {

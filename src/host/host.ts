@@ -20,11 +20,15 @@ import {
   CALL,
   type CallReply,
   type CallRequest,
+  CONSISTENCY,
+  type ConsistencyReply,
+  type ConsistencyRequest,
   DEPLOY,
   type DeployReply,
   type DeployRequest,
   INFO,
   type InfoReply,
+  LENGTHS_MAX,
   PROVE,
   type ProveReply,
   type ProveRequest,
@@ -310,6 +314,9 @@ export class Host {
     )
     rpc.respond(CALL, (request) => this.#guard(() => this.#call(request, peer), request.address))
     rpc.respond(PROVE, (request) => this.#guard(() => this.#prove(request, peer), request.address))
+    rpc.respond(CONSISTENCY, (request) =>
+      this.#guard(() => this.#consistency(request), request.address)
+    )
     rpc.respond(STATUS, () => this.#guard(async () => ({ json: JSON.stringify(this.status()) })))
   }
 
@@ -388,6 +395,14 @@ export class Host {
     const proof = await peer.large(() => instance.prove(user, entry, entry, 0, false))
     if (proof.items.some(({ block }) => block !== null)) return { proof }
     throw new MivmError('REQUEST_INVALID', `entry ${entry} has no result: check its number`)
+  }
+
+  async #consistency({ address, lengths }: ConsistencyRequest): Promise<ConsistencyReply> {
+    if (lengths.length > LENGTHS_MAX) {
+      throw new MivmError('REQUEST_INVALID', `ask for ${LENGTHS_MAX} lengths at most`)
+    }
+    const instance = await this.instance(address)
+    return { proof: await instance.consistency(lengths) }
   }
 
   #refuseWhenClosing(): void {

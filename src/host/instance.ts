@@ -331,6 +331,12 @@ export class Instance {
     return createProof({ start, head, blocks, through }, tail.node)
   }
 
+  /** The proof, from block 0 and of no block, that the newest head extends the log as it was at these lengths. */
+  consistency(lengths: readonly number[]): Promise<Proof> {
+    const { head } = this
+    return createProof({ start: 0, head, blocks: [], through: lengths }, this.#ledger.tail.node)
+  }
+
   /** What a user has to take back whose own log ends at `start`. */
   async takeBack(key: Uint8Array, start: number): Promise<UserBlocks> {
     return this.#ledger.withUser(key, (user) => user.since(start, PROOF_BYTES_MAX))

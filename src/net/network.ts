@@ -21,9 +21,15 @@ export class Network {
   readonly #keyPair: KeyPair
   /** A peer that says nothing for so long is gone, ms; it says something four times as often. */
   readonly #silenceMax: number
+  readonly #looking = new Set<NodeJS.Timeout>()
   #closed = false
 
-  constructor(keyPair: KeyPair, bootstrap?: Bootstrap) {
+  /** `deny` says to whose keys there shall be no connection by a topic. */
+  constructor(
+    keyPair: KeyPair,
+    bootstrap?: Bootstrap,
+    deny: (publicKey: Uint8Array) => boolean = () => false
+  ) {
     this.#keyPair = keyPair
     this.#silenceMax = isLoopback(bootstrap) ? 2_000 : 8_000
     const dht = new DHT({
@@ -32,18 +38,26 @@ export class Network {
       // on loopback nobody is behind a firewall, and a node that thinks it is punches holes until the stream dies
       ...(isLoopback(bootstrap) ? { host: '127.0.0.1', firewalled: false } : {})
     })
-    this.#swarm = new Hyperswarm({ keyPair, dht })
+    this.#swarm = new Hyperswarm({ keyPair, dht, firewall: deny })
   }
 
   get publicKey(): Uint8Array {
     return this.#keyPair.publicKey
   }
 
-  onConnection(listener: (stream: SecretStream) => void): void {
-    this.#swarm.on('connection', (stream) => {
+  /** Returns what ends it. */
+  onConnection(listener: (stream: SecretStream) => void): () => void {
+    const onStream = (stream: SecretStream) => {
       this.#tend(stream)
       listener(stream)
-    })
+    }
+    this.#swarm.on('connection', onStream)
+    return () => this.#swarm.off('connection', onStream)
+  }
+
+  /** Connections by topics that are there now. */
+  get streams(): readonly SecretStream[] {
+    return [...this.#swarm.connections]
   }
 
   /** Takes connections under our key. */
@@ -60,7 +74,24 @@ export class Network {
   /** Connects to whoever announces a topic; the streams come to `onConnection`. Returns when all were tried once. */
   async find(topic: Uint8Array): Promise<void> {
     this.#swarm.join(topic, { server: false, client: true })
-    await this.#swarm.flush()
+    await this.#tried()
+  }
+
+  /**
+   * Is found on a topic by others who meet there, and connects to them; resolves when all that are there now were tried
+   * once. Who has come at the same moment is found when it is looked for again.
+   */
+  async meet(topic: Uint8Array): Promise<void> {
+    if (this.#closed) return
+    const discovery = this.#swarm.join(topic, { server: true, client: true })
+    for (const ms of LOOK_AGAIN_MS) {
+      const again = () => {
+        if (!this.#closed) discovery.refresh().catch(() => {})
+      }
+      this.#looking.add(setTimeout(again, ms).unref())
+    }
+    await discovery.flushed()
+    await this.#tried()
   }
 
   async leave(topic: Uint8Array): Promise<void> {
@@ -95,6 +126,11 @@ export class Network {
     }
   }
 
+  /** Who has gone without a word is tried for long. */
+  async #tried(): Promise<void> {
+    await Promise.race([this.#swarm.flush(), later(TRIED_MS)])
+  }
+
   #tend(stream: SecretStream): void {
     stream.on('error', () => {})
     stream.setKeepAlive(this.#silenceMax / 4)
@@ -103,6 +139,7 @@ export class Network {
 
   async close(): Promise<void> {
     this.#closed = true
+    for (const timer of this.#looking) clearTimeout(timer)
     // says good-bye on the topics, as far as the network still answers; a forced end alone leaves their timers behind
     await Promise.race([this.#swarm.clear(), later(GOODBYE_MS)])
     await this.#swarm.destroy({ force: true })
@@ -129,6 +166,9 @@ export async function openLocal(port: number = LOCAL_PORT): Promise<{
 }
 
 const GOODBYE_MS = 2_000
+const TRIED_MS = 5_000
+/** When a topic is looked at again, beside every ten minutes as the library does. */
+const LOOK_AGAIN_MS = [2_000, 10_000, 60_000]
 
 function later(ms: number): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, ms).unref())

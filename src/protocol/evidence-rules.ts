@@ -1,4 +1,5 @@
 import b4a from 'b4a'
+import flat from 'flat-tree'
 import { type Ack, type Commit, extendsVersion, limitsOf, readUserEntry } from './entries.ts'
 import { MivmError } from './errors.ts'
 import type { Material, Shown, SignedLog } from './evidence.ts'
@@ -257,8 +258,10 @@ export const RULES = {
     )
   }),
 
-  TWO_HISTORIES: rule(['heads:1+callLog', 'heads:2'], ({ heads, callLog }) => {
+  TWO_HISTORIES: rule(['heads:1+callLog', 'heads:2', 'callLog+otherLog'], (material) => {
+    const { heads, callLog, otherLog } = material
     const [one, two] = heads
+    if (otherLog !== null) return callLog && differingNodes(callLog, otherLog)
     if (one?.log !== 'call log' || one.head.fork !== 0) return null
     const { length } = one.head
     const why = `the host has signed two histories that have ${length} blocks and are not the same`
@@ -511,6 +514,24 @@ function headsBackwards(
   if (from === undefined || to === undefined || extendsVersion(from, to)) return null
   const why = `the commit in block ${last.index} has a head of ${to.length} blocks of this user's log, which does not follow the ${from.length} that the host had before`
   return { ...at(last, why), user: encodeId(user) }
+}
+
+/** What two proofs say of one subtree: below it no block ever changes, however long the log becomes. */
+function differingNodes(
+  one: NonNullable<Material['callLog']>,
+  two: NonNullable<Material['callLog']>
+): Claim | null {
+  if (one.shown.length > 0 || two.shown.length > 0) return null
+  const differing = [...one.nodes.keys()].filter((index) => {
+    const [a, b] = [one.nodes.get(index), two.nodes.get(index)]
+    return a !== undefined && b !== undefined && !b4a.equals(a, b)
+  })
+  // the one with the fewest blocks, of those the first
+  const [node] = differing.sort((a, b) => flat.countLeaves(a) - flat.countLeaves(b) || a - b)
+  if (node === undefined) return null
+  const [from, to] = flat.spans(node).map((leaf) => leaf / 2) as [number, number]
+  const why = `the host has signed two histories, of ${one.head.length} and of ${two.head.length} blocks, in which blocks ${from} to ${to} are not the same`
+  return at(to, why)
 }
 
 function isSameUser(a: Ack, b: Ack): boolean {

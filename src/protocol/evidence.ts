@@ -52,6 +52,8 @@ export interface EvidenceParts {
   readonly callLog: Proof | null
   readonly userLog: UserProof | null
   readonly state: StateProof | null
+  /** Of the call log as well, where one proof says something else than another. */
+  readonly otherLog: Proof | null
 }
 
 /** A block of the call log that is proven; the entry is null where the block is none. */
@@ -74,6 +76,8 @@ export interface Material {
     readonly through: Uint8Array | null
     /** Roots of the tree up to and with a block that is shown. */
     readonly roots: ReadonlyMap<number, readonly TreeNode[]>
+    /** Hashes of the nodes of its tree, as far as the proof says what they are. */
+    readonly nodes: ReadonlyMap<number, Uint8Array>
   } | null
   readonly userLog: {
     readonly user: Uint8Array
@@ -81,6 +85,7 @@ export interface Material {
     readonly blocks: ReadonlyMap<number, Uint8Array>
   } | null
   readonly state: StateProof | null
+  readonly otherLog: Material['callLog']
 }
 
 /** What a piece of evidence proves. */
@@ -122,9 +127,8 @@ export async function verifyEvidence(
   file: Uint8Array | string,
   { host, replay }: EvidenceOptions = {}
 ): Promise<Evidence> {
-  const { kind, bytes, body } = unwrap(file)
-  if (kind !== 'evidence') throw invalid(`it is a ${kind}`)
-  const parts = decodeParts(body)
+  const { bytes } = unwrap(file)
+  const parts = decodeEvidence(file)
   const material = verifyParts(parts)
   const accused = encodeId(material.genesis.host)
   if (host !== undefined && !b4a.equals(decodeId(host, 'host key'), material.genesis.host)) {
@@ -143,6 +147,13 @@ export async function verifyEvidence(
     ...claim,
     bytes
   }
+}
+
+/** What evidence is made of, of which nothing is verified; throws as {@link verifyEvidence} does for what is none. */
+export function decodeEvidence(file: Uint8Array | string): EvidenceParts {
+  const { kind, body } = unwrap(file)
+  if (kind !== 'evidence') throw invalid(`it is a ${kind}`)
+  return decodeParts(body)
 }
 
 export function isReplayCode(code: EvidenceCode): code is ReplayCode {
@@ -176,18 +187,20 @@ async function judgeReplay(
   return claim
 }
 
-function partsOf({ heads, callLog, userLog, state }: Material): string {
+function partsOf({ heads, callLog, userLog, state, otherLog }: Material): string {
   const parts = [
     ...(heads.length > 0 ? [`heads:${heads.length}`] : []),
     ...(callLog === null ? [] : ['callLog']),
     ...(userLog === null ? [] : ['userLog']),
-    ...(state === null ? [] : ['state'])
+    ...(state === null ? [] : ['state']),
+    ...(otherLog === null ? [] : ['otherLog'])
   ]
   return parts.join('+') || 'nothing'
 }
 
 /** Verifies every signature and proof in it, and says nothing of what they amount to; throws PROOF_INVALID. */
-export function verifyParts({ genesis, heads, callLog, userLog, state }: EvidenceParts): Material {
+export function verifyParts(parts: EvidenceParts): Material {
+  const { genesis, heads, callLog, userLog, state, otherLog } = parts
   const entry = decodeEntry(genesis)
   if (entry.type !== 'genesis') throw invalid('it does not begin with genesis')
   const address = addressOf(entry.host, genesis)
@@ -202,7 +215,8 @@ export function verifyParts({ genesis, heads, callLog, userLog, state }: Evidenc
     heads,
     callLog: callLog && verifyCallLog(callLog, address, entry.host, heads[0]?.head.length),
     userLog: userLog && verifyUserLog(userLog, address),
-    state
+    state,
+    otherLog: otherLog && verifyCallLog(otherLog, address, entry.host)
   }
 }
 
@@ -217,19 +231,21 @@ function verifyCallLog(
   proof: Proof,
   address: Uint8Array,
   host: Uint8Array,
-  length: number | undefined
+  length?: number
 ): NonNullable<Material['callLog']> {
   if (proof.start !== 0) throw invalid('a proof in it does not begin at block 0')
   if (proof.fork !== 0) throw invalid('a head in it is of a history that was rewritten')
   const roots = new Map<number, readonly TreeNode[]>()
+  const nodes = new Map<number, Uint8Array>()
   const { head, blocks, through } = verifyProof(proof, {
     key: address,
     publicKey: host,
     visit: (index: number, tree: Tree) => roots.set(index, [...tree.roots]),
+    onNode: (node: TreeNode) => nodes.set(node.index, node.hash),
     ...(length === undefined ? {} : { through: length })
   })
   const shown = [...blocks].map(([index, block]) => ({ index, block, entry: readEntry(block) }))
-  return { head, shown, through, roots }
+  return { head, shown, through, roots, nodes }
 }
 
 function verifyUserLog({ user, proof }: UserProof, address: Uint8Array) {
@@ -251,14 +267,14 @@ function readEntry(block: Uint8Array): CallLogEntry | null {
   }
 }
 
-function signaturesOf({ heads, callLog, userLog }: Material): string[] {
+function signaturesOf({ heads, callLog, userLog, otherLog }: Material): string[] {
   const of = (log: string, { length, fork, treeHash }: Head) =>
     `${log}: ${length} blocks${fork === 0 ? '' : `, fork ${fork}`}, tree hash ${b4a.toString(treeHash, 'hex')}`
   return [
     ...heads.map(({ log, head }) => `the host has signed a head of the ${of(log, head)}`),
-    ...(callLog === null
-      ? []
-      : [`the host has signed a head of the ${of('call log', callLog.head)}`]),
+    ...[callLog, otherLog].flatMap((log) =>
+      log === null ? [] : [`the host has signed a head of the ${of('call log', log.head)}`]
+    ),
     ...(userLog === null
       ? []
       : [

@@ -73,6 +73,20 @@ export interface ProveReply {
   readonly proof: Proof
 }
 
+/**
+ * Asks for the proof, from block 0 and without blocks, that the newest head extends others: it has a boundary at each of
+ * the lengths that the log has. So one signature of the host says what the log was at all of them.
+ */
+export interface ConsistencyRequest {
+  readonly address: Uint8Array
+  /** In any order, {@link LENGTHS_MAX} of them at most. */
+  readonly lengths: readonly number[]
+}
+
+export interface ConsistencyReply {
+  readonly proof: Proof
+}
+
 export interface StatusRequest {
   readonly verbose: boolean
 }
@@ -100,6 +114,11 @@ export const PROVE: Method<ProveRequest, ProveReply> = method(
   'prove-request',
   'prove-reply'
 )
+export const CONSISTENCY: Method<ConsistencyRequest, ConsistencyReply> = method(
+  'consistency',
+  'consistency-request',
+  'consistency-reply'
+)
 export const STATUS: Method<StatusRequest, StatusReply> = method(
   'status',
   'status-request',
@@ -108,6 +127,27 @@ export const STATUS: Method<StatusRequest, StatusReply> = method(
 
 /** Name of the RPC channel on a stream between peers. */
 export const RPC_PROTOCOL = 'mivm/1'
+
+/** Name of the channel, one for each instance by its topic, on which peers that are no hosts compare heads. */
+export const HEADS_PROTOCOL = 'mivm/heads/1'
+
+/** Lengths that one proof of consistency is asked for. */
+export const LENGTHS_MAX = 8
+
+/** The same question as in {@link ConsistencyRequest}, to another peer. */
+export interface HeadsAsk {
+  readonly lengths: readonly number[]
+}
+
+/** Null where this peer has no proof. */
+export interface HeadsProof {
+  readonly proof: Proof | null
+}
+
+/** The messages of that channel, in the order of their types; the last, evidence (FORMAT.md, 20), is a file as it is. */
+export const HEADS_HEAD: Encoder<Head> = getEncoding('@mivm/head')
+export const HEADS_ASK: Encoder<HeadsAsk> = getEncoding('@mivm/heads-ask')
+export const HEADS_PROOF: Encoder<HeadsProof> = getEncoding('@mivm/heads-proof')
 
 function method<Request extends object, Reply extends object>(
   name: string,

@@ -43,6 +43,8 @@ export interface ProofContext {
   readonly through?: number
   /** Called for each block that is shown, with the tree up to and with it. */
   readonly visit?: (index: number, tree: Tree) => void
+  /** Called for each node of the tree that is complete, in the order of the walk. */
+  readonly onNode?: (node: TreeNode) => void
 }
 
 /** Throws PROOF_INVALID unless every item, the walk and the signature hold. */
@@ -55,7 +57,7 @@ export function verifyProof(proof: Proof, context: ProofContext): Proven {
   let through = context.through === tree.length ? tree.treeHash() : null
   for (const item of proof.items) {
     const index = tree.length
-    pushItem(tree, item)
+    for (const node of pushItem(tree, item)) context.onNode?.(node)
     if (context.through === tree.length) through = tree.treeHash()
     if (item.block === null) continue
     blocks.set(index, item.block)
@@ -79,8 +81,8 @@ export interface ProofRequest {
   readonly head: Head
   /** Blocks to prove, in ascending order of index, all from `start` on. */
   readonly blocks: readonly { readonly index: number; readonly block: Uint8Array }[]
-  /** A length at which the items must have a boundary, so that the verifier can compare an older head. */
-  readonly through?: number
+  /** Lengths at which the items must have a boundary, so that the verifier can compare other heads. */
+  readonly through?: number | readonly number[]
 }
 
 /** Builds what {@link verifyProof} verifies. */
@@ -101,11 +103,9 @@ export async function createItems(
   readNode: NodeReader
 ): Promise<ProofItem[]> {
   const { start, length, blocks, through } = request
-  const boundaries = [...blocks.map(({ index }) => index), length]
-  if (through !== undefined && through > start && through < length) {
-    boundaries.push(through)
-    boundaries.sort((a, b) => a - b)
-  }
+  const between = [through ?? []].flat().filter((at) => at > start && at < length)
+  const boundaries = [...blocks.map(({ index }) => index), ...between, length]
+  boundaries.sort((a, b) => a - b)
   const values = new Map(blocks.map(({ index, block }) => [index, block]))
   const items: (ProofItem | Promise<ProofItem>)[] = []
   let at = start
@@ -125,13 +125,12 @@ export async function createItems(
   return Promise.all(items)
 }
 
-/** Takes the next item into a tree; throws PROOF_INVALID where it has no place there. */
-export function pushItem(tree: Tree, { block, node }: ProofItem): void {
+/** Takes the next item into a tree and returns the nodes that are complete with it; throws PROOF_INVALID where it has no place there. */
+export function pushItem(tree: Tree, { block, node }: ProofItem): readonly TreeNode[] {
   // what comes from a peer may hold both, of which one would count for nothing, or neither
   if ((block === null) === (node === null)) throw invalid('an item is not a block or a node')
   try {
-    if (block !== null) tree.append(block)
-    else tree.push(node)
+    return block === null ? tree.push(node) : tree.append(block)
   } catch (error) {
     // a place or a size that no node of one log can have
     throw invalid(error instanceof Error ? error.message : String(error))

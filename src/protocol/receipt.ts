@@ -43,9 +43,8 @@ export function encodeReceipt(genesis: Uint8Array, proof: Proof): Uint8Array {
  * ENTRY_MALFORMED and ENTRY_VERSION for the entries in it.
  */
 export function verifyReceipt(file: Uint8Array | string, host?: string): Receipt {
-  const { kind, bytes, body } = unwrap(file)
-  if (kind !== 'receipt') throw invalid(`it is ${kind}`)
-  const { genesis, proof } = decodeReceipt(body)
+  const { bytes } = unwrap(file)
+  const { genesis, proof } = openReceipt(file)
   const entry = decodeEntry(genesis)
   if (entry.type !== 'genesis') throw invalid('it does not begin with genesis')
   if (host !== undefined && !b4a.equals(decodeId(host, 'host key'), entry.host)) {
@@ -57,6 +56,13 @@ export function verifyReceipt(file: Uint8Array | string, host?: string): Receipt
   const { head, blocks } = verifyProof(proof, { key: address, publicKey: entry.host })
   const { ack, result } = readPair(blocks)
   return { ...describe(entry, address, ack, result), head, bytes }
+}
+
+/** What a receipt is made of, of which nothing is verified; throws as {@link verifyReceipt} does for what is none. */
+export function openReceipt(file: Uint8Array | string): { genesis: Uint8Array; proof: Proof } {
+  const { kind, body } = unwrap(file)
+  if (kind !== 'receipt') throw invalid(`it is ${kind}`)
+  return decodeReceipt(body)
 }
 
 function describe(genesis: Genesis, address: Uint8Array, ack: Ack, result: Result) {

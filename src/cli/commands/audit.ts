@@ -4,12 +4,15 @@ import type { Finding } from '../../index.ts'
 import { renderAudit } from '../audit-view.ts'
 import { Context } from '../context.ts'
 import type { Program } from '../program.ts'
+import { readProof } from '../proof-file.ts'
 
 const HELP = `
 Exit codes: 0 clean, 1 violation, 2 inconclusive.
 
 With --report every finding becomes a file that convinces others: "mivm verify" checks it without a network, and without
-believing who made it. In a folder there is one file for each; a file has the first, and others go beside it.
+believing who made it. In a folder there is one file for each; a file has the first, and others go beside it. Evidence
+that the host has signed two histories is kept in the data directory in any case: heads are compared with those of all
+others who know the instance and can be reached.
 
 Example:
   $ mivm audit forum --report evidence/ --local
@@ -22,19 +25,32 @@ export function addAudit(program: Program): void {
     .description('Fetches all logs of an instance, executes every call again and compares.')
     .argument('<instance>', 'link, address or name')
     .option('--report <path>', 'write evidence of what is found: into this file, or folder')
+    .option(
+      '--receipt <file>',
+      'a receipt, or evidence, of this instance that the log has to agree with; any number of times',
+      (file: string, files: string[]) => [...files, file],
+      []
+    )
     .addHelpText('after', HELP)
-    .action(async (instance, { report }, command) =>
-      run(new Context(command.optsWithGlobals()), instance, report)
+    .action(async (instance, { report, receipt }, command) =>
+      run(new Context(command.optsWithGlobals()), instance, report, receipt)
     )
 }
 
-async function run(context: Context, instance: string, target: string | undefined): Promise<void> {
+async function run(
+  context: Context,
+  instance: string,
+  target: string | undefined,
+  files: readonly string[]
+): Promise<void> {
   const { output } = context
+  const receipts = await Promise.all(files.map(readProof))
   const { link } = await context.instance(instance)
   const { audit } = await import('../../index.ts')
   output.progress('looking for the instance…')
   const report = target === undefined ? null : await Report.open(target)
-  const events = audit({ ...context.network, address: link, evidence: report !== null })
+  const options = { ...context.network, address: link, receipts, evidence: report !== null }
+  const events = audit(options)
   for await (const event of events) {
     if (event.type === 'evidence') {
       await write(context, report, event.finding, event.evidence)

@@ -1,38 +1,69 @@
-import { open } from 'node:fs/promises'
-import { ARMORED_MAX, tooLarge, unwrap } from '../../protocol/envelope.ts'
-import { MivmError } from '../../protocol/errors.ts'
+import { writeFile } from 'node:fs/promises'
+import { contradictionIn } from '../../protocol/comparison.ts'
+import { unwrap } from '../../protocol/envelope.ts'
 import { decodeId, encodeId } from '../../protocol/ids.ts'
 import { verifyReceipt } from '../../protocol/receipt.ts'
 import { Context } from '../context.ts'
-import { atEnd } from '../interruption.ts'
 import type { Program } from '../program.ts'
+import { readProof } from '../proof-file.ts'
 import { describeReceipt, renderEvidence, renderReceipt } from '../proof-view.ts'
 
 const HELP = `
 Needs no network, no data directory and nobody's word. Anybody can make a host and have it sign anything: say with
 --host whose word it has to be, or compare the id that is printed.
 
-Exit codes: 0 it holds, 1 it does not, 2 this cannot be said here, 64 this is no such file.
+Of two or more files of one instance it is also said whether they are of one history: two receipts that contradict each
+other are evidence, which -o writes into a file. Whether two agree cannot always be said: "mivm audit --receipt" does.
+
+Exit codes: 0 it holds, 1 it does not, 2 this cannot be said here, 64 this is no such file. Of several files 0 says that
+they contradict each other, and 2 that nothing of that is seen in them.
 
 Example:
   $ mivm verify post.receipt --host qemd8udjzyts5r4wbos7wbepspmrsrbia6u5khr7e6ef4toucrry
 `
 
-/** `mivm verify <file>` */
+/** `mivm verify <file…>` */
 export function addVerify(program: Program): void {
   program
     .command('verify')
     .description('Checks a receipt or evidence offline, and says what it proves.')
-    .argument('<file>', 'a receipt or evidence; - for stdin')
+    .argument('<files...>', 'receipts or evidence; - for stdin')
     .option('--host <id>', 'the host that it has to be of', parseHost)
+    .option('-o, --output <file>', 'write the evidence that two files come to together')
     .addHelpText('after', HELP)
-    .action(async (file, { host }, command) =>
-      run(new Context(command.optsWithGlobals()), file, host)
-    )
+    .action(async (files, options, command) => {
+      const context = new Context(command.optsWithGlobals())
+      const [file = '', ...more] = files
+      if (more.length === 0) await run(context, file, options.host)
+      else await compare(context, files, options)
+    })
+}
+
+/** Several files: each has to hold, and together they may prove more. */
+async function compare(
+  { output }: Context,
+  files: readonly string[],
+  { host, output: target }: { readonly host?: string; readonly output?: string }
+): Promise<void> {
+  const proofs: Uint8Array[] = []
+  for (const file of files) proofs.push(await readProof(file))
+  const evidence = contradictionIn(proofs)
+  if (evidence === null) {
+    output.line('nothing in these files contradicts another: see "mivm audit --receipt"')
+    output.object({ type: 'summary', holds: false, files })
+    process.exitCode = 2
+    return
+  }
+  const { verifyEvidence } = await import('../../audit/evidence.ts')
+  const proven = await verifyEvidence(evidence, host === undefined ? {} : { host })
+  renderEvidence(output, proven)
+  if (target !== undefined) await writeFile(target, evidence)
+  const { bytes: _, ...says } = proven
+  output.object({ type: 'summary', holds: true, kind: 'evidence', ...says, file: target ?? null })
 }
 
 async function run({ output }: Context, file: string, host: string | undefined): Promise<void> {
-  const { kind, bytes } = unwrap(await read(file))
+  const { kind, bytes } = unwrap(await readProof(file))
   if (kind === 'receipt') {
     const receipt = verifyReceipt(bytes, host)
     renderReceipt(output, receipt)
@@ -45,28 +76,6 @@ async function run({ output }: Context, file: string, host: string | undefined):
   renderEvidence(output, evidence)
   const { bytes: _, ...says } = evidence
   output.object({ type: 'summary', holds: true, kind, ...says })
-}
-
-/** A file may be of any size, and what is no file may never end. */
-async function read(file: string): Promise<Uint8Array> {
-  const chunks: Uint8Array[] = []
-  let size = 0
-  for await (const chunk of file === '-' ? process.stdin : await openFile(file)) {
-    size += chunk.length
-    if (size > ARMORED_MAX) throw tooLarge()
-    chunks.push(chunk)
-  }
-  return Buffer.concat(chunks)
-}
-
-async function openFile(file: string): Promise<AsyncIterable<Uint8Array>> {
-  const handle = await open(file).catch((error) => {
-    if (error.code !== 'ENOENT') throw error
-    throw new MivmError('FILE_UNKNOWN', `there is no file ${file}: check the path`)
-  })
-  atEnd(() => handle.close())
-  if ((await handle.stat()).size > ARMORED_MAX) throw tooLarge()
-  return handle.createReadStream({ autoClose: false })
 }
 
 function parseHost(text: string): string {

@@ -1,0 +1,114 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { Bootstrap } from '../net/network.ts'
+import { subjectOf } from '../protocol/comparison.ts'
+import type { Head } from '../protocol/head.ts'
+import { encodeId } from '../protocol/ids.ts'
+import { CONSISTENCY, type InfoReply } from '../protocol/messages.ts'
+import type { Proof } from '../protocol/proof.ts'
+import type { EvidenceDir } from '../state/evidence-dir.ts'
+import { Exchange } from './exchange.ts'
+import { checkGenesis } from './locate.ts'
+import { Meeting } from './meeting.ts'
+import type { Replica } from './replica.ts'
+
+/** How long others are looked for, and then listened to, ms. */
+const MEET_WAIT = 3_000
+const HEAR_WAIT = 5_000
+/** For a proof of the host, ms. */
+const PROOF_WAIT = 10_000
+
+/** What an auditor holds itself: the head that it has read to, and the tree below it. */
+export interface Held {
+  readonly genesis: Uint8Array
+  readonly head: Head | null
+  /** A proof from block 0 under that head, with boundaries at these lengths; null for what is not here. */
+  prove(lengths: readonly number[]): Promise<Proof | null>
+}
+
+/** What others hold: heads that the host has signed, and evidence that it has signed two histories. */
+export interface Heard {
+  readonly heads: readonly Head[]
+  readonly evidence: Uint8Array | null
+}
+
+export interface OthersOptions {
+  readonly replica: Replica
+  readonly address: Uint8Array
+  /** What the host says of the instance; null where it is not there. */
+  readonly info: InfoReply | null
+  readonly kept: EvidenceDir
+  readonly bootstrap?: Bootstrap
+}
+
+/** All others who know an instance, for an auditor: it tells them what it holds, and hears what they do. */
+export class Others {
+  readonly #options: OthersOptions
+  readonly #meeting: Meeting
+  #exchange: Exchange | null = null
+  #tried: Promise<void> = Promise.resolve()
+  #held: Held | null = null
+
+  private constructor(options: OthersOptions) {
+    this.#options = options
+    this.#meeting = new Meeting(options.bootstrap)
+  }
+
+  /** Begins to look for them: what they say is heard while the auditor reads. */
+  static async open(options: OthersOptions): Promise<Others> {
+    const others = new Others(options)
+    const { address, info } = options
+    // a host that tells of another genesis is none of this instance
+    if (info !== null && isGenesis(address, info.genesis)) await others.#enter(info.genesis)
+    return others
+  }
+
+  /** Tells what was read, and waits for a while for what they say to that. */
+  async hear(held: Held): Promise<Heard> {
+    this.#held = held
+    const exchange = this.#exchange ?? (await this.#enter(held.genesis))
+    if (held.head !== null) exchange.told(held.head)
+    await Promise.race([this.#tried, sleep(MEET_WAIT, undefined, { ref: false })])
+    await exchange.settled(HEAR_WAIT)
+    return { heads: exchange.pending, evidence: exchange.evidence }
+  }
+
+  async close(): Promise<void> {
+    await this.#meeting.close()
+  }
+
+  async #enter(genesis: Uint8Array): Promise<Exchange> {
+    const { address, info, kept } = this.#options
+    const subject = subjectOf(genesis)
+    const exchange = new Exchange({
+      subject,
+      newest: () => this.#held?.head ?? null,
+      prove: (lengths) => this.#prove(subject.host, lengths),
+      keep: async (evidence, code) => {
+        await kept.keep(encodeId(address), code, evidence)
+      }
+    })
+    this.#exchange = exchange
+    const before = await kept.read(encodeId(address))
+    if (before !== null) await exchange.accuse(before)
+    if (info !== null) exchange.claim(info.head)
+    this.#tried = this.#meeting.enter(exchange, subject.host).catch(() => {})
+    return exchange
+  }
+
+  async #prove(host: Uint8Array, lengths: readonly number[]): Promise<Proof | null> {
+    const { replica, address, info } = this.#options
+    const own = (await this.#held?.prove(lengths)) ?? null
+    if (own !== null || info === null) return own
+    const rpc = await replica.connect(host)
+    return (await rpc.request(CONSISTENCY, { address, lengths }, PROOF_WAIT)).proof
+  }
+}
+
+function isGenesis(address: Uint8Array, block: Uint8Array): boolean {
+  try {
+    checkGenesis(address, block)
+    return true
+  } catch {
+    return false
+  }
+}

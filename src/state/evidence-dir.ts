@@ -1,0 +1,62 @@
+import { randomUUID } from 'node:crypto'
+import { mkdir, open, readdir, readFile, rename } from 'node:fs/promises'
+import path from 'node:path'
+
+const EXTENSION = '.evidence'
+
+/** Evidence against hosts, one file an instance: the first is enough. */
+export class EvidenceDir {
+  readonly #dir: string
+
+  /** A data directory. */
+  constructor(dir: string) {
+    this.#dir = path.join(dir, 'evidence')
+  }
+
+  /** The file about an instance, z-base-32; null where there is none. */
+  async find(address: string): Promise<string | null> {
+    const names = await readdir(this.#dir).catch((error: NodeJS.ErrnoException) => {
+      if (error.code === 'ENOENT') return []
+      throw error
+    })
+    const name = names.find((it) => it.startsWith(`${address}-`) && it.endsWith(EXTENSION))
+    return name === undefined ? null : path.join(this.#dir, name)
+  }
+
+  /** What is in that file. */
+  async read(address: string): Promise<Uint8Array | null> {
+    const file = await this.find(address)
+    return file === null ? null : readFile(file)
+  }
+
+  /** Returns the file; it is on disk, whole and under its name, when this resolves. */
+  async keep(address: string, code: string, evidence: Uint8Array): Promise<string> {
+    const there = await this.find(address)
+    if (there !== null) return there
+    await mkdir(this.#dir, { recursive: true, mode: 0o700 })
+    const file = path.join(this.#dir, `${address}-${code}${EXTENSION}`)
+    const fresh = `${file}.${randomUUID()}`
+    const handle = await open(fresh, 'wx', 0o600)
+    try {
+      await handle.writeFile(evidence)
+      await handle.sync()
+    } finally {
+      await handle.close()
+    }
+    await rename(fresh, file)
+    await syncDirectory(this.#dir)
+    return file
+  }
+}
+
+/** Else a power cut could take the name back. */
+async function syncDirectory(dir: string): Promise<void> {
+  // Windows cannot, and need not
+  if (process.platform === 'win32') return
+  const handle = await open(dir)
+  try {
+    await handle.sync()
+  } finally {
+    await handle.close()
+  }
+}
