@@ -46,7 +46,7 @@ export const PRICES = {
     branch: 40,
     /** In units: for a TypeError of V8's, whose message it makes from the text of the function; for a character of it. */
     failure: 200,
-    failureCharacter: 1 / 3,
+    failureCharacter: 1 / 2,
     /** In units: for calling a generator, for each level of depth. */
     generator: 10,
     /** In units: for a function that throws; on top, for an async one, and for an `await` that throws. */
