@@ -14,7 +14,7 @@ const AUDITS = 4
  * instance is called all the time.
  */
 test('hostile - whatever a contract does, its own later calls, its neighbours and the log are as they should be', {
-  timeout: 290_000
+  timeout: 590_000
 }, async (t) => {
   const dir = await tempDir(t)
   const network = await openLocal(0)

@@ -11,7 +11,7 @@ import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import { isPinned } from '../bin/node.js'
 
-const TIMEOUT_S = 300
+const TIMEOUT_S = 600
 const TIMEOUT_LONG_S = 3600
 const SOLO = /^\s*(await )?(test\.)?solo\(/m
 const EXIT_USAGE = 64

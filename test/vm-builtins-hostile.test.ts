@@ -351,6 +351,14 @@ test('vm builtins - attacks: iterators and promises', async (t) => {
       'let s=new DisposableStack();for(let i=0;i<1e5;i++){const t=new DisposableStack();t.use(s);s=t}s.dispose()',
       NESTING
     ],
+    'resolve in resolve': [
+      "const o={};Object.defineProperty(o,'then',{get:Promise.resolve.bind(Promise,o)});Promise.resolve(o);return 1",
+      'ok 1'
+    ],
+    'stacks that are awaited': [
+      'const s=new AsyncDisposableStack();for(;;)s.defer(()=>Promise.reject(1))',
+      FUEL
+    ],
     aggregate: ['new AggregateError(endless)', FUEL],
     thenables: ['const t=[];t[0]=t;t.then=[].forEach;Promise.resolve(t);return 1', FUEL],
     'promise all': ['Promise.all(endless).catch(()=>{});return 1', FUEL],

@@ -15,9 +15,13 @@ const LOCALES = ['de_DE.UTF-8', 'tr_TR.UTF-8', 'ar_EG.UTF-8', 'th_TH.UTF-8', 'C'
 const FLAGS: Readonly<Record<string, readonly string[]>> = {
   'the interpreter and the compilers': [],
   'the baseline compiler at once': ['--always-sparkplug', '--no-opt', '--no-maglev'],
-  'the optimizing compilers at once': ['--maglev', '--interrupt-budget=1000', '--always-osr'],
+  'the optimizing compilers at once': [
+    '--invocation-count-for-maglev=4',
+    '--invocation-count-for-turbofan=10',
+    '--always-osr'
+  ],
   'the interpreter alone, with its optimizer off': ['--no-opt', '--no-maglev', '--no-sparkplug'],
-  'an older processor, compiled': ['--no-enable-avx', '--no-enable-avx2', '--no-enable-fma'],
+  'an older processor, compiled': ['--no-enable-avx', '--no-enable-avx2', '--no-enable-fma3'],
   'no inline caches': [...JITLESS, '--no-use-ic'],
   'functions compiled at once': [...JITLESS, '--no-lazy'],
   'a compacting collector': [...JITLESS, '--stress-compaction'],

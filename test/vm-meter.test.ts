@@ -216,7 +216,7 @@ const RECURSIONS: Record<string, string> = {
   'apply and call': 'const f = () => f.call(f.apply()); f()',
   'an executor': 'const f = () => new Promise(f); f()',
   'a then that is called at once':
-    'const f = () => ({ get then() { return Promise.resolve(f()) } }); Promise.resolve(f())',
+    'const f = () => ({ get then() { return new Promise((r) => r(f())) } }); new Promise((r) => r(f()))',
   'a disposer': 'const f = () => { using a = { [Symbol.dispose]: f } }; f()',
   'a resumed generator':
     'const f = () => { const g = (function* () { try { yield } catch { f() } })(); g.next(); g.throw(1) }; f()',

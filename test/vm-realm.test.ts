@@ -1,8 +1,9 @@
 // The realm of js-1: what a contract finds there, how its calls go in and out, and that nothing of one call
 // is left for the next. The scripts run in isolated-vm directly, without engine and host.
 import { spawnSync } from 'node:child_process'
-import { readFileSync, writeFileSync } from 'node:fs'
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
+import { Parser, tokTypes } from 'acorn'
 import test from 'brittle'
 import { decodeValue, encodeValue } from '../src/protocol/values.ts'
 
@@ -856,6 +857,20 @@ test('vm realm - honest histories give the same twice', (t) => {
   t.is(resultValue(first?.results[9]), 4, 'a failed call leaves no variable')
   t.absent(first?.files.some(([path]) => path === '/lost'))
   t.alike(resultValue(first?.results[5]), ['two', ['a', 'ä']])
+})
+
+test('vm realm - no text in its scripts goes on in another line, where it would lose its indentation', (t) => {
+  const folder = new URL('../src/vm/js-1/', import.meta.url)
+  const names = readdirSync(folder, { recursive: true, encoding: 'utf8' })
+  for (const name of names.filter((each) => each.endsWith('.js'))) {
+    const source = readFileSync(new URL(name, folder), 'utf8')
+    if (!source.startsWith(';(function')) continue
+    const texts = [...Parser.tokenizer(source, { ecmaVersion: 'latest' })].filter(
+      ({ type }) => type === tokTypes.template || type === tokTypes.string
+    )
+    const broken = texts.filter(({ start, end }) => source.slice(start, end).includes('\n'))
+    t.alike(broken, [], name)
+  }
 })
 
 function run(scenario: Scenario): Run {

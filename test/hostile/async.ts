@@ -70,6 +70,31 @@ export const floods = inMethod({
   'awaiting an oracle': ['await oracle; return 1', OK],
   'finally of promises': ['const f = () => Promise.reject(1).finally(f); return f()', FUEL],
   'rejections that are handled': ['for (;;) Promise.reject(1).catch(() => {})', FUEL],
+  'rejections of executors': ['for (;;) new Promise((_, r) => r()).catch(() => {})', FUEL],
+  'rejections of executors, handled at last': [
+    'const a = []; for (let i = 0; i < 20_000; i++) a.push(new Promise((_, r) => r())); for (const p of a) p.catch(() => {})',
+    FUEL
+  ],
+  'rejections of executors that are awaited': [
+    'const a = []; for (let i = 0; i < 20_000; i++) a.push(new Promise((_, r) => r())); const f = async (p) => { await p }; for (const p of a) f(p)',
+    FUEL
+  ],
+  'rejections of executors in an async generator': [
+    'const a = []; for (let i = 0; i < 10_000; i++) a.push(new Promise((_, r) => r())); async function* g(p) { yield p } for (;;) for (const p of a) g(p).next()',
+    FUEL
+  ],
+  'rejections of a subclass': [
+    'class P extends Promise { constructor(f) { super(f) } } for (;;) new P((_, r) => r()).catch(() => {})',
+    FUEL
+  ],
+  'rejections of thenables': [
+    'const f = async () => ({ then(_, r) { r() } }); for (;;) try { await f() } catch {}',
+    FUEL
+  ],
+  'rejections of thenables, handled at last': [
+    'const a = []; for (let i = 0; i < 10_000; i++) a.push(Promise.resolve({ then(_, r) { r() } })); await null; for (;;) for (const p of a) p.catch(() => {})',
+    FUEL
+  ],
   'rejections of async functions': [
     'const f = async () => { throw 1 }; for (;;) { try { await f() } catch {} }',
     FUEL

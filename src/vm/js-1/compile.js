@@ -20,7 +20,7 @@ export function compile(acorn, source) {
   try {
     const program = parseWrapped(acorn, text, source)
     refuseEscape(acorn, program, text, source)
-    const body = instrument(text, program, PRICES.code)
+    const body = instrument(text, program, { ...PRICES.code, notes: PRICES.counter.notes })
     return limited(COUNTER.replace('body: $mivmBody', () => `body: ${body}`))
   } catch (error) {
     if (error instanceof Refusal) {

@@ -12,6 +12,12 @@
   var $mivmStart = 0
   var $mivmLeft = 0
   var $mivmEnd = null
+  /**
+   * Promises of this call that may have been rejected before they had a handler, at most. isolated-vm makes a note of
+   * each and goes through all notes when one of them gets its handler: whatever may do that pays for all of them. Any
+   * `new` counts, since nobody sees what it makes.
+   */
+  var $mivmN = 0
 
   var $mivmO = $mivmKit.operators
   var {
@@ -41,6 +47,7 @@
   } = $mivmO
   var {
     error: $mivmError,
+    notes: $mivmNotes,
     operator: $mivmOperator,
     step: $mivmStepPrice,
     text: $mivmText
@@ -63,8 +70,13 @@
     charge(units) {
       if (($mivmF -= units) < 0) $mivmT()
     },
+    /** The same for a builtin that may handle such a promise, and may make one. */
+    note(units) {
+      if (($mivmF -= units + ($mivmN++ >> $mivmNotes)) < 0) $mivmT()
+    },
     /** Before a call: what it may use. */
     start(fuel, depth) {
+      $mivmN = 0
       $mivmStart = $mivmF = fuel
       $mivmD = depth
       $mivmEnd = null
@@ -173,6 +185,14 @@
     throw error
   }
 
+  /** What an async function returns: a thenable may reject its promise, and is a promise that gets a handler. */
+  function $mivmQ(value) {
+    if ((typeof value === 'object' && value !== null) || typeof value === 'function') {
+      $mivmF -= $mivmN++ >> $mivmNotes
+    }
+    return value
+  }
+
   /** A generator is called, whose body may never be entered. */
   function $mivmG(units) {
     if (($mivmF -= units) < 0) $mivmT()
@@ -253,7 +273,9 @@
 
   function $mivmStep(iterator, method, value, leave) {
     var $mivmd = $mivmD
-    if (($mivmF -= $mivmStepPrice) < 0 || ($mivmD = $mivmd - 1) < 0) $mivmT()
+    // it may be awaited
+    var units = $mivmStepPrice + ($mivmN >> $mivmNotes)
+    if (($mivmF -= units) < 0 || ($mivmD = $mivmd - 1) < 0) $mivmT()
     try {
       return $mivmApply(method, iterator, [value])
     } finally {

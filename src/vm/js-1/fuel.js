@@ -4,8 +4,9 @@
 
   const { ceil } = Math
   let take = null
+  let takeForPromise = null
 
-  return { charge, attach }
+  return { charge, note, attach }
 
   /** Takes fuel, rounded up; throws when there is none left. While the realm is set up, nothing. */
   function charge(units) {
@@ -19,7 +20,13 @@
     take(cost >= 0 ? cost : Infinity)
   }
 
+  /** Takes whole units for something that may add or handle a rejected promise: see counter.js. */
+  function note(units) {
+    if (takeForPromise !== null) takeForPromise(units)
+  }
+
   function attach(counter) {
     take = counter.charge
+    takeForPromise = counter.note
   }
 })

@@ -53,7 +53,7 @@ const TEXT_MAX = 128
 class Meter {
   #text
   #prices
-  /** What is emitted: `{ levels, isSuspendable, isAsyncGenerator, hasForAwait, temps, tempsMax }`. */
+  /** What is emitted: `{ levels, isSuspendable, isAsync, isAsyncGenerator, hasForAwait, temps, tempsMax }`. */
   #fn = { levels: 1, isSuspendable: false, temps: 0, tempsMax: 0 }
 
   constructor(text, prices) {
@@ -237,11 +237,12 @@ class Meter {
   ReturnStatement({ argument }) {
     if (argument === null) return 'return;'
     const text = this.emit(argument)
-    if (!this.#fn.isAsyncGenerator) return `return ${text};`
+    if (!this.#fn.isAsync) return `return ${text};`
+    if (!this.#fn.isAsyncGenerator) return `return $mivmQ((${text}));`
     // its value is awaited
     const value = this.#temp()
     this.#free(1)
-    return `return (${value} = ${nameless(argument, text)}, ${LEAVE}, ${value});`
+    return `return (${value} = $mivmQ((${text})), ${LEAVE}, ${value});`
   }
 
   VariableDeclaration(node) {
@@ -372,13 +373,17 @@ class Meter {
       levels,
       hasForAwait,
       isSuspendable: isAsync || isGenerator,
+      isAsync,
       isAsyncGenerator: isAsync && isGenerator
     }
     let given
     const { text, temps, handles } = this.#within(fn, () => {
       given = isGenerator ? this.#generatorParams(node) : this.#params(node)
       const heir = isConstructor ? 'if (new.target) $mivm_heir(this);' : ''
-      if (body.type !== 'BlockStatement') return `${given.moved}return ${this.emit(body)}`
+      if (body.type !== 'BlockStatement') {
+        const value = this.emit(body)
+        return `${given.moved}return ${isAsync ? `$mivmQ((${value}))` : value}`
+      }
       return `${heir}${given.moved}${this.#body(node, given.names)}`
     })
     const directives =
@@ -391,7 +396,8 @@ class Meter {
     const entry = `${size}var $mivmd = $mivmD${temps};if (${this.#take(node.cost + extra)} || ($mivmD = $mivmd - ${levels}) < 0) $mivmT();`
     const exit = fn.isSuspendable ? 'if ($mivmd >= 0) $mivmD = $mivmd' : '$mivmD = $mivmd'
     const price = this.#prices.thrown + (isAsync ? this.#prices.rejection : 0)
-    const thrown = `$mivmX($mivme, ${this.#failure(text)}, ${price})`
+    const note = isAsync ? '$mivmN++;' : ''
+    const thrown = `${note}$mivmX($mivme, ${this.#failure(text)}, ${price})`
     const block = `{${directives.join('')}${entry}try {${text}\n} catch ($mivme) {${thrown}} finally {${exit}}}`
     return { params: given.params, block }
   }
@@ -865,15 +871,16 @@ class Meter {
   }
 
   CallExpression(node) {
-    if (!hasSpread(node)) return this.copy(node)
+    const isSuper = node.callee.type === 'Super'
+    if (!hasSpread(node)) return isSuper ? noted(this.copy(node)) : this.copy(node)
     const text = `${this.emit(node.callee)}${node.optional ? '?.' : ''}(${this.#spreadArguments(node)})`
     // a part of a chain cannot be taken out of it: the whole of it restores the depth
-    return node.isInChain ? text : this.#restored(text)
+    return node.isInChain ? text : this.#restored(isSuper ? noted(text) : text)
   }
 
   NewExpression(node) {
-    if (!hasSpread(node)) return this.copy(node)
-    return this.#restored(`new ${this.emit(node.callee)}(${this.#spreadArguments(node)})`)
+    if (!hasSpread(node)) return noted(this.copy(node))
+    return this.#restored(noted(`new ${this.emit(node.callee)}(${this.#spreadArguments(node)})`))
   }
 
   /** All arguments in one array: what they take of the stack is counted when the last one is there. */
@@ -923,8 +930,15 @@ class Meter {
     const value = this.#temp()
     this.#free(1)
     const given = `${value} = ${node === null ? text : nameless(node, text)}`
-    return `(${value} = ${keyword} (${given}, ${LEAVE}, ${value}), ${this.#enter(cost)}, ${value})`
+    const isAwaited = keyword === 'await' || this.#fn.isAsyncGenerator
+    const note = isAwaited ? `$mivmF -= $mivmN >> ${this.#prices.notes}, ` : ''
+    return `(${value} = ${keyword} (${given}, ${note}${LEAVE}, ${value}), ${this.#enter(cost)}, ${value})`
   }
+}
+
+/** What may make a promise that nobody sees. */
+function noted(text) {
+  return `($mivmN++, ${text})`
 }
 
 /** In front of what suspends a function. */

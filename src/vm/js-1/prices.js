@@ -46,15 +46,12 @@ export const PRICES = {
     branch: 40,
     /** In units: for a TypeError of V8's, whose message it makes from the text of the function; for a character of it. */
     failure: 200,
-    failureCharacter: 1 / 3,
+    failureCharacter: 1 / 2,
     /** In units: for calling a generator, for each level of depth. */
     generator: 10,
-    /**
-     * In units: for a function that throws; on top, for an async one, and for an `await` that throws, see
-     * builtins/iteration.js.
-     */
+    /** In units: for a function that throws; on top, for an async one, and for an `await` that throws. */
     thrown: 20,
-    rejection: 400
+    rejection: 40
   },
 
   /** Units for what compiled code does by itself: see counter.js. */
@@ -62,6 +59,11 @@ export const PRICES = {
     /** An operator on two big integers of up to 512 bits, on two texts of up to 128 characters together. */
     operator: 6,
     text: 1,
+    /**
+     * A unit for two to the power of this many promises that may have been rejected before they had a handler, where
+     * one of them may get its handler.
+     */
+    notes: 6,
     /** A step of what `yield*` and `for await` go through. */
     step: 8,
     /** A thrown object that is caught and no TypeError. */
@@ -160,17 +162,18 @@ export const PRICES = {
     /** For n elements, n log2 n times. */
     sort: 1,
     /** A step of an iterator. */
-    step: 8,
+    step: 12,
     /** A promise that is waited for with others; V8 moves all that came before it. */
     promise: 20,
     promiseBefore: 1 / 16,
-    /** then, and what calls it; on top, for each promise that a builtin has made in this call: see iteration.js. */
+    /** then, and what calls it. */
     then: 24,
-    thenBefore: 1 / 256,
     /** Something that an async generator is asked, for each that waits already. */
     askedBefore: 1 / 16,
     /** A promise that is rejected, or may be. */
-    reject: 100,
+    reject: 40,
+    /** Something that is disposed of later, and awaited. */
+    dispose: 1000,
     argument: 1 / 4,
 
     // buffers, a byte; typed arrays, an element
@@ -199,12 +202,12 @@ export const PRICES = {
     /** One that `...` copies. */
     keyCopied: 8,
     /** A key that a trap of a proxy answers with. */
-    keyTrapped: 16,
+    keyTrapped: 24,
     prototype: 1 / 2,
     /** A trap of a proxy, whether there is one or not. */
-    trap: 8,
-    proxy: 20,
-    bind: 12,
+    trap: 20,
+    proxy: 40,
+    bind: 64,
 
     /** An operator on big integers, whatever their size. */
     operator: 6,
@@ -245,6 +248,8 @@ export const PRICES = {
   regexp: {
     /** One match, whatever comes of it. */
     EXEC: 10,
+    /** What goes through a text: match with flag g, matchAll, replace, split; on top. */
+    METHOD: 60,
     /** A capture of the pattern, in each match; with flag d. */
     CAPTURE: 2,
     INDEXED_CAPTURE: 6,

@@ -28,13 +28,14 @@ export function composeRealm(charge = 'fuel.charge') {
 const prices = ${JSON.stringify(PRICES)}
 const fuel = ${readExpression('fuel')}()
 const charge = ${charge}
+const { note } = fuel
 const math = ${readExpression('math')}()
 const { exec } = RegExp.prototype
 const parts = [${parts},
 ${readExpression('operators')}]
 const installRegExp = () => (${composeRegExp()})(charge)
 const chargeBuiltins = () => ${readExpression('builtins')}({
-  charge, exec, parts, prices: prices.builtins, limits: prices.limits
+  charge, note, exec, parts, prices: prices.builtins, limits: prices.limits
 })
 const primordials = ${readExpression('prelude')}({
   charge, chargeBuiltins, installRegExp, math, prices: prices.builtins
@@ -76,12 +77,13 @@ return { ...${regexp}({ charge, ...parts, prices }), parts }
 
 /**
  * A realm script is comments and one function in parentheses, which the formatter guards with a semicolon. Comments on
- * lines of their own are left out: every isolate has a copy of the text.
+ * lines of their own, and indentation, are left out: every isolate has a copy of the text.
  */
 function readExpression(name) {
   const text = readFileSync(new URL(`./${name}.js`, import.meta.url), 'utf8')
   return text
     .replace(/^[ \t]*(?:\/\/.*|\/\*[\s\S]*?\*\/)\n/gm, '')
     .replace(/^\s*;/, '')
+    .replace(/^[ \t]+/gm, '')
     .trimEnd()
 }

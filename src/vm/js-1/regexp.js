@@ -481,6 +481,7 @@
         const input = `${text}`
         const flags = `${this.flags}`
         if (!includes(flags, 'g')) return regExpExec(this, input)
+        charge(prices.METHOD)
         const found = []
         eachMatch(this, input, flags, (result) => {
           found[found.length] = `${result[0]}`
@@ -489,6 +490,7 @@
       },
       [matchAll](text) {
         if (!isObject(this)) throw notObject('[Symbol.matchAll]')
+        charge(prices.METHOD)
         const input = `${text}`
         const Species = speciesOf(this)
         const flags = `${this.flags}`
@@ -506,6 +508,7 @@
       },
       [replace](text, replacement) {
         if (!isObject(this)) throw notObject('[Symbol.replace]')
+        charge(prices.METHOD)
         return replaceIn(this, `${text}`, replacement)
       },
       [search](text) {
@@ -519,6 +522,7 @@
       },
       [split](text, limit) {
         if (!isObject(this)) throw notObject('[Symbol.split]')
+        charge(prices.METHOD)
         return splitText(this, `${text}`, limit)
       }
     }

@@ -3,7 +3,7 @@
   // method, which reads it before it runs anything else. For whatever else is `this`, a proxy stands before it
   // that answers the one question for its length with what has been read and paid for.
 
-  const { apply, charge, construct, enter, isConstructor, isObject, isPlain, leave } = kit
+  const { apply, charge, construct, enter, isConstructor, isObject, isPlain, leave, note } = kit
   const { lengthOf, prices, replace, room, spend, textRoom, toInteger } = kit
   const { isProxy, limits, state, toText, uncurry, wrapConstructor } = kit
   const { defineProperty, deleteProperty, get, has, set } = Reflect
@@ -714,7 +714,7 @@
         }
       },
       fromAsync(items, mapper, receiver) {
-        charge(prices.reject)
+        note(prices.reject)
         return gathered(this, items, mapper, receiver)
       }
     })

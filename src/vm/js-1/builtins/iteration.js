@@ -2,12 +2,10 @@
   // What takes iterables or iterators and is no collection: Iterator and its helpers, Promise and its combinators,
   // stacks of disposables. They get what stands for the iterable, and pays for every step.
 
-  const { apply, charge, enter, isObject, leave, metered, meteredIterator, prices } = kit
+  const { apply, charge, enter, isObject, leave, metered, meteredIterator, note, prices } = kit
   const { replace, uncurry } = kit
   const { getPrototypeOf } = Reflect
   const { iterator } = Symbol
-  /** Promises that builtins have made in this call: isolated-vm may go through as many whenever one gets a handler. */
-  let promises = 0
   /** How much async generators have been asked that they have not answered. */
   let asked = { length: 0 }
   const waitFor = uncurry(Promise.prototype.then)
@@ -20,7 +18,6 @@
   replaceStacks()
   return {
     startPromises() {
-      promises = 0
       asked = { length: 0 }
     }
   }
@@ -86,30 +83,35 @@
     })
   }
 
-  /**
-   * What makes promises. Of every promise that is rejected before it has a handler isolated-vm makes a note, and it
-   * goes through all notes when one gets its handler: so whatever may add one pays for all promises that there may
-   * be a note of. Of those that async functions reject it is the meter that takes the price.
-   */
+  /** What makes promises, or gives them handlers, and pays for the notes that isolated-vm may have of others. */
   function replacePromises() {
     const { then, finally: settle } = Promise.prototype
-    const { reject, withResolvers } = Promise
+    const { reject, resolve, withResolvers } = Promise
     replace(Promise.prototype, {
       then(onFulfilled, onRejected) {
-        charge(prices.then + promises * prices.thenBefore)
-        promises++
+        note(prices.then)
         return apply(then, this, [onFulfilled, onRejected])
       },
       finally(callback) {
+        note(0)
         return call(settle, this, [callback], prices.then)
       }
     })
     replace(Promise, {
       reject(reason) {
-        promises++
+        note(0)
         return call(reject, this, [reason], prices.reject)
       },
+      resolve(value) {
+        if (!isObject(value)) {
+          charge(prices.call)
+          return apply(resolve, this, [value])
+        }
+        note(0)
+        return call(resolve, this, [value])
+      },
       withResolvers() {
+        note(0)
         return call(withResolvers, this, [], prices.reject)
       }
     })
@@ -120,7 +122,7 @@
       const method = Promise[name]
       replace(Promise, {
         [name](items) {
-          promises++
+          note(0)
           const source = isIterable(items)
             ? metered(items, prices.promise, 1024, prices.promiseBefore)
             : items
@@ -131,7 +133,7 @@
     const attempt = Promise.try
     replace(Promise, {
       try(callback, ...args) {
-        promises++
+        note(0)
         return call(attempt, this, [callback, ...args], prices.reject)
       }
     })
@@ -145,7 +147,8 @@
       replace(prototype, {
         [name](value) {
           const queue = asked
-          charge(prices.then + queue.length * prices.askedBefore)
+          charge(queue.length * prices.askedBefore)
+          note(prices.then)
           // no depth: what it runs is the contract's, which counts by itself
           const answer = apply(method, this, [value])
           queue.length++
@@ -173,10 +176,20 @@
       const method = prototype[name]
       replace(prototype, {
         [name]() {
+          if (name === 'disposeAsync') note(0)
           return call(method, this, [])
         }
       })
       Object.defineProperty(prototype, symbol, { value: prototype[name] })
+    }
+    // what is disposed of is awaited, by V8 itself
+    for (const name of ['adopt', 'defer', 'use']) {
+      const method = AsyncDisposableStack.prototype[name]
+      replace(AsyncDisposableStack.prototype, {
+        [name](...args) {
+          return call(method, this, args, prices.dispose)
+        }
+      })
     }
   }
 })

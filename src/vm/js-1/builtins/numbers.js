@@ -13,11 +13,12 @@
   const rawText = uncurry(BigInt.prototype.toString)
   const SMALL = 2n ** 64n
   const NEGATIVE = -SMALL
-  /** Powers of two with twice as many words each, and how many those are. */
+  /**
+   * Powers of two with twice as many words each, and how many those are: as many as were needed so far, since the
+   * largest take more memory than all else in the realm.
+   */
   const BOUNDS = []
-  for (let words = 2; words * 64 <= limits.bits; words *= 2) {
-    BOUNDS[BOUNDS.length] = [words, 1n << BigInt(words * 64), -(1n << BigInt(words * 64))]
-  }
+  const WORDS_MAX = limits.bits / 64
 
   replaceBigInt()
   replaceNumber()
@@ -26,11 +27,19 @@
   /** Words of a big integer, at most twice as many as it has. */
   function wordsOf(value) {
     if (value < SMALL && value > NEGATIVE) return 1
-    for (let i = 0; i < BOUNDS.length; i++) {
+    let words = 2
+    for (let i = 0; words <= WORDS_MAX; i++) {
+      if (i === BOUNDS.length) BOUNDS[i] = boundsOf(words)
       const bound = BOUNDS[i]
-      if (value < bound[1] && value > bound[2]) return bound[0]
+      if (value < bound.above && value > bound.below) return words
+      words *= 2
     }
-    return limits.bits / 64
+    return WORDS_MAX
+  }
+
+  function boundsOf(words) {
+    const above = 1n << RawBigInt(words * 64)
+    return { above, below: -above }
   }
 
   /** For a big integer of this many bits that is about to be made. */

@@ -3,7 +3,8 @@
   // What reads the keys of an object pays for as many as it has; so does a chain of prototypes for its length.
 
   const { apply, charge, construct, enter, isConstructor, isObject, isPlain, isProxy, leave } = kit
-  const { listOf, metered, pop, prices, push, refuse, replace, room, sizeOf, spend, toText } = kit
+  const { listOf, metered, note, pop, prices, push, refuse, replace, room, sizeOf, spend, toText } =
+    kit
   const { chain, limits, link, uncurry, wrapConstructor } = kit
   const { ownKeys } = Reflect
   const { getOwnPropertyDescriptor } = Object
@@ -371,7 +372,7 @@
         return passing(target, receiver, list)
       },
       construct(target, list, ...rest) {
-        charge(prices.object * 2)
+        note(prices.object * 2)
         if (!isConstructor(target) || !isObject(list)) return construct(target, list, ...rest)
         if (rest.length > 0 && !isConstructor(rest[0])) return construct(target, list, rest[0])
         const args = listOf(list)
