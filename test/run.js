@@ -25,6 +25,8 @@ if (!isPinned) {
 }
 
 const options = parseOptions()
+// long runs are there to find what nobody has thought of
+if (options.long) process.env.MIVM_SEED ??= String(Date.now() % 2 ** 32)
 const running = new Set()
 const compiled = mkdtempSync(join(tmpdir(), 'mivm-compiled-'))
 process.on('exit', () => rmSync(compiled, { recursive: true, force: true }))

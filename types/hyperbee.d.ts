@@ -145,6 +145,9 @@ declare module 'hyperbee/lib/messages.js' {
       levels: { keys: number[]; children: number[] }[]
     }
   }
+  export const Header: {
+    encode(header: { protocol: string; metadata: { contentFeed: Uint8Array } }): Uint8Array
+  }
   export const Node: {
     encode(node: { index: Uint8Array; key: Uint8Array; value: Uint8Array | null }): Uint8Array
     decode(bytes: Uint8Array): { index: Uint8Array; key: Uint8Array; value: Uint8Array | null }

@@ -232,7 +232,9 @@ export class Collector {
   ): Promise<number | null> {
     if (code === 'CALL_ALTERED') return ack.entry - 1
     const { address, genesis } = this.#from
-    for (let index = ack.entry - 1; index >= 0; index--) {
+    // an ack can name what is far behind the end of the log
+    const length = await this.#withUser(user, async (core) => core.length)
+    for (let index = Math.min(ack.entry, length) - 1; index >= 0; index--) {
       const entry = await this.#userEntry(user, index)
       if (code === 'CALL_SKIPPED') {
         if (index < ack.entry - 1 && entry?.type !== 'ack') return index

@@ -366,7 +366,11 @@ export class Host {
       const end = log.start + log.blocks.length
       if (length < log.start) return { length, through: 0, proof: null, behind: null }
       if (length > end) {
-        const behind = await peer.large(() => instance.takeBack(log.user, end))
+        // one who sends blocks is not about to take any back
+        const behind =
+          log.blocks.length > 0
+            ? { ...log, start: end, blocks: [], head: null }
+            : await peer.large(() => instance.takeBack(log.user, end))
         return { length, through: 0, proof: null, behind }
       }
     }

@@ -272,17 +272,20 @@ export class Instance {
    */
   async submit(log: UserBlocks): Promise<number> {
     this.#usedAt = Date.now()
-    if (!(await this.#ledger.hasUser(log.user))) {
-      if (log.blocks.length === 0 || log.start > 0) return 0
+    const admit = () => {
+      if (log.blocks.length === 0 || log.start > 0) return false
       checkLog(log, this.address)
+      return true
     }
-    const [before, length] = await this.#ledger.withUser(log.user, async (user) => {
+    const taken = await this.#ledger.withUserIf(admit, log.user, async (user) => {
       this.#refuseWhenClosing()
       const known = user.length
       await user.extend(log)
       if (user.length > known) this.#enqueue(user, log.blocks.slice(known - log.start), known)
-      return [known, user.length]
+      return [known, user.length] as const
     })
+    if (taken === null) return 0
+    const [before, length] = taken
     this.#wake()
     if (length > before && this.#working === null) this.#flushAcks()
     return length

@@ -152,12 +152,17 @@ export class Ledger {
 
   /** Runs something that appends to a user's log, while nothing is being flushed and no session is closed. */
   withUser<T>(key: Uint8Array, fn: (user: UserLog) => Promise<T>): Promise<T> {
+    return this.#mutex.run(() => this.#use(key, fn))
+  }
+
+  /** The same; where there is no copy of that log yet and `admit` says no, none is made, and null comes back. */
+  withUserIf<T>(
+    admit: () => boolean,
+    key: Uint8Array,
+    fn: (user: UserLog) => Promise<T>
+  ): Promise<T | null> {
     return this.#mutex.run(async () => {
-      // after a failed write users' logs are longer in memory than on disk
-      if (this.#failed !== null) throw this.#failed
-      const user = await this.#openUser(key)
-      this.#dirty = true
-      return fn(user)
+      return (await this.hasUser(key)) || admit() ? this.#use(key, fn) : null
     })
   }
 
@@ -256,6 +261,14 @@ export class Ledger {
   async pendingUsers(): Promise<string[]> {
     this.#notedPending = b4a.toString((await this.note('pending')) ?? new Uint8Array())
     return this.#notedPending === '' ? [] : this.#notedPending.split(',')
+  }
+
+  async #use<T>(key: Uint8Array, fn: (user: UserLog) => Promise<T>): Promise<T> {
+    // after a failed write users' logs are longer in memory than on disk
+    if (this.#failed !== null) throw this.#failed
+    const user = await this.#openUser(key)
+    this.#dirty = true
+    return fn(user)
   }
 
   async #openUser(key: Uint8Array): Promise<UserLog> {

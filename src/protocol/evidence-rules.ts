@@ -210,11 +210,17 @@ export const RULES = {
       : null
   ),
 
-  CALL_OUT_OF_ORDER: twoAcks((before, after) =>
-    isSameUser(before.ack, after.ack) && after.ack.entry < before.ack.entry
-      ? `entry ${after.ack.entry} of the user is executed after entry ${before.ack.entry}`
-      : null
-  ),
+  CALL_OUT_OF_ORDER: shownBy((shown) => {
+    const [only, ...more] = shown
+    if (only?.entry?.type === 'ack' && only.entry.entry === 0 && more.length === 0) {
+      return at(only, 'the host has executed entry 0 of the user, and the first one is 1')
+    }
+    return ofTwoAcks(shown, (before, after) =>
+      isSameUser(before.ack, after.ack) && after.ack.entry < before.ack.entry
+        ? `entry ${after.ack.entry} of the user is executed after entry ${before.ack.entry}`
+        : null
+    )
+  }),
 
   CALL_INVENTED: shownBy(([it, ...more]) => {
     if (it?.entry?.type !== 'ack' || more.length > 0) return null
@@ -327,14 +333,18 @@ interface ShownAck {
   readonly ack: Ack
 }
 
-function twoAcks(why: (before: ShownAck, after: ShownAck) => string | null): Rule {
-  return shownBy((shown) => {
-    const [before, after, ...more] = acksIn(shown)
-    if (before === undefined || after === undefined) return null
-    if (more.length > 0 || shown.length !== 2) return null
-    const said = why(before, after)
-    return said === null ? null : at(after.at, said)
-  })
+type BesideEachOther = (before: ShownAck, after: ShownAck) => string | null
+
+function twoAcks(why: BesideEachOther): Rule {
+  return shownBy((shown) => ofTwoAcks(shown, why))
+}
+
+function ofTwoAcks(shown: readonly Shown[], why: BesideEachOther): Claim | null {
+  const [before, after, ...more] = acksIn(shown)
+  if (before === undefined || after === undefined) return null
+  if (more.length > 0 || shown.length !== 2) return null
+  const said = why(before, after)
+  return said === null ? null : at(after.at, said)
 }
 
 interface Against {

@@ -51,6 +51,7 @@ export interface CallRequest {
 /**
  * One of: a proof; blocks to take back (`behind`); neither, where blocks from `length` on have to be sent first. Where
  * `behind` has no head there is more of it: a request without blocks that begins where it ends asks for the next part.
+ * The answer to a request with blocks has none in `behind`: the host had these blocks, and more.
  */
 export interface CallReply {
   /** Length of the host's copy of the user's log. */

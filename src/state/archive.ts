@@ -1,3 +1,4 @@
+import b4a from 'b4a'
 import Hyperbee, { type BeeCore } from 'hyperbee'
 import Hyperblobs, { type BlobId } from 'hyperblobs'
 import crypto from 'hypercore-crypto'
@@ -5,6 +6,7 @@ import SubEncoder from 'sub-encoder'
 import type { Commit, Version } from '../protocol/entries.ts'
 import { MivmError } from '../protocol/errors.ts'
 import type { Files, PathRange, Write } from '../protocol/files.ts'
+import { BeeWriter } from './bee-writer.ts'
 
 /** A file as Hyperdrive stores it. */
 interface FileEntry {
@@ -25,6 +27,7 @@ export class Archive implements Files {
   readonly #files: BeeCore
   readonly #content: BeeCore
   readonly #bee: Hyperbee<FileEntry>
+  readonly #writer: BeeWriter
   readonly #blobs: Hyperblobs
 
   /** `contentKey` is the key of the blobs that goes into the header: the published one, also for a copy. */
@@ -37,6 +40,7 @@ export class Archive implements Files {
       metadata: { contentFeed: contentKey },
       extension: false
     })
+    this.#writer = new BeeWriter(files, contentKey)
     this.#blobs = new Hyperblobs(content)
   }
 
@@ -76,13 +80,9 @@ export class Archive implements Files {
       entries.push([path, data === null ? null : await content.put(data)])
     }
     await content.flush()
-    // there is nobody whose copy would be longer
-    const batch = this.#bee.batch({ update: false })
-    for (const [path, blob] of entries) {
-      if (blob === null) await batch.del(path)
-      else await batch.put(path, { executable: false, linkname: null, blob, metadata: null })
-    }
-    await batch.flush()
+    await this.#writer.write(
+      entries.map(([path, blob]) => [FILES.encode(path), blob === null ? null : encodeEntry(blob)])
+    )
   }
 
   /** Closes the two sessions it was given. */
@@ -95,6 +95,11 @@ export class Archive implements Files {
   version(): Pick<Commit, 'archive' | 'blobs'> {
     return { archive: versionOf(this.#files), blobs: versionOf(this.#content) }
   }
+}
+
+function encodeEntry(blob: BlobId): Uint8Array {
+  const entry: FileEntry = { executable: false, linkname: null, blob, metadata: null }
+  return b4a.from(JSON.stringify(entry))
 }
 
 function versionOf({ state: { length, roots } }: BeeCore): Version {

@@ -7,6 +7,8 @@ const GENERATION_BYTES = 8 * 1024 * 1024
 const VALUE_MAX = 16 * 1024
 /** What an entry costs beside its key and its value, about, bytes. */
 const ENTRY_BYTES = 128
+/** Hints go out with every batch of so many: they are a tenth of what a single call writes. */
+const HINTS_BATCHES = 64
 
 type Key = string
 
@@ -18,12 +20,14 @@ type Key = string
  * Stands between the storage and the batches of rocksdb-native, which has no such place of its own. Snapshots
  * and iterators go past it. A write is known here when it has succeeded, and goes out as it came, but for one kind:
  * after every append Hypercore writes down, in a batch of its own, how far a core is contiguous. It is a hint, which
- * a reader that finds it too low puts right by itself, so that it can wait for the next batch.
+ * a reader that finds it too low puts right by itself, so that it can wait for a later batch.
  */
 export class Cache {
   #young: Values = new Map()
   #old: Values = new Map()
   readonly #hints = new Map<Key, Change>()
+  /** Batches written. */
+  #batches = 0
   #bytes = 0
   /** Writes under way; meanwhile nobody can say whether what is read is old or new. */
   #writing = 0
@@ -48,11 +52,23 @@ export class Cache {
         : createWriteBatch(db, options)
   }
 
-  /** A copy, since readers change what they have read; undefined where it is not known. */
+  /** A copy, since readers may change what they have read; undefined where it is not known. */
   get(key: Key): Uint8Array | null | undefined {
     const young = this.#young.get(key)
     const value = young === undefined ? this.#old.get(key) : young
     return value ? Buffer.from(value) : value
+  }
+
+  /**
+   * The value itself, which is forgotten here: whoever reads a page of a bitfield does so to change it and to write it,
+   * and to copy four of them twice for each call took longer than all else that is done with them.
+   */
+  take(key: Key): Uint8Array | null | undefined {
+    const young = this.#young.get(key)
+    const value = young === undefined ? this.#old.get(key) : young
+    if (this.#young.delete(key)) this.#bytes -= ENTRY_BYTES + key.length + (young?.byteLength ?? 0)
+    this.#old.delete(key)
+    return value
   }
 
   async load(key: Key, read: Promise<Uint8Array | null>): Promise<Uint8Array | null> {
@@ -74,10 +90,10 @@ export class Cache {
       return
     }
     if (this.#hints.size > 0) for (const { name } of changes) this.#hints.delete(name)
-    const batch = open(changes.length + this.#hints.size)
+    const hints = this.#dueHints()
+    const batch = open(changes.length + hints.length)
     for (const change of changes) put(batch, change)
-    for (const change of this.#hints.values()) put(batch, change)
-    this.#hints.clear()
+    for (const change of hints) put(batch, change)
     this.#writing++
     try {
       await batch.flush()
@@ -93,6 +109,14 @@ export class Cache {
       this.#writing--
       this.#epoch++
     }
+  }
+
+  /** Hints that have waited for long enough. */
+  #dueHints(): Change[] {
+    if (++this.#batches % HINTS_BATCHES !== 0) return []
+    const hints = [...this.#hints.values()]
+    this.#hints.clear()
+    return hints
   }
 
   /**
@@ -152,10 +176,12 @@ class CachedRead implements ReadBatch {
   }
 
   get(key: Uint8Array): Promise<Uint8Array | null> {
-    if (kindOf(key) === TREE) return this.#read(key)
+    const kind = kindOf(key)
+    if (kind === TREE) return this.#read(key)
     const name = nameOf(key)
-    const known = this.#cache.get(name)
-    return known === undefined ? this.#cache.load(name, this.#read(key)) : Promise.resolve(known)
+    const known = kind === PAGE ? this.#cache.take(name) : this.#cache.get(name)
+    if (known !== undefined) return Promise.resolve(known)
+    return kind === PAGE ? this.#read(key) : this.#cache.load(name, this.#read(key))
   }
 
   #read(key: Uint8Array): Promise<Uint8Array | null> {
@@ -192,8 +218,9 @@ class CachedWrite implements WriteBatch {
       this.#changes.push({ name: '', key, kind, end: null, value })
       return
     }
-    // what is kept must not change under whoever reads it
-    this.#changes.push({ name: nameOf(key), key, kind, end: null, value: Buffer.from(value) })
+    // what is kept must not change under whoever reads it; a page is let go by whoever writes it
+    const kept = kind === PAGE && typeof value !== 'string' ? value : Buffer.from(value)
+    this.#changes.push({ name: nameOf(key), key, kind, end: null, value: kept })
   }
 
   tryDelete(key: Uint8Array): void {
