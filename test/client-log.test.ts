@@ -1,4 +1,4 @@
-import { cp, mkdir } from 'node:fs/promises'
+import { cp, mkdir, readdir, readFile } from 'node:fs/promises'
 import path from 'node:path'
 import test, { type Test } from 'brittle'
 import crypto, { type KeyPair } from 'hypercore-crypto'
@@ -9,6 +9,7 @@ import { createIdentity } from '../src/net/identity.ts'
 import { type Bootstrap, Network, openLocal } from '../src/net/network.ts'
 import { Rpc } from '../src/net/rpc.ts'
 import { encodeEntry, encodeUserEntry } from '../src/protocol/entries.ts'
+import { verifyEvidence } from '../src/protocol/evidence.ts'
 import { codeHash } from '../src/protocol/hash.ts'
 import { signHead } from '../src/protocol/head.ts'
 import { decodeId, encodeId, formatLink } from '../src/protocol/ids.ts'
@@ -116,7 +117,10 @@ test('client - what a log that is taken back has seen, no other history replaces
 
   const again = await Client.open({ dir: path.join(dir, 'after'), bootstrap, identity })
   t.teardown(() => again.close(), { order: 1 })
-  await t.exception(again.call(link, 'add', []), /does not extend/)
+  await t.exception(again.call(link, 'add', []), /has signed two histories/)
+  const [file = ''] = await readdir(path.join(dir, 'after', 'evidence'))
+  const evidence = await verifyEvidence(await readFile(path.join(dir, 'after', 'evidence', file)))
+  t.alike([evidence.code, evidence.host], ['TWO_HISTORIES', cheat.id])
 })
 
 test('client - a host that takes a request and never answers is given up', async (t) => {

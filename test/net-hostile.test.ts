@@ -18,6 +18,7 @@ import { manifestKey, userLogManifest } from '../src/protocol/manifest.ts'
 import { Tree } from '../src/protocol/merkle.ts'
 import {
   CALL,
+  CONSISTENCY,
   DEPLOY,
   INFO,
   PROVE,
@@ -85,6 +86,8 @@ test('hostile peers - requests that make no sense are refused one by one', {
     [CALL.name, c.encode(CALL.request, { ...ask, log: forged, to: 1, known: 2 ** 50 })],
     [CALL.name, c.encode(CALL.request, { ...ask, log: nobody, from: 2 ** 50, to: 1 })],
     [PROVE.name, c.encode(PROVE.request, { address, user: user.publicKey, entry: 2 ** 50 })],
+    [CONSISTENCY.name, c.encode(CONSISTENCY.request, { address, lengths: [3, 2 ** 50, 0, 3] })],
+    [CONSISTENCY.name, c.encode(CONSISTENCY.request, { address, lengths: Array(500).fill(1) })],
     [STATUS.name, c.encode(STATUS.request, { verbose: true })],
     [DEPLOY.name, c.encode(DEPLOY.request, { genesis: frame(random), source: '', log: forged })]
   ]

@@ -14,7 +14,15 @@ import type { Head } from '../protocol/head.ts'
 import { decodeId, encodeId, parseLink } from '../protocol/ids.ts'
 import type { LimitName } from '../protocol/limits.ts'
 import { addressOf } from '../protocol/manifest.ts'
-import { CONSISTENCY, DEPLOY, INFO, type InfoReply, PROVE, STATUS } from '../protocol/messages.ts'
+import {
+  CONSISTENCY,
+  DEPLOY,
+  INFO,
+  type InfoReply,
+  LENGTHS_MAX,
+  PROVE,
+  STATUS
+} from '../protocol/messages.ts'
 import { encodeReceipt, type Receipt, verifyReceipt } from '../protocol/receipt.ts'
 import { encodeArgs } from '../protocol/values.ts'
 import { EvidenceDir } from '../state/evidence-dir.ts'
@@ -81,6 +89,7 @@ export class Client {
   readonly #readers = new Map<string, StateReader>()
   readonly #meeting: Meeting
   readonly #evidence: EvidenceDir
+  readonly #exchanges = new Map<string, Exchange>()
   readonly #timers = new Set<NodeJS.Timeout>()
 
   private constructor(
@@ -220,8 +229,11 @@ export class Client {
     const { host, genesis } = this.#knowledge(address)
     const rpc = await this.#remote(host).rpc()
     const user = this.#identity.keyPair.publicKey
-    const reply = await rpc.request(PROVE, { address, user, entry }, this.#timeout)
-    return verifyReceipt(encodeReceipt(genesis, reply.proof))
+    const { proof } = await rpc.request(PROVE, { address, user, entry }, this.#timeout)
+    const receipt = verifyReceipt(encodeReceipt(genesis, proof))
+    // it has a head like any other
+    await this.#exchanges.get(encodeId(address))?.weigh({ head: receipt.head, proof })
+    return receipt
   }
 
   async #session(address: Uint8Array): Promise<Session> {
@@ -244,18 +256,15 @@ export class Client {
     const subject = subjectOf(genesis)
     let newest: Head | null = null
     let open: Session | null = null
-    const exchange = new Exchange({
-      subject,
-      newest: () => newest,
-      prove: async (lengths) => {
-        const rpc = await remote.rpc()
-        return (await rpc.request(CONSISTENCY, { address, lengths }, PROOF_WAIT)).proof
-      },
-      keep: async (evidence, code) => {
-        await this.#evidence.keep(encodeId(address), code, evidence)
-        open?.fail(await this.#accused(address))
-      }
-    })
+    const prove = async (lengths: readonly number[]) => {
+      const rpc = await remote.rpc()
+      return (await rpc.request(CONSISTENCY, { address, lengths }, PROOF_WAIT)).proof
+    }
+    const keep = async (evidence: Uint8Array, code: string) => {
+      await this.#evidence.keep(encodeId(address), code, evidence)
+      open?.fail(await this.#accused(address))
+    }
+    const exchange = new Exchange({ subject, newest: () => newest, prove, keep })
     const onHead = (head: Head) => {
       newest = head
       exchange.told(head)
@@ -264,9 +273,12 @@ export class Client {
       const shown = proof.start === 0 ? proof : null
       const evidence = contradiction(subject, { head: known, proof: null }, { head, proof: shown })
       if (evidence !== null) await exchange.accuse(evidence)
+      // a head that is shorter than the newest one says nothing of that, but may of those before
+      else await exchange.recall(await log.heads(LENGTHS_MAX, head.length))
       return this.#accused(address)
     }
     open = await Session.open({ address, remote, log, timeout: this.#timeout, onHead, onConflict })
+    this.#exchanges.set(encodeId(address), exchange)
     this.#meetLater(exchange, host)
     return open
   }

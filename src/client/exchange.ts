@@ -108,11 +108,6 @@ export class Exchange {
     return [...this.#pending.values()]
   }
 
-  /** Heads that are known to be of our history. */
-  get known(): readonly Head[] {
-    return [...this.#known.values()]
-  }
-
   /** Talks to the peer on this stream, as soon as it knows the instance. */
   join(stream: SecretStream): void {
     if (this.#closed || this.#streams.has(stream)) return
@@ -158,6 +153,20 @@ export class Exchange {
       if (treeHashAt(subject, statement, head.length) === null) continue
       this.#pending.delete(id)
       this.#remember(head)
+    }
+  }
+
+  /** Compares heads that we had seen before with what is shown now. */
+  async recall(heads: readonly Head[]): Promise<void> {
+    const { subject, prove } = this.#options
+    const proof = heads.length === 0 ? null : await prove(heads.map(({ length }) => length))
+    if (proof === null) return
+    const shown = stateProof(subject, proof)
+    for (const head of heads) {
+      // what is in our log may be of another program of ours
+      if (!isSigned(subject, head)) continue
+      const evidence = contradiction(subject, { head, proof: null }, shown)
+      if (evidence !== null) return this.accuse(evidence)
     }
   }
 

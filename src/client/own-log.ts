@@ -158,6 +158,16 @@ export class OwnLog {
     return { head, open }
   }
 
+  /** The newest heads of the call log that the log records, each of another length, all shorter than `length`. */
+  async heads(count: number, length: number): Promise<Head[]> {
+    const heads = new Map<number, Head>()
+    for (let number = this.length; number > 0 && heads.size < count; number--) {
+      const { head } = decodeUserEntry(await this.block(number))
+      if (head !== null && head.length < length) heads.set(head.length, head)
+    }
+    return [...heads.values()]
+  }
+
   async close(): Promise<void> {
     await this.#core.close()
   }
