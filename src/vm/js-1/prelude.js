@@ -13,12 +13,15 @@
   const RawDate = Date
   const RawSymbol = Symbol
   const RawMap = Map
+  const RawSet = Set
   const TypedArray = getPrototypeOf(Uint8Array)
   // made while nothing is charged for it
   const regExpIterator = 'x'.matchAll(/x/g)
 
   /** `(this, …arguments)` for a method: nobody can come between. */
   const uncurry = Function.prototype.bind.bind(Function.prototype.call)
+  const see = uncurry(RawSet.prototype.add)
+  const hasSeen = uncurry(RawSet.prototype.has)
 
   const GLOBALS = [
     'AggregateError Array ArrayBuffer AsyncDisposableStack BigInt BigInt64Array BigUint64Array Boolean',
@@ -616,21 +619,33 @@
       regExpIterator
     ]
     const stack = getOwnPropertyDescriptor(new Error(), 'stack')
-    todo.push(stack?.get, stack?.set)
-    const seen = new Set()
+    // the builtins are those of the realm already, which take their time
+    let count = todo.length
+    const reach = (value) => {
+      if (isObject(value) && !hasSeen(seen, value)) todo[count++] = value
+    }
+    const seen = new RawSet()
+    reach(stack?.get)
+    reach(stack?.set)
     const functions = []
-    while (todo.length > 0) {
-      const object = todo.pop()
-      if (!isObject(object) || seen.has(object)) continue
-      seen.add(object)
-      todo.push(getPrototypeOf(object))
-      for (const key of ownKeys(object)) {
-        const { value, get, set } = getOwnPropertyDescriptor(object, key)
-        todo.push(value, get, set)
+    while (count > 0) {
+      const object = todo[--count]
+      if (hasSeen(seen, object)) continue
+      see(seen, object)
+      reach(getPrototypeOf(object))
+      const isFunction = typeof object === 'function'
+      const keys = ownKeys(object)
+      for (let i = 0; i < keys.length; i++) {
+        // of a function they are a number and a text
+        if (isFunction && (keys[i] === 'length' || keys[i] === 'name')) continue
+        const { value, get, set } = getOwnPropertyDescriptor(object, keys[i])
+        reach(value)
+        reach(get)
+        reach(set)
       }
       freeze(object)
       if (!isFrozen(object)) throw new Error('an intrinsic cannot be frozen')
-      if (typeof object === 'function') functions.push(object)
+      if (isFunction) functions[functions.length] = object
     }
     return functions
   }
