@@ -195,6 +195,13 @@ export interface AuditOptions {
   readonly patience?: number
   /** Has evidence put together for each finding: an event of its own, before those of the checks. */
   readonly evidence?: boolean
+  /** Begins at genesis also where an earlier audit in this directory has left a checkpoint. */
+  readonly fromGenesis?: boolean
+  /**
+   * Goes on as calls come in, until this is aborted: findings come as they happen, and the verdict is of what was
+   * verified so far. Goes on also while the host is away.
+   */
+  readonly follow?: AbortSignal
 }
 
 export type Verdict = 'clean' | 'violation' | 'inconclusive'
@@ -260,6 +267,18 @@ export type AuditEvent =
       readonly replayed: number
       readonly peers: number | null
     }
+  /** Goes on where an earlier audit was, or cannot, and begins at genesis: then `message` says why. */
+  | {
+      readonly type: 'checkpoint'
+      readonly state: 'resumed' | 'unusable'
+      readonly blocks: number
+      readonly calls: number
+      readonly message: string | null
+    }
+  /** All that is there is verified; what comes from now on is as it comes. */
+  | { readonly type: 'following'; readonly blocks: number; readonly calls: number }
+  /** The host has gone away, or come back; what is here is verified either way. */
+  | { readonly type: 'host'; readonly online: boolean }
   | { readonly type: 'finding'; readonly finding: Finding }
   /** What proves a finding to anybody; null where nothing does that can be put into a file. */
   | {
@@ -328,15 +347,15 @@ export const verifyEvidence: (
 ) => Promise<Evidence> = verifyCollected
 
 /**
- * Audits an instance from its first entry on, from its host and whoever else serves it; where nobody does, the copy
- * on this machine. The last event is the verdict. Throws INSTANCE_UNKNOWN or HOST_UNKNOWN where there is nothing to
- * audit; what is wrong with the instance is never thrown.
+ * Audits an instance, from its host and whoever else serves it; where nobody does, the copy on this machine. It begins
+ * where the last audit of this directory was, or at the first entry. The last event is the verdict. Throws
+ * INSTANCE_UNKNOWN or HOST_UNKNOWN where there is nothing to audit; what is wrong with the instance is never thrown.
  */
 export async function* audit(options: AuditOptions): AsyncGenerator<AuditEvent> {
-  const { address, dir, bootstrap, patience, evidence } = options
+  const { address, dir, bootstrap, patience, evidence, fromGenesis, follow } = options
   const replica = await Replica.open(bootstrap === undefined ? { dir } : { dir, bootstrap })
   try {
-    const online = await replica.reach(address)
+    const online = await replica.reach(address, { again: follow !== undefined })
     yield* auditLogs({
       address: parseLink(address).address,
       store: replica.store,
@@ -344,7 +363,9 @@ export async function* audit(options: AuditOptions): AsyncGenerator<AuditEvent> 
       peers: () => replica.peers,
       ...(online ? {} : { patience: 0 }),
       ...(patience === undefined ? {} : { patience }),
-      ...(evidence === undefined ? {} : { evidence })
+      ...(evidence === undefined ? {} : { evidence }),
+      ...(fromGenesis === undefined ? {} : { fromGenesis }),
+      ...(follow === undefined ? {} : { follow })
     })
   } finally {
     await replica.close()

@@ -160,9 +160,32 @@ export class Report {
   #firstAbort: Place | null = null
   #findings = 0
   #fresh: Finding[] = []
+  #isReplayBlamed = false
+  #lasting = { gaps: 0, suspicions: 0 }
 
   get findings(): number {
     return this.#findings
+  }
+
+  get firstAbort(): Place | null {
+    return this.#firstAbort
+  }
+
+  /** Goes on from what another audit has counted. */
+  resume(counts: Counts, attested: Attested, firstAbort: Place | null): void {
+    Object.assign(this.counts, counts)
+    Object.assign(this.attested, attested)
+    this.#firstAbort = firstAbort
+  }
+
+  /** What is said from now on of gaps and suspicions may be another thing the next time: until `rewind`. */
+  mark(): void {
+    this.#lasting = { gaps: this.gaps.length, suspicions: this.suspicions.length }
+  }
+
+  rewind(): void {
+    this.gaps.length = Math.min(this.gaps.length, this.#lasting.gaps)
+    this.suspicions.length = Math.min(this.suspicions.length, this.#lasting.suspicions)
   }
 
   find(
@@ -171,12 +194,19 @@ export class Report {
     message: string,
     differences?: readonly Difference[]
   ): void {
+    if (CODES[code] === 'R') this.#isReplayBlamed = true
     if (this.#findings++ >= FINDINGS_MAX) return
     const finding = { code, class: CODES[code], ...place, message }
     this.#fresh.push(differences === undefined ? finding : { ...finding, differences })
   }
 
+  /** Whether something of it comes from executing calls. */
+  get isReplayBlamed(): boolean {
+    return this.#isReplayBlamed
+  }
+
   gap(gap: Gap): void {
+    if (gap.reason === 'not-reproduced') this.#isReplayBlamed = true
     if (this.gaps.length < FINDINGS_MAX) this.gaps.push(gap)
   }
 
