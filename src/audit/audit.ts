@@ -296,9 +296,11 @@ class Audit {
       await course.judge()
       yield* this.#round(course)
     }
-    this.#patience.renew()
-    this.#userPatience.renew()
-    course.report.rewind()
+    if (course.isHostHere) {
+      this.#patience.renew()
+      this.#userPatience.renew()
+    }
+    await course.retry()
   }
 
   async *#round(course: Course): AsyncGenerator<AuditEvent> {

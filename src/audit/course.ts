@@ -181,10 +181,15 @@ export class Course {
     yield
   }
 
-  /** Takes the newest head, and looks again for what was not there. */
+  /** Takes the newest head as the one to read to, and looks again for what was not there. */
   async goOn(): Promise<void> {
-    this.report.rewind()
     await this.#history.goOn()
+    await this.retry()
+  }
+
+  /** Looks again for what was not there. */
+  async retry(): Promise<void> {
+    this.report.rewind()
     await this.#users.retry()
   }
 

@@ -1,8 +1,10 @@
 import { mkdir, stat, writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import type { Finding } from '../../index.ts'
+import { type AlertOptions, Alerts } from '../alerts.ts'
 import { renderAudit } from '../audit-view.ts'
 import { Context } from '../context.ts'
+import { interrupted } from '../interruption.ts'
 import type { Program } from '../program.ts'
 
 const HELP = `
@@ -22,28 +24,57 @@ export function addAudit(program: Program): void {
     .description('Fetches all logs of an instance, executes every call again and compares.')
     .argument('<instance>', 'link, address or name')
     .option('--report <path>', 'write evidence of what is found: into this file, or folder')
+    .option('--from-genesis', 'begin with the first entry, whatever was verified before', asTrue)
+    .option('--follow', 'go on as calls come in, until interrupted', asTrue)
+    .option('--exec <command>', 'run this for each finding, with it as JSON on stdin')
+    .option('--webhook <url>', 'post each finding there as JSON')
     .addHelpText('after', HELP)
-    .action(async (instance, { report }, command) =>
-      run(new Context(command.optsWithGlobals()), instance, report)
+    .action(async (instance, options, command) =>
+      run(new Context(command.optsWithGlobals()), instance, options)
     )
 }
 
-async function run(context: Context, instance: string, target: string | undefined): Promise<void> {
+interface Options extends AlertOptions {
+  readonly report?: string | undefined
+  readonly fromGenesis?: true | undefined
+  readonly follow?: true | undefined
+}
+
+async function run(context: Context, instance: string, options: Options): Promise<void> {
   const { output } = context
-  const { link } = await context.instance(instance)
+  const alerts = new Alerts(output, options)
+  const { link, address } = await context.instance(instance)
   const { audit } = await import('../../index.ts')
   output.progress('looking for the instance…')
-  const report = target === undefined ? null : await Report.open(target)
-  const events = audit({ ...context.network, address: link, evidence: report !== null })
+  const report = options.report === undefined ? null : await Report.open(options.report)
+  const events = audit({
+    ...context.network,
+    address: link,
+    evidence: report !== null,
+    fromGenesis: options.fromGenesis === true,
+    ...(options.follow === true ? { follow: untilInterrupted() } : {})
+  })
   for await (const event of events) {
+    if (event.type === 'verdict') await alerts.done()
     if (event.type === 'evidence') {
       await write(context, report, event.finding, event.evidence)
       continue
     }
     output.object(event)
     renderAudit(output, event)
+    if (event.type === 'finding') alerts.add({ type: 'finding', address, finding: event.finding })
     if (event.type === 'verdict') process.exitCode = event.exitCode
   }
+}
+
+function untilInterrupted(): AbortSignal {
+  const stop = new AbortController()
+  void interrupted().then(() => stop.abort())
+  return stop.signal
+}
+
+function asTrue(): true {
+  return true
 }
 
 async function write(
