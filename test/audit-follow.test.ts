@@ -1,7 +1,7 @@
 import b4a from 'b4a'
 import test from 'brittle'
 import { type Cheat, closeVm, found, openStore, replicate, run, Writer } from './audit-writer.ts'
-import { Follower } from './follower.ts'
+import { closeOwnVm, Follower } from './follower.ts'
 import { tempDir } from './helpers.ts'
 
 async function story(writer: Writer, cheat: Cheat = {}): Promise<void> {
@@ -170,5 +170,5 @@ test("follow - a user's log that comes later is made up for", async (t) => {
 })
 
 test.hook('follow - the VM of these tests closes', async (t) => {
-  await t.execution(closeVm())
+  await t.execution(Promise.all([closeVm(), closeOwnVm()]))
 })

@@ -1,7 +1,9 @@
 import type Corestore from 'corestore'
 import { type AuditEvent, audit } from '../src/audit/audit.ts'
 import type { Finding } from '../src/audit/findings.ts'
-import { openShared } from './audit-writer.ts'
+import type { Head } from '../src/protocol/head.ts'
+import { openVm } from '../src/vm/registry.ts'
+import type { VirtualMachine } from '../src/vm/vm.ts'
 import { type Teardown, tempDir } from './helpers.ts'
 
 type EventOf<Type extends AuditEvent['type']> = Extract<AuditEvent, { type: Type }>
@@ -13,6 +15,7 @@ export interface Followed {
   readonly dir?: string
   readonly patience?: number
   readonly evidence?: boolean
+  readonly heard?: () => readonly Head[]
 }
 
 /** An audit that goes on while a test does something. */
@@ -65,6 +68,11 @@ export class Follower {
     await this.until('progress', (event) => event.blocks >= blocks)
   }
 
+  /** Until so much is found. */
+  async found(count: number): Promise<void> {
+    while (this.findings.length < count) await this.until('finding')
+  }
+
   /** What it has come to. */
   async stop() {
     this.#stop.abort()
@@ -75,7 +83,7 @@ export class Follower {
   }
 
   async #run(options: Followed & { readonly dir: string }): Promise<void> {
-    const all = { openVm: openShared, ...options, follow: this.#stop.signal }
+    const all = { openVm: openOwn, ...options, follow: this.#stop.signal }
     try {
       for await (const event of audit(all)) {
         this.events.push(event)
@@ -98,6 +106,26 @@ export class Follower {
     const isOver = await Promise.race([promise.then(() => false), this.#ended.then(() => true)])
     if (isOver && this.#seen >= this.events.length) throw new Error('the audit has ended')
   }
+}
+
+let own: Promise<VirtualMachine> | null = null
+
+/** One VM for all who follow, and none that a host uses which cheats with it. */
+async function openOwn(): Promise<VirtualMachine> {
+  own ??= openVm('js-1', { engines: 1 })
+  const machine = await own
+  return {
+    id: machine.id,
+    inspect: (contract) => machine.inspect(contract),
+    run: (batch, options) => machine.run(batch, options),
+    evict: (address) => machine.evict(address),
+    close: async () => {}
+  }
+}
+
+export async function closeOwnVm(): Promise<void> {
+  await (await own)?.close()
+  own = null
 }
 
 function isOf<Type extends AuditEvent['type']>(

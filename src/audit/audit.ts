@@ -48,6 +48,8 @@ export interface AuditOptions {
   readonly fromGenesis?: boolean
   /** Goes on as the log grows until this is aborted; the verdict is then of what was verified so far. */
   readonly follow?: AbortSignal
+  /** With `follow`: heads of the call log that came from elsewhere since the last time it was asked. */
+  readonly heard?: () => readonly Head[]
 }
 
 /** The checks, in the order and with the numbers of the design. */
@@ -113,6 +115,9 @@ const LOOK_MS = 500
 
 /** How often it leaves a checkpoint. */
 const CHECKPOINT_MS = 5_000
+
+/** Heads that are kept to put evidence together of them. */
+const HELD_MAX = 1024
 
 /** Findings that evidence is put together for: one of them is enough. */
 const EVIDENCE_MAX = 100
@@ -275,15 +280,15 @@ class Audit {
     // what is not here comes by itself
     this.#patience.end()
     this.#userPatience.end()
-    let keptAt = 0
+    let keptAt = Number.NEGATIVE_INFINITY
     let isOnline = true
     await course.judge()
     yield* this.#round(course)
     const { blocks, calls } = course.report.counts
     yield { type: 'following', blocks, calls }
     while (!news.stopped) {
-      if (Date.now() >= keptAt + CHECKPOINT_MS) {
-        keptAt = Date.now()
+      if (performance.now() >= keptAt + CHECKPOINT_MS) {
+        keptAt = performance.now()
         if (await this.#keep(course)) await this.#remember(course.reader)
       }
       await news.next(LOOK_MS)
@@ -292,6 +297,7 @@ class Audit {
         yield { type: 'host', online: isOnline }
       }
       await course.goOn()
+      this.#hear(course)
       yield* this.#walk(course)
       await course.judge()
       yield* this.#round(course)
@@ -300,7 +306,16 @@ class Audit {
       this.#patience.renew()
       this.#userPatience.renew()
     }
-    await course.retry()
+    await course.goOn()
+    this.#hear(course)
+    yield* this.#walk(course)
+  }
+
+  #hear(course: Course): void {
+    const heads = this.#options.heard?.() ?? []
+    if (heads.length === 0) return
+    course.claim(heads)
+    this.#note({ held: [...(this.#sources?.held ?? []), ...heads].slice(-HELD_MAX) })
   }
 
   async *#round(course: Course): AsyncGenerator<AuditEvent> {

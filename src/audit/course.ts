@@ -13,7 +13,7 @@ import type { Checkpoint } from './checkpoint.ts'
 import { Report } from './findings.ts'
 import { Heads, type HostShows } from './heads.ts'
 import { History } from './history.ts'
-import { LogReader, type Patience } from './log-reader.ts'
+import { headOf, LogReader, type Patience } from './log-reader.ts'
 import type { News } from './news.ts'
 import { Published } from './published.ts'
 import { Replay } from './replay.ts'
@@ -63,7 +63,8 @@ export class Course {
   #from: Checkpoint | null = null
   /** Whether the kept copy of the state was looked at, where something was found with it. */
   #isWhole = false
-  #aheadSince: number | null = null
+  /** Since when the host shows less than it has signed. */
+  #lessSince: number | null = null
 
   private constructor(
     subject: Subject,
@@ -183,19 +184,34 @@ export class Course {
 
   /** Takes the newest head as the one to read to, and looks again for what was not there. */
   async goOn(): Promise<void> {
+    this.report.rewind()
+    if (this.#isForked()) return
     await this.#history.goOn()
-    await this.retry()
+    await this.#users.retry()
   }
 
-  /** Looks again for what was not there. */
-  async retry(): Promise<void> {
-    this.report.rewind()
-    await this.#users.retry()
+  /**
+   * Whether the host has rewritten its log. That head is the evidence, and can only be fetched where forks are let in:
+   * what it takes the place of was verified, and who signs it has nothing to lose any more.
+   */
+  #isForked(): boolean {
+    const { callLog } = this.#subject
+    if (callLog.peers.some(({ remoteFork }) => remoteFork > callLog.fork)) {
+      callLog.core.replicator.allowFork = true
+      callLog.core.replicator.updateAll()
+    }
+    const head = callLog.fork > 0 ? headOf(callLog) : null
+    if (head === null) return false
+    if (!this.#history.isForked) {
+      this.#heads.claim(head, { core: null, block: head.length - 1 })
+      this.#history.fork()
+    }
+    return true
   }
 
   /** Judges what there is so far, where more will come. */
   async judge(): Promise<void> {
-    const { report, reader } = this
+    const { report, reader, head } = this
     const { grace } = this.#subject
     report.mark()
     await this.#users.finish()
@@ -203,10 +219,12 @@ export class Course {
     await this.#history.lookUp()
     if (!this.#history.complete) return
     this.published.judgeLive(this.#hostShows, grace)
-    const isAhead = this.#heads.open.some((length) => length > reader.length)
-    this.#aheadSince = isAhead ? (this.#aheadSince ?? Date.now()) : null
-    if (this.#aheadSince === null || this.#aheadSince > Date.now() - grace) return
+    const to = Math.max(reader.length, ...this.#heads.open)
+    const isLess = to > reader.length || (this.#hostShows(null) ?? to) < to
+    this.#lessSince = isLess ? (this.#lessSince ?? performance.now()) : null
+    if (this.#lessSince === null || this.#lessSince > performance.now() - grace) return
     this.#heads.withheld(reader.length, this.#hostShows)
+    if (head !== null) this.#heads.truncated(head, reader.length, this.#hostShows)
   }
 
   /** Judges what there is, for good. */

@@ -107,6 +107,15 @@ export class Heads {
     }
   }
 
+  /** A head that the host had signed before, while the log here has it as well: the host must not show less. */
+  truncated({ length }: Head, shown: number, hostShows: HostShows): void {
+    const now = hostShows(null)
+    if (now === null || now >= length || shown < length || this.#truncatedTo >= length) return
+    this.#truncatedTo = length
+    const message = `the host has signed a history of ${length} blocks and shows ${now}`
+    this.#report.find('HISTORY_TRUNCATED', { log: 'call log', block: length - 1 }, message)
+  }
+
   /** Heads in logs that agree with the call log. */
   get agreed(): number {
     return this.#report.counts.heads - this.#given

@@ -53,6 +53,7 @@ export class History {
   readonly #into: Readers
   #source = ''
   #stopped = false
+  #isForked = false
   #gap: Gap | null = null
   /** Of the tree up to and with the newest commit. */
   #roots: readonly TreeNode[] = []
@@ -79,6 +80,16 @@ export class History {
   /** Why it could not be read to its end, where that may still come to be. */
   get gap(): Gap | null {
     return this.#gap
+  }
+
+  get isForked(): boolean {
+    return this.#isForked
+  }
+
+  /** The log is not the one any more that was read. */
+  fork(): void {
+    this.#isForked = true
+    this.#stopped = true
   }
 
   /** Takes the newest head as the one to read to, and reads on from where nothing was shown. */
@@ -128,7 +139,7 @@ export class History {
 
   /** Reads what is left behind an entry that could not be understood, for its tree hashes. */
   async skip(): Promise<void> {
-    while (!this.reader.done && this.#gap === null) await this.#read()
+    while (!this.reader.done && this.#gap === null && !this.#isForked) await this.#read()
   }
 
   /** Looks for heads that are still open, and for the commit of a newer archive, in what there is by now. */

@@ -106,7 +106,7 @@ export class Published {
       news.watch(side.core)
       side.core.on('append', () => {
         const head = headOf(side.core)
-        if (head !== null) side.fresh.push({ head, since: Date.now() })
+        if (head !== null) side.fresh.push({ head, since: performance.now() })
       })
     }
   }
@@ -174,7 +174,7 @@ export class Published {
    * the other, or behind it, for longer than `grace` ms, stays so.
    */
   judgeLive(hostShows: HostShows, grace: number): void {
-    const before = Date.now() - grace
+    const before = performance.now() - grace
     for (const side of this.#sides) {
       this.#judgeFresh(side, hostShows, before)
       const settled = side.seen.filter(({ length }) => length <= side.committedTo)
@@ -183,7 +183,7 @@ export class Published {
       side.seen = side.seen.filter(({ length }) => length === last || length > side.committedTo)
       prune(side)
       const isBehind = last < (this.#last?.[side.name].length ?? 0)
-      side.behindSince = isBehind ? (side.behindSince ?? Date.now()) : null
+      side.behindSince = isBehind ? (side.behindSince ?? performance.now()) : null
       if (side.behindSince !== null && side.behindSince < before) this.#judgeEnd(side, hostShows)
     }
   }
