@@ -7,6 +7,7 @@ import type { TreeNode } from '../protocol/merkle.ts'
 import { decodeValue, encodeValue } from '../protocol/values.ts'
 import type { WalkState } from './call-log.ts'
 import type { Counts, Place } from './findings.ts'
+import type { ShadowRoots } from './shadow.ts'
 import type { UserLogsState } from './user-logs.ts'
 
 /** All that an audit has to know to go on behind a commit as if it had begun at genesis. */
@@ -18,6 +19,8 @@ export interface Checkpoint {
   readonly roots: readonly TreeNode[]
   readonly walk: WalkState
   readonly users: UserLogsState
+  /** Of the copy of the state as the commit left it. */
+  readonly state: ShadowRoots
   readonly counts: Counts
   readonly firstAbort: Place | null
 }
@@ -106,7 +109,7 @@ function isCheckpoint(value: unknown): value is Checkpoint {
   return typeof value === 'object' && value !== null && FIELDS.every((name) => name in value)
 }
 
-const FIELDS = ['address', 'head', 'roots', 'walk', 'users', 'counts', 'firstAbort']
+const FIELDS = ['address', 'head', 'roots', 'walk', 'users', 'state', 'counts', 'firstAbort']
 
 /** Never half of it, whatever happens. */
 async function writeWhole(target: string, bytes: Uint8Array): Promise<void> {

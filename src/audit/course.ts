@@ -252,7 +252,8 @@ export class Course {
     const isVerified = this.behind.walked && this.#replay && !this.#replay.stopped
     const isOpen = report.gaps.some(({ reason }) => reason !== 'disputed')
     if (!isVerified || report.findings > 0 || isOpen || this.#heads.open.length > 0) return null
-    if (state === null || users === null || head === null) return null
+    const shadow = this.#shadow
+    if (state === null || users === null || head === null || shadow === null) return null
     if (head.fork > 0 || !this.published.isLevel) return null
     const { walk, roots } = state
     if (walk.next === this.#from?.walk.next) return null
@@ -265,7 +266,8 @@ export class Course {
     }
     const proven = { ...head, length: reader.length }
     const { firstAbort } = report
-    return { address, head: proven, roots, walk, users, counts, firstAbort }
+    await shadow.sync()
+    return { address, head: proven, roots, walk, users, state: shadow.roots, counts, firstAbort }
   }
 
   /**
@@ -317,9 +319,9 @@ export class Course {
     return new Replay(this.#vm, contract, this.#shadow, this.report, variables)
   }
 
-  #reopenShadow({ walk }: Checkpoint): Promise<Shadow | null> {
+  #reopenShadow({ walk, state }: Checkpoint): Promise<Shadow | null> {
     const { dir, id } = this.#subject
-    return Shadow.reopen(dir, id, this.published.contentKey, walk)
+    return Shadow.reopen(dir, id, this.published.contentKey, walk, state)
   }
 
   /** The code that genesis names; null where that block is not here, or not whole. */

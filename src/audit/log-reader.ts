@@ -13,6 +13,7 @@ declare module 'hypercore' {
       /** Gathers reads; nothing is read before `tryFlush`. */
       read(): {
         getBlock(index: number): Promise<Uint8Array | null>
+        getTreeNode(index: number): Promise<TreeNode | null>
         tryFlush(): void
       }
     }
@@ -224,7 +225,8 @@ export class LogReader {
   }
 
   async #fetch(start: number, end: number): Promise<Uint8Array[] | Gap> {
-    const local = await readBlocks(this.core, start, end)
+    const indexes = Array.from({ length: end - start }, (_, i) => start + i)
+    const local = await readBlocks(this.core, indexes)
     const missing = local.indexOf(null)
     if (missing === -1) return local.filter((block) => block !== null)
     // what is here first
@@ -266,9 +268,7 @@ export class LogReader {
     const head = this.#head
     if (head === null || beginning.length > head.length) return 'wrong'
     const tree = beginning.clone()
-    const indexes = cover(tree.length, head.length)
-    const nodes = await Promise.all(indexes.map((i) => MerkleTree.get(this.core.state, i)))
-    for (const node of nodes) {
+    for (const node of await readNodes(this.core, cover(tree.length, head.length))) {
       if (node === null) return 'open'
       tree.push(node)
     }
@@ -281,7 +281,7 @@ export class LogReader {
     const children = flat.children(index)
     if (node === null) return null
     if (children === null) {
-      const [block] = await readBlocks(this.core, index / 2, index / 2 + 1)
+      const [block] = await readBlocks(this.core, [index / 2])
       if (!block || !b4a.equals(leafHash(block), node.hash)) return null
       return { index, size: block.byteLength, hash: node.hash }
     }
@@ -291,13 +291,23 @@ export class LogReader {
   }
 }
 
-/** The blocks that are on this machine, in one read of the disk; `get` would be one each. */
-function readBlocks(core: Hypercore, start: number, end: number): Promise<(Uint8Array | null)[]> {
+/** The blocks that are on this machine, in one read of the disk; `get` would be one each. Nothing is proven. */
+export function readBlocks(
+  core: Hypercore,
+  indexes: readonly number[]
+): Promise<(Uint8Array | null)[]> {
   const read = core.state.storage.read()
-  const blocks: Promise<Uint8Array | null>[] = []
-  for (let i = start; i < end; i++) blocks.push(read.getBlock(i))
+  const blocks = indexes.map((index) => read.getBlock(index))
   read.tryFlush()
   return Promise.all(blocks)
+}
+
+/** Nodes of the tree that are on this machine, in one read of the disk. */
+function readNodes(core: Hypercore, indexes: readonly number[]): Promise<(TreeNode | null)[]> {
+  const read = core.state.storage.read()
+  const nodes = indexes.map((index) => read.getTreeNode(index))
+  read.tryFlush()
+  return Promise.all(nodes)
 }
 
 /** The head of a core as it is on this machine; not verified. */

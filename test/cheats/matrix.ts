@@ -154,9 +154,10 @@ function isBroken({ caught = [] }: Expected): boolean {
 /** How long a follower waits for the other log, where one is ahead, ms. */
 const LIVE_PATIENCE_MS = 1_000
 
-/** What is found as it happens is found in the order in which logs come. */
+/** What is found as it happens is found in the order in which logs come; and in both logs of the archive, maybe. */
 function sorted<T extends { caught: readonly string[]; missing: readonly string[] }>(words: T): T {
-  return { ...words, caught: words.caught.toSorted(), missing: words.missing.toSorted() }
+  const caught = [...new Set(words.caught)].sort()
+  return { ...words, caught, missing: words.missing.toSorted() }
 }
 
 /** What there is to be said of an audit, as far as something is expected of it. */
