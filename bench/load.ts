@@ -1,4 +1,5 @@
 // How callers call: the same for ours and for the baseline.
+import { setTimeout as sleep } from 'node:timers/promises'
 
 /** A call that resolves when its caller knows that it is done, and on disk. */
 export type Operation = () => Promise<unknown>
@@ -30,4 +31,25 @@ export async function manyAtOnce(
   const start = performance.now()
   await Promise.all(Array.from({ length: inFlight }, caller))
   return (count / (performance.now() - start)) * 1000
+}
+
+/**
+ * So many calls a second, whether those before are answered or not; for each that is answered when, ms since 1970, in
+ * the order of the answers.
+ */
+export async function atRate(
+  operation: Operation,
+  count: number,
+  perSecond: number
+): Promise<number[]> {
+  const times: number[] = []
+  const calls: Promise<unknown>[] = []
+  const start = performance.now()
+  while (calls.length < count) {
+    const due = Math.min(count, ((performance.now() - start) / 1000) * perSecond)
+    while (calls.length < due) calls.push(operation().then(() => times.push(Date.now())))
+    await sleep(5)
+  }
+  await Promise.all(calls)
+  return times
 }

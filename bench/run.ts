@@ -6,11 +6,12 @@ import { parseArgs } from 'node:util'
 import { audit } from './audit.ts'
 import { calls } from './calls.ts'
 import { deploy } from './deploy.ts'
+import { follow } from './follow.ts'
 import { type Figure, type Measure, reaches, table } from './harness.ts'
 import { describeMachine } from './machine.ts'
 import { memory } from './memory.ts'
 
-const MEASURES: readonly Measure[] = [calls, deploy, audit, memory]
+const MEASURES: readonly Measure[] = [calls, deploy, audit, follow, memory]
 const RESULTS = new URL('./RESULTS.md', import.meta.url)
 const NUMBERS = /(<!-- numbers -->\n)[\s\S]*(<!-- end of numbers -->)/
 

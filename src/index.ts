@@ -202,6 +202,13 @@ export interface AuditOptions {
   readonly evidence?: boolean
   /** Receipts, or evidence, of this instance: the log has to agree with the heads in them. */
   readonly receipts?: readonly (Uint8Array | string)[]
+  /** Begins at genesis also where an earlier audit in this directory has left a checkpoint. */
+  readonly fromGenesis?: boolean
+  /**
+   * Goes on as calls come in, until this is aborted: findings come as they happen, and the verdict is of what was
+   * verified so far. Goes on also while the host is away.
+   */
+  readonly follow?: AbortSignal
 }
 
 export type Verdict = 'clean' | 'violation' | 'inconclusive'
@@ -267,6 +274,18 @@ export type AuditEvent =
       readonly replayed: number
       readonly peers: number | null
     }
+  /** Goes on where an earlier audit was, or cannot, and begins at genesis: then `message` says why. */
+  | {
+      readonly type: 'checkpoint'
+      readonly state: 'resumed' | 'unusable'
+      readonly blocks: number
+      readonly calls: number
+      readonly message: string | null
+    }
+  /** All that is there is verified; what comes from now on is as it comes. */
+  | { readonly type: 'following'; readonly blocks: number; readonly calls: number }
+  /** The host has gone away, or come back; what is here is verified either way. */
+  | { readonly type: 'host'; readonly online: boolean }
   | { readonly type: 'finding'; readonly finding: Finding }
   /** What proves a finding to anybody; null where nothing does that can be put into a file. */
   | {
@@ -335,12 +354,12 @@ export const verifyEvidence: (
 ) => Promise<Evidence> = verifyCollected
 
 /**
- * Audits an instance from its first entry on, from its host and whoever else serves it; where nobody does, the copy
- * on this machine. The last event is the verdict. Throws INSTANCE_UNKNOWN or HOST_UNKNOWN where there is nothing to
- * audit; what is wrong with the instance is never thrown.
+ * Audits an instance, from its host and whoever else serves it; where nobody does, the copy on this machine. It begins
+ * where the last audit of this directory was, or at the first entry. The last event is the verdict. Throws
+ * INSTANCE_UNKNOWN or HOST_UNKNOWN where there is nothing to audit; what is wrong with the instance is never thrown.
  */
 export async function* audit(options: AuditOptions): AsyncGenerator<AuditEvent> {
-  const { dir, bootstrap, patience, evidence, receipts = [] } = options
+  const { dir, bootstrap, patience, evidence, fromGenesis, follow, receipts = [] } = options
   const { address } = parseLink(options.address)
   const heads = receipts.flatMap((file) => headsIn(file, address))
   const network = bootstrap === undefined ? {} : { bootstrap }
@@ -348,7 +367,7 @@ export async function* audit(options: AuditOptions): AsyncGenerator<AuditEvent> 
   const replica = await Replica.open({ dir, ...network })
   let others: Others | null = null
   try {
-    const info = await replica.reach(options.address)
+    const info = await replica.reach(options.address, { again: follow !== undefined })
     const meeting = await Others.open({ replica, address, info, kept, ...network })
     others = meeting
     const events = auditLogs({
@@ -358,9 +377,12 @@ export async function* audit(options: AuditOptions): AsyncGenerator<AuditEvent> 
       dir: path.join(dir, 'audits'),
       peers: () => replica.peers,
       others: (held) => meeting.hear(held),
+      overheard: (held) => meeting.overhear(held),
       ...(info === null ? { patience: 0 } : {}),
       ...(patience === undefined ? {} : { patience }),
-      evidence: evidence === true ? true : 'histories'
+      evidence: evidence === true ? true : 'histories',
+      ...(fromGenesis === undefined ? {} : { fromGenesis }),
+      ...(follow === undefined ? {} : { follow })
     })
     for await (const event of events) {
       // on disk before anything is closed, whoever asks for it or not

@@ -9,17 +9,13 @@ import {
   found,
   openShared,
   openStore,
+  overwrite,
   replicate,
   run,
   SOURCE,
   signBlocks,
   Writer
 } from './audit-writer.ts'
-
-/** As far as a test damages it. */
-interface BlockStorage {
-  write(): { putBlock(index: number, block: Uint8Array): void; flush(): Promise<unknown> }
-}
 
 test('audit - a damaged disk is no cheat, whichever log it hits', async (t) => {
   for (const [i, name] of ['call log', 'call log', 'user log'].entries()) {
@@ -172,15 +168,3 @@ test('audit - one that is given up leaves nothing open', async (t) => {
 test.hook('audit - the VM of these tests closes', async (t) => {
   await t.execution(closeVm())
 })
-
-async function overwrite(core: Hypercore, index: number, block: Uint8Array): Promise<void> {
-  const storage: unknown = core.state.storage
-  if (!isBlockStorage(storage)) throw new Error('the storage has no such methods any more')
-  const write = storage.write()
-  write.putBlock(index, block)
-  await write.flush()
-}
-
-function isBlockStorage(storage: unknown): storage is BlockStorage {
-  return typeof storage === 'object' && storage !== null && 'write' in storage
-}

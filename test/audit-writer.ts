@@ -387,7 +387,8 @@ export interface Audited {
 export async function run(
   t: Teardown,
   writer: Shown,
-  options: Partial<AuditOptions> = {}
+  options: Partial<AuditOptions> = {},
+  onEvent: (event: AuditEvent) => void = () => {}
 ): Promise<Audited> {
   const dir = options.dir ?? (await tempDir(t))
   const findings: Finding[] = []
@@ -397,6 +398,7 @@ export async function run(
   const { address, store } = writer
   const all = { address, store, patience: 0, openVm: openShared, evidence: true, ...options, dir }
   for await (const event of audit(all)) {
+    onEvent(event)
     if (event.type === 'finding') findings.push(event.finding)
     if (event.type === 'evidence') evidence.push(event.evidence)
     if (event.type === 'check') checks.push(event)
@@ -546,4 +548,22 @@ export async function replicate(
     b.destroy()
     await Promise.all(closed)
   }
+}
+
+/** As far as a test damages it. */
+interface BlockStorage {
+  write(): { putBlock(index: number, block: Uint8Array): void; flush(): Promise<unknown> }
+}
+
+/** Puts something else where a block is on the disk, behind the back of the log. */
+export async function overwrite(core: Hypercore, index: number, block: Uint8Array): Promise<void> {
+  const storage: unknown = core.state.storage
+  if (!isBlockStorage(storage)) throw new Error('the storage has no such methods any more')
+  const write = storage.write()
+  write.putBlock(index, block)
+  await write.flush()
+}
+
+function isBlockStorage(storage: unknown): storage is BlockStorage {
+  return typeof storage === 'object' && storage !== null && 'write' in storage
 }

@@ -97,6 +97,10 @@ const USAGE: [words: string[], stderr: string][] = [
     'mivm: LINK_INVALID: "mivm://nobody" is not a link: expected mivm://<host>/<address>\n'
   ],
   [
+    ['audit', 'forum', '--follow', '--webhook', 'example.org/hook'],
+    'mivm: USAGE: --webhook example.org/hook is no URL: give http://… or https://…\n'
+  ],
+  [
     ['log', 'not an address'],
     'mivm: KEY_INVALID: "not an address" is not a valid address: expected 52 characters of z-base-32, as "mivm ls" or "mivm key ls" show them\n'
   ],

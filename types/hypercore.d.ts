@@ -115,6 +115,10 @@ declare module 'hypercore' {
     readonly replicator: {
       /** True: asks peers for nothing, whatever they announce. */
       setPushOnly(pushOnly: boolean): void
+      /** As the option of that name. */
+      allowFork: boolean
+      /** Looks again what to ask of which peer. */
+      updateAll(): void
     }
     /** Notes, with the next write to disk, how much of the core a peer has said that it has. */
     updateRemoteContiguousLength(length: number): void

@@ -1,7 +1,7 @@
 // A caller in a process of its own.
 import { readFile } from 'node:fs/promises'
 import { Client, type ContractObject } from 'mivm'
-import { manyAtOnce, type Operation, oneByOne, POST } from '../load.ts'
+import { atRate, manyAtOnce, type Operation, oneByOne, POST } from '../load.ts'
 import { serve } from '../process.ts'
 import { largeSource } from '../source.ts'
 
@@ -35,6 +35,10 @@ const commands = {
   /** So many calls under way; calls/s. */
   async manyAtOnce(link: string, count: number, inFlight: number): Promise<number> {
     return manyAtOnce(await operation(link), count, inFlight)
+  },
+  /** So many calls a second; when each was answered. */
+  async atRate(link: string, count: number, perSecond: number): Promise<number[]> {
+    return atRate(await operation(link), count, perSecond)
   },
   /** Calls each of these instances, one call at a time each, for so long; the number of calls. */
   async keepBusy(links: readonly string[], ms: number): Promise<number> {

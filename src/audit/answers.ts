@@ -2,6 +2,7 @@ import b4a from 'b4a'
 import type Hypercore from 'hypercore'
 import type { Answer } from '../protocol/entries.ts'
 import type { Report } from './findings.ts'
+import { readBlocks } from './log-reader.ts'
 
 /** Answers that are compared at once, and of one entry at all. */
 const ANSWERS_MAX = 256
@@ -29,13 +30,15 @@ export class Answers {
   async compare(): Promise<void> {
     const waiting = this.#waiting
     this.#waiting = []
-    const same = await Promise.all(
-      waiting.map(async ({ index, result }) => {
-        if (index >= this.#callLog.length) return true
-        const block = await this.#callLog.get(index, { wait: false })
-        return block === null || b4a.equals(block, result)
-      })
+    const known = waiting.filter(({ index }) => index < this.#callLog.length)
+    const blocks = await readBlocks(
+      this.#callLog,
+      known.map(({ index }) => index)
     )
+    const same = known.map(({ result }, i) => {
+      const block = blocks[i] ?? null
+      return block === null || b4a.equals(block, result)
+    })
     this.#report.counts.falseAnswers += same.filter((is) => !is).length
   }
 }

@@ -10,10 +10,11 @@ import { encodeId } from '../protocol/ids.ts'
 import { addressOf } from '../protocol/manifest.ts'
 import { Tree } from '../protocol/merkle.ts'
 import type { Proof } from '../protocol/proof.ts'
-import { contractOf } from '../vm/record.ts'
 import { openVm as openRegistered, VM_IDS } from '../vm/registry.ts'
 import type { VirtualMachine } from '../vm/vm.ts'
+import { type Checkpoint, Checkpoints } from './checkpoint.ts'
 import { Collector, proveLengths, type Sources } from './collector.ts'
+import { type Behind, Course, type Subject } from './course.ts'
 import {
   type Attested,
   type Counts,
@@ -24,20 +25,16 @@ import {
   type Suspicion,
   type Verdict
 } from './findings.ts'
-import { Heads, type HostShows } from './heads.ts'
-import { decode, History, newerFormat } from './history.ts'
-import { awaitLength, LogReader, Patience } from './log-reader.ts'
+import { decode, newerFormat } from './history.ts'
+import { awaitLength, type LogReader, Patience } from './log-reader.ts'
 import { Memory } from './memory.ts'
-import { Published } from './published.ts'
-import { Replay } from './replay.ts'
-import { Shadow } from './shadow.ts'
-import { UserLogs } from './user-logs.ts'
+import { News } from './news.ts'
 
 export interface AuditOptions {
   readonly address: Uint8Array
   /** Where the logs come from; the caller replicates it with whoever has them. */
   readonly store: Corestore
-  /** The auditor's own directory: what it remembers, and its copy of the state while it works. */
+  /** The auditor's own directory: what it remembers, and its copy of the state. */
   readonly dir: string
   /** Opens the VM that genesis names; by default one of this version. */
   readonly openVm?: (id: string) => Promise<VirtualMachine>
@@ -49,8 +46,16 @@ export interface AuditOptions {
   readonly patience?: number
   /** Told once what was read of the call log; resolves to what others who know the instance hold of it. */
   readonly others?: (held: Held) => Promise<Heard>
+  /** With `follow`: the same as it goes on, without waiting for them. */
+  readonly overheard?: (held: Held) => Heard
   /** Puts evidence together for each finding, or for those of two histories alone. */
   readonly evidence?: boolean | 'histories'
+  /** Begins at genesis also where an earlier audit has left a checkpoint. */
+  readonly fromGenesis?: boolean
+  /** Goes on as the log grows until this is aborted; the verdict is then of what was verified so far. */
+  readonly follow?: AbortSignal
+  /** With `follow`: heads of the call log that came from elsewhere since the last time it was asked. */
+  readonly heard?: () => readonly Head[]
 }
 
 /** What was read of a call log. */
@@ -79,6 +84,18 @@ export type AuditEvent =
       readonly replayed: number
       readonly peers: number | null
     }
+  /** Goes on where an earlier audit was, or cannot, and begins at genesis: then `message` says why. */
+  | {
+      readonly type: 'checkpoint'
+      readonly state: 'resumed' | 'unusable'
+      readonly blocks: number
+      readonly calls: number
+      readonly message: string | null
+    }
+  /** All that is there is verified; what comes from now on is as it comes. */
+  | { readonly type: 'following'; readonly blocks: number; readonly calls: number }
+  /** The host has gone away, or come back; what is here is verified either way. */
+  | { readonly type: 'host'; readonly online: boolean }
   | { readonly type: 'finding'; readonly finding: Finding }
   /** What proves a finding to anybody; null where nothing does that can be put into a file. */
   | {
@@ -113,12 +130,22 @@ export type AuditEvent =
 
 const PATIENCE_MS = 10_000
 
+/** How often an audit that follows a log looks, where nothing comes, whether it has waited for too long. */
+const LOOK_MS = 500
+
+/** How often it leaves a checkpoint. */
+const CHECKPOINT_MS = 5_000
+
+/** Heads that are kept to put evidence together of them. */
+const HELD_MAX = 1024
+
 /** Findings that evidence is put together for: one of them is enough. */
 const EVIDENCE_MAX = 100
 
 /**
- * Audits an instance from its first entry to the newest one that is shown. The last event is the verdict; findings
- * come when they are proven. Throws only what is this machine's own fault (DIRECTORY_LOCKED, STORAGE_FAILED).
+ * Audits an instance from its first entry, or from where the last audit of this directory was, to the newest one that is
+ * shown; with `follow` it goes on from there. The last event is the verdict; findings come when they are proven. Throws
+ * only what is this machine's own fault (DIRECTORY_LOCKED, STORAGE_FAILED).
  */
 export async function* audit(options: AuditOptions): AsyncGenerator<AuditEvent> {
   const run = new Audit(options)
@@ -129,22 +156,44 @@ export async function* audit(options: AuditOptions): AsyncGenerator<AuditEvent> 
   }
 }
 
+/** What was kept of the state is not what it was; nothing that came of it can be told. */
+class Unsound extends Error {}
+
 class Audit {
   readonly #options: AuditOptions
   readonly #id: string
+  readonly #checkpoints: Checkpoints
+  readonly #memory: Memory
+  readonly #news: News | null
   readonly #patience: Patience
-  readonly #report = new Report()
+  /** What users who do not exist use up is no one else's. */
+  readonly #userPatience: Patience
+  #report = new Report()
   readonly #opened: { close(): Promise<void> }[] = []
-  readonly #found: Finding[] = []
+  #vm: VirtualMachine | null = null
+  #course: Course | null = null
   #sources: Sources | null = null
-  #pending = 0
-  #walked = false
-  #replayed = false
+  /** Findings that evidence is still to be put together for, and how many had some. */
+  readonly #unproven: Finding[] = []
+  #proven = 0
+  /** What was told, and what of it before all was begun anew. */
+  readonly #told: Finding[] = []
+  readonly #toldBefore = new Set<string>()
+  /** Heads that others have told, by their signatures. */
+  readonly #hearsay = new Set<string>()
+  #behind: Behind = { pending: 0, walked: false, replayed: false }
+  /** Whether a checkpoint is on disk that goes with the copy of the state. */
+  #isKept = false
 
   constructor(options: AuditOptions) {
+    const { dir, address, follow } = options
     this.#options = options
-    this.#id = encodeId(options.address)
+    this.#id = encodeId(address)
     this.#patience = this.#newPatience()
+    this.#userPatience = this.#newPatience()
+    this.#checkpoints = new Checkpoints(dir, this.#id, address)
+    this.#memory = new Memory(dir, this.#id)
+    this.#news = follow === undefined ? null : new News(follow)
   }
 
   async *events(): AsyncGenerator<AuditEvent> {
@@ -156,78 +205,180 @@ class Audit {
     yield* this.#checks()
     const { verdict, findings, counts, attested, suspicions, gaps: missing } = this.#report
     const exitCode = exitCodeOf(verdict)
-    const pending = this.#pending
+    const { pending } = this.#behind
     const words = { verdict, exitCode, findings, counts, attested, suspicions, pending, missing }
     yield { type: 'verdict', ...words }
   }
 
   async close(): Promise<void> {
+    await this.#news?.close()
+    await this.#course?.close({ keep: this.#isKept })
     for (const it of this.#opened.reverse()) await it.close()
   }
 
   async *#instance(core: Hypercore, genesis: Genesis): AsyncGenerator<AuditEvent> {
-    const { address, store, dir } = this.#options
-    const report = this.#report
-    const patience = this.#patience
-    const hostShows: HostShows = (of) => shownBy(genesis.host, core, of)
-    const heads = new Heads(address, genesis.host, report)
-    const memory = new Memory(dir, this.#id)
-    const pinned = await memory.read()
+    const { heads = [], fromGenesis = false } = this.#options
+    const subject = this.#subject(core, genesis)
+    const kept = fromGenesis ? null : await this.#checkpoints.read()
+    const pinned = await this.#memory.read()
+    const held = pinned === null ? [...heads] : [pinned, ...heads]
+    this.#news?.follow(core)
+    if (kept !== null) {
+      if ('checkpoint' in kept) addHead(held, kept.checkpoint.head)
+      const why =
+        'unusable' in kept ? kept.unusable : yield* this.#resume(subject, kept.checkpoint, held)
+      if (why === null) return
+      yield { type: 'checkpoint', state: 'unusable', blocks: 0, calls: 0, message: why }
+    }
+    await this.#checkpoints.remove()
+    this.#isKept = false
+    const course = await this.#open(subject, null)
+    yield* this.#through(course, held)
+  }
 
-    // the archive first: the commit of what is in it is then in the call log
-    const published = await this.#open(
-      Published.open(store, genesis.host, address, report, patience)
-    )
-    await published.look()
-    const reader = this.#keep(new LogReader(core, genesis.host, { log: 'call log' }, patience))
+  /** Goes on from a checkpoint; says why, where that cannot be. */
+  async *#resume(
+    subject: Subject,
+    checkpoint: Checkpoint,
+    held: readonly Head[]
+  ): AsyncGenerator<AuditEvent, string | null> {
+    const course = await this.#open(subject, checkpoint)
+    this.#isKept = true
+    const why = await course.resume(checkpoint)
+    if (why !== null) {
+      await this.#leave(course)
+      return why
+    }
+    const { blocks, calls } = course.report.counts
+    yield { type: 'checkpoint', state: 'resumed', blocks, calls, message: null }
+    try {
+      yield* this.#through(course, held)
+      return null
+    } catch (error) {
+      if (!(error instanceof Unsound)) throw error
+      for (const finding of this.#told) this.#toldBefore.add(nameOf(finding))
+      await this.#leave(course)
+      return 'the copy of the state that belongs to it is damaged'
+    }
+  }
+
+  async #open(subject: Subject, from: Checkpoint | null): Promise<Course> {
+    const course = await Course.open(subject, from)
+    this.#course = course
+    this.#report = course.report
+    return course
+  }
+
+  async #leave(course: Course): Promise<void> {
+    this.#course = null
+    await course.close()
+  }
+
+  async *#through(course: Course, held: readonly Head[]): AsyncGenerator<AuditEvent> {
+    const { reader, published } = course
     const gap = await reader.fix(2)
-    const held = [pinned, ...(this.#options.heads ?? [])].filter((head) => head !== null)
     this.#note({ held, published, head: reader.head })
     if (gap !== null) {
-      await this.#hear(heads, reader)
+      await this.#ask(course)
       this.#accuse()
-      return report.gap(gap)
+      return this.#report.gap(gap)
     }
-    if (reader.head !== null && reader.head.fork > 0) {
-      heads.claim(reader.head, { core: null, block: reader.length - 1 })
-    }
-    for (const head of held) heads.claim(head, { core: null, block: head.length - 1 })
-
-    // what users who do not exist use up is no one else's
-    const witness = { store, address, callLog: core, heads, report, patience: this.#newPatience() }
-    const users = this.#keep(new UserLogs(witness))
-    const history = new History(reader, genesis, { report, heads, published, users })
-    yield* this.#follow(history, genesis, published)
-    this.#pending = history.pending
-    this.#walked = history.complete
-    if (!history.complete) await history.skip()
-    else await published.lookAgain()
-    await users.finish()
-    report.weigh()
-    await this.#hear(heads, reader)
-    await history.settle()
-    this.#note({ head: reader.head })
-    heads.withheld(reader.length, hostShows)
-    for (const head of held) {
-      if (heads.isSigned(head)) heads.truncated(head, reader.length, hostShows)
-    }
+    course.claim(held)
+    yield* this.#walk(course)
+    if (this.#news !== null) yield* this.#follow(course, this.#news)
+    await course.finish()
+    await this.#ask(course)
+    await course.end(held)
     this.#accuse()
-    if (history.complete) published.judge(hostShows)
-    await this.#remember(memory, reader)
+    this.#behind = course.behind
+    this.#note({ head: reader.head })
+    await this.#assertSound()
+    await this.#keep(course)
+    await this.#remember(reader)
+  }
+
+  async *#walk(course: Course): AsyncGenerator<AuditEvent> {
+    for await (const _ of course.walk()) {
+      this.#note({ vm: course.vm, shadow: course.shadow })
+      yield* this.#progress(course)
+    }
+  }
+
+  /** Goes on as the logs grow. */
+  async *#follow(course: Course, news: News): AsyncGenerator<AuditEvent> {
+    // what is not here comes by itself
+    this.#patience.end()
+    this.#userPatience.end()
+    let keptAt = Number.NEGATIVE_INFINITY
+    let isOnline = true
+    await course.judge()
+    yield* this.#round(course)
+    const { blocks, calls } = course.report.counts
+    yield { type: 'following', blocks, calls }
+    while (!news.stopped) {
+      if (performance.now() >= keptAt + CHECKPOINT_MS) {
+        keptAt = performance.now()
+        if (await this.#keep(course)) await this.#remember(course.reader)
+      }
+      await news.next(LOOK_MS)
+      if (course.isHostHere !== isOnline) {
+        isOnline = course.isHostHere
+        yield { type: 'host', online: isOnline }
+      }
+      await course.goOn()
+      await this.#hear(course)
+      yield* this.#walk(course)
+      await course.judge()
+      yield* this.#round(course)
+    }
+    if (course.isHostHere) {
+      this.#patience.renew()
+      this.#userPatience.renew()
+    }
+    await course.goOn()
+    await this.#hear(course)
+    yield* this.#walk(course)
   }
 
   /** Tells others what was read, and takes what they hold. */
-  async #hear(heads: Heads, { core, head }: LogReader): Promise<void> {
-    const { others } = this.#options
-    if (others === undefined || this.#sources === null) return
-    const { genesisBlock: genesis, held } = this.#sources
-    const prove = (lengths: readonly number[]) => proveLengths(core, head, lengths)
-    const said = await others({ genesis, head, prove })
-    for (const it of said.heads) {
-      heads.claim(it, { core: null, block: it.length - 1, hearsay: true })
+  async #ask(course: Course): Promise<void> {
+    const held = this.#held(course)
+    if (held !== null) await this.#take(course, await this.#options.others?.(held))
+  }
+
+  /** Takes what has come from elsewhere since it was last looked for. */
+  async #hear(course: Course): Promise<void> {
+    const heads = this.#options.heard?.() ?? []
+    if (heads.length > 0) {
+      course.claim(heads)
+      this.#hold(heads)
     }
-    const heard = said.evidence === null ? null : await verifyEvidence(said.evidence)
-    this.#note({ held: [...held, ...said.heads], heard })
+    const held = this.#held(course)
+    if (held === null) return
+    await this.#take(course, this.#options.overheard?.(held))
+    this.#accuse()
+  }
+
+  #held({ reader }: Course): Held | null {
+    if (this.#sources === null) return null
+    const { core, head } = reader
+    const prove = (lengths: readonly number[]) => proveLengths(core, head, lengths)
+    return { genesis: this.#sources.genesisBlock, head, prove }
+  }
+
+  async #take(course: Course, said: Heard | undefined): Promise<void> {
+    if (said === undefined) return
+    const heads = said.heads.filter((head) => !this.#hearsay.has(nameOfHead(head)))
+    for (const head of heads) this.#hearsay.add(nameOfHead(head))
+    if (this.#hearsay.size > HELD_MAX) this.#hearsay.clear()
+    course.claim(heads, { hearsay: true })
+    this.#hold(heads)
+    if (said.evidence === null || this.#sources?.heard !== null) return
+    this.#note({ heard: await verifyEvidence(said.evidence) })
+  }
+
+  #hold(heads: readonly Head[]): void {
+    this.#note({ held: [...(this.#sources?.held ?? []), ...heads].slice(-HELD_MAX) })
   }
 
   /** Takes on what others have evidence of, where it was not found here. */
@@ -239,96 +390,87 @@ class Audit {
     this.#report.find(code, { log: 'call log', block }, why)
   }
 
-  /** Reads on while the VM replays what has been read. */
-  async *#follow(
-    history: History,
-    genesis: Genesis,
-    published: Published
-  ): AsyncGenerator<AuditEvent> {
-    const runs = history.runs()
-    let replay: Replay | null | undefined
-    let next = runs.next()
-    try {
-      for (;;) {
-        const { value: batches, done } = await next
-        if (done === true) break
-        next = runs.next()
-        next.catch(() => {})
-        replay ??= await this.#openReplay(genesis, history.source, published)
-        await replay?.run(batches)
-        yield* this.#progress(history)
-      }
-    } finally {
-      await next.catch(() => {})
-      await replay?.finish()
-    }
-    yield* this.#progress(history)
-    this.#replayed = replay !== null && replay?.stopped !== true
-  }
-
-  /** What executes the calls; null where this machine cannot, and that is a gap. */
-  async #openReplay(
-    genesis: Genesis,
-    source: string,
-    published: Published
-  ): Promise<Replay | null> {
-    const open = this.#options.openVm ?? ((id: string) => openRegistered(id, { engines: 1 }))
-    try {
-      const vm = await this.#open(open(genesis.vm))
-      const shadow = await this.#open(
-        Shadow.open(this.#options.dir, this.#id, published.contentKey)
-      )
-      this.#note({ vm, shadow })
-      return new Replay(
-        vm,
-        contractOf(this.#options.address, genesis, source),
-        shadow,
-        this.#report
-      )
-    } catch (error) {
-      if (!(error instanceof MivmError)) throw error
-      if (error.code !== 'VM_UNKNOWN' && error.code !== 'ENGINE_FAILED') throw error
-      const reason = error.code === 'VM_UNKNOWN' ? 'unsupported' : 'not-reproduced'
-      const message = `no call could be replayed: ${error.message}`
-      this.#report.gap({ reason, log: 'call log', from: null, to: null, message })
-      return null
-    }
-  }
-
-  *#progress({ reader }: History): Generator<AuditEvent> {
+  async *#round(course: Course): AsyncGenerator<AuditEvent> {
+    this.#note({ head: course.head })
     yield* this.#findings()
-    const { calls, replayed } = this.#report.counts
+    yield* this.#evidence()
+  }
+
+  /** Leaves a checkpoint, where all that is behind is right. */
+  async #keep(course: Course): Promise<boolean> {
+    const checkpoint = await course.checkpoint()
+    if (checkpoint === null) return false
+    await this.#checkpoints.write(checkpoint)
+    this.#isKept = true
+    return true
+  }
+
+  /** Throws where something was found by replay on a copy of the state that is damaged. */
+  async #assertSound(): Promise<void> {
+    const course = this.#course
+    if (course?.report.isReplayBlamed && !(await course.isSound())) throw new Unsound()
+  }
+
+  #subject(callLog: Hypercore, genesis: Genesis): Subject {
+    const { address, store, dir, openVm, patience = PATIENCE_MS } = this.#options
+    const open = openVm ?? ((id: string) => openRegistered(id, { engines: 1 }))
+    return {
+      address,
+      id: this.#id,
+      genesis,
+      callLog,
+      store,
+      dir,
+      patience: this.#patience,
+      userPatience: this.#userPatience,
+      grace: patience === 0 ? PATIENCE_MS : patience,
+      news: this.#news,
+      openVm: async () => {
+        this.#vm ??= this.#keepOpen(await open(genesis.vm))
+        return this.#vm
+      }
+    }
+  }
+
+  async *#progress({ report, reader }: Course): AsyncGenerator<AuditEvent> {
+    yield* this.#findings()
+    const { calls, replayed } = report.counts
     const peers = this.#options.peers?.() ?? null
     yield { type: 'progress', blocks: reader.at, of: reader.length, calls, replayed, peers }
   }
 
-  *#findings(): Generator<AuditEvent> {
+  async *#findings(): AsyncGenerator<AuditEvent> {
+    await this.#assertSound()
     for (const finding of this.#report.take()) {
-      if (this.#found.length < EVIDENCE_MAX) this.#found.push(finding)
+      if (this.#toldBefore.has(nameOf(finding))) continue
+      this.#told.push(finding)
+      this.#unproven.push(finding)
       yield { type: 'finding', finding }
     }
   }
 
   async *#evidence(): AsyncGenerator<AuditEvent> {
     const { evidence = false } = this.#options
+    const unproven = this.#unproven.splice(0)
     if (evidence === false || this.#sources === null) return
     const collector = new Collector(this.#sources)
-    for (const finding of this.#found) {
+    for (const finding of unproven) {
       if (evidence === 'histories' && !isOfHistories(finding.code)) continue
+      if (this.#proven++ >= EVIDENCE_MAX) return
       yield { type: 'evidence', finding, evidence: await collector.collect(finding) }
     }
   }
 
   *#checks(): Generator<AuditEvent> {
     const { counts, attested, gaps } = this.#report
-    const { blocks, calls, users, userEntries, replayed, commits } = counts
+    const { blocks, calls, users, userEntries, replayed: executed, commits } = counts
+    const { walked, replayed } = this.#behind
     const lacks = (log: string) => gaps.some((gap) => gap.log === log)
-    const walked = this.#walked
     const events: [CheckName, { [what: string]: number }, boolean][] = [
       ['log', { blocks }, walked],
       ['acks', { calls, users, entries: userEntries }, walked && !lacks('user log')],
-      ['replay', { replayed }, walked && this.#replayed],
-      ['commits', { commits }, walked && this.#replayed && !lacks('archive') && !lacks('blobs')],
+      ['replay', { replayed: executed }, walked && replayed],
+      ['commits', { commits }, walked && replayed && !lacks('archive') && !lacks('blobs')],
       ['heads', { heads: counts.heads }, walked && gaps.length === 0],
       ['records', { ...attested }, walked]
     ]
@@ -337,8 +479,9 @@ class Audit {
     }
   }
 
-  async #remember(memory: Memory, { head, at }: LogReader): Promise<void> {
+  async #remember({ head, at }: LogReader): Promise<void> {
     if (head === null || at < head.length) return
+    const memory = this.#memory
     const before = await memory.read()
     // what was seen first is kept where the two do not agree
     if (this.#report.verdict === 'violation' && before !== null) return
@@ -351,7 +494,7 @@ class Audit {
     // in. With nothing here to lose, they are.
     const info = await store.storage.getInfo(crypto.discoveryKey(address))
     const allowFork = (info?.head?.length ?? 0) === 0
-    const core = this.#keep(store.get({ key: address, allowFork }))
+    const core = this.#keepOpen(store.get({ key: address, allowFork }))
     await core.ready()
     return core
   }
@@ -397,14 +540,7 @@ class Audit {
 
   #begin(callLog: Hypercore, genesis: Genesis, genesisBlock: Uint8Array): void {
     const { address, store } = this.#options
-    const nothing = {
-      head: null,
-      held: [],
-      heard: null,
-      published: null,
-      shadow: null,
-      vm: null
-    }
+    const nothing = { head: null, held: [], heard: null, published: null, shadow: null, vm: null }
     this.#sources = { address, store, callLog, genesis, genesisBlock, ...nothing }
   }
 
@@ -425,13 +561,9 @@ class Audit {
     return new Patience(this.#options.patience ?? PATIENCE_MS)
   }
 
-  #keep<T extends { close(): Promise<void> }>(it: T): T {
+  #keepOpen<T extends { close(): Promise<void> }>(it: T): T {
     this.#opened.push(it)
     return it
-  }
-
-  async #open<T extends { close(): Promise<void> }>(opening: Promise<T>): Promise<T> {
-    return this.#keep(await opening)
   }
 }
 
@@ -442,15 +574,16 @@ export function isOfHistories(code: string): code is (typeof HISTORIES)[number] 
   return HISTORIES.some((known) => known === code)
 }
 
-/** What the host itself shows of the call log, or of another log: as a peer, or because this is its own disk. */
-function shownBy(host: Uint8Array, callLog: Hypercore, of: Hypercore | null): number | null {
-  const core = of ?? callLog
-  if (callLog.writable) return core.length
-  const lengths = core.peers
-    .filter((peer) => b4a.equals(peer.remotePublicKey, host) && peer.remoteFork === core.fork)
-    .map((peer) => peer.remoteLength)
-    .filter((length) => length > 0)
-  return lengths.length === 0 ? null : Math.max(...lengths)
+function nameOfHead({ signature }: Head): string {
+  return b4a.toString(signature, 'hex')
+}
+
+function addHead(heads: Head[], head: Head): void {
+  if (!heads.some(({ signature }) => b4a.equals(signature, head.signature))) heads.push(head)
+}
+
+function nameOf({ code, log, block, user = '' }: Finding): string {
+  return [code, log, block, user].join()
 }
 
 /** Whether its limits are allowed, as far as this version knows the VM that they are limits of. */

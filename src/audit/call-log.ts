@@ -8,14 +8,15 @@ import {
   type OracleAnswerEntry,
   type OracleRequestEntry,
   type Result,
-  type UserHead
+  type UserHead,
+  type Version
 } from '../protocol/entries.ts'
 import type { LoggedCall, OracleRecord } from '../protocol/evidence-replay.ts'
 import { codeHash, writesHash } from '../protocol/hash.ts'
 import { encodeId } from '../protocol/ids.ts'
 import { BATCH_CALLS_MAX } from '../protocol/limits.ts'
 import { readCall } from '../vm/record.ts'
-import type { FindingCode, Report } from './findings.ts'
+import type { Attested, FindingCode, Report } from './findings.ts'
 
 /** What a commit says of the log of a user with acks in its batch; the head is null where it cannot be that. */
 export interface LoggedHead {
@@ -47,6 +48,25 @@ interface Caller {
   head: UserHead | null
 }
 
+/** Where a call log is at its newest commit, with what the entries behind that are checked against. */
+export interface WalkState {
+  /** Index of the block behind the commit. */
+  readonly next: number
+  readonly seq: number
+  readonly time: number
+  /** Tree hash up to and with the commit. */
+  readonly committed: Uint8Array
+  readonly archive: Version
+  readonly blobs: Version
+  readonly callers: readonly Omit<Caller, 'id'>[]
+  /** Calls that commits cover, and what of them is the host's word. */
+  readonly calls: number
+  readonly attested: Attested
+}
+
+/** As the newest commit left it. */
+type Committed = Omit<WalkState, 'committed' | 'archive' | 'blobs' | 'callers'>
+
 /**
  * The form of a call log, entry by entry: genesis, code, then batches of calls. An entry that has no place there
  * ends the walk, since nothing behind it means anything; a wrong number in its place does not.
@@ -62,12 +82,40 @@ export class CallLogWalk {
   #seq = 0
   #time = 0
   #committed: Uint8Array = new Uint8Array()
-  #commit: Commit | null = null
+  #commit: Pick<Commit, 'archive' | 'blobs'> | null = null
   #next = 0
+  #atCommit: Committed | null = null
+  /** What `lastAck` of callers was at the newest commit, where it is another now; 0 for those who had none. */
+  readonly #changed = new Map<Caller, number>()
 
-  constructor(genesis: Genesis, report: Report) {
+  /** `from`: where another walk over the same log has come to; what it counted is in the report. */
+  constructor(genesis: Genesis, report: Report, from: WalkState | null = null) {
     this.#genesis = genesis
     this.#report = report
+    if (from === null) return
+    const { next, seq, time, committed, archive, blobs, callers, calls, attested } = from
+    this.#code = true
+    this.#seq = seq
+    this.#time = time
+    this.#committed = committed
+    this.#commit = { archive, blobs }
+    this.#next = next
+    this.#atCommit = { next, seq, time, calls, attested }
+    for (const caller of callers) {
+      const id = encodeId(caller.key)
+      this.#callers.set(id, { ...caller, id })
+    }
+  }
+
+  /** Where it was at the newest commit; null where there is none. */
+  state(): WalkState | null {
+    if (this.#atCommit === null || this.#commit === null) return null
+    const { archive, blobs } = this.#commit
+    const callers = [...this.#callers.values()].flatMap((caller) => {
+      const lastAck = this.#changed.get(caller) ?? caller.lastAck
+      return lastAck === 0 ? [] : [{ key: caller.key, lastAck, head: caller.head }]
+    })
+    return { ...this.#atCommit, committed: this.#committed, archive, blobs, callers }
   }
 
   /** Index of the block that comes next. */
@@ -78,11 +126,6 @@ export class CallLogWalk {
   /** True when an entry had no place: what follows was not checked. */
   get broken(): boolean {
     return this.#broken
-  }
-
-  /** The newest commit. */
-  get commit(): Commit | null {
-    return this.#commit
   }
 
   /** Entries behind the last commit: a batch that is not done. */
@@ -169,6 +212,7 @@ export class CallLogWalk {
       this.#break(index, 'BATCH_TOO_LARGE', `a batch of more than ${most} calls`)
       return
     }
+    if (!this.#changed.has(caller)) this.#changed.set(caller, caller.lastAck)
     caller.lastAck = index
     this.#seq = seq
     this.#time = Math.max(time, this.#time)
@@ -238,10 +282,19 @@ export class CallLogWalk {
     }
     const heads = this.#headsOf(calls, commit.heads, index)
     const batch = { calls, heads, commit, commitIndex: index, committed: this.#committed }
-    this.#report.counts.commits++
+    const { counts, attested } = this.#report
+    counts.commits++
     this.#calls = []
     this.#commit = commit
     this.#committed = treeHash
+    this.#changed.clear()
+    this.#atCommit = {
+      next: this.#next,
+      seq: this.#seq,
+      time: this.#time,
+      calls: counts.calls,
+      attested: { ...attested }
+    }
     return batch
   }
 

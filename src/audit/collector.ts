@@ -30,6 +30,7 @@ import type { VirtualMachine } from '../vm/vm.ts'
 import type { Finding } from './findings.ts'
 import { decode } from './history.ts'
 import { headOf } from './log-reader.ts'
+import type { PlainLog } from './plain-log.ts'
 import type { Published } from './published.ts'
 import { executeOn, reexecute, stateKeys } from './reexecute.ts'
 import type { Shadow } from './shadow.ts'
@@ -283,7 +284,7 @@ export class Collector {
     const parts = { ...NOTHING, callLog, state: { archive: archive ?? [], blobs: blobs ?? [] } }
     const replayCase = checkReplay(code, verifyParts({ ...parts, code, genesis }))
     const { files, content } = stateKeys({ genesis: this.#from.genesis, address })
-    const from = (core: Hypercore) => (index: number) => core.get(index, { wait: false })
+    const from = (log: PlainLog) => (index: number) => log.get(index)
     const state = {
       archive: new SparseCore(files, replayCase.archive.roots, from(shadow.files)),
       blobs: new SparseCore(content, replayCase.blobs.roots, from(shadow.content))
@@ -396,12 +397,12 @@ async function proveBlocks(
   )
 }
 
-async function itemsOf(core: Hypercore, length: number, indexes: readonly number[]) {
-  const blocks = await blocksOf(
-    core,
-    [...indexes].sort((a, b) => a - b)
+async function itemsOf(log: PlainLog, length: number, indexes: readonly number[]) {
+  const sorted = [...indexes].sort((a, b) => a - b)
+  const blocks = await Promise.all(
+    sorted.map(async (index) => ({ index, block: await log.get(index) }))
   )
-  return createItems({ start: 0, length, blocks }, nodesOf(core))
+  return createItems({ start: 0, length, blocks }, async (index) => log.node(index))
 }
 
 function blocksOf(core: Hypercore, indexes: readonly number[]) {

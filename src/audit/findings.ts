@@ -161,9 +161,32 @@ export class Report {
   readonly #codes = new Set<FindingCode>()
   #findings = 0
   #fresh: Finding[] = []
+  #isReplayBlamed = false
+  #lasting = { gaps: 0, suspicions: 0 }
 
   get findings(): number {
     return this.#findings
+  }
+
+  get firstAbort(): Place | null {
+    return this.#firstAbort
+  }
+
+  /** Goes on from what another audit has counted. */
+  resume(counts: Counts, attested: Attested, firstAbort: Place | null): void {
+    Object.assign(this.counts, counts)
+    Object.assign(this.attested, attested)
+    this.#firstAbort = firstAbort
+  }
+
+  /** What is said from now on of gaps and suspicions may be another thing the next time: until `rewind`. */
+  mark(): void {
+    this.#lasting = { gaps: this.gaps.length, suspicions: this.suspicions.length }
+  }
+
+  rewind(): void {
+    this.gaps.length = Math.min(this.gaps.length, this.#lasting.gaps)
+    this.suspicions.length = Math.min(this.suspicions.length, this.#lasting.suspicions)
   }
 
   find(
@@ -173,6 +196,7 @@ export class Report {
     differences?: readonly Difference[]
   ): void {
     this.#codes.add(code)
+    if (CODES[code] === 'R') this.#isReplayBlamed = true
     if (this.#findings++ >= FINDINGS_MAX) return
     const finding = { code, class: CODES[code], ...place, message }
     this.#fresh.push(differences === undefined ? finding : { ...finding, differences })
@@ -183,7 +207,13 @@ export class Report {
     return this.#codes.has(code)
   }
 
+  /** Whether something of it comes from executing calls. */
+  get isReplayBlamed(): boolean {
+    return this.#isReplayBlamed
+  }
+
   gap(gap: Gap): void {
+    if (gap.reason === 'not-reproduced') this.#isReplayBlamed = true
     if (this.gaps.length < FINDINGS_MAX) this.gaps.push(gap)
   }
 

@@ -26,6 +26,9 @@ interface Claim {
   readonly source: Source
 }
 
+/** Tree hashes that are kept: users cite the newest heads. */
+const KNOWN_MAX = 4096
+
 /**
  * Heads of the call log that others hold, against the log as it is shown. Where they agree nothing is to be
  * verified; only a head that does not is asked for its signature, and without one it is the lie of whoever cites it.
@@ -37,6 +40,10 @@ export class Heads {
   readonly #known = new Map<number, Uint8Array>()
   /** Signed heads at lengths where the log has not been seen, or was not noted. */
   #open = new Map<number, Claim[]>()
+  /** The longest history that the host is already found not to show. */
+  #truncatedTo = 0
+  /** Of those that agree: what is in no log, and may be given the next time as well. */
+  #given = 0
   /** Users, z-base-32, whose logs are not the ones that the host has seen. */
   readonly #disbelieved = new Set<string>()
 
@@ -55,12 +62,20 @@ export class Heads {
   /** The tree hash of the log at a length, proven. */
   note(length: number, treeHash: Uint8Array): void {
     this.#known.set(length, treeHash)
+    // who cites an older one has the log asked for it
+    if (this.#known.size <= KNOWN_MAX) return
+    for (const oldest of this.#known.keys()) {
+      if (oldest === 0) continue
+      this.#known.delete(oldest)
+      break
+    }
   }
 
   claim(head: Head, source: Source): void {
     const known = this.#known.get(head.length)
     if (known !== undefined && head.fork === 0 && b4a.equals(known, head.treeHash)) {
       this.#report.counts.heads++
+      if (source.core === null) this.#given++
     } else if (!this.isSigned(head)) {
       this.#report.counts.falseHeads++
     } else if (head.fork > 0) {
@@ -97,9 +112,15 @@ export class Heads {
   /** A head that the host had signed before, while the log here has it as well: the host must not show less. */
   truncated({ length }: Head, shown: number, hostShows: HostShows): void {
     const now = hostShows(null)
-    if (now === null || now >= length || shown < length) return
+    if (now === null || now >= length || shown < length || this.#truncatedTo >= length) return
+    this.#truncatedTo = length
     const message = `the host has signed a history of ${length} blocks and shows ${now}`
     this.#report.find('HISTORY_TRUNCATED', { log: 'call log', block: length - 1 }, message)
+  }
+
+  /** Heads in logs that agree with the call log. */
+  get agreed(): number {
+    return this.#report.counts.heads - this.#given
   }
 
   /** Lengths of signed heads that nothing is known about. */
@@ -132,6 +153,8 @@ export class Heads {
     const seen =
       isTold || (core !== null && !this.#disbelieved.has(user) && (hostShows(core) ?? 0) > block)
     if (length !== null && length < to && seen) {
+      if (this.#truncatedTo >= to) return
+      this.#truncatedTo = to
       const message = `the host has signed a history of ${to} blocks and shows ${length}`
       this.#report.find('HISTORY_TRUNCATED', placeOf(furthest.source, furthest.head), message)
     } else {

@@ -1,8 +1,8 @@
 import { type CallLogEntry, decodeEntry, type Genesis } from '../protocol/entries.ts'
 import { MivmError } from '../protocol/errors.ts'
 import { BLOCK_MAX } from '../protocol/limits.ts'
-import type { Tree } from '../protocol/merkle.ts'
-import { CallLogWalk, type LoggedBatch } from './call-log.ts'
+import type { Tree, TreeNode } from '../protocol/merkle.ts'
+import { CallLogWalk, type LoggedBatch, type WalkState } from './call-log.ts'
 import type { Gap, GapReason, Report } from './findings.ts'
 import type { Heads } from './heads.ts'
 import type { LogReader } from './log-reader.ts'
@@ -12,6 +12,9 @@ import type { UserLogs } from './user-logs.ts'
 /** Calls that are replayed in one run of the VM, and the bytes of their blocks. */
 const RUN_CALLS = 256
 const RUN_BYTES = 16 * 1024 * 1024
+
+/** Tree hashes that are looked up before they are used: only so many are kept. */
+const LOOKED_UP = 1024
 
 /** Bytes of one batch of the log that this auditor holds in memory. */
 const BATCH_BYTES_MAX = 512 * 1024 * 1024
@@ -23,6 +26,8 @@ interface Read {
   readonly entry: CallLogEntry | Unreadable
   readonly block: Uint8Array
   readonly treeHash: Uint8Array | null
+  /** Of the tree up to and with a commit. */
+  readonly roots: readonly TreeNode[] | null
 }
 
 type Unreadable = 'malformed' | 'newer' | 'large'
@@ -35,6 +40,12 @@ export interface Readers {
   readonly users: UserLogs
 }
 
+/** Where the walk over a call log begins that has been read before; `reader` is there already. */
+export interface HistoryState {
+  readonly walk: WalkState
+  readonly source: string
+}
+
 /** The call log as it is read and checked entry by entry, with what is to be replayed coming out. */
 export class History {
   readonly reader: LogReader
@@ -42,12 +53,49 @@ export class History {
   readonly #into: Readers
   #source = ''
   #stopped = false
-  #unreadable = false
+  #isForked = false
+  #gap: Gap | null = null
+  /** Of the tree up to and with the newest commit. */
+  #roots: readonly TreeNode[] = []
 
-  constructor(reader: LogReader, genesis: Genesis, into: Readers) {
+  constructor(
+    reader: LogReader,
+    genesis: Genesis,
+    into: Readers,
+    from: HistoryState | null = null
+  ) {
     this.reader = reader
-    this.#walk = new CallLogWalk(genesis, into.report)
+    this.#walk = new CallLogWalk(genesis, into.report, from?.walk)
     this.#into = into
+    this.#source = from?.source ?? ''
+    this.#roots = reader.roots
+  }
+
+  /** Where it was at the newest commit; null where there is none. */
+  state(): { readonly walk: WalkState; readonly roots: readonly TreeNode[] } | null {
+    const walk = this.#walk.state()
+    return walk === null ? null : { walk, roots: this.#roots }
+  }
+
+  /** Why it could not be read to its end, where that may still come to be. */
+  get gap(): Gap | null {
+    return this.#gap
+  }
+
+  get isForked(): boolean {
+    return this.#isForked
+  }
+
+  /** The log is not the one any more that was read. */
+  fork(): void {
+    this.#isForked = true
+    this.#stopped = true
+  }
+
+  /** Takes the newest head as the one to read to, and reads on from where nothing was shown. */
+  async goOn(): Promise<void> {
+    if (this.#stopped) return
+    this.#gap = await this.reader.fix(0)
   }
 
   /** The code, once there is a batch. */
@@ -62,7 +110,12 @@ export class History {
 
   /** Whether all of it could be read and understood. */
   get complete(): boolean {
-    return this.reader.done && !this.#stopped && !this.#walk.broken
+    return this.reader.done && !this.broken
+  }
+
+  /** Whether there is something in it that nobody can go on behind. */
+  get broken(): boolean {
+    return this.#stopped || this.#walk.broken
   }
 
   /** The batches, as many together as belong into one run. */
@@ -86,7 +139,7 @@ export class History {
 
   /** Reads what is left behind an entry that could not be understood, for its tree hashes. */
   async skip(): Promise<void> {
-    while (!this.reader.done && !this.#unreadable) await this.#read()
+    while (!this.reader.done && this.#gap === null && !this.#isForked) await this.#read()
   }
 
   /** Looks for heads that are still open, and for the commit of a newer archive, in what there is by now. */
@@ -99,22 +152,36 @@ export class History {
       const gap = await reader.fix(Math.max(furthest, before + 1))
       if (gap !== null) report.gap(gap)
       if (reader.length === before) break
-      while (!reader.done && !this.#unreadable) {
+      while (!reader.done && this.#gap === null) {
         for (const { entry } of await this.#read()) {
           if (typeof entry === 'object' && entry.type === 'commit') published.note(entry)
         }
       }
     }
+    await this.lookUp()
+  }
+
+  /** Looks for heads that are still open in what has been read. */
+  async lookUp(): Promise<void> {
+    const { heads } = this.#into
+    const { reader } = this
     heads.settle()
     const between = heads.open.filter((length) => length <= reader.at)
-    if (between.length === 0) return
-    await this.#rescan(between.reduce((a, b) => Math.max(a, b), 0))
-    heads.settle()
+    for (let i = 0; i < between.length; i += LOOKED_UP) {
+      let unknown = 0
+      for (const length of between.slice(i, i + LOOKED_UP)) {
+        const treeHash = await reader.treeHashAt(length)
+        if (treeHash === null) unknown = Math.max(unknown, length)
+        else heads.note(length, treeHash)
+      }
+      if (unknown > 0) await this.#rescan(unknown)
+      heads.settle()
+    }
   }
 
   async *#batches(): AsyncGenerator<{ batch: LoggedBatch; size: number }> {
     let size = 0
-    while (!this.reader.done && !this.#stopped && !this.#walk.broken) {
+    while (!this.reader.done && !this.broken && this.#gap === null) {
       for (const read of await this.#read()) {
         size += read.block.byteLength
         const batch = this.#push(read)
@@ -130,7 +197,7 @@ export class History {
     }
   }
 
-  #push({ entry, block, treeHash }: Read): LoggedBatch | null {
+  #push({ entry, block, treeHash, roots }: Read): LoggedBatch | null {
     if (entry === 'newer') {
       this.#into.report.gap(newerFormat(this.#walk.next))
       this.#stopped = true
@@ -142,7 +209,9 @@ export class History {
     }
     if (entry.type === 'genesis' && this.#walk.next === 0) return this.#walk.begin()
     if (entry.type === 'code' && this.#source === '') this.#source = entry.source
-    return this.#walk.push(entry, block, treeHash)
+    const batch = this.#walk.push(entry, block, treeHash)
+    if (batch !== null && roots !== null) this.#roots = roots
+    return batch
   }
 
   #stop(reason: GapReason, why: string): void {
@@ -160,12 +229,12 @@ export class History {
       const entry = decode(block)
       const signed = typeof entry === 'object' && SIGNED_AFTER.includes(entry.type)
       const treeHash = signed || heads.wants(tree.length) ? tree.treeHash() : null
-      read.push({ entry, block, treeHash })
+      const isCommit = typeof entry === 'object' && entry.type === 'commit'
+      read.push({ entry, block, treeHash, roots: isCommit ? [...tree.roots] : null })
     })
     if ('reason' in window) {
-      this.#unreadable = true
-      this.#stopped = true
-      report.gap(window)
+      this.#gap = window
+      this.#stopped ||= window.reason !== 'missing'
       return []
     }
     report.counts.blocks += read.length
@@ -178,7 +247,7 @@ export class History {
   /** Reads again from the beginning, for tree hashes that nobody was expected to ask for. */
   async #rescan(length: number): Promise<void> {
     const { heads } = this.#into
-    const reader = this.reader.again()
+    const reader = this.reader.fork([])
     try {
       while (reader.at < length) {
         const found: [number, Uint8Array][] = []

@@ -3,7 +3,8 @@ import flat from 'flat-tree'
 import type Hypercore from 'hypercore'
 import { MerkleTree } from 'hypercore/lib/merkle-tree.js'
 import { type Head, verifyHead } from '../protocol/head.ts'
-import { cover, Tree } from '../protocol/merkle.ts'
+import { cover, Tree, type TreeNode } from '../protocol/merkle.ts'
+import { leafHash, parentHash } from '../protocol/tree-hash.ts'
 import type { Gap, Place } from './findings.ts'
 
 declare module 'hypercore' {
@@ -12,6 +13,7 @@ declare module 'hypercore' {
       /** Gathers reads; nothing is read before `tryFlush`. */
       read(): {
         getBlock(index: number): Promise<Uint8Array | null>
+        getTreeNode(index: number): Promise<TreeNode | null>
         tryFlush(): void
       }
     }
@@ -31,6 +33,7 @@ const FRUITLESS_MAX = 4
 export class Patience {
   readonly #each: number
   #left: number
+  #isOver = false
 
   constructor(each: number) {
     this.#each = each
@@ -40,6 +43,22 @@ export class Patience {
   /** For the next thing, ms; 0: only what is here. */
   get ms(): number {
     return Math.min(this.#each, this.#left)
+  }
+
+  /** From now on nobody is waited for: what is not here comes by itself. */
+  end(): void {
+    this.#left = 0
+    this.#isOver = true
+  }
+
+  get isOver(): boolean {
+    return this.#isOver
+  }
+
+  /** As in the beginning. */
+  renew(): void {
+    this.#left = this.#each * FRUITLESS_MAX
+    this.#isOver = false
   }
 
   /** Says that this long nothing came. */
@@ -72,17 +91,24 @@ export class LogReader {
   readonly #session: Hypercore
   readonly #publicKey: Uint8Array
   readonly #patience: Patience
-  readonly #tree = new Tree()
-  #bytes = 0
+  #tree: Tree
   #byteLength = 0
   #head: Head | null = null
 
-  constructor(core: Hypercore, publicKey: Uint8Array, name: LogName, patience: Patience) {
+  /** `roots` are those of the part that has been read before, which is not read again. */
+  constructor(
+    core: Hypercore,
+    publicKey: Uint8Array,
+    name: LogName,
+    patience: Patience,
+    roots: readonly TreeNode[] = []
+  ) {
     this.core = core
     this.name = name
     this.#session = core.session()
     this.#publicKey = publicKey
     this.#patience = patience
+    this.#tree = new Tree(roots)
   }
 
   /** The head that the log is read to; its length is 0 before `fix`. */
@@ -97,6 +123,11 @@ export class LogReader {
   /** Blocks that have been read. */
   get at(): number {
     return this.#tree.length
+  }
+
+  /** Roots of the tree over them. */
+  get roots(): readonly TreeNode[] {
+    return this.#tree.roots
   }
 
   get done(): boolean {
@@ -118,25 +149,52 @@ export class LogReader {
     return null
   }
 
-  /** The next blocks, or why there are none. */
+  /** The next blocks, or why there are none; then it stays where it is. */
   async read(visit?: Visit): Promise<Window | Gap> {
     const start = this.at
     const end = await this.#windowEnd(start)
     const read = await this.#fetch(start, end)
     if (!Array.isArray(read)) return read
+    const tree = this.#tree.clone()
     for (const block of read) {
-      this.#tree.append(block)
-      this.#bytes += block.byteLength
-      visit?.(block, this.#tree)
+      tree.append(block)
+      visit?.(block, tree)
     }
-    const proven = await this.#prove()
-    if (proven) return { start, blocks: read }
-    return this.gap('damaged', start, end, 'these blocks are not what the signed head says')
+    switch (await this.#judge(tree)) {
+      case 'proven':
+        this.#tree = tree
+        return { start, blocks: read }
+      case 'open':
+        return this.gap('missing', start, end, 'nobody has shown what proves them')
+      case 'wrong':
+        return this.gap('damaged', start, end, 'these blocks are not what the signed head says')
+    }
   }
 
-  /** Another reader from the beginning to the same head. */
-  again(): LogReader {
-    const reader = new LogReader(this.core, this.#publicKey, this.name, this.#patience)
+  /** Whether what was read before is the beginning of the log as it is signed now. */
+  async holds(): Promise<boolean> {
+    return (await this.#judge(this.#tree)) === 'proven'
+  }
+
+  /**
+   * The tree hash at a length up to that of the head, from the nodes of the tree that are on this disk; null where they
+   * do not prove it. A node says the bytes below it, which only its own hash is over, and not that of its parent: so the
+   * roots at that length are held against what is below them.
+   */
+  async treeHashAt(length: number): Promise<Uint8Array | null> {
+    if (length > this.length) return null
+    const nodes = await Promise.all(cover(0, length).map((index) => this.#checkedNode(index)))
+    const tree = new Tree()
+    for (const node of nodes) {
+      if (node === null) return null
+      tree.push(node)
+    }
+    return (await this.#judge(tree)) === 'proven' ? tree.treeHash() : null
+  }
+
+  /** Another reader from where this one is, or from roots of an earlier place, to the same head. */
+  fork(roots: readonly TreeNode[] = this.roots): LogReader {
+    const reader = new LogReader(this.core, this.#publicKey, this.name, this.#patience, roots)
     reader.#head = this.#head
     reader.#byteLength = this.#byteLength
     return reader
@@ -158,7 +216,8 @@ export class LogReader {
   async #windowEnd(start: number): Promise<number> {
     const offset = Math.floor(start / WINDOW_BLOCKS)
     const end = Math.min((offset + 1) * WINDOW_BLOCKS, this.length)
-    if (this.#byteLength - this.#bytes <= WINDOW_BYTES) return end
+    const bytes = this.#tree.roots.reduce((sum, { size }) => sum + size, 0)
+    if (this.#byteLength - bytes <= WINDOW_BYTES) return end
     const node = await MerkleTree.get(this.core.state, flat.index(WINDOW_DEPTH, offset))
     // the first block of a window comes with a proof, and that with the node above them all
     if (node === null) return start + 1
@@ -166,8 +225,14 @@ export class LogReader {
   }
 
   async #fetch(start: number, end: number): Promise<Uint8Array[] | Gap> {
-    const local = await readBlocks(this.core, start, end)
-    if (local.every((block) => block !== null)) return local
+    const indexes = Array.from({ length: end - start }, (_, i) => start + i)
+    const local = await readBlocks(this.core, indexes)
+    const missing = local.indexOf(null)
+    if (missing === -1) return local.filter((block) => block !== null)
+    // what is here first
+    if (this.#patience.isOver && missing > 0) {
+      return local.slice(0, missing).filter((block) => block !== null)
+    }
     return this.#download(start, local)
   }
 
@@ -198,28 +263,51 @@ export class LogReader {
     return this.gap('missing', start + blocks.indexOf(null), end, 'nobody has shown them')
   }
 
-  /** Whether the tree so far, with the nodes to its right, is the one that was signed. */
-  async #prove(): Promise<boolean> {
+  /** Whether a tree, with the nodes to its right, is the one that was signed; open where a node is not here. */
+  async #judge(beginning: Tree): Promise<'proven' | 'wrong' | 'open'> {
     const head = this.#head
-    if (head === null || this.#tree.length > head.length) return false
-    const tree = this.#tree.clone()
-    const indexes = cover(tree.length, head.length)
-    const nodes = await Promise.all(indexes.map((i) => MerkleTree.get(this.core.state, i)))
-    for (const node of nodes) {
-      if (node === null) return false
+    if (head === null || beginning.length > head.length) return 'wrong'
+    const tree = beginning.clone()
+    for (const node of await readNodes(this.core, cover(tree.length, head.length))) {
+      if (node === null) return 'open'
       tree.push(node)
     }
-    return b4a.equals(tree.treeHash(), head.treeHash)
+    return b4a.equals(tree.treeHash(), head.treeHash) ? 'proven' : 'wrong'
+  }
+
+  /** A node whose size is that of what is below it. */
+  async #checkedNode(index: number): Promise<TreeNode | null> {
+    const node = await MerkleTree.get(this.core.state, index)
+    const children = flat.children(index)
+    if (node === null) return null
+    if (children === null) {
+      const [block] = await readBlocks(this.core, [index / 2])
+      if (!block || !b4a.equals(leafHash(block), node.hash)) return null
+      return { index, size: block.byteLength, hash: node.hash }
+    }
+    const [left, right] = await Promise.all(children.map((i) => MerkleTree.get(this.core.state, i)))
+    if (!left || !right || !b4a.equals(parentHash(left, right), node.hash)) return null
+    return { index, size: left.size + right.size, hash: node.hash }
   }
 }
 
-/** The blocks that are on this machine, in one read of the disk; `get` would be one each. */
-function readBlocks(core: Hypercore, start: number, end: number): Promise<(Uint8Array | null)[]> {
+/** The blocks that are on this machine, in one read of the disk; `get` would be one each. Nothing is proven. */
+export function readBlocks(
+  core: Hypercore,
+  indexes: readonly number[]
+): Promise<(Uint8Array | null)[]> {
   const read = core.state.storage.read()
-  const blocks: Promise<Uint8Array | null>[] = []
-  for (let i = start; i < end; i++) blocks.push(read.getBlock(i))
+  const blocks = indexes.map((index) => read.getBlock(index))
   read.tryFlush()
   return Promise.all(blocks)
+}
+
+/** Nodes of the tree that are on this machine, in one read of the disk. */
+function readNodes(core: Hypercore, indexes: readonly number[]): Promise<(TreeNode | null)[]> {
+  const read = core.state.storage.read()
+  const nodes = indexes.map((index) => read.getTreeNode(index))
+  read.tryFlush()
+  return Promise.all(nodes)
 }
 
 /** The head of a core as it is on this machine; not verified. */

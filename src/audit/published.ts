@@ -8,17 +8,27 @@ import { stateManifest } from '../protocol/manifest.ts'
 import type { Report } from './findings.ts'
 import type { HostShows } from './heads.ts'
 import { awaitLength, headOf, type Patience } from './log-reader.ts'
+import type { News } from './news.ts'
 
 const NAMES = ['archive', 'blobs'] as const
 type Name = (typeof NAMES)[number]
+type Versions = Pick<Commit, 'archive' | 'blobs'>
 
 interface Side {
   readonly name: Name
   readonly core: Hypercore
-  /** What commits say that the core was, by its length. */
+  /** What commits say that the core was, by its length; none that is shorter than what was seen, but for that. */
   readonly committed: Map<number, Uint8Array>
-  /** Heads that were seen in the course of the audit. */
-  readonly seen: Head[]
+  /** The longest that a commit names. */
+  committedTo: number
+  /** Heads that were seen in the course of the audit, signed by the host. */
+  seen: Head[]
+  /** Heads that came since, as they are on this disk, and when. */
+  fresh: { readonly head: Head; readonly since: number }[]
+  /** Those that no commit has left so. */
+  readonly wrong: Head[]
+  /** Since when it is behind the newest commit. */
+  behindSince: number | null
 }
 
 /**
@@ -32,7 +42,9 @@ export class Published {
   readonly #report: Report
   readonly #patience: Patience
   /** The newest commit of the calls that are audited. */
-  #last: Commit | null = null
+  #last: Versions | null = null
+  /** What the host is already found to show too little of. */
+  readonly #truncated = new Set<Name>()
 
   private constructor(
     sides: readonly Side[],
@@ -67,8 +79,12 @@ export class Published {
     const sides = NAMES.map((name) => ({
       name,
       core: cores[name],
-      committed: new Map(),
-      seen: []
+      committed: new Map<number, Uint8Array>(),
+      committedTo: 0,
+      seen: [],
+      fresh: [],
+      wrong: [],
+      behindSince: null
     }))
     return new Published(sides, blobs.key, host, report, patience)
   }
@@ -78,23 +94,51 @@ export class Published {
     await Promise.all(this.#sides.map((side) => this.#look(side)))
   }
 
+  /** Goes on behind a commit up to which another audit has seen the archive; false where less of it is here. */
+  resume(commit: Versions): boolean {
+    this.audited(commit)
+    return this.#sides.every(({ name, seen }) => lengthOf(seen) >= commit[name].length)
+  }
+
+  /** Notices every head that comes. */
+  watch(news: News): void {
+    for (const side of this.#sides) {
+      news.watch(side.core)
+      side.core.on('append', () => {
+        const head = headOf(side.core)
+        if (head !== null) side.fresh.push({ head, since: performance.now() })
+      })
+    }
+  }
+
   /** A commit of the calls that are audited. */
-  audited(commit: Commit): void {
+  audited(commit: Versions): void {
     this.#last = commit
     this.note(commit)
   }
 
   /** Any commit of the call log. */
-  note(commit: Commit): void {
-    for (const { name, committed } of this.#sides) {
-      committed.set(commit[name].length, commit[name].treeHash)
+  note(commit: Versions): void {
+    for (const side of this.#sides) {
+      const { length, treeHash } = commit[side.name]
+      // lengths never shrink, or that is a finding of its own
+      side.committedTo = length
+      if (isAsked(side, length)) side.committed.set(length, treeHash)
     }
   }
 
   /** Whether a head was seen that is beyond every commit so far. */
   get ahead(): boolean {
-    return this.#sides.some(({ seen, committed }) =>
-      seen.some(({ length }) => length > newest(committed))
+    return this.#sides.some(
+      ({ seen, fresh, committedTo }) =>
+        lengthOf(seen) > committedTo || lengthOf(fresh.map(({ head }) => head)) > committedTo
+    )
+  }
+
+  /** Whether what was seen is what the newest commit names. */
+  get isLevel(): boolean {
+    return this.#sides.every(
+      ({ seen, name }) => lengthOf(seen) === (this.#last?.[name].length ?? 0)
     )
   }
 
@@ -112,14 +156,35 @@ export class Published {
   /** A head of either log that was seen, by its length. */
   headAt(name: Name, length: number): Head | null {
     const side = this.#sides.find((one) => one.name === name)
-    return side?.seen.find((head) => head.length === length) ?? null
+    const isIt = (head: Head) => head.length === length
+    return side?.wrong.find(isIt) ?? side?.seen.find(isIt) ?? null
   }
 
   /** Judges all that was seen. */
   judge(hostShows: HostShows): void {
     for (const side of this.#sides) {
+      this.#judgeFresh(side, hostShows, null)
       for (const head of side.seen) this.#judge(side, head, hostShows)
       this.#judgeEnd(side, hostShows)
+    }
+  }
+
+  /**
+   * Judges what was seen, while the host goes on writing. Log and archive come each on its own: only what is ahead of
+   * the other, or behind it, for longer than `grace` ms, stays so.
+   */
+  judgeLive(hostShows: HostShows, grace: number): void {
+    const before = performance.now() - grace
+    for (const side of this.#sides) {
+      this.#judgeFresh(side, hostShows, before)
+      const settled = side.seen.filter(({ length }) => length <= side.committedTo)
+      for (const head of settled) this.#judge(side, head, hostShows)
+      const last = lengthOf(side.seen)
+      side.seen = side.seen.filter(({ length }) => length === last || length > side.committedTo)
+      prune(side)
+      const isBehind = last < (this.#last?.[side.name].length ?? 0)
+      side.behindSince = isBehind ? (side.behindSince ?? performance.now()) : null
+      if (side.behindSince !== null && side.behindSince < before) this.#judgeEnd(side, hostShows)
     }
   }
 
@@ -131,44 +196,73 @@ export class Published {
     return this.#last?.[name].length ?? 1
   }
 
-  async #look({ name, core, seen }: Side): Promise<void> {
+  async #look(side: Side): Promise<void> {
+    const { name, core, seen } = side
     await awaitLength(core, this.#lengthMin(name), this.#patience)
     const head = headOf(core)
     if (head === null || seen.some(({ length }) => length === head.length)) return
     if (verifyHead(head, core.key, this.#host)) {
       seen.push(head)
+      prune(side)
       return
     }
     const message = `the ${name}: its head on this disk is not what the host signed`
     this.#report.gap({ reason: 'damaged', log: name, from: null, to: null, message })
   }
 
-  #judge({ name, core, committed }: Side, head: Head, hostShows: HostShows): void {
+  /** What came since, up to what came `before` where it is ahead of the commits; null: all of it. */
+  #judgeFresh(side: Side, hostShows: HostShows, before: number | null): void {
+    const { fresh, committed, core } = side
+    side.fresh = []
+    for (const one of fresh) {
+      const { head, since } = one
+      const treeHash = committed.get(head.length)
+      if (head.fork === 0 && treeHash !== undefined && b4a.equals(treeHash, head.treeHash)) {
+        side.seen.push(head)
+      } else if (head.length > side.committedTo && before !== null && since >= before) {
+        side.fresh.push(one)
+      } else if (verifyHead(head, core.key, this.#host)) {
+        if (before === null) side.seen.push(head)
+        else if (!this.#judge(side, head, hostShows)) side.fresh.push(one)
+      }
+    }
+  }
+
+  /** False where it may be right, as far as anybody here can say. */
+  #judge(side: Side, head: Head, hostShows: HostShows): boolean {
+    const { name, core, committed, wrong } = side
+    if (wrong.includes(head)) return true
     const place = { log: name, block: Math.max(0, head.length - 1) } as const
     if (head.fork > 0) {
+      wrong.push(head)
       const message = `the host has signed a head of the ${name} with fork ${head.fork}: it has rewritten it`
       this.#report.find('ARCHIVE_FORKED', place, message)
-      return
+      return true
     }
     const treeHash = committed.get(head.length)
-    if (treeHash !== undefined && b4a.equals(treeHash, head.treeHash)) return
-    const beyond = head.length > newest(committed)
+    if (treeHash !== undefined && b4a.equals(treeHash, head.treeHash)) return true
+    const beyond = head.length > side.committedTo
     if (beyond && (hostShows(null) === null || (hostShows(core) ?? 0) < head.length)) {
       const message = `the ${name} has ${head.length} blocks: nobody here shows a call log with the commit to that`
       this.#report.gap({ reason: 'withheld', log: 'call log', from: null, to: null, message })
-      return
+      return false
     }
+    wrong.push(head)
     const message = `the ${name} was published with ${head.length} blocks, as no commit of the call log has left it`
     this.#report.find('ARCHIVE_UNCOMMITTED', place, message)
+    return true
   }
 
-  #judgeEnd({ name, core, seen }: Side, hostShows: HostShows): void {
+  #judgeEnd(side: Side, hostShows: HostShows): void {
+    const { name, core, seen } = side
     // a log without a commit says nothing of an archive
     const to = this.#last?.[name].length ?? 0
-    const from = seen.reduce((length, head) => Math.max(length, head.length), 0)
+    const from = lengthOf(seen)
     if (from >= to) return
     const shown = hostShows(core)
     if (shown !== null && shown < to) {
+      if (this.#truncated.has(name)) return
+      this.#truncated.add(name)
       const message = `the newest commit leaves the ${name} at ${to} blocks, and the host shows ${shown}`
       this.#report.find('ARCHIVE_TRUNCATED', { log: name, block: shown }, message)
       return
@@ -178,9 +272,17 @@ export class Published {
   }
 }
 
-function newest(committed: ReadonlyMap<number, Uint8Array>): number {
-  // lengths never shrink, or that is a finding of its own
-  let length = 0
-  for (const key of committed.keys()) length = key
-  return length
+function lengthOf(heads: readonly Head[]): number {
+  return heads.reduce((length, head) => Math.max(length, head.length), 0)
+}
+
+/** Whether a head of this length may be held against commits: what comes later is longer than what was seen. */
+function isAsked({ seen }: Side, length: number): boolean {
+  return length >= lengthOf(seen) || seen.some((head) => head.length === length)
+}
+
+function prune(side: Side): void {
+  for (const length of side.committed.keys()) {
+    if (!isAsked(side, length)) side.committed.delete(length)
+  }
 }

@@ -1,71 +1,175 @@
 import { mkdir, rm } from 'node:fs/promises'
 import path from 'node:path'
+import b4a from 'b4a'
 import type Corestore from 'corestore'
-import type Hypercore from 'hypercore'
-import crypto from 'hypercore-crypto'
-import type { Atom } from 'hypercore-storage'
-import type { Commit } from '../protocol/entries.ts'
+import type { Commit, Version } from '../protocol/entries.ts'
+import { MivmError } from '../protocol/errors.ts'
 import type { Write } from '../protocol/files.ts'
+import { Tree, type TreeNode } from '../protocol/merkle.ts'
 import { Archive } from '../state/archive.ts'
-import { createAtom } from '../state/atom.ts'
-import { openStore } from '../state/store.ts'
+import { closeStore, openStore } from '../state/store.ts'
+import { PlainLog } from './plain-log.ts'
+
+/** What a commit says of the archive. */
+export type Versions = Pick<Commit, 'archive' | 'blobs'>
+
+/** Roots of the trees over its two logs. */
+export interface ShadowRoots {
+  readonly archive: readonly TreeNode[]
+  readonly blobs: readonly TreeNode[]
+}
 
 /**
- * The auditor's own copy of a state archive: what replay writes, under a key of its own, and what replay reads. It
- * is built anew by every audit and removed behind it.
+ * The auditor's own copy of a state archive: what replay writes, and what replay reads. It is kept beside a checkpoint,
+ * for the next audit to go on from.
  */
 export class Shadow {
   readonly archive: Archive
   /** The two logs of the archive. */
-  readonly files: Hypercore
-  readonly content: Hypercore
+  readonly files: PlainLog
+  readonly content: PlainLog
   readonly #dir: string
-  readonly #store: Corestore
-  readonly #atom: Atom
+  /** Nothing is in it: whoever has it open has the directory. */
+  readonly #lock: Corestore
 
-  private constructor(
-    dir: string,
-    store: Corestore,
-    atom: Atom,
-    logs: readonly [files: Hypercore, content: Hypercore],
-    contentKey: Uint8Array
-  ) {
-    ;[this.files, this.content] = logs
+  private constructor(dir: string, lock: Corestore, logs: Logs, contentKey: Uint8Array) {
+    this.files = logs.files
+    this.content = logs.content
     this.archive = new Archive(this.files, this.content, contentKey)
     this.#dir = dir
-    this.#store = store
-    this.#atom = atom
+    this.#lock = lock
   }
 
-  /** `contentKey` is the key of the published blobs. Throws DIRECTORY_LOCKED while another audit of it runs. */
-  static async open(dir: string, id: string, contentKey: Uint8Array): Promise<Shadow> {
-    const shadowDir = path.join(dir, `${id}.shadow`)
-    await mkdir(shadowDir, { recursive: true, mode: 0o700 })
-    const store = await openStore(shadowDir)
-    const atom = createAtom(store)
-    const [files, content] = [1, 2].map(() => store.get({ keyPair: crypto.keyPair() }))
-    if (files === undefined || content === undefined) throw new Error('two cores were asked for')
-    await Promise.all([files.ready(), content.ready()])
-    const logs = [files.session({ atom }), content.session({ atom })] as const
-    const shadow = new Shadow(shadowDir, store, atom, logs, contentKey)
+  /**
+   * An empty one, in the place of what is there. `contentKey` is the key of the published blobs. Throws DIRECTORY_LOCKED
+   * while another audit of it runs.
+   */
+  static async create(dir: string, id: string, contentKey: Uint8Array): Promise<Shadow> {
+    const shadowDir = dirOf(dir, id)
+    // whoever has it open is asked first
+    const before = await tryLock(shadowDir)
+    await before?.close()
+    await rm(shadowDir, { recursive: true, force: true })
+    const lock = await lockIn(shadowDir)
+    const logs = await openLogs(shadowDir, { archive: [], blobs: [] })
+    if (logs === null) throw new Error('an empty directory has a log')
+    return Shadow.#over(shadowDir, lock, logs, contentKey)
+  }
+
+  /**
+   * What an audit has kept, as it was at a commit and with its roots there; null where it is not there any more. Throws
+   * DIRECTORY_LOCKED.
+   */
+  static async reopen(
+    dir: string,
+    id: string,
+    contentKey: Uint8Array,
+    at: Versions,
+    roots: ShadowRoots
+  ): Promise<Shadow | null> {
+    if (!isOf(roots.archive, at.archive) || !isOf(roots.blobs, at.blobs)) return null
+    const shadowDir = dirOf(dir, id)
+    const lock = await tryLock(shadowDir)
+    if (lock === null) return null
+    try {
+      const logs = await openLogs(shadowDir, roots)
+      if (logs !== null) return await Shadow.#over(shadowDir, lock, logs, contentKey)
+    } catch {
+      // what cannot be read is built anew
+    }
+    await closeStore(lock)
+    return null
+  }
+
+  static async #over(
+    dir: string,
+    lock: Corestore,
+    logs: Logs,
+    contentKey: Uint8Array
+  ): Promise<Shadow> {
+    const shadow = new Shadow(dir, lock, logs, contentKey)
     await shadow.archive.ready()
     return shadow
   }
 
+  get roots(): ShadowRoots {
+    return { archive: this.files.state.roots, blobs: this.content.state.roots }
+  }
+
   /** Writes one commit, and says what its entry has to name. */
-  async commit(writes: readonly Write[]): Promise<Pick<Commit, 'archive' | 'blobs'>> {
+  async commit(writes: readonly Write[]): Promise<Versions> {
     await this.archive.write(writes)
     return this.archive.version()
   }
 
   /** Lets go of what is in memory. */
   async flush(): Promise<void> {
-    await this.#atom.flush()
+    await this.files.flush()
+    await this.content.flush()
   }
 
-  async close(): Promise<void> {
-    await this.archive.close()
-    await this.#store.close()
-    await rm(this.#dir, { recursive: true, force: true })
+  /** Resolves when all of it is on disk. */
+  async sync(): Promise<void> {
+    await this.files.sync()
+    await this.content.sync()
   }
+
+  /** Whether every block up to a commit is what the commit says; reads all of them. */
+  async isWhole({ archive, blobs }: Versions): Promise<boolean> {
+    return (await isWhole(this.files, archive)) && (await isWhole(this.content, blobs))
+  }
+
+  /** Lets go of it; `keep` leaves it for the next audit. */
+  async close({ keep = false } = {}): Promise<void> {
+    await this.archive.close()
+    await this.#lock.close()
+    if (!keep) await rm(this.#dir, { recursive: true, force: true })
+  }
+}
+
+interface Logs {
+  readonly files: PlainLog
+  readonly content: PlainLog
+}
+
+function dirOf(dir: string, id: string): string {
+  return path.join(dir, `${id}.shadow`)
+}
+
+async function lockIn(dir: string): Promise<Corestore> {
+  await mkdir(dir, { recursive: true, mode: 0o700 })
+  return openStore(path.join(dir, 'lock'))
+}
+
+async function tryLock(dir: string): Promise<Corestore | null> {
+  try {
+    return await lockIn(dir)
+  } catch (error) {
+    if (error instanceof MivmError && error.code === 'DIRECTORY_DAMAGED') return null
+    throw error
+  }
+}
+
+async function openLogs(dir: string, { archive, blobs }: ShadowRoots): Promise<Logs | null> {
+  const files = await PlainLog.open(dir, 'files', archive)
+  const content = await PlainLog.open(dir, 'blobs', blobs)
+  if (files !== null && content !== null) return { files, content }
+  await files?.close()
+  await content?.close()
+  return null
+}
+
+function isOf(roots: readonly TreeNode[], { length, treeHash }: Version): boolean {
+  const tree = new Tree(roots)
+  return tree.length === length && b4a.equals(tree.treeHash(), treeHash)
+}
+
+async function isWhole(log: PlainLog, { length, treeHash }: Version): Promise<boolean> {
+  const tree = new Tree()
+  try {
+    while (tree.length < length) tree.append(await log.get(tree.length))
+  } catch {
+    return false
+  }
+  return b4a.equals(tree.treeHash(), treeHash)
 }

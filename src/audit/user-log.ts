@@ -5,6 +5,7 @@ import type { LoggedCall } from '../protocol/evidence-replay.ts'
 import { type Head, verifyHead } from '../protocol/head.ts'
 import { Tree, type TreeNode } from '../protocol/merkle.ts'
 import type { Answers } from './answers.ts'
+import { Bits } from './bits.ts'
 import type { FindingCode, Gap, Place, Report } from './findings.ts'
 import type { Heads } from './heads.ts'
 import type { LogReader } from './log-reader.ts'
@@ -13,6 +14,10 @@ const REWRITTEN = 'the user has rewritten it, so it says nothing about the host'
 
 /** Suspicions that wait for a head; a hostile log may give rise to any number. */
 const SUSPICIONS_MAX = 1000
+
+/** Acks that wait for the copy of a user's log, and their bytes; with more of them it is no longer waited for. */
+const WAITING_MAX = 4096
+const WAITING_BYTES_MAX = 4 * 1024 * 1024
 
 /** How long a host may hold a call without an ack before that is suspicious, ms of its own time. */
 const UNANSWERED_MS = 60_000
@@ -31,6 +36,8 @@ export interface UserLogReaders {
   readonly heads: Heads
   readonly report: Report
   readonly answers: Answers
+  /** Whether what is not here may still come. */
+  isLive(): boolean
 }
 
 /** What a commit says that the host's copy of this log was. */
@@ -45,6 +52,43 @@ interface Suspicion {
   readonly code: FindingCode
   readonly place: Place
   readonly message: string
+  /** Whether that is found to be so, and said. */
+  told: boolean
+}
+
+/** An ack that is still to be held against the copy. */
+interface Waiting {
+  readonly entry: number
+  readonly call: Uint8Array
+  readonly place: Place
+}
+
+/** A head that the host had put into a commit at that time, and in which are entries without acks. */
+interface Ahead {
+  readonly length: number
+  readonly time: number
+}
+
+/** How far one user's log has been held against the call log. */
+export interface UserLogState {
+  readonly key: Uint8Array
+  /** Blocks that have been looked at, and the roots of the tree over them. */
+  readonly at: number
+  readonly roots: readonly TreeNode[]
+  readonly acked: Uint8Array
+  readonly ackedTo: number
+  readonly expected: readonly Expected[]
+  readonly expectedTo: number
+  readonly agreed: number
+  /** Blocks whose heads and answers have been looked at. */
+  readonly claimedTo: number
+  readonly ahead: Ahead | null
+  readonly dispute: string | null
+}
+
+/** What the end of a copy comes to, behind the last call that has an ack. */
+export interface Ending {
+  readonly unanswered: number
 }
 
 /**
@@ -58,11 +102,18 @@ export class UserLog {
   readonly #reader: LogReader | null
   readonly #into: UserLogReaders
   /** Entries that have acks: a hostile log may ack each of them again. */
-  readonly #acked = new Set<number>()
+  #acked = new Bits()
   /** The largest of them. */
   #ackedTo = 0
+  /** Acks that the copy is not yet long enough for. */
+  readonly #waiting: Waiting[] = []
+  #waitingBytes = 0
+  /** Nothing that comes now makes up for what the copy did not have. */
+  #gaveUp = false
+  /** Of the first of them: calls that were passed over on the way to it, and the first of those. */
+  #skipped = { count: 0, first: 0 }
   /** By length; none is below what has been looked at. */
-  readonly #expected = new Map<number, Expected>()
+  #expected = new Map<number, Expected>()
   #suspicions: Suspicion[] = []
   #gap: Gap | null
   #dispute: Gap | null = null
@@ -72,12 +123,15 @@ export class UserLog {
   #taken = 0
   /** Blocks that are looked at since the beginning. */
   #at = 0
+  /** Those whose heads and answers are: also by whoever went ahead of this. */
+  #claimed = { to: 0 }
   /** The newest length at which host and copy are the same. */
   #agreed = 0
   /** The largest length that a commit has named. */
   #expectedTo = 0
-  /** A head that the host had put into a commit at that time, and in which are entries without acks. */
-  #ahead: { readonly length: number; readonly time: number } | null = null
+  #ahead: Ahead | null = null
+  /** Goes ahead of this to the end of the copy. */
+  #scout: Scout | null = null
 
   constructor(owner: LogOwner, copy: LogReader | Gap, into: UserLogReaders) {
     this.id = owner.id
@@ -85,6 +139,43 @@ export class UserLog {
     this.#reader = 'reason' in copy ? null : copy
     this.#gap = 'reason' in copy ? copy : null
     this.#into = into
+  }
+
+  /** Goes on where another audit was; false where the copy is not the one that it has read to there. */
+  async resume(state: UserLogState): Promise<boolean> {
+    const reader = this.#reader
+    if (reader === null || (await reader.fix(state.at)) !== null) return false
+    if (reader.length < state.claimedTo || !(await reader.holds())) return false
+    this.#acked = new Bits(state.acked)
+    this.#ackedTo = state.ackedTo
+    this.#at = state.at
+    this.#claimed = { to: state.claimedTo }
+    this.#agreed = state.agreed
+    this.#expectedTo = state.expectedTo
+    this.#ahead = state.ahead
+    for (const expected of state.expected) this.#expected.set(expected.head.length, expected)
+    if (state.dispute === null) return true
+    this.#ignore({ ...reader.gap('disputed', state.agreed, null, ''), message: state.dispute })
+    return true
+  }
+
+  /** Where it is; null where something is still open that the next audit would have to know. */
+  state(): UserLogState | null {
+    if (this.#reader === null || this.#gap !== null) return null
+    if (this.#waiting.length > 0 || this.#suspicions.length > 0) return null
+    return {
+      key: this.#owner.publicKey,
+      at: this.#at,
+      roots: this.#rootsHere,
+      acked: this.#acked.bytes(),
+      ackedTo: this.#ackedTo,
+      expected: [...this.#expected.values()],
+      expectedTo: this.#expectedTo,
+      agreed: this.#agreed,
+      claimedTo: this.#claimed.to,
+      ahead: this.#ahead,
+      dispute: this.#dispute?.message ?? null
+    }
   }
 
   /** The head of this log in a commit at `place`. */
@@ -118,47 +209,124 @@ export class UserLog {
     }
     this.#acked.add(ack.entry)
     this.#ackedTo = ack.entry
-    let skipped = 0
-    let first = 0
-    while (this.#dispute === null && this.#at < ack.entry) {
-      if (!(await this.#fill(ack.entry))) return
-      const { block, asks } = this.#take(place)
-      if (this.#at === ack.entry) {
-        this.#compare(block, asks, ack.call, place)
-        if (skipped > 0) {
-          const message = `${skipped} calls of the user before entry ${ack.entry} have no ack, entry ${first} first`
-          this.#suspect('CALL_SKIPPED', place, message)
-        }
-      } else if (asks) {
-        skipped++
-        if (first === 0) first = this.#at
-      }
-      this.#settle()
-    }
+    if (this.#dispute !== null || this.#gaveUp) return
+    this.#waiting.push({ entry: ack.entry, call: ack.call, place })
+    this.#waitingBytes += ack.call.byteLength
+    await this.#compareWaiting()
+    const isFull = this.#waiting.length > WAITING_MAX || this.#waitingBytes > WAITING_BYTES_MAX
+    if (this.#gap === null || (this.#into.isLive() && !isFull)) return
+    this.#gaveUp = true
+    this.#waiting.splice(0)
+  }
+
+  /** Looks again for what was not there. */
+  async retry(): Promise<void> {
+    if (this.#reader === null || this.#gaveUp) return
+    if (this.#gap?.reason === 'missing') this.#gap = null
+    await this.#compareWaiting()
   }
 
   /**
    * Reads what the user has written behind its last call that has an ack, and says what could not be checked. `time` is
-   * the host's at the end of the log.
+   * the host's at the end of the log. What comes behind it can be checked afterwards.
    */
-  async finish(time: number): Promise<void> {
-    let first = 0
-    while (this.#at < this.#last && (await this.#fill(this.#last))) {
-      const { asks } = this.#take(null)
-      if (asks && this.#dispute === null) this.#into.report.counts.unanswered++
-      if (asks && first === 0) first = this.#at
-      this.#settle()
+  async finish(time: number): Promise<Ending> {
+    const scout = await this.#sendScout()
+    const { ahead } = scout
+    await ahead.#retryTail()
+    while (ahead.#at < ahead.#last && (await ahead.#fill(ahead.#last))) {
+      const { asks } = ahead.#take(null)
+      if (asks && ahead.#dispute === null) scout.unanswered++
+      if (asks && scout.first === 0) scout.first = ahead.#at
+      ahead.#settle()
     }
-    if (this.#dispute === null) this.#weigh(first, time)
+    if (ahead.#dispute === null) this.#weigh(scout.first, time)
     const end = Math.max(this.#ackedTo, this.#expectedTo)
-    for (const gap of [this.#dispute, this.#gap]) {
+    for (const gap of [ahead.#dispute, ahead.#gap]) {
       if (gap !== null) this.#into.report.gap({ ...gap, to: gap.to ?? end })
     }
+    return { unanswered: scout.unanswered }
   }
 
   async close(): Promise<void> {
+    await this.#callScoutBack()
     await this.#reader?.close()
     await this.#reader?.core.close()
+  }
+
+  /** The one that is out, as long as nothing has been acked or expected since. */
+  async #sendScout(): Promise<Scout> {
+    const from = [this.#at, this.#ackedTo, this.#expectedTo, this.#gap === null].join()
+    if (this.#scout !== null && this.#scout.from === from) return this.#scout
+    await this.#callScoutBack()
+    this.#scout = { from, ahead: this.#fork(), unanswered: 0, first: 0 }
+    return this.#scout
+  }
+
+  async #callScoutBack(): Promise<void> {
+    const scout = this.#scout
+    this.#scout = null
+    if (scout !== null) await scout.ahead.#reader?.close()
+  }
+
+  /** The same log at the same place; what it finds is found once. */
+  #fork(): UserLog {
+    const copy = this.#reader?.fork() ?? this.#gap
+    if (copy === null) throw new MivmError('INTERNAL', 'a log that is neither here nor missing')
+    const fork = new UserLog(this.#owner, copy, this.#into)
+    fork.#ackedTo = this.#ackedTo
+    fork.#expected = new Map(this.#expected)
+    fork.#suspicions = [...this.#suspicions]
+    fork.#gap = this.#gap
+    fork.#dispute = this.#dispute
+    fork.#blocks = this.#blocks
+    fork.#roots = this.#roots
+    fork.#taken = this.#taken
+    fork.#at = this.#at
+    fork.#claimed = this.#claimed
+    fork.#agreed = this.#agreed
+    fork.#expectedTo = this.#expectedTo
+    return fork
+  }
+
+  /** A copy that was at its end may have grown; what acks wait for is no affair of whoever goes ahead. */
+  async #retryTail(): Promise<void> {
+    const reader = this.#reader
+    if (reader === null) return
+    if (this.#gap?.reason === 'missing' && this.#at >= this.#ackedTo) this.#gap = null
+    if (this.#gap === null && this.#taken >= this.#blocks.length && reader.done) {
+      this.#gap = await reader.fix(0)
+    }
+  }
+
+  async #compareWaiting(): Promise<void> {
+    for (let next = this.#waiting[0]; next !== undefined; next = this.#waiting[0]) {
+      if (!(await this.#compareNext(next))) return
+      this.#waiting.shift()
+      this.#waitingBytes -= next.call.byteLength
+      this.#skipped = { count: 0, first: 0 }
+    }
+  }
+
+  /** False where the copy does not come to the entry. */
+  async #compareNext({ entry, call, place }: Waiting): Promise<boolean> {
+    const skipped = this.#skipped
+    while (this.#dispute === null && this.#at < entry) {
+      if (!(await this.#fill(entry))) return false
+      const { block, asks } = this.#take(place)
+      if (this.#at === entry) {
+        this.#compare(block, asks, call, place)
+        if (skipped.count > 0) {
+          const message = `${skipped.count} calls of the user before entry ${entry} have no ack, entry ${skipped.first} first`
+          this.#suspect('CALL_SKIPPED', place, message)
+        }
+      } else if (asks) {
+        skipped.count++
+        if (skipped.first === 0) skipped.first = this.#at
+      }
+      this.#settle()
+    }
+    return true
   }
 
   /** Where the first call without an ack has waited for long while others were served. */
@@ -198,7 +366,8 @@ export class UserLog {
   }
 
   #suspect(code: FindingCode, place: Place, message: string): void {
-    if (this.#suspicions.length < SUSPICIONS_MAX) this.#suspicions.push({ code, place, message })
+    if (this.#suspicions.length >= SUSPICIONS_MAX) return
+    this.#suspicions.push({ code, place, message, told: false })
   }
 
   /** Where the copy has come to a length that a commit names: what is suspected so far is so, or is no one's doing. */
@@ -206,16 +375,23 @@ export class UserLog {
     const expected = this.#expected.get(this.#at)
     if (expected === undefined) return
     this.#expected.delete(this.#at)
-    const tree = new Tree(this.#roots[this.#taken - 1])
+    const tree = new Tree(this.#rootsHere)
     if (!b4a.equals(expected.head.treeHash, tree.treeHash())) {
       this.#disbelieve(expected)
       return
     }
     this.#agreed = this.#at
-    for (const { code, place, message } of this.#suspicions) {
-      this.#into.report.find(code, place, message)
+    for (const suspicion of this.#suspicions) {
+      const { code, place, message, told } = suspicion
+      if (!told) this.#into.report.find(code, place, message)
+      suspicion.told = true
     }
     this.#suspicions = []
+  }
+
+  /** Of the tree over what has been looked at. */
+  get #rootsHere(): readonly TreeNode[] {
+    return this.#roots[this.#taken - 1] ?? this.#reader?.roots ?? []
   }
 
   #disbelieve({ head, block }: Expected): void {
@@ -238,18 +414,22 @@ export class UserLog {
     const block = this.#blocks[this.#taken++]
     if (block === undefined) throw new MivmError('INTERNAL', 'a block was taken that is not there')
     const index = this.#at++
-    this.#into.report.counts.userEntries++
+    const isNew = index >= this.#claimed.to
+    if (isNew) {
+      this.#claimed.to = index + 1
+      this.#into.report.counts.userEntries++
+    }
     const entry = readUserEntry(block)
     if (entry === null) return { block, asks: true }
-    if (entry.head !== null) this.#claim(index, entry.head, ack)
+    if (entry.head !== null) this.#claim(index, entry.head, ack, isNew)
     if (entry.type === 'call') return { block, asks: true }
-    this.#into.answers.add(entry.answers)
+    if (isNew) this.#into.answers.add(entry.answers)
     return { block, asks: false }
   }
 
-  #claim(block: number, head: Head, ack: Place | null): void {
+  #claim(block: number, head: Head, ack: Place | null, isNew: boolean): void {
     const { heads } = this.#into
-    heads.claim(head, { core: this.#reader?.core ?? null, user: this.id, block })
+    if (isNew) heads.claim(head, { core: this.#reader?.core ?? null, user: this.id, block })
     // who has seen the head has written the call behind it
     if (ack === null || head.length <= ack.block || head.fork > 0 || !heads.isSigned(head)) return
     const message = `block ${ack.block} is before the head of ${head.length} blocks that the user had seen when it called`
@@ -279,6 +459,16 @@ export class UserLog {
     this.#taken = 0
     return true
   }
+}
+
+/** Who goes ahead of an audit to the end of a user's log. */
+interface Scout {
+  /** What it set out from. */
+  readonly from: string
+  readonly ahead: UserLog
+  /** Calls behind the last one that has an ack, and the first of them. */
+  unanswered: number
+  first: number
 }
 
 async function extend(reader: LogReader, to: number): Promise<Gap | null> {

@@ -3,12 +3,14 @@ import type Hypercore from 'hypercore'
 import crypto from 'hypercore-crypto'
 import { encodeId } from '../protocol/ids.ts'
 import { manifestKey, userLogManifest } from '../protocol/manifest.ts'
+import type { TreeNode } from '../protocol/merkle.ts'
 import { Answers } from './answers.ts'
 import type { LoggedBatch } from './call-log.ts'
 import type { Gap, Report } from './findings.ts'
 import type { Heads } from './heads.ts'
 import { LogReader, type Patience } from './log-reader.ts'
-import { UserLog } from './user-log.ts'
+import type { News } from './news.ts'
+import { UserLog, type UserLogState } from './user-log.ts'
 
 /** What the acks of a call log are checked against. */
 export interface Witness {
@@ -18,7 +20,19 @@ export interface Witness {
   readonly heads: Heads
   readonly report: Report
   readonly patience: Patience
+  /** Told of the copies, where an audit goes on as they grow. */
+  readonly news: News | null
 }
+
+/** How far the logs of all users have been held against the call log. */
+export interface UserLogsState {
+  /** Host time of the newest call. */
+  readonly time: number
+  readonly logs: readonly UserLogState[]
+}
+
+/** Copies of logs that nobody has shown, of users who may not exist, that a live audit waits for. */
+const ABSENT_MAX = 1024
 
 /** Every ack against the log of the user whose call it is, and what the users say there about the call log. */
 export class UserLogs {
@@ -27,10 +41,38 @@ export class UserLogs {
   readonly #answers: Answers
   /** Host time of the newest call. */
   #time = 0
+  /** Copies in which there is nothing yet. */
+  #absent = 0
 
   constructor(witness: Witness) {
     this.#witness = witness
     this.#answers = new Answers(witness.callLog, witness.report)
+  }
+
+  /** Goes on where another audit was; false where the copies that are here are not the ones that it had. */
+  async resume({ time, logs }: UserLogsState): Promise<boolean> {
+    this.#time = time
+    for (const state of logs) {
+      const log = await this.#open(state.key, state.roots)
+      if (!(await log.resume(state))) return false
+    }
+    return true
+  }
+
+  /** Where it is; null where something is still open that the next audit would have to know. */
+  state(): UserLogsState | null {
+    const logs: UserLogState[] = []
+    for (const log of this.#logs.values()) {
+      const state = log.state()
+      if (state === null) return null
+      logs.push(state)
+    }
+    return { time: this.#time, logs }
+  }
+
+  /** Looks again for what was not there. */
+  async retry(): Promise<void> {
+    for (const log of this.#logs.values()) await log.retry()
   }
 
   /** The next batch of the call log. */
@@ -54,7 +96,11 @@ export class UserLogs {
 
   /** What the users have written behind their last call that has an ack. */
   async finish(): Promise<void> {
-    for (const log of this.#logs.values()) await log.finish(this.#time)
+    let unanswered = 0
+    for (const log of this.#logs.values()) {
+      unanswered += (await log.finish(this.#time)).unanswered
+    }
+    this.#witness.report.counts.unanswered = unanswered
     await this.#answers.compare()
   }
 
@@ -62,26 +108,31 @@ export class UserLogs {
     for (const log of this.#logs.values()) await log.close()
   }
 
-  async #open(publicKey: Uint8Array): Promise<UserLog> {
+  async #open(publicKey: Uint8Array, roots: readonly TreeNode[] = []): Promise<UserLog> {
     const id = encodeId(publicKey)
     const known = this.#logs.get(id)
     if (known !== undefined) return known
-    const { address, heads, report } = this.#witness
+    const { address, heads, report, news } = this.#witness
     const manifest = userLogManifest(publicKey, address)
     const owner = { id, publicKey, key: manifestKey(manifest) }
-    const into = { heads, report, answers: this.#answers }
-    const log = new UserLog(owner, await this.#copyOf(id, publicKey), into)
+    const into = { heads, report, answers: this.#answers, isLive: () => news !== null }
+    const log = new UserLog(owner, await this.#copyOf(id, publicKey, roots), into)
     this.#logs.set(id, log)
     return log
   }
 
-  async #copyOf(id: string, publicKey: Uint8Array): Promise<LogReader | Gap> {
-    const { store, address, patience } = this.#witness
+  async #copyOf(
+    id: string,
+    publicKey: Uint8Array,
+    roots: readonly TreeNode[]
+  ): Promise<LogReader | Gap> {
+    const { store, address, patience, news } = this.#witness
     const manifest = userLogManifest(publicKey, address)
     const name = { log: 'user log', user: id } as const
     // every core that is opened takes space on disk, and a log may name any number of users who do not exist
     const here = await store.storage.hasCore(crypto.discoveryKey(manifestKey(manifest)))
-    if (!here && patience.ms === 0) {
+    const isAwaited = patience.ms > 0 || (news !== null && this.#absent < ABSENT_MAX)
+    if (!here && !isAwaited) {
       const message = `the log of user ${id}: nobody has shown it`
       return { reason: 'missing', ...name, from: 0, to: null, message }
     }
@@ -90,6 +141,11 @@ export class UserLogs {
       allowFork: false
     })
     await core.ready()
-    return new LogReader(core, publicKey, name, patience)
+    if (core.length === 0) {
+      this.#absent++
+      core.once('append', () => this.#absent--)
+    }
+    news?.follow(core)
+    return new LogReader(core, publicKey, name, patience, roots)
   }
 }

@@ -22,6 +22,23 @@ export function renderAudit(output: Output, event: AuditEvent): void {
         `block ${event.blocks} of ${event.of}, ${count(event.replayed, 'call')} executed again`
       )
       break
+    case 'checkpoint':
+      if (event.state === 'resumed') {
+        output.note(
+          `goes on at block ${event.blocks}, behind ${count(event.calls, 'call')} verified before`
+        )
+      } else {
+        output.note(`begins at genesis, since the checkpoint cannot be used: ${event.message}`)
+      }
+      break
+    case 'following':
+      output.note(
+        `${count(event.calls, 'call')} verified; going on as they come, until interrupted`
+      )
+      break
+    case 'host':
+      output.note(event.online ? 'the host is back' : 'the host is away: waiting for it')
+      break
     case 'finding':
       renderFinding(output, event.finding)
       break

@@ -47,6 +47,8 @@ export class Others {
   #exchange: Exchange | null = null
   #tried: Promise<void> = Promise.resolve()
   #held: Held | null = null
+  /** Length of the newest head that was passed on. */
+  #toldTo = 0
 
   private constructor(options: OthersOptions) {
     this.#options = options
@@ -69,6 +71,18 @@ export class Others {
     if (held.head !== null) exchange.told(held.head)
     await Promise.race([this.#tried, sleep(MEET_WAIT, undefined, { ref: false })])
     await exchange.settled(HEAR_WAIT)
+    return { heads: exchange.pending, evidence: exchange.evidence }
+  }
+
+  /** The same without waiting, for an auditor that goes on: what they have said by now. */
+  overhear(held: Held): Heard {
+    this.#held = held
+    const exchange = this.#exchange
+    if (exchange === null) return { heads: [], evidence: null }
+    if (held.head !== null && held.head.length !== this.#toldTo) {
+      this.#toldTo = held.head.length
+      exchange.told(held.head)
+    }
     return { heads: exchange.pending, evidence: exchange.evidence }
   }
 

@@ -90,12 +90,17 @@ export class Replica {
 
   /**
    * Connects to whoever serves an instance, and opens none of its logs; what its host says of it. Null where there is
-   * only the copy on this machine; throws INSTANCE_UNKNOWN, HOST_UNKNOWN where there is none either.
+   * only the copy on this machine; throws INSTANCE_UNKNOWN, HOST_UNKNOWN where there is none either. `again`: goes on
+   * trying to reach the host.
    */
-  async reach(instance: string): Promise<InfoReply | null> {
+  async reach(instance: string, { again = false } = {}): Promise<InfoReply | null> {
     const { host, address } = parseLink(instance)
     const info = await this.store.storage.getInfo(crypto.discoveryKey(address))
-    return this.#reach(address, host, (info?.head?.length ?? 0) > 0)
+    const reached = await this.#reach(address, host, (info?.head?.length ?? 0) > 0)
+    if (reached !== null || !again) return reached
+    const owner = host ?? (await this.#hostOf(address))
+    if (owner !== null) this.#reconnect(owner)
+    return null
   }
 
   /** An instance by link or address, from its host or whoever serves it; throws as `reach` does. */
@@ -133,6 +138,20 @@ export class Replica {
   close(): Promise<void> {
     this.#closing ??= this.#close()
     return this.#closing
+  }
+
+  /** As the copy on this machine says. */
+  async #hostOf(address: Uint8Array): Promise<Uint8Array | null> {
+    const log = this.store.get({ key: address, allowFork: false })
+    try {
+      await log.ready()
+      const block = await log.get(0, { wait: false })
+      return block === null ? null : checkGenesis(address, block).host
+    } catch {
+      return null
+    } finally {
+      await log.close()
+    }
   }
 
   async #reach(

@@ -1,3 +1,4 @@
+import type { KeyPair } from 'hypercore-crypto'
 import type { Attested, Counts } from '../../src/audit/findings.ts'
 import type { Write } from '../../src/protocol/files.ts'
 import type { Head } from '../../src/protocol/head.ts'
@@ -67,6 +68,8 @@ export interface Expected {
   readonly refused?: string
   /** Where nothing of that is to be seen: why. */
   readonly unseen?: string
+  /** Findings that are right, and come or not, as it happens. */
+  readonly may?: readonly string[]
 }
 
 /** One way to cheat, in the words of the list of cheats. */
@@ -89,8 +92,10 @@ export interface Cheat {
   readonly shown?: (
     t: Teardown,
     host: CheatingHost
-  ) => Promise<Shown & { readonly patience?: number }>
+  ) => Promise<Shown & { readonly patience?: number; readonly keyPair?: KeyPair }>
   /** Heads of the call log that somebody has a receipt with. */
   readonly heads?: (host: CheatingHost) => readonly Head[]
   readonly expect: (at: Place, kind: Kind, position: Position) => Expected
+  /** The same of an audit that was following the host when it happened, where that says something else. */
+  readonly live?: (at: Place, kind: Kind, position: Position, host: CheatingHost) => Expected
 }

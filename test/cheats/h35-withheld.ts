@@ -24,7 +24,8 @@ export const CHEATS: readonly Cheat[] = [
       for (const core of Object.values(cores)) await core.close()
       return host
     },
-    expect: ({ ack }) => ({ missing: [`missing call log ${ack}`] })
+    expect: ({ ack }) => ({ missing: [`missing call log ${ack}`] }),
+    live: () => ({ unseen: 'a follower has read them before' })
   },
   {
     row: 'H39',

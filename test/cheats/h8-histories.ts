@@ -1,4 +1,5 @@
 import b4a from 'b4a'
+import crypto from 'hypercore-crypto'
 import { decodeEntry, encodeEntry, encodeUserEntry } from '../../src/protocol/entries.ts'
 import { Tree, type TreeNode } from '../../src/protocol/merkle.ts'
 import { createProof, verifyProof } from '../../src/protocol/proof.ts'
@@ -6,6 +7,8 @@ import { encodeArgs } from '../../src/protocol/values.ts'
 import type { Cheat, Place } from './cheat.ts'
 import { CALLS, type Kind } from './contract.ts'
 import type { CheatingHost } from './host.ts'
+
+const MIRROR = crypto.keyPair(crypto.hash(b4a.from('mirror')))
 
 /** What the log ends with, with another value or message in the last result. */
 function alter(blocks: readonly Uint8Array[]): Uint8Array[] {
@@ -37,6 +40,11 @@ async function answerOtherwise(host: CheatingHost): Promise<void> {
   await host.submit(host.bob.write(encodeUserEntry({ type: 'ack', answers, head })))
 }
 
+/** Who was there has the head itself. */
+const less = ({ length }: Place) => ({
+  caught: [`HISTORY_TRUNCATED call - block ${length - 1}`]
+})
+
 const twoInBobsLog = ({ bob }: Place) => ({
   caught: [`TWO_HISTORIES call - block ${bob - 1}`]
 })
@@ -59,6 +67,11 @@ export const CHEATS: readonly Cheat[] = [
       caught: [
         `${position === 'first' ? 'TWO_HISTORIES' : 'HISTORY_TRUNCATED'} call - block ${commit}`
       ]
+    }),
+    // the log that it tells to others is another one, and shorter
+    live: ({ length }, _kind, _position, { retold }) => ({
+      caught: [`TWO_HISTORIES call - block ${retold - 1}`],
+      may: [`HISTORY_TRUNCATED call - block ${length - 1}`]
     })
   },
   {
@@ -97,7 +110,8 @@ export const CHEATS: readonly Cheat[] = [
     what: 'log cut off',
     class: 'P',
     shown: async (_t, host) => host.copy({ length: (await host.place()).ack }),
-    expect: ({ alice }) => ({ caught: [`HISTORY_TRUNCATED call - block ${alice - 1}`] })
+    expect: ({ alice }) => ({ caught: [`HISTORY_TRUNCATED call - block ${alice - 1}`] }),
+    live: less
   },
   {
     row: 'H17',
@@ -109,7 +123,8 @@ export const CHEATS: readonly Cheat[] = [
         `RESULT_WRONG call ${last.seq} block ${last.block}`,
         `TWO_HISTORIES call - block ${alice - 1}`
       ]
-    })
+    }),
+    live: ({ length }) => ({ caught: [`TWO_HISTORIES call - block ${length - 1}`] })
   },
   {
     row: 'H18',
@@ -131,13 +146,18 @@ export const CHEATS: readonly Cheat[] = [
     class: 'P',
     shown: async (_t, host) => host.copy({ length: (await host.place()).commit + 1 }),
     without: (_kind, position) => (position === 'last' ? 'nothing is newer' : null),
-    expect: ({ alice }) => ({ caught: [`HISTORY_TRUNCATED call - block ${alice - 1}`] })
+    expect: ({ alice }) => ({ caught: [`HISTORY_TRUNCATED call - block ${alice - 1}`] }),
+    live: less
   },
   {
     row: 'H21',
     what: 'an old log shown, by a mirror',
     class: 'S',
-    shown: async (_t, host) => host.copy({ length: (await host.place()).ack, mirror: true }),
-    expect: ({ ack }) => ({ missing: [`withheld call log ${ack}`] })
+    shown: async (_t, host) => {
+      const shown = await host.copy({ length: (await host.place()).ack, mirror: true })
+      return { ...shown, keyPair: MIRROR }
+    },
+    expect: ({ ack }) => ({ missing: [`withheld call log ${ack}`] }),
+    live: () => ({ unseen: 'a follower has the rest, and a mirror may have less' })
   }
 ]

@@ -3,6 +3,7 @@ import type Corestore from 'corestore'
 import type Hypercore from 'hypercore'
 import crypto, { type KeyPair } from 'hypercore-crypto'
 import Hyperdrive from 'hyperdrive'
+import { Shadow } from '../../src/audit/shadow.ts'
 import { Gate } from '../../src/host/gate.ts'
 import { type Execution, Instance } from '../../src/host/instance.ts'
 import type { Writing } from '../../src/host/ledger.ts'
@@ -96,6 +97,10 @@ export class CheatingHost {
   readonly heads: Head[] = []
   /** Code with which it has refused something; see `refuses`. */
   refused: string | null = null
+  /** Lengths of the archive's logs as it has written them without a call. */
+  readonly tampered: number[] = []
+  /** Blocks of the log that it has told to others. */
+  retold = 0
   /** How much later it says that it is than it is, ms. */
   clock = 0
   readonly #stage: Stage
@@ -127,12 +132,16 @@ export class CheatingHost {
     this.carol = new BareUser(this.address, carol)
   }
 
-  /** A host that has told its story and is down. */
-  static async tell(stage: Stage, plot: Plot): Promise<CheatingHost> {
+  /** A host that has told its story and is down; `onDeployed` is for whoever wants to see it from its beginning on. */
+  static async tell(
+    stage: Stage,
+    plot: Plot,
+    onDeployed: (host: CheatingHost) => Promise<void> = async () => {}
+  ): Promise<CheatingHost> {
     const host = new CheatingHost(stage, plot)
     const restore = host.#tapPrototypes()
     try {
-      await host.#tell()
+      await host.#tell(onDeployed)
     } finally {
       restore()
     }
@@ -187,7 +196,12 @@ export class CheatingHost {
 
   /** Tells its story to others without bob, in another store. */
   async retell(): Promise<CheatingHost> {
-    return CheatingHost.tell(await this.#stage.second(), { ...this.#plot, cheat: null })
+    const other = await CheatingHost.tell(await this.#stage.second(), {
+      ...this.#plot,
+      cheat: null
+    })
+    this.retold = (await other.place()).length
+    return other
   }
 
   /** An instance of another deployer. */
@@ -308,9 +322,10 @@ export class CheatingHost {
   }
 
   /** Alice deploys; then a call of carol, a batch of several, and one more; one of them is bob's. */
-  async #tell(): Promise<void> {
+  async #tell(onDeployed: (host: CheatingHost) => Promise<void>): Promise<void> {
     const { position } = this.#plot
     await this.#deploy()
+    await onDeployed(this)
     if (position === 'first') await this.#strike()
     else await this.call(this.carol, 'add', 'first')
     if (position === 'middle') await this.#strike()
@@ -424,6 +439,9 @@ export class CheatingHost {
     const { now } = Date
     const write = Archive.prototype.write
     const append = Tail.prototype.append
+    const { commit } = Shadow.prototype
+    // who follows the host does so in this process
+    const shadows = new WeakSet<Archive>()
     // what is appended to the log is said to the tail when the next batch may be under way
     const rewritten = new WeakMap<Uint8Array, readonly Uint8Array[]>()
     const rewrite = (blocks: readonly Uint8Array[], start: number) => {
@@ -436,7 +454,12 @@ export class CheatingHost {
     Date.now = () => now() + this.clock
     const seams = () => (this.#struck ? this.#seams : {})
     Archive.prototype.write = function (writes) {
+      if (shadows.has(this)) return write.call(this, writes)
       return write.call(this, seams().archive?.(writes) ?? writes)
+    }
+    Shadow.prototype.commit = function (writes) {
+      shadows.add(this.archive)
+      return commit.call(this, writes)
     }
     Tail.prototype.append = function (blocks) {
       const [first] = blocks
@@ -463,6 +486,7 @@ export class CheatingHost {
       Date.now = now
       Archive.prototype.write = write
       Tail.prototype.append = append
+      Shadow.prototype.commit = commit
       store.get = get
     }
   }

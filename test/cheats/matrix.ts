@@ -1,7 +1,9 @@
 import b4a from 'b4a'
 import type { Test } from 'brittle'
 import crypto from 'hypercore-crypto'
-import { type Audited, found, run } from '../audit-writer.ts'
+import type { Head } from '../../src/protocol/head.ts'
+import { type Audited, found, headOf, openStore, replicate, run } from '../audit-writer.ts'
+import { Follower } from '../follower.ts'
 import { type Cheat, type Expected, POSITIONS, type Position } from './cheat.ts'
 import { KINDS, type Kind } from './contract.ts'
 import { CheatingHost, type Stage } from './host.ts'
@@ -11,10 +13,11 @@ export type Cell =
   | { readonly struck: true; readonly said: string; readonly detail: string }
   | { readonly struck: false; readonly why: string }
 
-/** One cheat at every call, in the order of positions, and of kinds in each. */
+/** One cheat at every call, in the order of positions, and of kinds in each; and one of them seen as it happens. */
 export interface Line {
   readonly cheat: Cheat
   readonly cells: readonly Cell[]
+  readonly live: Cell
 }
 
 const PLACES = POSITIONS.flatMap((position) => KINDS.map((kind) => ({ position, kind })))
@@ -30,19 +33,35 @@ export async function strike(t: Test, stage: Stage, cheat: Cheat): Promise<Line>
     if (why === null) cells.push(await strikeAt(t, stage, cheat, position, kind))
     else cells.push({ struck: false, why })
   }
-  return { cheat, cells }
+  const { position, kind } = livePlace(cheat)
+  return { cheat, cells, live: await strikeLive(t, stage, cheat, position, kind) }
 }
 
-/** The matrix as text, a row for each cheat. A live audit has no place in it yet: there is no monitor. */
+/** Another place for each cheat, so that a part of the matrix has them all. */
+function livePlace(cheat: Cheat): (typeof PLACES)[number] {
+  const start = cheat.what.length
+  const places = PLACES.map((_, i) => PLACES[(start + i) % PLACES.length])
+  const place = places.find((it) => it && (cheat.without?.(it.kind, it.position) ?? null) === null)
+  if (place === undefined) throw new Error(`${cheat.row}: it strikes nowhere`)
+  return place
+}
+
+/** Lets a host cheat at every call while somebody follows it. */
+export async function strikeAllLive(t: Test, stage: Stage, cheat: Cheat): Promise<void> {
+  for (const { position, kind } of PLACES) {
+    if ((cheat.without?.(kind, position) ?? null) !== null) continue
+    await strikeLive(t, stage, cheat, position, kind)
+  }
+}
+
+/** The matrix as text, a row for each cheat. */
 export function table(lines: readonly Line[]): string[] {
   const heads = PLACES.map(({ position, kind }) => `${position}: ${kind}`)
   const text = [`row | class | cheat | ${heads.join(' | ')} | live`]
-  for (const { cheat, cells } of lines) {
-    const marks = cells.map((cell) => (cell.struck ? cell.said : '–'))
-    text.push(
-      `${cheat.row} | ${cheat.class} | ${cheat.what} | ${marks.join(' | ')} | no monitor yet`
-    )
-    const details = new Set(cells.flatMap((cell) => (cell.struck ? [cell.detail] : [])))
+  for (const { cheat, cells, live } of lines) {
+    const marks = [...cells, live].map((cell) => (cell.struck ? cell.said : '–'))
+    text.push(`${cheat.row} | ${cheat.class} | ${cheat.what} | ${marks.join(' | ')}`)
+    const details = new Set([...cells, live].flatMap((cell) => (cell.struck ? [cell.detail] : [])))
     const reasons = new Set(cells.flatMap((cell) => (cell.struck ? [] : [cell.why])))
     for (const detail of details) text.push(`    ${detail}`)
     for (const why of reasons) text.push(`    –: ${why}`)
@@ -67,13 +86,91 @@ async function strikeAt(
   return { struck: true, ...summary(expected) }
 }
 
+/** The same while somebody follows the host, from its deployment on. */
+async function strikeLive(
+  t: Test,
+  stage: Stage,
+  cheat: Cheat,
+  position: Position,
+  kind: Kind
+): Promise<Cell> {
+  const salt = crypto.hash(b4a.from(`salt ${++salts}`))
+  const store = await openStore(t)
+  const heard: Head[] = []
+  const watch = async (host: CheatingHost) => {
+    const end = await replicate(store, host)
+    const heads = () => heard.splice(0)
+    const options = { store, address: host.address, patience: LIVE_PATIENCE_MS, heard: heads }
+    const follower = await Follower.open(t, options)
+    await follower.until('following')
+    return { end, follower }
+  }
+  let watched: Awaited<ReturnType<typeof watch>> | null = null
+  const host = await CheatingHost.tell(stage, { cheat, position, kind, salt }, async (deployed) => {
+    watched = await watch(deployed)
+  })
+  const { end, follower } = watched ?? (await watch(host))
+  const place = await host.place()
+  if (!isBroken(cheat.expect(place, kind, position))) await follower.read(place.length)
+  const shown = await cheat.shown?.(t, host)
+  heard.push(...(cheat.heads?.(host) ?? []))
+  let endShown = end
+  if (shown !== undefined) {
+    await end()
+    const log = shown.store.get({ key: host.address })
+    await log.ready()
+    // a host takes nothing from others
+    log.core.replicator.setPushOnly(true)
+    // the newest head is what a host says of an instance when it is asked
+    if (log.length > 0) heard.push(await headOf(log))
+    const ending = await replicate(store, { keyPair: host.keyPair, ...shown })
+    endShown = async () => {
+      await ending()
+      await log.close()
+    }
+  }
+  const expected = (cheat.live ?? cheat.expect)(place, kind, position, host)
+  await follower.found(expected.caught?.length ?? 0)
+  const audited = { ...(await follower.stop()), checks: [] }
+  await endShown()
+  const live = withoutExtra(said(audited, host, expected), expected)
+  t.alike(sorted(live), sorted(wanted(expected)), `live: ${position}, ${kind}`)
+  return { struck: true, ...summary(expected) }
+}
+
+/** What a follower may see or not, as it comes in time, is of no account. */
+function withoutExtra<T extends { caught: readonly string[] }>(
+  words: T,
+  { may = [] }: Expected
+): T {
+  return { ...words, caught: words.caught.filter((finding) => !may.includes(finding)) }
+}
+
+/** Whether nothing is read behind what is found. */
+function isBroken({ caught = [] }: Expected): boolean {
+  return caught.some((finding) => /^(CODE_WRONG|BATCH_TOO_LARGE|ENTRY_)/.test(finding))
+}
+
+/** How long a follower waits for the other log, where one is ahead, ms. */
+const LIVE_PATIENCE_MS = 1_000
+
+/** What is found as it happens is found in the order in which logs come; and in both logs of the archive, maybe. */
+function sorted<T extends { caught: readonly string[]; missing: readonly string[] }>(words: T): T {
+  const caught = [...new Set(words.caught)].sort()
+  return { ...words, caught, missing: words.missing.toSorted() }
+}
+
 /** What there is to be said of an audit, as far as something is expected of it. */
 function said(audited: Audited, host: CheatingHost, expected: Expected) {
   const { attested, counts, missing, pending, suspicions, verdict } = audited.verdict
   return {
     verdict,
     caught: found(audited),
-    differing: expected.differing && audited.findings[0]?.differences?.map(({ what }) => what),
+    differing:
+      expected.differing &&
+      audited.findings
+        .find(({ differences }) => differences !== undefined)
+        ?.differences?.map(({ what }) => what),
     suspected: found({ findings: suspicions }),
     missing: missing.map(({ reason, log, from }) => `${reason} ${log} ${from}`),
     attested: pick(attested, attestedBy(expected)),

@@ -1,5 +1,6 @@
 import test from 'brittle'
 import { closeVm } from '../audit-writer.ts'
+import { closeOwnVm } from '../follower.ts'
 import { openStage } from './host.ts'
 import { type Line, strike, table } from './matrix.ts'
 import { PARTS } from './rows.ts'
@@ -15,7 +16,8 @@ export function testPart(name: keyof typeof PARTS): void {
   test(`cheats - the matrix of the ${name} has no gap`, (t) => {
     for (const text of table(lines)) t.comment(text)
     t.is(lines.length, PARTS[name].length)
-    for (const { cheat, cells } of lines) {
+    for (const { cheat, cells, live } of lines) {
+      t.ok(live.struck, `${cheat.row}: ${cheat.what}: live`)
       t.is(cells.length, 9, `${cheat.row}: ${cheat.what}`)
       t.ok(
         cells.some(({ struck }) => struck),
@@ -24,6 +26,6 @@ export function testPart(name: keyof typeof PARTS): void {
     }
   })
   test.hook('cheats - the VM of these tests closes', async (t) => {
-    await t.execution(closeVm())
+    await t.execution(Promise.all([closeVm(), closeOwnVm()]))
   })
 }

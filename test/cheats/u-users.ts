@@ -49,7 +49,8 @@ export const CHEATS: readonly Cheat[] = [
     class: 'P',
     shown: async (_t, host) => host.copy({ bob: another(host) }),
     // the host is not accused: it has the head that bob has signed
-    expect: () => ({ missing: ['disputed user log 0'] })
+    expect: () => ({ missing: ['disputed user log 0'] }),
+    live: () => ({ unseen: 'a follower has the log that the host had' })
   },
   {
     row: 'U2',

@@ -1,8 +1,10 @@
 import { mkdir, stat, writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import type { Finding } from '../../index.ts'
+import { type AlertOptions, Alerts } from '../alerts.ts'
 import { renderAudit } from '../audit-view.ts'
 import { Context } from '../context.ts'
+import { interrupted } from '../interruption.ts'
 import type { Program } from '../program.ts'
 import { readProof } from '../proof-file.ts'
 
@@ -31,35 +33,60 @@ export function addAudit(program: Program): void {
       (file: string, files: string[]) => [...files, file],
       []
     )
+    .option('--from-genesis', 'begin with the first entry, whatever was verified before', asTrue)
+    .option('--follow', 'go on as calls come in, until interrupted', asTrue)
+    .option('--exec <command>', 'run this for each finding, with it as JSON on stdin')
+    .option('--webhook <url>', 'post each finding there as JSON')
     .addHelpText('after', HELP)
-    .action(async (instance, { report, receipt }, command) =>
-      run(new Context(command.optsWithGlobals()), instance, report, receipt)
+    .action(async (instance, options, command) =>
+      run(new Context(command.optsWithGlobals()), instance, options)
     )
 }
 
-async function run(
-  context: Context,
-  instance: string,
-  target: string | undefined,
-  files: readonly string[]
-): Promise<void> {
+interface Options extends AlertOptions {
+  readonly report?: string | undefined
+  readonly receipt: readonly string[]
+  readonly fromGenesis?: true | undefined
+  readonly follow?: true | undefined
+}
+
+async function run(context: Context, instance: string, options: Options): Promise<void> {
   const { output } = context
-  const receipts = await Promise.all(files.map(readProof))
-  const { link } = await context.instance(instance)
+  const alerts = new Alerts(output, options)
+  const receipts = await Promise.all(options.receipt.map(readProof))
+  const { link, address } = await context.instance(instance)
   const { audit } = await import('../../index.ts')
   output.progress('looking for the instance…')
-  const report = target === undefined ? null : await Report.open(target)
-  const options = { ...context.network, address: link, receipts, evidence: report !== null }
-  const events = audit(options)
+  const report = options.report === undefined ? null : await Report.open(options.report)
+  const events = audit({
+    ...context.network,
+    address: link,
+    receipts,
+    evidence: report !== null,
+    fromGenesis: options.fromGenesis === true,
+    ...(options.follow === true ? { follow: untilInterrupted() } : {})
+  })
   for await (const event of events) {
+    if (event.type === 'verdict') await alerts.done()
     if (event.type === 'evidence') {
       await write(context, report, event.finding, event.evidence)
       continue
     }
     output.object(event)
     renderAudit(output, event)
+    if (event.type === 'finding') alerts.add({ type: 'finding', address, finding: event.finding })
     if (event.type === 'verdict') process.exitCode = event.exitCode
   }
+}
+
+function untilInterrupted(): AbortSignal {
+  const stop = new AbortController()
+  void interrupted().then(() => stop.abort())
+  return stop.signal
+}
+
+function asTrue(): true {
+  return true
 }
 
 async function write(

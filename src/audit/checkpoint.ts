@@ -1,0 +1,125 @@
+import { mkdir, open, readFile, rename, rm } from 'node:fs/promises'
+import path from 'node:path'
+import b4a from 'b4a'
+import crypto, { type KeyPair } from 'hypercore-crypto'
+import type { Head } from '../protocol/head.ts'
+import type { TreeNode } from '../protocol/merkle.ts'
+import { decodeValue, encodeValue } from '../protocol/values.ts'
+import type { WalkState } from './call-log.ts'
+import type { Counts, Place } from './findings.ts'
+import type { ShadowRoots } from './shadow.ts'
+import type { UserLogsState } from './user-logs.ts'
+
+/** All that an audit has to know to go on behind a commit as if it had begun at genesis. */
+export interface Checkpoint {
+  readonly address: Uint8Array
+  /** The newest head of the call log that the audit had read to; the commit is below it. */
+  readonly head: Head
+  /** Of the tree over the call log up to and with the commit. */
+  readonly roots: readonly TreeNode[]
+  readonly walk: WalkState
+  readonly users: UserLogsState
+  /** Of the copy of the state as the commit left it. */
+  readonly state: ShadowRoots
+  readonly counts: Counts
+  readonly firstAbort: Place | null
+}
+
+/** A checkpoint, or why there is none that could be used; null where nobody has left one. */
+export type Kept = { readonly checkpoint: Checkpoint } | { readonly unusable: string } | null
+
+const FAMILY = 'mivm/checkpoint/'
+const FIRST_LINE = `${FAMILY}1`
+const SIGNATURE_BYTES = 64
+const SEED_BYTES = 32
+
+/**
+ * What an auditor knows of an instance, in a file of its own directory, signed with a key of that directory: so that a
+ * file that is damaged, or comes from elsewhere, is noticed. (FORMAT.md, 21.)
+ */
+export class Checkpoints {
+  readonly #dir: string
+  readonly #file: string
+  readonly #address: Uint8Array
+
+  constructor(dir: string, id: string, address: Uint8Array) {
+    this.#dir = dir
+    this.#file = path.join(dir, `${id}.checkpoint`)
+    this.#address = address
+  }
+
+  async read(): Promise<Kept> {
+    const bytes = await readFile(this.#file).catch(() => null)
+    if (bytes === null) return null
+    const keyPair = await this.#keyPair()
+    if (keyPair === null) return { unusable: 'the key that it is signed with is not here' }
+    return parse(bytes, keyPair, this.#address)
+  }
+
+  /** On disk, whole, when it resolves. */
+  async write(checkpoint: Checkpoint): Promise<void> {
+    await mkdir(this.#dir, { recursive: true, mode: 0o700 })
+    const { secretKey } = (await this.#keyPair()) ?? (await this.#createKey())
+    const text = b4a.from(`${FIRST_LINE}\n${encodeValue(checkpoint)}\n`)
+    await writeWhole(this.#file, b4a.concat([text, crypto.sign(text, secretKey)]))
+  }
+
+  async remove(): Promise<void> {
+    await rm(this.#file, { force: true })
+  }
+
+  get #keyFile(): string {
+    return path.join(this.#dir, 'auditor.key')
+  }
+
+  async #keyPair(): Promise<KeyPair | null> {
+    const text = await readFile(this.#keyFile, 'utf8').catch(() => '')
+    const seed = b4a.from(text.trim(), 'hex')
+    return seed.byteLength === SEED_BYTES ? crypto.keyPair(seed) : null
+  }
+
+  async #createKey(): Promise<KeyPair> {
+    const seed = crypto.randomBytes(SEED_BYTES)
+    await writeWhole(this.#keyFile, b4a.from(`${b4a.toString(seed, 'hex')}\n`))
+    return crypto.keyPair(seed)
+  }
+}
+
+function parse(bytes: Uint8Array, { publicKey }: KeyPair, address: Uint8Array): Kept {
+  const end = Math.max(0, bytes.byteLength - SIGNATURE_BYTES)
+  const text = b4a.toString(bytes.subarray(0, end), 'utf8')
+  const [first = '', body = ''] = text.split('\n')
+  if (first.startsWith(FAMILY) && first !== FIRST_LINE) {
+    return { unusable: 'it is of another version of MIVM' }
+  }
+  if (
+    first !== FIRST_LINE ||
+    !crypto.verify(bytes.subarray(0, end), bytes.subarray(end), publicKey)
+  ) {
+    return { unusable: 'it is damaged, or is not from this directory' }
+  }
+  const checkpoint: unknown = decodeValue(body)
+  if (!isCheckpoint(checkpoint)) return { unusable: 'it is not whole' }
+  if (!b4a.equals(checkpoint.address, address)) return { unusable: 'it is of another instance' }
+  return { checkpoint }
+}
+
+/** What has our own signature and this first line has the form that we have given it. */
+function isCheckpoint(value: unknown): value is Checkpoint {
+  return typeof value === 'object' && value !== null && FIELDS.every((name) => name in value)
+}
+
+const FIELDS = ['address', 'head', 'roots', 'walk', 'users', 'state', 'counts', 'firstAbort']
+
+/** Never half of it, whatever happens. */
+async function writeWhole(target: string, bytes: Uint8Array): Promise<void> {
+  const fresh = `${target}.new`
+  const file = await open(fresh, 'w', 0o600)
+  try {
+    await file.writeFile(bytes)
+    await file.sync()
+  } finally {
+    await file.close()
+  }
+  await rename(fresh, target)
+}

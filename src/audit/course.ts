@@ -1,0 +1,366 @@
+import b4a from 'b4a'
+import type Corestore from 'corestore'
+import type Hypercore from 'hypercore'
+import type { Genesis } from '../protocol/entries.ts'
+import { decodeEntry } from '../protocol/entries.ts'
+import { MivmError } from '../protocol/errors.ts'
+import { codeHash } from '../protocol/hash.ts'
+import type { Head } from '../protocol/head.ts'
+import { contractOf } from '../vm/record.ts'
+import { readVariables } from '../vm/variables.ts'
+import type { VirtualMachine } from '../vm/vm.ts'
+import type { Checkpoint } from './checkpoint.ts'
+import { Report } from './findings.ts'
+import { Heads, type HostShows } from './heads.ts'
+import { History } from './history.ts'
+import { headOf, LogReader, type Patience } from './log-reader.ts'
+import type { News } from './news.ts'
+import { Published } from './published.ts'
+import { Replay } from './replay.ts'
+import { Shadow } from './shadow.ts'
+import { UserLogs } from './user-logs.ts'
+
+/** What is audited, and with what. */
+export interface Subject {
+  readonly address: Uint8Array
+  readonly id: string
+  readonly genesis: Genesis
+  readonly callLog: Hypercore
+  readonly store: Corestore
+  readonly dir: string
+  /** For the logs of the host; users who do not exist use up another one. */
+  readonly patience: Patience
+  readonly userPatience: Patience
+  /** How long what came over one log is waited for over the other, while an audit goes on, ms. */
+  readonly grace: number
+  readonly news: News | null
+  openVm(): Promise<VirtualMachine>
+}
+
+/** What is behind the newest commit of a checkpoint, or of a log. */
+export interface Behind {
+  readonly pending: number
+  /** Whether the whole log could be read, understood, and executed again. */
+  readonly walked: boolean
+  readonly replayed: boolean
+}
+
+/**
+ * One way through the logs of an instance, from genesis or from a checkpoint to the newest head, and on from there. Where
+ * it comes to, and what is wrong on the way, is the same from wherever it begins.
+ */
+export class Course {
+  readonly report: Report
+  readonly reader: LogReader
+  readonly published: Published
+  readonly #subject: Subject
+  readonly #heads: Heads
+  readonly #users: UserLogs
+  #history: History
+  #replay: Replay | null | undefined
+  #shadow: Shadow | null = null
+  #vm: VirtualMachine | null = null
+  #from: Checkpoint | null = null
+  /** Whether the kept copy of the state was looked at, where something was found with it. */
+  #isWhole = false
+  /** Since when the host shows less than it has signed. */
+  #lessSince: number | null = null
+
+  private constructor(
+    subject: Subject,
+    published: Published,
+    report: Report,
+    from: Checkpoint | null
+  ) {
+    const { address, genesis, store, callLog, patience, userPatience, news } = subject
+    this.#subject = subject
+    this.report = report
+    this.published = published
+    this.#heads = new Heads(address, genesis.host, report)
+    this.reader = new LogReader(callLog, genesis.host, { log: 'call log' }, patience, from?.roots)
+    const heads = this.#heads
+    this.#users = new UserLogs({
+      store,
+      address,
+      callLog,
+      heads,
+      report,
+      patience: userPatience,
+      news
+    })
+    this.#history = this.#readFrom(null)
+  }
+
+  /** Looks at the archive first: the commit of what is in it is then in the call log. */
+  static async open(subject: Subject, from: Checkpoint | null): Promise<Course> {
+    const { store, genesis, address, patience, news } = subject
+    const report = new Report()
+    const published = await Published.open(store, genesis.host, address, report, patience)
+    if (news !== null) published.watch(news)
+    await published.look()
+    return new Course(subject, published, report, from)
+  }
+
+  /** Takes over what another audit knew; says why not, where that does not fit what is here. */
+  async resume(from: Checkpoint): Promise<string | null> {
+    const { reader, report } = this
+    const { walk, users, counts, firstAbort, head } = from
+    if ((await reader.fix(head.length)) !== null || reader.length < head.length) {
+      return 'less of the call log is shown than it has'
+    }
+    if (reader.head?.fork !== 0 || !(await reader.holds())) {
+      return 'the call log that is shown does not go on from it'
+    }
+    if (!this.published.resume(walk)) return 'less of the archive is shown than it has seen'
+    const source = await this.#source()
+    if (source === null) return 'the code is not here'
+    if (!(await this.#users.resume(users)))
+      return "the users' logs here are not those that it has read"
+    const shadow = await this.#reopenShadow(from)
+    if (shadow === null) return 'the copy of the state that belongs to it is not here'
+    this.#shadow = shadow
+    report.resume({ ...counts }, walk.attested, firstAbort)
+    this.#history = this.#readFrom({ walk, source })
+    this.#from = from
+    return null
+  }
+
+  get isHostHere(): boolean {
+    const { callLog, genesis } = this.#subject
+    const isHost = ({ remotePublicKey }: { remotePublicKey: Uint8Array }) =>
+      b4a.equals(remotePublicKey, genesis.host)
+    return callLog.writable || callLog.peers.some(isHost)
+  }
+
+  get head(): Head | null {
+    return this.reader.head
+  }
+
+  get shadow(): Shadow | null {
+    return this.#shadow
+  }
+
+  get vm(): VirtualMachine | null {
+    return this.#vm
+  }
+
+  get behind(): Behind {
+    return {
+      pending: this.#history.pending,
+      walked: this.#history.complete,
+      replayed: this.#replay !== null && this.#replay?.stopped !== true
+    }
+  }
+
+  /** Heads that are known from elsewhere: the log has to agree with them. `hearsay`: peers have told them. */
+  claim(heads: readonly Head[], { hearsay = false } = {}): void {
+    const { reader } = this
+    if (!hearsay && reader.head !== null && reader.head.fork > 0) {
+      this.#heads.claim(reader.head, { core: null, block: reader.length - 1 })
+    }
+    for (const head of heads) {
+      const source = { core: null, block: head.length - 1 }
+      this.#heads.claim(head, hearsay ? { ...source, hearsay } : source)
+    }
+  }
+
+  /** Reads on to the head while the VM executes what has been read; yields after each run. */
+  async *walk(): AsyncGenerator<void> {
+    const runs = this.#history.runs()
+    let next = runs.next()
+    try {
+      for (;;) {
+        const { value: batches, done } = await next
+        if (done === true) break
+        next = runs.next()
+        next.catch(() => {})
+        if (this.#replay === undefined) this.#replay = await this.#openReplay()
+        await this.#replay?.run(batches)
+        yield
+      }
+    } finally {
+      await next.catch(() => {})
+      await this.#replay?.finish()
+    }
+    yield
+  }
+
+  /** Takes the newest head as the one to read to, and looks again for what was not there. */
+  async goOn(): Promise<void> {
+    this.report.rewind()
+    if (this.#isForked()) return
+    await this.#history.goOn()
+    await this.#users.retry()
+  }
+
+  /**
+   * Whether the host has rewritten its log. That head is the evidence, and can only be fetched where forks are let in:
+   * what it takes the place of was verified, and who signs it has nothing to lose any more.
+   */
+  #isForked(): boolean {
+    const { callLog } = this.#subject
+    if (callLog.peers.some(({ remoteFork }) => remoteFork > callLog.fork)) {
+      callLog.core.replicator.allowFork = true
+      callLog.core.replicator.updateAll()
+    }
+    const head = callLog.fork > 0 ? headOf(callLog) : null
+    if (head === null) return false
+    if (!this.#history.isForked) {
+      this.#heads.claim(head, { core: null, block: head.length - 1 })
+      this.#history.fork()
+    }
+    return true
+  }
+
+  /** Judges what there is so far, where more will come. */
+  async judge(): Promise<void> {
+    const { report, reader, head } = this
+    const { grace } = this.#subject
+    report.mark()
+    await this.#users.finish()
+    report.weigh()
+    await this.#history.lookUp()
+    if (!this.#history.complete) return
+    this.published.judgeLive(this.#hostShows, grace)
+    const to = Math.max(reader.length, ...this.#heads.open)
+    const isLess = to > reader.length || (this.#hostShows(null) ?? to) < to
+    this.#lessSince = isLess ? (this.#lessSince ?? performance.now()) : null
+    if (this.#lessSince === null || this.#lessSince > performance.now() - grace) return
+    this.#heads.withheld(reader.length, this.#hostShows)
+    if (head !== null) this.#heads.truncated(head, reader.length, this.#hostShows)
+  }
+
+  /** Looks at what there is for the last time. */
+  async finish(): Promise<void> {
+    const { report } = this
+    const history = this.#history
+    if (history.gap !== null) report.gap(history.gap)
+    if (!history.complete) await history.skip()
+    else await this.published.lookAgain()
+    await this.#users.finish()
+    report.weigh()
+  }
+
+  /** Judges it, for good; `held` are heads that the host had signed before this audit. */
+  async end(held: readonly Head[]): Promise<void> {
+    const { report, reader } = this
+    const history = this.#history
+    const { gap } = history
+    await history.settle()
+    if (history.gap !== null && history.gap !== gap) report.gap(history.gap)
+    this.#heads.withheld(reader.length, this.#hostShows)
+    for (const head of held) {
+      if (this.#heads.isSigned(head)) this.#heads.truncated(head, reader.length, this.#hostShows)
+    }
+    if (history.complete) this.published.judge(this.#hostShows)
+  }
+
+  /** What the next audit can begin with; null where anything is wrong or open. */
+  async checkpoint(): Promise<Checkpoint | null> {
+    const { report, reader, head } = this
+    const { address } = this.#subject
+    const state = this.#history.state()
+    const users = this.#users.state()
+    const isVerified = this.behind.walked && this.#replay && !this.#replay.stopped
+    const isOpen = report.gaps.some(({ reason }) => reason !== 'disputed')
+    if (!isVerified || report.findings > 0 || isOpen || this.#heads.open.length > 0) return null
+    const shadow = this.#shadow
+    if (state === null || users === null || head === null || shadow === null) return null
+    if (head.fork > 0 || !this.published.isLevel) return null
+    const { walk, roots } = state
+    if (walk.next === this.#from?.walk.next) return null
+    const counts = {
+      ...report.counts,
+      blocks: walk.next,
+      calls: walk.calls,
+      users: walk.callers.length,
+      heads: this.#heads.agreed
+    }
+    const proven = { ...head, length: reader.length }
+    const { firstAbort } = report
+    await shadow.sync()
+    return { address, head: proven, roots, walk, users, state: shadow.roots, counts, firstAbort }
+  }
+
+  /**
+   * Whether what was found by replay can be told: a copy of the state that was kept may be damaged, and then it says
+   * nothing about the host.
+   */
+  async isSound(): Promise<boolean> {
+    const from = this.#from
+    if (from === null || this.#isWhole) return true
+    this.#isWhole = (await this.#shadow?.isWhole(from.walk)) ?? false
+    return this.#isWhole
+  }
+
+  async close({ keep = false } = {}): Promise<void> {
+    await this.#users.close()
+    await this.reader.close()
+    await this.#shadow?.close({ keep })
+    await this.published.close()
+  }
+
+  readonly #hostShows: HostShows = (of) => {
+    const { genesis, callLog } = this.#subject
+    return shownBy(genesis.host, callLog, of)
+  }
+
+  #readFrom(from: ConstructorParameters<typeof History>[3]): History {
+    const { report, published } = this
+    const into = { report, heads: this.#heads, published, users: this.#users }
+    return new History(this.reader, this.#subject.genesis, into, from)
+  }
+
+  /** What executes the calls; null where this machine cannot, and that is a gap. */
+  async #openReplay(): Promise<Replay | null> {
+    const { dir, id, address, genesis, openVm } = this.#subject
+    try {
+      this.#vm = await openVm()
+    } catch (error) {
+      if (!(error instanceof MivmError)) throw error
+      if (error.code !== 'VM_UNKNOWN' && error.code !== 'ENGINE_FAILED') throw error
+      const reason = error.code === 'VM_UNKNOWN' ? 'unsupported' : 'not-reproduced'
+      const message = `no call could be replayed: ${error.message}`
+      this.report.gap({ reason, log: 'call log', from: null, to: null, message })
+      return null
+    }
+    const contract = contractOf(address, genesis, this.#history.source)
+    const kept = this.#shadow
+    this.#shadow ??= await Shadow.create(dir, id, this.published.contentKey)
+    const variables = kept === null ? null : await readVariables(kept.archive)
+    return new Replay(this.#vm, contract, this.#shadow, this.report, variables)
+  }
+
+  #reopenShadow({ walk, state }: Checkpoint): Promise<Shadow | null> {
+    const { dir, id } = this.#subject
+    return Shadow.reopen(dir, id, this.published.contentKey, walk, state)
+  }
+
+  /** The code that genesis names; null where that block is not here, or not whole. */
+  async #source(): Promise<string | null> {
+    const { callLog, genesis } = this.#subject
+    try {
+      const block = await callLog.get(1, { wait: false })
+      const entry = block === null ? null : decodeEntry(block)
+      if (entry?.type !== 'code') return null
+      return b4a.equals(codeHash(entry.source), genesis.codeHash) ? entry.source : null
+    } catch {
+      return null
+    }
+  }
+}
+
+/** What the host itself shows of the call log, or of another log: as a peer, or because this is its own disk. */
+export function shownBy(
+  host: Uint8Array,
+  callLog: Hypercore,
+  of: Hypercore | null = null
+): number | null {
+  const core = of ?? callLog
+  if (callLog.writable) return core.length
+  const lengths = core.peers
+    .filter((peer) => b4a.equals(peer.remotePublicKey, host) && peer.remoteFork === core.fork)
+    .map((peer) => peer.remoteLength)
+    .filter((length) => length > 0)
+  return lengths.length === 0 ? null : Math.max(...lengths)
+}

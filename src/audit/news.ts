@@ -1,0 +1,59 @@
+import type Hypercore from 'hypercore'
+
+/**
+ * Says when there is something new in the logs that an audit follows. Logs that are followed are downloaded as they
+ * grow, so that nothing has to be asked for.
+ */
+export class News {
+  readonly #stop: AbortSignal
+  readonly #ends: (() => void)[] = []
+  #fresh = false
+  #wake: (() => void) | null = null
+  readonly #tell = () => {
+    this.#fresh = true
+    this.#wake?.()
+  }
+
+  constructor(stop: AbortSignal) {
+    this.#stop = stop
+    stop.addEventListener('abort', this.#tell)
+  }
+
+  get stopped(): boolean {
+    return this.#stop.aborted
+  }
+
+  /** Downloads a log, what is there and what comes. */
+  follow(core: Hypercore): void {
+    this.watch(core)
+    const download = core.download({ start: 0, end: -1 })
+    this.#ends.push(() => download.destroy())
+  }
+
+  /** Only notices what is new about it. */
+  watch(core: Hypercore): void {
+    const events = ['append', 'download', 'peer-add', 'peer-remove'] as const
+    for (const event of events) core.on(event, this.#tell)
+    this.#ends.push(() => {
+      for (const event of events) core.off(event, this.#tell)
+    })
+  }
+
+  /** Resolves when there is something new since the last time, or after `ms`. */
+  async next(ms: number): Promise<void> {
+    if (!this.#fresh && !this.stopped) {
+      const { promise, resolve } = Promise.withResolvers<void>()
+      const timer = setTimeout(resolve, ms)
+      this.#wake = resolve
+      await promise
+      this.#wake = null
+      clearTimeout(timer)
+    }
+    this.#fresh = false
+  }
+
+  async close(): Promise<void> {
+    this.#stop.removeEventListener('abort', this.#tell)
+    for (const end of this.#ends.reverse()) end()
+  }
+}

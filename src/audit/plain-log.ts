@@ -1,0 +1,211 @@
+import { EventEmitter } from 'node:events'
+import { fstatSync, readSync } from 'node:fs'
+import { type FileHandle, open } from 'node:fs/promises'
+import path from 'node:path'
+import b4a from 'b4a'
+import flat from 'flat-tree'
+import type { BeeCore } from 'hyperbee'
+import type { WaitOptions } from 'hypercore'
+import { MivmError } from '../protocol/errors.ts'
+import { Tree, type TreeNode } from '../protocol/merkle.ts'
+import { leafHash, parentHash } from '../protocol/tree-hash.ts'
+
+interface BlockDecoder {
+  decode(bytes: Uint8Array): Uint8Array
+}
+
+/** Where a block ends in the file of blocks: a uint64. */
+const END_BYTES = 8
+
+/** Bytes of blocks that are kept in memory: those of two generations. */
+const GENERATION_BYTES = 8 * 1024 * 1024
+
+/** Nodes of the tree that are kept, once somebody asks for them. */
+const NODES_MAX = 65_536
+
+/**
+ * A log that nobody else reads, in two files: its blocks, and where each of them ends. It has the tree hash of a Hypercore
+ * with the same blocks, and of the tree keeps nothing but the roots. Stands in for one under the state archive: an audit
+ * writes as much of that as the host has, and gives none of it to anybody.
+ */
+export class PlainLog extends EventEmitter implements BeeCore {
+  readonly key: Uint8Array = new Uint8Array(32)
+  readonly opened = true
+  readonly writable = true
+  readonly fork = 0
+  readonly replicator = {}
+  readonly #blocks: FileHandle
+  readonly #ends: FileHandle
+  readonly #tree: Tree
+  #byteLength: number
+  /** Blocks that are in the files, and their bytes. */
+  #written: number
+  #writtenBytes: number
+  /** Those behind them. */
+  #pending: Uint8Array[] = []
+  #young: Map<number, Uint8Array> = new Map()
+  #old: Map<number, Uint8Array> = new Map()
+  #youngBytes = 0
+  readonly #nodes = new Map<number, TreeNode>()
+
+  private constructor(blocks: FileHandle, ends: FileHandle, roots: readonly TreeNode[]) {
+    super()
+    this.#blocks = blocks
+    this.#ends = ends
+    this.#tree = new Tree(roots)
+    this.#byteLength = roots.reduce((sum, { size }) => sum + size, 0)
+    this.#written = this.#tree.length
+    this.#writtenBytes = this.#byteLength
+  }
+
+  /** As it was when it had these roots; what was written behind that is cut off. Null where less of it is there. */
+  static async open(
+    dir: string,
+    name: string,
+    roots: readonly TreeNode[] = []
+  ): Promise<PlainLog | null> {
+    const files = [`${name}.blocks`, `${name}.ends`].map((file) => path.join(dir, file))
+    const [blocks, ends] = await Promise.all(files.map((file) => open(file, 'a+', 0o600)))
+    if (blocks === undefined || ends === undefined) throw new Error('two files were opened')
+    const log = new PlainLog(blocks, ends, roots)
+    const { size } = fstatSync(blocks.fd)
+    const indexed = fstatSync(ends.fd).size
+    const isThere = size >= log.#byteLength && indexed >= log.length * END_BYTES
+    if (!isThere || log.#endOf(log.length - 1) !== log.#byteLength) {
+      await log.close()
+      return null
+    }
+    await blocks.truncate(log.#byteLength)
+    await ends.truncate(log.length * END_BYTES)
+    return log
+  }
+
+  get length(): number {
+    return this.#tree.length
+  }
+
+  get byteLength(): number {
+    return this.#byteLength
+  }
+
+  get state() {
+    return { length: this.length, roots: [...this.#tree.roots] }
+  }
+
+  async ready(): Promise<void> {}
+
+  async update(): Promise<boolean> {
+    return false
+  }
+
+  /** What is written stays what it is, and whoever reads knows up to where. */
+  snapshot(): BeeCore {
+    return this
+  }
+
+  /** Hyperbee asks for its blocks decoded. */
+  async get(
+    index: number,
+    { valueEncoding }: WaitOptions & { valueEncoding?: BlockDecoder } = {}
+  ): Promise<Uint8Array> {
+    const block = this.#block(index)
+    return valueEncoding === undefined ? block : valueEncoding.decode(block)
+  }
+
+  async append(blocks: Uint8Array | Uint8Array[]): Promise<{ length: number; byteLength: number }> {
+    for (const block of Array.isArray(blocks) ? blocks : [blocks]) {
+      this.#pending.push(block)
+      this.#byteLength += block.byteLength
+      this.#tree.append(block)
+    }
+    return { length: this.length, byteLength: this.byteLength }
+  }
+
+  /** A node of its tree, from the blocks below it. */
+  node(index: number): TreeNode {
+    const known = this.#nodes.get(index)
+    if (known !== undefined) return known
+    const node = this.#makeNode(index)
+    if (this.#nodes.size < NODES_MAX) this.#nodes.set(index, node)
+    return node
+  }
+
+  /** Writes down what was appended. */
+  async flush(): Promise<void> {
+    const blocks = this.#pending
+    if (blocks.length === 0) return
+    const ends = Buffer.alloc(blocks.length * END_BYTES)
+    let end = this.#writtenBytes
+    for (const [i, block] of blocks.entries()) {
+      end += block.byteLength
+      ends.writeBigUInt64LE(BigInt(end), i * END_BYTES)
+    }
+    await this.#blocks.appendFile(b4a.concat(blocks))
+    await this.#ends.appendFile(ends)
+    for (const [i, block] of blocks.entries()) this.#remember(this.#written + i, block)
+    this.#written += blocks.length
+    this.#writtenBytes = end
+    this.#pending = this.#pending.slice(blocks.length)
+  }
+
+  /** Resolves when it survives a power cut. */
+  async sync(): Promise<void> {
+    await this.flush()
+    await this.#blocks.datasync()
+    await this.#ends.datasync()
+  }
+
+  async close(): Promise<void> {
+    await this.#blocks.close()
+    await this.#ends.close()
+  }
+
+  /** The files are those of this machine: waiting for a thread takes longer than reading them. */
+  #block(index: number): Uint8Array {
+    const pending = this.#pending[index - this.#written]
+    if (pending !== undefined) return pending
+    const known = this.#young.get(index) ?? this.#old.get(index)
+    if (known !== undefined) return known
+    const start = this.#endOf(index - 1)
+    const block = b4a.alloc(this.#endOf(index) - start)
+    if (readSync(this.#blocks.fd, block, 0, block.byteLength, start) < block.byteLength) {
+      throw damaged()
+    }
+    this.#remember(index, block)
+    return block
+  }
+
+  #endOf(index: number): number {
+    if (index < 0) return 0
+    const bytes = Buffer.alloc(END_BYTES)
+    if (readSync(this.#ends.fd, bytes, 0, END_BYTES, index * END_BYTES) < END_BYTES) throw damaged()
+    return Number(bytes.readBigUInt64LE())
+  }
+
+  #remember(index: number, block: Uint8Array): void {
+    this.#young.set(index, block)
+    this.#youngBytes += block.byteLength
+    if (this.#youngBytes <= GENERATION_BYTES) return
+    this.#old = this.#young
+    this.#young = new Map()
+    this.#youngBytes = 0
+  }
+
+  #makeNode(index: number): TreeNode {
+    const children = flat.children(index)
+    if (children === null) {
+      const block = this.#block(index / 2)
+      return { index, size: block.byteLength, hash: leafHash(block) }
+    }
+    const left = this.node(children[0])
+    const right = this.node(children[1])
+    return { index, size: left.size + right.size, hash: parentHash(left, right) }
+  }
+}
+
+function damaged(): MivmError {
+  return new MivmError(
+    'INSTANCE_DAMAGED',
+    'a part of the copy of the state cannot be read: audit it with --from-genesis'
+  )
+}

@@ -1,0 +1,129 @@
+import { spawn } from 'node:child_process'
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { Finding } from '../index.ts'
+import { MivmError } from '../protocol/errors.ts'
+import type { Output } from './output.ts'
+
+/** What somebody is told of who is not here. */
+export interface Alert {
+  readonly type: 'finding'
+  readonly address: string
+  readonly finding: Finding
+}
+
+export interface AlertOptions {
+  readonly exec?: string | undefined
+  readonly webhook?: string | undefined
+}
+
+/** How long one attempt may take, ms. */
+const ATTEMPT_MS = 10_000
+/** Before the second, third and last attempt, ms. */
+const PAUSES_MS = [500, 2_000, 8_000] as const
+/** A hostile log may have any number of findings. */
+const WAITING_MAX = 100
+
+/**
+ * Tells others of findings, one after the other: a command, which gets each as JSON on its stdin, or a URL, to which it is
+ * posted. What goes wrong with that is said, and stops nothing.
+ */
+export class Alerts {
+  readonly #output: Output
+  readonly #ways: { readonly to: string; readonly tell: (text: string) => Promise<void> }[] = []
+  #telling: Promise<void> = Promise.resolve()
+  #waiting = 0
+
+  /** Throws USAGE for what is no URL. */
+  constructor(output: Output, { exec, webhook }: AlertOptions) {
+    this.#output = output
+    if (exec !== undefined) this.#ways.push({ to: 'exec', tell: (text) => execute(exec, text) })
+    if (webhook === undefined) return
+    const url = parseUrl(webhook)
+    this.#ways.push({ to: 'webhook', tell: (text) => postWithPatience(url, text) })
+  }
+
+  add(alert: Alert): void {
+    if (this.#ways.length === 0) return
+    if (this.#waiting >= WAITING_MAX) {
+      this.#say('all', alert, `${WAITING_MAX} others wait to be told`)
+      return
+    }
+    this.#waiting++
+    this.#telling = this.#telling.then(() => this.#tell(alert))
+  }
+
+  /** Resolves when all have been told, or could not be. */
+  async done(): Promise<void> {
+    await this.#telling
+  }
+
+  async #tell(alert: Alert): Promise<void> {
+    const text = `${JSON.stringify(alert)}\n`
+    await Promise.all(
+      this.#ways.map(async ({ to, tell }) => {
+        try {
+          await tell(text)
+          this.#say(to, alert, null)
+        } catch (error) {
+          this.#say(to, alert, error instanceof Error ? error.message : String(error))
+        }
+      })
+    )
+    this.#waiting--
+  }
+
+  #say(to: string, { finding: { code, block } }: Alert, problem: string | null): void {
+    this.#output.object({ type: 'alert', to, code, block, ok: problem === null, message: problem })
+    if (problem !== null) this.#output.note(`not told of ${code} (${to}): ${problem}`)
+  }
+}
+
+function parseUrl(text: string): URL {
+  const url = URL.parse(text)
+  if (url?.protocol === 'http:' || url?.protocol === 'https:') return url
+  throw new MivmError('USAGE', `--webhook ${text} is no URL: give http://… or https://…`)
+}
+
+/** The command is the user's own and goes to a shell; what was found never comes near it. */
+function execute(command: string, text: string): Promise<void> {
+  return new Promise((resolve, reject) => {
+    // what it prints is no event of ours
+    const child = spawn(command, { shell: true, stdio: ['pipe', 2, 2], timeout: ATTEMPT_MS })
+    child.once('error', reject)
+    child.once('close', (code, signal) => {
+      if (code === 0) resolve()
+      else reject(new Error(`the command ended with ${signal ?? code}`))
+    })
+    // it need not read
+    child.stdin?.on('error', () => {})
+    child.stdin?.end(text)
+  })
+}
+
+async function postWithPatience(url: URL, text: string): Promise<void> {
+  for (const pause of PAUSES_MS) {
+    try {
+      return await post(url, text)
+    } catch (error) {
+      if (error instanceof Refused) throw error
+      await sleep(pause)
+    }
+  }
+  await post(url, text)
+}
+
+/** The other side has understood, and does not want it: asking again does not help. */
+class Refused extends Error {}
+
+async function post(url: URL, body: string): Promise<void> {
+  const headers = { 'content-type': 'application/json' }
+  const signal = AbortSignal.timeout(ATTEMPT_MS)
+  const response = await fetch(url, { method: 'POST', headers, body, signal }).catch((error) => {
+    const cause = error instanceof Error && error.cause instanceof Error ? error.cause : error
+    throw new Error(cause.message)
+  })
+  await response.body?.cancel()
+  if (response.ok) return
+  const message = `${url.host} answers ${response.status}`
+  throw response.status < 500 && response.status !== 429 ? new Refused(message) : new Error(message)
+}

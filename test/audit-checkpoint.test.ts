@@ -1,0 +1,326 @@
+import { readFile, writeFile } from 'node:fs/promises'
+import path from 'node:path'
+import b4a from 'b4a'
+import test from 'brittle'
+import crypto from 'hypercore-crypto'
+import type { AuditEvent, AuditOptions } from '../src/audit/audit.ts'
+import { encodeId } from '../src/protocol/ids.ts'
+import {
+  type Audited,
+  type Cheat,
+  closeVm,
+  copyStore,
+  found,
+  run,
+  type Shown,
+  signBlocks,
+  Writer
+} from './audit-writer.ts'
+import { type Teardown, tempDir } from './helpers.ts'
+
+/** An auditor that comes again and again. */
+class Auditor {
+  readonly dir: string
+  readonly #t: Teardown
+
+  constructor(t: Teardown, dir: string) {
+    this.#t = t
+    this.dir = dir
+  }
+
+  static async open(t: Teardown): Promise<Auditor> {
+    return new Auditor(t, await tempDir(t))
+  }
+
+  file({ address }: Shown, name: string): string {
+    return path.join(this.dir, `${encodeId(address)}.${name}`)
+  }
+
+  /** What an audit says, and what it says of its beginning. */
+  async audit(
+    shown: Shown,
+    options: Partial<AuditOptions> = {}
+  ): Promise<Audited & { began: Began }> {
+    let began: Began = 'genesis'
+    const onEvent = (event: AuditEvent) => {
+      if (event.type !== 'checkpoint') return
+      began = event.state === 'resumed' ? `block ${event.blocks}` : (event.message ?? '')
+    }
+    const audited = await run(this.#t, shown, { ...options, dir: this.dir }, onEvent)
+    return { ...audited, began }
+  }
+}
+
+/** `genesis`, a block, or why not there. */
+type Began = string
+
+async function story(writer: Writer): Promise<void> {
+  const first = await writer.commit([
+    await writer.call(0, 'add', ['one']),
+    await writer.call(1, 'add', ['two']),
+    await writer.call(1, 'fail')
+  ])
+  await writer.ack(0, 2, first + 1)
+  await writer.ack(1, 1, first + 3)
+}
+
+async function more(writer: Writer, cheat: Cheat = {}): Promise<void> {
+  const first = await writer.commit(
+    [
+      await writer.call(1, 'roll', [], await writer.head()),
+      await writer.call(0, 'remove', [1]),
+      await writer.call(1, 'read', [2])
+    ],
+    cheat
+  )
+  await writer.ack(1, writer.users[1]?.core.length ?? 0, first + 1)
+}
+
+test('checkpoint - the next audit begins where the last one was, and comes to the same', async (t) => {
+  const writer = await Writer.deploy(t)
+  const auditor = await Auditor.open(t)
+  await story(writer)
+  t.is((await auditor.audit(writer)).began, 'genesis')
+  const at = writer.log.length
+  for (let i = 0; i < 3; i++) await more(writer)
+  const again = await auditor.audit(writer)
+  const whole = await run(t, writer)
+  t.is(again.began, `block ${at}`)
+  t.alike(again.verdict, remembering(whole.verdict))
+  t.is(again.verdict.verdict, 'clean')
+  t.alike(
+    again.checks.map(({ complete }) => complete),
+    whole.checks.map(({ complete }) => complete)
+  )
+  const same = await auditor.audit(writer)
+  t.is(same.began, `block ${writer.log.length}`, 'with nothing new')
+  t.alike(same.verdict, remembering(whole.verdict))
+})
+
+test('checkpoint - what comes behind it is found as from genesis', async (t) => {
+  const cheats: Cheat[] = [
+    { steps: (steps) => steps.splice(0, 1, { ...steps[0], fuel: 1 } as (typeof steps)[0]) },
+    { writes: (writes) => [...writes, { path: '/items/9', data: b4a.from('extra') }] },
+    { entries: (all) => all.map((it) => (it.type === 'ack' ? { ...it, previous: 2 } : it)) },
+    { entries: (all) => all.map((it) => (it.type === 'ack' ? { ...it, time: 1 } : it)) },
+    { entries: (all) => all.map((it) => (it.type === 'ack' ? { ...it, seq: it.seq + 1 } : it)) },
+    { entries: (all) => all.map((it) => (it.type === 'ack' ? { ...it, entry: 1 } : it)) },
+    { heads: (heads) => heads.slice(1) }
+  ]
+  for (const cheat of cheats) {
+    const writer = await Writer.deploy(t)
+    const auditor = await Auditor.open(t)
+    await story(writer)
+    await auditor.audit(writer)
+    await more(writer, cheat)
+    const again = await auditor.audit(writer)
+    const whole = await run(t, writer)
+    t.unlike(again.began, 'genesis')
+    t.alike(again.findings, whole.findings)
+    t.alike(again.evidence, whole.evidence)
+    t.alike(again.verdict, remembering(whole.verdict))
+    t.is(again.verdict.verdict, 'violation')
+    const third = await auditor.audit(writer)
+    t.alike(third.findings, whole.findings, 'and is found again: no checkpoint hides it')
+  }
+})
+
+test('checkpoint - a head that a user had from another history is found, wherever it is', async (t) => {
+  const seed = 'two histories'
+  const [writer, other] = [await Writer.deploy(t, { seed }), await Writer.deploy(t, { seed })]
+  const auditor = await Auditor.open(t)
+  await story(writer)
+  await other.commit([await other.call(0, 'add', ['else'])])
+  const head = await other.head()
+  t.is((await auditor.audit(writer)).verdict.verdict, 'clean')
+  await writer.call(1, 'read', [1], head)
+  const again = await auditor.audit(writer)
+  t.unlike(again.began, 'genesis')
+  t.alike(
+    found(again).map((it) => it.split(' ')[0]),
+    ['TWO_HISTORIES'],
+    'in a call that has no ack, under a length before the checkpoint'
+  )
+  t.alike(found(again), found(await run(t, writer)))
+  const told = await (await Auditor.open(t)).audit(writer, { heads: [head] })
+  t.is(told.findings.length, 2)
+})
+
+test('checkpoint - a log that does not go on from it is the finding of who remembers', async (t) => {
+  const seed = 'rewritten'
+  const [writer, other] = [await Writer.deploy(t, { seed }), await Writer.deploy(t, { seed })]
+  const auditor = await Auditor.open(t)
+  await story(writer)
+  await auditor.audit(writer)
+  await more(other)
+  for (let i = 0; i < 3; i++) await more(other)
+  const again = await auditor.audit(other)
+  t.is(again.began, 'the call log that is shown does not go on from it')
+  t.alike(
+    found(again).map((it) => it.split(' ')[0]),
+    ['TWO_HISTORIES']
+  )
+  const short = await Writer.deploy(t, { seed })
+  const cut = await auditor.audit(short)
+  t.is(cut.began, 'genesis', 'where something was found there is no checkpoint')
+  t.is(cut.verdict.verdict, 'violation')
+})
+
+test('checkpoint - a shorter log is what it is without one', async (t) => {
+  const seed = 'shorter'
+  const [writer, short] = [await Writer.deploy(t, { seed }), await Writer.deploy(t, { seed })]
+  const auditor = await Auditor.open(t)
+  await story(writer)
+  await auditor.audit(writer)
+  const cut = await auditor.audit(short)
+  t.is(cut.began, 'less of the call log is shown than it has')
+  t.alike(
+    found(cut).map((it) => it.split(' ')[0]),
+    ['HISTORY_TRUNCATED']
+  )
+})
+
+test('checkpoint - one that is damaged, old, foreign or lost is said to be, and not used', async (t) => {
+  const writer = await Writer.deploy(t)
+  const elsewhere = await Writer.deploy(t)
+  const auditor = await Auditor.open(t)
+  await story(writer)
+  await auditor.audit(elsewhere)
+  const damages: [(file: string) => Promise<unknown>, string][] = [
+    [(file) => flip(file, 40), 'it is damaged, or is not from this directory'],
+    [(file) => flip(file, -1), 'it is damaged, or is not from this directory'],
+    [(file) => writeFile(file, ''), 'it is damaged, or is not from this directory'],
+    [
+      async (file) => writeFile(file, b4a.from(`mivm/checkpoint/2\n${await readFile(file)}`)),
+      'it is of another version of MIVM'
+    ],
+    [
+      async (file) => writeFile(file, await readFile(auditor.file(elsewhere, 'checkpoint'))),
+      'it is of another instance'
+    ],
+    [
+      () =>
+        writeFile(
+          path.join(auditor.dir, 'auditor.key'),
+          b4a.toString(crypto.randomBytes(32), 'hex')
+        ),
+      'it is damaged, or is not from this directory'
+    ],
+    [
+      () => writeFile(path.join(auditor.dir, 'auditor.key'), ''),
+      'the key that it is signed with is not here'
+    ]
+  ]
+  for (const [damage, why] of damages) {
+    await auditor.audit(writer)
+    await damage(auditor.file(writer, 'checkpoint'))
+    const again = await auditor.audit(writer)
+    t.is(again.began, why)
+    t.is(again.verdict.verdict, 'clean')
+  }
+})
+
+test('checkpoint - it is not used where it is not wanted', async (t) => {
+  const writer = await Writer.deploy(t)
+  const auditor = await Auditor.open(t)
+  await auditor.audit(writer)
+  const again = await auditor.audit(writer, { fromGenesis: true })
+  t.is(again.began, 'genesis')
+  t.is(again.verdict.verdict, 'clean')
+  t.is((await auditor.audit(writer)).began, `block ${writer.log.length}`)
+})
+
+test('checkpoint - a copy of the state that is not what it was accuses nobody', async (t) => {
+  const writer = await Writer.deploy(t)
+  const auditor = await Auditor.open(t)
+  await story(writer)
+  await auditor.audit(writer)
+  const blobs = path.join(auditor.file(writer, 'shadow'), 'blobs.blocks')
+  await writeFile(blobs, b4a.alloc((await readFile(blobs)).byteLength, 'bad'))
+  await writer.commit([await writer.call(1, 'read', [2])])
+  const again = await auditor.audit(writer)
+  t.is(again.began, 'the copy of the state that belongs to it is damaged')
+  t.alike(found(again), [])
+  t.is(again.verdict.verdict, 'clean')
+  t.is(again.verdict.counts.replayed, 5)
+})
+
+test('checkpoint - it goes on where a copy of the state was written beyond it', async (t) => {
+  const writer = await Writer.deploy(t)
+  const auditor = await Auditor.open(t)
+  await story(writer)
+  await auditor.audit(writer)
+  const kept = await readFile(auditor.file(writer, 'checkpoint'))
+  const at = writer.log.length
+  await more(writer)
+  await auditor.audit(writer)
+  await writeFile(auditor.file(writer, 'checkpoint'), kept)
+  await more(writer)
+  const again = await auditor.audit(writer)
+  t.is(again.began, `block ${at}`)
+  // the head of the checkpoint, and the newer one of its memory
+  t.alike(again.verdict, remembering((await run(t, writer)).verdict, 2))
+})
+
+test('checkpoint - what no commit covers is read again', async (t) => {
+  const writer = await Writer.deploy(t)
+  const auditor = await Auditor.open(t)
+  await story(writer)
+  const at = writer.log.length
+  await more(writer, { entries: (all) => all.slice(0, 3), writes: () => [] })
+  const first = await auditor.audit(writer)
+  t.is(first.verdict.pending, 3)
+  const again = await auditor.audit(writer)
+  t.is(again.began, `block ${at}`)
+  t.alike(again.verdict, remembering(first.verdict))
+})
+
+test("checkpoint - another copy of a user's log is not the one that it has read", async (t) => {
+  const writer = await Writer.deploy(t)
+  const auditor = await Auditor.open(t)
+  await story(writer)
+  await auditor.audit(writer)
+  const bob = writer.users[1]
+  if (bob === undefined) throw new Error('bob is there')
+  const blocks = Array.from({ length: bob.core.length }, (_, i) => b4a.from(`other ${i}`))
+  const store = await copyStore(t, writer, bob.core, blocks)
+  const again = await auditor.audit({ store, address: writer.address })
+  t.is(again.began, "the users' logs here are not those that it has read")
+  t.is(again.verdict.verdict, 'inconclusive')
+  t.is(again.verdict.missing[0]?.reason, 'disputed')
+})
+
+test('checkpoint - a user who has signed two histories does not keep others from going on', async (t) => {
+  const writer = await Writer.deploy(t)
+  const auditor = await Auditor.open(t)
+  const bob = writer.users[1]
+  if (bob === undefined) throw new Error('bob is there')
+  const item = await writer.call(1, 'add', ['shown'])
+  const other = await writer.call(1, 'add', ['hidden'])
+  const head = signBlocks(writer, bob.keyPair, [other.block])
+  await writer.commit([{ ...item, block: other.block, user: { ...bob, head } }])
+  const first = await auditor.audit(writer)
+  t.is(first.verdict.missing[0]?.reason, 'disputed')
+  await writer.commit([await writer.call(0, 'add', ['more'])])
+  const again = await auditor.audit(writer)
+  t.unlike(again.began, 'genesis')
+  t.alike(again.verdict, remembering((await run(t, writer)).verdict))
+  t.is(again.verdict.verdict, 'inconclusive')
+})
+
+/** Who has been there before has one head more to hold against the log: its own. */
+function remembering(verdict: Audited['verdict'], heads = 1): Audited['verdict'] {
+  const { counts } = verdict
+  return { ...verdict, counts: { ...counts, heads: counts.heads + heads } }
+}
+
+async function flip(file: string, at: number): Promise<void> {
+  const bytes = await readFile(file)
+  const index = at < 0 ? bytes.byteLength + at : at
+  bytes[index] = (bytes[index] ?? 0) ^ 1
+  await writeFile(file, bytes)
+}
+
+test.hook('checkpoint - the VM of these tests closes', async (t) => {
+  await t.execution(closeVm())
+})

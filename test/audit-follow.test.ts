@@ -1,0 +1,174 @@
+import b4a from 'b4a'
+import test from 'brittle'
+import { type Cheat, closeVm, found, openStore, replicate, run, Writer } from './audit-writer.ts'
+import { closeOwnVm, Follower } from './follower.ts'
+import { tempDir } from './helpers.ts'
+
+async function story(writer: Writer, cheat: Cheat = {}): Promise<void> {
+  const first = await writer.commit(
+    [
+      await writer.call(0, 'add', ['one'], await writer.head()),
+      await writer.call(1, 'add', ['two']),
+      await writer.call(1, 'fail')
+    ],
+    cheat
+  )
+  await writer.ack(1, writer.users[1]?.core.length ?? 0, first + 5)
+}
+
+test('follow - what comes is verified as it comes, and the end is that of a whole audit', async (t) => {
+  const writer = await Writer.deploy(t)
+  const store = await openStore(t)
+  const end = await replicate(store, writer)
+  const follower = await Follower.open(t, { store, address: writer.address })
+  await follower.until('following')
+  for (let i = 0; i < 5; i++) {
+    await story(writer)
+    await follower.replayed(writer.seq)
+  }
+  const { verdict, findings } = await follower.stop()
+  t.alike(findings, [])
+  t.alike(verdict.missing, [])
+  t.alike(verdict, (await run(t, writer)).verdict)
+  await end()
+})
+
+test('follow - a cheat is found when it happens, with its evidence', async (t) => {
+  const cheats: Cheat[] = [
+    { steps: (steps) => steps.splice(0, 1, { ...steps[0], fuel: 1 } as (typeof steps)[0]) },
+    { writes: (writes) => [...writes, { path: '/items/9', data: b4a.from('extra') }] },
+    { entries: (all) => all.map((it) => (it.type === 'ack' ? { ...it, time: 1 } : it)) },
+    {
+      entries: (all) =>
+        all.map((it) => (it.type === 'ack' && it.entry > 1 ? { ...it, call: b4a.from('x') } : it))
+    }
+  ]
+  for (const cheat of cheats) {
+    const writer = await Writer.deploy(t)
+    const store = await openStore(t)
+    const end = await replicate(store, writer)
+    const follower = await Follower.open(t, { store, address: writer.address })
+    await follower.until('following')
+    await story(writer)
+    await follower.replayed(writer.seq)
+    t.is(follower.findings.length, 0)
+    await story(writer, cheat)
+    await follower.until('evidence')
+    await story(writer)
+    await follower.read(writer.log.length)
+    const live = await follower.stop()
+    const whole = await run(t, writer)
+    t.alike(found(live).sort(), found(whole).sort())
+    t.is(live.verdict.verdict, 'violation')
+    t.is(live.evidence.length, live.findings.length)
+    await end()
+  }
+})
+
+test('follow - a history that a user was shown is found when the user writes it down', async (t) => {
+  const seed = 'two histories, live'
+  const [writer, other] = [await Writer.deploy(t, { seed }), await Writer.deploy(t, { seed })]
+  await story(writer)
+  await other.commit([await other.call(0, 'add', ['else'])])
+  const store = await openStore(t)
+  const end = await replicate(store, writer)
+  const follower = await Follower.open(t, { store, address: writer.address })
+  await follower.until('following')
+  await writer.call(1, 'read', [1], await other.head())
+  const { finding } = await follower.until('finding')
+  t.is(finding.code, 'TWO_HISTORIES')
+  t.is(finding.block, (writer.users[1]?.core.length ?? 0) - 1)
+  t.is((await follower.stop()).findings.length, 1, 'once')
+  await end()
+})
+
+test('follow - an archive that changes without a call is found', async (t) => {
+  const writer = await Writer.deploy(t)
+  const store = await openStore(t)
+  const end = await replicate(store, writer)
+  const follower = await Follower.open(t, { store, address: writer.address, patience: 500 })
+  await follower.until('following')
+  await writer.tamper([{ path: '/items/1', data: b4a.from('bad') }])
+  const { finding } = await follower.until('finding')
+  t.is(finding.code, 'ARCHIVE_UNCOMMITTED')
+  const live = await follower.stop()
+  t.alike(found(live).sort(), found(await run(t, writer)).sort())
+  await end()
+})
+
+test('follow - a host that goes away and comes back is followed on', async (t) => {
+  const writer = await Writer.deploy(t)
+  const store = await openStore(t)
+  let end = await replicate(store, writer)
+  const follower = await Follower.open(t, { store, address: writer.address })
+  await follower.until('following')
+  await story(writer)
+  await follower.replayed(writer.seq)
+  await end()
+  t.is((await follower.until('host')).online, false)
+  await story(writer)
+  await story(writer)
+  end = await replicate(store, writer)
+  t.is((await follower.until('host', ({ online }) => online)).type, 'host')
+  await follower.replayed(writer.seq)
+  await story(writer)
+  await follower.replayed(writer.seq)
+  const { verdict } = await follower.stop()
+  t.alike(verdict, (await run(t, writer)).verdict)
+  await end()
+})
+
+test('follow - it goes on from its checkpoint after a restart', async (t) => {
+  const writer = await Writer.deploy(t)
+  const store = await openStore(t)
+  const end = await replicate(store, writer)
+  const dir = await tempDir(t)
+  const shown = { store, address: writer.address, dir }
+  const first = await Follower.open(t, shown)
+  await first.until('following')
+  await story(writer)
+  await first.replayed(writer.seq)
+  await first.stop()
+  const at = writer.log.length
+  await story(writer)
+  const second = await Follower.open(t, shown)
+  const { blocks, state } = await second.until('checkpoint')
+  t.alike({ blocks, state }, { blocks: at, state: 'resumed' })
+  await story(writer)
+  await second.replayed(writer.seq)
+  const { verdict } = await second.stop()
+  const whole = await run(t, writer)
+  t.alike({ ...verdict.counts, heads: 0 }, { ...whole.verdict.counts, heads: 0 })
+  t.is(verdict.verdict, 'clean')
+  await end()
+})
+
+test("follow - a user's log that comes later is made up for", async (t) => {
+  const writer = await Writer.deploy(t)
+  const store = await openStore(t)
+  const bob = writer.users[1]?.core
+  const others = [writer.log, writer.files, writer.content, writer.users[0]?.core]
+  const ends = [
+    await replicate(
+      store,
+      writer,
+      others.filter((core) => core !== undefined)
+    )
+  ]
+  const follower = await Follower.open(t, { store, address: writer.address })
+  await follower.until('following')
+  await story(writer)
+  await story(writer)
+  await follower.replayed(writer.seq)
+  ends.push(await replicate(store, writer, bob === undefined ? [] : [bob]))
+  await story(writer)
+  await follower.replayed(writer.seq)
+  const { verdict } = await follower.stop()
+  t.alike(verdict.missing, [])
+  t.alike(verdict.counts, (await run(t, writer)).verdict.counts)
+  for (const end of ends) await end()
+})
+
+test.hook('follow - the VM of these tests closes', async (t) => {
+  await t.execution(Promise.all([closeVm(), closeOwnVm()]))
+})

@@ -1,0 +1,155 @@
+// An auditor that watches a host over the network, and tells others of what it finds.
+import type { ChildProcess } from 'node:child_process'
+import { once } from 'node:events'
+import { readFile } from 'node:fs/promises'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import path from 'node:path'
+import { createInterface } from 'node:readline'
+import test from 'brittle'
+import { falsify } from '../src/cli/demo-cheat.ts'
+import { openLocal } from '../src/index.ts'
+import { decodeId } from '../src/protocol/ids.ts'
+import { Cli, CONTRACTS, type JsonObject, startHost } from './cli.ts'
+import { type Teardown, tempDir } from './helpers.ts'
+
+const FORUM = path.join(CONTRACTS, 'forum.js')
+
+/** A command that goes on, and what it prints with --json. */
+class Running {
+  readonly child: ChildProcess
+  readonly objects: JsonObject[] = []
+  stderr = ''
+  #wake: (() => void) | null = null
+
+  constructor(t: Teardown, cli: Cli, args: readonly string[]) {
+    this.child = cli.start([...args, '--json'])
+    t.teardown(() => this.child.kill('SIGKILL'))
+    this.child.stderr?.setEncoding('utf8').on('data', (text: string) => {
+      this.stderr += text
+    })
+    if (this.child.stdout === null) throw new Error('no stdout')
+    createInterface({ input: this.child.stdout }).on('line', (line) => {
+      this.objects.push(JSON.parse(line))
+      this.#wake?.()
+    })
+    this.child.once('close', () => this.#wake?.())
+  }
+
+  async until(is: (object: JsonObject) => boolean): Promise<JsonObject> {
+    for (;;) {
+      const object = this.objects.find(is)
+      if (object !== undefined) return object
+      if (this.child.exitCode !== null) throw new Error(`it has ended: ${this.stderr}`)
+      await new Promise<void>((resolve) => {
+        this.#wake = resolve
+      })
+    }
+  }
+
+  async stop(signal: NodeJS.Signals): Promise<number | null> {
+    const closed = once(this.child, 'close')
+    this.child.kill(signal)
+    await closed
+    return this.child.exitCode
+  }
+}
+
+test('cli - audit --follow goes on while the host is away, and where it was', {
+  timeout: 120_000
+}, async (t) => {
+  const root = await tempDir(t)
+  const { bootstrap, close } = await openLocal(0)
+  t.teardown(close)
+  const nodes = bootstrap.join(',')
+  const network = `--bootstrap=${nodes}`
+  const host = await startHost(t, path.join(root, 'host'), [], network)
+  const cli = new Cli(path.join(root, 'user'), nodes)
+  const link = (
+    await cli.run(['deploy', FORUM, '--host', host.id, '--name', 'forum'])
+  ).stdout.trim()
+  const carol = new Cli(path.join(root, 'carol'), nodes)
+  const auditor = new Running(t, carol, ['audit', link, '--follow'])
+  await auditor.until(({ type }) => type === 'following')
+  await cli.run(['call', 'forum', 'addTopic', 'Hello world'])
+  await auditor.until(({ replayed }) => Number(replayed) >= 2)
+  await host.stop('SIGKILL')
+  await auditor.until(({ type, online }) => type === 'host' && online === false)
+  const again = await startHost(t, path.join(root, 'host'), [], network)
+  await cli.run(['call', 'forum', 'addPost', '1', 'while it was away'])
+  await auditor.until(({ type, online }) => type === 'host' && online === true)
+  await auditor.until(({ replayed }) => Number(replayed) >= 3)
+  t.is(await auditor.stop('SIGINT'), 0, auditor.stderr)
+  t.is(auditor.objects.at(-1)?.['type'], 'verdict')
+  t.is(auditor.objects.at(-1)?.['verdict'], 'clean')
+
+  const second = await carol.json(['audit', link])
+  t.alike(second.objects[0], {
+    type: 'checkpoint',
+    state: 'resumed',
+    blocks: 11,
+    calls: 3,
+    message: null
+  })
+  t.is(second.status, 0)
+  const whole = await carol.json(['audit', link, '--from-genesis'])
+  t.not(whole.objects[0]?.['type'], 'checkpoint')
+  t.is(whole.objects.at(-1)?.['verdict'], 'clean')
+  await again.stop()
+})
+
+test('cli - audit --exec and --webhook tell of what is found', { timeout: 120_000 }, async (t) => {
+  const root = await tempDir(t)
+  const { bootstrap, close } = await openLocal(0)
+  t.teardown(close)
+  const nodes = bootstrap.join(',')
+  const network = `--bootstrap=${nodes}`
+  const host = await startHost(t, path.join(root, 'host'), [], network)
+  const cli = new Cli(path.join(root, 'user'), nodes)
+  const link = (
+    await cli.run(['deploy', FORUM, '--host', host.id, '--name', 'forum'])
+  ).stdout.trim()
+  await cli.run(['call', 'forum', 'addTopic', 'Hello world'])
+  await cli.run(['call', 'forum', 'addPost', '1', 'My name is bob'])
+  await host.stop()
+  const lie = { address: decodeId(link.slice(-52)), seq: 3, value: '7' }
+  await falsify(path.join(root, 'host', 'host'), path.join(root, 'cheat', 'host'), lie)
+  const cheat = await startHost(t, path.join(root, 'cheat'), [], network)
+
+  const posted: JsonObject[] = []
+  const hook = createServer(async (request, response) => {
+    const chunks: Buffer[] = []
+    for await (const chunk of request) chunks.push(chunk)
+    posted.push(JSON.parse(Buffer.concat(chunks).toString()))
+    // the first time it is busy
+    response.writeHead(posted.length === 1 ? 503 : 204).end()
+  }).listen(0, '127.0.0.1')
+  await once(hook, 'listening')
+  t.teardown(() => hook.close())
+  const { port } = hook.address() as AddressInfo
+  const told = path.join(root, 'told')
+  const auditor = new Running(t, new Cli(path.join(root, 'carol'), nodes), [
+    ...['audit', link, '--follow', '--exec', `cat >> '${told}'; echo printed`],
+    ...['--webhook', `http://127.0.0.1:${port}/`]
+  ])
+  const isTold = (to: string) => (object: JsonObject) =>
+    object['type'] === 'alert' && object['to'] === to && object['ok'] === true
+  await auditor.until(isTold('exec'))
+  await auditor.until(isTold('webhook'))
+  t.is(await auditor.stop('SIGTERM'), 1, auditor.stderr)
+  const finding = auditor.objects.find(({ type }) => type === 'finding')
+  const [first = ''] = (await readFile(told, 'utf8')).split('\n')
+  t.alike(JSON.parse(first), { ...finding, address: link.slice(-52) })
+  t.alike(posted[0], JSON.parse(first))
+  t.alike(posted[1], posted[0], 'asked again')
+  t.is(auditor.objects.at(-1)?.['verdict'], 'violation')
+
+  const deaf = await new Cli(path.join(root, 'dave'), nodes).json([
+    ...['audit', link, '--exec', 'exit 3', '--webhook', `http://127.0.0.1:${port}/`]
+  ])
+  t.is(deaf.status, 1)
+  const failed = deaf.objects.find(({ to }) => to === 'exec')
+  t.is(failed?.['message'], 'the command ended with 3')
+  t.is(deaf.objects.at(-1)?.['verdict'], 'violation', 'and the audit goes on')
+  await cheat.stop()
+})
