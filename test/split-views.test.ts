@@ -2,17 +2,20 @@
 import { readFile } from 'node:fs/promises'
 import path from 'node:path'
 import test from 'brittle'
-import { MivmError, verifyEvidence } from 'mivm'
+import { type Client, MivmError, verifyEvidence } from 'mivm'
 import { Cli } from './cli.ts'
 import { audited, codes, evidenceIn, SOURCE, scene } from './split-scene.ts'
 
-/** How many calls each of the two histories has behind the deployment. */
-const SPLITS: readonly (readonly [what: string, one: number, two: number])[] = [
-  ['of equal length', 1, 1],
-  ['of several lengths', 3, 1]
+/** How many calls alice and anna, and then bob and ben, make at once: lengths of their heads are 5 + 3 for each. */
+const SPLITS: readonly (readonly [
+  what: string,
+  calls: readonly [number, number, number, number]
+])[] = [
+  ['of equal length', [1, 1, 1, 1]],
+  ['of lengths that never coincide', [2, 2, 1, 2]]
 ]
 
-for (const [what, one, two] of SPLITS) {
+for (const [what, [ofAlice, ofAnna, ofBob, ofBen]] of SPLITS) {
   test(`split views - two groups that were shown histories ${what} find out when they meet`, {
     timeout: 90_000
   }, async (t) => {
@@ -20,14 +23,15 @@ for (const [what, one, two] of SPLITS) {
     const alice = await open('alice')
     const { link, address } = await alice.deploy({ host: host.id, source: SOURCE })
     const anna = await open('anna')
-    await anna.connect(link)
-    for (let i = 0; i < one; i++) await alice.call(link, 'add', [])
-    await anna.call(link, 'add', [])
+    const call = (client: Client, count: number) =>
+      Promise.all(Array.from({ length: count }, () => client.call(link, 'add', [])))
+    await call(alice, ofAlice)
+    await call(anna, ofAnna)
 
     await host.show(1)
     const [bob, ben] = [await open('bob'), await open('ben')]
-    for (let i = 0; i < two; i++) t.is(await bob.call(link, 'add', []), i + 1)
-    await ben.call(link, 'add', [])
+    t.alike(await call(bob, ofBob), [1], 'bob is told that he is the first')
+    await call(ben, ofBen)
 
     for (const [name, client] of Object.entries({ alice, anna, bob, ben })) {
       const file = await evidenceIn(path.join(dir, name), address)
