@@ -80,11 +80,16 @@ test('split views - a host that goes back and writes another history is found ou
   t.is(status, 1)
   t.ok(stderr.startsWith('mivm: HEAD_CONFLICT: ') && stderr.includes(file), stderr)
 
+  const reader = await new Cli(longer, bootstrap.join(',')).run(['log', link])
+  t.is(reader.status, 1, 'who has a copy of the first reads on')
+  t.ok(reader.stderr.startsWith('mivm: HEAD_CONFLICT: '), reader.stderr)
+
   const fresh = new Cli(path.join(dir, 'dave'), bootstrap.join(','))
   const audit = await fresh.run(['audit', link, '--receipt', receipts[0], '--receipt', receipts[1]])
   t.is(audit.status, 1, audit.stderr)
   t.ok(audit.stdout.includes('TWO_HISTORIES call log block 7'), audit.stdout)
-  await evidenceIn(path.join(dir, 'dave'), address)
+  const kept = await evidenceIn(path.join(dir, 'dave'), address)
+  t.ok(audit.stderr.includes(`evidence of two histories: ${kept}\n`), audit.stderr)
   const made = path.join(dir, 'made.evidence')
   const together = await fresh.run(['verify', ...receipts, '-o', made])
   t.is(together.status, 0, together.stderr)

@@ -1,6 +1,7 @@
 import { mkdir, stat, writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import type { Finding } from '../../index.ts'
+import { EvidenceDir } from '../../state/evidence-dir.ts'
 import { renderAudit } from '../audit-view.ts'
 import { Context } from '../context.ts'
 import type { Program } from '../program.ts'
@@ -45,7 +46,7 @@ async function run(
 ): Promise<void> {
   const { output } = context
   const receipts = await Promise.all(files.map(readProof))
-  const { link } = await context.instance(instance)
+  const { link, address } = await context.instance(instance)
   const { audit } = await import('../../index.ts')
   output.progress('looking for the instance…')
   const report = target === undefined ? null : await Report.open(target)
@@ -58,7 +59,10 @@ async function run(
     }
     output.object(event)
     renderAudit(output, event)
-    if (event.type === 'verdict') process.exitCode = event.exitCode
+    if (event.type !== 'verdict') continue
+    process.exitCode = event.exitCode
+    const kept = await new EvidenceDir(context.dir).find(address)
+    if (kept !== null) output.note(`evidence of two histories: ${kept}`)
   }
 }
 
