@@ -152,7 +152,10 @@ export interface Client {
   deploy(options: DeployOptions): Promise<{ address: string; link: string }>
   /** The functions of an instance, by address or link; throws INSTANCE_UNKNOWN, HOST_UNKNOWN. */
   connect(instance: string): Promise<ContractObject>
-  /** Calls any method by name; throws ContractError for what the contract threw. */
+  /**
+   * Calls any method by name; throws ContractError for what the contract threw, and HEAD_CONFLICT, with the name of a file
+   * that proves it, where the host is found to have signed two histories.
+   */
   call(instance: string, method: string, args: readonly unknown[]): Promise<unknown>
   /** The state archive of an instance. */
   state(instance: string): StateReader

@@ -407,9 +407,9 @@ export async function run(
   await checkEvidence(writer, findings, evidence)
   const audited = { findings, evidence, checks, verdict: verdict ?? fail() }
   // what an auditor remembers, what it is given, and what peers tell it, the second checker knows nothing of
-  const { dir: memory, patience = 0, heads = [] } = options
-  if (memory === undefined && patience === 0 && heads.length === 0)
-    await agree(store, address, audited)
+  const { dir: memory, patience = 0, heads = [], others } = options
+  const isAlone = memory === undefined && heads.length === 0 && others === undefined
+  if (isAlone && patience === 0) await agree(store, address, audited)
   return audited
 }
 

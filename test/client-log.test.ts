@@ -123,6 +123,29 @@ test('client - what a log that is taken back has seen, no other history replaces
   t.alike([evidence.code, evidence.host], ['TWO_HISTORIES', cheat.id])
 })
 
+test('client - an instance is found through others who use it', async (t) => {
+  const { dir, bootstrap } = await openNetwork(t)
+  const { announce, meet } = Network.prototype
+  const met = Promise.withResolvers<void>()
+  Network.prototype.announce = async () => {}
+  Network.prototype.meet = async function (topic) {
+    await meet.call(this, topic)
+    met.resolve()
+  }
+  t.teardown(() => Object.assign(Network.prototype, { announce, meet }))
+  const host = await openHost(t, path.join(dir, 'host'), bootstrap)
+  const open = async (name: string) => {
+    const client = await Client.open({ dir: path.join(dir, name), bootstrap })
+    t.teardown(() => client.close(), { order: 1 })
+    return client
+  }
+  const alice = await open('alice')
+  const { address } = await alice.deploy({ host: host.id, source: SOURCE })
+  await met.promise
+  const bob = await open('bob')
+  t.is(await bob.call(address, 'add', []), 1)
+})
+
 test('client - a host that takes a request and never answers is given up', async (t) => {
   const { dir, bootstrap } = await openNetwork(t)
   const keyPair = crypto.keyPair()

@@ -1,7 +1,10 @@
 // Hosts that cut back or rewrite what there are copies of.
 import test from 'brittle'
 import { StateReader } from '../src/client/state-reader.ts'
+import { contradiction } from '../src/protocol/comparison.ts'
+import type { Head } from '../src/protocol/head.ts'
 import { blocksOf, closeVm, found, openStore, replicate, run, Writer } from './audit-writer.ts'
+import { headAt, proofOf } from './evidence-parts.ts'
 import { tempDir } from './helpers.ts'
 
 test('rewritten - a copy is not cut back, and who reads on is told that the host has rewritten it', async (t) => {
@@ -40,6 +43,42 @@ test('rewritten - a host that shows less than there is a copy of is found', asyn
   await replicate(store, short)
   const audited = await run(t, copy, { dir, patience: 500 })
   t.ok(found(audited).includes('HISTORY_TRUNCATED call - block 7'), found(audited).join())
+})
+
+test('rewritten - what peers say to an auditor counts as far as it is proven', async (t) => {
+  const [one, two] = [
+    await Writer.deploy(t, { seed: 'told' }),
+    await Writer.deploy(t, { seed: 'told' })
+  ]
+  await one.commit([await one.call(0, 'add', ['a'])])
+  for (const text of ['b', 'c']) await two.commit([await two.call(0, 'add', [text])])
+  const [shorter, longer] = [await headAt(two.log, two.keyPair, 8), await two.head()]
+  const forged = { ...longer, length: 9 }
+  const hear = (heads: readonly Head[], evidence: Uint8Array | null = null) =>
+    run(t, one, { others: async () => ({ heads, evidence }) })
+
+  t.alike(found(await hear([shorter])), ['TWO_HISTORIES call - block 7'])
+  const open = await hear([longer])
+  t.alike(found(open), [], 'the host shows less than a peer has heard of it, maybe a moment ago')
+  t.alike(
+    open.verdict.missing.map(({ reason, from, to }) => [reason, from, to]),
+    [['withheld', 8, 11]]
+  )
+  const lies = await hear([forged, await one.head()])
+  t.alike([found(lies), lies.verdict.verdict], [[], 'clean'])
+
+  const genesis = (await one.log.get(0)) ?? new Uint8Array()
+  const subject = { genesis, address: one.address, host: one.keyPair.publicKey }
+  const own = { head: await one.head(), proof: null }
+  const proof = await proofOf(two.log, longer, [], own.head.length)
+  const evidence = contradiction(subject, own, { head: longer, proof })
+  const told = await hear([], evidence)
+  t.alike(found(told), ['TWO_HISTORIES call - block 7'])
+  t.alike(told.evidence, [evidence])
+  const elsewhere = await Writer.deploy(t, { seed: 'elsewhere' })
+  const others = async () => ({ heads: [longer], evidence })
+  const untouched = await run(t, elsewhere, { others })
+  t.alike([found(untouched), untouched.verdict.verdict], [[], 'clean'])
 })
 
 test.hook('rewritten - the VM of these tests closes', async (t) => {

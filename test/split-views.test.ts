@@ -1,30 +1,21 @@
-// Hosts that show several people several histories, and the people who compare them; and honest hosts beside liars.
-import { existsSync } from 'node:fs'
-import { readdir, readFile, writeFile } from 'node:fs/promises'
+// Hosts that show several people several histories at once, and the people who compare them.
+import { readFile } from 'node:fs/promises'
 import path from 'node:path'
-import { setTimeout as sleep } from 'node:timers/promises'
-import b4a from 'b4a'
-import test, { type Test } from 'brittle'
-import crypto from 'hypercore-crypto'
-import { type AuditEvent, audit, Client, MivmError, openLocal, verifyEvidence } from 'mivm'
-import { HeadsChannel } from '../src/net/heads-channel.ts'
-import { Network } from '../src/net/network.ts'
-import { decodeId } from '../src/protocol/ids.ts'
-import { topicOf } from '../src/protocol/manifest.ts'
+import test from 'brittle'
+import { type Client, MivmError, verifyEvidence } from 'mivm'
 import { Cli } from './cli.ts'
-import { tempDir } from './helpers.ts'
-import { HostProcess } from './host-process.ts'
-import { TwoFaces } from './two-faces.ts'
+import { audited, codes, evidenceIn, SOURCE, scene } from './split-scene.ts'
 
-const SOURCE = 'exports.count = 0; exports.add = () => ++exports.count'
-
-/** How many calls each of the two histories has behind the deployment. */
-const SPLITS: readonly (readonly [what: string, one: number, two: number])[] = [
-  ['of equal length', 1, 1],
-  ['of several lengths', 3, 1]
+/** How many calls alice and anna, and then bob and ben, make at once: lengths of their heads are 5 + 3 for each. */
+const SPLITS: readonly (readonly [
+  what: string,
+  calls: readonly [number, number, number, number]
+])[] = [
+  ['of equal length', [1, 1, 1, 1]],
+  ['of lengths that never coincide', [2, 2, 1, 2]]
 ]
 
-for (const [what, one, two] of SPLITS) {
+for (const [what, [ofAlice, ofAnna, ofBob, ofBen]] of SPLITS) {
   test(`split views - two groups that were shown histories ${what} find out when they meet`, {
     timeout: 90_000
   }, async (t) => {
@@ -32,14 +23,15 @@ for (const [what, one, two] of SPLITS) {
     const alice = await open('alice')
     const { link, address } = await alice.deploy({ host: host.id, source: SOURCE })
     const anna = await open('anna')
-    await anna.connect(link)
-    for (let i = 0; i < one; i++) await alice.call(link, 'add', [])
-    await anna.call(link, 'add', [])
+    const call = (client: Client, count: number) =>
+      Promise.all(Array.from({ length: count }, () => client.call(link, 'add', [])))
+    await call(alice, ofAlice)
+    await call(anna, ofAnna)
 
     await host.show(1)
     const [bob, ben] = [await open('bob'), await open('ben')]
-    for (let i = 0; i < two; i++) t.is(await bob.call(link, 'add', []), i + 1)
-    await ben.call(link, 'add', [])
+    t.alike(await call(bob, ofBob), [1], 'bob is told that he is the first')
+    await call(ben, ofBen)
 
     for (const [name, client] of Object.entries({ alice, anna, bob, ben })) {
       const file = await evidenceIn(path.join(dir, name), address)
@@ -67,184 +59,4 @@ for (const [what, one, two] of SPLITS) {
     const said = await offline.run(['verify', file, '--host', host.id])
     t.ok(said.stdout.startsWith('evidence holds: TWO_HISTORIES\n'), said.stdout + said.stderr)
   })
-}
-
-test('split views - a host that goes back and writes another history is found out by all who knew the first', {
-  timeout: 120_000
-}, async (t) => {
-  const { dir, host, bootstrap, open } = await scene(t)
-  const alice = await open('alice')
-  const { link, address } = await alice.deploy({ host: host.id, source: SOURCE })
-  const receipts = [path.join(dir, 'alice.receipt'), path.join(dir, 'bob.receipt')] as const
-  await writeReceipt(alice, link, receipts[0])
-  for (let i = 0; i < 2; i++) await alice.call(link, 'add', [])
-  const auditors = ['shorter', 'longer'].map((name) => path.join(dir, name))
-  for (const own of auditors) {
-    const events = await audited({ address: link, dir: own, bootstrap })
-    t.alike([codes(events), verdictOf(events)], [[], 'clean'])
-  }
-  await alice.close()
-
-  await host.show(1)
-  // the copies of a bob who has seen nothing else
-  const bob = await open('bob')
-  await writeReceipt(bob, link, receipts[1])
-  const [shorter = '', longer = ''] = auditors
-  const goesBack = await audited({
-    address: link,
-    dir: shorter,
-    bootstrap,
-    patience: 2_000,
-    evidence: true
-  })
-  const less = ['HISTORY_TRUNCATED', 'TWO_HISTORIES']
-  t.alike(codes(goesBack), less, 'a shorter log, against which there is the copy')
-  await bob.close()
-  const again = await open('alice')
-  const refusal = await again.call(link, 'add', []).catch((error) => error)
-  const file = await evidenceIn(path.join(dir, 'alice'), address)
-  t.ok(refusal instanceof MivmError && refusal.message.includes(file), String(refusal))
-  await again.close()
-  const carol = await open('carol')
-  for (let i = 0; i < 3; i++) await carol.call(link, 'add', [])
-  await carol.close()
-  const goesOn = await audited({
-    address: link,
-    dir: longer,
-    bootstrap,
-    patience: 2_000,
-    evidence: true
-  })
-  t.ok(codes(goesOn).includes('TWO_HISTORIES'), 'a longer log, that does not go on from the copy')
-  for (const own of ['alice', 'shorter', 'longer']) {
-    const evidence = await readFile(await evidenceIn(path.join(dir, own), address))
-    t.is((await verifyEvidence(evidence, { host: host.id })).code, 'TWO_HISTORIES', own)
-  }
-  const calls = new Cli(path.join(dir, 'alice'), bootstrap.join(','))
-  const { status, stderr } = await calls.run(['call', link, 'add'])
-  t.is(status, 1)
-  t.ok(stderr.startsWith('mivm: HEAD_CONFLICT: ') && stderr.includes(file), stderr)
-
-  const fresh = new Cli(path.join(dir, 'dave'), bootstrap.join(','))
-  const audit = await fresh.run(['audit', link, '--receipt', receipts[0], '--receipt', receipts[1]])
-  t.is(audit.status, 1, audit.stderr)
-  t.ok(audit.stdout.includes('TWO_HISTORIES call log block 7'), audit.stdout)
-  await evidenceIn(path.join(dir, 'dave'), address)
-  const made = path.join(dir, 'made.evidence')
-  const together = await fresh.run(['verify', ...receipts, '-o', made])
-  t.is(together.status, 0, together.stderr)
-  t.ok(together.stdout.startsWith('evidence holds: TWO_HISTORIES\n'), together.stdout)
-  t.is((await verifyEvidence(await readFile(made), { host: host.id })).block, 7)
-  const alone = await fresh.run(['verify', receipts[0], receipts[0], '-o', made])
-  t.alike(
-    [alone.status, alone.stdout.split(':')[0]],
-    [2, 'nothing in these files contradicts another']
-  )
-})
-
-test('split views - an honest host is not accused, whatever others do and say', {
-  timeout: 120_000
-}, async (t) => {
-  const dir = await tempDir(t)
-  const network = await openLocal(0)
-  t.teardown(() => network.close(), { order: 3 })
-  const { bootstrap } = network
-  const start = () => HostProcess.start(t, path.join(dir, 'host'), bootstrap)
-  const host = await start()
-  const open = async (name: string) => {
-    const client = await Client.open({ dir: path.join(dir, name), bootstrap, timeout: 30_000 })
-    t.teardown(() => client.close(), { order: 1 })
-    return client
-  }
-  const [alice, bob] = [await open('alice'), await open('bob')]
-  const { link, address } = await alice.deploy({ host: host.id, source: SOURCE })
-  await bob.call(link, 'add', [])
-  const said = await lie(t, bootstrap, decodeId(address))
-  // bob holds an old head from now on, and who has it from before does, too
-  for (let i = 0; i < 5; i++) await alice.call(link, 'add', [])
-  while (said() < 2) await sleep(20)
-  await host.kill('SIGKILL')
-  const restarted = await start()
-  t.is(await alice.call(link, 'add', []), 7)
-  for (const own of ['auditor', 'auditor']) {
-    const events = await audited({ address: link, dir: path.join(dir, own), bootstrap })
-    t.alike([codes(events), verdictOf(events)], [[], 'clean'])
-  }
-  t.is(await bob.call(link, 'add', []), 8)
-  await restarted.kill('SIGTERM')
-  for (const own of ['alice', 'bob', 'auditor']) {
-    t.absent(existsSync(path.join(dir, own, 'evidence')), own)
-  }
-})
-
-/** A peer that says what is not so to all who meet; how many it has talked to. */
-async function lie(t: Test, bootstrap: readonly string[], address: Uint8Array) {
-  const network = new Network(crypto.keyPair(), bootstrap)
-  t.teardown(() => network.close(), { order: 1 })
-  const topic = topicOf(address)
-  const head = { length: 5, fork: 0, treeHash: address, signature: b4a.alloc(68, 1) }
-  let heard = 0
-  network.onConnection((stream) => {
-    const heads = HeadsChannel.open(stream, topic, {
-      onOpen: () => {
-        heard++
-        heads?.sendHead(head)
-        heads?.sendHead({ ...head, length: 2 ** 40, fork: 3 })
-        heads?.sendAsk([1, 2, 2 ** 50])
-        heads?.sendProof(null)
-        heads?.sendEvidence(b4a.from('mivm/evidence/1\nno'))
-      },
-      onHead: () => {},
-      onAsk: () => {},
-      onProof: () => {},
-      onEvidence: () => {},
-      onClose: () => {}
-    })
-  })
-  void network.meet(topic)
-  return () => heard
-}
-
-async function scene(t: Test) {
-  const dir = await tempDir(t)
-  const network = await openLocal(0)
-  t.teardown(() => network.close(), { order: 3 })
-  const { bootstrap } = network
-  const host = await TwoFaces.start(t, dir, bootstrap)
-  const open = async (name: string) => {
-    const client = await Client.open({ dir: path.join(dir, name), bootstrap, timeout: 20_000 })
-    t.teardown(() => client.close(), { order: 1 })
-    return client
-  }
-  return { dir, host, bootstrap, open }
-}
-
-async function audited(options: Parameters<typeof audit>[0]): Promise<AuditEvent[]> {
-  const events: AuditEvent[] = []
-  for await (const event of audit(options)) events.push(event)
-  return events
-}
-
-async function writeReceipt(client: Client, link: string, file: string): Promise<void> {
-  const call = (await client.connect(link))['add']?.()
-  if (call === undefined) throw new Error('the contract has no such method')
-  await writeFile(file, (await call.receipt).bytes)
-}
-
-function codes(events: readonly AuditEvent[]): string[] {
-  return events.flatMap((event) => (event.type === 'finding' ? [event.finding.code] : []))
-}
-
-function verdictOf(events: readonly AuditEvent[]): string | undefined {
-  return events.find((event) => event.type === 'verdict')?.verdict
-}
-
-/** Waits for evidence in a data directory. */
-async function evidenceIn(dir: string, address: string): Promise<string> {
-  for (;;) {
-    const names = await readdir(path.join(dir, 'evidence')).catch(() => [])
-    const name = names.find((it) => it.startsWith(address) && it.endsWith('.evidence'))
-    if (name !== undefined) return path.join(dir, 'evidence', name)
-    await sleep(20)
-  }
 }

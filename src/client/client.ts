@@ -320,12 +320,10 @@ export class Client {
     const stored = await this.#readKnown(address)
     if (stored !== null) {
       this.#known.set(id, stored)
-    } else if (host !== null) {
-      const rpc = await this.#remote(host).rpc()
-      await this.#learn(address, host, await rpc.request(INFO, { address }, this.#timeout))
     } else {
-      const reply = await locate(this.#network, address)
-      await this.#learn(address, checkGenesis(address, reply.genesis).host, reply)
+      const owner = host ?? (await locate(this.#network, address)).host
+      const rpc = await this.#remote(owner).rpc()
+      await this.#learn(address, owner, await rpc.request(INFO, { address }, this.#timeout))
     }
     return address
   }

@@ -98,6 +98,15 @@ export class Exchange {
     if (newest !== null) this.#remember(newest)
   }
 
+  get subject(): Subject {
+    return this.#options.subject
+  }
+
+  /** The newest head that we have verified. */
+  get newest(): Head | null {
+    return this.#options.newest()
+  }
+
   /** Evidence that there are two histories; null as long as there is none. */
   get evidence(): Uint8Array | null {
     return this.#evidence

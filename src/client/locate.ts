@@ -6,31 +6,31 @@ import { decodeEntry, type Genesis } from '../protocol/entries.ts'
 import { MivmError } from '../protocol/errors.ts'
 import { encodeId } from '../protocol/ids.ts'
 import { addressOf, topicOf } from '../protocol/manifest.ts'
-import { INFO, type InfoReply } from '../protocol/messages.ts'
+import { INFO } from '../protocol/messages.ts'
 
 /** How long whoever announces an instance has to answer, ms. */
 const WAIT = 10_000
 
-/** Asks whoever announces an instance for its genesis, which names the host; throws INSTANCE_UNKNOWN. */
-export async function locate(network: Network, address: Uint8Array): Promise<InfoReply> {
-  const { promise: found, resolve } = Promise.withResolvers<InfoReply>()
+/**
+ * Asks whoever announces an instance, its host or others who use it, for its genesis, which names the host; throws
+ * INSTANCE_UNKNOWN.
+ */
+export async function locate(network: Network, address: Uint8Array): Promise<Genesis> {
+  const { promise: found, resolve } = Promise.withResolvers<Genesis>()
   const stop = network.onConnection((stream) => {
     const rpc = new Rpc(Protomux.from(stream))
     rpc
       .request(INFO, { address }, WAIT / 2)
-      .then((reply) => {
-        // anybody can announce a topic: an answer that is not the instance's is none
-        checkGenesis(address, reply.genesis)
-        resolve(reply)
-      })
+      // anybody can announce a topic: an answer that is not the instance's is none
+      .then(({ genesis }) => resolve(checkGenesis(address, genesis)))
       .catch(() => {})
   })
   // users and auditors are there as well, and some of them have gone without a word
   network.find(topicOf(address)).catch(() => {})
-  const reply = await Promise.race([found, sleep(WAIT)])
+  const genesis = await Promise.race([found, sleep(WAIT)])
   stop()
   await network.leave(topicOf(address))
-  if (reply !== null) return reply
+  if (genesis !== null) return genesis
   throw new MivmError(
     'INSTANCE_UNKNOWN',
     `nobody serves ${encodeId(address)}: give the link mivm://<host>/<address>, and check --local or --bootstrap`

@@ -1,6 +1,10 @@
 import b4a from 'b4a'
 import crypto from 'hypercore-crypto'
+import Protomux from 'protomux'
 import { type Bootstrap, Network } from '../net/network.ts'
+import { Rpc } from '../net/rpc.ts'
+import { MivmError } from '../protocol/errors.ts'
+import { INFO, type InfoReply } from '../protocol/messages.ts'
 import type { Exchange } from './exchange.ts'
 
 /**
@@ -34,11 +38,21 @@ export class Meeting {
     await this.#network?.close()
   }
 
+  #info(address: Uint8Array): InfoReply {
+    for (const { subject, newest } of this.#exchanges) {
+      if (newest === null || !b4a.equals(subject.address, address)) continue
+      return { genesis: subject.genesis, methods: [], head: newest }
+    }
+    throw new MivmError('INSTANCE_UNKNOWN', 'nothing is known here of that instance: ask its host')
+  }
+
   #open(): Network {
     const isHost = (key: Uint8Array) => this.#hosts.has(b4a.toString(key, 'hex'))
     const network = new Network(crypto.keyPair(), this.#bootstrap, isHost)
     network.onConnection((stream) => {
       for (const exchange of this.#exchanges) exchange.join(stream)
+      // who looks for the host finds us as well, and maybe only us
+      new Rpc(Protomux.from(stream)).respond(INFO, async ({ address }) => this.#info(address))
     })
     return network
   }

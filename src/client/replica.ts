@@ -160,10 +160,8 @@ export class Replica {
     copied: boolean
   ): Promise<InfoReply | null> {
     try {
-      if (host !== null) return await (await this.connect(host)).request(INFO, { address }, WAIT)
-      const info = await locate(this.network, address)
-      await this.connect(checkGenesis(address, info.genesis).host)
-      return info
+      const owner = host ?? (await locate(this.network, address)).host
+      return await (await this.connect(owner)).request(INFO, { address }, WAIT)
     } catch (error) {
       if (!copied || !isAway(error)) throw error
       // what is on this machine can be read without anybody, and others than the host may have more

@@ -1,6 +1,7 @@
 import { mkdir, stat, writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import type { Finding } from '../../index.ts'
+import { EvidenceDir } from '../../state/evidence-dir.ts'
 import { type AlertOptions, Alerts } from '../alerts.ts'
 import { renderAudit } from '../audit-view.ts'
 import { Context } from '../context.ts'
@@ -75,7 +76,10 @@ async function run(context: Context, instance: string, options: Options): Promis
     output.object(event)
     renderAudit(output, event)
     if (event.type === 'finding') alerts.add({ type: 'finding', address, finding: event.finding })
-    if (event.type === 'verdict') process.exitCode = event.exitCode
+    if (event.type !== 'verdict') continue
+    process.exitCode = event.exitCode
+    const kept = await new EvidenceDir(context.dir).find(address)
+    if (kept !== null) output.note(`evidence of two histories: ${kept}`)
   }
 }
 
