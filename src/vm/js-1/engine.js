@@ -10,6 +10,7 @@ import { Channel } from './channel.js'
 import { Instance } from './instance.js'
 import { inspect, run } from './job.js'
 import { composeRealm } from './realm.js'
+import { cacheRealm } from './realm-cache.js'
 
 const [, , addon] = process.argv
 const channel = new Channel(3, 4)
@@ -21,6 +22,8 @@ const tools = {
 const instances = new Map()
 
 channel.write({ type: 'ready', node: process.versions.node })
+// mostly there is a moment before the first job: engines are started ahead
+tools.compiledRealm = cacheRealm(tools.ivm, tools.realm)
 for (let job = channel.read(); job !== null; job = channel.read()) execute(job)
 // an orderly exit may hang or crash after what a contract has done to the process
 process.kill(process.pid, 'SIGKILL')

@@ -1,4 +1,5 @@
 import { compileDrain } from './microtasks.js'
+import { cacheRealm, compileRealm } from './realm-cache.js'
 import { CodeError, syntaxError, tooDeep, wrap } from './source.js'
 
 const MEBIBYTE = 1024 * 1024
@@ -103,14 +104,11 @@ export class Instance {
     for (const reference of [load, body, drain, realm, context]) reference.release()
   }
 
-  /** V8 compiles the realm once a process; the other isolates take what it made of it. */
+  /** V8 compiles the realm once a process; the isolates take what it made of it. */
   #compileRealm() {
-    const { realm, compiledRealm } = this.#tools
-    const cache =
-      compiledRealm === null ? { produceCachedData: true } : { cachedData: compiledRealm }
-    const script = this.#isolate.compileScriptSync(realm, { filename: 'realm.js', ...cache })
-    if (compiledRealm === null) this.#tools.compiledRealm = script.cachedData
-    return script
+    const { ivm, realm } = this.#tools
+    this.#tools.compiledRealm ??= cacheRealm(ivm, realm)
+    return compileRealm(this.#isolate, realm, this.#tools.compiledRealm)
   }
 
   #compile(context, text) {

@@ -205,7 +205,7 @@ export const PRICES = {
     keyTrapped: 24,
     prototype: 1 / 2,
     /** A trap of a proxy, whether there is one or not. */
-    trap: 20,
+    trap: 30,
     proxy: 40,
     bind: 64,
 
