@@ -9,6 +9,7 @@ import type { Oracles } from './host/oracles.ts'
 import type { Policy } from './host/policy.ts'
 import * as identities from './net/identity.ts'
 import { openLocal as openLocalNetwork } from './net/network.ts'
+import type { Head } from './protocol/head.ts'
 import { parseLink } from './protocol/ids.ts'
 import type { LimitName } from './protocol/limits.ts'
 
@@ -354,20 +355,25 @@ export const verifyEvidence: (
 export async function* audit(options: AuditOptions): AsyncGenerator<AuditEvent> {
   const { address, dir, bootstrap, patience, evidence, fromGenesis, follow } = options
   const replica = await Replica.open(bootstrap === undefined ? { dir } : { dir, bootstrap })
+  const heard: Head[] = []
+  const isLive = follow !== undefined
+  const end = isLive ? replica.listen(address, (head) => heard.push(head)) : () => {}
   try {
-    const online = await replica.reach(address, { again: follow !== undefined })
+    const online = await replica.reach(address, { again: isLive })
     yield* auditLogs({
       address: parseLink(address).address,
       store: replica.store,
       dir: path.join(dir, 'audits'),
       peers: () => replica.peers,
-      ...(online ? {} : { patience: 0 }),
+      // who follows waits for the host
+      ...(online || isLive ? {} : { patience: 0 }),
       ...(patience === undefined ? {} : { patience }),
       ...(evidence === undefined ? {} : { evidence }),
       ...(fromGenesis === undefined ? {} : { fromGenesis }),
-      ...(follow === undefined ? {} : { follow })
+      ...(follow === undefined ? {} : { follow, heard: () => heard.splice(0) })
     })
   } finally {
+    end()
     await replica.close()
   }
 }

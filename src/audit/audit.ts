@@ -351,7 +351,7 @@ class Audit {
       dir,
       patience: this.#patience,
       userPatience: this.#userPatience,
-      grace: patience,
+      grace: patience === 0 ? PATIENCE_MS : patience,
       news: this.#news,
       openVm: async () => {
         this.#vm ??= this.#keepOpen(await open(genesis.vm))

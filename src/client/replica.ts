@@ -13,6 +13,7 @@ import { type Bootstrap, Network } from '../net/network.ts'
 import { Rpc } from '../net/rpc.ts'
 import type { Genesis } from '../protocol/entries.ts'
 import { MivmError } from '../protocol/errors.ts'
+import type { Head } from '../protocol/head.ts'
 import { parseLink } from '../protocol/ids.ts'
 import { manifestKey, stateManifest, topicOf, userLogKey } from '../protocol/manifest.ts'
 import { INFO, type InfoReply } from '../protocol/messages.ts'
@@ -29,6 +30,8 @@ export interface ReplicaOptions {
 const WAIT = 10_000
 /** Between two tries to reach a host again, ms. */
 const RETRY = 1_000
+/** Between two questions for the newest head, ms. */
+const ASK = 2_000
 
 const AWAY: ReadonlySet<string> = new Set([
   'CONNECTION_LOST',
@@ -117,6 +120,30 @@ export class Replica {
       connecting.catch(() => this.#following.delete(id))
     }
     return connecting
+  }
+
+  /**
+   * Asks the host of an instance every so often, as long as it is there, for the newest head: a log of which there is a
+   * copy here is not sent again, whatever has become of it. Returns what ends it.
+   */
+  listen(instance: string, onHead: (head: Head) => void): () => void {
+    const { host, address } = parseLink(instance)
+    let isAsking = false
+    const ask = async () => {
+      const owner = host ?? (await this.#hostOf(address))
+      const connected = owner && this.#following.get(b4a.toString(owner, 'hex'))
+      if (!connected) return
+      const { head } = await (await connected).request(INFO, { address }, WAIT)
+      onHead(head)
+    }
+    const timer = setInterval(async () => {
+      if (isAsking) return
+      isAsking = true
+      // who is away is asked the next time
+      await ask().catch(() => {})
+      isAsking = false
+    }, ASK)
+    return () => clearInterval(timer)
   }
 
   close(): Promise<void> {
