@@ -368,9 +368,12 @@ export async function* audit(options: AuditOptions): AsyncGenerator<AuditEvent> 
   const network = bootstrap === undefined ? {} : { bootstrap }
   const kept = new EvidenceDir(dir)
   const replica = await Replica.open({ dir, ...network })
+  const told: Head[] = []
+  const isLive = follow !== undefined
+  const end = isLive ? replica.listen(options.address, (head) => told.push(head)) : () => {}
   let others: Others | null = null
   try {
-    const info = await replica.reach(options.address, { again: follow !== undefined })
+    const info = await replica.reach(options.address, { again: isLive })
     const meeting = await Others.open({ replica, address, info, kept, ...network })
     others = meeting
     const events = auditLogs({
@@ -381,11 +384,12 @@ export async function* audit(options: AuditOptions): AsyncGenerator<AuditEvent> 
       peers: () => replica.peers,
       others: (held) => meeting.hear(held),
       overheard: (held) => meeting.overhear(held),
-      ...(info === null ? { patience: 0 } : {}),
+      // who follows waits for the host
+      ...(info !== null || isLive ? {} : { patience: 0 }),
       ...(patience === undefined ? {} : { patience }),
       evidence: evidence === true ? true : 'histories',
       ...(fromGenesis === undefined ? {} : { fromGenesis }),
-      ...(follow === undefined ? {} : { follow })
+      ...(follow === undefined ? {} : { follow, heard: () => told.splice(0) })
     })
     for await (const event of events) {
       // on disk before anything is closed, whoever asks for it or not
@@ -395,6 +399,7 @@ export async function* audit(options: AuditOptions): AsyncGenerator<AuditEvent> 
     }
   } finally {
     await others?.close()
+    end()
     await replica.close()
   }
 }

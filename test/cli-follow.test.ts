@@ -111,6 +111,10 @@ test('cli - audit --exec and --webhook tell of what is found', { timeout: 120_00
   ).stdout.trim()
   await cli.run(['call', 'forum', 'addTopic', 'Hello world'])
   await cli.run(['call', 'forum', 'addPost', '1', 'My name is bob'])
+  const witness = new Running(t, new Cli(path.join(root, 'erin'), nodes), [
+    ...['audit', link, '--follow']
+  ])
+  await witness.until(({ type }) => type === 'following')
   await host.stop()
   const lie = { address: decodeId(link.slice(-52)), seq: 3, value: '7' }
   await falsify(path.join(root, 'host', 'host'), path.join(root, 'cheat', 'host'), lie)
@@ -151,5 +155,9 @@ test('cli - audit --exec and --webhook tell of what is found', { timeout: 120_00
   const failed = deaf.objects.find(({ to }) => to === 'exec')
   t.is(failed?.['message'], 'the command ended with 3')
   t.is(deaf.objects.at(-1)?.['verdict'], 'violation', 'and the audit goes on')
+
+  const seen = await witness.until(({ type }) => type === 'finding')
+  t.is((seen['finding'] as JsonObject)['code'], 'TWO_HISTORIES', 'who was there has seen the other')
+  t.is(await witness.stop('SIGINT'), 1, witness.stderr)
   await cheat.stop()
 })

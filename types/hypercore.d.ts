@@ -115,6 +115,8 @@ declare module 'hypercore' {
     readonly replicator: {
       /** True: asks peers for nothing, whatever they announce. */
       setPushOnly(pushOnly: boolean): void
+      /** Requests under way to a peer; 16 to 512, by the time a round trip takes. */
+      setInflightRange(min: number, max: number): void
       /** As the option of that name. */
       allowFork: boolean
       /** Looks again what to ask of which peer. */

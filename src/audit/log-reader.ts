@@ -106,6 +106,8 @@ export class LogReader {
     this.core = core
     this.name = name
     this.#session = core.session()
+    // a window at once: on a near peer Hypercore asks for sixteen blocks, and then for the next sixteen
+    core.core.replicator.setInflightRange(WINDOW_BLOCKS, 2 * WINDOW_BLOCKS)
     this.#publicKey = publicKey
     this.#patience = patience
     this.#tree = new Tree(roots)

@@ -26,7 +26,8 @@ export class News {
   /** Downloads a log, what is there and what comes. */
   follow(core: Hypercore): void {
     this.watch(core)
-    const download = core.download({ start: 0, end: -1 })
+    // in order, since that is how they are read
+    const download = core.download({ start: 0, end: -1, linear: true })
     this.#ends.push(() => download.destroy())
   }
 

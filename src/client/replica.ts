@@ -17,7 +17,7 @@ import { MivmError } from '../protocol/errors.ts'
 import { verifyEvidence } from '../protocol/evidence.ts'
 import type { Head } from '../protocol/head.ts'
 import { encodeId, parseLink } from '../protocol/ids.ts'
-import { topicOf, userLogKey } from '../protocol/manifest.ts'
+import { manifestKey, stateManifest, topicOf, userLogKey } from '../protocol/manifest.ts'
 import { CONSISTENCY, INFO, type InfoReply } from '../protocol/messages.ts'
 import { EvidenceDir } from '../state/evidence-dir.ts'
 import { openStore } from '../state/store.ts'
@@ -35,6 +35,8 @@ export interface ReplicaOptions {
 const WAIT = 10_000
 /** Between two tries to reach a host again, ms. */
 const RETRY = 1_000
+/** Between two questions for the newest head, ms. */
+const ASK = 2_000
 
 const AWAY: ReadonlySet<string> = new Set([
   'CONNECTION_LOST',
@@ -133,6 +135,30 @@ export class Replica {
       connecting.catch(() => this.#following.delete(id))
     }
     return connecting
+  }
+
+  /**
+   * Asks the host of an instance every so often, as long as it is there, for the newest head: a log of which there is a
+   * copy here is not sent again, whatever has become of it. Returns what ends it.
+   */
+  listen(instance: string, onHead: (head: Head) => void): () => void {
+    const { host, address } = parseLink(instance)
+    let isAsking = false
+    const ask = async () => {
+      const owner = host ?? (await this.#hostOf(address))
+      const connected = owner && this.#following.get(b4a.toString(owner, 'hex'))
+      if (!connected) return
+      const { head } = await (await connected).request(INFO, { address }, WAIT)
+      onHead(head)
+    }
+    const timer = setInterval(async () => {
+      if (isAsking) return
+      isAsking = true
+      // who is away is asked the next time
+      await ask().catch(() => {})
+      isAsking = false
+    }, ASK)
+    return () => clearInterval(timer)
   }
 
   close(): Promise<void> {
