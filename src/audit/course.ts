@@ -231,6 +231,7 @@ export class Course {
   async end(): Promise<void> {
     const { report, reader } = this
     const history = this.#history
+    this.published.unwatch()
     const { gap } = history
     if (gap !== null) report.gap(gap)
     if (!history.complete) await history.skip()
