@@ -1,6 +1,17 @@
 import test from 'brittle'
 import { encodeUserEntry } from '../src/protocol/entries.ts'
-import { closeVm, found, type Item, run, Writer } from './audit-writer.ts'
+import {
+  type Audited,
+  closeVm,
+  found,
+  type Item,
+  openStore,
+  replicate,
+  run,
+  Writer
+} from './audit-writer.ts'
+import { closeOwnVm, Follower } from './follower.ts'
+import { tempDir } from './helpers.ts'
 import { Random } from './random.ts'
 
 const SOURCE = `
@@ -41,8 +52,48 @@ test('audit - random honest histories are clean', { timeout: 110_000 }, async (t
   }
 })
 
+test('audit - random honest histories are clean to who follows them, comes and goes, and is cut off', {
+  timeout: 110_000
+}, async (t) => {
+  const random = new Random()
+  t.comment(`MIVM_SEED=${random.seed}`)
+  const writer = await Writer.deploy(t, { source: SOURCE })
+  const written: Item[] = []
+  const store = await openStore(t)
+  const dir = await tempDir(t)
+  const options = { store, address: writer.address, dir, patience: 10_000 }
+  let end = await replicate(store, writer)
+  let follower = await Follower.open(t, options)
+  for (let batch = 0; batch < 60; batch++) {
+    await commit(writer, random, written)
+    if (random.chance(0.15)) {
+      await end()
+      if (random.chance(0.5)) await commit(writer, random, written)
+      end = await replicate(store, writer)
+    }
+    if (!random.chance(0.1)) continue
+    if (random.chance(0.7)) await follower.read(writer.log.length)
+    const { findings, verdict } = await follower.stop()
+    t.alike(found({ findings }), [])
+    t.is(verdict.verdict, 'clean', JSON.stringify(verdict.missing))
+    follower = await Follower.open(t, options)
+  }
+  await follower.replayed(countReplayed(await run(t, writer)))
+  const { findings, verdict } = await follower.stop()
+  const whole = await run(t, writer)
+  t.alike(found({ findings }), [])
+  t.alike(verdict.missing, [])
+  // heads that it remembers itself count as well
+  t.alike({ ...verdict.counts, heads: 0 }, { ...whole.verdict.counts, heads: 0 })
+  await end()
+})
+
+function countReplayed({ verdict }: Audited): number {
+  return verdict.counts.replayed
+}
+
 test.hook('audit - the VM of these tests closes', async (t) => {
-  await t.execution(closeVm())
+  await t.execution(Promise.all([closeVm(), closeOwnVm()]))
 })
 
 /** Executes what was left of `written` and some that is new, and leaves some: users are ahead of their host. */

@@ -234,6 +234,7 @@ export class Course {
   async finish(): Promise<void> {
     const { report } = this
     const history = this.#history
+    this.published.unwatch()
     if (history.gap !== null) report.gap(history.gap)
     if (!history.complete) await history.skip()
     else await this.published.lookAgain()

@@ -43,6 +43,7 @@ export class Published {
   readonly #patience: Patience
   /** The newest commit of the calls that are audited. */
   #last: Versions | null = null
+  #isOver = false
   /** What the host is already found to show too little of. */
   readonly #truncated = new Set<Name>()
 
@@ -105,10 +106,15 @@ export class Published {
     for (const side of this.#sides) {
       news.watch(side.core)
       side.core.on('append', () => {
-        const head = headOf(side.core)
+        const head = this.#isOver ? null : headOf(side.core)
         if (head !== null) side.fresh.push({ head, since: performance.now() })
       })
     }
+  }
+
+  /** What comes from now on is not noticed any more: there may be nobody to read its commit. */
+  unwatch(): void {
+    this.#isOver = true
   }
 
   /** A commit of the calls that are audited. */
@@ -277,8 +283,9 @@ function lengthOf(heads: readonly Head[]): number {
 }
 
 /** Whether a head of this length may be held against commits: what comes later is longer than what was seen. */
-function isAsked({ seen }: Side, length: number): boolean {
-  return length >= lengthOf(seen) || seen.some((head) => head.length === length)
+function isAsked({ seen, fresh }: Side, length: number): boolean {
+  if (length >= lengthOf(seen) || seen.some((head) => head.length === length)) return true
+  return fresh.some(({ head }) => head.length === length)
 }
 
 function prune(side: Side): void {

@@ -68,7 +68,7 @@ export interface Expected {
   readonly refused?: string
   /** Where nothing of that is to be seen: why. */
   readonly unseen?: string
-  /** Findings that are right, and come or not, as it happens. */
+  /** Findings, or their codes, that are right, and come or not, as it happens. */
   readonly may?: readonly string[]
 }
 

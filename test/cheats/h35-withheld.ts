@@ -1,5 +1,6 @@
 import { decodeEntry } from '../../src/protocol/entries.ts'
-import type { Cheat, Seams } from './cheat.ts'
+import type { Cheat, Expected, Place, Position, Seams } from './cheat.ts'
+import type { Kind } from './contract.ts'
 import { replace } from './entries.ts'
 
 /** Nothing that is not committed is in the archive of an honest host. */
@@ -10,6 +11,18 @@ const uncommitted = (blocks: number): Seams => ({
 
 const withoutCommit: Seams = {
   append: (blocks) => blocks.filter((block) => decodeEntry(block).type !== 'commit')
+}
+
+/** The state is the same, and what two batches write of it is not what one writes. */
+function withoutBatch({ commit, end }: Place, kind: Kind, position: Position): Expected {
+  if (position === 'last') return { pending: 2 }
+  const wrote = kind === 'succeeds' || position === 'middle'
+  return {
+    caught: [
+      `COMMIT_HEADS_WRONG call ${end} block ${commit}`,
+      ...(wrote ? [`COMMIT_WRONG call ${end} block ${commit}`] : [])
+    ]
+  }
 }
 
 export const CHEATS: readonly Cheat[] = [
@@ -44,16 +57,11 @@ export const CHEATS: readonly Cheat[] = [
     what: 'a batch without a commit',
     class: 'P',
     seams: (_host, _kind, position) => (position === 'last' ? uncommitted(2) : withoutCommit),
-    // the state is the same, and what two batches write of it is not what one writes
-    expect: ({ commit, end }, kind, position) => {
-      if (position === 'last') return { pending: 2 }
-      const wrote = kind === 'succeeds' || position === 'middle'
-      return {
-        caught: [
-          `COMMIT_HEADS_WRONG call ${end} block ${commit}`,
-          ...(wrote ? [`COMMIT_WRONG call ${end} block ${commit}`] : [])
-        ]
-      }
-    }
+    expect: withoutBatch,
+    // who is there sees the archive between the two batches
+    live: (at, kind, position) => ({
+      ...withoutBatch(at, kind, position),
+      may: position === 'last' ? [] : ['ARCHIVE_UNCOMMITTED']
+    })
   }
 ]

@@ -143,7 +143,12 @@ function withoutExtra<T extends { caught: readonly string[] }>(
   words: T,
   { may = [] }: Expected
 ): T {
-  return { ...words, caught: words.caught.filter((finding) => !may.includes(finding)) }
+  return {
+    ...words,
+    caught: words.caught.filter(
+      (finding) => !may.some((it) => finding === it || finding.startsWith(`${it} `))
+    )
+  }
 }
 
 /** Whether nothing is read behind what is found. */
