@@ -15,7 +15,7 @@ import { signHead } from '../src/protocol/head.ts'
 import { decodeId, encodeId, formatLink } from '../src/protocol/ids.ts'
 import { addressOf, manifestKey, userLogManifest } from '../src/protocol/manifest.ts'
 import { Tree } from '../src/protocol/merkle.ts'
-import { CALL, DEPLOY, INFO, type UserBlocks } from '../src/protocol/messages.ts'
+import { CALL, DEPLOY, INFO, STATUS, type UserBlocks } from '../src/protocol/messages.ts'
 import { createProof } from '../src/protocol/proof.ts'
 import { openStore } from '../src/state/store.ts'
 import { encodeResult } from '../src/vm/record.ts'
@@ -164,6 +164,26 @@ test('client - a host that takes a request and never answers is given up', async
   await t.exception(client.deploy({ host, source: SOURCE }), /did not answer in time/)
   const link = formatLink({ host: keyPair.publicKey, address: new Uint8Array(32) })
   await t.exception(client.connect(link), /did not answer in time/)
+})
+
+test('client - what it asks of a host goes out again when the connection is lost', async (t) => {
+  const { dir, bootstrap } = await openNetwork(t)
+  const keyPair = crypto.keyPair()
+  const shaky = new Network(keyPair, bootstrap)
+  t.teardown(() => shaky.close(), { order: 2 })
+  let connections = 0
+  shaky.onConnection((stream) => {
+    const isFirst = connections++ === 0
+    new Rpc(Protomux.from(stream)).respond(STATUS, async () => {
+      if (isFirst) stream.destroy()
+      return { json: '{"instances":7}' }
+    })
+  })
+  await shaky.listen()
+  const client = await Client.open({ dir, bootstrap })
+  t.teardown(() => client.close(), { order: 1 })
+  t.alike(await client.status(encodeId(keyPair.publicKey)), { instances: 7 })
+  t.is(connections, 2)
 })
 
 for (const [what, method] of [

@@ -145,10 +145,10 @@ export class Client {
     const log = await OwnLog.open(this.#store, this.#wal, this.#identity.keyPair, address)
     try {
       await writeInit(log, text)
-      const rpc = await this.#remote(host).rpc()
+      const remote = this.#remote(host)
       const blocks = await log.blocks(0, 1, 1)
-      await rpc.request(DEPLOY, { genesis: block, source, log: blocks }, this.#timeout)
-      await this.#learn(address, host, await rpc.request(INFO, { address }, this.#timeout))
+      await remote.ask(DEPLOY, { genesis: block, source, log: blocks }, this.#timeout)
+      await this.#learn(address, host, await remote.ask(INFO, { address }, this.#timeout))
     } finally {
       await log.close()
     }
@@ -195,8 +195,8 @@ export class Client {
 
   /** What the host says of itself. */
   async status(host: string): Promise<unknown> {
-    const rpc = await this.#remote(decodeId(host, 'host key')).rpc()
-    const { json } = await rpc.request(STATUS, { verbose: false }, 10_000)
+    const remote = this.#remote(decodeId(host, 'host key'))
+    const { json } = await remote.ask(STATUS, { verbose: false }, 10_000)
     return JSON.parse(json)
   }
 
@@ -227,9 +227,9 @@ export class Client {
 
   async #receipt(address: Uint8Array, { entry }: Done): Promise<Receipt> {
     const { host, genesis } = this.#knowledge(address)
-    const rpc = await this.#remote(host).rpc()
     const user = this.#identity.keyPair.publicKey
-    const { proof } = await rpc.request(PROVE, { address, user, entry }, this.#timeout)
+    const question = { address, user, entry }
+    const { proof } = await this.#remote(host).ask(PROVE, question, this.#timeout)
     const receipt = verifyReceipt(encodeReceipt(genesis, proof))
     // it has a head like any other
     await this.#exchanges.get(encodeId(address))?.weigh({ head: receipt.head, proof })
@@ -257,8 +257,7 @@ export class Client {
     let newest: Head | null = null
     let open: Session | null = null
     const prove = async (lengths: readonly number[]) => {
-      const rpc = await remote.rpc()
-      return (await rpc.request(CONSISTENCY, { address, lengths }, PROOF_WAIT)).proof
+      return (await remote.ask(CONSISTENCY, { address, lengths }, PROOF_WAIT)).proof
     }
     const keep = async (evidence: Uint8Array, code: string) => {
       await this.#evidence.keep(encodeId(address), code, evidence)
@@ -322,8 +321,8 @@ export class Client {
       this.#known.set(id, stored)
     } else {
       const owner = host ?? (await locate(this.#network, address)).host
-      const rpc = await this.#remote(owner).rpc()
-      await this.#learn(address, owner, await rpc.request(INFO, { address }, this.#timeout))
+      const info = await this.#remote(owner).ask(INFO, { address }, this.#timeout)
+      await this.#learn(address, owner, info)
     }
     return address
   }

@@ -1,8 +1,14 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import type SecretStream from '@hyperswarm/secret-stream'
 import type Corestore from 'corestore'
 import Protomux from 'protomux'
 import type { Network } from '../net/network.ts'
 import { Rpc } from '../net/rpc.ts'
+import { MivmError } from '../protocol/errors.ts'
+import type { Method } from '../protocol/messages.ts'
+
+/** Between two tries, ms. */
+const RETRY_MS = 100
 
 /** A host as its clients reach it: one stream, opened when it is needed and again after it was lost. */
 export class Remote {
@@ -28,6 +34,27 @@ export class Remote {
     return this.#connecting
   }
 
+  /**
+   * Asks what may be asked twice: it goes out again when the connection is lost before the answer is there, which on a
+   * busy machine says little about the host. Throws HOST_UNKNOWN, TIMEOUT, and what the host answers.
+   */
+  async ask<Request, Reply>(
+    method: Method<Request, Reply>,
+    request: Request,
+    timeout: number
+  ): Promise<Reply> {
+    const end = Date.now() + timeout
+    for (;;) {
+      const rpc = await this.rpc()
+      try {
+        return await rpc.request(method, request, Math.max(end - Date.now(), 1))
+      } catch (error) {
+        if (!isLost(error) || Date.now() + RETRY_MS > end) throw error
+      }
+      await sleep(RETRY_MS)
+    }
+  }
+
   /** Replicates this client's copies from the host, from now on. Calls do without: their results come proven. */
   async replicate(): Promise<void> {
     await this.rpc()
@@ -51,4 +78,8 @@ export class Remote {
     })
     return rpc
   }
+}
+
+function isLost(error: unknown): boolean {
+  return error instanceof MivmError && error.code === 'CONNECTION_LOST'
 }

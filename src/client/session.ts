@@ -135,7 +135,6 @@ export class Session {
    */
   async #reconcile(): Promise<void> {
     const { address, log, remote } = this.#options
-    const rpc = await remote.rpc()
     let blocks: Uint8Array[] = []
     for (;;) {
       const start = log.length + blocks.length
@@ -143,7 +142,7 @@ export class Session {
         blocks.length === 0
           ? await log.blocks(start, 0, 0)
           : { user: log.user, start, blocks: [], head: null }
-      const reply = await rpc.request(CALL, this.#request(known, 0, 0), this.#options.timeout)
+      const reply = await remote.ask(CALL, this.#request(known, 0, 0), this.#options.timeout)
       // the host counts on it that this head is known here from now on
       if (reply.proof !== null) await this.#accept(this.#extend(reply.proof))
       if (reply.behind === null) return
