@@ -11,9 +11,6 @@ export function thaw(realm) {
 }
 
 const CUTS = [
-  ['  repairOverrides()\n', ''],
-  [
-    "      freeze(object)\n      if (!isFrozen(object)) throw new Error('an intrinsic cannot be frozen')\n",
-    ''
-  ]
+  ['\nrepairOverrides()\n', '\n'],
+  ["freeze(object)\nif (!isFrozen(object)) throw new Error('an intrinsic cannot be frozen')\n", '']
 ]
