@@ -86,7 +86,7 @@ async function work() {
 
 /** Runs tests in one process until there are none, or it has had enough of them, or it is gone. */
 function runWorker() {
-  return new Promise((done) => {
+  return new Promise((done, fail) => {
     const worker = fork(WORKER, [checkout, JSON.stringify(LIMITS)], {
       execArgv: FLAGS,
       silent: true
@@ -110,6 +110,8 @@ function runWorker() {
     })
     worker.on('close', () => {
       clearTimeout(timer)
+      // one that never began would end for ever
+      if (count === 0) return fail(new Error(`a worker does not start: ${firstLine(said)}`))
       // its end is the outcome: which half of it was at fault, the list of reasons has to say
       if (current !== null)
         note({ path: current, plain: null, vm: `the engine ended: ${firstLine(said)}`, causes: [] })
