@@ -2,6 +2,7 @@ import b4a from 'b4a'
 import type Corestore from 'corestore'
 import type Hypercore from 'hypercore'
 import crypto from 'hypercore-crypto'
+import type { Heard, Held } from '../protocol/comparison.ts'
 import { type Genesis, limitsOf } from '../protocol/entries.ts'
 import { MivmError } from '../protocol/errors.ts'
 import { verifyEvidence } from '../protocol/evidence.ts'
@@ -9,7 +10,6 @@ import type { Head } from '../protocol/head.ts'
 import { encodeId } from '../protocol/ids.ts'
 import { addressOf } from '../protocol/manifest.ts'
 import { Tree } from '../protocol/merkle.ts'
-import type { Proof } from '../protocol/proof.ts'
 import { openVm as openRegistered, VM_IDS } from '../vm/registry.ts'
 import type { VirtualMachine } from '../vm/vm.ts'
 import { type Checkpoint, Checkpoints } from './checkpoint.ts'
@@ -56,20 +56,6 @@ export interface AuditOptions {
   readonly follow?: AbortSignal
   /** With `follow`: heads of the call log that came from elsewhere since the last time it was asked. */
   readonly heard?: () => readonly Head[]
-}
-
-/** What was read of a call log. */
-export interface Held {
-  readonly genesis: Uint8Array
-  readonly head: Head | null
-  /** A proof from block 0 under that head, with boundaries at these lengths; null for what is not here. */
-  prove(lengths: readonly number[]): Promise<Proof | null>
-}
-
-/** What others hold: heads of the call log, and evidence that there are two histories. */
-export interface Heard {
-  readonly heads: readonly Head[]
-  readonly evidence: Uint8Array | null
 }
 
 /** The checks, in the order and with the numbers of the design. */

@@ -1,7 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Bootstrap } from '../net/network.ts'
-import { subjectOf } from '../protocol/comparison.ts'
-import type { Head } from '../protocol/head.ts'
+import { type Heard, type Held, subjectOf } from '../protocol/comparison.ts'
 import { encodeId } from '../protocol/ids.ts'
 import { CONSISTENCY, type InfoReply } from '../protocol/messages.ts'
 import type { Proof } from '../protocol/proof.ts'
@@ -16,20 +15,6 @@ const MEET_WAIT = 3_000
 const HEAR_WAIT = 5_000
 /** For a proof of the host, ms. */
 const PROOF_WAIT = 10_000
-
-/** What an auditor holds itself: the head that it has read to, and the tree below it. */
-export interface Held {
-  readonly genesis: Uint8Array
-  readonly head: Head | null
-  /** A proof from block 0 under that head, with boundaries at these lengths; null for what is not here. */
-  prove(lengths: readonly number[]): Promise<Proof | null>
-}
-
-/** What others hold: heads that the host has signed, and evidence that it has signed two histories. */
-export interface Heard {
-  readonly heads: readonly Head[]
-  readonly evidence: Uint8Array | null
-}
 
 export interface OthersOptions {
   readonly replica: Replica

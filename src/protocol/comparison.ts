@@ -23,6 +23,20 @@ export interface Statement {
   readonly proof: Proof | null
 }
 
+/** What an auditor holds itself: the head that it has read to, and the tree below it. */
+export interface Held {
+  readonly genesis: Uint8Array
+  readonly head: Head | null
+  /** A proof from block 0 under that head, with boundaries at these lengths; null for what is not here. */
+  prove(lengths: readonly number[]): Promise<Proof | null>
+}
+
+/** What others hold: heads that the host has signed, and evidence that it has signed two histories. */
+export interface Heard {
+  readonly heads: readonly Head[]
+  readonly evidence: Uint8Array | null
+}
+
 /** Throws ENTRY_MALFORMED where that is no genesis. */
 export function subjectOf(genesis: Uint8Array): Subject {
   const entry = decodeEntry(genesis)
