@@ -130,7 +130,11 @@ export async function closeVm(): Promise<void> {
 
 /** The VM as an auditor or a writer gets it: it stays open when they are done. */
 export async function openShared(): Promise<VirtualMachine> {
-  const machine = await vm()
+  return lent(await vm())
+}
+
+/** A VM that whoever gets it does not close. */
+export function lent(machine: VirtualMachine): VirtualMachine {
   return {
     id: machine.id,
     inspect: (contract) => machine.inspect(contract),

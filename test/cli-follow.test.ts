@@ -55,9 +55,7 @@ class Running {
   }
 }
 
-test('cli - audit --follow goes on while the host is away, and where it was', {
-  timeout: 120_000
-}, async (t) => {
+async function deployForum(t: Teardown) {
   const root = await tempDir(t)
   const { bootstrap, close } = await openLocal(0)
   t.teardown(close)
@@ -68,6 +66,13 @@ test('cli - audit --follow goes on while the host is away, and where it was', {
   const link = (
     await cli.run(['deploy', FORUM, '--host', host.id, '--name', 'forum'])
   ).stdout.trim()
+  return { root, nodes, network, host, cli, link }
+}
+
+test('cli - audit --follow goes on while the host is away, and where it was', {
+  timeout: 120_000
+}, async (t) => {
+  const { root, nodes, network, host, cli, link } = await deployForum(t)
   const carol = new Cli(path.join(root, 'carol'), nodes)
   const auditor = new Running(t, carol, ['audit', link, '--follow'])
   await auditor.until(({ type }) => type === 'following')
@@ -99,16 +104,7 @@ test('cli - audit --follow goes on while the host is away, and where it was', {
 })
 
 test('cli - audit --exec and --webhook tell of what is found', { timeout: 120_000 }, async (t) => {
-  const root = await tempDir(t)
-  const { bootstrap, close } = await openLocal(0)
-  t.teardown(close)
-  const nodes = bootstrap.join(',')
-  const network = `--bootstrap=${nodes}`
-  const host = await startHost(t, path.join(root, 'host'), [], network)
-  const cli = new Cli(path.join(root, 'user'), nodes)
-  const link = (
-    await cli.run(['deploy', FORUM, '--host', host.id, '--name', 'forum'])
-  ).stdout.trim()
+  const { root, nodes, network, host, cli, link } = await deployForum(t)
   await cli.run(['call', 'forum', 'addTopic', 'Hello world'])
   await cli.run(['call', 'forum', 'addPost', '1', 'My name is bob'])
   const witness = new Running(t, new Cli(path.join(root, 'erin'), nodes), [

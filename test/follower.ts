@@ -4,6 +4,7 @@ import type { Finding } from '../src/audit/findings.ts'
 import type { Head } from '../src/protocol/head.ts'
 import { openVm } from '../src/vm/registry.ts'
 import type { VirtualMachine } from '../src/vm/vm.ts'
+import { lent } from './audit-writer.ts'
 import { type Teardown, tempDir } from './helpers.ts'
 
 type EventOf<Type extends AuditEvent['type']> = Extract<AuditEvent, { type: Type }>
@@ -113,14 +114,7 @@ let own: Promise<VirtualMachine> | null = null
 /** One VM for all who follow, and none that a host uses which cheats with it. */
 async function openOwn(): Promise<VirtualMachine> {
   own ??= openVm('js-1', { engines: 1 })
-  const machine = await own
-  return {
-    id: machine.id,
-    inspect: (contract) => machine.inspect(contract),
-    run: (batch, options) => machine.run(batch, options),
-    evict: (address) => machine.evict(address),
-    close: async () => {}
-  }
+  return lent(await own)
 }
 
 export async function closeOwnVm(): Promise<void> {

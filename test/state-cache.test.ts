@@ -101,7 +101,7 @@ test('a write that fails leaves nothing of it in the cache', async (t) => {
   t.alike(value, b4a.from('first'))
 })
 
-test('a core is as contiguous as it was, though that is written with the next batch only', async (t) => {
+test('a core is as contiguous as it was, though that is written with a later batch', async (t) => {
   const dir = await tempDir(t)
   const store = await openStore(dir)
   const core = store.get({ name: 'log' })

@@ -35,7 +35,7 @@ const SEED_BYTES = 32
 
 /**
  * What an auditor knows of an instance, in a file of its own directory, signed with a key of that directory: so that a
- * file that is damaged, or comes from elsewhere, is noticed. (FORMAT.md, 21.)
+ * file that is damaged, or comes from elsewhere, is noticed. (FORMAT.md, 22.)
  */
 export class Checkpoints {
   readonly #dir: string

@@ -1,18 +1,12 @@
-import { EventEmitter } from 'node:events'
 import { fstatSync, readSync } from 'node:fs'
 import { type FileHandle, open } from 'node:fs/promises'
 import path from 'node:path'
 import b4a from 'b4a'
 import flat from 'flat-tree'
-import type { BeeCore } from 'hyperbee'
-import type { WaitOptions } from 'hypercore'
 import { MivmError } from '../protocol/errors.ts'
-import { Tree, type TreeNode } from '../protocol/merkle.ts'
+import type { TreeNode } from '../protocol/merkle.ts'
 import { leafHash, parentHash } from '../protocol/tree-hash.ts'
-
-interface BlockDecoder {
-  decode(bytes: Uint8Array): Uint8Array
-}
+import { StandIn } from './stand-in.ts'
 
 /** Where a block ends in the file of blocks: a uint64. */
 const END_BYTES = 8
@@ -28,15 +22,10 @@ const NODES_MAX = 65_536
  * with the same blocks, and of the tree keeps nothing but the roots. Stands in for one under the state archive: an audit
  * writes as much of that as the host has, and gives none of it to anybody.
  */
-export class PlainLog extends EventEmitter implements BeeCore {
+export class PlainLog extends StandIn {
   readonly key: Uint8Array = new Uint8Array(32)
-  readonly opened = true
-  readonly writable = true
-  readonly fork = 0
-  readonly replicator = {}
   readonly #blocks: FileHandle
   readonly #ends: FileHandle
-  readonly #tree: Tree
   #byteLength: number
   /** Blocks that are in the files, and their bytes. */
   #written: number
@@ -49,12 +38,11 @@ export class PlainLog extends EventEmitter implements BeeCore {
   readonly #nodes = new Map<number, TreeNode>()
 
   private constructor(blocks: FileHandle, ends: FileHandle, roots: readonly TreeNode[]) {
-    super()
+    super(roots)
     this.#blocks = blocks
     this.#ends = ends
-    this.#tree = new Tree(roots)
     this.#byteLength = roots.reduce((sum, { size }) => sum + size, 0)
-    this.#written = this.#tree.length
+    this.#written = this.tree.length
     this.#writtenBytes = this.#byteLength
   }
 
@@ -80,43 +68,15 @@ export class PlainLog extends EventEmitter implements BeeCore {
     return log
   }
 
-  get length(): number {
-    return this.#tree.length
-  }
-
   get byteLength(): number {
     return this.#byteLength
-  }
-
-  get state() {
-    return { length: this.length, roots: [...this.#tree.roots] }
-  }
-
-  async ready(): Promise<void> {}
-
-  async update(): Promise<boolean> {
-    return false
-  }
-
-  /** What is written stays what it is, and whoever reads knows up to where. */
-  snapshot(): BeeCore {
-    return this
-  }
-
-  /** Hyperbee asks for its blocks decoded. */
-  async get(
-    index: number,
-    { valueEncoding }: WaitOptions & { valueEncoding?: BlockDecoder } = {}
-  ): Promise<Uint8Array> {
-    const block = this.#block(index)
-    return valueEncoding === undefined ? block : valueEncoding.decode(block)
   }
 
   async append(blocks: Uint8Array | Uint8Array[]): Promise<{ length: number; byteLength: number }> {
     for (const block of Array.isArray(blocks) ? blocks : [blocks]) {
       this.#pending.push(block)
       this.#byteLength += block.byteLength
-      this.#tree.append(block)
+      this.tree.append(block)
     }
     return { length: this.length, byteLength: this.byteLength }
   }
@@ -161,7 +121,7 @@ export class PlainLog extends EventEmitter implements BeeCore {
   }
 
   /** The files are those of this machine: waiting for a thread takes longer than reading them. */
-  #block(index: number): Uint8Array {
+  protected block(index: number): Uint8Array {
     const pending = this.#pending[index - this.#written]
     if (pending !== undefined) return pending
     const known = this.#young.get(index) ?? this.#old.get(index)
@@ -194,7 +154,7 @@ export class PlainLog extends EventEmitter implements BeeCore {
   #makeNode(index: number): TreeNode {
     const children = flat.children(index)
     if (children === null) {
-      const block = this.#block(index / 2)
+      const block = this.block(index / 2)
       return { index, size: block.byteLength, hash: leafHash(block) }
     }
     const left = this.node(children[0])

@@ -1,14 +1,8 @@
-import { EventEmitter } from 'node:events'
 import b4a from 'b4a'
-import type { BeeCore } from 'hyperbee'
 import { Node, YoloIndex } from 'hyperbee/lib/messages.js'
-import type { WaitOptions } from 'hypercore'
 import { MivmError } from '../protocol/errors.ts'
-import { Tree, type TreeNode } from '../protocol/merkle.ts'
-
-interface BlockDecoder {
-  decode(bytes: Uint8Array): Uint8Array
-}
+import type { TreeNode } from '../protocol/merkle.ts'
+import { StandIn } from './stand-in.ts'
 
 /** Reads a block of what the core begins with; null where it is not there. */
 export type BlockSource = (index: number) => Promise<Uint8Array | null>
@@ -18,70 +12,36 @@ export type BlockSource = (index: number) => Promise<Uint8Array | null>
  * has the tree hash that the whole log would have. Stands in for a Hypercore under the state archive: with it the calls
  * of one batch are executed on the few blocks that they read.
  */
-export class SparseCore extends EventEmitter implements BeeCore {
+export class SparseCore extends StandIn {
   readonly key: Uint8Array
-  readonly opened = true
-  readonly writable = true
-  readonly fork = 0
-  readonly replicator = {}
   /** Blocks of the source that were read. */
   readonly read: Set<number> = new Set()
   readonly #source: BlockSource
   readonly #base: number
   readonly #appended: Uint8Array[] = []
-  readonly #tree: Tree
 
   constructor(key: Uint8Array, roots: readonly TreeNode[], source: BlockSource) {
-    super()
+    super(roots)
     this.key = key
-    this.#tree = new Tree(roots)
-    this.#base = this.#tree.length
+    this.#base = this.tree.length
     this.#source = source
   }
 
-  get length(): number {
-    return this.#tree.length
-  }
-
   get byteLength(): number {
-    return this.#tree.roots.reduce((sum, { size }) => sum + size, 0)
+    return this.tree.roots.reduce((sum, { size }) => sum + size, 0)
   }
-
-  get state() {
-    return { length: this.length, roots: [...this.#tree.roots] }
-  }
-
-  async ready(): Promise<void> {}
 
   async close(): Promise<void> {}
-
-  async update(): Promise<boolean> {
-    return false
-  }
-
-  /** Reads are never across an append. */
-  snapshot(): BeeCore {
-    return this
-  }
-
-  /** Hyperbee asks for its blocks decoded. */
-  async get(
-    index: number,
-    { valueEncoding }: WaitOptions & { valueEncoding?: BlockDecoder } = {}
-  ): Promise<Uint8Array> {
-    const block = await this.#block(index)
-    return valueEncoding === undefined ? block : valueEncoding.decode(block)
-  }
 
   async append(blocks: Uint8Array | Uint8Array[]): Promise<{ length: number; byteLength: number }> {
     for (const block of Array.isArray(blocks) ? blocks : [blocks]) {
       this.#appended.push(block)
-      this.#tree.append(block)
+      this.tree.append(block)
     }
     return { length: this.length, byteLength: this.byteLength }
   }
 
-  async #block(index: number): Promise<Uint8Array> {
+  protected async block(index: number): Promise<Uint8Array> {
     const appended = this.#appended[index - this.#base]
     if (appended !== undefined) return appended
     const block = index < this.#base ? await this.#source(index) : null

@@ -4,9 +4,8 @@ import Hyperblobs, { type BlobId } from 'hyperblobs'
 import crypto from 'hypercore-crypto'
 import SubEncoder from 'sub-encoder'
 import type { Commit, Version } from '../protocol/entries.ts'
-import { MivmError } from '../protocol/errors.ts'
 import type { Files, PathRange, Write } from '../protocol/files.ts'
-import { BeeWriter } from './bee-writer.ts'
+import { BeeWriter, damaged } from './bee-writer.ts'
 
 /** A file as Hyperdrive stores it. */
 interface FileEntry {
@@ -37,7 +36,6 @@ export class Archive implements Files {
     this.#bee = new Hyperbee<FileEntry>(files, {
       keyEncoding: FILES,
       valueEncoding: 'json',
-      metadata: { contentFeed: contentKey },
       extension: false
     })
     this.#writer = new BeeWriter(files, contentKey)
@@ -51,11 +49,11 @@ export class Archive implements Files {
 
   /** Throws INSTANCE_DAMAGED where the file is not whole any more: that it were not there would be a lie. */
   async get(path: string): Promise<Uint8Array | null> {
-    const node = await this.#bee.get(path).catch(damaged)
+    const node = await this.#bee.get(path).catch(unreadable)
     if (node === null || node.value.blob === null) return null
     if (node.value.blob.byteLength === 0) return EMPTY
-    const bytes = await this.#blobs.get(node.value.blob).catch(damaged)
-    return bytes ?? damaged(null)
+    const bytes = await this.#blobs.get(node.value.blob).catch(unreadable)
+    return bytes ?? unreadable(null)
   }
 
   /** Paths of files, at most `limit` of them. */
@@ -66,7 +64,7 @@ export class Archive implements Files {
         paths.push(node.key)
       }
     } catch (error) {
-      damaged(error)
+      unreadable(error)
     }
     return paths
   }
@@ -106,15 +104,11 @@ function versionOf({ state: { length, roots } }: BeeCore): Version {
   return { length, treeHash: crypto.tree(roots) }
 }
 
-/** Only sessions that do not wait for peers come here: what they do not find, this disk has lost. */
-function damaged(error: unknown): never {
+/** Tells what this disk has lost from other errors. */
+function unreadable(error: unknown): never {
   const code = error instanceof Error && 'code' in error ? error.code : null
   if (error !== null && code !== 'BLOCK_NOT_AVAILABLE') throw error
-  throw new MivmError(
-    'INSTANCE_DAMAGED',
-    'a part of the state archive cannot be read: restore the data directory from a backup',
-    { cause: error }
-  )
+  throw damaged(error)
 }
 
 const FILES = new SubEncoder('files', 'utf-8')

@@ -76,9 +76,8 @@ export class BeeWriter {
 
   /** Makes changes in their order, with one append. To delete what is not there writes nothing. */
   async write(changes: Iterable<Change>): Promise<void> {
-    const { length } = this.#core
-    const isKept = this.#root !== null && this.#length === length && this.#nodes <= NODES_MAX
-    let root = isKept && this.#root !== null ? this.#root : await this.#open()
+    const isKept = this.#length === this.#core.length && this.#nodes <= NODES_MAX
+    let root = (isKept ? this.#root : null) ?? (await this.#open())
     // while they are changed they are those of no length, nor if that fails
     this.#length = -1
     const pending: Pending[] = []
@@ -359,9 +358,11 @@ function keysOf(path: readonly TreeNode[]): number {
   return path.at(-1)?.keys.length ?? 0
 }
 
-function damaged(): MivmError {
+/** For what an archive's own disk has lost: only sessions that do not wait for peers are read. */
+export function damaged(cause?: unknown): MivmError {
   return new MivmError(
     'INSTANCE_DAMAGED',
-    'a part of the state archive cannot be read: restore the data directory from a backup'
+    'a part of the state archive cannot be read: restore the data directory from a backup',
+    cause === undefined ? {} : { cause }
   )
 }

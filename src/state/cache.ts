@@ -54,8 +54,7 @@ export class Cache {
 
   /** A copy, since readers may change what they have read; undefined where it is not known. */
   get(key: Key): Uint8Array | null | undefined {
-    const young = this.#young.get(key)
-    const value = young === undefined ? this.#old.get(key) : young
+    const value = this.#find(key)
     return value ? Buffer.from(value) : value
   }
 
@@ -64,9 +63,8 @@ export class Cache {
    * and to copy four of them twice for each call took longer than all else that is done with them.
    */
   take(key: Key): Uint8Array | null | undefined {
-    const young = this.#young.get(key)
-    const value = young === undefined ? this.#old.get(key) : young
-    if (this.#young.delete(key)) this.#bytes -= ENTRY_BYTES + key.length + (young?.byteLength ?? 0)
+    const value = this.#find(key)
+    if (this.#young.delete(key)) this.#bytes -= ENTRY_BYTES + key.length + (value?.byteLength ?? 0)
     this.#old.delete(key)
     return value
   }
@@ -109,6 +107,11 @@ export class Cache {
       this.#writing--
       this.#epoch++
     }
+  }
+
+  #find(key: Key): Uint8Array | null | undefined {
+    const young = this.#young.get(key)
+    return young === undefined ? this.#old.get(key) : young
   }
 
   /** Hints that have waited for long enough. */
