@@ -28,6 +28,7 @@ import {
   reachWithin,
   setDoom,
   stepBefore,
+  stepBeforeWrites,
   stepWithin
 } from './steps.ts'
 import { noteSyncs } from './synced.ts'
@@ -99,20 +100,7 @@ function takeSteps(): void {
       reachWithin('gate open')
     }
   }
-  const { over } = Cache
-  Cache.over = (storage) => {
-    const { _state: state } = storage.rocks
-    const create = state.createWriteBatch.bind(state)
-    const known = new WeakSet()
-    state.createWriteBatch = (db, options) => {
-      const batch = create(db, options)
-      // they are used again
-      if (!known.has(batch)) stepWithin(batch, 'flush', 'write')
-      known.add(batch)
-      return batch
-    }
-    over(storage)
-  }
+  stepBeforeWrites(Cache)
 }
 
 class Scene {

@@ -21,6 +21,7 @@ export class Matrix {
   /** Of processes that have come to their end: which steps they took, and how often. */
   #steps = new Map<string, number>()
   #round = 0
+  #attempts = 0
   /** Bytes that power cuts have taken. */
   lost = 0
 
@@ -59,9 +60,11 @@ export class Matrix {
 
   /** Throws where it ends in another way than it should. */
   async #run(doom: Doom | null, early: boolean): Promise<boolean> {
-    const args = [this.dir, String(this.#round), JSON.stringify(doom), early ? 'early' : 'late']
+    const when = early ? 'early' : 'late'
+    const attempt = String(this.#attempts++)
+    const args = [this.dir, String(this.#round), JSON.stringify(doom), when, ...this.#args, attempt]
     const flags = ['--conditions=mivm-source', '--import', SYNCED]
-    const child = spawn(process.execPath, [...flags, this.#script, ...args, ...this.#args], {
+    const child = spawn(process.execPath, [...flags, this.#script, ...args], {
       stdio: ['ignore', 'ignore', 'pipe']
     })
     let errors = ''

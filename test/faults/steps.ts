@@ -1,4 +1,5 @@
 import { AsyncLocalStorage } from 'node:async_hooks'
+import type { Cache } from '../../src/state/cache.ts'
 
 /** What is under way, as a name in front of the steps that it takes. */
 const activity = new AsyncLocalStorage<string>()
@@ -49,6 +50,24 @@ export function stepWithin(target: object, method: string, step: string): void {
     reachWithin(step)
     return original()
   })
+}
+
+/** A step before every write of the database. */
+export function stepBeforeWrites(cache: typeof Cache): void {
+  const { over } = cache
+  cache.over = (storage) => {
+    const { _state: state } = storage.rocks
+    const create = state.createWriteBatch.bind(state)
+    const known = new WeakSet()
+    state.createWriteBatch = (db, options) => {
+      const batch = create(db, options)
+      // they are used again
+      if (!known.has(batch)) stepWithin(batch, 'flush', 'write')
+      known.add(batch)
+      return batch
+    }
+    over(storage)
+  }
 }
 
 /** Gives the steps within a method a name in front of theirs. */
