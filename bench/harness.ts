@@ -3,6 +3,8 @@
 export interface Options {
   /** One short run of everything: to see that it works, not for numbers. */
   readonly quick: boolean
+  /** Of the history that is measured, in the place of as many as there usually are. */
+  readonly calls?: number
   /** Where processes under load leave their CPU profiles; null: nowhere. */
   readonly profile: string | null
   /** A line for whoever waits. */
@@ -18,7 +20,7 @@ export interface Measure {
 /** What has to be reached: a number of calls/s at least, a number of anything else at most. */
 export interface Figure {
   readonly name: string
-  readonly unit: 'ms' | 's' | 'calls/s' | 'MB'
+  readonly unit: 'µs' | 'ms' | 's' | 'calls/s' | 'B' | 'MB' | '×'
   /** One a run. */
   readonly values: readonly number[]
   readonly bar?: number
@@ -73,7 +75,9 @@ export function table(figures: readonly Figure[]): string {
       baseline === undefined ? '' : range(baseline)
     ]
   })
-  const widths = head.map((title, i) => Math.max(title.length, ...rows.map((row) => cell(row, i))))
+  const widths = head.map((title, i) =>
+    Math.max(2, title.length, ...rows.map((row) => cell(row, i)))
+  )
   const rule = widths.map((width, i) => (i === 0 ? '-'.repeat(width) : `${'-'.repeat(width - 1)}:`))
   return [head, rule, ...rows].map((row) => line(row, widths)).join('\n')
 }
