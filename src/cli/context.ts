@@ -46,6 +46,11 @@ export class Context {
     return path.join(this.dir, 'host')
   }
 
+  /** Where programs of the same user ask that host; beside its directory, which may be copied while it runs. */
+  get hostSocket(): string {
+    return path.join(this.dir, 'host.sock')
+  }
+
   /** Options for whatever goes to the network. */
   get network(): { readonly dir: string; readonly bootstrap?: Bootstrap } {
     const { dir, bootstrap } = this

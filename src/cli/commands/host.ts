@@ -1,5 +1,6 @@
 import { Option } from '@commander-js/extra-typings'
 import { Host, type HostEvent, type HostOptions } from '../../host/host.ts'
+import { Monitor } from '../../host/monitor.ts'
 import { Oracles } from '../../host/oracles.ts'
 import { allowOnly } from '../../host/policy.ts'
 import { type Bootstrap, LOCAL_PORT, openLocal } from '../../net/network.ts'
@@ -13,6 +14,9 @@ import { type Output, printable } from '../output.ts'
 import type { Program } from '../program.ts'
 import { count } from '../text.ts'
 
+/** Figures are for those who are on this machine, unless an address is given. */
+const LOOPBACK = '127.0.0.1'
+
 interface Options {
   readonly allowDeploy?: string[] | undefined
   readonly oracle?: string | undefined
@@ -21,6 +25,12 @@ interface Options {
   readonly patience?: number | undefined
   readonly sandbox?: SandboxMode | undefined
   readonly requireSandbox?: true | undefined
+  readonly metrics?: Endpoint | undefined
+}
+
+interface Endpoint {
+  readonly address: string
+  readonly port: number
 }
 
 /** `mivm host` */
@@ -54,6 +64,11 @@ export function addHost(program: Program): void {
       parsePatience
     )
     .option('--require-sandbox', 'start only with all layers of "mivm doctor" active')
+    .option(
+      '--metrics <port>',
+      'serve /metrics, /healthz and /readyz over HTTP, on this machine (or address:port)',
+      parseEndpoint
+    )
     .addHelpText(
       'after',
       '\nSIGINT and SIGTERM finish what is under way and close.\n\nExample:\n  $ mivm host --local\n'
@@ -65,6 +80,7 @@ async function host(context: Context, options: Options): Promise<void> {
   const { output } = context
   const fatal = Promise.withResolvers<MivmError>()
   const settings = await readOptions(context, options)
+  const monitor = await openMonitor(options.metrics, settings.dir)
   const bootstrap = await openNetwork(context)
   const host = await Host.open({
     ...settings,
@@ -76,7 +92,9 @@ async function host(context: Context, options: Options): Promise<void> {
     }
   })
   atEnd(() => host.close())
-  welcome(context, host, bootstrap)
+  monitor?.watch(host)
+  await openSocket(context, host)
+  welcome(context, host, bootstrap, monitor?.url ?? null)
   const problem = await Promise.race([interrupted(), fatal.promise])
   output.note('finishing what is under way…')
   await host.close()
@@ -111,7 +129,32 @@ async function openNetwork({ local, bootstrap }: Context): Promise<Bootstrap | u
   return network.bootstrap
 }
 
-function welcome({ output, local }: Context, host: Host, bootstrap: Bootstrap | undefined): void {
+/** Before the host, so that whoever watches sees it start. */
+async function openMonitor(at: Endpoint | undefined, dir: string): Promise<Monitor | null> {
+  if (at === undefined) return null
+  const monitor = await Monitor.open(at, dir)
+  atEnd(() => monitor.close())
+  return monitor
+}
+
+/** For `mivm status` of the same user; not everywhere can there be one. */
+async function openSocket({ hostSocket, hostDir, output }: Context, host: Host): Promise<void> {
+  try {
+    const monitor = await Monitor.open({ socket: hostSocket }, hostDir)
+    atEnd(() => monitor.close())
+    monitor.watch(host)
+  } catch (error) {
+    const why = error instanceof Error ? error.message : String(error)
+    output.note(`"mivm status" will say little: ${why}`)
+  }
+}
+
+function welcome(
+  { output, local }: Context,
+  host: Host,
+  bootstrap: Bootstrap | undefined,
+  metrics: string | null
+): void {
   const { id, instances, sandbox } = host
   const layers = Object.fromEntries(sandbox.map(({ name, state }) => [name, state]))
   output.object({
@@ -119,10 +162,12 @@ function welcome({ output, local }: Context, host: Host, bootstrap: Bootstrap | 
     id,
     bootstrap: bootstrap ?? null,
     instances: instances.length,
-    sandbox: layers
+    sandbox: layers,
+    ...(metrics === null ? {} : { metrics })
   })
   output.line(id)
   output.note(`host ${id} with ${count(instances.length, 'instance')}`)
+  if (metrics !== null) output.note(`metrics at ${metrics}/metrics`)
   const missing = sandbox.filter(({ state }) => state !== 'active').map(({ name }) => name)
   if (missing.length > 0) {
     output.note(`the sandbox lacks ${missing.join(', ')}: "mivm doctor" says how to get it`)
@@ -133,6 +178,14 @@ function welcome({ output, local }: Context, host: Host, bootstrap: Bootstrap | 
       `reach it from this machine with ${option}, or with MIVM_BOOTSTRAP=${bootstrap.join(',')}`
     )
   }
+}
+
+/** `port`, `address:port` or `[address]:port`. */
+function parseEndpoint(text: string): Endpoint {
+  const [, quoted, plain, digits] = /^(?:(?:\[([^\]]+)\]|([^:]+)):)?(\d{1,5})$/.exec(text) ?? []
+  const port = Number(digits ?? Number.NaN)
+  if (port <= 65_535) return { address: quoted ?? plain ?? LOOPBACK, port }
+  throw new MivmError('USAGE', `--metrics ${text} is not a port, nor an address and a port`)
 }
 
 /** One line for whoever watches. What others wrote is made harmless. */
