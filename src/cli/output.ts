@@ -25,7 +25,7 @@ export class Output {
 
   /** An object for programs; nothing without --json. The last one of a command is its summary. */
   object(object: { readonly type: string; readonly [key: string]: unknown }): void {
-    if (this.json) process.stdout.write(`${JSON.stringify(object)}\n`)
+    if (this.json) process.stdout.write(`${encodeLine(object)}\n`)
   }
 
   /** Bytes as they are. */
@@ -98,6 +98,13 @@ export function printableLines(text: string): string {
   return text.replace(UNPRINTABLE, (character) =>
     character === '\n' || character === '\t' ? character : escapeCharacter(character)
   )
+}
+
+/** JSON on one line, whatever takes that apart: some readers of lines also end them at U+2028. */
+function encodeLine(object: object): string {
+  return JSON.stringify(object).replace(UNPRINTABLE, (character) => {
+    return `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`
+  })
 }
 
 function escapeCharacter(character: string): string {
