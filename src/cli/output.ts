@@ -53,6 +53,13 @@ export class Output {
     this.#clear()
   }
 
+  /** Lines that take the place of those before, where a person reads; else they follow them, after an empty one. */
+  redraw(lines: readonly string[]): void {
+    if (this.json) return
+    if (this.isTerminal) process.stdout.write(`${HOME}${lines.join(CLEARED)}${CLEARED}${CLEAR}`)
+    else process.stdout.write(`${lines.join('\n')}\n\n`)
+  }
+
   /** Rows in columns under a heading, where a person reads; else one row a line, tabs between. */
   table(heading: readonly string[], rows: readonly (readonly string[])[]): void {
     if (!this.isTerminal) {
@@ -106,6 +113,11 @@ function encodeLine(object: object): string {
     return `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`
   })
 }
+
+const HOME = '\u001b[H'
+const CLEAR = '\u001b[J'
+/** The end of a line, with nothing left of what was there before. */
+const CLEARED = '\u001b[K\n'
 
 function escapeCharacter(character: string): string {
   const code = character.codePointAt(0) ?? 0
