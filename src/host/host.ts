@@ -34,6 +34,7 @@ import {
   type ProveRequest,
   STATUS
 } from '../protocol/messages.ts'
+import type { Proof } from '../protocol/proof.ts'
 import { closeStore, openStore } from '../state/store.ts'
 import { Wal } from '../state/wal.ts'
 import { openVm } from '../vm/registry.ts'
@@ -42,9 +43,12 @@ import type { IsolateBy, Supervisor } from '../vm/supervisor.ts'
 import { Gate } from './gate.ts'
 import { type Execution, Instance } from './instance.ts'
 import type { Writing } from './ledger.ts'
+import { Measures } from './measures.ts'
 import { Mutex } from './mutex.ts'
 import { Oracles } from './oracles.ts'
 import { allowAll, type Policy } from './policy.ts'
+import { type HostStatus, type PublicStatus, Recent, totalsOf } from './status.ts'
+import { Vitals } from './vitals.ts'
 
 export interface HostOptions {
   /** The data directory: identity, logs and archives. One host at a time. */
@@ -86,10 +90,12 @@ export class Host {
   readonly id: string
   /** What is around the engines. */
   readonly sandbox: readonly Layer[]
+  /** What it does, and how long that takes. */
+  readonly measures: Measures
   readonly #store: Corestore
   readonly #network: Network
   readonly #writing: Writing
-  readonly #execution: Execution
+  readonly #execution: HostExecution
   readonly #policy: Policy
   readonly #index: Hypercore
   readonly #onEvent: (event: HostEvent) => void
@@ -100,27 +106,35 @@ export class Host {
   readonly #leaving = new Map<string, Promise<void>>()
   readonly #peers = new Set<Rpc>()
   readonly #sweep: NodeJS.Timeout
+  readonly #recent: Recent
+  readonly #vitals: Vitals
+  readonly #openedAt = performance.now()
+  #listening = false
+  #looked = false
   #closing: Promise<void> | null = null
 
   private constructor(
     options: HostOptions,
     writing: Writing,
     network: Network,
-    execution: Execution,
-    sandbox: readonly Layer[],
+    execution: HostExecution,
+    onEvent: (event: HostEvent) => void,
     index: Hypercore
   ) {
     this.id = encodeId(writing.keyPair.publicKey)
-    this.sandbox = sandbox
+    this.sandbox = execution.vm.layers
     this.#store = writing.store
     this.#network = network
     this.#writing = writing
     this.#execution = execution
     this.#policy = options.policy ?? allowAll
     this.#index = index
-    this.#onEvent = options.onEvent ?? (() => {})
+    this.#onEvent = onEvent
     this.#openMax = options.openMax ?? OPEN_MAX
     this.#sweep = setInterval(() => this.#closeIdle(), IDLE_MS / 4).unref()
+    this.measures = execution.measures
+    this.#recent = new Recent(execution.measures)
+    this.#vitals = new Vitals(options.dir, () => this.#recent.mark())
   }
 
   /**
@@ -136,7 +150,11 @@ export class Host {
       await closeStore(store)
       throw error
     })
-    const onEvent = options.onEvent ?? (() => {})
+    const measures = new Measures()
+    const onEvent = (event: HostEvent) => {
+      noteEvent(measures, event)
+      options.onEvent?.(event)
+    }
     const index = store.get({ name: 'instances' })
     await index.ready()
     const writing = {
@@ -148,11 +166,12 @@ export class Host {
     }
     const execution = {
       vm,
+      measures,
       oracles: options.oracles ?? new Oracles(),
       onLog: (address: string, line: string) => onEvent({ type: 'log', address, line })
     }
     const network = new Network(keyPair, options.bootstrap)
-    const host = new Host(options, writing, network, execution, vm.layers, index)
+    const host = new Host(options, writing, network, execution, onEvent, index)
     try {
       await host.#start()
       return host
@@ -211,6 +230,7 @@ export class Host {
     }
     this.#network.onConnection((stream) => this.#onConnection(stream))
     await this.#network.listen()
+    this.#listening = true
     void this.#continueAll()
   }
 
@@ -230,6 +250,7 @@ export class Host {
       if (this.#instances.size > this.#openMax) this.#closeIdle()
       void this.#announce(address)
     }
+    this.#looked = true
   }
 
   async #announce(address: Uint8Array): Promise<void> {
@@ -312,22 +333,46 @@ export class Host {
         async (): Promise<DeployReply> => ({ address: (await this.deploy(request)).address })
       )
     )
-    rpc.respond(CALL, (request) => this.#guard(() => this.#call(request, peer), request.address))
+    rpc.respond(CALL, (request, arrived) =>
+      this.#guard(() => this.#call(request, peer, arrived), request.address)
+    )
     rpc.respond(PROVE, (request) => this.#guard(() => this.#prove(request, peer), request.address))
     rpc.respond(CONSISTENCY, (request) =>
       this.#guard(() => this.#consistency(request), request.address)
     )
-    rpc.respond(STATUS, () => this.#guard(async () => ({ json: JSON.stringify(this.status()) })))
+    rpc.respond(STATUS, () =>
+      this.#guard(async () => ({ json: JSON.stringify(this.#publicStatus()) }))
+    )
   }
 
-  /** What the host is doing, for people. */
-  status(): { id: string; instances: number; open: number; peers: number } {
+  /** What the host is doing, for its operator. */
+  status(): HostStatus {
+    const { measures } = this
     return {
-      id: this.id,
-      instances: this.#known.size,
+      ...this.#publicStatus(),
       open: this.#instances.size,
-      peers: this.#peers.size
+      peers: this.#peers.size,
+      logs: this.#store.cores.size,
+      uptime: (performance.now() - this.#openedAt) / 1000,
+      problem: measures.problem,
+      queued: measures.queued,
+      lately: this.#recent.lately,
+      total: totalsOf(measures),
+      engines: this.#execution.vm.figures(),
+      process: this.#vitals.sample
     }
+  }
+
+  /** Anybody may ask. How many others are there, and how much there is to do, would tell an attacker how he fares. */
+  #publicStatus(): PublicStatus {
+    const { id } = this
+    return { id, vm: this.#execution.vm.id, instances: this.#known.size, ready: this.isReady }
+  }
+
+  /** Whether it takes connections, has looked at what calls were left from before, and can start engines. */
+  get isReady(): boolean {
+    const isUp = this.#listening && this.#looked && this.#closing === null
+    return isUp && !this.#execution.vm.figures().failing && this.measures.problem === null
   }
 
   /** Tells the operator of what is refused, and of an instance that turns out to be damaged. */
@@ -357,10 +402,10 @@ export class Host {
     return { genesis: await instance.genesisBlock(), methods, head }
   }
 
-  async #call(request: CallRequest, peer: Peer): Promise<CallReply> {
+  async #call(request: CallRequest, peer: Peer, arrived: number): Promise<CallReply> {
     const { address, log, to } = request
     const instance = await this.instance(address)
-    const length = await instance.submit(log)
+    const length = await instance.submit(log, arrived)
     // a request without blocks that asks for results says nothing about the user's log
     if (to === 0 || log.blocks.length > 0) {
       const end = log.start + log.blocks.length
@@ -376,6 +421,7 @@ export class Host {
     }
     if (to > length) throw new MivmError('REQUEST_INVALID', `the user log has no entry ${to} yet`)
     if (to > 0) await instance.settled(log.user, to)
+    const settled = performance.now()
     return peer.large(async () => {
       const key = `${encodeId(address)}/${encodeId(log.user)}`
       const { head } = instance
@@ -386,6 +432,10 @@ export class Host {
       if (length > 0) peer.sent.set(key, head.length)
       const anchored = before !== undefined || request.anchored
       const proof = await instance.prove(log.user, request.from, to, through, anchored)
+      const now = performance.now()
+      const calls = resultsIn(proof)
+      this.measures.stages.reply.add(now - settled, calls)
+      this.measures.calls.add(now - arrived, calls)
       return { length, through, proof, behind: null }
     })
   }
@@ -431,6 +481,7 @@ export class Host {
 
   async #close(): Promise<void> {
     clearInterval(this.#sweep)
+    this.#vitals.close()
     const instances = await Promise.allSettled(this.#instances.values())
     await Promise.allSettled(
       instances.map((opening) => (opening.status === 'fulfilled' ? opening.value.close() : null))
@@ -441,6 +492,36 @@ export class Host {
     await this.#writing.wal.close()
     await closeStore(this.#store)
   }
+}
+
+interface HostExecution extends Execution {
+  readonly vm: Supervisor
+  readonly measures: Measures
+}
+
+function noteEvent(measures: Measures, event: HostEvent): void {
+  switch (event.type) {
+    case 'deployed':
+      measures.deployments++
+      break
+    case 'damaged':
+      measures.damaged.add(event.address)
+      break
+    case 'log':
+      measures.lines++
+      break
+    case 'refused':
+      measures.refused.add(event.code)
+      break
+    case 'fatal':
+      measures.fatal = event.message
+      break
+  }
+}
+
+/** Of each call there is an ack and a result. */
+function resultsIn({ items }: Proof): number {
+  return items.filter(({ block }) => block !== null).length / 2
 }
 
 /**

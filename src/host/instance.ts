@@ -30,6 +30,7 @@ import { readVariables, sortVariables, updateVariables } from '../vm/variables.t
 import type { Call, Contract, OracleAnswer, OracleRequest, Step, VirtualMachine } from '../vm/vm.ts'
 import { Accounts, type Answered } from './accounts.ts'
 import { Ledger, type Writing } from './ledger.ts'
+import { Measures } from './measures.ts'
 import type { Oracles } from './oracles.ts'
 import { checkLog, type Position, type UserLog } from './user-log.ts'
 
@@ -41,6 +42,8 @@ export interface Execution {
   readonly vm: VirtualMachine
   readonly oracles: Oracles
   onLog(address: string, line: string): void
+  /** Where it is noted what calls take; default: nowhere. */
+  readonly measures?: Measures
 }
 
 /** What a deployer sends: genesis as it wrote it, the code, and its log with the call of `init`. */
@@ -59,6 +62,8 @@ interface Waiting {
   readonly call: UserCall | null
   readonly entry: number
   readonly block: Uint8Array
+  /** When it was queued, as performance.now(). */
+  readonly queuedAt: number
 }
 
 /** A call whose ack is in the log already, because it has asked an oracle. */
@@ -82,6 +87,8 @@ interface Executed {
   readonly items: readonly Waiting[]
   readonly steps: readonly Step[]
   readonly time: number
+  /** When that was done, as performance.now(). */
+  readonly executedAt: number
 }
 
 interface Watcher {
@@ -107,6 +114,7 @@ export class Instance {
   readonly #contract: Contract
   readonly #execution: Execution
   readonly #queue: Waiting[]
+  readonly #measures: Measures
   readonly #accounts = new Accounts()
   readonly #watchers = new Set<Watcher>()
   readonly #variables: Map<string, string>
@@ -133,6 +141,7 @@ export class Instance {
     this.methods = stand.methods
     this.#ledger = ledger
     this.#execution = execution
+    this.#measures = execution.measures ?? new Measures()
     this.#contract = contract
     this.#queue = queue
     this.#variables = stand.variables
@@ -187,6 +196,7 @@ export class Instance {
       await instance.#begin(deployment, code, call.time, step)
       return instance
     } catch (error) {
+      instance.#measures.queued -= queue.length
       await ledger.close()
       throw error
     }
@@ -238,6 +248,7 @@ export class Instance {
       await instance.#continue(trailing)
       return instance
     } catch (error) {
+      if (execution.measures !== undefined) execution.measures.queued -= queue.length
       await ledger.close()
       throw error
     }
@@ -268,9 +279,10 @@ export class Instance {
   /**
    * Takes in what a user has written and queues the calls in it; returns the length of the host's copy then: below
    * `log.start` where blocks between are missing (nothing was taken in), above the end of `log` where the user has
-   * lost what it had written. Throws USER_LOG_FORKED where the two do not agree.
+   * lost what it had written. Throws USER_LOG_FORKED where the two do not agree. `arrived` is when its bytes came, as
+   * performance.now().
    */
-  async submit(log: UserBlocks): Promise<number> {
+  async submit(log: UserBlocks, arrived: number = performance.now()): Promise<number> {
     this.#usedAt = Date.now()
     const admit = () => {
       if (log.blocks.length === 0 || log.start > 0) return false
@@ -281,7 +293,10 @@ export class Instance {
       this.#refuseWhenClosing()
       const known = user.length
       await user.extend(log)
-      if (user.length > known) this.#enqueue(user, log.blocks.slice(known - log.start), known)
+      if (user.length > known) {
+        const calls = this.#enqueue(user, log.blocks.slice(known - log.start), known)
+        this.#measures.stages.submit.add(performance.now() - arrived, calls)
+      }
       return [known, user.length] as const
     })
     if (taken === null) return 0
@@ -348,6 +363,7 @@ export class Instance {
     await this.#working
     await this.#flushing
     this.#rejectWatchers(closed())
+    this.#measures.queued -= this.#queue.length
     this.#execution.vm.evict(this.id)
     await this.#ledger.close()
   }
@@ -374,6 +390,7 @@ export class Instance {
       (error: unknown) => {
         this.#rest()
         // the calls stay queued: the next one that comes tries again
+        this.#measures.failed.add(error instanceof MivmError ? error.code : 'INTERNAL')
         this.#rejectWatchers(error)
       }
     )
@@ -417,9 +434,18 @@ export class Instance {
         ? []
         : [{ item: i, call: callAt(call, block, id, seq + i, time, this.#committed) }]
     )
-    const results = called.length === 0 ? [] : await this.#run(items, called)
+    let began = performance.now()
+    const onBegin = () => {
+      began = performance.now()
+    }
+    const results = called.length === 0 ? [] : await this.#run(items, called, onBegin)
     const steps = stepsOf(items, results)
-    return { items: items.slice(0, steps.length), steps, time }
+    const executed = items.slice(0, steps.length)
+    const executedAt = performance.now()
+    const { queue, engine } = this.#measures.stages
+    for (const { queuedAt } of executed) queue.add(began - queuedAt)
+    engine.add(executedAt - began, executed.length)
+    return { items: executed, steps, time, executedAt }
   }
 
   /**
@@ -431,7 +457,11 @@ export class Instance {
   }
 
   /** The steps of as many calls as there was time for. */
-  async #run(items: readonly Waiting[], called: readonly Called[]): Promise<Step[]> {
+  async #run(
+    items: readonly Waiting[],
+    called: readonly Called[],
+    onBegin: () => void
+  ): Promise<Step[]> {
     const steps: Step[] = []
     const [first] = items
     let over = false
@@ -450,7 +480,7 @@ export class Instance {
           },
           onLog: (line) => this.#execution.onLog(this.id, line)
         },
-        { workMs: BATCH_WORK_MS }
+        { workMs: BATCH_WORK_MS, onBegin }
       )
     } catch (error) {
       if (error !== ORACLE_FIRST) throw error
@@ -461,7 +491,7 @@ export class Instance {
   }
 
   /** Resolves when the next batch can be executed; this one is on disk, and its users are told, when `durable` does. */
-  async #commit({ items, steps, time }: Executed): Promise<{ durable: Promise<void> }> {
+  async #commit({ items, steps, time, executedAt }: Executed): Promise<{ durable: Promise<void> }> {
     // an answer of an oracle that comes late may still be on its way into the log
     if (this.#open !== null) await this.#ledger.settle()
     const blocks: Uint8Array[] = []
@@ -490,14 +520,16 @@ export class Instance {
     const filled = Promise.withResolvers<Uint8Array>()
     const durable = this.#ledger
       .commit(blocks, lastWrites(writes), positions, filled.resolve)
-      .then(() => {
+      .then((syncMs) => {
         for (const [user, at] of answered) this.#accounts.answer(user, at)
+        this.#measures.committed(steps, performance.now() - executedAt, syncMs)
         this.#notify()
         this.#accounts.trim()
       })
     durable.catch(filled.reject)
     this.#committed = await filled.promise
     this.#queue.splice(0, items.length)
+    this.#measures.queued -= items.length
     this.#seq = seq
     this.#time = time
     updateVariables(this.#variables, writes)
@@ -546,14 +578,20 @@ export class Instance {
     return answer
   }
 
-  #enqueue(user: UserLog, blocks: readonly Uint8Array[], start: number): void {
+  /** Returns how many calls there were in the blocks. */
+  #enqueue(user: UserLog, blocks: readonly Uint8Array[], start: number): number {
+    const queuedAt = performance.now()
+    const before = this.#queue.length
     for (const [i, block] of blocks.entries()) {
       const entry = start + i + 1
       const call = readAsked(block)
       if (call === undefined) continue
       this.#accounts.wait(user.id, entry)
-      this.#queue.push({ user: user.key, id: user.id, call, entry, block })
+      this.#queue.push({ user: user.key, id: user.id, call, entry, block, queuedAt })
     }
+    const calls = this.#queue.length - before
+    this.#measures.queued += calls
+    return calls
   }
 
   #notify(): void {
@@ -602,10 +640,12 @@ export class Instance {
       }
       const id = encodeId(ack.user)
       const call = readCall(ack.call)
-      const item = { user: ack.user, id, call, entry: ack.entry, block: ack.call }
+      const queuedAt = performance.now()
+      const item = { user: ack.user, id, call, entry: ack.entry, block: ack.call, queuedAt }
       const index = this.#ledger.tail.length - trailing.length
       this.#open = { item, ack: index, seq: ack.seq, time: ack.time, requests }
       this.#queue.push(item)
+      this.#measures.queued++
       this.#accounts.wait(id, ack.entry)
     }
     for (const id of await this.#ledger.pendingUsers()) {
