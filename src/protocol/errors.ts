@@ -5,6 +5,7 @@
 const CODES = {
   // what the user asked for cannot be: exit 64
   USAGE: 64,
+  CONFIG_INVALID: 64,
   KEY_INVALID: 64,
   LINK_INVALID: 64,
   IDENTITY_UNKNOWN: 64,
