@@ -3,6 +3,7 @@ import { writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import test from 'brittle'
 import { CONFIG_NAME, readConfig } from '../src/cli/config.ts'
+import { DEFAULT_QUOTAS, withDefaults } from '../src/host/quotas.ts'
 import { Cli, startHost } from './cli.ts'
 import { tempDir } from './helpers.ts'
 
@@ -30,6 +31,17 @@ const WRONG: [written: string, problem: string][] = [
     'allowDeploy[1]: expected an id of an identity, found "eve"'
   ],
   ['{"oracle": ""}', 'oracle: expected a text, found ""'],
+  ['{"quotas": {"usr": {}}}', 'quotas.usr is unknown: did you mean "user"?'],
+  [
+    '{"quotas": {"user": {"callsPerSecond": "many"}}}',
+    'quotas.user.callsPerSecond: expected a number from 0.001, or null, found "many"'
+  ],
+  ['{"quotas": {"user": {"callPerSecond": 1}}}', 'quotas.user.callPerSecond is unknown: did you'],
+  [
+    '{"quotas": {"deployer": {"instances": -1}}}',
+    'quotas.deployer.instances: expected a whole number from 0, or null, found -1'
+  ],
+  ['{"quotas": {"burstSeconds": 0}}', 'quotas.burstSeconds: expected a number from 0.1 to 3600'],
   ['[]', 'expected an object with allowDeploy'],
   ['null', 'expected an object with allowDeploy'],
   ['{"engines": 2,}', 'is not JSON'],
@@ -64,6 +76,17 @@ test('config - a file that is not there is none, unless it was named', async (t)
   t.alike(await readConfig(dir, undefined), { config: {}, file: null })
   const error = await readConfig(dir, path.join(dir, 'other.json')).catch((error) => error)
   t.is(error.code, 'CONFIG_INVALID')
+})
+
+test('config - quotas are what is said, and else as by default', async (t) => {
+  const dir = await tempDir(t)
+  const said = { user: { callsPerSecond: null, bytesStored: 5 }, burstSeconds: 2.5 }
+  await writeFile(path.join(dir, CONFIG_NAME), JSON.stringify({ quotas: said }))
+  const { config } = await readConfig(dir, undefined)
+  const { user, deployer, burstSeconds } = withDefaults(config.quotas)
+  t.alike(user, { ...DEFAULT_QUOTAS.user, ...said.user })
+  t.alike(deployer, DEFAULT_QUOTAS.deployer)
+  t.is(burstSeconds, 2.5)
 })
 
 test('config - paths are relative to the file', async (t) => {

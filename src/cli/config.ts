@@ -2,10 +2,24 @@ import { readFile } from 'node:fs/promises'
 import path from 'node:path'
 import { MivmError } from '../protocol/errors.ts'
 import { decodeId, encodeId } from '../protocol/ids.ts'
-import { choice, flag, list, number, object, parsed, type Read, text } from './fields.ts'
+import { choice, flag, list, number, object, optional, parsed, type Read, text } from './fields.ts'
 
 /** Where the settings of a host are, in its data directory, when no other file is named. */
 export const CONFIG_NAME = 'mivm.config.json'
+
+const RATE = optional(number({ min: 0.001, fraction: true }))
+const COUNT = optional(number({ min: 0 }))
+const RATES = { callsPerSecond: RATE, fuelPerSecond: RATE, bytesPerSecond: RATE }
+
+const QUOTAS = object({
+  burstSeconds: number({ min: 0.1, max: 3600, fraction: true }),
+  user: object({ ...RATES, callsWaiting: COUNT, connections: COUNT, bytesStored: COUNT }),
+  deployer: object({ ...RATES, deploymentsPerSecond: RATE, instances: COUNT, bytesStored: COUNT }),
+  connection: object({ ...RATES, users: COUNT }),
+  host: object({
+    bytesWaiting: COUNT
+  })
+})
 
 const FIELDS = {
   allowDeploy: list(
@@ -16,7 +30,8 @@ const FIELDS = {
   isolateBy: choice(['deployer', 'instance', 'none']),
   patience: number({ min: 1, max: 100 }),
   sandbox: choice(['auto', 'none']),
-  requireSandbox: flag
+  requireSandbox: flag,
+  quotas: QUOTAS
 }
 
 /** What `mivm host` takes from a file; what its command line says as well goes before. */

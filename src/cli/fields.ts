@@ -60,6 +60,21 @@ export function parsed<T>(expected: string, parse: (text: string) => T): Field<T
   return { expected, read }
 }
 
+/** A field that may also be null. */
+export function optional<T>(field: Field<T>): Field<T | null> {
+  const expected = `${field.expected}, or null`
+  return {
+    expected,
+    read: (value, path, problems) => {
+      if (value === null) return null
+      const found: Problems = []
+      const read = field.read(value, path, found)
+      if (found.length > 0) wrong(expected, value, path, problems)
+      return read
+    }
+  }
+}
+
 export function list<T>(field: Field<T>): Field<readonly T[]> {
   const expected = `a list, each ${field.expected}`
   return {

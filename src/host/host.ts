@@ -8,6 +8,7 @@ import type Hypercore from 'hypercore'
 import type { SharedCore } from 'hypercore'
 import crypto from 'hypercore-crypto'
 import Protomux from 'protomux'
+import { Bucket } from '../net/bucket.ts'
 import { type Identity, listIdentities, openIdentity } from '../net/identity.ts'
 import { type Bootstrap, Network } from '../net/network.ts'
 import { Rpc } from '../net/rpc.ts'
@@ -39,12 +40,16 @@ import { Wal } from '../state/wal.ts'
 import { openVm } from '../vm/registry.ts'
 import type { Layer, SandboxMode } from '../vm/sandbox/sandbox.ts'
 import type { IsolateBy, Supervisor } from '../vm/supervisor.ts'
+import { Admission, type AdmissionStatus } from './admission.ts'
+import type { Caller } from './caller.ts'
 import { Gate } from './gate.ts'
-import { type Execution, Instance } from './instance.ts'
+import { checkDeployer, type Execution, Instance } from './instance.ts'
 import type { Writing } from './ledger.ts'
 import { Mutex } from './mutex.ts'
 import { Oracles } from './oracles.ts'
 import { allowAll, type Policy } from './policy.ts'
+import { type SomeQuotas, withDefaults } from './quotas.ts'
+import { StoredBytes } from './stored.ts'
 
 export interface HostOptions {
   /** The data directory: identity, logs and archives. One host at a time. */
@@ -53,6 +58,8 @@ export interface HostOptions {
   /** Who may deploy; default: anybody. */
   readonly policy?: Policy
   readonly oracles?: Oracles
+  /** What users, deployers and connections may have; what is not said is as in DEFAULT_QUOTAS. */
+  readonly quotas?: SomeQuotas
   /** Engine processes at most; default: one a core, 16 where contracts are kept apart. */
   readonly engines?: number
   /** Whose contracts never share an engine process with others; default `none`. */
@@ -77,7 +84,17 @@ export type HostEvent =
   /** Nothing can be written any more; the host has to be stopped. */
   | { readonly type: 'fatal'; readonly code: string; readonly message: string }
 
+interface PublicStatus {
+  readonly id: string
+  readonly instances: number
+  readonly open: number
+  readonly peers: number
+}
+
+export interface HostStatus extends PublicStatus, AdmissionStatus {}
+
 const IDLE_MS = 60_000
+const QUOTA_EVENTS = 10
 const OPEN_MAX = 256
 
 /** Runs instances and answers peers. */
@@ -90,6 +107,7 @@ export class Host {
   readonly #network: Network
   readonly #writing: Writing
   readonly #execution: Execution
+  readonly #admission: Admission
   readonly #policy: Policy
   readonly #index: Hypercore
   readonly #onEvent: (event: HostEvent) => void
@@ -99,6 +117,8 @@ export class Host {
   /** Instances on their way out of memory: one that is wanted again has to wait for that. */
   readonly #leaving = new Map<string, Promise<void>>()
   readonly #peers = new Set<Rpc>()
+  /** Who is over a quota may be so thousands of times a second: the operator is told of some, and the status counts all. */
+  readonly #quotaEvents = new Bucket(QUOTA_EVENTS, 1)
   readonly #sweep: NodeJS.Timeout
   #closing: Promise<void> | null = null
 
@@ -107,6 +127,7 @@ export class Host {
     writing: Writing,
     network: Network,
     execution: Execution,
+    admission: Admission,
     sandbox: readonly Layer[],
     index: Hypercore
   ) {
@@ -116,6 +137,7 @@ export class Host {
     this.#network = network
     this.#writing = writing
     this.#execution = execution
+    this.#admission = admission
     this.#policy = options.policy ?? allowAll
     this.#index = index
     this.#onEvent = options.onEvent ?? (() => {})
@@ -146,13 +168,15 @@ export class Host {
       gate: new Gate(),
       onFatal: ({ code, message }: MivmError) => onEvent({ type: 'fatal', code, message })
     }
+    const admission = new Admission(withDefaults(options.quotas), new StoredBytes(index))
     const execution = {
       vm,
+      admission,
       oracles: options.oracles ?? new Oracles(),
       onLog: (address: string, line: string) => onEvent({ type: 'log', address, line })
     }
     const network = new Network(keyPair, options.bootstrap)
-    const host = new Host(options, writing, network, execution, vm.layers, index)
+    const host = new Host(options, writing, network, execution, admission, vm.layers, index)
     try {
       await host.#start()
       return host
@@ -192,6 +216,9 @@ export class Host {
     this.#refuseWhenClosing()
     // the same deployment may have come again meanwhile
     if (this.#known.has(id) || this.#instances.has(id)) return this.instance(address)
+    // nobody uses up what another one may deploy
+    checkDeployer(address, genesis, request.log)
+    this.#admission.deploy(encodeId(genesis.deployer))
     const instance = await this.#keep(id, this.#create(address, genesis, request))
     this.#onEvent({ type: 'deployed', address: id, deployer: encodeId(genesis.deployer) })
     void this.#announce(address)
@@ -299,13 +326,15 @@ export class Host {
     this.#store.replicate(stream)
     const mux = Protomux.from(stream)
     this.#writing.gate.add(mux)
-    const rpc = new Rpc(mux)
+    const caller = this.#admission.caller()
+    const rpc = new Rpc(mux, (bytes) => caller.request(bytes))
     this.#peers.add(rpc)
     stream.once('close', () => {
       this.#writing.gate.delete(mux)
       this.#peers.delete(rpc)
+      caller.close()
     })
-    const peer = new Peer(rpc)
+    const peer = new Peer(rpc, caller)
     rpc.respond(INFO, ({ address }) => this.#guard(() => this.#info(address), address))
     rpc.respond(DEPLOY, (request) =>
       this.#guard(
@@ -317,11 +346,18 @@ export class Host {
     rpc.respond(CONSISTENCY, (request) =>
       this.#guard(() => this.#consistency(request), request.address)
     )
-    rpc.respond(STATUS, () => this.#guard(async () => ({ json: JSON.stringify(this.status()) })))
+    rpc.respond(STATUS, () =>
+      this.#guard(async () => ({ json: JSON.stringify(this.#publicStatus()) }))
+    )
   }
 
-  /** What the host is doing, for people. */
-  status(): { id: string; instances: number; open: number; peers: number } {
+  /** What the host is doing, for its operator. */
+  status(): HostStatus {
+    return { ...this.#publicStatus(), ...this.#admission.status() }
+  }
+
+  /** Anybody may ask. */
+  #publicStatus(): PublicStatus {
     return {
       id: this.id,
       instances: this.#known.size,
@@ -344,7 +380,7 @@ export class Host {
       const { code, message } = known
       if (code === 'INSTANCE_DAMAGED' && address !== undefined) {
         this.#onEvent({ type: 'damaged', address: encodeId(address), message })
-      } else {
+      } else if (code !== 'QUOTA_EXCEEDED' || this.#quotaEvents.take()) {
         this.#onEvent({ type: 'refused', code, message })
       }
       throw known
@@ -360,7 +396,7 @@ export class Host {
   async #call(request: CallRequest, peer: Peer): Promise<CallReply> {
     const { address, log, to } = request
     const instance = await this.instance(address)
-    const length = await instance.submit(log)
+    const length = await instance.submit(log, peer.caller)
     // a request without blocks that asks for results says nothing about the user's log
     if (to === 0 || log.blocks.length > 0) {
       const end = log.start + log.blocks.length
@@ -438,6 +474,7 @@ export class Host {
     for (const rpc of this.#peers) rpc.destroy()
     await this.#network.close()
     await this.#execution.vm.close()
+    await this.#admission.close()
     await this.#writing.wal.close()
     await closeStore(this.#store)
   }
@@ -471,10 +508,12 @@ async function openHostIdentity(dir: string): Promise<Identity> {
 class Peer {
   /** Length of the last head sent, by instance and user: the next proof begins there. */
   readonly sent = new Map<string, number>()
+  readonly caller: Caller
   readonly #rpc: Rpc
   readonly #replies = new Mutex()
 
-  constructor(rpc: Rpc) {
+  constructor(rpc: Rpc, caller: Caller) {
+    this.caller = caller
     this.#rpc = rpc
   }
 

@@ -97,7 +97,7 @@ async function host(context: Context, options: Options): Promise<void> {
 async function readOptions(context: Context, options: Options): Promise<HostOptions> {
   const { config, file } = await readConfig(context.dir, options.config)
   if (file !== null) context.output.note(`settings: ${file}`)
-  const { allowDeploy, oracle, engines, isolateBy, patience, sandbox, requireSandbox } = {
+  const { allowDeploy, oracle, engines, isolateBy, patience, sandbox, requireSandbox, quotas } = {
     ...config,
     ...given(options)
   }
@@ -111,7 +111,8 @@ async function readOptions(context: Context, options: Options): Promise<HostOpti
     ...(isolateBy === undefined ? {} : { isolateBy }),
     ...(patience === undefined ? {} : { patience }),
     ...(sandbox === undefined ? {} : { sandbox }),
-    ...(requireSandbox === undefined ? {} : { requireSandbox })
+    ...(requireSandbox === undefined ? {} : { requireSandbox }),
+    ...(quotas === undefined ? {} : { quotas })
   }
 }
 
