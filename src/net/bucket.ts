@@ -34,10 +34,10 @@ export class Bucket {
     this.#tokens -= cost
   }
 
-  /** How long until there is something in it, ms; 0 where there is. */
+  /** How long until there is room for something that costs 1, ms; 0 where there is. */
   get wait(): number {
     this.#fill()
-    return this.#tokens > 0 ? 0 : Math.ceil(((1 - this.#tokens) * 1000) / this.#perSecond)
+    return this.#tokens >= 1 ? 0 : Math.ceil(((1 - this.#tokens) * 1000) / this.#perSecond)
   }
 
   #fill(): void {
