@@ -17,6 +17,9 @@ const QUOTAS = object({
   deployer: object({ ...RATES, deploymentsPerSecond: RATE, instances: COUNT, bytesStored: COUNT }),
   connection: object({ ...RATES, users: COUNT }),
   host: object({
+    connections: COUNT,
+    connectionsPerAddress: COUNT,
+    silentSeconds: RATE,
     bytesWaiting: COUNT
   })
 })

@@ -37,7 +37,7 @@ export interface AdmissionStatus {
  */
 export class Admission {
   readonly refusals: Refusals = new Refusals()
-  readonly #quotas: Quotas
+  readonly quotas: Quotas
   readonly #clock: Clock
   readonly #deployments: Meters
   readonly #callers: Callers
@@ -48,7 +48,7 @@ export class Admission {
     const { burstSeconds } = quotas
     const meters = (rates: Rates) =>
       new Meters(METERS_KEPT, () => new Meter(rates, burstSeconds, clock))
-    this.#quotas = quotas
+    this.quotas = quotas
     this.#clock = clock
     this.#deployments = meters({
       ...NO_RATES,
@@ -67,7 +67,7 @@ export class Admission {
 
   /** Who calls over a connection. */
   caller(): Caller {
-    const { connection, burstSeconds } = this.#quotas
+    const { connection, burstSeconds } = this.quotas
     return new Caller(this.#callers, new Meter(connection, burstSeconds, this.#clock))
   }
 
@@ -79,7 +79,7 @@ export class Admission {
   /** Throws QUOTA_EXCEEDED where somebody may not deploy now; charges the deployment where it may. */
   deploy(deployer: string): void {
     const { refusals, holdings } = this.#tenants
-    const { instances, bytesStored, deploymentsPerSecond } = this.#quotas.deployer
+    const { instances, bytesStored, deploymentsPerSecond } = this.quotas.deployer
     refusals.limit('deployer.instances', instances, holdings.instances(deployer), ASKED_MS)
     refusals.limit('deployer.bytesStored', bytesStored, holdings.bytes(deployer), ASKED_MS)
     const wait = this.#deployments.known(deployer)?.exceeded()?.wait ?? 0
@@ -94,7 +94,7 @@ export class Admission {
   status(): AdmissionStatus {
     const { users, deployers, stored, holdings } = this.#tenants
     return {
-      quotas: this.#quotas,
+      quotas: this.quotas,
       refused: this.refusals.counts,
       bytesWaiting: this.#callers.held,
       users: users.largest(LARGEST).map(({ id, usage }) => ({

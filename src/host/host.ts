@@ -10,7 +10,7 @@ import crypto from 'hypercore-crypto'
 import Protomux from 'protomux'
 import { Bucket } from '../net/bucket.ts'
 import { type Identity, listIdentities, openIdentity } from '../net/identity.ts'
-import { type Bootstrap, Network } from '../net/network.ts'
+import { type Bootstrap, Network, addressOf as networkAddressOf } from '../net/network.ts'
 import { Rpc } from '../net/rpc.ts'
 import { decodeEntry, type Genesis, limitsOf } from '../protocol/entries.ts'
 import { MivmError } from '../protocol/errors.ts'
@@ -42,6 +42,7 @@ import type { Layer, SandboxMode } from '../vm/sandbox/sandbox.ts'
 import type { IsolateBy, Supervisor } from '../vm/supervisor.ts'
 import { Admission, type AdmissionStatus } from './admission.ts'
 import type { Caller } from './caller.ts'
+import { Connections, type ConnectionsStatus } from './connections.ts'
 import { Gate } from './gate.ts'
 import { checkDeployer, type Execution, Instance } from './instance.ts'
 import type { Writing } from './ledger.ts'
@@ -91,10 +92,14 @@ interface PublicStatus {
   readonly peers: number
 }
 
-export interface HostStatus extends PublicStatus, AdmissionStatus {}
+export interface HostStatus extends PublicStatus, AdmissionStatus {
+  readonly connections: ConnectionsStatus
+}
 
 const IDLE_MS = 60_000
 const QUOTA_EVENTS = 10
+/** How often it is looked who says nothing. */
+const SILENCE_MS = 500
 const OPEN_MAX = 256
 
 /** Runs instances and answers peers. */
@@ -117,9 +122,11 @@ export class Host {
   /** Instances on their way out of memory: one that is wanted again has to wait for that. */
   readonly #leaving = new Map<string, Promise<void>>()
   readonly #peers = new Set<Rpc>()
+  readonly #connections: Connections<SecretStream>
   /** Who is over a quota may be so thousands of times a second: the operator is told of some, and the status counts all. */
   readonly #quotaEvents = new Bucket(QUOTA_EVENTS, 1)
   readonly #sweep: NodeJS.Timeout
+  readonly #listen: NodeJS.Timeout
   #closing: Promise<void> | null = null
 
   private constructor(
@@ -143,6 +150,9 @@ export class Host {
     this.#onEvent = options.onEvent ?? (() => {})
     this.#openMax = options.openMax ?? OPEN_MAX
     this.#sweep = setInterval(() => this.#closeIdle(), IDLE_MS / 4).unref()
+    this.#connections = new Connections(admission.quotas.host, admission.refusals)
+    const listen = () => this.#connections.sweep(performance.now())
+    this.#listen = setInterval(listen, SILENCE_MS).unref()
   }
 
   /**
@@ -323,13 +333,21 @@ export class Host {
       stream.destroy()
       return
     }
-    this.#store.replicate(stream)
+    if (!this.#takeConnection(stream)) return
+    // Before anything has come over it nothing leaves either: thousands of streams that say nothing shall not cost
+    // every commit, and every log that is opened. The listener of the multiplexer comes after this one.
+    stream.once('data', () => {
+      this.#connections.heard(stream)
+      if (this.#closing !== null) return
+      this.#writing.gate.add(mux)
+      this.#store.replicate(stream)
+    })
     const mux = Protomux.from(stream)
-    this.#writing.gate.add(mux)
     const caller = this.#admission.caller()
     const rpc = new Rpc(mux, (bytes) => caller.request(bytes))
     this.#peers.add(rpc)
     stream.once('close', () => {
+      this.#connections.delete(stream)
       this.#writing.gate.delete(mux)
       this.#peers.delete(rpc)
       caller.close()
@@ -351,9 +369,21 @@ export class Host {
     )
   }
 
+  #takeConnection(stream: SecretStream): boolean {
+    try {
+      this.#connections.add(stream, networkAddressOf(stream), performance.now())
+      return true
+    } catch {
+      // it is counted
+      stream.destroy()
+      return false
+    }
+  }
+
   /** What the host is doing, for its operator. */
   status(): HostStatus {
-    return { ...this.#publicStatus(), ...this.#admission.status() }
+    const connections = this.#connections.status
+    return { ...this.#publicStatus(), connections, ...this.#admission.status() }
   }
 
   /** Anybody may ask. */
@@ -467,6 +497,7 @@ export class Host {
 
   async #close(): Promise<void> {
     clearInterval(this.#sweep)
+    clearInterval(this.#listen)
     const instances = await Promise.allSettled(this.#instances.values())
     await Promise.allSettled(
       instances.map((opening) => (opening.status === 'fulfilled' ? opening.value.close() : null))

@@ -30,6 +30,10 @@ export interface Quotas {
     readonly users: number | null
   }
   readonly host: {
+    readonly connections: number | null
+    readonly connectionsPerAddress: number | null
+    /** How long a connection may be there without anything coming over it. */
+    readonly silentSeconds: number | null
     /** Calls that wait for their execution, in memory, of all users and instances. */
     readonly bytesWaiting: number | null
   }
@@ -75,6 +79,9 @@ export const DEFAULT_QUOTAS: Quotas = {
     users: 1_000
   },
   host: {
+    connections: 4_096,
+    connectionsPerAddress: 1_024,
+    silentSeconds: 10,
     bytesWaiting: 256 * MEBIBYTE
   }
 }
