@@ -5,6 +5,7 @@ import { createInterface } from 'node:readline'
 import test from 'brittle'
 import { statusLines } from '../src/cli/status-view.ts'
 import { formatBytes, formatDuration } from '../src/cli/text.ts'
+import { DEFAULT_QUOTAS } from '../src/host/quotas.ts'
 import type { HostStatus } from '../src/host/status.ts'
 import { Cli, CONTRACTS, type JsonObject, startNetwork } from './cli.ts'
 import { tempDir } from './helpers.ts'
@@ -65,14 +66,22 @@ test('status - a line for everything, and what others chose is harmless', (t) =>
     ...SAMPLE,
     problem: 'calls could not be written\u001b[2J',
     total: { ...SAMPLE.total, aborts: { 'X\n': 2 }, damaged: ['abc'] },
-    ...{ quotas: { 'bob\u202e': 3 } }
+    ...{ newer: { 'bob\u202e': 3 } }
   })
   const text = lines.join('\n')
   t.ok(text.includes('problem     calls could not be written\\x1b[2J\n'), text)
   t.ok(text.includes('2 aborts (X\\x0a 2)'), text)
   t.ok(text.includes('damaged: abc'), text)
+  t.ok(text.includes('5 connections, 1 silent; 12 open logs'), text)
+  t.ok(text.includes('over quota  (user calls 4)'), text)
   t.ok(
-    text.includes('quotas      {"bob\\u202e":3}'),
+    text.includes(
+      `user        ${'a'.repeat(52)}: 12 calls, fuel 4,000,000, 2.0 kB, 3.0 MB stored, 1 refused`
+    ),
+    text
+  )
+  t.ok(
+    text.includes('newer       {"bob\\u202e":3}'),
     'what is not known here is shown all the same'
   )
   t.ok(/^sync +0\.50 ms +1\.2 s$/m.test(text), text)
@@ -104,7 +113,15 @@ test('status - numbers for people', (t) => {
 
 const NONE = { p50: null, p99: null }
 
+const USAGE = { calls: 12, fuel: 4e6, bytes: 2_000, refused: 1, bytesStored: 3e6 }
+
 const SAMPLE: HostStatus = {
+  quotas: DEFAULT_QUOTAS,
+  refused: { 'user calls': 4 },
+  bytesWaiting: 5_000,
+  users: [{ id: 'a'.repeat(52), ...USAGE, connections: 2 }],
+  deployers: [{ id: 'b'.repeat(52), ...USAGE, instances: 3 }],
+  connections: { open: 5, silent: 1 },
   id: 'y'.repeat(52),
   vm: 'js-1',
   instances: 3,

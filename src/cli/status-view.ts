@@ -1,23 +1,38 @@
+import type { Account } from '../host/admission.ts'
 import type { HostStatus, Lately, Latency, Totals } from '../host/status.ts'
 import type { EngineFigures } from '../vm/supervisor.ts'
 import { printable } from './output.ts'
 import { count, formatBytes, formatDuration } from './text.ts'
 
+/** Of those who use most. */
+const ACCOUNTS_SHOWN = 3
+
 /** What a host says to its own operator, for a person. What a newer one says as well is shown as it is. */
 export function statusLines(status: HostStatus): string[] {
   const { id, vm, ready, problem, uptime, instances, open, peers, logs, queued, ...figures } =
     status
-  const { lately, total, engines, process, ...others } = figures
+  const { lately, total, engines, process, ...rest } = figures
+  // quotas themselves are in its configuration
+  const { connections, quotas, refused, bytesWaiting, users, deployers, ...others } = rest
   const { loop, memory, descriptors, disk } = process
   const rows: (readonly [name: string, text: string])[] = [
     ['host', id],
     ['state', `${ready ? 'ready' : 'not ready'}, up ${formatDuration(uptime)}; ${vm}`],
     ...(problem === null ? [] : [['problem', printable(problem)] as const]),
     ['calls', ratesOf(lately)],
-    ['waiting', `${count(queued, 'call')}, ${count(engines.waiting, 'task')} for an engine`],
+    [
+      'waiting',
+      `${count(queued, 'call')}, ${formatBytes(bytesWaiting)}, ${count(engines.waiting, 'task')} for an engine`
+    ],
     ['engines', enginesOf(engines)],
     ['instances', `${number(instances)}, ${number(open)} in memory${damagedOf(total)}`],
-    ['network', `${count(peers, 'connection')}, ${count(logs, 'open log')}`],
+    [
+      'network',
+      `${count(connections.open, 'connection')}, ${number(connections.silent)} silent; ${count(logs, 'open log')}`
+    ],
+    ...(Object.keys(refused).length === 0 ? [] : [['over quota', codes(refused).trim()] as const]),
+    ...users.slice(0, ACCOUNTS_SHOWN).map((user) => ['user', accountOf(user)] as const),
+    ...deployers.slice(0, ACCOUNTS_SHOWN).map((one) => ['deployer', accountOf(one)] as const),
     [
       'event loop',
       `${percent(loop.busy)} busy, delays: p50 ${ms(loop.p50)}, p99 ${ms(loop.p99)}, most ${ms(loop.max)}`
@@ -81,6 +96,10 @@ function enginesOf(engines: EngineFigures): string {
   if (Object.keys(died).length > 0) parts.push(`ended over a job${codes(died)}`)
   if (failing) parts.push('none can be started')
   return parts.join(', ')
+}
+
+function accountOf({ id, calls, fuel, bytes, bytesStored, refused }: Account): string {
+  return `${id}: ${count(calls, 'call')}, fuel ${number(fuel)}, ${formatBytes(bytes)}, ${formatBytes(bytesStored)} stored, ${number(refused)} refused`
 }
 
 function damagedOf({ damaged }: Totals): string {

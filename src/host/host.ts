@@ -8,8 +8,9 @@ import type Hypercore from 'hypercore'
 import type { SharedCore } from 'hypercore'
 import crypto from 'hypercore-crypto'
 import Protomux from 'protomux'
+import { Bucket } from '../net/bucket.ts'
 import { type Identity, listIdentities, openIdentity } from '../net/identity.ts'
-import { type Bootstrap, Network } from '../net/network.ts'
+import { type Bootstrap, Network, addressOf as networkAddressOf } from '../net/network.ts'
 import { Rpc } from '../net/rpc.ts'
 import { decodeEntry, type Genesis, limitsOf } from '../protocol/entries.ts'
 import { MivmError } from '../protocol/errors.ts'
@@ -40,14 +41,19 @@ import { Wal } from '../state/wal.ts'
 import { openVm } from '../vm/registry.ts'
 import type { Layer, SandboxMode } from '../vm/sandbox/sandbox.ts'
 import type { IsolateBy, Supervisor } from '../vm/supervisor.ts'
+import { Admission } from './admission.ts'
+import type { Caller } from './caller.ts'
+import { Connections } from './connections.ts'
 import { Gate } from './gate.ts'
-import { type Execution, Instance } from './instance.ts'
+import { checkDeployer, type Execution, Instance } from './instance.ts'
 import type { Writing } from './ledger.ts'
 import { Measures } from './measures.ts'
 import { Mutex } from './mutex.ts'
 import { Oracles } from './oracles.ts'
 import { allowAll, type Policy } from './policy.ts'
+import { type SomeQuotas, withDefaults } from './quotas.ts'
 import { type HostStatus, type PublicStatus, Recent, totalsOf } from './status.ts'
+import { StoredBytes } from './stored.ts'
 import { Vitals } from './vitals.ts'
 
 export interface HostOptions {
@@ -57,6 +63,8 @@ export interface HostOptions {
   /** Who may deploy; default: anybody. */
   readonly policy?: Policy
   readonly oracles?: Oracles
+  /** What users, deployers and connections may have; what is not said is as in DEFAULT_QUOTAS. */
+  readonly quotas?: SomeQuotas
   /** Engine processes at most; default: one a core, 16 where contracts are kept apart. */
   readonly engines?: number
   /** Whose contracts never share an engine process with others; default `none`. */
@@ -82,6 +90,9 @@ export type HostEvent =
   | { readonly type: 'fatal'; readonly code: string; readonly message: string }
 
 const IDLE_MS = 60_000
+const QUOTA_EVENTS = 10
+/** How often it is looked who says nothing. */
+const SILENCE_MS = 500
 const OPEN_MAX = 256
 
 /** Runs instances and answers peers. */
@@ -96,6 +107,7 @@ export class Host {
   readonly #network: Network
   readonly #writing: Writing
   readonly #execution: HostExecution
+  readonly #admission: Admission
   readonly #policy: Policy
   readonly #index: Hypercore
   readonly #onEvent: (event: HostEvent) => void
@@ -105,12 +117,16 @@ export class Host {
   /** Instances on their way out of memory: one that is wanted again has to wait for that. */
   readonly #leaving = new Map<string, Promise<void>>()
   readonly #peers = new Set<Rpc>()
+  readonly #connections: Connections<SecretStream>
+  /** Who is over a quota may be so thousands of times a second: the operator is told of some, and the status counts all. */
+  readonly #quotaEvents = new Bucket(QUOTA_EVENTS, 1)
   readonly #sweep: NodeJS.Timeout
   readonly #recent: Recent
   readonly #vitals: Vitals
   readonly #openedAt = performance.now()
   #listening = false
   #looked = false
+  readonly #listen: NodeJS.Timeout
   #closing: Promise<void> | null = null
 
   private constructor(
@@ -118,6 +134,7 @@ export class Host {
     writing: Writing,
     network: Network,
     execution: HostExecution,
+    admission: Admission,
     onEvent: (event: HostEvent) => void,
     index: Hypercore
   ) {
@@ -127,6 +144,7 @@ export class Host {
     this.#network = network
     this.#writing = writing
     this.#execution = execution
+    this.#admission = admission
     this.#policy = options.policy ?? allowAll
     this.#index = index
     this.#onEvent = onEvent
@@ -135,6 +153,9 @@ export class Host {
     this.measures = execution.measures
     this.#recent = new Recent(execution.measures)
     this.#vitals = new Vitals(options.dir, () => this.#recent.mark())
+    this.#connections = new Connections(admission.quotas.host, admission.refusals)
+    const listen = () => this.#connections.sweep(performance.now())
+    this.#listen = setInterval(listen, SILENCE_MS).unref()
   }
 
   /**
@@ -164,14 +185,16 @@ export class Host {
       gate: new Gate(),
       onFatal: ({ code, message }: MivmError) => onEvent({ type: 'fatal', code, message })
     }
+    const admission = new Admission(withDefaults(options.quotas), new StoredBytes(index))
     const execution = {
       vm,
       measures,
+      admission,
       oracles: options.oracles ?? new Oracles(),
       onLog: (address: string, line: string) => onEvent({ type: 'log', address, line })
     }
     const network = new Network(keyPair, options.bootstrap)
-    const host = new Host(options, writing, network, execution, onEvent, index)
+    const host = new Host(options, writing, network, execution, admission, onEvent, index)
     try {
       await host.#start()
       return host
@@ -211,6 +234,9 @@ export class Host {
     this.#refuseWhenClosing()
     // the same deployment may have come again meanwhile
     if (this.#known.has(id) || this.#instances.has(id)) return this.instance(address)
+    // nobody uses up what another one may deploy
+    checkDeployer(address, genesis, request.log)
+    this.#admission.deploy(encodeId(genesis.deployer))
     const instance = await this.#keep(id, this.#create(address, genesis, request))
     this.#onEvent({ type: 'deployed', address: id, deployer: encodeId(genesis.deployer) })
     void this.#announce(address)
@@ -317,16 +343,26 @@ export class Host {
       stream.destroy()
       return
     }
-    this.#store.replicate(stream)
+    if (!this.#takeConnection(stream)) return
+    // Before anything has come over it nothing leaves either: thousands of streams that say nothing shall not cost
+    // every commit, and every log that is opened. The listener of the multiplexer comes after this one.
+    stream.once('data', () => {
+      this.#connections.heard(stream)
+      if (this.#closing !== null) return
+      this.#writing.gate.add(mux)
+      this.#store.replicate(stream)
+    })
     const mux = Protomux.from(stream)
-    this.#writing.gate.add(mux)
-    const rpc = new Rpc(mux)
+    const caller = this.#admission.caller()
+    const rpc = new Rpc(mux, (bytes) => caller.request(bytes))
     this.#peers.add(rpc)
     stream.once('close', () => {
+      this.#connections.delete(stream)
       this.#writing.gate.delete(mux)
       this.#peers.delete(rpc)
+      caller.close()
     })
-    const peer = new Peer(rpc)
+    const peer = new Peer(rpc, caller)
     rpc.respond(INFO, ({ address }) => this.#guard(() => this.#info(address), address))
     rpc.respond(DEPLOY, (request) =>
       this.#guard(
@@ -345,11 +381,24 @@ export class Host {
     )
   }
 
+  #takeConnection(stream: SecretStream): boolean {
+    try {
+      this.#connections.add(stream, networkAddressOf(stream), performance.now())
+      return true
+    } catch {
+      // it is counted
+      stream.destroy()
+      return false
+    }
+  }
+
   /** What the host is doing, for its operator. */
   status(): HostStatus {
     const { measures } = this
     return {
       ...this.#publicStatus(),
+      ...this.#admission.status(),
+      connections: this.#connections.status,
       open: this.#instances.size,
       peers: this.#peers.size,
       logs: this.#store.cores.size,
@@ -389,7 +438,7 @@ export class Host {
       const { code, message } = known
       if (code === 'INSTANCE_DAMAGED' && address !== undefined) {
         this.#onEvent({ type: 'damaged', address: encodeId(address), message })
-      } else {
+      } else if (code !== 'QUOTA_EXCEEDED' || this.#quotaEvents.take()) {
         this.#onEvent({ type: 'refused', code, message })
       }
       throw known
@@ -405,7 +454,7 @@ export class Host {
   async #call(request: CallRequest, peer: Peer, arrived: number): Promise<CallReply> {
     const { address, log, to } = request
     const instance = await this.instance(address)
-    const length = await instance.submit(log, arrived)
+    const length = await instance.submit(log, { caller: peer.caller, arrived })
     // a request without blocks that asks for results says nothing about the user's log
     if (to === 0 || log.blocks.length > 0) {
       const end = log.start + log.blocks.length
@@ -482,6 +531,7 @@ export class Host {
   async #close(): Promise<void> {
     clearInterval(this.#sweep)
     this.#vitals.close()
+    clearInterval(this.#listen)
     const instances = await Promise.allSettled(this.#instances.values())
     await Promise.allSettled(
       instances.map((opening) => (opening.status === 'fulfilled' ? opening.value.close() : null))
@@ -489,6 +539,7 @@ export class Host {
     for (const rpc of this.#peers) rpc.destroy()
     await this.#network.close()
     await this.#execution.vm.close()
+    await this.#admission.close()
     await this.#writing.wal.close()
     await closeStore(this.#store)
   }
@@ -552,10 +603,12 @@ async function openHostIdentity(dir: string): Promise<Identity> {
 class Peer {
   /** Length of the last head sent, by instance and user: the next proof begins there. */
   readonly sent = new Map<string, number>()
+  readonly caller: Caller
   readonly #rpc: Rpc
   readonly #replies = new Mutex()
 
-  constructor(rpc: Rpc) {
+  constructor(rpc: Rpc, caller: Caller) {
+    this.caller = caller
     this.#rpc = rpc
   }
 

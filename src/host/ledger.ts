@@ -95,6 +95,12 @@ export class Ledger {
     return this.#head
   }
 
+  /** Bytes on disk of what the instance itself has: call log and archive. */
+  get bytes(): number {
+    const { files, content } = this.#session()
+    return this.#log.byteLength + files.byteLength + content.byteLength
+  }
+
   get archive(): Archive {
     return this.#session().archive
   }

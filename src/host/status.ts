@@ -1,4 +1,6 @@
 import type { EngineFigures } from '../vm/supervisor.ts'
+import type { AdmissionStatus } from './admission.ts'
+import type { ConnectionsStatus } from './connections.ts'
 import { eachStage, type Histogram, Mark, type Measures, type Stage } from './measures.ts'
 import type { VitalsSample } from './vitals.ts'
 
@@ -16,7 +18,8 @@ export interface PublicStatus {
 }
 
 /** What a host is doing, for its operator. */
-export interface HostStatus extends PublicStatus {
+export interface HostStatus extends PublicStatus, AdmissionStatus {
+  readonly connections: ConnectionsStatus
   /** Instances in memory, connections, and logs that are open. */
   readonly open: number
   readonly peers: number

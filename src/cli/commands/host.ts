@@ -8,6 +8,7 @@ import { isErrorCode, MivmError } from '../../protocol/errors.ts'
 import { decodeId, encodeId } from '../../protocol/ids.ts'
 import type { SandboxMode } from '../../vm/sandbox/sandbox.ts'
 import type { IsolateBy } from '../../vm/supervisor.ts'
+import { CONFIG_NAME, type Config, readConfig } from '../config.ts'
 import { Context } from '../context.ts'
 import { HostLog, LOG_LEVELS, type LogLevel } from '../host-log.ts'
 import { atEnd, interrupted } from '../interruption.ts'
@@ -18,6 +19,7 @@ import { count } from '../text.ts'
 const LOOPBACK = '127.0.0.1'
 
 interface Options {
+  readonly config?: string | undefined
   readonly allowDeploy?: string[] | undefined
   readonly oracle?: string | undefined
   readonly engines?: number | undefined
@@ -39,6 +41,10 @@ export function addHost(program: Program): void {
   program
     .command('host')
     .description('Runs a host, in the data directory, until it is told to stop.')
+    .option(
+      '--config <file>',
+      `settings of the host (default: ${CONFIG_NAME} in --dir, if it is there)`
+    )
     .option('--allow-deploy <id...>', 'identities that may deploy (default: anybody)')
     .option('--oracle <file>', 'a module: its exported functions are oracles for contracts')
     .option(
@@ -78,7 +84,10 @@ export function addHost(program: Program): void {
     )
     .addHelpText(
       'after',
-      '\nSIGINT and SIGTERM finish what is under way and close.\n\nExample:\n  $ mivm host --local\n'
+      `\nThe settings are JSON, with the options above by their names (allowDeploy, engines, …); what is given here goes
+before. docs/configuration.md has all of them.
+
+SIGINT and SIGTERM finish what is under way and close.\n\nExample:\n  $ mivm host --local\n`
     )
     .action(async (options, command) => host(new Context(command.optsWithGlobals()), options))
 }
@@ -112,23 +121,33 @@ async function host(context: Context, options: Options): Promise<void> {
   output.object({ type: 'summary', id: host.id, instances: host.instances.length })
 }
 
-async function readOptions(
-  context: Context,
-  { allowDeploy, oracle, engines, isolateBy, patience, sandbox, requireSandbox }: Options
-): Promise<HostOptions> {
-  const ids = allowDeploy?.map((id) => encodeId(decodeId(id, 'id of an identity')))
+async function readOptions(context: Context, options: Options): Promise<HostOptions> {
+  const { config, file } = await readConfig(context.dir, options.config)
+  if (file !== null) context.output.note(`settings: ${file}`)
+  const { allowDeploy, oracle, engines, isolateBy, patience, sandbox, requireSandbox, quotas } = {
+    ...config,
+    ...given(options)
+  }
   const oracles = oracle === undefined ? undefined : await Oracles.load(oracle)
   if (oracles !== undefined) context.output.note(`oracles: ${oracles.names.join(', ')}`)
   return {
     dir: context.hostDir,
-    ...(ids === undefined ? {} : { policy: allowOnly(ids) }),
+    ...(allowDeploy === undefined ? {} : { policy: allowOnly(allowDeploy) }),
     ...(oracles === undefined ? {} : { oracles }),
     ...(engines === undefined ? {} : { engines }),
     ...(isolateBy === undefined ? {} : { isolateBy }),
     ...(patience === undefined ? {} : { patience }),
     ...(sandbox === undefined ? {} : { sandbox }),
-    ...(requireSandbox === undefined ? {} : { requireSandbox })
+    ...(requireSandbox === undefined ? {} : { requireSandbox }),
+    ...(quotas === undefined ? {} : { quotas })
   }
+}
+
+/** What the command line says, in the form of the file. */
+function given({ config: _, allowDeploy, ...options }: Options): Config {
+  const ids = allowDeploy?.map((id) => encodeId(decodeId(id, 'id of an identity')))
+  const entries = Object.entries({ ...options, allowDeploy: ids })
+  return Object.fromEntries(entries.filter(([, value]) => value !== undefined))
 }
 
 async function openNetwork({ local, bootstrap }: Context): Promise<Bootstrap | undefined> {
