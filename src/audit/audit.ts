@@ -40,6 +40,8 @@ export interface AuditOptions {
   readonly openVm?: (id: string) => Promise<VirtualMachine>
   /** How many peers there are, for progress. */
   readonly peers?: () => number
+  /** Whether the host says itself that it has signed more than it shows: then it hides nothing. */
+  readonly isSetBack?: () => boolean
   /** Heads of the call log from elsewhere, such as receipts: the log has to agree with those that the host signed. */
   readonly heads?: readonly Head[]
   /** How long to wait for something that nobody shows, ms; 0 asks nobody. Default 10,000. */
@@ -398,7 +400,7 @@ class Audit {
   }
 
   #subject(callLog: Hypercore, genesis: Genesis): Subject {
-    const { address, store, dir, openVm, patience = PATIENCE_MS } = this.#options
+    const { address, store, dir, openVm, patience = PATIENCE_MS, isSetBack } = this.#options
     const open = openVm ?? ((id: string) => openRegistered(id, { engines: 1 }))
     return {
       address,
@@ -411,6 +413,7 @@ class Audit {
       userPatience: this.#userPatience,
       grace: patience === 0 ? PATIENCE_MS : patience,
       news: this.#news,
+      isSetBack: isSetBack ?? (() => false),
       openVm: async () => {
         this.#vm ??= this.#keepOpen(await open(genesis.vm))
         return this.#vm

@@ -34,6 +34,8 @@ export interface Subject {
   /** How long what came over one log is waited for over the other, while an audit goes on, ms. */
   readonly grace: number
   readonly news: News | null
+  /** Whether the host says that it was set back, and has signed more than it shows. */
+  isSetBack(): boolean
   openVm(): Promise<VirtualMachine>
 }
 
@@ -302,8 +304,8 @@ export class Course {
   }
 
   readonly #hostShows: HostShows = (of) => {
-    const { genesis, callLog } = this.#subject
-    return shownBy(genesis.host, callLog, of)
+    const { genesis, callLog, isSetBack } = this.#subject
+    return isSetBack() ? null : shownBy(genesis.host, callLog, of)
   }
 
   #readFrom(from: ConstructorParameters<typeof History>[3]): History {

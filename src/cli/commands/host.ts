@@ -146,6 +146,11 @@ function report(output: Output, event: Exclude<HostEvent, { type: 'fatal' }>): v
         `${output.paintNote('red', 'damaged')} ${event.address}: ${printable(event.message)}`
       )
       break
+    case 'set-back':
+      output.note(
+        `${output.paintNote('red', 'set back')} ${event.address}: ${printable(event.message)}`
+      )
+      break
     case 'refused':
       output.note(
         `${output.paintNote('yellow', 'refused')} ${event.code}: ${printable(event.message)}`
