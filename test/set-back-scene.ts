@@ -4,6 +4,7 @@ import path from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Test } from 'brittle'
 import { Client } from '../src/client/client.ts'
+import { Mirror, type MirrorEvent, type MirrorOptions } from '../src/copies/mirror.ts'
 import { Host, type HostEvent } from '../src/host/host.ts'
 import { readIdentity } from '../src/net/identity.ts'
 import { openLocal } from '../src/net/network.ts'
@@ -23,6 +24,13 @@ exports.read = async (n) => state.readFile('/texts/' + n)
 export interface Started {
   readonly host: Host
   readonly events: HostEvent[]
+}
+
+export interface Mirrored {
+  readonly mirror: Mirror
+  readonly events: MirrorEvent[]
+  /** Resolves when the mirror has so much of an instance. */
+  whole(address: string, blocks: number): Promise<void>
 }
 
 export class Scene {
@@ -59,6 +67,22 @@ export class Scene {
     const client = await Client.open({ dir: path.join(this.root, name), bootstrap, timeout })
     this.#t.teardown(() => client.close(), { order: 1 })
     return client
+  }
+
+  async mirror(
+    instances: readonly string[],
+    options: Partial<MirrorOptions> = {}
+  ): Promise<Mirrored> {
+    const events: MirrorEvent[] = []
+    const { root, bootstrap } = this
+    const onEvent = (event: MirrorEvent) => events.push(event)
+    const dir = path.join(root, 'mirror')
+    const mirror = await Mirror.open({ dir, bootstrap, instances, onEvent, ...options })
+    this.#t.teardown(() => mirror.close(), { order: 2 })
+    const whole = async (address: string, blocks: number) => {
+      await until(() => mirror.status().some((it) => it.address === address && it.blocks >= blocks))
+    }
+    return { mirror, events, whole }
   }
 
   /** What a backup of the host, which is closed, would have. */

@@ -9,6 +9,7 @@ import type { SandboxMode } from '../../vm/sandbox/sandbox.ts'
 import type { IsolateBy } from '../../vm/supervisor.ts'
 import { Context } from '../context.ts'
 import { atEnd, interrupted } from '../interruption.ts'
+import { openMirror, parseBytes } from '../mirror.ts'
 import { type Output, printable } from '../output.ts'
 import type { Program } from '../program.ts'
 import { count } from '../text.ts'
@@ -21,6 +22,8 @@ interface Options {
   readonly patience?: number | undefined
   readonly sandbox?: SandboxMode | undefined
   readonly requireSandbox?: true | undefined
+  readonly mirror?: string[] | undefined
+  readonly mirrorMax?: number | undefined
 }
 
 /** `mivm host` */
@@ -54,6 +57,11 @@ export function addHost(program: Program): void {
       parsePatience
     )
     .option('--require-sandbox', 'start only with all layers of "mivm doctor" active')
+    .option(
+      '--mirror <instance...>',
+      'keep whole copies of instances of other hosts, and serve them'
+    )
+    .option('--mirror-max <bytes>', 'of each such instance at most (default: 16G)', parseBytes)
     .addHelpText(
       'after',
       '\nSIGINT and SIGTERM finish what is under way and close.\n\nExample:\n  $ mivm host --local\n'
@@ -76,6 +84,9 @@ async function host(context: Context, options: Options): Promise<void> {
     }
   })
   atEnd(() => host.close())
+  if (options.mirror !== undefined) {
+    await openMirror(context, options.mirror, options.mirrorMax, bootstrap)
+  }
   welcome(context, host, bootstrap)
   const problem = await Promise.race([interrupted(), fatal.promise])
   output.note('finishing what is under way…')
