@@ -1,8 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import b4a from 'b4a'
 import type Hypercore from 'hypercore'
 import { MerkleTree } from 'hypercore/lib/merkle-tree.js'
-import crypto from 'hypercore-crypto'
 import { checkGenesis } from '../client/locate.ts'
 import { Others } from '../client/others.ts'
 import type { Replica } from '../client/replica.ts'
@@ -17,6 +15,7 @@ import { type InfoReply, LENGTHS_MAX } from '../protocol/messages.ts'
 import { createProof, type Proof } from '../protocol/proof.ts'
 import type { EvidenceDir } from '../state/evidence-dir.ts'
 import { awaitBlocks, blobsKey, fetchBlocks, filesKey, isVersion, openCopy } from './copy.ts'
+import { headOf } from './heads.ts'
 import { Walk, type WalkedUser } from './walk.ts'
 
 /** What whoever runs a mirror may want to know. */
@@ -288,13 +287,6 @@ export class MirroredInstance {
       `the instance has ${this.#bytes} bytes and may have ${bytesMax} here: raise --mirror-max`
     )
   }
-}
-
-/** The newest head of a log that is here; Hypercore has verified it. */
-function headOf({ state }: Hypercore): Head | null {
-  const { length, fork, roots, signature } = state
-  if (length === 0 || signature === null) return null
-  return { length, fork, treeHash: crypto.tree(roots), signature: b4a.from(signature) }
 }
 
 async function read(log: Hypercore, index: number): Promise<Uint8Array> {

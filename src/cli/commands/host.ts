@@ -12,6 +12,7 @@ import { atEnd, interrupted } from '../interruption.ts'
 import { openMirror, parseBytes } from '../mirror.ts'
 import { type Output, printable } from '../output.ts'
 import type { Program } from '../program.ts'
+import { recoverHost } from '../recover.ts'
 import { count } from '../text.ts'
 
 interface Options {
@@ -22,6 +23,8 @@ interface Options {
   readonly patience?: number | undefined
   readonly sandbox?: SandboxMode | undefined
   readonly requireSandbox?: true | undefined
+  readonly recover?: true | undefined
+  readonly from?: string[] | undefined
   readonly mirror?: string[] | undefined
   readonly mirrorMax?: number | undefined
 }
@@ -57,6 +60,8 @@ export function addHost(program: Program): void {
       parsePatience
     )
     .option('--require-sandbox', 'start only with all layers of "mivm doctor" active')
+    .option('--recover', 'first take back from others what this host has signed and lost', asTrue)
+    .option('--from <peer...>', 'ids of mirrors, or data directories of auditors, to recover from')
     .option(
       '--mirror <instance...>',
       'keep whole copies of instances of other hosts, and serve them'
@@ -72,8 +77,12 @@ export function addHost(program: Program): void {
 async function host(context: Context, options: Options): Promise<void> {
   const { output } = context
   const fatal = Promise.withResolvers<MivmError>()
+  if (options.from !== undefined && options.recover !== true) {
+    throw new MivmError('USAGE', '--from says where to recover from: give --recover as well')
+  }
   const settings = await readOptions(context, options)
   const bootstrap = await openNetwork(context)
+  if (options.recover === true) await recoverHost(context, options.from ?? [], bootstrap)
   const host = await Host.open({
     ...settings,
     ...(bootstrap === undefined ? {} : { bootstrap }),
@@ -175,6 +184,10 @@ function report(output: Output, event: Exclude<HostEvent, { type: 'fatal' }>): v
 
 function asError({ code, message }: { code: string; message: string }): MivmError {
   return new MivmError(isErrorCode(code) ? code : 'STORAGE_FAILED', message)
+}
+
+function asTrue(): true {
+  return true
 }
 
 const parseEngines = (text: string) => parseCount(text, '--engines', 1024)
