@@ -38,6 +38,8 @@ export interface AuditOptions {
   readonly dir: string
   /** Opens the VM that genesis names; by default one of this version. */
   readonly openVm?: (id: string) => Promise<VirtualMachine>
+  /** From how many blocks on that are to be read they are replayed in a thread of their own; default 4096. */
+  readonly threadFrom?: number
   /** How many peers there are, for progress. */
   readonly peers?: () => number
   /** Whether the host says itself that it has signed more than it shows: then it hides nothing. */
@@ -117,6 +119,9 @@ export type AuditEvent =
     }
 
 const PATIENCE_MS = 10_000
+
+/** A thread takes some tenths of a second to begin. */
+const THREAD_FROM = 4096
 
 /** How often an audit that follows a log looks, where nothing comes, whether it has waited for too long. */
 const LOOK_MS = 500
@@ -287,7 +292,7 @@ class Audit {
 
   async *#walk(course: Course): AsyncGenerator<AuditEvent> {
     for await (const _ of course.walk()) {
-      this.#note({ vm: course.vm, shadow: course.shadow })
+      this.#note({ replayer: course.replayer })
       yield* this.#progress(course)
     }
   }
@@ -401,6 +406,9 @@ class Audit {
 
   #subject(callLog: Hypercore, genesis: Genesis): Subject {
     const { address, store, dir, openVm, patience = PATIENCE_MS, isSetBack } = this.#options
+    // a VM that the caller brings cannot be had in another thread
+    const { threadFrom = openVm === undefined ? THREAD_FROM : Number.POSITIVE_INFINITY } =
+      this.#options
     const open = openVm ?? ((id: string) => openRegistered(id, { engines: 1 }))
     return {
       address,
@@ -414,6 +422,7 @@ class Audit {
       grace: patience === 0 ? PATIENCE_MS : patience,
       news: this.#news,
       isSetBack: isSetBack ?? (() => false),
+      threadFrom,
       openVm: async () => {
         this.#vm ??= this.#keepOpen(await open(genesis.vm))
         return this.#vm
@@ -529,7 +538,7 @@ class Audit {
 
   #begin(callLog: Hypercore, genesis: Genesis, genesisBlock: Uint8Array): void {
     const { address, store } = this.#options
-    const nothing = { head: null, held: [], heard: null, published: null, shadow: null, vm: null }
+    const nothing = { head: null, held: [], heard: null, published: null, replayer: null }
     this.#sources = { address, store, callLog, genesis, genesisBlock, ...nothing }
   }
 

@@ -46,14 +46,19 @@ export class PlainLog extends StandIn {
     this.#writtenBytes = this.#byteLength
   }
 
-  /** As it was when it had these roots; what was written behind that is cut off. Null where less of it is there. */
+  /**
+   * As it was when it had these roots; what was written behind that is cut off, but for one that is only to be read.
+   * Null where less of it is there.
+   */
   static async open(
     dir: string,
     name: string,
-    roots: readonly TreeNode[] = []
+    roots: readonly TreeNode[] = [],
+    { readOnly = false } = {}
   ): Promise<PlainLog | null> {
     const files = [`${name}.blocks`, `${name}.ends`].map((file) => path.join(dir, file))
-    const [blocks, ends] = await Promise.all(files.map((file) => open(file, 'a+', 0o600)))
+    const flags = readOnly ? 'r' : 'a+'
+    const [blocks, ends] = await Promise.all(files.map((file) => open(file, flags, 0o600)))
     if (blocks === undefined || ends === undefined) throw new Error('two files were opened')
     const log = new PlainLog(blocks, ends, roots)
     const { size } = fstatSync(blocks.fd)
@@ -63,6 +68,7 @@ export class PlainLog extends StandIn {
       await log.close()
       return null
     }
+    if (readOnly) return log
     await blocks.truncate(log.#byteLength)
     await ends.truncate(log.length * END_BYTES)
     return log
