@@ -42,6 +42,8 @@ export interface AuditOptions {
   readonly threadFrom?: number
   /** How many peers there are, for progress. */
   readonly peers?: () => number
+  /** Whether the host says itself that it has signed more than it shows: then it hides nothing. */
+  readonly isSetBack?: () => boolean
   /** Heads of the call log from elsewhere, such as receipts: the log has to agree with those that the host signed. */
   readonly heads?: readonly Head[]
   /** How long to wait for something that nobody shows, ms; 0 asks nobody. Default 10,000. */
@@ -403,7 +405,7 @@ class Audit {
   }
 
   #subject(callLog: Hypercore, genesis: Genesis): Subject {
-    const { address, store, dir, openVm, patience = PATIENCE_MS } = this.#options
+    const { address, store, dir, openVm, patience = PATIENCE_MS, isSetBack } = this.#options
     // a VM that the caller brings cannot be had in another thread
     const { threadFrom = openVm === undefined ? THREAD_FROM : Number.POSITIVE_INFINITY } =
       this.#options
@@ -419,6 +421,7 @@ class Audit {
       userPatience: this.#userPatience,
       grace: patience === 0 ? PATIENCE_MS : patience,
       news: this.#news,
+      isSetBack: isSetBack ?? (() => false),
       threadFrom,
       openVm: async () => {
         this.#vm ??= this.#keepOpen(await open(genesis.vm))

@@ -32,6 +32,8 @@ export interface Subject {
   /** How long what came over one log is waited for over the other, while an audit goes on, ms. */
   readonly grace: number
   readonly news: News | null
+  /** Whether the host says that it was set back, and has signed more than it shows. */
+  isSetBack(): boolean
   openVm(): Promise<VirtualMachine>
   /** From how many blocks on they are replayed in a thread of their own. */
   readonly threadFrom: number
@@ -295,8 +297,8 @@ export class Course {
   }
 
   readonly #hostShows: HostShows = (of) => {
-    const { genesis, callLog } = this.#subject
-    return shownBy(genesis.host, callLog, of)
+    const { genesis, callLog, isSetBack } = this.#subject
+    return isSetBack() ? null : shownBy(genesis.host, callLog, of)
   }
 
   #readFrom(from: ConstructorParameters<typeof History>[3]): History {

@@ -137,6 +137,10 @@ function describe(event: HostEvent): Description {
       const said = ` ${event.address}: ${brief(event.message)}`
       return { level: 'error', text: 'damaged', colour: 'red', said }
     }
+    case 'set-back': {
+      const said = ` ${event.address}: ${brief(event.message)}`
+      return { level: 'error', text: 'set back', colour: 'red', said }
+    }
     case 'refused': {
       const said = ` ${event.code}: ${brief(event.message)}`
       return { level: 'warn', text: 'refused', colour: 'yellow', said }

@@ -5,7 +5,7 @@ import Protomux from 'protomux'
 import type { Network } from '../net/network.ts'
 import { Rpc } from '../net/rpc.ts'
 import { MivmError } from '../protocol/errors.ts'
-import type { Method } from '../protocol/messages.ts'
+import { KNOWN, type KnownRequest, type Method } from '../protocol/messages.ts'
 
 /** Between two tries, ms. */
 const RETRY_MS = 100
@@ -55,6 +55,13 @@ export class Remote {
         await sleep(wait)
       }
     }
+  }
+
+  /** Tells the host of a head that it has signed. */
+  async tell(known: KnownRequest, timeout: number): Promise<void> {
+    const rpc = await this.rpc()
+    // an older host does not know what that means
+    await rpc.request(KNOWN, known, timeout).catch(() => {})
   }
 
   /** Replicates this client's copies from the host, from now on. Calls do without: their results come proven. */

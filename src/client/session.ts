@@ -11,7 +11,7 @@ import {
 import { ContractError, MivmError } from '../protocol/errors.ts'
 import type { Head } from '../protocol/head.ts'
 import { BATCH_CALLS_MAX, LIMITS, METHOD_MAX } from '../protocol/limits.ts'
-import { CALL, type CallReply, type UserBlocks } from '../protocol/messages.ts'
+import { CALL, type CallReply, KNOWN, type UserBlocks } from '../protocol/messages.ts'
 import type { Proof } from '../protocol/proof.ts'
 import { decodeValue, type Value } from '../protocol/values.ts'
 import { Chain, type Conflict } from './chain.ts'
@@ -45,6 +45,8 @@ export interface SessionOptions {
    * shown.
    */
   readonly onConflict: (conflict: Conflict) => Promise<MivmError | null>
+  /** The host says that it does not have what it has signed: compares what it has with this head. */
+  readonly onSetBack: (head: Head) => Promise<void>
 }
 
 interface Asked {
@@ -144,6 +146,7 @@ export class Session {
         blocks.length === 0
           ? await log.blocks(start, 0, 0)
           : { user: log.user, start, blocks: [], head: null }
+      this.#tell(await remote.rpc())
       const reply = await remote.ask(CALL, this.#request(known, 0, 0), this.#options.timeout)
       // the host counts on it that this head is known here from now on
       if (reply.proof !== null) await this.#accept(this.#extend(reply.proof))
@@ -329,6 +332,7 @@ export class Session {
   #restart(rpc: Rpc): void {
     const [first] = this.#waiting.keys()
     this.#rpc = rpc
+    this.#tell(rpc)
     this.#requests.clear()
     this.#held = []
     this.#sent = first === undefined ? this.#options.log.durable : first - 1
@@ -337,6 +341,15 @@ export class Session {
       this.#rpc = null
       if (this.#waiting.size > 0) this.#pump()
     })
+  }
+
+  /** The first thing that a host hears: one that was set back must not sign what it has signed already. */
+  #tell(rpc: Rpc): void {
+    const { head } = this.#chain
+    if (head === null) return
+    const { address, timeout } = this.#options
+    // an older host does not know what that means
+    rpc.request(KNOWN, { address, head }, timeout).catch(() => {})
   }
 
   #exchange(rpc: Rpc, blocks: UserBlocks, asked: Asked): void {
@@ -449,6 +462,11 @@ export class Session {
       void this.#reasonOf(error).then((why) => this.fail(why))
       return
     }
+    const { head } = this.#chain
+    if (error.code === 'INSTANCE_SET_BACK' && head !== null) {
+      // one that has signed another history since then cannot say that it has only lost this one
+      this.#options.onSetBack(head).catch(() => {})
+    }
     this.#trouble = error
     this.#backingOff = true
     setTimeout(() => {
@@ -527,6 +545,7 @@ const PASSING: ReadonlySet<string> = new Set([
   'ENGINE_FAILED',
   'HOST_CLOSED',
   'HOST_UNKNOWN',
+  'INSTANCE_SET_BACK',
   'QUOTA_EXCEEDED',
   'STORAGE_FAILED',
   'STORAGE_FULL'

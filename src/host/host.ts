@@ -15,7 +15,8 @@ import { Rpc } from '../net/rpc.ts'
 import { decodeEntry, type Genesis, limitsOf } from '../protocol/entries.ts'
 import { MivmError } from '../protocol/errors.ts'
 import { codeHash } from '../protocol/hash.ts'
-import { encodeId } from '../protocol/ids.ts'
+import type { Head } from '../protocol/head.ts'
+import { decodeId, encodeId } from '../protocol/ids.ts'
 import { addressOf, topicOf } from '../protocol/manifest.ts'
 import {
   CALL,
@@ -29,6 +30,8 @@ import {
   type DeployRequest,
   INFO,
   type InfoReply,
+  KNOWN,
+  type KnownReply,
   LENGTHS_MAX,
   PROVE,
   type ProveReply,
@@ -42,6 +45,7 @@ import { openVm } from '../vm/registry.ts'
 import type { Layer, SandboxMode } from '../vm/sandbox/sandbox.ts'
 import type { IsolateBy, Supervisor } from '../vm/supervisor.ts'
 import { Admission } from './admission.ts'
+import { askOthers } from './asking.ts'
 import type { Caller } from './caller.ts'
 import { Connections } from './connections.ts'
 import { Gate } from './gate.ts'
@@ -52,6 +56,8 @@ import { Mutex } from './mutex.ts'
 import { Oracles } from './oracles.ts'
 import { allowAll, type Policy } from './policy.ts'
 import { type SomeQuotas, withDefaults } from './quotas.ts'
+import { Restored } from './restored.ts'
+import { notThatFar, SetBacks, setBack } from './set-back.ts'
 import { type HostStatus, type PublicStatus, Recent, totalsOf } from './status.ts'
 import { StoredBytes } from './stored.ts'
 import { Vitals } from './vitals.ts'
@@ -84,10 +90,20 @@ export interface HostOptions {
 export type HostEvent =
   | { readonly type: 'deployed'; readonly address: string; readonly deployer: string }
   | { readonly type: 'damaged'; readonly address: string; readonly message: string }
+  /** Peers show that more of it was signed than is here: nothing is, from now on. */
+  | { readonly type: 'set-back'; readonly address: string; readonly message: string }
   | { readonly type: 'log'; readonly address: string; readonly line: string }
   | { readonly type: 'refused'; readonly code: string; readonly message: string }
   /** Nothing can be written any more; the host has to be stopped. */
   | { readonly type: 'fatal'; readonly code: string; readonly message: string }
+
+/** What a host keeps on disk beside its instances. */
+interface Kept {
+  /** Which there are. */
+  readonly index: Hypercore
+  readonly setBacks: SetBacks
+  readonly restored: Restored | null
+}
 
 const IDLE_MS = 60_000
 const QUOTA_EVENTS = 10
@@ -110,6 +126,8 @@ export class Host {
   readonly #admission: Admission
   readonly #policy: Policy
   readonly #index: Hypercore
+  readonly #setBacks: SetBacks
+  readonly #restored: Restored | null
   readonly #onEvent: (event: HostEvent) => void
   readonly #openMax: number
   readonly #known = new Set<string>()
@@ -127,6 +145,13 @@ export class Host {
   #listening = false
   #looked = false
   readonly #listen: NodeJS.Timeout
+  readonly #bootstrap: Bootstrap | undefined
+  /** Until others were asked, in a directory that was restored. */
+  #asked: Promise<void> | null = null
+  readonly #stop = new AbortController()
+  #continuing: Promise<void> = Promise.resolve()
+  /** Whether what was in flight when the host went down goes on by itself. */
+  #continued = false
   #closing: Promise<void> | null = null
 
   private constructor(
@@ -135,8 +160,8 @@ export class Host {
     network: Network,
     execution: HostExecution,
     admission: Admission,
-    onEvent: (event: HostEvent) => void,
-    index: Hypercore
+    kept: Kept,
+    onEvent: (event: HostEvent) => void
   ) {
     this.id = encodeId(writing.keyPair.publicKey)
     this.sandbox = execution.vm.layers
@@ -146,8 +171,11 @@ export class Host {
     this.#execution = execution
     this.#admission = admission
     this.#policy = options.policy ?? allowAll
-    this.#index = index
+    this.#index = kept.index
+    this.#setBacks = kept.setBacks
+    this.#restored = kept.restored
     this.#onEvent = onEvent
+    this.#bootstrap = options.bootstrap
     this.#openMax = options.openMax ?? OPEN_MAX
     this.#sweep = setInterval(() => this.#closeIdle(), IDLE_MS / 4).unref()
     this.measures = execution.measures
@@ -165,6 +193,8 @@ export class Host {
   static async open(options: HostOptions): Promise<Host> {
     await mkdir(options.dir, { recursive: true, mode: 0o700 })
     const { keyPair } = await openHostIdentity(options.dir)
+    const setBacks = await SetBacks.open(options.dir, keyPair.publicKey)
+    const restored = await Restored.find(options.dir)
     const store = await openStore(storeOf(options.dir))
     store.watch(serveOnly)
     const vm = await openEngines(options).catch(async (error) => {
@@ -194,7 +224,8 @@ export class Host {
       onLog: (address: string, line: string) => onEvent({ type: 'log', address, line })
     }
     const network = new Network(keyPair, options.bootstrap)
-    const host = new Host(options, writing, network, execution, admission, onEvent, index)
+    const kept = { index, setBacks, restored }
+    const host = new Host(options, writing, network, execution, admission, kept, onEvent)
     try {
       await host.#start()
       return host
@@ -232,6 +263,8 @@ export class Host {
     if (this.#known.has(id) || this.#instances.has(id)) return this.instance(address)
     await this.#policy(encodeId(genesis.deployer))
     this.#refuseWhenClosing()
+    const refusal = this.#setBacks.refusal(id)
+    if (refusal !== null) throw refusal
     // the same deployment may have come again meanwhile
     if (this.#known.has(id) || this.#instances.has(id)) return this.instance(address)
     // nobody uses up what another one may deploy
@@ -257,16 +290,38 @@ export class Host {
     this.#network.onConnection((stream) => this.#onConnection(stream))
     await this.#network.listen()
     this.#listening = true
-    void this.#continueAll()
+    for (const address of this.#setBacks.addresses) {
+      const { message = '' } = this.#setBacks.refusal(address) ?? {}
+      this.#onEvent({ type: 'set-back', address, message })
+    }
+    this.#asked = this.#restored === null ? null : this.#askAll(this.#restored)
+    this.#continuing = this.#continueAll().catch(() => {})
+  }
+
+  /** A restored directory may be an old one: before it signs anything it hears whoever can be found. */
+  async #askAll(restored: Restored): Promise<void> {
+    await this.#ask([...this.#known])
+    if (this.#closing === null) await restored.asked()
+  }
+
+  /** Hears what others hold of instances. */
+  async #ask(ids: readonly string[]): Promise<void> {
+    const addresses = ids.map((id) => decodeId(id))
+    await askOthers(addresses, this.#bootstrap, this.#stop.signal, async (address, head) => {
+      await this.#heed(address, head)
+    }).catch(() => {})
   }
 
   /** Finds instances with calls that were in flight, and what cannot be opened; announces all. */
   async #continueAll(): Promise<void> {
+    const held: Instance[] = []
     for (let i = 0; i < this.#index.length && this.#closing === null; i++) {
       const address = await this.#index.get(i).catch(() => null)
       if (address === null) continue
       try {
-        await this.instance(address)
+        const instance = await this.instance(address)
+        if (instance.isWaiting || this.#asked !== null) held.push(instance)
+        else instance.release()
       } catch (error) {
         const message = error instanceof Error ? error.message : String(error)
         if (this.#closing === null) {
@@ -277,6 +332,9 @@ export class Host {
       void this.#announce(address)
     }
     this.#looked = true
+    await (this.#asked ?? this.#ask(held.map(({ id }) => id)))
+    this.#continued = true
+    for (const instance of held) instance.release()
   }
 
   async #announce(address: Uint8Array): Promise<void> {
@@ -285,7 +343,30 @@ export class Host {
 
   async #open(id: string, address: Uint8Array): Promise<Instance> {
     await this.#leaving.get(id)
-    return Instance.open(this.#writing, this.#execution, address)
+    const instance = await Instance.open(
+      this.#writing,
+      this.#execution,
+      address,
+      this.#setBacks.refusal(id)
+    )
+    if (this.#continued) instance.release()
+    return instance
+  }
+
+  /** Takes notice of a head that a peer holds: one that this host has signed and cannot show ends its signing there. */
+  async #heed(address: Uint8Array, head: Head): Promise<KnownReply> {
+    const id = encodeId(address)
+    const isHere = this.#known.has(id) || this.#instances.has(id)
+    const instance = isHere ? await this.instance(address) : null
+    const agrees = instance !== null && (await instance.agrees(head))
+    if (!agrees && this.#setBacks.isSigned(id, head)) {
+      const why = setBack(head)
+      const isNews = this.#setBacks.get(id) === null
+      instance?.bar(why)
+      await this.#setBacks.keep(id, head)
+      if (isNews) this.#onEvent({ type: 'set-back', address: id, message: why.message })
+    }
+    return { signed: this.#setBacks.get(id) }
   }
 
   async #create(address: Uint8Array, genesis: Genesis, request: DeployRequest): Promise<Instance> {
@@ -365,12 +446,16 @@ export class Host {
     const peer = new Peer(rpc, caller)
     rpc.respond(INFO, ({ address }) => this.#guard(() => this.#info(address), address))
     rpc.respond(DEPLOY, (request) =>
-      this.#guard(
-        async (): Promise<DeployReply> => ({ address: (await this.deploy(request)).address })
-      )
+      this.#guard(async (): Promise<DeployReply> => {
+        await peer.heard
+        return { address: (await this.deploy(request)).address }
+      })
     )
     rpc.respond(CALL, (request, arrived) =>
       this.#guard(() => this.#call(request, peer, arrived), request.address)
+    )
+    rpc.respond(KNOWN, ({ address, head }) =>
+      this.#guard(() => peer.hear(() => this.#heed(address, head)), address)
     )
     rpc.respond(PROVE, (request) => this.#guard(() => this.#prove(request, peer), request.address))
     rpc.respond(CONSISTENCY, (request) =>
@@ -453,7 +538,14 @@ export class Host {
 
   async #call(request: CallRequest, peer: Peer, arrived: number): Promise<CallReply> {
     const { address, log, to } = request
+    await peer.heard
+    await this.#asked
+    const refusal = this.#setBacks.refusal(encodeId(address))
+    if (refusal !== null) throw refusal
     const instance = await this.instance(address)
+    const { length: own } = instance.head
+    // said and not shown: it is no proof, but what could be answered would be less than that user has seen
+    if (request.known > own) throw notThatFar(request.known, own)
     const length = await instance.submit(log, { caller: peer.caller, arrived })
     // a request without blocks that asks for results says nothing about the user's log
     if (to === 0 || log.blocks.length > 0) {
@@ -532,6 +624,8 @@ export class Host {
     clearInterval(this.#sweep)
     this.#vitals.close()
     clearInterval(this.#listen)
+    this.#stop.abort()
+    await this.#continuing
     const instances = await Promise.allSettled(this.#instances.values())
     await Promise.allSettled(
       instances.map((opening) => (opening.status === 'fulfilled' ? opening.value.close() : null))
@@ -606,10 +700,22 @@ class Peer {
   readonly caller: Caller
   readonly #rpc: Rpc
   readonly #replies = new Mutex()
+  #heard: Promise<unknown> = Promise.resolve()
 
   constructor(rpc: Rpc, caller: Caller) {
     this.caller = caller
     this.#rpc = rpc
+  }
+
+  /** Resolves when what this peer has said so far of heads was taken notice of. */
+  get heard(): Promise<unknown> {
+    return this.#heard
+  }
+
+  hear<T>(heed: () => Promise<T>): Promise<T> {
+    const hearing = this.#heard.then(heed)
+    this.#heard = hearing.catch(() => {})
+    return hearing
   }
 
   /** Makes replies that may be large one after the other, and none while the peer does not read. */

@@ -147,6 +147,7 @@ export class Instance {
   #working: Promise<void> | null = null
   #flushing: Promise<void> | null = null
   #closing = false
+  #held = false
   #usedAt = Date.now()
 
   private constructor(
@@ -252,11 +253,16 @@ export class Instance {
     this.#wake()
   }
 
-  /** Opens an instance from disk and continues what was in flight. Throws INSTANCE_DAMAGED. */
+  /**
+   * Opens an instance from disk. What was in flight is continued with the next call, or on `release`: a directory that
+   * was set back does not know what came of it, and whoever calls may. Throws INSTANCE_DAMAGED. `barred`: it is there to
+   * be read, and signs nothing.
+   */
   static async open(
     writing: Writing,
     execution: Execution,
-    address: Uint8Array
+    address: Uint8Array,
+    barred: MivmError | null = null
   ): Promise<Instance> {
     const queue = new Turns<Waiting>()
     const ledger = await Ledger.open(writing, address, () => queue.lastEntries())
@@ -267,6 +273,8 @@ export class Instance {
       const { stand, trailing } = await readStand(ledger)
       const instance = new Instance(ledger, execution, genesis, contract, stand, queue)
       instance.#tenant?.keep(ledger.bytes)
+      instance.#held = true
+      if (barred !== null) instance.bar(barred)
       await instance.#continue(trailing)
       return instance
     } catch (error) {
@@ -278,7 +286,8 @@ export class Instance {
 
   /** Idle since, ms since 1970; null while calls are under way. */
   get idleSince(): number | null {
-    return this.#working === null && this.#watchers.size === 0 ? this.#usedAt : null
+    const isHeld = this.#held && this.isWaiting
+    return this.#working === null && this.#watchers.size === 0 && !isHeld ? this.#usedAt : null
   }
 
   /** The newest head of the call log that is on disk. */
@@ -291,6 +300,31 @@ export class Instance {
   /** Genesis as the deployer wrote it. */
   genesisBlock(): Promise<Uint8Array> {
     return this.#ledger.tail.block(0)
+  }
+
+  /** Whether a head, of whatever length, is one of the log as it is here. */
+  async agrees({ length, fork, treeHash }: Head): Promise<boolean> {
+    const { head } = this
+    if (fork !== 0 || length > head.length) return false
+    const own = length === head.length ? head.treeHash : await this.#ledger.treeHash(length)
+    return b4a.equals(own, treeHash)
+  }
+
+  /** Whether there are calls without a result. */
+  get isWaiting(): boolean {
+    return this.#queue.length > 0
+  }
+
+  /** Continues what was in flight when the instance was last on disk. */
+  release(): void {
+    this.#held = false
+    this.#wake()
+  }
+
+  /** Signs nothing from now on: calls end with this error, those that wait as well. */
+  bar(why: MivmError): void {
+    this.#ledger.bar(why)
+    this.#rejectWatchers(why)
   }
 
   /** Number of calls so far. */
@@ -309,6 +343,8 @@ export class Instance {
     { caller = null, arrived = performance.now() }: Arrival = {}
   ): Promise<number> {
     this.#usedAt = Date.now()
+    this.#ledger.refuseWhenBarred()
+    this.#held = false
     if (log.blocks.length > 0) await this.#tenant?.prepare(encodeId(log.user))
     const admit = () => {
       if (log.blocks.length === 0 || log.start > 0) return false
@@ -348,6 +384,7 @@ export class Instance {
     const user = encodeId(key)
     if (this.#accounts.isSettled(user, entry)) return
     this.#refuseWhenClosing()
+    this.#ledger.refuseWhenBarred()
     await new Promise<void>((resolve, reject) => {
       this.#watchers.add({ user, entry, resolve, reject })
       this.#wake()
@@ -418,6 +455,7 @@ export class Instance {
   }
 
   #wake(): void {
+    if (this.#held || this.#ledger.isBarred) return
     if (this.#working !== null || this.#closing || this.#queue.length === 0) return
     this.#working = this.#work().then(
       () => {

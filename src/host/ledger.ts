@@ -51,6 +51,7 @@ export class Ledger {
   #tail: Tail | null = null
   #head: Head | null = null
   #failed: MivmError | null = null
+  #barred: MivmError | null = null
 
   private constructor(writing: Writing, log: Hypercore, pending: Pending) {
     this.#writing = writing
@@ -173,6 +174,20 @@ export class Ledger {
     })
   }
 
+  /** Nothing is written, and so nothing is signed, from now on. */
+  bar(why: MivmError): void {
+    this.#barred ??= why
+  }
+
+  get isBarred(): boolean {
+    return this.#barred !== null
+  }
+
+  /** Throws why nothing is written any more. */
+  refuseWhenBarred(): void {
+    if (this.#barred !== null) throw this.#barred
+  }
+
   /** Lets go of the users' sessions when there are many, but not of what is in them and not on disk. */
   async trim(): Promise<void> {
     if (this.#users.size < SESSIONS_MAX) return
@@ -225,6 +240,7 @@ export class Ledger {
   ): Promise<number> {
     return this.#mutex.run(async () => {
       if (this.#failed !== null) throw this.#failed
+      this.refuseWhenBarred()
       const sessions = this.#session()
       const release = this.#writing.gate.hold()
       let written = false
@@ -276,6 +292,7 @@ export class Ledger {
   async #use<T>(key: Uint8Array, fn: (user: UserLog) => Promise<T>): Promise<T> {
     // after a failed write users' logs are longer in memory than on disk
     if (this.#failed !== null) throw this.#failed
+    this.refuseWhenBarred()
     const user = await this.#openUser(key)
     this.#dirty = true
     return fn(user)

@@ -46,6 +46,15 @@ export class Rpc {
     })
   }
 
+  /** The one on this stream: there can be no second. */
+  static of(mux: Protomux): Rpc {
+    const known = RPCS.get(mux)
+    if (known !== undefined) return known
+    const rpc = new Rpc(mux)
+    RPCS.set(mux, rpc)
+    return rpc
+  }
+
   get closed(): boolean {
     return this.#rpc.closed
   }
@@ -144,6 +153,8 @@ export class Rpc {
     queueMicrotask(() => this.#nextTurn())
   }
 }
+
+const RPCS = new WeakMap<Protomux, Rpc>()
 
 function decode<Request>(method: Method<Request, unknown>, bytes: Uint8Array): Request {
   try {

@@ -12,7 +12,9 @@ import { CONFIG_NAME, type Config, readConfig } from '../config.ts'
 import { Context } from '../context.ts'
 import { HostLog, LOG_LEVELS, type LogLevel } from '../host-log.ts'
 import { atEnd, interrupted } from '../interruption.ts'
+import { openMirror, parseBytes } from '../mirror.ts'
 import type { Program } from '../program.ts'
+import { recoverHost } from '../recover.ts'
 import { count } from '../text.ts'
 
 /** Figures are for those who are on this machine, unless an address is given. */
@@ -29,6 +31,10 @@ interface Options {
   readonly requireSandbox?: true | undefined
   readonly metrics?: Endpoint | undefined
   readonly logLevel?: LogLevel | undefined
+  readonly recover?: true | undefined
+  readonly from?: string[] | undefined
+  readonly mirror?: string[] | undefined
+  readonly mirrorMax?: number | undefined
 }
 
 interface Endpoint {
@@ -82,6 +88,13 @@ export function addHost(program: Program): void {
         'what to log on stderr (default: info; debug, with what contracts write, on a terminal)'
       ).choices(LOG_LEVELS)
     )
+    .option('--recover', 'first take back from others what this host has signed and lost', asTrue)
+    .option('--from <peer...>', 'ids of mirrors, or data directories of auditors, to recover from')
+    .option(
+      '--mirror <instance...>',
+      'keep whole copies of instances of other hosts, and serve them'
+    )
+    .option('--mirror-max <bytes>', 'of each such instance at most (default: 16G)', parseBytes)
     .addHelpText(
       'after',
       `\nThe settings are JSON, with the options above by their names (allowDeploy, engines, …); what is given here goes
@@ -97,9 +110,13 @@ async function host(context: Context, options: Options): Promise<void> {
   const log = new HostLog(output, options.logLevel)
   atEnd(() => log.close())
   const fatal = Promise.withResolvers<MivmError>()
+  if (options.from !== undefined && options.recover !== true) {
+    throw new MivmError('USAGE', '--from says where to recover from: give --recover as well')
+  }
   const settings = await readOptions(context, options)
   const monitor = await openMonitor(options.metrics, settings.dir)
   const bootstrap = await openNetwork(context)
+  if (options.recover === true) await recoverHost(context, options.from ?? [], bootstrap)
   const host = await Host.open({
     ...settings,
     ...(bootstrap === undefined ? {} : { bootstrap }),
@@ -112,6 +129,9 @@ async function host(context: Context, options: Options): Promise<void> {
   atEnd(() => host.close())
   monitor?.watch(host)
   await openSocket(context, host, log)
+  if (options.mirror !== undefined) {
+    await openMirror(context, log, options.mirror, options.mirrorMax, bootstrap)
+  }
   welcome(context, log, host, bootstrap, monitor?.url ?? null)
   const problem = await Promise.race([interrupted(), fatal.promise])
   log.write('info', 'finishing what is under way…')
@@ -224,6 +244,10 @@ function parseEndpoint(text: string): Endpoint {
 
 function asError({ code, message }: { code: string; message: string }): MivmError {
   return new MivmError(isErrorCode(code) ? code : 'STORAGE_FAILED', message)
+}
+
+function asTrue(): true {
+  return true
 }
 
 const parseEngines = (text: string) => parseCount(text, '--engines', 1024)
