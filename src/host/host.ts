@@ -35,22 +35,26 @@ import {
   type ProveRequest,
   STATUS
 } from '../protocol/messages.ts'
+import type { Proof } from '../protocol/proof.ts'
 import { closeStore, openStore } from '../state/store.ts'
 import { Wal } from '../state/wal.ts'
 import { openVm } from '../vm/registry.ts'
 import type { Layer, SandboxMode } from '../vm/sandbox/sandbox.ts'
 import type { IsolateBy, Supervisor } from '../vm/supervisor.ts'
-import { Admission, type AdmissionStatus } from './admission.ts'
+import { Admission } from './admission.ts'
 import type { Caller } from './caller.ts'
-import { Connections, type ConnectionsStatus } from './connections.ts'
+import { Connections } from './connections.ts'
 import { Gate } from './gate.ts'
 import { checkDeployer, type Execution, Instance } from './instance.ts'
 import type { Writing } from './ledger.ts'
+import { Measures } from './measures.ts'
 import { Mutex } from './mutex.ts'
 import { Oracles } from './oracles.ts'
 import { allowAll, type Policy } from './policy.ts'
 import { type SomeQuotas, withDefaults } from './quotas.ts'
+import { type HostStatus, type PublicStatus, Recent, totalsOf } from './status.ts'
 import { StoredBytes } from './stored.ts'
+import { Vitals } from './vitals.ts'
 
 export interface HostOptions {
   /** The data directory: identity, logs and archives. One host at a time. */
@@ -85,17 +89,6 @@ export type HostEvent =
   /** Nothing can be written any more; the host has to be stopped. */
   | { readonly type: 'fatal'; readonly code: string; readonly message: string }
 
-interface PublicStatus {
-  readonly id: string
-  readonly instances: number
-  readonly open: number
-  readonly peers: number
-}
-
-export interface HostStatus extends PublicStatus, AdmissionStatus {
-  readonly connections: ConnectionsStatus
-}
-
 const IDLE_MS = 60_000
 const QUOTA_EVENTS = 10
 /** How often it is looked who says nothing. */
@@ -108,10 +101,12 @@ export class Host {
   readonly id: string
   /** What is around the engines. */
   readonly sandbox: readonly Layer[]
+  /** What it does, and how long that takes. */
+  readonly measures: Measures
   readonly #store: Corestore
   readonly #network: Network
   readonly #writing: Writing
-  readonly #execution: Execution
+  readonly #execution: HostExecution
   readonly #admission: Admission
   readonly #policy: Policy
   readonly #index: Hypercore
@@ -126,6 +121,11 @@ export class Host {
   /** Who is over a quota may be so thousands of times a second: the operator is told of some, and the status counts all. */
   readonly #quotaEvents = new Bucket(QUOTA_EVENTS, 1)
   readonly #sweep: NodeJS.Timeout
+  readonly #recent: Recent
+  readonly #vitals: Vitals
+  readonly #openedAt = performance.now()
+  #listening = false
+  #looked = false
   readonly #listen: NodeJS.Timeout
   #closing: Promise<void> | null = null
 
@@ -133,13 +133,13 @@ export class Host {
     options: HostOptions,
     writing: Writing,
     network: Network,
-    execution: Execution,
+    execution: HostExecution,
     admission: Admission,
-    sandbox: readonly Layer[],
+    onEvent: (event: HostEvent) => void,
     index: Hypercore
   ) {
     this.id = encodeId(writing.keyPair.publicKey)
-    this.sandbox = sandbox
+    this.sandbox = execution.vm.layers
     this.#store = writing.store
     this.#network = network
     this.#writing = writing
@@ -147,9 +147,12 @@ export class Host {
     this.#admission = admission
     this.#policy = options.policy ?? allowAll
     this.#index = index
-    this.#onEvent = options.onEvent ?? (() => {})
+    this.#onEvent = onEvent
     this.#openMax = options.openMax ?? OPEN_MAX
     this.#sweep = setInterval(() => this.#closeIdle(), IDLE_MS / 4).unref()
+    this.measures = execution.measures
+    this.#recent = new Recent(execution.measures)
+    this.#vitals = new Vitals(options.dir, () => this.#recent.mark())
     this.#connections = new Connections(admission.quotas.host, admission.refusals)
     const listen = () => this.#connections.sweep(performance.now())
     this.#listen = setInterval(listen, SILENCE_MS).unref()
@@ -168,7 +171,11 @@ export class Host {
       await closeStore(store)
       throw error
     })
-    const onEvent = options.onEvent ?? (() => {})
+    const measures = new Measures()
+    const onEvent = (event: HostEvent) => {
+      noteEvent(measures, event)
+      options.onEvent?.(event)
+    }
     const index = store.get({ name: 'instances' })
     await index.ready()
     const writing = {
@@ -181,12 +188,13 @@ export class Host {
     const admission = new Admission(withDefaults(options.quotas), new StoredBytes(index))
     const execution = {
       vm,
+      measures,
       admission,
       oracles: options.oracles ?? new Oracles(),
       onLog: (address: string, line: string) => onEvent({ type: 'log', address, line })
     }
     const network = new Network(keyPair, options.bootstrap)
-    const host = new Host(options, writing, network, execution, admission, vm.layers, index)
+    const host = new Host(options, writing, network, execution, admission, onEvent, index)
     try {
       await host.#start()
       return host
@@ -248,6 +256,7 @@ export class Host {
     }
     this.#network.onConnection((stream) => this.#onConnection(stream))
     await this.#network.listen()
+    this.#listening = true
     void this.#continueAll()
   }
 
@@ -267,6 +276,7 @@ export class Host {
       if (this.#instances.size > this.#openMax) this.#closeIdle()
       void this.#announce(address)
     }
+    this.#looked = true
   }
 
   async #announce(address: Uint8Array): Promise<void> {
@@ -359,7 +369,9 @@ export class Host {
         async (): Promise<DeployReply> => ({ address: (await this.deploy(request)).address })
       )
     )
-    rpc.respond(CALL, (request) => this.#guard(() => this.#call(request, peer), request.address))
+    rpc.respond(CALL, (request, arrived) =>
+      this.#guard(() => this.#call(request, peer, arrived), request.address)
+    )
     rpc.respond(PROVE, (request) => this.#guard(() => this.#prove(request, peer), request.address))
     rpc.respond(CONSISTENCY, (request) =>
       this.#guard(() => this.#consistency(request), request.address)
@@ -382,18 +394,34 @@ export class Host {
 
   /** What the host is doing, for its operator. */
   status(): HostStatus {
-    const connections = this.#connections.status
-    return { ...this.#publicStatus(), connections, ...this.#admission.status() }
+    const { measures } = this
+    return {
+      ...this.#publicStatus(),
+      ...this.#admission.status(),
+      connections: this.#connections.status,
+      open: this.#instances.size,
+      peers: this.#peers.size,
+      logs: this.#store.cores.size,
+      uptime: (performance.now() - this.#openedAt) / 1000,
+      problem: measures.problem,
+      queued: measures.queued,
+      lately: this.#recent.lately,
+      total: totalsOf(measures),
+      engines: this.#execution.vm.figures(),
+      process: this.#vitals.sample
+    }
   }
 
-  /** Anybody may ask. */
+  /** Anybody may ask. How many others are there, and how much there is to do, would tell an attacker how he fares. */
   #publicStatus(): PublicStatus {
-    return {
-      id: this.id,
-      instances: this.#known.size,
-      open: this.#instances.size,
-      peers: this.#peers.size
-    }
+    const { id } = this
+    return { id, vm: this.#execution.vm.id, instances: this.#known.size, ready: this.isReady }
+  }
+
+  /** Whether it takes connections, has looked at what calls were left from before, and can start engines. */
+  get isReady(): boolean {
+    const isUp = this.#listening && this.#looked && this.#closing === null
+    return isUp && !this.#execution.vm.figures().failing && this.measures.problem === null
   }
 
   /** Tells the operator of what is refused, and of an instance that turns out to be damaged. */
@@ -423,10 +451,10 @@ export class Host {
     return { genesis: await instance.genesisBlock(), methods, head }
   }
 
-  async #call(request: CallRequest, peer: Peer): Promise<CallReply> {
+  async #call(request: CallRequest, peer: Peer, arrived: number): Promise<CallReply> {
     const { address, log, to } = request
     const instance = await this.instance(address)
-    const length = await instance.submit(log, peer.caller)
+    const length = await instance.submit(log, { caller: peer.caller, arrived })
     // a request without blocks that asks for results says nothing about the user's log
     if (to === 0 || log.blocks.length > 0) {
       const end = log.start + log.blocks.length
@@ -442,6 +470,7 @@ export class Host {
     }
     if (to > length) throw new MivmError('REQUEST_INVALID', `the user log has no entry ${to} yet`)
     if (to > 0) await instance.settled(log.user, to)
+    const settled = performance.now()
     return peer.large(async () => {
       const key = `${encodeId(address)}/${encodeId(log.user)}`
       const { head } = instance
@@ -452,6 +481,10 @@ export class Host {
       if (length > 0) peer.sent.set(key, head.length)
       const anchored = before !== undefined || request.anchored
       const proof = await instance.prove(log.user, request.from, to, through, anchored)
+      const now = performance.now()
+      const calls = resultsIn(proof)
+      this.measures.stages.reply.add(now - settled, calls)
+      this.measures.calls.add(now - arrived, calls)
       return { length, through, proof, behind: null }
     })
   }
@@ -497,6 +530,7 @@ export class Host {
 
   async #close(): Promise<void> {
     clearInterval(this.#sweep)
+    this.#vitals.close()
     clearInterval(this.#listen)
     const instances = await Promise.allSettled(this.#instances.values())
     await Promise.allSettled(
@@ -509,6 +543,36 @@ export class Host {
     await this.#writing.wal.close()
     await closeStore(this.#store)
   }
+}
+
+interface HostExecution extends Execution {
+  readonly vm: Supervisor
+  readonly measures: Measures
+}
+
+function noteEvent(measures: Measures, event: HostEvent): void {
+  switch (event.type) {
+    case 'deployed':
+      measures.deployments++
+      break
+    case 'damaged':
+      measures.damaged.add(event.address)
+      break
+    case 'log':
+      measures.lines++
+      break
+    case 'refused':
+      measures.refused.add(event.code)
+      break
+    case 'fatal':
+      measures.fatal = event.message
+      break
+  }
+}
+
+/** Of each call there is an ack and a result. */
+function resultsIn({ items }: Proof): number {
+  return items.filter(({ block }) => block !== null).length / 2
 }
 
 /**

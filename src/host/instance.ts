@@ -33,6 +33,7 @@ import { Accounts, type Answered } from './accounts.ts'
 import type { Admission } from './admission.ts'
 import type { Caller } from './caller.ts'
 import { Ledger, type Writing } from './ledger.ts'
+import { Measures } from './measures.ts'
 import type { Meter } from './meter.ts'
 import type { Oracles } from './oracles.ts'
 import type { Tenant } from './tenant.ts'
@@ -51,6 +52,8 @@ export interface Execution {
   /** Who may have how much executed; all may everything where there is none. */
   readonly admission?: Admission
   onLog(address: string, line: string): void
+  /** Where it is noted what calls take; default: nowhere. */
+  readonly measures?: Measures
 }
 
 /** What a deployer sends: genesis as it wrote it, the code, and its log with the call of `init`. */
@@ -69,10 +72,20 @@ interface Waiting {
   readonly call: UserCall | null
   readonly entry: number
   readonly block: Uint8Array
+  /** When it was queued, as performance.now(). */
+  readonly queuedAt: number
   /** Who pays for it. */
   readonly meters: readonly Meter[]
   /** Over whose connection it came; null where that was before the host was started. */
   readonly caller: Caller | null
+}
+
+/** How a request came. */
+interface Arrival {
+  /** Over whose connection. */
+  readonly caller?: Caller | null
+  /** When its bytes came, as performance.now(). */
+  readonly arrived?: number
 }
 
 /** A call whose ack is in the log already, because it has asked an oracle. */
@@ -96,6 +109,8 @@ interface Executed {
   readonly items: readonly Waiting[]
   readonly steps: readonly Step[]
   readonly time: number
+  /** When that was done, as performance.now(). */
+  readonly executedAt: number
 }
 
 interface Watcher {
@@ -124,6 +139,7 @@ export class Instance {
   readonly #tenant: Tenant | null
   /** A call that has to begin the next batch. */
   #first: Waiting | null = null
+  readonly #measures: Measures
   readonly #accounts = new Accounts()
   readonly #watchers = new Set<Watcher>()
   readonly #variables: Map<string, string>
@@ -150,6 +166,7 @@ export class Instance {
     this.methods = stand.methods
     this.#ledger = ledger
     this.#execution = execution
+    this.#measures = execution.measures ?? new Measures()
     this.#contract = contract
     this.#queue = queue
     this.#tenant = execution.admission?.tenant(contract.address, contract.deployer) ?? null
@@ -201,6 +218,7 @@ export class Instance {
       await instance.#begin(deployment, code, call.time, step)
       return instance
     } catch (error) {
+      instance.#measures.queued -= queue.length
       await ledger.close()
       throw error
     }
@@ -255,6 +273,7 @@ export class Instance {
       await instance.#continue(trailing)
       return instance
     } catch (error) {
+      if (execution.measures !== undefined) execution.measures.queued -= queue.length
       await ledger.close()
       throw error
     }
@@ -288,7 +307,10 @@ export class Instance {
    * lost what it had written. Throws USER_LOG_FORKED where the two do not agree, and QUOTA_EXCEEDED, before anything is
    * taken in: what is in the copy is executed.
    */
-  async submit(log: UserBlocks, caller: Caller | null = null): Promise<number> {
+  async submit(
+    log: UserBlocks,
+    { caller = null, arrived = performance.now() }: Arrival = {}
+  ): Promise<number> {
     this.#usedAt = Date.now()
     if (log.blocks.length > 0) await this.#tenant?.prepare(encodeId(log.user))
     const admit = () => {
@@ -302,7 +324,10 @@ export class Instance {
       const known = user.length
       if (known > 0) this.#admit(log, known, caller)
       await user.extend(log)
-      if (user.length > known) this.#take(user, log.blocks.slice(known - log.start), known, caller)
+      if (user.length > known) {
+        const calls = this.#take(user, log.blocks.slice(known - log.start), known, caller)
+        this.#measures.stages.submit.add(performance.now() - arrived, calls)
+      }
       return [known, user.length] as const
     })
     if (taken === null) return 0
@@ -378,6 +403,7 @@ export class Instance {
     await this.#working
     await this.#flushing
     this.#rejectWatchers(closed())
+    this.#measures.queued -= this.#queue.length
     this.#execution.vm.evict(this.id)
     for (const { caller, block } of this.#queue) caller?.hold(-block.byteLength)
     await this.#ledger.close()
@@ -405,6 +431,7 @@ export class Instance {
       (error: unknown) => {
         this.#rest()
         // the calls stay queued: the next one that comes tries again
+        this.#measures.failed.add(error instanceof MivmError ? error.code : 'INTERNAL')
         this.#rejectWatchers(error)
       }
     )
@@ -448,9 +475,18 @@ export class Instance {
         ? []
         : [{ item: i, call: callAt(call, block, id, seq + i, time, this.#committed) }]
     )
-    const results = called.length === 0 ? [] : await this.#run(items, called)
+    let began = performance.now()
+    const onBegin = () => {
+      began = performance.now()
+    }
+    const results = called.length === 0 ? [] : await this.#run(items, called, onBegin)
     const steps = stepsOf(items, results)
-    return { items: items.slice(0, steps.length), steps, time }
+    const executed = items.slice(0, steps.length)
+    const executedAt = performance.now()
+    const { queue, engine } = this.#measures.stages
+    for (const { queuedAt } of executed) queue.add(began - queuedAt)
+    engine.add(executedAt - began, executed.length)
+    return { items: executed, steps, time, executedAt }
   }
 
   /**
@@ -465,7 +501,11 @@ export class Instance {
   }
 
   /** The steps of as many calls as there was time for. */
-  async #run(items: readonly Waiting[], called: readonly Called[]): Promise<Step[]> {
+  async #run(
+    items: readonly Waiting[],
+    called: readonly Called[],
+    onBegin: () => void
+  ): Promise<Step[]> {
     const steps: Step[] = []
     const [first] = items
     let over = false
@@ -488,7 +528,7 @@ export class Instance {
           },
           onLog: (line) => this.#execution.onLog(this.id, line)
         },
-        { workMs: BATCH_WORK_MS }
+        { workMs: BATCH_WORK_MS, onBegin }
       )
     } catch (error) {
       if (error !== ORACLE_FIRST) throw error
@@ -500,7 +540,7 @@ export class Instance {
   }
 
   /** Resolves when the next batch can be executed; this one is on disk, and its users are told, when `durable` does. */
-  async #commit({ items, steps, time }: Executed): Promise<{ durable: Promise<void> }> {
+  async #commit({ items, steps, time, executedAt }: Executed): Promise<{ durable: Promise<void> }> {
     // an answer of an oracle that comes late may still be on its way into the log
     if (this.#open !== null) await this.#ledger.settle()
     const blocks: Uint8Array[] = []
@@ -529,14 +569,16 @@ export class Instance {
     const filled = Promise.withResolvers<Uint8Array>()
     const durable = this.#ledger
       .commit(blocks, lastWrites(writes), positions, filled.resolve)
-      .then(() => {
+      .then((syncMs) => {
         for (const [user, at] of answered) this.#accounts.answer(user, at)
+        this.#measures.committed(steps, performance.now() - executedAt, syncMs)
         this.#notify()
         this.#accounts.trim()
       })
     durable.catch(filled.reject)
     this.#committed = await filled.promise
     this.#pay(items, steps)
+    this.#measures.queued -= items.length
     this.#seq = seq
     this.#time = time
     updateVariables(this.#variables, writes)
@@ -585,29 +627,41 @@ export class Instance {
     return answer
   }
 
-  /** Queues what is new in a user's log, and charges it. */
-  #take(user: UserLog, blocks: readonly Uint8Array[], start: number, caller: Caller | null): void {
-    const before = this.#queue.length
-    this.#enqueue(user, blocks, start, caller)
+  /** Queues what is new in a user's log, and charges it; returns how many calls there were. */
+  #take(
+    user: UserLog,
+    blocks: readonly Uint8Array[],
+    start: number,
+    caller: Caller | null
+  ): number {
+    const calls = this.#enqueue(user, blocks, start, caller)
     const bytes = blocks.reduce((sum, block) => sum + block.byteLength, 0)
-    this.#tenant?.take(user.id, caller, this.#queue.length - before, bytes)
+    this.#tenant?.take(user.id, caller, calls, bytes)
+    return calls
   }
 
+  /** Returns how many calls there were in the blocks. */
   #enqueue(
     user: UserLog,
     blocks: readonly Uint8Array[],
     start: number,
     caller: Caller | null = null
-  ): void {
+  ): number {
+    const queuedAt = performance.now()
+    const before = this.#queue.length
     const meters = this.#tenant?.metersOf(user.id, caller) ?? []
     for (const [i, block] of blocks.entries()) {
       const entry = start + i + 1
       const call = readAsked(block)
       if (call === undefined) continue
       this.#accounts.wait(user.id, entry)
-      this.#queue.push({ user: user.key, id: user.id, call, entry, block, meters, caller })
+      const item = { user: user.key, id: user.id, call, entry, block, queuedAt, meters, caller }
+      this.#queue.push(item)
       caller?.hold(block.byteLength)
     }
+    const calls = this.#queue.length - before
+    this.#measures.queued += calls
+    return calls
   }
 
   /** Takes calls that are executed from the queue, and charges what they have cost. */
@@ -668,11 +722,13 @@ export class Instance {
       const id = encodeId(ack.user)
       const call = readCall(ack.call)
       const meters = this.#tenant?.metersOf(id, null) ?? []
+      const queuedAt = performance.now()
       const { entry, call: block } = ack
-      const item = { user: ack.user, id, call, entry, block, meters, caller: null }
+      const item = { user: ack.user, id, call, entry, block, queuedAt, meters, caller: null }
       const index = this.#ledger.tail.length - trailing.length
       this.#open = { item, ack: index, seq: ack.seq, time: ack.time, requests }
       this.#queue.push(item)
+      this.#measures.queued++
       this.#accounts.wait(id, ack.entry)
     }
     for (const id of await this.#ledger.pendingUsers()) {

@@ -56,14 +56,16 @@ export class Rpc {
 
   /**
    * Answers a method; an error that it throws reaches the peer with its code and message. Requests are decoded
-   * here: the library takes the process down for some of what a peer can send.
+   * here: the library takes the process down for some of what a peer can send. `arrived` is when it came, as
+   * performance.now().
    */
   respond<Request, Reply>(
     method: Method<Request, Reply>,
-    handler: (request: Request) => Promise<Reply>
+    handler: (request: Request, arrived: number) => Promise<Reply>
   ): void {
     const encodings = { requestEncoding: c.raw, responseEncoding: method.reply }
     this.#rpc.respond(method.name, encodings, async (bytes) => {
+      const arrived = performance.now()
       const cost = bytes.byteLength + REQUEST_COST
       let done = () => {}
       this.#answering += cost
@@ -73,7 +75,7 @@ export class Rpc {
           throw new MivmError('REQUEST_INVALID', 'too many requests at once: wait for replies')
         }
         done = this.#admit(cost)
-        return await handler(decode(method, bytes))
+        return await handler(decode(method, bytes), arrived)
       } catch (error) {
         throw withContext(error)
       } finally {

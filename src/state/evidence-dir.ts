@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { mkdir, open, readdir, readFile, rename } from 'node:fs/promises'
 import path from 'node:path'
+import { syncDirectory } from './sync-directory.ts'
 
 const EXTENSION = '.evidence'
 
@@ -46,17 +47,5 @@ export class EvidenceDir {
     await rename(fresh, file)
     await syncDirectory(this.#dir)
     return file
-  }
-}
-
-/** Else a power cut could take the name back. */
-async function syncDirectory(dir: string): Promise<void> {
-  // Windows cannot, and need not
-  if (process.platform === 'win32') return
-  const handle = await open(dir)
-  try {
-    await handle.sync()
-  } finally {
-    await handle.close()
   }
 }
