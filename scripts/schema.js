@@ -175,6 +175,8 @@ struct(
 struct('prove-reply', field('proof', '@mivm/proof'))
 struct('consistency-request', field('address', 'fixed32'), list('lengths', 'uint'))
 struct('consistency-reply', field('proof', '@mivm/proof'))
+struct('known-request', field('address', 'fixed32'), field('head', '@mivm/head'))
+struct('known-reply', optional('signed', '@mivm/head'))
 struct('status-request', optional('verbose', 'bool'))
 struct('status-reply', field('json', 'string'))
 

@@ -69,6 +69,8 @@ export const importIdentity: (dir: string, name: string, text: string) => Promis
 export type HostEvent =
   | { readonly type: 'deployed'; readonly address: string; readonly deployer: string }
   | { readonly type: 'damaged'; readonly address: string; readonly message: string }
+  /** Peers show that more of it was signed than is here: nothing is, from now on. */
+  | { readonly type: 'set-back'; readonly address: string; readonly message: string }
   | { readonly type: 'log'; readonly address: string; readonly line: string }
   | { readonly type: 'refused'; readonly code: string; readonly message: string }
   /** Nothing can be written any more; the host has to be stopped. */
@@ -382,6 +384,7 @@ export async function* audit(options: AuditOptions): AsyncGenerator<AuditEvent> 
       store: replica.store,
       dir: path.join(dir, 'audits'),
       peers: () => replica.peers,
+      isSetBack: () => replica.isSetBack(address),
       others: (held) => meeting.hear(held),
       overheard: (held) => meeting.overhear(held),
       // who follows waits for the host

@@ -23,10 +23,11 @@ const LAYERS = {
   net: ['protocol'],
   host: ['protocol', 'vm', 'state', 'net'],
   client: ['protocol', 'vm', 'state', 'net'],
+  copies: ['protocol', 'vm', 'state', 'net', 'host', 'client'],
   audit: ['protocol', 'vm', 'state'],
   bundle: ['protocol'],
   testing: ['protocol', 'vm', 'state', 'net', 'host', 'client', 'audit', 'bundle'],
-  cli: ['protocol', 'vm', 'state', 'net', 'host', 'client', 'audit', 'bundle', 'testing']
+  cli: ['protocol', 'vm', 'state', 'net', 'host', 'client', 'copies', 'audit', 'bundle', 'testing']
 }
 const NAMES = Object.keys(LAYERS)
 

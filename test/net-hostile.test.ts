@@ -21,6 +21,7 @@ import {
   CONSISTENCY,
   DEPLOY,
   INFO,
+  KNOWN,
   PROVE,
   RPC_PROTOCOL,
   STATUS,
@@ -88,6 +89,7 @@ test('hostile peers - requests that make no sense are refused one by one', {
     [PROVE.name, c.encode(PROVE.request, { address, user: user.publicKey, entry: 2 ** 50 })],
     [CONSISTENCY.name, c.encode(CONSISTENCY.request, { address, lengths: [3, 2 ** 50, 0, 3] })],
     [CONSISTENCY.name, c.encode(CONSISTENCY.request, { address, lengths: Array(500).fill(1) })],
+    [KNOWN.name, c.encode(KNOWN.request, { address, head })],
     [STATUS.name, c.encode(STATUS.request, { verbose: true })],
     [DEPLOY.name, c.encode(DEPLOY.request, { genesis: frame(random), source: '', log: forged })]
   ]
@@ -390,6 +392,7 @@ const RAW = { requestEncoding: c.raw, responseEncoding: c.raw }
 const REFUSALS: ReadonlySet<string> = new Set([
   'REQUEST_INVALID',
   'INSTANCE_UNKNOWN',
+  'INSTANCE_SET_BACK',
   'ENTRY_MALFORMED',
   'ENTRY_VERSION'
 ])

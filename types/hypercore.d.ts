@@ -119,6 +119,8 @@ declare module 'hypercore' {
       setInflightRange(min: number, max: number): void
       /** As the option of that name. */
       allowFork: boolean
+      /** True: asks for every newer head that a peer announces. */
+      eagerUpgrade: boolean
       /** Looks again what to ask of which peer. */
       updateAll(): void
     }

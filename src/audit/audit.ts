@@ -38,8 +38,12 @@ export interface AuditOptions {
   readonly dir: string
   /** Opens the VM that genesis names; by default one of this version. */
   readonly openVm?: (id: string) => Promise<VirtualMachine>
+  /** From how many blocks on that are to be read they are replayed in a thread of their own; default 4096. */
+  readonly threadFrom?: number
   /** How many peers there are, for progress. */
   readonly peers?: () => number
+  /** Whether the host says itself that it has signed more than it shows: then it hides nothing. */
+  readonly isSetBack?: () => boolean
   /** Heads of the call log from elsewhere, such as receipts: the log has to agree with those that the host signed. */
   readonly heads?: readonly Head[]
   /** How long to wait for something that nobody shows, ms; 0 asks nobody. Default 10,000. */
@@ -115,6 +119,9 @@ export type AuditEvent =
     }
 
 const PATIENCE_MS = 10_000
+
+/** A thread takes some tenths of a second to begin. */
+const THREAD_FROM = 4096
 
 /** How often an audit that follows a log looks, where nothing comes, whether it has waited for too long. */
 const LOOK_MS = 500
@@ -285,7 +292,7 @@ class Audit {
 
   async *#walk(course: Course): AsyncGenerator<AuditEvent> {
     for await (const _ of course.walk()) {
-      this.#note({ vm: course.vm, shadow: course.shadow })
+      this.#note({ replayer: course.replayer })
       yield* this.#progress(course)
     }
   }
@@ -398,7 +405,10 @@ class Audit {
   }
 
   #subject(callLog: Hypercore, genesis: Genesis): Subject {
-    const { address, store, dir, openVm, patience = PATIENCE_MS } = this.#options
+    const { address, store, dir, openVm, patience = PATIENCE_MS, isSetBack } = this.#options
+    // a VM that the caller brings cannot be had in another thread
+    const { threadFrom = openVm === undefined ? THREAD_FROM : Number.POSITIVE_INFINITY } =
+      this.#options
     const open = openVm ?? ((id: string) => openRegistered(id, { engines: 1 }))
     return {
       address,
@@ -411,6 +421,8 @@ class Audit {
       userPatience: this.#userPatience,
       grace: patience === 0 ? PATIENCE_MS : patience,
       news: this.#news,
+      isSetBack: isSetBack ?? (() => false),
+      threadFrom,
       openVm: async () => {
         this.#vm ??= this.#keepOpen(await open(genesis.vm))
         return this.#vm
@@ -526,7 +538,7 @@ class Audit {
 
   #begin(callLog: Hypercore, genesis: Genesis, genesisBlock: Uint8Array): void {
     const { address, store } = this.#options
-    const nothing = { head: null, held: [], heard: null, published: null, shadow: null, vm: null }
+    const nothing = { head: null, held: [], heard: null, published: null, replayer: null }
     this.#sources = { address, store, callLog, genesis, genesisBlock, ...nothing }
   }
 

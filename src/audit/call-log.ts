@@ -32,6 +32,8 @@ export interface LoggedBatch {
   readonly commitIndex: number
   /** Tree hash of the call log at the commit before: it goes into the seeds. */
   readonly committed: Uint8Array
+  /** As they are in the log, from the first ack to the commit. */
+  readonly blocks: readonly Uint8Array[]
 }
 
 interface OpenCall {
@@ -76,6 +78,8 @@ export class CallLogWalk {
   readonly #callers = new Map<string, Caller>()
   readonly #genesis: Genesis
   #calls: LoggedCall[] = []
+  /** Since the newest commit. */
+  #blocks: Uint8Array[] = []
   #call: OpenCall | null = null
   #code = false
   #broken = false
@@ -148,6 +152,7 @@ export class CallLogWalk {
       this.#pushCode(entry, index, treeHash)
       return null
     }
+    this.#blocks.push(block)
     switch (entry.type) {
       case 'ack':
         if (this.#call !== null) break
@@ -281,10 +286,12 @@ export class CallLogWalk {
       }
     }
     const heads = this.#headsOf(calls, commit.heads, index)
-    const batch = { calls, heads, commit, commitIndex: index, committed: this.#committed }
+    const committed = this.#committed
+    const batch = { calls, heads, commit, commitIndex: index, committed, blocks: this.#blocks }
     const { counts, attested } = this.#report
     counts.commits++
     this.#calls = []
+    this.#blocks = []
     this.#commit = commit
     this.#committed = treeHash
     this.#changed.clear()

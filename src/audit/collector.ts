@@ -26,14 +26,13 @@ import { decodeId } from '../protocol/ids.ts'
 import { PROOF_BYTES_MAX } from '../protocol/limits.ts'
 import { userLogKey, userLogManifest } from '../protocol/manifest.ts'
 import { createItems, createProof, type Proof } from '../protocol/proof.ts'
-import type { VirtualMachine } from '../vm/vm.ts'
 import type { Finding } from './findings.ts'
 import { decode } from './history.ts'
 import { headOf } from './log-reader.ts'
 import type { PlainLog } from './plain-log.ts'
 import type { Published } from './published.ts'
 import { executeOn, reexecute, stateKeys } from './reexecute.ts'
-import type { Shadow } from './shadow.ts'
+import type { Replayer } from './replayer.ts'
 import { SparseCore } from './sparse-core.ts'
 
 /** What an audit has in its hands when it has come to its findings. */
@@ -50,9 +49,8 @@ export interface Sources {
   /** What others have shown of it. */
   readonly heard: Evidence | null
   readonly published: Published | null
-  /** Both null where nothing could be executed. */
-  readonly shadow: Shadow | null
-  readonly vm: VirtualMachine | null
+  /** Null where nothing was executed. */
+  readonly replayer: Replayer | null
 }
 
 type Parts = Omit<EvidenceParts, 'code' | 'genesis'>
@@ -89,12 +87,15 @@ export class Collector {
   async #collect(finding: Finding): Promise<Uint8Array | null> {
     const { code } = finding
     if (!isEvidenceCode(code)) return null
-    const { genesisBlock: genesis, vm } = this.#from
+    const { genesisBlock: genesis, replayer } = this.#from
     for await (const parts of this.#candidates(finding)) {
       const evidence = encodeEvidence({ ...parts, code, genesis })
       if (evidence.byteLength > PROOF_BYTES_MAX) continue
       const holds = await verifyEvidence(evidence, {
-        replay: async (replayed, replayCase) => vm && reexecute(replayed, replayCase, vm)
+        replay: async (replayed, replayCase) => {
+          const vm = await replayer?.vm()
+          return vm ? reexecute(replayed, replayCase, vm) : null
+        }
       }).then(() => true, isRefusal)
       if (holds) return evidence
     }
@@ -263,9 +264,10 @@ export class Collector {
   }
 
   async #replayParts(finding: Finding): Promise<Parts | null> {
-    const { vm, shadow, genesisBlock: genesis, address } = this.#from
+    const { replayer, genesisBlock: genesis, address } = this.#from
     const { code, block } = finding
-    if (vm === null || shadow === null || !isEvidenceCode(code) || !isReplayCode(code)) return null
+    const vm = await replayer?.vm()
+    if (!vm || !replayer || !isEvidenceCode(code) || !isReplayCode(code)) return null
     if (this.#replays++ >= REPLAYS_MAX) return null
     const isEnd = ({ type }: CallLogEntry) => type === 'result' || type === 'commit'
     const start = await this.#before(block, endsBatch)
@@ -273,9 +275,10 @@ export class Collector {
     const callLog = await this.#prove(start === 1 ? range(1, last) : [1, ...range(start, last)])
     const before = await this.#entry(start)
     if (before?.type !== 'commit') return { ...NOTHING, callLog }
+    const { files, content } = await replayer.state()
     const logs = [
-      { core: shadow.files, version: before.archive },
-      { core: shadow.content, version: before.blobs }
+      { core: files, version: before.archive },
+      { core: content, version: before.blobs }
     ] as const
     // the trees alone first, to see what the calls read
     const [archive, blobs] = await Promise.all(
@@ -283,18 +286,18 @@ export class Collector {
     )
     const parts = { ...NOTHING, callLog, state: { archive: archive ?? [], blobs: blobs ?? [] } }
     const replayCase = checkReplay(code, verifyParts({ ...parts, code, genesis }))
-    const { files, content } = stateKeys({ genesis: this.#from.genesis, address })
+    const keys = stateKeys({ genesis: this.#from.genesis, address })
     const from = (log: PlainLog) => (index: number) => log.get(index)
     const state = {
-      archive: new SparseCore(files, replayCase.archive.roots, from(shadow.files)),
-      blobs: new SparseCore(content, replayCase.blobs.roots, from(shadow.content))
+      archive: new SparseCore(keys.files, replayCase.archive.roots, from(files)),
+      blobs: new SparseCore(keys.content, replayCase.blobs.roots, from(content))
     }
     await executeOn(code, replayCase, state, vm)
     return {
       ...parts,
       state: {
-        archive: await itemsOf(shadow.files, before.archive.length, [...state.archive.read]),
-        blobs: await itemsOf(shadow.content, before.blobs.length, [...state.blobs.read])
+        archive: await itemsOf(files, before.archive.length, [...state.archive.read]),
+        blobs: await itemsOf(content, before.blobs.length, [...state.blobs.read])
       }
     }
   }

@@ -3,11 +3,9 @@ import type Corestore from 'corestore'
 import type Hypercore from 'hypercore'
 import type { Genesis } from '../protocol/entries.ts'
 import { decodeEntry } from '../protocol/entries.ts'
-import { MivmError } from '../protocol/errors.ts'
 import { codeHash } from '../protocol/hash.ts'
 import type { Head } from '../protocol/head.ts'
 import { contractOf } from '../vm/record.ts'
-import { readVariables } from '../vm/variables.ts'
 import type { VirtualMachine } from '../vm/vm.ts'
 import type { Checkpoint } from './checkpoint.ts'
 import { Report } from './findings.ts'
@@ -16,8 +14,8 @@ import { History } from './history.ts'
 import { headOf, LogReader, type Patience } from './log-reader.ts'
 import type { News } from './news.ts'
 import { Published } from './published.ts'
-import { Replay } from './replay.ts'
-import { Shadow } from './shadow.ts'
+import { ReplayThread } from './replay-thread.ts'
+import { LocalReplayer, type Replayer } from './replayer.ts'
 import { UserLogs } from './user-logs.ts'
 
 /** What is audited, and with what. */
@@ -34,7 +32,11 @@ export interface Subject {
   /** How long what came over one log is waited for over the other, while an audit goes on, ms. */
   readonly grace: number
   readonly news: News | null
+  /** Whether the host says that it was set back, and has signed more than it shows. */
+  isSetBack(): boolean
   openVm(): Promise<VirtualMachine>
+  /** From how many blocks on they are replayed in a thread of their own. */
+  readonly threadFrom: number
 }
 
 /** What is behind the newest commit of a checkpoint, or of a log. */
@@ -57,9 +59,7 @@ export class Course {
   readonly #heads: Heads
   readonly #users: UserLogs
   #history: History
-  #replay: Replay | null | undefined
-  #shadow: Shadow | null = null
-  #vm: VirtualMachine | null = null
+  #replayer: Replayer | null = null
   #from: Checkpoint | null = null
   /** Whether the kept copy of the state was looked at, where something was found with it. */
   #isWhole = false
@@ -116,9 +116,8 @@ export class Course {
     if (source === null) return 'the code is not here'
     if (!(await this.#users.resume(users)))
       return "the users' logs here are not those that it has read"
-    const shadow = await this.#reopenShadow(from)
-    if (shadow === null) return 'the copy of the state that belongs to it is not here'
-    this.#shadow = shadow
+    this.#replayer = await this.#openReplayer(source, from)
+    if (this.#replayer === null) return 'the copy of the state that belongs to it is not here'
     report.resume({ ...counts }, walk.attested, firstAbort)
     this.#history = this.#readFrom({ walk, source })
     this.#from = from
@@ -136,19 +135,15 @@ export class Course {
     return this.reader.head
   }
 
-  get shadow(): Shadow | null {
-    return this.#shadow
-  }
-
-  get vm(): VirtualMachine | null {
-    return this.#vm
+  get replayer(): Replayer | null {
+    return this.#replayer
   }
 
   get behind(): Behind {
     return {
       pending: this.#history.pending,
       walked: this.#history.complete,
-      replayed: this.#replay !== null && this.#replay?.stopped !== true
+      replayed: this.#replayer?.stopped !== true
     }
   }
 
@@ -174,13 +169,13 @@ export class Course {
         if (done === true) break
         next = runs.next()
         next.catch(() => {})
-        if (this.#replay === undefined) this.#replay = await this.#openReplay()
-        await this.#replay?.run(batches)
+        this.#replayer ??= await this.#openReplayer(this.#history.source, null)
+        await this.#replayer?.run(batches)
         yield
       }
     } finally {
       await next.catch(() => {})
-      await this.#replay?.finish()
+      await this.#replayer?.finish()
     }
     yield
   }
@@ -262,11 +257,11 @@ export class Course {
     const { address } = this.#subject
     const state = this.#history.state()
     const users = this.#users.state()
-    const isVerified = this.behind.walked && this.#replay && !this.#replay.stopped
+    const replayer = this.#replayer
     const isOpen = report.gaps.some(({ reason }) => reason !== 'disputed')
-    if (!isVerified || report.findings > 0 || isOpen || this.#heads.open.length > 0) return null
-    const shadow = this.#shadow
-    if (state === null || users === null || head === null || shadow === null) return null
+    if (!this.behind.walked || replayer === null || replayer.stopped) return null
+    if (report.findings > 0 || isOpen || this.#heads.open.length > 0) return null
+    if (state === null || users === null || head === null) return null
     if (head.fork > 0 || !this.published.isLevel) return null
     const { walk, roots } = state
     if (walk.next === this.#from?.walk.next) return null
@@ -279,8 +274,8 @@ export class Course {
     }
     const proven = { ...head, length: reader.length }
     const { firstAbort } = report
-    await shadow.sync()
-    return { address, head: proven, roots, walk, users, state: shadow.roots, counts, firstAbort }
+    const copy = await replayer.sync()
+    return { address, head: proven, roots, walk, users, state: copy, counts, firstAbort }
   }
 
   /**
@@ -290,20 +285,20 @@ export class Course {
   async isSound(): Promise<boolean> {
     const from = this.#from
     if (from === null || this.#isWhole) return true
-    this.#isWhole = (await this.#shadow?.isWhole(from.walk)) ?? false
+    this.#isWhole = (await this.#replayer?.isWhole(from.walk)) ?? false
     return this.#isWhole
   }
 
   async close({ keep = false } = {}): Promise<void> {
     await this.#users.close()
     await this.reader.close()
-    await this.#shadow?.close({ keep })
+    await this.#replayer?.close({ keep })
     await this.published.close()
   }
 
   readonly #hostShows: HostShows = (of) => {
-    const { genesis, callLog } = this.#subject
-    return shownBy(genesis.host, callLog, of)
+    const { genesis, callLog, isSetBack } = this.#subject
+    return isSetBack() ? null : shownBy(genesis.host, callLog, of)
   }
 
   #readFrom(from: ConstructorParameters<typeof History>[3]): History {
@@ -312,29 +307,19 @@ export class Course {
     return new History(this.reader, this.#subject.genesis, into, from)
   }
 
-  /** What executes the calls; null where this machine cannot, and that is a gap. */
-  async #openReplay(): Promise<Replay | null> {
-    const { dir, id, address, genesis, openVm } = this.#subject
-    try {
-      this.#vm = await openVm()
-    } catch (error) {
-      if (!(error instanceof MivmError)) throw error
-      if (error.code !== 'VM_UNKNOWN' && error.code !== 'ENGINE_FAILED') throw error
-      const reason = error.code === 'VM_UNKNOWN' ? 'unsupported' : 'not-reproduced'
-      const message = `no call could be replayed: ${error.message}`
-      this.report.gap({ reason, log: 'call log', from: null, to: null, message })
-      return null
+  /** What executes the calls; null where the copy to go on from is not there. */
+  #openReplayer(source: string, from: Checkpoint | null): Promise<Replayer | null> {
+    const { dir, id, address, genesis, openVm, threadFrom } = this.#subject
+    const { length, at } = this.reader
+    const Kind = length - at >= threadFrom ? ReplayThread : LocalReplayer
+    const subject = {
+      dir,
+      id,
+      contract: contractOf(address, genesis, source),
+      contentKey: this.published.contentKey,
+      from: from && { at: from.walk, roots: from.state }
     }
-    const contract = contractOf(address, genesis, this.#history.source)
-    const kept = this.#shadow
-    this.#shadow ??= await Shadow.create(dir, id, this.published.contentKey)
-    const variables = kept === null ? null : await readVariables(kept.archive)
-    return new Replay(this.#vm, contract, this.#shadow, this.report, variables)
-  }
-
-  #reopenShadow({ walk, state }: Checkpoint): Promise<Shadow | null> {
-    const { dir, id } = this.#subject
-    return Shadow.reopen(dir, id, this.published.contentKey, walk, state)
+    return Kind.open(subject, openVm, this.report)
   }
 
   /** The code that genesis names; null where that block is not here, or not whole. */

@@ -10,14 +10,21 @@ import type { Gap, Place } from './findings.ts'
 declare module 'hypercore' {
   interface SessionState {
     readonly storage: {
-      /** Gathers reads; nothing is read before `tryFlush`. */
-      read(): {
-        getBlock(index: number): Promise<Uint8Array | null>
-        getTreeNode(index: number): Promise<TreeNode | null>
-        tryFlush(): void
-      }
+      snapshot(): StorageSnapshot
     }
   }
+}
+
+interface StorageSnapshot {
+  /** Gathers reads; nothing is read before `tryFlush`. */
+  read(): StorageRead
+  close(): Promise<void>
+}
+
+interface StorageRead {
+  getBlock(index: number): Promise<Uint8Array | null>
+  getTreeNode(index: number): Promise<TreeNode | null>
+  tryFlush(): void
 }
 
 /** Blocks that are read at once, and the bytes above which there are fewer. */
@@ -298,18 +305,28 @@ export function readBlocks(
   core: Hypercore,
   indexes: readonly number[]
 ): Promise<(Uint8Array | null)[]> {
-  const read = core.state.storage.read()
-  const blocks = indexes.map((index) => read.getBlock(index))
-  read.tryFlush()
-  return Promise.all(blocks)
+  return readTogether(core, (read) => indexes.map((index) => read.getBlock(index)))
 }
 
 /** Nodes of the tree that are on this machine, in one read of the disk. */
 function readNodes(core: Hypercore, indexes: readonly number[]): Promise<(TreeNode | null)[]> {
-  const read = core.state.storage.read()
-  const nodes = indexes.map((index) => read.getTreeNode(index))
-  read.tryFlush()
-  return Promise.all(nodes)
+  return readTogether(core, (read) => indexes.map((index) => read.getTreeNode(index)))
+}
+
+/** From a snapshot, which goes past the cache of the store: a log is read once, and would be all that is in it. */
+async function readTogether<T>(
+  core: Hypercore,
+  ask: (read: StorageRead) => Promise<T>[]
+): Promise<T[]> {
+  const snapshot = core.state.storage.snapshot()
+  try {
+    const read = snapshot.read()
+    const asked = ask(read)
+    read.tryFlush()
+    return await Promise.all(asked)
+  } finally {
+    await snapshot.close()
+  }
 }
 
 /** The head of a core as it is on this machine; not verified. */

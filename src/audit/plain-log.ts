@@ -46,14 +46,19 @@ export class PlainLog extends StandIn {
     this.#writtenBytes = this.#byteLength
   }
 
-  /** As it was when it had these roots; what was written behind that is cut off. Null where less of it is there. */
+  /**
+   * As it was when it had these roots; what was written behind that is cut off, but for one that is only to be read.
+   * Null where less of it is there.
+   */
   static async open(
     dir: string,
     name: string,
-    roots: readonly TreeNode[] = []
+    roots: readonly TreeNode[] = [],
+    { readOnly = false } = {}
   ): Promise<PlainLog | null> {
     const files = [`${name}.blocks`, `${name}.ends`].map((file) => path.join(dir, file))
-    const [blocks, ends] = await Promise.all(files.map((file) => open(file, 'a+', 0o600)))
+    const flags = readOnly ? 'r' : 'a+'
+    const [blocks, ends] = await Promise.all(files.map((file) => open(file, flags, 0o600)))
     if (blocks === undefined || ends === undefined) throw new Error('two files were opened')
     const log = new PlainLog(blocks, ends, roots)
     const { size } = fstatSync(blocks.fd)
@@ -63,6 +68,7 @@ export class PlainLog extends StandIn {
       await log.close()
       return null
     }
+    if (readOnly) return log
     await blocks.truncate(log.#byteLength)
     await ends.truncate(log.length * END_BYTES)
     return log
@@ -92,19 +98,23 @@ export class PlainLog extends StandIn {
 
   /** Writes down what was appended. */
   async flush(): Promise<void> {
-    const blocks = this.#pending
+    const blocks = [...this.#pending]
     if (blocks.length === 0) return
+    // one piece that is the log's own: a block that is kept is cut from it, and not from a slab that all share, which
+    // would stay as a whole
+    const bytes = Buffer.allocUnsafeSlow(this.#byteLength - this.#writtenBytes)
     const ends = Buffer.alloc(blocks.length * END_BYTES)
-    let end = this.#writtenBytes
+    let at = 0
     for (const [i, block] of blocks.entries()) {
-      end += block.byteLength
-      ends.writeBigUInt64LE(BigInt(end), i * END_BYTES)
+      bytes.set(block, at)
+      this.#remember(this.#written + i, bytes.subarray(at, at + block.byteLength))
+      at += block.byteLength
+      ends.writeBigUInt64LE(BigInt(this.#writtenBytes + at), i * END_BYTES)
     }
-    await this.#blocks.appendFile(b4a.concat(blocks))
+    await this.#blocks.appendFile(bytes)
     await this.#ends.appendFile(ends)
-    for (const [i, block] of blocks.entries()) this.#remember(this.#written + i, block)
     this.#written += blocks.length
-    this.#writtenBytes = end
+    this.#writtenBytes += at
     this.#pending = this.#pending.slice(blocks.length)
   }
 

@@ -8,9 +8,8 @@ import { Archive } from '../state/archive.ts'
 import { contractOf } from '../vm/record.ts'
 import { readVariables } from '../vm/variables.ts'
 import type { VirtualMachine } from '../vm/vm.ts'
-import type { LoggedBatch } from './call-log.ts'
 import { Report } from './findings.ts'
-import { Replay, type StateCopy } from './replay.ts'
+import { Replay, type ReplayedBatch, type StateCopy } from './replay.ts'
 import { checkBee, SparseCore } from './sparse-core.ts'
 
 /** The two logs of a state archive that calls are executed on. */
@@ -60,9 +59,8 @@ export async function executeOn(
     },
     async flush() {}
   }
-  const batch: LoggedBatch = {
+  const batch: ReplayedBatch = {
     calls,
-    heads: [],
     commit: commit?.entry ?? { type: 'commit', ...version, heads: [] },
     commitIndex: commit?.index ?? 0,
     committed

@@ -31,6 +31,14 @@ export interface StateCopy {
   flush(): Promise<void>
 }
 
+/** What of a batch is executed again. */
+export type ReplayedBatch = Pick<LoggedBatch, 'calls' | 'commit' | 'commitIndex' | 'committed'>
+
+/** Where it is said what replay comes to. */
+export interface Found extends Pick<Report, 'find' | 'gap'> {
+  readonly counts: Pick<Report['counts'], 'replayed'>
+}
+
 /** Thrown at the VM where a call asks what the log does not answer. */
 const UNANSWERABLE = new Error('the log has no answer to this request')
 
@@ -59,7 +67,7 @@ export class Replay {
   readonly #vm: VirtualMachine
   readonly #contract: Contract
   readonly #shadow: StateCopy
-  readonly #report: Report
+  readonly #report: Found
   readonly #variables = new Map<string, string>()
   /** The state that the next run begins with: the copy, with what the last run wrote over it. */
   #base: Overlay
@@ -72,7 +80,7 @@ export class Replay {
     vm: VirtualMachine,
     contract: Contract,
     shadow: StateCopy,
-    report: Report,
+    report: Found,
     variables: ReadonlyMap<string, string> | null = null
   ) {
     this.#first = variables === null
@@ -92,7 +100,7 @@ export class Replay {
    * Replays batches that follow each other in one run: what a call does depends on none of their borders. What it
    * comes to is judged while the next run is under way.
    */
-  async run(batches: readonly LoggedBatch[]): Promise<void> {
+  async run(batches: readonly ReplayedBatch[]): Promise<void> {
     if (this.#stopped) return
     const tasks = batches.map(tasksOf)
     const run = await this.#execute(tasks.flat().filter(isExecuted))
@@ -119,7 +127,7 @@ export class Replay {
   }
 
   async #judge(
-    batches: readonly LoggedBatch[],
+    batches: readonly ReplayedBatch[],
     tasks: readonly (readonly Task[])[],
     run: Run
   ): Promise<void> {
@@ -216,7 +224,7 @@ export class Replay {
   }
 
   async #commit(
-    { commit, commitIndex, calls }: LoggedBatch,
+    { commit, commitIndex, calls }: ReplayedBatch,
     writes: readonly Write[]
   ): Promise<boolean> {
     const version = await this.#shadow.commit(lastWrites(writes))
@@ -248,7 +256,7 @@ export class Replay {
   }
 }
 
-function tasksOf({ calls, committed }: LoggedBatch): Task[] {
+function tasksOf({ calls, committed }: ReplayedBatch): Task[] {
   return calls.map((logged) => {
     const { ack, result } = logged
     const aborted = result.outcome === 'abort'

@@ -127,6 +127,29 @@ export class Shadow {
   }
 }
 
+/** What is written down of a copy that another thread goes on with; only to be read. */
+export class ShadowView {
+  readonly files: PlainLog
+  readonly content: PlainLog
+
+  private constructor({ files, content }: Logs) {
+    this.files = files
+    this.content = content
+  }
+
+  /** As it was when it had these roots. */
+  static async open(dir: string, id: string, roots: ShadowRoots): Promise<ShadowView> {
+    const logs = await openLogs(dirOf(dir, id), roots, { readOnly: true })
+    if (logs === null) throw new Error('the copy of the state has been cut off')
+    return new ShadowView(logs)
+  }
+
+  async close(): Promise<void> {
+    await this.files.close()
+    await this.content.close()
+  }
+}
+
 interface Logs {
   readonly files: PlainLog
   readonly content: PlainLog
@@ -150,9 +173,13 @@ async function tryLock(dir: string): Promise<Corestore | null> {
   }
 }
 
-async function openLogs(dir: string, { archive, blobs }: ShadowRoots): Promise<Logs | null> {
-  const files = await PlainLog.open(dir, 'files', archive)
-  const content = await PlainLog.open(dir, 'blobs', blobs)
+async function openLogs(
+  dir: string,
+  { archive, blobs }: ShadowRoots,
+  options?: { readonly readOnly: boolean }
+): Promise<Logs | null> {
+  const files = await PlainLog.open(dir, 'files', archive, options)
+  const content = await PlainLog.open(dir, 'blobs', blobs, options)
   if (files !== null && content !== null) return { files, content }
   await files?.close()
   await content?.close()

@@ -146,6 +146,9 @@ export class Client {
     try {
       await writeInit(log, text)
       const remote = this.#remote(host)
+      const { head } = await log.recap()
+      // where it was deployed before, and the host does not know it any more
+      if (head !== null) await remote.tell({ address, head }, this.#timeout)
       const blocks = await log.blocks(0, 1, 1)
       await remote.ask(DEPLOY, { genesis: block, source, log: blocks }, this.#timeout)
       await this.#learn(address, host, await remote.ask(INFO, { address }, this.#timeout))
@@ -276,7 +279,11 @@ export class Client {
       else await exchange.recall(await log.heads(LENGTHS_MAX, head.length))
       return this.#accused(address)
     }
-    open = await Session.open({ address, remote, log, timeout: this.#timeout, onHead, onConflict })
+    const onSetBack = async (head: Head) => {
+      await exchange.recall([head, ...(await log.heads(LENGTHS_MAX - 1, head.length))])
+    }
+    const timeout = this.#timeout
+    open = await Session.open({ address, remote, log, timeout, onHead, onConflict, onSetBack })
     this.#exchanges.set(encodeId(address), exchange)
     this.#meetLater(exchange, host)
     return open

@@ -1,12 +1,14 @@
+import type SecretStream from '@hyperswarm/secret-stream'
 import b4a from 'b4a'
 import Protomux from 'protomux'
 import type { Network } from '../net/network.ts'
 import { Rpc } from '../net/rpc.ts'
 import { decodeEntry, type Genesis } from '../protocol/entries.ts'
 import { MivmError } from '../protocol/errors.ts'
+import { verifyHead } from '../protocol/head.ts'
 import { encodeId } from '../protocol/ids.ts'
 import { addressOf, topicOf } from '../protocol/manifest.ts'
-import { INFO } from '../protocol/messages.ts'
+import { INFO, type InfoReply } from '../protocol/messages.ts'
 
 /** How long whoever announces an instance has to answer, ms. */
 const WAIT = 10_000
@@ -18,7 +20,7 @@ const WAIT = 10_000
 export async function locate(network: Network, address: Uint8Array): Promise<Genesis> {
   const { promise: found, resolve } = Promise.withResolvers<Genesis>()
   const stop = network.onConnection((stream) => {
-    const rpc = new Rpc(Protomux.from(stream))
+    const rpc = Rpc.of(Protomux.from(stream))
     rpc
       .request(INFO, { address }, WAIT / 2)
       // anybody can announce a topic: an answer that is not the instance's is none
@@ -35,6 +37,33 @@ export async function locate(network: Network, address: Uint8Array): Promise<Gen
     'INSTANCE_UNKNOWN',
     `nobody serves ${encodeId(address)}: give the link mivm://<host>/<address>, and check --local or --bootstrap`
   )
+}
+
+/**
+ * What somebody else who serves an instance says of it; null where nobody does who can be found. Stays connected to all
+ * who were found.
+ */
+export async function findServer(network: Network, address: Uint8Array): Promise<InfoReply | null> {
+  const { promise: found, resolve } = Promise.withResolvers<InfoReply | null>()
+  const asked: Promise<void>[] = []
+  const ask = async (stream: SecretStream) => {
+    const info = await Rpc.of(Protomux.from(stream)).request(INFO, { address }, WAIT / 2)
+    const { host } = checkGenesis(address, info.genesis)
+    // users answer as well, who have no logs to show: they know of no methods
+    if (info.methods.length > 0 && verifyHead(info.head, address, host)) resolve(info)
+  }
+  const stop = network.onConnection((stream) => {
+    asked.push(ask(stream).catch(() => {}))
+  })
+  for (const stream of network.streams) asked.push(ask(stream).catch(() => {}))
+  const tried = network.find(topicOf(address)).then(() => Promise.all(asked))
+  tried.then(
+    () => resolve(null),
+    () => resolve(null)
+  )
+  const info = await found
+  stop()
+  return info
 }
 
 /** Reads the genesis of an instance. Its address commits to it, so nobody can show another one: PROOF_INVALID. */

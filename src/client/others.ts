@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Bootstrap } from '../net/network.ts'
 import { type Heard, type Held, subjectOf } from '../protocol/comparison.ts'
+import type { Head } from '../protocol/head.ts'
 import { encodeId } from '../protocol/ids.ts'
 import { CONSISTENCY, type InfoReply } from '../protocol/messages.ts'
 import type { Proof } from '../protocol/proof.ts'
@@ -69,6 +70,11 @@ export class Others {
       exchange.told(held.head)
     }
     return { heads: exchange.pending, evidence: exchange.evidence }
+  }
+
+  /** A head that somebody else has shown. */
+  claim(head: Head): void {
+    this.#exchange?.claim(head)
   }
 
   async close(): Promise<void> {

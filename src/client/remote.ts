@@ -5,7 +5,7 @@ import Protomux from 'protomux'
 import type { Network } from '../net/network.ts'
 import { Rpc } from '../net/rpc.ts'
 import { MivmError } from '../protocol/errors.ts'
-import type { Method } from '../protocol/messages.ts'
+import { KNOWN, type KnownRequest, type Method } from '../protocol/messages.ts'
 
 /** Between two tries, ms. */
 const RETRY_MS = 100
@@ -36,7 +36,8 @@ export class Remote {
 
   /**
    * Asks what may be asked twice: it goes out again when the connection is lost before the answer is there, which on a
-   * busy machine says little about the host. Throws HOST_UNKNOWN, TIMEOUT, and what the host answers.
+   * busy machine says little about the host; and over a quota, when the host says. Throws HOST_UNKNOWN, TIMEOUT, and what
+   * the host answers.
    */
   async ask<Request, Reply>(
     method: Method<Request, Reply>,
@@ -49,10 +50,18 @@ export class Remote {
       try {
         return await rpc.request(method, request, Math.max(end - Date.now(), 1))
       } catch (error) {
-        if (!isLost(error) || Date.now() + RETRY_MS > end) throw error
+        const wait = waitAfter(error)
+        if (wait === null || Date.now() + wait > end) throw error
+        await sleep(wait)
       }
-      await sleep(RETRY_MS)
     }
+  }
+
+  /** Tells the host of a head that it has signed. */
+  async tell(known: KnownRequest, timeout: number): Promise<void> {
+    const rpc = await this.rpc()
+    // an older host does not know what that means
+    await rpc.request(KNOWN, known, timeout).catch(() => {})
   }
 
   /** Replicates this client's copies from the host, from now on. Calls do without: their results come proven. */
@@ -80,6 +89,9 @@ export class Remote {
   }
 }
 
-function isLost(error: unknown): boolean {
-  return error instanceof MivmError && error.code === 'CONNECTION_LOST'
+/** How long to wait before what failed is asked for again, ms; null where it would fail again. */
+function waitAfter(error: unknown): number | null {
+  if (!(error instanceof MivmError)) return null
+  if (error.code === 'CONNECTION_LOST') return RETRY_MS
+  return error.code === 'QUOTA_EXCEEDED' ? Math.max(RETRY_MS, error.retryAfter ?? 0) : null
 }

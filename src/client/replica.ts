@@ -6,7 +6,7 @@ import type SecretStream from '@hyperswarm/secret-stream'
 import b4a from 'b4a'
 import type Corestore from 'corestore'
 import type Hypercore from 'hypercore'
-import crypto from 'hypercore-crypto'
+import crypto, { type KeyPair } from 'hypercore-crypto'
 import type Hyperdrive from 'hyperdrive'
 import Protomux from 'protomux'
 import { type Bootstrap, Network } from '../net/network.ts'
@@ -17,18 +17,24 @@ import { MivmError } from '../protocol/errors.ts'
 import { verifyEvidence } from '../protocol/evidence.ts'
 import type { Head } from '../protocol/head.ts'
 import { encodeId, parseLink } from '../protocol/ids.ts'
-import { topicOf, userLogKey } from '../protocol/manifest.ts'
-import { CONSISTENCY, INFO, type InfoReply } from '../protocol/messages.ts'
+import { userLogKey } from '../protocol/manifest.ts'
+import { CONSISTENCY, INFO, type InfoReply, KNOWN } from '../protocol/messages.ts'
 import { EvidenceDir } from '../state/evidence-dir.ts'
 import { openStore } from '../state/store.ts'
 import { openDrive } from './drive.ts'
 import { twoHistories } from './exchange.ts'
-import { checkGenesis, locate } from './locate.ts'
+import { checkGenesis, findServer, locate } from './locate.ts'
 
 export interface ReplicaOptions {
   /** The data directory: copies are kept in `cache` below it. Where another process has that, nothing is kept. */
   readonly dir: string
   readonly bootstrap?: Bootstrap
+  /** Another name than `cache`; then nobody else may have it. */
+  readonly copies?: string
+  /** Where peers find it under its key; default: one that is nobody's. */
+  readonly keyPair?: KeyPair
+  /** Answers those who connect. */
+  readonly onPeer?: (rpc: Rpc) => void
 }
 
 /** How long to wait for peers to say what they have, ms. */
@@ -55,6 +61,8 @@ export class Replica {
   readonly #kept: EvidenceDir
   readonly #peers = new Set<SecretStream>()
   readonly #following = new Map<string, Promise<Rpc>>()
+  /** Instances whose host says that it was set back. */
+  readonly #setBack = new Set<string>()
   #closing: Promise<void> | null = null
 
   private constructor(
@@ -70,18 +78,23 @@ export class Replica {
     network.onConnection((stream) => this.#replicate(stream))
   }
 
-  static async open({ dir, bootstrap }: ReplicaOptions): Promise<Replica> {
-    const cache = path.join(dir, 'cache')
+  static async open(options: ReplicaOptions): Promise<Replica> {
+    const { dir, bootstrap, copies, keyPair = crypto.keyPair(), onPeer } = options
+    const cache = path.join(dir, copies ?? 'cache')
     await mkdir(cache, { recursive: true, mode: 0o700 })
     const [store, temporary] = await openStore(cache).then(
       (opened) => [opened, null] as const,
       async (error) => {
-        if (!(error instanceof MivmError && error.code === 'DIRECTORY_LOCKED')) throw error
+        const isLocked = error instanceof MivmError && error.code === 'DIRECTORY_LOCKED'
+        if (!isLocked || copies !== undefined) throw error
         const other = await mkdtemp(path.join(tmpdir(), 'mivm-cache-'))
         return [await openStore(other), other] as const
       }
     )
-    const network = new Network(crypto.keyPair(), bootstrap)
+    const network = new Network(keyPair, bootstrap)
+    if (onPeer !== undefined) {
+      network.onConnection((stream) => onPeer(Rpc.of(Protomux.from(stream))))
+    }
     return new Replica(store, network, temporary, new EvidenceDir(dir))
   }
 
@@ -97,12 +110,12 @@ export class Replica {
    */
   async reach(instance: string, { again = false } = {}): Promise<InfoReply | null> {
     const { host, address } = parseLink(instance)
-    const info = await this.store.storage.getInfo(crypto.discoveryKey(address))
-    const reached = await this.#reach(address, host, (info?.head?.length ?? 0) > 0)
-    if (reached !== null || !again) return reached
-    const owner = host ?? (await this.#hostOf(address))
-    if (owner !== null) this.#reconnect(owner)
-    return null
+    const reached = await this.#reach(address, host, await this.#isCopied(address))
+    if (!again) return reached
+    const known = reached === null ? null : checkGenesis(address, reached.genesis).host
+    const owner = host ?? known ?? (await this.#hostOf(address))
+    if (owner !== null && !this.#following.has(b4a.toString(owner, 'hex'))) this.#reconnect(owner)
+    return reached
   }
 
   /** An instance by link or address, from its host or whoever serves it; throws as `reach` does. */
@@ -148,7 +161,9 @@ export class Replica {
       const owner = host ?? (await this.#hostOf(address))
       const connected = owner && this.#following.get(b4a.toString(owner, 'hex'))
       if (!connected) return
-      const { head } = await (await connected).request(INFO, { address }, WAIT)
+      const rpc = await connected
+      await this.#tell(rpc, address)
+      const { head } = await rpc.request(INFO, { address }, WAIT)
       onHead(head)
     }
     const timer = setInterval(async () => {
@@ -164,6 +179,44 @@ export class Replica {
   close(): Promise<void> {
     this.#closing ??= this.#close()
     return this.#closing
+  }
+
+  /** Whether the host says itself that it has signed more than it has: its directory was set back. */
+  isSetBack(address: Uint8Array): boolean {
+    return this.#setBack.has(b4a.toString(address, 'hex'))
+  }
+
+  /** Tells a host the newest head of the copy here: one that was set back finds out by this. */
+  async #tell(rpc: Rpc, address: Uint8Array): Promise<void> {
+    // whoever opens a log first decides whether forks are let in: where there is none of it that is the auditor
+    if (!(await this.#isCopied(address))) return
+    const log = this.store.get({ key: address, allowFork: false })
+    try {
+      await log.ready()
+      const head = headOf(log)
+      if (head === null || head.fork !== 0) return
+      const { signed } = await rpc.request(KNOWN, { address, head }, WAIT)
+      const id = b4a.toString(address, 'hex')
+      const isSetBack = signed !== null && (await this.#isSigned(log, signed))
+      if (isSetBack) this.#setBack.add(id)
+      else this.#setBack.delete(id)
+    } catch {
+      // an older host does not know what that means
+    } finally {
+      await log.close()
+    }
+  }
+
+  async #isCopied(address: Uint8Array): Promise<boolean> {
+    const info = await this.store.storage.getInfo(crypto.discoveryKey(address))
+    return (info?.head?.length ?? 0) > 0
+  }
+
+  async #isSigned(log: Hypercore, head: Head): Promise<boolean> {
+    const genesis = await log.get(0, { wait: false })
+    if (genesis === null) return false
+    const { host } = checkGenesis(log.key, genesis)
+    return isSigned({ genesis, address: log.key, host }, head)
   }
 
   /** As the copy on this machine says. */
@@ -187,12 +240,16 @@ export class Replica {
   ): Promise<InfoReply | null> {
     try {
       const owner = host ?? (await locate(this.network, address)).host
-      return await (await this.connect(owner)).request(INFO, { address }, WAIT)
+      const rpc = await this.connect(owner)
+      if (copied) await this.#tell(rpc, address)
+      return await rpc.request(INFO, { address }, WAIT)
     } catch (error) {
-      if (!copied || !isAway(error)) throw error
-      // what is on this machine can be read without anybody, and others than the host may have more
-      await this.network.find(topicOf(address))
-      return null
+      if (!isAway(error)) throw error
+      // others than the host may have all of it
+      const info = await findServer(this.network, address)
+      // and what is on this machine can be read without anybody
+      if (info === null && !copied) throw error
+      return info
     }
   }
 
@@ -203,9 +260,10 @@ export class Replica {
     const subject = { genesis: info.genesis, address, host }
     if (head === null || !isSigned(subject, head) || !isSigned(subject, info.head)) return
     const lengths = [head.length, info.head.length]
-    const rpc = await this.connect(host)
-    // one that cannot say so is asked by an auditor
-    const reply = await rpc.request(CONSISTENCY, { address, lengths }, WAIT).catch(() => null)
+    // one that cannot say so, or is not there, is asked by an auditor
+    const reply = await this.connect(host)
+      .then((rpc) => rpc.request(CONSISTENCY, { address, lengths }, WAIT))
+      .catch(() => null)
     const now = reply === null ? info : stateProof(subject, reply.proof)
     const shown = { head: now.head, proof: reply?.proof ?? null }
     for (const known of [head, info.head]) {
@@ -223,7 +281,7 @@ export class Replica {
       this.#following.delete(b4a.toString(host, 'hex'))
       this.#reconnect(host)
     })
-    return new Rpc(Protomux.from(stream))
+    return Rpc.of(Protomux.from(stream))
   }
 
   #replicate(stream: SecretStream): void {

@@ -11,7 +11,7 @@ import {
 import { ContractError, MivmError } from '../protocol/errors.ts'
 import type { Head } from '../protocol/head.ts'
 import { BATCH_CALLS_MAX, LIMITS, METHOD_MAX } from '../protocol/limits.ts'
-import { CALL, type CallReply, type UserBlocks } from '../protocol/messages.ts'
+import { CALL, type CallReply, KNOWN, type UserBlocks } from '../protocol/messages.ts'
 import type { Proof } from '../protocol/proof.ts'
 import { decodeValue, type Value } from '../protocol/values.ts'
 import { Chain, type Conflict } from './chain.ts'
@@ -29,6 +29,8 @@ const ACK_DELAY = 50
 /** Waits between tries to reach the host, ms. */
 const RETRY_MIN = 100
 const RETRY_MAX = 2_000
+/** The longest that is waited because the host says so, ms: it may have more room sooner than it thinks. */
+const WAIT_MAX = 60_000
 
 export interface SessionOptions {
   readonly address: Uint8Array
@@ -43,6 +45,8 @@ export interface SessionOptions {
    * shown.
    */
   readonly onConflict: (conflict: Conflict) => Promise<MivmError | null>
+  /** The host says that it does not have what it has signed: compares what it has with this head. */
+  readonly onSetBack: (head: Head) => Promise<void>
 }
 
 interface Asked {
@@ -142,6 +146,7 @@ export class Session {
         blocks.length === 0
           ? await log.blocks(start, 0, 0)
           : { user: log.user, start, blocks: [], head: null }
+      this.#tell(await remote.rpc())
       const reply = await remote.ask(CALL, this.#request(known, 0, 0), this.#options.timeout)
       // the host counts on it that this head is known here from now on
       if (reply.proof !== null) await this.#accept(this.#extend(reply.proof))
@@ -327,6 +332,7 @@ export class Session {
   #restart(rpc: Rpc): void {
     const [first] = this.#waiting.keys()
     this.#rpc = rpc
+    this.#tell(rpc)
     this.#requests.clear()
     this.#held = []
     this.#sent = first === undefined ? this.#options.log.durable : first - 1
@@ -335,6 +341,15 @@ export class Session {
       this.#rpc = null
       if (this.#waiting.size > 0) this.#pump()
     })
+  }
+
+  /** The first thing that a host hears: one that was set back must not sign what it has signed already. */
+  #tell(rpc: Rpc): void {
+    const { head } = this.#chain
+    if (head === null) return
+    const { address, timeout } = this.#options
+    // an older host does not know what that means
+    rpc.request(KNOWN, { address, head }, timeout).catch(() => {})
   }
 
   #exchange(rpc: Rpc, blocks: UserBlocks, asked: Asked): void {
@@ -435,6 +450,9 @@ export class Session {
     if (rpc.closed) this.#rpc = null
     else this.#sent = Math.min(this.#sent, blocks.start)
     this.#retryLater(error)
+    if (!(error instanceof MivmError) || error.retryAfter === null) return
+    // what was not taken in will not be before that
+    if (blocks.blocks.length > 0) this.#expire(Date.now() + error.retryAfter, blocks.start)
   }
 
   #retryLater(error: unknown): void {
@@ -444,32 +462,41 @@ export class Session {
       void this.#reasonOf(error).then((why) => this.fail(why))
       return
     }
-    this.#retry = Math.min(RETRY_MAX, Math.max(RETRY_MIN, this.#retry * 2))
+    const { head } = this.#chain
+    if (error.code === 'INSTANCE_SET_BACK' && head !== null) {
+      // one that has signed another history since then cannot say that it has only lost this one
+      this.#options.onSetBack(head).catch(() => {})
+    }
     this.#trouble = error
     this.#backingOff = true
     setTimeout(() => {
       this.#backingOff = false
       this.#pump()
-    }, this.#retry).unref()
+    }, this.#waitAfter(error)).unref()
   }
 
-  #expire(): void {
-    const now = Date.now()
+  /** For how long nothing is sent, ms: as long as the host says, or longer each time. */
+  #waitAfter({ retryAfter }: MivmError): number {
+    this.#retry = Math.min(RETRY_MAX, Math.max(RETRY_MIN, this.#retry * 2))
+    return retryAfter === null ? this.#retry : Math.min(WAIT_MAX, Math.max(RETRY_MIN, retryAfter))
+  }
+
+  /** Gives up calls behind an entry whose time is over at `now`, ms since 1970. */
+  #expire(now = Date.now(), behind = 0): void {
     for (const [entry, pending] of this.#waiting) {
-      if (pending === null || pending.deadline > now) continue
+      if (pending === null || pending.deadline > now || entry <= behind) continue
       this.#waiting.set(entry, null)
       pending.reject(this.#late())
     }
   }
 
   #late(): MivmError {
-    const { code, message } = this.#trouble ?? {
-      code: 'TIMEOUT',
-      message: 'the host has not answered in time'
-    }
+    const { code, message, retryAfter } =
+      this.#trouble ?? new MivmError('TIMEOUT', 'the host has not answered in time')
     return new MivmError(
       code,
-      `${message}; the call is in your log and is delivered when the host takes it`
+      `${message}; the call is in your log and is delivered when the host takes it`,
+      retryAfter === null ? {} : { retryAfter }
     )
   }
 
@@ -518,6 +545,8 @@ const PASSING: ReadonlySet<string> = new Set([
   'ENGINE_FAILED',
   'HOST_CLOSED',
   'HOST_UNKNOWN',
+  'INSTANCE_SET_BACK',
+  'QUOTA_EXCEEDED',
   'STORAGE_FAILED',
   'STORAGE_FULL'
 ])

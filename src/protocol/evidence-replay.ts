@@ -120,7 +120,8 @@ function readSparse(items: readonly ProofItem[], version: Version): SparseLog {
   return { roots: tree.roots, blocks }
 }
 
-function readCalls(shown: readonly Shown[]): LoggedCall[] {
+/** The calls of blocks that follow each other, without the commit at their end. */
+export function readCalls(shown: readonly Shown[]): LoggedCall[] {
   const calls: LoggedCall[] = []
   let open: { ack: Ack; index: number; oracles: OracleRecord[] } | null = null
   for (const { index, block, entry } of shown) {

@@ -87,6 +87,20 @@ export interface ConsistencyReply {
   readonly proof: Proof
 }
 
+/**
+ * Tells a host the newest head of the call log that the sender has verified. A host that was set back finds out by this
+ * that it has signed more than it has, and signs nothing more.
+ */
+export interface KnownRequest {
+  readonly address: Uint8Array
+  readonly head: Head
+}
+
+export interface KnownReply {
+  /** A head that the host has signed and that its log does not lead to; null where there is none. */
+  readonly signed: Head | null
+}
+
 export interface StatusRequest {
   readonly verbose: boolean
 }
@@ -118,6 +132,11 @@ export const CONSISTENCY: Method<ConsistencyRequest, ConsistencyReply> = method(
   'consistency',
   'consistency-request',
   'consistency-reply'
+)
+export const KNOWN: Method<KnownRequest, KnownReply> = method(
+  'known',
+  'known-request',
+  'known-reply'
 )
 export const STATUS: Method<StatusRequest, StatusReply> = method(
   'status',

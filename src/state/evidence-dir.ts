@@ -1,7 +1,6 @@
-import { randomUUID } from 'node:crypto'
-import { mkdir, open, readdir, readFile, rename } from 'node:fs/promises'
+import { readdir, readFile } from 'node:fs/promises'
 import path from 'node:path'
-import { syncDirectory } from './sync-directory.ts'
+import { writeDurably } from './durable-file.ts'
 
 const EXTENSION = '.evidence'
 
@@ -34,18 +33,8 @@ export class EvidenceDir {
   async keep(address: string, code: string, evidence: Uint8Array): Promise<string> {
     const there = await this.find(address)
     if (there !== null) return there
-    await mkdir(this.#dir, { recursive: true, mode: 0o700 })
     const file = path.join(this.#dir, `${address}-${code}${EXTENSION}`)
-    const fresh = `${file}.${randomUUID()}`
-    const handle = await open(fresh, 'wx', 0o600)
-    try {
-      await handle.writeFile(evidence)
-      await handle.sync()
-    } finally {
-      await handle.close()
-    }
-    await rename(fresh, file)
-    await syncDirectory(this.#dir)
+    await writeDurably(file, evidence)
     return file
   }
 }

@@ -1,0 +1,79 @@
+// The thread of `ReplayThread`: executes one request after the other.
+import { parentPort } from 'node:worker_threads'
+import { MivmError } from '../protocol/errors.ts'
+import { openVm } from '../vm/registry.ts'
+import type { VirtualMachine } from '../vm/vm.ts'
+import { unpack } from './packed-batches.ts'
+import type { Found } from './replay.ts'
+import type { Answer, Asked, ReplayCommands } from './replay-thread.ts'
+import { LocalReplayer } from './replayer.ts'
+
+/** What was found since the last answer. */
+class Relay implements Found {
+  readonly counts = { replayed: 0 }
+  #found: Parameters<Found['find']>[] = []
+  #gaps: Parameters<Found['gap']>[0][] = []
+
+  find(...finding: Parameters<Found['find']>): void {
+    this.#found.push(finding)
+  }
+
+  gap(gap: Parameters<Found['gap']>[0]): void {
+    this.#gaps.push(gap)
+  }
+
+  take(): Pick<Answer, 'found' | 'gaps' | 'replayed'> {
+    const taken = { found: this.#found, gaps: this.#gaps, replayed: this.counts.replayed }
+    this.#found = []
+    this.#gaps = []
+    this.counts.replayed = 0
+    return taken
+  }
+}
+
+const relay = new Relay()
+let vm: VirtualMachine | null = null
+let replayer: LocalReplayer | null = null
+
+const commands: ReplayCommands = {
+  async open(subject) {
+    const open = async () => {
+      vm = await openVm(subject.contract.vm, { engines: 1 })
+      return vm
+    }
+    replayer = await LocalReplayer.open(subject, open, relay)
+    return replayer !== null
+  },
+  run: (batches) => opened().run(unpack(batches)),
+  finish: () => opened().finish(),
+  sync: () => opened().sync(),
+  isWhole: (at) => opened().isWhole(at),
+  flush: () => opened().flush(),
+  async close(options) {
+    await vm?.close()
+    await opened().close(options)
+  }
+}
+
+function opened(): LocalReplayer {
+  if (replayer === null) throw new MivmError('INTERNAL', 'asked before it was open: report this')
+  return replayer
+}
+
+async function answer({ command, args }: Asked): Promise<void> {
+  let value: unknown
+  let error: Answer['error'] = null
+  try {
+    value = await Reflect.apply(commands[command], commands, args)
+  } catch (thrown) {
+    const message = thrown instanceof Error ? thrown.message : String(thrown)
+    error = { code: thrown instanceof MivmError ? thrown.code : null, message }
+  }
+  const stopped = replayer?.stopped === true
+  parentPort?.postMessage({ value, error, ...relay.take(), stopped } satisfies Answer)
+}
+
+let last: Promise<void> = Promise.resolve()
+parentPort?.on('message', (asked: Asked) => {
+  last = last.then(() => answer(asked))
+})

@@ -1,0 +1,138 @@
+import { MivmError } from '../protocol/errors.ts'
+import { readVariables } from '../vm/variables.ts'
+import type { Contract, VirtualMachine } from '../vm/vm.ts'
+import type { PlainLog } from './plain-log.ts'
+import { type Found, Replay, type ReplayedBatch } from './replay.ts'
+import { Shadow, type ShadowRoots, type Versions } from './shadow.ts'
+
+/** What calls are executed again on, and where. */
+export interface ReplaySubject {
+  readonly dir: string
+  readonly id: string
+  readonly contract: Contract
+  /** Key of the published blobs. */
+  readonly contentKey: Uint8Array
+  /** Where an audit before this one has left its copy of the state. */
+  readonly from: { readonly at: Versions; readonly roots: ShadowRoots } | null
+}
+
+/** The two logs of the state, as they are written down by now. */
+export interface StateLogs {
+  readonly files: PlainLog
+  readonly content: PlainLog
+}
+
+/** Executes the calls of a log again, on a copy of the state that it has to itself. */
+export interface Replayer {
+  /** True once nothing more can be replayed. */
+  readonly stopped: boolean
+  /** What runs before this one came to is in the report when it resolves. */
+  run(batches: readonly ReplayedBatch[]): Promise<void>
+  /** Resolves when everything that was replayed is judged. */
+  finish(): Promise<void>
+  /** Resolves when all of the copy is on disk. */
+  sync(): Promise<ShadowRoots>
+  /** Whether every block of the copy up to a commit is what the commit says. */
+  isWhole(at: Versions): Promise<boolean>
+  /** What evidence is put together with: what executes a call once more, and the state; null where nothing does. */
+  vm(): Promise<VirtualMachine | null>
+  state(): Promise<StateLogs>
+  /** `keep` leaves the copy for the next audit. */
+  close(options: { keep: boolean }): Promise<void>
+}
+
+/** Replays in this thread. */
+export class LocalReplayer implements Replayer {
+  readonly #subject: ReplaySubject
+  readonly #openVm: () => Promise<VirtualMachine>
+  readonly #shadow: Shadow
+  readonly #report: Found
+  #vm: VirtualMachine | null = null
+  #replay: Replay | null = null
+  #isUnable = false
+
+  private constructor(
+    subject: ReplaySubject,
+    openVm: () => Promise<VirtualMachine>,
+    shadow: Shadow,
+    report: Found
+  ) {
+    this.#subject = subject
+    this.#openVm = openVm
+    this.#shadow = shadow
+    this.#report = report
+  }
+
+  /** Null where the copy to go on from is not there any more. Throws DIRECTORY_LOCKED. */
+  static async open(
+    subject: ReplaySubject,
+    openVm: () => Promise<VirtualMachine>,
+    report: Found
+  ): Promise<LocalReplayer | null> {
+    const { dir, id, contentKey, from } = subject
+    const shadow =
+      from === null
+        ? await Shadow.create(dir, id, contentKey)
+        : await Shadow.reopen(dir, id, contentKey, from.at, from.roots)
+    return shadow && new LocalReplayer(subject, openVm, shadow, report)
+  }
+
+  get stopped(): boolean {
+    return this.#isUnable || this.#replay?.stopped === true
+  }
+
+  async run(batches: readonly ReplayedBatch[]): Promise<void> {
+    if (this.stopped) return
+    this.#replay ??= await this.#begin()
+    await this.#replay?.run(batches)
+  }
+
+  async finish(): Promise<void> {
+    await this.#replay?.finish()
+  }
+
+  async sync(): Promise<ShadowRoots> {
+    await this.#shadow.sync()
+    return this.#shadow.roots
+  }
+
+  /** Writes it down, to be read by another thread. */
+  async flush(): Promise<ShadowRoots> {
+    await this.#shadow.flush()
+    return this.#shadow.roots
+  }
+
+  isWhole(at: Versions): Promise<boolean> {
+    return this.#shadow.isWhole(at)
+  }
+
+  async vm(): Promise<VirtualMachine | null> {
+    return this.#vm
+  }
+
+  async state(): Promise<StateLogs> {
+    return this.#shadow
+  }
+
+  async close({ keep }: { keep: boolean }): Promise<void> {
+    await this.#shadow.close({ keep })
+  }
+
+  /** Null where this machine cannot execute the calls, and that is a gap. */
+  async #begin(): Promise<Replay | null> {
+    const { contract, from } = this.#subject
+    try {
+      this.#vm = await this.#openVm()
+    } catch (error) {
+      if (!(error instanceof MivmError)) throw error
+      if (error.code !== 'VM_UNKNOWN' && error.code !== 'ENGINE_FAILED') throw error
+      this.#isUnable = true
+      const reason = error.code === 'VM_UNKNOWN' ? 'unsupported' : 'not-reproduced'
+      const message = `no call could be replayed: ${error.message}`
+      this.#report.gap({ reason, log: 'call log', from: null, to: null, message })
+      return null
+    }
+    const variables = from === null ? null : await readVariables(this.#shadow.archive)
+    return new Replay(this.#vm, contract, this.#shadow, this.#report, variables)
+  }
+}

@@ -1,0 +1,89 @@
+import b4a from 'b4a'
+import type Corestore from 'corestore'
+import type Hypercore from 'hypercore'
+import type { Version } from '../protocol/entries.ts'
+import { blobsManifest, manifestKey, stateManifest } from '../protocol/manifest.ts'
+
+/** Blocks that are asked for at once. */
+const BLOCKS_MAX = 4096
+
+/** Waits for others until it is given up. */
+export interface Waiting {
+  readonly signal: AbortSignal
+}
+
+/** A log of somebody else, of which nothing is cut back here. */
+export async function openCopy(store: Corestore, key: Uint8Array): Promise<Hypercore> {
+  const core = store.get({ key, allowFork: false })
+  await core.ready()
+  return core
+}
+
+export function filesKey(host: Uint8Array, address: Uint8Array): Uint8Array {
+  return manifestKey(stateManifest(host, address))
+}
+
+export function blobsKey(host: Uint8Array, address: Uint8Array): Uint8Array {
+  return manifestKey(blobsManifest(host, address))
+}
+
+/** Waits until a log has so many blocks; false where that was given up. */
+export async function awaitBlocks(
+  core: Hypercore,
+  length: number,
+  { signal }: Waiting
+): Promise<boolean> {
+  const { promise: stopped, resolve } = Promise.withResolvers<void>()
+  const wake = () => resolve()
+  signal.addEventListener('abort', wake)
+  try {
+    while (core.length < length && !signal.aborted) await Promise.race([grown(core), stopped])
+    return core.length >= length
+  } finally {
+    signal.removeEventListener('abort', wake)
+  }
+}
+
+/** Has blocks `start` to `end` of a log here; false where that was given up. */
+export async function fetchBlocks(
+  core: Hypercore,
+  start: number,
+  end: number,
+  { signal }: Waiting
+): Promise<boolean> {
+  for (let at = start; at < end; at += BLOCKS_MAX) {
+    const download = core.download({ start: at, end: Math.min(end, at + BLOCKS_MAX) })
+    const stop = () => download.destroy()
+    signal.addEventListener('abort', stop)
+    try {
+      if (!signal.aborted) await download.done()
+    } catch (error) {
+      if (!signal.aborted) throw error
+    } finally {
+      signal.removeEventListener('abort', stop)
+      download.destroy()
+    }
+    if (signal.aborted) return core.has(start, end)
+  }
+  return true
+}
+
+/** Whether a log, which has so many blocks, is the one that is named. */
+export async function isVersion(core: Hypercore, { length, treeHash }: Version): Promise<boolean> {
+  return core.length >= length && b4a.equals(await core.treeHash(length), treeHash)
+}
+
+/** Resolves when a log has grown, or may have. */
+async function grown(core: Hypercore): Promise<void> {
+  const { promise, resolve } = Promise.withResolvers<void>()
+  const wake = () => resolve()
+  const timer = setTimeout(wake, 200)
+  core.once('append', wake)
+  try {
+    core.update({ wait: true }).catch(() => {})
+    await promise
+  } finally {
+    clearTimeout(timer)
+    core.off('append', wake)
+  }
+}

@@ -1,0 +1,97 @@
+import path from 'node:path'
+import { Replica } from '../client/replica.ts'
+import { openIdentity } from '../net/identity.ts'
+import type { Bootstrap } from '../net/network.ts'
+import type { Rpc } from '../net/rpc.ts'
+import { MivmError } from '../protocol/errors.ts'
+import { encodeId, parseLink } from '../protocol/ids.ts'
+import { topicOf } from '../protocol/manifest.ts'
+import { CONSISTENCY, INFO } from '../protocol/messages.ts'
+import { EvidenceDir } from '../state/evidence-dir.ts'
+import { type MirrorEvent, MirroredInstance } from './mirrored-instance.ts'
+
+export type { MirrorEvent }
+
+export interface MirrorOptions {
+  /** The data directory: copies are in `mirror` below it, evidence where clients and auditors have theirs. */
+  readonly dir: string
+  readonly bootstrap?: Bootstrap
+  /** Links or addresses. */
+  readonly instances: readonly string[]
+  /** Bytes of blocks that one instance may have here; default 16 GiB. */
+  readonly bytesMax?: number
+  readonly onEvent?: (event: MirrorEvent) => void
+}
+
+const BYTES_MAX = 16 * 1024 ** 3
+
+/**
+ * Keeps whole copies of instances of other hosts, as they grow, and serves them to whoever looks for the instance. Each
+ * block is under a head that its author has signed, archive and users' logs are those that the commits name, and the
+ * heads are compared with those of everybody else. It executes nothing: what the calls come to, auditors look at.
+ */
+export class Mirror {
+  /** Public key, z-base-32. */
+  readonly id: string
+  readonly #replica: Replica
+  readonly #instances = new Map<string, MirroredInstance>()
+
+  private constructor(id: string, replica: Replica) {
+    this.id = id
+    this.#replica = replica
+  }
+
+  /** Throws DIRECTORY_LOCKED where another mirror has the directory, LINK_INVALID. */
+  static async open(options: MirrorOptions): Promise<Mirror> {
+    const { dir, bootstrap, instances, bytesMax = BYTES_MAX, onEvent = () => {} } = options
+    const network = bootstrap === undefined ? {} : { bootstrap }
+    const links = instances.map((link) => ({ link, address: parseLink(link).address }))
+    const { id, keyPair } = await openIdentity(path.join(dir, 'mirror'), 'mirror')
+    let mirror: Mirror | null = null
+    const onPeer = (rpc: Rpc) => mirror?.answer(rpc)
+    const copies = path.join('mirror', 'store')
+    const replica = await Replica.open({ dir, copies, keyPair, onPeer, ...network })
+    // what is announced as here shall be here: no head is asked for before what is below the last one is
+    replica.store.watch(({ replicator }) => {
+      replicator.eagerUpgrade = false
+    })
+    mirror = new Mirror(id, replica)
+    for (const { link, address } of links) {
+      const kept = new EvidenceDir(dir)
+      const copy = new MirroredInstance({ replica, link, kept, bytesMax, onEvent, ...network })
+      mirror.#instances.set(encodeId(address), copy)
+      copy.start()
+    }
+    await replica.network.listen()
+    for (const { address } of links) void replica.network.announce(topicOf(address)).catch(() => {})
+    return mirror
+  }
+
+  /** What there is of each instance. */
+  status(): { address: string; blocks: number; bytes: number; state: string }[] {
+    return [...this.#instances].map(([address, copy]) => ({ address, ...copy.status() }))
+  }
+
+  answer(rpc: Rpc): void {
+    rpc.respond(INFO, ({ address }) => this.#instance(address).info())
+    rpc.respond(CONSISTENCY, async ({ address, lengths }) => {
+      const proof = await this.#instance(address).prove(lengths)
+      if (proof !== null) return { proof }
+      throw new MivmError('REQUEST_INVALID', 'there is no such proof here: ask the host')
+    })
+  }
+
+  async close(): Promise<void> {
+    await Promise.all([...this.#instances.values()].map((copy) => copy.close()))
+    await this.#replica.close()
+  }
+
+  #instance(address: Uint8Array): MirroredInstance {
+    const found = this.#instances.get(encodeId(address))
+    if (found !== undefined) return found
+    throw new MivmError(
+      'INSTANCE_UNKNOWN',
+      'this mirror has no copy of that instance: ask its host'
+    )
+  }
+}

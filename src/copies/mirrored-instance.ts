@@ -1,0 +1,296 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import type Hypercore from 'hypercore'
+import { MerkleTree } from 'hypercore/lib/merkle-tree.js'
+import { checkGenesis } from '../client/locate.ts'
+import { Others } from '../client/others.ts'
+import type { Replica } from '../client/replica.ts'
+import type { Bootstrap } from '../net/network.ts'
+import type { Held } from '../protocol/comparison.ts'
+import type { Version } from '../protocol/entries.ts'
+import { MivmError } from '../protocol/errors.ts'
+import type { Head } from '../protocol/head.ts'
+import { encodeId, parseLink } from '../protocol/ids.ts'
+import { userLogKey } from '../protocol/manifest.ts'
+import { type InfoReply, LENGTHS_MAX } from '../protocol/messages.ts'
+import { createProof, type Proof } from '../protocol/proof.ts'
+import type { EvidenceDir } from '../state/evidence-dir.ts'
+import { awaitBlocks, blobsKey, fetchBlocks, filesKey, isVersion, openCopy } from './copy.ts'
+import { headOf } from './heads.ts'
+import { Walk, type WalkedUser } from './walk.ts'
+
+/** What whoever runs a mirror may want to know. */
+export type MirrorEvent =
+  /** All that there is was copied; told once, and again after it has been away. */
+  | { readonly type: 'mirrored'; readonly address: string; readonly blocks: number }
+  /** Nothing more is taken of that instance: what there is stays, and is served. */
+  | {
+      readonly type: 'mirror-stopped'
+      readonly address: string
+      readonly reason: 'histories' | 'full' | 'malformed' | 'storage'
+      readonly message: string
+    }
+
+export interface MirroredOptions {
+  readonly replica: Replica
+  readonly link: string
+  readonly kept: EvidenceDir
+  readonly bytesMax: number
+  readonly bootstrap?: Bootstrap
+  onEvent(event: MirrorEvent): void
+}
+
+/** Between two tries to find an instance of which there is nothing here yet, ms. */
+const RETRY_MS = 2_000
+/** Between two looks at what others say, ms. */
+const LOOK_MS = 500
+/** Blocks of the call log that are taken at once. */
+const BLOCKS_MAX = 1024
+
+/** Why nothing more is taken. */
+class Stopped extends Error {
+  readonly reason: Extract<MirrorEvent, { type: 'mirror-stopped' }>['reason']
+
+  constructor(reason: Stopped['reason'], message: string) {
+    super(message)
+    this.reason = reason
+  }
+}
+
+/** The logs of one cores' names. */
+interface Logs {
+  readonly log: Hypercore
+  readonly files: Hypercore
+  readonly content: Hypercore
+  readonly host: Uint8Array
+  readonly genesis: Uint8Array
+}
+
+/** The whole copy of one instance. */
+export class MirroredInstance {
+  readonly address: Uint8Array
+  readonly #id: string
+  readonly #options: MirroredOptions
+  readonly #stop = new AbortController()
+  readonly #walk = new Walk()
+  readonly #userBytes = new Map<string, number>()
+  #logs: Logs | null = null
+  #others: Others | null = null
+  #unlisten: () => void = () => {}
+  /** The newest head under which all is here that goes with it. */
+  #head: Head | null = null
+  #methods: readonly string[] = []
+  #state = 'looking for it'
+  #isLevel = false
+  #running: Promise<void> = Promise.resolve()
+
+  constructor(options: MirroredOptions) {
+    this.#options = options
+    this.address = parseLink(options.link).address
+    this.#id = encodeId(this.address)
+  }
+
+  start(): void {
+    this.#running = this.#run().catch((error: unknown) => {
+      if (this.#stop.signal.aborted) return
+      this.#unlisten()
+      const reason = error instanceof Stopped ? error.reason : 'storage'
+      const message = error instanceof Error ? error.message : String(error)
+      this.#state = `stopped: ${message}`
+      this.#options.onEvent({ type: 'mirror-stopped', address: this.#id, reason, message })
+    })
+  }
+
+  status(): { blocks: number; bytes: number; state: string } {
+    return { blocks: this.#head?.length ?? 0, bytes: this.#bytes, state: this.#state }
+  }
+
+  /** What it says of the instance: as much as there is a whole copy of. */
+  async info(): Promise<InfoReply> {
+    const head = this.#head
+    if (head === null || this.#logs === null) {
+      throw new MivmError('INSTANCE_UNKNOWN', 'the copy has only begun: try again later')
+    }
+    return { genesis: this.#logs.genesis, methods: this.#methods, head }
+  }
+
+  /** A proof from block 0 with boundaries at these lengths; null where they are not all here. */
+  async prove(lengths: readonly number[]): Promise<Proof | null> {
+    const head = this.#head
+    const log = this.#logs?.log
+    if (head === null || log === undefined || lengths.length > LENGTHS_MAX) return null
+    if (lengths.some((length) => length > head.length)) return null
+    return createProof({ start: 0, head, blocks: [], through: lengths }, async (index) => {
+      const node = await MerkleTree.get(log.state, index)
+      if (node === null) throw new MivmError('INSTANCE_DAMAGED', `tree node ${index} is not here`)
+      return node
+    })
+  }
+
+  async close(): Promise<void> {
+    this.#stop.abort()
+    this.#unlisten()
+    await this.#others?.close()
+    await this.#running
+    for (const core of [this.#logs?.log, this.#logs?.files, this.#logs?.content]) {
+      await core?.close()
+    }
+  }
+
+  async #run(): Promise<void> {
+    const { replica, link } = this.#options
+    const info = await this.#find()
+    if (info === undefined) return
+    const logs = await this.#open(info)
+    if (logs === null) return
+    this.#logs = logs
+    const { kept, bootstrap } = this.#options
+    const network = bootstrap === undefined ? {} : { bootstrap }
+    this.#others = await Others.open({ replica, address: this.address, info, kept, ...network })
+    this.#unlisten = replica.listen(link, (head) => this.#others?.claim(head))
+    this.#state = 'copying'
+    while (!this.#stop.signal.aborted) {
+      await this.#catchUp(logs)
+      this.#compare(logs)
+      await this.#news(logs.log)
+    }
+  }
+
+  /** What its host, or another mirror, says of it; null where there is a copy, and undefined when it is closed. */
+  async #find(): Promise<InfoReply | null | undefined> {
+    const { replica, link } = this.#options
+    while (!this.#stop.signal.aborted) {
+      try {
+        return await replica.reach(link, { again: true })
+      } catch (error) {
+        if (!(error instanceof MivmError)) throw error
+        this.#state = `not found yet: ${error.message}`
+        await sleep(RETRY_MS, undefined, { signal: this.#stop.signal }).catch(() => {})
+      }
+    }
+    return undefined
+  }
+
+  async #open(info: InfoReply | null): Promise<Logs | null> {
+    const { store } = this.#options.replica
+    const log = await openCopy(store, this.address)
+    if (!(await awaitBlocks(log, 1, this.#stop))) return null
+    if (!(await fetchBlocks(log, 0, 1, this.#stop))) return null
+    const genesis = await log.get(0, { wait: false })
+    if (genesis === null) return null
+    const { host } = checkGenesis(this.address, genesis)
+    this.#methods = info?.methods ?? this.#methods
+    const files = await openCopy(store, filesKey(host, this.address))
+    const content = await openCopy(store, blobsKey(host, this.address))
+    return { log, files, content, host, genesis }
+  }
+
+  /** Takes the log as far as it goes now, then what goes with it. */
+  async #catchUp({ log, files, content }: Logs): Promise<void> {
+    const walk = this.#walk
+    while (walk.length < log.length) {
+      const users = new Map<string, WalkedUser>()
+      const end = Math.min(log.length, walk.length + BLOCKS_MAX)
+      this.#refuseWhenFull()
+      if (!(await fetchBlocks(log, walk.length, end, this.#stop))) return
+      while (walk.length < end) {
+        for (const user of this.#visit(await read(log, walk.length))) {
+          users.set(encodeId(user.key), user)
+        }
+      }
+      for (const user of users.values()) await this.#takeUser(user)
+      if (this.#stop.signal.aborted) return
+    }
+    const { commit } = walk
+    if (commit === null) return
+    const isWhole =
+      (await this.#take(files, commit.archive, 'the archive')) &&
+      (await this.#take(content, commit.blobs, 'the blobs'))
+    // what has come meanwhile is next
+    if (isWhole && walk.length === log.length) this.#advance(log)
+  }
+
+  #visit(block: Uint8Array): readonly WalkedUser[] {
+    try {
+      return this.#walk.visit(block)
+    } catch (error) {
+      if (!(error instanceof MivmError)) throw error
+      throw new Stopped('malformed', error.message)
+    }
+  }
+
+  async #takeUser({ key, head }: WalkedUser): Promise<void> {
+    const core = await openCopy(this.#options.replica.store, userLogKey(key, this.address))
+    try {
+      await this.#take(core, head, `the log of ${encodeId(key)}`)
+      // maybe there is more of it, and whoever is shown that there is wants to have it
+      await fetchBlocks(core, head.length, core.length, this.#stop)
+      this.#userBytes.set(encodeId(key), core.byteLength)
+    } finally {
+      await core.close()
+    }
+  }
+
+  /** Has a log here as a commit names it; false where that was given up. */
+  async #take(core: Hypercore, version: Version, what: string): Promise<boolean> {
+    if (!(await awaitBlocks(core, version.length, this.#stop))) return false
+    this.#refuseWhenFull()
+    if (!(await fetchBlocks(core, 0, version.length, this.#stop))) return false
+    if (await isVersion(core, version)) return true
+    throw new Stopped(
+      'malformed',
+      `${what} is not what the commit names: audit the instance to learn whose fault that is`
+    )
+  }
+
+  #advance(log: Hypercore): void {
+    const head = headOf(log)
+    if (head === null || head.length !== this.#walk.length) return
+    if (head.length === this.#head?.length) return
+    this.#head = head
+    this.#state = 'whole'
+    if (this.#isLevel) return
+    this.#isLevel = true
+    this.#options.onEvent({ type: 'mirrored', address: this.#id, blocks: head.length })
+  }
+
+  /** Holds what there is against what all others hold: a second history is not mirrored. */
+  #compare({ log, genesis }: Logs): void {
+    const held: Held = { genesis, head: this.#head, prove: (lengths) => this.prove(lengths) }
+    const { evidence = null } = this.#others?.overhear(held) ?? {}
+    if (evidence === null && log.fork === 0) return
+    throw new Stopped(
+      'histories',
+      'the host has signed two histories of this instance: the evidence is in the data directory'
+    )
+  }
+
+  async #news(log: Hypercore): Promise<void> {
+    if (log.length > this.#walk.length) return
+    const { signal } = this.#stop
+    const wait = sleep(LOOK_MS, undefined, { signal, ref: false }).catch(() => {})
+    const isNewer = log.update({ wait: true }).catch(() => false)
+    if (!(await Promise.race([isNewer, wait]))) await wait
+  }
+
+  get #bytes(): number {
+    const logs = this.#logs
+    if (logs === null) return 0
+    const own = logs.log.byteLength + logs.files.byteLength + logs.content.byteLength
+    return [...this.#userBytes.values()].reduce((sum, bytes) => sum + bytes, own)
+  }
+
+  #refuseWhenFull(): void {
+    const { bytesMax } = this.#options
+    if (this.#bytes <= bytesMax) return
+    throw new Stopped(
+      'full',
+      `the instance has ${this.#bytes} bytes and may have ${bytesMax} here: raise --mirror-max`
+    )
+  }
+}
+
+async function read(log: Hypercore, index: number): Promise<Uint8Array> {
+  const block = await log.get(index, { wait: false })
+  if (block !== null) return block
+  throw new MivmError('INSTANCE_DAMAGED', `block ${index} of the copy cannot be read`)
+}

@@ -1,0 +1,334 @@
+import b4a from 'b4a'
+import type Corestore from 'corestore'
+import type Hypercore from 'hypercore'
+import type { KeyPair } from 'hypercore-crypto'
+import { checkGenesis } from '../client/locate.ts'
+import type { Replica } from '../client/replica.ts'
+import type { SetBacks } from '../host/set-back.ts'
+import { encodePosition } from '../host/user-log.ts'
+import { decodeEntry, type Genesis, type Version } from '../protocol/entries.ts'
+import { MivmError } from '../protocol/errors.ts'
+import { type Head, verifyHead } from '../protocol/head.ts'
+import { encodeId } from '../protocol/ids.ts'
+import {
+  blobsManifest,
+  callLogManifest,
+  type Manifest,
+  manifestKey,
+  stateManifest,
+  userLogKey,
+  userLogManifest
+} from '../protocol/manifest.ts'
+import { Tree } from '../protocol/merkle.ts'
+import type { Wal } from '../state/wal.ts'
+import { contractOf } from '../vm/record.ts'
+import { openVm } from '../vm/registry.ts'
+import { awaitBlocks, fetchBlocks, openCopy } from './copy.ts'
+import { headOf } from './heads.ts'
+import type { Progress } from './progress.ts'
+import type { RecoveryEvent } from './recovery.ts'
+import { Walk } from './walk.ts'
+
+/** Blocks that are written at once. */
+const BLOCKS_MAX = 1024
+
+export interface RecoveredOptions {
+  /** The host's own store. */
+  readonly store: Corestore
+  readonly keyPair: KeyPair
+  readonly wal: Wal
+  /** What others show. */
+  readonly replica: Replica
+  readonly progress: Progress
+  readonly setBacks: SetBacks
+  readonly address: Uint8Array
+  /** The newest head that anybody knows; null where nobody does. */
+  readonly head: Head | null
+  /** Has the instance among those of the host. */
+  enlist(): Promise<void>
+}
+
+/** A log of which more was signed than is here, with what others have of it. */
+interface Part {
+  readonly what: string
+  readonly own: Hypercore
+  readonly copy: Hypercore
+  readonly to: Version
+  /** Of a log that we cannot sign. */
+  readonly signature: Uint8Array | null
+}
+
+/** Brings one instance to the newest head that anybody knows, or leaves it as it is and throws why. */
+export async function recoverInstance(options: RecoveredOptions): Promise<RecoveryEvent> {
+  const recovered = new RecoveredInstance(options)
+  try {
+    return await recovered.run()
+  } finally {
+    await recovered.close()
+  }
+}
+
+class RecoveredInstance {
+  readonly #options: RecoveredOptions
+  readonly #id: string
+  readonly #cores: Hypercore[] = []
+
+  constructor(options: RecoveredOptions) {
+    this.#options = options
+    this.#id = encodeId(options.address)
+  }
+
+  async run(): Promise<RecoveryEvent> {
+    const { setBacks, head, wal } = this.#options
+    const copy = await this.#copy(this.#options.address)
+    const genesis = await this.#genesis(copy)
+    const own = await this.#own(callLogManifest(this.#options.keyPair.publicKey, genesis))
+    const before = own.length
+    const newest = longest([headOf(own), await this.#shown(copy), head])
+    if (newest === null) throw nothing('the call log')
+    const log = await this.#part('the call log', own, copy, newest, null)
+    for (const known of [head, setBacks.get(this.#id)]) {
+      if (known !== null && !(await leadsThrough(log, known)))
+        throw forked('the call log', known.length)
+    }
+    const walk = await this.#walk(log)
+    const parts = await this.#named(walk, genesis)
+    const isBehind = [log, ...parts].some((part) => part.own.length < part.to.length)
+    // a crash on the way leaves something that is refused
+    if (isBehind) await setBacks.keep(this.#id, newest)
+    for (const part of parts) await write(part)
+    await write(log)
+    // also where that had come so far before, and no further
+    if (setBacks.get(this.#id) !== null) await this.#note(own, walk)
+    await this.#options.enlist()
+    await wal.sync()
+    await setBacks.remove(this.#id)
+    return isBehind
+      ? { type: 'recovered', address: this.#id, from: before, to: newest.length }
+      : { type: 'level', address: this.#id, blocks: newest.length }
+  }
+
+  async close(): Promise<void> {
+    for (const core of this.#cores) await core.close()
+  }
+
+  /** What a peer shows may be newer than what all have said. */
+  async #shown(copy: Hypercore): Promise<Head | null> {
+    const { address, keyPair } = this.#options
+    await copy.update({ wait: true })
+    const head = headOf(copy)
+    return head !== null && verifyHead(head, address, keyPair.publicKey) ? head : null
+  }
+
+  async #genesis(copy: Hypercore): Promise<Uint8Array> {
+    const { store, address } = this.#options
+    const here = await this.#open(store, { key: address })
+    const own = here.length > 0 ? await here.get(0, { wait: false }) : null
+    if (own !== null) return own
+    const isThere = await this.#fetch(copy, 0, 1)
+    const block = isThere ? await copy.get(0, { wait: false }) : null
+    if (block === null) throw nothing('genesis')
+    checkGenesis(address, block)
+    return block
+  }
+
+  /** A log with all that is lacking here, verified to be what was signed, and to go on from what is here. */
+  async #part(
+    what: string,
+    own: Hypercore,
+    copy: Hypercore,
+    to: Version,
+    signature: Uint8Array | null
+  ): Promise<Part> {
+    const part = { what, own, copy, to, signature }
+    if (own.length >= to.length) {
+      if (b4a.equals(await own.treeHash(to.length), to.treeHash)) return part
+      throw forked(what, to.length)
+    }
+    if (!(await this.#fetch(copy, own.length, to.length))) {
+      const from = Math.max(own.length, Math.min(copy.length, to.length))
+      throw new MivmError(
+        'INSTANCE_SET_BACK',
+        `${what} goes on to block ${to.length - 1}, and nobody who can be found has it from block ${await firstMissing(copy, own.length, from)} on: let mirrors and auditors come, or name them with --from, and try again`
+      )
+    }
+    const tree = new Tree(own.state.roots)
+    for (let i = own.length; i < to.length; i++) tree.append(await blockOf(copy, i))
+    if (!b4a.equals(tree.treeHash(), to.treeHash)) throw forked(what, to.length)
+    return part
+  }
+
+  /** The call log as it will be. */
+  async #walk({ own, copy, to }: Part): Promise<Walk> {
+    const walk = new Walk()
+    for (let i = 0; i < to.length; i++) walk.visit(await blockOf(i < own.length ? own : copy, i))
+    return walk
+  }
+
+  /** What the newest commit names, and what the call behind it needs. */
+  async #named(walk: Walk, genesisBlock: Uint8Array): Promise<Part[]> {
+    const { address, keyPair } = this.#options
+    const { commit } = walk
+    if (commit === null) throw nothing('the first commit')
+    const { host } = checkGenesis(address, genesisBlock)
+    const files = stateManifest(host, address)
+    const content = blobsManifest(host, address)
+    const parts: Part[] = []
+    for (const [what, manifest, version] of [
+      ['the archive', files, commit.archive],
+      ['the blobs', content, commit.blobs]
+    ] as const) {
+      const own = await this.#own(manifest)
+      if (own.length > version.length) throw ahead(what)
+      const copy = await this.#copy(manifestKey(manifest))
+      parts.push(await this.#part(what, own, copy, version, null))
+    }
+    for (const [id, { key, head }] of walk.users) {
+      parts.push(await this.#user(id, key, { ...head, fork: 0 }))
+    }
+    for (const { key, entry } of walk.open) {
+      const id = encodeId(key)
+      const to = await this.#userHead(id, key, entry)
+      if (to !== null) parts.push(await this.#user(id, key, to))
+    }
+    // a host signs with its own key alone
+    if (!b4a.equals(host, keyPair.publicKey)) throw nothing('an instance of this host')
+    return parts
+  }
+
+  async #user(id: string, key: Uint8Array, head: Head): Promise<Part> {
+    const { address, store } = this.#options
+    const own = await this.#open(store, { manifest: mutable(userLogManifest(key, address)) })
+    const copy = await this.#copy(userLogKey(key, address))
+    return this.#part(`the log of ${id}`, own, copy, head, head.signature)
+  }
+
+  /** A head of a user's log that covers an entry whose call is under way; null where that is here. */
+  async #userHead(id: string, key: Uint8Array, entry: number): Promise<Head | null> {
+    const { address, store, progress } = this.#options
+    const own = await this.#open(store, { manifest: mutable(userLogManifest(key, address)) })
+    if (own.length >= entry) return null
+    const copy = await this.#copy(userLogKey(key, address))
+    const head = (await awaitBlocks(copy, entry, progress)) ? headOf(copy) : null
+    if (head !== null && verifyHead(head, userLogKey(key, address), key)) return head
+    throw nothing(`entry ${entry} of the log of ${id}, whose call is under way,`)
+  }
+
+  /** What the instance notes about itself beside its logs. */
+  async #note(log: Hypercore, walk: Walk): Promise<void> {
+    const { address, store } = this.#options
+    const pending = new Set(walk.open.map(({ key }) => encodeId(key)))
+    for (const [id, { key, entry, ack }] of walk.users) {
+      await log.setUserData(`user/${id}`, encodePosition({ entry, ack }))
+      const own = await this.#open(store, { manifest: mutable(userLogManifest(key, address)) })
+      if (own.length > entry) pending.add(id)
+    }
+    await log.setUserData('pending', pending.size === 0 ? null : b4a.from([...pending].join()))
+    if ((await log.getUserData('methods')) !== null) return
+    const genesis = decodeEntry(await blockOf(log, 0))
+    const code = decodeEntry(await blockOf(log, 1))
+    if (genesis.type !== 'genesis' || code.type !== 'code') throw nothing('the code')
+    const methods = await methodsOf(address, genesis, code.source)
+    await log.setUserData('methods', b4a.from(methods.join('\n')))
+  }
+
+  async #fetch(copy: Hypercore, start: number, end: number): Promise<boolean> {
+    const { progress } = this.#options
+    progress.watch(copy)
+    return (await awaitBlocks(copy, end, progress)) && fetchBlocks(copy, start, end, progress)
+  }
+
+  async #copy(key: Uint8Array): Promise<Hypercore> {
+    const core = await openCopy(this.#options.replica.store, key)
+    this.#cores.push(core)
+    return core
+  }
+
+  /** A log that this host signs. */
+  #own(manifest: Manifest): Promise<Hypercore> {
+    const { store, keyPair } = this.#options
+    return this.#open(store, { manifest: mutable(manifest), keyPair })
+  }
+
+  async #open(store: Corestore, options: Parameters<Corestore['get']>[0]): Promise<Hypercore> {
+    const core = store.get(options)
+    await core.ready()
+    this.#cores.push(core)
+    return core
+  }
+}
+
+/** Whether the log as it will be has this head. */
+async function leadsThrough({ own, copy, to }: Part, head: Head): Promise<boolean> {
+  if (head.fork !== 0 || head.length > to.length) return false
+  if (head.length <= own.length) return b4a.equals(await own.treeHash(head.length), head.treeHash)
+  const tree = new Tree(own.state.roots)
+  for (let i = own.length; i < head.length; i++) tree.append(await blockOf(copy, i))
+  return b4a.equals(tree.treeHash(), head.treeHash)
+}
+
+/** Writes what was verified. Heads on the way are of the same history, and signed as they were before. */
+async function write({ what, own, copy, to, signature }: Part): Promise<void> {
+  while (own.length < to.length) {
+    const end = signature === null ? Math.min(to.length, own.length + BLOCKS_MAX) : to.length
+    const blocks: Uint8Array[] = []
+    for (let i = own.length; i < end; i++) blocks.push(await blockOf(copy, i))
+    await own.append(blocks, signature === null ? {} : { signature })
+  }
+  if (b4a.equals(await own.treeHash(to.length), to.treeHash)) return
+  throw new MivmError('INTERNAL', `${what} is not what was verified`)
+}
+
+async function methodsOf(
+  address: Uint8Array,
+  genesis: Genesis,
+  source: string
+): Promise<readonly string[]> {
+  const vm = await openVm(genesis.vm, { engines: 1 })
+  try {
+    return await vm.inspect(contractOf(address, genesis, source))
+  } finally {
+    await vm.close()
+  }
+}
+
+async function blockOf(core: Hypercore, index: number): Promise<Uint8Array> {
+  const block = await core.get(index, { wait: false })
+  if (block !== null) return block
+  throw new MivmError('INSTANCE_DAMAGED', `block ${index} of a log cannot be read: try again`)
+}
+
+async function firstMissing(core: Hypercore, start: number, end: number): Promise<number> {
+  for (let i = start; i < end; i++) if (!(await core.has(i))) return i
+  return end
+}
+
+function longest(heads: readonly (Head | null)[]): Head | null {
+  return heads.reduce((a, b) => ((b?.length ?? 0) > (a?.length ?? 0) ? b : a), null)
+}
+
+function nothing(what: string): MivmError {
+  return new MivmError(
+    'INSTANCE_SET_BACK',
+    `${what} is not here, and nobody who can be found has it: let mirrors and auditors come, or name them with --from, and try again`
+  )
+}
+
+function ahead(what: string): MivmError {
+  return new MivmError(
+    'INSTANCE_SET_BACK',
+    `${what} goes on beyond the newest commit that anybody has: let mirrors and auditors come, or name them with --from, and try again`
+  )
+}
+
+/** What is here and what was signed are two histories: there is nothing that this host could go on from. */
+function forked(what: string, length: number): MivmError {
+  return new MivmError(
+    'INSTANCE_SET_BACK',
+    `${what} was signed in two versions, and the one of ${length} blocks does not go on from what is here: this instance cannot be recovered`
+  )
+}
+
+function mutable(manifest: Manifest) {
+  return { ...manifest, signers: [...manifest.signers] }
+}

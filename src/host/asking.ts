@@ -1,0 +1,75 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import crypto from 'hypercore-crypto'
+import Protomux from 'protomux'
+import { HeadsChannel } from '../net/heads-channel.ts'
+import { type Bootstrap, Network } from '../net/network.ts'
+import { Rpc } from '../net/rpc.ts'
+import type { Head } from '../protocol/head.ts'
+import { topicOf } from '../protocol/manifest.ts'
+import { INFO } from '../protocol/messages.ts'
+
+/** How long those who were found have to say what they hold, ms. */
+const HEAR_MS = 1_500
+/** Topics that are looked for at once. */
+const FIND_MAX = 16
+
+/**
+ * Asks whoever knows an instance for the newest head of it: users and auditors that are there, and mirrors. Under a key
+ * of its own, since nobody lets its host in where they meet. `onHead` is told all that they say, of which nothing is
+ * verified. Resolves when those who could be found were heard, or on `stop`.
+ */
+export async function askOthers(
+  addresses: readonly Uint8Array[],
+  bootstrap: Bootstrap | undefined,
+  stop: AbortSignal,
+  onHead: (address: Uint8Array, head: Head) => Promise<void>
+): Promise<void> {
+  if (addresses.length === 0 || stop.aborted) return
+  const network = new Network(crypto.keyPair(), bootstrap)
+  const heard = new Set<Promise<void>>()
+  const hear = (address: Uint8Array, head: Head) => {
+    heard.add(onHead(address, head).catch(() => {}))
+  }
+  network.onConnection((stream) => {
+    const rpc = new Rpc(Protomux.from(stream))
+    for (const address of addresses) {
+      HeadsChannel.open(
+        stream,
+        topicOf(address),
+        listenerOf((head) => hear(address, head))
+      )
+      rpc.request(INFO, { address }, HEAR_MS).then(
+        ({ head }) => hear(address, head),
+        () => {}
+      )
+    }
+  })
+  const stopped = new Promise<void>((resolve) => {
+    stop.addEventListener('abort', () => resolve(), { once: true })
+  })
+  const find = async () => {
+    for (let i = 0; i < addresses.length; i += FIND_MAX) {
+      const some = addresses.slice(i, i + FIND_MAX)
+      await Promise.all(some.map((address) => network.find(topicOf(address))))
+    }
+    await sleep(HEAR_MS, undefined, { ref: false })
+    await Promise.all(heard)
+  }
+  try {
+    await Promise.race([find(), stopped])
+  } finally {
+    await network.close()
+  }
+}
+
+function listenerOf(onHead: (head: Head) => void) {
+  const nothing = () => {}
+  return {
+    onOpen: nothing,
+    onHead,
+    onAsk: nothing,
+    onProof: nothing,
+    onEvidence: nothing,
+    onClose: nothing
+  }
+}

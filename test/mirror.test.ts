@@ -1,0 +1,177 @@
+// Whole copies of instances, which are read when their host is away.
+
+import { readFile } from 'node:fs/promises'
+import path from 'node:path'
+import test from 'brittle'
+import { audit } from 'mivm'
+import { ArchiveView } from '../src/cli/archive.ts'
+import { Replica } from '../src/client/replica.ts'
+import { verifyEvidence } from '../src/protocol/evidence.ts'
+import { decodeId, parseLink } from '../src/protocol/ids.ts'
+import { EvidenceDir } from '../src/state/evidence-dir.ts'
+import { deployment } from './bare-user.ts'
+import { Cli, CONTRACTS, startHost } from './cli.ts'
+import { codeOf, Scene, SOURCE, until } from './set-back-scene.ts'
+
+const FORUM = path.join(CONTRACTS, 'forum.js')
+
+test('mirror - an instance is audited and read through it while the host is away', {
+  timeout: 120_000
+}, async (t) => {
+  const scene = await Scene.open(t)
+  const { host } = await scene.start()
+  const alice = await scene.client('alice')
+  const { link, address } = await alice.deploy({ host: host.id, source: SOURCE })
+  await alice.call(link, 'add', ['before'])
+  const { whole, events } = await scene.mirror([link])
+  const bob = await scene.client('bob')
+  await Promise.all(['a', 'b', 'c'].map((text) => bob.call(link, 'add', [text])))
+  const { length } = (await host.instance(decodeId(address))).head
+  await whole(address, length)
+  t.is(events[0]?.type, 'mirrored')
+  await Promise.all([alice.close(), bob.close()])
+  await host.close()
+
+  const verdicts: string[] = []
+  const { bootstrap, root } = scene
+  for (const name of [link, address]) {
+    const options = { address: name, dir: path.join(root, `auditor-${verdicts.length}`), bootstrap }
+    for await (const event of audit({ ...options, patience: 3_000 })) {
+      if (event.type === 'finding') t.fail(event.finding.message)
+      if (event.type !== 'verdict') continue
+      verdicts.push(event.verdict)
+      t.alike([event.counts.calls, event.counts.users, event.missing], [5, 2, []])
+    }
+  }
+  t.alike(verdicts, ['clean', 'clean'], 'by its link, and by its address alone')
+
+  const replica = await Replica.open({ dir: path.join(root, 'reader'), bootstrap })
+  t.teardown(() => replica.close(), { order: 1 })
+  const instance = await replica.follow(link)
+  t.is((await instance.callLog()).length, length)
+  const view = await ArchiveView.open(instance, null, () => {})
+  t.is(new TextDecoder().decode(await view.read('/texts/1')), 'before')
+  t.is((await instance.userLog(decodeId(bob.id), 3)).length >= 3, true)
+  await instance.close()
+})
+
+test('mirror - it goes on where it was, and from another mirror', {
+  timeout: 120_000
+}, async (t) => {
+  const scene = await Scene.open(t)
+  const { host } = await scene.start()
+  const alice = await scene.client('alice')
+  const { link, address } = await alice.deploy({ host: host.id, source: SOURCE })
+  const first = await scene.mirror([link])
+  await alice.call(link, 'add', ['a'])
+  const lengthOf = async () => (await host.instance(decodeId(address))).head.length
+  await first.whole(address, await lengthOf())
+  await first.mirror.close()
+  await alice.call(link, 'add', ['b'])
+  const again = await scene.mirror([link])
+  await again.whole(address, await lengthOf())
+  await alice.close()
+  const length = await lengthOf()
+  await host.close()
+  const second = await scene.mirror([address], { dir: path.join(scene.root, 'second') })
+  await second.whole(address, length)
+  t.pass('without the host')
+})
+
+test('mirror - nothing is taken beyond what an instance may have', {
+  timeout: 60_000
+}, async (t) => {
+  const scene = await Scene.open(t)
+  const { host } = await scene.start()
+  const alice = await scene.client('alice')
+  const { link, address } = await alice.deploy({ host: host.id, source: SOURCE })
+  const { mirror, whole, events } = await scene.mirror([link], { bytesMax: 20_000 })
+  await whole(address, 5)
+  for (let i = 0; i < 4; i++) await alice.call(link, 'add', ['x'.repeat(10_000)])
+  await until(() => events.some(({ type }) => type === 'mirror-stopped'))
+  const stopped = events.find((event) => event.type === 'mirror-stopped')
+  t.is(stopped?.reason, 'full', stopped?.message)
+  const [{ blocks = 0, bytes = 0 } = {}] = mirror.status()
+  t.ok(blocks >= 5, 'what was whole is still served')
+  t.comment(`${bytes} bytes in ${blocks} blocks`)
+})
+
+test('mirror - a second history is not taken, and is evidence', { timeout: 90_000 }, async (t) => {
+  const scene = await Scene.open(t)
+  await (await scene.start()).host.close()
+  await scene.keep('empty')
+  const { host } = await scene.start()
+  const { request } = deployment(host.id, SOURCE)
+  const { id: address } = await host.deploy(request)
+  const link = `mivm://${host.id}/${address}`
+  const before = await scene.mirror([link])
+  await before.whole(address, 5)
+  await before.mirror.close()
+  await host.close()
+  // the same host without its memory: what it signs now it has signed otherwise before, and nobody has told it
+  await scene.setBack('empty')
+  const again = await scene.start()
+  t.is((await again.host.deploy(request)).id, address)
+  const { events, mirror } = await scene.mirror([link])
+  await until(() => events.some(({ type }) => type === 'mirror-stopped'))
+  const stopped = events.find((event) => event.type === 'mirror-stopped')
+  t.is(stopped?.reason, 'histories', stopped?.message)
+  const file = await new EvidenceDir(path.join(scene.root, 'mirror')).find(address)
+  const evidence = await verifyEvidence(await readFile(file ?? ''))
+  t.alike([evidence.code, evidence.host], ['TWO_HISTORIES', host.id])
+  t.alike(
+    mirror.status().map(({ blocks }) => blocks),
+    [5],
+    'what it had it keeps'
+  )
+})
+
+test('mirror - what nobody serves is not there', { timeout: 60_000 }, async (t) => {
+  const scene = await Scene.open(t)
+  const { host } = await scene.start()
+  const alice = await scene.client('alice')
+  const { link } = await alice.deploy({ host: host.id, source: SOURCE })
+  await alice.close()
+  await host.close()
+  const { dir, bootstrap } = scene
+  const replica = await Replica.open({ dir: `${dir}-reader`, bootstrap })
+  t.teardown(() => replica.close(), { order: 1 })
+  t.is(await codeOf(replica.follow(link)), 'HOST_UNKNOWN')
+  t.ok(parseLink(link).host)
+})
+
+test('mirror - on the command line, in processes of their own', { timeout: 120_000 }, async (t) => {
+  const { root, bootstrap } = await Scene.open(t)
+  const nodes = bootstrap.join(',')
+  const network = `--bootstrap=${nodes}`
+  const host = await startHost(t, path.join(root, 'one'), [], network)
+  const alice = new Cli(path.join(root, 'alice'), nodes)
+  const [{ link } = {}] = (await alice.json(['deploy', FORUM, '--host', host.id])).objects.slice(-1)
+  await alice.run(['call', String(link), 'addTopic', 'text'])
+  const args = ['--mirror', String(link), '--mirror-max', '1G']
+  const mirror = await startHost(t, path.join(root, 'two'), args, network)
+  await until(() => mirror.events.some(({ type }) => type === 'mirrored'))
+  await host.stop('SIGKILL')
+
+  const reader = new Cli(path.join(root, 'reader'), nodes)
+  const log = await reader.run(['log', String(link)])
+  t.ok(log.stdout.includes("addTopic('text')"), log.stderr)
+  const files = await reader.run(['state', 'ls', String(link), '--recursive'])
+  t.ok(files.stdout.includes('/topics/1/'), files.stderr)
+  const audited = await reader.run(['audit', String(link)])
+  t.is(audited.status, 0, audited.stdout + audited.stderr)
+})
+
+test('mirror - options that make no sense are one line', { timeout: 60_000 }, async (t) => {
+  const { root, bootstrap } = await Scene.open(t)
+  const cli = new Cli(root, bootstrap.join(','))
+  for (const [args, code] of [
+    [['--mirror', 'mivm://nonsense'], 64],
+    [['--mirror', 'unknown-name'], 64],
+    [['--mirror-max', '0'], 64],
+    [['--mirror-max', '3X'], 64]
+  ] as const) {
+    const { status, stderr } = await cli.run(['host', '--sandbox', 'none', ...args])
+    t.is(status, code, stderr.trim().split('\n').at(-1))
+  }
+})

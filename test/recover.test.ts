@@ -1,0 +1,213 @@
+// Hosts that take back from others what they have signed and lost.
+import path from 'node:path'
+import test from 'brittle'
+import { audit } from 'mivm'
+import { recover } from '../src/copies/recovery.ts'
+import type { Host } from '../src/host/host.ts'
+import { SetBacks } from '../src/host/set-back.ts'
+import { decodeId } from '../src/protocol/ids.ts'
+import { Wal } from '../src/state/wal.ts'
+import { codeOf, type Mirrored, Scene, SOURCE } from './set-back-scene.ts'
+
+test('recover - what a mirror has is there again, and the users go on', {
+  timeout: 120_000
+}, async (t) => {
+  const scene = await Scene.open(t)
+  const before = await scene.start()
+  const alice = await scene.client('alice', 4_000)
+  const { link, address } = await alice.deploy({ host: before.host.id, source: SOURCE })
+  await alice.call(link, 'add', ['a'])
+  const mirrored = await scene.mirror([link])
+  const [{ length: from = 0 } = {}] = await headsUpTo(before.host, mirrored, address)
+  await before.host.close()
+  await scene.keep()
+
+  const again = await scene.start()
+  const bob = await scene.client('bob', 4_000)
+  for (const text of ['b', 'c']) {
+    await alice.call(link, 'add', [text])
+    await bob.call(link, 'add', [text])
+  }
+  const signed = await headsUpTo(again.host, mirrored, address)
+  const { length = 0 } = signed.at(-1) ?? {}
+  await again.host.close()
+  await scene.setBack()
+
+  const set = await scene.start()
+  t.is(await codeOf(bob.call(link, 'add', ['waits'])), 'INSTANCE_SET_BACK')
+  await set.host.close()
+  const { dir, bootstrap } = scene
+  t.alike(await recover({ dir, bootstrap }), [{ type: 'recovered', address, from, to: length }])
+  const { host, events } = await scene.start()
+  t.absent(events.some(({ type }) => type === 'set-back'))
+  const texts: unknown[] = []
+  await alice.call(link, 'add', ['d'])
+  for (const n of [1, 2, 3, 4, 5, 6, 7]) texts.push(await bob.call(link, 'read', [n]))
+  t.alike(texts.slice(0, 5), ['a', 'b', 'b', 'c', 'c'], 'all that was acknowledged')
+  t.alike(texts.slice(5).sort(), ['d', 'waits'], 'and the call that waited')
+  const instance = await host.instance(decodeId(address))
+  for (const head of signed) t.ok(await instance.agrees(head), `${head.length} blocks`)
+  t.absent(
+    mirrored.events.some(({ type }) => type === 'mirror-stopped'),
+    'no two histories'
+  )
+  await mirrored.whole(address, instance.head.length)
+  await Promise.all([alice.close(), bob.close()])
+  await host.close()
+  t.is((await scene.look(decodeId(address))).verdict, 'clean')
+  t.alike(await recover({ dir, bootstrap }), [
+    { type: 'level', address, blocks: (await scene.look(decodeId(address))).length }
+  ])
+})
+
+test('recover - an instance that is not there any more comes back as a whole', {
+  timeout: 120_000
+}, async (t) => {
+  const scene = await Scene.open(t)
+  await (await scene.start()).host.close()
+  await scene.keep()
+  const again = await scene.start()
+  const alice = await scene.client('alice', 4_000)
+  const { link, address } = await alice.deploy({ host: again.host.id, source: SOURCE })
+  const mirrored = await scene.mirror([link])
+  await alice.call(link, 'add', ['a'])
+  const signed = await headsUpTo(again.host, mirrored, address)
+  await again.host.close()
+  await scene.setBack()
+  const set = await scene.start()
+  t.is(await codeOf(alice.call(link, 'add', ['b'])), 'INSTANCE_SET_BACK')
+  await set.host.close()
+  const { dir, bootstrap } = scene
+  const events = await recover({ dir, bootstrap, from: [mirrored.mirror.id] })
+  t.alike(events, [{ type: 'recovered', address, from: 0, to: signed.at(-1)?.length }])
+  const { host } = await scene.start()
+  t.alike(host.instances, [address])
+  t.is(await alice.call(link, 'add', ['c']), 3)
+  const bob = await scene.client('bob')
+  t.alike(Object.keys(await bob.connect(link)).sort(), ['add', 'read'])
+  await Promise.all([alice.close(), bob.close()])
+  await host.close()
+  t.is((await scene.look(decodeId(address))).verdict, 'clean')
+})
+
+test('recover - one that is interrupted is refused, and done again', {
+  timeout: 120_000
+}, async (t) => {
+  const scene = await Scene.open(t)
+  const { host } = await scene.start()
+  const alice = await scene.client('alice', 3_000)
+  const { link, address } = await alice.deploy({ host: host.id, source: SOURCE })
+  const mirrored = await scene.mirror([link])
+  await host.close()
+  await scene.keep()
+  const again = await scene.start()
+  await alice.call(link, 'add', ['a'])
+  await headsUpTo(again.host, mirrored, address)
+  await again.host.close()
+  const { dir, bootstrap } = scene
+  const steps = [[Wal.prototype, 'sync'] as const, [SetBacks.prototype, 'remove'] as const]
+  for (const [it, name] of steps) {
+    await scene.setBack()
+    const restore = failFor(it, name)
+    t.teardown(restore)
+    await t.exception(recover({ dir, bootstrap }), /interrupted/)
+    restore()
+    const set = await scene.start()
+    const instance = await set.host.instance(decodeId(address))
+    const nothing = { user: decodeId(alice.id), start: 0, blocks: [], head: null }
+    t.is(await codeOf(instance.submit(nothing)), 'INSTANCE_SET_BACK', name)
+    await set.host.close()
+    t.is((await recover({ dir, bootstrap }))[0]?.type, 'level')
+  }
+  const set = await scene.start()
+  t.is(await alice.call(link, 'add', ['b']), 2)
+  await alice.close()
+  await set.host.close()
+  t.is((await scene.look(decodeId(address))).verdict, 'clean')
+})
+
+test('recover - what nobody has stays refused, and it is said what that is', {
+  timeout: 120_000
+}, async (t) => {
+  const scene = await Scene.open(t)
+  const { host } = await scene.start()
+  const alice = await scene.client('alice', 3_000)
+  const { link, address } = await alice.deploy({ host: host.id, source: SOURCE })
+  await alice.call(link, 'add', ['a'])
+  await host.close()
+  await scene.keep()
+  const again = await scene.start()
+  await alice.call(link, 'add', ['b'])
+  // an auditor has the calls, and of the archive only what it needs
+  const options = {
+    address: link,
+    dir: path.join(scene.root, 'auditor'),
+    bootstrap: scene.bootstrap
+  }
+  for await (const _ of audit(options));
+  await alice.call(link, 'add', ['c'])
+  await again.host.close()
+  await scene.setBack()
+  const set = await scene.start()
+  t.is(await codeOf(alice.call(link, 'add', ['d'])), 'INSTANCE_SET_BACK')
+  await set.host.close()
+  const { dir, bootstrap } = scene
+  const from = [path.join(scene.root, 'auditor')]
+  const [event] = await recover({ dir, bootstrap, from, patience: 2_000 })
+  t.is(event?.type, 'unrecovered')
+  t.ok(event?.type === 'unrecovered' && /the call log goes on to block/.test(event.message))
+  if (event?.type === 'unrecovered') t.comment(event.message)
+  const still = await scene.start()
+  t.is(await codeOf(alice.call(link, 'add', ['e'])), 'INSTANCE_SET_BACK')
+  await still.host.close()
+  t.is((await scene.look(decodeId(address))).verdict, 'clean', 'nothing was written')
+})
+
+test('recover - a host that has signed two histories has nothing to go on from', {
+  timeout: 120_000
+}, async (t) => {
+  const scene = await Scene.open(t)
+  const { host } = await scene.start()
+  const alice = await scene.client('alice', 3_000)
+  const { link, address } = await alice.deploy({ host: host.id, source: SOURCE })
+  await host.close()
+  await scene.keep()
+  const again = await scene.start()
+  const mirrored = await scene.mirror([link])
+  await alice.call(link, 'add', ['a'])
+  await headsUpTo(again.host, mirrored, address)
+  await mirrored.mirror.close()
+  await alice.close()
+  await again.host.close()
+  await scene.setBack()
+  // nobody who has seen more is there when somebody calls
+  const set = await scene.start()
+  const bob = await scene.client('bob')
+  t.is(await bob.call(link, 'add', ['b']), 1)
+  await bob.close()
+  await set.host.close()
+  const mirror = await scene.mirror([link], { dir: path.join(scene.root, 'mirror') })
+  const { dir, bootstrap } = scene
+  await mirror.whole(address, 5)
+  const [event] = await recover({ dir, bootstrap, patience: 3_000 })
+  t.is(event?.type, 'unrecovered')
+  if (event?.type === 'unrecovered')
+    t.ok(/signed in two versions/.test(event.message), event.message)
+})
+
+/** What is called there fails, until it is restored. */
+function failFor(it: object, name: string): () => void {
+  const before = Reflect.get(it, name)
+  Reflect.set(it, name, async () => {
+    throw new Error('interrupted')
+  })
+  return () => Reflect.set(it, name, before)
+}
+
+/** All heads that the mirror could have seen, when it has seen the newest one. */
+async function headsUpTo(host: Host, { whole }: Mirrored, address: string) {
+  const instance = await host.instance(decodeId(address))
+  const { head } = instance
+  await whole(address, head.length)
+  return [head]
+}

@@ -1,0 +1,135 @@
+// A host whose directory can be set back to an older copy of itself, and somebody to call it.
+import { cp, rm } from 'node:fs/promises'
+import path from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { Test } from 'brittle'
+import { Client } from '../src/client/client.ts'
+import { Mirror, type MirrorEvent, type MirrorOptions } from '../src/copies/mirror.ts'
+import { Host, type HostEvent } from '../src/host/host.ts'
+import { readIdentity } from '../src/net/identity.ts'
+import { openLocal } from '../src/net/network.ts'
+import { openStore } from '../src/state/store.ts'
+import { auditStore } from './bare-user.ts'
+import { tempDir } from './helpers.ts'
+
+export const SOURCE = `
+exports.count = 0
+exports.add = async (text) => {
+  if (text !== undefined) await state.writeFile('/texts/' + ++exports.count, text)
+  return text === undefined ? ++exports.count : exports.count
+}
+exports.read = async (n) => state.readFile('/texts/' + n)
+`
+
+export interface Started {
+  readonly host: Host
+  readonly events: HostEvent[]
+}
+
+export interface Mirrored {
+  readonly mirror: Mirror
+  readonly events: MirrorEvent[]
+  /** Resolves when the mirror has so much of an instance. */
+  whole(address: string, blocks: number): Promise<void>
+}
+
+export class Scene {
+  readonly root: string
+  readonly dir: string
+  readonly bootstrap: readonly string[]
+  readonly #t: Test
+
+  private constructor(t: Test, root: string, bootstrap: readonly string[]) {
+    this.#t = t
+    this.root = root
+    this.dir = path.join(root, 'host')
+    this.bootstrap = bootstrap
+  }
+
+  static async open(t: Test): Promise<Scene> {
+    const root = await tempDir(t)
+    const network = await openLocal(0)
+    t.teardown(() => network.close(), { order: 9 })
+    return new Scene(t, root, network.bootstrap)
+  }
+
+  async start(): Promise<Started> {
+    const events: HostEvent[] = []
+    const { dir, bootstrap } = this
+    const onEvent = (event: HostEvent) => events.push(event)
+    const host = await Host.open({ dir, bootstrap, engines: 1, onEvent })
+    this.#t.teardown(() => host.close(), { order: 5 })
+    return { host, events }
+  }
+
+  async client(name: string, timeout = 60_000): Promise<Client> {
+    const { bootstrap } = this
+    const client = await Client.open({ dir: path.join(this.root, name), bootstrap, timeout })
+    this.#t.teardown(() => client.close(), { order: 1 })
+    return client
+  }
+
+  async mirror(
+    instances: readonly string[],
+    options: Partial<MirrorOptions> = {}
+  ): Promise<Mirrored> {
+    const events: MirrorEvent[] = []
+    const { root, bootstrap } = this
+    const onEvent = (event: MirrorEvent) => events.push(event)
+    const dir = path.join(root, 'mirror')
+    const mirror = await Mirror.open({ dir, bootstrap, instances, onEvent, ...options })
+    this.#t.teardown(() => mirror.close(), { order: 2 })
+    const whole = async (address: string, blocks: number) => {
+      await until(() => mirror.status().some((it) => it.address === address && it.blocks >= blocks))
+    }
+    return { mirror, events, whole }
+  }
+
+  /** What a backup of the host, which is closed, would have. */
+  async keep(name = 'old'): Promise<void> {
+    await copyDirectory(this.dir, path.join(this.root, name))
+  }
+
+  /** Sets the host, which is closed, back to that. */
+  async setBack(name = 'old'): Promise<void> {
+    await rm(this.dir, { recursive: true })
+    await copyDirectory(path.join(this.root, name), this.dir)
+  }
+
+  /** What the host, which is closed, has of its call log, and how an audit of it ends. */
+  async look(address: Uint8Array): Promise<{ length: number; verdict: string | undefined }> {
+    const store = path.join(this.dir, 'store')
+    const { findings, verdict } = await auditStore(this.#t, store, address)
+    for (const { code, message } of findings) this.#t.comment(`${code}: ${message}`)
+    const cores = await openStore(store)
+    try {
+      const log = cores.get({ key: address })
+      await log.ready()
+      return { length: log.length, verdict: verdict?.verdict }
+    } finally {
+      await cores.close()
+    }
+  }
+
+  async hostKey(): Promise<Uint8Array> {
+    return (await readIdentity(this.dir, 'host')).keyPair.publicKey
+  }
+}
+
+/** As a snapshot of a virtual machine does, and not as a copy of files that the store would notice. */
+async function copyDirectory(from: string, to: string): Promise<void> {
+  await cp(from, to, { recursive: true })
+  await rm(path.join(to, 'store', 'CORESTORE'), { force: true })
+}
+
+export async function until(isSo: () => boolean | Promise<boolean>): Promise<void> {
+  while (!(await isSo())) await sleep(20)
+}
+
+/** The code that something ends with. */
+export function codeOf(doing: Promise<unknown>): Promise<string> {
+  return doing.then(
+    () => 'none',
+    (error) => error.code
+  )
+}

@@ -1,0 +1,158 @@
+// Hosts whose directories were set back, and who tells them.
+import test from 'brittle'
+import crypto from 'hypercore-crypto'
+import { audit } from 'mivm'
+import Protomux from 'protomux'
+import { Network } from '../src/net/network.ts'
+import { Rpc } from '../src/net/rpc.ts'
+import { decodeId } from '../src/protocol/ids.ts'
+import { KNOWN } from '../src/protocol/messages.ts'
+import { codeOf, Scene, SOURCE, until } from './set-back-scene.ts'
+
+test('set back - a host is told by who has called it, says so, and signs nothing more', {
+  timeout: 90_000
+}, async (t) => {
+  const scene = await Scene.open(t)
+  const before = await scene.start()
+  const alice = await scene.client('alice', 3_000)
+  const { host } = before
+  const { link, address } = await alice.deploy({ host: host.id, source: SOURCE })
+  const carol = await scene.client('carol')
+  const other = await carol.deploy({ host: host.id, source: SOURCE })
+  t.is(await alice.call(link, 'add', []), 1)
+  await host.close()
+  await scene.keep()
+  const again = await scene.start()
+  t.is(await alice.call(link, 'add', []), 2)
+  t.is(await carol.call(other.link, 'add', []), 1)
+  await carol.close()
+  await again.host.close()
+  await scene.setBack()
+  const key = decodeId(address)
+  const { length } = await scene.look(key)
+
+  const set = await scene.start()
+  t.is(await codeOf(alice.call(link, 'add', [])), 'INSTANCE_SET_BACK')
+  const told = set.events.filter(({ type }) => type === 'set-back')
+  t.is(told.length, 1, 'the operator is told once')
+  t.alike(
+    told.map((event) => 'address' in event && event.address),
+    [address]
+  )
+  const bob = await scene.client('bob', 3_000)
+  t.is(await codeOf(bob.call(link, 'add', [])), 'INSTANCE_SET_BACK', 'nobody else may call either')
+  t.is(await bob.state(link).exists('/texts/1'), false, 'it is there to be read')
+  t.is(await codeOf(bob.call(other.link, 'add', [])), 'none', 'nobody has told of the other one')
+  await set.host.close()
+
+  const restarted = await scene.start()
+  t.is(restarted.events.filter(({ type }) => type === 'set-back').length, 1, 'it is still known')
+  t.is(await codeOf(bob.call(link, 'add', [])), 'INSTANCE_SET_BACK')
+  await restarted.host.close()
+  t.alike(await scene.look(key), { length, verdict: 'clean' }, 'nothing was signed')
+})
+
+test('set back - calls that were in flight are not continued before somebody could tell', {
+  timeout: 90_000
+}, async (t) => {
+  const scene = await Scene.open(t)
+  const { host } = await scene.start()
+  const alice = await scene.client('alice')
+  const { link, address } = await alice.deploy({ host: host.id, source: SOURCE })
+  const instance = await host.instance(decodeId(address))
+  const calls = Array.from({ length: 3000 }, () => alice.call(link, 'add', []))
+  await until(() => instance.seq > 1)
+  await host.close()
+  t.ok((await alice.pendingCalls()) > 0)
+  await scene.keep()
+  const again = await scene.start()
+  await Promise.all(calls)
+  await again.host.close()
+  await scene.setBack()
+  const { length } = await scene.look(decodeId(address))
+  const set = await scene.start()
+  await until(() => set.events.some(({ type }) => type === 'set-back'))
+  await set.host.close()
+  t.is((await scene.look(decodeId(address))).length, length, 'nothing was signed')
+})
+
+test('set back - an auditor tells, and accuses nobody', { timeout: 90_000 }, async (t) => {
+  const scene = await Scene.open(t)
+  const { host } = await scene.start()
+  const alice = await scene.client('alice', 3_000)
+  const { link } = await alice.deploy({ host: host.id, source: SOURCE })
+  await alice.call(link, 'add', [])
+  await host.close()
+  await scene.keep()
+  const again = await scene.start()
+  t.is(await alice.call(link, 'add', []), 2)
+  const run = async () => {
+    const findings: string[] = []
+    let verdict = ''
+    const { bootstrap } = scene
+    const options = { address: link, dir: `${scene.root}/auditor`, bootstrap, patience: 1_000 }
+    for await (const event of audit(options)) {
+      if (event.type === 'finding') findings.push(event.finding.code)
+      if (event.type === 'verdict') verdict = event.verdict
+    }
+    return [verdict, ...findings]
+  }
+  await alice.close()
+  t.alike(await run(), ['clean'])
+  await again.host.close()
+  await scene.setBack()
+  const set = await scene.start()
+  t.alike(await run(), ['clean'], 'what it has a copy of is whole')
+  t.is(set.events.filter(({ type }) => type === 'set-back').length, 1)
+  const bob = await scene.client('bob', 2_000)
+  t.is(await codeOf(bob.call(link, 'add', [])), 'INSTANCE_SET_BACK')
+})
+
+test('set back - an instance that is not there any more is not deployed a second time', {
+  timeout: 90_000
+}, async (t) => {
+  const scene = await Scene.open(t)
+  await (await scene.start()).host.close()
+  await scene.keep()
+  const again = await scene.start()
+  const alice = await scene.client('alice', 3_000)
+  const deployment = { host: again.host.id, source: SOURCE, salt: new Uint8Array(32) }
+  const { address } = await alice.deploy(deployment)
+  await again.host.close()
+  await scene.setBack()
+  const set = await scene.start()
+  t.is(await codeOf(alice.deploy(deployment)), 'INSTANCE_SET_BACK')
+  t.alike(set.host.instances, [])
+  t.alike(
+    set.events.flatMap((event) => (event.type === 'set-back' ? [event.address] : [])),
+    [address]
+  )
+})
+
+test('set back - a head that the host has not signed, or has, is no reason to stop', {
+  timeout: 60_000
+}, async (t) => {
+  const scene = await Scene.open(t)
+  const { host, events } = await scene.start()
+  const alice = await scene.client('alice')
+  const { link, address } = await alice.deploy({ host: host.id, source: SOURCE })
+  await alice.call(link, 'add', [])
+  const { head } = await host.instance(decodeId(address))
+  const network = new Network(crypto.keyPair(), scene.bootstrap)
+  t.teardown(() => network.close(), { order: 1 })
+  const rpc = new Rpc(Protomux.from(await network.connect(decodeId(host.id))))
+  const tell = (change: Partial<typeof head>) =>
+    rpc.request(KNOWN, { address: decodeId(address), head: { ...head, ...change } }, 5_000)
+  for (const change of [
+    {},
+    { length: head.length + 1 },
+    { length: head.length - 1 },
+    { fork: 1 },
+    { treeHash: new Uint8Array(32) },
+    { signature: new Uint8Array(68) }
+  ]) {
+    t.alike(await tell(change), { signed: null })
+  }
+  t.is(await alice.call(link, 'add', []), 2)
+  t.absent(events.some(({ type }) => type === 'set-back'))
+})
