@@ -1,14 +1,37 @@
 // A host in a process of its own, as `mivm host` runs it.
-import { Host } from 'mivm'
+import { Host } from '../../src/host/host.ts'
+import { eachStage, Mark, type Stage } from '../../src/host/measures.ts'
 import { serve } from '../process.ts'
 
 let host: Host | null = null
+let before: Mark | null = null
+
+/** ms of a call, on average: of all that the host has of it, and of each stage. */
+export interface HostStages {
+  readonly call: number
+  readonly stages: Readonly<Record<Stage, number>>
+  /** Calls in a commit. */
+  readonly batch: number
+}
 
 const commands = {
   /** Resolves to the host's id when it listens. */
   async open(dir: string, bootstrap: readonly string[]): Promise<string> {
     host = await Host.open({ dir, bootstrap })
+    before = new Mark(host.measures)
     return host.id
+  },
+  /** What calls took since this was last asked. */
+  async takeStages(): Promise<HostStages> {
+    if (host === null || before === null) throw new Error('the host is not open')
+    const now = new Mark(host.measures)
+    const { calls, stages, batches } = before
+    before = now
+    return {
+      call: now.calls.since(calls).mean ?? 0,
+      stages: eachStage((stage) => now.stages[stage].since(stages[stage]).mean ?? 0),
+      batch: now.batches.since(batches).mean ?? 0
+    }
   },
   async close(): Promise<void> {
     await host?.close()
