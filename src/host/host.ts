@@ -521,6 +521,7 @@ export class Host {
               cause: error
             })
       const { code, message } = known
+      this.measures.refused.add(code)
       if (code === 'INSTANCE_DAMAGED' && address !== undefined) {
         this.#onEvent({ type: 'damaged', address: encodeId(address), message })
       } else if (code !== 'QUOTA_EXCEEDED' || this.#quotaEvents.take()) {
@@ -654,9 +655,6 @@ function noteEvent(measures: Measures, event: HostEvent): void {
       break
     case 'log':
       measures.lines++
-      break
-    case 'refused':
-      measures.refused.add(event.code)
       break
     case 'fatal':
       measures.fatal = event.message
