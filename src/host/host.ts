@@ -43,6 +43,7 @@ import { openVm } from '../vm/registry.ts'
 import type { Layer, SandboxMode } from '../vm/sandbox/sandbox.ts'
 import type { IsolateBy, Supervisor } from '../vm/supervisor.ts'
 import { askOthers } from './asking.ts'
+import { type Backup, backUp } from './backup.ts'
 import { Gate } from './gate.ts'
 import { type Execution, Instance } from './instance.ts'
 import type { Writing } from './ledger.ts'
@@ -111,6 +112,7 @@ export class Host {
   readonly #peers = new Set<Rpc>()
   readonly #sweep: NodeJS.Timeout
   readonly #bootstrap: Bootstrap | undefined
+  readonly #dir: string
   /** Until others were asked, in a directory that was restored. */
   #asked: Promise<void> | null = null
   readonly #stop = new AbortController()
@@ -141,6 +143,7 @@ export class Host {
     this.#restored = restored
     this.#onEvent = options.onEvent ?? (() => {})
     this.#bootstrap = options.bootstrap
+    this.#dir = options.dir
     this.#openMax = options.openMax ?? OPEN_MAX
     this.#sweep = setInterval(() => this.#closeIdle(), IDLE_MS / 4).unref()
   }
@@ -231,6 +234,11 @@ export class Host {
     this.#onEvent({ type: 'deployed', address: id, deployer: encodeId(genesis.deployer) })
     void this.#announce(address)
     return instance
+  }
+
+  /** Writes a backup of all that there is now, while calls go on. Throws USAGE where there is a file of that name. */
+  backUp(file: string): Promise<Backup> {
+    return backUp(this.#dir, this.#store.storage, this.#writing.wal, file)
   }
 
   /** Finishes the batches in flight and lets go of everything. */

@@ -8,6 +8,7 @@ import { decodeId, encodeId } from '../../protocol/ids.ts'
 import type { SandboxMode } from '../../vm/sandbox/sandbox.ts'
 import type { IsolateBy } from '../../vm/supervisor.ts'
 import { Context } from '../context.ts'
+import { serveControl } from '../control.ts'
 import { atEnd, interrupted } from '../interruption.ts'
 import { openMirror, parseBytes } from '../mirror.ts'
 import { type Output, printable } from '../output.ts'
@@ -93,6 +94,7 @@ async function host(context: Context, options: Options): Promise<void> {
     }
   })
   atEnd(() => host.close())
+  await takeCommands(context, host)
   if (options.mirror !== undefined) {
     await openMirror(context, options.mirror, options.mirrorMax, bootstrap)
   }
@@ -129,6 +131,16 @@ async function openNetwork({ local, bootstrap }: Context): Promise<Bootstrap | u
   const network = await openLocal(local)
   atEnd(() => network.close())
   return network.bootstrap
+}
+
+/** From whoever owns the directory. */
+async function takeCommands({ output, hostDir }: Context, host: Host): Promise<void> {
+  try {
+    atEnd(await serveControl(hostDir, async ({ file }) => ({ ...(await host.backUp(file)) })))
+  } catch (error) {
+    const why = error instanceof Error ? error.message : String(error)
+    output.note(`no backups while it runs: ${printable(why)}`)
+  }
 }
 
 function welcome({ output, local }: Context, host: Host, bootstrap: Bootstrap | undefined): void {
