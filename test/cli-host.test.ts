@@ -122,6 +122,21 @@ test('cli - doctor says what is wrong', { timeout: 60_000 }, async (t) => {
   )
 })
 
+test('cli - metrics are for this machine, unless an address is given', {
+  timeout: 60_000
+}, async (t) => {
+  const root = await tempDir(t)
+  const { host } = await startNetwork(t, root, ['--metrics', '0'])
+  const url = String(host.events[0]?.['metrics'])
+  t.ok(/^http:\/\/127\.0\.0\.1:\d+$/.test(url), url)
+  t.is((await fetch(`${url}/readyz`)).status, 200)
+  t.ok((await (await fetch(`${url}/metrics`)).text()).includes('\nmivm_instances 0\n'))
+  t.is(await host.stop(), 0, 'a connection that is kept alive holds up nothing')
+  t.is(await fetch(`${url}/healthz`).catch(() => null), null)
+  const other = await startNetwork(t, path.join(root, 'other'), ['--metrics', '[::1]:0'])
+  t.ok(/^http:\/\/\[::1\]:\d+$/.test(String(other.host.events[0]?.['metrics'])))
+})
+
 test('cli - an oracle is a module of the operator', { timeout: 60_000 }, async (t) => {
   const root = await tempDir(t)
   const prices = path.join(root, 'prices.mjs')

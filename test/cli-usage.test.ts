@@ -70,6 +70,10 @@ const USAGE: [words: string[], stderr: string][] = [
     'mivm: USAGE: --from 0 is not the number of a call: they count from 1\n'
   ],
   [['host', '--patience', '0'], 'mivm: USAGE: --patience 0 is not a number from 1 to 100\n'],
+  [
+    ['host', '--metrics', 'x:y'],
+    'mivm: USAGE: --metrics x:y is not a port, nor an address and a port\n'
+  ],
   [['host', '--engines', 'x'], 'mivm: USAGE: --engines x is not a number from 1 to 1024\n'],
   [
     ['call', 'forum', 'x', '--timeout', '-1'],

@@ -61,7 +61,8 @@ export class Heads {
 
   /** The tree hash of the log at a length, proven. */
   note(length: number, treeHash: Uint8Array): void {
-    this.#known.set(length, treeHash)
+    // a copy, since a hash is cut from a slab of 64 KB, all of which would stay
+    this.#known.set(length, new Uint8Array(treeHash))
     // who cites an older one has the log asked for it
     if (this.#known.size <= KNOWN_MAX) return
     for (const oldest of this.#known.keys()) {

@@ -98,19 +98,23 @@ export class PlainLog extends StandIn {
 
   /** Writes down what was appended. */
   async flush(): Promise<void> {
-    const blocks = this.#pending
+    const blocks = [...this.#pending]
     if (blocks.length === 0) return
+    // one piece that is the log's own: a block that is kept is cut from it, and not from a slab that all share, which
+    // would stay as a whole
+    const bytes = Buffer.allocUnsafeSlow(this.#byteLength - this.#writtenBytes)
     const ends = Buffer.alloc(blocks.length * END_BYTES)
-    let end = this.#writtenBytes
+    let at = 0
     for (const [i, block] of blocks.entries()) {
-      end += block.byteLength
-      ends.writeBigUInt64LE(BigInt(end), i * END_BYTES)
+      bytes.set(block, at)
+      this.#remember(this.#written + i, bytes.subarray(at, at + block.byteLength))
+      at += block.byteLength
+      ends.writeBigUInt64LE(BigInt(this.#writtenBytes + at), i * END_BYTES)
     }
-    await this.#blocks.appendFile(b4a.concat(blocks))
+    await this.#blocks.appendFile(bytes)
     await this.#ends.appendFile(ends)
-    for (const [i, block] of blocks.entries()) this.#remember(this.#written + i, block)
     this.#written += blocks.length
-    this.#writtenBytes = end
+    this.#writtenBytes += at
     this.#pending = this.#pending.slice(blocks.length)
   }
 

@@ -46,6 +46,11 @@ export class Context {
     return path.join(this.dir, 'host')
   }
 
+  /** Where programs of the same user ask that host; beside its directory, which may be copied while it runs. */
+  get hostSocket(): string {
+    return path.join(this.dir, 'host.sock')
+  }
+
   /** Options for whatever goes to the network. */
   get network(): { readonly dir: string; readonly bootstrap?: Bootstrap } {
     const { dir, bootstrap } = this
@@ -98,16 +103,17 @@ export class Context {
   async host(text: string | undefined): Promise<string> {
     const named = text ?? process.env['MIVM_HOST']
     if (named !== undefined && named !== '') return encodeId(decodeId(named, 'host key'))
-    const own = await readIdentity(this.hostDir, 'host').catch((error) => {
-      if (error instanceof MivmError && error.code === 'IDENTITY_UNKNOWN') return null
-      throw error
-    })
-    const id = own?.id ?? (await readSettings(this.dir)).host
+    const id = (await this.#ownHost()) ?? (await readSettings(this.dir)).host
     if (id !== undefined) return id
     throw new MivmError(
       'USAGE',
       'which host? give --host <id> or MIVM_HOST: "mivm host" prints the id of one'
     )
+  }
+
+  /** Whether that is the host of this data directory. */
+  async isOwnHost(id: string): Promise<boolean> {
+    return (await this.#ownHost()) === id
   }
 
   /** Names of this machine's identities by their ids. */
@@ -118,6 +124,14 @@ export class Context {
       if (identity !== null) names.set(identity.id, name)
     }
     return names
+  }
+
+  async #ownHost(): Promise<string | null> {
+    const own = await readIdentity(this.hostDir, 'host').catch((error) => {
+      if (error instanceof MivmError && error.code === 'IDENTITY_UNKNOWN') return null
+      throw error
+    })
+    return own?.id ?? null
   }
 
   #parse(text: string, aliases: readonly string[]): Link {

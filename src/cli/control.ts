@@ -19,7 +19,7 @@ export type ControlReply = { readonly [key: string]: unknown }
 const LINE_MAX = 64 * 1024
 
 /**
- * Answers commands on this machine, over a socket in the host's directory that nobody else can open. Returns what ends
+ * Answers commands on this machine, over a socket in the data directory that nobody else can open. Returns what ends
  * it. Throws where there can be no socket, such as for a path that is too long for one.
  */
 export async function serveControl(

@@ -25,7 +25,7 @@ export class Output {
 
   /** An object for programs; nothing without --json. The last one of a command is its summary. */
   object(object: { readonly type: string; readonly [key: string]: unknown }): void {
-    if (this.json) process.stdout.write(`${JSON.stringify(object)}\n`)
+    if (this.json) process.stdout.write(`${encodeLine(object)}\n`)
   }
 
   /** Bytes as they are. */
@@ -51,6 +51,13 @@ export class Output {
   /** Ends the line of {@link progress}. */
   done(): void {
     this.#clear()
+  }
+
+  /** Lines that take the place of those before, where a person reads; else they follow them, after an empty one. */
+  redraw(lines: readonly string[]): void {
+    if (this.json) return
+    if (this.isTerminal) process.stdout.write(`${HOME}${lines.join(CLEARED)}${CLEARED}${CLEAR}`)
+    else process.stdout.write(`${lines.join('\n')}\n\n`)
   }
 
   /** Rows in columns under a heading, where a person reads; else one row a line, tabs between. */
@@ -99,6 +106,18 @@ export function printableLines(text: string): string {
     character === '\n' || character === '\t' ? character : escapeCharacter(character)
   )
 }
+
+/** JSON on one line, whatever takes that apart: some readers of lines also end them at U+2028. */
+function encodeLine(object: object): string {
+  return JSON.stringify(object).replace(UNPRINTABLE, (character) => {
+    return `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`
+  })
+}
+
+const HOME = '\u001b[H'
+const CLEAR = '\u001b[J'
+/** The end of a line, with nothing left of what was there before. */
+const CLEARED = '\u001b[K\n'
 
 function escapeCharacter(character: string): string {
   const code = character.codePointAt(0) ?? 0

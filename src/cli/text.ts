@@ -74,6 +74,35 @@ export function count(n: number, noun: string): string {
   return `${n.toLocaleString('en-US')} ${n === 1 ? noun : plural}`
 }
 
+/** `1.2 MB`, in thousands as disks are sold. */
+export function formatBytes(bytes: number): string {
+  const units = ['B', 'kB', 'MB', 'GB', 'TB']
+  let value = bytes
+  let unit = 0
+  for (; value >= 999.5 && unit < units.length - 1; unit++) value /= 1000
+  const digits = unit > 0 && value < 9.95 ? 1 : 0
+  return `${value.toFixed(digits)} ${units[unit]}`
+}
+
+/** `3 d 4 h`, `2 min 5 s`: the two largest units. */
+export function formatDuration(seconds: number): string {
+  let rest = Math.floor(seconds)
+  const parts: string[] = []
+  for (const [name, size] of DURATIONS) {
+    const many = Math.floor(rest / size)
+    if (many > 0 || parts.length > 0 || size === 1) parts.push(`${many} ${name}`)
+    rest -= many * size
+  }
+  return parts.slice(0, 2).join(' ')
+}
+
+const DURATIONS = [
+  ['d', 86_400],
+  ['h', 3_600],
+  ['min', 60],
+  ['s', 1]
+] as const
+
 function tryDecode(text: string): Value | typeof MALFORMED {
   try {
     return decodeValue(text)

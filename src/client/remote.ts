@@ -36,7 +36,8 @@ export class Remote {
 
   /**
    * Asks what may be asked twice: it goes out again when the connection is lost before the answer is there, which on a
-   * busy machine says little about the host. Throws HOST_UNKNOWN, TIMEOUT, and what the host answers.
+   * busy machine says little about the host; and over a quota, when the host says. Throws HOST_UNKNOWN, TIMEOUT, and what
+   * the host answers.
    */
   async ask<Request, Reply>(
     method: Method<Request, Reply>,
@@ -49,9 +50,10 @@ export class Remote {
       try {
         return await rpc.request(method, request, Math.max(end - Date.now(), 1))
       } catch (error) {
-        if (!isLost(error) || Date.now() + RETRY_MS > end) throw error
+        const wait = waitAfter(error)
+        if (wait === null || Date.now() + wait > end) throw error
+        await sleep(wait)
       }
-      await sleep(RETRY_MS)
     }
   }
 
@@ -87,6 +89,9 @@ export class Remote {
   }
 }
 
-function isLost(error: unknown): boolean {
-  return error instanceof MivmError && error.code === 'CONNECTION_LOST'
+/** How long to wait before what failed is asked for again, ms; null where it would fail again. */
+function waitAfter(error: unknown): number | null {
+  if (!(error instanceof MivmError)) return null
+  if (error.code === 'CONNECTION_LOST') return RETRY_MS
+  return error.code === 'QUOTA_EXCEEDED' ? Math.max(RETRY_MS, error.retryAfter ?? 0) : null
 }

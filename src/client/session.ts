@@ -29,6 +29,8 @@ const ACK_DELAY = 50
 /** Waits between tries to reach the host, ms. */
 const RETRY_MIN = 100
 const RETRY_MAX = 2_000
+/** The longest that is waited because the host says so, ms: it may have more room sooner than it thinks. */
+const WAIT_MAX = 60_000
 
 export interface SessionOptions {
   readonly address: Uint8Array
@@ -448,6 +450,9 @@ export class Session {
     if (rpc.closed) this.#rpc = null
     else this.#sent = Math.min(this.#sent, blocks.start)
     this.#retryLater(error)
+    if (!(error instanceof MivmError) || error.retryAfter === null) return
+    // what was not taken in will not be before that
+    if (blocks.blocks.length > 0) this.#expire(Date.now() + error.retryAfter, blocks.start)
   }
 
   #retryLater(error: unknown): void {
@@ -462,32 +467,36 @@ export class Session {
       // one that has signed another history since then cannot say that it has only lost this one
       this.#options.onSetBack(head).catch(() => {})
     }
-    this.#retry = Math.min(RETRY_MAX, Math.max(RETRY_MIN, this.#retry * 2))
     this.#trouble = error
     this.#backingOff = true
     setTimeout(() => {
       this.#backingOff = false
       this.#pump()
-    }, this.#retry).unref()
+    }, this.#waitAfter(error)).unref()
   }
 
-  #expire(): void {
-    const now = Date.now()
+  /** For how long nothing is sent, ms: as long as the host says, or longer each time. */
+  #waitAfter({ retryAfter }: MivmError): number {
+    this.#retry = Math.min(RETRY_MAX, Math.max(RETRY_MIN, this.#retry * 2))
+    return retryAfter === null ? this.#retry : Math.min(WAIT_MAX, Math.max(RETRY_MIN, retryAfter))
+  }
+
+  /** Gives up calls behind an entry whose time is over at `now`, ms since 1970. */
+  #expire(now = Date.now(), behind = 0): void {
     for (const [entry, pending] of this.#waiting) {
-      if (pending === null || pending.deadline > now) continue
+      if (pending === null || pending.deadline > now || entry <= behind) continue
       this.#waiting.set(entry, null)
       pending.reject(this.#late())
     }
   }
 
   #late(): MivmError {
-    const { code, message } = this.#trouble ?? {
-      code: 'TIMEOUT',
-      message: 'the host has not answered in time'
-    }
+    const { code, message, retryAfter } =
+      this.#trouble ?? new MivmError('TIMEOUT', 'the host has not answered in time')
     return new MivmError(
       code,
-      `${message}; the call is in your log and is delivered when the host takes it`
+      `${message}; the call is in your log and is delivered when the host takes it`,
+      retryAfter === null ? {} : { retryAfter }
     )
   }
 
@@ -537,6 +546,7 @@ const PASSING: ReadonlySet<string> = new Set([
   'HOST_CLOSED',
   'HOST_UNKNOWN',
   'INSTANCE_SET_BACK',
+  'QUOTA_EXCEEDED',
   'STORAGE_FAILED',
   'STORAGE_FULL'
 ])

@@ -8,8 +8,9 @@ import type Hypercore from 'hypercore'
 import type { SharedCore } from 'hypercore'
 import crypto from 'hypercore-crypto'
 import Protomux from 'protomux'
+import { Bucket } from '../net/bucket.ts'
 import { type Identity, listIdentities, openIdentity } from '../net/identity.ts'
-import { type Bootstrap, Network } from '../net/network.ts'
+import { type Bootstrap, Network, addressOf as networkAddressOf } from '../net/network.ts'
 import { Rpc } from '../net/rpc.ts'
 import { decodeEntry, type Genesis, limitsOf } from '../protocol/entries.ts'
 import { MivmError } from '../protocol/errors.ts'
@@ -37,21 +38,30 @@ import {
   type ProveRequest,
   STATUS
 } from '../protocol/messages.ts'
+import type { Proof } from '../protocol/proof.ts'
 import { closeStore, openStore } from '../state/store.ts'
 import { Wal } from '../state/wal.ts'
 import { openVm } from '../vm/registry.ts'
 import type { Layer, SandboxMode } from '../vm/sandbox/sandbox.ts'
 import type { IsolateBy, Supervisor } from '../vm/supervisor.ts'
+import { Admission } from './admission.ts'
 import { askOthers } from './asking.ts'
 import { type Backup, backUp } from './backup.ts'
+import type { Caller } from './caller.ts'
+import { Connections } from './connections.ts'
 import { Gate } from './gate.ts'
-import { type Execution, Instance } from './instance.ts'
+import { checkDeployer, type Execution, Instance } from './instance.ts'
 import type { Writing } from './ledger.ts'
+import { Measures } from './measures.ts'
 import { Mutex } from './mutex.ts'
 import { Oracles } from './oracles.ts'
 import { allowAll, type Policy } from './policy.ts'
+import { type SomeQuotas, withDefaults } from './quotas.ts'
 import { Restored } from './restored.ts'
 import { notThatFar, SetBacks, setBack } from './set-back.ts'
+import { type HostStatus, type PublicStatus, Recent, totalsOf } from './status.ts'
+import { StoredBytes } from './stored.ts'
+import { Vitals } from './vitals.ts'
 
 export interface HostOptions {
   /** The data directory: identity, logs and archives. One host at a time. */
@@ -60,6 +70,8 @@ export interface HostOptions {
   /** Who may deploy; default: anybody. */
   readonly policy?: Policy
   readonly oracles?: Oracles
+  /** What users, deployers and connections may have; what is not said is as in DEFAULT_QUOTAS. */
+  readonly quotas?: SomeQuotas
   /** Engine processes at most; default: one a core, 16 where contracts are kept apart. */
   readonly engines?: number
   /** Whose contracts never share an engine process with others; default `none`. */
@@ -87,6 +99,9 @@ export type HostEvent =
   | { readonly type: 'fatal'; readonly code: string; readonly message: string }
 
 const IDLE_MS = 60_000
+const QUOTA_EVENTS = 10
+/** How often it is looked who says nothing. */
+const SILENCE_MS = 500
 const OPEN_MAX = 256
 
 /** Runs instances and answers peers. */
@@ -95,10 +110,13 @@ export class Host {
   readonly id: string
   /** What is around the engines. */
   readonly sandbox: readonly Layer[]
+  /** What it does, and how long that takes. */
+  readonly measures: Measures
   readonly #store: Corestore
   readonly #network: Network
   readonly #writing: Writing
-  readonly #execution: Execution
+  readonly #execution: HostExecution
+  readonly #admission: Admission
   readonly #policy: Policy
   readonly #index: Hypercore
   readonly #setBacks: SetBacks
@@ -110,6 +128,9 @@ export class Host {
   /** Instances on their way out of memory: one that is wanted again has to wait for that. */
   readonly #leaving = new Map<string, Promise<void>>()
   readonly #peers = new Set<Rpc>()
+  readonly #connections: Connections<SecretStream>
+  /** Who is over a quota may be so thousands of times a second: the operator is told of some, and the status counts all. */
+  readonly #quotaEvents = new Bucket(QUOTA_EVENTS, 1)
   readonly #sweep: NodeJS.Timeout
   readonly #bootstrap: Bootstrap | undefined
   readonly #dir: string
@@ -119,33 +140,47 @@ export class Host {
   #continuing: Promise<void> = Promise.resolve()
   /** Whether what was in flight when the host went down goes on by itself. */
   #continued = false
+  readonly #recent: Recent
+  readonly #vitals: Vitals
+  readonly #openedAt = performance.now()
+  #listening = false
+  #looked = false
+  readonly #listen: NodeJS.Timeout
   #closing: Promise<void> | null = null
 
   private constructor(
     options: HostOptions,
     writing: Writing,
     network: Network,
-    execution: Execution,
-    sandbox: readonly Layer[],
+    execution: HostExecution,
+    admission: Admission,
+    onEvent: (event: HostEvent) => void,
     index: Hypercore,
     setBacks: SetBacks,
     restored: Restored | null
   ) {
     this.id = encodeId(writing.keyPair.publicKey)
-    this.sandbox = sandbox
+    this.sandbox = execution.vm.layers
     this.#store = writing.store
     this.#network = network
     this.#writing = writing
     this.#execution = execution
+    this.#admission = admission
     this.#policy = options.policy ?? allowAll
     this.#index = index
+    this.#onEvent = onEvent
     this.#setBacks = setBacks
     this.#restored = restored
-    this.#onEvent = options.onEvent ?? (() => {})
     this.#bootstrap = options.bootstrap
     this.#dir = options.dir
     this.#openMax = options.openMax ?? OPEN_MAX
     this.#sweep = setInterval(() => this.#closeIdle(), IDLE_MS / 4).unref()
+    this.measures = execution.measures
+    this.#recent = new Recent(execution.measures)
+    this.#vitals = new Vitals(options.dir, () => this.#recent.mark())
+    this.#connections = new Connections(admission.quotas.host, admission.refusals)
+    const listen = () => this.#connections.sweep(performance.now())
+    this.#listen = setInterval(listen, SILENCE_MS).unref()
   }
 
   /**
@@ -163,7 +198,11 @@ export class Host {
       await closeStore(store)
       throw error
     })
-    const onEvent = options.onEvent ?? (() => {})
+    const measures = new Measures()
+    const onEvent = (event: HostEvent) => {
+      noteEvent(measures, event)
+      options.onEvent?.(event)
+    }
     const index = store.get({ name: 'instances' })
     await index.ready()
     const writing = {
@@ -173,8 +212,11 @@ export class Host {
       gate: new Gate(),
       onFatal: ({ code, message }: MivmError) => onEvent({ type: 'fatal', code, message })
     }
+    const admission = new Admission(withDefaults(options.quotas), new StoredBytes(index))
     const execution = {
       vm,
+      measures,
+      admission,
       oracles: options.oracles ?? new Oracles(),
       onLog: (address: string, line: string) => onEvent({ type: 'log', address, line })
     }
@@ -184,7 +226,8 @@ export class Host {
       writing,
       network,
       execution,
-      vm.layers,
+      admission,
+      onEvent,
       index,
       setBacks,
       restored
@@ -230,6 +273,9 @@ export class Host {
     if (refusal !== null) throw refusal
     // the same deployment may have come again meanwhile
     if (this.#known.has(id) || this.#instances.has(id)) return this.instance(address)
+    // nobody uses up what another one may deploy
+    checkDeployer(address, genesis, request.log)
+    this.#admission.deploy(encodeId(genesis.deployer))
     const instance = await this.#keep(id, this.#create(address, genesis, request))
     this.#onEvent({ type: 'deployed', address: id, deployer: encodeId(genesis.deployer) })
     void this.#announce(address)
@@ -254,6 +300,7 @@ export class Host {
     }
     this.#network.onConnection((stream) => this.#onConnection(stream))
     await this.#network.listen()
+    this.#listening = true
     for (const address of this.#setBacks.addresses) {
       const { message = '' } = this.#setBacks.refusal(address) ?? {}
       this.#onEvent({ type: 'set-back', address, message })
@@ -295,6 +342,7 @@ export class Host {
       if (this.#instances.size > this.#openMax) this.#closeIdle()
       void this.#announce(address)
     }
+    this.#looked = true
     await (this.#asked ?? this.#ask(held.map(({ id }) => id)))
     this.#continued = true
     for (const instance of held) instance.release()
@@ -387,24 +435,37 @@ export class Host {
       stream.destroy()
       return
     }
-    this.#store.replicate(stream)
+    if (!this.#takeConnection(stream)) return
+    // Before anything has come over it nothing leaves either: thousands of streams that say nothing shall not cost
+    // every commit, and every log that is opened. The listener of the multiplexer comes after this one.
+    stream.once('data', () => {
+      this.#connections.heard(stream)
+      if (this.#closing !== null) return
+      this.#writing.gate.add(mux)
+      this.#store.replicate(stream)
+    })
     const mux = Protomux.from(stream)
-    this.#writing.gate.add(mux)
-    const rpc = new Rpc(mux)
+    const caller = this.#admission.caller()
+    const rpc = new Rpc(mux, (bytes) => caller.request(bytes))
     this.#peers.add(rpc)
     stream.once('close', () => {
+      this.#connections.delete(stream)
       this.#writing.gate.delete(mux)
       this.#peers.delete(rpc)
+      caller.close()
     })
-    const peer = new Peer(rpc)
+    const peer = new Peer(rpc, caller)
     rpc.respond(INFO, ({ address }) => this.#guard(() => this.#info(address), address))
     rpc.respond(DEPLOY, (request) =>
       this.#guard(async (): Promise<DeployReply> => {
         await peer.heard
+        await this.#asked
         return { address: (await this.deploy(request)).address }
       })
     )
-    rpc.respond(CALL, (request) => this.#guard(() => this.#call(request, peer), request.address))
+    rpc.respond(CALL, (request, arrived) =>
+      this.#guard(() => this.#call(request, peer, arrived), request.address)
+    )
     rpc.respond(KNOWN, ({ address, head }) =>
       this.#guard(() => peer.hear(() => this.#heed(address, head)), address)
     )
@@ -412,17 +473,52 @@ export class Host {
     rpc.respond(CONSISTENCY, (request) =>
       this.#guard(() => this.#consistency(request), request.address)
     )
-    rpc.respond(STATUS, () => this.#guard(async () => ({ json: JSON.stringify(this.status()) })))
+    rpc.respond(STATUS, () =>
+      this.#guard(async () => ({ json: JSON.stringify(this.#publicStatus()) }))
+    )
   }
 
-  /** What the host is doing, for people. */
-  status(): { id: string; instances: number; open: number; peers: number } {
-    return {
-      id: this.id,
-      instances: this.#known.size,
-      open: this.#instances.size,
-      peers: this.#peers.size
+  #takeConnection(stream: SecretStream): boolean {
+    try {
+      this.#connections.add(stream, networkAddressOf(stream), performance.now())
+      return true
+    } catch {
+      // it is counted
+      stream.destroy()
+      return false
     }
+  }
+
+  /** What the host is doing, for its operator. */
+  status(): HostStatus {
+    const { measures } = this
+    return {
+      ...this.#publicStatus(),
+      ...this.#admission.status(),
+      connections: this.#connections.status,
+      open: this.#instances.size,
+      peers: this.#peers.size,
+      logs: this.#store.cores.size,
+      uptime: (performance.now() - this.#openedAt) / 1000,
+      problem: measures.problem,
+      queued: measures.queued,
+      lately: this.#recent.lately,
+      total: totalsOf(measures),
+      engines: this.#execution.vm.figures(),
+      process: this.#vitals.sample
+    }
+  }
+
+  /** Anybody may ask. How many others are there, and how much there is to do, would tell an attacker how he fares. */
+  #publicStatus(): PublicStatus {
+    const { id } = this
+    return { id, vm: this.#execution.vm.id, instances: this.#known.size, ready: this.isReady }
+  }
+
+  /** Whether it takes connections, has looked at what calls were left from before, and can start engines. */
+  get isReady(): boolean {
+    const isUp = this.#listening && this.#looked && this.#closing === null
+    return isUp && !this.#execution.vm.figures().failing && this.measures.problem === null
   }
 
   /** Tells the operator of what is refused, and of an instance that turns out to be damaged. */
@@ -439,7 +535,7 @@ export class Host {
       const { code, message } = known
       if (code === 'INSTANCE_DAMAGED' && address !== undefined) {
         this.#onEvent({ type: 'damaged', address: encodeId(address), message })
-      } else {
+      } else if (code !== 'QUOTA_EXCEEDED' || this.#quotaEvents.take()) {
         this.#onEvent({ type: 'refused', code, message })
       }
       throw known
@@ -452,7 +548,7 @@ export class Host {
     return { genesis: await instance.genesisBlock(), methods, head }
   }
 
-  async #call(request: CallRequest, peer: Peer): Promise<CallReply> {
+  async #call(request: CallRequest, peer: Peer, arrived: number): Promise<CallReply> {
     const { address, log, to } = request
     await peer.heard
     await this.#asked
@@ -462,7 +558,7 @@ export class Host {
     const { length: own } = instance.head
     // said and not shown: it is no proof, but what could be answered would be less than that user has seen
     if (request.known > own) throw notThatFar(request.known, own)
-    const length = await instance.submit(log)
+    const length = await instance.submit(log, { caller: peer.caller, arrived })
     // a request without blocks that asks for results says nothing about the user's log
     if (to === 0 || log.blocks.length > 0) {
       const end = log.start + log.blocks.length
@@ -478,6 +574,7 @@ export class Host {
     }
     if (to > length) throw new MivmError('REQUEST_INVALID', `the user log has no entry ${to} yet`)
     if (to > 0) await instance.settled(log.user, to)
+    const settled = performance.now()
     return peer.large(async () => {
       const key = `${encodeId(address)}/${encodeId(log.user)}`
       const { head } = instance
@@ -488,6 +585,10 @@ export class Host {
       if (length > 0) peer.sent.set(key, head.length)
       const anchored = before !== undefined || request.anchored
       const proof = await instance.prove(log.user, request.from, to, through, anchored)
+      const now = performance.now()
+      const calls = resultsIn(proof)
+      this.measures.stages.reply.add(now - settled, calls)
+      this.measures.calls.add(now - arrived, calls)
       return { length, through, proof, behind: null }
     })
   }
@@ -535,6 +636,8 @@ export class Host {
     clearInterval(this.#sweep)
     this.#stop.abort()
     await this.#continuing
+    this.#vitals.close()
+    clearInterval(this.#listen)
     const instances = await Promise.allSettled(this.#instances.values())
     await Promise.allSettled(
       instances.map((opening) => (opening.status === 'fulfilled' ? opening.value.close() : null))
@@ -542,9 +645,40 @@ export class Host {
     for (const rpc of this.#peers) rpc.destroy()
     await this.#network.close()
     await this.#execution.vm.close()
+    await this.#admission.close()
     await this.#writing.wal.close()
     await closeStore(this.#store)
   }
+}
+
+interface HostExecution extends Execution {
+  readonly vm: Supervisor
+  readonly measures: Measures
+}
+
+function noteEvent(measures: Measures, event: HostEvent): void {
+  switch (event.type) {
+    case 'deployed':
+      measures.deployments++
+      break
+    case 'damaged':
+      measures.damaged.add(event.address)
+      break
+    case 'log':
+      measures.lines++
+      break
+    case 'refused':
+      measures.refused.add(event.code)
+      break
+    case 'fatal':
+      measures.fatal = event.message
+      break
+  }
+}
+
+/** Of each call there is an ack and a result. */
+function resultsIn({ items }: Proof): number {
+  return items.filter(({ block }) => block !== null).length / 2
 }
 
 /**
@@ -575,11 +709,13 @@ async function openHostIdentity(dir: string): Promise<Identity> {
 class Peer {
   /** Length of the last head sent, by instance and user: the next proof begins there. */
   readonly sent = new Map<string, number>()
+  readonly caller: Caller
   readonly #rpc: Rpc
   readonly #replies = new Mutex()
   #heard: Promise<unknown> = Promise.resolve()
 
-  constructor(rpc: Rpc) {
+  constructor(rpc: Rpc, caller: Caller) {
+    this.caller = caller
     this.#rpc = rpc
   }
 

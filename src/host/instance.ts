@@ -29,8 +29,14 @@ import {
 import { readVariables, sortVariables, updateVariables } from '../vm/variables.ts'
 import type { Call, Contract, OracleAnswer, OracleRequest, Step, VirtualMachine } from '../vm/vm.ts'
 import { Accounts, type Answered } from './accounts.ts'
+import type { Admission } from './admission.ts'
+import type { Caller } from './caller.ts'
 import { Ledger, type Writing } from './ledger.ts'
+import { Measures } from './measures.ts'
+import type { Meter } from './meter.ts'
 import type { Oracles } from './oracles.ts'
+import type { Tenant } from './tenant.ts'
+import { Turns } from './turns.ts'
 import { checkLog, type Position, type UserLog } from './user-log.ts'
 
 /** Bytes of blocks that one proof carries at most; a caller asks again for the rest. */
@@ -40,7 +46,11 @@ const PROOF_BYTES_MAX = 4 * 1024 * 1024
 export interface Execution {
   readonly vm: VirtualMachine
   readonly oracles: Oracles
+  /** Who may have how much executed; all may everything where there is none. */
+  readonly admission?: Admission
   onLog(address: string, line: string): void
+  /** Where it is noted what calls take; default: nowhere. */
+  readonly measures?: Measures
 }
 
 /** What a deployer sends: genesis as it wrote it, the code, and its log with the call of `init`. */
@@ -59,6 +69,20 @@ interface Waiting {
   readonly call: UserCall | null
   readonly entry: number
   readonly block: Uint8Array
+  /** When it was queued, as performance.now(). */
+  readonly queuedAt: number
+  /** Who pays for it. */
+  readonly meters: readonly Meter[]
+  /** Over whose connection it came; null where that was before the host was started. */
+  readonly caller: Caller | null
+}
+
+/** How a request came. */
+interface Arrival {
+  /** Over whose connection. */
+  readonly caller?: Caller | null
+  /** When its bytes came, as performance.now(). */
+  readonly arrived?: number
 }
 
 /** A call whose ack is in the log already, because it has asked an oracle. */
@@ -82,6 +106,8 @@ interface Executed {
   readonly items: readonly Waiting[]
   readonly steps: readonly Step[]
   readonly time: number
+  /** When that was done, as performance.now(). */
+  readonly executedAt: number
 }
 
 interface Watcher {
@@ -106,7 +132,11 @@ export class Instance {
   readonly #ledger: Ledger
   readonly #contract: Contract
   readonly #execution: Execution
-  readonly #queue: Waiting[]
+  readonly #queue: Turns<Waiting>
+  readonly #tenant: Tenant | null
+  /** A call that has to begin the next batch. */
+  #first: Waiting | null = null
+  readonly #measures: Measures
   readonly #accounts = new Accounts()
   readonly #watchers = new Set<Watcher>()
   readonly #variables: Map<string, string>
@@ -126,7 +156,7 @@ export class Instance {
     genesis: Genesis,
     contract: Contract,
     stand: Stand,
-    queue: Waiting[]
+    queue: Turns<Waiting>
   ) {
     this.address = ledger.address
     this.id = contract.address
@@ -134,8 +164,10 @@ export class Instance {
     this.methods = stand.methods
     this.#ledger = ledger
     this.#execution = execution
+    this.#measures = execution.measures ?? new Measures()
     this.#contract = contract
     this.#queue = queue
+    this.#tenant = execution.admission?.tenant(contract.address, contract.deployer) ?? null
     this.#variables = stand.variables
     this.#seq = stand.seq
     this.#time = stand.time
@@ -155,14 +187,7 @@ export class Instance {
   ): Promise<Instance> {
     const { source, log } = deployment
     const contract = contractOf(address, genesis, source)
-    const [block] = log.blocks
-    if (block === undefined || log.start !== 0 || !b4a.equals(log.user, genesis.deployer)) {
-      throw new MivmError(
-        'REQUEST_INVALID',
-        'a deployment comes with the deployer’s log, from its beginning'
-      )
-    }
-    checkLog(log, address)
+    const block = checkDeployer(address, genesis, log)
     const methods = await execution.vm.inspect(contract)
     const code = encodeEntry({ type: 'code', source })
     const tree = new Tree()
@@ -171,16 +196,19 @@ export class Instance {
     if (call?.method !== 'init') {
       throw new MivmError('REQUEST_INVALID', 'the first call of the deployer is not init')
     }
-    const step = await executeInit(execution, contract, call)
+    const tenant = execution.admission?.tenant(contract.address, contract.deployer)
+    const step = await executeInit(execution, contract, call, (fuel) => {
+      for (const meter of tenant?.metersOf(contract.deployer, null) ?? []) meter.burn(fuel)
+    })
     const variables = new Map<string, string>()
     updateVariables(variables, step.writes)
 
-    const queue: Waiting[] = []
+    const queue = new Turns<Waiting>()
     const stand = { methods, variables, seq: 1, time: call.time, committed: tree.treeHash() }
     const ledger = await Ledger.open(
       writing,
       address,
-      () => pendingUsers(queue),
+      () => queue.lastEntries(),
       callLogManifest(genesis.host, deployment.genesis)
     )
     const instance = new Instance(ledger, execution, genesis, contract, stand, queue)
@@ -188,6 +216,7 @@ export class Instance {
       await instance.#begin(deployment, code, call.time, step)
       return instance
     } catch (error) {
+      instance.#measures.queued -= queue.length
       await ledger.close()
       throw error
     }
@@ -199,7 +228,8 @@ export class Instance {
     const [block = new Uint8Array()] = log.blocks
     const user = await ledger.withUser(log.user, async (deployer) => {
       await deployer.extend(log)
-      this.#enqueue(deployer, log.blocks.slice(1), 1)
+      this.#tenant?.take(deployer.id, null, 1, block.byteLength)
+      this.#take(deployer, log.blocks.slice(1), 1, null)
       return deployer
     })
     await ledger.setNote('methods', b4a.from(this.methods.join('\n')))
@@ -218,6 +248,7 @@ export class Instance {
       new Map([[user, { entry: 1, ack: 2 }]])
     )
     this.#accounts.answer(user.id, { entry: 1, ack: 2, result: 3 })
+    this.#tenant?.keep(ledger.bytes)
     this.#committed = ledger.tail.treeHash()
     this.#wake()
   }
@@ -233,8 +264,8 @@ export class Instance {
     address: Uint8Array,
     barred: MivmError | null = null
   ): Promise<Instance> {
-    const queue: Waiting[] = []
-    const ledger = await Ledger.open(writing, address, () => pendingUsers(queue))
+    const queue = new Turns<Waiting>()
+    const ledger = await Ledger.open(writing, address, () => queue.lastEntries())
     try {
       const genesis = await readEntry(ledger, 0, 'genesis')
       const { source } = await readEntry(ledger, 1, 'code')
@@ -243,9 +274,11 @@ export class Instance {
       const instance = new Instance(ledger, execution, genesis, contract, stand, queue)
       instance.#held = true
       if (barred !== null) instance.bar(barred)
+      instance.#tenant?.keep(ledger.bytes)
       await instance.#continue(trailing)
       return instance
     } catch (error) {
+      if (execution.measures !== undefined) execution.measures.queued -= queue.length
       await ledger.close()
       throw error
     }
@@ -302,22 +335,32 @@ export class Instance {
   /**
    * Takes in what a user has written and queues the calls in it; returns the length of the host's copy then: below
    * `log.start` where blocks between are missing (nothing was taken in), above the end of `log` where the user has
-   * lost what it had written. Throws USER_LOG_FORKED where the two do not agree.
+   * lost what it had written. Throws USER_LOG_FORKED where the two do not agree, and QUOTA_EXCEEDED, before anything is
+   * taken in: what is in the copy is executed.
    */
-  async submit(log: UserBlocks): Promise<number> {
+  async submit(
+    log: UserBlocks,
+    { caller = null, arrived = performance.now() }: Arrival = {}
+  ): Promise<number> {
     this.#usedAt = Date.now()
     this.#ledger.refuseWhenBarred()
     this.#held = false
+    if (log.blocks.length > 0) await this.#tenant?.prepare(encodeId(log.user))
     const admit = () => {
       if (log.blocks.length === 0 || log.start > 0) return false
+      this.#admit(log, 0, caller)
       checkLog(log, this.address)
       return true
     }
     const taken = await this.#ledger.withUserIf(admit, log.user, async (user) => {
       this.#refuseWhenClosing()
       const known = user.length
+      if (known > 0) this.#admit(log, known, caller)
       await user.extend(log)
-      if (user.length > known) this.#enqueue(user, log.blocks.slice(known - log.start), known)
+      if (user.length > known) {
+        const calls = this.#take(user, log.blocks.slice(known - log.start), known, caller)
+        this.#measures.stages.submit.add(performance.now() - arrived, calls)
+      }
       return [known, user.length] as const
     })
     if (taken === null) return 0
@@ -325,6 +368,15 @@ export class Instance {
     this.#wake()
     if (length > before && this.#working === null) this.#flushAcks()
     return length
+  }
+
+  /** Throws QUOTA_EXCEEDED where what is new in a log may not be taken in now. */
+  #admit({ user, start, blocks }: UserBlocks, known: number, caller: Caller | null): void {
+    if (start > known || start + blocks.length <= known) return
+    const id = encodeId(user)
+    const waiting = this.#queue.waiting(id)
+    const hasCalls = () => blocks.some((block) => readAsked(block) !== undefined)
+    this.#tenant?.admit({ user: id, caller, waiting, hasCalls })
   }
 
   /** Resolves when a user's calls up to this entry of its log have their results, on disk. */
@@ -385,7 +437,9 @@ export class Instance {
     await this.#working
     await this.#flushing
     this.#rejectWatchers(closed())
+    this.#measures.queued -= this.#queue.length
     this.#execution.vm.evict(this.id)
+    for (const { caller, block } of this.#queue) caller?.hold(-block.byteLength)
     await this.#ledger.close()
   }
 
@@ -412,6 +466,7 @@ export class Instance {
       (error: unknown) => {
         this.#rest()
         // the calls stay queued: the next one that comes tries again
+        this.#measures.failed.add(error instanceof MivmError ? error.code : 'INTERNAL')
         this.#rejectWatchers(error)
       }
     )
@@ -455,24 +510,41 @@ export class Instance {
         ? []
         : [{ item: i, call: callAt(call, block, id, seq + i, time, this.#committed) }]
     )
-    const results = called.length === 0 ? [] : await this.#run(items, called)
+    let began = performance.now()
+    const onBegin = () => {
+      began = performance.now()
+    }
+    const results = called.length === 0 ? [] : await this.#run(items, called, onBegin)
     const steps = stepsOf(items, results)
-    return { items: items.slice(0, steps.length), steps, time }
+    const executed = items.slice(0, steps.length)
+    const executedAt = performance.now()
+    const { queue, engine } = this.#measures.stages
+    for (const { queuedAt } of executed) queue.add(began - queuedAt)
+    engine.add(executedAt - began, executed.length)
+    return { items: executed, steps, time, executedAt }
   }
 
   /**
-   * The next calls to execute together: the one that has asked an oracle, or as many as a batch may have. They stay at
-   * the head of the queue until they are committed, so that whatever is flushed meanwhile notes them as waiting.
+   * The next calls to execute together: the one that has asked an oracle, or as many as a batch may have. They stay in
+   * the queue until they are committed, so that whatever is flushed meanwhile notes them as waiting.
    */
   #next(): Waiting[] {
-    return this.#queue.slice(0, this.#open === null ? BATCH_CALLS_MAX : 1)
+    if (this.#open !== null) return [this.#open.item]
+    const first = this.#first
+    this.#first = null
+    return this.#queue.next(BATCH_CALLS_MAX, first)
   }
 
   /** The steps of as many calls as there was time for. */
-  async #run(items: readonly Waiting[], called: readonly Called[]): Promise<Step[]> {
+  async #run(
+    items: readonly Waiting[],
+    called: readonly Called[],
+    onBegin: () => void
+  ): Promise<Step[]> {
     const steps: Step[] = []
     const [first] = items
     let over = false
+    let asking: Waiting | null = null
     try {
       await this.#execution.vm.run(
         {
@@ -482,16 +554,20 @@ export class Instance {
           base: this.#ledger.archive,
           onStep: (step) => steps.push(step),
           onOracle: (request) => {
-            const asking = called[request.call]
-            if (asking?.item !== 0 || first === undefined) throw ORACLE_FIRST
-            return this.#ask(first, asking.call.time, request, () => over)
+            const asked = called[request.call]
+            if (asked?.item === 0 && first !== undefined) {
+              return this.#ask(first, asked.call.time, request, () => over)
+            }
+            asking = items[asked?.item ?? 0] ?? null
+            throw ORACLE_FIRST
           },
           onLog: (line) => this.#execution.onLog(this.id, line)
         },
-        { workMs: BATCH_WORK_MS }
+        { workMs: BATCH_WORK_MS, onBegin }
       )
     } catch (error) {
       if (error !== ORACLE_FIRST) throw error
+      this.#first = asking
     } finally {
       over = true
     }
@@ -499,7 +575,7 @@ export class Instance {
   }
 
   /** Resolves when the next batch can be executed; this one is on disk, and its users are told, when `durable` does. */
-  async #commit({ items, steps, time }: Executed): Promise<{ durable: Promise<void> }> {
+  async #commit({ items, steps, time, executedAt }: Executed): Promise<{ durable: Promise<void> }> {
     // an answer of an oracle that comes late may still be on its way into the log
     if (this.#open !== null) await this.#ledger.settle()
     const blocks: Uint8Array[] = []
@@ -528,14 +604,16 @@ export class Instance {
     const filled = Promise.withResolvers<Uint8Array>()
     const durable = this.#ledger
       .commit(blocks, lastWrites(writes), positions, filled.resolve)
-      .then(() => {
+      .then((syncMs) => {
         for (const [user, at] of answered) this.#accounts.answer(user, at)
+        this.#measures.committed(steps, performance.now() - executedAt, syncMs)
         this.#notify()
         this.#accounts.trim()
       })
     durable.catch(filled.reject)
     this.#committed = await filled.promise
-    this.#queue.splice(0, items.length)
+    this.#pay(items, steps)
+    this.#measures.queued -= items.length
     this.#seq = seq
     this.#time = time
     updateVariables(this.#variables, writes)
@@ -584,14 +662,52 @@ export class Instance {
     return answer
   }
 
-  #enqueue(user: UserLog, blocks: readonly Uint8Array[], start: number): void {
+  /** Queues what is new in a user's log, and charges it; returns how many calls there were. */
+  #take(
+    user: UserLog,
+    blocks: readonly Uint8Array[],
+    start: number,
+    caller: Caller | null
+  ): number {
+    const calls = this.#enqueue(user, blocks, start, caller)
+    const bytes = blocks.reduce((sum, block) => sum + block.byteLength, 0)
+    this.#tenant?.take(user.id, caller, calls, bytes)
+    return calls
+  }
+
+  /** Returns how many calls there were in the blocks. */
+  #enqueue(
+    user: UserLog,
+    blocks: readonly Uint8Array[],
+    start: number,
+    caller: Caller | null = null
+  ): number {
+    const queuedAt = performance.now()
+    const before = this.#queue.length
+    const meters = this.#tenant?.metersOf(user.id, caller) ?? []
     for (const [i, block] of blocks.entries()) {
       const entry = start + i + 1
       const call = readAsked(block)
       if (call === undefined) continue
       this.#accounts.wait(user.id, entry)
-      this.#queue.push({ user: user.key, id: user.id, call, entry, block })
+      const item = { user: user.key, id: user.id, call, entry, block, queuedAt, meters, caller }
+      this.#queue.push(item)
+      caller?.hold(block.byteLength)
     }
+    const calls = this.#queue.length - before
+    this.#measures.queued += calls
+    return calls
+  }
+
+  /** Takes calls that are executed from the queue, and charges what they have cost. */
+  #pay(items: readonly Waiting[], steps: readonly Step[]): void {
+    const costs = steps.map((step) => fuelOf(step, this.#contract))
+    this.#queue.done(items, costs)
+    for (const [i, { caller, block, meters }] of items.entries()) {
+      caller?.hold(-block.byteLength)
+      for (const meter of meters) meter.burn(costs[i] ?? 0)
+    }
+    this.#tenant?.keep(this.#ledger.bytes)
   }
 
   #notify(): void {
@@ -640,10 +756,14 @@ export class Instance {
       }
       const id = encodeId(ack.user)
       const call = readCall(ack.call)
-      const item = { user: ack.user, id, call, entry: ack.entry, block: ack.call }
+      const meters = this.#tenant?.metersOf(id, null) ?? []
+      const queuedAt = performance.now()
+      const { entry, call: block } = ack
+      const item = { user: ack.user, id, call, entry, block, queuedAt, meters, caller: null }
       const index = this.#ledger.tail.length - trailing.length
       this.#open = { item, ack: index, seq: ack.seq, time: ack.time, requests }
       this.#queue.push(item)
+      this.#measures.queued++
       this.#accounts.wait(id, ack.entry)
     }
     for (const id of await this.#ledger.pendingUsers()) {
@@ -707,7 +827,26 @@ function isType<T extends CallLogEntry['type']>(
   return entry.type === type
 }
 
-async function executeInit(execution: Execution, contract: Contract, call: Call): Promise<Step> {
+/** The first call of a deployer's log; throws REQUEST_INVALID unless it is its log, from the beginning, and signed. */
+export function checkDeployer(address: Uint8Array, genesis: Genesis, log: UserBlocks): Uint8Array {
+  const [block] = log.blocks
+  if (block === undefined || log.start !== 0 || !b4a.equals(log.user, genesis.deployer)) {
+    throw new MivmError(
+      'REQUEST_INVALID',
+      'a deployment comes with the deployer’s log, from its beginning'
+    )
+  }
+  checkLog(log, address)
+  return block
+}
+
+/** `burn` gets what it has cost, also where it fails. */
+async function executeInit(
+  execution: Execution,
+  contract: Contract,
+  call: Call,
+  burn: (fuel: number) => void
+): Promise<Step> {
   const steps: Step[] = []
   await execution.vm.run({
     contract,
@@ -721,9 +860,15 @@ async function executeInit(execution: Execution, contract: Contract, call: Call)
   })
   const [step] = steps
   if (step === undefined) throw new MivmError('ENGINE_FAILED', 'init was not executed: try again')
+  burn(fuelOf(step, contract))
   if (step.outcome.status === 'ok') return step
   const { name, message } = step.outcome.error
   throw new MivmError('DEPLOY_FAILED', `init ended with ${name}: ${message}; nothing was deployed`)
+}
+
+/** What a call has used. Of one that was aborted no fuel was counted: it has had all the time that there is. */
+function fuelOf({ outcome, fuel }: Step, { limits }: Contract): number {
+  return outcome.status === 'abort' ? limits.fuel : fuel
 }
 
 /** A step for each entry, in order, as far as there are steps of the calls among them. */
@@ -740,10 +885,6 @@ function stepsOf(items: readonly Waiting[], results: readonly Step[]): Step[] {
 
 function ackOf({ user, entry, block }: Waiting, seq: number, time: number, previous: number): Ack {
   return { type: 'ack', seq, user, entry, call: block, time, previous }
-}
-
-function pendingUsers(queue: readonly Waiting[]): ReadonlyMap<string, number> {
-  return new Map(queue.map(({ id, entry }) => [id, entry]))
 }
 
 function closed(): MivmError {

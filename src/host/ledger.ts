@@ -96,6 +96,12 @@ export class Ledger {
     return this.#head
   }
 
+  /** Bytes on disk of what the instance itself has: call log and archive. */
+  get bytes(): number {
+    const { files, content } = this.#session()
+    return this.#log.byteLength + files.byteLength + content.byteLength
+  }
+
   get archive(): Archive {
     return this.#session().archive
   }
@@ -104,14 +110,15 @@ export class Ledger {
    * Appends entries to the call log and files to the archive, with a commit entry at the end, and makes it durable;
    * `positions` is how far the users' calls are executed with it, in the order of their first acks. The commit has
    * the heads of these users' logs, as the same write puts them on disk. Calls `onFilled` with the tree hash of the
-   * log as soon as that is known: the next calls can be executed while this is on its way to the disk.
+   * log as soon as that is known: the next calls can be executed while this is on its way to the disk. Resolves to the ms
+   * that the sync took of it.
    */
   async commit(
     blocks: readonly Uint8Array[],
     writes: readonly Write[],
     positions: ReadonlyMap<UserLog, Position>,
     onFilled: (treeHash: Uint8Array) => void = () => {}
-  ): Promise<void> {
+  ): Promise<number> {
     const fill = async ({ archive, log }: Sessions) => {
       await archive.write(writes)
       const heads = [...positions.keys()].map((user) => user.head())
@@ -121,7 +128,7 @@ export class Ledger {
       }
       return [...blocks, commit]
     }
-    await this.#write(fill, positions, onFilled)
+    return this.#write(fill, positions, onFilled)
   }
 
   /** Appends entries in the middle of a call, durable before the oracle is asked. */
@@ -230,7 +237,7 @@ export class Ledger {
     fill: (sessions: Sessions) => Promise<readonly Uint8Array[]>,
     positions: ReadonlyMap<UserLog, Position> = NONE,
     onFilled: (treeHash: Uint8Array) => void = () => {}
-  ): Promise<void> {
+  ): Promise<number> {
     return this.#mutex.run(async () => {
       if (this.#failed !== null) throw this.#failed
       this.refuseWhenBarred()
@@ -245,11 +252,14 @@ export class Ledger {
         await sessions.atom.flush()
         written = true
         this.#dirty = false
+        const started = performance.now()
         await this.#writing.wal.sync()
+        const synced = performance.now() - started
         this.tail.append(blocks)
         this.#head = this.#readHead()
         for (const [user, position] of positions) user.advance(position)
         release()
+        return synced
       } catch (error) {
         this.#failed = await storageError(error, this.#writing.store.storage.path, DISK)
         // Unwritten, nothing was announced. Written but not synced, the new head must never leave: the gate stays

@@ -1,6 +1,7 @@
 import { rm, stat } from 'node:fs/promises'
 import path from 'node:path'
-import { syncDirectory, writeDurably } from '../state/durable-file.ts'
+import { writeDurably } from '../state/durable-file.ts'
+import { syncDirectory } from '../state/sync-directory.ts'
 
 const FILE = 'restored'
 

@@ -5,7 +5,8 @@ import { MivmError } from '../protocol/errors.ts'
 import { type Head, verifyHead } from '../protocol/head.ts'
 import { decodeId } from '../protocol/ids.ts'
 import { HEADS_HEAD } from '../protocol/messages.ts'
-import { syncDirectory, writeDurably } from '../state/durable-file.ts'
+import { writeDurably } from '../state/durable-file.ts'
+import { syncDirectory } from '../state/sync-directory.ts'
 
 const EXTENSION = '.head'
 

@@ -1,24 +1,49 @@
+/** What measures time, in ms from any point. */
+export type Clock = () => number
+
+const CLOCK: Clock = () => performance.now()
+
 /** Lets through so much at once, and so much in a second from then on. */
 export class Bucket {
   readonly #most: number
   readonly #perSecond: number
+  readonly #clock: Clock
   #tokens: number
-  #filledAt = performance.now()
+  #filledAt: number
 
-  constructor(most: number, perSecond: number) {
+  constructor(most: number, perSecond: number, clock: Clock = CLOCK) {
     this.#most = most
     this.#perSecond = perSecond
+    this.#clock = clock
     this.#tokens = most
+    this.#filledAt = clock()
   }
 
   /** Whether there is room for something of that cost, which is then taken. */
   take(cost = 1): boolean {
-    const now = performance.now()
-    const more = ((now - this.#filledAt) * this.#perSecond) / 1000
-    this.#tokens = Math.min(this.#most, this.#tokens + more)
-    this.#filledAt = now
+    this.#fill()
     if (this.#tokens < cost) return false
     this.#tokens -= cost
     return true
+  }
+
+  /** Takes what something has cost, also where there is less: that is a debt then. */
+  charge(cost: number): void {
+    // what came before is full at most, whenever this is called
+    this.#fill()
+    this.#tokens -= cost
+  }
+
+  /** How long until there is room for something that costs 1, ms; 0 where there is. */
+  get wait(): number {
+    this.#fill()
+    return this.#tokens >= 1 ? 0 : Math.ceil(((1 - this.#tokens) * 1000) / this.#perSecond)
+  }
+
+  #fill(): void {
+    const now = this.#clock()
+    const more = ((now - this.#filledAt) * this.#perSecond) / 1000
+    this.#tokens = Math.min(this.#most, this.#tokens + more)
+    this.#filledAt = now
   }
 }

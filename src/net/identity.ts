@@ -1,4 +1,5 @@
-import { chmod, mkdir, open, readdir, readFile } from 'node:fs/promises'
+import { randomUUID } from 'node:crypto'
+import { chmod, link, mkdir, open, readdir, readFile, rm } from 'node:fs/promises'
 import path from 'node:path'
 import b4a from 'b4a'
 import crypto, { type KeyPair } from 'hypercore-crypto'
@@ -24,22 +25,22 @@ export async function createIdentity(
   const keyPair = crypto.keyPair(seed)
   const id = encodeId(keyPair.publicKey)
   const text = JSON.stringify({ mivm: 'identity/1', id, seed: b4a.toString(seed, 'hex') })
+  const file = fileOf(dir, name)
+  const fresh = `${file}.${randomUUID()}`
   try {
-    // wx: never over a key that is there, since a key lost is an identity lost
-    const file = await open(fileOf(dir, name), 'wx', 0o600)
-    try {
-      await file.writeFile(`${text}\n`)
-      await file.sync()
-    } finally {
-      await file.close()
-    }
+    await writeSynced(fresh, `${text}\n`)
+    // never over a key that is there, since a key lost is an identity lost; and never half a key under this name
+    await link(fresh, file)
   } catch (error) {
     if (!(error instanceof Error && 'code' in error && error.code === 'EEXIST')) throw error
     throw new MivmError(
       'IDENTITY_EXISTS',
       `there is an identity "${name}" already: choose another name`
     )
+  } finally {
+    await rm(fresh, { force: true })
   }
+  await syncDirectory(dir)
   return { name, id, keyPair }
 }
 
@@ -92,6 +93,24 @@ export async function importIdentity(dir: string, name: string, text: string): P
 }
 
 const EXTENSION = '.key'
+
+async function writeSynced(file: string, text: string): Promise<void> {
+  const handle = await open(file, 'wx', 0o600)
+  try {
+    await handle.writeFile(text)
+    await handle.sync()
+  } finally {
+    await handle.close()
+  }
+}
+
+/** The name of the file, which a power cut could take back without it. */
+async function syncDirectory(dir: string): Promise<void> {
+  // Windows cannot, and need not
+  if (process.platform === 'win32') return
+  const handle = await open(dir)
+  await handle.sync().finally(() => handle.close())
+}
 
 function fileOf(dir: string, name: string): string {
   return path.join(dir, `${name}${EXTENSION}`)

@@ -146,6 +146,14 @@ export class Network {
   }
 }
 
+/** Where a stream comes from, as far as that can be seen: the other end or a relay. */
+export function addressOf(stream: SecretStream): string | null {
+  const { rawStream } = stream
+  if (rawStream === null || !('remoteHost' in rawStream)) return null
+  const { remoteHost } = rawStream
+  return typeof remoteHost === 'string' && remoteHost !== '' ? remoteHost : null
+}
+
 /** The network of one machine: three nodes on loopback in this process, or the ones that another process runs there. */
 export async function openLocal(port: number = LOCAL_PORT): Promise<{
   readonly bootstrap: Bootstrap

@@ -13,20 +13,28 @@ const UNREAD_LARGE = 4 * 1024 * 1024
 const UNREAD_MAX = 64 * 1024 * 1024
 
 /**
+ * Called for each request of a peer, before it is read, with about the bytes that it takes; what it throws is the
+ * answer. What it returns is called when the request is answered.
+ */
+export type Admit = (bytes: number) => () => void
+
+/**
  * Requests to, and from, one peer, beside the replication on the same stream. What a peer can make us hold is
  * bounded: one that asks for too much at once, or does not read what it asked for, is cut off.
  */
 export class Rpc {
   readonly #mux: Protomux
   readonly #rpc: ProtomuxRPC
+  readonly #admit: Admit
   /** Cost of the peer's requests that are not answered. */
   #answering = 0
   /** Cost of our requests that are not answered, and those that wait for it to become less. */
   #asking = 0
   readonly #turns: { readonly cost: number; go(): void }[] = []
 
-  constructor(mux: Protomux) {
+  constructor(mux: Protomux, admit: Admit = () => () => {}) {
     this.#mux = mux
+    this.#admit = admit
     this.#rpc = new ProtomuxRPC(mux, { protocol: RPC_PROTOCOL })
     // every session over this channel listens for its end
     this.#rpc.setMaxListeners(0)
@@ -57,24 +65,31 @@ export class Rpc {
 
   /**
    * Answers a method; an error that it throws reaches the peer with its code and message. Requests are decoded
-   * here: the library takes the process down for some of what a peer can send.
+   * here: the library takes the process down for some of what a peer can send. `arrived` is when it came, as
+   * performance.now().
    */
   respond<Request, Reply>(
     method: Method<Request, Reply>,
-    handler: (request: Request) => Promise<Reply>
+    handler: (request: Request, arrived: number) => Promise<Reply>
   ): void {
     const encodings = { requestEncoding: c.raw, responseEncoding: method.reply }
     this.#rpc.respond(method.name, encodings, async (bytes) => {
+      const arrived = performance.now()
       const cost = bytes.byteLength + REQUEST_COST
+      let done = () => {}
       this.#answering += cost
       try {
         if (this.#answering > REQUESTS_MAX) {
           this.#mux.destroy()
           throw new MivmError('REQUEST_INVALID', 'too many requests at once: wait for replies')
         }
-        return await handler(decode(method, bytes))
+        done = this.#admit(cost)
+        return await handler(decode(method, bytes), arrived)
+      } catch (error) {
+        throw withContext(error)
       } finally {
         this.#answering -= cost
+        done()
       }
     })
   }
@@ -153,13 +168,32 @@ function decode<Request>(method: Method<Request, unknown>, bytes: Uint8Array): R
   }
 }
 
+/** An error of ours has more to say than message and code: the library sends what is in `context` beside them. */
+function withContext(error: unknown): unknown {
+  if (!(error instanceof MivmError) || error.retryAfter === null) return error
+  const { retryAfter } = error
+  return Object.assign(error, { context: JSON.stringify({ retryAfter }) })
+}
+
+/** When the peer says that it may go well, ms; undefined where it does not say, or nothing that could be. */
+function retryAfterOf(cause: Error): { retryAfter?: number } {
+  if (!('context' in cause) || typeof cause.context !== 'string') return {}
+  try {
+    const retryAfter: unknown = JSON.parse(cause.context)?.retryAfter
+    const isTime = typeof retryAfter === 'number' && retryAfter >= 0 && Number.isFinite(retryAfter)
+    return isTime ? { retryAfter } : {}
+  } catch {
+    return {}
+  }
+}
+
 /** What came over the wire is a message and a code; anything that is not ours means that the peer is not one of us. */
 function remoteError(error: unknown): MivmError {
   if (!(error instanceof Error)) return new MivmError('CONNECTION_LOST', String(error))
   const cause = error.cause
   if (cause instanceof Error && 'code' in cause) {
     const code = String(cause.code)
-    if (isErrorCode(code)) return new MivmError(code, oneLine(cause.message))
+    if (isErrorCode(code)) return new MivmError(code, oneLine(cause.message), retryAfterOf(cause))
     return new MivmError('REQUEST_INVALID', `the host could not answer: ${oneLine(cause.message)}`)
   }
   const code = 'code' in error ? String(error.code) : ''

@@ -5,6 +5,7 @@
 const CODES = {
   // what the user asked for cannot be: exit 64
   USAGE: 64,
+  CONFIG_INVALID: 64,
   KEY_INVALID: 64,
   LINK_INVALID: 64,
   IDENTITY_UNKNOWN: 64,
@@ -44,6 +45,7 @@ const CODES = {
   TIMEOUT: 69,
   CONNECTION_LOST: 69,
   REQUEST_INVALID: 69,
+  QUOTA_EXCEEDED: 69,
   NODE_MISSING: 69,
   ENGINE_FAILED: 69,
   SANDBOX_UNAVAILABLE: 69,
@@ -70,10 +72,17 @@ export type ErrorCode = keyof typeof CODES
 export class MivmError extends Error {
   override readonly name = 'MivmError'
   readonly code: ErrorCode
+  /** When it may go well, ms from now; null where that is not known. */
+  readonly retryAfter: number | null
 
-  constructor(code: ErrorCode, message: string, options?: ErrorOptions) {
+  constructor(
+    code: ErrorCode,
+    message: string,
+    options: ErrorOptions & { readonly retryAfter?: number } = {}
+  ) {
     super(message, options)
     this.code = code
+    this.retryAfter = options.retryAfter ?? null
   }
 
   /** The exit code of a command that ends with this error. */

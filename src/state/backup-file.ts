@@ -6,7 +6,7 @@ import b4a from 'b4a'
 import c from 'compact-encoding'
 import crypto from 'hypercore-crypto'
 import { MivmError } from '../protocol/errors.ts'
-import { syncDirectory } from './durable-file.ts'
+import { syncDirectory } from './sync-directory.ts'
 
 /** What a backup is made of: a file of the directory, or a key of the database with its value. */
 export interface BackupRecord {

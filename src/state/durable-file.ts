@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { mkdir, open, rename } from 'node:fs/promises'
 import path from 'node:path'
+import { syncDirectory } from './sync-directory.ts'
 
 /** Writes a file, readable by its owner alone: it is on disk, whole and under its name, when this resolves. */
 export async function writeDurably(file: string, bytes: Uint8Array | string): Promise<void> {
@@ -16,16 +17,4 @@ export async function writeDurably(file: string, bytes: Uint8Array | string): Pr
   }
   await rename(fresh, file)
   await syncDirectory(dir)
-}
-
-/** Else a power cut could take a name back. */
-export async function syncDirectory(dir: string): Promise<void> {
-  // Windows cannot, and need not
-  if (process.platform === 'win32') return
-  const handle = await open(dir)
-  try {
-    await handle.sync()
-  } finally {
-    await handle.close()
-  }
 }

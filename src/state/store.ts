@@ -3,13 +3,16 @@ import CorestoreStorage from 'hypercore-storage'
 import { MivmError } from '../protocol/errors.ts'
 import { takeOverHashes } from '../protocol/tree-hash.ts'
 import { Cache } from './cache.ts'
+import { mendDeviceFile, syncDeviceFile } from './device-file.ts'
 import { isFull } from './storage-error.ts'
 
 /** Opens the cores in a directory; throws DIRECTORY_LOCKED, STORAGE_FULL or DIRECTORY_DAMAGED. */
 export async function openStore(dir: string): Promise<Corestore> {
+  await mendDeviceFile(dir)
   const store = new Corestore(new CorestoreStorage(dir, { walRecoveryMode: TAIL_MAY_BE_TORN }))
   try {
     await store.ready()
+    await syncDeviceFile(dir)
     Cache.over(store.storage)
     takeOverHashes()
     return store

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { MivmError } from '../protocol/errors.ts'
-import { Engine, type Program } from './engine.ts'
+import { Engine, type EngineDeath, type Program } from './engine.ts'
 import { findNode, NODE_VERSION } from './node.ts'
 import type { Launcher } from './sandbox/launcher.ts'
 import { findSandbox, type Layer, type Sandbox, type SandboxMode } from './sandbox/sandbox.ts'
@@ -11,6 +11,15 @@ export interface PoolOptions {
   readonly sandbox: SandboxMode
   /** Resident memory over which an engine is ended together with the call that it executes, bytes. */
   readonly memoryMax: number
+}
+
+/** What has become of all engines that were started. */
+export interface PoolFigures {
+  readonly started: number
+  /** Engines that ended over a job, by why they did. */
+  readonly deaths: Readonly<Record<EngineDeath['reason'], number>>
+  /** Whether the last one that was wanted could not be started. */
+  readonly failing: boolean
 }
 
 /** Resident memory over which a process that compiles is ended, bytes. */
@@ -34,6 +43,9 @@ export class EnginePool {
   #spare: Promise<Engine> | null = null
   #idle: NodeJS.Timeout | null = null
   #closed = false
+  #started = 0
+  #failing = false
+  readonly #deaths: Record<EngineDeath['reason'], number> = { time: 0, memory: 0, crash: 0 }
 
   /** Finds the sandbox by starting a first engine in it; throws ENGINE_FAILED where none can be started. */
   static async open({ node: path, sandbox: mode, memoryMax }: PoolOptions): Promise<EnginePool> {
@@ -62,7 +74,18 @@ export class EnginePool {
     this.#node = node
     this.#launcher = sandbox.launcher
     this.#memoryMax = memoryMax
-    if (first !== null) this.#spare = Promise.resolve(first)
+    if (first === null) return
+    this.#spare = Promise.resolve(first)
+    this.#started++
+  }
+
+  get figures(): PoolFigures {
+    return { started: this.#started, deaths: { ...this.#deaths }, failing: this.#failing }
+  }
+
+  /** Counts an engine that ended over a job. */
+  noteDeath({ reason }: EngineDeath): void {
+    this.#deaths[reason]++
   }
 
   /** An engine that has seen no contract: the spare, or a new one. */
@@ -110,7 +133,7 @@ export class EnginePool {
   async #start(program: Program, memoryMax: number): Promise<Engine> {
     for (let tries = 1; ; tries++) {
       try {
-        return await Engine.start({
+        const engine = await Engine.start({
           node: this.#node,
           program,
           launcher: this.#launcher,
@@ -119,8 +142,14 @@ export class EnginePool {
             if (program === 'engine') this.prepare()
           }
         })
+        if (program === 'engine') this.#started++
+        this.#failing = false
+        return engine
       } catch (error) {
-        if (tries === START_TRIES || this.#closed) throw error
+        if (tries === START_TRIES || this.#closed) {
+          this.#failing = true
+          throw error
+        }
         await sleep(RETRY_MS * tries)
       }
     }

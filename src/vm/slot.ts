@@ -1,6 +1,6 @@
 import { MivmError } from '../protocol/errors.ts'
 import type { Compilers } from './compilers.ts'
-import type { Engine, Job, JobHandlers, JobReport } from './engine.ts'
+import { type Engine, EngineDeath, type Job, type JobHandlers, type JobReport } from './engine.ts'
 import type { DoneReport, InspectedReport } from './frames.ts'
 import type { EnginePool } from './pool.ts'
 import type { Contract } from './vm.ts'
@@ -49,6 +49,15 @@ export class Slot {
   /** Instances that the engine has in memory. */
   get size(): number {
     return this.#held.size
+  }
+
+  get isRunning(): boolean {
+    return this.#engine?.isAlive ?? false
+  }
+
+  /** Resident memory of the engine, bytes; 0 where there is none, or it cannot be seen. */
+  get memory(): number {
+    return this.#engine?.memory ?? 0
   }
 
   /** Whose contracts the engine will have after all tasks that wait; null while it is anybody's. */
@@ -145,7 +154,10 @@ export class Slot {
     const code = this.holds(contract) ? null : await this.#compilers.compile(contract)
     this.#hold(engine, contract)
     const source = code === null ? null : contract.source
-    return engine.run({ type, ...contract, source, code, ...job }, handlers)
+    return engine.run({ type, ...contract, source, code, ...job }, handlers).catch((error) => {
+      if (error instanceof EngineDeath) this.#pool.noteDeath(error)
+      throw error
+    })
   }
 
   #append<T>(task: () => Promise<T>): Promise<T> {
@@ -161,7 +173,7 @@ export class Slot {
     const now = performance.now()
     if (now - this.#weighedAt < MEMORY_MS) return
     this.#weighedAt = now
-    const memory = this.#engine?.memory ?? 0
+    const { memory } = this
     const { memoryIdle, memoryBusy } = this.#options
     if (memory <= (this.#load === 0 ? memoryIdle : memoryBusy)) return
     this.#pool.prepare()

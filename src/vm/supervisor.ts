@@ -3,7 +3,7 @@ import { MivmError } from '../protocol/errors.ts'
 import { Compilers } from './compilers.ts'
 import { Execution } from './execution.ts'
 import { checkCode, inspect } from './inspection.ts'
-import { EnginePool } from './pool.ts'
+import { EnginePool, type PoolFigures } from './pool.ts'
 import { type Layer, requireLayers, type SandboxMode } from './sandbox/sandbox.ts'
 import { Slot } from './slot.ts'
 import type { Batch, Contract, RunOptions, VirtualMachine } from './vm.ts'
@@ -45,6 +45,20 @@ const MEMORY_INSTANCE = 4 * MEBIBYTE
 const MEMORY_CALL = 1024 * MEBIBYTE
 
 const EVERYBODY = ''
+
+/** Of all engines of a VM together. */
+export interface EngineFigures extends PoolFigures {
+  /** How many there may be. */
+  readonly most: number
+  readonly running: number
+  /** Engines with a task, and tasks behind those that are executed. */
+  readonly busy: number
+  readonly waiting: number
+  /** Instances that they have in memory. */
+  readonly instances: number
+  /** Resident memory, bytes, as far as it can be seen. */
+  readonly memory: number
+}
 
 /** A VM that lives in engine processes: instances stick to an engine, which has a queue of its own. */
 export class Supervisor implements VirtualMachine {
@@ -121,15 +135,31 @@ export class Supervisor implements VirtualMachine {
     }
     const owner = this.#ownerOf(contract)
     const slot = this.#place(contract.address, owner)
-    return slot.queue(owner, () =>
-      new Execution(slot, batch, { patience: this.#patience, ...options }).run()
-    )
+    return slot.queue(owner, () => {
+      options.onBegin?.()
+      return new Execution(slot, batch, { patience: this.#patience, ...options }).run()
+    })
   }
 
   evict(address: string): void {
     const slot = this.#places.get(address)
     this.#places.delete(address)
     slot?.evict(address, this.#isolateBy !== 'none')
+  }
+
+  /** What the engines are doing now, and what has become of those before them. */
+  figures(): EngineFigures {
+    const running = this.#slots.filter(({ isRunning }) => isRunning)
+    const loads = this.#slots.map(({ load }) => load)
+    return {
+      most: this.#slots.length,
+      running: running.length,
+      busy: loads.filter((load) => load > 0).length,
+      waiting: loads.reduce((sum, load) => sum + Math.max(0, load - 1), 0),
+      instances: running.reduce((sum, { size }) => sum + size, 0),
+      memory: running.reduce((sum, { memory }) => sum + memory, 0),
+      ...this.#pool.figures
+    }
   }
 
   async close(): Promise<void> {

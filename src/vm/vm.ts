@@ -95,6 +95,8 @@ export interface RunOptions {
   readonly workMs?: number
   /** Multiplies the wall clock limit: an auditor waits longer, so that a slow machine accuses nobody. */
   readonly patience?: number
+  /** Called when an engine begins with the batch: it may have to wait for one. */
+  readonly onBegin?: () => void
 }
 
 /** One version of the semantics, as an engine executes it. */

@@ -22,11 +22,11 @@ export function addBackup(program: Program): void {
     .action(async (to, _, command) => backup(new Context(command.optsWithGlobals()), to))
 }
 
-async function backup({ output, hostDir }: Context, to: string): Promise<void> {
+async function backup({ output, dir, hostDir }: Context, to: string): Promise<void> {
   const { backUpClosed } = await import('../../host/backup.ts')
   const file = await fileAt(path.resolve(to))
   output.progress(`writing ${file}…`)
-  const done = (await askControl(hostDir, { command: 'backup', file })) ?? {
+  const done = (await askControl(dir, { command: 'backup', file })) ?? {
     ...(await backUpClosed(hostDir, file))
   }
   output.done()

@@ -1,5 +1,6 @@
 import { Option } from '@commander-js/extra-typings'
-import { Host, type HostEvent, type HostOptions } from '../../host/host.ts'
+import { Host, type HostOptions } from '../../host/host.ts'
+import { Monitor } from '../../host/monitor.ts'
 import { Oracles } from '../../host/oracles.ts'
 import { allowOnly } from '../../host/policy.ts'
 import { type Bootstrap, LOCAL_PORT, openLocal } from '../../net/network.ts'
@@ -7,16 +8,22 @@ import { isErrorCode, MivmError } from '../../protocol/errors.ts'
 import { decodeId, encodeId } from '../../protocol/ids.ts'
 import type { SandboxMode } from '../../vm/sandbox/sandbox.ts'
 import type { IsolateBy } from '../../vm/supervisor.ts'
+import { CONFIG_NAME, type Config, readConfig } from '../config.ts'
 import { Context } from '../context.ts'
 import { serveControl } from '../control.ts'
+import { HostLog, LOG_LEVELS, type LogLevel } from '../host-log.ts'
 import { atEnd, interrupted } from '../interruption.ts'
 import { openMirror, parseBytes } from '../mirror.ts'
-import { type Output, printable } from '../output.ts'
+import { printable } from '../output.ts'
 import type { Program } from '../program.ts'
 import { recoverHost } from '../recover.ts'
 import { count } from '../text.ts'
 
+/** Figures are for those who are on this machine, unless an address is given. */
+const LOOPBACK = '127.0.0.1'
+
 interface Options {
+  readonly config?: string | undefined
   readonly allowDeploy?: string[] | undefined
   readonly oracle?: string | undefined
   readonly engines?: number | undefined
@@ -28,6 +35,13 @@ interface Options {
   readonly from?: string[] | undefined
   readonly mirror?: string[] | undefined
   readonly mirrorMax?: number | undefined
+  readonly metrics?: Endpoint | undefined
+  readonly logLevel?: LogLevel | undefined
+}
+
+interface Endpoint {
+  readonly address: string
+  readonly port: number
 }
 
 /** `mivm host` */
@@ -35,6 +49,10 @@ export function addHost(program: Program): void {
   program
     .command('host')
     .description('Runs a host, in the data directory, until it is told to stop.')
+    .option(
+      '--config <file>',
+      `settings of the host (default: ${CONFIG_NAME} in --dir, if it is there)`
+    )
     .option('--allow-deploy <id...>', 'identities that may deploy (default: anybody)')
     .option('--oracle <file>', 'a module: its exported functions are oracles for contracts')
     .option(
@@ -68,20 +86,37 @@ export function addHost(program: Program): void {
       'keep whole copies of instances of other hosts, and serve them'
     )
     .option('--mirror-max <bytes>', 'of each such instance at most (default: 16G)', parseBytes)
+    .option(
+      '--metrics <port>',
+      'serve /metrics, /healthz and /readyz over HTTP, on this machine (or address:port)',
+      parseEndpoint
+    )
+    .addOption(
+      new Option(
+        '--log-level <level>',
+        'what to log on stderr (default: info; debug, with what contracts write, on a terminal)'
+      ).choices(LOG_LEVELS)
+    )
     .addHelpText(
       'after',
-      '\nSIGINT and SIGTERM finish what is under way and close.\n\nExample:\n  $ mivm host --local\n'
+      `\nThe settings are JSON, with the options above by their names (allowDeploy, engines, …); what is given here goes
+before. docs/configuration.md has all of them.
+
+SIGINT and SIGTERM finish what is under way and close.\n\nExample:\n  $ mivm host --local\n`
     )
     .action(async (options, command) => host(new Context(command.optsWithGlobals()), options))
 }
 
 async function host(context: Context, options: Options): Promise<void> {
   const { output } = context
+  const log = new HostLog(output, options.logLevel)
+  atEnd(() => log.close())
   const fatal = Promise.withResolvers<MivmError>()
   if (options.from !== undefined && options.recover !== true) {
     throw new MivmError('USAGE', '--from says where to recover from: give --recover as well')
   }
   const settings = await readOptions(context, options)
+  const monitor = await openMonitor(options.metrics, settings.dir)
   const bootstrap = await openNetwork(context)
   if (options.recover === true) await recoverHost(context, options.from ?? [], bootstrap)
   const host = await Host.open({
@@ -89,41 +124,53 @@ async function host(context: Context, options: Options): Promise<void> {
     ...(bootstrap === undefined ? {} : { bootstrap }),
     onEvent: (event) => {
       output.object(event)
+      log.event(event)
       if (event.type === 'fatal') fatal.resolve(asError(event))
-      else report(output, event)
     }
   })
   atEnd(() => host.close())
-  await takeCommands(context, host)
+  monitor?.watch(host)
+  await openSocket(context, host, log)
+  await takeCommands(context, host, log)
   if (options.mirror !== undefined) {
     await openMirror(context, options.mirror, options.mirrorMax, bootstrap)
   }
-  welcome(context, host, bootstrap)
+  welcome(context, log, host, bootstrap, monitor?.url ?? null)
   const problem = await Promise.race([interrupted(), fatal.promise])
-  output.note('finishing what is under way…')
+  log.write('info', 'finishing what is under way…')
   await host.close()
   if (problem !== undefined) throw problem
-  output.note('closed')
+  log.write('info', 'closed')
   output.object({ type: 'summary', id: host.id, instances: host.instances.length })
 }
 
-async function readOptions(
-  context: Context,
-  { allowDeploy, oracle, engines, isolateBy, patience, sandbox, requireSandbox }: Options
-): Promise<HostOptions> {
-  const ids = allowDeploy?.map((id) => encodeId(decodeId(id, 'id of an identity')))
+async function readOptions(context: Context, options: Options): Promise<HostOptions> {
+  const { config, file } = await readConfig(context.dir, options.config)
+  if (file !== null) context.output.note(`settings: ${file}`)
+  const { allowDeploy, oracle, engines, isolateBy, patience, sandbox, requireSandbox, quotas } = {
+    ...config,
+    ...given(options)
+  }
   const oracles = oracle === undefined ? undefined : await Oracles.load(oracle)
   if (oracles !== undefined) context.output.note(`oracles: ${oracles.names.join(', ')}`)
   return {
     dir: context.hostDir,
-    ...(ids === undefined ? {} : { policy: allowOnly(ids) }),
+    ...(allowDeploy === undefined ? {} : { policy: allowOnly(allowDeploy) }),
     ...(oracles === undefined ? {} : { oracles }),
     ...(engines === undefined ? {} : { engines }),
     ...(isolateBy === undefined ? {} : { isolateBy }),
     ...(patience === undefined ? {} : { patience }),
     ...(sandbox === undefined ? {} : { sandbox }),
-    ...(requireSandbox === undefined ? {} : { requireSandbox })
+    ...(requireSandbox === undefined ? {} : { requireSandbox }),
+    ...(quotas === undefined ? {} : { quotas })
   }
+}
+
+/** What the command line says, in the form of the file. */
+function given({ config: _, allowDeploy, ...options }: Options): Config {
+  const ids = allowDeploy?.map((id) => encodeId(decodeId(id, 'id of an identity')))
+  const entries = Object.entries({ ...options, allowDeploy: ids })
+  return Object.fromEntries(entries.filter(([, value]) => value !== undefined))
 }
 
 async function openNetwork({ local, bootstrap }: Context): Promise<Bootstrap | undefined> {
@@ -134,16 +181,46 @@ async function openNetwork({ local, bootstrap }: Context): Promise<Bootstrap | u
 }
 
 /** From whoever owns the directory. */
-async function takeCommands({ output, hostDir }: Context, host: Host): Promise<void> {
+async function takeCommands({ dir }: Context, host: Host, log: HostLog): Promise<void> {
   try {
-    atEnd(await serveControl(hostDir, async ({ file }) => ({ ...(await host.backUp(file)) })))
+    atEnd(await serveControl(dir, async ({ file }) => ({ ...(await host.backUp(file)) })))
   } catch (error) {
     const why = error instanceof Error ? error.message : String(error)
-    output.note(`no backups while it runs: ${printable(why)}`)
+    log.write('warn', `no backups while it runs: ${printable(why)}`)
   }
 }
 
-function welcome({ output, local }: Context, host: Host, bootstrap: Bootstrap | undefined): void {
+/** Before the host, so that whoever watches sees it start. */
+async function openMonitor(at: Endpoint | undefined, dir: string): Promise<Monitor | null> {
+  if (at === undefined) return null
+  const monitor = await Monitor.open(at, dir)
+  atEnd(() => monitor.close())
+  return monitor
+}
+
+/** For `mivm status` of the same user; not everywhere can there be one. */
+async function openSocket(
+  { hostSocket, hostDir }: Context,
+  host: Host,
+  log: HostLog
+): Promise<void> {
+  try {
+    const monitor = await Monitor.open({ socket: hostSocket }, hostDir)
+    atEnd(() => monitor.close())
+    monitor.watch(host)
+  } catch (error) {
+    const why = error instanceof Error ? error.message : String(error)
+    log.write('warn', `"mivm status" will say little: ${why}`)
+  }
+}
+
+function welcome(
+  { output, local }: Context,
+  log: HostLog,
+  host: Host,
+  bootstrap: Bootstrap | undefined,
+  metrics: string | null
+): void {
   const { id, instances, sandbox } = host
   const layers = Object.fromEntries(sandbox.map(({ name, state }) => [name, state]))
   output.object({
@@ -151,47 +228,31 @@ function welcome({ output, local }: Context, host: Host, bootstrap: Bootstrap | 
     id,
     bootstrap: bootstrap ?? null,
     instances: instances.length,
-    sandbox: layers
+    sandbox: layers,
+    ...(metrics === null ? {} : { metrics })
   })
   output.line(id)
-  output.note(`host ${id} with ${count(instances.length, 'instance')}`)
+  log.write('info', `host ${id} with ${count(instances.length, 'instance')}`, { id })
+  if (metrics !== null) log.write('info', `metrics at ${metrics}/metrics`)
   const missing = sandbox.filter(({ state }) => state !== 'active').map(({ name }) => name)
   if (missing.length > 0) {
-    output.note(`the sandbox lacks ${missing.join(', ')}: "mivm doctor" says how to get it`)
+    log.write('warn', `the sandbox lacks ${missing.join(', ')}: "mivm doctor" says how to get it`)
   }
   if (local !== null && bootstrap !== undefined) {
     const option = local === LOCAL_PORT ? '--local' : `--bootstrap ${bootstrap[0]}`
-    output.note(
+    log.write(
+      'info',
       `reach it from this machine with ${option}, or with MIVM_BOOTSTRAP=${bootstrap.join(',')}`
     )
   }
 }
 
-/** One line for whoever watches. What others wrote is made harmless. */
-function report(output: Output, event: Exclude<HostEvent, { type: 'fatal' }>): void {
-  switch (event.type) {
-    case 'deployed':
-      output.note(`deployed ${event.address} by ${event.deployer}`)
-      break
-    case 'damaged':
-      output.note(
-        `${output.paintNote('red', 'damaged')} ${event.address}: ${printable(event.message)}`
-      )
-      break
-    case 'set-back':
-      output.note(
-        `${output.paintNote('red', 'set back')} ${event.address}: ${printable(event.message)}`
-      )
-      break
-    case 'refused':
-      output.note(
-        `${output.paintNote('yellow', 'refused')} ${event.code}: ${printable(event.message)}`
-      )
-      break
-    case 'log':
-      output.note(output.paintNote('dim', `${event.address.slice(0, 8)} ${printable(event.line)}`))
-      break
-  }
+/** `port`, `address:port` or `[address]:port`. */
+function parseEndpoint(text: string): Endpoint {
+  const [, quoted, plain, digits] = /^(?:(?:\[([^\]]+)\]|([^:]+)):)?(\d{1,5})$/.exec(text) ?? []
+  const port = Number(digits ?? Number.NaN)
+  if (port <= 65_535) return { address: quoted ?? plain ?? LOOPBACK, port }
+  throw new MivmError('USAGE', `--metrics ${text} is not a port, nor an address and a port`)
 }
 
 function asError({ code, message }: { code: string; message: string }): MivmError {

@@ -1,0 +1,83 @@
+import { readFile } from 'node:fs/promises'
+import path from 'node:path'
+import { MivmError } from '../protocol/errors.ts'
+import { decodeId, encodeId } from '../protocol/ids.ts'
+import { choice, flag, list, number, object, optional, parsed, type Read, text } from './fields.ts'
+
+/** Where the settings of a host are, in its data directory, when no other file is named. */
+export const CONFIG_NAME = 'mivm.config.json'
+
+const RATE = optional(number({ min: 0.001, fraction: true }))
+const COUNT = optional(number({ min: 0 }))
+const RATES = { callsPerSecond: RATE, fuelPerSecond: RATE, bytesPerSecond: RATE }
+
+const QUOTAS = object({
+  burstSeconds: number({ min: 0.1, max: 3600, fraction: true }),
+  user: object({ ...RATES, callsWaiting: COUNT, connections: COUNT, bytesStored: COUNT }),
+  deployer: object({ ...RATES, deploymentsPerSecond: RATE, instances: COUNT, bytesStored: COUNT }),
+  connection: object({ ...RATES, users: COUNT }),
+  host: object({
+    connections: COUNT,
+    connectionsPerAddress: COUNT,
+    silentSeconds: RATE,
+    bytesWaiting: COUNT
+  })
+})
+
+const FIELDS = {
+  allowDeploy: list(
+    parsed('an id of an identity', (id) => encodeId(decodeId(id, 'id of an identity')))
+  ),
+  oracle: text,
+  engines: number({ min: 1, max: 1024 }),
+  isolateBy: choice(['deployer', 'instance', 'none']),
+  patience: number({ min: 1, max: 100 }),
+  sandbox: choice(['auto', 'none']),
+  requireSandbox: flag,
+  quotas: QUOTAS
+}
+
+/** What `mivm host` takes from a file; what its command line says as well goes before. */
+export type Config = Read<typeof FIELDS>
+
+/**
+ * Reads the settings of a host: a file that was named, or the one in the data directory, where there is one. Paths in it
+ * are relative to it. Throws CONFIG_INVALID, with all that is wrong in one line.
+ */
+export async function readConfig(
+  dir: string,
+  named: string | undefined
+): Promise<{ config: Config; file: string | null }> {
+  const file = path.resolve(named ?? path.join(dir, CONFIG_NAME))
+  const written = await read(file, named !== undefined)
+  if (written === null) return { config: {}, file: null }
+  const problems: string[] = []
+  const config = object(FIELDS).read(parse(written, file), '', problems)
+  if (config === undefined || problems.length > 0) throw invalid(file, problems.join('; '))
+  const { oracle } = config
+  if (oracle === undefined) return { config, file }
+  return { config: { ...config, oracle: path.resolve(path.dirname(file), oracle) }, file }
+}
+
+async function read(file: string, wanted: boolean): Promise<string | null> {
+  try {
+    return await readFile(file, 'utf8')
+  } catch (error) {
+    const code = error instanceof Error && 'code' in error ? error.code : ''
+    if (code === 'ENOENT' && !wanted) return null
+    throw invalid(file, `cannot be read (${error instanceof Error ? error.message : error})`)
+  }
+}
+
+function parse(written: string, file: string): unknown {
+  try {
+    // editors of some systems put it there
+    return JSON.parse(written.replace(/^\uFEFF/, ''))
+  } catch (error) {
+    throw invalid(file, `is not JSON (${error instanceof Error ? error.message : error})`)
+  }
+}
+
+function invalid(file: string, what: string): MivmError {
+  return new MivmError('CONFIG_INVALID', `${file}: ${what}: mend it, or name another with --config`)
+}

@@ -1,0 +1,139 @@
+import type { Account } from '../host/admission.ts'
+import type { HostStatus, Lately, Latency, Totals } from '../host/status.ts'
+import type { EngineFigures } from '../vm/supervisor.ts'
+import { printable } from './output.ts'
+import { count, formatBytes, formatDuration } from './text.ts'
+
+/** Of those who use most. */
+const ACCOUNTS_SHOWN = 3
+
+/** What a host says to its own operator, for a person. What a newer one says as well is shown as it is. */
+export function statusLines(status: HostStatus): string[] {
+  const { id, vm, ready, problem, uptime, instances, open, peers, logs, queued, ...figures } =
+    status
+  const { lately, total, engines, process, ...rest } = figures
+  // quotas themselves are in its configuration
+  const { connections, quotas, refused, bytesWaiting, users, deployers, ...others } = rest
+  const { loop, memory, descriptors, disk } = process
+  const rows: (readonly [name: string, text: string])[] = [
+    ['host', id],
+    ['state', `${ready ? 'ready' : 'not ready'}, up ${formatDuration(uptime)}; ${vm}`],
+    ...(problem === null ? [] : [['problem', printable(problem)] as const]),
+    ['calls', ratesOf(lately)],
+    [
+      'waiting',
+      `${count(queued, 'call')}, ${formatBytes(bytesWaiting)}, ${count(engines.waiting, 'task')} for an engine`
+    ],
+    ['engines', enginesOf(engines)],
+    ['instances', `${number(instances)}, ${number(open)} in memory${damagedOf(total)}`],
+    [
+      'network',
+      `${count(connections.open, 'connection')}, ${number(connections.silent)} silent; ${count(logs, 'open log')}`
+    ],
+    ...(Object.keys(refused).length === 0 ? [] : [['over quota', codes(refused).trim()] as const]),
+    ...users.slice(0, ACCOUNTS_SHOWN).map((user) => ['user', accountOf(user)] as const),
+    ...deployers.slice(0, ACCOUNTS_SHOWN).map((one) => ['deployer', accountOf(one)] as const),
+    [
+      'event loop',
+      `${percent(loop.busy)} busy, delays: p50 ${ms(loop.p50)}, p99 ${ms(loop.p99)}, most ${ms(loop.max)}`
+    ],
+    [
+      'process',
+      `${formatBytes(memory.resident)}, heap ${formatBytes(memory.heap)}${descriptors === null ? '' : `, ${number(descriptors.open)} of ${descriptors.max === null ? '?' : number(descriptors.max)} descriptors`}`
+    ],
+    [
+      'disk',
+      disk === null ? '?' : `${formatBytes(disk.used)} used, ${formatBytes(disk.free)} free`
+    ],
+    ['in all', totalOf(total)],
+    ...unknownOf(others)
+  ]
+  const width = Math.max(...rows.map(([name]) => name.length))
+  return [
+    ...rows.map(([name, text]) => `${name.padEnd(width)}  ${text}`),
+    '',
+    ...latencyLines(lately)
+  ]
+}
+
+/** How long calls take, in a table; the stages stand below each other in the order in which they come. */
+function latencyLines({ seconds, call, stages }: Lately): string[] {
+  const line = (name: string, p50: string, p99: string) =>
+    `${name.padEnd(8)}${p50.padStart(9)}${p99.padStart(9)}`
+  const row = (name: string, { p50, p99 }: Latency) => line(name, ms(p50), ms(p99))
+  return [
+    `${line('', 'p50', 'p99')}  of the last ${seconds.toFixed(0)} s`,
+    ...Object.entries(stages).map(([name, latency]) => row(name, latency)),
+    row('call', call)
+  ]
+}
+
+function ratesOf({ calls, errors, aborts, fuel, batch }: Lately): string {
+  const shared = batch === null ? '' : `; ${batch.toFixed(1)} in a commit`
+  return `${rate(calls)} (errors ${rate(errors)}, aborts ${rate(aborts)}), fuel ${rate(fuel)}${shared}`
+}
+
+function totalOf({ ok, error, abort, deployments, aborts, refused, failed }: Totals): string {
+  const parts = [
+    `${count(ok + error + abort, 'call')}, ${count(error, 'error')}, ${count(abort, 'abort')}${codes(aborts)}`,
+    count(deployments, 'deployment')
+  ]
+  if (Object.keys(refused).length > 0) parts.push(`refused${codes(refused)}`)
+  if (Object.keys(failed).length > 0) parts.push(`failed batches${codes(failed)}`)
+  return parts.join('; ')
+}
+
+function enginesOf(engines: EngineFigures): string {
+  const { most, running, busy, instances, memory, started, deaths, failing } = engines
+  const died = Object.fromEntries(Object.entries(deaths).filter(([, n]) => n > 0))
+  const parts = [
+    `${running} of ${most}`,
+    `${busy} busy`,
+    count(instances, 'instance'),
+    formatBytes(memory),
+    `${number(started)} started`
+  ]
+  if (Object.keys(died).length > 0) parts.push(`ended over a job${codes(died)}`)
+  if (failing) parts.push('none can be started')
+  return parts.join(', ')
+}
+
+function accountOf({ id, calls, fuel, bytes, bytesStored, refused }: Account): string {
+  return `${id}: ${count(calls, 'call')}, fuel ${number(fuel)}, ${formatBytes(bytes)}, ${formatBytes(bytesStored)} stored, ${number(refused)} refused`
+}
+
+function damagedOf({ damaged }: Totals): string {
+  return damaged.length === 0 ? '' : `, damaged: ${damaged.map(printable).join(', ')}`
+}
+
+function codes(counts: Readonly<Record<string, number>>): string {
+  const parts = Object.entries(counts).map(([code, n]) => `${printable(code)} ${number(n)}`)
+  return parts.length === 0 ? '' : ` (${parts.join(', ')})`
+}
+
+/** What is in none of the lines above. */
+function unknownOf(others: object): (readonly [string, string])[] {
+  return Object.entries(others).map(([name, value]) => [
+    printable(name),
+    printable(JSON.stringify(value))
+  ])
+}
+
+function number(n: number): string {
+  return n.toLocaleString('en-US')
+}
+
+function rate(perSecond: number): string {
+  const digits = perSecond > 0 && perSecond < 10 ? 1 : 0
+  return `${perSecond.toLocaleString('en-US', { maximumFractionDigits: digits })}/s`
+}
+
+function percent(share: number): string {
+  return `${(share * 100).toFixed(0)}%`
+}
+
+function ms(time: number | null): string {
+  if (time === null) return '–'
+  if (time >= 1000) return `${(time / 1000).toFixed(1)} s`
+  return `${time.toFixed(time >= 10 ? 0 : time >= 1 ? 1 : 2)} ms`
+}

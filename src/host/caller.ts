@@ -1,0 +1,78 @@
+import type { Meter } from './meter.ts'
+import type { Quotas } from './quotas.ts'
+import type { Refusals } from './refusals.ts'
+
+const SOON_MS = 250
+const LATER_MS = 5_000
+
+/** What all connections of a host have in common. */
+export interface Callers {
+  readonly quotas: Quotas
+  readonly refusals: Refusals
+  readonly open: Set<Caller>
+  /** Connections over which the calls of each user come, by z-base-32. */
+  readonly users: Map<string, number>
+  /** Bytes in memory of what all of them have sent, and wait for. */
+  held: number
+}
+
+/** Who is at the other end of a connection, as far as quotas are concerned: nobody knows who that is. */
+export class Caller {
+  readonly meter: Meter
+  readonly #callers: Callers
+  readonly #users = new Set<string>()
+  #held = 0
+
+  constructor(callers: Callers, meter: Meter) {
+    this.meter = meter
+    this.#callers = callers
+    callers.open.add(this)
+  }
+
+  /** Lets a request in; returns what is to be called at its end. Throws QUOTA_EXCEEDED. */
+  request(bytes: number): () => void {
+    const { refusals, quotas, held, open } = this.#callers
+    refusals.rates('connection', this.meter)
+    const { bytesWaiting } = quotas.host
+    // who holds less than its share is let in, else one connection could take all there is
+    if (bytesWaiting !== null && this.#held + bytes > bytesWaiting / open.size) {
+      refusals.limit('host.bytesWaiting', bytesWaiting, held + bytes, SOON_MS)
+    }
+    this.meter.take(0, bytes)
+    this.hold(bytes)
+    return () => this.hold(-bytes)
+  }
+
+  /** Throws QUOTA_EXCEEDED where no more calls of this user may come from here. */
+  limitUser(user: string): void {
+    if (this.#users.has(user)) return
+    const { refusals, quotas, users } = this.#callers
+    refusals.limit('connection.users', quotas.connection.users, this.#users.size, LATER_MS)
+    refusals.limit('user.connections', quotas.user.connections, users.get(user) ?? 0, LATER_MS)
+  }
+
+  /** What the user has signed has come from here, and from nowhere before. */
+  addUser(user: string): void {
+    if (this.#users.has(user)) return
+    this.#users.add(user)
+    this.#callers.users.set(user, (this.#callers.users.get(user) ?? 0) + 1)
+  }
+
+  /** What it has sent takes so many bytes more, or less. */
+  hold(bytes: number): void {
+    this.#held += bytes
+    this.#callers.held += bytes
+  }
+
+  /** The connection is gone; what it has sent and the host has taken in is not. */
+  close(): void {
+    const { open, users } = this.#callers
+    open.delete(this)
+    for (const user of this.#users) {
+      const left = (users.get(user) ?? 0) - 1
+      if (left > 0) users.set(user, left)
+      else users.delete(user)
+    }
+    this.#users.clear()
+  }
+}

@@ -1,0 +1,157 @@
+import { chmod, mkdir, rm, unlink, writeFile } from 'node:fs/promises'
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
+import path from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { MivmError } from '../protocol/errors.ts'
+import { EXPOSITION_TYPE, exposition } from './exposition.ts'
+import type { Host } from './host.ts'
+
+/** Where a monitor listens: at a port, or at a socket in the file system. */
+export type Place =
+  | { readonly address: string; readonly port: number }
+  | { readonly socket: string }
+
+const CONNECTIONS_MAX = 64
+const REQUEST_MS = 5_000
+
+/** How long a disk may take to write one block, ms, and how long what came of it counts. */
+const PROBE_MS = 3_000
+const PROBED_MS = 2_000
+
+/**
+ * Tells over HTTP how a host is. `/healthz`: it lives and its disk takes what is written; else it has to be started again.
+ * `/readyz`: it takes calls. `/metrics`: figures for Prometheus. `/status`, on a socket only: the same as JSON.
+ */
+export class Monitor {
+  readonly #server: Server
+  readonly #place: Place
+  readonly #dir: string
+  #host: Host | null = null
+  #probe: { readonly at: number; readonly problem: Promise<string | null> } | null = null
+
+  /** Answers before there is a host; `dir` is its directory. Throws METRICS_UNAVAILABLE where it cannot listen. */
+  static async open(place: Place, dir: string): Promise<Monitor> {
+    await mkdir(dir, { recursive: true, mode: 0o700 })
+    const monitor = new Monitor(place, dir)
+    await monitor.#listen()
+    return monitor
+  }
+
+  private constructor(place: Place, dir: string) {
+    this.#place = place
+    this.#dir = dir
+    const options = { headersTimeout: REQUEST_MS, requestTimeout: REQUEST_MS }
+    this.#server = createServer(options, (request, response) => {
+      this.#answer(request, response).catch((error: unknown) => {
+        respond(response, 500, `${error instanceof Error ? error.message : error}\n`)
+      })
+    })
+    this.#server.maxConnections = CONNECTIONS_MAX
+  }
+
+  /** Where it is asked; null for a socket. */
+  get url(): string | null {
+    const address = this.#server.address()
+    if (address === null || typeof address === 'string') return null
+    const name = address.family === 'IPv6' ? `[${address.address}]` : address.address
+    return `http://${name}:${address.port}`
+  }
+
+  watch(host: Host): void {
+    this.#host = host
+  }
+
+  async close(): Promise<void> {
+    this.#host = null
+    await new Promise<void>((resolve) => {
+      this.#server.close(() => resolve())
+      this.#server.closeAllConnections()
+    })
+  }
+
+  async #listen(): Promise<void> {
+    const place = this.#place
+    // one that a killed host has left
+    if ('socket' in place) await unlink(place.socket).catch(() => {})
+    await new Promise<void>((resolve, reject) => {
+      this.#server.once('error', (error) => reject(unavailable(place, error)))
+      if ('socket' in place) this.#server.listen(place.socket, resolve)
+      else this.#server.listen(place.port, place.address, resolve)
+    })
+    if ('socket' in place) await chmod(place.socket, 0o600)
+    // what goes wrong with a connection is over with it
+    this.#server.on('error', () => {})
+  }
+
+  async #answer({ method, url }: IncomingMessage, response: ServerResponse): Promise<void> {
+    if (method !== 'GET' && method !== 'HEAD') return respond(response, 405, 'only GET\n')
+    const host = this.#host
+    switch (url) {
+      case '/healthz':
+        return verdict(response, await this.#problem())
+      case '/readyz':
+        return verdict(response, host?.isReady === true ? null : 'it does not take calls')
+    }
+    if (host === null) return respond(response, 503, 'there is no host yet\n')
+    switch (url) {
+      case '/metrics':
+        return respond(response, 200, exposition(host.status(), host.measures), EXPOSITION_TYPE)
+      case '/status':
+        if ('socket' in this.#place) {
+          return respond(response, 200, `${JSON.stringify(host.status())}\n`, 'application/json')
+        }
+    }
+    respond(response, 404, 'there are /metrics, /healthz and /readyz\n')
+  }
+
+  /** Why the host has to be started again; null where it works. */
+  async #problem(): Promise<string | null> {
+    const known = this.#host?.measures.problem ?? null
+    if (known !== null) return known
+    if (this.#probe === null || Date.now() - this.#probe.at > PROBED_MS) {
+      this.#probe = { at: Date.now(), problem: probe(this.#dir) }
+    }
+    return this.#probe.problem
+  }
+}
+
+/** Why nothing can be written to a directory; null where it can. */
+async function probe(dir: string): Promise<string | null> {
+  const file = path.join(dir, '.probe')
+  const write = async () => {
+    await writeFile(file, new Uint8Array(4096))
+    await rm(file)
+    return null
+  }
+  const late = new AbortController()
+  try {
+    return await Promise.race([
+      write(),
+      sleep(PROBE_MS, 'the disk does not answer', { ref: false, signal: late.signal })
+    ])
+  } catch (error) {
+    void rm(file, { force: true }).catch(() => {})
+    return `the disk cannot be written: ${error instanceof Error ? error.message : error}`
+  } finally {
+    late.abort()
+  }
+}
+
+function unavailable(place: Place, error: Error): MivmError {
+  const where = 'socket' in place ? place.socket : `${place.address}:${place.port}`
+  return new MivmError('USAGE', `nothing can listen at ${where} (${error.message}): choose another`)
+}
+
+function verdict(response: ServerResponse, problem: string | null): void {
+  respond(response, problem === null ? 200 : 503, `${problem ?? 'ok'}\n`)
+}
+
+function respond(
+  response: ServerResponse,
+  status: number,
+  body: string,
+  type = 'text/plain; charset=utf-8'
+): void {
+  if (response.headersSent) return
+  response.writeHead(status, { 'content-type': type, 'cache-control': 'no-store' }).end(body)
+}

@@ -1,0 +1,122 @@
+import type { Caller } from './caller.ts'
+import type { Meter, Meters, Rate } from './meter.ts'
+import type { Quotas } from './quotas.ts'
+import { ASKED_MS, type Refusals } from './refusals.ts'
+import type { StoredBytes } from './stored.ts'
+
+const SOON_MS = 250
+
+/** What acks cost. */
+const BYTES_ALONE: readonly Rate[] = ['bytes']
+
+/** What all instances of a host have in common. */
+export interface Tenants {
+  readonly quotas: Quotas
+  readonly refusals: Refusals
+  readonly users: Meters
+  readonly deployers: Meters
+  readonly stored: StoredBytes
+  readonly holdings: Holdings
+}
+
+/** Instances, and what they have on disk, by deployer. */
+export class Holdings {
+  readonly #deployers = new Map<
+    string,
+    { bytes: number; readonly instances: Map<string, number> }
+  >()
+
+  /** Notes what an instance has; it counts from the first time on. */
+  set(deployer: string, address: string, bytes: number): void {
+    const held = this.#deployers.get(deployer) ?? { bytes: 0, instances: new Map() }
+    this.#deployers.set(deployer, held)
+    held.bytes += bytes - (held.instances.get(address) ?? 0)
+    held.instances.set(address, bytes)
+  }
+
+  bytes(deployer: string): number {
+    return this.#deployers.get(deployer)?.bytes ?? 0
+  }
+
+  instances(deployer: string): number {
+    return this.#deployers.get(deployer)?.instances.size ?? 0
+  }
+}
+
+/** What somebody sends to an instance. */
+export interface Sent {
+  /** Z-base-32. */
+  readonly user: string
+  readonly caller: Caller | null
+  /** Calls of that user that wait already. */
+  readonly waiting: number
+  /** Whether there is a call in it. */
+  hasCalls(): boolean
+}
+
+/** An instance, as far as quotas are concerned. */
+export class Tenant {
+  readonly #tenants: Tenants
+  readonly #address: string
+  readonly #deployer: string
+
+  constructor(tenants: Tenants, address: string, deployer: string) {
+    this.#tenants = tenants
+    this.#address = address
+    this.#deployer = deployer
+  }
+
+  /** To be called before `admit`, where something can be waited for. */
+  async prepare(user: string): Promise<void> {
+    await this.#tenants.stored.load(user)
+  }
+
+  /**
+   * Throws QUOTA_EXCEEDED where nothing may be taken in of what was sent. Nothing is charged: who it is from is not
+   * known before its signature is verified, and nobody shall use up what others have.
+   */
+  admit({ user, caller, waiting, hasCalls }: Sent): void {
+    const { quotas, refusals, users, deployers, stored, holdings } = this.#tenants
+    caller?.limitUser(user)
+    const { bytesStored, callsWaiting } = quotas.user
+    refusals.limit('user.bytesStored', bytesStored, stored.of(user), ASKED_MS)
+    const kept = holdings.bytes(this.#deployer)
+    refusals.limit('deployer.bytesStored', quotas.deployer.bytesStored, kept, ASKED_MS)
+    const meters = [
+      ['user', users.known(user)],
+      ['deployer', deployers.known(this.#deployer)],
+      ['connection', caller?.meter]
+    ] as const
+    const isOver = meters.some(([, meter]) => meter?.exceeded())
+    if (!isOver && waiting < (callsWaiting ?? Number.POSITIVE_INFINITY)) return
+    // acks alone cost no more than their bytes
+    const rates = hasCalls() ? undefined : BYTES_ALONE
+    for (const [scope, meter] of meters) {
+      if (meter !== undefined) refusals.rates(scope, meter, rates)
+    }
+    if (rates === undefined) refusals.limit('user.callsWaiting', callsWaiting, waiting, SOON_MS)
+  }
+
+  /** Who pays for what comes of a user's calls. */
+  metersOf(user: string, caller: Caller | null): readonly Meter[] {
+    const { users, deployers } = this.#tenants
+    const meters = [users.of(user), deployers.of(this.#deployer)]
+    return caller === null ? meters : [...meters, caller.meter]
+  }
+
+  /** Charges what was taken in. */
+  take(user: string, caller: Caller | null, calls: number, bytes: number): void {
+    const { users, deployers, stored } = this.#tenants
+    users.of(user).take(calls, bytes)
+    deployers.of(this.#deployer).take(calls, bytes)
+    // its bytes were counted with the request
+    caller?.meter.take(calls, 0)
+    caller?.addUser(user)
+    stored.add(user, bytes)
+  }
+
+  /** Notes how many bytes the instance has on disk. */
+  keep(bytes: number): void {
+    this.#tenants.holdings.set(this.#deployer, this.#address, bytes)
+  }
+}

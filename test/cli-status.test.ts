@@ -1,0 +1,182 @@
+// `mivm status`: everything to the operator, little to anybody else.
+import { once } from 'node:events'
+import path from 'node:path'
+import { createInterface } from 'node:readline'
+import test from 'brittle'
+import { statusLines } from '../src/cli/status-view.ts'
+import { formatBytes, formatDuration } from '../src/cli/text.ts'
+import { DEFAULT_QUOTAS } from '../src/host/quotas.ts'
+import type { HostStatus } from '../src/host/status.ts'
+import { Cli, CONTRACTS, type JsonObject, startNetwork } from './cli.ts'
+import { tempDir } from './helpers.ts'
+
+test('status - the host of the same directory says all, without a network', {
+  timeout: 60_000
+}, async (t) => {
+  const root = await tempDir(t)
+  const { host, cli } = await startNetwork(t, root)
+  await cli.run(['deploy', path.join(CONTRACTS, 'counter.js'), '--host', host.id, '--name', 'c'])
+  for (let i = 0; i < 3; i++) await cli.run(['call', 'c', 'increment'])
+  const operator = new Cli(path.join(root, 'host'), '127.0.0.1:9')
+  const { status, stdout, stderr } = await operator.run(['status'])
+  t.is(status, 0, stderr)
+  t.ok(stdout.includes(`host        ${host.id}\n`), stdout)
+  t.ok(/^in all +3 calls, 0 errors, 0 aborts; 1 deployment$/m.test(stdout), stdout)
+  t.ok(/^engine +[\d.]+ m?s +[\d.]+ m?s$/m.test(stdout), stdout)
+  const [said] = (await operator.json(['status', '--host', host.id])).objects
+  t.is(said?.['type'], 'summary')
+  t.is(said?.['instances'], 1)
+  t.is(said?.['queued'], 0)
+
+  const stranger = await cli.json(['status', host.id])
+  t.alike(stranger.objects, [
+    { id: host.id, vm: 'js-1', instances: 1, ready: true, type: 'summary' }
+  ])
+})
+
+test('status - who watches is told again and again, until he stops it', {
+  timeout: 60_000
+}, async (t) => {
+  const root = await tempDir(t)
+  const { host } = await startNetwork(t, root)
+  const child = new Cli(path.join(root, 'host'), '127.0.0.1:9').start([
+    'status',
+    '--watch',
+    '--json'
+  ])
+  t.teardown(() => child.kill('SIGKILL'))
+  if (child.stdout === null) throw new Error('no stdout')
+  const told: JsonObject[] = []
+  createInterface({ input: child.stdout }).on('line', (line) => {
+    told.push(JSON.parse(line))
+    if (told.length === 3) child.kill('SIGINT')
+  })
+  const [status] = await once(child, 'close')
+  t.is(status, 0)
+  const types = told.map(({ type }) => type)
+  t.is(types.at(-1), 'summary')
+  t.ok(types.length >= 4 && types.slice(0, -1).every((type) => type === 'status'), types.join())
+  t.ok(told.every(({ id }) => id === host.id))
+  const [first, second] = told.map(({ uptime }) => Number(uptime))
+  t.ok((second ?? 0) > (first ?? 0))
+})
+
+test('status - a line for everything, and what others chose is harmless', (t) => {
+  const lines = statusLines({
+    ...SAMPLE,
+    problem: 'calls could not be written\u001b[2J',
+    total: { ...SAMPLE.total, aborts: { 'X\n': 2 }, damaged: ['abc'] },
+    ...{ newer: { 'bob\u202e': 3 } }
+  })
+  const text = lines.join('\n')
+  t.ok(text.includes('problem     calls could not be written\\x1b[2J\n'), text)
+  t.ok(text.includes('2 aborts (X\\x0a 2)'), text)
+  t.ok(text.includes('damaged: abc'), text)
+  t.ok(text.includes('5 connections, 1 silent; 12 open logs'), text)
+  t.ok(text.includes('over quota  (user calls 4)'), text)
+  t.ok(
+    text.includes(
+      `user        ${'a'.repeat(52)}: 12 calls, fuel 4,000,000, 2.0 kB, 3.0 MB stored, 1 refused`
+    ),
+    text
+  )
+  t.ok(
+    text.includes('newer       {"bob\\u202e":3}'),
+    'what is not known here is shown all the same'
+  )
+  t.ok(/^sync +0\.50 ms +1\.2 s$/m.test(text), text)
+  t.ok(/^call +0\.50 ms +140 ms$/m.test(text), text)
+  t.ok(/^reply +– +–$/m.test(text), text)
+})
+
+test('status - numbers for people', (t) => {
+  t.alike([0, 999, 1_000, 9_949, 9_950, 999_499, 999_500, 1.25e9, 3e15].map(formatBytes), [
+    '0 B',
+    '999 B',
+    '1.0 kB',
+    '9.9 kB',
+    '10 kB',
+    '999 kB',
+    '1.0 MB',
+    '1.3 GB',
+    '3000 TB'
+  ])
+  t.alike([0, 59.9, 60, 3_661, 90_000, 86_400].map(formatDuration), [
+    '0 s',
+    '59 s',
+    '1 min 0 s',
+    '1 h 1 min',
+    '1 d 1 h',
+    '1 d 0 h'
+  ])
+})
+
+const NONE = { p50: null, p99: null }
+
+const USAGE = { calls: 12, fuel: 4e6, bytes: 2_000, refused: 1, bytesStored: 3e6 }
+
+const SAMPLE: HostStatus = {
+  quotas: DEFAULT_QUOTAS,
+  refused: { 'user calls': 4 },
+  bytesWaiting: 5_000,
+  users: [{ id: 'a'.repeat(52), ...USAGE, connections: 2 }],
+  deployers: [{ id: 'b'.repeat(52), ...USAGE, instances: 3 }],
+  connections: { open: 5, silent: 1 },
+  id: 'y'.repeat(52),
+  vm: 'js-1',
+  instances: 3,
+  ready: false,
+  open: 2,
+  peers: 4,
+  logs: 12,
+  uptime: 12.5,
+  problem: null,
+  queued: 7,
+  lately: {
+    seconds: 12,
+    calls: 1234.5,
+    errors: 2,
+    aborts: 0.5,
+    fuel: 1e6,
+    batch: 34.2,
+    call: { p50: 0.5, p99: 140 },
+    stages: {
+      submit: NONE,
+      queue: NONE,
+      engine: NONE,
+      commit: NONE,
+      sync: { p50: 0.5, p99: 1_200 },
+      reply: NONE
+    }
+  },
+  total: {
+    ok: 10,
+    error: 1,
+    abort: 2,
+    fuel: 3,
+    deployments: 1,
+    lines: 0,
+    aborts: {},
+    refused: { REQUEST_INVALID: 3 },
+    failed: {},
+    damaged: []
+  },
+  engines: {
+    most: 2,
+    running: 1,
+    busy: 1,
+    waiting: 0,
+    instances: 3,
+    memory: 1e8,
+    started: 1,
+    deaths: { time: 0, memory: 0, crash: 0 },
+    failing: false
+  },
+  process: {
+    loop: { p50: 0.1, p99: 2, max: 20, busy: 0.34 },
+    cpu: 3,
+    memory: { resident: 1.2e8, heap: 6e7, external: 1e6 },
+    descriptors: { open: 40, max: null },
+    disk: null
+  }
+}

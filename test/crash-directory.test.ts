@@ -1,0 +1,42 @@
+// What a crash leaves of a directory that was being made.
+import { readdir, rm, writeFile } from 'node:fs/promises'
+import path from 'node:path'
+import test from 'brittle'
+import { createIdentity, openIdentity } from '../src/net/identity.ts'
+import { openStore } from '../src/state/store.ts'
+import { tempDir } from './helpers.ts'
+
+for (const [what, bytes] of [
+  ['nothing', new Uint8Array()],
+  ['zeros', new Uint8Array(80)]
+] as const) {
+  test(`store - opens where a crash has left ${what} of Corestore's note of the place`, async (t) => {
+    const dir = await tempDir(t)
+    await writeFile(path.join(dir, 'CORESTORE'), bytes)
+    const store = await openStore(dir)
+    const core = store.get({ name: 'core' })
+    await core.append(new Uint8Array([1]))
+    await store.close()
+    const again = await openStore(dir)
+    const same = again.get({ name: 'core' })
+    await same.ready()
+    t.is(same.length, 1)
+    await again.close()
+  })
+}
+
+test('store - a note of another place is left alone', async (t) => {
+  const dir = await tempDir(t)
+  await writeFile(path.join(dir, 'CORESTORE'), 'device/inode=1\n')
+  await t.exception(openStore(dir), /was copied or moved here/)
+})
+
+test('identity - what a crash has left of a new one is in nobody’s way', async (t) => {
+  const dir = await tempDir(t)
+  await writeFile(path.join(dir, 'alice.key.0b0e'), '{"mivm"')
+  const alice = await openIdentity(dir, 'alice')
+  t.is((await openIdentity(dir, 'alice')).id, alice.id)
+  await t.exception(createIdentity(dir, 'alice'), /there is an identity "alice" already/)
+  await rm(path.join(dir, 'alice.key.0b0e'))
+  t.alike(await readdir(dir), ['alice.key'], 'nothing else is left')
+})

@@ -1,0 +1,242 @@
+// What is held against quotas, with a clock that stands still until it is told to go on.
+import path from 'node:path'
+import test, { type Test } from 'brittle'
+import { Admission } from '../src/host/admission.ts'
+import { Meter, Meters } from '../src/host/meter.ts'
+import { type SomeQuotas, withDefaults } from '../src/host/quotas.ts'
+import { StoredBytes } from '../src/host/stored.ts'
+import { Bucket } from '../src/net/bucket.ts'
+import { MivmError } from '../src/protocol/errors.ts'
+import { openStore } from '../src/state/store.ts'
+import { tempDir } from './helpers.ts'
+
+test('bucket - so much at once, so much in a second', (t) => {
+  const clock = new Clock()
+  const bucket = new Bucket(10, 2, clock.read)
+  for (let i = 0; i < 10; i++) t.ok(bucket.take())
+  t.absent(bucket.take(), 'it is empty')
+  clock.pass(1000)
+  t.ok(bucket.take(2))
+  t.absent(bucket.take())
+  clock.pass(3_600_000)
+  t.ok(bucket.take(10), 'full again')
+  t.absent(bucket.take(1), 'and not more than full')
+})
+
+test('bucket - a debt is waited for', (t) => {
+  const clock = new Clock()
+  const bucket = new Bucket(10, 2, clock.read)
+  t.is(bucket.wait, 0)
+  bucket.charge(30)
+  t.is(bucket.wait, 10_500, 'until there is one again')
+  clock.pass(10_000)
+  t.absent(bucket.take())
+  clock.pass(500)
+  t.ok(bucket.take())
+  bucket.charge(0)
+  t.is(bucket.wait, 500)
+})
+
+test('meter - the rate that takes longest is the one that is named', (t) => {
+  const clock = new Clock()
+  const rates = { callsPerSecond: 10, fuelPerSecond: 1000, bytesPerSecond: null }
+  const meter = new Meter(rates, 2, clock.read)
+  t.is(meter.exceeded(), null)
+  meter.take(30, 1_000_000)
+  meter.burn(10_000)
+  const { what, limit } = meter.exceeded() ?? {}
+  t.alike([what, limit], ['fuel', 1000])
+  t.is(meter.exceeded(['bytes']), null, 'no limit')
+  clock.pass(7_900)
+  t.is(meter.exceeded()?.what, 'fuel')
+  clock.pass(200)
+  t.is(meter.exceeded(), null)
+  t.alike(meter.usage, { calls: 30, fuel: 10_000, bytes: 1_000_000, refused: 0 })
+})
+
+test('meter - a rate below one lets one through', (t) => {
+  const clock = new Clock()
+  const rates = { callsPerSecond: 0.1, fuelPerSecond: null, bytesPerSecond: null }
+  const meter = new Meter(rates, 1, clock.read)
+  t.is(meter.exceeded(), null)
+  meter.take(1, 0)
+  t.is(meter.exceeded()?.wait, 10_000)
+})
+
+test('meters - anybody can make any number of keys, and so many are kept', (t) => {
+  const clock = new Clock()
+  const rates = { callsPerSecond: 1, fuelPerSecond: null, bytesPerSecond: null }
+  const meters = new Meters(100, () => new Meter(rates, 1, clock.read))
+  meters.of('steady').take(50, 0)
+  for (let i = 0; i < 10_000; i++) {
+    meters.of(`new ${i}`).take(1, 0)
+    if (i % 50 === 0) meters.of('steady')
+  }
+  t.is(meters.size, 100)
+  t.ok(meters.known('steady')?.exceeded(), 'who is there has its debt')
+  t.is(meters.known('new 0'), undefined)
+  t.is(meters.largest(1)[0]?.id, 'steady')
+})
+
+test('quotas - who is over a rate is told when it goes on, and nothing is charged for that', async (t) => {
+  const { clock, admission } = await open(t, { burstSeconds: 1, user: { callsPerSecond: 10 } })
+  const tenant = admission.tenant('instance', 'deployer')
+  const admit = (user = 'ann') =>
+    tenant.admit({ user, caller: null, waiting: 0, hasCalls: () => true })
+  admit()
+  tenant.take('ann', null, 25, 100)
+  for (let i = 0; i < 5; i++) {
+    const error = refusal(admit)
+    t.is(error.retryAfter, 1600)
+    t.is(error.message, 'user.callsPerSecond of the host, 10, is used up: wait 1.6 s')
+  }
+  admit('bob')
+  clock.pass(1600)
+  admit()
+  t.alike(admission.status().refused, { 'user.callsPerSecond': 5 })
+  t.is(admission.status().users[0]?.refused, 5)
+})
+
+test('quotas - what calls have cost delays the next ones', async (t) => {
+  const { clock, admission } = await open(t, { user: { fuelPerSecond: 1_000_000 } })
+  const tenant = admission.tenant('instance', 'deployer')
+  const admit = () => tenant.admit({ user: 'ann', caller: null, waiting: 0, hasCalls: () => true })
+  for (const meter of tenant.metersOf('ann', null)) meter.burn(10_000_000)
+  t.is(refusal(admit).retryAfter, 5001, 'what is over five seconds’ worth')
+  clock.pass(5001)
+  admit()
+  t.is(admission.status().deployers[0]?.fuel, 10_000_000, 'the deployer has used it as well')
+})
+
+test('quotas - acks cost bytes, and no calls', async (t) => {
+  const { admission } = await open(t, {
+    burstSeconds: 1,
+    user: { callsPerSecond: 1, bytesPerSecond: 1000, callsWaiting: 5 }
+  })
+  const tenant = admission.tenant('instance', 'deployer')
+  const admit = (hasCalls: boolean, waiting: number) => () =>
+    tenant.admit({ user: 'ann', caller: null, waiting, hasCalls: () => hasCalls })
+  t.is(refusal(admit(true, 5)).retryAfter, 250, 'too many wait')
+  admit(false, 5)()
+  tenant.take('ann', null, 10, 10)
+  refusal(admit(true, 0))
+  admit(false, 0)()
+  tenant.take('ann', null, 0, 2000)
+  refusal(admit(false, 0))
+})
+
+test('quotas - bytes of a user count in all instances, and after a restart', async (t) => {
+  const dir = await tempDir(t)
+  const quotas = { user: { bytesStored: 1000 } }
+  const first = await open(t, quotas, dir)
+  for (const name of ['one', 'two']) {
+    const tenant = first.admission.tenant(name, 'deployer')
+    await tenant.prepare('ann')
+    tenant.admit({ user: 'ann', caller: null, waiting: 0, hasCalls: () => true })
+    tenant.take('ann', null, 1, 500)
+  }
+  await first.close()
+  const again = await open(t, quotas, dir)
+  const tenant = again.admission.tenant('three', 'deployer')
+  await tenant.prepare('ann')
+  const error = refusal(() =>
+    tenant.admit({ user: 'ann', caller: null, waiting: 0, hasCalls: () => true })
+  )
+  t.is(error.retryAfter, 60_000)
+  t.is(
+    error.message,
+    'user.bytesStored of the host, 1000, is used up: wait, or ask its operator for more'
+  )
+  await tenant.prepare('bob')
+  tenant.admit({ user: 'bob', caller: null, waiting: 0, hasCalls: () => true })
+  await again.close()
+})
+
+test('quotas - a deployer has so many instances, and bytes in them', async (t) => {
+  const { clock, admission } = await open(t, {
+    burstSeconds: 1,
+    deployer: { instances: 3, bytesStored: 1000, deploymentsPerSecond: 2 }
+  })
+  const deploy = () => admission.deploy('ann')
+  deploy()
+  deploy()
+  t.is(refusal(deploy).retryAfter, 500)
+  clock.pass(1000)
+  for (const name of ['one', 'two', 'three']) admission.tenant(name, 'ann').keep(100)
+  t.ok(refusal(deploy).message.startsWith('deployer.instances '))
+  admission.deploy('bob')
+  const tenant = admission.tenant('two', 'ann')
+  const admit = () => tenant.admit({ user: 'eve', caller: null, waiting: 0, hasCalls: () => true })
+  admit()
+  tenant.keep(700)
+  admit()
+  tenant.keep(800)
+  t.ok(refusal(admit).message.startsWith('deployer.bytesStored '))
+  t.is(admission.status().refused['deployer.bytesStored'], 1)
+})
+
+test('quotas - a connection has so many users, and a user so many connections', async (t) => {
+  const { admission } = await open(t, { connection: { users: 2 }, user: { connections: 2 } })
+  const tenant = admission.tenant('instance', 'deployer')
+  const callers = [admission.caller(), admission.caller(), admission.caller()]
+  const call = (user: string, caller = callers[0] ?? null) => {
+    tenant.admit({ user, caller, waiting: 0, hasCalls: () => true })
+    tenant.take(user, caller, 1, 1)
+  }
+  call('ann')
+  call('bob')
+  t.ok(refusal(() => call('eve')).message.startsWith('connection.users '))
+  call('ann')
+  call('ann', callers[1])
+  t.ok(refusal(() => call('ann', callers[2])).message.startsWith('user.connections '))
+  callers[0]?.close()
+  call('ann', callers[2])
+  t.is(admission.status().users.find(({ id }) => id === 'ann')?.connections, 2)
+})
+
+test('quotas - memory for what waits is shared: who holds little is let in', async (t) => {
+  const { admission } = await open(t, { host: { bytesWaiting: 1000 } })
+  const [greedy, modest] = [admission.caller(), admission.caller()]
+  const ends = Array.from({ length: 9 }, () => greedy.request(100))
+  t.ok(refusal(() => greedy.request(100)).message.startsWith('host.bytesWaiting '))
+  t.is(refusal(() => greedy.request(200)).retryAfter, 250)
+  modest.request(400)()
+  modest.request(400)
+  for (const end of ends) end()
+  greedy.request(100)
+  t.is(admission.status().bytesWaiting, 500)
+})
+
+class Clock {
+  #now = 0
+  readonly read = (): number => this.#now
+
+  pass(ms: number): void {
+    this.#now += ms
+  }
+}
+
+async function open(t: Test, quotas: SomeQuotas, dir?: string) {
+  const store = await openStore(path.join(dir ?? (await tempDir(t)), 'store'))
+  const notes = store.get({ name: 'notes' })
+  await notes.ready()
+  const clock = new Clock()
+  const admission = new Admission(withDefaults(quotas), new StoredBytes(notes), clock.read)
+  let closed: Promise<void> | null = null
+  const close = () => {
+    closed ??= admission.close().then(() => store.close())
+    return closed
+  }
+  t.teardown(close)
+  return { clock, admission, close }
+}
+
+function refusal(fn: () => unknown): MivmError {
+  try {
+    fn()
+  } catch (error) {
+    if (error instanceof MivmError && error.code === 'QUOTA_EXCEEDED') return error
+    throw error
+  }
+  throw new Error('it was let in')
+}

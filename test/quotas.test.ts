@@ -1,0 +1,335 @@
+// Quotas and turns as users meet them: what is refused, who comes first, and that nobody is wronged by it.
+import { readdir, stat } from 'node:fs/promises'
+import path from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import b4a from 'b4a'
+import test, { type Test } from 'brittle'
+import { Client, type MivmError } from 'mivm'
+import { Host, type HostOptions } from '../src/host/host.ts'
+import type { Instance } from '../src/host/instance.ts'
+import { Oracles } from '../src/host/oracles.ts'
+import { openLocal } from '../src/net/network.ts'
+import { decodeEntry, encodeEntry } from '../src/protocol/entries.ts'
+import { decodeId } from '../src/protocol/ids.ts'
+import { addressOf } from '../src/protocol/manifest.ts'
+import type { DeployRequest, UserBlocks } from '../src/protocol/messages.ts'
+import { auditStore, BareUser, deployment } from './bare-user.ts'
+import { tempDir } from './helpers.ts'
+
+const SOURCE = `
+exports.count = 0
+exports.add = () => ++exports.count
+exports.work = (turns) => { for (let i = 0; i < turns; i++); return ++exports.count }
+exports.ask = async () => { await oracle.price(); return ++exports.count }`
+
+/** Calls that one batch takes at most. */
+const BATCH = 256
+
+test('quotas - nothing of what is refused is taken in, and the call stays valid', {
+  timeout: 60_000
+}, async (t) => {
+  const quotas = { burstSeconds: 1, user: { callsPerSecond: 20 } }
+  const { instance, address, finish } = await scene(t, { quotas })
+  const ann = calls(new BareUser(address, 'ann'), 40)
+  t.is(await instance.submit(ann.log()), 40, 'a burst')
+  const more = calls(ann, 1).log(40)
+  const error = await refusal(instance.submit(more))
+  t.is(error.message.split(' is used up')[0], 'user.callsPerSecond of the host, 20,')
+  t.is(await lengthOf(instance, more), 40, 'not taken in')
+  await refusal(instance.submit(ann.log()))
+  t.is(await submit(instance, more), 41, 'when it may')
+  const bob = calls(new BareUser(address, 'bob'), 1)
+  t.is(await instance.submit(bob.log()), 1, 'another user has a quota of its own')
+  await instance.settled(ann.key, 41)
+  await instance.settled(bob.key, 1)
+  await finish(43)
+})
+
+test('quotas - what is in the copy of the host already is answered, over quota or not', {
+  timeout: 60_000
+}, async (t) => {
+  const quotas = { burstSeconds: 1, user: { callsPerSecond: 0.01 } }
+  const { instance, address, finish } = await scene(t, { quotas })
+  const ann = calls(new BareUser(address, 'ann'), 3)
+  t.is(await instance.submit(ann.log()), 3)
+  t.is(await instance.submit(ann.log()), 3, 'sent again')
+  await instance.settled(ann.key, 3)
+  t.is(await instance.submit(ann.log()), 3)
+  t.is((await instance.prove(ann.key, 1, 3, 0, false)).items.filter(isBlock).length, 6)
+  await refusal(instance.submit(calls(ann, 1).log(3)))
+  await finish(4)
+})
+
+test('quotas - fuel is charged by what calls really cost', { timeout: 60_000 }, async (t) => {
+  const quotas = { burstSeconds: 1, user: { fuelPerSecond: 50_000 } }
+  const { instance, address, finish } = await scene(t, { quotas })
+  const [light, heavy] = [new BareUser(address, 'light'), new BareUser(address, 'heavy')]
+  heavy.call('work', 200_000)
+  light.call('work', 1)
+  for (const user of [light, heavy]) {
+    await instance.submit(user.log())
+    await instance.settled(user.key, 1)
+  }
+  await instance.submit(light.call('work', 1).log(1))
+  const error = await refusal(instance.submit(heavy.call('work', 1).log(1)))
+  t.ok(error.message.startsWith('user.fuelPerSecond '), error.message)
+  await submit(instance, heavy.log(1))
+  for (const user of [light, heavy]) await instance.settled(user.key, 2)
+  await finish(5)
+})
+
+test('quotas - nobody uses up what another one has', { timeout: 60_000 }, async (t) => {
+  const quotas = {
+    burstSeconds: 1,
+    user: { callsPerSecond: 0.01 },
+    deployer: { deploymentsPerSecond: 0.01 }
+  }
+  const { host, instance, address, finish } = await scene(t, { quotas })
+  const ann = calls(new BareUser(address, 'ann'), 1)
+  const eve = calls(new BareUser(address, 'eve'), 1)
+  for (let i = 0; i < 20; i++) {
+    await t.exception(instance.submit({ ...eve.log(), user: ann.key }), /not signed by its user/)
+  }
+  t.is(await instance.submit(ann.log()), 1)
+  await instance.settled(ann.key, 1)
+  const bob = calls(new BareUser(address, 'bob'), 1)
+  const { request } = saltedDeployment(host.id, 1, 'bob')
+  for (let i = 0; i < 5; i++) {
+    const stolen = { ...request, log: { ...request.log, user: ann.key } }
+    await t.exception(host.deploy(stolen), /the deployer’s log/)
+    const forged = { ...request, log: { ...request.log, head: eve.log().head } }
+    await t.exception(host.deploy(forged), /not signed by its user/)
+  }
+  await host.deploy(request)
+  t.is(host.instances.length, 2)
+  t.is(
+    await instance.submit(bob.log()).catch(({ code }) => code),
+    'QUOTA_EXCEEDED',
+    'it has called init'
+  )
+  await finish(2)
+})
+
+test('turns - one call is executed before the thousands that wait of somebody else', {
+  timeout: 120_000
+}, async (t) => {
+  const { instance, address, finish } = await scene(t)
+  const flooder = calls(new BareUser(address, 'flooder'), 5_000)
+  const other = calls(new BareUser(address, 'other'), 1)
+  t.is(await instance.submit(flooder.log()), 5_000)
+  t.is(await instance.submit(other.log()), 1)
+  await instance.settled(other.key, 1)
+  const seq = await seqOf(instance, other, 1)
+  // init, the batch that is executed, the one that was made up behind it, and the one that it is in
+  t.ok(seq <= 1 + 2 * BATCH + 2, `it is call ${seq} of 5002`)
+  await instance.settled(flooder.key, 5_000)
+  await finish(5_002)
+})
+
+test('turns - of users who all have many calls none is starved', {
+  timeout: 120_000
+}, async (t) => {
+  const { instance, address, finish } = await scene(t)
+  // keeps the instance at work until all are there
+  await instance.submit(new BareUser(address, 'first').call('work', 2_000_000).log())
+  const users = Array.from({ length: 10 }, (_, i) => calls(new BareUser(address, `user ${i}`), 200))
+  await Promise.all(users.map((user) => instance.submit(user.log())))
+  await Promise.all(users.map((user) => instance.settled(user.key, 200)))
+  for (const user of users) {
+    const seq = await seqOf(instance, user, 100)
+    t.ok(Math.abs(seq - 1_000) < BATCH, `half of its calls are done at ${seq}`)
+  }
+  await finish(2_002)
+})
+
+test('turns - calls that ask oracles begin their batches, whoever else has calls', {
+  timeout: 120_000
+}, async (t) => {
+  const oracles = new Oracles({ price: () => sleep(1, 7) })
+  const { instance, address, finish } = await scene(t, { oracles })
+  const users = ['ann', 'bob', 'eve'].map((name) => new BareUser(address, name))
+  for (let i = 0; i < 60; i++) {
+    for (const [k, user] of users.entries()) user.call((i + k) % 3 === 0 ? 'ask' : 'add')
+  }
+  await Promise.all(users.map((user) => instance.submit(user.log())))
+  await Promise.all(users.map((user) => instance.settled(user.key, 60)))
+  const attested = await finish(181)
+  t.is(attested?.oracleAnswers, 60)
+})
+
+test('turns - what waits when the host is closed is executed by the next one, each call once', {
+  timeout: 120_000
+}, async (t) => {
+  const quotas = { burstSeconds: 1, user: { callsPerSecond: 0.01 } }
+  const { host, instance, address, reopen, finish } = await scene(t, { quotas })
+  const users = ['ann', 'bob', 'eve'].map((name) => calls(new BareUser(address, name), 700))
+  await Promise.all(users.map((user) => instance.submit(user.log())))
+  await host.close()
+  t.ok(instance.seq < 2_101, 'not all are executed')
+  const again = await (await reopen()).instance(address)
+  await Promise.all(users.map((user) => again.settled(user.key, 700)))
+  t.is(again.seq, 2_101)
+  await finish(2_101)
+})
+
+test('quotas - a thousand deployments of one key take no room', { timeout: 120_000 }, async (t) => {
+  const quotas = { deployer: { instances: 3 } }
+  const { host, dir, finish } = await scene(t, { quotas })
+  for (let i = 1; i < 3; i++) await host.deploy(saltedDeployment(host.id, i).request)
+  const before = await sizeOf(dir)
+  const refused = new Map<string, number>()
+  const deployments = Array.from({ length: 1_000 }, (_, i) => saltedDeployment(host.id, 10 + i))
+  await Promise.all(
+    deployments.map(({ request }) =>
+      host.deploy(request).catch(({ code }) => refused.set(code, (refused.get(code) ?? 0) + 1))
+    )
+  )
+  t.alike([...refused], [['QUOTA_EXCEEDED', 1_000]])
+  t.is(host.instances.length, 3)
+  t.is(host.status().refused['deployer.instances'], 1_000)
+  t.ok((await sizeOf(dir)) - before < 64 * 1024, 'on the disk')
+  await finish(1)
+})
+
+test('quotas - a client goes on by itself', { timeout: 60_000 }, async (t) => {
+  const quotas = { burstSeconds: 1, user: { callsPerSecond: 20 } }
+  const { host, link, client } = await clientScene(t, quotas)
+  const first = await Promise.all(Array.from({ length: 30 }, () => client.call(link, 'add', [])))
+  const then = await Promise.all(Array.from({ length: 30 }, () => client.call(link, 'add', [])))
+  t.alike(
+    [...first, ...then].map(Number),
+    Array.from({ length: 60 }, (_, i) => i + 1)
+  )
+  t.ok((host.status().refused['user.callsPerSecond'] ?? 0) > 0)
+  const { fuel } = host.status().users.find(({ id }) => id === client.id) ?? {}
+  t.ok(Number(fuel) > 0)
+})
+
+test('quotas - who does not wait is told why, and the call is delivered all the same', {
+  timeout: 60_000
+}, async (t) => {
+  const quotas = { burstSeconds: 1, user: { callsPerSecond: 2 } }
+  const { host, link, address, client } = await clientScene(t, quotas, 2_000)
+  await Promise.all(Array.from({ length: 8 }, () => client.call(link, 'add', [])))
+  const error = await refusal(client.call(link, 'add', []))
+  t.ok(
+    /^user.callsPerSecond of the host, 2, .*in your log and is delivered/.test(error.message),
+    error.message
+  )
+  t.ok(Number(error.retryAfter) > 0)
+  const instance = await host.instance(address)
+  while (instance.seq < 10) await sleep(20)
+  t.is(instance.seq, 10, 'init, eight, and the one')
+})
+
+test('quotas - a deployment that is over quota is made when it may be', {
+  timeout: 60_000
+}, async (t) => {
+  const quotas = { burstSeconds: 1, deployer: { deploymentsPerSecond: 0.5 } }
+  const { host, client } = await clientScene(t, quotas)
+  await client.deploy({ host: host.id, source: SOURCE })
+  t.is(host.instances.length, 3)
+  t.ok((host.status().refused['deployer.deploymentsPerSecond'] ?? 0) > 0)
+})
+
+/** A host in this process with one instance, and what an auditor says of it in the end. */
+async function scene(t: Test, options: Partial<HostOptions> = {}) {
+  const dir = await tempDir(t)
+  const { bootstrap, close } = await openLocal(0)
+  t.teardown(close, { order: 2 })
+  let host: Host
+  const reopen = async () => {
+    host = await Host.open({ dir, bootstrap, engines: 1, ...options })
+    const opened = host
+    t.teardown(() => opened.close(), { order: 1 })
+    return host
+  }
+  const first = await reopen()
+  const { request, address } = deployment(first.id, SOURCE)
+  const instance = await first.deploy(request)
+  const finish = async (count: number) => {
+    await host.close()
+    const { findings, verdict } = await auditStore(t, path.join(dir, 'store'), address)
+    t.alike(findings, [])
+    t.is(verdict?.verdict, 'clean')
+    t.is(verdict?.counts.calls, count)
+    return verdict?.attested
+  }
+  return { host: first, dir, bootstrap, instance, address, reopen, finish }
+}
+
+/** The same with a client of its own deployment. */
+async function clientScene(t: Test, quotas: HostOptions['quotas'], timeout = 30_000) {
+  const { host, bootstrap } = await scene(t, { ...(quotas === undefined ? {} : { quotas }) })
+  const client = await Client.open({ dir: await tempDir(t), bootstrap, timeout })
+  t.teardown(() => client.close(), { order: 0 })
+  const { link, address } = await client.deploy({ host: host.id, source: SOURCE })
+  return { host, client, link, address: decodeId(address) }
+}
+
+function calls(user: BareUser, count: number): BareUser {
+  for (let i = 0; i < count; i++) user.call('add')
+  return user
+}
+
+async function submit(instance: Instance, log: UserBlocks): Promise<number> {
+  for (;;) {
+    const length = await instance.submit(log).catch((error) => {
+      if (error.code !== 'QUOTA_EXCEEDED') throw error
+      return sleep(error.retryAfter, null)
+    })
+    if (length !== null) return length
+  }
+}
+
+function lengthOf(instance: Instance, log: UserBlocks): Promise<number> {
+  return instance.submit({ ...log, blocks: [], head: null })
+}
+
+async function refusal(asked: Promise<unknown>): Promise<MivmError> {
+  const error = await asked.then(
+    () => new Error('it was let in'),
+    (error) => error
+  )
+  if (error.code === 'QUOTA_EXCEEDED') return error
+  throw error
+}
+
+/** Which call of the instance an entry of a user's log is. */
+async function seqOf(instance: Instance, user: BareUser, entry: number): Promise<number> {
+  const { items } = await instance.prove(user.key, entry, entry, 0, false)
+  for (const { block } of items) {
+    const found = block === null ? null : decodeEntry(block)
+    if (found?.type === 'ack') return found.seq
+  }
+  throw new Error(`entry ${entry} has no ack`)
+}
+
+function isBlock({ block }: { readonly block: Uint8Array | null }): boolean {
+  return block !== null
+}
+
+/** The deployment of another instance of the same code. */
+function saltedDeployment(
+  host: string,
+  salt: number,
+  name = 'deployer'
+): { request: DeployRequest } {
+  const { request } = deployment(host, SOURCE)
+  const genesis = decodeEntry(request.genesis)
+  if (genesis.type !== 'genesis') throw new Error('no genesis')
+  const { key } = new BareUser(b4a.alloc(32), name)
+  const salted = { ...genesis, deployer: key, salt: b4a.from(String(salt).padStart(32)) }
+  const block = encodeEntry(salted)
+  const log = new BareUser(addressOf(genesis.host, block), name).call('init').log()
+  return { request: { ...request, genesis: block, log } }
+}
+
+async function sizeOf(dir: string): Promise<number> {
+  let bytes = 0
+  for (const name of await readdir(dir, { recursive: true })) {
+    const file = await stat(path.join(dir, name)).catch(() => null)
+    if (file?.isFile()) bytes += file.size
+  }
+  return bytes
+}
