@@ -179,7 +179,7 @@ async function openMonitor(at: Endpoint | undefined, dir: string): Promise<Monit
   return monitor
 }
 
-/** For `mivm status` of the same user; not everywhere can there be one. */
+/** For `mivm status` and `mivm backup` of the same user; not everywhere can there be one. */
 async function openSocket(
   { hostSocket, hostDir }: Context,
   host: Host,
@@ -191,7 +191,10 @@ async function openSocket(
     monitor.watch(host)
   } catch (error) {
     const why = error instanceof Error ? error.message : String(error)
-    log.write('warn', `"mivm status" will say little: ${why}`)
+    log.write(
+      'warn',
+      `"mivm status" will say little, and there are no backups while it runs: ${why}`
+    )
   }
 }
 
