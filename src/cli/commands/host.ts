@@ -16,7 +16,7 @@ import { atEnd, interrupted } from '../interruption.ts'
 import { openMirror, parseBytes } from '../mirror.ts'
 import { printable } from '../output.ts'
 import type { Program } from '../program.ts'
-import { recoverHost } from '../recover.ts'
+import { recoverHost, repairHost } from '../recover.ts'
 import { count } from '../text.ts'
 
 /** Figures are for those who are on this machine, unless an address is given. */
@@ -32,6 +32,7 @@ interface Options {
   readonly sandbox?: SandboxMode | undefined
   readonly requireSandbox?: true | undefined
   readonly recover?: true | undefined
+  readonly repair?: true | undefined
   readonly from?: string[] | undefined
   readonly mirror?: string[] | undefined
   readonly mirrorMax?: number | undefined
@@ -80,7 +81,15 @@ export function addHost(program: Program): void {
     )
     .option('--require-sandbox', 'start only with all layers of "mivm doctor" active')
     .option('--recover', 'first take back from others what this host has signed and lost', asTrue)
-    .option('--from <peer...>', 'ids of mirrors, or data directories of auditors, to recover from')
+    .option(
+      '--repair',
+      'first read all that there is, and take what is damaged from others',
+      asTrue
+    )
+    .option(
+      '--from <peer...>',
+      'ids of mirrors, or data directories of auditors, for --recover and --repair'
+    )
     .option(
       '--mirror <instance...>',
       'keep whole copies of instances of other hosts, and serve them'
@@ -112,12 +121,13 @@ async function host(context: Context, options: Options): Promise<void> {
   const log = new HostLog(output, options.logLevel)
   atEnd(() => log.close())
   const fatal = Promise.withResolvers<MivmError>()
-  if (options.from !== undefined && options.recover !== true) {
-    throw new MivmError('USAGE', '--from says where to recover from: give --recover as well')
+  if (options.from !== undefined && options.recover !== true && options.repair !== true) {
+    throw new MivmError('USAGE', '--from is for --recover and --repair: give one of them as well')
   }
   const settings = await readOptions(context, options)
   const monitor = await openMonitor(options.metrics, settings.dir)
   const bootstrap = await openNetwork(context)
+  if (options.repair === true) await repairHost(context, options.from ?? [], bootstrap)
   if (options.recover === true) await recoverHost(context, options.from ?? [], bootstrap)
   const host = await Host.open({
     ...settings,
