@@ -1,8 +1,8 @@
 // A host with 1,000 instances of which 20 are called: how soon it is there again after a restart, and how much
 // memory it has then.
-import { readdir, readFile } from 'node:fs/promises'
 import { type Measure, type Options, repeat } from './harness.ts'
 import type { Worker } from './process.ts'
+import { processesBelow } from './processes.ts'
 import { inPlace, type Place, startClient, startHost } from './scene.ts'
 import type { ClientCommands } from './workers/client.ts'
 
@@ -111,31 +111,7 @@ async function watch(
   return most
 }
 
-/**
- * Resident set of a process and all below it. Pages that they share, those of the Node binary, are counted in each:
- * more than what is used, never less.
- */
+/** Pages that they share, those of the Node binary, are counted in each: more than what is used, never less. */
 async function residentBytes(pid: number): Promise<number> {
-  const parents = new Map<number, number>()
-  const sizes = new Map<number, number>()
-  for (const name of await readdir('/proc')) {
-    if (!/^\d+$/.test(name)) continue
-    const status = await readFile(`/proc/${name}/status`, 'utf8').catch(() => '')
-    parents.set(Number(name), field(status, 'PPid'))
-    sizes.set(Number(name), field(status, 'VmRSS') * 1024)
-  }
-  let sum = 0
-  for (const [process, size] of sizes) {
-    if (isBelow(process, pid, parents)) sum += size
-  }
-  return sum
-}
-
-function isBelow(process: number, pid: number, parents: ReadonlyMap<number, number>): boolean {
-  for (let at = process; at > 0; at = parents.get(at) ?? 0) if (at === pid) return true
-  return false
-}
-
-function field(status: string, name: string): number {
-  return Number(new RegExp(`^${name}:\\s+(\\d+)`, 'm').exec(status)?.[1] ?? 0)
+  return (await processesBelow(pid)).reduce((sum, { bytes }) => sum + bytes, 0)
 }

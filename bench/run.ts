@@ -10,8 +10,10 @@ import { follow } from './follow.ts'
 import { type Figure, type Measure, reaches, table } from './harness.ts'
 import { describeMachine } from './machine.ts'
 import { memory } from './memory.ts'
+import { share } from './share.ts'
+import { stages } from './stages.ts'
 
-const MEASURES: readonly Measure[] = [calls, deploy, audit, follow, memory]
+const MEASURES: readonly Measure[] = [calls, share, stages, deploy, audit, follow, memory]
 const RESULTS = new URL('./RESULTS.md', import.meta.url)
 const NUMBERS = /(<!-- numbers -->\n)[\s\S]*(<!-- end of numbers -->)/
 

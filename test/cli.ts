@@ -87,10 +87,11 @@ export async function startHost(
   t: Teardown,
   dir: string,
   args: readonly string[] = [],
-  network: string = '--local=0'
+  network: string = '--local=0',
+  env: { readonly [name: string]: string } = {}
 ): Promise<CliHost> {
   const words = ['host', network, '--engines', '1', '--json', ...args]
-  const child = new Cli(dir, '').start(words)
+  const child = new Cli(dir, '').start(words, { env })
   const stop = async (signal: NodeJS.Signals = 'SIGTERM') => {
     if (child.exitCode === null && child.signalCode === null) {
       const exited = once(child, 'exit')

@@ -200,6 +200,52 @@ test('hostile peers - large requests that are not waited for end the connection'
   await goesOn('beside it')
 })
 
+test('hostile peers - a connection that ends at any byte of a request takes nothing with it', {
+  timeout: 100_000
+}, async (t) => {
+  const { dial, random, goesOn, address } = await scene(t)
+  const call = encodeUserEntry({ type: 'call', method: 'increment', args: '[]', head: null })
+  const request = () => {
+    const log = signed(crypto.keyPair(random.bytes(32)), address, [call])
+    return c.encode(CALL.request, { address, log, from: 1, to: 1, known: 0, anchored: false })
+  }
+  const bytes = request()
+  const send = async (stream: SecretStream, bytes: Uint8Array, onSent = () => {}) => {
+    const rpc = new ProtomuxRPC(stream, { protocol: RPC_PROTOCOL })
+    await rpc.fullyOpened()
+    const reply = rpc.request(CALL.name, bytes, RAW)
+    setImmediate(onSent)
+    return reply
+  }
+  const whole = await dial()
+  const sent = cutAfter(whole, Number.POSITIVE_INFINITY)
+  let total = 0
+  const reply = send(whole, request(), () => {
+    total = sent()
+  })
+  t.ok(await reply, 'the request makes sense')
+  whole.destroy()
+  const cutAt = async (position: number) => {
+    const stream = await dial()
+    cutAfter(stream, position)
+    return send(stream, bytes).then(
+      () => true,
+      () => false
+    )
+  }
+  let answered = 0
+  for (let position = 0; position < total; position += 8) {
+    const positions = Array.from({ length: Math.min(8, total - position) }, (_, i) => position + i)
+    const isAnswered = await Promise.all(positions.map(cutAt))
+    answered += isAnswered.filter(Boolean).length
+  }
+  t.is(answered, 0, `${total} connections that ended too early`)
+  const last = await dial()
+  t.ok(await send(last, bytes), 'and the request once more, whole')
+  last.destroy()
+  await goesOn('beside them')
+})
+
 const SOURCE = `
 exports.count = 0
 exports.increment = () => ++exports.count
@@ -306,6 +352,23 @@ function rawOf(stream: SecretStream): RawSocket {
   const { rawStream } = stream
   if (!isSocket(rawStream)) throw new Error('not connected')
   return rawStream
+}
+
+/** Lets so many bytes through, then ends the connection; returns how many were written. */
+function cutAfter(stream: SecretStream, position: number): () => number {
+  const raw = rawOf(stream)
+  const write = raw.write.bind(raw)
+  let sent = 0
+  raw.write = (bytes) => {
+    const rest = position - sent
+    sent += bytes.byteLength
+    if (rest >= bytes.byteLength) return write(bytes)
+    if (rest > 0) write(bytes.subarray(0, rest))
+    // what is under way arrives
+    if (rest >= 0) setTimeout(() => stream.destroy(), 2)
+    return true
+  }
+  return () => sent
 }
 
 interface RawSocket {

@@ -44,6 +44,8 @@ declare module '@hyperswarm/secret-stream' {
     readonly rawBytesWritten: number
     /** Holds the Protomux once there is one: get at it with `Protomux.from(stream)`. */
     userData: unknown
+    /** It is an EventEmitter. */
+    setMaxListeners(count: number): this
     setTimeout(ms: number): void
     setKeepAlive(ms: number): void
     sendKeepAlive(): void

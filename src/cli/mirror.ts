@@ -2,13 +2,15 @@ import type { Mirror, MirrorEvent } from '../copies/mirror.ts'
 import type { Bootstrap } from '../net/network.ts'
 import { MivmError } from '../protocol/errors.ts'
 import type { Context } from './context.ts'
+import type { HostLog } from './host-log.ts'
 import { atEnd } from './interruption.ts'
-import { type Output, printable } from './output.ts'
+import { printable } from './output.ts'
 import { count } from './text.ts'
 
 /** Opens a mirror of instances, by link, address or name; it is closed at the end. */
 export async function openMirror(
   context: Context,
+  log: HostLog,
   names: readonly string[],
   bytesMax: number | undefined,
   bootstrap: Bootstrap | undefined
@@ -23,22 +25,21 @@ export async function openMirror(
     ...(bootstrap === undefined ? {} : { bootstrap }),
     onEvent: (event) => {
       output.object(event)
-      report(output, event)
+      report(log, event)
     }
   })
   atEnd(() => mirror.close())
   output.object({ type: 'mirror', id: mirror.id, instances: found.map(({ address }) => address) })
-  output.note(`mirror ${mirror.id} of ${count(found.length, 'instance')}`)
+  log.write('info', `mirror ${mirror.id} of ${count(found.length, 'instance')}`, { id: mirror.id })
   return mirror
 }
 
-function report(output: Output, event: MirrorEvent): void {
+function report(log: HostLog, { address, ...event }: MirrorEvent): void {
   if (event.type === 'mirrored') {
-    output.note(`mirrored ${event.address}: ${count(event.blocks, 'block')}`)
+    log.write('info', `mirrored ${address}: ${count(event.blocks, 'block')}`, { address })
   } else {
-    output.note(
-      `${output.paintNote('red', 'not mirrored any more')} ${event.address}: ${printable(event.message)}`
-    )
+    const message = printable(event.message)
+    log.write('error', `not mirrored any more ${address}: ${message}`, { address })
   }
 }
 

@@ -98,6 +98,14 @@ export type HostEvent =
   /** Nothing can be written any more; the host has to be stopped. */
   | { readonly type: 'fatal'; readonly code: string; readonly message: string }
 
+/** What a host keeps on disk beside its instances. */
+interface Kept {
+  /** Which there are. */
+  readonly index: Hypercore
+  readonly setBacks: SetBacks
+  readonly restored: Restored | null
+}
+
 const IDLE_MS = 60_000
 const QUOTA_EVENTS = 10
 /** How often it is looked who says nothing. */
@@ -132,6 +140,12 @@ export class Host {
   /** Who is over a quota may be so thousands of times a second: the operator is told of some, and the status counts all. */
   readonly #quotaEvents = new Bucket(QUOTA_EVENTS, 1)
   readonly #sweep: NodeJS.Timeout
+  readonly #recent: Recent
+  readonly #vitals: Vitals
+  readonly #openedAt = performance.now()
+  #listening = false
+  #looked = false
+  readonly #listen: NodeJS.Timeout
   readonly #bootstrap: Bootstrap | undefined
   readonly #dir: string
   /** Until others were asked, in a directory that was restored. */
@@ -140,12 +154,6 @@ export class Host {
   #continuing: Promise<void> = Promise.resolve()
   /** Whether what was in flight when the host went down goes on by itself. */
   #continued = false
-  readonly #recent: Recent
-  readonly #vitals: Vitals
-  readonly #openedAt = performance.now()
-  #listening = false
-  #looked = false
-  readonly #listen: NodeJS.Timeout
   #closing: Promise<void> | null = null
 
   private constructor(
@@ -154,10 +162,8 @@ export class Host {
     network: Network,
     execution: HostExecution,
     admission: Admission,
-    onEvent: (event: HostEvent) => void,
-    index: Hypercore,
-    setBacks: SetBacks,
-    restored: Restored | null
+    kept: Kept,
+    onEvent: (event: HostEvent) => void
   ) {
     this.id = encodeId(writing.keyPair.publicKey)
     this.sandbox = execution.vm.layers
@@ -167,10 +173,10 @@ export class Host {
     this.#execution = execution
     this.#admission = admission
     this.#policy = options.policy ?? allowAll
-    this.#index = index
+    this.#index = kept.index
+    this.#setBacks = kept.setBacks
+    this.#restored = kept.restored
     this.#onEvent = onEvent
-    this.#setBacks = setBacks
-    this.#restored = restored
     this.#bootstrap = options.bootstrap
     this.#dir = options.dir
     this.#openMax = options.openMax ?? OPEN_MAX
@@ -221,17 +227,8 @@ export class Host {
       onLog: (address: string, line: string) => onEvent({ type: 'log', address, line })
     }
     const network = new Network(keyPair, options.bootstrap)
-    const host = new Host(
-      options,
-      writing,
-      network,
-      execution,
-      admission,
-      onEvent,
-      index,
-      setBacks,
-      restored
-    )
+    const kept = { index, setBacks, restored }
+    const host = new Host(options, writing, network, execution, admission, kept, onEvent)
     try {
       await host.#start()
       return host
@@ -528,6 +525,7 @@ export class Host {
     } catch (error) {
       const known = knownError(error, address)
       const { code, message } = known
+      this.measures.refused.add(code)
       if (code === 'INSTANCE_DAMAGED' && address !== undefined) {
         this.#onEvent({ type: 'damaged', address: encodeId(address), message })
       } else if (code !== 'QUOTA_EXCEEDED' || this.#quotaEvents.take()) {
@@ -629,10 +627,10 @@ export class Host {
 
   async #close(): Promise<void> {
     clearInterval(this.#sweep)
-    this.#stop.abort()
-    await this.#continuing
     this.#vitals.close()
     clearInterval(this.#listen)
+    this.#stop.abort()
+    await this.#continuing
     const instances = await Promise.allSettled(this.#instances.values())
     await Promise.allSettled(
       instances.map((opening) => (opening.status === 'fulfilled' ? opening.value.close() : null))
@@ -661,9 +659,6 @@ function noteEvent(measures: Measures, event: HostEvent): void {
       break
     case 'log':
       measures.lines++
-      break
-    case 'refused':
-      measures.refused.add(event.code)
       break
     case 'fatal':
       measures.fatal = event.message

@@ -26,6 +26,7 @@ import {
   readAsked,
   readCall
 } from '../vm/record.ts'
+import { Turns } from '../vm/turns.ts'
 import { readVariables, sortVariables, updateVariables } from '../vm/variables.ts'
 import type { Call, Contract, OracleAnswer, OracleRequest, Step, VirtualMachine } from '../vm/vm.ts'
 import { Accounts, type Answered } from './accounts.ts'
@@ -36,11 +37,13 @@ import { Measures } from './measures.ts'
 import type { Meter } from './meter.ts'
 import type { Oracles } from './oracles.ts'
 import type { Tenant } from './tenant.ts'
-import { Turns } from './turns.ts'
 import { checkLog, type Position, type UserLog } from './user-log.ts'
 
 /** Bytes of blocks that one proof carries at most; a caller asks again for the rest. */
 const PROOF_BYTES_MAX = 4 * 1024 * 1024
+
+/** What every call costs beside its fuel, in fuel: it is decoded, logged, hashed and proven. */
+const CALL_COST = 5_000
 
 /** What an instance executes with. */
 export interface Execution {
@@ -203,7 +206,7 @@ export class Instance {
     const variables = new Map<string, string>()
     updateVariables(variables, step.writes)
 
-    const queue = new Turns<Waiting>()
+    const queue = new Turns<Waiting>(CALL_COST)
     const stand = { methods, variables, seq: 1, time: call.time, committed: tree.treeHash() }
     const ledger = await Ledger.open(
       writing,
@@ -264,7 +267,7 @@ export class Instance {
     address: Uint8Array,
     barred: MivmError | null = null
   ): Promise<Instance> {
-    const queue = new Turns<Waiting>()
+    const queue = new Turns<Waiting>(CALL_COST)
     const ledger = await Ledger.open(writing, address, () => queue.lastEntries())
     try {
       const genesis = await readEntry(ledger, 0, 'genesis')
@@ -272,9 +275,9 @@ export class Instance {
       const contract = contractOf(address, genesis, source)
       const { stand, trailing } = await readStand(ledger)
       const instance = new Instance(ledger, execution, genesis, contract, stand, queue)
+      instance.#tenant?.keep(ledger.bytes)
       instance.#held = true
       if (barred !== null) instance.bar(barred)
-      instance.#tenant?.keep(ledger.bytes)
       await instance.#continue(trailing)
       return instance
     } catch (error) {

@@ -132,6 +132,8 @@ export class Network {
   }
 
   #tend(stream: SecretStream): void {
+    // whoever uses several instances listens for the end of a stream once for each of them
+    stream.setMaxListeners(0)
     stream.on('error', () => {})
     stream.setKeepAlive(this.#silenceMax / 4)
     stream.setTimeout(this.#silenceMax)

@@ -9,7 +9,7 @@ import { isFull } from './storage-error.ts'
 /** Opens the cores in a directory; throws DIRECTORY_LOCKED, STORAGE_FULL or DIRECTORY_DAMAGED. */
 export async function openStore(dir: string): Promise<Corestore> {
   await mendDeviceFile(dir)
-  const store = new Corestore(new CorestoreStorage(dir, { walRecoveryMode: TAIL_MAY_BE_TORN }))
+  const store = new Corestore(new CorestoreStorage(dir, STORAGE))
   try {
     await store.ready()
     await syncDeviceFile(dir)
@@ -49,6 +49,12 @@ export async function openStore(dir: string): Promise<Corestore> {
  * host would then sign other blocks at lengths that it has signed before.
  */
 const TAIL_MAY_BE_TORN = 0
+
+const STORAGE = {
+  walRecoveryMode: TAIL_MAY_BE_TORN,
+  /** Bytes of what was written last that RocksDB keeps in memory, until it makes a file of them; its default is 64 MiB. */
+  writeBufferSize: 16 * 1024 * 1024
+}
 
 /** Lets go of the directory also where a core of it could not be opened, which its own `close` stumbles over. */
 export async function closeStore(store: Corestore): Promise<void> {

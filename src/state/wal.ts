@@ -1,6 +1,7 @@
 import { close, fdatasync, fdatasyncSync, open, readdirSync, statSync } from 'node:fs'
 import { readdir } from 'node:fs/promises'
 import path from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { promisify } from 'node:util'
 import type { Rocks } from 'hypercore-storage'
 
@@ -16,6 +17,9 @@ const SYNCS_IN_THREAD = 200
 /** How long after a change of a directory, ms, another one may have the same time: some file systems count in seconds. */
 const CHANGING_MS = 3_000
 
+/** Between two tries where this process, or the machine, has no descriptor left, ms. */
+const EXHAUSTED_MS = 100
+
 /**
  * Makes what RocksDB has written durable. A write of RocksDB ends in the page cache, and after a power cut the
  * host would sign other blocks at lengths that it has signed before; so nothing leaves before `sync` resolves.
@@ -30,6 +34,8 @@ export class Wal {
   #seen = 0
   #running: Promise<void> | null = null
   #next: Promise<void> | null = null
+  /** Why a sync has failed: after that the kernel may say of any other that it succeeded, and what was lost stays lost. */
+  #broken: unknown = null
   #inThread = 0
   /** What syncs take, ms; where it is not known, so much that the first slow one tells. */
   #average = BLOCKING_MS / 2
@@ -67,9 +73,28 @@ export class Wal {
   }
 
   async #sync(): Promise<void> {
-    const name = this.#newest()
-    if (name !== null) await this.#rotate(name)
-    else if (this.#file !== null) await this.#syncFile(this.#file.fd)
+    if (this.#broken !== null) throw this.#broken
+    try {
+      await this.#syncNewest()
+    } catch (error) {
+      this.#broken = error
+      throw error
+    }
+  }
+
+  async #syncNewest(): Promise<void> {
+    for (;;) {
+      try {
+        const name = this.#newest()
+        if (name !== null) await this.#rotate(name)
+        else if (this.#file !== null) await this.#syncFile(this.#file.fd)
+        return
+      } catch (error) {
+        if (!isExhausted(error)) throw error
+      }
+      // nobody is told anything meanwhile, so that nothing is lost by waiting
+      await sleep(EXHAUSTED_MS)
+    }
   }
 
   /** The log that is written now, where it may be another than the one that is open here. */
@@ -77,11 +102,11 @@ export class Wal {
     const { mtimeMs } = statSync(this.#dir)
     const changing = mtimeMs !== this.#seen || Math.abs(Date.now() - mtimeMs) < CHANGING_MS
     if (this.#file !== null && !changing) return null
-    this.#seen = mtimeMs
     const [newest] = readdirSync(this.#dir)
       .filter(isLog)
       .sort((a, b) => Number.parseInt(b, 10) - Number.parseInt(a, 10))
     if (newest === undefined) throw new Error(`no write-ahead log in ${this.#dir}`)
+    this.#seen = mtimeMs
     return newest === this.#file?.name ? null : newest
   }
 
@@ -109,6 +134,11 @@ export class Wal {
     this.#inThread = SYNCS_IN_THREAD
     this.#average = BLOCKING_MS / 2
   }
+}
+
+/** What passes when somebody closes a file. */
+function isExhausted(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && /^E[MN]FILE$/.test(String(error.code))
 }
 
 /** Names are numbers, which only ever grow. */

@@ -119,9 +119,10 @@ export class Compiler {
   #warmUp(): void {
     const name = WARM_UP[this.#warmth++]
     if (name === undefined || !this.isFree) return
-    const source = readFileSync(new URL(`./js-1/${name}.js`, import.meta.url), 'utf8')
+    const file = new URL(`./js-1/${name}.js`, import.meta.url)
+    // what cannot be read, for want of a descriptor, is not needed either
     this.#tail = this.#tail
-      .then(() => this.#compile(source))
+      .then(() => this.#compile(readFileSync(file, 'utf8')))
       .then(
         () => {
           if (this.isFree) this.#wait(PAUSE_MS, () => this.#warmUp())

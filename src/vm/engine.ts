@@ -140,8 +140,13 @@ export class Engine {
     this.#memoryMax = memoryMax ?? Number.POSITIVE_INFINITY
     this.#onLate = onLate ?? (() => {})
     this.#child = launcher.spawn(commandOf(program, node, addon, this.#memoryMax))
-    const [, , , input, output] = this.#child.stdio
-    const { stderr } = this.#child
+    const { stderr, stdio } = this.#child
+    // Node makes none where it gets no descriptors for them, whatever its types say
+    if (stdio === undefined) {
+      this.#child.on('error', () => {})
+      throw failed('there are no descriptors left for its pipes')
+    }
+    const [, , , input, output] = stdio
     if (!(input instanceof Writable) || !(output instanceof Readable) || stderr === null) {
       throw new MivmError('INTERNAL', 'the engine process has no pipes: report this')
     }

@@ -3,6 +3,7 @@ import type { Compilers } from './compilers.ts'
 import { type Engine, EngineDeath, type Job, type JobHandlers, type JobReport } from './engine.ts'
 import type { DoneReport, InspectedReport } from './frames.ts'
 import type { EnginePool } from './pool.ts'
+import { Tasks } from './tasks.ts'
 import type { Contract } from './vm.ts'
 
 export interface SlotOptions {
@@ -27,10 +28,11 @@ export class Slot {
   readonly #options: SlotOptions
   /** Instances in the engine, the least recently used one first. */
   readonly #held = new Map<string, Contract>()
+  readonly #tasks = new Tasks()
   #engine: Engine | null = null
   #owner: string | null = null
-  #tail: Promise<unknown> = Promise.resolve()
-  #load = 0
+  /** Whose contracts the engine may have seen, or the one that is started in its place while they are executed. */
+  #seen: string | null = null
   #usedAt = 0
   #weighedAt = 0
   #closed = false
@@ -43,7 +45,7 @@ export class Slot {
 
   /** Tasks that run or wait. */
   get load(): number {
-    return this.#load
+    return this.#tasks.load
   }
 
   /** Instances that the engine has in memory. */
@@ -77,15 +79,15 @@ export class Slot {
   }
 
   /**
-   * Runs a task of an owner when those before it are done, with an engine that has never seen contracts of anybody
-   * else. Only within a task the engine may be used.
+   * Runs a task of an owner when it has its turn, with an engine that has never seen contracts of anybody else. `whose`
+   * it is, an instance's or somebody's, decides about turns. Only within a task the engine may be used.
    */
-  queue<T>(owner: string, task: () => Promise<T>): Promise<T> {
-    const before = this.#owner
+  queue<T>(owner: string, task: () => Promise<T>, whose = owner): Promise<T> {
     this.#owner = owner
     this.#usedAt = performance.now()
-    return this.#append(async () => {
-      if (before !== null && before !== owner) await this.#replace()
+    return this.#append(owner, whose, async () => {
+      if (this.#seen !== null && this.#seen !== owner) await this.#replace()
+      this.#seen = owner
       return task()
     })
   }
@@ -115,11 +117,12 @@ export class Slot {
   /** Forgets an instance; with `last`, the engine ends with the last one that it holds. */
   evict(address: string, last: boolean): void {
     // behind what is running: an engine reads frames between jobs only
-    void this.#append(async () => {
+    void this.#append(this.#owner ?? '', address, async () => {
       if (this.#held.delete(address)) this.#engine?.send({ type: 'evict', address })
-      if (!last || this.#held.size > 0 || this.#load > 1) return
+      if (!last || this.#held.size > 0 || this.load > 1) return
       await this.#replace()
-      if (this.#load === 1) this.#owner = null
+      this.#seen = null
+      if (this.load === 1) this.#owner = null
     })
   }
 
@@ -141,7 +144,7 @@ export class Slot {
   async close(): Promise<void> {
     this.#closed = true
     await this.#engine?.kill()
-    await this.#tail
+    await this.#tasks.settled()
   }
 
   async #give(
@@ -160,12 +163,8 @@ export class Slot {
     })
   }
 
-  #append<T>(task: () => Promise<T>): Promise<T> {
-    this.#load++
-    const result = this.#tail.then(task).finally(() => this.#load--)
-    const settled = result.catch(() => {})
-    this.#tail = settled.then(() => this.#weigh())
-    return result
+  #append<T>(owner: string, whose: string, task: () => Promise<T>): Promise<T> {
+    return this.#tasks.add(owner, whose, task, () => this.#weigh())
   }
 
   /** Ends the engine where it has become too large: what escapes the limits of its isolates goes with it. */
@@ -175,7 +174,7 @@ export class Slot {
     this.#weighedAt = now
     const { memory } = this
     const { memoryIdle, memoryBusy } = this.#options
-    if (memory <= (this.#load === 0 ? memoryIdle : memoryBusy)) return
+    if (memory <= (this.load === 0 ? memoryIdle : memoryBusy)) return
     this.#pool.prepare()
     await this.#replace()
   }

@@ -119,7 +119,9 @@ export class Supervisor implements VirtualMachine {
     const owner = this.#ownerOf(contract)
     const slot = this.#place(contract.address, owner)
     try {
-      return await slot.queue(owner, () => inspect(slot, contract, this.#patience))
+      // a deployer's thousand deployments are one among others
+      const whose = `inspect ${contract.deployer}`
+      return await slot.queue(owner, () => inspect(slot, contract, this.#patience), whose)
     } catch (error) {
       // there will be no instance
       this.evict(contract.address)
@@ -135,10 +137,11 @@ export class Supervisor implements VirtualMachine {
     }
     const owner = this.#ownerOf(contract)
     const slot = this.#place(contract.address, owner)
-    return slot.queue(owner, () => {
+    const task = () => {
       options.onBegin?.()
       return new Execution(slot, batch, { patience: this.#patience, ...options }).run()
-    })
+    }
+    return slot.queue(owner, task, contract.address)
   }
 
   evict(address: string): void {

@@ -75,17 +75,19 @@ class Caller {
   readonly #client: Client
   readonly #host: string
   readonly #link: string
+  readonly #attempt: string
 
-  constructor(dir: string, client: Client, host: string, link: string) {
+  constructor(dir: string, client: Client, host: string, link: string, attempt: string) {
     this.#dir = dir
+    this.#attempt = attempt
     this.#client = client
     this.#host = host
     this.#link = link
   }
 
   /** What was on its way when the process before ended is there when this resolves. */
-  async takeUp(name: string): Promise<void> {
-    await this.#call(name)
+  async takeUp(): Promise<void> {
+    await this.#call('first')
     while ((await this.#client.pendingCalls()) > 0) await sleep(5)
   }
 
@@ -95,15 +97,16 @@ class Caller {
   }
 
   async play(round: number): Promise<void> {
-    await Promise.all([1, 2, 3, 4, 5].map((n) => this.#call(`${round}.${n}`)))
-    await this.#call(`${round}.6`)
+    await Promise.all(['a', 'b', 'c', 'd', 'e'].map((name) => this.#call(name)))
+    await this.#call('alone')
     // the acks go out by themselves
     await sleep(100)
-    await this.#call(`${round}.7`)
+    await this.#call('last')
     await this.deploy(round)
   }
 
-  async #call(name: string): Promise<void> {
+  async #call(what: string): Promise<void> {
+    const name = `${this.#attempt}-${what}`
     const value = await this.#client.call(this.#link, 'add', [name])
     reach('answer')
     const answer: Answer = { name, value }
@@ -127,8 +130,8 @@ async function main(
     bootstrap: bootstrap.split(','),
     timeout: 30_000
   })
-  const caller = new Caller(dir, client, host, link)
-  await caller.takeUp(`${round} ${attempt}`)
+  const caller = new Caller(dir, client, host, link, attempt)
+  await caller.takeUp()
   if (round > 0) await caller.deploy(round - 1)
   if (!early) setDoom(doom)
   await caller.play(round)

@@ -41,8 +41,9 @@ export class Matrix {
     return this.#steps
   }
 
-  /** Runs it to its end. */
+  /** Runs it to its end, in a round that nothing was done in yet. */
   async finish(): Promise<void> {
+    this.#round++
     if (await this.#run(null, false)) throw new Error('it was killed')
     this.#steps = new Map(JSON.parse(readFileSync(path.join(this.dir, 'steps'), 'utf8')))
   }

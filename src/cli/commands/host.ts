@@ -11,6 +11,7 @@ import type { IsolateBy } from '../../vm/supervisor.ts'
 import { CONFIG_NAME, type Config, readConfig } from '../config.ts'
 import { Context } from '../context.ts'
 import { serveControl } from '../control.ts'
+import { type Endpoint, parseEndpoint } from '../endpoint.ts'
 import { HostLog, LOG_LEVELS, type LogLevel } from '../host-log.ts'
 import { atEnd, interrupted } from '../interruption.ts'
 import { openMirror, parseBytes } from '../mirror.ts'
@@ -18,9 +19,6 @@ import { printable } from '../output.ts'
 import type { Program } from '../program.ts'
 import { recoverHost, repairHost } from '../recover.ts'
 import { count } from '../text.ts'
-
-/** Figures are for those who are on this machine, unless an address is given. */
-const LOOPBACK = '127.0.0.1'
 
 interface Options {
   readonly config?: string | undefined
@@ -31,18 +29,13 @@ interface Options {
   readonly patience?: number | undefined
   readonly sandbox?: SandboxMode | undefined
   readonly requireSandbox?: true | undefined
+  readonly metrics?: Endpoint | undefined
+  readonly logLevel?: LogLevel | undefined
   readonly recover?: true | undefined
   readonly repair?: true | undefined
   readonly from?: string[] | undefined
   readonly mirror?: string[] | undefined
   readonly mirrorMax?: number | undefined
-  readonly metrics?: Endpoint | undefined
-  readonly logLevel?: LogLevel | undefined
-}
-
-interface Endpoint {
-  readonly address: string
-  readonly port: number
 }
 
 /** `mivm host` */
@@ -80,6 +73,17 @@ export function addHost(program: Program): void {
       parsePatience
     )
     .option('--require-sandbox', 'start only with all layers of "mivm doctor" active')
+    .option(
+      '--metrics <port>',
+      'serve /metrics, /healthz and /readyz over HTTP, on this machine (or address:port)',
+      parseMetrics
+    )
+    .addOption(
+      new Option(
+        '--log-level <level>',
+        'what to log on stderr (default: info; debug, with what contracts write, on a terminal)'
+      ).choices(LOG_LEVELS)
+    )
     .option('--recover', 'first take back from others what this host has signed and lost', asTrue)
     .option(
       '--repair',
@@ -95,17 +99,6 @@ export function addHost(program: Program): void {
       'keep whole copies of instances of other hosts, and serve them'
     )
     .option('--mirror-max <bytes>', 'of each such instance at most (default: 16G)', parseBytes)
-    .option(
-      '--metrics <port>',
-      'serve /metrics, /healthz and /readyz over HTTP, on this machine (or address:port)',
-      parseEndpoint
-    )
-    .addOption(
-      new Option(
-        '--log-level <level>',
-        'what to log on stderr (default: info; debug, with what contracts write, on a terminal)'
-      ).choices(LOG_LEVELS)
-    )
     .addHelpText(
       'after',
       `\nThe settings are JSON, with the options above by their names (allowDeploy, engines, …); what is given here goes
@@ -118,19 +111,22 @@ SIGINT and SIGTERM finish what is under way and close.\n\nExample:\n  $ mivm hos
 
 async function host(context: Context, options: Options): Promise<void> {
   const { output } = context
-  const log = new HostLog(output, options.logLevel)
+  const { config, file } = await readConfig(context.dir, options.config)
+  const settings = { ...config, ...given(options) }
+  const log = new HostLog(output, settings.logLevel)
   atEnd(() => log.close())
+  if (file !== null) log.write('info', `settings: ${file}`)
   const fatal = Promise.withResolvers<MivmError>()
   if (options.from !== undefined && options.recover !== true && options.repair !== true) {
     throw new MivmError('USAGE', '--from is for --recover and --repair: give one of them as well')
   }
-  const settings = await readOptions(context, options)
-  const monitor = await openMonitor(options.metrics, settings.dir)
+  const hostOptions = await hostOptionsOf(context, settings, log)
+  const monitor = await openMonitor(settings.metrics, context.hostDir)
   const bootstrap = await openNetwork(context)
   if (options.repair === true) await repairHost(context, options.from ?? [], bootstrap)
   if (options.recover === true) await recoverHost(context, options.from ?? [], bootstrap)
   const host = await Host.open({
-    ...settings,
+    ...hostOptions,
     ...(bootstrap === undefined ? {} : { bootstrap }),
     onEvent: (event) => {
       output.object(event)
@@ -143,7 +139,7 @@ async function host(context: Context, options: Options): Promise<void> {
   await openSocket(context, host, log)
   await takeCommands(context, host, log)
   if (options.mirror !== undefined) {
-    await openMirror(context, options.mirror, options.mirrorMax, bootstrap)
+    await openMirror(context, log, options.mirror, options.mirrorMax, bootstrap)
   }
   welcome(context, log, host, bootstrap, monitor?.url ?? null)
   const problem = await Promise.race([interrupted(), fatal.promise])
@@ -154,15 +150,13 @@ async function host(context: Context, options: Options): Promise<void> {
   output.object({ type: 'summary', id: host.id, instances: host.instances.length })
 }
 
-async function readOptions(context: Context, options: Options): Promise<HostOptions> {
-  const { config, file } = await readConfig(context.dir, options.config)
-  if (file !== null) context.output.note(`settings: ${file}`)
-  const { allowDeploy, oracle, engines, isolateBy, patience, sandbox, requireSandbox, quotas } = {
-    ...config,
-    ...given(options)
-  }
+async function hostOptionsOf(
+  context: Context,
+  { allowDeploy, oracle, engines, isolateBy, patience, sandbox, requireSandbox, quotas }: Config,
+  log: HostLog
+): Promise<HostOptions> {
   const oracles = oracle === undefined ? undefined : await Oracles.load(oracle)
-  if (oracles !== undefined) context.output.note(`oracles: ${oracles.names.join(', ')}`)
+  if (oracles !== undefined) log.write('info', `oracles: ${oracles.names.join(', ')}`)
   return {
     dir: context.hostDir,
     ...(allowDeploy === undefined ? {} : { policy: allowOnly(allowDeploy) }),
@@ -257,14 +251,6 @@ function welcome(
   }
 }
 
-/** `port`, `address:port` or `[address]:port`. */
-function parseEndpoint(text: string): Endpoint {
-  const [, quoted, plain, digits] = /^(?:(?:\[([^\]]+)\]|([^:]+)):)?(\d{1,5})$/.exec(text) ?? []
-  const port = Number(digits ?? Number.NaN)
-  if (port <= 65_535) return { address: quoted ?? plain ?? LOOPBACK, port }
-  throw new MivmError('USAGE', `--metrics ${text} is not a port, nor an address and a port`)
-}
-
 function asError({ code, message }: { code: string; message: string }): MivmError {
   return new MivmError(isErrorCode(code) ? code : 'STORAGE_FAILED', message)
 }
@@ -273,6 +259,7 @@ function asTrue(): true {
   return true
 }
 
+const parseMetrics = (text: string) => parseEndpoint(text, '--metrics')
 const parseEngines = (text: string) => parseCount(text, '--engines', 1024)
 const parsePatience = (text: string) => parseCount(text, '--patience', 100)
 

@@ -153,7 +153,8 @@ export class Launcher {
       stdio: ['pipe', 'ignore', 'ignore']
     })
     guard.on('error', () => {})
-    guard.stdin.on('error', () => {})
+    // where there is no descriptor left, it has none
+    guard.stdin?.on('error', () => {})
     // it must not keep the process from ending by itself, nor kill whoever has the number next
     guard.unref()
     child.once('exit', () => guard.kill('SIGKILL'))

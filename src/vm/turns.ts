@@ -1,19 +1,17 @@
-/** What every call costs beside its fuel, in fuel: it is decoded, logged, hashed and proven. */
-const CALL_COST = 5_000
-/** What the last call counts for in what the next one is expected to cost. */
+/** What the last one of somebody counts for in what the next one is expected to cost. */
 const EXPECTED_WEIGHT = 1 / 4
-/** Users whose calls are all done and who are ahead of the others: so many of them are remembered. */
+/** Of those who have nothing waiting and are ahead of the others, so many are remembered. */
 const AHEAD_KEPT = 1_000
 
-/** A call that waits. */
+/** Something that waits, such as a call. */
 export interface Queued {
-  /** The user, z-base-32. */
+  /** Whose it is: a user, z-base-32. */
   readonly id: string
   /** Number of the entry in the user's log. */
   readonly entry: number
 }
 
-/** The calls of one user, in the order of its log. */
+/** The calls of one user, in the order in which they came. */
 interface Line<T> {
   readonly id: string
   /** When its first call came; of two that are equal the older one has its turn. */
@@ -35,7 +33,7 @@ interface Place<T> {
 
 /**
  * Calls that wait for their execution, of many users. Each user's calls stay in their order. Among users the next turn
- * has who has spent least, in fuel: who has one call is not behind all those of somebody who has thousands (start-time
+ * has who has spent least: who has one call is not behind all those of somebody who has thousands (start-time
  * fair queueing, Goyal et al. 1996). Who was away does not save up turns.
  */
 export class Turns<T extends Queued> {
@@ -46,6 +44,12 @@ export class Turns<T extends Queued> {
   #count = 0
   /** The least that anybody has spent who waits; it never falls. */
   #floor = 0
+  readonly #costMin: number
+
+  /** `costMin` is what every call costs beside what it says: it is decoded, logged, hashed and proven. */
+  constructor(costMin: number) {
+    this.#costMin = costMin
+  }
 
   /** Calls that wait. */
   get length(): number {
@@ -88,13 +92,13 @@ export class Turns<T extends Queued> {
     return taken.flatMap((item) => (item === undefined ? [] : [item]))
   }
 
-  /** Removes calls that are executed, in the order in which `next` gave them, and what each has cost in fuel. */
-  done(items: readonly T[], fuel: readonly number[]): void {
+  /** Removes calls that are executed, in the order in which `next` gave them, and what each has cost. */
+  done(items: readonly T[], costs: readonly number[]): void {
     const counts = new Map<Line<T>, number>()
     for (const [i, { id }] of items.entries()) {
       const line = this.#lines.get(id)
       if (line === undefined) continue
-      const cost = CALL_COST + (fuel[i] ?? 0)
+      const cost = this.#costMin + (costs[i] ?? 0)
       line.spent += cost
       line.expected += (cost - line.expected) * EXPECTED_WEIGHT
       counts.set(line, (counts.get(line) ?? 0) + 1)
@@ -116,7 +120,7 @@ export class Turns<T extends Queued> {
     if (only !== undefined && this.#lines.size === 1) this.#floor = only.spent
     const spent = Math.max(this.#floor, this.#ahead.get(id) ?? 0)
     this.#ahead.delete(id)
-    const line = { id, since: this.#count++, items: [], spent, expected: CALL_COST }
+    const line = { id, since: this.#count++, items: [], spent, expected: this.#costMin }
     this.#lines.set(id, line)
     return line
   }

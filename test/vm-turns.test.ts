@@ -1,6 +1,6 @@
 // Whose call is next, when calls of many users wait.
 import test from 'brittle'
-import { Turns } from '../src/host/turns.ts'
+import { Turns } from '../src/vm/turns.ts'
 import { Random } from './random.ts'
 
 interface Item {
@@ -11,7 +11,7 @@ interface Item {
 const BATCH = 256
 
 test('turns - one call is not behind the thousands of somebody else', (t) => {
-  const turns = new Turns<Item>()
+  const turns = new Turns<Item>(5_000)
   push(turns, 'flooder', 10_000)
   // it has been alone for long: nobody gets a credit for having been away
   for (let i = 0; i < 10; i++) execute(turns, turns.next(BATCH), () => 10_000)
@@ -21,7 +21,7 @@ test('turns - one call is not behind the thousands of somebody else', (t) => {
 })
 
 test('turns - who comes later has no more of them than who was there', (t) => {
-  const turns = new Turns<Item>()
+  const turns = new Turns<Item>(5_000)
   push(turns, 'first', 10_000)
   for (let i = 0; i < 10; i++) execute(turns, turns.next(BATCH), () => 1_000)
   push(turns, 'second', 10_000)
@@ -30,7 +30,7 @@ test('turns - who comes later has no more of them than who was there', (t) => {
 })
 
 test('turns - it is what calls cost that is shared, not their number', (t) => {
-  const turns = new Turns<Item>()
+  const turns = new Turns<Item>(5_000)
   push(turns, 'heavy', 10_000)
   push(turns, 'light', 10_000)
   const cost = (id: string) => (id === 'heavy' ? 95_000 : 5_000)
@@ -40,7 +40,7 @@ test('turns - it is what calls cost that is shared, not their number', (t) => {
 })
 
 test('turns - who goes away with a debt comes back with it', (t) => {
-  const turns = new Turns<Item>()
+  const turns = new Turns<Item>(5_000)
   push(turns, 'steady', 1_000)
   push(turns, 'heavy', 1)
   execute(turns, turns.next(2), ({ id }) => (id === 'heavy' ? 1_000_000 : 0))
@@ -52,7 +52,7 @@ test('turns - who goes away with a debt comes back with it', (t) => {
 })
 
 test('turns - where nobody waits all begin anew', (t) => {
-  const turns = new Turns<Item>()
+  const turns = new Turns<Item>(5_000)
   push(turns, 'heavy', 1)
   execute(turns, turns.next(1), () => 10_000_000)
   push(turns, 'heavy', 1, 2)
@@ -64,7 +64,7 @@ test('turns - where nobody waits all begin anew', (t) => {
 })
 
 test('turns - what has precedence is first, if it is the first of its user', (t) => {
-  const turns = new Turns<Item>()
+  const turns = new Turns<Item>(5_000)
   push(turns, 'a', 3)
   push(turns, 'b', 3)
   const [, second] = [...turns].filter(({ id }) => id === 'b')
@@ -75,7 +75,7 @@ test('turns - what has precedence is first, if it is the first of its user', (t)
 })
 
 test('turns - the last entry of each user is known while it waits', (t) => {
-  const turns = new Turns<Item>()
+  const turns = new Turns<Item>(5_000)
   push(turns, 'a', 3)
   push(turns, 'b', 2)
   t.alike(
@@ -96,7 +96,7 @@ test('turns - whatever comes and goes, nothing is lost, doubled or overtaken', (
   const random = new Random()
   t.comment(`seed ${random.seed}`)
   for (let round = 0; round < 50; round++) {
-    const turns = new Turns<Item>()
+    const turns = new Turns<Item>(5_000)
     const pushed = new Map<string, number>()
     const done = new Map<string, number>()
     for (let step = 0; step < 200; step++) {

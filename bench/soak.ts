@@ -1,0 +1,250 @@
+// npm run soak -- --minutes 60 [--rate <calls/s>] [--seed <n>]
+//
+// A host at half its maximum rate, with callers that come and go, contracts that fail, and engines that are killed.
+// Looks every few seconds at what it takes, audits everything at the end, and fails where something has grown, an
+// error came that nobody has provoked, or an audit is not clean.
+
+import { setTimeout as sleep } from 'node:timers/promises'
+import { parseArgs } from 'node:util'
+import { Random } from '../test/random.ts'
+import { median, quantile } from './harness.ts'
+import { describeMachine } from './machine.ts'
+import { Worker } from './process.ts'
+import { descriptorsOf, processesBelow } from './processes.ts'
+import { inPlace, type Place, startClient, startHost } from './scene.ts'
+import { slope } from './slope.ts'
+import type { AuditorCommands } from './workers/auditor.ts'
+import type { HostCommands } from './workers/host.ts'
+import type { Calls, SoakCommands } from './workers/soak-caller.ts'
+
+const CALLER = new URL('./workers/soak-caller.ts', import.meta.url)
+const AUDITOR = new URL('./workers/auditor.ts', import.meta.url)
+
+const FORUMS = 8
+const CALLERS = 4
+const SAMPLE_MS = 5_000
+/** How long a caller stays, ms. */
+const STAY_MIN = 10_000
+const STAY_MAX = 60_000
+/** Between two kills of an engine, ms, on average. */
+const KILL_EVERY = 10_000
+/** Calls that the maximum rate is measured with. */
+const MAXIMUM_CALLS = 20_000
+const IN_FLIGHT = 1_000
+/** Growth over the second half that is none: a share of the median, and so much besides. */
+const GROWTH_MAX = 0.1
+
+/** What may come of a call of each kind; engines are killed under any of them. */
+const PROVOKED: readonly RegExp[] = [
+  /^\w+ ok$/,
+  /^\w+ ABORT_ENGINE$/,
+  /^fail TypeError$/,
+  /^spin ABORT_(FUEL|TIME)$/
+]
+
+interface Sample {
+  /** Minutes since the beginning. */
+  readonly at: number
+  readonly values: { readonly [name in Metric]: number }
+}
+
+type Metric = keyof typeof METRICS
+
+/** What is looked at, in which unit, and how much more of it at the end is none. */
+const METRICS = {
+  'host, resident': { unit: 'MB', slack: 20 },
+  'engines, resident': { unit: 'MB', slack: 30 },
+  'compiler, resident': { unit: 'MB', slack: 20 },
+  'callers, resident': { unit: 'MB', slack: 50 },
+  'host, descriptors': { unit: '', slack: 20 },
+  'event loop of the host, p99': { unit: 'ms', slack: 20 }
+} as const
+
+const { values: options } = parseArgs({
+  options: {
+    minutes: { type: 'string', default: '60' },
+    rate: { type: 'string' },
+    seed: { type: 'string', default: '1' }
+  }
+})
+const minutes = Number(options.minutes)
+if (!(minutes > 0)) fail(`--minutes ${options.minutes} is not a number above 0`)
+const random = new Random(Number(options.seed))
+console.log(`${describeMachine()}\nseed ${random.seed}`)
+const isGood = await inPlace(soak)
+process.exit(isGood ? 0 : 1)
+
+async function soak(place: Place): Promise<boolean> {
+  const host = await startHost(place, await place.directory('host'), { profile: null })
+  const { forums, trouble, maximum } = await prepare(place, host.id)
+  const rate = Number(options.rate ?? Math.round(maximum / 2))
+  console.log(`at most ${Math.round(maximum)} calls/s; ${rate} calls/s for ${minutes} min`)
+  const samples: Sample[] = []
+  const outcomes = new Map<string, number>()
+  const times: number[] = []
+  const callers = new Set<number>()
+  const started = Date.now()
+  const end = started + minutes * 60_000
+  let kills = 0
+  const take = (calls: Calls) => {
+    for (const [outcome, count] of Object.entries(calls.outcomes)) {
+      outcomes.set(outcome, (outcomes.get(outcome) ?? 0) + count)
+    }
+    // as many of each caller as memory has room for in an hour
+    times.push(quantile(calls.times, 0.5), quantile(calls.times, 0.99))
+  }
+  const watch = async () => {
+    for (; Date.now() < end; await sleep(SAMPLE_MS)) {
+      samples.push(await sample(host.worker, callers, (Date.now() - started) / 60_000))
+    }
+  }
+  const kill = async () => {
+    for (;;) {
+      await sleep(KILL_EVERY * (0.5 + random.below(1000) / 1000))
+      if (Date.now() > end) return
+      if (await killEngine(host.worker.pid)) kills++
+    }
+  }
+  const comeAndGo = async (number: number) => {
+    const old = await place.directory(`caller${number}`)
+    for (let n = 0; Date.now() < end; n++) {
+      const stay = STAY_MIN + random.below(STAY_MAX - STAY_MIN)
+      const dir = n % 2 === 0 ? old : await place.directory('caller')
+      const worker = Worker.start<SoakCommands>(CALLER)
+      callers.add(worker.pid)
+      await worker.ask('open', dir, place.bootstrap)
+      const ms = Math.min(stay, Math.max(end - Date.now(), 1_000))
+      take(await worker.ask('callAtRate', forums, trouble, rate / CALLERS, ms))
+      await worker.stop()
+      callers.delete(worker.pid)
+    }
+  }
+  await Promise.all([watch(), kill(), ...Array.from({ length: CALLERS }, (_, i) => comeAndGo(i))])
+  console.log(`${kills} engines were killed; audits ${FORUMS + 1} instances`)
+  const unclean = await auditAll(place, [...forums, trouble])
+  return judge(samples, outcomes, times, unclean)
+}
+
+async function prepare(place: Place, host: string) {
+  const caller = Worker.start<SoakCommands>(CALLER)
+  await caller.ask('open', await place.directory('deployer'), place.bootstrap)
+  const trouble = await caller.ask('deployTrouble', host)
+  await caller.stop()
+  const client = await startClient(place, await place.directory('client'), { profile: null })
+  const forums: string[] = []
+  for (let i = 0; i < FORUMS; i++) forums.push(await client.ask('deploy', host, 'forum'))
+  const maximum = await client.ask('manyAtOnce', forums[0] ?? '', MAXIMUM_CALLS, IN_FLIGHT)
+  await client.stop()
+  return { forums, trouble, maximum }
+}
+
+async function sample(
+  host: Worker<HostCommands>,
+  callers: ReadonlySet<number>,
+  at: number
+): Promise<Sample> {
+  const processes = await processesBelow(host.pid)
+  const sum = (isOne: (command: string, pid: number) => boolean) =>
+    processes
+      .filter(({ command, pid }) => isOne(command, pid))
+      .reduce((bytes, process) => bytes + process.bytes, 0) /
+    2 ** 20
+  const below = await Promise.all([...callers].map((pid) => processesBelow(pid)))
+  const bytes = below.flat().reduce((total, process) => total + process.bytes, 0)
+  return {
+    at,
+    values: {
+      'host, resident': sum((_, pid) => pid === host.pid),
+      'engines, resident': sum(isEngine),
+      'compiler, resident': sum((command, pid) => pid !== host.pid && !isEngine(command)),
+      'callers, resident': bytes / 2 ** 20,
+      'host, descriptors': await descriptorsOf(host.pid),
+      'event loop of the host, p99': await host.ask('delay')
+    }
+  }
+}
+
+function isEngine(command: string): boolean {
+  return (
+    command.split('\0').includes('--jitless') && /node[^/]*$/.test(command.split('\0')[0] ?? '')
+  )
+}
+
+async function killEngine(host: number): Promise<boolean> {
+  const engines = (await processesBelow(host)).filter(({ command }) => isEngine(command))
+  const engine = engines[random.below(engines.length)]
+  if (engine === undefined) return false
+  try {
+    process.kill(engine.pid, 'SIGKILL')
+    return true
+  } catch {
+    return false
+  }
+}
+
+/** What was not clean. */
+async function auditAll(place: Place, links: readonly string[]): Promise<string[]> {
+  const unclean: string[] = []
+  for (const link of links) {
+    const auditor = Worker.start<AuditorCommands>(AUDITOR)
+    const dir = await place.directory('auditor')
+    await auditor
+      .ask('fetch', dir, place.bootstrap, link)
+      .catch((error) => unclean.push(`${link}: ${error.message}`))
+    await auditor.stop()
+  }
+  return unclean
+}
+
+/** Prints all and says whether it is as it should be. */
+function judge(
+  samples: readonly Sample[],
+  outcomes: ReadonlyMap<string, number>,
+  times: readonly number[],
+  unclean: readonly string[]
+): boolean {
+  const problems = [...unclean]
+  console.log(
+    '\n| | first half | second half | slope of the second half | |\n|---|---:|---:|---:|---|'
+  )
+  const half = (samples.at(-1)?.at ?? 0) / 2
+  for (const name of Object.keys(METRICS).filter(isMetric)) {
+    const { unit, slack } = METRICS[name]
+    const first = samples.filter(({ at }) => at < half).map(({ values }) => values[name])
+    const second = samples.filter(({ at }) => at >= half)
+    const points = second.map(({ at, values }) => [at, values[name]] as const)
+    const middle = median(points.map(([, value]) => value))
+    const perMinute = slope(points)
+    const isFlat = perMinute * half <= GROWTH_MAX * middle + slack
+    if (!isFlat) problems.push(`${name} grows`)
+    const digits = (value: number) => value.toFixed(Math.abs(value) < 10 ? 2 : 0)
+    const row = [median(first), middle].map((value) => `${digits(value)} ${unit}`)
+    console.log(
+      `| ${name} | ${row.join(' | ')} | ${digits(perMinute * 60)} ${unit}/h | ${isFlat ? 'flat' : 'GROWS'} |`
+    )
+  }
+  console.log('\n| call, outcome | |\n|---|---:|')
+  for (const [outcome, count] of [...outcomes].sort()) {
+    const isProvoked = outcome === 'left out' || PROVOKED.some((one) => one.test(outcome))
+    if (!isProvoked) problems.push(`${count} times ${outcome}`)
+    console.log(`| ${outcome} | ${count.toLocaleString('en')} |`)
+  }
+  const slowest = quantile(times, 0.95)
+  console.log(
+    `\ncalls of callers: median ${median(times).toFixed(1)} ms, of most at most ${slowest.toFixed(0)} ms`
+  )
+  console.log(
+    problems.length === 0 ? '\nnothing has grown, no error but provoked ones, all clean' : ''
+  )
+  for (const problem of problems) console.log(`PROBLEM ${problem}`)
+  return problems.length === 0
+}
+
+function isMetric(name: string): name is Metric {
+  return name in METRICS
+}
+
+function fail(message: string): never {
+  process.stderr.write(`soak: ${message}\n`)
+  process.exit(64)
+}
