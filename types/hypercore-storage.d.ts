@@ -71,6 +71,8 @@ declare module 'hypercore-storage' {
       createReadBatch(db: Rocks, options?: BatchOptions): ReadBatch
       createWriteBatch(db: Rocks, options?: BatchOptions): WriteBatch
     }
+    /** All keys of this column family in a range, in order. */
+    iterator(range: object): AsyncIterable<{ key: Uint8Array; value: Uint8Array }>
     readonly opened: boolean
     readonly closed: boolean
     /** Writes memtables of this column family to a table file, synced. */
