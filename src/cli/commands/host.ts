@@ -112,7 +112,7 @@ async function host(context: Context, options: Options): Promise<void> {
   const hostOptions = await hostOptionsOf(context, settings, log)
   const monitor = await openMonitor(settings.metrics, context.hostDir)
   const bootstrap = await openNetwork(context)
-  if (options.recover === true) await recoverHost(context, options.from ?? [], bootstrap)
+  if (options.recover === true) await recoverHost(context, log, options.from ?? [], bootstrap)
   const host = await Host.open({
     ...hostOptions,
     ...(bootstrap === undefined ? {} : { bootstrap }),
