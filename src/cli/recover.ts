@@ -1,7 +1,8 @@
 import type { RecoveryEvent } from '../copies/recovery.ts'
+import type { RepairEvent } from '../copies/repair.ts'
 import type { Bootstrap } from '../net/network.ts'
 import type { Context } from './context.ts'
-import type { HostLog } from './host-log.ts'
+import type { HostLog, LogLevel } from './host-log.ts'
 import { printable } from './output.ts'
 import { count } from './text.ts'
 
@@ -26,19 +27,46 @@ export async function recoverHost(
   })
 }
 
-function report(log: HostLog, event: RecoveryEvent): void {
-  const { address } = event
-  switch (event.type) {
-    case 'recovered': {
-      const blocks = `${event.from} to ${count(event.to, 'block')}`
-      log.write('info', `recovered ${address}: ${blocks}`, { address })
-      break
+/** Reads all that the host of this directory has, and takes what is damaged from others, before it is started. */
+export async function repairHost(
+  context: Context,
+  log: HostLog,
+  from: readonly string[],
+  bootstrap: Bootstrap | undefined
+): Promise<void> {
+  const { repair } = await import('../copies/repair.ts')
+  const { output, hostDir } = context
+  log.write('info', 'reading all that there is…')
+  await repair({
+    dir: hostDir,
+    from,
+    ...(bootstrap === undefined ? {} : { bootstrap }),
+    onEvent: (event) => {
+      output.object(event)
+      report(log, event)
     }
-    case 'level':
-      log.write('info', `whole ${address}: ${count(event.blocks, 'block')}`, { address })
+  })
+}
+
+function report(log: HostLog, event: RecoveryEvent | RepairEvent): void {
+  const { address, type } = event
+  const write = (level: LogLevel, text: string) => log.write(level, text, { address })
+  switch (type) {
+    case 'recovered':
+      write('info', `recovered ${address}: ${event.from} to ${count(event.to, 'block')}`)
       break
+    case 'level':
+      write('info', `whole ${address}: ${count(event.blocks, 'block')}`)
+      break
+    case 'repaired':
+      write('info', `repaired ${address}: ${count(event.blocks, 'block')}`)
+      break
+    case 'intact':
+      write('info', `intact ${address}`)
+      break
+    case 'unrepaired':
     case 'unrecovered':
-      log.write('error', `not recovered ${address}: ${printable(event.message)}`, { address })
+      write('error', `not ${type.slice(2)} ${address}: ${printable(event.message)}`)
       break
   }
 }

@@ -523,12 +523,7 @@ export class Host {
     try {
       return await fn()
     } catch (error) {
-      const known =
-        error instanceof MivmError
-          ? error
-          : new MivmError('INTERNAL', error instanceof Error ? error.message : String(error), {
-              cause: error
-            })
+      const known = knownError(error, address)
       const { code, message } = known
       this.measures.refused.add(code)
       if (code === 'INSTANCE_DAMAGED' && address !== undefined) {
@@ -702,6 +697,23 @@ async function openHostIdentity(dir: string): Promise<Identity> {
     `the key of the host, ${path.join(dir, 'host.key')}, is missing: put it back from a backup`
   )
 }
+
+/** What the database cannot read belongs to the instance that was asked for. */
+function knownError(error: unknown, address?: Uint8Array): MivmError {
+  if (error instanceof MivmError) return error
+  const message = error instanceof Error ? error.message : String(error)
+  if (address === undefined || !UNREADABLE.test(message)) {
+    return new MivmError('INTERNAL', message, { cause: error })
+  }
+  return new MivmError(
+    'INSTANCE_DAMAGED',
+    `the disk has damaged it (${message}): its operator may have it back with "mivm host --repair", or from a backup`,
+    { cause: error }
+  )
+}
+
+/** As RocksDB says it. */
+const UNREADABLE = /corrupt|checksum|crc mismatch/i
 
 /** What is kept of a connection. */
 class Peer {

@@ -15,7 +15,7 @@ import { HostLog, LOG_LEVELS, type LogLevel } from '../host-log.ts'
 import { atEnd, interrupted } from '../interruption.ts'
 import { openMirror, parseBytes } from '../mirror.ts'
 import type { Program } from '../program.ts'
-import { recoverHost } from '../recover.ts'
+import { recoverHost, repairHost } from '../recover.ts'
 import { count } from '../text.ts'
 
 interface Options {
@@ -30,6 +30,7 @@ interface Options {
   readonly metrics?: Endpoint | undefined
   readonly logLevel?: LogLevel | undefined
   readonly recover?: true | undefined
+  readonly repair?: true | undefined
   readonly from?: string[] | undefined
   readonly mirror?: string[] | undefined
   readonly mirrorMax?: number | undefined
@@ -82,7 +83,15 @@ export function addHost(program: Program): void {
       ).choices(LOG_LEVELS)
     )
     .option('--recover', 'first take back from others what this host has signed and lost', asTrue)
-    .option('--from <peer...>', 'ids of mirrors, or data directories of auditors, to recover from')
+    .option(
+      '--repair',
+      'first read all that there is, and take what is damaged from others',
+      asTrue
+    )
+    .option(
+      '--from <peer...>',
+      'ids of mirrors, or data directories of auditors, for --recover and --repair'
+    )
     .option(
       '--mirror <instance...>',
       'keep whole copies of instances of other hosts, and serve them'
@@ -106,13 +115,15 @@ async function host(context: Context, options: Options): Promise<void> {
   atEnd(() => log.close())
   if (file !== null) log.write('info', `settings: ${file}`)
   const fatal = Promise.withResolvers<MivmError>()
-  if (options.from !== undefined && options.recover !== true) {
-    throw new MivmError('USAGE', '--from says where to recover from: give --recover as well')
+  if (options.from !== undefined && options.recover !== true && options.repair !== true) {
+    throw new MivmError('USAGE', '--from is for --recover and --repair: give one of them as well')
   }
   const hostOptions = await hostOptionsOf(context, settings, log)
   const monitor = await openMonitor(settings.metrics, context.hostDir)
   const bootstrap = await openNetwork(context)
-  if (options.recover === true) await recoverHost(context, log, options.from ?? [], bootstrap)
+  const from = options.from ?? []
+  if (options.repair === true) await repairHost(context, log, from, bootstrap)
+  if (options.recover === true) await recoverHost(context, log, from, bootstrap)
   const host = await Host.open({
     ...hostOptions,
     ...(bootstrap === undefined ? {} : { bootstrap }),
