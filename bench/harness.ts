@@ -17,16 +17,18 @@ export interface Measure {
   run(options: Options): Promise<readonly Figure[]>
 }
 
-/** What has to be reached: a number of calls/s at least, a number of anything else at most. */
+/** What has to be reached: of some units so many at least, of all others at most. */
 export interface Figure {
   readonly name: string
-  readonly unit: 'µs' | 'ms' | 's' | 'calls/s' | 'B' | 'MB' | '×'
+  readonly unit: 'µs' | 'ms' | 's' | 'calls/s' | 'B' | 'MB' | 'of the mean' | 'times'
   /** One a run. */
   readonly values: readonly number[]
   readonly bar?: number
   /** The same on Fastify + SQLite, one a run. */
   readonly baseline?: readonly number[]
 }
+
+const AT_LEAST: ReadonlySet<Figure['unit']> = new Set(['calls/s', 'of the mean'])
 
 /** Runs something several times, one after another, and returns what each run gave. */
 export async function repeat<T>(
@@ -57,7 +59,7 @@ export function median(values: readonly number[]): number {
 /** Whether a figure reaches its bar; true where it has none. */
 export function reaches({ values, unit, bar }: Figure): boolean {
   if (bar === undefined) return true
-  return unit === 'calls/s' ? median(values) >= bar : median(values) <= bar
+  return AT_LEAST.has(unit) ? median(values) >= bar : median(values) <= bar
 }
 
 /** A table in Markdown whose columns stand under each other in a terminal as well. */
@@ -69,18 +71,21 @@ export function table(figures: readonly Figure[]): string {
       name,
       `${format(median(values))} ${unit}`,
       range(values),
-      bar === undefined ? '' : `${unit === 'calls/s' ? '≥' : '≤'} ${format(bar)} ${unit}`,
+      bar === undefined ? '' : `${AT_LEAST.has(unit) ? '≥' : '≤'} ${format(bar)} ${unit}`,
       bar === undefined ? '' : reaches(figure) ? 'reached' : 'missed',
       baseline === undefined ? '' : `${format(median(baseline))} ${unit}`,
       baseline === undefined ? '' : range(baseline)
     ]
   })
   const widths = head.map((title, i) =>
-    Math.max(2, title.length, ...rows.map((row) => cell(row, i)))
+    Math.max(CELL_MIN, title.length, ...rows.map((row) => cell(row, i)))
   )
   const rule = widths.map((width, i) => (i === 0 ? '-'.repeat(width) : `${'-'.repeat(width - 1)}:`))
   return [head, rule, ...rows].map((row) => line(row, widths)).join('\n')
 }
+
+/** What a rule with a colon takes. */
+const CELL_MIN = 3
 
 function cell(row: readonly string[], index: number): number {
   return row[index]?.length ?? 0
@@ -97,8 +102,14 @@ function range(values: readonly number[]): string {
   return `${format(Math.min(...values))}–${format(Math.max(...values))}`
 }
 
-/** Three digits that mean something. */
+/** Three digits that mean something; below 0.1 two. */
 function format(value: number): string {
   if (value >= 1000) return Math.round(value).toLocaleString('en')
-  return value >= 100 ? value.toFixed(0) : value >= 10 ? value.toFixed(1) : value.toFixed(2)
+  return value >= 100
+    ? value.toFixed(0)
+    : value >= 10
+      ? value.toFixed(1)
+      : value >= 0.1
+        ? value.toFixed(2)
+        : value.toFixed(3)
 }

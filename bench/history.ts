@@ -79,7 +79,7 @@ function figures(
   return [
     {
       name: `${calls}: processor of the last ones, against those after the first`,
-      unit: '×',
+      unit: 'times',
       values: [late.cpu / early.cpu],
       ...(quick ? {} : { bar: 1.3 })
     },

@@ -53,3 +53,25 @@ export async function atRate(
   await Promise.all(calls)
   return times
 }
+
+/**
+ * So many calls a second, whether those before are answered or not; ms of each from the moment at which it was due, so that
+ * what the calls before it held up counts.
+ */
+export async function latenciesAtRate(
+  operation: Operation,
+  count: number,
+  perSecond: number
+): Promise<number[]> {
+  const calls: Promise<number>[] = []
+  const start = performance.now()
+  while (calls.length < count) {
+    const now = performance.now() - start
+    for (; calls.length < Math.min(count, (now / 1000) * perSecond); ) {
+      const due = start + (calls.length / perSecond) * 1000
+      calls.push(operation().then(() => performance.now() - due))
+    }
+    await sleep(1)
+  }
+  return Promise.all(calls)
+}

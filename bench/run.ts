@@ -11,8 +11,10 @@ import { type Figure, type Measure, reaches, table } from './harness.ts'
 import { history } from './history.ts'
 import { describeMachine } from './machine.ts'
 import { memory } from './memory.ts'
+import { share } from './share.ts'
+import { stages } from './stages.ts'
 
-const MEASURES: readonly Measure[] = [calls, deploy, audit, follow, history, memory]
+const MEASURES: readonly Measure[] = [calls, share, stages, deploy, audit, follow, history, memory]
 const RESULTS = new URL('./RESULTS.md', import.meta.url)
 const NUMBERS = /(<!-- numbers -->\n)[\s\S]*(<!-- end of numbers -->)/
 

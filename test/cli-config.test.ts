@@ -30,6 +30,12 @@ const WRONG: [written: string, problem: string][] = [
     `{"allowDeploy": ["${KEY}", "eve"]}`,
     'allowDeploy[1]: expected an id of an identity, found "eve"'
   ],
+  ['{"metrics": "x:y"}', 'metrics: expected a port, or an address and a port, found "x:y"'],
+  ['{"metrics": 65536}', 'metrics: expected a port, or an address and a port, found "65536"'],
+  [
+    '{"logLevel": "all"}',
+    'logLevel: expected one of "error", "warn", "info", "debug", found "all"'
+  ],
   ['{"oracle": ""}', 'oracle: expected a text, found ""'],
   ['{"quotas": {"usr": {}}}', 'quotas.usr is unknown: did you mean "user"?'],
   [
@@ -101,10 +107,21 @@ test('config - a host takes its settings from the file', {
 }, async (t) => {
   const dir = await tempDir(t)
   const file = path.join(dir, 'settings.json')
-  await writeFile(file, `{"sandbox": "none", "allowDeploy": ["${KEY}"]}`)
+  await writeFile(
+    file,
+    `{"sandbox": "none", "allowDeploy": ["${KEY}"], "metrics": 0, "logLevel": "error"}`
+  )
   const host = await startHost(t, dir, ['--config', file])
+  let log = ''
+  host.child.stderr?.on('data', (text: string) => {
+    log += text
+  })
   t.ok(Object.values(host.events[0]?.['sandbox'] ?? {}).includes('off'), 'as the file says')
+  const url = String(host.events[0]?.['metrics'])
+  t.ok(url.startsWith('http://127.0.0.1:'), url)
+  t.is((await fetch(`${url}/healthz`)).status, 200)
   await host.stop()
+  t.is(log, '', 'nothing went wrong')
   await writeFile(file, '{"patience": 2, "engines": 4096}')
   const refused = await new Cli(dir, '').run(['host', '--config', file])
   t.is(refused.status, 64)

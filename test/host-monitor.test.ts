@@ -139,6 +139,7 @@ test('monitor - the dashboard and the alarms ask for what there is', {
   const labels: { [name: string]: readonly string[] } = {
     mivm_aborts_total: ['code'],
     mivm_refused_total: ['code'],
+    mivm_quota_refused_total: ['quota'],
     mivm_batches_failed_total: ['code']
   }
   const dashboard: Dashboard = JSON.parse(read('../docs/grafana.json'))

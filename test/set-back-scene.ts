@@ -35,7 +35,7 @@ export interface Mirrored {
 
 export class Scene {
   readonly root: string
-  readonly dir: string
+  dir: string
   readonly bootstrap: readonly string[]
   readonly #t: Test
 

@@ -56,6 +56,14 @@ declare module 'hypercore-storage' {
     readonly path: string
     readonly snapshotted: boolean
     readonly defaultColumnFamily: object
+    /** As it is now, whatever is written later. */
+    snapshot(): Rocks
+    iterator(
+      range: { gt?: Uint8Array; gte?: Uint8Array; lt?: Uint8Array; lte?: Uint8Array },
+      options?: { capacity?: number }
+    ): AsyncIterable<{ key: Uint8Array; value: Uint8Array }>
+    close(): Promise<void>
+    ready(): Promise<void>
     read(options?: BatchOptions): ReadBatch
     write(options?: BatchOptions): WriteBatch
     /** What makes the batches of all sessions; private to rocksdb-native. */

@@ -1,7 +1,8 @@
 // A caller in a process of its own.
 import { readFile } from 'node:fs/promises'
 import { Client, type ContractObject } from 'mivm'
-import { atRate, manyAtOnce, type Operation, oneByOne, POST } from '../load.ts'
+import { type ClientStages, takeStages, watchStages } from '../client-stages.ts'
+import { atRate, latenciesAtRate, manyAtOnce, type Operation, oneByOne, POST } from '../load.ts'
 import { serve } from '../process.ts'
 import { largeSource } from '../source.ts'
 
@@ -39,6 +40,34 @@ const commands = {
   /** So many calls a second; when each was answered. */
   async atRate(link: string, count: number, perSecond: number): Promise<number[]> {
     return atRate(await operation(link), count, perSecond)
+  },
+  /** So many calls a second; ms of each, from the moment at which it was due. */
+  async latenciesAtRate(link: string, count: number, perSecond: number): Promise<number[]> {
+    return latenciesAtRate(await operation(link), count, perSecond)
+  },
+  /** From now on it is noted what calls take here. */
+  async watchStages(): Promise<void> {
+    watchStages()
+  },
+  /** What they took since this was last asked. */
+  async takeStages(): Promise<ClientStages> {
+    return takeStages()
+  },
+  /** Always so many calls to each of these instances, for so long; how many each has answered. */
+  async share(links: readonly string[], inFlight: number, ms: number): Promise<number[]> {
+    const operations = await Promise.all(links.map(operation))
+    const end = Date.now() + ms
+    const answered = links.map(() => 0)
+    const caller = async (call: Operation, i: number) => {
+      while (Date.now() < end) {
+        await call()
+        if (Date.now() < end) answered[i] = (answered[i] ?? 0) + 1
+      }
+    }
+    await Promise.all(
+      operations.flatMap((call, i) => Array.from({ length: inFlight }, () => caller(call, i)))
+    )
+    return answered
   },
   /** Calls each of these instances, one call at a time each, for so long; the number of calls. */
   async keepBusy(links: readonly string[], ms: number): Promise<number> {

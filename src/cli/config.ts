@@ -2,7 +2,20 @@ import { readFile } from 'node:fs/promises'
 import path from 'node:path'
 import { MivmError } from '../protocol/errors.ts'
 import { decodeId, encodeId } from '../protocol/ids.ts'
-import { choice, flag, list, number, object, optional, parsed, type Read, text } from './fields.ts'
+import { type Endpoint, parseEndpoint } from './endpoint.ts'
+import {
+  choice,
+  type Field,
+  flag,
+  list,
+  number,
+  object,
+  optional,
+  parsed,
+  type Read,
+  text
+} from './fields.ts'
+import { LOG_LEVELS } from './host-log.ts'
 
 /** Where the settings of a host are, in its data directory, when no other file is named. */
 export const CONFIG_NAME = 'mivm.config.json'
@@ -24,6 +37,17 @@ const QUOTAS = object({
   })
 })
 
+const ENDPOINT_TEXT = parsed('a port, or an address and a port', (said) =>
+  parseEndpoint(said, 'metrics')
+)
+
+/** A bare port may be a number. */
+const ENDPOINT: Field<Endpoint> = {
+  ...ENDPOINT_TEXT,
+  read: (value, at, problems) =>
+    ENDPOINT_TEXT.read(typeof value === 'number' ? String(value) : value, at, problems)
+}
+
 const FIELDS = {
   allowDeploy: list(
     parsed('an id of an identity', (id) => encodeId(decodeId(id, 'id of an identity')))
@@ -34,6 +58,8 @@ const FIELDS = {
   patience: number({ min: 1, max: 100 }),
   sandbox: choice(['auto', 'none']),
   requireSandbox: flag,
+  metrics: ENDPOINT,
+  logLevel: choice(LOG_LEVELS),
   quotas: QUOTAS
 }
 

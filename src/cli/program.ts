@@ -62,6 +62,8 @@ const COMMANDS: { readonly [name: string]: () => Promise<(program: Program) => v
   key: async () => (await import('./commands/key.ts')).addKey,
   ls: async () => (await import('./commands/ls.ts')).addLs,
   status: async () => (await import('./commands/status.ts')).addStatus,
+  backup: async () => (await import('./commands/backup.ts')).addBackup,
+  restore: async () => (await import('./commands/restore.ts')).addRestore,
   doctor: async () => (await import('./commands/doctor.ts')).addDoctor
 }
 

@@ -19,14 +19,16 @@ const WAIT = 10_000
  */
 export async function locate(network: Network, address: Uint8Array): Promise<Genesis> {
   const { promise: found, resolve } = Promise.withResolvers<Genesis>()
-  const stop = network.onConnection((stream) => {
-    const rpc = Rpc.of(Protomux.from(stream))
-    rpc
+  const ask = (stream: SecretStream) => {
+    Rpc.of(Protomux.from(stream))
       .request(INFO, { address }, WAIT / 2)
       // anybody can announce a topic: an answer that is not the instance's is none
       .then(({ genesis }) => resolve(checkGenesis(address, genesis)))
       .catch(() => {})
-  })
+  }
+  const stop = network.onConnection(ask)
+  // who is found on two topics is connected once
+  for (const stream of network.streams) ask(stream)
   // users and auditors are there as well, and some of them have gone without a word
   network.find(topicOf(address)).catch(() => {})
   const genesis = await Promise.race([found, sleep(WAIT)])

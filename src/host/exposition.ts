@@ -25,6 +25,9 @@ const METRICS: readonly Metric[] = [
   counter('mivm_refused_total', 'Requests that were answered with an error.', ({ total }) =>
     byCode(total.refused)
   ),
+  counter('mivm_quota_refused_total', 'What was over a quota.', ({ refused }) =>
+    Object.entries(refused).map(([quota, count]) => [{ quota }, count])
+  ),
   counter('mivm_batches_failed_total', 'Batches that were not executed or written.', ({ total }) =>
     byCode(total.failed)
   ),
@@ -41,13 +44,22 @@ const METRICS: readonly Metric[] = [
   gauge('mivm_queued_calls', 'Calls that have arrived and have no result yet.', ({ queued }) => {
     return queued
   }),
+  gauge('mivm_waiting_bytes', 'Calls and other requests that wait in memory.', (status) => {
+    return status.bytesWaiting
+  }),
   gauge('mivm_instances', 'Instances of this host.', ({ instances }) => instances),
   gauge('mivm_instances_open', 'Instances in memory.', ({ open }) => open),
   gauge('mivm_instances_damaged', 'Instances that turned out to be damaged.', ({ total }) => {
     return total.damaged.length
   }),
+  gauge('mivm_instances_set_back', 'Instances of which it has signed more.', ({ total }) => {
+    return total.setBack.length
+  }),
   gauge('mivm_logs_open', 'Hypercores that are open.', ({ logs }) => logs),
   gauge('mivm_peers', 'Connections.', ({ peers }) => peers),
+  gauge('mivm_peers_silent', 'Connections over which nothing has come.', ({ connections }) => {
+    return connections.silent
+  }),
   gauge('mivm_engines_max', 'Engine processes at most.', ({ engines }) => engines.most),
   gauge('mivm_engines_running', 'Engine processes.', ({ engines }) => engines.running),
   gauge('mivm_engines_busy', 'Engines with something to do.', ({ engines }) => engines.busy),

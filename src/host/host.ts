@@ -46,6 +46,7 @@ import type { Layer, SandboxMode } from '../vm/sandbox/sandbox.ts'
 import type { IsolateBy, Supervisor } from '../vm/supervisor.ts'
 import { Admission } from './admission.ts'
 import { askOthers } from './asking.ts'
+import { type Backup, backUp } from './backup.ts'
 import type { Caller } from './caller.ts'
 import { Connections } from './connections.ts'
 import { Gate } from './gate.ts'
@@ -146,6 +147,7 @@ export class Host {
   #looked = false
   readonly #listen: NodeJS.Timeout
   readonly #bootstrap: Bootstrap | undefined
+  readonly #dir: string
   /** Until others were asked, in a directory that was restored. */
   #asked: Promise<void> | null = null
   readonly #stop = new AbortController()
@@ -176,6 +178,7 @@ export class Host {
     this.#restored = kept.restored
     this.#onEvent = onEvent
     this.#bootstrap = options.bootstrap
+    this.#dir = options.dir
     this.#openMax = options.openMax ?? OPEN_MAX
     this.#sweep = setInterval(() => this.#closeIdle(), IDLE_MS / 4).unref()
     this.measures = execution.measures
@@ -274,6 +277,11 @@ export class Host {
     this.#onEvent({ type: 'deployed', address: id, deployer: encodeId(genesis.deployer) })
     void this.#announce(address)
     return instance
+  }
+
+  /** Writes a backup of all that there is now, while calls go on. Throws USAGE where there is a file of that name. */
+  backUp(file: string): Promise<Backup> {
+    return backUp(this.#dir, this.#store.storage, this.#writing.wal, file)
   }
 
   /** Finishes the batches in flight and lets go of everything. */
@@ -448,6 +456,7 @@ export class Host {
     rpc.respond(DEPLOY, (request) =>
       this.#guard(async (): Promise<DeployReply> => {
         await peer.heard
+        await this.#asked
         return { address: (await this.deploy(request)).address }
       })
     )
@@ -514,13 +523,9 @@ export class Host {
     try {
       return await fn()
     } catch (error) {
-      const known =
-        error instanceof MivmError
-          ? error
-          : new MivmError('INTERNAL', error instanceof Error ? error.message : String(error), {
-              cause: error
-            })
+      const known = knownError(error, address)
       const { code, message } = known
+      this.measures.refused.add(code)
       if (code === 'INSTANCE_DAMAGED' && address !== undefined) {
         this.#onEvent({ type: 'damaged', address: encodeId(address), message })
       } else if (code !== 'QUOTA_EXCEEDED' || this.#quotaEvents.take()) {
@@ -652,11 +657,11 @@ function noteEvent(measures: Measures, event: HostEvent): void {
     case 'damaged':
       measures.damaged.add(event.address)
       break
+    case 'set-back':
+      measures.setBack.add(event.address)
+      break
     case 'log':
       measures.lines++
-      break
-    case 'refused':
-      measures.refused.add(event.code)
       break
     case 'fatal':
       measures.fatal = event.message
@@ -692,6 +697,23 @@ async function openHostIdentity(dir: string): Promise<Identity> {
     `the key of the host, ${path.join(dir, 'host.key')}, is missing: put it back from a backup`
   )
 }
+
+/** What the database cannot read belongs to the instance that was asked for. */
+function knownError(error: unknown, address?: Uint8Array): MivmError {
+  if (error instanceof MivmError) return error
+  const message = error instanceof Error ? error.message : String(error)
+  if (address === undefined || !UNREADABLE.test(message)) {
+    return new MivmError('INTERNAL', message, { cause: error })
+  }
+  return new MivmError(
+    'INSTANCE_DAMAGED',
+    `the disk has damaged it (${message}): its operator may have it back with "mivm host --repair", or from a backup`,
+    { cause: error }
+  )
+}
+
+/** As RocksDB says it. */
+const UNREADABLE = /corrupt|checksum|crc mismatch/i
 
 /** What is kept of a connection. */
 class Peer {

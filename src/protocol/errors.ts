@@ -31,6 +31,7 @@ const CODES = {
   CALL_UNKNOWN: 64,
   PROOF_UNKNOWN: 64,
   PROOF_TOO_LARGE: 64,
+  BACKUP_UNKNOWN: 64,
   // the other side, the network or the disk is not there, or refuses: exit 69
   HOST_UNKNOWN: 69,
   HOST_CLOSED: 69,
@@ -59,6 +60,8 @@ const CODES = {
   ENTRY_VERSION: 2,
   PROOF_VERSION: 2,
   PROOF_DAMAGED: 2,
+  BACKUP_VERSION: 2,
+  BACKUP_DAMAGED: 2,
   NOT_REPRODUCED: 2,
   // ours: exit 70
   INTERNAL: 70

@@ -21,6 +21,9 @@ export const CLIENT_STEPS: readonly string[] = [
   'sync',
   'logged',
   'request call',
+  // the head that it has seen before
+  'request known',
+  'reply known',
   // its result
   'reply call',
   'verification',

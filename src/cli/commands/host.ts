@@ -10,15 +10,13 @@ import type { SandboxMode } from '../../vm/sandbox/sandbox.ts'
 import type { IsolateBy } from '../../vm/supervisor.ts'
 import { CONFIG_NAME, type Config, readConfig } from '../config.ts'
 import { Context } from '../context.ts'
+import { type Endpoint, parseEndpoint } from '../endpoint.ts'
 import { HostLog, LOG_LEVELS, type LogLevel } from '../host-log.ts'
 import { atEnd, interrupted } from '../interruption.ts'
 import { openMirror, parseBytes } from '../mirror.ts'
 import type { Program } from '../program.ts'
-import { recoverHost } from '../recover.ts'
+import { recoverHost, repairHost } from '../recover.ts'
 import { count } from '../text.ts'
-
-/** Figures are for those who are on this machine, unless an address is given. */
-const LOOPBACK = '127.0.0.1'
 
 interface Options {
   readonly config?: string | undefined
@@ -32,14 +30,10 @@ interface Options {
   readonly metrics?: Endpoint | undefined
   readonly logLevel?: LogLevel | undefined
   readonly recover?: true | undefined
+  readonly repair?: true | undefined
   readonly from?: string[] | undefined
   readonly mirror?: string[] | undefined
   readonly mirrorMax?: number | undefined
-}
-
-interface Endpoint {
-  readonly address: string
-  readonly port: number
 }
 
 /** `mivm host` */
@@ -80,7 +74,7 @@ export function addHost(program: Program): void {
     .option(
       '--metrics <port>',
       'serve /metrics, /healthz and /readyz over HTTP, on this machine (or address:port)',
-      parseEndpoint
+      parseMetrics
     )
     .addOption(
       new Option(
@@ -89,7 +83,15 @@ export function addHost(program: Program): void {
       ).choices(LOG_LEVELS)
     )
     .option('--recover', 'first take back from others what this host has signed and lost', asTrue)
-    .option('--from <peer...>', 'ids of mirrors, or data directories of auditors, to recover from')
+    .option(
+      '--repair',
+      'first read all that there is, and take what is damaged from others',
+      asTrue
+    )
+    .option(
+      '--from <peer...>',
+      'ids of mirrors, or data directories of auditors, for --recover and --repair'
+    )
     .option(
       '--mirror <instance...>',
       'keep whole copies of instances of other hosts, and serve them'
@@ -107,18 +109,23 @@ SIGINT and SIGTERM finish what is under way and close.\n\nExample:\n  $ mivm hos
 
 async function host(context: Context, options: Options): Promise<void> {
   const { output } = context
-  const log = new HostLog(output, options.logLevel)
+  const { config, file } = await readConfig(context.dir, options.config)
+  const settings = { ...config, ...given(options) }
+  const log = new HostLog(output, settings.logLevel)
   atEnd(() => log.close())
+  if (file !== null) log.write('info', `settings: ${file}`)
   const fatal = Promise.withResolvers<MivmError>()
-  if (options.from !== undefined && options.recover !== true) {
-    throw new MivmError('USAGE', '--from says where to recover from: give --recover as well')
+  if (options.from !== undefined && options.recover !== true && options.repair !== true) {
+    throw new MivmError('USAGE', '--from is for --recover and --repair: give one of them as well')
   }
-  const settings = await readOptions(context, options)
-  const monitor = await openMonitor(options.metrics, settings.dir)
+  const hostOptions = await hostOptionsOf(context, settings, log)
+  const monitor = await openMonitor(settings.metrics, context.hostDir)
   const bootstrap = await openNetwork(context)
-  if (options.recover === true) await recoverHost(context, options.from ?? [], bootstrap)
+  const from = options.from ?? []
+  if (options.repair === true) await repairHost(context, log, from, bootstrap)
+  if (options.recover === true) await recoverHost(context, log, from, bootstrap)
   const host = await Host.open({
-    ...settings,
+    ...hostOptions,
     ...(bootstrap === undefined ? {} : { bootstrap }),
     onEvent: (event) => {
       output.object(event)
@@ -141,15 +148,13 @@ async function host(context: Context, options: Options): Promise<void> {
   output.object({ type: 'summary', id: host.id, instances: host.instances.length })
 }
 
-async function readOptions(context: Context, options: Options): Promise<HostOptions> {
-  const { config, file } = await readConfig(context.dir, options.config)
-  if (file !== null) context.output.note(`settings: ${file}`)
-  const { allowDeploy, oracle, engines, isolateBy, patience, sandbox, requireSandbox, quotas } = {
-    ...config,
-    ...given(options)
-  }
+async function hostOptionsOf(
+  context: Context,
+  { allowDeploy, oracle, engines, isolateBy, patience, sandbox, requireSandbox, quotas }: Config,
+  log: HostLog
+): Promise<HostOptions> {
   const oracles = oracle === undefined ? undefined : await Oracles.load(oracle)
-  if (oracles !== undefined) context.output.note(`oracles: ${oracles.names.join(', ')}`)
+  if (oracles !== undefined) log.write('info', `oracles: ${oracles.names.join(', ')}`)
   return {
     dir: context.hostDir,
     ...(allowDeploy === undefined ? {} : { policy: allowOnly(allowDeploy) }),
@@ -185,7 +190,7 @@ async function openMonitor(at: Endpoint | undefined, dir: string): Promise<Monit
   return monitor
 }
 
-/** For `mivm status` of the same user; not everywhere can there be one. */
+/** For `mivm status` and `mivm backup` of the same user; not everywhere can there be one. */
 async function openSocket(
   { hostSocket, hostDir }: Context,
   host: Host,
@@ -197,7 +202,10 @@ async function openSocket(
     monitor.watch(host)
   } catch (error) {
     const why = error instanceof Error ? error.message : String(error)
-    log.write('warn', `"mivm status" will say little: ${why}`)
+    log.write(
+      'warn',
+      `"mivm status" will say little, and there are no backups while it runs: ${why}`
+    )
   }
 }
 
@@ -234,14 +242,6 @@ function welcome(
   }
 }
 
-/** `port`, `address:port` or `[address]:port`. */
-function parseEndpoint(text: string): Endpoint {
-  const [, quoted, plain, digits] = /^(?:(?:\[([^\]]+)\]|([^:]+)):)?(\d{1,5})$/.exec(text) ?? []
-  const port = Number(digits ?? Number.NaN)
-  if (port <= 65_535) return { address: quoted ?? plain ?? LOOPBACK, port }
-  throw new MivmError('USAGE', `--metrics ${text} is not a port, nor an address and a port`)
-}
-
 function asError({ code, message }: { code: string; message: string }): MivmError {
   return new MivmError(isErrorCode(code) ? code : 'STORAGE_FAILED', message)
 }
@@ -250,6 +250,7 @@ function asTrue(): true {
   return true
 }
 
+const parseMetrics = (text: string) => parseEndpoint(text, '--metrics')
 const parseEngines = (text: string) => parseCount(text, '--engines', 1024)
 const parsePatience = (text: string) => parseCount(text, '--patience', 100)
 

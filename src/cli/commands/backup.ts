@@ -1,0 +1,45 @@
+import { stat } from 'node:fs/promises'
+import path from 'node:path'
+import { Context } from '../context.ts'
+import { tellLocally } from '../local-host.ts'
+import type { Program } from '../program.ts'
+
+const HELP = `
+The host may be running: the backup has all as it was at one moment. The key of the host is in it: whoever has the file
+can be the host, so that only its owner may read it. Do not start a restored host while the other one runs.
+
+Example:
+  $ mivm backup /backups/
+`
+
+/** `mivm backup <file or dir>` */
+export function addBackup(program: Program): void {
+  program
+    .command('backup')
+    .description('Writes all of the host of this directory, its key included, to one file.')
+    .argument('<to>', 'a file that is not there yet, or a directory')
+    .addHelpText('after', HELP)
+    .action(async (to, _, command) => backup(new Context(command.optsWithGlobals()), to))
+}
+
+async function backup({ output, hostDir, hostSocket }: Context, to: string): Promise<void> {
+  const { backUpClosed } = await import('../../host/backup.ts')
+  const file = await fileAt(path.resolve(to))
+  output.progress(`writing ${file}…`)
+  const done = (await tellLocally(hostSocket, '/backup', { file })) ?? {
+    ...(await backUpClosed(hostDir, file))
+  }
+  output.done()
+  output.line(file)
+  output.note('the key of the host is in it: keep it as you keep the host')
+  output.object({ type: 'summary', ...done })
+}
+
+async function fileAt(target: string): Promise<string> {
+  const isDirectory = await stat(target).then(
+    (stats) => stats.isDirectory(),
+    () => false
+  )
+  const now = new Date().toISOString().replace(/[:.]/g, '-')
+  return isDirectory ? path.join(target, `${now}.mivm-backup`) : target
+}

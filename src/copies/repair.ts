@@ -1,0 +1,166 @@
+import path from 'node:path'
+import b4a from 'b4a'
+import type Corestore from 'corestore'
+import type Hypercore from 'hypercore'
+import { MerkleTree } from 'hypercore/lib/merkle-tree.js'
+import { findServer } from '../client/locate.ts'
+import type { Replica } from '../client/replica.ts'
+import { readIdentity } from '../net/identity.ts'
+import { MivmError } from '../protocol/errors.ts'
+import { decodeId, encodeId } from '../protocol/ids.ts'
+import { blobsManifest, type Manifest, stateManifest, userLogKey } from '../protocol/manifest.ts'
+import { leafHash } from '../protocol/tree-hash.ts'
+import { closeStore, openStore } from '../state/store.ts'
+import { Wal } from '../state/wal.ts'
+import { awaitBlocks, fetchBlocks, openCopy } from './copy.ts'
+import { Progress } from './progress.ts'
+import { openSources, PATIENCE_MS, type RecoveryOptions, readIndex } from './sources.ts'
+import { Walk } from './walk.ts'
+
+export type RepairEvent =
+  /** So many blocks were lost or damaged, and are whole again. */
+  | { readonly type: 'repaired'; readonly address: string; readonly blocks: number }
+  | { readonly type: 'intact'; readonly address: string }
+  | { readonly type: 'unrepaired'; readonly address: string; readonly message: string }
+
+interface Repairing {
+  readonly store: Corestore
+  readonly replica: Replica
+  readonly progress: Progress
+  readonly host: Uint8Array
+  readonly address: Uint8Array
+}
+
+/**
+ * Reads every block of every log of a host that is not running, and takes those that the disk has lost, or flipped bits
+ * of, from others who have them. Each is held against the tree that is here: nothing is signed, and no head changes.
+ */
+export async function repair(options: RecoveryOptions<RepairEvent>): Promise<RepairEvent[]> {
+  const { dir, bootstrap, from = [], patience = PATIENCE_MS, onEvent = () => {} } = options
+  const { keyPair } = await readIdentity(dir, 'host')
+  const store = await openStore(path.join(dir, 'store'))
+  const wal = new Wal(store.storage.rocks)
+  const events: RepairEvent[] = []
+  const sources = await openSources(dir, from, bootstrap).catch(async (error) => {
+    await closeStore(store)
+    throw error
+  })
+  try {
+    const { replica } = sources
+    for (const address of await readIndex(store.get({ name: 'instances' }))) {
+      const progress = new Progress(patience)
+      const host = keyPair.publicKey
+      const parts = { store, replica, progress, host, address: decodeId(address) }
+      const event = await repairInstance(address, parts).catch((error: unknown): RepairEvent => {
+        if (!(error instanceof MivmError)) throw error
+        return { type: 'unrepaired', address, message: error.message }
+      })
+      progress.end()
+      await wal.sync()
+      events.push(event)
+      onEvent(event)
+    }
+  } finally {
+    await sources.close()
+    await wal.close()
+    await closeStore(store)
+  }
+  if (events.every(({ type }) => type !== 'unrepaired')) await sources.remove()
+  return events
+}
+
+async function repairInstance(address: string, parts: Repairing): Promise<RepairEvent> {
+  const { address: key } = parts
+  const files = mutable(stateManifest(parts.host, key))
+  const content = mutable(blobsManifest(parts.host, key))
+  let blocks = await repairLog('the call log', { key }, parts)
+  blocks += await repairLog('the archive', { manifest: files }, parts)
+  blocks += await repairLog('the blobs', { manifest: content }, parts)
+  for (const user of await usersOf(parts.store, key)) {
+    const name = `the log of ${encodeId(user)}`
+    blocks += await repairLog(name, { key: userLogKey(user, key) }, parts)
+  }
+  return blocks === 0 ? { type: 'intact', address } : { type: 'repaired', address, blocks }
+}
+
+/** Number of blocks that were taken from others. */
+async function repairLog(
+  what: string,
+  of: { key: Uint8Array } | { manifest: ReturnType<typeof mutable> },
+  { store, replica, progress, address }: Repairing
+): Promise<number> {
+  const own = store.get(of)
+  await own.ready()
+  try {
+    const bad: number[] = []
+    for (let i = 0; i < own.length; i++) if (!(await isWhole(own, i))) bad.push(i)
+    if (bad.length === 0) return 0
+    const copy = await openCopy(replica.store, own.key)
+    progress.watch(copy)
+    try {
+      await findServer(replica.network, address)
+      for (const index of bad) await replace(own, copy, index, what, progress)
+    } finally {
+      await copy.close()
+    }
+    return bad.length
+  } finally {
+    await own.close()
+  }
+}
+
+/** Whether a block is the one that the tree has there. */
+async function isWhole(own: Hypercore, index: number): Promise<boolean> {
+  const node = await MerkleTree.get(own.state, 2 * index).catch(() => null)
+  const block = await own.get(index, { wait: false }).catch(() => null)
+  return block !== null && node !== null && b4a.equals(leafHash(block), node.hash)
+}
+
+async function replace(
+  own: Hypercore,
+  copy: Hypercore,
+  index: number,
+  what: string,
+  progress: Progress
+): Promise<void> {
+  const isThere =
+    (await awaitBlocks(copy, index + 1, progress)) &&
+    (await fetchBlocks(copy, index, index + 1, progress))
+  const block = isThere ? await copy.get(index, { wait: false }) : null
+  if (block === null) {
+    throw new MivmError(
+      'INSTANCE_DAMAGED',
+      `block ${index} of ${what} is damaged, and nobody who can be found has it: let mirrors and auditors come, or name them with --from, and try again`
+    )
+  }
+  await own.clear(index, index + 1)
+  // what does not lead to the roots that are here is not taken
+  const nodes = await own.missingNodes(index)
+  const proof = await copy.proof({ block: { index, nodes } })
+  const isTaken = await own.applyProof(proof).catch(() => false)
+  if (isTaken && (await isWhole(own, index))) return
+  throw new MivmError(
+    'INSTANCE_DAMAGED',
+    `block ${index} of ${what} is damaged, and what others have there does not go with what is here: restore the host from a backup, and recover the rest`
+  )
+}
+
+/** Whose logs there are, as the call log says. */
+async function usersOf(store: Corestore, address: Uint8Array): Promise<Uint8Array[]> {
+  const log = store.get({ key: address })
+  await log.ready()
+  try {
+    const walk = new Walk()
+    for (let i = 0; i < log.length; i++) {
+      const block = await log.get(i, { wait: false })
+      if (block !== null) walk.visit(block)
+    }
+    return [...walk.users.values(), ...walk.open].map(({ key }) => key)
+  } finally {
+    await log.close()
+  }
+}
+
+function mutable(manifest: Manifest) {
+  return { ...manifest, signers: [...manifest.signers] }
+}

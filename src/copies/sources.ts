@@ -1,0 +1,101 @@
+import { rm, stat } from 'node:fs/promises'
+import path from 'node:path'
+import type Corestore from 'corestore'
+import type Hypercore from 'hypercore'
+import { Replica } from '../client/replica.ts'
+import type { Bootstrap } from '../net/network.ts'
+import { MivmError } from '../protocol/errors.ts'
+import { decodeId, encodeId } from '../protocol/ids.ts'
+import { closeStore, openStore } from '../state/store.ts'
+
+/** How a host that is not running takes something back from others. */
+export interface RecoveryOptions<Event> {
+  /** The data directory of the host. */
+  readonly dir: string
+  readonly bootstrap?: Bootstrap
+  /** Beside those who are found by themselves: ids of mirrors, and directories with copies of an auditor or a mirror. */
+  readonly from?: readonly string[]
+  /** How long nothing may come before an instance is given up, ms; default 15 s. */
+  readonly patience?: number
+  readonly onEvent?: (event: Event) => void
+}
+
+export const PATIENCE_MS = 15_000
+
+/** What is fetched, before it is known to be right, in a store of its own. */
+const FETCHED = 'recovering'
+
+/** Those who have what a host has lost. */
+export interface Sources {
+  readonly replica: Replica
+  close(): Promise<void>
+  /** Removes what was fetched. */
+  remove(): Promise<void>
+}
+
+export async function openSources(
+  dir: string,
+  from: readonly string[],
+  bootstrap: Bootstrap | undefined
+): Promise<Sources> {
+  const network = bootstrap === undefined ? {} : { bootstrap }
+  const replica = await Replica.open({ dir, copies: FETCHED, ...network })
+  const ends: (() => Promise<unknown>)[] = [() => replica.close()]
+  const close = async () => {
+    for (const end of ends.splice(0).reverse()) await end()
+  }
+  try {
+    for (const name of from) ends.push(await join(replica, name))
+  } catch (error) {
+    await close()
+    throw error
+  }
+  const remove = () => rm(path.join(dir, FETCHED), { recursive: true, force: true })
+  return { replica, close, remove }
+}
+
+/** Addresses, z-base-32, of the instances of a host. */
+export async function readIndex(index: Hypercore): Promise<ReadonlySet<string>> {
+  await index.ready()
+  const known = new Set<string>()
+  for (let i = 0; i < index.length; i++) {
+    const address = await index.get(i, { wait: false })
+    if (address !== null) known.add(encodeId(address))
+  }
+  return known
+}
+
+/** Takes what a peer or a directory has; returns what ends that. */
+async function join(replica: Replica, name: string): Promise<() => Promise<unknown>> {
+  if (!(await isDirectory(name))) {
+    await replica.connect(decodeId(name, 'id of a mirror, nor a directory'))
+    return async () => {}
+  }
+  const copies = await openCopies(name)
+  const stream = copies.replicate(true)
+  const own = replica.store.replicate(false)
+  stream.pipe(own).pipe(stream)
+  return async () => {
+    stream.destroy()
+    own.destroy()
+    await closeStore(copies)
+  }
+}
+
+/** What an auditor or a mirror has in its data directory. */
+async function openCopies(dir: string): Promise<Corestore> {
+  for (const name of ['mirror/store', 'cache', 'store', '.']) {
+    if (await isDirectory(path.join(dir, name, 'db'))) return openStore(path.join(dir, name))
+  }
+  throw new MivmError(
+    'USAGE',
+    `there are no copies in ${dir}: name the data directory of an auditor`
+  )
+}
+
+function isDirectory(name: string): Promise<boolean> {
+  return stat(name).then(
+    (stats) => stats.isDirectory(),
+    () => false
+  )
+}

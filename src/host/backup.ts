@@ -1,0 +1,142 @@
+import { mkdir, mkdtemp, readdir, readFile, rename, rm } from 'node:fs/promises'
+import path from 'node:path'
+import b4a from 'b4a'
+import CorestoreStorage from 'hypercore-storage'
+import { MivmError } from '../protocol/errors.ts'
+import { type BackupRecord, BackupWriter, readBackup } from '../state/backup-file.ts'
+import { writeDurably } from '../state/durable-file.ts'
+import { closeStore, openStore } from '../state/store.ts'
+import { syncDirectory } from '../state/sync-directory.ts'
+import { Wal } from '../state/wal.ts'
+import { Restored } from './restored.ts'
+
+/** What there is beside the database; the key of the host is in it. */
+const FILES = /^(host\.key|set-back\/[a-z0-9]+\.head)$/
+const KEYS_AT_ONCE = 256
+const WRITTEN_AT_ONCE = 4096
+
+export interface Backup {
+  readonly file: string
+  readonly records: number
+}
+
+/** Writes a backup of a host that is open, as it is at this moment, while it goes on. */
+export async function backUp(
+  dir: string,
+  storage: CorestoreStorage,
+  wal: Wal,
+  file: string
+): Promise<Backup> {
+  const writer = await BackupWriter.create(file)
+  try {
+    const snapshot = storage.db.snapshot()
+    try {
+      // what is in it may not be on disk yet, and what a power cut takes back shall be in no backup
+      await wal.sync()
+      for (const name of await filesOf(dir)) {
+        const value = await readFile(path.join(dir, name))
+        await writer.add({ kind: 'file', key: b4a.from(name), value })
+      }
+      for await (const { key, value } of snapshot.iterator({}, { capacity: KEYS_AT_ONCE })) {
+        await writer.add({ kind: 'key', key, value })
+      }
+    } finally {
+      await snapshot.close()
+    }
+    return { file, records: await writer.finish() }
+  } catch (error) {
+    await writer.abandon()
+    throw error
+  }
+}
+
+/** The same of a host that is not running; throws DIRECTORY_LOCKED where it is. */
+export async function backUpClosed(dir: string, file: string): Promise<Backup> {
+  if (!(await filesOf(dir)).includes('host.key')) {
+    throw new MivmError('USAGE', `there is no host in ${dir}: give its --dir`)
+  }
+  const store = await openStore(path.join(dir, 'store'))
+  const wal = new Wal(store.storage.rocks)
+  try {
+    return await backUp(dir, store.storage, wal, file)
+  } finally {
+    await wal.close()
+    await closeStore(store)
+  }
+}
+
+/**
+ * Brings a host back into a directory in which there is nothing yet; its mark has the host ask others what it has signed
+ * since, before it signs anything. Nothing is there before all of the backup was read and found whole.
+ */
+export async function restore(file: string, dir: string): Promise<{ records: number }> {
+  await refuseWhenThere(dir)
+  let records = 0
+  for await (const _ of readBackup(file)) records++
+  const parent = path.dirname(dir)
+  await mkdir(parent, { recursive: true, mode: 0o700 })
+  const fresh = await mkdtemp(path.join(parent, '.restoring-'))
+  try {
+    await Restored.mark(fresh)
+    await fill(fresh, readBackup(file))
+    await refuseWhenThere(dir)
+    await rename(fresh, dir)
+    await syncDirectory(parent)
+  } catch (error) {
+    await rm(fresh, { recursive: true, force: true })
+    throw error
+  }
+  return { records }
+}
+
+async function fill(dir: string, records: AsyncIterable<BackupRecord>): Promise<void> {
+  const storage = new CorestoreStorage(path.join(dir, 'store'))
+  await storage.db.ready()
+  try {
+    let some: BackupRecord[] = []
+    for await (const record of records) {
+      if (record.kind === 'file') await fillFile(dir, record)
+      else some.push(record)
+      if (some.length < WRITTEN_AT_ONCE) continue
+      await write(storage, some)
+      some = []
+    }
+    await write(storage, some)
+    // into tables, which are synced
+    await storage.db.flush()
+  } finally {
+    await storage.close()
+  }
+  // the store remembers which directory it was made in, and this one gets another name
+  await rm(path.join(dir, 'store', 'CORESTORE'), { force: true })
+}
+
+async function fillFile(dir: string, { key, value }: BackupRecord): Promise<void> {
+  const name = b4a.toString(key)
+  if (!FILES.test(name))
+    throw new MivmError('BACKUP_DAMAGED', 'the backup names a file that none has')
+  await writeDurably(path.join(dir, name), value)
+}
+
+async function write(storage: CorestoreStorage, records: readonly BackupRecord[]): Promise<void> {
+  const batch = storage.db.write({ autoDestroy: true })
+  for (const { key, value } of records) batch.tryPut(key, value)
+  await batch.flush()
+}
+
+async function filesOf(dir: string): Promise<string[]> {
+  const names = await readdir(dir, { recursive: true }).catch((error: NodeJS.ErrnoException) => {
+    if (error.code === 'ENOENT') return []
+    throw error
+  })
+  return names.map((name) => name.split(path.sep).join('/')).filter((name) => FILES.test(name))
+}
+
+async function refuseWhenThere(dir: string): Promise<void> {
+  const names = await readdir(dir).catch((error: NodeJS.ErrnoException) => {
+    if (error.code === 'ENOENT') return []
+    throw error
+  })
+  if (names.length === 0) return
+  throw new MivmError('USAGE', `there is something in ${dir}: restore into an empty directory`)
+}

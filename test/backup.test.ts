@@ -1,0 +1,138 @@
+// Backups of hosts that run and of hosts that do not, and what comes of them.
+import { readdir, readFile, stat, writeFile } from 'node:fs/promises'
+import path from 'node:path'
+import test from 'brittle'
+import { recover } from '../src/copies/recovery.ts'
+import { backUpClosed, restore } from '../src/host/backup.ts'
+import { decodeId } from '../src/protocol/ids.ts'
+import { Cli, CONTRACTS, startHost } from './cli.ts'
+import { tempDir } from './helpers.ts'
+import { codeOf, Scene, SOURCE, until } from './set-back-scene.ts'
+
+const FORUM = path.join(CONTRACTS, 'forum.js')
+
+test('backup - of a host under load, restored, asks first and takes back the rest', {
+  timeout: 120_000
+}, async (t) => {
+  const scene = await Scene.open(t)
+  const { host } = await scene.start()
+  const alice = await scene.client('alice', 5_000)
+  const { link, address } = await alice.deploy({ host: host.id, source: SOURCE })
+  const mirrored = await scene.mirror([link])
+  const instance = await host.instance(decodeId(address))
+  const file = path.join(scene.root, 'backup')
+  const calls = Array.from({ length: 1000 }, (_, i) => alice.call(link, 'add', [String(i)]))
+  await until(() => instance.seq > 10)
+  const [{ records }] = await Promise.all([host.backUp(file), ...calls])
+  t.ok(records > 100, `${records} records`)
+  t.is((await stat(file)).mode & 0o777, 0o600)
+  await mirrored.whole(address, instance.head.length)
+  await alice.close()
+  await host.close()
+
+  scene.dir = path.join(scene.root, 'restored')
+  t.is((await restore(file, scene.dir)).records, records)
+  const key = decodeId(address)
+  const { length, verdict } = await scene.look(key)
+  t.is(verdict, 'clean', `${length} blocks`)
+  const { dir, bootstrap } = scene
+  const set = await scene.start()
+  await until(() => set.events.some(({ type }) => type === 'set-back'))
+  const bob = await scene.client('bob', 3_000)
+  t.is(await codeOf(bob.call(link, 'add', ['b'])), 'INSTANCE_SET_BACK')
+  await set.host.close()
+  t.is((await scene.look(key)).length, length, 'nothing was signed')
+  t.is((await recover({ dir, bootstrap }))[0]?.type, 'recovered')
+  const again = await scene.start()
+  t.is(await bob.call(link, 'add', ['c']), 1001, 'all calls are there')
+  await bob.close()
+  await again.host.close()
+  t.is((await scene.look(key)).verdict, 'clean')
+})
+
+test('backup - a restored host that nobody knows more of goes on', {
+  timeout: 60_000
+}, async (t) => {
+  const scene = await Scene.open(t)
+  const { host } = await scene.start()
+  const alice = await scene.client('alice')
+  const { link } = await alice.deploy({ host: host.id, source: SOURCE })
+  await host.close()
+  const file = path.join(scene.root, 'backup')
+  await backUpClosed(scene.dir, file)
+  scene.dir = path.join(scene.root, 'restored')
+  await restore(file, scene.dir)
+  t.ok((await readdir(scene.dir)).includes('restored'))
+  const again = await scene.start()
+  t.is(await alice.call(link, 'add', []), 1)
+  t.absent((await readdir(scene.dir)).includes('restored'), 'it has asked')
+  t.absent(again.events.some(({ type }) => type === 'set-back'))
+})
+
+test('backup - what is no whole backup is one clear line, and restores nothing', {
+  timeout: 60_000
+}, async (t) => {
+  const scene = await Scene.open(t)
+  const { host } = await scene.start()
+  const alice = await scene.client('alice')
+  await alice.deploy({ host: host.id, source: SOURCE })
+  await alice.close()
+  await host.close()
+  const file = path.join(scene.root, 'backup')
+  await backUpClosed(scene.dir, file)
+  const whole = await readFile(file)
+  const dir = path.join(scene.root, 'restored')
+  const attempt = async (bytes: Uint8Array) => {
+    const other = path.join(scene.root, 'other')
+    await writeFile(other, bytes)
+    const error = await restore(other, dir).catch((reason) => reason)
+    t.ok(/^[^\n]+$/.test(error.message), error.message)
+    t.alike(await readdir(dir).catch(() => []), [])
+    return error.code
+  }
+  t.is(await attempt(Buffer.from('something else')), 'BACKUP_UNKNOWN')
+  t.is(await attempt(Buffer.alloc(0)), 'BACKUP_UNKNOWN')
+  const newer = Buffer.from(whole)
+  newer.write('2', 'mivm/backup/'.length)
+  t.is(await attempt(newer), 'BACKUP_VERSION')
+  for (const length of [14, 30, whole.length >> 1, whole.length - 1]) {
+    t.is(await attempt(whole.subarray(0, length)), 'BACKUP_DAMAGED', `${length} bytes`)
+  }
+  for (const at of [20, whole.length >> 1, whole.length - 1]) {
+    const flipped = Buffer.from(whole)
+    flipped[at] = (flipped[at] ?? 0) ^ 1
+    t.is(await attempt(flipped), 'BACKUP_DAMAGED', `byte ${at}`)
+  }
+  t.is(await attempt(Buffer.concat([whole, Buffer.alloc(1)])), 'BACKUP_DAMAGED')
+  t.is(await codeOf(restore(file, scene.dir)), 'USAGE', 'not over what is there')
+  t.is(await codeOf(backUpClosed(scene.dir, file)), 'USAGE', 'nor over another backup')
+  t.is(await codeOf(backUpClosed(dir, `${file}-2`)), 'USAGE', 'nor of nothing')
+})
+
+test('backup - on the command line, while the host runs and when it does not', {
+  timeout: 120_000
+}, async (t) => {
+  const root = await tempDir(t)
+  const host = await startHost(t, path.join(root, 'one'))
+  const user = new Cli(path.join(root, 'user'), host.bootstrap)
+  await user.run(['deploy', FORUM, '--host', host.id, '--name', 'forum'])
+  await user.run(['call', 'forum', 'addTopic', 'kept'])
+  const owner = new Cli(path.join(root, 'one'), host.bootstrap)
+  const running = await owner.run(['backup', path.join(root, 'running')])
+  t.is(running.status, 0, running.stderr)
+  t.is((await owner.run(['backup', path.join(root, 'running')])).status, 64, 'not a second time')
+  await host.stop()
+  const closed = await owner.run(['backup', root])
+  t.ok(closed.stdout.trim().endsWith('.mivm-backup'), closed.stderr)
+  t.is((await owner.run(['restore', path.join(root, 'running')])).status, 64, 'not over a host')
+
+  const other = new Cli(path.join(root, 'two'), host.bootstrap)
+  const restored = await other.run(['restore', path.join(root, 'running')])
+  t.is(restored.status, 0, restored.stderr)
+  const again = await startHost(t, path.join(root, 'two'), ['--recover'])
+  t.is(again.id, host.id)
+  const reader = new Cli(path.join(root, 'reader'), again.bootstrap)
+  const [{ instances } = {}] = again.events.filter(({ type }) => type === 'ready')
+  t.is(instances, 1)
+  t.is((await reader.run(['status', again.id])).status, 0)
+})

@@ -1,0 +1,131 @@
+// Blocks that the disk of a host has lost or flipped bits of, and who has them.
+import { readdir, readFile, writeFile } from 'node:fs/promises'
+import path from 'node:path'
+import test, { type Test } from 'brittle'
+import type Hypercore from 'hypercore'
+import { repair } from '../src/copies/repair.ts'
+import { decodeId } from '../src/protocol/ids.ts'
+import { blobsManifest, stateManifest, userLogManifest } from '../src/protocol/manifest.ts'
+import { closeStore, openStore } from '../src/state/store.ts'
+import { codeOf, Scene, SOURCE } from './set-back-scene.ts'
+
+test('repair - blocks of every log that are lost come back from a mirror', {
+  timeout: 120_000
+}, async (t) => {
+  const { scene, addresses, user } = await damagedScene(t)
+  const [address = '', whole = ''] = addresses
+  const key = decodeId(address)
+  const host = await scene.hostKey()
+  const store = await openStore(path.join(scene.dir, 'store'))
+  for (const [manifest, lost] of [
+    [null, [0, 1, 4, -1]],
+    [stateManifest(host, key), [0, -1]],
+    [blobsManifest(host, key), [0, -1]],
+    [userLogManifest(user, key), [0]]
+  ] as const) {
+    const core: Hypercore = store.get(
+      manifest === null ? { key } : { manifest: { ...manifest, signers: [...manifest.signers] } }
+    )
+    await core.ready()
+    for (const at of lost) {
+      const index = at < 0 ? core.length + at : at
+      await core.clear(index, index + 1)
+    }
+    await core.close()
+  }
+  await closeStore(store)
+
+  const damaged = await scene.start()
+  t.is(await codeOf(damaged.host.instance(key)), 'INSTANCE_DAMAGED')
+  await damaged.host.close()
+  const { dir, bootstrap } = scene
+  const [first, second] = await repair({ dir, bootstrap, patience: 5_000 })
+  t.ok(first?.type === 'repaired' && first.blocks >= 9, JSON.stringify(first))
+  t.alike(second, { type: 'intact', address: whole })
+  t.is((await scene.look(key)).verdict, 'clean')
+  await scene.start()
+  const bob = await scene.client('bob')
+  t.is(await bob.call(address, 'read', [1]), TEXT)
+  t.is(await bob.call(address, 'add', []), 2)
+})
+
+test('repair - flipped bits are noticed, named and repaired, and the other instance is served', {
+  timeout: 120_000
+}, async (t) => {
+  const { scene, addresses } = await damagedScene(t)
+  const [address = '', whole = ''] = addresses
+  t.ok(await flip(path.join(scene.dir, 'store', 'db'), MARK), 'a bit on the disk')
+  const { host, events } = await scene.start()
+  const bob = await scene.client('bob', 5_000)
+  t.is(await codeOf(bob.call(address, 'read', [1])), 'INSTANCE_DAMAGED')
+  t.alike(
+    [...new Set(events.flatMap((it) => (it.type === 'damaged' ? [it.address] : [])))],
+    [address]
+  )
+  t.is(await bob.call(whole, 'add', []), 1)
+  await bob.close()
+  await host.close()
+  const { dir, bootstrap } = scene
+  const repaired = await repair({ dir, bootstrap, patience: 5_000 })
+  t.alike(
+    repaired.map(({ type }) => type),
+    ['repaired', 'intact']
+  )
+  await scene.start()
+  const carol = await scene.client('carol', 5_000)
+  t.is(await carol.call(address, 'read', [1]), TEXT)
+})
+
+test('repair - what nobody has stays damaged', { timeout: 60_000 }, async (t) => {
+  const { scene, addresses, mirrored } = await damagedScene(t)
+  const key = decodeId(addresses[0] ?? '')
+  await mirrored.mirror.close()
+  const store = await openStore(path.join(scene.dir, 'store'))
+  const log = store.get({ key })
+  await log.ready()
+  await log.clear(1, 2)
+  await closeStore(store)
+  const { dir, bootstrap } = scene
+  const [event] = await repair({ dir, bootstrap, patience: 1_000 })
+  t.is(event?.type, 'unrepaired')
+  if (event?.type === 'unrepaired')
+    t.ok(/block [01] of the call log/.test(event.message), event.message)
+})
+
+const MARK = 'a-mark-that-is-on-the-disk-once.'
+const TEXT = MARK + 'x'.repeat(20_000)
+
+/** A closed host with two instances, of which a mirror has the first. */
+async function damagedScene(t: Test) {
+  const scene = await Scene.open(t)
+  const { host } = await scene.start()
+  const alice = await scene.client('alice')
+  const one = await alice.deploy({ host: host.id, source: SOURCE })
+  const two = await alice.deploy({ host: host.id, source: SOURCE })
+  await alice.call(one.link, 'add', [TEXT])
+  const { length } = (await host.instance(decodeId(one.address))).head
+  const mirrored = await scene.mirror([one.link])
+  await mirrored.whole(one.address, length)
+  await alice.close()
+  await host.close()
+  // what is in the write-ahead log comes into tables
+  await closeStore(await openStore(path.join(scene.dir, 'store')))
+  const addresses = [one.address, two.address]
+  return { scene, addresses, mirrored, user: decodeId(alice.id) }
+}
+
+/** Flips a bit behind every place of a text in the files of a database. */
+async function flip(dir: string, text: string): Promise<boolean> {
+  let found = false
+  for (const name of await readdir(dir)) {
+    const file = path.join(dir, name)
+    const bytes = await readFile(file).catch(() => Buffer.alloc(0))
+    for (let at = bytes.indexOf(text); at >= 0; at = bytes.indexOf(text, at + 1)) {
+      if (!/\.(sst|blob)$/.test(name)) continue
+      bytes[at + text.length + 1] = (bytes[at + text.length + 1] ?? 0) ^ 1
+      found = true
+    }
+    if (found) await writeFile(file, bytes)
+  }
+  return found
+}
