@@ -1,4 +1,4 @@
-// npm run bench [-- --only <measure>] [--quick] [--calls <n, for history>] [--profile <dir>] [--write]
+// npm run bench [-- --only <measure>] [--quick] [--calls <n, for history and memory>] [--profile <dir>] [--write]
 //
 // Measures, prints a table with what has to be reached beside it, and with --write puts both into RESULTS.md.
 import { readFileSync, writeFileSync } from 'node:fs'
