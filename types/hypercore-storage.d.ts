@@ -58,6 +58,7 @@ declare module 'hypercore-storage' {
     readonly defaultColumnFamily: object
     /** As it is now, whatever is written later. */
     snapshot(): Rocks
+    /** All keys of this column family in a range, in order. */
     iterator(
       range: { gt?: Uint8Array; gte?: Uint8Array; lt?: Uint8Array; lte?: Uint8Array },
       options?: { capacity?: number }
@@ -71,8 +72,6 @@ declare module 'hypercore-storage' {
       createReadBatch(db: Rocks, options?: BatchOptions): ReadBatch
       createWriteBatch(db: Rocks, options?: BatchOptions): WriteBatch
     }
-    /** All keys of this column family in a range, in order. */
-    iterator(range: object): AsyncIterable<{ key: Uint8Array; value: Uint8Array }>
     readonly opened: boolean
     readonly closed: boolean
     /** Writes memtables of this column family to a table file, synced. */
