@@ -1,5 +1,5 @@
-import { request } from 'node:http'
-import { MivmError } from '../protocol/errors.ts'
+import { type RequestOptions, request } from 'node:http'
+import { isErrorCode, MivmError } from '../protocol/errors.ts'
 
 const WAIT_MS = 10_000
 
@@ -8,15 +8,40 @@ const WAIT_MS = 10_000
  * not answer.
  */
 export function askLocally(socketPath: string, file: string): Promise<string | null> {
+  return send({ socketPath, path: file, timeout: WAIT_MS })
+}
+
+/**
+ * Has the host of this user do something, however long that takes; null where none runs. Throws what the host answers,
+ * HOST_CLOSED where it ends before that.
+ */
+export async function tellLocally(
+  socketPath: string,
+  file: string,
+  body: object
+): Promise<{ readonly [key: string]: unknown } | null> {
+  const text = await send({ socketPath, path: file, method: 'POST' }, JSON.stringify(body))
+  if (text === null) return null
+  const { error, ...answer } = JSON.parse(text)
+  if (error === undefined) return answer
+  throw new MivmError(isErrorCode(error.code) ? error.code : 'INTERNAL', String(error.message))
+}
+
+function send(options: RequestOptions, body = ''): Promise<string | null> {
   return new Promise((resolve, reject) => {
-    const options = { socketPath, path: file, agent: false, timeout: WAIT_MS }
-    const asking = request(options, (response) => {
-      let body = ''
-      response.setEncoding('utf8').on('data', (text: string) => {
-        body += text
+    let isConnected = false
+    const asking = request({ ...options, agent: false }, (response) => {
+      let text = ''
+      response.setEncoding('utf8').on('data', (some: string) => {
+        text += some
       })
       response.once('error', reject)
-      response.once('end', () => resolve(response.statusCode === 200 ? body : null))
+      response.once('end', () => resolve(response.statusCode === 200 ? text : null))
+    })
+    asking.once('socket', (socket) => {
+      socket.once('connect', () => {
+        isConnected = true
+      })
     })
     asking.once('timeout', () => {
       asking.destroy(
@@ -25,8 +50,9 @@ export function askLocally(socketPath: string, file: string): Promise<string | n
     })
     asking.once('error', (error) => {
       if (error instanceof MivmError) reject(error)
-      else resolve(null)
+      else if (!isConnected || body === '') resolve(null)
+      else reject(new MivmError('HOST_CLOSED', 'the host has ended before it was done: try again'))
     })
-    asking.end()
+    asking.end(body)
   })
 }

@@ -2,6 +2,7 @@ import b4a from 'b4a'
 import type Corestore from 'corestore'
 import type Hypercore from 'hypercore'
 import type { KeyPair } from 'hypercore-crypto'
+import type { Atom } from 'hypercore-storage'
 import { checkGenesis } from '../client/locate.ts'
 import type { Replica } from '../client/replica.ts'
 import type { SetBacks } from '../host/set-back.ts'
@@ -20,6 +21,7 @@ import {
   userLogManifest
 } from '../protocol/manifest.ts'
 import { Tree } from '../protocol/merkle.ts'
+import { createAtom } from '../state/atom.ts'
 import type { Wal } from '../state/wal.ts'
 import { contractOf } from '../vm/record.ts'
 import { openVm } from '../vm/registry.ts'
@@ -28,9 +30,6 @@ import { headOf } from './heads.ts'
 import type { Progress } from './progress.ts'
 import type { RecoveryEvent } from './recovery.ts'
 import { Walk } from './walk.ts'
-
-/** Blocks that are written at once. */
-const BLOCKS_MAX = 1024
 
 export interface RecoveredOptions {
   /** The host's own store. */
@@ -51,6 +50,8 @@ export interface RecoveredOptions {
 /** A log of which more was signed than is here, with what others have of it. */
 interface Part {
   readonly what: string
+  /** Whose log it is, in z-base-32; null for those of the host. */
+  readonly user: string | null
   readonly own: Hypercore
   readonly copy: Hypercore
   readonly to: Version
@@ -86,7 +87,7 @@ class RecoveredInstance {
     const before = own.length
     const newest = longest([headOf(own), await this.#shown(copy), head])
     if (newest === null) throw nothing('the call log')
-    const log = await this.#part('the call log', own, copy, newest, null)
+    const log = await this.#part({ what: 'the call log', user: null, own, copy, to: newest })
     for (const known of [head, setBacks.get(this.#id)]) {
       if (known !== null && !(await leadsThrough(log, known)))
         throw forked('the call log', known.length)
@@ -96,10 +97,8 @@ class RecoveredInstance {
     const isBehind = [log, ...parts].some((part) => part.own.length < part.to.length)
     // a crash on the way leaves something that is refused
     if (isBehind) await setBacks.keep(this.#id, newest)
-    for (const part of parts) await write(part)
-    await write(log)
     // also where that had come so far before, and no further
-    if (setBacks.get(this.#id) !== null) await this.#note(own, walk)
+    if (setBacks.get(this.#id) !== null) await this.#write(log, parts, walk)
     await this.#options.enlist()
     await wal.sync()
     await setBacks.remove(this.#id)
@@ -133,14 +132,9 @@ class RecoveredInstance {
   }
 
   /** A log with all that is lacking here, verified to be what was signed, and to go on from what is here. */
-  async #part(
-    what: string,
-    own: Hypercore,
-    copy: Hypercore,
-    to: Version,
-    signature: Uint8Array | null
-  ): Promise<Part> {
-    const part = { what, own, copy, to, signature }
+  async #part(of: Omit<Part, 'signature'>, signature: Uint8Array | null = null): Promise<Part> {
+    const { what, own, copy, to } = of
+    const part = { ...of, signature }
     if (own.length >= to.length) {
       if (b4a.equals(await own.treeHash(to.length), to.treeHash)) return part
       throw forked(what, to.length)
@@ -181,7 +175,7 @@ class RecoveredInstance {
       const own = await this.#own(manifest)
       if (own.length > version.length) throw ahead(what)
       const copy = await this.#copy(manifestKey(manifest))
-      parts.push(await this.#part(what, own, copy, version, null))
+      parts.push(await this.#part({ what, user: null, own, copy, to: version }))
     }
     for (const [id, { key, head }] of walk.users) {
       parts.push(await this.#user(id, key, { ...head, fork: 0 }))
@@ -200,7 +194,8 @@ class RecoveredInstance {
     const { address, store } = this.#options
     const own = await this.#open(store, { manifest: mutable(userLogManifest(key, address)) })
     const copy = await this.#copy(userLogKey(key, address))
-    return this.#part(`the log of ${id}`, own, copy, head, head.signature)
+    const what = `the log of ${id}`
+    return this.#part({ what, user: id, own, copy, to: head }, head.signature)
   }
 
   /** A head of a user's log that covers an entry whose call is under way; null where that is here. */
@@ -214,14 +209,29 @@ class RecoveredInstance {
     throw nothing(`entry ${entry} of the log of ${id}, whose call is under way,`)
   }
 
+  /**
+   * Writes what was verified, all of it at once, as a commit is: an archive that is ahead of its call log, or behind it,
+   * would be what cheating hosts show.
+   */
+  async #write(log: Part, parts: readonly Part[], walk: Walk): Promise<void> {
+    const atom = createAtom(this.#options.store)
+    for (const part of parts) await write(part, await this.#session(part.own, atom))
+    const own = await this.#session(log.own, atom)
+    await write(log, own)
+    await this.#note(own, walk, parts)
+    await atom.flush()
+  }
+
   /** What the instance notes about itself beside its logs. */
-  async #note(log: Hypercore, walk: Walk): Promise<void> {
-    const { address, store } = this.#options
+  async #note(log: Hypercore, walk: Walk, parts: readonly Part[]): Promise<void> {
+    const { address } = this.#options
     const pending = new Set(walk.open.map(({ key }) => encodeId(key)))
-    for (const [id, { key, entry, ack }] of walk.users) {
+    for (const [id, { entry, ack }] of walk.users) {
       await log.setUserData(`user/${id}`, encodePosition({ entry, ack }))
-      const own = await this.#open(store, { manifest: mutable(userLogManifest(key, address)) })
-      if (own.length > entry) pending.add(id)
+    }
+    for (const { user, own, to } of parts) {
+      const entry = user === null ? undefined : walk.users.get(user)?.entry
+      if (entry !== undefined && Math.max(own.length, to.length) > entry) pending.add(user ?? '')
     }
     await log.setUserData('pending', pending.size === 0 ? null : b4a.from([...pending].join()))
     if ((await log.getUserData('methods')) !== null) return
@@ -242,6 +252,13 @@ class RecoveredInstance {
     const core = await openCopy(this.#options.replica.store, key)
     this.#cores.push(core)
     return core
+  }
+
+  async #session(core: Hypercore, atom: Atom): Promise<Hypercore> {
+    const session = core.session({ atom })
+    this.#cores.push(session)
+    await session.ready()
+    return session
   }
 
   /** A log that this host signs. */
@@ -267,15 +284,12 @@ async function leadsThrough({ own, copy, to }: Part, head: Head): Promise<boolea
   return b4a.equals(tree.treeHash(), head.treeHash)
 }
 
-/** Writes what was verified. Heads on the way are of the same history, and signed as they were before. */
-async function write({ what, own, copy, to, signature }: Part): Promise<void> {
-  while (own.length < to.length) {
-    const end = signature === null ? Math.min(to.length, own.length + BLOCKS_MAX) : to.length
-    const blocks: Uint8Array[] = []
-    for (let i = own.length; i < end; i++) blocks.push(await blockOf(copy, i))
-    await own.append(blocks, signature === null ? {} : { signature })
-  }
-  if (b4a.equals(await own.treeHash(to.length), to.treeHash)) return
+/** Appends what is missing to a session of the log. */
+async function write({ what, copy, to, signature }: Part, session: Hypercore): Promise<void> {
+  const blocks: Uint8Array[] = []
+  for (let i = session.length; i < to.length; i++) blocks.push(await blockOf(copy, i))
+  if (blocks.length > 0) await session.append(blocks, signature === null ? {} : { signature })
+  if (b4a.equals(await session.treeHash(to.length), to.treeHash)) return
   throw new MivmError('INTERNAL', `${what} is not what was verified`)
 }
 

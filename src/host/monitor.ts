@@ -12,6 +12,8 @@ export type Place =
   | { readonly socket: string }
 
 const CONNECTIONS_MAX = 64
+const BODY_MAX = 64 * 1024
+const JSON_TYPE = 'application/json'
 const REQUEST_MS = 5_000
 
 /** How long a disk may take to write one block, ms, and how long what came of it counts. */
@@ -20,7 +22,8 @@ const PROBED_MS = 2_000
 
 /**
  * Tells over HTTP how a host is. `/healthz`: it lives and its disk takes what is written; else it has to be started again.
- * `/readyz`: it takes calls. `/metrics`: figures for Prometheus. `/status`, on a socket only: the same as JSON.
+ * `/readyz`: it takes calls. `/metrics`: figures for Prometheus. On a socket only, for its operator: `/status`, the same as
+ * JSON, and `/backup`, which is told the file to write.
  */
 export class Monitor {
   readonly #server: Server
@@ -83,7 +86,11 @@ export class Monitor {
     this.#server.on('error', () => {})
   }
 
-  async #answer({ method, url }: IncomingMessage, response: ServerResponse): Promise<void> {
+  async #answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const { method, url } = request
+    if (method === 'POST' && url === '/backup' && 'socket' in this.#place) {
+      return respond(response, 200, JSON.stringify(await this.#backUp(request)), JSON_TYPE)
+    }
     if (method !== 'GET' && method !== 'HEAD') return respond(response, 405, 'only GET\n')
     const host = this.#host
     switch (url) {
@@ -98,10 +105,21 @@ export class Monitor {
         return respond(response, 200, exposition(host.status(), host.measures), EXPOSITION_TYPE)
       case '/status':
         if ('socket' in this.#place) {
-          return respond(response, 200, `${JSON.stringify(host.status())}\n`, 'application/json')
+          return respond(response, 200, `${JSON.stringify(host.status())}\n`, JSON_TYPE)
         }
     }
     respond(response, 404, 'there are /metrics, /healthz and /readyz\n')
+  }
+
+  async #backUp(request: IncomingMessage): Promise<object> {
+    try {
+      const file = await readFileName(request)
+      if (this.#host === null) throw new MivmError('HOST_CLOSED', 'there is no host: try again')
+      return await this.#host.backUp(file)
+    } catch (error) {
+      const code = error instanceof MivmError ? error.code : 'INTERNAL'
+      return { error: { code, message: error instanceof Error ? error.message : String(error) } }
+    }
   }
 
   /** Why the host has to be started again; null where it works. */
@@ -113,6 +131,18 @@ export class Monitor {
     }
     return this.#probe.problem
   }
+}
+
+/** An absolute path, in JSON. */
+async function readFileName(request: IncomingMessage): Promise<string> {
+  let text = ''
+  for await (const some of request.setEncoding('utf8')) {
+    text += some
+    if (text.length > BODY_MAX) break
+  }
+  const { file } = JSON.parse(text)
+  if (typeof file === 'string' && path.isAbsolute(file)) return file
+  throw new MivmError('USAGE', 'the host does not know this command: use the same version as it')
 }
 
 /** Why nothing can be written to a directory; null where it can. */

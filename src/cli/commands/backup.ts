@@ -1,7 +1,7 @@
 import { stat } from 'node:fs/promises'
 import path from 'node:path'
 import { Context } from '../context.ts'
-import { askControl } from '../control.ts'
+import { tellLocally } from '../local-host.ts'
 import type { Program } from '../program.ts'
 
 const HELP = `
@@ -22,11 +22,11 @@ export function addBackup(program: Program): void {
     .action(async (to, _, command) => backup(new Context(command.optsWithGlobals()), to))
 }
 
-async function backup({ output, dir, hostDir }: Context, to: string): Promise<void> {
+async function backup({ output, hostDir, hostSocket }: Context, to: string): Promise<void> {
   const { backUpClosed } = await import('../../host/backup.ts')
   const file = await fileAt(path.resolve(to))
   output.progress(`writing ${file}…`)
-  const done = (await askControl(dir, { command: 'backup', file })) ?? {
+  const done = (await tellLocally(hostSocket, '/backup', { file })) ?? {
     ...(await backUpClosed(hostDir, file))
   }
   output.done()

@@ -10,12 +10,10 @@ import type { SandboxMode } from '../../vm/sandbox/sandbox.ts'
 import type { IsolateBy } from '../../vm/supervisor.ts'
 import { CONFIG_NAME, type Config, readConfig } from '../config.ts'
 import { Context } from '../context.ts'
-import { serveControl } from '../control.ts'
 import { type Endpoint, parseEndpoint } from '../endpoint.ts'
 import { HostLog, LOG_LEVELS, type LogLevel } from '../host-log.ts'
 import { atEnd, interrupted } from '../interruption.ts'
 import { openMirror, parseBytes } from '../mirror.ts'
-import { printable } from '../output.ts'
 import type { Program } from '../program.ts'
 import { recoverHost, repairHost } from '../recover.ts'
 import { count } from '../text.ts'
@@ -137,7 +135,6 @@ async function host(context: Context, options: Options): Promise<void> {
   atEnd(() => host.close())
   monitor?.watch(host)
   await openSocket(context, host, log)
-  await takeCommands(context, host, log)
   if (options.mirror !== undefined) {
     await openMirror(context, log, options.mirror, options.mirrorMax, bootstrap)
   }
@@ -184,16 +181,6 @@ async function openNetwork({ local, bootstrap }: Context): Promise<Bootstrap | u
   return network.bootstrap
 }
 
-/** From whoever owns the directory. */
-async function takeCommands({ dir }: Context, host: Host, log: HostLog): Promise<void> {
-  try {
-    atEnd(await serveControl(dir, async ({ file }) => ({ ...(await host.backUp(file)) })))
-  } catch (error) {
-    const why = error instanceof Error ? error.message : String(error)
-    log.write('warn', `no backups while it runs: ${printable(why)}`)
-  }
-}
-
 /** Before the host, so that whoever watches sees it start. */
 async function openMonitor(at: Endpoint | undefined, dir: string): Promise<Monitor | null> {
   if (at === undefined) return null
@@ -202,7 +189,7 @@ async function openMonitor(at: Endpoint | undefined, dir: string): Promise<Monit
   return monitor
 }
 
-/** For `mivm status` of the same user; not everywhere can there be one. */
+/** For `mivm status` and `mivm backup` of the same user; not everywhere can there be one. */
 async function openSocket(
   { hostSocket, hostDir }: Context,
   host: Host,
@@ -214,7 +201,10 @@ async function openSocket(
     monitor.watch(host)
   } catch (error) {
     const why = error instanceof Error ? error.message : String(error)
-    log.write('warn', `"mivm status" will say little: ${why}`)
+    log.write(
+      'warn',
+      `"mivm status" will say little, and there are no backups while it runs: ${why}`
+    )
   }
 }
 
