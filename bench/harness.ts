@@ -3,6 +3,8 @@
 export interface Options {
   /** One short run of everything: to see that it works, not for numbers. */
   readonly quick: boolean
+  /** Of the history that is measured, in the place of as many as there usually are. */
+  readonly calls?: number
   /** Where processes under load leave their CPU profiles; null: nowhere. */
   readonly profile: string | null
   /** A line for whoever waits. */
@@ -18,7 +20,7 @@ export interface Measure {
 /** What has to be reached: of some units so many at least, of all others at most. */
 export interface Figure {
   readonly name: string
-  readonly unit: 'ms' | 's' | 'calls/s' | 'MB' | 'of the mean' | 'times'
+  readonly unit: 'µs' | 'ms' | 's' | 'calls/s' | 'B' | 'MB' | 'of the mean' | 'times'
   /** One a run. */
   readonly values: readonly number[]
   readonly bar?: number

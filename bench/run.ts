@@ -1,4 +1,4 @@
-// npm run bench [-- --only <measure>] [--quick] [--profile <dir>] [--write]
+// npm run bench [-- --only <measure>] [--quick] [--calls <n, for history>] [--profile <dir>] [--write]
 //
 // Measures, prints a table with what has to be reached beside it, and with --write puts both into RESULTS.md.
 import { readFileSync, writeFileSync } from 'node:fs'
@@ -8,12 +8,13 @@ import { calls } from './calls.ts'
 import { deploy } from './deploy.ts'
 import { follow } from './follow.ts'
 import { type Figure, type Measure, reaches, table } from './harness.ts'
+import { history } from './history.ts'
 import { describeMachine } from './machine.ts'
 import { memory } from './memory.ts'
 import { share } from './share.ts'
 import { stages } from './stages.ts'
 
-const MEASURES: readonly Measure[] = [calls, share, stages, deploy, audit, follow, memory]
+const MEASURES: readonly Measure[] = [calls, share, stages, deploy, audit, follow, history, memory]
 const RESULTS = new URL('./RESULTS.md', import.meta.url)
 const NUMBERS = /(<!-- numbers -->\n)[\s\S]*(<!-- end of numbers -->)/
 
@@ -21,6 +22,7 @@ const { values: options } = parseArgs({
   options: {
     only: { type: 'string' },
     quick: { type: 'boolean', default: false },
+    calls: { type: 'string' },
     profile: { type: 'string' },
     write: { type: 'boolean', default: false }
   }
@@ -39,7 +41,8 @@ console.log(`${machine}\n`)
 const figures: Figure[] = []
 for (const { name, run } of chosen) {
   const progress = (line: string) => process.stderr.write(`${name}: ${line}\n`)
-  figures.push(...(await run({ quick, profile: options.profile ?? null, progress })))
+  const calls = options.calls === undefined ? {} : { calls: Number(options.calls) }
+  figures.push(...(await run({ quick, ...calls, profile: options.profile ?? null, progress })))
 }
 const numbers = table(figures)
 console.log(numbers)

@@ -65,13 +65,13 @@ test('status - a line for everything, and what others chose is harmless', (t) =>
   const lines = statusLines({
     ...SAMPLE,
     problem: 'calls could not be written\u001b[2J',
-    total: { ...SAMPLE.total, aborts: { 'X\n': 2 }, damaged: ['abc'] },
+    total: { ...SAMPLE.total, aborts: { 'X\n': 2 }, damaged: ['abc'], setBack: ['def'] },
     ...{ newer: { 'bob\u202e': 3 } }
   })
   const text = lines.join('\n')
   t.ok(text.includes('problem     calls could not be written\\x1b[2J\n'), text)
   t.ok(text.includes('2 aborts (X\\x0a 2)'), text)
-  t.ok(text.includes('damaged: abc'), text)
+  t.ok(text.includes('damaged: abc, set back: def'), text)
   t.ok(text.includes('5 connections, 1 silent; 12 open logs'), text)
   t.ok(text.includes('over quota  (user calls 4)'), text)
   t.ok(
@@ -159,7 +159,8 @@ const SAMPLE: HostStatus = {
     aborts: {},
     refused: { REQUEST_INVALID: 3 },
     failed: {},
-    damaged: []
+    damaged: [],
+    setBack: []
   },
   engines: {
     most: 2,

@@ -91,12 +91,16 @@ test('deploy - the unit starts the host as it is installed, and lets engines hav
   t.ok(settings.get('SystemCallFilter')?.split(' ').includes('@mount'))
 })
 
-test('deploy - systemd understands the unit', { timeout: 30_000 }, async (t) => {
-  const file = path.join(await tempDir(t), 'mivm.service')
-  // nothing is in /opt/mivm here
-  const start = `ExecStart=${process.execPath} host`
-  await writeFile(file, read('deploy/mivm.service').replace(/^ExecStart=.*$/m, start))
-  const verified = spawnSync('systemd-analyze', ['verify', file], { encoding: 'utf8' })
+test('deploy - systemd understands the units', { timeout: 30_000 }, async (t) => {
+  const dir = await tempDir(t)
+  const names = ['mivm.service', 'mivm-backup.service', 'mivm-backup.timer']
+  for (const name of names) {
+    // nothing is in /opt/mivm here
+    const start = `ExecStart=${process.execPath} host`
+    await writeFile(path.join(dir, name), read(`deploy/${name}`).replace(/^ExecStart=.*$/m, start))
+  }
+  const files = names.map((name) => path.join(dir, name))
+  const verified = spawnSync('systemd-analyze', ['verify', ...files], { encoding: 'utf8' })
   if (verified.error !== undefined) {
     t.pass('SKIPPED: there is no systemd-analyze, so nothing was tested')
     return

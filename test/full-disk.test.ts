@@ -70,6 +70,35 @@ test('full disk - the call fails, reads go on, and with room again all is there 
   t.alike(await verdict(address, path.join(root, 'auditor'), bootstrap), ['clean'])
 })
 
+test('full disk - with little room left nothing is taken in, and with more it goes on by itself', {
+  timeout: 110_000
+}, async (t) => {
+  const root = await tempDir(t)
+  const disk = SmallDisk.mount(t, path.join(root, 'host'), 256)
+  if (disk === null) {
+    t.pass('SKIPPED: this process may not mount a file system, so nothing was tested')
+    return
+  }
+  const { bootstrap, open, user } = await scene(t, root)
+  const host = await open()
+  const bob = await user('bob')
+  const { address, link } = await bob.deploy({ host: host.id, source: readContract('counter') })
+  t.is(await bob.call(link, 'increment', []), 1)
+  // less than what the host keeps, which is a sixteenth of this disk
+  await disk.leave(8)
+  const refused = await rejection(bob.call(link, 'increment', []))
+  t.is(refused.code, 'STORAGE_FULL')
+  t.ok(refused.message.startsWith('the disk of the host is full: it takes no calls until there is'))
+  const other = await rejection(bob.deploy({ host: host.id, source: readContract('forum') }))
+  t.is(other.code, 'STORAGE_FULL', 'and no deployment')
+  t.is(host.child.exitCode, null, 'the host lives')
+  await disk.leave(64)
+  await drained(bob)
+  t.is(await bob.call(link, 'increment', []), 3, 'without a restart')
+  t.alike(await verdict(address, path.join(root, 'auditor'), bootstrap), ['clean'])
+  t.is(await host.stop(), 0)
+})
+
 async function scene(t: Test, root: string) {
   const network = await openLocal(0)
   t.teardown(() => network.close(), { order: 3 })

@@ -1,7 +1,7 @@
 import { execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdirSync } from 'node:fs'
-import { writeFile } from 'node:fs/promises'
+import { rm, statfs, writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import type { Teardown } from './helpers.ts'
 
@@ -41,6 +41,14 @@ export class SmallDisk {
 
   resize(megabytes: number): void {
     run('mount', '-o', `remount,size=${megabytes}m`, this.dir)
+  }
+
+  /** Takes, or gives back, so much that this many megabytes are left. */
+  async leave(megabytes: number): Promise<void> {
+    const ballast = path.join(this.dir, 'ballast')
+    await rm(ballast, { force: true })
+    const { bavail, bsize } = await statfs(this.dir)
+    await writeFile(ballast, new Uint8Array(bavail * bsize - megabytes * 1024 * 1024))
   }
 
   /** Takes all the room that is left. */

@@ -58,6 +58,7 @@ declare module 'hypercore-storage' {
     readonly defaultColumnFamily: object
     /** As it is now, whatever is written later. */
     snapshot(): Rocks
+    /** All keys of this column family in a range, in order. */
     iterator(
       range: { gt?: Uint8Array; gte?: Uint8Array; lt?: Uint8Array; lte?: Uint8Array },
       options?: { capacity?: number }

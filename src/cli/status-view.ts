@@ -102,8 +102,10 @@ function accountOf({ id, calls, fuel, bytes, bytesStored, refused }: Account): s
   return `${id}: ${count(calls, 'call')}, fuel ${number(fuel)}, ${formatBytes(bytes)}, ${formatBytes(bytesStored)} stored, ${number(refused)} refused`
 }
 
-function damagedOf({ damaged }: Totals): string {
-  return damaged.length === 0 ? '' : `, damaged: ${damaged.map(printable).join(', ')}`
+function damagedOf({ damaged, setBack }: Totals): string {
+  const list = (what: string, addresses: readonly string[]) =>
+    addresses.length === 0 ? '' : `, ${what}: ${addresses.map(printable).join(', ')}`
+  return `${list('damaged', damaged)}${list('set back', setBack)}`
 }
 
 function codes(counts: Readonly<Record<string, number>>): string {

@@ -52,6 +52,9 @@ const METRICS: readonly Metric[] = [
   gauge('mivm_instances_damaged', 'Instances that turned out to be damaged.', ({ total }) => {
     return total.damaged.length
   }),
+  gauge('mivm_instances_set_back', 'Instances of which it has signed more.', ({ total }) => {
+    return total.setBack.length
+  }),
   gauge('mivm_logs_open', 'Hypercores that are open.', ({ logs }) => logs),
   gauge('mivm_peers', 'Connections.', ({ peers }) => peers),
   gauge('mivm_peers_silent', 'Connections over which nothing has come.', ({ connections }) => {

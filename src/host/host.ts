@@ -657,6 +657,9 @@ function noteEvent(measures: Measures, event: HostEvent): void {
     case 'damaged':
       measures.damaged.add(event.address)
       break
+    case 'set-back':
+      measures.setBack.add(event.address)
+      break
     case 'log':
       measures.lines++
       break

@@ -36,6 +36,7 @@ import { Ledger, type Writing } from './ledger.ts'
 import { Measures } from './measures.ts'
 import type { Meter } from './meter.ts'
 import type { Oracles } from './oracles.ts'
+import { checkRoom } from './room.ts'
 import type { Tenant } from './tenant.ts'
 import { checkLog, type Position, type UserLog } from './user-log.ts'
 
@@ -191,6 +192,7 @@ export class Instance {
     const { source, log } = deployment
     const contract = contractOf(address, genesis, source)
     const block = checkDeployer(address, genesis, log)
+    await checkRoom(writing.store.storage.path)
     const methods = await execution.vm.inspect(contract)
     const code = encodeEntry({ type: 'code', source })
     const tree = new Tree()
@@ -348,7 +350,10 @@ export class Instance {
     this.#usedAt = Date.now()
     this.#ledger.refuseWhenBarred()
     this.#held = false
-    if (log.blocks.length > 0) await this.#tenant?.prepare(encodeId(log.user))
+    if (log.blocks.length > 0) {
+      await this.#ledger.checkRoom()
+      await this.#tenant?.prepare(encodeId(log.user))
+    }
     const admit = () => {
       if (log.blocks.length === 0 || log.start > 0) return false
       this.#admit(log, 0, caller)
@@ -494,6 +499,7 @@ export class Instance {
     let durable: Promise<void> = Promise.resolve()
     try {
       while (!this.#closing && this.#queue.length > 0) {
+        await this.#ledger.checkRoom()
         const batch = await this.#execute()
         await durable
         durable = (await this.#commit(batch)).durable

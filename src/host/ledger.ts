@@ -16,6 +16,7 @@ import { storageError } from '../state/storage-error.ts'
 import type { Wal } from '../state/wal.ts'
 import type { Gate } from './gate.ts'
 import { Mutex } from './mutex.ts'
+import { checkRoom } from './room.ts'
 import { Tail } from './tail.ts'
 import { encodePosition, type Position, UserLog } from './user-log.ts'
 
@@ -186,6 +187,11 @@ export class Ledger {
   /** Throws why nothing is written any more. */
   refuseWhenBarred(): void {
     if (this.#barred !== null) throw this.#barred
+  }
+
+  /** Throws STORAGE_FULL where nothing may be taken in. */
+  checkRoom(): Promise<void> {
+    return checkRoom(this.#writing.store.storage.path)
   }
 
   /** Lets go of the users' sessions when there are many, but not of what is in them and not on disk. */

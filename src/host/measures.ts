@@ -107,6 +107,8 @@ export class Measures {
   readonly failed: Tally = new Tally()
   /** Instances that turned out to be damaged, z-base-32. */
   readonly damaged: Set<string> = new Set()
+  /** The same, of which the host has signed more than it has. */
+  readonly setBack: Set<string> = new Set()
   fuel = 0
   deployments = 0
   /** Lines that contracts wrote to the console. */

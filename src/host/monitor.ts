@@ -32,7 +32,7 @@ export class Monitor {
   #host: Host | null = null
   #probe: { readonly at: number; readonly problem: Promise<string | null> } | null = null
 
-  /** Answers before there is a host; `dir` is its directory. Throws METRICS_UNAVAILABLE where it cannot listen. */
+  /** Answers before there is a host; `dir` is its directory. Throws USAGE where it cannot listen. */
   static async open(place: Place, dir: string): Promise<Monitor> {
     await mkdir(dir, { recursive: true, mode: 0o700 })
     const monitor = new Monitor(place, dir)

@@ -70,6 +70,8 @@ export interface Totals {
   readonly failed: Readonly<Record<string, number>>
   /** Addresses of instances that turned out to be damaged. */
   readonly damaged: readonly string[]
+  /** The same, of which the host has signed more than it has. */
+  readonly setBack: readonly string[]
 }
 
 /** Says what measures came to in the last seconds. */
@@ -109,7 +111,7 @@ export class Recent {
 }
 
 export function totalsOf(measures: Measures): Totals {
-  const { outcomes, fuel, deployments, lines, aborts, refused, failed, damaged } = measures
+  const { outcomes, fuel, deployments, lines, aborts, refused, failed, damaged, setBack } = measures
   return {
     ...outcomes,
     fuel,
@@ -118,7 +120,8 @@ export function totalsOf(measures: Measures): Totals {
     aborts: Object.fromEntries(aborts.entries),
     refused: Object.fromEntries(refused.entries),
     failed: Object.fromEntries(failed.entries),
-    damaged: [...damaged]
+    damaged: [...damaged],
+    setBack: [...setBack]
   }
 }
 

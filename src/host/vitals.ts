@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync } from 'node:fs'
+import { readFileSync } from 'node:fs'
 import { readdir, stat, statfs } from 'node:fs/promises'
 import path from 'node:path'
 import { monitorEventLoopDelay, performance } from 'node:perf_hooks'
@@ -37,6 +37,7 @@ export class Vitals {
   readonly #histogram = monitorEventLoopDelay({ resolution: LOOP_MS })
   readonly #timer: NodeJS.Timeout
   readonly #descriptorsMax = readDescriptorsMax()
+  #descriptors: VitalsSample['descriptors'] = null
   #utilization = performance.eventLoopUtilization()
   #loop: LoopSample | null = null
   #disk: VitalsSample['disk'] = null
@@ -49,17 +50,17 @@ export class Vitals {
     this.#histogram.enable()
     this.#timer = setInterval(() => this.#tick(), SAMPLE_MS).unref()
     void this.#walk()
+    void this.#count()
   }
 
   get sample(): VitalsSample {
     const { rss, heapUsed, external } = process.memoryUsage()
     const { user, system } = process.cpuUsage()
-    const open = countDescriptors()
     return {
       loop: this.#loop ?? this.#look(),
       cpu: (user + system) / 1e6,
       memory: { resident: rss, heap: heapUsed, external },
-      descriptors: open === null ? null : { open, max: this.#descriptorsMax },
+      descriptors: this.#descriptors,
       disk: this.#disk
     }
   }
@@ -74,6 +75,7 @@ export class Vitals {
     this.#histogram.reset()
     this.#utilization = performance.eventLoopUtilization()
     this.#onSample()
+    void this.#count()
     if (++this.#samples % SAMPLES_A_WALK === 0) void this.#walk()
   }
 
@@ -85,6 +87,17 @@ export class Vitals {
       p99: delay(histogram.percentile(99)),
       max: delay(histogram.max),
       busy: performance.eventLoopUtilization(this.#utilization).utilization
+    }
+  }
+
+  /** There may be tens of thousands: nobody waits while they are listed. */
+  async #count(): Promise<void> {
+    try {
+      // one is open to read the directory
+      const open = (await readdir('/proc/self/fd')).length - 1
+      this.#descriptors = { open, max: this.#descriptorsMax }
+    } catch {
+      this.#descriptors = null
     }
   }
 
@@ -112,15 +125,6 @@ async function sizeOf(dir: string): Promise<number> {
     )
   }
   return size
-}
-
-function countDescriptors(): number | null {
-  try {
-    // one is open to read the directory
-    return readdirSync('/proc/self/fd').length - 1
-  } catch {
-    return null
-  }
 }
 
 function readDescriptorsMax(): number | null {

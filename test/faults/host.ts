@@ -5,6 +5,7 @@ import { appendFileSync, existsSync, readFileSync, writeFileSync } from 'node:fs
 import path from 'node:path'
 import b4a from 'b4a'
 import Hypercore from 'hypercore'
+import type { Rocks } from 'hypercore-storage'
 import { Accounts } from '../../src/host/accounts.ts'
 import { Gate } from '../../src/host/gate.ts'
 import { Host } from '../../src/host/host.ts'
@@ -100,8 +101,12 @@ function takeSteps(): void {
       reachWithin('gate open')
     }
   }
-  stepBeforeWrites(Cache)
+  stepBeforeWrites(Cache, (storage) => {
+    database = storage.db
+  })
 }
+
+let database: Rocks | null = null
 
 class Scene {
   readonly #dir: string
@@ -137,9 +142,18 @@ class Scene {
     const answers = [{ entry: 1, index: 5, result: new Uint8Array([1]) }]
     const { head } = this.#instance
     this.#write(alice, encodeUserEntry({ type: 'ack', answers, head }))
-    await this.#instance.submit(alice.log())
+    const submitted = this.#instance.submit(alice.log())
+    this.#rotate()
+    await submitted
     await this.#call([bob, 'add', 'four'], [alice, 'ask'], [carol, 'add', 'five'])
-    await this.#call([carol, 'ask'], [alice, 'add', 'six'])
+    const called = this.#call([carol, 'ask'], [alice, 'add', 'six'])
+    this.#rotate()
+    await called
+  }
+
+  /** Has the database begin another log, as it does when one is long enough. */
+  #rotate(): void {
+    database?.flush().catch(() => {})
   }
 
   async #call(...calls: [user: BareUser, method: string, ...args: unknown[]][]): Promise<void> {

@@ -1,4 +1,5 @@
 import { AsyncLocalStorage } from 'node:async_hooks'
+import type CorestoreStorage from 'hypercore-storage'
 import type { Cache } from '../../src/state/cache.ts'
 
 /** What is under way, as a name in front of the steps that it takes. */
@@ -52,10 +53,14 @@ export function stepWithin(target: object, method: string, step: string): void {
   })
 }
 
-/** A step before every write of the database. */
-export function stepBeforeWrites(cache: typeof Cache): void {
+/** A step before every write of the database, which is shown as soon as it is open. */
+export function stepBeforeWrites(
+  cache: typeof Cache,
+  onOpen: (storage: CorestoreStorage) => void = () => {}
+): void {
   const { over } = cache
   cache.over = (storage) => {
+    onOpen(storage)
     const { _state: state } = storage.rocks
     const create = state.createWriteBatch.bind(state)
     const known = new WeakSet()

@@ -121,8 +121,9 @@ async function host(context: Context, options: Options): Promise<void> {
   const hostOptions = await hostOptionsOf(context, settings, log)
   const monitor = await openMonitor(settings.metrics, context.hostDir)
   const bootstrap = await openNetwork(context)
-  if (options.repair === true) await repairHost(context, options.from ?? [], bootstrap)
-  if (options.recover === true) await recoverHost(context, options.from ?? [], bootstrap)
+  const from = options.from ?? []
+  if (options.repair === true) await repairHost(context, log, from, bootstrap)
+  if (options.recover === true) await recoverHost(context, log, from, bootstrap)
   const host = await Host.open({
     ...hostOptions,
     ...(bootstrap === undefined ? {} : { bootstrap }),

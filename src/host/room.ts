@@ -1,0 +1,40 @@
+import { statfs } from 'node:fs/promises'
+import { MivmError } from '../protocol/errors.ts'
+
+/** Room that the host keeps on its disk for what it has taken in, bytes; on a small disk this share of it. */
+const RESERVE = 64 * 1024 * 1024
+const RESERVE_SHARE = 1 / 16
+/** For how long what was found out holds, ms. */
+const KNOWN_MS = 1_000
+
+const known = new Map<string, { readonly at: number; readonly isLow: Promise<boolean> }>()
+
+/**
+ * Throws STORAGE_FULL where the disk of a directory has only its reserve left: to be called before something is taken
+ * in. A database whose write fails for want of room takes no other until the host is started again; one that is not
+ * asked to write goes on as soon as there is room.
+ */
+export async function checkRoom(dir: string): Promise<void> {
+  const now = performance.now()
+  let last = known.get(dir)
+  // shared while it is under way, so that nobody overtakes another
+  if (last === undefined || now - last.at > KNOWN_MS) {
+    last = look(dir, now)
+    known.set(dir, last)
+  }
+  if (!(await last.isLow)) return
+  throw new MivmError(
+    'STORAGE_FULL',
+    'the disk of the host is full: it takes no calls until there is room'
+  )
+}
+
+function look(dir: string, at: number) {
+  const isLow = statfs(dir).then(
+    ({ bavail, blocks, bsize }) =>
+      bavail * bsize < Math.min(RESERVE, blocks * bsize * RESERVE_SHARE),
+    // what cannot be told is left to the write
+    () => false
+  )
+  return { at, isLow }
+}
