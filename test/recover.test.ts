@@ -1,12 +1,16 @@
 // Hosts that take back from others what they have signed and lost.
+
+import { writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import test from 'brittle'
 import { audit } from 'mivm'
 import { recover } from '../src/copies/recovery.ts'
-import type { Host } from '../src/host/host.ts'
+import { Host } from '../src/host/host.ts'
+import { Oracles } from '../src/host/oracles.ts'
 import { SetBacks } from '../src/host/set-back.ts'
 import { decodeId } from '../src/protocol/ids.ts'
 import { Wal } from '../src/state/wal.ts'
+import { startHost } from './cli.ts'
 import { codeOf, type Mirrored, Scene, SOURCE } from './set-back-scene.ts'
 
 test('recover - what a mirror has is there again, and the users go on', {
@@ -123,6 +127,42 @@ test('recover - one that is interrupted is refused, and done again', {
   t.is(await alice.call(link, 'add', ['b']), 2)
   await alice.close()
   await set.host.close()
+  t.is((await scene.look(decodeId(address))).verdict, 'clean')
+})
+
+test('recover - a call that waits for an oracle is gone on with', {
+  timeout: 120_000
+}, async (t) => {
+  const scene = await Scene.open(t)
+  const { root, bootstrap } = scene
+  scene.dir = path.join(root, 'one', 'host')
+  const { dir } = scene
+  const oracle = path.join(root, 'oracle.js')
+  await writeFile(oracle, 'export const price = () => new Promise(() => {})')
+  const args = ['--oracle', oracle]
+  const start = () => startHost(t, path.join(root, 'one'), args, `--bootstrap=${bootstrap.join()}`)
+  const before = await start()
+  const alice = await scene.client('alice')
+  const source = `${SOURCE}; exports.ask = async () => oracle.price()`
+  const { link, address } = await alice.deploy({ host: before.id, source })
+  await alice.call(link, 'add', ['a'])
+  await before.stop()
+  await scene.keep()
+  const { length } = await scene.look(decodeId(address))
+  const again = await start()
+  const mirrored = await scene.mirror([link])
+  const asked = alice.call(link, 'ask', [])
+  await mirrored.whole(address, length + 2)
+  await again.stop('SIGKILL')
+  await scene.setBack()
+  const to = length + 2
+  t.alike(await recover({ dir, bootstrap }), [{ type: 'recovered', address, from: length, to }])
+  const oracles = new Oracles({ price: () => 7 })
+  const host = await Host.open({ dir, bootstrap, engines: 1, oracles })
+  t.teardown(() => host.close(), { order: 5 })
+  t.is(await asked, 7)
+  await alice.close()
+  await host.close()
   t.is((await scene.look(decodeId(address))).verdict, 'clean')
 })
 

@@ -1,7 +1,7 @@
 // Hosts whose directories were set back, and who tells them.
 import test from 'brittle'
 import crypto from 'hypercore-crypto'
-import { audit } from 'mivm'
+import { type AuditEvent, audit } from 'mivm'
 import Protomux from 'protomux'
 import { Network } from '../src/net/network.ts'
 import { Rpc } from '../src/net/rpc.ts'
@@ -106,6 +106,39 @@ test('set back - an auditor tells, and accuses nobody', { timeout: 90_000 }, asy
   t.is(set.events.filter(({ type }) => type === 'set-back').length, 1)
   const bob = await scene.client('bob', 2_000)
   t.is(await codeOf(bob.call(link, 'add', [])), 'INSTANCE_SET_BACK')
+})
+
+test('set back - an auditor that follows tells as soon as the host is back', {
+  timeout: 90_000
+}, async (t) => {
+  const scene = await Scene.open(t)
+  const { host } = await scene.start()
+  const alice = await scene.client('alice')
+  const { link } = await alice.deploy({ host: host.id, source: SOURCE })
+  await host.close()
+  await scene.keep()
+  const again = await scene.start()
+  const stop = new AbortController()
+  const { bootstrap, root } = scene
+  const options = { address: link, dir: `${root}/auditor`, bootstrap, patience: 1_500 }
+  const events: AuditEvent[] = []
+  const auditing = (async () => {
+    for await (const event of audit({ ...options, follow: stop.signal })) events.push(event)
+  })()
+  await until(() => events.some(({ type }) => type === 'following'))
+  t.is(await alice.call(link, 'add', []), 1)
+  await until(() => events.some((event) => event.type === 'progress' && event.calls === 2))
+  await alice.close()
+  await again.host.close()
+  await scene.setBack()
+  const set = await scene.start()
+  await until(() => set.events.some(({ type }) => type === 'set-back'))
+  const isBack = () => events.some((event) => event.type === 'host' && event.online)
+  await until(isBack)
+  stop.abort()
+  await auditing
+  const findings = events.flatMap((event) => (event.type === 'finding' ? [event.finding.code] : []))
+  t.alike(findings, [], 'and accuses nobody')
 })
 
 test('set back - an instance that is not there any more is not deployed a second time', {

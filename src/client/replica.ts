@@ -61,6 +61,8 @@ export class Replica {
   readonly #kept: EvidenceDir
   readonly #peers = new Set<SecretStream>()
   readonly #following = new Map<string, Promise<Rpc>>()
+  /** What is asked of a host as soon as there is a connection to it again. */
+  readonly #listening = new Set<() => Promise<void>>()
   /** Instances whose host says that it was set back. */
   readonly #setBack = new Set<string>()
   #closing: Promise<void> | null = null
@@ -166,14 +168,19 @@ export class Replica {
       const { head } = await rpc.request(INFO, { address }, WAIT)
       onHead(head)
     }
-    const timer = setInterval(async () => {
+    const askOnce = async () => {
       if (isAsking) return
       isAsking = true
       // who is away is asked the next time
       await ask().catch(() => {})
       isAsking = false
-    }, ASK)
-    return () => clearInterval(timer)
+    }
+    const timer = setInterval(askOnce, ASK)
+    this.#listening.add(askOnce)
+    return () => {
+      clearInterval(timer)
+      this.#listening.delete(askOnce)
+    }
   }
 
   close(): Promise<void> {
@@ -281,6 +288,8 @@ export class Replica {
       this.#following.delete(b4a.toString(host, 'hex'))
       this.#reconnect(host)
     })
+    // a host that was set back is told before it is judged by what it shows
+    for (const ask of this.#listening) void ask()
     return Rpc.of(Protomux.from(stream))
   }
 

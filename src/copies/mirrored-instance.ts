@@ -43,6 +43,8 @@ export interface MirroredOptions {
 const RETRY_MS = 2_000
 /** Between two looks at what others say, ms. */
 const LOOK_MS = 500
+/** How long an entry is waited for that no commit names, ms. */
+const OPEN_MS = 5_000
 /** Blocks of the call log that are taken at once. */
 const BLOCKS_MAX = 1024
 
@@ -202,6 +204,7 @@ export class MirroredInstance {
     }
     const { commit } = walk
     if (commit === null) return
+    for (const { key, entry } of walk.open) await this.#takeOpen(key, entry)
     const isWhole =
       (await this.#take(files, commit.archive, 'the archive')) &&
       (await this.#take(content, commit.blobs, 'the blobs'))
@@ -225,6 +228,18 @@ export class MirroredInstance {
       // maybe there is more of it, and whoever is shown that there is wants to have it
       await fetchBlocks(core, head.length, core.length, this.#stop)
       this.#userBytes.set(encodeId(key), core.byteLength)
+    } finally {
+      await core.close()
+    }
+  }
+
+  /** The log of a user whose call is under way: no commit names it yet, and the host could not go on without it. */
+  async #takeOpen(key: Uint8Array, entry: number): Promise<void> {
+    const signal = AbortSignal.any([this.#stop.signal, AbortSignal.timeout(OPEN_MS)])
+    const core = await openCopy(this.#options.replica.store, userLogKey(key, this.address))
+    try {
+      const isThere = core.length >= entry || (await awaitBlocks(core, entry, { signal }))
+      if (isThere) await fetchBlocks(core, 0, core.length, { signal })
     } finally {
       await core.close()
     }
