@@ -1,12 +1,20 @@
 // Hosts whose directories were set back, and who tells them.
+import { rm, writeFile } from 'node:fs/promises'
+import path from 'node:path'
 import test from 'brittle'
 import crypto from 'hypercore-crypto'
 import { type AuditEvent, audit } from 'mivm'
 import Protomux from 'protomux'
+import { headOf } from '../src/copies/heads.ts'
+import { SetBacks } from '../src/host/set-back.ts'
 import { Network } from '../src/net/network.ts'
 import { Rpc } from '../src/net/rpc.ts'
-import { decodeId } from '../src/protocol/ids.ts'
+import { type Head, signHead } from '../src/protocol/head.ts'
+import { decodeId, encodeId } from '../src/protocol/ids.ts'
+import { blobsManifest, manifestKey, stateManifest } from '../src/protocol/manifest.ts'
 import { KNOWN } from '../src/protocol/messages.ts'
+import { closeStore, openStore } from '../src/state/store.ts'
+import { tempDir } from './helpers.ts'
 import { codeOf, Scene, SOURCE, until } from './set-back-scene.ts'
 
 test('set back - a host is told by who has called it, says so, and signs nothing more', {
@@ -188,4 +196,66 @@ test('set back - a head that the host has not signed, or has, is no reason to st
   }
   t.is(await alice.call(link, 'add', []), 2)
   t.absent(events.some(({ type }) => type === 'set-back'))
+})
+
+test('set back - heads of an archive, which the host signs as well, are of no instance', {
+  timeout: 60_000
+}, async (t) => {
+  const scene = await Scene.open(t)
+  const { host } = await scene.start()
+  const alice = await scene.client('alice')
+  const { link, address } = await alice.deploy({ host: host.id, source: SOURCE })
+  await alice.call(link, 'add', ['text'])
+  await host.close()
+  const publicKey = await scene.hostKey()
+  const store = await openStore(path.join(scene.dir, 'store'))
+  const heads: { address: Uint8Array; head: Head }[] = []
+  for (const manifest of [stateManifest, blobsManifest]) {
+    const key = manifestKey(manifest(publicKey, decodeId(address)))
+    const core = store.get({ key })
+    await core.ready()
+    const head = headOf(core)
+    if (head !== null) heads.push({ address: key, head })
+  }
+  await closeStore(store)
+  t.is(heads.length, 2)
+
+  const again = await scene.start()
+  const network = new Network(crypto.keyPair(), scene.bootstrap)
+  t.teardown(() => network.close(), { order: 1 })
+  const rpc = new Rpc(Protomux.from(await network.connect(decodeId(host.id))))
+  for (const head of heads) t.alike(await rpc.request(KNOWN, head, 5_000), { signed: null })
+  t.absent(again.events.some(({ type }) => type === 'set-back'))
+  t.is(await alice.call(link, 'add', ['text']), 2)
+})
+
+test('set back - of heads that come at once the longest is kept', async (t) => {
+  const dir = await tempDir(t)
+  const { publicKey, secretKey } = crypto.keyPair()
+  const key = new Uint8Array(32).fill(7)
+  const address = encodeId(key)
+  const headAt = (length: number) => {
+    const head = { length, fork: 0, treeHash: new Uint8Array(32).fill(length) }
+    return signHead(head, key, (message) => crypto.sign(message, secretKey))
+  }
+  const setBacks = await SetBacks.open(dir, publicKey)
+  await Promise.all([12, 10, 11].map((length) => setBacks.keep(address, headAt(length))))
+  t.is(setBacks.get(address)?.length, 12)
+  t.is((await SetBacks.open(dir, publicKey)).get(address)?.length, 12, 'on disk')
+})
+
+test('set back - what could not be written down holds all the same, and is tried again', async (t) => {
+  const dir = await tempDir(t)
+  const { publicKey, secretKey } = crypto.keyPair()
+  const key = new Uint8Array(32).fill(7)
+  const address = encodeId(key)
+  const unsigned = { length: 5, fork: 0, treeHash: new Uint8Array(32) }
+  const head = signHead(unsigned, key, (message) => crypto.sign(message, secretKey))
+  const setBacks = await SetBacks.open(dir, publicKey)
+  await writeFile(path.join(dir, 'set-back'), 'in the way')
+  await t.exception(setBacks.keep(address, head))
+  t.is(setBacks.refusal(address)?.code, 'INSTANCE_SET_BACK')
+  await rm(path.join(dir, 'set-back'))
+  await setBacks.keep(address, head)
+  t.is((await SetBacks.open(dir, publicKey)).get(address)?.length, 5)
 })

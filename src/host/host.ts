@@ -365,6 +365,8 @@ export class Host {
   async #heed(address: Uint8Array, head: Head): Promise<KnownReply> {
     const id = encodeId(address)
     const isHere = this.#known.has(id) || this.#instances.has(id)
+    // archives are signed with the same key, and are no instances
+    if (!isHere && (await this.#hasLog(address))) return { signed: null }
     const instance = isHere ? await this.instance(address) : null
     const agrees = instance !== null && (await instance.agrees(head))
     if (!agrees && this.#setBacks.isSigned(id, head)) {
@@ -379,7 +381,7 @@ export class Host {
 
   async #create(address: Uint8Array, genesis: Genesis, request: DeployRequest): Promise<Instance> {
     // a crash may have come between the deployment and its place in the index
-    const instance = (await this.#isDeployed(address))
+    const instance = (await this.#hasLog(address))
       ? await Instance.open(this.#writing, this.#execution, address)
       : await Instance.deploy(this.#writing, this.#execution, address, genesis, request)
     try {
@@ -393,7 +395,8 @@ export class Host {
     return instance
   }
 
-  async #isDeployed(address: Uint8Array): Promise<boolean> {
+  /** Whether there is a log of that key. */
+  async #hasLog(address: Uint8Array): Promise<boolean> {
     const info = await this.#store.storage.getInfo(crypto.discoveryKey(address))
     return (info?.head?.length ?? 0) > 0
   }

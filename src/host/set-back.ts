@@ -18,6 +18,9 @@ export class SetBacks {
   readonly #dir: string
   readonly #host: Uint8Array
   readonly #heads = new Map<string, Head>()
+  /** What of that is on disk. */
+  readonly #written = new Map<string, Head>()
+  #writing: Promise<void> = Promise.resolve()
 
   private constructor(dir: string, host: Uint8Array) {
     this.#dir = dir
@@ -34,7 +37,9 @@ export class SetBacks {
     })
     for (const name of names.filter((it) => it.endsWith(EXTENSION))) {
       const address = name.slice(0, -EXTENSION.length)
-      all.#heads.set(address, read(await readFile(path.join(dir, name)), address, host, dir))
+      const head = read(await readFile(path.join(dir, name)), address, host, dir)
+      all.#heads.set(address, head)
+      all.#written.set(address, head)
     }
     return all
   }
@@ -59,17 +64,27 @@ export class SetBacks {
     return verifyHead(head, decodeId(address), this.#host)
   }
 
-  /** On disk when it resolves. */
+  /** It holds from now on; on disk when it resolves. Where it could not be written down the next one tries again. */
   async keep(address: string, head: Head): Promise<void> {
     const known = this.#heads.get(address)
-    if (known !== undefined && known.length >= head.length) return
+    if (known === undefined || known.length < head.length) this.#heads.set(address, head)
+    // one after another: two that come at once shall not leave the shorter one on disk
+    const writing = this.#writing.then(() => this.#write(address))
+    this.#writing = writing.catch(() => {})
+    await writing
+  }
+
+  async #write(address: string): Promise<void> {
+    const head = this.#heads.get(address)
+    if (head === undefined || this.#written.get(address) === head) return
     await writeDurably(path.join(this.#dir, `${address}${EXTENSION}`), c.encode(HEADS_HEAD, head))
-    this.#heads.set(address, head)
+    this.#written.set(address, head)
   }
 
   /** What is on disk leads there again. */
   async remove(address: string): Promise<void> {
     if (!this.#heads.delete(address)) return
+    this.#written.delete(address)
     await rm(path.join(this.#dir, `${address}${EXTENSION}`), { force: true })
     await syncDirectory(this.#dir)
   }
