@@ -126,6 +126,8 @@ declare module 'hypercore' {
     }
     /** Notes, with the next write to disk, how much of the core a peer has said that it has. */
     updateRemoteContiguousLength(length: number): void
+    /** Looks at a proof of another version of the log; true where nothing of it is to be taken. */
+    checkConflict: (proof: unknown, from: unknown) => Promise<boolean>
     readonly id: string
     readonly key: Uint8Array
     readonly opened: boolean

@@ -686,11 +686,14 @@ function resultsIn({ items }: Proof): number {
 /**
  * A host takes nothing in by replication: what users write comes with their calls, checked, in one atomic write with
  * the results. Nor does it note on disk how much a peer says it has, as Hypercore does: on a full disk that write
- * fails, and ends the stream of everybody who reads.
+ * fails, and ends the stream of everybody who reads. Nor does it hear of a second version of a log: Hypercore would close
+ * the first one for good, and with it, in the middle of a write, the whole instance. A user may sign two logs; what the
+ * host has is the one that it has executed.
  */
 function serveOnly(core: SharedCore): void {
   core.replicator.setPushOnly(true)
   core.updateRemoteContiguousLength = () => {}
+  core.checkConflict = async () => true
 }
 
 function storeOf(dir: string): string {
