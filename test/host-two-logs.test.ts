@@ -1,4 +1,5 @@
 // What a user can do to a host with a second log that it has signed.
+import { setTimeout as sleep } from 'node:timers/promises'
 import test from 'brittle'
 import { decodeId } from '../src/protocol/ids.ts'
 import { BareUser } from './bare-user.ts'
@@ -34,4 +35,42 @@ test('two logs - the host keeps the one it was sent, and its instance goes on', 
   t.absent(events.some(({ type }) => type === 'fatal' || type === 'damaged'))
   const { verdict } = await scene.look(key)
   t.is(verdict, 'clean')
+})
+
+test('two logs - a fork of a log that nobody has opened since the start is not taken', {
+  timeout: 90_000
+}, async (t) => {
+  const scene = await Scene.open(t)
+  const { host } = await scene.start()
+  const alice = await scene.client('alice')
+  const { link, address } = await alice.deploy({ host: host.id, source: SOURCE })
+  const key = decodeId(address)
+  const eve = new BareUser(key, 'eve').call('add').call('add')
+  const instance = await host.instance(key)
+  await instance.submit(eve.log())
+  await instance.settled(eve.key, 2)
+  await host.close()
+
+  const again = await scene.start()
+  const other = new BareUser(key, 'eve').call('add', 'x').call('add', 'y').call('add', 'z')
+  const liar = await showLog(t, scene, other, key)
+  await liar.core.truncate(0, 1)
+  await liar.core.append(other.blocks)
+  t.is(liar.core.fork, 1)
+  const joined = new Promise((resolve) => liar.core.once('peer-add', resolve))
+  await liar.join(host.id)
+  await joined
+  // unasked, as no Hypercore does
+  const [peer] = Reflect.get(liar.core.core.replicator, 'peers')
+  const upgrade = { start: 0, length: 3 }
+  await peer.onrequest({ id: 0, fork: 1, block: null, hash: null, seek: null, upgrade })
+  await sleep(500)
+  await alice.call(link, 'add', [])
+  const now = await again.host.instance(key)
+  eve.call('add')
+  t.is(await now.submit(eve.log(2)), 3)
+  await now.settled(eve.key, 3)
+  await alice.close()
+  await again.host.close()
+  t.is((await scene.look(key)).verdict, 'clean')
 })

@@ -9,8 +9,9 @@ import { Replica } from '../src/client/replica.ts'
 import { verifyEvidence } from '../src/protocol/evidence.ts'
 import { decodeId, parseLink } from '../src/protocol/ids.ts'
 import { EvidenceDir } from '../src/state/evidence-dir.ts'
-import { deployment } from './bare-user.ts'
+import { BareUser, deployment } from './bare-user.ts'
 import { Cli, CONTRACTS, startHost } from './cli.ts'
+import { showLog } from './other-log.ts'
 import { codeOf, Scene, SOURCE, until } from './set-back-scene.ts'
 
 const FORUM = path.join(CONTRACTS, 'forum.js')
@@ -174,4 +175,50 @@ test('mirror - options that make no sense are one line', { timeout: 60_000 }, as
     const { status, stderr } = await cli.run(['host', '--sandbox', 'none', ...args])
     t.is(status, code, stderr.trim().split('\n').at(-1))
   }
+})
+
+test('mirror - a user that has signed two logs stops nothing', { timeout: 120_000 }, async (t) => {
+  const scene = await Scene.open(t)
+  const { host } = await scene.start()
+  const alice = await scene.client('alice')
+  const { link, address } = await alice.deploy({ host: host.id, source: SOURCE })
+  const instance = await host.instance(decodeId(address))
+  const lengthOf = () => instance.head.length
+  const call = async (user: BareUser, from = 0) => {
+    await instance.submit(user.log(from))
+    await instance.settled(user.key, user.blocks.length)
+  }
+  const eve = new BareUser(decodeId(address), 'eve').call('add')
+  const other = new BareUser(decodeId(address), 'eve').call('add', 'x').call('add', 'y').call('add')
+  await call(eve)
+  const liar = await showLog(t, scene, other, decodeId(address))
+  const { mirror, whole, events } = await scene.mirror([link])
+  await liar.join(mirror.id)
+  await whole(address, lengthOf())
+  await call(eve.call('add', 'z'), 1)
+  await alice.call(link, 'add', ['text'])
+  await whole(address, lengthOf())
+  t.absent(events.some(({ type }) => type === 'mirror-stopped'))
+  t.comment(mirror.status()[0]?.state)
+})
+
+test('mirror - the other log of a user that came first is not kept', {
+  timeout: 120_000
+}, async (t) => {
+  const scene = await Scene.open(t)
+  const { host } = await scene.start()
+  const alice = await scene.client('alice')
+  const { link, address } = await alice.deploy({ host: host.id, source: SOURCE })
+  const instance = await host.instance(decodeId(address))
+  const eve = new BareUser(decodeId(address), 'eve').call('add')
+  await instance.submit(eve.log())
+  await instance.settled(eve.key, 1)
+  const other = new BareUser(decodeId(address), 'eve').call('add', 'x').call('add', 'y')
+  const liar = await showLog(t, scene, other, decodeId(address))
+  await liar.fill(path.join(scene.root, 'mirror', 'mirror', 'store'))
+
+  const { mirror, whole, events } = await scene.mirror([link])
+  await whole(address, instance.head.length)
+  await until(() => mirror.status()[0]?.state === 'whole')
+  t.absent(events.some(({ type }) => type === 'mirror-stopped'))
 })

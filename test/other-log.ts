@@ -5,7 +5,7 @@ import crypto from 'hypercore-crypto'
 import { Network } from '../src/net/network.ts'
 import { decodeId } from '../src/protocol/ids.ts'
 import { userLogManifest } from '../src/protocol/manifest.ts'
-import { openStore } from '../src/state/store.ts'
+import { closeStore, openStore } from '../src/state/store.ts'
 import type { BareUser } from './bare-user.ts'
 import type { Scene } from './set-back-scene.ts'
 
@@ -23,5 +23,17 @@ export async function showLog(t: Test, scene: Scene, user: BareUser, address: Ui
   const join = async (id: string) => {
     store.replicate(await network.connect(decodeId(id)))
   }
-  return { store, core, join }
+  /** As if it had been there first. */
+  const fill = async (dir: string) => {
+    const copies = await openStore(dir)
+    const [one, two] = [store.replicate(true), copies.replicate(false)]
+    one.pipe(two).pipe(one)
+    const copy = copies.get({ key: core.key })
+    await copy.ready()
+    await copy.download({ start: 0, end: user.blocks.length }).done()
+    one.destroy()
+    two.destroy()
+    await closeStore(copies)
+  }
+  return { core, join, fill }
 }

@@ -1,16 +1,21 @@
 // Hosts that take back from others what they have signed and lost.
 
+import { EventEmitter, once } from 'node:events'
 import { writeFile } from 'node:fs/promises'
 import path from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 import test from 'brittle'
 import { audit } from 'mivm'
+import { Progress } from '../src/copies/progress.ts'
 import { recover } from '../src/copies/recovery.ts'
 import { Host } from '../src/host/host.ts'
 import { Oracles } from '../src/host/oracles.ts'
 import { SetBacks } from '../src/host/set-back.ts'
 import { decodeId } from '../src/protocol/ids.ts'
 import { Wal } from '../src/state/wal.ts'
+import { BareUser } from './bare-user.ts'
 import { startHost } from './cli.ts'
+import { showLog } from './other-log.ts'
 import { codeOf, type Mirrored, Scene, SOURCE } from './set-back-scene.ts'
 
 test('recover - what a mirror has is there again, and the users go on', {
@@ -233,6 +238,53 @@ test('recover - a host that has signed two histories has nothing to go on from',
   t.is(event?.type, 'unrecovered')
   if (event?.type === 'unrecovered')
     t.ok(/signed in two versions/.test(event.message), event.message)
+})
+
+test('recover - the other log of a user that has signed two is no reason to stop', {
+  timeout: 120_000
+}, async (t) => {
+  const scene = await Scene.open(t)
+  const { host } = await scene.start()
+  const alice = await scene.client('alice', 3_000)
+  const { link, address } = await alice.deploy({ host: host.id, source: SOURCE })
+  const key = decodeId(address)
+  await host.close()
+  await scene.keep()
+  const again = await scene.start()
+  const instance = await again.host.instance(key)
+  const eve = new BareUser(key, 'eve').call('add')
+  await instance.submit(eve.log())
+  await instance.settled(eve.key, 1)
+  const mirrored = await scene.mirror([link])
+  await headsUpTo(again.host, mirrored, address)
+  await again.host.close()
+  await scene.setBack()
+
+  const { dir, bootstrap } = scene
+  const other = new BareUser(key, 'eve').call('add', 'x').call('add', 'y')
+  const liar = await showLog(t, scene, other, key)
+  await liar.fill(path.join(dir, 'recovering'))
+  const [event] = await recover({ dir, bootstrap, patience: 4_000 })
+  t.is(event?.type, 'recovered', event?.type === 'unrecovered' ? event.message : '')
+  const set = await scene.start()
+  t.is(await alice.call(link, 'add', ['b']), 2)
+  await alice.close()
+  await set.host.close()
+  t.is((await scene.look(key)).verdict, 'clean')
+})
+
+test('recover - what is done between two waits costs no patience', async (t) => {
+  const progress = new Progress(50)
+  await sleep(100)
+  const log = new EventEmitter()
+  const isLate = () => progress.during(log, async ({ signal }) => signal.aborted)
+  t.absent(await isLate())
+  const late = progress.during(log, async ({ signal }) => {
+    if (!signal.aborted) await once(signal, 'abort')
+    return true
+  })
+  t.ok(await late, 'nothing has come')
+  t.absent(await isLate(), 'and it waits anew')
 })
 
 /** What is called there fails, until it is restored. */

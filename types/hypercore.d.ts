@@ -99,7 +99,11 @@ declare module 'hypercore' {
   }
 
   /** The state of a core, shared by its sessions. */
+  /** What a log reads from and writes to. */
+  export interface SessionStorage {}
+
   export interface SessionState {
+    readonly storage: SessionStorage
     readonly length: number
     readonly byteLength: number
     readonly fork: number

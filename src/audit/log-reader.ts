@@ -8,10 +8,8 @@ import { leafHash, parentHash } from '../protocol/tree-hash.ts'
 import type { Gap, Place } from './findings.ts'
 
 declare module 'hypercore' {
-  interface SessionState {
-    readonly storage: {
-      snapshot(): StorageSnapshot
-    }
+  interface SessionStorage {
+    snapshot(): StorageSnapshot
   }
 }
 

@@ -4,6 +4,17 @@ import type Hypercore from 'hypercore'
 import type { Version } from '../protocol/entries.ts'
 import { blobsManifest, manifestKey, stateManifest } from '../protocol/manifest.ts'
 
+declare module 'hypercore' {
+  interface SessionStorage {
+    /** Where a log is in the database. */
+    readonly core: unknown
+    readonly store: { deleteCore(place: unknown): Promise<void> }
+  }
+  interface SharedCore {
+    close(): Promise<void>
+  }
+}
+
 /** Blocks that are asked for at once. */
 const BLOCKS_MAX = 4096
 
@@ -17,6 +28,15 @@ export async function openCopy(store: Corestore, key: Uint8Array): Promise<Hyper
   const core = store.get({ key, allowFork: false })
   await core.ready()
   return core
+}
+
+/** Removes a copy that nobody else has open: what comes of the log next is another one. */
+export async function discard(copy: Hypercore): Promise<void> {
+  const { core, state } = copy
+  const { store, core: place } = state.storage
+  await copy.close()
+  await core.close()
+  await store.deleteCore(place)
 }
 
 export function filesKey(host: Uint8Array, address: Uint8Array): Uint8Array {

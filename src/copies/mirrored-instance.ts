@@ -14,8 +14,17 @@ import { userLogKey } from '../protocol/manifest.ts'
 import { type InfoReply, LENGTHS_MAX } from '../protocol/messages.ts'
 import { createProof, type Proof } from '../protocol/proof.ts'
 import type { EvidenceDir } from '../state/evidence-dir.ts'
-import { awaitBlocks, blobsKey, fetchBlocks, filesKey, isVersion, openCopy } from './copy.ts'
+import {
+  awaitBlocks,
+  blobsKey,
+  discard,
+  fetchBlocks,
+  filesKey,
+  isVersion,
+  openCopy
+} from './copy.ts'
 import { headOf } from './heads.ts'
+import { Progress } from './progress.ts'
 import { Walk, type WalkedUser } from './walk.ts'
 
 /** What whoever runs a mirror may want to know. */
@@ -45,7 +54,14 @@ const RETRY_MS = 2_000
 const LOOK_MS = 500
 /** How long an entry is waited for that no commit names, ms. */
 const OPEN_MS = 5_000
-/** Blocks of the call log that are taken at once. */
+/** How long nothing may come of a user's log before it is tried anew, and then left for later, ms. */
+const USER_MS = 10_000
+const USER_TRIES = 2
+/** Between two tries to have what users' logs lack, ms. */
+const LATER_MS = 30_000
+/** Bytes of a user's log that are taken beyond what a commit names. */
+const BEYOND_MAX = 1024 * 1024
+/** Blocks of a log that are taken at once. */
 const BLOCKS_MAX = 1024
 
 /** Why nothing more is taken. */
@@ -75,6 +91,9 @@ export class MirroredInstance {
   readonly #stop = new AbortController()
   readonly #walk = new Walk()
   readonly #userBytes = new Map<string, number>()
+  /** Users whose logs could not be had as the commits name them. */
+  readonly #lacking = new Map<string, WalkedUser>()
+  #lackingSince = 0
   #logs: Logs | null = null
   #others: Others | null = null
   #unlisten: () => void = () => {}
@@ -202,6 +221,7 @@ export class MirroredInstance {
       for (const user of users.values()) await this.#takeUser(user)
       if (this.#stop.signal.aborted) return
     }
+    await this.#takeLacking()
     const { commit } = walk
     if (commit === null) return
     for (const { key, entry } of walk.open) await this.#takeOpen(key, entry)
@@ -221,16 +241,52 @@ export class MirroredInstance {
     }
   }
 
-  async #takeUser({ key, head }: WalkedUser): Promise<void> {
-    const core = await openCopy(this.#options.replica.store, userLogKey(key, this.address))
-    try {
-      await this.#take(core, head, `the log of ${encodeId(key)}`)
-      // maybe there is more of it, and whoever is shown that there is wants to have it
-      await fetchBlocks(core, head.length, core.length, this.#stop)
-      this.#userBytes.set(encodeId(key), core.byteLength)
-    } finally {
-      await core.close()
+  /**
+   * Has the log of a user here as a commit names it. A user may sign two logs, and show others the one that the host has
+   * not: what came of that makes room, and where it comes again the instance is mirrored without that log for a while.
+   */
+  async #takeUser(user: WalkedUser): Promise<void> {
+    const id = encodeId(user.key)
+    for (let tries = USER_TRIES; tries > 0 && !this.#stop.signal.aborted; tries--) {
+      const core = await openCopy(this.#options.replica.store, userLogKey(user.key, this.address))
+      try {
+        if (await this.#isTaken(core, user.head)) {
+          this.#lacking.delete(id)
+          return
+        }
+        if (!this.#stop.signal.aborted) await discard(core)
+      } finally {
+        await core.close()
+      }
     }
+    if (this.#lacking.size === 0) this.#lackingSince = performance.now()
+    this.#lacking.set(id, user)
+  }
+
+  async #takeLacking(): Promise<void> {
+    if (this.#lacking.size === 0 || performance.now() - this.#lackingSince < LATER_MS) return
+    for (const user of this.#lacking.values()) await this.#takeUser(user)
+    this.#lackingSince = performance.now()
+  }
+
+  async #isTaken(core: Hypercore, { length, treeHash }: Version): Promise<boolean> {
+    const id = encodeId(core.key)
+    const progress = new Progress(USER_MS, this.#stop.signal)
+    const isThere = await progress.during(core, (waiting) => awaitBlocks(core, length, waiting))
+    for (let at = 0; isThere && at < length; at += BLOCKS_MAX) {
+      this.#refuseWhenFull()
+      const end = Math.min(length, at + BLOCKS_MAX)
+      if (!(await progress.during(core, (waiting) => fetchBlocks(core, at, end, waiting)))) break
+      this.#userBytes.set(id, await bytesOf(core, end))
+    }
+    if (!isThere || !(await core.has(0, length))) return false
+    if (!(await isVersion(core, { length, treeHash }))) return false
+    // maybe there is a little more of it, and whoever is shown that there is wants to have it
+    const beyond = core.byteLength - (await bytesOf(core, length))
+    if (beyond > BEYOND_MAX) return true
+    await progress.during(core, (waiting) => fetchBlocks(core, length, core.length, waiting))
+    this.#userBytes.set(id, core.byteLength)
+    return true
   }
 
   /** The log of a user whose call is under way: no commit names it yet, and the host could not go on without it. */
@@ -262,7 +318,8 @@ export class MirroredInstance {
     if (head === null || head.length !== this.#walk.length) return
     if (head.length === this.#head?.length) return
     this.#head = head
-    this.#state = 'whole'
+    const { size } = this.#lacking
+    this.#state = size === 0 ? 'whole' : `whole, but for the logs of ${size} users`
     if (this.#isLevel) return
     this.#isLevel = true
     this.#options.onEvent({ type: 'mirrored', address: this.#id, blocks: head.length })
@@ -302,6 +359,12 @@ export class MirroredInstance {
       `the instance has ${this.#bytes} bytes and may have ${bytesMax} here: raise --mirror-max`
     )
   }
+}
+
+/** Of the first blocks of a log, all of which are here. */
+async function bytesOf(log: Hypercore, length: number): Promise<number> {
+  const roots = await MerkleTree.getRoots(log.state, length)
+  return roots.reduce((sum, { size }) => sum + size, 0)
 }
 
 async function read(log: Hypercore, index: number): Promise<Uint8Array> {

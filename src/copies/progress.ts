@@ -1,30 +1,31 @@
-import type Hypercore from 'hypercore'
+import type { EventEmitter } from 'node:events'
+import type { Waiting } from './copy.ts'
 
-/** Gives up when nothing has come for some time. */
+/** Gives up what is waited for when nothing has come for some time. What is done between two waits takes what it takes. */
 export class Progress {
-  readonly #stop = new AbortController()
-  readonly #ends: (() => void)[] = []
-  readonly #timer: NodeJS.Timeout
-  readonly #touch = () => {
-    this.#timer.refresh()
+  readonly #ms: number
+  readonly #stop: AbortSignal | null
+
+  /** `stop` gives up at once. */
+  constructor(ms: number, stop: AbortSignal | null = null) {
+    this.#ms = ms
+    this.#stop = stop
   }
 
-  constructor(ms: number) {
-    this.#timer = setTimeout(() => this.#stop.abort(), ms)
-  }
-
-  get signal(): AbortSignal {
-    return this.#stop.signal
-  }
-
-  /** What comes of this log counts. */
-  watch(core: Hypercore): void {
-    core.on('download', this.#touch).on('append', this.#touch)
-    this.#ends.push(() => core.off('download', this.#touch).off('append', this.#touch))
-  }
-
-  end(): void {
-    clearTimeout(this.#timer)
-    for (const end of this.#ends.splice(0)) end()
+  /** Waits for something of a log. */
+  async during<T>(core: EventEmitter, wait: (waiting: Waiting) => Promise<T>): Promise<T> {
+    const late = new AbortController()
+    const timer = setTimeout(() => late.abort(), this.#ms)
+    const touch = () => {
+      timer.refresh()
+    }
+    core.on('download', touch).on('append', touch)
+    try {
+      const { signal } = late
+      return await wait({ signal: this.#stop ? AbortSignal.any([signal, this.#stop]) : signal })
+    } finally {
+      clearTimeout(timer)
+      core.off('download', touch).off('append', touch)
+    }
   }
 }

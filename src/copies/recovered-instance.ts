@@ -25,7 +25,7 @@ import { createAtom } from '../state/atom.ts'
 import type { Wal } from '../state/wal.ts'
 import { contractOf } from '../vm/record.ts'
 import { openVm } from '../vm/registry.ts'
-import { awaitBlocks, fetchBlocks, openCopy } from './copy.ts'
+import { awaitBlocks, discard, fetchBlocks, openCopy } from './copy.ts'
 import { headOf } from './heads.ts'
 import type { Progress } from './progress.ts'
 import type { RecoveryEvent } from './recovery.ts'
@@ -46,6 +46,9 @@ export interface RecoveredOptions {
   /** Has the instance among those of the host. */
   enlist(): Promise<void>
 }
+
+/** How often the log of a user is fetched where what came is not what the host has taken in. */
+const USER_TRIES = 3
 
 /** A log of which more was signed than is here, with what others have of it. */
 interface Part {
@@ -193,9 +196,17 @@ class RecoveredInstance {
   async #user(id: string, key: Uint8Array, head: Head): Promise<Part> {
     const { address, store } = this.#options
     const own = await this.#open(store, { manifest: mutable(userLogManifest(key, address)) })
-    const copy = await this.#copy(userLogKey(key, address))
-    const what = `the log of ${id}`
-    return this.#part({ what, user: id, own, copy, to: head }, head.signature)
+    const of = { what: `the log of ${id}`, user: id, own, to: head }
+    for (let tries = USER_TRIES; ; tries--) {
+      const copy = await this.#copy(userLogKey(key, address))
+      try {
+        return await this.#part({ ...of, copy }, head.signature)
+      } catch (error) {
+        if (!(error instanceof MivmError) || tries === 1) throw error
+        // users can sign two logs, and show the other one: it makes room for what somebody else has
+        await discard(copy)
+      }
+    }
   }
 
   /** A head of a user's log that covers an entry whose call is under way; null where that is here. */
@@ -204,7 +215,8 @@ class RecoveredInstance {
     const own = await this.#open(store, { manifest: mutable(userLogManifest(key, address)) })
     if (own.length >= entry) return null
     const copy = await this.#copy(userLogKey(key, address))
-    const head = (await awaitBlocks(copy, entry, progress)) ? headOf(copy) : null
+    const isThere = await progress.during(copy, (waiting) => awaitBlocks(copy, entry, waiting))
+    const head = isThere ? headOf(copy) : null
     if (head !== null && verifyHead(head, userLogKey(key, address), key)) return head
     throw nothing(`entry ${entry} of the log of ${id}, whose call is under way,`)
   }
@@ -243,9 +255,11 @@ class RecoveredInstance {
   }
 
   async #fetch(copy: Hypercore, start: number, end: number): Promise<boolean> {
-    const { progress } = this.#options
-    progress.watch(copy)
-    return (await awaitBlocks(copy, end, progress)) && fetchBlocks(copy, start, end, progress)
+    return this.#options.progress.during(
+      copy,
+      async (waiting) =>
+        (await awaitBlocks(copy, end, waiting)) && fetchBlocks(copy, start, end, waiting)
+    )
   }
 
   async #copy(key: Uint8Array): Promise<Hypercore> {

@@ -60,7 +60,6 @@ export async function recover(options: RecoveryOptions<RecoveryEvent>): Promise<
           return { type: 'unrecovered', address, message: error.message }
         }
       )
-      progress.end()
       events.push(event)
       onEvent(event)
     }

@@ -55,7 +55,6 @@ export async function repair(options: RecoveryOptions<RepairEvent>): Promise<Rep
         if (!(error instanceof MivmError)) throw error
         return { type: 'unrepaired', address, message: error.message }
       })
-      progress.end()
       await wal.sync()
       events.push(event)
       onEvent(event)
@@ -96,7 +95,6 @@ async function repairLog(
     for (let i = 0; i < own.length; i++) if (!(await isWhole(own, i))) bad.push(i)
     if (bad.length === 0) return 0
     const copy = await openCopy(replica.store, own.key)
-    progress.watch(copy)
     try {
       await findServer(replica.network, address)
       for (const index of bad) await replace(own, copy, index, what, progress)
@@ -123,9 +121,12 @@ async function replace(
   what: string,
   progress: Progress
 ): Promise<void> {
-  const isThere =
-    (await awaitBlocks(copy, index + 1, progress)) &&
-    (await fetchBlocks(copy, index, index + 1, progress))
+  const isThere = await progress.during(
+    copy,
+    async (waiting) =>
+      (await awaitBlocks(copy, index + 1, waiting)) &&
+      (await fetchBlocks(copy, index, index + 1, waiting))
+  )
   const block = isThere ? await copy.get(index, { wait: false }) : null
   if (block === null) {
     throw new MivmError(

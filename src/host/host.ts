@@ -692,6 +692,7 @@ function resultsIn({ items }: Proof): number {
  */
 function serveOnly(core: SharedCore): void {
   core.replicator.setPushOnly(true)
+  core.replicator.allowFork = false
   core.updateRemoteContiguousLength = () => {}
   core.checkConflict = async () => true
 }
