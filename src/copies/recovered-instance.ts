@@ -180,14 +180,22 @@ class RecoveredInstance {
       const copy = await this.#copy(manifestKey(manifest))
       parts.push(await this.#part({ what, user: null, own, copy, to: version }))
     }
+    const users = new Map<string, Part>()
     for (const [id, { key, head }] of walk.users) {
-      parts.push(await this.#user(id, key, { ...head, fork: 0 }))
+      users.set(id, await this.#user(id, key, { ...head, fork: 0 }))
     }
     for (const { key, entry } of walk.open) {
       const id = encodeId(key)
       const to = await this.#userHead(id, key, entry)
-      if (to !== null) parts.push(await this.#user(id, key, to))
+      if (to === null) continue
+      const named = walk.users.get(id)?.head
+      const part = await this.#user(id, key, to)
+      if (named !== undefined && !(await leadsThrough(part, { ...named, fork: 0 })))
+        throw forked(part.what, named.length)
+      // of a log that is written twice in one go the database knows only one
+      users.set(id, part)
     }
+    parts.push(...users.values())
     // a host signs with its own key alone
     if (!b4a.equals(host, keyPair.publicKey)) throw nothing('an instance of this host')
     return parts
