@@ -6,6 +6,7 @@ import test from 'brittle'
 import { recover } from '../src/copies/recovery.ts'
 import { backUpClosed, restore } from '../src/host/backup.ts'
 import { decodeId } from '../src/protocol/ids.ts'
+import { deployment } from './bare-user.ts'
 import { Cli, CONTRACTS, startHost } from './cli.ts'
 import { tempDir } from './helpers.ts'
 import { codeOf, Scene, SOURCE, until } from './set-back-scene.ts'
@@ -72,6 +73,33 @@ test('backup - a restored host that nobody knows more of goes on', {
   t.ok(again.host.isReady)
   t.absent((await readdir(scene.dir)).includes('restored'), 'it has asked')
   t.absent(again.events.some(({ type }) => type === 'set-back'))
+})
+
+test('backup - what was deployed after it is not deployed a second time', {
+  timeout: 90_000
+}, async (t) => {
+  const scene = await Scene.open(t)
+  await (await scene.start()).host.close()
+  const file = path.join(scene.root, 'backup')
+  await backUpClosed(scene.dir, file)
+  const { host } = await scene.start()
+  const { address, request } = deployment(host.id, SOURCE)
+  const { id } = await host.deploy(request)
+  const mirrored = await scene.mirror([`mivm://${host.id}/${id}`])
+  await mirrored.whole(id, 5)
+  await host.close()
+
+  scene.dir = path.join(scene.root, 'restored')
+  await restore(file, scene.dir)
+  const first = await scene.start()
+  await until(() => first.host.isReady)
+  await first.host.close()
+  const again = await scene.start()
+  t.is(await codeOf(again.host.deploy(request)), 'INSTANCE_SET_BACK')
+  await again.host.close()
+  const { dir, bootstrap } = scene
+  t.alike(await recover({ dir, bootstrap }), [{ type: 'recovered', address: id, from: 0, to: 5 }])
+  t.is((await scene.look(address)).verdict, 'clean')
 })
 
 test('backup - what is no whole backup is one clear line, and restores nothing', {

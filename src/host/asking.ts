@@ -62,6 +62,32 @@ export async function askOthers(
   }
 }
 
+/** Asks in rounds: about all that has come while the round before was under way. */
+export class Rounds {
+  readonly #ask: (ids: readonly string[]) => Promise<void>
+  readonly #ids = new Set<string>()
+  #running: Promise<void> = Promise.resolve()
+  #next: Promise<void> | null = null
+
+  /** `ask` does not reject. */
+  constructor(ask: (ids: readonly string[]) => Promise<void>) {
+    this.#ask = ask
+  }
+
+  /** Resolves when it was asked about. */
+  about(id: string): Promise<void> {
+    this.#ids.add(id)
+    this.#next ??= this.#running.then(() => {
+      this.#next = null
+      const ids = [...this.#ids]
+      this.#ids.clear()
+      this.#running = this.#ask(ids)
+      return this.#running
+    })
+    return this.#next
+  }
+}
+
 function listenerOf(onHead: (head: Head) => void) {
   const nothing = () => {}
   return {

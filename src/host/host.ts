@@ -45,7 +45,7 @@ import { openVm } from '../vm/registry.ts'
 import type { Layer, SandboxMode } from '../vm/sandbox/sandbox.ts'
 import type { IsolateBy, Supervisor } from '../vm/supervisor.ts'
 import { Admission } from './admission.ts'
-import { askOthers } from './asking.ts'
+import { askOthers, Rounds } from './asking.ts'
 import { type Backup, backUp } from './backup.ts'
 import type { Caller } from './caller.ts'
 import { Connections } from './connections.ts'
@@ -150,6 +150,7 @@ export class Host {
   readonly #dir: string
   /** Until others were asked, in a directory that was restored. */
   #asked: Promise<void> | null = null
+  readonly #deployments = new Rounds((ids) => this.#ask(ids))
   readonly #stop = new AbortController()
   #continuing: Promise<void> = Promise.resolve()
   /** Whether what was in flight when the host went down goes on by itself. */
@@ -265,13 +266,15 @@ export class Host {
     const id = encodeId(address)
     if (this.#known.has(id) || this.#instances.has(id)) return this.instance(address)
     await this.#policy(encodeId(genesis.deployer))
+    checkDeployer(address, genesis, request.log)
+    // anybody can send a deployment again that came after the backup
+    if (this.#restored !== null) await this.#deployments.about(id)
     this.#refuseWhenClosing()
     const refusal = this.#setBacks.refusal(id)
     if (refusal !== null) throw refusal
     // the same deployment may have come again meanwhile
     if (this.#known.has(id) || this.#instances.has(id)) return this.instance(address)
-    // nobody uses up what another one may deploy
-    checkDeployer(address, genesis, request.log)
+    // it is signed by the deployer: nobody uses up what another one may deploy
     this.#admission.deploy(encodeId(genesis.deployer))
     const instance = await this.#keep(id, this.#create(address, genesis, request))
     this.#onEvent({ type: 'deployed', address: id, deployer: encodeId(genesis.deployer) })
@@ -302,7 +305,8 @@ export class Host {
       const { message = '' } = this.#setBacks.refusal(address) ?? {}
       this.#onEvent({ type: 'set-back', address, message })
     }
-    this.#asked = this.#restored === null ? null : this.#askAll(this.#restored)
+    const restored = this.#restored?.isAsked === false ? this.#restored : null
+    this.#asked = restored && this.#askAll(restored)
     this.#continuing = this.#continueAll().catch(() => {})
   }
 

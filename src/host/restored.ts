@@ -1,38 +1,52 @@
-import { rm, stat } from 'node:fs/promises'
+import { rename, stat } from 'node:fs/promises'
 import path from 'node:path'
 import { writeDurably } from '../state/durable-file.ts'
 import { syncDirectory } from '../state/sync-directory.ts'
 
 const FILE = 'restored'
+const ASKED = 'restored-asked'
 
-/** The mark of a data directory that was brought back from a backup, and has not asked others yet what was signed since. */
+/**
+ * The mark of a data directory that was brought back from a backup, and whether others were asked since what else was
+ * signed. Of instances that are not in the backup nobody could be asked: that is made up for when one is to be deployed.
+ */
 export class Restored {
-  readonly #file: string
+  readonly #dir: string
+  readonly #isAsked: boolean
 
-  private constructor(file: string) {
-    this.#file = file
+  private constructor(dir: string, isAsked: boolean) {
+    this.#dir = dir
+    this.#isAsked = isAsked
   }
 
   /** Null where a directory has no such mark. */
   static async find(dir: string): Promise<Restored | null> {
-    const file = path.join(dir, FILE)
-    const isThere = await stat(file).then(
-      () => true,
-      (error: NodeJS.ErrnoException) => {
-        if (error.code === 'ENOENT') return false
-        throw error
-      }
-    )
-    return isThere ? new Restored(file) : null
+    if (await isThere(path.join(dir, FILE))) return new Restored(dir, false)
+    return (await isThere(path.join(dir, ASKED))) ? new Restored(dir, true) : null
+  }
+
+  /** Whether others were asked at an earlier start. */
+  get isAsked(): boolean {
+    return this.#isAsked
   }
 
   static async mark(dir: string): Promise<void> {
     await writeDurably(path.join(dir, FILE), `${new Date().toISOString()}\n`)
   }
 
-  /** Removes the mark. */
+  /** Notes that others were asked. */
   async asked(): Promise<void> {
-    await rm(this.#file, { force: true })
-    await syncDirectory(path.dirname(this.#file))
+    await rename(path.join(this.#dir, FILE), path.join(this.#dir, ASKED))
+    await syncDirectory(this.#dir)
   }
+}
+
+function isThere(file: string): Promise<boolean> {
+  return stat(file).then(
+    () => true,
+    (error: NodeJS.ErrnoException) => {
+      if (error.code === 'ENOENT') return false
+      throw error
+    }
+  )
 }
