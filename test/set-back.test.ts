@@ -6,6 +6,7 @@ import crypto from 'hypercore-crypto'
 import { type AuditEvent, audit } from 'mivm'
 import Protomux from 'protomux'
 import { headOf } from '../src/copies/heads.ts'
+import { askOthers } from '../src/host/asking.ts'
 import { SetBacks } from '../src/host/set-back.ts'
 import { Network } from '../src/net/network.ts'
 import { Rpc } from '../src/net/rpc.ts'
@@ -227,6 +228,16 @@ test('set back - heads of an archive, which the host signs as well, are of no in
   for (const head of heads) t.alike(await rpc.request(KNOWN, head, 5_000), { signed: null })
   t.absent(again.events.some(({ type }) => type === 'set-back'))
   t.is(await alice.call(link, 'add', ['text']), 2)
+})
+
+test('set back - it is known whether there was a network to ask in', {
+  timeout: 60_000
+}, async (t) => {
+  const scene = await Scene.open(t)
+  const ask = (bootstrap: readonly string[]) =>
+    askOthers([crypto.randomBytes(32)], bootstrap, new AbortController().signal, async () => {})
+  t.is(await ask(scene.bootstrap), true)
+  t.is(await ask(['127.0.0.1:9']), false)
 })
 
 test('set back - of heads that come at once the longest is kept', async (t) => {

@@ -63,6 +63,8 @@ declare module 'hyperdht' {
     readonly online: boolean
     readonly firewalled: boolean
     readonly bootstrapped: boolean
+    /** Nodes that have answered lately. */
+    toArray(): readonly unknown[]
     address(): NodeAddress | null
     ready(): Promise<void>
     fullyBootstrapped(): Promise<void>

@@ -16,15 +16,17 @@ const FIND_MAX = 16
 /**
  * Asks whoever knows an instance for the newest head of it: users and auditors that are there, and mirrors. Under a key
  * of its own, since nobody lets its host in where they meet. `onHead` is told all that they say, of which nothing is
- * verified. Resolves when those who could be found were heard, or on `stop`.
+ * verified. Resolves when those who could be found were heard, or on `stop`; false where there was no network to find
+ * anybody in.
  */
 export async function askOthers(
   addresses: readonly Uint8Array[],
   bootstrap: Bootstrap | undefined,
   stop: AbortSignal,
   onHead: (address: Uint8Array, head: Head) => Promise<void>
-): Promise<void> {
-  if (addresses.length === 0 || stop.aborted) return
+): Promise<boolean> {
+  if (addresses.length === 0) return true
+  if (stop.aborted) return false
   const network = new Network(crypto.keyPair(), bootstrap)
   const heard = new Set<Promise<void>>()
   const hear = (address: Uint8Array, head: Head) => {
@@ -57,6 +59,7 @@ export async function askOthers(
   }
   try {
     await Promise.race([find(), stopped])
+    return network.isConnected
   } finally {
     await network.close()
   }
@@ -64,18 +67,18 @@ export async function askOthers(
 
 /** Asks in rounds: about all that has come while the round before was under way. */
 export class Rounds {
-  readonly #ask: (ids: readonly string[]) => Promise<void>
+  readonly #ask: (ids: readonly string[]) => Promise<unknown>
   readonly #ids = new Set<string>()
-  #running: Promise<void> = Promise.resolve()
-  #next: Promise<void> | null = null
+  #running: Promise<unknown> = Promise.resolve()
+  #next: Promise<unknown> | null = null
 
   /** `ask` does not reject. */
-  constructor(ask: (ids: readonly string[]) => Promise<void>) {
+  constructor(ask: (ids: readonly string[]) => Promise<unknown>) {
     this.#ask = ask
   }
 
   /** Resolves when it was asked about. */
-  about(id: string): Promise<void> {
+  about(id: string): Promise<unknown> {
     this.#ids.add(id)
     this.#next ??= this.#running.then(() => {
       this.#next = null

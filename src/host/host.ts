@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs'
 import { mkdir } from 'node:fs/promises'
 import path from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 import type SecretStream from '@hyperswarm/secret-stream'
 import b4a from 'b4a'
 import type Corestore from 'corestore'
@@ -111,6 +112,7 @@ const QUOTA_EVENTS = 10
 /** How often it is looked who says nothing. */
 const SILENCE_MS = 500
 const OPEN_MAX = 256
+const ASK_AGAIN_MS = 5_000
 
 /** Runs instances and answers peers. */
 export class Host {
@@ -312,16 +314,20 @@ export class Host {
 
   /** A restored directory may be an old one: before it signs anything it hears whoever can be found. */
   async #askAll(restored: Restored): Promise<void> {
-    await this.#ask([...this.#known])
+    const { signal } = this.#stop
+    // where there is no network nobody could say anything
+    while (!(await this.#ask([...this.#known])) && !signal.aborted) {
+      await sleep(ASK_AGAIN_MS, undefined, { signal }).catch(() => {})
+    }
     if (this.#closing === null) await restored.asked()
   }
 
-  /** Hears what others hold of instances. */
-  async #ask(ids: readonly string[]): Promise<void> {
+  /** Hears what others hold of instances; false where there is no network. */
+  #ask(ids: readonly string[]): Promise<boolean> {
     const addresses = ids.map((id) => decodeId(id))
-    await askOthers(addresses, this.#bootstrap, this.#stop.signal, async (address, head) => {
+    return askOthers(addresses, this.#bootstrap, this.#stop.signal, async (address, head) => {
       await this.#heed(address, head)
-    }).catch(() => {})
+    }).catch(() => false)
   }
 
   /** Finds instances with calls that were in flight, and what cannot be opened; announces all. */

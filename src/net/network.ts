@@ -45,6 +45,11 @@ export class Network {
     return this.#keyPair.publicKey
   }
 
+  /** Whether any node of the network has answered. */
+  get isConnected(): boolean {
+    return this.#swarm.dht.toArray().length > 0
+  }
+
   /** Returns what ends it. */
   onConnection(listener: (stream: SecretStream) => void): () => void {
     const onStream = (stream: SecretStream) => {
