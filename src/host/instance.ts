@@ -368,7 +368,7 @@ export class Instance {
     const taken = await this.#ledger.withUserIf(admit, log.user, async (user) => {
       this.#refuseWhenClosing()
       const known = user.length
-      if (known > 0) this.#admit(log, known, caller)
+      this.#admit(log, known, caller)
       await user.extend(log)
       if (user.length > known) {
         const calls = this.#take(user, log.blocks.slice(known - log.start), known, caller)

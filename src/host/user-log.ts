@@ -73,17 +73,7 @@ export class UserLog {
         throw new MivmError('REQUEST_INVALID', 'blocks of a user log without a head')
       return
     }
-    if (blocks.some((block) => block.byteLength > USER_BLOCK_MAX)) {
-      throw new MivmError(
-        'REQUEST_INVALID',
-        `an entry of the user log is over the ${USER_BLOCK_MAX} bytes that it may have: send less in one call`
-      )
-    }
-    if (head.length !== start + blocks.length || head.fork !== 0) {
-      throw new MivmError('REQUEST_INVALID', 'the head of the user log is not that of the blocks')
-    }
-    // Hypercore takes a signature in other forms too: no auditor would, and the host's copy would count for nothing
-    if (!hasSignatureForm(head)) throw notSigned()
+    checkForm(start, blocks, head)
     if (start > this.length) return
     if (head.length <= this.length) {
       if (b4a.equals(await this.#session.treeHash(head.length), head.treeHash)) return
@@ -131,15 +121,28 @@ export class UserLog {
 
 /** Throws REQUEST_INVALID unless a log, from its beginning, is signed by its user for this instance. */
 export function checkLog({ user, start, blocks, head }: UserBlocks, address: Uint8Array): void {
+  if (head === null || start !== 0) throw notSigned()
+  checkForm(start, blocks, head)
   const tree = new Tree()
   for (const block of blocks) tree.append(block)
   const signed =
-    head !== null &&
-    start === 0 &&
-    head.length === tree.length &&
-    b4a.equals(head.treeHash, tree.treeHash()) &&
-    verifyHead(head, userLogKey(user, address), user)
+    b4a.equals(head.treeHash, tree.treeHash()) && verifyHead(head, userLogKey(user, address), user)
   if (!signed) throw notSigned()
+}
+
+/** What no copy of a log is made for, whoever has signed it. */
+function checkForm(start: number, blocks: readonly Uint8Array[], head: Head): void {
+  if (blocks.some((block) => block.byteLength > USER_BLOCK_MAX)) {
+    throw new MivmError(
+      'REQUEST_INVALID',
+      `an entry of the user log is over the ${USER_BLOCK_MAX} bytes that it may have: send less in one call`
+    )
+  }
+  if (head.length !== start + blocks.length || head.fork !== 0) {
+    throw new MivmError('REQUEST_INVALID', 'the head of the user log is not that of the blocks')
+  }
+  // Hypercore takes a signature in other forms too: no auditor would, and the host's copy would count for nothing
+  if (!hasSignatureForm(head)) throw notSigned()
 }
 
 function notSigned(): MivmError {
