@@ -3,7 +3,7 @@
 export interface Options {
   /** One short run of everything: to see that it works, not for numbers. */
   readonly quick: boolean
-  /** Of the history that is measured, in the place of as many as there usually are. */
+  /** Of histories, in the place of as many as there usually are. */
   readonly calls?: number
   /** Where processes under load leave their CPU profiles; null: nowhere. */
   readonly profile: string | null

@@ -1,4 +1,4 @@
-// A host with 1,000 instances of which 20 are called: how soon it is there again after a restart, and how much
+// A host with 1,000 instances that were called before, of which 20 are called: how soon it is there again after a restart, and how much
 // memory it has then.
 import { type Measure, type Options, repeat } from './harness.ts'
 import type { Worker } from './process.ts'
@@ -8,6 +8,8 @@ import type { ClientCommands } from './workers/client.ts'
 
 /** Deployments under way at once. */
 const DEPLOYING = 16
+/** Calls of all instances together. */
+const CALLS = 100_000
 const BUSY = 20
 const SAMPLE_MS = 200
 
@@ -16,14 +18,16 @@ export const memory: Measure = {
   async run(options) {
     const { quick } = options
     const instances = quick ? 100 : 1000
+    const calls = Math.ceil((options.calls ?? CALLS) / 1000)
     const samples = await inPlace(async (place) => {
       const dir = await place.directory('host')
       const clientDir = await place.directory('client')
-      options.progress(`deploys ${instances} instances`)
-      const links = await deploy(place, dir, clientDir, instances)
+      options.progress(`deploys ${instances} instances, and calls each ${calls} times`)
+      const links = await deploy(place, dir, clientDir, instances, calls)
       return repeat(quick ? 1 : 3, () => sample(place, dir, clientDir, links, options), options)
     })
-    const of = (of: string) => `host with ${instances.toLocaleString('en')} instances: ${of}`
+    const many = instances.toLocaleString('en')
+    const of = (of: string) => `host with ${many} instances of ${calls} calls: ${of}`
     return [
       {
         name: of(`memory, ${BUSY} of them busy`),
@@ -39,7 +43,8 @@ export const memory: Measure = {
       {
         name: of('start to first answer'),
         unit: 's',
-        values: samples.map(({ answered }) => answered)
+        values: samples.map(({ answered }) => answered),
+        bar: 3
       }
     ]
   }
@@ -49,14 +54,19 @@ async function deploy(
   place: Place,
   dir: string,
   clientDir: string,
-  count: number
+  count: number,
+  calls: number
 ): Promise<string[]> {
   const host = await startHost(place, dir, { profile: null })
   const client = await startClient(place, clientDir, { profile: null })
   const links: string[] = []
   let left = count
   const deployer = async () => {
-    while (left-- > 0) links.push(await client.ask('deploy', host.id, 'forum'))
+    while (left-- > 0) {
+      const link = await client.ask('deploy', host.id, 'forum')
+      await client.ask('manyAtOnce', link, calls, calls)
+      links.push(link)
+    }
   }
   await Promise.all(Array.from({ length: DEPLOYING }, deployer))
   await client.stop()

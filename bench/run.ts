@@ -1,4 +1,4 @@
-// npm run bench [-- --only <measure>] [--quick] [--calls <n, for history>] [--profile <dir>] [--write]
+// npm run bench [-- --only <measure>] [--quick] [--calls <n, for history and memory>] [--profile <dir>] [--write]
 //
 // Measures, prints a table with what has to be reached beside it, and with --write puts both into RESULTS.md.
 import { readFileSync, writeFileSync } from 'node:fs'
@@ -6,6 +6,7 @@ import { parseArgs } from 'node:util'
 import { audit } from './audit.ts'
 import { calls } from './calls.ts'
 import { deploy } from './deploy.ts'
+import { fairness } from './fairness.ts'
 import { follow } from './follow.ts'
 import { type Figure, type Measure, reaches, table } from './harness.ts'
 import { history } from './history.ts'
@@ -14,7 +15,17 @@ import { memory } from './memory.ts'
 import { share } from './share.ts'
 import { stages } from './stages.ts'
 
-const MEASURES: readonly Measure[] = [calls, share, stages, deploy, audit, follow, history, memory]
+const MEASURES: readonly Measure[] = [
+  calls,
+  share,
+  fairness,
+  stages,
+  deploy,
+  audit,
+  follow,
+  history,
+  memory
+]
 const RESULTS = new URL('./RESULTS.md', import.meta.url)
 const NUMBERS = /(<!-- numbers -->\n)[\s\S]*(<!-- end of numbers -->)/
 

@@ -1,5 +1,6 @@
 // Who takes part in a measurement: a network on loopback, and a host and a client in processes of their own.
 import { openLocal } from 'mivm'
+import type { SomeQuotas } from '../src/host/quotas.ts'
 import { Directories } from './directories.ts'
 import type { Options } from './harness.ts'
 import { Worker } from './process.ts'
@@ -49,10 +50,11 @@ export async function inPlace<T>(fn: (place: Place) => Promise<T>): Promise<T> {
 export async function startHost(
   { bootstrap }: Place,
   dir: string,
-  { profile }: Pick<Options, 'profile'>
+  { profile }: Pick<Options, 'profile'>,
+  quotas: SomeQuotas = {}
 ): Promise<{ worker: Worker<HostCommands>; id: string }> {
   const worker = Worker.start<HostCommands>(HOST, profile)
-  return { worker, id: await worker.ask('open', dir, bootstrap) }
+  return { worker, id: await worker.ask('open', dir, bootstrap, quotas) }
 }
 
 export async function startClient(

@@ -8,6 +8,7 @@ import { Replica } from './client/replica.ts'
 import { Host as HostClass } from './host/host.ts'
 import type { Oracles } from './host/oracles.ts'
 import type { Policy } from './host/policy.ts'
+import type { SomeQuotas } from './host/quotas.ts'
 import * as identities from './net/identity.ts'
 import { openLocal as openLocalNetwork } from './net/network.ts'
 import { statementsIn } from './protocol/comparison.ts'
@@ -83,6 +84,8 @@ export interface HostOptions {
   /** Who may deploy; default: anybody. */
   readonly policy?: Policy
   readonly oracles?: Oracles
+  /** What users, deployers and connections may have; see docs/configuration.md. */
+  readonly quotas?: SomeQuotas
   /** Engine processes at most; default: one a core, 16 where contracts are kept apart. */
   readonly engines?: number
   /** Whose contracts never share an engine process with others; default `none`. */

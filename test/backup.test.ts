@@ -1,6 +1,7 @@
 // Backups of hosts that run and of hosts that do not, and what comes of them.
 import { readdir, readFile, stat, writeFile } from 'node:fs/promises'
 import path from 'node:path'
+import { setImmediate } from 'node:timers/promises'
 import test from 'brittle'
 import { recover } from '../src/copies/recovery.ts'
 import { backUpClosed, restore } from '../src/host/backup.ts'
@@ -56,7 +57,7 @@ test('backup - a restored host that nobody knows more of goes on', {
   const scene = await Scene.open(t)
   const { host } = await scene.start()
   const alice = await scene.client('alice')
-  const { link } = await alice.deploy({ host: host.id, source: SOURCE })
+  const { link, address } = await alice.deploy({ host: host.id, source: SOURCE })
   await host.close()
   const file = path.join(scene.root, 'backup')
   await backUpClosed(scene.dir, file)
@@ -64,7 +65,11 @@ test('backup - a restored host that nobody knows more of goes on', {
   await restore(file, scene.dir)
   t.ok((await readdir(scene.dir)).includes('restored'))
   const again = await scene.start()
+  await again.host.instance(decodeId(address))
+  await setImmediate()
+  t.absent(again.host.isReady, 'not as long as it asks')
   t.is(await alice.call(link, 'add', []), 1)
+  t.ok(again.host.isReady)
   t.absent((await readdir(scene.dir)).includes('restored'), 'it has asked')
   t.absent(again.events.some(({ type }) => type === 'set-back'))
 })

@@ -1,5 +1,6 @@
 // A host whose disk is full: a real file system of a few megabytes, which takes a root that may mount.
 import path from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 import test, { type Test } from 'brittle'
 import { audit, Client, openLocal } from 'mivm'
 import { Cli, startHost } from './cli.ts'
@@ -86,6 +87,8 @@ test('full disk - with little room left nothing is taken in, and with more it go
   t.is(await bob.call(link, 'increment', []), 1)
   // less than what the host keeps, which is a sixteenth of this disk
   await disk.leave(8)
+  // for a second the host knows what there was
+  await sleep(2_000)
   const refused = await rejection(bob.call(link, 'increment', []))
   t.is(refused.code, 'STORAGE_FULL')
   t.ok(refused.message.startsWith('the disk of the host is full: it takes no calls until there is'))
@@ -140,7 +143,7 @@ async function posts(client: Client, link: string): Promise<number[]> {
 }
 
 async function drained(client: Client): Promise<void> {
-  while ((await client.pendingCalls()) > 0) await new Promise((done) => setTimeout(done, 20))
+  while ((await client.pendingCalls()) > 0) await sleep(20)
 }
 
 async function verdict(address: string, dir: string, bootstrap: readonly string[]) {

@@ -26,15 +26,15 @@ test('bucket - so much at once, so much in a second', (t) => {
 test('bucket - a debt is waited for', (t) => {
   const clock = new Clock()
   const bucket = new Bucket(10, 2, clock.read)
-  t.is(bucket.wait, 0)
+  t.is(bucket.wait(), 0)
   bucket.charge(30)
-  t.is(bucket.wait, 10_500, 'until there is one again')
+  t.is(bucket.wait(), 10_500, 'until there is one again')
   clock.pass(10_000)
   t.absent(bucket.take())
   clock.pass(500)
   t.ok(bucket.take())
   bucket.charge(0)
-  t.is(bucket.wait, 500)
+  t.is(bucket.wait(), 500)
 })
 
 test('meter - the rate that takes longest is the one that is named', (t) => {
@@ -82,7 +82,7 @@ test('quotas - who is over a rate is told when it goes on, and nothing is charge
   const { clock, admission } = await open(t, { burstSeconds: 1, user: { callsPerSecond: 10 } })
   const tenant = admission.tenant('instance', 'deployer')
   const admit = (user = 'ann') =>
-    tenant.admit({ user, caller: null, waiting: 0, hasCalls: () => true })
+    tenant.admit({ user, caller: null, waiting: 0, entries: 1, countCalls: () => 1 })
   admit()
   tenant.take('ann', null, 25, 100)
   for (let i = 0; i < 5; i++) {
@@ -97,10 +97,36 @@ test('quotas - who is over a rate is told when it goes on, and nothing is charge
   t.is(admission.status().users[0]?.refused, 5)
 })
 
+test('quotas - who has used its burst gets its rate in small parts', async (t) => {
+  const { clock, admission } = await open(t, { burstSeconds: 1, user: { callsPerSecond: 100 } })
+  const tenant = admission.tenant('instance', 'deployer')
+  const call = (calls: number) => {
+    tenant.admit({ user: 'ann', caller: null, waiting: 0, entries: 256, countCalls: () => calls })
+    tenant.take('ann', null, calls, 1)
+  }
+  call(256)
+  const { retryAfter, room } = refusal(() => call(256))
+  t.alike([retryAfter, room], [1570, null], 'a debt is paid first')
+  clock.pass(1600)
+  const part = refusal(() => call(256))
+  t.alike([part.retryAfter, part.room], [60, 10], 'a tenth of a second’s')
+  const few = refusal(() => call(7))
+  t.alike([few.retryAfter, few.room], [30, 7], 'or as many as there are')
+  call(4)
+  clock.pass(500)
+  const more = refusal(() => call(256))
+  t.alike([more.retryAfter, more.room], [0, 50], 'or what there is room for')
+  call(50)
+  call(0)
+  clock.pass(10_000)
+  call(256)
+})
+
 test('quotas - what calls have cost delays the next ones', async (t) => {
   const { clock, admission } = await open(t, { user: { fuelPerSecond: 1_000_000 } })
   const tenant = admission.tenant('instance', 'deployer')
-  const admit = () => tenant.admit({ user: 'ann', caller: null, waiting: 0, hasCalls: () => true })
+  const admit = () =>
+    tenant.admit({ user: 'ann', caller: null, waiting: 0, entries: 1, countCalls: () => 1 })
   for (const meter of tenant.metersOf('ann', null)) meter.burn(10_000_000)
   t.is(refusal(admit).retryAfter, 5001, 'what is over five seconds’ worth')
   clock.pass(5001)
@@ -115,7 +141,13 @@ test('quotas - acks cost bytes, and no calls', async (t) => {
   })
   const tenant = admission.tenant('instance', 'deployer')
   const admit = (hasCalls: boolean, waiting: number) => () =>
-    tenant.admit({ user: 'ann', caller: null, waiting, hasCalls: () => hasCalls })
+    tenant.admit({
+      user: 'ann',
+      caller: null,
+      waiting,
+      entries: 1,
+      countCalls: () => (hasCalls ? 1 : 0)
+    })
   t.is(refusal(admit(true, 5)).retryAfter, 250, 'too many wait')
   admit(false, 5)()
   tenant.take('ann', null, 10, 10)
@@ -132,7 +164,7 @@ test('quotas - bytes of a user count in all instances, and after a restart', asy
   for (const name of ['one', 'two']) {
     const tenant = first.admission.tenant(name, 'deployer')
     await tenant.prepare('ann')
-    tenant.admit({ user: 'ann', caller: null, waiting: 0, hasCalls: () => true })
+    tenant.admit({ user: 'ann', caller: null, waiting: 0, entries: 1, countCalls: () => 1 })
     tenant.take('ann', null, 1, 500)
   }
   await first.close()
@@ -140,7 +172,7 @@ test('quotas - bytes of a user count in all instances, and after a restart', asy
   const tenant = again.admission.tenant('three', 'deployer')
   await tenant.prepare('ann')
   const error = refusal(() =>
-    tenant.admit({ user: 'ann', caller: null, waiting: 0, hasCalls: () => true })
+    tenant.admit({ user: 'ann', caller: null, waiting: 0, entries: 1, countCalls: () => 1 })
   )
   t.is(error.retryAfter, 60_000)
   t.is(
@@ -148,7 +180,7 @@ test('quotas - bytes of a user count in all instances, and after a restart', asy
     'user.bytesStored of the host, 1000, is used up: wait, or ask its operator for more'
   )
   await tenant.prepare('bob')
-  tenant.admit({ user: 'bob', caller: null, waiting: 0, hasCalls: () => true })
+  tenant.admit({ user: 'bob', caller: null, waiting: 0, entries: 1, countCalls: () => 1 })
   await again.close()
 })
 
@@ -166,7 +198,8 @@ test('quotas - a deployer has so many instances, and bytes in them', async (t) =
   t.ok(refusal(deploy).message.startsWith('deployer.instances '))
   admission.deploy('bob')
   const tenant = admission.tenant('two', 'ann')
-  const admit = () => tenant.admit({ user: 'eve', caller: null, waiting: 0, hasCalls: () => true })
+  const admit = () =>
+    tenant.admit({ user: 'eve', caller: null, waiting: 0, entries: 1, countCalls: () => 1 })
   admit()
   tenant.keep(700)
   admit()
@@ -180,7 +213,7 @@ test('quotas - a connection has so many users, and a user so many connections', 
   const tenant = admission.tenant('instance', 'deployer')
   const callers = [admission.caller(), admission.caller(), admission.caller()]
   const call = (user: string, caller = callers[0] ?? null) => {
-    tenant.admit({ user, caller, waiting: 0, hasCalls: () => true })
+    tenant.admit({ user, caller, waiting: 0, entries: 1, countCalls: () => 1 })
     tenant.take(user, caller, 1, 1)
   }
   call('ann')

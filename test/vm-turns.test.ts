@@ -92,6 +92,27 @@ test('turns - the last entry of each user is known while it waits', (t) => {
   t.is(turns.length, 0)
 })
 
+test('turns - it is remembered for a while that somebody was not alone', (t) => {
+  let now = 0
+  const turns = new Turns<Item>(5_000, () => now)
+  const call = (id: string) => {
+    push(turns, id, 1)
+    t.is(turns.users, 1)
+    execute(turns, turns.next(BATCH), () => 0)
+  }
+  call('ann')
+  call('ann')
+  t.absent(turns.isShared, 'who is alone')
+  call('bob')
+  t.ok(turns.isShared, 'one after the other')
+  now = 10_000
+  t.absent(turns.isShared)
+  push(turns, 'flooder', 1_000)
+  push(turns, 'bob', 1)
+  t.ok(turns.isShared, 'one beside the other')
+  t.is(turns.users, 2)
+})
+
 test('turns - whatever comes and goes, nothing is lost, doubled or overtaken', (t) => {
   const random = new Random()
   t.comment(`seed ${random.seed}`)

@@ -1,5 +1,6 @@
 // A caller in a process of its own.
 import { readFile } from 'node:fs/promises'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { Client, type ContractObject } from 'mivm'
 import { type ClientStages, takeStages, watchStages } from '../client-stages.ts'
 import { atRate, latenciesAtRate, manyAtOnce, type Operation, oneByOne, POST } from '../load.ts'
@@ -80,6 +81,22 @@ const commands = {
       })
     )
     return count
+  },
+  /** So many calls a second, for so long, whatever becomes of them; how many were answered meanwhile. */
+  async flood(link: string, perSecond: number, ms: number): Promise<number> {
+    const call = await operation(link)
+    let answered = 0
+    const start = performance.now()
+    for (let made = 0, now = 0; now < ms; now = performance.now() - start) {
+      for (; made < (now / 1000) * perSecond; made++) {
+        call().then(
+          () => answered++,
+          () => {}
+        )
+      }
+      await sleep(5)
+    }
+    return answered
   },
   async close(): Promise<void> {
     await client?.close()

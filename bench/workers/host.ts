@@ -2,6 +2,7 @@
 import { monitorEventLoopDelay } from 'node:perf_hooks'
 import { Host } from '../../src/host/host.ts'
 import { eachStage, Mark, type Stage } from '../../src/host/measures.ts'
+import type { SomeQuotas } from '../../src/host/quotas.ts'
 import { serve } from '../process.ts'
 
 let host: Host | null = null
@@ -18,8 +19,8 @@ export interface HostStages {
 
 const commands = {
   /** Resolves to the host's id when it listens. */
-  async open(dir: string, bootstrap: readonly string[]): Promise<string> {
-    host = await Host.open({ dir, bootstrap })
+  async open(dir: string, bootstrap: readonly string[], quotas: SomeQuotas = {}): Promise<string> {
+    host = await Host.open({ dir, bootstrap, quotas })
     before = new Mark(host.measures)
     return host.id
   },

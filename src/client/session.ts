@@ -90,6 +90,8 @@ export class Session {
   #recorded: number
   /** Length of the log as far as it has been sent on this connection. */
   #sent = 0
+  /** Entries in one request: as many as the host has room for, where it has said so. */
+  #atOnce = BATCH_CALLS_MAX
   #rpc: Rpc | null = null
   /** Requests under way on this connection, with the entries whose results they ask for. */
   readonly #requests = new Set<Asked>()
@@ -295,6 +297,8 @@ export class Session {
       .catch((error) => this.#retryLater(error))
       .finally(() => {
         this.#pumping = false
+        // lost meanwhile: nobody else goes on
+        if (this.#rpc === null) this.#pump()
       })
   }
 
@@ -303,7 +307,11 @@ export class Session {
     const rpc = await remote.rpc()
     if (rpc !== this.#rpc) this.#restart(rpc)
     while (this.#requests.size < REQUESTS_MAX && this.#sent < log.durable && this.#rpc === rpc) {
-      const blocks = await log.blocks(this.#sent, BATCH_CALLS_MAX, REQUEST_BYTES)
+      const start = this.#sent
+      const blocks = await log.blocks(start, this.#atOnce, REQUEST_BYTES)
+      // meanwhile the connection may have been lost, or what goes before this been refused
+      if (this.#rpc !== rpc || this.#backingOff) return
+      if (this.#sent !== start) continue
       const end = blocks.start + blocks.blocks.length
       const calls = [...this.#waiting.keys()].filter(
         (entry) => entry > blocks.start && entry <= end
@@ -390,6 +398,7 @@ export class Session {
     }
     this.#trouble = null
     this.#retry = 0
+    this.#atOnce = Math.min(BATCH_CALLS_MAX, this.#atOnce + 1)
     this.#held.push(reply)
     for (;;) {
       // one that was overtaken proves nothing new; what it answered is missed, and asked for again
@@ -448,9 +457,11 @@ export class Session {
 
   #refused(rpc: Rpc, blocks: UserBlocks, error: unknown): void {
     if (rpc.closed) this.#rpc = null
-    else this.#sent = Math.min(this.#sent, blocks.start)
+    else if (blocks.blocks.length > 0) this.#sent = Math.min(this.#sent, blocks.start)
     this.#retryLater(error)
     if (!(error instanceof MivmError) || error.retryAfter === null) return
+    const { room } = error
+    if (room !== null) this.#atOnce = Math.min(BATCH_CALLS_MAX, Math.max(1, Math.floor(room)))
     // what was not taken in will not be before that
     if (blocks.blocks.length > 0) this.#expire(Date.now() + error.retryAfter, blocks.start)
   }

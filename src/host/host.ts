@@ -512,10 +512,16 @@ export class Host {
     return { id, vm: this.#execution.vm.id, instances: this.#known.size, ready: this.isReady }
   }
 
-  /** Whether it takes connections, has looked at what calls were left from before, and can start engines. */
+  /**
+   * Whether it takes connections, has looked at what calls were left from before, has asked others where it was restored,
+   * and can start engines.
+   */
   get isReady(): boolean {
     const isUp = this.#listening && this.#looked && this.#closing === null
-    return isUp && !this.#execution.vm.figures().failing && this.measures.problem === null
+    const isAsking = this.#asked !== null && !this.#continued
+    return (
+      isUp && !isAsking && !this.#execution.vm.figures().failing && this.measures.problem === null
+    )
   }
 
   /** Tells the operator of what is refused, and of an instance that turns out to be damaged. */

@@ -46,6 +46,11 @@ const PROOF_BYTES_MAX = 4 * 1024 * 1024
 /** What every call costs beside its fuel, in fuel: it is decoded, logged, hashed and proven. */
 const CALL_COST = 5_000
 
+/** Calls of a batch for each user that has calls waiting, where calls of several users came lately. */
+const SHARED_CALLS = 32
+/** Work that such a batch takes on, ms. */
+const SHARED_WORK_MS = 10
+
 /** What an instance executes with. */
 export interface Execution {
   readonly vm: VirtualMachine
@@ -383,8 +388,12 @@ export class Instance {
     if (start > known || start + blocks.length <= known) return
     const id = encodeId(user)
     const waiting = this.#queue.waiting(id)
-    const hasCalls = () => blocks.some((block) => readAsked(block) !== undefined)
-    this.#tenant?.admit({ user: id, caller, waiting, hasCalls })
+    const fresh = known - start
+    const countCalls = () => {
+      return blocks.slice(fresh).filter((block) => readAsked(block) !== undefined).length
+    }
+    const entries = blocks.length - fresh
+    this.#tenant?.admit({ user: id, caller, waiting, entries, countCalls })
   }
 
   /** Resolves when a user's calls up to this entry of its log have their results, on disk. */
@@ -541,7 +550,10 @@ export class Instance {
     if (this.#open !== null) return [this.#open.item]
     const first = this.#first
     this.#first = null
-    return this.#queue.next(BATCH_CALLS_MAX, first)
+    const { users, isShared } = this.#queue
+    // who calls now and then shall not wait for the largest batches of somebody who always does
+    const max = isShared ? Math.min(BATCH_CALLS_MAX, users * SHARED_CALLS) : BATCH_CALLS_MAX
+    return this.#queue.next(max, first)
   }
 
   /** The steps of as many calls as there was time for. */
@@ -572,7 +584,7 @@ export class Instance {
           },
           onLog: (line) => this.#execution.onLog(this.id, line)
         },
-        { workMs: BATCH_WORK_MS, onBegin }
+        { workMs: this.#queue.isShared ? SHARED_WORK_MS : BATCH_WORK_MS, onBegin }
       )
     } catch (error) {
       if (error !== ORACLE_FIRST) throw error

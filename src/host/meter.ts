@@ -19,6 +19,19 @@ const RATES = {
 /** What is counted in a second. */
 export type Rate = keyof typeof RATES
 
+/** A rate that is used up. */
+export interface Excess {
+  readonly what: Rate
+  readonly limit: number
+  /** For how long it is, ms. */
+  readonly wait: number
+  /** How many calls there is room for then, where that is known. */
+  readonly room?: number
+}
+
+/** In parts of so much of a second's calls they come in where a rate is used up. */
+const PART_SECONDS = 0.1
+
 const NAMES: readonly Rate[] = ['calls', 'fuel', 'bytes']
 
 /** What one user, deployer or connection does, and how much of it it may do. */
@@ -46,15 +59,28 @@ export class Meter {
     return { calls: this.#calls, fuel: this.#fuel, bytes: this.#bytes, refused: this.#refused }
   }
 
-  /** The rate that is used up, of those that are named, and for how long it is, ms; null where none is. */
-  exceeded(rates: readonly Rate[] = NAMES): { what: Rate; limit: number; wait: number } | null {
-    let worst = null
+  /** The rate that is used up, of those that are named; null where none is. */
+  exceeded(rates: readonly Rate[] = NAMES): Excess | null {
+    let worst: Excess | null = null
     for (const what of rates) {
-      const wait = this.#buckets[what]?.wait ?? 0
+      const wait = this.#buckets[what]?.wait() ?? 0
       const limit = this.#rates[RATES[what]]
       if (limit !== null && wait > (worst?.wait ?? 0)) worst = { what, limit, wait }
     }
     return worst
+  }
+
+  /**
+   * Whether so many calls are too many at once: who has used its burst gets its rate in small parts, which hold up nobody.
+   * Where there has been no call for long any number may come.
+   */
+  tooMany(calls: number): Excess | null {
+    const bucket = this.#buckets.calls
+    const limit = this.#rates.callsPerSecond
+    if (bucket === null || limit === null || bucket.room >= calls || bucket.isFull) return null
+    const part = Math.min(calls, Math.max(1, Math.floor(limit * PART_SECONDS)))
+    const room = Math.max(part, Math.floor(bucket.room))
+    return { what: 'calls', limit, wait: bucket.wait(room), room }
   }
 
   take(calls: number, bytes: number): void {

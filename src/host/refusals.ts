@@ -1,8 +1,11 @@
 import { MivmError } from '../protocol/errors.ts'
-import type { Meter, Rate } from './meter.ts'
+import type { Excess, Meter, Rate } from './meter.ts'
 
 /** What only the operator can change is asked for again after this, ms. */
 export const ASKED_MS = 60_000
+
+/** Whose rate it is. */
+type Scope = 'user' | 'deployer' | 'connection'
 
 /** Refuses what is over a quota, and counts it. */
 export class Refusals {
@@ -14,11 +17,13 @@ export class Refusals {
   }
 
   /** Throws QUOTA_EXCEEDED where one of the rates of somebody is used up. */
-  rates(scope: 'user' | 'deployer' | 'connection', meter: Meter, rates?: readonly Rate[]): void {
-    const over = meter.exceeded(rates)
-    if (over === null) return
-    meter.refuse()
-    this.#refuse(`${scope}.${over.what}PerSecond`, over.limit, over.wait)
+  rates(scope: Scope, meter: Meter, rates?: readonly Rate[]): void {
+    this.#excess(scope, meter, meter.exceeded(rates))
+  }
+
+  /** Throws QUOTA_EXCEEDED where these are too many calls at once. */
+  calls(scope: Scope, meter: Meter, calls: number): void {
+    this.#excess(scope, meter, meter.tooMany(calls))
   }
 
   /** Throws QUOTA_EXCEEDED where there is as much of something as there may be; null for no limit. */
@@ -26,12 +31,21 @@ export class Refusals {
     if (limit !== null && used >= limit) this.#refuse(quota, limit, wait)
   }
 
-  #refuse(quota: string, limit: number, retryAfter: number): never {
+  #excess(scope: Scope, meter: Meter, over: Excess | null): void {
+    if (over === null) return
+    meter.refuse()
+    this.#refuse(`${scope}.${over.what}PerSecond`, over.limit, over.wait, over.room)
+  }
+
+  #refuse(quota: string, limit: number, retryAfter: number, room?: number): never {
     this.#counts.set(quota, (this.#counts.get(quota) ?? 0) + 1)
     const advice =
       retryAfter < ASKED_MS ? `wait ${format(retryAfter)}` : 'wait, or ask its operator for more'
     const message = `${quota} of the host, ${limit}, is used up: ${advice}`
-    throw new MivmError('QUOTA_EXCEEDED', message, { retryAfter })
+    throw new MivmError('QUOTA_EXCEEDED', message, {
+      retryAfter,
+      ...(room === undefined ? {} : { room })
+    })
   }
 }
 

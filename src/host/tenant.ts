@@ -50,8 +50,10 @@ export interface Sent {
   readonly caller: Caller | null
   /** Calls of that user that wait already. */
   readonly waiting: number
-  /** Whether there is a call in it. */
-  hasCalls(): boolean
+  /** Entries, of any kind. */
+  readonly entries: number
+  /** Calls among them. */
+  countCalls(): number
 }
 
 /** An instance, as far as quotas are concerned. */
@@ -75,7 +77,7 @@ export class Tenant {
    * Throws QUOTA_EXCEEDED where nothing may be taken in of what was sent. Nothing is charged: who it is from is not
    * known before its signature is verified, and nobody shall use up what others have.
    */
-  admit({ user, caller, waiting, hasCalls }: Sent): void {
+  admit({ user, caller, waiting, entries, countCalls }: Sent): void {
     const { quotas, refusals, users, deployers, stored, holdings } = this.#tenants
     caller?.limitUser(user)
     const { bytesStored, callsWaiting } = quotas.user
@@ -87,14 +89,17 @@ export class Tenant {
       ['deployer', deployers.known(this.#deployer)],
       ['connection', caller?.meter]
     ] as const
-    const isOver = meters.some(([, meter]) => meter?.exceeded())
+    const isOver = meters.some(([, meter]) => meter?.exceeded() || meter?.tooMany(entries))
     if (!isOver && waiting < (callsWaiting ?? Number.POSITIVE_INFINITY)) return
+    const calls = countCalls()
     // acks alone cost no more than their bytes
-    const rates = hasCalls() ? undefined : BYTES_ALONE
+    const rates = calls > 0 ? undefined : BYTES_ALONE
     for (const [scope, meter] of meters) {
-      if (meter !== undefined) refusals.rates(scope, meter, rates)
+      if (meter === undefined) continue
+      refusals.rates(scope, meter, rates)
+      if (calls > 0) refusals.calls(scope, meter, calls)
     }
-    if (rates === undefined) refusals.limit('user.callsWaiting', callsWaiting, waiting, SOON_MS)
+    if (calls > 0) refusals.limit('user.callsWaiting', callsWaiting, waiting, SOON_MS)
   }
 
   /** Who pays for what comes of a user's calls. */

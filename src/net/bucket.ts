@@ -34,10 +34,21 @@ export class Bucket {
     this.#tokens -= cost
   }
 
-  /** How long until there is room for something that costs 1, ms; 0 where there is. */
-  get wait(): number {
+  /** What there is room for now; below 0 where there is a debt. */
+  get room(): number {
     this.#fill()
-    return this.#tokens >= 1 ? 0 : Math.ceil(((1 - this.#tokens) * 1000) / this.#perSecond)
+    return this.#tokens
+  }
+
+  /** Whether there will never be room for more. */
+  get isFull(): boolean {
+    return this.room >= this.#most
+  }
+
+  /** How long until there is room for something of that cost, ms; 0 where there is. */
+  wait(cost = 1): number {
+    const { room } = this
+    return room >= cost ? 0 : Math.ceil(((cost - room) * 1000) / this.#perSecond)
   }
 
   #fill(): void {

@@ -171,20 +171,27 @@ function decode<Request>(method: Method<Request, unknown>, bytes: Uint8Array): R
 /** An error of ours has more to say than message and code: the library sends what is in `context` beside them. */
 function withContext(error: unknown): unknown {
   if (!(error instanceof MivmError) || error.retryAfter === null) return error
-  const { retryAfter } = error
-  return Object.assign(error, { context: JSON.stringify({ retryAfter }) })
+  const { retryAfter, room } = error
+  const context = room === null ? { retryAfter } : { retryAfter, room }
+  return Object.assign(error, { context: JSON.stringify(context) })
 }
 
-/** When the peer says that it may go well, ms; undefined where it does not say, or nothing that could be. */
-function retryAfterOf(cause: Error): { retryAfter?: number } {
+/** What a peer says beside message and code; nothing of it where it is not what it should be. */
+function contextOf(cause: Error): { retryAfter?: number; room?: number } {
   if (!('context' in cause) || typeof cause.context !== 'string') return {}
   try {
-    const retryAfter: unknown = JSON.parse(cause.context)?.retryAfter
-    const isTime = typeof retryAfter === 'number' && retryAfter >= 0 && Number.isFinite(retryAfter)
-    return isTime ? { retryAfter } : {}
+    const { retryAfter, room }: { [name: string]: unknown } = JSON.parse(cause.context)
+    return {
+      ...(isAmount(retryAfter) ? { retryAfter } : {}),
+      ...(isAmount(room) ? { room } : {})
+    }
   } catch {
     return {}
   }
+}
+
+function isAmount(value: unknown): value is number {
+  return typeof value === 'number' && value >= 0 && Number.isFinite(value)
 }
 
 /** What came over the wire is a message and a code; anything that is not ours means that the peer is not one of us. */
@@ -193,7 +200,7 @@ function remoteError(error: unknown): MivmError {
   const cause = error.cause
   if (cause instanceof Error && 'code' in cause) {
     const code = String(cause.code)
-    if (isErrorCode(code)) return new MivmError(code, oneLine(cause.message), retryAfterOf(cause))
+    if (isErrorCode(code)) return new MivmError(code, oneLine(cause.message), contextOf(cause))
     return new MivmError('REQUEST_INVALID', `the host could not answer: ${oneLine(cause.message)}`)
   }
   const code = 'code' in error ? String(error.code) : ''

@@ -74,15 +74,18 @@ export class MivmError extends Error {
   readonly code: ErrorCode
   /** When it may go well, ms from now; null where that is not known. */
   readonly retryAfter: number | null
+  /** How many calls it may be at once then; null where that is not known. */
+  readonly room: number | null
 
   constructor(
     code: ErrorCode,
     message: string,
-    options: ErrorOptions & { readonly retryAfter?: number } = {}
+    options: ErrorOptions & { readonly retryAfter?: number; readonly room?: number } = {}
   ) {
     super(message, options)
     this.code = code
     this.retryAfter = options.retryAfter ?? null
+    this.room = options.room ?? null
   }
 
   /** The exit code of a command that ends with this error. */

@@ -3,6 +3,9 @@ const EXPECTED_WEIGHT = 1 / 4
 /** Of those who have nothing waiting and are ahead of the others, so many are remembered. */
 const AHEAD_KEPT = 1_000
 
+/** How long it is remembered that somebody was not alone, ms. */
+const SHARED_MS = 10_000
+
 /** Something that waits, such as a call. */
 export interface Queued {
   /** Whose it is: a user, z-base-32. */
@@ -45,10 +48,25 @@ export class Turns<T extends Queued> {
   /** The least that anybody has spent who waits; it never falls. */
   #floor = 0
   readonly #costMin: number
+  readonly #clock: () => number
+  /** Who has come last, and when somebody did who was not alone. */
+  #last: string | null = null
+  #sharedAt = Number.NEGATIVE_INFINITY
 
   /** `costMin` is what every call costs beside what it says: it is decoded, logged, hashed and proven. */
-  constructor(costMin: number) {
+  constructor(costMin: number, clock: () => number = () => performance.now()) {
     this.#costMin = costMin
+    this.#clock = clock
+  }
+
+  /** Users with calls that wait. */
+  get users(): number {
+    return this.#lines.size
+  }
+
+  /** Whether calls of more than one user came lately. */
+  get isShared(): boolean {
+    return this.#clock() - this.#sharedAt < SHARED_MS
   }
 
   /** Calls that wait. */
@@ -116,6 +134,8 @@ export class Turns<T extends Queued> {
   }
 
   #join(id: string): Line<T> {
+    if (this.#lines.size > 0 || (this.#last ?? id) !== id) this.#sharedAt = this.#clock()
+    this.#last = id
     const [only] = this.#lines.values()
     if (only !== undefined && this.#lines.size === 1) this.#floor = only.spent
     const spent = Math.max(this.#floor, this.#ahead.get(id) ?? 0)

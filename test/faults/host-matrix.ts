@@ -56,7 +56,7 @@ export const HOST_STEPS: readonly string[] = [
   'reply sent'
 ]
 
-/** Steps of a host that opens a directory for the first time. */
+/** Steps of a host that opens a directory for the first time, or does something beside calls. */
 export const FIRST_STEPS: readonly string[] = ['write']
 
 /** Ends a host at each step, `times` times. */
@@ -88,7 +88,9 @@ export async function endHost(
     }
   }
   await matrix.finish()
-  t.alike([...matrix.steps.keys()].sort(), [...HOST_STEPS].sort(), 'all steps are known')
+  // the database is written beside these, too
+  const steps = [...matrix.steps.keys()].filter((step) => !FIRST_STEPS.includes(step))
+  t.alike(steps.sort(), [...HOST_STEPS].sort(), 'all steps are known')
   await checkHost(t, matrix)
 }
 
