@@ -29,13 +29,13 @@ import { sortVariables, updateVariables } from '../vm/variables.ts'
 import type { Call, Contract, OracleAnswer, OracleRequest, Step, VirtualMachine } from '../vm/vm.ts'
 import { Accounts, type Answered } from './accounts.ts'
 import type { Admission } from './admission.ts'
-import { Answers } from './answers.ts'
 import type { Caller } from './caller.ts'
 import { checkDeployer, type Deployment, executeInit, fuelOf } from './deployment.ts'
 import { Ledger, type Writing } from './ledger.ts'
 import { Measures } from './measures.ts'
 import type { Meter } from './meter.ts'
 import type { Oracles } from './oracles.ts'
+import { Proofs } from './proofs.ts'
 import { checkRoom } from './room.ts'
 import { damaged, readEntry, readStand, type Stand } from './stand.ts'
 import type { Tenant } from './tenant.ts'
@@ -129,7 +129,7 @@ export class Instance {
   readonly id: string
   readonly genesis: Genesis
   readonly methods: readonly string[]
-  readonly answers: Answers
+  readonly proofs: Proofs
   readonly #ledger: Ledger
   readonly #contract: Contract
   readonly #execution: Execution
@@ -163,7 +163,7 @@ export class Instance {
     this.id = contract.address
     this.genesis = genesis
     this.methods = stand.methods
-    this.answers = new Answers(ledger, this.#accounts)
+    this.proofs = new Proofs(ledger, this.#accounts)
     this.#ledger = ledger
     this.#execution = execution
     this.#measures = execution.measures ?? new Measures()
@@ -295,7 +295,7 @@ export class Instance {
 
   /** The newest head of the call log that is on disk. */
   get head(): Head {
-    return this.answers.head
+    return this.proofs.head
   }
 
   /** Genesis as the deployer wrote it. */

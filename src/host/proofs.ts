@@ -11,7 +11,7 @@ import { damaged, readEntry } from './stand.ts'
 const PROOF_BYTES_MAX = 4 * 1024 * 1024
 
 /** What an instance says of calls that have their results: where those are in the call log, and the proof of it. */
-export class Answers {
+export class Proofs {
   readonly #ledger: Ledger
   readonly #accounts: Accounts
 
