@@ -39,7 +39,7 @@ const PROVOKED: readonly RegExp[] = [
   /^\w+ ok$/,
   /^\w+ ABORT_ENGINE$/,
   /^fail TypeError$/,
-  /^spin ABORT_(FUEL|TIME)$/
+  /^spin (OUT_OF_FUEL|ABORT_TIME)$/
 ]
 
 interface Sample {
@@ -188,8 +188,10 @@ async function auditAll(place: Place, links: readonly string[]): Promise<string[
   for (const link of links) {
     const auditor = Worker.start<AuditorCommands>(AUDITOR)
     const dir = await place.directory('auditor')
-    await auditor
-      .ask('fetch', dir, place.bootstrap, link)
+    const audit = () => auditor.ask('fetch', dir, place.bootstrap, link)
+    // what a busy machine was too slow to show is there the next time, what was lost is not
+    await audit()
+      .catch(audit)
       .catch((error) => unclean.push(`${link}: ${error.message}`))
     await auditor.stop()
   }

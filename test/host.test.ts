@@ -164,7 +164,8 @@ test('host - a name alone takes no room on its disk', async (t) => {
     const stranger = crypto.keyPair().publicKey
     t.is(await instance.submit({ user: stranger, start: 0, blocks: [], head: null }), 0)
     t.is(
-      (await instance.prove(stranger, 1, 1, 0, false)).items.filter(({ block }) => block).length,
+      (await instance.proofs.prove(stranger, 1, 1, 0, false)).items.filter(({ block }) => block)
+        .length,
       0
     )
     const { log } = request
@@ -216,6 +217,6 @@ async function provenBlocks(
   user: BareUser,
   entry: number
 ): Promise<unknown[]> {
-  const { items } = await instance.prove(user.key, entry, entry, 0, false)
+  const { items } = await instance.proofs.prove(user.key, entry, entry, 0, false)
   return items.filter(({ block }) => block !== null)
 }

@@ -15,7 +15,7 @@ exports.spin = () => { for (;;) {} }`
 
 /** What is called, and of how many calls one is of that kind. */
 const KINDS = [
-  ['spin', 5_000],
+  ['spin', 20_000],
   ['fail', 20],
   ['count_up', 10]
 ] as const

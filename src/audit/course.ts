@@ -5,7 +5,6 @@ import type { Genesis } from '../protocol/entries.ts'
 import { decodeEntry } from '../protocol/entries.ts'
 import { codeHash } from '../protocol/hash.ts'
 import type { Head } from '../protocol/head.ts'
-import { contractOf } from '../vm/record.ts'
 import type { VirtualMachine } from '../vm/vm.ts'
 import type { Checkpoint } from './checkpoint.ts'
 import { Report } from './findings.ts'
@@ -315,7 +314,9 @@ export class Course {
     const subject = {
       dir,
       id,
-      contract: contractOf(address, genesis, source),
+      address,
+      genesis,
+      source,
       contentKey: this.published.contentKey,
       from: from && { at: from.walk, roots: from.state }
     }

@@ -1,6 +1,8 @@
+import type { Genesis } from '../protocol/entries.ts'
 import { MivmError } from '../protocol/errors.ts'
+import { contractOf } from '../vm/record.ts'
 import { readVariables } from '../vm/variables.ts'
-import type { Contract, VirtualMachine } from '../vm/vm.ts'
+import type { VirtualMachine } from '../vm/vm.ts'
 import type { PlainLog } from './plain-log.ts'
 import { type Found, Replay, type ReplayedBatch } from './replay.ts'
 import { Shadow, type ShadowRoots, type Versions } from './shadow.ts'
@@ -9,7 +11,9 @@ import { Shadow, type ShadowRoots, type Versions } from './shadow.ts'
 export interface ReplaySubject {
   readonly dir: string
   readonly id: string
-  readonly contract: Contract
+  readonly address: Uint8Array
+  readonly genesis: Genesis
+  readonly source: string
   /** Key of the published blobs. */
   readonly contentKey: Uint8Array
   /** Where an audit before this one has left its copy of the state. */
@@ -120,7 +124,7 @@ export class LocalReplayer implements Replayer {
 
   /** Null where this machine cannot execute the calls, and that is a gap. */
   async #begin(): Promise<Replay | null> {
-    const { contract, from } = this.#subject
+    const { address, genesis, source, from } = this.#subject
     try {
       this.#vm = await this.#openVm()
     } catch (error) {
@@ -133,6 +137,8 @@ export class LocalReplayer implements Replayer {
       return null
     }
     const variables = from === null ? null : await readVariables(this.#shadow.archive)
+    // of another VM nobody knows what limits it allows
+    const contract = contractOf(address, genesis, source)
     return new Replay(this.#vm, contract, this.#shadow, this.#report, variables)
   }
 }

@@ -92,8 +92,9 @@ class RecoveredInstance {
     if (newest === null) throw nothing('the call log')
     const log = await this.#part({ what: 'the call log', user: null, own, copy, to: newest })
     for (const known of [head, setBacks.get(this.#id)]) {
-      if (known !== null && !(await leadsThrough(log, known)))
-        throw forked('the call log', known.length)
+      if (known === null) continue
+      const isOurs = known.fork === 0 && (await leadsThrough(log, known))
+      if (!isOurs) throw forked('the call log', known.length)
     }
     const walk = await this.#walk(log)
     const parts = await this.#named(walk, genesis)
@@ -188,17 +189,17 @@ class RecoveredInstance {
       const id = encodeId(key)
       const to = await this.#userHead(id, key, entry)
       if (to === null) continue
-      const named = walk.users.get(id)?.head
-      const part = await this.#user(id, key, to)
-      if (named !== undefined && !(await leadsThrough(part, { ...named, fork: 0 })))
-        throw forked(part.what, named.length)
-      // of a log that is written twice in one go the database knows only one
-      users.set(id, part)
+      const named = users.get(id)?.to
+      const longer = await this.#user(id, key, to)
+      // a log has one session in a write, and goes as far as the call that is under way
+      if (named !== undefined && !(await leadsThrough(longer, named))) {
+        throw forked(longer.what, to.length)
+      }
+      users.set(id, longer)
     }
-    parts.push(...users.values())
     // a host signs with its own key alone
     if (!b4a.equals(host, keyPair.publicKey)) throw nothing('an instance of this host')
-    return parts
+    return [...parts, ...users.values()]
   }
 
   async #user(id: string, key: Uint8Array, head: Head): Promise<Part> {
@@ -298,8 +299,8 @@ class RecoveredInstance {
 }
 
 /** Whether the log as it will be has this head. */
-async function leadsThrough({ own, copy, to }: Part, head: Head): Promise<boolean> {
-  if (head.fork !== 0 || head.length > to.length) return false
+async function leadsThrough({ own, copy, to }: Part, head: Version): Promise<boolean> {
+  if (head.length > to.length) return false
   if (head.length <= own.length) return b4a.equals(await own.treeHash(head.length), head.treeHash)
   const tree = new Tree(own.state.roots)
   for (let i = own.length; i < head.length; i++) tree.append(await blockOf(copy, i))

@@ -50,8 +50,9 @@ import { askOthers, Rounds } from './asking.ts'
 import { type Backup, backUp } from './backup.ts'
 import type { Caller } from './caller.ts'
 import { Connections } from './connections.ts'
+import { checkDeployer } from './deployment.ts'
 import { Gate } from './gate.ts'
-import { checkDeployer, type Execution, Instance } from './instance.ts'
+import { type Execution, Instance } from './instance.ts'
 import type { Writing } from './ledger.ts'
 import { Measures } from './measures.ts'
 import { Mutex } from './mutex.ts'
@@ -580,7 +581,7 @@ export class Host {
         const behind =
           log.blocks.length > 0
             ? { ...log, start: end, blocks: [], head: null }
-            : await peer.large(() => instance.takeBack(log.user, end))
+            : await peer.large(() => instance.proofs.takeBack(log.user, end))
         return { length, through: 0, proof: null, behind }
       }
     }
@@ -596,7 +597,7 @@ export class Host {
       // users who have no log nothing is kept: anybody can name any number of them.
       if (length > 0) peer.sent.set(key, head.length)
       const anchored = before !== undefined || request.anchored
-      const proof = await instance.prove(log.user, request.from, to, through, anchored)
+      const proof = await instance.proofs.prove(log.user, request.from, to, through, anchored)
       const now = performance.now()
       const calls = resultsIn(proof)
       this.measures.stages.reply.add(now - settled, calls)
@@ -607,7 +608,7 @@ export class Host {
 
   async #prove({ address, user, entry }: ProveRequest, peer: Peer): Promise<ProveReply> {
     const instance = await this.instance(address)
-    const proof = await peer.large(() => instance.prove(user, entry, entry, 0, false))
+    const proof = await peer.large(() => instance.proofs.prove(user, entry, entry, 0, false))
     if (proof.items.some(({ block }) => block !== null)) return { proof }
     throw new MivmError('REQUEST_INVALID', `entry ${entry} has no result: check its number`)
   }
@@ -617,7 +618,7 @@ export class Host {
       throw new MivmError('REQUEST_INVALID', `ask for ${LENGTHS_MAX} lengths at most`)
     }
     const instance = await this.instance(address)
-    return { proof: await instance.consistency(lengths) }
+    return { proof: await instance.proofs.consistency(lengths) }
   }
 
   #refuseWhenClosing(): void {

@@ -2,7 +2,6 @@ import b4a from 'b4a'
 import {
   type Ack,
   type CallLogEntry,
-  decodeEntry,
   encodeEntry,
   type Genesis,
   type UserCall
@@ -15,7 +14,6 @@ import { BATCH_CALLS_MAX, BATCH_WORK_MS } from '../protocol/limits.ts'
 import { callLogManifest } from '../protocol/manifest.ts'
 import { Tree } from '../protocol/merkle.ts'
 import type { UserBlocks } from '../protocol/messages.ts'
-import { createProof, type Proof } from '../protocol/proof.ts'
 import {
   answerOf,
   callAt,
@@ -27,21 +25,21 @@ import {
   readCall
 } from '../vm/record.ts'
 import { Turns } from '../vm/turns.ts'
-import { readVariables, sortVariables, updateVariables } from '../vm/variables.ts'
+import { sortVariables, updateVariables } from '../vm/variables.ts'
 import type { Call, Contract, OracleAnswer, OracleRequest, Step, VirtualMachine } from '../vm/vm.ts'
 import { Accounts, type Answered } from './accounts.ts'
 import type { Admission } from './admission.ts'
 import type { Caller } from './caller.ts'
+import { checkDeployer, type Deployment, executeInit, fuelOf } from './deployment.ts'
 import { Ledger, type Writing } from './ledger.ts'
 import { Measures } from './measures.ts'
 import type { Meter } from './meter.ts'
 import type { Oracles } from './oracles.ts'
+import { Proofs } from './proofs.ts'
 import { checkRoom } from './room.ts'
+import { damaged, readEntry, readStand, type Stand } from './stand.ts'
 import type { Tenant } from './tenant.ts'
 import { checkLog, type Position, type UserLog } from './user-log.ts'
-
-/** Bytes of blocks that one proof carries at most; a caller asks again for the rest. */
-const PROOF_BYTES_MAX = 4 * 1024 * 1024
 
 /** What every call costs beside its fuel, in fuel: it is decoded, logged, hashed and proven. */
 const CALL_COST = 5_000
@@ -60,13 +58,6 @@ export interface Execution {
   onLog(address: string, line: string): void
   /** Where it is noted what calls take; default: nowhere. */
   readonly measures?: Measures
-}
-
-/** What a deployer sends: genesis as it wrote it, the code, and its log with the call of `init`. */
-export interface Deployment {
-  readonly genesis: Uint8Array
-  readonly source: string
-  readonly log: UserBlocks
 }
 
 /** A call that has arrived and has no result yet. */
@@ -138,6 +129,7 @@ export class Instance {
   readonly id: string
   readonly genesis: Genesis
   readonly methods: readonly string[]
+  readonly proofs: Proofs
   readonly #ledger: Ledger
   readonly #contract: Contract
   readonly #execution: Execution
@@ -171,6 +163,7 @@ export class Instance {
     this.id = contract.address
     this.genesis = genesis
     this.methods = stand.methods
+    this.proofs = new Proofs(ledger, this.#accounts)
     this.#ledger = ledger
     this.#execution = execution
     this.#measures = execution.measures ?? new Measures()
@@ -207,7 +200,7 @@ export class Instance {
       throw new MivmError('REQUEST_INVALID', 'the first call of the deployer is not init')
     }
     const tenant = execution.admission?.tenant(contract.address, contract.deployer)
-    const step = await executeInit(execution, contract, call, (fuel) => {
+    const step = await executeInit(execution.vm, contract, call, (fuel) => {
       for (const meter of tenant?.metersOf(contract.deployer, null) ?? []) meter.burn(fuel)
     })
     const variables = new Map<string, string>()
@@ -302,9 +295,7 @@ export class Instance {
 
   /** The newest head of the call log that is on disk. */
   get head(): Head {
-    const { head } = this.#ledger
-    if (head === null) throw new MivmError('INTERNAL', 'an instance without a head')
-    return head
+    return this.proofs.head
   }
 
   /** Genesis as the deployer wrote it. */
@@ -406,46 +397,6 @@ export class Instance {
       this.#watchers.add({ user, entry, resolve, reject })
       this.#wake()
     })
-  }
-
-  /**
-   * Proves acks and results of a user's entries `from` to `to` under the newest head, as many as fit. `through` is a
-   * length that the user has a verified head of: the proof begins there, or, with `anchored` false or for results
-   * further back, at 0 with a boundary there. The head is the one at the moment of the call.
-   */
-  async prove(
-    key: Uint8Array,
-    from: number,
-    to: number,
-    through: number,
-    anchored: boolean
-  ): Promise<Proof> {
-    const { head } = this
-    const { tail } = this.#ledger
-    const blocks: { index: number; block: Uint8Array }[] = []
-    let bytes = 0
-    for (const { ack, result } of await this.#answers(key, from, to)) {
-      if (bytes > PROOF_BYTES_MAX) break
-      for (const index of [ack, result]) {
-        const block = await tail.block(index)
-        bytes += block.byteLength
-        blocks.push({ index, block })
-      }
-    }
-    const lowest = blocks[0]?.index ?? head.length
-    const start = anchored && lowest >= through ? through : 0
-    return createProof({ start, head, blocks, through }, tail.node)
-  }
-
-  /** The proof, from block 0 and of no block, that the newest head extends the log as it was at these lengths. */
-  consistency(lengths: readonly number[]): Promise<Proof> {
-    const { head } = this
-    return createProof({ start: 0, head, blocks: [], through: lengths }, this.#ledger.tail.node)
-  }
-
-  /** What a user has to take back whose own log ends at `start`. */
-  async takeBack(key: Uint8Array, start: number): Promise<UserBlocks> {
-    return this.#ledger.withUser(key, (user) => user.since(start, PROOF_BYTES_MAX))
   }
 
   /** Finishes the batch in flight; calls that still wait are continued when the instance is opened again. */
@@ -739,32 +690,6 @@ export class Instance {
     }
   }
 
-  /** Where acks and results of a user's entries are, in order: from memory, else along the acks' chain. */
-  async #answers(key: Uint8Array, from: number, to: number): Promise<Answered[]> {
-    if (to === 0 || !(await this.#ledger.hasUser(key))) return []
-    const user = await this.#ledger.user(key)
-    const lately = this.#accounts.lately(user.id, from, to)
-    if (lately !== null) return lately
-    const found: Answered[] = []
-    for (let index = user.position.ack; index > 0; ) {
-      const ack = await readEntry(this.#ledger, index, 'ack')
-      if (ack.entry < from) break
-      if (ack.entry <= to) {
-        const { entry } = ack
-        found.push({ entry, ack: index, result: await this.#resultOf(index) })
-      }
-      index = ack.previous
-    }
-    return found.reverse()
-  }
-
-  async #resultOf(ack: number): Promise<number> {
-    for (let index = ack + 1; index < this.#ledger.tail.length; index++) {
-      if (decodeEntry(await this.#ledger.tail.block(index)).type === 'result') return index
-    }
-    throw damaged(`the result of block ${ack}`)
-  }
-
   /** Queues what was waiting when the host went down, the call that had asked an oracle first of all. */
   async #continue(trailing: readonly CallLogEntry[]): Promise<void> {
     const [ack] = trailing
@@ -799,99 +724,6 @@ export class Instance {
   }
 }
 
-/** Where an instance stands between two batches. */
-interface Stand {
-  readonly methods: readonly string[]
-  readonly variables: Map<string, string>
-  readonly seq: number
-  readonly time: number
-  /** Tree hash of the call log at the last commit. */
-  readonly committed: Uint8Array
-}
-
-async function readStand(ledger: Ledger): Promise<{ stand: Stand; trailing: CallLogEntry[] }> {
-  const trailing: CallLogEntry[] = []
-  let index = ledger.tail.length - 1
-  for (; index > 1; index--) {
-    const entry = decodeEntry(await ledger.tail.block(index))
-    if (entry.type === 'commit') break
-    trailing.unshift(entry)
-  }
-  const result = await readEntry(ledger, index - 1, 'result')
-  const ack = await readEntry(ledger, result.ack, 'ack')
-  const methods = b4a.toString((await ledger.note('methods')) ?? new Uint8Array())
-  const stand = {
-    methods: methods.split('\n').filter((method) => method !== ''),
-    variables: await readVariables(ledger.archive),
-    seq: ack.seq,
-    time: ack.time,
-    committed: await ledger.treeHash(index + 1)
-  }
-  return { stand, trailing }
-}
-
-async function readEntry<T extends CallLogEntry['type']>(
-  ledger: Ledger,
-  index: number,
-  type: T
-): Promise<Extract<CallLogEntry, { type: T }>> {
-  if (index < 0 || index >= ledger.tail.length) throw damaged(`block ${index}`)
-  const entry = decodeEntry(await ledger.tail.block(index))
-  if (!isType(entry, type)) throw damaged(`block ${index}`)
-  return entry
-}
-
-function isType<T extends CallLogEntry['type']>(
-  entry: CallLogEntry,
-  type: T
-): entry is Extract<CallLogEntry, { type: T }> {
-  return entry.type === type
-}
-
-/** The first call of a deployer's log; throws REQUEST_INVALID unless it is its log, from the beginning, and signed. */
-export function checkDeployer(address: Uint8Array, genesis: Genesis, log: UserBlocks): Uint8Array {
-  const [block] = log.blocks
-  if (block === undefined || log.start !== 0 || !b4a.equals(log.user, genesis.deployer)) {
-    throw new MivmError(
-      'REQUEST_INVALID',
-      'a deployment comes with the deployer’s log, from its beginning'
-    )
-  }
-  checkLog(log, address)
-  return block
-}
-
-/** `burn` gets what it has cost, also where it fails. */
-async function executeInit(
-  execution: Execution,
-  contract: Contract,
-  call: Call,
-  burn: (fuel: number) => void
-): Promise<Step> {
-  const steps: Step[] = []
-  await execution.vm.run({
-    contract,
-    variables: [],
-    calls: [call],
-    base: NO_FILES,
-    onStep: (step) => steps.push(step),
-    onOracle: () => {
-      throw new MivmError('INTERNAL', 'the VM asked an oracle during init')
-    }
-  })
-  const [step] = steps
-  if (step === undefined) throw new MivmError('ENGINE_FAILED', 'init was not executed: try again')
-  burn(fuelOf(step, contract))
-  if (step.outcome.status === 'ok') return step
-  const { name, message } = step.outcome.error
-  throw new MivmError('DEPLOY_FAILED', `init ended with ${name}: ${message}; nothing was deployed`)
-}
-
-/** What a call has used. Of one that was aborted no fuel was counted: it has had all the time that there is. */
-function fuelOf({ outcome, fuel }: Step, { limits }: Contract): number {
-  return outcome.status === 'abort' ? limits.fuel : fuel
-}
-
 /** A step for each entry, in order, as far as there are steps of the calls among them. */
 function stepsOf(items: readonly Waiting[], results: readonly Step[]): Step[] {
   const steps: Step[] = []
@@ -912,14 +744,5 @@ function closed(): MivmError {
   return new MivmError(
     'HOST_CLOSED',
     'the host is shutting down: the call stays in your log and is delivered later'
-  )
-}
-
-const NO_FILES = { get: async () => null, list: async () => [] }
-
-function damaged(what: string): MivmError {
-  return new MivmError(
-    'INSTANCE_DAMAGED',
-    `${what} is not what it should be: the data directory is damaged; restore it from a backup`
   )
 }

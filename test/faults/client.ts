@@ -9,7 +9,7 @@ import { Chain } from '../../src/client/chain.ts'
 import { Client } from '../../src/client/client.ts'
 import { OwnLog } from '../../src/client/own-log.ts'
 import { Rpc } from '../../src/net/rpc.ts'
-import { CALL, DEPLOY, INFO } from '../../src/protocol/messages.ts'
+import { CONSISTENCY } from '../../src/protocol/messages.ts'
 import { Cache } from '../../src/state/cache.ts'
 import { Wal } from '../../src/state/wal.ts'
 import {
@@ -62,7 +62,7 @@ function takeSteps(): void {
   ): Promise<Reply> {
     const [{ name }] = args
     // what clients ask to compare heads goes beside the calls, and only where these take long
-    const isStep = name === CALL.name || name === DEPLOY.name || name === INFO.name
+    const isStep = name !== CONSISTENCY.name
     if (isStep) reach(`request ${name}`)
     const reply = await request.apply(this, args)
     if (isStep) reach(`reply ${name}`)

@@ -177,12 +177,12 @@ class Scene {
       users.map(async (user) => {
         const { length } = user.blocks
         await this.#instance.settled(user.key, length)
-        this.#tell(await this.#instance.prove(user.key, 1, length, 0, false))
+        this.#tell(await this.#instance.proofs.prove(user.key, 1, length, 0, false))
       })
     )
   }
 
-  #tell(proof: Awaited<ReturnType<Instance['prove']>>): void {
+  #tell(proof: Awaited<ReturnType<Instance['proofs']['prove']>>): void {
     reach('reply')
     const { address, genesis } = this.#instance
     const { head, blocks } = verifyProof(proof, { key: address, publicKey: genesis.host })

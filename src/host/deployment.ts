@@ -1,0 +1,59 @@
+import b4a from 'b4a'
+import type { Genesis } from '../protocol/entries.ts'
+import { MivmError } from '../protocol/errors.ts'
+import type { UserBlocks } from '../protocol/messages.ts'
+import type { Call, Contract, Step, VirtualMachine } from '../vm/vm.ts'
+import { checkLog } from './user-log.ts'
+
+/** What a deployer sends: genesis as it wrote it, the code, and its log with the call of `init`. */
+export interface Deployment {
+  readonly genesis: Uint8Array
+  readonly source: string
+  readonly log: UserBlocks
+}
+
+/** The first call of a deployer's log; throws REQUEST_INVALID unless it is its log, from the beginning, and signed. */
+export function checkDeployer(address: Uint8Array, genesis: Genesis, log: UserBlocks): Uint8Array {
+  const [block] = log.blocks
+  if (block === undefined || log.start !== 0 || !b4a.equals(log.user, genesis.deployer)) {
+    throw new MivmError(
+      'REQUEST_INVALID',
+      'a deployment comes with the deployer’s log, from its beginning'
+    )
+  }
+  checkLog(log, address)
+  return block
+}
+
+/** Executes `init`; `burn` gets what it has cost, also where it fails. Throws DEPLOY_FAILED. */
+export async function executeInit(
+  vm: VirtualMachine,
+  contract: Contract,
+  call: Call,
+  burn: (fuel: number) => void
+): Promise<Step> {
+  const steps: Step[] = []
+  await vm.run({
+    contract,
+    variables: [],
+    calls: [call],
+    base: NO_FILES,
+    onStep: (step) => steps.push(step),
+    onOracle: () => {
+      throw new MivmError('INTERNAL', 'the VM asked an oracle during init')
+    }
+  })
+  const [step] = steps
+  if (step === undefined) throw new MivmError('ENGINE_FAILED', 'init was not executed: try again')
+  burn(fuelOf(step, contract))
+  if (step.outcome.status === 'ok') return step
+  const { name, message } = step.outcome.error
+  throw new MivmError('DEPLOY_FAILED', `init ended with ${name}: ${message}; nothing was deployed`)
+}
+
+/** What a call has used. Of one that was aborted no fuel was counted: it has had all the time that there is. */
+export function fuelOf({ outcome, fuel }: Step, { limits }: Contract): number {
+  return outcome.status === 'abort' ? limits.fuel : fuel
+}
+
+const NO_FILES = { get: async () => null, list: async () => [] }

@@ -1,0 +1,95 @@
+import { decodeEntry } from '../protocol/entries.ts'
+import { MivmError } from '../protocol/errors.ts'
+import type { Head } from '../protocol/head.ts'
+import type { UserBlocks } from '../protocol/messages.ts'
+import { createProof, type Proof } from '../protocol/proof.ts'
+import type { Accounts, Answered } from './accounts.ts'
+import type { Ledger } from './ledger.ts'
+import { damaged, readEntry } from './stand.ts'
+
+/** Bytes of blocks that one proof carries at most; a caller asks again for the rest. */
+const PROOF_BYTES_MAX = 4 * 1024 * 1024
+
+/** What an instance says of calls that have their results: where those are in the call log, and the proof of it. */
+export class Proofs {
+  readonly #ledger: Ledger
+  readonly #accounts: Accounts
+
+  constructor(ledger: Ledger, accounts: Accounts) {
+    this.#ledger = ledger
+    this.#accounts = accounts
+  }
+
+  /** The newest head of the call log that is on disk. */
+  get head(): Head {
+    const { head } = this.#ledger
+    if (head === null) throw new MivmError('INTERNAL', 'an instance without a head')
+    return head
+  }
+
+  /**
+   * Proves acks and results of a user's entries `from` to `to` under the newest head, as many as fit. `through` is a
+   * length that the user has a verified head of: the proof begins there, or, with `anchored` false or for results
+   * further back, at 0 with a boundary there. The head is the one at the moment of the call.
+   */
+  async prove(
+    key: Uint8Array,
+    from: number,
+    to: number,
+    through: number,
+    anchored: boolean
+  ): Promise<Proof> {
+    const { tail } = this.#ledger
+    const head = this.head
+    const blocks: { index: number; block: Uint8Array }[] = []
+    let bytes = 0
+    for (const { ack, result } of await this.#answers(key, from, to)) {
+      if (bytes > PROOF_BYTES_MAX) break
+      for (const index of [ack, result]) {
+        const block = await tail.block(index)
+        bytes += block.byteLength
+        blocks.push({ index, block })
+      }
+    }
+    const lowest = blocks[0]?.index ?? head.length
+    const start = anchored && lowest >= through ? through : 0
+    return createProof({ start, head, blocks, through }, tail.node)
+  }
+
+  /** The proof, from block 0 and of no block, that the newest head extends the log as it was at these lengths. */
+  consistency(lengths: readonly number[]): Promise<Proof> {
+    const head = this.head
+    return createProof({ start: 0, head, blocks: [], through: lengths }, this.#ledger.tail.node)
+  }
+
+  /** What a user has to take back whose own log ends at `start`. */
+  async takeBack(key: Uint8Array, start: number): Promise<UserBlocks> {
+    return this.#ledger.withUser(key, (user) => user.since(start, PROOF_BYTES_MAX))
+  }
+
+  /** Where acks and results of a user's entries are, in order: from memory, else along the acks' chain. */
+  async #answers(key: Uint8Array, from: number, to: number): Promise<Answered[]> {
+    if (to === 0 || !(await this.#ledger.hasUser(key))) return []
+    const user = await this.#ledger.user(key)
+    const lately = this.#accounts.lately(user.id, from, to)
+    if (lately !== null) return lately
+    const found: Answered[] = []
+    for (let index = user.position.ack; index > 0; ) {
+      const ack = await readEntry(this.#ledger, index, 'ack')
+      if (ack.entry < from) break
+      if (ack.entry <= to) {
+        const { entry } = ack
+        found.push({ entry, ack: index, result: await this.#resultOf(index) })
+      }
+      index = ack.previous
+    }
+    return found.reverse()
+  }
+
+  async #resultOf(ack: number): Promise<number> {
+    for (let index = ack + 1; index < this.#ledger.tail.length; index++) {
+      if (decodeEntry(await this.#ledger.tail.block(index)).type === 'result') return index
+    }
+    throw damaged(`the result of block ${ack}`)
+  }
+}
