@@ -78,6 +78,7 @@ test('set back - calls that were in flight are not continued before somebody cou
   await Promise.all(calls)
   await again.host.close()
   await scene.setBack()
+  await someoneKnows(scene, decodeId(address))
   const { length } = await scene.look(decodeId(address))
   const set = await scene.start()
   await until(() => set.events.some(({ type }) => type === 'set-back'))
@@ -270,3 +271,13 @@ test('set back - what could not be written down holds all the same, and is tried
   await setBacks.keep(address, head)
   t.is((await SetBacks.open(dir, publicKey)).get(address)?.length, 5)
 })
+
+/** Resolves when somebody can be found who has seen something of an instance: users meet a second after they have come. */
+async function someoneKnows({ bootstrap }: Scene, address: Uint8Array): Promise<void> {
+  const { signal } = new AbortController()
+  for (let heard = 0; heard === 0; ) {
+    await askOthers([address], bootstrap, signal, async () => {
+      heard++
+    })
+  }
+}
