@@ -94,6 +94,20 @@ test('thread - a copy that another audit has open is not touched', async (t) => 
   t.is(error.code, 'DIRECTORY_LOCKED')
 })
 
+test('thread - what the file system says is what it says without', async (t) => {
+  const writer = await Writer.deploy(t, { oracle })
+  const dir = await tempDir(t)
+  await writeFile(path.join(dir, `${encodeId(writer.address)}.shadow`), 'in the way')
+  const codeIn = (options: Partial<AuditOptions>) =>
+    run(t, writer, { ...options, dir }).then(
+      () => 'none',
+      (error) => error.code
+    )
+  const code = await codeIn({})
+  t.ok(['EEXIST', 'ENOTDIR'].includes(code), code)
+  t.is(await codeIn(IN_THREAD), code)
+})
+
 test.hook('thread - the VM of these tests closes', async (t) => {
   await t.execution(closeVm())
 })

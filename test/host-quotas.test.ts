@@ -249,6 +249,27 @@ class Clock {
   }
 }
 
+test('quotas - a sum that is on its way out of memory is not forgotten', async (t) => {
+  const store = await openStore(await tempDir(t))
+  t.teardown(() => store.close())
+  const notes = store.get({ name: 'notes' })
+  await notes.ready()
+  const stored = new StoredBytes(notes)
+  await stored.load('ann')
+  stored.add('ann', 1000)
+  const set = notes.setUserData.bind(notes)
+  const { promise: late, resolve: go } = Promise.withResolvers<void>()
+  notes.setUserData = async (...args) => {
+    await late
+    return set(...args)
+  }
+  for (let i = 0; i < 10_000; i++) await stored.load(`other ${i}`)
+  const loading = stored.load('ann')
+  setTimeout(go, 20)
+  await loading
+  t.is(stored.of('ann'), 1000)
+})
+
 async function open(t: Test, quotas: SomeQuotas, dir?: string) {
   const store = await openStore(path.join(dir ?? (await tempDir(t)), 'store'))
   const notes = store.get({ name: 'notes' })

@@ -222,3 +222,27 @@ test('mirror - the other log of a user that came first is not kept', {
   await until(() => mirror.status()[0]?.state === 'whole')
   t.absent(events.some(({ type }) => type === 'mirror-stopped'))
 })
+
+test('mirror - what a user shows beyond what the host has taken fills nothing', {
+  timeout: 60_000
+}, async (t) => {
+  const scene = await Scene.open(t)
+  const { host } = await scene.start()
+  const { request } = deployment(host.id, SOURCE)
+  const { id, address } = await host.deploy(request)
+  const instance = await host.instance(address)
+  const eve = new BareUser(address, 'eve').call('add')
+  await instance.submit(eve.log())
+  await instance.settled(eve.key, 1)
+  for (let i = 0; i < 3; i++) eve.write(new Uint8Array(700_000))
+  const shown = await showLog(t, scene, eve, address)
+  await shown.fill(path.join(scene.root, 'mirror', 'mirror', 'store'))
+  const options = { bytesMax: 1_000_000 }
+  const { mirror, whole, events } = await scene.mirror([`mivm://${host.id}/${id}`], options)
+  await whole(id, instance.head.length)
+  await instance.submit(new BareUser(address, 'bob').call('add').log())
+  await instance.settled(new BareUser(address, 'bob').key, 1)
+  await whole(id, instance.head.length)
+  t.absent(events.some(({ type }) => type === 'mirror-stopped'))
+  t.ok((mirror.status()[0]?.bytes ?? 0) < 100_000)
+})

@@ -27,11 +27,19 @@ export interface Asked {
 /** What comes back, one answer to each request in turn, with all that was found since the last one. */
 export interface Answer {
   readonly value: unknown
-  readonly error: { readonly code: MivmError['code'] | null; readonly message: string } | null
+  readonly error: Failure | null
   readonly found: readonly Parameters<Found['find']>[]
   readonly gaps: readonly Parameters<Found['gap']>[0][]
   readonly replayed: number
   readonly stopped: boolean
+}
+
+interface Failure {
+  /** Null for what is none of MIVM's own. */
+  readonly code: MivmError['code'] | null
+  readonly message: string
+  /** What Node or the file system calls it. */
+  readonly system?: string
 }
 
 interface Waiting {
@@ -150,12 +158,16 @@ export class ReplayThread implements Replayer {
     this.#stopped = stopped
     const waiting = this.#waiting.shift()
     if (error === null) waiting?.resolve(value)
-    else if (error.code === null) waiting?.reject(new Error(error.message))
-    else waiting?.reject(new MivmError(error.code, error.message))
+    else waiting?.reject(errorOf(error))
   }
 
   #fail(error: Error): void {
     this.#failure ??= error
     for (const { reject } of this.#waiting.splice(0)) reject(this.#failure)
   }
+}
+
+function errorOf({ code, message, system }: Failure): Error {
+  if (code !== null) return new MivmError(code, message)
+  return Object.assign(new Error(message), system === undefined ? {} : { code: system })
 }

@@ -66,11 +66,19 @@ async function answer({ command, args }: Asked): Promise<void> {
   try {
     value = await Reflect.apply(commands[command], commands, args)
   } catch (thrown) {
-    const message = thrown instanceof Error ? thrown.message : String(thrown)
-    error = { code: thrown instanceof MivmError ? thrown.code : null, message }
+    error = failureOf(thrown)
   }
   const stopped = replayer?.stopped === true
   parentPort?.postMessage({ value, error, ...relay.take(), stopped } satisfies Answer)
+}
+
+/** An error as it goes to another thread, which keeps nothing of it but what is told here. */
+function failureOf(thrown: unknown): Answer['error'] {
+  if (thrown instanceof MivmError) return { code: thrown.code, message: thrown.message }
+  if (!(thrown instanceof Error)) return { code: null, message: String(thrown) }
+  // the file system's tell what is wrong with a disk
+  const system = 'code' in thrown ? { system: String(thrown.code) } : {}
+  return { code: null, message: thrown.message, ...system }
 }
 
 let last: Promise<void> = Promise.resolve()

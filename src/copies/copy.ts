@@ -30,11 +30,11 @@ export async function openCopy(store: Corestore, key: Uint8Array): Promise<Hyper
   return core
 }
 
-/** Removes a copy that nobody else has open: what comes of the log next is another one. */
+/** Closes and removes a copy: what comes of the log next is another one. */
 export async function discard(copy: Hypercore): Promise<void> {
   const { core, state } = copy
   const { store, core: place } = state.storage
-  await copy.close()
+  for (const session of [...copy.sessions]) await session.close()
   await core.close()
   await store.deleteCore(place)
 }

@@ -28,6 +28,8 @@ export class StoredBytes {
   /** Makes known what a user, z-base-32, has. */
   async load(user: string): Promise<void> {
     if (this.#sums.has(user)) return
+    // what was forgotten a moment ago may not be written down yet
+    await this.#noting
     const note = await this.#notes.getUserData(nameOf(user))
     // another request may have been first
     if (this.#sums.has(user)) return
