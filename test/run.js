@@ -199,7 +199,7 @@ function parseOptions() {
       allowPositionals: true,
       options: {
         long: { type: 'boolean', default: false },
-        jobs: { type: 'string', default: '2' },
+        jobs: { type: 'string', default: '3' },
         timeout: { type: 'string' },
         dir: { type: 'string', default: join(root, 'test') }
       }

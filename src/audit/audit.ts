@@ -1,3 +1,4 @@
+import { availableParallelism } from 'node:os'
 import b4a from 'b4a'
 import type Corestore from 'corestore'
 import type Hypercore from 'hypercore'
@@ -38,7 +39,7 @@ export interface AuditOptions {
   readonly dir: string
   /** Opens the VM that genesis names; by default one of this version. */
   readonly openVm?: (id: string) => Promise<VirtualMachine>
-  /** From how many blocks on that are to be read they are replayed in a thread of their own; default 4096. */
+  /** From how many blocks on that are to be read they are replayed in a thread of their own; default 4096, with 3 cores. */
   readonly threadFrom?: number
   /** How many peers there are, for progress. */
   readonly peers?: () => number
@@ -122,6 +123,9 @@ const PATIENCE_MS = 10_000
 
 /** A thread takes some tenths of a second to begin. */
 const THREAD_FROM = 4096
+
+/** One for each thread and one for the engine: on two cores a second thread makes an audit a tenth slower. */
+const THREAD_CORES = 3
 
 /** How often an audit that follows a log looks, where nothing comes, whether it has waited for too long. */
 const LOOK_MS = 500
@@ -407,8 +411,8 @@ class Audit {
   #subject(callLog: Hypercore, genesis: Genesis): Subject {
     const { address, store, dir, openVm, patience = PATIENCE_MS, isSetBack } = this.#options
     // a VM that the caller brings cannot be had in another thread
-    const { threadFrom = openVm === undefined ? THREAD_FROM : Number.POSITIVE_INFINITY } =
-      this.#options
+    const isWorth = openVm === undefined && availableParallelism() >= THREAD_CORES
+    const { threadFrom = isWorth ? THREAD_FROM : Number.POSITIVE_INFINITY } = this.#options
     const open = openVm ?? ((id: string) => openRegistered(id, { engines: 1 }))
     return {
       address,

@@ -27,7 +27,7 @@ const FRAME_MAX = 256 * 1024 * 1024
 const KINDS = ['file', 'key'] as const
 
 const deflate = promisify(zlib.deflate)
-const inflate = promisify(zlib.inflate)
+const inflate = promisify<Uint8Array, zlib.ZlibOptions, Uint8Array>(zlib.inflate)
 
 /** Writes a backup: the file is there, whole and on disk, under its name when it is closed, and not before. */
 export class BackupWriter {
@@ -119,7 +119,7 @@ export async function* readBackup(file: string): AsyncGenerator<BackupRecord> {
       hash = chained(hash, frame)
       if (!b4a.equals(hash, header.subarray(4))) throw damaged(file)
       if (length === 0) break
-      yield* recordsIn(await inflate(frame))
+      yield* recordsIn(await inflated(frame, file))
     }
     if ((await handle.read(b4a.alloc(1), 0, 1)).bytesRead > 0) throw damaged(file)
   } finally {
@@ -154,6 +154,14 @@ async function take(handle: FileHandle, length: number, file: string): Promise<U
     at += bytesRead
   }
   return bytes
+}
+
+async function inflated(frame: Uint8Array, file: string): Promise<Uint8Array> {
+  try {
+    return await inflate(frame, { maxOutputLength: FRAME_MAX })
+  } catch {
+    throw damaged(file)
+  }
 }
 
 function* recordsIn(bytes: Uint8Array): Generator<BackupRecord> {
