@@ -18,7 +18,7 @@ declare module 'hypercore' {
     hash: 'blake2b'
     allowPatch: boolean
     quorum: number
-    signers: ManifestSigner[]
+    signers: readonly ManifestSigner[]
     prologue: { hash: Uint8Array; length: number } | null
     linked?: Uint8Array[] | null
     userData?: Uint8Array | null

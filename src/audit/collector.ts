@@ -26,9 +26,9 @@ import { decodeId } from '../protocol/ids.ts'
 import { PROOF_BYTES_MAX } from '../protocol/limits.ts'
 import { userLogKey, userLogManifest } from '../protocol/manifest.ts'
 import { createItems, createProof, type Proof } from '../protocol/proof.ts'
+import { headOf } from '../state/head.ts'
 import type { Finding } from './findings.ts'
 import { decode } from './history.ts'
-import { headOf } from './log-reader.ts'
 import type { PlainLog } from './plain-log.ts'
 import type { Published } from './published.ts'
 import { executeOn, reexecute, stateKeys } from './reexecute.ts'
@@ -346,11 +346,8 @@ export class Collector {
   }
 
   async #withUser<T>(user: Uint8Array, use: (core: Hypercore) => Promise<T>): Promise<T> {
-    const { signers, ...manifest } = userLogManifest(user, this.#from.address)
-    const core = this.#from.store.get({
-      manifest: { ...manifest, signers: [...signers] },
-      allowFork: false
-    })
+    const manifest = userLogManifest(user, this.#from.address)
+    const core = this.#from.store.get({ manifest, allowFork: false })
     await core.ready()
     try {
       return await use(core)

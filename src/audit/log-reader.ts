@@ -5,6 +5,7 @@ import { MerkleTree } from 'hypercore/lib/merkle-tree.js'
 import { type Head, verifyHead } from '../protocol/head.ts'
 import { cover, Tree, type TreeNode } from '../protocol/merkle.ts'
 import { leafHash, parentHash } from '../protocol/tree-hash.ts'
+import { headOf } from '../state/head.ts'
 import type { Gap, Place } from './findings.ts'
 
 declare module 'hypercore' {
@@ -325,13 +326,6 @@ async function readTogether<T>(
   } finally {
     await snapshot.close()
   }
-}
-
-/** The head of a core as it is on this machine; not verified. */
-export function headOf(core: Hypercore): Head | null {
-  const { length, fork, signature, roots } = core.state
-  if (length === 0 || signature === null || signature.byteLength === 0) return null
-  return { length, fork, treeHash: new Tree(roots).treeHash(), signature: b4a.from(signature) }
 }
 
 /** Asks peers for the newest head, and waits until the core has the length or patience is over. */

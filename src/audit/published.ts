@@ -5,9 +5,10 @@ import Hyperdrive from 'hyperdrive'
 import type { Commit } from '../protocol/entries.ts'
 import { type Head, verifyHead } from '../protocol/head.ts'
 import { stateManifest } from '../protocol/manifest.ts'
+import { headOf } from '../state/head.ts'
 import type { Report } from './findings.ts'
 import type { HostShows } from './heads.ts'
-import { awaitLength, headOf, type Patience } from './log-reader.ts'
+import { awaitLength, type Patience } from './log-reader.ts'
 import type { News } from './news.ts'
 
 const NAMES = ['archive', 'blobs'] as const
@@ -68,8 +69,7 @@ export class Published {
     report: Report,
     patience: Patience
   ): Promise<Published> {
-    const { signers, ...rest } = stateManifest(host, address)
-    const manifest = { ...rest, signers: [...signers] }
+    const manifest = stateManifest(host, address)
     const archive = store.get({ manifest, allowFork: false })
     await archive.ready()
     const contentManifest = Hyperdrive.getContentManifest(manifest, archive.key)

@@ -136,10 +136,7 @@ export class UserLogs {
       const message = `the log of user ${id}: nobody has shown it`
       return { reason: 'missing', ...name, from: 0, to: null, message }
     }
-    const core = store.get({
-      manifest: { ...manifest, signers: [...manifest.signers] },
-      allowFork: false
-    })
+    const core = store.get({ manifest, allowFork: false })
     await core.ready()
     if (core.length === 0) {
       this.#absent++

@@ -9,12 +9,7 @@ import { exportIdentity, importIdentity, readIdentity } from '../net/identity.ts
 import { decodeEntry, encodeEntry } from '../protocol/entries.ts'
 import { MivmError } from '../protocol/errors.ts'
 import { encodeId } from '../protocol/ids.ts'
-import {
-  callLogManifest,
-  type Manifest,
-  stateManifest,
-  userLogManifest
-} from '../protocol/manifest.ts'
+import { callLogManifest, stateManifest, userLogManifest } from '../protocol/manifest.ts'
 import { openStore } from '../state/store.ts'
 
 export interface Lie {
@@ -62,7 +57,7 @@ async function rewrite(stores: Stores, lie: Lie): Promise<void> {
   const { blocks, users } = await changeResult(await readAll(log), lie)
   const [genesis] = blocks
   if (genesis === undefined) throw new MivmError('INTERNAL', 'a call log without genesis')
-  const copy = to.get({ manifest: mutable(callLogManifest(keyPair.publicKey, genesis)), keyPair })
+  const copy = to.get({ manifest: callLogManifest(keyPair.publicKey, genesis), keyPair })
   await copy.ready()
   await copy.append(blocks)
   for (const note of ['methods', ...users.keys().map((id) => `user/${id}`)]) {
@@ -70,7 +65,7 @@ async function rewrite(stores: Stores, lie: Lie): Promise<void> {
   }
   await copyArchive(stores, address)
   for (const user of users.values()) {
-    await copyLog(stores, mutable(userLogManifest(user, address)), false)
+    await copyLog(stores, userLogManifest(user, address), false)
   }
 }
 
@@ -94,7 +89,7 @@ async function changeResult(blocks: Uint8Array[], { seq, value }: Lie) {
 }
 
 async function copyArchive(stores: Stores, address: Uint8Array): Promise<void> {
-  const manifest = mutable(stateManifest(stores.keyPair.publicKey, address))
+  const manifest = stateManifest(stores.keyPair.publicKey, address)
   const files = await copyLog(stores, manifest, true)
   const content = Hyperdrive.getContentManifest(manifest, files)
   if (content === null) throw new MivmError('INTERNAL', 'no manifest for the blobs')
@@ -126,8 +121,4 @@ async function readAll(log: Hypercore): Promise<Uint8Array[]> {
     blocks.push(block)
   }
   return blocks
-}
-
-function mutable(manifest: Manifest): HypercoreManifest {
-  return { ...manifest, signers: [...manifest.signers] }
 }

@@ -1,5 +1,6 @@
 import type { RecoveryEvent } from '../copies/recovery.ts'
 import type { RepairEvent } from '../copies/repair.ts'
+import type { RecoveryOptions } from '../copies/sources.ts'
 import type { Bootstrap } from '../net/network.ts'
 import type { Context } from './context.ts'
 import type { HostLog, LogLevel } from './host-log.ts'
@@ -14,17 +15,8 @@ export async function recoverHost(
   bootstrap: Bootstrap | undefined
 ): Promise<void> {
   const { recover } = await import('../copies/recovery.ts')
-  const { output, hostDir } = context
   log.write('info', 'asking others what this host has signed…')
-  await recover({
-    dir: hostDir,
-    from,
-    ...(bootstrap === undefined ? {} : { bootstrap }),
-    onEvent: (event) => {
-      output.object(event)
-      report(log, event)
-    }
-  })
+  await recover(optionsOf(context, log, from, bootstrap))
 }
 
 /** Reads all that the host of this directory has, and takes what is damaged from others, before it is started. */
@@ -35,9 +27,17 @@ export async function repairHost(
   bootstrap: Bootstrap | undefined
 ): Promise<void> {
   const { repair } = await import('../copies/repair.ts')
-  const { output, hostDir } = context
   log.write('info', 'reading all that there is…')
-  await repair({
+  await repair(optionsOf(context, log, from, bootstrap))
+}
+
+function optionsOf(
+  { output, hostDir }: Context,
+  log: HostLog,
+  from: readonly string[],
+  bootstrap: Bootstrap | undefined
+): RecoveryOptions<RecoveryEvent | RepairEvent> {
+  return {
     dir: hostDir,
     from,
     ...(bootstrap === undefined ? {} : { bootstrap }),
@@ -45,7 +45,7 @@ export async function repairHost(
       output.object(event)
       report(log, event)
     }
-  })
+  }
 }
 
 function report(log: HostLog, event: RecoveryEvent | RepairEvent): void {

@@ -45,9 +45,9 @@ export class OwnLog {
     keyPair: KeyPair,
     address: Uint8Array
   ): Promise<OwnLog> {
-    const { signers, ...manifest } = userLogManifest(keyPair.publicKey, address)
+    const manifest = userLogManifest(keyPair.publicKey, address)
     const core = store.get({
-      manifest: { ...manifest, signers: [...signers] },
+      manifest,
       keyPair,
       // A longer copy elsewhere comes back by takeBack, not by replication behind a write of ours.
       pushOnly: true,

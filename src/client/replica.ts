@@ -20,6 +20,7 @@ import { encodeId, parseLink } from '../protocol/ids.ts'
 import { userLogKey } from '../protocol/manifest.ts'
 import { CONSISTENCY, INFO, type InfoReply, KNOWN } from '../protocol/messages.ts'
 import { EvidenceDir } from '../state/evidence-dir.ts'
+import { headOf } from '../state/head.ts'
 import { openStore } from '../state/store.ts'
 import { openDrive } from './drive.ts'
 import { twoHistories } from './exchange.ts'
@@ -413,13 +414,6 @@ async function update(core: Hypercore, timeout: number): Promise<void> {
     clearTimeout(timer)
     found()
   }
-}
-
-/** The newest head of a log on this machine; not verified. */
-function headOf({ state }: Hypercore): Head | null {
-  const { length, fork, roots, signature } = state
-  if (length === 0 || signature === null) return null
-  return { length, fork, treeHash: crypto.tree(roots), signature: b4a.from(signature) }
 }
 
 function isAway(error: unknown): boolean {

@@ -14,6 +14,7 @@ import { userLogKey } from '../protocol/manifest.ts'
 import { type InfoReply, LENGTHS_MAX } from '../protocol/messages.ts'
 import { createProof, type Proof } from '../protocol/proof.ts'
 import type { EvidenceDir } from '../state/evidence-dir.ts'
+import { headOf } from '../state/head.ts'
 import {
   awaitBlocks,
   blobsKey,
@@ -23,7 +24,6 @@ import {
   isVersion,
   openCopy
 } from './copy.ts'
-import { headOf } from './heads.ts'
 import { Progress } from './progress.ts'
 import { Walk, type WalkedUser } from './walk.ts'
 

@@ -22,11 +22,11 @@ import {
 } from '../protocol/manifest.ts'
 import { Tree } from '../protocol/merkle.ts'
 import { createAtom } from '../state/atom.ts'
+import { headOf } from '../state/head.ts'
 import type { Wal } from '../state/wal.ts'
 import { contractOf } from '../vm/record.ts'
 import { openVm } from '../vm/registry.ts'
 import { awaitBlocks, discard, fetchBlocks, openCopy } from './copy.ts'
-import { headOf } from './heads.ts'
 import type { Progress } from './progress.ts'
 import type { RecoveryEvent } from './recovery.ts'
 import { Walk } from './walk.ts'
@@ -204,7 +204,7 @@ class RecoveredInstance {
 
   async #user(id: string, key: Uint8Array, head: Head): Promise<Part> {
     const { address, store } = this.#options
-    const own = await this.#open(store, { manifest: mutable(userLogManifest(key, address)) })
+    const own = await this.#open(store, { manifest: userLogManifest(key, address) })
     const of = { what: `the log of ${id}`, user: id, own, to: head }
     for (let tries = USER_TRIES; ; tries--) {
       const copy = await this.#copy(userLogKey(key, address))
@@ -221,7 +221,7 @@ class RecoveredInstance {
   /** A head of a user's log that covers an entry whose call is under way; null where that is here. */
   async #userHead(id: string, key: Uint8Array, entry: number): Promise<Head | null> {
     const { address, store, progress } = this.#options
-    const own = await this.#open(store, { manifest: mutable(userLogManifest(key, address)) })
+    const own = await this.#open(store, { manifest: userLogManifest(key, address) })
     if (own.length >= entry) return null
     const copy = await this.#copy(userLogKey(key, address))
     const isThere = await progress.during(copy, (waiting) => awaitBlocks(copy, entry, waiting))
@@ -287,7 +287,7 @@ class RecoveredInstance {
   /** A log that this host signs. */
   #own(manifest: Manifest): Promise<Hypercore> {
     const { store, keyPair } = this.#options
-    return this.#open(store, { manifest: mutable(manifest), keyPair })
+    return this.#open(store, { manifest: manifest, keyPair })
   }
 
   async #open(store: Corestore, options: Parameters<Corestore['get']>[0]): Promise<Hypercore> {
@@ -364,8 +364,4 @@ function forked(what: string, length: number): MivmError {
     'INSTANCE_SET_BACK',
     `${what} was signed in two versions, and the one of ${length} blocks does not go on from what is here: this instance cannot be recovered`
   )
-}
-
-function mutable(manifest: Manifest) {
-  return { ...manifest, signers: [...manifest.signers] }
 }

@@ -1,17 +1,13 @@
-import path from 'node:path'
 import { findServer } from '../client/locate.ts'
 import { askOthers } from '../host/asking.ts'
 import { SetBacks } from '../host/set-back.ts'
-import { readIdentity } from '../net/identity.ts'
 import type { Bootstrap } from '../net/network.ts'
 import { MivmError } from '../protocol/errors.ts'
 import type { Head } from '../protocol/head.ts'
 import { decodeId, encodeId } from '../protocol/ids.ts'
-import { closeStore, openStore } from '../state/store.ts'
-import { Wal } from '../state/wal.ts'
 import { Progress } from './progress.ts'
 import { recoverInstance } from './recovered-instance.ts'
-import { openSources, PATIENCE_MS, type RecoveryOptions, readIndex } from './sources.ts'
+import { type RecoveryOptions, readIndex, takeBack } from './sources.ts'
 
 export type RecoveryEvent =
   /** Blocks of the call log, before and after. */
@@ -32,44 +28,25 @@ export type RecoveryEvent =
  * refused. Throws DIRECTORY_LOCKED, IDENTITY_UNKNOWN.
  */
 export async function recover(options: RecoveryOptions<RecoveryEvent>): Promise<RecoveryEvent[]> {
-  const { dir, bootstrap, from = [], patience = PATIENCE_MS, onEvent = () => {} } = options
-  const { keyPair } = await readIdentity(dir, 'host')
-  const setBacks = await SetBacks.open(dir, keyPair.publicKey)
-  const store = await openStore(path.join(dir, 'store'))
-  const wal = new Wal(store.storage.rocks)
-  const events: RecoveryEvent[] = []
-  const sources = await openSources(dir, from, bootstrap).catch(async (error) => {
-    await closeStore(store)
-    throw error
-  })
-  try {
-    const { replica } = sources
-    const index = store.get({ name: 'instances' })
+  const { dir, bootstrap } = options
+  return takeBack(options, 'unrecovered', async function* ({ index, patience, ...opened }) {
+    const setBacks = await SetBacks.open(dir, opened.keyPair.publicKey)
     const known = await readIndex(index)
     const newest = await ask(setBacks, known, bootstrap)
     for (const [address, head] of newest) {
-      const progress = new Progress(patience)
-      const parts = { store, keyPair, wal, replica, progress, setBacks, head }
+      const parts = { ...opened, progress: new Progress(patience), setBacks, head }
       const enlist = async () => {
         if (!known.has(address)) await index.append(decodeId(address))
       }
-      await findServer(replica.network, decodeId(address))
-      const event = await recoverInstance({ ...parts, address: decodeId(address), enlist }).catch(
+      await findServer(opened.replica.network, decodeId(address))
+      yield await recoverInstance({ ...parts, address: decodeId(address), enlist }).catch(
         (error: unknown): RecoveryEvent => {
           if (!(error instanceof MivmError)) throw error
           return { type: 'unrecovered', address, message: error.message }
         }
       )
-      events.push(event)
-      onEvent(event)
     }
-  } finally {
-    await sources.close()
-    await wal.close()
-    await closeStore(store)
-  }
-  if (events.every(({ type }) => type !== 'unrecovered')) await sources.remove()
-  return events
+  })
 }
 
 /** Of each instance the newest head that anybody knows; null where nobody does. */

@@ -1,20 +1,16 @@
-import path from 'node:path'
 import b4a from 'b4a'
 import type Corestore from 'corestore'
 import type Hypercore from 'hypercore'
 import { MerkleTree } from 'hypercore/lib/merkle-tree.js'
 import { findServer } from '../client/locate.ts'
 import type { Replica } from '../client/replica.ts'
-import { readIdentity } from '../net/identity.ts'
 import { MivmError } from '../protocol/errors.ts'
 import { decodeId, encodeId } from '../protocol/ids.ts'
 import { blobsManifest, type Manifest, stateManifest, userLogKey } from '../protocol/manifest.ts'
 import { leafHash } from '../protocol/tree-hash.ts'
-import { closeStore, openStore } from '../state/store.ts'
-import { Wal } from '../state/wal.ts'
 import { awaitBlocks, fetchBlocks, openCopy } from './copy.ts'
 import { Progress } from './progress.ts'
-import { openSources, PATIENCE_MS, type RecoveryOptions, readIndex } from './sources.ts'
+import { type RecoveryOptions, readIndex, takeBack } from './sources.ts'
 import { Walk } from './walk.ts'
 
 export type RepairEvent =
@@ -36,18 +32,9 @@ interface Repairing {
  * of, from others who have them. Each is held against the tree that is here: nothing is signed, and no head changes.
  */
 export async function repair(options: RecoveryOptions<RepairEvent>): Promise<RepairEvent[]> {
-  const { dir, bootstrap, from = [], patience = PATIENCE_MS, onEvent = () => {} } = options
-  const { keyPair } = await readIdentity(dir, 'host')
-  const store = await openStore(path.join(dir, 'store'))
-  const wal = new Wal(store.storage.rocks)
-  const events: RepairEvent[] = []
-  const sources = await openSources(dir, from, bootstrap).catch(async (error) => {
-    await closeStore(store)
-    throw error
-  })
-  try {
-    const { replica } = sources
-    for (const address of await readIndex(store.get({ name: 'instances' }))) {
+  return takeBack(options, 'unrepaired', async function* (opened) {
+    const { store, replica, keyPair, wal, index, patience } = opened
+    for (const address of await readIndex(index)) {
       const progress = new Progress(patience)
       const host = keyPair.publicKey
       const parts = { store, replica, progress, host, address: decodeId(address) }
@@ -56,22 +43,15 @@ export async function repair(options: RecoveryOptions<RepairEvent>): Promise<Rep
         return { type: 'unrepaired', address, message: error.message }
       })
       await wal.sync()
-      events.push(event)
-      onEvent(event)
+      yield event
     }
-  } finally {
-    await sources.close()
-    await wal.close()
-    await closeStore(store)
-  }
-  if (events.every(({ type }) => type !== 'unrepaired')) await sources.remove()
-  return events
+  })
 }
 
 async function repairInstance(address: string, parts: Repairing): Promise<RepairEvent> {
   const { address: key } = parts
-  const files = mutable(stateManifest(parts.host, key))
-  const content = mutable(blobsManifest(parts.host, key))
+  const files = stateManifest(parts.host, key)
+  const content = blobsManifest(parts.host, key)
   let blocks = await repairLog('the call log', { key }, parts)
   blocks += await repairLog('the archive', { manifest: files }, parts)
   blocks += await repairLog('the blobs', { manifest: content }, parts)
@@ -85,7 +65,7 @@ async function repairInstance(address: string, parts: Repairing): Promise<Repair
 /** Number of blocks that were taken from others. */
 async function repairLog(
   what: string,
-  of: { key: Uint8Array } | { manifest: ReturnType<typeof mutable> },
+  of: { key: Uint8Array } | { manifest: Manifest },
   { store, replica, progress, address }: Repairing
 ): Promise<number> {
   const own = store.get(of)
@@ -160,8 +140,4 @@ async function usersOf(store: Corestore, address: Uint8Array): Promise<Uint8Arra
   } finally {
     await log.close()
   }
-}
-
-function mutable(manifest: Manifest) {
-  return { ...manifest, signers: [...manifest.signers] }
 }

@@ -2,11 +2,14 @@ import { rm, stat } from 'node:fs/promises'
 import path from 'node:path'
 import type Corestore from 'corestore'
 import type Hypercore from 'hypercore'
+import type { KeyPair } from 'hypercore-crypto'
 import { Replica } from '../client/replica.ts'
+import { readIdentity } from '../net/identity.ts'
 import type { Bootstrap } from '../net/network.ts'
 import { MivmError } from '../protocol/errors.ts'
 import { decodeId, encodeId } from '../protocol/ids.ts'
 import { closeStore, openStore } from '../state/store.ts'
+import { Wal } from '../state/wal.ts'
 
 /** How a host that is not running takes something back from others. */
 export interface RecoveryOptions<Event> {
@@ -20,20 +23,66 @@ export interface RecoveryOptions<Event> {
   readonly onEvent?: (event: Event) => void
 }
 
-export const PATIENCE_MS = 15_000
+const PATIENCE_MS = 15_000
 
 /** What is fetched, before it is known to be right, in a store of its own. */
 const FETCHED = 'recovering'
 
+/** What a host that is not running works with. */
+export interface Opened {
+  readonly keyPair: KeyPair
+  readonly store: Corestore
+  /** Addresses of its instances. */
+  readonly index: Hypercore
+  readonly wal: Wal
+  /** What others show. */
+  readonly replica: Replica
+  readonly patience: number
+}
+
 /** Those who have what a host has lost. */
-export interface Sources {
+interface Sources {
   readonly replica: Replica
   close(): Promise<void>
   /** Removes what was fetched. */
   remove(): Promise<void>
 }
 
-export async function openSources(
+/**
+ * Opens the directory of a host, finds those who have what it lacks, and tells what `work` says of one instance after
+ * another. What was fetched stays for the next time where one of that is of the type `failed`. Throws DIRECTORY_LOCKED,
+ * IDENTITY_UNKNOWN.
+ */
+export async function takeBack<Event extends { readonly type: string }>(
+  options: RecoveryOptions<Event>,
+  failed: Event['type'],
+  work: (opened: Opened) => AsyncIterable<Event>
+): Promise<Event[]> {
+  const { dir, bootstrap, from = [], patience = PATIENCE_MS, onEvent = () => {} } = options
+  const { keyPair } = await readIdentity(dir, 'host')
+  const store = await openStore(path.join(dir, 'store'))
+  const wal = new Wal(store.storage.rocks)
+  const events: Event[] = []
+  try {
+    const { replica, close, remove } = await openSources(dir, from, bootstrap)
+    try {
+      const index = store.get({ name: 'instances' })
+      for await (const event of work({ keyPair, store, index, wal, replica, patience })) {
+        events.push(event)
+        onEvent(event)
+      }
+    } finally {
+      await close()
+    }
+    if (events.every(({ type }) => type !== failed)) await remove()
+  } finally {
+    await wal.close()
+    await closeStore(store)
+  }
+  return events
+}
+
+async function openSources(
   dir: string,
   from: readonly string[],
   bootstrap: Bootstrap | undefined

@@ -75,7 +75,7 @@ export class Ledger {
     const log = store.get({
       key: address,
       keyPair,
-      ...(manifest === undefined ? {} : { manifest: mutable(manifest) })
+      ...(manifest === undefined ? {} : { manifest: manifest })
     })
     await log.ready().catch(async (error) => {
       if (manifest === undefined) throw error
@@ -311,7 +311,7 @@ export class Ledger {
     if (this.#failed !== null) throw this.#failed
     const { atom, log } = this.#session()
     const core = this.#writing.store.get({
-      manifest: mutable(userLogManifest(key, this.address)),
+      manifest: userLogManifest(key, this.address),
       // replication must not write behind the atom's back, nor take back what was signed
       eagerUpgrade: false,
       allowFork: false
@@ -329,7 +329,7 @@ export class Ledger {
   async #open(): Promise<void> {
     const { store, keyPair } = this.#writing
     const atom = createAtom(store)
-    const manifest = mutable(stateManifest(keyPair.publicKey, this.address))
+    const manifest = stateManifest(keyPair.publicKey, this.address)
     const files = store.get({ manifest, keyPair })
     await files.ready()
     const contentManifest = Hyperdrive.getContentManifest(manifest, files.key)
@@ -376,10 +376,6 @@ interface Sessions {
   readonly archive: Archive
   readonly files: Hypercore
   readonly content: Hypercore
-}
-
-function mutable(manifest: Manifest) {
-  return { ...manifest, signers: [...manifest.signers] }
 }
 
 const DISK = {
