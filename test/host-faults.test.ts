@@ -34,7 +34,7 @@ test('descriptors - a host without any refuses, lives on, and goes on when there
   const waiting = [user.call(link, 'add', [])]
   t.is(await refusal(waiting[0]), 'TIMEOUT', 'what cannot be synced is not told')
   t.is(host.child.exitCode, null, 'the host waits')
-  for (const engine of enginesOf(host)) process.kill(engine, 'SIGKILL')
+  killEngines(host)
   waiting.push(user.call(link, 'add', []))
   const refused = await refusal(waiting[1])
   t.ok(['ENGINE_FAILED', 'TIMEOUT'].includes(refused), refused)
@@ -54,13 +54,7 @@ test('engines - a host whose engines are killed again and again serves between t
   let killed = 0
   let killing = true
   const killer = (async () => {
-    for (; killing; await sleep(20)) {
-      for (const engine of enginesOf(host)) {
-        process.kill(engine, 'SIGKILL')
-        killed++
-      }
-      if (killed >= 15) return
-    }
+    for (; killing && killed < 15; await sleep(20)) killed += killEngines(host)
   })()
   const outcomes: string[] = []
   while (killed < 15) {
@@ -172,6 +166,21 @@ async function refusal(call: Promise<unknown> | undefined): Promise<string> {
 function limitDescriptors({ child }: CliHost, count: number): boolean {
   const { status } = spawnSync('prlimit', ['--pid', String(child.pid), `--nofile=${count}:`])
   return status === 0
+}
+
+/** Kills the engines of a host that are running; gives how many those were. */
+function killEngines(host: CliHost): number {
+  return enginesOf(host).filter(kill).length
+}
+
+/** False for a process that has ended by itself since it was found. */
+function kill(pid: number): boolean {
+  try {
+    return process.kill(pid, 'SIGKILL')
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ESRCH') return false
+    throw error
+  }
 }
 
 /** The engines of a host, without what is around them. */
