@@ -87,6 +87,30 @@ declare module 'hypercore-storage' {
     head: { fork: number; length: number; rootHash: Uint8Array; signature: Uint8Array } | null
   }
 
+  export interface StoredNode {
+    readonly index: number
+    readonly size: number
+    readonly hash: Uint8Array
+  }
+
+  /** One core in the database. */
+  export interface CoreStorage {
+    /** Reads that go together with `tryFlush`. */
+    read(): {
+      getBlock(index: number): Promise<Uint8Array | null>
+      getTreeNode(index: number): Promise<StoredNode | null>
+      /** Of 32,768 blocks. */
+      getBitfieldPage(index: number): Promise<Uint8Array | null>
+      tryFlush(): void
+    }
+    write(): {
+      putTreeNode(node: StoredNode): void
+      putBitfieldPage(index: number, page: Uint8Array): void
+      flush(): Promise<unknown>
+    }
+    close(): Promise<void>
+  }
+
   /** The store of a Corestore. */
   export default class CorestoreStorage {
     constructor(
@@ -108,6 +132,10 @@ declare module 'hypercore-storage' {
     createAtom(): Atom
     hasCore(discoveryKey: Uint8Array): Promise<boolean>
     getInfo(discoveryKey: Uint8Array): Promise<CoreInfo | null>
+    /** Null where there is no such core. */
+    resumeCore(discoveryKey: Uint8Array): Promise<CoreStorage | null>
+    /** Removes a core and all of its data. */
+    deleteCore(pointers: CoreInfo['core']): Promise<void>
     createCoreStream(): AsyncIterable<{ discoveryKey: Uint8Array }>
     close(): Promise<void>
   }

@@ -31,6 +31,25 @@ export async function repairHost(
   await repair(optionsOf(context, log, from, bootstrap))
 }
 
+/** Takes what the disk has damaged out of the database, before the host of this directory is started. */
+export async function salvageHost({ output, hostDir }: Context, log: HostLog): Promise<void> {
+  const { salvage } = await import('../copies/salvage.ts')
+  log.write('info', 'reading the database, and leaving out what cannot be read…')
+  const event = await salvage(hostDir)
+  if (event === null) return
+  output.object(event)
+  const gaps = count(event.lost, 'gap')
+  log.write(
+    'error',
+    `the database has ${gaps} now where the disk had damaged it: "mivm host --repair" takes the blocks from others`,
+    { event: event.type, lost: event.lost }
+  )
+  for (const address of event.gone) {
+    const text = `too little is left of ${address}: "mivm host --recover" takes it back from others`
+    log.write('error', text, { address })
+  }
+}
+
 function optionsOf(
   { output, hostDir }: Context,
   log: HostLog,

@@ -68,8 +68,14 @@ async function repairLog(
   of: { key: Uint8Array } | { manifest: Manifest },
   { store, replica, progress, address }: Repairing
 ): Promise<number> {
-  const own = store.get(of)
-  await own.ready()
+  const own = store.get({ ...of, createIfMissing: false })
+  await own.ready().catch((error) => {
+    throw new MivmError(
+      'INSTANCE_DAMAGED',
+      `${what} is lost, or cannot be read (${error instanceof Error ? error.message : error}): "mivm host --recover" takes it back from others`,
+      { cause: error }
+    )
+  })
   try {
     const bad: number[] = []
     for (let i = 0; i < own.length; i++) if (!(await isWhole(own, i))) bad.push(i)

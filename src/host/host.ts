@@ -40,6 +40,7 @@ import {
   STATUS
 } from '../protocol/messages.ts'
 import type { Proof } from '../protocol/proof.ts'
+import { isUnreadable } from '../state/salvage.ts'
 import { closeStore, openStore } from '../state/store.ts'
 import { Wal } from '../state/wal.ts'
 import { openVm } from '../vm/registry.ts'
@@ -203,7 +204,7 @@ export class Host {
     const setBacks = await SetBacks.open(options.dir, keyPair.publicKey)
     const restored = await Restored.find(options.dir)
     const store = await openStore(storeOf(options.dir))
-    store.watch(serveOnly)
+    const index = await openIndex(store, options.dir)
     const vm = await openEngines(options).catch(async (error) => {
       await closeStore(store)
       throw error
@@ -213,8 +214,6 @@ export class Host {
       noteEvent(measures, event)
       options.onEvent?.(event)
     }
-    const index = store.get({ name: 'instances' })
-    await index.ready()
     const writing = {
       store,
       keyPair,
@@ -238,7 +237,7 @@ export class Host {
       return host
     } catch (error) {
       await host.close()
-      throw error
+      throw openError(error, options.dir)
     }
   }
 
@@ -298,7 +297,7 @@ export class Host {
 
   async #start(): Promise<void> {
     for (let i = 0; i < this.#index.length; i++) {
-      const address = await this.#index.get(i)
+      const address = await this.#index.get(i, { wait: false })
       if (address !== null) this.#known.add(encodeId(address))
     }
     this.#network.onConnection((stream) => this.#onConnection(stream))
@@ -335,7 +334,7 @@ export class Host {
   async #continueAll(): Promise<void> {
     const held: Instance[] = []
     for (let i = 0; i < this.#index.length && this.#closing === null; i++) {
-      const address = await this.#index.get(i).catch(() => null)
+      const address = await this.#index.get(i, { wait: false }).catch(() => null)
       if (address === null) continue
       try {
         const instance = await this.instance(address)
@@ -708,6 +707,30 @@ function serveOnly(core: SharedCore): void {
   core.checkConflict = async () => true
 }
 
+/** Which instances there are. */
+async function openIndex(store: Corestore, dir: string): Promise<Hypercore> {
+  store.watch(serveOnly)
+  const index = store.get({ name: 'instances' })
+  try {
+    await index.ready()
+    return index
+  } catch (error) {
+    await closeStore(store)
+    throw openError(error, dir)
+  }
+}
+
+/** What the database cannot read before anything is asked of an instance. */
+function openError(error: unknown, dir: string): unknown {
+  if (!isUnreadable(error) || error instanceof MivmError) return error
+  const message = error instanceof Error ? error.message : String(error)
+  return new MivmError(
+    'DIRECTORY_DAMAGED',
+    `files of the database in ${storeOf(dir)} are damaged (${message}): "mivm host --repair" takes out what cannot be read, or restore it from a backup`,
+    { cause: error }
+  )
+}
+
 function storeOf(dir: string): string {
   return path.join(dir, 'store')
 }
@@ -726,7 +749,7 @@ async function openHostIdentity(dir: string): Promise<Identity> {
 function knownError(error: unknown, address?: Uint8Array): MivmError {
   if (error instanceof MivmError) return error
   const message = error instanceof Error ? error.message : String(error)
-  if (address === undefined || !UNREADABLE.test(message)) {
+  if (address === undefined || !isUnreadable(error)) {
     return new MivmError('INTERNAL', message, { cause: error })
   }
   return new MivmError(
@@ -735,9 +758,6 @@ function knownError(error: unknown, address?: Uint8Array): MivmError {
     { cause: error }
   )
 }
-
-/** As RocksDB says it. */
-const UNREADABLE = /corrupt|checksum|crc mismatch/i
 
 /** What is kept of a connection. */
 class Peer {

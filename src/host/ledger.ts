@@ -12,7 +12,7 @@ import { encodeId } from '../protocol/ids.ts'
 import { type Manifest, stateManifest, userLogKey, userLogManifest } from '../protocol/manifest.ts'
 import { Archive } from '../state/archive.ts'
 import { createAtom } from '../state/atom.ts'
-import { storageError } from '../state/storage-error.ts'
+import { isUnwritable, storageError } from '../state/storage-error.ts'
 import type { Wal } from '../state/wal.ts'
 import type { Gate } from './gate.ts'
 import { Mutex } from './mutex.ts'
@@ -75,11 +75,12 @@ export class Ledger {
     const log = store.get({
       key: address,
       keyPair,
+      createIfMissing: manifest !== undefined,
       ...(manifest === undefined ? {} : { manifest: manifest })
     })
     await log.ready().catch(async (error) => {
-      if (manifest === undefined) throw error
-      throw await storageError(error, store.storage.path, DISK)
+      if (manifest !== undefined) throw await storageError(error, store.storage.path, DISK)
+      throw isMissing(error) ? lost() : error
     })
     const ledger = new Ledger(writing, log, pending)
     await ledger.#open()
@@ -272,6 +273,9 @@ export class Ledger {
         // shut, and the host has to go down.
         if (written) this.#writing.onFatal(this.#failed)
         else release()
+        if (isUnwritable(error)) {
+          this.#writing.onFatal(new MivmError('DIRECTORY_DAMAGED', this.#failed.message))
+        }
         throw this.#failed
       }
     })
@@ -363,6 +367,18 @@ export class Ledger {
     if (length === 0 || signature === null) return null
     return { length, fork, treeHash: this.tail.treeHash(), signature: b4a.from(signature) }
   }
+}
+
+/** As Hypercore says that there is no such log on this disk. */
+function isMissing(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && error.code === 'STORAGE_EMPTY'
+}
+
+function lost(): MivmError {
+  return new MivmError(
+    'INSTANCE_DAMAGED',
+    'the host has lost it: its operator may have it back with "mivm host --recover", or from a backup'
+  )
 }
 
 /** Users, z-base-32, with calls that are not committed yet, those under way included; and the last such entry. */

@@ -1,5 +1,6 @@
 import type CorestoreStorage from 'hypercore-storage'
 import type { ReadBatch, Rocks, WriteBatch } from 'hypercore-storage'
+import { DATA, HINTS, numberLength, PAGE, TREE } from './keys.ts'
 
 /** Bytes of keys and values that are kept: those of two generations, of which the older one goes at once. */
 const GENERATION_BYTES = 8 * 1024 * 1024
@@ -269,22 +270,14 @@ function isHint({ kind, value }: Change): boolean {
   return kind === HINTS && value !== null
 }
 
-/*
- * Keys as hypercore-storage 3 composes them: 4 for the data of a core, the number of the core (one byte, or three, five
- * or nine), and a kind. Nodes of trees have a cache in hypercore-storage.
- */
-const DATA = 4
-const HINTS = 2
-const TREE = 4
-const PAGE = 5
 const OTHER = -1
 
 type Kind = typeof HINTS | typeof TREE | typeof PAGE | typeof OTHER
 
 function kindOf(key: Uint8Array): Kind {
   if (key[0] !== DATA) return OTHER
-  const number = key[1] ?? 0
-  const at = 1 + (number < 0xfc ? 1 : number === 0xfc ? 3 : number === 0xfd ? 5 : 9)
+  const at = 1 + numberLength(key[1] ?? 0)
+  // nodes of trees have a cache in hypercore-storage
   if (key[at] === TREE || key[at] === PAGE) return key[at]
   // of this kind the whole key is the kind
   return key[at] === HINTS && key.byteLength === at + 1 ? HINTS : OTHER

@@ -1,5 +1,6 @@
 import { statfs } from 'node:fs/promises'
 import { MivmError } from '../protocol/errors.ts'
+import { isUnreadable } from './salvage.ts'
 
 /** With less room than this, bytes, a write that failed failed for want of it. */
 const ROOM_MIN = 8 * 1024 * 1024
@@ -24,6 +25,11 @@ export async function storageError(
       )
 }
 
+/** Whether a write failed because of what the database had read before: it takes no more until that is taken out of it. */
+export function isUnwritable(error: unknown): boolean {
+  return error instanceof Error && isUnreadable(error.cause)
+}
+
 /** Whether an operation on files failed for want of room. */
 export async function isFull(error: unknown, dir: string): Promise<boolean> {
   const room = await statfs(dir).then(
@@ -34,5 +40,6 @@ export async function isFull(error: unknown, dir: string): Promise<boolean> {
 }
 
 function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error)
+  if (!(error instanceof Error)) return String(error)
+  return isUnreadable(error.cause) ? messageOf(error.cause) : error.message
 }

@@ -4,11 +4,13 @@ import { MivmError } from '../protocol/errors.ts'
 import { takeOverHashes } from '../protocol/tree-hash.ts'
 import { Cache } from './cache.ts'
 import { mendDeviceFile, syncDeviceFile } from './device-file.ts'
+import { finishSalvage, isUnreadable } from './salvage.ts'
 import { isFull } from './storage-error.ts'
 
 /** Opens the cores in a directory; throws DIRECTORY_LOCKED, STORAGE_FULL or DIRECTORY_DAMAGED. */
 export async function openStore(dir: string): Promise<Corestore> {
   await mendDeviceFile(dir)
+  await finishSalvage(dir)
   const store = new Corestore(new CorestoreStorage(dir, STORAGE))
   try {
     await store.ready()
@@ -19,13 +21,13 @@ export async function openStore(dir: string): Promise<Corestore> {
   } catch (error) {
     await closeStore(store).catch(() => {})
     const message = error instanceof Error ? error.message : String(error)
-    if (/lock/i.test(message)) {
+    if (/could not be locked|while lock file/i.test(message)) {
       throw new MivmError(
         'DIRECTORY_LOCKED',
         `${dir} is in use by another process: stop that first, or use another --dir`
       )
     }
-    if (!/corrupt/i.test(message) && (await isFull(error, dir))) {
+    if (!/corrupt/i.test(message) && !isUnreadable(error) && (await isFull(error, dir))) {
       throw new MivmError('STORAGE_FULL', `the disk of ${dir} is full: make room and start again`, {
         cause: error
       })
@@ -38,7 +40,8 @@ export async function openStore(dir: string): Promise<Corestore> {
     }
     throw new MivmError(
       'DIRECTORY_DAMAGED',
-      `${dir} cannot be opened (${message}): restore it from a backup`
+      `${dir} cannot be opened (${message}): restore it from a backup`,
+      { cause: error }
     )
   }
 }
@@ -58,5 +61,11 @@ const STORAGE = {
 
 /** Lets go of the directory also where a core of it could not be opened, which its own `close` stumbles over. */
 export async function closeStore(store: Corestore): Promise<void> {
+  // into tables: a bit that flips in one costs what is in its block, in the write-ahead log all that came later
+  try {
+    await store.storage.db.flush()
+  } catch {
+    // where it takes nothing more, or is closed, what is acknowledged is in the log
+  }
   await store.close().catch(() => store.storage.close())
 }

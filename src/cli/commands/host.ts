@@ -6,6 +6,7 @@ import { allowOnly } from '../../host/policy.ts'
 import { type Bootstrap, LOCAL_PORT, openLocal } from '../../net/network.ts'
 import { isErrorCode, MivmError } from '../../protocol/errors.ts'
 import { decodeId, encodeId } from '../../protocol/ids.ts'
+import { isUnreadable } from '../../state/salvage.ts'
 import type { SandboxMode } from '../../vm/sandbox/sandbox.ts'
 import type { IsolateBy } from '../../vm/supervisor.ts'
 import { CONFIG_NAME, type Config, readConfig } from '../config.ts'
@@ -14,8 +15,9 @@ import { type Endpoint, parseEndpoint } from '../endpoint.ts'
 import { HostLog, LOG_LEVELS, type LogLevel } from '../host-log.ts'
 import { atEnd, interrupted } from '../interruption.ts'
 import { openMirror, parseBytes } from '../mirror.ts'
+import { printable } from '../output.ts'
 import type { Program } from '../program.ts'
-import { recoverHost, repairHost } from '../recover.ts'
+import { recoverHost, repairHost, salvageHost } from '../recover.ts'
 import { count } from '../text.ts'
 
 interface Options {
@@ -114,7 +116,6 @@ async function host(context: Context, options: Options): Promise<void> {
   const log = new HostLog(output, settings.logLevel)
   atEnd(() => log.close())
   if (file !== null) log.write('info', `settings: ${file}`)
-  const fatal = Promise.withResolvers<MivmError>()
   if (options.from !== undefined && options.recover !== true && options.repair !== true) {
     throw new MivmError('USAGE', '--from is for --recover and --repair: give one of them as well')
   }
@@ -122,30 +123,63 @@ async function host(context: Context, options: Options): Promise<void> {
   const monitor = await openMonitor(settings.metrics, context.hostDir)
   const bootstrap = await openNetwork(context)
   const from = options.from ?? []
-  if (options.repair === true) await repairHost(context, log, from, bootstrap)
+  if (options.repair === true) {
+    await salvageHost(context, log)
+    await repairHost(context, log, from, bootstrap)
+  }
   if (options.recover === true) await recoverHost(context, log, from, bootstrap)
+  const monitors = [...(monitor === null ? [] : [monitor]), ...(await openSocket(context, log))]
+  const all = { ...hostOptions, ...(bootstrap === undefined ? {} : { bootstrap }) }
+  const start = () => startHost(context, log, all, monitors)
+  let running = await start().catch(async (error) => {
+    if (!isUnreadable(error)) throw error
+    await salvageHost(context, log)
+    return start()
+  })
+  atEnd(() => running.host.close())
+  if (options.mirror !== undefined) {
+    await openMirror(context, log, options.mirror, options.mirrorMax, bootstrap)
+  }
+  const stopped = interrupted()
+  for (;;) {
+    welcome(context, log, running.host, bootstrap, monitor?.url ?? null)
+    const problem = await Promise.race([stopped, running.fatal])
+    log.write('info', 'finishing what is under way…')
+    await running.host.close()
+    if (problem === undefined) break
+    if (problem.code !== 'DIRECTORY_DAMAGED') throw problem
+    log.write('error', printable(problem.message))
+    await salvageHost(context, log)
+    running = await start()
+  }
+  const { id, instances } = running.host
+  log.write('info', 'closed')
+  output.object({ type: 'summary', id, instances: instances.length })
+}
+
+interface Running {
+  readonly host: Host
+  /** What it cannot go on after. */
+  readonly fatal: Promise<MivmError>
+}
+
+async function startHost(
+  { output }: Context,
+  log: HostLog,
+  options: HostOptions,
+  monitors: readonly Monitor[]
+): Promise<Running> {
+  const fatal = Promise.withResolvers<MivmError>()
   const host = await Host.open({
-    ...hostOptions,
-    ...(bootstrap === undefined ? {} : { bootstrap }),
+    ...options,
     onEvent: (event) => {
       output.object(event)
       log.event(event)
       if (event.type === 'fatal') fatal.resolve(asError(event))
     }
   })
-  atEnd(() => host.close())
-  monitor?.watch(host)
-  await openSocket(context, host, log)
-  if (options.mirror !== undefined) {
-    await openMirror(context, log, options.mirror, options.mirrorMax, bootstrap)
-  }
-  welcome(context, log, host, bootstrap, monitor?.url ?? null)
-  const problem = await Promise.race([interrupted(), fatal.promise])
-  log.write('info', 'finishing what is under way…')
-  await host.close()
-  if (problem !== undefined) throw problem
-  log.write('info', 'closed')
-  output.object({ type: 'summary', id: host.id, instances: host.instances.length })
+  for (const monitor of monitors) monitor.watch(host)
+  return { host, fatal: fatal.promise }
 }
 
 async function hostOptionsOf(
@@ -191,21 +225,18 @@ async function openMonitor(at: Endpoint | undefined, dir: string): Promise<Monit
 }
 
 /** For `mivm status` and `mivm backup` of the same user; not everywhere can there be one. */
-async function openSocket(
-  { hostSocket, hostDir }: Context,
-  host: Host,
-  log: HostLog
-): Promise<void> {
+async function openSocket({ hostSocket, hostDir }: Context, log: HostLog): Promise<Monitor[]> {
   try {
     const monitor = await Monitor.open({ socket: hostSocket }, hostDir)
     atEnd(() => monitor.close())
-    monitor.watch(host)
+    return [monitor]
   } catch (error) {
     const why = error instanceof Error ? error.message : String(error)
     log.write(
       'warn',
       `"mivm status" will say little, and there are no backups while it runs: ${why}`
     )
+    return []
   }
 }
 

@@ -1,0 +1,246 @@
+import path from 'node:path'
+import b4a from 'b4a'
+import Corestore from 'corestore'
+import type Hypercore from 'hypercore'
+import type CorestoreStorage from 'hypercore-storage'
+import type { CoreInfo, CoreStorage } from 'hypercore-storage'
+import { Restored } from '../host/restored.ts'
+import { SetBacks } from '../host/set-back.ts'
+import { readIdentity } from '../net/identity.ts'
+import { MivmError } from '../protocol/errors.ts'
+import { decodeId } from '../protocol/ids.ts'
+import { blobsManifest, manifestKey, stateManifest, userLogKey } from '../protocol/manifest.ts'
+import { Tree } from '../protocol/merkle.ts'
+import { leafHash } from '../protocol/tree-hash.ts'
+import { BLOCK, HEAD, PAGE, parseDataKey, TREE } from '../state/keys.ts'
+import { isWhole, type Lost, salvage as salvageStore } from '../state/salvage.ts'
+import { closeStore, openStore } from '../state/store.ts'
+import { readIndex } from './sources.ts'
+
+/** What has become of a database of which parts could not be read. */
+export type SalvageEvent = {
+  readonly type: 'salvaged'
+  /** Entries that are kept. */
+  readonly entries: number
+  /** Runs of entries that are gone. */
+  readonly lost: number
+  /** Instances, z-base-32, of which nothing is left but what others have. */
+  readonly gone: readonly string[]
+}
+
+/** Blocks that a page of a bitfield is about, and its bytes. */
+const PAGE_BLOCKS = 32_768
+const PAGE_BYTES = PAGE_BLOCKS / 8
+
+/**
+ * Takes what the disk has damaged out of the database of a host that is not running, so that RocksDB takes writes again.
+ * A block that is gone is for `repair`; trees and bitfields are made anew from the blocks. An instance that has lost anything
+ * else is removed as a whole, since what is left might be older than what it has signed: it is for `recover`. Null where
+ * all can be read. Throws DIRECTORY_LOCKED, and DIRECTORY_DAMAGED where too much is gone; then everything is as it was.
+ */
+export async function salvage(dir: string): Promise<SalvageEvent | null> {
+  const { keyPair } = await readIdentity(dir, 'host')
+  const setBacks = await SetBacks.open(dir, keyPair.publicKey)
+  const storeDir = path.join(dir, 'store')
+  const store = await openStore(storeDir)
+  if (await isWhole(store.storage.db)) {
+    await closeStore(store)
+    return null
+  }
+  // whoever is removed may be known to others in a newer version
+  await Restored.mark(dir)
+  let gone: readonly string[] = []
+  const { kept, lost } = await salvageStore(storeDir, store, async (storage, losses) => {
+    gone = await new Mending(storage, keyPair.publicKey, setBacks).run(losses)
+  })
+  return { type: 'salvaged', entries: kept, lost: lost.length, gone }
+}
+
+type Core = CoreInfo & { readonly auth: NonNullable<CoreInfo['auth']> }
+
+/** What of the data of a core is lost: blocks; what can be made anew from them; or something else, or nobody knows what. */
+type Loss = 'blocks' | 'derived' | 'unsure'
+
+class Mending {
+  readonly #storage: CorestoreStorage
+  readonly #host: Uint8Array
+  readonly #setBacks: SetBacks
+  readonly #cores = new Map<number, Core>()
+
+  constructor(storage: CorestoreStorage, host: Uint8Array, setBacks: SetBacks) {
+    this.#storage = storage
+    this.#host = host
+    this.#setBacks = setBacks
+  }
+
+  /** Addresses, z-base-32, of the instances that are removed. */
+  async run(losses: readonly Lost[]): Promise<string[]> {
+    await this.#readCores()
+    const byData = new Map<number, Loss>()
+    for (const lost of losses) {
+      for await (const [data, loss] of this.#lossesOf(lost)) {
+        byData.set(data, worse(byData.get(data) ?? 'blocks', loss))
+      }
+    }
+    const index = await this.#openIndex(byData)
+    const unsure = new Set<Core>()
+    for (const [data, loss] of byData) {
+      const core = this.#cores.get(data)
+      if (core === undefined) continue
+      const isSure = loss !== 'unsure' && (loss === 'blocks' || (await this.#rebuild(core)))
+      if (!isSure) unsure.add(core)
+    }
+    return this.#remove(unsure, await readIndex(index))
+  }
+
+  async #openIndex(losses: ReadonlyMap<number, Loss>): Promise<Hypercore> {
+    const index = new Corestore(this.#storage).get({ name: 'instances' })
+    await index.ready().catch(() => {
+      throw tooMuch('the list of the instances')
+    })
+    for (const data of losses.keys()) {
+      const core = this.#cores.get(data)
+      if (core && b4a.equals(core.auth.key, index.key)) throw tooMuch('the list of the instances')
+    }
+    return index
+  }
+
+  async #readCores(): Promise<void> {
+    for await (const { discoveryKey } of this.#storage.createCoreStream()) {
+      const info = await this.#storage.getInfo(discoveryKey)
+      if (info === null || info.auth === null) throw tooMuch('a log')
+      this.#cores.set(info.core.dataPointer, { ...info, auth: info.auth })
+    }
+  }
+
+  /** Whose data a run is of, and what of it. */
+  async *#lossesOf({ entries, after, before }: Lost): AsyncGenerator<readonly [number, Loss]> {
+    const from = after && parseDataKey(after)
+    if (!from) throw tooMuch('the list of the logs')
+    const to = before && parseDataKey(before)
+    if (
+      from.kind >= TREE &&
+      entries !== null &&
+      entries === (await this.#missingPages(from.data))
+    ) {
+      yield [from.data, 'derived']
+      return
+    }
+    if (to?.data === from.data) {
+      if (from.kind < TREE && (to.kind === BLOCK || (to.kind === TREE && to.index === 0))) {
+        yield [from.data, 'blocks']
+      } else if (from.kind <= TREE && (to.kind === TREE || (to.kind === PAGE && to.index === 0))) {
+        yield [from.data, 'derived']
+      } else yield [from.data, 'unsure']
+      return
+    }
+    for (const data of this.#cores.keys()) {
+      const isBehind = to !== null && (data > to.data || (data === to.data && to.kind === HEAD))
+      if (data >= from.data && !isBehind) yield [data, 'unsure']
+    }
+  }
+
+  /** Pages of the bitfield that are not there; there should be one wherever there are blocks. */
+  async #missingPages(data: number): Promise<number> {
+    const core = this.#cores.get(data)
+    const log = core && (await this.#storage.resumeCore(core.discoveryKey))
+    if (!log) return 0
+    try {
+      const pages = Math.ceil((core.head?.length ?? 0) / PAGE_BLOCKS)
+      const rx = log.read()
+      const reading = Array.from({ length: pages }, (_, page) => rx.getBitfieldPage(page))
+      rx.tryFlush()
+      return (await Promise.all(reading)).filter((page) => page === null).length
+    } finally {
+      await log.close()
+    }
+  }
+
+  /** Makes the nodes of a tree and its bitfield anew; false where that does not lead to what was signed. */
+  async #rebuild({ discoveryKey, head }: Core): Promise<boolean> {
+    const log = head && (await this.#storage.resumeCore(discoveryKey))
+    if (!log) return false
+    try {
+      const tree = new Tree()
+      for (let from = 0; from < head.length; from += PAGE_BLOCKS) {
+        const leaves = await readLeaves(log, from, Math.min(from + PAGE_BLOCKS, head.length))
+        const page = b4a.alloc(PAGE_BYTES)
+        const tx = log.write()
+        for (const [i, { isThere, node }] of leaves.entries()) {
+          if (node === null) return false
+          if (isThere) page[i >> 3] = (page[i >> 3] ?? 0) | (1 << (i & 7))
+          for (const complete of tree.push(node)) tx.putTreeNode(complete)
+        }
+        tx.putBitfieldPage(from / PAGE_BLOCKS, page)
+        await tx.flush()
+      }
+      return b4a.equals(tree.treeHash(), head.rootHash)
+    } finally {
+      await log.close()
+    }
+  }
+
+  /** Removes all instances that one of these logs is of. */
+  async #remove(unsure: ReadonlySet<Core>, addresses: ReadonlySet<string>): Promise<string[]> {
+    const gone: string[] = []
+    for (const address of addresses) {
+      const isOf = this.#coresOf(decodeId(address))
+      if (![...unsure].some(isOf)) continue
+      await this.#keepHead(address)
+      for (const core of this.#cores.values()) {
+        if (isOf(core)) await this.#storage.deleteCore(core.core)
+      }
+      gone.push(address)
+    }
+    return gone
+  }
+
+  /** Whether a log is one of an instance. */
+  #coresOf(address: Uint8Array): (core: Core) => boolean {
+    const own = [
+      address,
+      manifestKey(stateManifest(this.#host, address)),
+      manifestKey(blobsManifest(this.#host, address))
+    ]
+    return ({ auth: { key, manifest } }) => {
+      const [signer] = manifest?.signers ?? []
+      const isUsers = signer !== undefined && b4a.equals(userLogKey(signer.publicKey, address), key)
+      return isUsers || own.some((it) => b4a.equals(it, key))
+    }
+  }
+
+  /** Notes down up to where an instance was signed, so that it is signed again from there on only. */
+  async #keepHead(address: string): Promise<void> {
+    const key = decodeId(address)
+    const core = [...this.#cores.values()].find(({ auth }) => b4a.equals(auth.key, key))
+    if (!core?.head) return
+    const { length, fork, rootHash, signature } = core.head
+    const head = { length, fork, treeHash: rootHash, signature }
+    if (this.#setBacks.isSigned(address, head)) await this.#setBacks.keep(address, head)
+  }
+}
+
+/** The leaves of a tree, by the blocks where those are there; null where there is neither. */
+async function readLeaves(log: CoreStorage, from: number, to: number) {
+  const rx = log.read()
+  const reading = Array.from({ length: to - from }, async (_, i) => {
+    const index = 2 * (from + i)
+    const [block, node] = await Promise.all([rx.getBlock(from + i), rx.getTreeNode(index)])
+    if (block === null) return { isThere: false, node }
+    return { isThere: true, node: { index, size: block.byteLength, hash: leafHash(block) } }
+  })
+  rx.tryFlush()
+  return Promise.all(reading)
+}
+
+function worse(a: Loss, b: Loss): Loss {
+  const order: readonly Loss[] = ['blocks', 'derived', 'unsure']
+  return order.indexOf(a) > order.indexOf(b) ? a : b
+}
+
+function tooMuch(what: string): MivmError {
+  return new MivmError(
+    'DIRECTORY_DAMAGED',
+    `the disk has damaged ${what} of this host: restore it from a backup`
+  )
+}

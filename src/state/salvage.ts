@@ -1,0 +1,216 @@
+import { rename, rm, stat } from 'node:fs/promises'
+import path from 'node:path'
+import b4a from 'b4a'
+import type Corestore from 'corestore'
+import CorestoreStorage, { type Rocks } from 'hypercore-storage'
+import { syncDirectory } from './sync-directory.ts'
+
+/** The database of a store, a copy of it that is whole, and what that copy has replaced. */
+const DATABASE = 'db'
+const COPY = 'salvaged'
+const REPLACED = 'db-damaged'
+
+const KEYS_AT_ONCE = 256
+const WRITTEN_AT_ONCE = 4096
+
+/** What RocksDB says of files that are not what it wrote, or that the disk does not give back. */
+const UNREADABLE: readonly RegExp[] = [
+  /(checksum mismatch|corrupt).*\.sst\b/i,
+  /\bblob (CRC|log (header|footer)|record|index|offset|reference)\b/i,
+  /mismatch when reading (a )?blob/i,
+  /while stat a file for size: .*\.blob\b/,
+  /while pread .*input\/output error/i
+]
+
+/** A run of entries of the database that cannot be read: what there was between two keys. */
+export interface Lost {
+  /** How many there were; null where even their keys are lost. */
+  readonly entries: number | null
+  /** The last key before it; null where there is none. */
+  readonly after: Uint8Array | null
+  /** The first one behind it; null where there is none. */
+  readonly before: Uint8Array | null
+}
+
+/** What is to be done to the copy before it takes the place of the database. */
+export type Mend = (storage: CorestoreStorage, lost: readonly Lost[]) => Promise<void>
+
+interface Entry {
+  readonly key: Uint8Array
+  readonly value: Uint8Array
+}
+
+/**
+ * Whether files of the database hold something else than what was written to them. RocksDB checks a sum over each block
+ * that it reads, and takes no more writes at all once it has come upon a wrong one by itself, which it does sooner or
+ * later: it reads everything again to merge its files.
+ */
+export function isUnreadable(error: unknown): boolean {
+  if (!(error instanceof Error)) return false
+  return UNREADABLE.some((words) => words.test(error.message)) || isUnreadable(error.cause)
+}
+
+/** Reads all that there is; false where something cannot be read. */
+export async function isWhole(db: Rocks): Promise<boolean> {
+  for await (const entry of readable(db)) if (typeof entry === 'string') return false
+  return true
+}
+
+function isOfBlob(error: unknown): boolean {
+  return error instanceof Error && /blob\b/i.test(error.message)
+}
+
+/**
+ * Writes the database of a store that is open anew, without what cannot be read, and closes the store. Nothing becomes
+ * older by that: what is kept is the newest that there was. Returns how many entries are kept, and what is lost; where
+ * nothing is, or `mend` throws, the database stays as it is.
+ */
+export async function salvage(
+  dir: string,
+  store: Corestore,
+  mend: Mend
+): Promise<{ kept: number; lost: readonly Lost[] }> {
+  const copy = path.join(dir, COPY)
+  await rm(copy, { recursive: true, force: true })
+  const lost: Lost[] = []
+  const storage = new CorestoreStorage(copy)
+  let kept: number
+  try {
+    await storage.db.ready()
+    kept = await copyReadable(store.storage.db, storage, lost)
+    if (lost.length > 0) await mend(storage, lost)
+    // into tables, which are synced
+    await storage.db.flush()
+  } finally {
+    await storage.close()
+    // it has the lock of the directory until the copy is whole
+    await store.storage.close()
+  }
+  if (lost.length > 0) await finishSalvage(dir, true)
+  return { kept, lost }
+}
+
+/**
+ * Puts the copy where the database was. Where a crash has come in between, whoever opens the store does it:
+ * a directory without a database has a whole copy.
+ */
+export async function finishSalvage(dir: string, isWhole = false): Promise<void> {
+  const database = path.join(dir, DATABASE)
+  const copy = path.join(dir, COPY, DATABASE)
+  const replaced = path.join(dir, REPLACED)
+  if (isWhole) await rename(database, replaced)
+  if (!(await isThere(database)) && (await isThere(copy))) {
+    await rename(copy, database)
+    await syncDirectory(dir)
+  }
+  if (!(await isThere(replaced))) return
+  await rm(replaced, { recursive: true, force: true })
+  await rm(path.join(dir, COPY), { recursive: true, force: true })
+}
+
+async function copyReadable(from: Rocks, to: CorestoreStorage, lost: Lost[]): Promise<number> {
+  let kept = 0
+  let some: Entry[] = []
+  let last: Uint8Array | null = null
+  let run: Unreadable[] = []
+  const end = (before: Uint8Array | null) => {
+    const entries = run.includes('block') ? null : run.length
+    if (run.length > 0) lost.push({ entries, after: last, before })
+    run = []
+  }
+  for await (const entry of readable(from)) {
+    if (typeof entry === 'string') run.push(entry)
+    else {
+      end(entry.key)
+      last = entry.key
+      some.push(entry)
+    }
+    if (some.length < WRITTEN_AT_ONCE) continue
+    kept += await write(to, some)
+    some = []
+  }
+  end(null)
+  return kept + (await write(to, some))
+}
+
+async function write(storage: CorestoreStorage, entries: readonly Entry[]): Promise<number> {
+  const batch = storage.db.write({ autoDestroy: true })
+  for (const { key, value } of entries) batch.tryPut(key, value)
+  await batch.flush()
+  return entries.length
+}
+
+/** One entry, whose value is in a file of its own, or all that were in a block of a table. */
+type Unreadable = 'value' | 'block'
+
+/** All entries that can be read, in order, and in between those that cannot. */
+async function* readable(db: Rocks): AsyncGenerator<Entry | Unreadable> {
+  let start: { gt?: Uint8Array; gte?: Uint8Array } = {}
+  for (let capacity = KEYS_AT_ONCE; ; ) {
+    let what: Unreadable
+    try {
+      for await (const entry of db.iterator(start, { capacity })) {
+        yield entry
+        start = { gt: entry.key }
+      }
+      return
+    } catch (error) {
+      if (!isUnreadable(error)) throw error
+      what = isOfBlob(error) ? 'value' : 'block'
+    }
+    // those before the one that cannot be read come with it
+    if (capacity > 1) {
+      capacity = 1
+      continue
+    }
+    yield what
+    const next = await firstReadable(db, start.gt ?? start.gte ?? new Uint8Array())
+    if (next === null) return
+    start = { gte: next }
+    capacity = KEYS_AT_ONCE
+  }
+}
+
+/** About the first key behind this one from which it can be read on; null where there is none. */
+async function firstReadable(db: Rocks, key: Uint8Array): Promise<Uint8Array | null> {
+  const width = key.byteLength + 1
+  const from = numberOf(key) << 8n
+  const end = 1n << BigInt(8 * width)
+  let [unreadable, distance] = [0n, 1n]
+  while (from + distance < end && !(await isReadable(db, bytesOf(from + distance, width)))) {
+    unreadable = distance
+    distance *= 2n
+  }
+  if (distance > end - from) distance = end - from
+  while (distance - unreadable > 1n) {
+    const middle = (unreadable + distance) / 2n
+    if (await isReadable(db, bytesOf(from + middle, width))) distance = middle
+    else unreadable = middle
+  }
+  return from + distance < end ? bytesOf(from + distance, width) : null
+}
+
+async function isReadable(db: Rocks, key: Uint8Array): Promise<boolean> {
+  try {
+    for await (const _ of db.iterator({ gte: key }, { capacity: 1 })) return true
+    return true
+  } catch (error) {
+    if (isUnreadable(error)) return false
+    throw error
+  }
+}
+
+function numberOf(bytes: Uint8Array): bigint {
+  return bytes.byteLength === 0 ? 0n : BigInt(`0x${b4a.toString(bytes, 'hex')}`)
+}
+
+function bytesOf(number: bigint, width: number): Uint8Array {
+  return b4a.from(number.toString(16).padStart(2 * width, '0'), 'hex')
+}
+
+function isThere(file: string): Promise<boolean> {
+  return stat(file).then(
+    () => true,
+    () => false
+  )
+}

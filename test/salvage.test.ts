@@ -1,0 +1,218 @@
+// Databases of hosts with blocks that the disk has damaged: what can be read goes on, the rest comes back from others.
+import { cp, readdir, readFile, rename, stat, writeFile } from 'node:fs/promises'
+import path from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import test, { type Test } from 'brittle'
+import { audit, Client, openLocal } from 'mivm'
+import { recover } from '../src/copies/recovery.ts'
+import { repair } from '../src/copies/repair.ts'
+import { type SalvageEvent, salvage } from '../src/copies/salvage.ts'
+import type { Host } from '../src/host/host.ts'
+import { MivmError } from '../src/protocol/errors.ts'
+import { decodeId } from '../src/protocol/ids.ts'
+import { isWhole } from '../src/state/salvage.ts'
+import { closeStore, openStore } from '../src/state/store.ts'
+import { startHost } from './cli.ts'
+import { tempDir } from './helpers.ts'
+import { Random } from './random.ts'
+import { codeOf, type Mirrored, Scene, SOURCE } from './set-back-scene.ts'
+
+const INSTANCES = 3
+const CALLS = 120
+const ROUNDS = Number(process.env['MIVM_ROUNDS'] ?? 6)
+
+test('salvage - whatever block is damaged, the others are served, and all comes back from a mirror', {
+  timeout: 280_000
+}, async (t) => {
+  const filled = await fill(t)
+  const { scene } = filled
+  const random = new Random()
+  t.comment(`MIVM_SEED=${random.seed}`)
+  const counts = { beyond: 0, blocks: 0, gone: 0 }
+  for (let round = 0; round < ROUNDS; round++) {
+    await scene.keep('healed')
+    const where = await flipSome(path.join(scene.dir, 'store', 'db'), random)
+    const event = await salvage(scene.dir).catch(tooMuch)
+    if (typeof event === 'string') {
+      t.comment(`${where}: ${event}`)
+      counts.beyond++
+      await scene.setBack('healed')
+      continue
+    }
+    if (event === null) {
+      // in a table that is not in use any more, or in a part of one that is not needed
+      t.comment(`${where}: nothing is lost`)
+      continue
+    }
+    t.ok(event.lost > 0 && event.gone.length < INSTANCES, `${where}: ${event.gone.length} gone`)
+    counts[event.gone.length === 0 ? 'blocks' : 'gone']++
+    await check(t, filled, event)
+  }
+  t.comment(JSON.stringify(counts))
+  t.ok(counts.blocks > 0 && counts.gone > 0)
+})
+
+test('salvage - one that is interrupted is finished by whoever opens the store', {
+  timeout: 120_000
+}, async (t) => {
+  const { scene } = await fill(t)
+  const dir = path.join(scene.dir, 'store')
+  // the copy is whole, and the database is on its way out
+  await cp(path.join(dir, 'db'), path.join(dir, 'salvaged', 'db'), { recursive: true })
+  await rename(path.join(dir, 'db'), path.join(dir, 'db-damaged'))
+  const { host } = await scene.start()
+  t.is(host.instances.length, INSTANCES)
+  await host.close()
+  t.alike((await readdir(dir)).sort(), ['CORESTORE', 'db'])
+  // the copy is not whole yet
+  await cp(path.join(dir, 'db'), path.join(dir, 'salvaged', 'db'), { recursive: true })
+  await writeFile(path.join(dir, 'salvaged', 'db', 'CURRENT'), 'nothing\n')
+  const again = await scene.start()
+  t.is(again.host.instances.length, INSTANCES)
+  await again.host.close()
+})
+
+test('salvage - a host does it by itself when its database takes nothing more', {
+  timeout: 120_000
+}, async (t) => {
+  const dir = await tempDir(t)
+  const network = await openLocal(0)
+  t.teardown(() => network.close(), { order: 3 })
+  const { bootstrap } = network
+  const start = () => startHost(t, path.join(dir, 'host'), [], `--bootstrap=${bootstrap.join()}`)
+  const client = await Client.open({ dir: path.join(dir, 'client'), bootstrap, timeout: 60_000 })
+  t.teardown(() => client.close(), { order: 1 })
+  const first = await start()
+  const links: string[] = []
+  for (let i = 0; i < INSTANCES; i++) {
+    const { link } = await client.deploy({ host: first.id, source: SOURCE })
+    await Promise.all(textsOf(i).map((text) => client.call(link, 'add', [text])))
+    links.push(link)
+  }
+  t.is(await first.stop(), 0)
+  const db = path.join(dir, 'host', 'host', 'store', 'db')
+  t.ok(await flipAt(db, markOf(1, CALLS / 2)), 'a bit on the disk')
+  // the fourth table of a start has it merge all of them, and come upon the bit
+  let host = await start()
+  const isSalvaged = () => host.events.some(({ type }) => type === 'salvaged')
+  for (let starts = 1; starts < 8 && !isSalvaged(); starts++) {
+    t.is(await codeOf(client.call(links[0] ?? '', 'add', [])), 'none')
+    t.is(await host.stop(), 0)
+    host = await start()
+    for (let i = 0; i < 20 && !isSalvaged(); i++) {
+      await codeOf(client.call(links[0] ?? '', 'add', []))
+      await sleep(50)
+    }
+  }
+  t.ok(isSalvaged())
+  for (const [i, link] of links.entries()) {
+    if (i === 1) continue
+    t.is(await client.call(link, 'read', [1]), textsOf(i)[0])
+    t.is(await codeOf(client.call(link, 'add', [])), 'none')
+    for await (const event of audit({ address: link, dir: path.join(dir, 'auditor'), bootstrap })) {
+      if (event.type === 'verdict') t.is(event.verdict, 'clean')
+    }
+  }
+  t.is(host.child.exitCode, null, 'it is the same process')
+  t.is(await host.stop(), 0)
+})
+
+/** A closed host with some instances that a mirror has as well. */
+async function fill(t: Test) {
+  const scene = await Scene.open(t)
+  const { host } = await scene.start()
+  const alice = await scene.client('alice')
+  const deployed = []
+  for (let i = 0; i < INSTANCES; i++) {
+    const one = await alice.deploy({ host: host.id, source: SOURCE })
+    await Promise.all(textsOf(i).map((text) => alice.call(one.link, 'add', [text])))
+    deployed.push(one)
+  }
+  const links = deployed.map(({ link }) => link)
+  const addresses = deployed.map(({ address }) => address)
+  const mirrored = await scene.mirror(links)
+  await alice.close()
+  for (const address of addresses) await mirror(host, address, mirrored)
+  await host.close()
+  return { scene, addresses, links, mirrored }
+}
+
+/** Resolves when a mirror has all that a host has of an instance. */
+async function mirror(host: Host, address: string, { whole }: Mirrored): Promise<void> {
+  await whole(address, (await host.instance(decodeId(address))).head.length)
+}
+
+async function check(
+  t: Test,
+  { scene, links, addresses, mirrored }: Awaited<ReturnType<typeof fill>>,
+  { gone }: SalvageEvent
+): Promise<void> {
+  const store = await openStore(path.join(scene.dir, 'store'))
+  t.ok(await isWhole(store.storage.db), 'all that is there can be read')
+  await closeStore(store)
+  const { host } = await scene.start()
+  const bob = await scene.client('bob', 20_000)
+  for (const [i, link] of links.entries()) {
+    const outcome = await codeOf(bob.call(link, 'read', [1]))
+    const isGone = gone.includes(addresses[i] ?? '')
+    const expected = isGone ? REFUSED : ['none', ...REFUSED]
+    t.ok(expected.includes(outcome), `instance ${i}, ${isGone ? 'gone' : 'there'}: ${outcome}`)
+    if (outcome === 'none') await mirror(host, addresses[i] ?? '', mirrored)
+  }
+  await bob.close()
+  await host.close()
+  const { dir, bootstrap } = scene
+  const options = { dir, bootstrap, patience: 15_000 }
+  for (const event of await repair(options)) {
+    const isGone = gone.includes(event.address)
+    t.is(event.type === 'unrepaired', isGone, event.type === 'unrepaired' ? event.message : '')
+  }
+  for (const event of await recover(options)) {
+    t.not(event.type, 'unrecovered', event.type === 'unrecovered' ? event.message : event.type)
+  }
+  for (const address of addresses) {
+    t.is((await scene.look(decodeId(address))).verdict, 'clean', 'nothing is lost')
+  }
+}
+
+const REFUSED: readonly string[] = ['INSTANCE_DAMAGED', 'INSTANCE_SET_BACK']
+
+function tooMuch(error: unknown): string {
+  if (error instanceof MivmError && error.code === 'DIRECTORY_DAMAGED') return error.message
+  throw error
+}
+
+/** Flips a bit or two of a table, or of values that have a file of their own; says where. */
+async function flipSome(db: string, random: Random): Promise<string> {
+  const files = (await readdir(db)).filter((name) => /\.(sst|blob)$/.test(name))
+  const tables = files.filter((name) => name.endsWith('.sst'))
+  const those = random.chance(0.7) ? tables : files
+  const file = path.join(db, those[random.below(those.length)] ?? '')
+  const bytes = await readFile(file)
+  const places = Array.from({ length: 1 + random.below(2) }, () => random.below(bytes.byteLength))
+  for (const at of places) bytes[at] = (bytes[at] ?? 0) ^ (1 << random.below(8))
+  await writeFile(file, bytes)
+  return `${path.basename(file)}, ${places.join(' and ')} of ${(await stat(file)).size}`
+}
+
+/** Flips a bit of a text in the tables of a database. */
+async function flipAt(db: string, text: string): Promise<boolean> {
+  for (const name of (await readdir(db)).filter((it) => it.endsWith('.sst'))) {
+    const file = path.join(db, name)
+    const bytes = await readFile(file)
+    const at = bytes.indexOf(text)
+    if (at < 0) continue
+    bytes[at] = (bytes[at] ?? 0) ^ 1
+    await writeFile(file, bytes)
+    return true
+  }
+  return false
+}
+
+function textsOf(instance: number): string[] {
+  return Array.from({ length: CALLS }, (_, i) => markOf(instance, i).repeat(10))
+}
+
+function markOf(instance: number, call: number): string {
+  return `text ${call} of instance ${instance}, `
+}
