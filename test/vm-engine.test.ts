@@ -403,6 +403,27 @@ test('engine - more instances than it keeps take turns', async (t) => {
   )
 })
 
+test('engine - an instance that rests takes little memory', {
+  skip: process.platform !== 'linux'
+}, async (t) => {
+  const vm = await openVm('js-1', { engines: 1 })
+  t.teardown(() => vm.close())
+  const make = (address: string) => new Instance(contractOf(FORUM, { address }))
+  const grow = async (count: number) => {
+    for (let i = 0; i < count; i++) {
+      await make(`${vm.figures().instances}`).run(vm, [['init'], ['addTopic', 'Hello world']])
+    }
+    // behind all that they gave back
+    await make('last').run(vm, [['init']])
+    return vm.figures().memory
+  }
+  const few = await grow(10)
+  const many = await grow(40)
+  const each = Math.round((many - few) / 40 / 1024)
+  t.comment(`${each} KiB each`)
+  t.ok(each < 2700, `${each} KiB for an instance`)
+})
+
 test('engine - several engines execute at the same time', async (t) => {
   const vm = await openOne(t, { engines: 2 })
   const source = 'exports.wait = () => oracle.meet()'

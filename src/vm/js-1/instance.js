@@ -1,3 +1,4 @@
+import { collect } from './collect.js'
 import { compileDrain } from './microtasks.js'
 import { cacheRealm, compileRealm } from './realm-cache.js'
 import { CodeError, syntaxError, tooDeep, wrap } from './source.js'
@@ -27,6 +28,7 @@ export class Instance {
   #limits
   #isolate = null
   #realm = null
+  #isRested = false
   #refusal = null
   /** The segment that is executed: what answers it, when it began, ms that it waited, and what `ask` threw. */
   #segment = null
@@ -80,20 +82,40 @@ export class Instance {
     }
   }
 
+  /**
+   * To be called behind a job. After the first one V8 collects all that building it has left, and gives the pages back,
+   * which is half of the memory. The first instance of an engine has then compiled what the others will need.
+   */
+  rest() {
+    if (this.#isRested || this.#realm === null) return
+    this.#isRested = true
+    const { ivm, realm } = this.#tools
+    try {
+      this.#tools.compiledRealm ??= cacheRealm(this.#isolate, realm)
+      collect(ivm, this.#realm.rest)
+    } catch {
+      // what is left of the memory that it may have was not enough
+      this.dispose()
+    }
+  }
+
   dispose() {
+    this.#isRested = false
     this.#realm = null
     if (this.#isolate !== null && !this.#isolate.isDisposed) this.#isolate.dispose()
     this.#isolate = null
   }
 
-  #build(text) {
+  #build(code) {
     const memory = Math.max(this.#limits.memory, MEMORY_MIN)
     this.#isolate = new this.#tools.ivm.Isolate({ memoryLimit: Math.floor(memory / MEBIBYTE) })
     const context = this.#isolate.createContextSync()
-    const realm = this.#compileRealm().runSync(context, { reference: true, release: true })
+    const { realm: text, compiledRealm } = this.#tools
+    const script = compileRealm(this.#isolate, text, compiledRealm ?? undefined)
+    const realm = script.runSync(context, { reference: true, release: true })
     const drain = compileDrain(this.#isolate, context)
     const load = realm.getSync('load', { reference: true })
-    const body = this.#compile(context, text)
+    const body = this.#compile(context, code)
     const ask = new this.#tools.ivm.Callback((...args) => this.#answer(...args))
     load.applySync(undefined, [body.derefInto(), drain.derefInto(), ask])
     this.#realm = {
@@ -102,13 +124,6 @@ export class Instance {
       rest: realm.getSync('rest', { reference: true })
     }
     for (const reference of [load, body, drain, realm, context]) reference.release()
-  }
-
-  /** V8 compiles the realm once a process; the isolates take what it made of it. */
-  #compileRealm() {
-    const { ivm, realm } = this.#tools
-    this.#tools.compiledRealm ??= cacheRealm(ivm, realm)
-    return compileRealm(this.#isolate, realm, this.#tools.compiledRealm)
   }
 
   #compile(context, text) {
