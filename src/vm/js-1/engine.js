@@ -28,9 +28,11 @@ process.kill(process.pid, 'SIGKILL')
 function execute(job) {
   switch (job.type) {
     case 'run':
-      return runAndRest(instanceOf(job), job)
+      return runAndSettle(instanceOf(job), job)
     case 'inspect':
       return channel.write({ type: 'inspected', ...inspect(channel, instanceOf(job), job) })
+    case 'rest':
+      return instances.get(job.address)?.rest()
     case 'evict':
       instances.get(job.address)?.dispose()
       return instances.delete(job.address)
@@ -40,9 +42,9 @@ function execute(job) {
 }
 
 /** The host has its answer before the instance gives back what it does not need. */
-function runAndRest(instance, job) {
+function runAndSettle(instance, job) {
   run(channel, instance, job)
-  instance.rest()
+  instance.settle()
 }
 
 /** The instance of a job; the host sends the code only where it knows that the engine does not have it. */
