@@ -1,7 +1,7 @@
 // node bin/node.js --conditions=mivm-source bench/instances.ts [instances [calls]]
 //
-// What instances take that live in one engine: forums, each with some calls of addTopic. Resident memory of the engine,
-// and time of its processor for each instance, from its code to its last answer.
+// What instances take that live in one engine: forums, each with some calls of addTopic. Resident memory of the engine, with
+// as many instances as it still holds: one that becomes too large is replaced.
 import { readFileSync } from 'node:fs'
 import { LIMITS } from '../src/protocol/limits.ts'
 import { openVm } from '../src/vm/registry.ts'
@@ -11,16 +11,14 @@ const [instances = 500, calls = 5] = process.argv.slice(2).map(Number)
 const source = readFileSync(new URL('../contracts/forum.js', import.meta.url), 'utf8')
 const limits = LIMITS
 const vm = await openVm('js-1', { engines: 1, maxInstances: instances })
-const sizes: number[] = []
-for (let i = 0; i < instances; i++) {
-  await call(`instance ${i}`)
-  sizes.push(vm.figures().memory / 2 ** 20)
-}
-// the last one rests behind its job: an answer of another shows that it does
+for (let i = 0; i < instances; i++) await call(`instance ${i}`)
+// the last one collects behind its job: an answer of another shows that it has
 await call('instance 0')
-const memory = vm.figures().memory / 2 ** 20
+const { memory, instances: held } = vm.figures()
 console.log(describeMachine())
-console.log(`${instances} instances of ${calls} calls: ${memory.toFixed(0)} MiB in the engine`)
+console.log(
+  `${held} of ${instances} instances of ${calls} calls: ${(memory / 2 ** 20).toFixed(0)} MiB in the engine`
+)
 await vm.close()
 
 async function call(address: string): Promise<void> {
