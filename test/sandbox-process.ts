@@ -152,7 +152,7 @@ async function exitOf(launcher: Launcher, args: readonly string[]): Promise<numb
 async function dieOver(sandbox: SandboxMode): Promise<void> {
   const vm = await openVm('js-1', { engines: 1, sandbox })
   const source = 'exports.loop = () => { for (;;); }'
-  const limits = { ...LIMITS, fuel: 2 ** 50, time: 60_000 }
+  const limits = { ...LIMITS, fuel: 2 ** 31 - 1, time: 60_000 }
   void new Instance(contractOf(source, { limits })).run(vm, [['init'], ['loop']])
   const [pid] = enginesOf(process.pid)
   if (pid === undefined) throw new Error('there is no engine')

@@ -56,7 +56,7 @@ test('compiler - a source is compiled once, whoever asks for it', async (t) => {
   if (first === undefined || second === undefined) throw new Error('there are two')
   const source =
     'exports.n = 0; exports.inc = () => ++exports.n; exports.loop = () => { for (;;); }'
-  const limits = { ...LIMITS, fuel: Number.MAX_SAFE_INTEGER, time: 100 }
+  const limits = { ...LIMITS, fuel: 2 ** 31 - 1, time: 100 }
   const contract = contractOf(source, { limits })
   const runOn = async (slot: Slot, lines: readonly Line[], address = 'address') => {
     const instance = new Instance({ ...contract, address })

@@ -403,6 +403,48 @@ test('engine - more instances than it keeps take turns', async (t) => {
   )
 })
 
+test('engine - an instance that rests takes little memory', {
+  skip: process.platform !== 'linux'
+}, async (t) => {
+  const vm = await openVm('js-1', { engines: 1 })
+  t.teardown(() => vm.close())
+  const make = (address: string) => new Instance(contractOf(FORUM, { address }))
+  const grow = async (count: number) => {
+    for (let i = 0; i < count; i++) {
+      await make(`${vm.figures().instances}`).run(vm, [['init'], ['addTopic', 'Hello world']])
+    }
+    // behind all that they gave back
+    await make('last').run(vm, [['init']])
+    return vm.figures().memory
+  }
+  const few = await grow(10)
+  const many = await grow(40)
+  const each = Math.round((many - few) / 40 / 1024)
+  t.comment(`${each} KiB each`)
+  t.ok(each < 2700, `${each} KiB for an instance`)
+})
+
+test('engine - instances give back what their calls have filled when nobody wants the engine', {
+  skip: process.platform !== 'linux'
+}, async (t) => {
+  const vm = await openVm('js-1', { engines: 1 })
+  t.teardown(() => vm.close())
+  const instances = Array.from({ length: 10 }, (_, i) => {
+    return new Instance(contractOf(FORUM, { address: `${i}` }))
+  })
+  const add = Array.from({ length: 400 }, (): Line => ['addTopic', 'Hello world'])
+  for (const instance of instances) await instance.run(vm, [['init']])
+  for (const instance of instances) await instance.run(vm, add)
+  const busy = vm.figures().memory
+  // every instance has some
+  const enough = busy - instances.length * 256 * 1024
+  while (vm.figures().memory > enough) await sleep(20)
+  t.pass('memory is given back')
+  for (const instance of instances) {
+    t.is(briefOf((await instance.run(vm, [['addTopic', 'Hello world']]))[0]), 'ok 401')
+  }
+})
+
 test('engine - several engines execute at the same time', async (t) => {
   const vm = await openOne(t, { engines: 2 })
   const source = 'exports.wait = () => oracle.meet()'

@@ -158,6 +158,15 @@ const CATCHES: Record<string, string> = {
 }
 
 const RECURSIONS: Record<string, string> = {
+  'a return that closes an iterator':
+    'const it = { [Symbol.iterator]: () => it, next: () => ({ done: false }), return: () => f() }; const f = () => { for (const x of it) return 1 }; f()',
+  'a return from a loop in a block of a loop':
+    'const it = { [Symbol.iterator]: () => it, next: () => ({ done: false }), return: () => f() }; const f = () => { for (const x of it) { for (;;) { if (true) return } } }; f()',
+  'a return before a finally': 'const f = () => { try { return 1 } finally { f() } }; f()',
+  'a return from a catch before a finally':
+    'const f = () => { try { throw 1 } catch { return 1 } finally { f() } }; f()',
+  'a return before a disposer':
+    'const f = () => { using a = { [Symbol.dispose]() { f() } }; return 1 }; f()',
   'a declaration': 'function f() { f() } f()',
   'an expression': 'const f = function () { return f() }; f()',
   'an arrow': 'const f = () => f(); f()',
@@ -228,6 +237,54 @@ const RECURSIONS: Record<string, string> = {
   'many arguments': `const f = () => f(${Array.from({ length: 5000 }, () => '0').join()}); f()`,
   'arguments from an array':
     'const a = Array.from({ length: 20000 }, () => 0); const f = () => f(...a); f()'
+}
+
+/** Ways out of a function. */
+const EXITS: Record<string, string> = {
+  'without a return': '() => { x++ }',
+  'a return of nothing': '() => { if (x >= 0) return; x++ }',
+  'a return of a literal': '() => { return 1 }',
+  'a return of a variable': '() => { const a = x; return a }',
+  'a return of this': 'function () { return this }',
+  'a return of an expression': '() => { return x + 1 }',
+  'a return of a function':
+    "() => { const f = (() => { return () => {} })(); if (f.name !== '') throw 0 }",
+  'one of several returns': '() => { if (x % 2) return x++; else return x-- }',
+  'an expression': '() => x + 1',
+  'a conditional expression': '() => (x++ % 3 ? 1 : x)',
+  'a return from a loop': '() => { for (;;) { while (true) return x } }',
+  'a return from a loop over an array': '() => { for (const y of [1, 2]) return y }',
+  'a return behind a loop over an array': '() => { for (const y of [1, 2]) x = y; return x }',
+  'a return from a loop over keys': '() => { for (const y in { a: 1 }) return y }',
+  'a return from a switch': '() => { switch (x) { case 1: return 1; default: return 2 } }',
+  'a return from a label': '() => { a: { return x } }',
+  'a return from a block': '() => { { const y = x; return y + 1 } }',
+  'a return from a try': '() => { try { return x + 1 } catch { return 0 } }',
+  'a return from a catch': '() => { try { null.x } catch { return x + 1 } }',
+  'a return before a finally': '() => { try { return x + 1 } finally { x++ } }',
+  'a return from a finally': '() => { try { return 0 } finally { return x + 1 } }',
+  'a return that a finally takes back':
+    '() => { for (let i = 0; i < 2; i++) try { return 0 } finally { continue } }',
+  'a function in a finally': '() => { try { x++ } finally { (() => { return x + 1 })() } }',
+  'a return with a disposer': '() => { using a = { [Symbol.dispose]() { x++ } }; return x + 1 }',
+  'an error': '() => { throw new Error() }',
+  'an error of V8': '() => { return null.x }',
+  'an error in what is returned': '() => { return (() => { throw x })() }',
+  'a variable that is not there yet': '() => { return y; let y = 1 }',
+  'a name that nobody has': '() => { return nobody }',
+  'a constructor': 'function () { new (function () { return {} })() }',
+  'a class':
+    '() => { new (class extends (class { constructor() { this.x = 1 } }) { constructor() { super(); return } })() }',
+  'a class without super': '() => { new (class extends Object { constructor() { return } })() }',
+  'a class that returns a number':
+    '() => { new (class extends Object { constructor() { super(); return 1 } })() }',
+  'a getter': '() => ({ get x() { return 1 + x } }).x',
+  'a spread call': '() => { return Math.max(...[1, x]) }',
+  'a generator': '() => [...(function* () { yield 1; return 2 })()]',
+  'a generator that is left':
+    '() => { for (const y of (function* () { yield 1; yield 2 })()) return y }',
+  'an async function': 'async () => { return x + 1 }',
+  'an async function that fails': 'async () => { throw x }'
 }
 
 /** These meet a limit of what builtins may make. */
@@ -414,6 +471,26 @@ test('meter - the last level of depth is enough, and one less is not', async (t)
   }
   t.is(await brief(LIMITS.depth - 1), 'ok 0')
   t.is(await brief(LIMITS.depth), DEPTH)
+})
+
+test('meter - a function gives back its level whichever way it ends', async (t) => {
+  const vm = await openOne(t)
+  for (const [name, way] of Object.entries(EXITS)) {
+    const source = `let x = 0
+      const f = ${way}
+      const deep = (n) => n === 0 ? 0 : deep(n - 1)
+      exports.f = async (n) => {
+        for (let i = 0; i < 600; i++) { try { const r = f(); if (r instanceof Promise) await r } catch {} }
+        return deep(n)
+      }`
+    const brief = async (n: number) => {
+      const [, result] = await new Instance(contractOf(source)).run(vm, [['init'], ['f', n]])
+      return briefOf(result)
+    }
+    t.is(await brief(LIMITS.depth - 2), 'ok 0', `${name}: no level is lost`)
+    t.is(await brief(LIMITS.depth - 1), DEPTH, `${name}: none is won`)
+    vm.evict('address')
+  }
 })
 
 test("meter - what an end of fuel or depth looks like is nobody's to throw", async (t) => {

@@ -18,6 +18,10 @@ export interface SlotOptions {
 /** How often the memory of an engine is looked at between its tasks. */
 const MEMORY_MS = 100
 
+/** When nobody has wanted the engine for so long, its instances rest, one after the other. */
+const IDLE_MS = 1000
+const REST_MS = 50
+
 /**
  * A place for one engine: starts it when there is work, again when it died, and knows what it holds. The engine
  * belongs to one owner at a time; for another one it is replaced.
@@ -29,6 +33,9 @@ export class Slot {
   /** Instances in the engine, the least recently used one first. */
   readonly #held = new Map<string, Contract>()
   readonly #tasks = new Tasks()
+  /** Instances that were used since they rested. */
+  readonly #tired = new Set<string>()
+  #rest: NodeJS.Timeout | null = null
   #engine: Engine | null = null
   #owner: string | null = null
   /** Whose contracts the engine may have seen, or the one that is started in its place while they are executed. */
@@ -118,6 +125,7 @@ export class Slot {
   evict(address: string, last: boolean): void {
     // behind what is running: an engine reads frames between jobs only
     void this.#append(this.#owner ?? '', address, async () => {
+      this.#tired.delete(address)
       if (this.#held.delete(address)) this.#engine?.send({ type: 'evict', address })
       if (!last || this.#held.size > 0 || this.load > 1) return
       await this.#replace()
@@ -143,6 +151,7 @@ export class Slot {
   /** Ends the engine, a task that is running with it, and waits for the end of both. */
   async close(): Promise<void> {
     this.#closed = true
+    this.#stopRest()
     await this.#engine?.kill()
     await this.#tasks.settled()
   }
@@ -156,6 +165,7 @@ export class Slot {
     const engine = await this.start()
     const code = this.holds(contract) ? null : await this.#compilers.compile(contract)
     this.#hold(engine, contract)
+    this.#tired.add(contract.address)
     const source = code === null ? null : contract.source
     return engine.run({ type, ...contract, source, code, ...job }, handlers).catch((error) => {
       if (error instanceof EngineDeath) this.#pool.noteDeath(error)
@@ -164,7 +174,29 @@ export class Slot {
   }
 
   #append<T>(owner: string, whose: string, task: () => Promise<T>): Promise<T> {
-    return this.#tasks.add(owner, whose, task, () => this.#weigh())
+    this.#stopRest()
+    return this.#tasks.add(owner, whose, task, async () => {
+      await this.#weigh()
+      if (this.load === 0) this.#restIn(IDLE_MS)
+    })
+  }
+
+  /** Has instances give back what they do not need while nobody waits for the engine: see js-1/instance.js. */
+  #restIn(delay: number): void {
+    if (this.#closed || this.#tired.size === 0) return
+    this.#rest = setTimeout(() => {
+      const [address] = this.#tired
+      if (address === undefined || this.load > 0) return
+      this.#tired.delete(address)
+      this.#engine?.send({ type: 'rest', address })
+      this.#restIn(REST_MS)
+    }, delay)
+    this.#rest.unref()
+  }
+
+  #stopRest(): void {
+    if (this.#rest !== null) clearTimeout(this.#rest)
+    this.#rest = null
   }
 
   /** Ends the engine where it has become too large: what escapes the limits of its isolates goes with it. */
@@ -182,6 +214,7 @@ export class Slot {
   /** Ends the engine; the next one is started when there is work. */
   async #replace(): Promise<void> {
     this.#held.clear()
+    this.#tired.clear()
     const engine = this.#engine
     this.#engine = null
     await engine?.kill()
@@ -195,6 +228,7 @@ export class Slot {
     for (const oldest of this.#held.keys()) {
       if (this.#held.size <= this.#options.instancesMax) break
       this.#held.delete(oldest)
+      this.#tired.delete(oldest)
       engine.send({ type: 'evict', address: oldest })
     }
   }

@@ -10,7 +10,8 @@ const FRAME = 64
  * - `cost`: fuel for the body of a function, a turn of a loop, a field of an instance, a handler
  * - `toll`: fuel for a branch that is not small, to be paid where it is entered
  * - `variable`: what an identifier stands for, or null for a global; see {@link isPlain}
- * - `names`: of a function, what `var` declares anywhere in it; `levels`: how many levels of depth it takes
+ * - `names`: of a function, what `var` declares anywhere in it; `levels`: how many levels of depth it takes;
+ *   `returnsLate`: whether anything of the contract's may run between the value of a `return` and its end
  *
  * `prices` is the section `code` of prices.js.
  */
@@ -95,6 +96,8 @@ class Analysis {
   #nesting = 0
   /** What is alive while a part of an expression is evaluated, at most. */
   #alive = 0
+  /** Loops over iterators, and blocks with a `finally`, around this place in its function. */
+  #closing = 0
   /** `[identifier, scope]`: a name may be declared behind its use. */
   #uses = []
   /** `[identifier, expression]`, null for a value that nobody knows. */
@@ -159,6 +162,9 @@ class Analysis {
       case 'BreakStatement':
       case 'ContinueStatement':
         return price
+      case 'ReturnStatement':
+        if (this.#closing > 0) this.#scope.fn.returnsLate = true
+        return price + this.#all(childrenOf(node))
       default:
         return price + this.#all(childrenOf(node))
     }
@@ -250,9 +256,11 @@ class Analysis {
   #function(node) {
     const { id, params, body, type } = node
     if (type === 'FunctionDeclaration') this.#name(id)
-    Object.assign(node, { names: new Set(), locals: params.length, alive: 0, hasForAwait: false })
-    const alive = this.#alive
+    Object.assign(node, { names: new Set(), locals: params.length, alive: 0 })
+    Object.assign(node, { hasForAwait: false, returnsLate: false })
+    const [alive, closing] = [this.#alive, this.#closing]
     this.#alive = 0
+    this.#closing = 0
     this.#within(node, () => {
       if (type === 'FunctionExpression') this.#name(id)
       for (const param of params) this.#declareUnknown(param)
@@ -261,6 +269,7 @@ class Analysis {
       node.cost += body.type === 'BlockStatement' ? this.#all(body.body) : this.visit(body)
     })
     this.#alive = alive
+    this.#closing = closing
     node.levels = 1 + Math.floor((node.locals + 3 * node.alive) / FRAME)
     // its frame is kept while it is suspended
     if (node.async || node.generator) node.cost += this.#prices.suspendable * node.levels
@@ -284,9 +293,18 @@ class Analysis {
         }
       }
       if (test !== null) node.cost += this.visit(test)
-      node.cost += this.visit(body)
+      const visit = () => this.visit(body)
+      node.cost += type === 'ForOfStatement' ? this.#closed(visit) : visit()
       return before
     })
+  }
+
+  /** Visits what a `return` leaves not before code of the contract has run. */
+  #closed(visit) {
+    this.#closing++
+    const cost = visit()
+    this.#closing--
+    return cost
   }
 
   /** What a loop over something assigns in every turn. */
@@ -324,6 +342,7 @@ class Analysis {
 
   #declaration({ kind, declarations }) {
     const { fn } = this.#scope
+    if (kind === 'using' && fn !== null) fn.returnsLate = true
     let scope = this.#scope
     if (kind === 'var') while (!scope.isFunction) scope = scope.parent
     let cost = 0
@@ -345,7 +364,15 @@ class Analysis {
     else for (const identifier of namesIn(node)) this.#values.push([identifier, null])
   }
 
-  #try({ block, handler, finalizer }) {
+  #try(node) {
+    const { finalizer } = node
+    if (finalizer === null) return this.#tried(node)
+    const cost = this.#closed(() => this.#tried(node))
+    finalizer.cost = this.#prices.CatchClause + this.visit(finalizer)
+    return cost
+  }
+
+  #tried({ block, handler }) {
     const cost = this.visit(block)
     if (handler !== null) {
       this.#within(this.#scope.fn, () => {
@@ -355,7 +382,6 @@ class Analysis {
         handler.cost += this.#all(body.body)
       })
     }
-    if (finalizer !== null) finalizer.cost = this.#prices.CatchClause + this.visit(finalizer)
     return cost
   }
 

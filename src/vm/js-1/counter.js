@@ -4,7 +4,10 @@
   // What compiled code does by itself is in meter.js: it takes from $mivmF and calls $mivmT below zero, sets
   // $mivmD at the entry of functions and restores it when they end.
 
-  /** Fuel that is left; below zero for good once the call is over. */
+  /**
+   * Fuel that is left; below zero for good once the call is over. Compiled code looks at its sign as at that of an
+   * integer of 32 bits: no call may have 2^31, which is far from what any gets.
+   */
   var $mivmF = 0
   /** Levels of depth that are left. */
   var $mivmD = 0
@@ -76,6 +79,7 @@
     },
     /** Before a call: what it may use. */
     start(fuel, depth) {
+      if ((fuel | 0) !== fuel) throw new RangeError(`a call cannot have ${fuel} fuel`)
       $mivmN = 0
       $mivmStart = $mivmF = fuel
       $mivmD = depth
@@ -101,7 +105,8 @@
     throw $mivmTrap
   }
 
-  // ---- the usual cases of some operators, which are paid for here; the others are in operators.js
+  // ---- the usual cases of some operators, which are paid for here; the others are in operators.js. Two short texts
+  // are looked at in each of them: a function for it would take as long as all else
 
   /** Pays for two big integers, if that is what they are and both are short. */
   function $mivmBig(a, b) {
@@ -111,15 +116,16 @@
     return true
   }
 
-  /** The same for two texts. */
-  function $mivmTexts(a, b) {
-    if (typeof a !== 'string' || typeof b !== 'string' || a.length + b.length > 128) return false
-    if (($mivmF -= $mivmText) < 0) $mivmT()
-    return true
-  }
-
+  /** For a short text and a number, whose text is short, nothing more has to be paid. */
   function $mivm_add(a, b) {
-    return $mivmTexts(a, b) || $mivmBig(a, b) ? a + b : $mivmO.add(a, b)
+    if (typeof a === 'string') {
+      if (typeof b === 'number' && a.length <= 96) return a + b
+      if (typeof b === 'string' && a.length + b.length <= 128) {
+        if (($mivmF -= $mivmText) < 0) $mivmT()
+        return a + b
+      }
+    } else if (typeof a === 'number' && typeof b === 'string' && b.length <= 96) return a + b
+    return $mivmBig(a, b) ? a + b : $mivmO.add(a, b)
   }
 
   function $mivm_subtract(a, b) {
@@ -151,23 +157,43 @@
   }
 
   function $mivm_less(a, b) {
-    return $mivmTexts(a, b) || $mivmBig(a, b) ? a < b : $mivmO.less(a, b)
+    if (typeof a === 'string' && typeof b === 'string' && a.length + b.length <= 128) {
+      if (($mivmF -= $mivmText) < 0) $mivmT()
+      return a < b
+    }
+    return $mivmBig(a, b) ? a < b : $mivmO.less(a, b)
   }
 
   function $mivm_lessOrEqual(a, b) {
-    return $mivmTexts(a, b) || $mivmBig(a, b) ? a <= b : $mivmO.lessOrEqual(a, b)
+    if (typeof a === 'string' && typeof b === 'string' && a.length + b.length <= 128) {
+      if (($mivmF -= $mivmText) < 0) $mivmT()
+      return a <= b
+    }
+    return $mivmBig(a, b) ? a <= b : $mivmO.lessOrEqual(a, b)
   }
 
   function $mivm_greater(a, b) {
-    return $mivmTexts(a, b) || $mivmBig(a, b) ? a > b : $mivmO.greater(a, b)
+    if (typeof a === 'string' && typeof b === 'string' && a.length + b.length <= 128) {
+      if (($mivmF -= $mivmText) < 0) $mivmT()
+      return a > b
+    }
+    return $mivmBig(a, b) ? a > b : $mivmO.greater(a, b)
   }
 
   function $mivm_greaterOrEqual(a, b) {
-    return $mivmTexts(a, b) || $mivmBig(a, b) ? a >= b : $mivmO.greaterOrEqual(a, b)
+    if (typeof a === 'string' && typeof b === 'string' && a.length + b.length <= 128) {
+      if (($mivmF -= $mivmText) < 0) $mivmT()
+      return a >= b
+    }
+    return $mivmBig(a, b) ? a >= b : $mivmO.greaterOrEqual(a, b)
   }
 
   function $mivm_same(a, b) {
-    return $mivmTexts(a, b) || $mivmBig(a, b) ? a === b : $mivmO.same(a, b)
+    if (typeof a === 'string' && typeof b === 'string' && a.length + b.length <= 128) {
+      if (($mivmF -= $mivmText) < 0) $mivmT()
+      return a === b
+    }
+    return $mivmBig(a, b) ? a === b : $mivmO.same(a, b)
   }
 
   // ---- errors

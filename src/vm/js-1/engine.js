@@ -10,7 +10,6 @@ import { Channel } from './channel.js'
 import { Instance } from './instance.js'
 import { inspect, run } from './job.js'
 import { composeRealm } from './realm.js'
-import { cacheRealm } from './realm-cache.js'
 
 const [, , addon] = process.argv
 const channel = new Channel(3, 4)
@@ -22,8 +21,6 @@ const tools = {
 const instances = new Map()
 
 channel.write({ type: 'ready', node: process.versions.node })
-// mostly there is a moment before the first job: engines are started ahead
-tools.compiledRealm = cacheRealm(tools.ivm, tools.realm)
 for (let job = channel.read(); job !== null; job = channel.read()) execute(job)
 // an orderly exit may hang or crash after what a contract has done to the process
 process.kill(process.pid, 'SIGKILL')
@@ -31,15 +28,23 @@ process.kill(process.pid, 'SIGKILL')
 function execute(job) {
   switch (job.type) {
     case 'run':
-      return run(channel, instanceOf(job), job)
+      return runAndSettle(instanceOf(job), job)
     case 'inspect':
       return channel.write({ type: 'inspected', ...inspect(channel, instanceOf(job), job) })
+    case 'rest':
+      return instances.get(job.address)?.rest()
     case 'evict':
       instances.get(job.address)?.dispose()
       return instances.delete(job.address)
     default:
       throw new Error(`there is no job ${job.type}`)
   }
+}
+
+/** The host has its answer before the instance gives back what it does not need. */
+function runAndSettle(instance, job) {
+  run(channel, instance, job)
+  instance.settle()
 }
 
 /** The instance of a job; the host sends the code only where it knows that the engine does not have it. */

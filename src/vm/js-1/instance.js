@@ -1,3 +1,4 @@
+import { collect } from './collect.js'
 import { compileDrain } from './microtasks.js'
 import { cacheRealm, compileRealm } from './realm-cache.js'
 import { CodeError, syntaxError, tooDeep, wrap } from './source.js'
@@ -6,6 +7,9 @@ const MEBIBYTE = 1024 * 1024
 
 /** The least memory that isolated-vm gives an isolate. */
 const MEMORY_MIN = 8 * MEBIBYTE
+
+/** Calls after which V8 may have that much to collect again that it is worth it. */
+const CALLS_UNTIL_REST = 64
 
 /** What ends a call from outside: not reproducible. The isolate may hold anything after it and is given up. */
 export class Abort extends Error {
@@ -27,6 +31,9 @@ export class Instance {
   #limits
   #isolate = null
   #realm = null
+  #isSettled = false
+  /** Calls since V8 has collected on our behalf, at most. */
+  #calls = 0
   #refusal = null
   /** The segment that is executed: what answers it, when it began, ms that it waited, and what `ask` threw. */
   #segment = null
@@ -71,6 +78,7 @@ export class Instance {
    * the steps behind those: `{ count, text }`. Throws Abort where that was too much; the isolate is gone then.
    */
   run(calls, time, ask) {
+    this.#calls += calls.length
     this.#segment = { ask, startedAt: performance.now(), waited: 0, failure: null }
     try {
       return stepsOf(this.#enter(`[${calls.join()}]`, time))
@@ -80,20 +88,53 @@ export class Instance {
     }
   }
 
+  /**
+   * To be called behind a job. After the first one V8 collects all that building it has left, and gives the pages back,
+   * which is half of the memory. The first instance of an engine has then compiled what the others will need.
+   */
+  settle() {
+    if (this.#isSettled || this.#realm === null) return
+    this.#isSettled = true
+    this.#attempt(() => {
+      const { ivm, realm } = this.#tools
+      this.#tools.compiledRealm ??= cacheRealm(this.#isolate, realm)
+      collect(ivm, this.#realm.rest)
+    })
+  }
+
+  /** To be called when there is time: gives back what V8 keeps for young objects, where there may be some. */
+  rest() {
+    if (this.#realm === null || this.#calls < CALLS_UNTIL_REST) return
+    this.#attempt(() => collect(this.#tools.ivm, this.#realm.rest))
+  }
+
+  /** Fails where what is left of the memory that it may have is not enough. */
+  #attempt(collect) {
+    this.#calls = 0
+    try {
+      collect()
+    } catch {
+      this.dispose()
+    }
+  }
+
   dispose() {
+    this.#isSettled = false
     this.#realm = null
     if (this.#isolate !== null && !this.#isolate.isDisposed) this.#isolate.dispose()
     this.#isolate = null
   }
 
-  #build(text) {
+  #build(code) {
     const memory = Math.max(this.#limits.memory, MEMORY_MIN)
     this.#isolate = new this.#tools.ivm.Isolate({ memoryLimit: Math.floor(memory / MEBIBYTE) })
     const context = this.#isolate.createContextSync()
-    const realm = this.#compileRealm().runSync(context, { reference: true, release: true })
+    const { realm: text, compiledRealm } = this.#tools
+    const script = compileRealm(this.#isolate, text, compiledRealm ?? undefined)
+    const realm = script.runSync(context, { reference: true, release: true })
     const drain = compileDrain(this.#isolate, context)
     const load = realm.getSync('load', { reference: true })
-    const body = this.#compile(context, text)
+    const body = this.#compile(context, code)
     const ask = new this.#tools.ivm.Callback((...args) => this.#answer(...args))
     load.applySync(undefined, [body.derefInto(), drain.derefInto(), ask])
     this.#realm = {
@@ -102,13 +143,6 @@ export class Instance {
       rest: realm.getSync('rest', { reference: true })
     }
     for (const reference of [load, body, drain, realm, context]) reference.release()
-  }
-
-  /** V8 compiles the realm once a process; the isolates take what it made of it. */
-  #compileRealm() {
-    const { ivm, realm } = this.#tools
-    this.#tools.compiledRealm ??= cacheRealm(ivm, realm)
-    return compileRealm(this.#isolate, realm, this.#tools.compiledRealm)
   }
 
   #compile(context, text) {

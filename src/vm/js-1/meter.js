@@ -7,7 +7,8 @@ import { bare, childrenOf, isAnonymous, isClass, isFunction, Refusal } from './s
  * - Straight code pays at its beginning: at the entry of a function, in every turn of a loop, in branches that are
  *   not small, and behind whatever suspends a function.
  * - Every function takes levels of depth from its entry to its end, however it ends. `$mivmd` is what was left
- *   outside of it, and -1 while it is suspended, when it takes none.
+ *   outside of it, and -1 while it is suspended, when it takes none. A `finally` of its own is slow: a function only
+ *   has one where code of the contract may run behind the value of its `return`, or where it may be suspended.
  * - Handlers (catch, finally) look at the fuel before anything else, so that nothing outlives its end.
  * - An error that leaves a function, or gets to a handler in it, pays for the message that V8 has made for it.
  * - Syntax whose work grows with its operands calls operators.js, behind a test for the usual case.
@@ -40,6 +41,9 @@ const OPERATORS = {
   '===': 'same'
 }
 
+/** Of a big integer and anything else they make a big integer, or an error; `+` may make a text. */
+const BIG_OPERATORS = new Set(['+', '-', '*', '/', '%', '**', '<<', '>>', '&', '|', '^'])
+
 const COMPARISONS = new Set(['<', '<=', '>', '>='])
 
 const UNARY = { '-': 'negate', '+': 'positive', '~': 'bitNot' }
@@ -53,7 +57,7 @@ const TEXT_MAX = 128
 class Meter {
   #text
   #prices
-  /** What is emitted: `{ levels, isSuspendable, isAsync, isAsyncGenerator, hasForAwait, temps, tempsMax }`. */
+  /** What is emitted: `{ levels, isDirect, isSuspendable, isAsync, isAsyncGenerator, hasForAwait, temps, tempsMax }`. */
   #fn = { levels: 1, isSuspendable: false, temps: 0, tempsMax: 0 }
 
   constructor(text, prices) {
@@ -235,6 +239,7 @@ class Meter {
   }
 
   ReturnStatement({ argument }) {
+    if (this.#fn.isDirect) return this.#directReturn(argument)
     if (argument === null) return 'return;'
     const text = this.emit(argument)
     if (!this.#fn.isAsync) return `return ${text};`
@@ -243,6 +248,16 @@ class Meter {
     const value = this.#temp()
     this.#free(1)
     return `return (${value} = $mivmQ((${text})), ${LEAVE}, ${value});`
+  }
+
+  /** Gives back the levels of the function as the last thing that it does. */
+  #directReturn(argument) {
+    if (argument === null) return `${RETURN}return;`
+    const text = this.emit(argument)
+    if (isQuiet(argument)) return `${RETURN}return ${text};`
+    const value = this.#temp()
+    this.#free(1)
+    return `${value} = ${nameless(argument, text)};${RETURN}return ${value};`
   }
 
   VariableDeclaration(node) {
@@ -264,8 +279,18 @@ class Meter {
 
   // ---- what is inserted
 
+  /** True where there is too little: the sign of a small integer is found faster than it is compared with zero. */
   #take(cost) {
-    return `($mivmF -= ${Math.ceil(cost * this.#prices.scale)}) < 0`
+    return `(${this.#taken(cost)}) >> 31`
+  }
+
+  #taken(cost) {
+    return `$mivmF -= ${Math.ceil(cost * this.#prices.scale)}`
+  }
+
+  /** The same for fuel and levels of depth, where a function is entered. */
+  #enterTest(cost) {
+    return `(($mivmD = ($mivmd = $mivmD) - ${this.#fn.levels}) | (${this.#taken(cost)})) >> 31`
   }
 
   #pay(cost) {
@@ -304,8 +329,7 @@ class Meter {
 
   /** Behind what suspended the function, as an expression. */
   #enter(cost) {
-    const { levels } = this.#fn
-    return `$mivmd = $mivmD, (${this.#take(cost)} || ($mivmD = $mivmd - ${levels}) < 0) && $mivmT()`
+    return `${this.#enterTest(cost)} && $mivmT()`
   }
 
   /** Where a function may be that `for await` has suspended: V8 does that by itself, also when it leaves a loop. */
@@ -369,20 +393,23 @@ class Meter {
 
   #code(node, isConstructor, extra = 0) {
     const { body, levels, async: isAsync, generator: isGenerator, hasForAwait } = node
+    const isSuspendable = isAsync || isGenerator
     const fn = {
       levels,
       hasForAwait,
-      isSuspendable: isAsync || isGenerator,
+      isSuspendable,
+      isDirect: !isSuspendable && !node.returnsLate,
       isAsync,
       isAsyncGenerator: isAsync && isGenerator
     }
     let given
+    let enter
     const { text, temps, handles } = this.#within(fn, () => {
+      enter = this.#enterTest(node.cost + extra)
       given = isGenerator ? this.#generatorParams(node) : this.#params(node)
       const heir = isConstructor ? 'if (new.target) $mivm_heir(this);' : ''
       if (body.type !== 'BlockStatement') {
-        const value = this.emit(body)
-        return `${given.moved}return ${isAsync ? `$mivmQ((${value}))` : value}`
+        return `${given.moved}${isAsync ? `return $mivmQ((${this.emit(body)}))` : this.#directReturn(body)}`
       }
       return `${heir}${given.moved}${this.#body(node, given.names)}`
     })
@@ -393,12 +420,14 @@ class Meter {
             .map((each) => `${each.expression.raw};`)
         : []
     const size = handles ? this.#size(text) : ''
-    const entry = `${size}var $mivmd = $mivmD${temps};if (${this.#take(node.cost + extra)} || ($mivmD = $mivmd - ${levels}) < 0) $mivmT();`
-    const exit = fn.isSuspendable ? 'if ($mivmd >= 0) $mivmD = $mivmd' : '$mivmD = $mivmd'
+    const entry = `${size}var $mivmd${temps};if (${enter}) $mivmT();`
     const price = this.#prices.thrown + (isAsync ? this.#prices.rejection : 0)
     const note = isAsync ? '$mivmN++;' : ''
     const thrown = `${note}$mivmX($mivme, ${this.#failure(text)}, ${price})`
-    const block = `{${directives.join('')}${entry}try {${text}\n} catch ($mivme) {${thrown}} finally {${exit}}}`
+    const start = `{${directives.join('')}${entry}try {${text}\n`
+    const block = fn.isDirect
+      ? `${start}${RETURN}} catch ($mivme) {${RETURN}${thrown}}}`
+      : `${start}} catch ($mivme) {${thrown}} finally {${isSuspendable ? SUSPENDABLE_RETURN : RETURN}}}`
     return { params: given.params, block }
   }
 
@@ -682,11 +711,12 @@ class Meter {
     if (COMPARISONS.has(operator) && (isText(left) || isText(right))) {
       return `$mivm_${name}(${a}, ${this.emit(right)})`
     }
+    if (isBig(left) || isBig(right)) return `$mivm_${name}(${a}, ${this.emit(right)})`
     const operands = this.#operands(left, a, right)
     const { first, second } = operands
     const tests = []
     if (!isPlain(left)) tests.push(`typeof ${first} === 'number'`)
-    if (!isPlain(right)) tests.push(`typeof ${second} === 'number'`)
+    if (!isPlain(right) && second !== first) tests.push(`typeof ${second} === 'number'`)
     return this.#closed(
       operands,
       `${tests.join(' && ')} ? ${first} ${operator} ${second} : $mivm_${name}(${first}, ${second})`
@@ -941,6 +971,10 @@ function noted(text) {
   return `($mivmN++, ${text})`
 }
 
+/** At the end of a function; of one that may be suspended, which takes no levels then. */
+const RETURN = '$mivmD = $mivmd;'
+const SUSPENDABLE_RETURN = `if ($mivmd >= 0) ${RETURN}`
+
 /** In front of what suspends a function. */
 const LEAVE = '$mivmD = $mivmd, $mivmd = -1'
 
@@ -981,6 +1015,12 @@ function isStill(node) {
     return node.left.type === 'Identifier' && isStillValue(node.right)
   }
   return isStillValue(node)
+}
+
+/** Whether evaluating it runs no code, whatever a contract does. */
+function isQuiet({ type, regex, variable }) {
+  if (type === 'Identifier') return variable !== null
+  return type === 'ThisExpression' || (type === 'Literal' && regex === undefined)
 }
 
 function isName({ type, argument }) {
@@ -1057,6 +1097,19 @@ function mayBeLength({ type, property, computed }) {
 function isText(node) {
   node.isText ??= findText(bare(node))
   return node.isText
+}
+
+/** Whether it can only be a big integer, found out once a node: testing it for a number is of no use. */
+function isBig(node) {
+  node.isBig ??= findBig(bare(node))
+  return node.isBig
+}
+
+function findBig({ type, bigint, operator, left, right, argument }) {
+  if (type === 'Literal') return bigint !== undefined
+  if (type === 'UnaryExpression') return (operator === '-' || operator === '~') && isBig(argument)
+  if (type !== 'BinaryExpression' || !BIG_OPERATORS.has(operator)) return false
+  return operator === '+' ? isBig(left) && isBig(right) : isBig(left) || isBig(right)
 }
 
 function findText({ type, value, operator, left, right }) {

@@ -23,6 +23,10 @@ export const COUNTER = readExpression('counter')
  * of an expression for the function that takes fuel: it is called with units, and throws when there are none left.
  */
 export function composeRealm(charge = 'fuel.charge') {
+  return narrow(composeScript(charge))
+}
+
+function composeScript(charge) {
   const parts = BUILTINS.map((name) => readExpression(`builtins/${name}`)).join(',\n')
   return `(function () { 'use strict'
 const prices = ${JSON.stringify(PRICES)}
@@ -73,6 +77,18 @@ const matcher = ${matcher}(classes, prices)
 const parts = { classes, pattern, bound, matcher }
 return { ...${regexp}({ charge, ...parts, prices }), parts }
 })`
+}
+
+/**
+ * A text that V8 keeps in one byte a character, which it does as long as no character takes more: every isolate has a
+ * copy of it.
+ */
+function narrow(text) {
+  const escaped = text.replace(/[^\0-\xff]/g, (character) => {
+    return `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`
+  })
+  // a part of a text that was in two bytes stays in two
+  return Buffer.from(escaped, 'latin1').toString('latin1')
 }
 
 /**

@@ -129,10 +129,15 @@
 
   function replaceNumber() {
     wrapConstructor(globalThis, RawNumber, function (...args) {
+      const first = args[0]
+      if (typeof first === 'string' && first.length < 32 && new.target === undefined) {
+        charge(prices.numberMade + 1)
+        return RawNumber(first)
+      }
       charge(prices.numberMade)
       let value = 0
       if (args.length > 0) {
-        const primitive = isObject(args[0]) ? primitiveOf(args[0]) : args[0]
+        const primitive = isObject(first) ? primitiveOf(first) : first
         if (typeof primitive === 'string') spend(primitive.length, prices.parseNumber)
         value = RawNumber(primitive)
       }
