@@ -1,5 +1,6 @@
 import type Corestore from 'corestore'
 import { type AuditEvent, audit } from '../src/audit/audit.ts'
+import type { AskRange } from '../src/audit/feed.ts'
 import type { Finding } from '../src/audit/findings.ts'
 import type { Head } from '../src/protocol/head.ts'
 import { openVm } from '../src/vm/registry.ts'
@@ -17,6 +18,7 @@ export interface Followed {
   readonly patience?: number
   readonly evidence?: boolean
   readonly heard?: () => readonly Head[]
+  readonly ask?: AskRange
 }
 
 /** An audit that goes on while a test does something. */

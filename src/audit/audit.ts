@@ -16,6 +16,7 @@ import type { VirtualMachine } from '../vm/vm.ts'
 import { type Checkpoint, Checkpoints } from './checkpoint.ts'
 import { Collector, proveLengths, type Sources } from './collector.ts'
 import { type Behind, Course, type Subject } from './course.ts'
+import type { AskRange } from './feed.ts'
 import {
   type Attested,
   type Counts,
@@ -41,6 +42,8 @@ export interface AuditOptions {
   readonly openVm?: (id: string) => Promise<VirtualMachine>
   /** From how many blocks on that are to be read they are replayed in a thread of their own; default 4096, with 3 cores. */
   readonly threadFrom?: number
+  /** Asks somebody for many blocks of a log at once; without it they come by replication alone. */
+  readonly ask?: AskRange
   /** How many peers there are, for progress. */
   readonly peers?: () => number
   /** Whether the host says itself that it has signed more than it shows: then it hides nothing. */
@@ -219,7 +222,8 @@ class Audit {
     const kept = fromGenesis ? null : await this.#checkpoints.read()
     const pinned = await this.#memory.read()
     const held = pinned === null ? [...heads] : [pinned, ...heads]
-    this.#news?.follow(core)
+    if (this.#askRange === null) this.#news?.follow(core)
+    else this.#news?.watch(core)
     if (kept !== null) {
       if ('checkpoint' in kept) addHead(held, kept.checkpoint.head)
       const why =
@@ -424,6 +428,7 @@ class Audit {
       patience: this.#patience,
       userPatience: this.#userPatience,
       grace: patience === 0 ? PATIENCE_MS : patience,
+      ask: this.#askRange,
       news: this.#news,
       isSetBack: isSetBack ?? (() => false),
       threadFrom,
@@ -557,6 +562,12 @@ class Audit {
     } catch {
       return null
     }
+  }
+
+  /** Nobody is asked for anything by who waits for nothing. */
+  get #askRange(): AskRange | null {
+    const { ask = null, patience } = this.#options
+    return patience === 0 ? null : ask
   }
 
   #newPatience(): Patience {

@@ -8,6 +8,7 @@ import type { Head } from '../protocol/head.ts'
 import { headOf } from '../state/head.ts'
 import type { VirtualMachine } from '../vm/vm.ts'
 import type { Checkpoint } from './checkpoint.ts'
+import { type AskRange, Feed } from './feed.ts'
 import { Report } from './findings.ts'
 import { Heads, type HostShows } from './heads.ts'
 import { History } from './history.ts'
@@ -31,6 +32,8 @@ export interface Subject {
   readonly userPatience: Patience
   /** How long what came over one log is waited for over the other, while an audit goes on, ms. */
   readonly grace: number
+  /** Who is asked for many blocks at once; null where logs are to be had from Hypercore alone. */
+  readonly ask: AskRange | null
   readonly news: News | null
   /** Whether the host says that it was set back, and has signed more than it shows. */
   isSetBack(): boolean
@@ -72,12 +75,14 @@ export class Course {
     report: Report,
     from: Checkpoint | null
   ) {
-    const { address, genesis, store, callLog, patience, userPatience, news } = subject
+    const { address, genesis, store, callLog, patience, userPatience, ask, news } = subject
     this.#subject = subject
     this.report = report
     this.published = published
     this.#heads = new Heads(address, genesis.host, report)
-    this.reader = new LogReader(callLog, genesis.host, { log: 'call log' }, patience, from?.roots)
+    const feed = ask === null ? null : new Feed(ask, callLog, news, { ahead: true })
+    const name = { log: 'call log' } as const
+    this.reader = new LogReader(callLog, genesis.host, name, patience, from?.roots, feed)
     const heads = this.#heads
     this.#users = new UserLogs({
       store,
@@ -86,6 +91,7 @@ export class Course {
       heads,
       report,
       patience: userPatience,
+      ask,
       news
     })
     this.#history = this.#readFrom(null)

@@ -5,26 +5,10 @@ import { MerkleTree } from 'hypercore/lib/merkle-tree.js'
 import { type Head, verifyHead } from '../protocol/head.ts'
 import { cover, Tree, type TreeNode } from '../protocol/merkle.ts'
 import { leafHash, parentHash } from '../protocol/tree-hash.ts'
+import { readBlocks, readNodes } from '../state/blocks.ts'
 import { headOf } from '../state/head.ts'
+import type { Feed, Proven } from './feed.ts'
 import type { Gap, Place } from './findings.ts'
-
-declare module 'hypercore' {
-  interface SessionStorage {
-    snapshot(): StorageSnapshot
-  }
-}
-
-interface StorageSnapshot {
-  /** Gathers reads; nothing is read before `tryFlush`. */
-  read(): StorageRead
-  close(): Promise<void>
-}
-
-interface StorageRead {
-  getBlock(index: number): Promise<Uint8Array | null>
-  getTreeNode(index: number): Promise<TreeNode | null>
-  tryFlush(): void
-}
 
 /** Blocks that are read at once, and the bytes above which there are fewer. */
 const WINDOW_BLOCKS = 256
@@ -97,6 +81,8 @@ export class LogReader {
   readonly #session: Hypercore
   readonly #publicKey: Uint8Array
   readonly #patience: Patience
+  /** Who has many blocks at once; null where there is nobody. */
+  readonly #feed: Feed | null
   #tree: Tree
   #byteLength = 0
   #head: Head | null = null
@@ -107,10 +93,12 @@ export class LogReader {
     publicKey: Uint8Array,
     name: LogName,
     patience: Patience,
-    roots: readonly TreeNode[] = []
+    roots: readonly TreeNode[] = [],
+    feed: Feed | null = null
   ) {
     this.core = core
     this.name = name
+    this.#feed = feed
     this.#session = core.session()
     // a window at once: on a near peer Hypercore asks for sixteen blocks, and then for the next sixteen
     core.core.replicator.setInflightRange(WINDOW_BLOCKS, 2 * WINDOW_BLOCKS)
@@ -160,14 +148,15 @@ export class LogReader {
   /** The next blocks, or why there are none; then it stays where it is. */
   async read(visit?: Visit): Promise<Window | Gap> {
     const start = this.at
+    const sent = await this.#receive()
+    if (sent !== null) {
+      this.#tree = grow(this.#tree, sent, visit)
+      return { start, blocks: sent.blocks }
+    }
     const end = await this.#windowEnd(start)
     const read = await this.#fetch(start, end)
     if (!Array.isArray(read)) return read
-    const tree = this.#tree.clone()
-    for (const block of read) {
-      tree.append(block)
-      visit?.(block, tree)
-    }
+    const tree = grow(this.#tree, { blocks: read, leaves: null }, visit)
     switch (await this.#judge(tree)) {
       case 'proven':
         this.#tree = tree
@@ -202,7 +191,14 @@ export class LogReader {
 
   /** Another reader from where this one is, or from roots of an earlier place, to the same head. */
   fork(roots: readonly TreeNode[] = this.roots): LogReader {
-    const reader = new LogReader(this.core, this.#publicKey, this.name, this.#patience, roots)
+    const reader = new LogReader(
+      this.core,
+      this.#publicKey,
+      this.name,
+      this.#patience,
+      roots,
+      this.#feed
+    )
     reader.#head = this.#head
     reader.#byteLength = this.#byteLength
     return reader
@@ -218,6 +214,20 @@ export class LogReader {
   /** Ends what is still asked of peers. */
   async close(): Promise<void> {
     await this.#session.close()
+  }
+
+  /** Many at once, where the next block is not here. */
+  async #receive(): Promise<Proven | null> {
+    const head = this.#head
+    if (this.#feed === null || head === null) return null
+    if (this.core.core.bitfield.get(this.at)) return null
+    try {
+      return await this.#feed.next(this.#tree, head)
+    } catch (error) {
+      // a conflict between peers closes a core under its readers
+      if (!this.#session.closed && !this.#session.closing) throw error
+      return null
+    }
   }
 
   /** Aligned windows, smaller where blocks are large: sizes of subtrees are known before the blocks are here. */
@@ -238,7 +248,7 @@ export class LogReader {
     const missing = local.indexOf(null)
     if (missing === -1) return local.filter((block) => block !== null)
     // what is here first
-    if (this.#patience.isOver && missing > 0) {
+    if ((this.#patience.isOver || this.#feed !== null) && missing > 0) {
       return local.slice(0, missing).filter((block) => block !== null)
     }
     return this.#download(start, local)
@@ -299,33 +309,20 @@ export class LogReader {
   }
 }
 
-/** The blocks that are on this machine, in one read of the disk; `get` would be one each. Nothing is proven. */
-export function readBlocks(
-  core: Hypercore,
-  indexes: readonly number[]
-): Promise<(Uint8Array | null)[]> {
-  return readTogether(core, (read) => indexes.map((index) => read.getBlock(index)))
-}
-
-/** Nodes of the tree that are on this machine, in one read of the disk. */
-function readNodes(core: Hypercore, indexes: readonly number[]): Promise<(TreeNode | null)[]> {
-  return readTogether(core, (read) => indexes.map((index) => read.getTreeNode(index)))
-}
-
-/** From a snapshot, which goes past the cache of the store: a log is read once, and would be all that is in it. */
-async function readTogether<T>(
-  core: Hypercore,
-  ask: (read: StorageRead) => Promise<T>[]
-): Promise<T[]> {
-  const snapshot = core.state.storage.snapshot()
-  try {
-    const read = snapshot.read()
-    const asked = ask(read)
-    read.tryFlush()
-    return await Promise.all(asked)
-  } finally {
-    await snapshot.close()
+/** The tree with more blocks, each of which is shown to `visit`; `leaves` are those of the tree, where they are known. */
+function grow(
+  beginning: Tree,
+  { blocks, leaves }: { blocks: readonly Uint8Array[]; leaves: readonly TreeNode[] | null },
+  visit: Visit | undefined
+): Tree {
+  const tree = beginning.clone()
+  for (const [i, block] of blocks.entries()) {
+    const leaf = leaves?.[i]
+    if (leaf === undefined) tree.append(block)
+    else tree.push(leaf)
+    visit?.(block, tree)
   }
+  return tree
 }
 
 /** Asks peers for the newest head, and waits until the core has the length or patience is over. */
