@@ -145,9 +145,13 @@ declare module 'hypercore' {
       eagerUpgrade: boolean
       /** Looks again what to ask of which peer. */
       updateAll(): void
+      /** True where no peer reads it. */
+      idle(): boolean
       /** Tells peers that blocks are here. */
       onhave(start: number, length: number, drop: boolean): void
     }
+    hasSession(): boolean
+    readonly discoveryKey: Uint8Array
     readonly bitfield: Bitfield
     /** To be called with the write of these blocks on disk. */
     _setBitfieldRanges(start: number, end: number, value: boolean): void
