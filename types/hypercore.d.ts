@@ -145,6 +145,11 @@ declare module 'hypercore' {
       eagerUpgrade: boolean
       /** Looks again what to ask of which peer. */
       updateAll(): void
+      /**
+       * False, then true: makes the channels anew that peers have closed. As it is, one that has closed while it said that
+       * it wants blocks as well is never asked again. Private.
+       */
+      _setDownloadingNow(downloading: boolean): void
       /** True where no peer reads it. */
       idle(): boolean
       /** Tells peers that blocks are here. */

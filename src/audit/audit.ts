@@ -28,7 +28,7 @@ import {
   type Verdict
 } from './findings.ts'
 import { decode, newerFormat } from './history.ts'
-import { awaitLength, type LogReader, Patience } from './log-reader.ts'
+import { ASKED_MAX, awaitLength, type LogReader, Patience, reopen } from './log-reader.ts'
 import { Memory } from './memory.ts'
 import { News } from './news.ts'
 
@@ -170,6 +170,7 @@ class Audit {
   readonly #userPatience: Patience
   #report = new Report()
   readonly #opened: { close(): Promise<void> }[] = []
+  #callLog: Hypercore | null = null
   #vm: VirtualMachine | null = null
   #course: Course | null = null
   #sources: Sources | null = null
@@ -503,6 +504,7 @@ class Audit {
     const allowFork = (info?.head?.length ?? 0) === 0
     const core = this.#keepOpen(store.get({ key: address, allowFork }))
     await core.ready()
+    this.#callLog = core
     return core
   }
 
@@ -557,11 +559,14 @@ class Audit {
 
   async #firstBlock(core: Hypercore): Promise<Uint8Array | null> {
     const { ms } = this.#patience
-    try {
-      return await core.get(0, ms === 0 ? { wait: false } : { wait: true, timeout: ms })
-    } catch {
-      return null
+    for (let asked = 0; asked < ASKED_MAX; asked++) {
+      if (asked > 0) reopen(core)
+      const block = await core
+        .get(0, ms === 0 ? { wait: false } : { wait: true, timeout: ms })
+        .catch(() => null)
+      if (block !== null) return block
     }
+    return null
   }
 
   /** Nobody is asked for anything by who waits for nothing. */
@@ -571,7 +576,8 @@ class Audit {
   }
 
   #newPatience(): Patience {
-    return new Patience(this.#options.patience ?? PATIENCE_MS)
+    const isAlone = () => this.#callLog !== null && this.#callLog.peers.length === 0
+    return new Patience(this.#options.patience ?? PATIENCE_MS, isAlone)
   }
 
   #keepOpen<T extends { close(): Promise<void> }>(it: T): T {

@@ -19,14 +19,20 @@ const WINDOW_BLOCKS_LARGE = 4
 /** How many times as long as for one thing an audit waits for all that never comes. */
 const FRUITLESS_MAX = 4
 
+/** How often an audit asks for the same blocks. */
+export const ASKED_MAX = 2
+
 /** How long an audit waits for others: a log that names a thousand users who do not exist shall not stall it. */
 export class Patience {
   readonly #each: number
+  readonly #isAlone: () => boolean
   #left: number
   #isOver = false
 
-  constructor(each: number) {
+  /** `isAlone`: whether nobody is there who could be asked for anything. */
+  constructor(each: number, isAlone: () => boolean = () => false) {
     this.#each = each
+    this.#isAlone = isAlone
     this.#left = each * FRUITLESS_MAX
   }
 
@@ -51,9 +57,10 @@ export class Patience {
     this.#isOver = false
   }
 
-  /** Says that this long nothing came. */
-  spend(ms: number): void {
+  /** Says that this long nothing came. True where it is worth to wait on: somebody may come back. */
+  spend(ms: number): boolean {
     this.#left = Math.max(0, this.#left - ms)
+    return this.#left > 0 && this.#isAlone()
   }
 }
 
@@ -78,7 +85,7 @@ export type Visit = (block: Uint8Array, tree: Tree) => void
 export class LogReader {
   readonly core: Hypercore
   readonly name: LogName
-  readonly #session: Hypercore
+  #session: Hypercore
   readonly #publicKey: Uint8Array
   readonly #patience: Patience
   /** Who has many blocks at once; null where there is nobody. */
@@ -254,31 +261,50 @@ export class LogReader {
     return this.#download(start, local)
   }
 
-  /** Asks peers for what is not here, for as long as something comes. */
+  /** Asks peers for what is not here, for as long as something comes, and then once more. */
   async #download(
     start: number,
     local: readonly (Uint8Array | null)[]
   ): Promise<Uint8Array[] | Gap> {
-    const end = start + local.length
     const blocks = [...local]
+    let waited = 0
+    for (let asked = 0; asked < ASKED_MAX && this.#patience.ms > 0; asked++) {
+      if (asked > 0) await this.#askAnew()
+      waited += await this.#ask(start, blocks)
+      const here = blocks.filter((block) => block !== null)
+      if (here.length === blocks.length) return here
+    }
+    const why =
+      waited === 0 ? 'nobody has shown them' : `nobody has shown them in ${inWords(waited)}`
+    return this.gap('missing', start + blocks.indexOf(null), start + blocks.length, why)
+  }
+
+  /** Puts in what comes; how long nothing came in the end, ms. */
+  async #ask(start: number, blocks: (Uint8Array | null)[]): Promise<number> {
+    const session = this.#session
     const stall = new Stall(this.#patience)
     const gets = blocks.map(async (known, i) => {
-      if (known !== null || this.#patience.ms === 0) return
-      blocks[i] = await this.#session.get(start + i, { wait: true })
+      if (known !== null) return
+      blocks[i] = await session.get(start + i, { wait: true })
       stall.progress()
     })
     try {
       await Promise.race([Promise.all(gets), stall.promise])
     } catch (error) {
       // a conflict between peers closes a core under its readers
-      if (!this.#session.closed && !this.#session.closing) throw error
+      if (!session.closed && !session.closing) throw error
     } finally {
       stall.end()
       for (const get of gets) get.catch(() => {})
     }
-    const here = blocks.filter((block) => block !== null)
-    if (here.length === blocks.length) return here
-    return this.gap('missing', start + blocks.indexOf(null), end, 'nobody has shown them')
+    return stall.waited
+  }
+
+  /** Takes back what was asked for, and asks also those again who have closed the log meanwhile. */
+  async #askAnew(): Promise<void> {
+    await this.#session.close()
+    this.#session = this.core.session()
+    reopen(this.core)
   }
 
   /** Whether a tree, with the nodes to its right, is the one that was signed; open where a node is not here. */
@@ -325,6 +351,12 @@ function grow(
   return tree
 }
 
+/** Opens a log again with those peers who have closed it, where none has it open. */
+export function reopen({ core, peers }: Hypercore): void {
+  if (peers.length > 0) return
+  for (const downloading of [false, true]) core.replicator._setDownloadingNow(downloading)
+}
+
 /** Asks peers for the newest head, and waits until the core has the length or patience is over. */
 export async function awaitLength(
   core: Hypercore,
@@ -351,8 +383,9 @@ export async function awaitLength(
 /** A promise that resolves when nothing has come for as long as there is patience. */
 class Stall {
   readonly promise: Promise<void>
+  /** For how long nothing came, ms. */
+  waited = 0
   readonly #patience: Patience
-  readonly #ms: number
   readonly #resolve: () => void
   #timer: NodeJS.Timeout | null = null
 
@@ -361,11 +394,11 @@ class Stall {
     this.promise = promise
     this.#resolve = resolve
     this.#patience = patience
-    this.#ms = patience.ms
-    if (this.#ms > 0) this.#timer = setTimeout(() => this.#over(), this.#ms)
+    this.#wait()
   }
 
   progress(): void {
+    this.waited = 0
     this.#timer?.refresh()
   }
 
@@ -373,8 +406,18 @@ class Stall {
     if (this.#timer !== null) clearTimeout(this.#timer)
   }
 
-  #over(): void {
-    this.#patience.spend(this.#ms)
-    this.#resolve()
+  #wait(): void {
+    const { ms } = this.#patience
+    if (ms > 0) this.#timer = setTimeout(() => this.#over(ms), ms)
   }
+
+  #over(ms: number): void {
+    this.waited += ms
+    if (this.#patience.spend(ms)) this.#wait()
+    else this.#resolve()
+  }
+}
+
+function inWords(ms: number): string {
+  return ms < 1000 ? `${ms} ms` : `${Math.round(ms / 1000)} s`
 }
