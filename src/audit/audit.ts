@@ -60,6 +60,8 @@ export interface AuditOptions {
   readonly evidence?: boolean | 'histories'
   /** Begins at genesis also where an earlier audit has left a checkpoint. */
   readonly fromGenesis?: boolean
+  /** How often it leaves a checkpoint while there is more to read, ms. Default 5,000. */
+  readonly keepEvery?: number
   /** Goes on as the log grows until this is aborted; the verdict is then of what was verified so far. */
   readonly follow?: AbortSignal
   /** With `follow`: heads of the call log that came from elsewhere since the last time it was asked. */
@@ -185,10 +187,14 @@ class Audit {
   #behind: Behind = { pending: 0, walked: false, replayed: false }
   /** Whether a checkpoint is on disk that goes with the copy of the state. */
   #isKept = false
+  /** When it was tried last to leave one, and how often it is, ms. */
+  #keptAt = performance.now()
+  readonly #keepEvery: number
 
   constructor(options: AuditOptions) {
-    const { dir, address, follow } = options
+    const { dir, address, follow, keepEvery = CHECKPOINT_MS } = options
     this.#options = options
+    this.#keepEvery = keepEvery
     this.#id = encodeId(address)
     this.#patience = this.#newPatience()
     this.#userPatience = this.#newPatience()
@@ -300,8 +306,10 @@ class Audit {
   }
 
   async *#walk(course: Course): AsyncGenerator<AuditEvent> {
-    for await (const _ of course.walk()) {
+    const isDue = () => performance.now() >= this.#keptAt + this.#keepEvery
+    for await (const isHalt of course.walk(isDue)) {
       this.#note({ replayer: course.replayer })
+      if (isHalt) await this.#keep(course, { midway: true })
       yield* this.#progress(course)
     }
   }
@@ -311,15 +319,14 @@ class Audit {
     // what is not here comes by itself
     this.#patience.end()
     this.#userPatience.end()
-    let keptAt = Number.NEGATIVE_INFINITY
+    this.#keptAt = Number.NEGATIVE_INFINITY
     let isOnline = true
     await course.judge()
     yield* this.#round(course)
     const { blocks, calls } = course.report.counts
     yield { type: 'following', blocks, calls }
     while (!news.stopped) {
-      if (performance.now() >= keptAt + CHECKPOINT_MS) {
-        keptAt = performance.now()
+      if (performance.now() >= this.#keptAt + this.#keepEvery) {
         if (await this.#keep(course)) await this.#remember(course.reader)
       }
       await news.next(LOOK_MS)
@@ -399,8 +406,9 @@ class Audit {
   }
 
   /** Leaves a checkpoint, where all that is behind is right. */
-  async #keep(course: Course): Promise<boolean> {
-    const checkpoint = await course.checkpoint()
+  async #keep(course: Course, options?: { readonly midway: boolean }): Promise<boolean> {
+    this.#keptAt = performance.now()
+    const checkpoint = await course.checkpoint(options)
     if (checkpoint === null) return false
     await this.#checkpoints.write(checkpoint)
     this.#isKept = true

@@ -110,6 +110,11 @@ export class UserLogs {
     await this.#answers.compare()
   }
 
+  /** Looks at what users say that they were answered, as far as it was read. */
+  async settle(): Promise<void> {
+    await this.#answers.compare()
+  }
+
   async close(): Promise<void> {
     for (const log of this.#logs.values()) await log.close()
   }
