@@ -177,6 +177,14 @@ struct('consistency-request', field('address', 'fixed32'), list('lengths', 'uint
 struct('consistency-reply', field('proof', '@mivm/proof'))
 struct('known-request', field('address', 'fixed32'), field('head', '@mivm/head'))
 struct('known-reply', optional('signed', '@mivm/head'))
+struct(
+  'range-request',
+  field('key', 'fixed32'),
+  field('start', 'uint'),
+  field('length', 'uint'),
+  field('blocks', 'uint')
+)
+struct('range-reply', list('blocks', 'buffer'), list('nodes', '@mivm/node'))
 struct('status-request', optional('verbose', 'bool'))
 struct('status-reply', field('json', 'string'))
 

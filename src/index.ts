@@ -381,10 +381,12 @@ export async function* audit(options: AuditOptions): AsyncGenerator<AuditEvent> 
     const info = await replica.reach(options.address, { again: isLive })
     const meeting = await Others.open({ replica, address, info, kept, ...network })
     others = meeting
+    const ranges = replica.ranges(options.address)
     const events = auditLogs({
       address,
       heads,
       store: replica.store,
+      ask: (request) => ranges.ask(request),
       dir: path.join(dir, 'audits'),
       peers: () => replica.peers,
       isSetBack: () => replica.isSetBack(address),

@@ -1,6 +1,8 @@
 import type Corestore from 'corestore'
 import { type AuditEvent, audit } from '../src/audit/audit.ts'
+import type { AskRange } from '../src/audit/feed.ts'
 import type { Finding } from '../src/audit/findings.ts'
+import type { Heard, Held } from '../src/protocol/comparison.ts'
 import type { Head } from '../src/protocol/head.ts'
 import { openVm } from '../src/vm/registry.ts'
 import type { VirtualMachine } from '../src/vm/vm.ts'
@@ -17,6 +19,8 @@ export interface Followed {
   readonly patience?: number
   readonly evidence?: boolean
   readonly heard?: () => readonly Head[]
+  readonly ask?: AskRange
+  readonly overheard?: (held: Held) => Heard
 }
 
 /** An audit that goes on while a test does something. */

@@ -23,6 +23,7 @@ import {
   INFO,
   KNOWN,
   PROVE,
+  RANGE,
   RPC_PROTOCOL,
   STATUS,
   type UserBlocks
@@ -90,6 +91,8 @@ test('hostile peers - requests that make no sense are refused one by one', {
     [CONSISTENCY.name, c.encode(CONSISTENCY.request, { address, lengths: [3, 2 ** 50, 0, 3] })],
     [CONSISTENCY.name, c.encode(CONSISTENCY.request, { address, lengths: Array(500).fill(1) })],
     [KNOWN.name, c.encode(KNOWN.request, { address, head })],
+    [RANGE.name, c.encode(RANGE.request, { key: address, start: 0, length: 3, blocks: 2 ** 50 })],
+    [RANGE.name, c.encode(RANGE.request, { key: address, start: 2 ** 50, length: 1, blocks: 0 })],
     [STATUS.name, c.encode(STATUS.request, { verbose: true })],
     [DEPLOY.name, c.encode(DEPLOY.request, { genesis: frame(random), source: '', log: forged })]
   ]
@@ -148,17 +151,24 @@ test('hostile peers - one that asks and does not read holds bounded memory', {
   const asking = new ProtomuxRPC(await dial(), { protocol: RPC_PROTOCOL })
   const all = { requestEncoding: CALL.request, responseEncoding: CALL.reply }
   const { length } = await asking.request(CALL.name, ask, all)
+  const info = { requestEncoding: INFO.request, responseEncoding: INFO.reply }
+  const { head } = await asking.request(INFO.name, { address }, info)
+  const range = { key: address, start: 0, length: head.length, blocks: 4096 }
+  const requests = [
+    [CALL.name, c.encode(CALL.request, { ...ask, from: 1, to: length })],
+    [RANGE.name, c.encode(RANGE.request, range)]
+  ] as const
   const before = memoryOf(host)
-  const peers = await Promise.all([dial(), dial()])
+  const peers = await Promise.all(requests.map(() => dial()))
   let asked = 0
   let peak = 0
-  for (const stream of peers) {
+  for (const [i, stream] of peers.entries()) {
+    const [name, bytes] = requests[i] ?? requests[0]
     const rpc = new ProtomuxRPC(stream, { protocol: RPC_PROTOCOL })
     await rpc.fullyOpened()
     rawOf(stream).pause()
-    const bytes = c.encode(CALL.request, { ...ask, from: 1, to: length })
-    for (; asked < 2_000 && !stream.destroyed; asked++) {
-      rpc.request(CALL.name, bytes, RAW).catch(() => {})
+    for (; asked < 1_000 * (i + 1) && !stream.destroyed; asked++) {
+      rpc.request(name, bytes, RAW).catch(() => {})
       if (asked % 50 !== 0) continue
       await sleep(10)
       peak = Math.max(peak, memoryOf(host) - before)

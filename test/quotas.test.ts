@@ -4,7 +4,8 @@ import path from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import b4a from 'b4a'
 import test, { type Test } from 'brittle'
-import { Client, type MivmError } from 'mivm'
+import { audit, Client, type MivmError } from 'mivm'
+import { Replica } from '../src/client/replica.ts'
 import { Host, type HostOptions } from '../src/host/host.ts'
 import type { Instance } from '../src/host/instance.ts'
 import { Oracles } from '../src/host/oracles.ts'
@@ -12,7 +13,7 @@ import { openLocal } from '../src/net/network.ts'
 import { decodeEntry, encodeEntry } from '../src/protocol/entries.ts'
 import { decodeId } from '../src/protocol/ids.ts'
 import { addressOf } from '../src/protocol/manifest.ts'
-import type { DeployRequest, UserBlocks } from '../src/protocol/messages.ts'
+import { type DeployRequest, INFO, RANGE, type UserBlocks } from '../src/protocol/messages.ts'
 import { auditStore, BareUser, deployment } from './bare-user.ts'
 import { tempDir } from './helpers.ts'
 
@@ -234,6 +235,29 @@ test('quotas - a deployment that is over quota is made when it may be', {
   t.ok((host.status().refused['deployer.deploymentsPerSecond'] ?? 0) > 0)
 })
 
+test('quotas - what an auditor is sent of logs counts, and its audit goes on all the same', {
+  timeout: 60_000
+}, async (t) => {
+  const quotas = { burstSeconds: 1, connection: { bytesPerSecond: 30_000 } }
+  const { host, link, address, client, bootstrap } = await clientScene(t, quotas)
+  const dir = await tempDir(t)
+  for (let i = 0; i < 20; i++) await client.call(link, 'add', [])
+  const replica = await Replica.open({ dir: path.join(dir, 'reader'), bootstrap })
+  const rpc = await replica.connect(decodeId(host.id))
+  const { head } = await rpc.request(INFO, { address })
+  const all = { key: address, start: 0, length: head.length, blocks: head.length }
+  const reads = async () => {
+    for (;;) await rpc.request(RANGE, all)
+  }
+  const error = await refusal(reads())
+  t.ok(error.message.startsWith('connection.bytesPerSecond '), error.message)
+  t.ok(Number(error.retryAfter) > 0)
+  await replica.close()
+  for await (const event of audit({ address: link, dir: path.join(dir, 'auditor'), bootstrap })) {
+    if (event.type === 'verdict') t.alike([event.verdict, event.missing], ['clean', []])
+  }
+})
+
 /** A host in this process with one instance, and what an auditor says of it in the end. */
 async function scene(t: Test, options: Partial<HostOptions> = {}) {
   const dir = await tempDir(t)
@@ -266,7 +290,7 @@ async function clientScene(t: Test, quotas: HostOptions['quotas'], timeout = 30_
   const client = await Client.open({ dir: await tempDir(t), bootstrap, timeout })
   t.teardown(() => client.close(), { order: 0 })
   const { link, address } = await client.deploy({ host: host.id, source: SOURCE })
-  return { host, client, link, address: decodeId(address) }
+  return { host, bootstrap, client, link, address: decodeId(address) }
 }
 
 function calls(user: BareUser, count: number): BareUser {

@@ -37,6 +37,12 @@ declare module 'corestore' {
     readonly cores: Iterable<SharedCore> & {
       readonly size: number
       get(discoveryKey: Uint8Array | string): SharedCore | null
+      /** Those that nobody uses, which are closed in the fourth cycle, whoever uses them by then; private. */
+      readonly _gcing: Set<SharedCore>
+      /** Takes one out of these; by the discovery key in hex. */
+      resume(id: string): unknown
+      /** What is called every two seconds while there are any. */
+      _gcCycleBound: () => void
     }
     ready(): Promise<void>
     /** Closes its sessions too; the root closes everything. */

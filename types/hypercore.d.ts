@@ -102,6 +102,18 @@ declare module 'hypercore' {
   /** What a log reads from and writes to. */
   export interface SessionStorage {}
 
+  /** What is written to a log at once; private to Hypercore. */
+  export interface CoreBatch {
+    putBlock(index: number, block: Uint8Array): void
+    putTreeNode(node: TreeNode): void
+    putBitfieldPage(index: number, page: Uint8Array): void
+  }
+
+  /** Which blocks of a log are here, in pages. */
+  export interface Bitfield {
+    get(index: number): boolean
+  }
+
   export interface SessionState {
     readonly storage: SessionStorage
     readonly length: number
@@ -112,6 +124,12 @@ declare module 'hypercore' {
     readonly signature: Uint8Array | null
     readonly prologue: { hash: Uint8Array; length: number } | null
     setUserData(key: string, value: Uint8Array | null): Promise<void>
+    /** Held by whoever writes. */
+    readonly mutex: { lock(): Promise<void>; unlock(): void }
+    /** The next write, and what has it on disk; to be called with the mutex held. */
+    createWriteBatch(): CoreBatch
+    flush(): Promise<boolean>
+    _clearActiveBatch(): void
   }
 
   /** What all sessions of a log share. */
@@ -127,7 +145,25 @@ declare module 'hypercore' {
       eagerUpgrade: boolean
       /** Looks again what to ask of which peer. */
       updateAll(): void
+      /**
+       * False, then true: makes the channels anew that peers have closed. As it is, one that has closed while it said that
+       * it wants blocks as well is never asked again. Private.
+       */
+      _setDownloadingNow(downloading: boolean): void
+      /** True where no peer reads it. */
+      idle(): boolean
+      /** Tells peers that blocks are here. */
+      onhave(start: number, length: number, drop: boolean): void
     }
+    hasSession(): boolean
+    readonly discoveryKey: Uint8Array
+    readonly bitfield: Bitfield
+    /** To be called with the write of these blocks on disk. */
+    _setBitfieldRanges(start: number, end: number, value: boolean): void
+    updateContiguousLength(range: { start: number; length: number; drop: boolean }): void
+    /** Whether the length to which all blocks are here has to be noted down. */
+    readonly hintsChanged: boolean
+    flushHints(): Promise<void>
     /** Notes, with the next write to disk, how much of the core a peer has said that it has. */
     updateRemoteContiguousLength(length: number): void
     /** Looks at a proof of another version of the log; true where nothing of it is to be taken. */
@@ -314,6 +350,17 @@ declare module 'hypercore/lib/merkle-tree.js' {
     append(block: Uint8Array): void
     hash(): Uint8Array
     signable(manifestHash: Uint8Array): Uint8Array
+  }
+}
+
+declare module 'hypercore/lib/bit-interlude.js' {
+  import type { Bitfield, CoreBatch } from 'hypercore'
+
+  /** Bits that are to be set in a bitfield. */
+  export default class BitInterlude {
+    setRange(start: number, end: number, value: boolean): void
+    /** Writes the pages as they will be; the bitfield stays as it is. */
+    flush(batch: CoreBatch, bitfield: Bitfield): unknown
   }
 }
 

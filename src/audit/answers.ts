@@ -1,8 +1,8 @@
 import b4a from 'b4a'
 import type Hypercore from 'hypercore'
 import type { Answer } from '../protocol/entries.ts'
+import { readBlocks } from '../state/blocks.ts'
 import type { Report } from './findings.ts'
-import { readBlocks } from './log-reader.ts'
 
 /** Answers that are compared at once, and of one entry at all. */
 const ANSWERS_MAX = 256

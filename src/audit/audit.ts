@@ -16,6 +16,7 @@ import type { VirtualMachine } from '../vm/vm.ts'
 import { type Checkpoint, Checkpoints } from './checkpoint.ts'
 import { Collector, proveLengths, type Sources } from './collector.ts'
 import { type Behind, Course, type Subject } from './course.ts'
+import type { AskRange } from './feed.ts'
 import {
   type Attested,
   type Counts,
@@ -27,7 +28,7 @@ import {
   type Verdict
 } from './findings.ts'
 import { decode, newerFormat } from './history.ts'
-import { awaitLength, type LogReader, Patience } from './log-reader.ts'
+import { ASKED_MAX, awaitLength, type LogReader, Patience, reopen } from './log-reader.ts'
 import { Memory } from './memory.ts'
 import { News } from './news.ts'
 
@@ -41,6 +42,8 @@ export interface AuditOptions {
   readonly openVm?: (id: string) => Promise<VirtualMachine>
   /** From how many blocks on that are to be read they are replayed in a thread of their own; default 4096, with 3 cores. */
   readonly threadFrom?: number
+  /** Asks somebody for many blocks of a log at once; without it they come by replication alone. */
+  readonly ask?: AskRange
   /** How many peers there are, for progress. */
   readonly peers?: () => number
   /** Whether the host says itself that it has signed more than it shows: then it hides nothing. */
@@ -57,6 +60,8 @@ export interface AuditOptions {
   readonly evidence?: boolean | 'histories'
   /** Begins at genesis also where an earlier audit has left a checkpoint. */
   readonly fromGenesis?: boolean
+  /** How often it leaves a checkpoint while there is more to read, ms. Default 5,000. */
+  readonly keepEvery?: number
   /** Goes on as the log grows until this is aborted; the verdict is then of what was verified so far. */
   readonly follow?: AbortSignal
   /** With `follow`: heads of the call log that came from elsewhere since the last time it was asked. */
@@ -167,6 +172,7 @@ class Audit {
   readonly #userPatience: Patience
   #report = new Report()
   readonly #opened: { close(): Promise<void> }[] = []
+  #callLog: Hypercore | null = null
   #vm: VirtualMachine | null = null
   #course: Course | null = null
   #sources: Sources | null = null
@@ -181,10 +187,14 @@ class Audit {
   #behind: Behind = { pending: 0, walked: false, replayed: false }
   /** Whether a checkpoint is on disk that goes with the copy of the state. */
   #isKept = false
+  /** When it was tried last to leave one, and how often it is, ms. */
+  #keptAt = performance.now()
+  readonly #keepEvery: number
 
   constructor(options: AuditOptions) {
-    const { dir, address, follow } = options
+    const { dir, address, follow, keepEvery = CHECKPOINT_MS } = options
     this.#options = options
+    this.#keepEvery = keepEvery
     this.#id = encodeId(address)
     this.#patience = this.#newPatience()
     this.#userPatience = this.#newPatience()
@@ -219,7 +229,8 @@ class Audit {
     const kept = fromGenesis ? null : await this.#checkpoints.read()
     const pinned = await this.#memory.read()
     const held = pinned === null ? [...heads] : [pinned, ...heads]
-    this.#news?.follow(core)
+    if (this.#askRange === null) this.#news?.follow(core)
+    else this.#news?.watch(core)
     if (kept !== null) {
       if ('checkpoint' in kept) addHead(held, kept.checkpoint.head)
       const why =
@@ -295,8 +306,10 @@ class Audit {
   }
 
   async *#walk(course: Course): AsyncGenerator<AuditEvent> {
-    for await (const _ of course.walk()) {
+    const isDue = () => performance.now() >= this.#keptAt + this.#keepEvery
+    for await (const isHalt of course.walk(isDue)) {
       this.#note({ replayer: course.replayer })
+      if (isHalt) await this.#keep(course, { midway: true })
       yield* this.#progress(course)
     }
   }
@@ -306,15 +319,14 @@ class Audit {
     // what is not here comes by itself
     this.#patience.end()
     this.#userPatience.end()
-    let keptAt = Number.NEGATIVE_INFINITY
+    this.#keptAt = Number.NEGATIVE_INFINITY
     let isOnline = true
     await course.judge()
     yield* this.#round(course)
     const { blocks, calls } = course.report.counts
     yield { type: 'following', blocks, calls }
     while (!news.stopped) {
-      if (performance.now() >= keptAt + CHECKPOINT_MS) {
-        keptAt = performance.now()
+      if (performance.now() >= this.#keptAt + this.#keepEvery) {
         if (await this.#keep(course)) await this.#remember(course.reader)
       }
       await news.next(LOOK_MS)
@@ -394,8 +406,9 @@ class Audit {
   }
 
   /** Leaves a checkpoint, where all that is behind is right. */
-  async #keep(course: Course): Promise<boolean> {
-    const checkpoint = await course.checkpoint()
+  async #keep(course: Course, options?: { readonly midway: boolean }): Promise<boolean> {
+    this.#keptAt = performance.now()
+    const checkpoint = await course.checkpoint(options)
     if (checkpoint === null) return false
     await this.#checkpoints.write(checkpoint)
     this.#isKept = true
@@ -424,6 +437,7 @@ class Audit {
       patience: this.#patience,
       userPatience: this.#userPatience,
       grace: patience === 0 ? PATIENCE_MS : patience,
+      ask: this.#askRange,
       news: this.#news,
       isSetBack: isSetBack ?? (() => false),
       threadFrom,
@@ -498,6 +512,7 @@ class Audit {
     const allowFork = (info?.head?.length ?? 0) === 0
     const core = this.#keepOpen(store.get({ key: address, allowFork }))
     await core.ready()
+    this.#callLog = core
     return core
   }
 
@@ -552,15 +567,25 @@ class Audit {
 
   async #firstBlock(core: Hypercore): Promise<Uint8Array | null> {
     const { ms } = this.#patience
-    try {
-      return await core.get(0, ms === 0 ? { wait: false } : { wait: true, timeout: ms })
-    } catch {
-      return null
+    for (let asked = 0; asked < ASKED_MAX; asked++) {
+      if (asked > 0) reopen(core)
+      const block = await core
+        .get(0, ms === 0 ? { wait: false } : { wait: true, timeout: ms })
+        .catch(() => null)
+      if (block !== null) return block
     }
+    return null
+  }
+
+  /** Nobody is asked for anything by who waits for nothing. */
+  get #askRange(): AskRange | null {
+    const { ask = null, patience } = this.#options
+    return patience === 0 ? null : ask
   }
 
   #newPatience(): Patience {
-    return new Patience(this.#options.patience ?? PATIENCE_MS)
+    const isAlone = () => this.#callLog !== null && this.#callLog.peers.length === 0
+    return new Patience(this.#options.patience ?? PATIENCE_MS, isAlone)
   }
 
   #keepOpen<T extends { close(): Promise<void> }>(it: T): T {

@@ -8,6 +8,7 @@ import type { Head } from '../protocol/head.ts'
 import { headOf } from '../state/head.ts'
 import type { VirtualMachine } from '../vm/vm.ts'
 import type { Checkpoint } from './checkpoint.ts'
+import { type AskRange, Feed } from './feed.ts'
 import { Report } from './findings.ts'
 import { Heads, type HostShows } from './heads.ts'
 import { History } from './history.ts'
@@ -31,6 +32,8 @@ export interface Subject {
   readonly userPatience: Patience
   /** How long what came over one log is waited for over the other, while an audit goes on, ms. */
   readonly grace: number
+  /** Who is asked for many blocks at once; null where logs are to be had from Hypercore alone. */
+  readonly ask: AskRange | null
   readonly news: News | null
   /** Whether the host says that it was set back, and has signed more than it shows. */
   isSetBack(): boolean
@@ -72,12 +75,14 @@ export class Course {
     report: Report,
     from: Checkpoint | null
   ) {
-    const { address, genesis, store, callLog, patience, userPatience, news } = subject
+    const { address, genesis, store, callLog, patience, userPatience, ask, news } = subject
     this.#subject = subject
     this.report = report
     this.published = published
     this.#heads = new Heads(address, genesis.host, report)
-    this.reader = new LogReader(callLog, genesis.host, { log: 'call log' }, patience, from?.roots)
+    const feed = ask === null ? null : new Feed(ask, callLog, news, { ahead: true })
+    const name = { log: 'call log' } as const
+    this.reader = new LogReader(callLog, genesis.host, name, patience, from?.roots, feed)
     const heads = this.#heads
     this.#users = new UserLogs({
       store,
@@ -86,6 +91,7 @@ export class Course {
       heads,
       report,
       patience: userPatience,
+      ask,
       news
     })
     this.#history = this.#readFrom(null)
@@ -159,25 +165,42 @@ export class Course {
     }
   }
 
-  /** Reads on to the head while the VM executes what has been read; yields after each run. */
-  async *walk(): AsyncGenerator<void> {
+  /**
+   * Reads on to the head while the VM executes what has been read; yields after each run. Where `halts` says so it does
+   * not read on before all that was read is executed and judged: then it yields true, and there may be a checkpoint.
+   */
+  async *walk(halts: () => boolean): AsyncGenerator<boolean> {
     const runs = this.#history.runs()
-    let next = runs.next()
+    const ahead = () => {
+      const next = runs.next()
+      next.catch(() => {})
+      return next
+    }
+    let next = ahead()
     try {
       for (;;) {
         const { value: batches, done } = await next
         if (done === true) break
-        next = runs.next()
-        next.catch(() => {})
+        const isHalt = halts()
+        if (!isHalt) next = ahead()
         this.#replayer ??= await this.#openReplayer(this.#history.source, null)
         await this.#replayer?.run(batches)
-        yield
+        if (isHalt) await this.#settle()
+        yield isHalt
+        if (isHalt) next = ahead()
       }
     } finally {
       await next.catch(() => {})
       await this.#replayer?.finish()
     }
-    yield
+    yield false
+  }
+
+  /** Judges what was read by now, in the middle of a walk. */
+  async #settle(): Promise<void> {
+    await this.#replayer?.finish()
+    await this.#users.settle()
+    await this.#history.lookUp()
   }
 
   /** Takes the newest head as the one to read to, and looks again for what was not there. */
@@ -251,18 +274,22 @@ export class Course {
     if (history.complete) this.published.judge(this.#hostShows)
   }
 
-  /** What the next audit can begin with; null where anything is wrong or open. */
-  async checkpoint(): Promise<Checkpoint | null> {
-    const { report, reader, head } = this
+  /**
+   * What the next audit can begin with; null where anything is wrong or open. `midway`: at a halt of a walk. What is still
+   * ahead of it then, heads that are given to an audit and the newest of the archive, the next one is given as well.
+   */
+  async checkpoint({ midway = false } = {}): Promise<Checkpoint | null> {
+    const { report, head } = this
     const { address } = this.#subject
     const state = this.#history.state()
     const users = this.#users.state()
     const replayer = this.#replayer
     const isOpen = report.gaps.some(({ reason }) => reason !== 'disputed')
-    if (!this.behind.walked || replayer === null || replayer.stopped) return null
-    if (report.findings > 0 || isOpen || this.#heads.open.length > 0) return null
-    if (state === null || users === null || head === null) return null
-    if (head.fork > 0 || !this.published.isLevel) return null
+    const isUpTo = midway ? !this.#history.broken : this.behind.walked && this.published.isLevel
+    const isClaimed = midway ? this.#heads.isOpenInLogs : this.#heads.open.length > 0
+    if (!isUpTo || replayer === null || replayer.stopped) return null
+    if (report.findings > 0 || isOpen || isClaimed) return null
+    if (state === null || users === null || head === null || head.fork > 0) return null
     const { walk, roots } = state
     if (walk.next === this.#from?.walk.next) return null
     const counts = {
@@ -272,10 +299,13 @@ export class Course {
       users: walk.callers.length,
       heads: this.#heads.agreed
     }
-    const proven = { ...head, length: reader.length }
+    // the one that was seen first is kept until it is held against the log
+    const before = this.#from?.head
+    const isAhead = midway && before !== undefined && walk.next < before.length
+    const seen = isAhead ? before : head
     const { firstAbort } = report
     const copy = await replayer.sync()
-    return { address, head: proven, roots, walk, users, state: copy, counts, firstAbort }
+    return { address, head: seen, roots, walk, users, state: copy, counts, firstAbort }
   }
 
   /**

@@ -129,6 +129,11 @@ export class Heads {
     return [...this.#open.keys()]
   }
 
+  /** Whether one of them is in a user's log, where it is read once. */
+  get isOpenInLogs(): boolean {
+    return [...this.#open.values()].some((it) => it.some(({ source }) => source.core !== null))
+  }
+
   /** The longest open claim, of those from where it matters. */
   #furthest(matters: (source: Source) => boolean = () => true): Claim | undefined {
     let furthest: Claim | undefined

@@ -5,26 +5,10 @@ import { MerkleTree } from 'hypercore/lib/merkle-tree.js'
 import { type Head, verifyHead } from '../protocol/head.ts'
 import { cover, Tree, type TreeNode } from '../protocol/merkle.ts'
 import { leafHash, parentHash } from '../protocol/tree-hash.ts'
+import { readBlocks, readNodes } from '../state/blocks.ts'
 import { headOf } from '../state/head.ts'
+import type { Feed, Proven } from './feed.ts'
 import type { Gap, Place } from './findings.ts'
-
-declare module 'hypercore' {
-  interface SessionStorage {
-    snapshot(): StorageSnapshot
-  }
-}
-
-interface StorageSnapshot {
-  /** Gathers reads; nothing is read before `tryFlush`. */
-  read(): StorageRead
-  close(): Promise<void>
-}
-
-interface StorageRead {
-  getBlock(index: number): Promise<Uint8Array | null>
-  getTreeNode(index: number): Promise<TreeNode | null>
-  tryFlush(): void
-}
 
 /** Blocks that are read at once, and the bytes above which there are fewer. */
 const WINDOW_BLOCKS = 256
@@ -35,14 +19,20 @@ const WINDOW_BLOCKS_LARGE = 4
 /** How many times as long as for one thing an audit waits for all that never comes. */
 const FRUITLESS_MAX = 4
 
+/** How often an audit asks for the same blocks. */
+export const ASKED_MAX = 2
+
 /** How long an audit waits for others: a log that names a thousand users who do not exist shall not stall it. */
 export class Patience {
   readonly #each: number
+  readonly #isAlone: () => boolean
   #left: number
   #isOver = false
 
-  constructor(each: number) {
+  /** `isAlone`: whether nobody is there who could be asked for anything. */
+  constructor(each: number, isAlone: () => boolean = () => false) {
     this.#each = each
+    this.#isAlone = isAlone
     this.#left = each * FRUITLESS_MAX
   }
 
@@ -67,9 +57,10 @@ export class Patience {
     this.#isOver = false
   }
 
-  /** Says that this long nothing came. */
-  spend(ms: number): void {
+  /** Says that this long nothing came. True where it is worth to wait on: somebody may come back. */
+  spend(ms: number): boolean {
     this.#left = Math.max(0, this.#left - ms)
+    return this.#left > 0 && this.#isAlone()
   }
 }
 
@@ -94,9 +85,11 @@ export type Visit = (block: Uint8Array, tree: Tree) => void
 export class LogReader {
   readonly core: Hypercore
   readonly name: LogName
-  readonly #session: Hypercore
+  #session: Hypercore
   readonly #publicKey: Uint8Array
   readonly #patience: Patience
+  /** Who has many blocks at once; null where there is nobody. */
+  readonly #feed: Feed | null
   #tree: Tree
   #byteLength = 0
   #head: Head | null = null
@@ -107,10 +100,12 @@ export class LogReader {
     publicKey: Uint8Array,
     name: LogName,
     patience: Patience,
-    roots: readonly TreeNode[] = []
+    roots: readonly TreeNode[] = [],
+    feed: Feed | null = null
   ) {
     this.core = core
     this.name = name
+    this.#feed = feed
     this.#session = core.session()
     // a window at once: on a near peer Hypercore asks for sixteen blocks, and then for the next sixteen
     core.core.replicator.setInflightRange(WINDOW_BLOCKS, 2 * WINDOW_BLOCKS)
@@ -160,14 +155,15 @@ export class LogReader {
   /** The next blocks, or why there are none; then it stays where it is. */
   async read(visit?: Visit): Promise<Window | Gap> {
     const start = this.at
+    const sent = await this.#receive()
+    if (sent !== null) {
+      this.#tree = grow(this.#tree, sent, visit)
+      return { start, blocks: sent.blocks }
+    }
     const end = await this.#windowEnd(start)
     const read = await this.#fetch(start, end)
     if (!Array.isArray(read)) return read
-    const tree = this.#tree.clone()
-    for (const block of read) {
-      tree.append(block)
-      visit?.(block, tree)
-    }
+    const tree = grow(this.#tree, { blocks: read, leaves: null }, visit)
     switch (await this.#judge(tree)) {
       case 'proven':
         this.#tree = tree
@@ -202,7 +198,14 @@ export class LogReader {
 
   /** Another reader from where this one is, or from roots of an earlier place, to the same head. */
   fork(roots: readonly TreeNode[] = this.roots): LogReader {
-    const reader = new LogReader(this.core, this.#publicKey, this.name, this.#patience, roots)
+    const reader = new LogReader(
+      this.core,
+      this.#publicKey,
+      this.name,
+      this.#patience,
+      roots,
+      this.#feed
+    )
     reader.#head = this.#head
     reader.#byteLength = this.#byteLength
     return reader
@@ -218,6 +221,20 @@ export class LogReader {
   /** Ends what is still asked of peers. */
   async close(): Promise<void> {
     await this.#session.close()
+  }
+
+  /** Many at once, where the next block is not here. */
+  async #receive(): Promise<Proven | null> {
+    const head = this.#head
+    if (this.#feed === null || head === null) return null
+    if (this.core.core.bitfield.get(this.at)) return null
+    try {
+      return await this.#feed.next(this.#tree, head)
+    } catch (error) {
+      // a conflict between peers closes a core under its readers
+      if (!this.#session.closed && !this.#session.closing) throw error
+      return null
+    }
   }
 
   /** Aligned windows, smaller where blocks are large: sizes of subtrees are known before the blocks are here. */
@@ -238,37 +255,56 @@ export class LogReader {
     const missing = local.indexOf(null)
     if (missing === -1) return local.filter((block) => block !== null)
     // what is here first
-    if (this.#patience.isOver && missing > 0) {
+    if ((this.#patience.isOver || this.#feed !== null) && missing > 0) {
       return local.slice(0, missing).filter((block) => block !== null)
     }
     return this.#download(start, local)
   }
 
-  /** Asks peers for what is not here, for as long as something comes. */
+  /** Asks peers for what is not here, for as long as something comes, and then once more. */
   async #download(
     start: number,
     local: readonly (Uint8Array | null)[]
   ): Promise<Uint8Array[] | Gap> {
-    const end = start + local.length
     const blocks = [...local]
+    let waited = 0
+    for (let asked = 0; asked < ASKED_MAX && this.#patience.ms > 0; asked++) {
+      if (asked > 0) await this.#askAnew()
+      waited += await this.#ask(start, blocks)
+      const here = blocks.filter((block) => block !== null)
+      if (here.length === blocks.length) return here
+    }
+    const why =
+      waited === 0 ? 'nobody has shown them' : `nobody has shown them in ${inWords(waited)}`
+    return this.gap('missing', start + blocks.indexOf(null), start + blocks.length, why)
+  }
+
+  /** Puts in what comes; how long nothing came in the end, ms. */
+  async #ask(start: number, blocks: (Uint8Array | null)[]): Promise<number> {
+    const session = this.#session
     const stall = new Stall(this.#patience)
     const gets = blocks.map(async (known, i) => {
-      if (known !== null || this.#patience.ms === 0) return
-      blocks[i] = await this.#session.get(start + i, { wait: true })
+      if (known !== null) return
+      blocks[i] = await session.get(start + i, { wait: true })
       stall.progress()
     })
     try {
       await Promise.race([Promise.all(gets), stall.promise])
     } catch (error) {
       // a conflict between peers closes a core under its readers
-      if (!this.#session.closed && !this.#session.closing) throw error
+      if (!session.closed && !session.closing) throw error
     } finally {
       stall.end()
       for (const get of gets) get.catch(() => {})
     }
-    const here = blocks.filter((block) => block !== null)
-    if (here.length === blocks.length) return here
-    return this.gap('missing', start + blocks.indexOf(null), end, 'nobody has shown them')
+    return stall.waited
+  }
+
+  /** Takes back what was asked for, and asks also those again who have closed the log meanwhile. */
+  async #askAnew(): Promise<void> {
+    await this.#session.close()
+    this.#session = this.core.session()
+    reopen(this.core)
   }
 
   /** Whether a tree, with the nodes to its right, is the one that was signed; open where a node is not here. */
@@ -299,33 +335,26 @@ export class LogReader {
   }
 }
 
-/** The blocks that are on this machine, in one read of the disk; `get` would be one each. Nothing is proven. */
-export function readBlocks(
-  core: Hypercore,
-  indexes: readonly number[]
-): Promise<(Uint8Array | null)[]> {
-  return readTogether(core, (read) => indexes.map((index) => read.getBlock(index)))
-}
-
-/** Nodes of the tree that are on this machine, in one read of the disk. */
-function readNodes(core: Hypercore, indexes: readonly number[]): Promise<(TreeNode | null)[]> {
-  return readTogether(core, (read) => indexes.map((index) => read.getTreeNode(index)))
-}
-
-/** From a snapshot, which goes past the cache of the store: a log is read once, and would be all that is in it. */
-async function readTogether<T>(
-  core: Hypercore,
-  ask: (read: StorageRead) => Promise<T>[]
-): Promise<T[]> {
-  const snapshot = core.state.storage.snapshot()
-  try {
-    const read = snapshot.read()
-    const asked = ask(read)
-    read.tryFlush()
-    return await Promise.all(asked)
-  } finally {
-    await snapshot.close()
+/** The tree with more blocks, each of which is shown to `visit`; `leaves` are those of the tree, where they are known. */
+function grow(
+  beginning: Tree,
+  { blocks, leaves }: { blocks: readonly Uint8Array[]; leaves: readonly TreeNode[] | null },
+  visit: Visit | undefined
+): Tree {
+  const tree = beginning.clone()
+  for (const [i, block] of blocks.entries()) {
+    const leaf = leaves?.[i]
+    if (leaf === undefined) tree.append(block)
+    else tree.push(leaf)
+    visit?.(block, tree)
   }
+  return tree
+}
+
+/** Opens a log again with those peers who have closed it, where none has it open. */
+export function reopen({ core, peers }: Hypercore): void {
+  if (peers.length > 0) return
+  for (const downloading of [false, true]) core.replicator._setDownloadingNow(downloading)
 }
 
 /** Asks peers for the newest head, and waits until the core has the length or patience is over. */
@@ -354,8 +383,9 @@ export async function awaitLength(
 /** A promise that resolves when nothing has come for as long as there is patience. */
 class Stall {
   readonly promise: Promise<void>
+  /** For how long nothing came, ms. */
+  waited = 0
   readonly #patience: Patience
-  readonly #ms: number
   readonly #resolve: () => void
   #timer: NodeJS.Timeout | null = null
 
@@ -364,11 +394,11 @@ class Stall {
     this.promise = promise
     this.#resolve = resolve
     this.#patience = patience
-    this.#ms = patience.ms
-    if (this.#ms > 0) this.#timer = setTimeout(() => this.#over(), this.#ms)
+    this.#wait()
   }
 
   progress(): void {
+    this.waited = 0
     this.#timer?.refresh()
   }
 
@@ -376,8 +406,18 @@ class Stall {
     if (this.#timer !== null) clearTimeout(this.#timer)
   }
 
-  #over(): void {
-    this.#patience.spend(this.#ms)
-    this.#resolve()
+  #wait(): void {
+    const { ms } = this.#patience
+    if (ms > 0) this.#timer = setTimeout(() => this.#over(ms), ms)
   }
+
+  #over(ms: number): void {
+    this.waited += ms
+    if (this.#patience.spend(ms)) this.#wait()
+    else this.#resolve()
+  }
+}
+
+function inWords(ms: number): string {
+  return ms < 1000 ? `${ms} ms` : `${Math.round(ms / 1000)} s`
 }

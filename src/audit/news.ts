@@ -1,4 +1,5 @@
 import type Hypercore from 'hypercore'
+import type { Download } from 'hypercore'
 
 /**
  * Says when there is something new in the logs that an audit follows. Logs that are followed are downloaded as they
@@ -7,6 +8,7 @@ import type Hypercore from 'hypercore'
 export class News {
   readonly #stop: AbortSignal
   readonly #ends: (() => void)[] = []
+  readonly #downloads = new Map<Hypercore, Download>()
   #fresh = false
   #wake: (() => void) | null = null
   readonly #tell = () => {
@@ -26,9 +28,20 @@ export class News {
   /** Downloads a log, what is there and what comes. */
   follow(core: Hypercore): void {
     this.watch(core)
+    this.download(core)
+  }
+
+  /** The same of a log that is watched. */
+  download(core: Hypercore): void {
+    if (this.#downloads.has(core)) return
     // in order, since that is how they are read
-    const download = core.download({ start: 0, end: -1, linear: true })
-    this.#ends.push(() => download.destroy())
+    this.#downloads.set(core, core.download({ start: 0, end: -1, linear: true }))
+  }
+
+  /** Leaves it to others to fetch it. */
+  leave(core: Hypercore): void {
+    this.#downloads.get(core)?.destroy()
+    this.#downloads.delete(core)
   }
 
   /** Only notices what is new about it. */
@@ -55,6 +68,7 @@ export class News {
 
   async close(): Promise<void> {
     this.#stop.removeEventListener('abort', this.#tell)
+    for (const download of this.#downloads.values()) download.destroy()
     for (const end of this.#ends.reverse()) end()
   }
 }

@@ -6,6 +6,7 @@ import { manifestKey, userLogManifest } from '../protocol/manifest.ts'
 import type { TreeNode } from '../protocol/merkle.ts'
 import { Answers } from './answers.ts'
 import type { LoggedBatch } from './call-log.ts'
+import { type AskRange, Feed } from './feed.ts'
 import type { Gap, Report } from './findings.ts'
 import type { Heads } from './heads.ts'
 import { LogReader, type Patience } from './log-reader.ts'
@@ -20,6 +21,8 @@ export interface Witness {
   readonly heads: Heads
   readonly report: Report
   readonly patience: Patience
+  /** Null where logs are to be had from Hypercore alone. */
+  readonly ask: AskRange | null
   /** Told of the copies, where an audit goes on as they grow. */
   readonly news: News | null
 }
@@ -30,6 +33,9 @@ export interface UserLogsState {
   readonly time: number
   readonly logs: readonly UserLogState[]
 }
+
+/** Blocks of the log of one user that are asked for at once. */
+const RANGE_BLOCKS = 256
 
 /** Copies of logs that nobody has shown, of users who may not exist, that a live audit waits for. */
 const ABSENT_MAX = 1024
@@ -104,6 +110,11 @@ export class UserLogs {
     await this.#answers.compare()
   }
 
+  /** Looks at what users say that they were answered, as far as it was read. */
+  async settle(): Promise<void> {
+    await this.#answers.compare()
+  }
+
   async close(): Promise<void> {
     for (const log of this.#logs.values()) await log.close()
   }
@@ -126,7 +137,7 @@ export class UserLogs {
     publicKey: Uint8Array,
     roots: readonly TreeNode[]
   ): Promise<LogReader | Gap> {
-    const { store, address, patience, news } = this.#witness
+    const { store, address, patience, ask, news } = this.#witness
     const manifest = userLogManifest(publicKey, address)
     const name = { log: 'user log', user: id } as const
     // every core that is opened takes space on disk, and a log may name any number of users who do not exist
@@ -142,7 +153,10 @@ export class UserLogs {
       this.#absent++
       core.once('append', () => this.#absent--)
     }
-    news?.follow(core)
-    return new LogReader(core, publicKey, name, patience, roots)
+    // there may be a thousand of them, of each of which so much is in memory
+    const feed = ask === null ? null : new Feed(ask, core, news, { blocks: RANGE_BLOCKS })
+    if (feed === null) news?.follow(core)
+    else news?.watch(core)
+    return new LogReader(core, publicKey, name, patience, roots, feed)
   }
 }

@@ -25,6 +25,7 @@ import { openStore } from '../state/store.ts'
 import { openDrive } from './drive.ts'
 import { twoHistories } from './exchange.ts'
 import { checkGenesis, findServer, locate } from './locate.ts'
+import { Ranges } from './ranges.ts'
 
 export interface ReplicaOptions {
   /** The data directory: copies are kept in `cache` below it. Where another process has that, nothing is kept. */
@@ -62,6 +63,8 @@ export class Replica {
   readonly #kept: EvidenceDir
   readonly #peers = new Set<SecretStream>()
   readonly #following = new Map<string, Promise<Rpc>>()
+  /** Those of them to whom there is a connection now. */
+  readonly #connected = new Map<string, Rpc>()
   /** What is asked of a host as soon as there is a connection to it again. */
   readonly #listening = new Set<() => Promise<void>>()
   /** Instances whose host says that it was set back. */
@@ -184,6 +187,16 @@ export class Replica {
     }
   }
 
+  /** What asks the host of an instance for ranges of logs, as long as there is a connection to it. */
+  ranges(instance: string): Ranges {
+    const { host, address } = parseLink(instance)
+    let owner = host
+    return new Ranges(async () => {
+      owner ??= await this.#hostOf(address)
+      return (owner && this.#connected.get(b4a.toString(owner, 'hex'))) ?? null
+    })
+  }
+
   close(): Promise<void> {
     this.#closing ??= this.#close()
     return this.#closing
@@ -285,13 +298,17 @@ export class Replica {
   async #connect(host: Uint8Array): Promise<Rpc> {
     const stream = await this.network.connect(host)
     this.#replicate(stream)
+    const id = b4a.toString(host, 'hex')
+    const rpc = Rpc.of(Protomux.from(stream))
+    this.#connected.set(id, rpc)
     stream.once('close', () => {
-      this.#following.delete(b4a.toString(host, 'hex'))
+      this.#following.delete(id)
+      if (this.#connected.get(id) === rpc) this.#connected.delete(id)
       this.#reconnect(host)
     })
     // a host that was set back is told before it is judged by what it shows
     for (const ask of this.#listening) void ask()
-    return Rpc.of(Protomux.from(stream))
+    return rpc
   }
 
   #replicate(stream: SecretStream): void {

@@ -37,6 +37,9 @@ import {
   PROVE,
   type ProveReply,
   type ProveRequest,
+  RANGE,
+  type RangeReply,
+  type RangeRequest,
   STATUS
 } from '../protocol/messages.ts'
 import type { Proof } from '../protocol/proof.ts'
@@ -60,6 +63,7 @@ import { Mutex } from './mutex.ts'
 import { Oracles } from './oracles.ts'
 import { allowAll, type Policy } from './policy.ts'
 import { type SomeQuotas, withDefaults } from './quotas.ts'
+import { readRange } from './ranges.ts'
 import { Restored } from './restored.ts'
 import { notThatFar, SetBacks, setBack } from './set-back.ts'
 import { type HostStatus, type PublicStatus, Recent, totalsOf } from './status.ts'
@@ -483,6 +487,7 @@ export class Host {
     rpc.respond(CONSISTENCY, (request) =>
       this.#guard(() => this.#consistency(request), request.address)
     )
+    rpc.respond(RANGE, (request) => this.#guard(() => this.#range(request, peer)))
     rpc.respond(STATUS, () =>
       this.#guard(async () => ({ json: JSON.stringify(this.#publicStatus()) }))
     )
@@ -618,6 +623,18 @@ export class Host {
     }
     const instance = await this.instance(address)
     return { proof: await instance.proofs.consistency(lengths) }
+  }
+
+  /** What is sent counts as if it had been received: to read from the disk costs as much. */
+  #range(request: RangeRequest, peer: Peer): Promise<RangeReply> {
+    return peer.large(async () => {
+      const reply = await readRange(this.#store, request)
+      peer.caller.meter.take(
+        0,
+        reply.blocks.reduce((sum, block) => sum + block.byteLength, 0)
+      )
+      return reply
+    })
   }
 
   #refuseWhenClosing(): void {

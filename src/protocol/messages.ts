@@ -1,5 +1,6 @@
 import type { Encoder } from 'compact-encoding'
 import type { Head } from './head.ts'
+import type { TreeNode } from './merkle.ts'
 import type { Proof } from './proof.ts'
 import { getEncoding } from './schema/index.js'
 
@@ -101,6 +102,28 @@ export interface KnownReply {
   readonly signed: Head | null
 }
 
+/** Asks for blocks of a log of an instance, call log or user log, as many together as go into one reply. */
+export interface RangeRequest {
+  /** Of the log. */
+  readonly key: Uint8Array
+  /** Index of the first block. */
+  readonly start: number
+  /** Length of the head that they shall be proven under, beyond `start`. */
+  readonly length: number
+  /** So many at most. */
+  readonly blocks: number
+}
+
+/**
+ * At least one block, or none where there is no such log, or not so much of it. `nodes` are the subtrees, largest first
+ * from the left, that cover what is between the last block and `length`: whoever has the tree up to `start` knows with
+ * them whether all of it is what the head is signed over.
+ */
+export interface RangeReply {
+  readonly blocks: readonly Uint8Array[]
+  readonly nodes: readonly TreeNode[]
+}
+
 export interface StatusRequest {
   readonly verbose: boolean
 }
@@ -138,6 +161,11 @@ export const KNOWN: Method<KnownRequest, KnownReply> = method(
   'known-request',
   'known-reply'
 )
+export const RANGE: Method<RangeRequest, RangeReply> = method(
+  'range',
+  'range-request',
+  'range-reply'
+)
 export const STATUS: Method<StatusRequest, StatusReply> = method(
   'status',
   'status-request',
@@ -149,6 +177,10 @@ export const RPC_PROTOCOL = 'mivm/1'
 
 /** Name of the channel, one for each instance by its topic, on which peers that are no hosts compare heads. */
 export const HEADS_PROTOCOL = 'mivm/heads/1'
+
+/** Blocks of one reply to `range`; and their bytes, but that a block may go beyond that which is the only one. */
+export const RANGE_BLOCKS_MAX = 4096
+export const RANGE_BYTES_MAX: number = 1024 * 1024
 
 /** Lengths that one proof of consistency is asked for. */
 export const LENGTHS_MAX = 8

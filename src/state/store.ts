@@ -1,3 +1,4 @@
+import b4a from 'b4a'
 import Corestore from 'corestore'
 import CorestoreStorage from 'hypercore-storage'
 import { MivmError } from '../protocol/errors.ts'
@@ -17,6 +18,7 @@ export async function openStore(dir: string): Promise<Corestore> {
     await syncDeviceFile(dir)
     Cache.over(store.storage)
     takeOverHashes()
+    keepUsed(store)
     return store
   } catch (error) {
     await closeStore(store).catch(() => {})
@@ -57,6 +59,21 @@ const STORAGE = {
   walRecoveryMode: TAIL_MAY_BE_TORN,
   /** Bytes of what was written last that RocksDB keeps in memory, until it makes a file of them; its default is 64 MiB. */
   writeBufferSize: 16 * 1024 * 1024
+}
+
+/**
+ * Corestore closes a log some seconds after nobody has used it, also where somebody has come to read it meanwhile: a
+ * reader who was told shortly before that it is in use here never asks for it again, and waits in vain.
+ */
+function keepUsed({ cores }: Corestore): void {
+  const cycle = cores._gcCycleBound
+  cores._gcCycleBound = () => {
+    for (const core of cores._gcing) {
+      const isUsed = core.hasSession() || !core.replicator.idle()
+      if (isUsed) cores.resume(b4a.toString(core.discoveryKey, 'hex'))
+    }
+    cycle()
+  }
 }
 
 /** Lets go of the directory also where a core of it could not be opened, which its own `close` stumbles over. */

@@ -1,0 +1,191 @@
+// What an auditor that follows an instance hears from others meanwhile.
+import { readFile } from 'node:fs/promises'
+import path from 'node:path'
+import b4a from 'b4a'
+import test from 'brittle'
+import { audit, verifyEvidence } from 'mivm'
+import type { Heard, Held } from '../src/protocol/comparison.ts'
+import { verifyEvidence as verify } from '../src/protocol/evidence.ts'
+import type { Head } from '../src/protocol/head.ts'
+import { encodeId } from '../src/protocol/ids.ts'
+import { verifyProof } from '../src/protocol/proof.ts'
+import { closeVm, found, openStore, replicate, run, Writer } from './audit-writer.ts'
+import { closeOwnVm, Follower } from './follower.ts'
+import type { Teardown } from './helpers.ts'
+import { evidenceIn, SOURCE, scene } from './split-scene.ts'
+
+const NOTHING: Heard = { heads: [], evidence: null }
+
+/** Others who say the same again and again, and note what they are told. */
+class Others {
+  said: Heard = NOTHING
+  readonly told: Held[] = []
+  readonly overheard = (held: Held): Heard => {
+    this.told.push(held)
+    return this.said
+  }
+
+  /** When they have been listened to once more. */
+  async heard(follower: Follower): Promise<void> {
+    const { length } = this.told
+    while (this.told.length < length + 2) await follower.until('progress')
+  }
+}
+
+async function follow(t: Teardown, writer: Writer, others: Others) {
+  const store = await openStore(t)
+  const end = await replicate(store, writer)
+  const { overheard } = others
+  const follower = await Follower.open(t, { store, address: writer.address, overheard })
+  await follower.until('following')
+  return { follower, end }
+}
+
+/** Two histories that a host has signed: they part behind the first commits. */
+async function twoHistories(t: Teardown, seed: string): Promise<[Writer, Writer]> {
+  const [one, other] = [await Writer.deploy(t, { seed }), await Writer.deploy(t, { seed })]
+  await one.commit([await one.call(0, 'add', ['one'])])
+  await other.commit([await other.call(0, 'add', ['other'])])
+  return [one, other]
+}
+
+test('overheard - a head of another history is found when somebody tells it', async (t) => {
+  const [writer, other] = await twoHistories(t, 'overheard')
+  const others = new Others()
+  const { follower, end } = await follow(t, writer, others)
+  await others.heard(follower)
+  t.is(follower.findings.length, 0)
+  others.said = { heads: [await other.head()], evidence: null }
+  const { finding } = await follower.until('finding')
+  t.alike([finding.code, finding.log, finding.block], ['TWO_HISTORIES', 'call log', 7])
+  const { evidence } = await follower.until('evidence')
+  t.is((await verify(evidence ?? new Uint8Array())).code, 'TWO_HISTORIES')
+  await others.heard(follower)
+  const { findings, verdict } = await follower.stop()
+  t.is(findings.length, 1, 'it is found once, however often it is told')
+  t.is(verdict.verdict, 'violation')
+  await end()
+})
+
+test('overheard - a head that is not signed, or is that of the log, is no finding', async (t) => {
+  const [writer, other] = await twoHistories(t, 'overheard, false')
+  const others = new Others()
+  const { follower, end } = await follow(t, writer, others)
+  const { signature, ...rest } = await other.head()
+  const forged = { ...rest, signature: b4a.from(signature).fill(7) }
+  others.said = { heads: [forged, await writer.head()], evidence: null }
+  await others.heard(follower)
+  await writer.commit([await writer.call(1, 'add', ['two'])])
+  await follower.replayed(writer.seq)
+  others.said = { heads: [forged, await writer.head()], evidence: null }
+  await others.heard(follower)
+  const { findings, verdict } = await follower.stop()
+  t.alike(findings, [])
+  t.alike(verdict.missing, [])
+  t.is(verdict.verdict, 'clean')
+  await end()
+})
+
+test('overheard - a head beyond what is shown is waited for, and is missing in the end', async (t) => {
+  for (const isShown of [true, false]) {
+    const [writer, ahead] = [
+      await Writer.deploy(t, { seed: `ahead ${isShown}` }),
+      await Writer.deploy(t, { seed: `ahead ${isShown}` })
+    ]
+    const write = async (to: Writer) => to.commit([await to.call(0, 'add', ['one'])])
+    for (const each of [writer, ahead]) await write(each)
+    await write(ahead)
+    const others = new Others()
+    const { follower, end } = await follow(t, writer, others)
+    others.said = { heads: [await ahead.head()], evidence: null }
+    await others.heard(follower)
+    if (isShown) {
+      await write(writer)
+      await follower.replayed(writer.seq)
+    }
+    const { findings, verdict } = await follower.stop()
+    t.alike(findings, [], 'who has told it may be ahead of what comes here')
+    const reasons = verdict.missing.map(({ reason }) => reason)
+    t.alike(reasons, isShown ? [] : ['withheld'])
+    t.is(verdict.verdict, isShown ? 'clean' : 'inconclusive')
+    await end()
+  }
+})
+
+test('overheard - evidence of others counts for this instance, and for what it shows', async (t) => {
+  const [writer, other] = await twoHistories(t, 'overheard, evidence')
+  const evidence = await evidenceOf(t, writer, await other.head())
+  const [stranger, strange] = await twoHistories(t, 'overheard, elsewhere')
+  const elsewhere = await evidenceOf(t, stranger, await strange.head())
+  const others = new Others()
+  const { follower, end } = await follow(t, writer, others)
+  others.said = { heads: [], evidence }
+  const { finding } = await follower.until('finding')
+  t.is(finding.code, 'TWO_HISTORIES')
+  const told = await follower.until('evidence')
+  t.alike(told.evidence, evidence, 'it is passed on as it is')
+  t.is((await follower.stop()).findings.length, 1)
+  await end()
+
+  const deaf = new Others()
+  deaf.said = { heads: [], evidence: elsewhere }
+  const next = await follow(t, writer, deaf)
+  await deaf.heard(next.follower)
+  t.alike(found(await next.follower.stop()), [], 'of another instance it says nothing')
+  await next.end()
+})
+
+test('overheard - others are told what was read, with its proof', async (t) => {
+  const [writer] = await twoHistories(t, 'overheard, told')
+  const others = new Others()
+  const { follower, end } = await follow(t, writer, others)
+  await writer.commit([await writer.call(1, 'add', ['two'])])
+  await follower.replayed(writer.seq)
+  await others.heard(follower)
+  const held = others.told.at(-1)
+  t.alike(held?.head, await writer.head())
+  const proof = await held?.prove([6, writer.log.length])
+  t.ok(proof && verifyProof(proof, { key: writer.address, publicKey: writer.keyPair.publicKey }))
+  await follower.stop()
+  await end()
+})
+
+test('overheard - an auditor that follows meets somebody who was shown another history', {
+  timeout: 90_000
+}, async (t) => {
+  const { dir, host, bootstrap, open } = await scene(t)
+  const alice = await open('alice')
+  const { link, address } = await alice.deploy({ host: host.id, source: SOURCE })
+  await alice.call(link, 'add', [])
+  await alice.close()
+  const own = path.join(dir, 'auditor')
+  const stop = new AbortController()
+  const events = audit({ address: link, dir: own, bootstrap, evidence: true, follow: stop.signal })
+  let bob: Promise<unknown> | null = null
+  const told: string[] = []
+  for await (const event of events) {
+    if (event.type === 'following') {
+      await host.show(1)
+      bob = open('bob').then((client) => client.call(link, 'add', []))
+    }
+    if (event.type === 'finding') told.push(event.finding.code)
+    if (event.type === 'evidence' && event.evidence !== null) stop.abort()
+    if (event.type === 'verdict') told.push(event.verdict)
+  }
+  await bob
+  t.alike(told, ['TWO_HISTORIES', 'violation'])
+  const file = await readFile(await evidenceIn(own, address))
+  t.is((await verifyEvidence(file, { host: host.id })).code, 'TWO_HISTORIES')
+})
+
+/** What an auditor of one history makes of a head of another one. */
+async function evidenceOf(t: Teardown, writer: Writer, head: Head): Promise<Uint8Array> {
+  const { evidence } = await run(t, writer, { heads: [head] })
+  const [file] = evidence
+  if (!file) throw new Error(`no evidence against ${encodeId(writer.keyPair.publicKey)}`)
+  return file
+}
+
+test.hook('overheard - the VM of these tests closes', async (t) => {
+  await t.execution(Promise.all([closeVm(), closeOwnVm()]))
+})

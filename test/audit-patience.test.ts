@@ -1,0 +1,82 @@
+// Honest hosts that are away for a while, or that have closed a log and opened it again, in the middle of an audit.
+import { setTimeout as sleep } from 'node:timers/promises'
+import test from 'brittle'
+import type Corestore from 'corestore'
+import type Hypercore from 'hypercore'
+import { closeVm, openStore, replicate, run, Writer } from './audit-writer.ts'
+
+const PATIENCE = 2000
+/** Longer than an audit waits for one thing, and less than it waits at all. */
+const AWAY = 3000
+
+async function scene(t: Parameters<typeof openStore>[0]) {
+  const writer = await Writer.deploy(t)
+  for (let i = 0; i < 20; i++) {
+    await writer.commit([await writer.call(0, 'add', ['a']), await writer.call(1, 'roll')])
+  }
+  return { writer, store: await openStore(t) }
+}
+
+/** When the auditor has got so many blocks of a log. */
+async function got(store: Corestore, { key }: Hypercore, count: number): Promise<void> {
+  const copy = store.get({ key, active: false })
+  await copy.ready()
+  for (let blocks = 0; blocks < count; ) {
+    blocks = 0
+    for (let i = 0; i < copy.length; i++) if (await copy.has(i)) blocks++
+    await sleep(1)
+  }
+  await copy.close()
+}
+
+test('patience - a host that closes a log in the middle is asked for it again', async (t) => {
+  const { writer, store } = await scene(t)
+  const logs = [writer.log, ...writer.users.map(({ core }) => core)]
+  for (const log of logs) {
+    log.once('upload', () => {
+      for (const { channel } of Reflect.get(log.core.replicator, 'peers')) channel.close()
+    })
+  }
+  const end = await replicate(store, writer)
+  const shown = { address: writer.address, store }
+  const { verdict } = await run(t, shown, { patience: PATIENCE })
+  t.alike(verdict.missing, [])
+  t.is(verdict.verdict, 'clean')
+  await end()
+})
+
+test('patience - a host that is away for longer than one thing is waited for may come back', async (t) => {
+  for (const which of [0, 1] as const) {
+    const { writer, store } = await scene(t)
+    const log = which === 0 ? writer.log : writer.users[1]?.core
+    if (log === undefined) throw new Error('there are two users')
+    // so much and no more, until it is back
+    const away = await replicate(store, writer, [log])
+    const audited = run(t, { address: writer.address, store }, { patience: PATIENCE })
+    if (which === 0) await got(store, log, 1)
+    await away()
+    await sleep(AWAY)
+    const end = await replicate(store, writer)
+    const { verdict } = await audited
+    t.alike(verdict.missing, [])
+    t.is(verdict.verdict, 'clean')
+    await end()
+  }
+})
+
+test('patience - what is never shown is said with how long it was waited for', async (t) => {
+  const { writer, store } = await scene(t)
+  const bob = writer.users[1]?.core
+  if (bob === undefined) throw new Error('there are two users')
+  await bob.clear(10, 12)
+  const end = await replicate(store, writer)
+  const { verdict } = await run(t, { address: writer.address, store }, { patience: 500 })
+  const words = verdict.missing.map(({ message }) => message.replace(/^.*: /, ''))
+  t.alike(words, ['nobody has shown them in 1 s'])
+  t.is(verdict.verdict, 'inconclusive')
+  await end()
+})
+
+test.hook('patience - the VM of these tests closes', async (t) => {
+  await t.execution(closeVm())
+})

@@ -1,0 +1,84 @@
+// What asks a host for ranges of logs: whoever the host is, an audit goes on.
+import SecretStream from '@hyperswarm/secret-stream'
+import b4a from 'b4a'
+import test from 'brittle'
+import Protomux from 'protomux'
+import { Ranges } from '../src/client/ranges.ts'
+import { Rpc } from '../src/net/rpc.ts'
+import { MivmError } from '../src/protocol/errors.ts'
+import { RANGE, type RangeReply } from '../src/protocol/messages.ts'
+import type { Teardown } from './helpers.ts'
+
+const REQUEST = { key: b4a.alloc(32, 1), start: 0, length: 3, blocks: 2 }
+const REPLY: RangeReply = {
+  blocks: [b4a.from('one'), b4a.from('two')],
+  nodes: [{ index: 4, size: 5, hash: b4a.alloc(32, 2) }]
+}
+
+/** Two ends of a stream. */
+async function pair(t: Teardown): Promise<{ host: Rpc; asker: Rpc; end(): void }> {
+  const streams = [new SecretStream(true), new SecretStream(false)] as const
+  const [a, b] = streams
+  for (const stream of streams) stream.on('error', () => {})
+  if (a.rawStream === null || b.rawStream === null) throw new Error('streams come with raw ones')
+  a.rawStream.pipe(b.rawStream).pipe(a.rawStream)
+  await Promise.all([a.opened, b.opened])
+  const end = () => {
+    for (const stream of streams) stream.destroy()
+  }
+  t.teardown(end)
+  return { host: new Rpc(Protomux.from(a)), asker: new Rpc(Protomux.from(b)), end }
+}
+
+test('ranges - a host is asked, and nobody where there is none', async (t) => {
+  const { host, asker, end } = await pair(t)
+  host.respond(RANGE, async (request) => {
+    t.alike({ ...request, key: b4a.from(request.key) }, REQUEST)
+    return REPLY
+  })
+  t.alike(await new Ranges(async () => asker).ask(REQUEST), REPLY)
+  t.is(await new Ranges(async () => null).ask(REQUEST), null)
+  end()
+  t.is(await new Ranges(async () => asker).ask(REQUEST), null, 'the connection is lost')
+})
+
+test('ranges - a host that does not know them is asked once', async (t) => {
+  const { asker } = await pair(t)
+  const ranges = new Ranges(async () => asker)
+  t.is(await ranges.ask(REQUEST), null)
+  const request = asker.request.bind(asker)
+  asker.request = (...args) => {
+    t.fail('it was asked again')
+    return request(...args)
+  }
+  t.is(await ranges.ask(REQUEST), null)
+})
+
+test('ranges - too much at once is asked for later', async (t) => {
+  const { host, asker } = await pair(t)
+  const refusals = [
+    new MivmError('QUOTA_EXCEEDED', 'later', { retryAfter: 1 }),
+    new MivmError('QUOTA_EXCEEDED', 'later', { retryAfter: 2 })
+  ]
+  let asked = 0
+  host.respond(RANGE, async () => {
+    const refusal = refusals[asked++]
+    if (refusal !== undefined) throw refusal
+    return REPLY
+  })
+  t.alike(await new Ranges(async () => asker).ask(REQUEST), REPLY)
+  t.is(asked, 3)
+})
+
+test('ranges - a host that fails is no reason to wait, and may do better the next time', async (t) => {
+  const { host, asker } = await pair(t)
+  let isWell = false
+  host.respond(RANGE, async () => {
+    if (isWell) return REPLY
+    throw new MivmError('INTERNAL', 'the disk')
+  })
+  const ranges = new Ranges(async () => asker)
+  t.is(await ranges.ask(REQUEST), null)
+  isWell = true
+  t.alike(await ranges.ask(REQUEST), REPLY)
+})
