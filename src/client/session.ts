@@ -1,4 +1,4 @@
-import { setTimeout as sleep } from 'node:timers/promises'
+import { setTimeout as sleep, setImmediate as turn } from 'node:timers/promises'
 import b4a from 'b4a'
 import type { Rpc } from '../net/rpc.ts'
 import {
@@ -87,6 +87,8 @@ export class Session {
   #held: CallReply[] = []
   readonly #ticker: NodeJS.Timeout
   #unacked: Answer[] = []
+  /** Calls whose results came with the last reply. */
+  #settled = 0
   #recorded: number
   /** Length of the log as far as it has been sent on this connection. */
   #sent = 0
@@ -231,6 +233,8 @@ export class Session {
   }
 
   async #writeAll(): Promise<void> {
+    // whoever waited for these results may call again, and what is written at once costs one sync and one request
+    if (this.#settled > 1) await turn()
     do {
       const acks = this.#takeAcks()
       const calls = this.#takeCalls()
@@ -427,6 +431,7 @@ export class Session {
    */
   async #accept(blocks: ReadonlyMap<number, Uint8Array>): Promise<void> {
     const { log } = this.#options
+    this.#settled = 0
     let entry = 0
     let at = 0
     for (const [index, block] of blocks) {
@@ -450,6 +455,7 @@ export class Session {
     const pending = this.#waiting.get(entry)
     if (pending === undefined) return
     this.#waiting.delete(entry)
+    this.#settled++
     this.#unacked.push({ entry, index, result: block })
     if (pending === null) return
     pending.resolve({ entry, result })
