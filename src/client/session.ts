@@ -24,6 +24,10 @@ const REQUESTS_MAX = 4
 const REQUEST_BYTES = 1024 * 1024
 /** Bytes of results in one ack entry; a larger one has an entry of its own. */
 const ACK_BYTES = 64 * 1024
+/** With so many requests under way, and fewer new calls than that, they wait for others for so long, ms. */
+const SCATTERED_REQUESTS = 2
+const SCATTERED_CALLS = 64
+const GATHER_MS = 4
 /** How long an ack waits for a call to go with, ms. */
 const ACK_DELAY = 50
 /** Waits between tries to reach the host, ms. */
@@ -236,6 +240,7 @@ export class Session {
     // whoever waited for these results may call again, and what is written at once costs one sync and one request
     if (this.#settled > 1) await turn()
     do {
+      if (this.#isScattered) await sleep(GATHER_MS)
       const acks = this.#takeAcks()
       const calls = this.#takeCalls()
       const entries = [
@@ -248,6 +253,11 @@ export class Session {
       await this.#options.log.append(entries)
       this.#pump()
     } while (this.#outbox.length > 0)
+  }
+
+  /** Whether calls come one by one while others are under way: what each costs by itself is most of what it costs. */
+  get #isScattered(): boolean {
+    return this.#requests.size >= SCATTERED_REQUESTS && this.#outbox.length < SCATTERED_CALLS
   }
 
   #takeCalls(): Outgoing[] {
