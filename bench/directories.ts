@@ -10,6 +10,7 @@ const TMPFS = 0x01021994
 export class Directories {
   readonly root = mkdtempSync(path.join(tmpdir(), 'mivm-bench-'))
   #count = 0
+  #isKept = false
 
   /** An empty directory. */
   async make(name: string): Promise<string> {
@@ -23,7 +24,13 @@ export class Directories {
     throw new Error(`${tmpdir()} is in memory, where a sync costs nothing: set TMPDIR to a disk`)
   }
 
+  keep(): void {
+    this.#isKept = true
+    console.log(`everything is in ${this.root}`)
+  }
+
   remove(): void {
+    if (this.#isKept) return
     rmSync(this.root, { recursive: true, force: true, maxRetries: 3 })
   }
 }

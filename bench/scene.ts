@@ -14,6 +14,8 @@ export interface Place {
   readonly bootstrap: readonly string[]
   /** An empty directory, gone when this is over. */
   directory(name: string): Promise<string>
+  /** Leaves the directories where they are, for somebody to look at. */
+  keep(): void
 }
 
 /** A network and directories for something to happen in; whatever it started is ended and removed afterwards. */
@@ -36,7 +38,8 @@ export async function inPlace<T>(fn: (place: Place) => Promise<T>): Promise<T> {
     await directories.check()
     return await fn({
       bootstrap: network.bootstrap,
-      directory: (name) => directories.make(name)
+      directory: (name) => directories.make(name),
+      keep: () => directories.keep()
     })
   } finally {
     process.off('SIGINT', interrupt).off('SIGTERM', interrupt)

@@ -1,24 +1,24 @@
 // npm run soak -- --minutes 60 [--rate <calls/s>] [--seed <n>]
 //
-// A host at half its maximum rate, with callers that come and go, contracts that fail, and engines that are killed.
-// Looks every few seconds at what it takes, audits everything at the end, and fails where something has grown, an
-// error came that nobody has provoked, or an audit is not clean.
+// A host at half its maximum rate, with callers that come and go, contracts that fail, and engines that are killed, and
+// an auditor that takes what processors are left. Looks every few seconds at what it takes, audits the rest at the end,
+// and fails where something has grown, an error came that nobody has provoked, or an audit is not clean; then it leaves
+// its directories where they are.
 
 import { setTimeout as sleep } from 'node:timers/promises'
 import { parseArgs } from 'node:util'
 import { Random } from '../test/random.ts'
+import { Audits } from './audits.ts'
 import { median, quantile } from './harness.ts'
 import { describeMachine } from './machine.ts'
 import { Worker } from './process.ts'
 import { descriptorsOf, processesBelow } from './processes.ts'
 import { inPlace, type Place, startClient, startHost } from './scene.ts'
 import { slope } from './slope.ts'
-import type { AuditorCommands } from './workers/auditor.ts'
 import type { HostCommands } from './workers/host.ts'
 import type { Calls, SoakCommands } from './workers/soak-caller.ts'
 
 const CALLER = new URL('./workers/soak-caller.ts', import.meta.url)
-const AUDITOR = new URL('./workers/auditor.ts', import.meta.url)
 
 const FORUMS = 8
 const CALLERS = 4
@@ -119,10 +119,19 @@ async function soak(place: Place): Promise<boolean> {
       callers.delete(worker.pid)
     }
   }
-  await Promise.all([watch(), kill(), ...Array.from({ length: CALLERS }, (_, i) => comeAndGo(i))])
-  console.log(`${kills} engines were killed; audits ${FORUMS + 1} instances`)
-  const unclean = await auditAll(place, [...forums, trouble])
-  return judge(samples, outcomes, times, unclean)
+  const audits = await Audits.start(place, [...forums, trouble])
+  const along = async () => {
+    while (Date.now() < end) await audits.round(() => Date.now() >= end)
+  }
+  const running = Array.from({ length: CALLERS }, (_, i) => comeAndGo(i))
+  await Promise.all([watch(), kill(), along(), ...running])
+  const before = audits.calls
+  console.log(`${kills} engines were killed; ${number(before)} calls were audited on the way`)
+  const unclean = await audits.finish()
+  console.log(`${number(audits.calls - before)} more after the load`)
+  const isGood = judge(samples, outcomes, times, unclean)
+  if (!isGood) place.keep()
+  return isGood
 }
 
 async function prepare(place: Place, host: string) {
@@ -182,22 +191,6 @@ async function killEngine(host: number): Promise<boolean> {
   }
 }
 
-/** What was not clean. */
-async function auditAll(place: Place, links: readonly string[]): Promise<string[]> {
-  const unclean: string[] = []
-  for (const link of links) {
-    const auditor = Worker.start<AuditorCommands>(AUDITOR)
-    const dir = await place.directory('auditor')
-    const audit = () => auditor.ask('fetch', dir, place.bootstrap, link)
-    // what a busy machine was too slow to show is there the next time, what was lost is not
-    await audit()
-      .catch(audit)
-      .catch((error) => unclean.push(`${link}: ${error.message}`))
-    await auditor.stop()
-  }
-  return unclean
-}
-
 /** Prints all and says whether it is as it should be. */
 function judge(
   samples: readonly Sample[],
@@ -229,7 +222,7 @@ function judge(
   for (const [outcome, count] of [...outcomes].sort()) {
     const isProvoked = outcome === 'left out' || PROVOKED.some((one) => one.test(outcome))
     if (!isProvoked) problems.push(`${count} times ${outcome}`)
-    console.log(`| ${outcome} | ${count.toLocaleString('en')} |`)
+    console.log(`| ${outcome} | ${number(count)} |`)
   }
   const slowest = quantile(times, 0.95)
   console.log(
@@ -240,6 +233,10 @@ function judge(
   )
   for (const problem of problems) console.log(`PROBLEM ${problem}`)
   return problems.length === 0
+}
+
+function number(count: number): string {
+  return count.toLocaleString('en')
 }
 
 function isMetric(name: string): name is Metric {

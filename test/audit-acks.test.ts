@@ -244,6 +244,16 @@ test('audit - the first call is the deployer’s init', async (t) => {
   t.is(found(await run(t, writer))[0], 'INIT_WRONG call 1 block 2')
 })
 
+test('audit - a first call without a number leaves the second one what it is', async (t) => {
+  const entries = (all: CallLogEntry[]) =>
+    all.map((entry) => (entry.type === 'ack' ? { ...entry, seq: 0 } : entry))
+  const writer = await Writer.deploy(t, {}, { entries })
+  await writer.commit([await writer.call(1, 'add', ['a'])])
+  const all = found(await run(t, writer))
+  t.is(all[0], 'SEQ_WRONG call 0 block 2')
+  t.absent(all.some((it) => it.startsWith('INIT_WRONG')))
+})
+
 test('audit - other code than genesis names is found', async (t) => {
   const writer = await Writer.deploy(t, { code: 'exports.init = () => {}' })
   const audited = await run(t, writer)

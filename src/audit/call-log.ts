@@ -207,7 +207,8 @@ export class CallLogWalk {
       const message = `this ack says that the user's one before it is block ${previous}, it is ${caller.lastAck}`
       this.#report.find('ACK_CHAIN_WRONG', { ...place, user: caller.id }, message)
     }
-    if (this.#seq === 0 && !isInit(ack, this.#genesis)) {
+    // by its place: the number is the host's word
+    if (index === FIRST_ACK && !isInit(ack, this.#genesis)) {
       const message = 'the first call is not init, called by the first entry of the deployer'
       this.#report.find('INIT_WRONG', place, message)
     }
@@ -390,4 +391,6 @@ function aOf(type: CallLogEntry['type']): string {
   return `${/^[ao]/.test(type) ? 'an' : 'a'} ${type} entry`
 }
 
+/** Genesis and code stand before it. */
+const FIRST_ACK = 2
 const NOTHING = writesHash([])
