@@ -4,6 +4,7 @@ import SecretStream from '@hyperswarm/secret-stream'
 import b4a from 'b4a'
 import test, { type Test } from 'brittle'
 import c from 'compact-encoding'
+import crypto from 'hypercore-crypto'
 import Protomux from 'protomux'
 import { Exchange } from '../src/client/exchange.ts'
 import { contradiction } from '../src/protocol/comparison.ts'
@@ -165,6 +166,168 @@ test('exchange - a peer that says too much is not listened to any more', async (
   t.ok(holder.asked.length <= 8, 'nor is much asked because of it')
 })
 
+test('exchange - a false head stands in the way of no true one', async (t) => {
+  const [ours, other] = [new SignedHistory(LENGTH), new SignedHistory(LENGTH, 7)]
+  const junk = b4a.from(ours.head().signature).fill(7, 2, 66)
+  // lengths that we hold ourselves, have passed without a head of our own, and have not come to
+  for (const at of [14, 12, 18]) {
+    const lies = [
+      { ...other.head(at), signature: junk },
+      { ...ours.head(at), signature: junk },
+      { ...other.head(at), treeHash: b4a.alloc(32, 3) },
+      { ...ours.head(at), fork: 1 }
+    ]
+    for (const lie of lies) {
+      const holder = new Holder(ours, 14)
+      for (let i = 0; i < 3; i++) {
+        const liar = await listen(t, holder)
+        liar.send(0, c.encode(HEADS_HEAD, lie))
+      }
+      await holder.exchange.settled(1_000)
+      t.alike([holder.kept, holder.exchange.pending], [[], []])
+      const honest = await listen(t, holder)
+      honest.send(0, c.encode(HEADS_HEAD, other.head(at)))
+      await holder.accuses(t)
+      await holder.exchange.close()
+    }
+  }
+})
+
+test('exchange - who says what the host has not signed is not heard again on that stream', async (t) => {
+  const history = new SignedHistory(LENGTH)
+  const other = new SignedHistory(LENGTH, 7)
+  for (const at of [14, 12]) {
+    const holder = new Holder(history, 14)
+    const liar = await listen(t, holder)
+    liar.send(0, c.encode(HEADS_HEAD, { ...other.head(at), fork: 1 }))
+    await liar.closed
+    const again = await liar.again()
+    t.is(again, false, 'the channel is not opened anew')
+    await holder.exchange.close()
+  }
+})
+
+test('exchange - heads of our own history cost no signature, however many say them', async (t) => {
+  const history = new SignedHistory(LENGTH)
+  const holder = new Holder(history, 9)
+  const peers = await Promise.all(Array.from({ length: 12 }, () => listen(t, holder)))
+  holder.hold(9)
+  const verified = countVerified(t)
+  // known already, known soon, and known soon after another one was told
+  for (const { send } of peers) {
+    for (const at of [9, 12, 14]) send(0, c.encode(HEADS_HEAD, history.head(at)))
+  }
+  await sleep(50)
+  const before = verified()
+  holder.grow(12)
+  holder.grow(14)
+  for (const { send } of peers) send(0, c.encode(HEADS_HEAD, history.head(12)))
+  await sleep(50)
+  t.is(verified() - before, 0)
+  t.ok(
+    before <= 8 + 2,
+    `${before} for the proofs that were asked for, and for what was asked about`
+  )
+  t.alike(holder.exchange.pending, [])
+  t.is(verified() - before, 0)
+  await holder.exchange.close()
+})
+
+test('exchange - a flood of new lies is looked at once for each stream', async (t) => {
+  const history = new SignedHistory(LENGTH)
+  const holder = new Holder(history, 12)
+  const liars = await Promise.all(Array.from({ length: 8 }, () => listen(t, holder)))
+  const verified = countVerified(t)
+  for (const [i, liar] of liars.entries()) {
+    for (let n = 0; n < 30; n++) {
+      const lie = {
+        ...history.head(),
+        length: 1 + ((13 * i + 7 * n) % 40),
+        treeHash: b4a.alloc(32, n)
+      }
+      liar.send(0, c.encode(HEADS_HEAD, lie))
+    }
+  }
+  await Promise.all(liars.map(({ closed }) => closed))
+  await holder.exchange.settled(1_000)
+  t.ok(verified() <= 2 * liars.length, `${verified()}`)
+  t.alike([holder.kept, holder.asked, holder.exchange.pending], [[], [], []])
+  await meet(t, holder, new Holder(new SignedHistory(LENGTH, 7), LENGTH))
+  await holder.accuses(t)
+})
+
+test('exchange - two histories that part later than what was compared', async (t) => {
+  const [ours, other] = [new SignedHistory(LENGTH), new SignedHistory(LENGTH, 15)]
+  // the host shows each what fits, and has the time to choose
+  const faces = [other, ours]
+  const holder: Holder = new Holder(ours, 9, async (lengths) => {
+    const face = faces.shift() ?? ours
+    return face.proof(lengths)
+  })
+  const peer = await listen(t, holder)
+  peer.send(0, c.encode(HEADS_HEAD, other.head(18)))
+  while (holder.asked.length === 0) await sleep(5)
+  await holder.exchange.settled(1_000)
+  t.alike([holder.kept, holder.exchange.pending], [[], []], 'nothing contradicts 9 blocks')
+  holder.grow(LENGTH)
+  await holder.exchange.settled(1_000)
+  await holder.accuses(t)
+  await holder.exchange.close()
+})
+
+test('exchange - what a peer says next does not take the place of what is being compared', async (t) => {
+  const [ours, other] = [new SignedHistory(LENGTH), new SignedHistory(LENGTH, 7)]
+  const { promise: answer, resolve } = Promise.withResolvers<void>()
+  const holder = new Holder(ours, LENGTH, async (lengths) => {
+    await answer
+    return ours.proof(lengths)
+  })
+  const peer = await listen(t, holder)
+  for (let at = 10; at < 15; at++) {
+    peer.send(0, c.encode(HEADS_HEAD, other.head(at)))
+    while (holder.asked.length === 0) await sleep(5)
+  }
+  await sleep(50)
+  resolve()
+  await holder.accuses(t)
+  t.is(holder.asked.length, 1)
+  await holder.exchange.close()
+})
+
+test('exchange - we grow while a proof is on its way', async (t) => {
+  for (const splitAt of [LENGTH, 7]) {
+    const [ours, other] = [new SignedHistory(LENGTH), new SignedHistory(LENGTH, splitAt)]
+    const holder: Holder = new Holder(ours, 12, async (lengths) => {
+      holder.grow(holder.length + 1)
+      return ours.proof(lengths)
+    })
+    const peer = await listen(t, holder)
+    peer.send(0, c.encode(HEADS_HEAD, other.head(11)))
+    while (holder.asked.length === 0) await sleep(5)
+    await holder.exchange.settled(1_000)
+    if (splitAt < LENGTH) await holder.accuses(t)
+    t.alike(holder.exchange.pending, [])
+    t.is(holder.asked.length, 1)
+    await holder.exchange.close()
+  }
+})
+
+test('exchange - with many peers all are told, and all have the evidence in the end', async (t) => {
+  const [ours, other] = [new SignedHistory(LENGTH), new SignedHistory(LENGTH, 15)]
+  const many = Array.from({ length: 11 }, () => new Holder(ours, 9))
+  const [center, ...rest] = many
+  if (center === undefined) throw new Error('the test is wrong')
+  for (const holder of rest) await meet(t, center, holder)
+  const told = await Promise.all(Array.from({ length: 10 }, () => listen(t, center)))
+  center.grow(12)
+  for (const { lengths } of told) while (lengths.at(-1) !== 12) await sleep(20)
+  center.grow(LENGTH)
+  for (const { lengths } of told) while (lengths.at(-1) !== LENGTH) await sleep(20)
+  t.alike([...new Set(told.flatMap(({ lengths }) => lengths))], [9, 12, LENGTH])
+  await meet(t, rest[0] ?? center, new Holder(other, 17))
+  for (const holder of many) await holder.accuses(t)
+})
+
 /** Somebody who holds a history up to a length. */
 class Holder {
   readonly exchange: Exchange
@@ -196,6 +359,10 @@ class Holder {
     })
   }
 
+  hold(length: number): void {
+    this.exchange.told(this.#history.head(length))
+  }
+
   grow(length: number): void {
     this.length = length
     this.exchange.told(this.#history.head(length))
@@ -220,19 +387,45 @@ async function meet(t: Test, a: Holder, b: Holder): Promise<void> {
 async function listen(t: Test, { exchange }: Holder) {
   const [one, two] = await connect(t)
   const closed = Promise.withResolvers<void>()
-  const channel = Protomux.from(two).createChannel({
-    protocol: HEADS_PROTOCOL,
-    id: exchange.topic,
-    onclose: () => closed.resolve()
-  })
-  if (channel === null) throw new Error('no channel')
-  const messages = Array.from({ length: 6 }, () => channel.addMessage({ encoding: c.raw }))
-  channel.open()
+  const lengths: number[] = []
+  const open = () => {
+    const channel = Protomux.from(two).createChannel({
+      protocol: HEADS_PROTOCOL,
+      id: exchange.topic,
+      onclose: () => closed.resolve()
+    })
+    if (channel === null) throw new Error('no channel')
+    const messages = Array.from({ length: 6 }, (_, type) => {
+      const onmessage = (bytes: Uint8Array) => {
+        if (type === 0) lengths.push(c.decode(HEADS_HEAD, bytes).length)
+      }
+      return channel.addMessage({ encoding: c.raw, onmessage })
+    })
+    channel.open()
+    return { channel, messages }
+  }
+  const { channel, messages } = open()
   exchange.join(one)
   t.teardown(() => exchange.close())
   await channel.fullyOpened()
   const send = (type: number, bytes: Uint8Array) => messages[type]?.send(bytes)
-  return { send, closed: closed.promise }
+  /** Whether the channel can be opened once more. */
+  const again = () => open().channel.fullyOpened()
+  return { send, again, lengths, closed: closed.promise }
+}
+
+/** Signatures that were checked from now on. */
+function countVerified(t: Test): () => number {
+  const { verify } = crypto
+  let count = 0
+  crypto.verify = (...args) => {
+    count++
+    return verify(...args)
+  }
+  t.teardown(() => {
+    crypto.verify = verify
+  })
+  return () => count
 }
 
 async function connect(t: Test): Promise<[SecretStream, SecretStream]> {

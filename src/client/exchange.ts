@@ -10,7 +10,7 @@ import {
   type Statement,
   type Subject,
   stateProof,
-  treeHashAt
+  treeHashesAt
 } from '../protocol/comparison.ts'
 import { MivmError } from '../protocol/errors.ts'
 import { verifyEvidence } from '../protocol/evidence.ts'
@@ -19,15 +19,15 @@ import { encodeId } from '../protocol/ids.ts'
 import { topicOf } from '../protocol/manifest.ts'
 import { HEADS_PROTOCOL, LENGTHS_MAX } from '../protocol/messages.ts'
 import type { Proof } from '../protocol/proof.ts'
+import { Claims, type Patience, type Question } from './claims.ts'
 
 /** Peers that heads are exchanged with at once. */
 const PEERS_MAX = 64
-/** Heads that are not compared yet; of each peer the newest. */
-const PENDING_MAX = 64
 /** Heads that are known to be of one history with ours. */
 const KNOWN_MAX = 1024
-/** Between two of our heads, ms. */
+/** Between two of our heads, ms, and how many peers are told at once: with 64 all of them are in 8 s. */
 const TELL_MS = 500
+const TOLD_AT_ONCE = 4
 /** Proofs that are asked for at once, and in a second from then on. */
 const PROOFS_BURST = 8
 const PROOFS_PER_SECOND = 0.5
@@ -56,6 +56,7 @@ export function twoHistories(file: string): MivmError {
 }
 
 interface Peer {
+  /** Its number as a source of claims. */
   readonly id: number
   readonly stream: SecretStream
   readonly channel: HeadsChannel
@@ -63,6 +64,8 @@ interface Peer {
   heard: boolean
   opened: boolean
   asked: boolean
+  /** Length of the newest head that it was told. */
+  told: number
 }
 
 /**
@@ -74,16 +77,21 @@ export class Exchange {
   readonly #options: ExchangeOptions
   readonly #peers = new Map<SecretStream, Peer>()
   readonly #streams = new Set<SecretStream>()
-  /** Heads of our own history, by length. */
+  /** Those over which a head came that the host has not signed. */
+  readonly #refused = new WeakSet<SecretStream>()
+  /** Heads of our own history, by length, all of them verified. */
   readonly #known = new Map<number, Head>()
-  /** Heads that peers hold, by who has said so. */
-  readonly #pending = new Map<number, Head>()
-  /** Those of them that were asked for, since we hold what we hold. */
-  readonly #tried = new Set<Head>()
-  #ids = 0
+  /** Heads that peers hold and that are not known to be of our history. */
+  readonly #claims: Claims
+  /** When our newest head grew, as performance.now(). */
+  #grownAt = Number.NEGATIVE_INFINITY
+  /** How many wait for what is there to be compared. */
+  #hurries = 0
   #evidence: Uint8Array | null = null
   #accusing: Promise<void> = Promise.resolve()
   #settling: Promise<void> | null = null
+  /** Something has come since it was last looked at what is to be compared. */
+  #isStale = false
   /** What we ask for ourselves, and what others ask for: nobody can use up the first. */
   readonly #questions = new Bucket(PROOFS_BURST, PROOFS_PER_SECOND)
   readonly #answers = new Bucket(PROOFS_BURST, PROOFS_PER_SECOND)
@@ -94,6 +102,7 @@ export class Exchange {
   constructor(options: ExchangeOptions) {
     this.#options = options
     this.topic = topicOf(options.subject.address)
+    this.#claims = new Claims(options.subject, (id) => this.#refuse(id))
     const newest = options.newest()
     if (newest !== null) this.#remember(newest)
   }
@@ -112,9 +121,9 @@ export class Exchange {
     return this.#evidence
   }
 
-  /** Heads that the host has signed and peers hold, and that are not known to be of our history. */
+  /** Heads that the host has signed and peers hold, and that are neither known to be of our history nor to go on from it. */
   get pending(): readonly Head[] {
-    return [...this.#pending.values()]
+    return this.#claims.open
   }
 
   /** Talks to the peer on this stream, as soon as it knows the instance. */
@@ -130,38 +139,48 @@ export class Exchange {
 
   /** Our newest head has grown. */
   told(head: Head): void {
-    if (this.#closed) return
+    if (this.#closed || this.#contradicts(head)) return
     this.#remember(head)
-    this.#tried.clear()
-    if (this.#pending.size > 0) this.#settle()
-    this.#telling ??= setTimeout(() => {
-      this.#telling = null
-      const newest = this.#options.newest()
-      if (newest === null) return
-      for (const { channel, opened } of this.#peers.values()) if (opened) channel.sendHead(newest)
-    }, TELL_MS).unref()
+    this.#grownAt = performance.now()
+    this.#tellLater()
+    const other = this.#claims.against(head.length, head.treeHash)
+    if (other !== null && this.#contradicts(other)) return
+    this.#claims.settle(head.length)
   }
 
   /** A head of the call log that somebody holds; one that the host has not signed says nothing. */
   claim(head: Head): void {
-    this.#claim(head, ++this.#ids)
+    const { subject } = this.#options
+    if (this.#closed || this.#evidence !== null || this.#isKnown(head)) return
+    if (!isSigned(subject, head) || this.#contradicts(head)) return
+    this.#claims.add(head)
+    this.#settle()
   }
 
   /** Something that the host has signed, and that may be of another history than ours. */
   async weigh(statement: Statement): Promise<void> {
     const { subject, newest } = this.#options
-    const base = newest()
-    const ours = [base, ...this.#pending.values()].filter((head) => head !== null)
-    for (const head of ours) {
-      const evidence = contradiction(subject, { head, proof: null }, statement)
+    if (statement.head.fork !== 0) {
+      const evidence = contradiction(subject, statement, statement)
+      if (evidence !== null) await this.accuse(evidence)
+      return
+    }
+    const shown = treeHashesAt(statement, [...this.#known.keys(), ...this.#claims.lengths])
+    let sameTo = -1
+    for (const [length, treeHash] of shown) {
+      const known = this.#known.get(length)
+      const isSame = known !== undefined && b4a.equals(known.treeHash, treeHash)
+      if (isSame) sameTo = Math.max(sameTo, length)
+      const head = known === undefined || isSame ? this.#claims.against(length, treeHash) : known
+      const evidence = head && contradiction(subject, { head, proof: null }, statement)
       if (evidence !== null) return this.accuse(evidence)
     }
-    if (base === null || treeHashAt(subject, statement, base.length) === null) return
-    this.#remember(statement.head)
-    for (const [id, head] of this.#pending) {
-      if (treeHashAt(subject, statement, head.length) === null) continue
-      this.#pending.delete(id)
-      this.#remember(head)
+    if (sameTo < 0) return
+    for (const length of shown.keys()) {
+      const head = length <= sameTo ? this.#claims.settle(length) : null
+      if (head !== null) this.#remember(head)
+      // between a head before our newest one and this there may be another history than ours
+      if (length > sameTo && sameTo >= (newest()?.length ?? 0)) this.#claims.extend(length)
     }
   }
 
@@ -193,14 +212,18 @@ export class Exchange {
     const end = performance.now() + ms
     const isBusy = () =>
       this.#settling !== null || [...this.#peers.values()].some(({ heard }) => !heard)
+    this.#hurries++
+    this.#settle()
     while (isBusy() && performance.now() < end && !this.#closed) {
       await sleep(10)
     }
+    this.#hurries--
     await this.#accusing.catch(() => {})
   }
 
   async close(): Promise<void> {
     this.#closed = true
+    this.#claims.clear()
     if (this.#telling !== null) clearTimeout(this.#telling)
     if (this.#retrying !== null) clearTimeout(this.#retrying)
     for (const stream of this.#streams) {
@@ -215,13 +238,14 @@ export class Exchange {
 
   #open(stream: SecretStream): void {
     if (this.#closed || this.#peers.size >= PEERS_MAX || this.#peers.has(stream)) return
-    const id = ++this.#ids
+    if (this.#refused.has(stream)) return
+    const id = this.#claims.enter()
     const channel = HeadsChannel.open(stream, this.topic, {
       onOpen: () => this.#greet(stream),
       onHead: (head) => {
         const peer = this.#peers.get(stream)
         if (peer !== undefined) peer.heard = true
-        this.#claim(head, id)
+        this.#hear(head, id)
       },
       onAsk: (lengths) => {
         this.#answer(stream, lengths).catch(() => {})
@@ -235,10 +259,16 @@ export class Exchange {
       onEvidence: (file) => {
         this.accuse(file).catch(() => {})
       },
-      onClose: () => this.#peers.delete(stream)
+      onClose: () => {
+        this.#claims.leave(id)
+        this.#peers.delete(stream)
+      }
     })
-    if (channel === null) return
-    const peer = { id, stream, channel, heard: false, opened: false, asked: false }
+    if (channel === null) {
+      this.#claims.leave(id)
+      return
+    }
+    const peer = { id, stream, channel, heard: false, opened: false, asked: false, told: 0 }
     this.#peers.set(stream, peer)
     setTimeout(() => {
       peer.heard = true
@@ -250,70 +280,119 @@ export class Exchange {
     if (peer === undefined) return
     peer.opened = true
     const newest = this.#options.newest()
-    if (newest !== null) peer.channel.sendHead(newest)
+    if (newest !== null) tell(peer, newest)
     if (this.#evidence !== null) peer.channel.sendEvidence(this.#evidence)
   }
 
-  #claim(head: Head, id: number): void {
+  /** Tells those who were told longest ago; the others when it is their turn. */
+  #tellLater(): void {
+    this.#telling ??= setTimeout(() => {
+      this.#telling = null
+      const newest = this.#options.newest()
+      if (newest === null || this.#closed) return
+      this.#settle()
+      const behind = [...this.#peers.values()].filter(({ opened, told }) => {
+        return opened && told < newest.length
+      })
+      for (const peer of behind.slice(0, TOLD_AT_ONCE)) {
+        tell(peer, newest)
+        this.#peers.delete(peer.stream)
+        this.#peers.set(peer.stream, peer)
+      }
+      if (behind.length > TOLD_AT_ONCE) this.#tellLater()
+    }, TELL_MS).unref()
+  }
+
+  /** What a peer says that it holds. */
+  #hear(head: Head, id: number): void {
     if (this.#closed || this.#evidence !== null) return
-    const known = this.#known.get(head.length)
     // most of what peers say is known, and costs no signature
-    if (known !== undefined && head.fork === 0 && b4a.equals(known.treeHash, head.treeHash)) return
+    if (this.#isKnown(head)) {
+      this.#claims.agree(id, head.length)
+    } else if (head.fork === 0 && !this.#known.has(head.length)) {
+      this.#claims.hold(id, head)
+      this.#settle()
+    } else if (!isSigned(this.#options.subject, head) || !this.#contradicts(head)) {
+      this.#refuse(id)
+    }
+  }
+
+  #isKnown({ length, fork, treeHash }: Head): boolean {
+    const known = this.#known.get(length)
+    return known !== undefined && fork === 0 && b4a.equals(known.treeHash, treeHash)
+  }
+
+  /** Whether a head that the host has signed contradicts one of ours, or itself; then it is evidence. */
+  #contradicts(head: Head): boolean {
+    const known = this.#known.get(head.length) ?? head
     const { subject } = this.#options
-    if (!isSigned(subject, head)) return
-    const mine = { head: known ?? head, proof: null }
-    const evidence = contradiction(subject, mine, { head, proof: null })
-    if (evidence !== null) {
-      this.accuse(evidence).catch(() => {})
+    const evidence = contradiction(subject, { head: known, proof: null }, { head, proof: null })
+    if (evidence !== null) this.accuse(evidence).catch(() => {})
+    return evidence !== null
+  }
+
+  /** Nobody who verifies what it holds says what the host has not signed: it is not listened to any more. */
+  #refuse(id: number): void {
+    for (const peer of this.#peers.values()) {
+      if (peer.id !== id) continue
+      this.#refused.add(peer.stream)
+      peer.channel.close()
       return
     }
-    this.#pending.delete(id)
-    this.#pending.set(id, head)
-    const [oldest = 0] = this.#pending.keys()
-    if (this.#pending.size > PENDING_MAX) this.#pending.delete(oldest)
-    this.#settle()
   }
 
   #settle(): void {
+    this.#isStale = this.#settling !== null
     this.#settling ??= this.#compare()
       .catch(() => {})
       .finally(() => {
         this.#settling = null
+        if (this.#isStale) this.#settle()
       })
+  }
+
+  /**
+   * A peer is asked about again after as long as it takes to be told by all, so that what it says next may be known here, and
+   * costs nobody a proof. Whoever waits for us does not wait for that.
+   */
+  #patience({ length }: Head): Patience {
+    const rounds = Math.max(1, Math.ceil(this.#peers.size / TOLD_AT_ONCE))
+    const next = this.#hurries > 0 ? 0 : rounds * TELL_MS
+    return { next, retry: RETRY_MS, length, grownAt: this.#grownAt }
   }
 
   /** Asks for proofs that tie what peers hold to what we hold, a few heads at a time. */
   async #compare(): Promise<void> {
-    while (this.#pending.size > 0 && this.#evidence === null && !this.#closed) {
+    while (this.#evidence === null && !this.#closed) {
       const base = this.#options.newest()
       if (base === null) return
-      // what nobody can show, and a host may sign any number of it, must not be in the way of the rest
-      const untried = [...this.#pending.values()].filter((head) => !this.#tried.has(head))
-      const heads = untried.slice(0, LENGTHS_MAX - 1)
-      if (heads.length === 0) {
-        this.#tried.clear()
-        this.#retryIn(RETRY_MS)
+      const patience = this.#patience(base)
+      const wait = this.#claims.wait(patience)
+      if (wait === null) return
+      const later = Math.max(wait, this.#questions.wait())
+      if (later > 0) {
+        this.#retryIn(later)
         return
       }
-      if (!this.#questions.take()) {
-        this.#retryIn(1000 / PROOFS_PER_SECOND)
-        return
-      }
-      for (const head of heads) this.#tried.add(head)
-      const lengths = [base.length, ...heads.map(({ length }) => length)]
+      const questions = this.#claims.take(LENGTHS_MAX - 1, patience)
+      if (questions.length === 0) continue
+      this.#questions.charge(1)
+      const lengths = [...new Set([base, ...questions.map(({ head }) => head)].map(lengthOf))]
       const proof = await this.#options.prove(lengths).catch(() => null)
       if (proof !== null) await this.#take(proof)
-      if (this.#evidence === null) this.#askPeers(heads, lengths)
+      if (this.#evidence === null) this.#askPeers(questions, lengths)
     }
   }
 
   /** Who holds a head that we could not compare can have it proven. */
-  #askPeers(heads: readonly Head[], lengths: readonly number[]): void {
-    for (const peer of this.#peers.values()) {
-      const head = this.#pending.get(peer.id)
-      if (!peer.opened || head === undefined || !heads.includes(head)) continue
-      peer.asked = true
-      peer.channel.sendAsk(lengths)
+  #askPeers(questions: readonly Question[], lengths: readonly number[]): void {
+    for (const question of questions) {
+      if (!this.#claims.holds(question)) continue
+      for (const peer of this.#peers.values()) {
+        if (peer.id !== question.source || !peer.opened) continue
+        peer.asked = true
+        peer.channel.sendAsk(lengths)
+      }
     }
   }
 
@@ -345,7 +424,7 @@ export class Exchange {
     if (!CODES.includes(proven.code)) return
     await keep(proven.bytes, proven.code)
     this.#evidence = proven.bytes
-    this.#pending.clear()
+    this.#claims.clear()
     for (const { channel, opened } of this.#peers.values()) {
       if (opened) channel.sendEvidence(proven.bytes)
     }
@@ -361,9 +440,19 @@ export class Exchange {
 
   #retryIn(ms: number): void {
     if (this.#closed) return
-    this.#retrying ??= setTimeout(() => {
+    if (this.#retrying !== null) clearTimeout(this.#retrying)
+    this.#retrying = setTimeout(() => {
       this.#retrying = null
       this.#settle()
     }, ms).unref()
   }
+}
+
+function tell(peer: Peer, head: Head): void {
+  peer.told = head.length
+  peer.channel.sendHead(head)
+}
+
+function lengthOf({ length }: Head): number {
+  return length
 }

@@ -47,8 +47,8 @@ export class Meeting {
   }
 
   #open(): Network {
-    const isHost = (key: Uint8Array) => this.#hosts.has(b4a.toString(key, 'hex'))
-    const network = new Network(crypto.keyPair(), this.#bootstrap, isHost)
+    const deny = (key: Uint8Array) => this.#hosts.has(b4a.toString(key, 'hex'))
+    const network = new Network(crypto.keyPair(), this.#bootstrap, { deny, isPatient: true })
     network.onConnection((stream) => {
       for (const exchange of this.#exchanges) exchange.join(stream)
       // who looks for the host finds us as well, and maybe only us

@@ -1,4 +1,4 @@
-import { setTimeout as sleep } from 'node:timers/promises'
+import { setTimeout as sleep, setImmediate as turn } from 'node:timers/promises'
 import b4a from 'b4a'
 import type { Rpc } from '../net/rpc.ts'
 import {
@@ -24,6 +24,10 @@ const REQUESTS_MAX = 4
 const REQUEST_BYTES = 1024 * 1024
 /** Bytes of results in one ack entry; a larger one has an entry of its own. */
 const ACK_BYTES = 64 * 1024
+/** With so many requests under way, and fewer new calls than that, they wait for others for so long, ms. */
+const SCATTERED_REQUESTS = 2
+const SCATTERED_CALLS = 64
+const GATHER_MS = 4
 /** How long an ack waits for a call to go with, ms. */
 const ACK_DELAY = 50
 /** Waits between tries to reach the host, ms. */
@@ -87,6 +91,8 @@ export class Session {
   #held: CallReply[] = []
   readonly #ticker: NodeJS.Timeout
   #unacked: Answer[] = []
+  /** Calls whose results came with the last reply. */
+  #settled = 0
   #recorded: number
   /** Length of the log as far as it has been sent on this connection. */
   #sent = 0
@@ -231,7 +237,10 @@ export class Session {
   }
 
   async #writeAll(): Promise<void> {
+    // whoever waited for these results may call again, and what is written at once costs one sync and one request
+    if (this.#settled > 1) await turn()
     do {
+      if (this.#isScattered) await sleep(GATHER_MS)
       const acks = this.#takeAcks()
       const calls = this.#takeCalls()
       const entries = [
@@ -244,6 +253,11 @@ export class Session {
       await this.#options.log.append(entries)
       this.#pump()
     } while (this.#outbox.length > 0)
+  }
+
+  /** Whether calls come one by one while others are under way: what each costs by itself is most of what it costs. */
+  get #isScattered(): boolean {
+    return this.#requests.size >= SCATTERED_REQUESTS && this.#outbox.length < SCATTERED_CALLS
   }
 
   #takeCalls(): Outgoing[] {
@@ -427,6 +441,7 @@ export class Session {
    */
   async #accept(blocks: ReadonlyMap<number, Uint8Array>): Promise<void> {
     const { log } = this.#options
+    this.#settled = 0
     let entry = 0
     let at = 0
     for (const [index, block] of blocks) {
@@ -450,6 +465,7 @@ export class Session {
     const pending = this.#waiting.get(entry)
     if (pending === undefined) return
     this.#waiting.delete(entry)
+    this.#settled++
     this.#unacked.push({ entry, index, result: block })
     if (pending === null) return
     pending.resolve({ entry, result })

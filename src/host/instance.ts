@@ -46,8 +46,9 @@ const CALL_COST = 5_000
 
 /** Calls of a batch for each user that has calls waiting, where calls of several users came lately. */
 const SHARED_CALLS = 32
-/** Work that such a batch takes on, ms. */
+/** Work that such a batch takes on, ms: so much at least, and for each of these users. */
 const SHARED_WORK_MS = 10
+const SHARED_USER_MS = 1
 
 /** What an instance executes with. */
 export interface Execution {
@@ -95,17 +96,21 @@ interface Open {
   readonly requests: (OracleAnswer | null)[]
 }
 
-/** A call for the VM, and which of the batch's entries it is. */
-interface Called {
-  readonly item: number
-  readonly call: Call
+/** A batch that becomes longer until an engine begins with it. */
+interface Taken {
+  readonly items: Waiting[]
+  /** The time of each as its ack has it. */
+  readonly times: number[]
+  /** Calls for the VM, and which of the items each of them is. */
+  readonly calls: Call[]
+  readonly called: number[]
 }
 
 /** Calls with what came of them, not committed yet. */
 interface Executed {
   readonly items: readonly Waiting[]
   readonly steps: readonly Step[]
-  readonly time: number
+  readonly times: readonly number[]
   /** When that was done, as performance.now(). */
   readonly executedAt: number
 }
@@ -471,36 +476,49 @@ export class Instance {
   }
 
   async #execute(): Promise<Executed> {
-    const items = this.#next()
-    const time = this.#open?.time ?? Math.max(Date.now(), this.#time)
-    const seq = this.#open?.seq ?? this.#seq + 1
-    const called = items.flatMap(({ id, block, call }, i) =>
-      call === null
-        ? []
-        : [{ item: i, call: callAt(call, block, id, seq + i, time, this.#committed) }]
-    )
+    const first = this.#first
+    this.#first = null
+    const taken: Taken = { items: [], times: [], called: [], calls: [] }
+    this.#gather(taken, first)
     let began = performance.now()
     const onBegin = () => {
+      // with many instances it is a long time until an engine begins, and what has come since costs little beside the rest
+      this.#gather(taken, first)
       began = performance.now()
     }
-    const results = called.length === 0 ? [] : await this.#run(items, called, onBegin)
+    const { items, times } = taken
+    const results = taken.calls.length === 0 ? [] : await this.#run(taken, onBegin)
     const steps = stepsOf(items, results)
     const executed = items.slice(0, steps.length)
     const executedAt = performance.now()
     const { queue, engine } = this.#measures.stages
     for (const { queuedAt } of executed) queue.add(began - queuedAt)
     engine.add(executedAt - began, executed.length)
-    return { items: executed, steps, time, executedAt }
+    return { items: executed, steps, times, executedAt }
+  }
+
+  /** Takes what is next; what was taken before stays as it was. */
+  #gather({ items, times, called, calls }: Taken, first: Waiting | null): void {
+    const all = this.#next(first)
+    if (items.some((item, i) => item !== all[i])) return
+    const time = this.#open?.time ?? Math.max(Date.now(), this.#time)
+    const seq = this.#open?.seq ?? this.#seq + 1
+    for (const item of all.slice(items.length)) {
+      const { id, block, call } = item
+      const index = items.push(item) - 1
+      times.push(time)
+      if (call === null) continue
+      called.push(index)
+      calls.push(callAt(call, block, id, seq + index, time, this.#committed))
+    }
   }
 
   /**
    * The next calls to execute together: the one that has asked an oracle, or as many as a batch may have. They stay in
    * the queue until they are committed, so that whatever is flushed meanwhile notes them as waiting.
    */
-  #next(): Waiting[] {
+  #next(first: Waiting | null): Waiting[] {
     if (this.#open !== null) return [this.#open.item]
-    const first = this.#first
-    this.#first = null
     const { users, isShared } = this.#queue
     // who calls now and then shall not wait for the largest batches of somebody who always does
     const max = isShared ? Math.min(BATCH_CALLS_MAX, users * SHARED_CALLS) : BATCH_CALLS_MAX
@@ -508,11 +526,7 @@ export class Instance {
   }
 
   /** The steps of as many calls as there was time for. */
-  async #run(
-    items: readonly Waiting[],
-    called: readonly Called[],
-    onBegin: () => void
-  ): Promise<Step[]> {
+  async #run({ items, called, calls }: Taken, onBegin: () => void): Promise<Step[]> {
     const steps: Step[] = []
     const [first] = items
     let over = false
@@ -522,20 +536,21 @@ export class Instance {
         {
           contract: this.#contract,
           variables: sortVariables(this.#variables),
-          calls: called.map(({ call }) => call),
+          calls,
           base: this.#ledger.archive,
           onStep: (step) => steps.push(step),
           onOracle: (request) => {
             const asked = called[request.call]
-            if (asked?.item === 0 && first !== undefined) {
-              return this.#ask(first, asked.call.time, request, () => over)
+            const call = calls[request.call]
+            if (asked === 0 && call !== undefined && first !== undefined) {
+              return this.#ask(first, call.time, request, () => over)
             }
-            asking = items[asked?.item ?? 0] ?? null
+            asking = items[asked ?? 0] ?? null
             throw ORACLE_FIRST
           },
           onLog: (line) => this.#execution.onLog(this.id, line)
         },
-        { workMs: this.#queue.isShared ? SHARED_WORK_MS : BATCH_WORK_MS, onBegin }
+        { workMs: this.#workMs, onBegin }
       )
     } catch (error) {
       if (error !== ORACLE_FIRST) throw error
@@ -546,8 +561,20 @@ export class Instance {
     return steps
   }
 
+  /** Work of one batch, ms: where many call at once, each waits for the others in any case. */
+  get #workMs(): number {
+    if (!this.#queue.isShared) return BATCH_WORK_MS
+    const shared = Math.max(SHARED_WORK_MS, this.#queue.users * SHARED_USER_MS)
+    return Math.min(BATCH_WORK_MS, shared)
+  }
+
   /** Resolves when the next batch can be executed; this one is on disk, and its users are told, when `durable` does. */
-  async #commit({ items, steps, time, executedAt }: Executed): Promise<{ durable: Promise<void> }> {
+  async #commit({
+    items,
+    steps,
+    times,
+    executedAt
+  }: Executed): Promise<{ durable: Promise<void> }> {
     // an answer of an oracle that comes late may still be on its way into the log
     if (this.#open !== null) await this.#ledger.settle()
     const blocks: Uint8Array[] = []
@@ -556,9 +583,11 @@ export class Instance {
     const writes: Write[] = []
     const start = this.#ledger.tail.length
     let seq = this.#seq
+    let time = this.#time
     for (const [i, item] of items.entries()) {
       const step = steps[i]
       if (step === undefined) break
+      time = times[i] ?? time
       const user = this.#ledger.opened(item.id) ?? (await this.#ledger.user(item.user))
       seq++
       const opened = this.#open?.item === item ? this.#open.ack : null

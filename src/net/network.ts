@@ -24,14 +24,20 @@ export class Network {
   readonly #looking = new Set<NodeJS.Timeout>()
   #closed = false
 
-  /** `deny` says to whose keys there shall be no connection by a topic. */
+  /**
+   * `deny` says to whose keys there shall be no connection by a topic. Where `isPatient`, nobody waits for those peers, and
+   * who is gone may be noticed late: with many of them, what they say to be there is most of what they say.
+   */
   constructor(
     keyPair: KeyPair,
     bootstrap?: Bootstrap,
-    deny: (publicKey: Uint8Array) => boolean = () => false
+    {
+      deny = () => false,
+      isPatient = false
+    }: { readonly deny?: (publicKey: Uint8Array) => boolean; readonly isPatient?: boolean } = {}
   ) {
     this.#keyPair = keyPair
-    this.#silenceMax = isLoopback(bootstrap) ? 2_000 : 8_000
+    this.#silenceMax = isPatient ? PATIENCE_MS : isLoopback(bootstrap) ? 2_000 : 8_000
     const dht = new DHT({
       keyPair,
       ...(bootstrap === undefined ? {} : { bootstrap: bootstrap.map(parseNode) }),
@@ -180,6 +186,8 @@ export async function openLocal(port: number = LOCAL_PORT): Promise<{
   return { bootstrap: [`127.0.0.1:${port}`], close: async () => {} }
 }
 
+/** What a patient network takes for the end of a peer, ms: firewalls forget a way that is not used for longer. */
+const PATIENCE_MS = 20_000
 const GOODBYE_MS = 2_000
 const TRIED_MS = 5_000
 /** When a topic is looked at again, beside every ten minutes as the library does. */

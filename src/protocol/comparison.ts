@@ -6,7 +6,8 @@ import { MivmError } from './errors.ts'
 import { decodeEvidence, type EvidenceCode, encodeEvidence, type SignedHead } from './evidence.ts'
 import { type Head, verifyHead } from './head.ts'
 import { addressOf } from './manifest.ts'
-import { type Proof, verifyProof } from './proof.ts'
+import { Tree } from './merkle.ts'
+import { type Proof, pushItem, verifyProof } from './proof.ts'
 import { openReceipt, verifyReceipt } from './receipt.ts'
 import { leafHash } from './tree-hash.ts'
 
@@ -59,15 +60,32 @@ export function stateProof({ address, host }: Subject, proof: Proof): Statement 
   return { head: verifyProof(proof, { key: address, publicKey: host }).head, proof }
 }
 
-/** The tree hash of a log of that length in the history that a statement is of; null where it does not say. */
-export function treeHashAt(
-  { address, host }: Subject,
+/**
+ * Tree hashes of a log at these lengths, in the history that a statement is of: of those lengths that it says something of.
+ * One walk, whatever their number; the statement is verified, so that its signature is not asked again.
+ */
+export function treeHashesAt(
   { head, proof }: Statement,
-  length: number
-): Uint8Array | null {
-  if (length === head.length) return head.treeHash
-  if (proof === null) return null
-  return verifyProof(proof, { key: address, publicKey: host, through: length }).through
+  lengths: Iterable<number>
+): ReadonlyMap<number, Uint8Array> {
+  const wanted = new Set(lengths)
+  const found = new Map<number, Uint8Array>()
+  const tree = new Tree()
+  const note = () => {
+    if (wanted.has(tree.length)) found.set(tree.length, tree.treeHash())
+  }
+  if (proof !== null) {
+    note()
+    for (const item of proof.items) {
+      pushItem(tree, item)
+      note()
+    }
+    if (tree.length !== head.length || !b4a.equals(tree.treeHash(), head.treeHash)) {
+      throw new MivmError('PROOF_INVALID', 'the proof does not hold: it is not of this head')
+    }
+  }
+  if (wanted.has(head.length)) found.set(head.length, head.treeHash)
+  return found
 }
 
 /**
@@ -78,8 +96,8 @@ export function contradiction(subject: Subject, one: Statement, two: Statement):
   const forked = [one, two].find(({ head }) => head.fork !== 0)
   if (forked !== undefined) return make(subject, 'HISTORY_FORKED', { heads: [forked.head] })
   const [short, long] = one.head.length <= two.head.length ? [one, two] : [two, one]
-  const treeHash = treeHashAt(subject, long, short.head.length)
-  if (treeHash !== null) {
+  const treeHash = treeHashesAt(long, [short.head.length]).get(short.head.length)
+  if (treeHash !== undefined) {
     if (b4a.equals(treeHash, short.head.treeHash)) return null
     if (short.head.length === long.head.length) {
       return make(subject, 'TWO_HISTORIES', { heads: [short.head, long.head] })

@@ -95,7 +95,7 @@ export interface RunOptions {
   readonly workMs?: number
   /** Multiplies the wall clock limit: an auditor waits longer, so that a slow machine accuses nobody. */
   readonly patience?: number
-  /** Called when an engine begins with the batch: it may have to wait for one. */
+  /** Called when an engine begins with the batch: it may have to wait for one. Until then calls may be added to it. */
   readonly onBegin?: () => void
 }
 

@@ -1,0 +1,139 @@
+// Which calls an instance has executed together, where an engine is waited for.
+import b4a from 'b4a'
+import test, { type Test } from 'brittle'
+import crypto from 'hypercore-crypto'
+import { Gate } from '../src/host/gate.ts'
+import { Instance } from '../src/host/instance.ts'
+import { Oracles } from '../src/host/oracles.ts'
+import { decodeEntry, decodeUserEntry } from '../src/protocol/entries.ts'
+import { encodeId } from '../src/protocol/ids.ts'
+import { openStore } from '../src/state/store.ts'
+import { Wal } from '../src/state/wal.ts'
+import type { Batch, RunOptions, VirtualMachine } from '../src/vm/vm.ts'
+import { BareUser, deployment } from './bare-user.ts'
+import { tempDir } from './helpers.ts'
+
+/** Says of each call what it was; a batch waits until it is let go. */
+class Waiting implements VirtualMachine {
+  readonly id = 'js-1'
+  /** Calls of each batch. */
+  readonly sizes: number[] = []
+  readonly #copies: boolean
+  #wait: Promise<void> = Promise.resolve()
+  #arrived = Promise.withResolvers<void>()
+
+  /** With `copies` calls that are added later are not seen. */
+  constructor(copies = false) {
+    this.#copies = copies
+  }
+
+  /** Holds the next batches; returns what lets them go. */
+  hold(): () => void {
+    const { promise, resolve } = Promise.withResolvers<void>()
+    this.#wait = promise
+    this.#arrived = Promise.withResolvers<void>()
+    return resolve
+  }
+
+  /** Resolves when there is a batch that waits. */
+  get arrived(): Promise<void> {
+    return this.#arrived.promise
+  }
+
+  async inspect(): Promise<string[]> {
+    return ['init', 'add']
+  }
+
+  async run(batch: Batch, options: RunOptions = {}): Promise<number> {
+    const copy = [...batch.calls]
+    this.#arrived.resolve()
+    await this.#wait
+    options.onBegin?.()
+    const calls = this.#copies ? copy : batch.calls
+    this.sizes.push(calls.length)
+    for (const [i, { caller, seq, time }] of calls.entries()) {
+      const value = JSON.stringify(`${caller} ${seq} ${time}`)
+      batch.onStep({ outcome: { status: 'ok', value }, writes: [], fuel: 0 }, i)
+    }
+    return calls.length
+  }
+
+  evict(): void {}
+
+  async close(): Promise<void> {}
+}
+
+test('batches - what comes while an engine is waited for is executed with the rest', async (t) => {
+  const vm = new Waiting()
+  const { instance, address, results } = await scene(t, vm)
+  const user = new BareUser(address, 'user').call('add')
+  const release = vm.hold()
+  await instance.submit(user.log())
+  await vm.arrived
+  for (let i = 0; i < 9; i++) await instance.submit(user.call('add').log())
+  release()
+  await instance.settled(user.key, 10)
+  t.alike(vm.sizes, [1, 10])
+  t.is(await results(), 11)
+})
+
+test('batches - nothing is executed as another call than its ack says, whoever calls meanwhile', async (t) => {
+  for (const copies of [false, true]) {
+    const vm = new Waiting(copies)
+    const { instance, address, results } = await scene(t, vm)
+    const users = ['ann', 'bob', 'eve', 'joe'].map((name) => new BareUser(address, name))
+    for (let round = 0; round < 5; round++) {
+      const release = vm.hold()
+      for (const [i, user] of users.entries()) {
+        if (i % 2 === 0) await instance.submit(user.call('add').call('add').log())
+      }
+      await vm.arrived
+      for (const user of users) await instance.submit(user.call('add').log())
+      release()
+      await Promise.all(users.map((user) => instance.settled(user.key, user.log().blocks.length)))
+    }
+    t.is(await results(), 1 + 5 * 8)
+  }
+})
+
+/** An instance with that VM; `results` closes it, compares all results with their acks, and counts them. */
+async function scene(t: Test, vm: VirtualMachine) {
+  const keyPair = crypto.keyPair()
+  const store = await openStore(await tempDir(t))
+  t.teardown(() => store.close())
+  const wal = new Wal(store.storage.rocks)
+  const writing = { store, keyPair, wal, gate: new Gate(), onFatal: () => {} }
+  const execution = { vm, oracles: new Oracles(), onLog: () => {} }
+  const { address, request } = deployment(encodeId(keyPair.publicKey), '')
+  const genesis = decodeEntry(request.genesis)
+  if (genesis.type !== 'genesis') throw new Error('the test is wrong')
+  const log = new BareUser(address, 'deployer').call('init').log()
+  const instance = await Instance.deploy(writing, execution, address, genesis, { ...request, log })
+  const results = async () => {
+    await instance.close()
+    await wal.close()
+    const core = store.get({ key: address })
+    await core.ready()
+    const entered = new Map<string, number>()
+    let said = ''
+    let time = 0
+    let count = 0
+    for (let i = 0; i < core.length; i++) {
+      const entry = decodeEntry((await core.get(i)) ?? b4a.alloc(0))
+      if (entry.type === 'ack') {
+        const id = encodeId(entry.user)
+        if (entry.time < time) t.fail('time goes back')
+        time = entry.time
+        said = `${id} ${entry.seq} ${entry.time}`
+        t.is(entry.entry, (entered.get(id) ?? 0) + 1, 'in the order of its log')
+        entered.set(id, entry.entry)
+        t.is(decodeUserEntry(entry.call).type, 'call')
+      } else if (entry.type === 'result') {
+        t.is(entry.value, JSON.stringify(said))
+        count++
+      }
+    }
+    return count
+  }
+  return { instance, address, results }
+}
