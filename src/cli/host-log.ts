@@ -1,5 +1,5 @@
 import { type Logger, pino } from 'pino'
-import type { HostEvent } from '../host/host.ts'
+import type { HostEvent } from '../host/events.ts'
 import { Bucket } from '../net/bucket.ts'
 import { type Output, printable } from './output.ts'
 

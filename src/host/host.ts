@@ -1,6 +1,4 @@
-import { existsSync } from 'node:fs'
 import { mkdir } from 'node:fs/promises'
-import path from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type SecretStream from '@hyperswarm/secret-stream'
 import b4a from 'b4a'
@@ -10,7 +8,6 @@ import type { SharedCore } from 'hypercore'
 import crypto from 'hypercore-crypto'
 import Protomux from 'protomux'
 import { Bucket } from '../net/bucket.ts'
-import { type Identity, listIdentities, openIdentity } from '../net/identity.ts'
 import { type Bootstrap, Network, addressOf as networkAddressOf } from '../net/network.ts'
 import { Rpc } from '../net/rpc.ts'
 import { decodeEntry, type Genesis, limitsOf } from '../protocol/entries.ts'
@@ -19,31 +16,7 @@ import { codeHash } from '../protocol/hash.ts'
 import type { Head } from '../protocol/head.ts'
 import { decodeId, encodeId } from '../protocol/ids.ts'
 import { addressOf, topicOf } from '../protocol/manifest.ts'
-import {
-  CALL,
-  type CallReply,
-  type CallRequest,
-  CONSISTENCY,
-  type ConsistencyReply,
-  type ConsistencyRequest,
-  DEPLOY,
-  type DeployReply,
-  type DeployRequest,
-  INFO,
-  type InfoReply,
-  KNOWN,
-  type KnownReply,
-  LENGTHS_MAX,
-  PROVE,
-  type ProveReply,
-  type ProveRequest,
-  RANGE,
-  type RangeReply,
-  type RangeRequest,
-  STATUS
-} from '../protocol/messages.ts'
-import type { Proof } from '../protocol/proof.ts'
-import { isUnreadable } from '../state/salvage.ts'
+import type { DeployRequest, KnownReply } from '../protocol/messages.ts'
 import { closeStore, openStore } from '../state/store.ts'
 import { Wal } from '../state/wal.ts'
 import { openVm } from '../vm/registry.ts'
@@ -52,20 +25,20 @@ import type { IsolateBy, Supervisor } from '../vm/supervisor.ts'
 import { Admission } from './admission.ts'
 import { askOthers, Rounds } from './asking.ts'
 import { type Backup, backUp } from './backup.ts'
-import type { Caller } from './caller.ts'
 import { Connections } from './connections.ts'
 import { checkDeployer } from './deployment.ts'
+import { openError, openHostIdentity, openIndex, storeOf } from './directory.ts'
+import { type HostEvent, noteEvent } from './events.ts'
 import { Gate } from './gate.ts'
 import { type Execution, Instance } from './instance.ts'
 import type { Writing } from './ledger.ts'
 import { Measures } from './measures.ts'
-import { Mutex } from './mutex.ts'
 import { Oracles } from './oracles.ts'
 import { allowAll, type Policy } from './policy.ts'
 import { type SomeQuotas, withDefaults } from './quotas.ts'
-import { readRange } from './ranges.ts'
 import { Restored } from './restored.ts'
-import { notThatFar, SetBacks, setBack } from './set-back.ts'
+import { type Served, Service } from './service.ts'
+import { SetBacks, setBack } from './set-back.ts'
 import { type HostStatus, type PublicStatus, Recent, totalsOf } from './status.ts'
 import { StoredBytes } from './stored.ts'
 import { Vitals } from './vitals.ts'
@@ -93,17 +66,6 @@ export interface HostOptions {
   readonly openMax?: number
   readonly onEvent?: (event: HostEvent) => void
 }
-
-/** What the operator of a host may want to know. */
-export type HostEvent =
-  | { readonly type: 'deployed'; readonly address: string; readonly deployer: string }
-  | { readonly type: 'damaged'; readonly address: string; readonly message: string }
-  /** Peers show that more of it was signed than is here: nothing is, from now on. */
-  | { readonly type: 'set-back'; readonly address: string; readonly message: string }
-  | { readonly type: 'log'; readonly address: string; readonly line: string }
-  | { readonly type: 'refused'; readonly code: string; readonly message: string }
-  /** Nothing can be written any more; the host has to be stopped. */
-  | { readonly type: 'fatal'; readonly code: string; readonly message: string }
 
 /** What a host keeps on disk beside its instances. */
 interface Kept {
@@ -148,6 +110,7 @@ export class Host {
   /** Who is over a quota may be so thousands of times a second: the operator is told of some, and the status counts all. */
   readonly #quotaEvents = new Bucket(QUOTA_EVENTS, 1)
   readonly #sweep: NodeJS.Timeout
+  readonly #served: Served
   readonly #recent: Recent
   readonly #vitals: Vitals
   readonly #openedAt = performance.now()
@@ -191,6 +154,7 @@ export class Host {
     this.#openMax = options.openMax ?? OPEN_MAX
     this.#sweep = setInterval(() => this.#closeIdle(), IDLE_MS / 4).unref()
     this.measures = execution.measures
+    this.#served = this.#serve()
     this.#recent = new Recent(execution.measures)
     this.#vitals = new Vitals(options.dir, () => this.#recent.mark())
     this.#connections = new Connections(admission.quotas.host, admission.refusals)
@@ -208,6 +172,7 @@ export class Host {
     const setBacks = await SetBacks.open(options.dir, keyPair.publicKey)
     const restored = await Restored.find(options.dir)
     const store = await openStore(storeOf(options.dir))
+    store.watch(serveOnly)
     const index = await openIndex(store, options.dir)
     const vm = await openEngines(options).catch(async (error) => {
       await closeStore(store)
@@ -468,29 +433,28 @@ export class Host {
       this.#peers.delete(rpc)
       caller.close()
     })
-    const peer = new Peer(rpc, caller)
-    rpc.respond(INFO, ({ address }) => this.#guard(() => this.#info(address), address))
-    rpc.respond(DEPLOY, (request) =>
-      this.#guard(async (): Promise<DeployReply> => {
-        await peer.heard
-        await this.#asked
-        return { address: (await this.deploy(request)).address }
-      })
-    )
-    rpc.respond(CALL, (request, arrived) =>
-      this.#guard(() => this.#call(request, peer, arrived), request.address)
-    )
-    rpc.respond(KNOWN, ({ address, head }) =>
-      this.#guard(() => peer.hear(() => this.#heed(address, head)), address)
-    )
-    rpc.respond(PROVE, (request) => this.#guard(() => this.#prove(request, peer), request.address))
-    rpc.respond(CONSISTENCY, (request) =>
-      this.#guard(() => this.#consistency(request), request.address)
-    )
-    rpc.respond(RANGE, (request) => this.#guard(() => this.#range(request, peer)))
-    rpc.respond(STATUS, () =>
-      this.#guard(async () => ({ json: JSON.stringify(this.#publicStatus()) }))
-    )
+    new Service(rpc, caller, this.#served).answer()
+  }
+
+  /** What peers are answered from. */
+  #serve(): Served {
+    return {
+      store: this.#store,
+      measures: this.measures,
+      setBacks: this.#setBacks,
+      asked: () => this.#asked,
+      status: () => this.#publicStatus(),
+      instance: (address) => this.instance(address),
+      deploy: (request) => this.deploy(request),
+      heed: (address, head) => this.#heed(address, head),
+      tell: (event) => this.#tell(event)
+    }
+  }
+
+  /** Tells the operator of what peers were refused, and why. */
+  #tell(event: HostEvent): void {
+    const isQuota = event.type === 'refused' && event.code === 'QUOTA_EXCEEDED'
+    if (!isQuota || this.#quotaEvents.take()) this.#onEvent(event)
   }
 
   #takeConnection(stream: SecretStream): boolean {
@@ -542,101 +506,6 @@ export class Host {
     )
   }
 
-  /** Tells the operator of what is refused, and of an instance that turns out to be damaged. */
-  async #guard<T>(fn: () => Promise<T>, address?: Uint8Array): Promise<T> {
-    try {
-      return await fn()
-    } catch (error) {
-      const known = knownError(error, address)
-      const { code, message } = known
-      this.measures.refused.add(code)
-      if (code === 'INSTANCE_DAMAGED' && address !== undefined) {
-        this.#onEvent({ type: 'damaged', address: encodeId(address), message })
-      } else if (code !== 'QUOTA_EXCEEDED' || this.#quotaEvents.take()) {
-        this.#onEvent({ type: 'refused', code, message })
-      }
-      throw known
-    }
-  }
-
-  async #info(address: Uint8Array): Promise<InfoReply> {
-    const instance = await this.instance(address)
-    const { methods, head } = instance
-    return { genesis: await instance.genesisBlock(), methods, head }
-  }
-
-  async #call(request: CallRequest, peer: Peer, arrived: number): Promise<CallReply> {
-    const { address, log, to } = request
-    await peer.heard
-    await this.#asked
-    const refusal = this.#setBacks.refusal(encodeId(address))
-    if (refusal !== null) throw refusal
-    const instance = await this.instance(address)
-    const { length: own } = instance.head
-    // said and not shown: it is no proof, but what could be answered would be less than that user has seen
-    if (request.known > own) throw notThatFar(request.known, own)
-    const length = await instance.submit(log, { caller: peer.caller, arrived })
-    // a request without blocks that asks for results says nothing about the user's log
-    if (to === 0 || log.blocks.length > 0) {
-      const end = log.start + log.blocks.length
-      if (length < log.start) return { length, through: 0, proof: null, behind: null }
-      if (length > end) {
-        // one who sends blocks is not about to take any back
-        const behind =
-          log.blocks.length > 0
-            ? { ...log, start: end, blocks: [], head: null }
-            : await peer.large(() => instance.proofs.takeBack(log.user, end))
-        return { length, through: 0, proof: null, behind }
-      }
-    }
-    if (to > length) throw new MivmError('REQUEST_INVALID', `the user log has no entry ${to} yet`)
-    if (to > 0) await instance.settled(log.user, to)
-    const settled = performance.now()
-    return peer.large(async () => {
-      const key = `${encodeId(address)}/${encodeId(log.user)}`
-      const { head } = instance
-      const before = peer.sent.get(key)
-      const through = Math.min(before ?? request.known, head.length)
-      // Set at the moment of the head's choice: of two replies under way the second must begin where the first ends. For
-      // users who have no log nothing is kept: anybody can name any number of them.
-      if (length > 0) peer.sent.set(key, head.length)
-      const anchored = before !== undefined || request.anchored
-      const proof = await instance.proofs.prove(log.user, request.from, to, through, anchored)
-      const now = performance.now()
-      const calls = resultsIn(proof)
-      this.measures.stages.reply.add(now - settled, calls)
-      this.measures.calls.add(now - arrived, calls)
-      return { length, through, proof, behind: null }
-    })
-  }
-
-  async #prove({ address, user, entry }: ProveRequest, peer: Peer): Promise<ProveReply> {
-    const instance = await this.instance(address)
-    const proof = await peer.large(() => instance.proofs.prove(user, entry, entry, 0, false))
-    if (proof.items.some(({ block }) => block !== null)) return { proof }
-    throw new MivmError('REQUEST_INVALID', `entry ${entry} has no result: check its number`)
-  }
-
-  async #consistency({ address, lengths }: ConsistencyRequest): Promise<ConsistencyReply> {
-    if (lengths.length > LENGTHS_MAX) {
-      throw new MivmError('REQUEST_INVALID', `ask for ${LENGTHS_MAX} lengths at most`)
-    }
-    const instance = await this.instance(address)
-    return { proof: await instance.proofs.consistency(lengths) }
-  }
-
-  /** What is sent counts as if it had been received: to read from the disk costs as much. */
-  #range(request: RangeRequest, peer: Peer): Promise<RangeReply> {
-    return peer.large(async () => {
-      const reply = await readRange(this.#store, request)
-      peer.caller.meter.take(
-        0,
-        reply.blocks.reduce((sum, block) => sum + block.byteLength, 0)
-      )
-      return reply
-    })
-  }
-
   #refuseWhenClosing(): void {
     if (this.#closing === null) return
     throw new MivmError('HOST_CLOSED', 'the host is shutting down: try again later')
@@ -685,31 +554,6 @@ interface HostExecution extends Execution {
   readonly measures: Measures
 }
 
-function noteEvent(measures: Measures, event: HostEvent): void {
-  switch (event.type) {
-    case 'deployed':
-      measures.deployments++
-      break
-    case 'damaged':
-      measures.damaged.add(event.address)
-      break
-    case 'set-back':
-      measures.setBack.add(event.address)
-      break
-    case 'log':
-      measures.lines++
-      break
-    case 'fatal':
-      measures.fatal = event.message
-      break
-  }
-}
-
-/** Of each call there is an ack and a result. */
-function resultsIn({ items }: Proof): number {
-  return items.filter(({ block }) => block !== null).length / 2
-}
-
 /**
  * A host takes nothing in by replication: what users write comes with their calls, checked, in one atomic write with
  * the results. Nor does it note on disk how much a peer says it has, as Hypercore does: on a full disk that write
@@ -722,92 +566,6 @@ function serveOnly(core: SharedCore): void {
   core.replicator.allowFork = false
   core.updateRemoteContiguousLength = () => {}
   core.checkConflict = async () => true
-}
-
-/** Which instances there are. */
-async function openIndex(store: Corestore, dir: string): Promise<Hypercore> {
-  store.watch(serveOnly)
-  const index = store.get({ name: 'instances' })
-  try {
-    await index.ready()
-    return index
-  } catch (error) {
-    await closeStore(store)
-    throw openError(error, dir)
-  }
-}
-
-/** What the database cannot read before anything is asked of an instance. */
-function openError(error: unknown, dir: string): unknown {
-  if (!isUnreadable(error) || error instanceof MivmError) return error
-  const message = error instanceof Error ? error.message : String(error)
-  return new MivmError(
-    'DIRECTORY_DAMAGED',
-    `files of the database in ${storeOf(dir)} are damaged (${message}): "mivm host --repair" takes out what cannot be read, or restore it from a backup`,
-    { cause: error }
-  )
-}
-
-function storeOf(dir: string): string {
-  return path.join(dir, 'store')
-}
-
-/** A new identity only where there is nothing yet that another one has signed. */
-async function openHostIdentity(dir: string): Promise<Identity> {
-  const names = await listIdentities(dir)
-  if (names.includes('host') || !existsSync(storeOf(dir))) return openIdentity(dir, 'host')
-  throw new MivmError(
-    'DIRECTORY_DAMAGED',
-    `the key of the host, ${path.join(dir, 'host.key')}, is missing: put it back from a backup`
-  )
-}
-
-/** What the database cannot read belongs to the instance that was asked for. */
-function knownError(error: unknown, address?: Uint8Array): MivmError {
-  if (error instanceof MivmError) return error
-  const message = error instanceof Error ? error.message : String(error)
-  if (address === undefined || !isUnreadable(error)) {
-    return new MivmError('INTERNAL', message, { cause: error })
-  }
-  return new MivmError(
-    'INSTANCE_DAMAGED',
-    `the disk has damaged it (${message}): its operator may have it back with "mivm host --repair", or from a backup`,
-    { cause: error }
-  )
-}
-
-/** What is kept of a connection. */
-class Peer {
-  /** Length of the last head sent, by instance and user: the next proof begins there. */
-  readonly sent = new Map<string, number>()
-  readonly caller: Caller
-  readonly #rpc: Rpc
-  readonly #replies = new Mutex()
-  #heard: Promise<unknown> = Promise.resolve()
-
-  constructor(rpc: Rpc, caller: Caller) {
-    this.caller = caller
-    this.#rpc = rpc
-  }
-
-  /** Resolves when what this peer has said so far of heads was taken notice of. */
-  get heard(): Promise<unknown> {
-    return this.#heard
-  }
-
-  hear<T>(heed: () => Promise<T>): Promise<T> {
-    const hearing = this.#heard.then(heed)
-    this.#heard = hearing.catch(() => {})
-    return hearing
-  }
-
-  /** Makes replies that may be large one after the other, and none while the peer does not read. */
-  large<T>(reply: () => Promise<T>): Promise<T> {
-    return this.#replies.run(async () => {
-      await this.#rpc.readable()
-      return reply()
-    })
-  }
 }
 
 function openEngines(options: HostOptions): Promise<Supervisor> {

@@ -1,0 +1,45 @@
+import { existsSync } from 'node:fs'
+import path from 'node:path'
+import type Corestore from 'corestore'
+import type Hypercore from 'hypercore'
+import { type Identity, listIdentities, openIdentity } from '../net/identity.ts'
+import { MivmError } from '../protocol/errors.ts'
+import { isUnreadable } from '../state/salvage.ts'
+import { closeStore } from '../state/store.ts'
+
+/** Which instances there are. */
+export async function openIndex(store: Corestore, dir: string): Promise<Hypercore> {
+  const index = store.get({ name: 'instances' })
+  try {
+    await index.ready()
+    return index
+  } catch (error) {
+    await closeStore(store)
+    throw openError(error, dir)
+  }
+}
+
+/** What the database cannot read before anything is asked of an instance. */
+export function openError(error: unknown, dir: string): unknown {
+  if (!isUnreadable(error) || error instanceof MivmError) return error
+  const message = error instanceof Error ? error.message : String(error)
+  return new MivmError(
+    'DIRECTORY_DAMAGED',
+    `files of the database in ${storeOf(dir)} are damaged (${message}): "mivm host --repair" takes out what cannot be read, or restore it from a backup`,
+    { cause: error }
+  )
+}
+
+export function storeOf(dir: string): string {
+  return path.join(dir, 'store')
+}
+
+/** A new identity only where there is nothing yet that another one has signed. */
+export async function openHostIdentity(dir: string): Promise<Identity> {
+  const names = await listIdentities(dir)
+  if (names.includes('host') || !existsSync(storeOf(dir))) return openIdentity(dir, 'host')
+  throw new MivmError(
+    'DIRECTORY_DAMAGED',
+    `the key of the host, ${path.join(dir, 'host.key')}, is missing: put it back from a backup`
+  )
+}

@@ -1,0 +1,33 @@
+import type { Measures } from './measures.ts'
+
+/** What the operator of a host may want to know. */
+export type HostEvent =
+  | { readonly type: 'deployed'; readonly address: string; readonly deployer: string }
+  | { readonly type: 'damaged'; readonly address: string; readonly message: string }
+  /** Peers show that more of it was signed than is here: nothing is, from now on. */
+  | { readonly type: 'set-back'; readonly address: string; readonly message: string }
+  | { readonly type: 'log'; readonly address: string; readonly line: string }
+  | { readonly type: 'refused'; readonly code: string; readonly message: string }
+  /** Nothing can be written any more; the host has to be stopped. */
+  | { readonly type: 'fatal'; readonly code: string; readonly message: string }
+
+/** Counts it. */
+export function noteEvent(measures: Measures, event: HostEvent): void {
+  switch (event.type) {
+    case 'deployed':
+      measures.deployments++
+      break
+    case 'damaged':
+      measures.damaged.add(event.address)
+      break
+    case 'set-back':
+      measures.setBack.add(event.address)
+      break
+    case 'log':
+      measures.lines++
+      break
+    case 'fatal':
+      measures.fatal = event.message
+      break
+  }
+}

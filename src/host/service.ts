@@ -1,0 +1,225 @@
+import type Corestore from 'corestore'
+import type { Rpc } from '../net/rpc.ts'
+import { MivmError } from '../protocol/errors.ts'
+import type { Head } from '../protocol/head.ts'
+import { encodeId } from '../protocol/ids.ts'
+import {
+  CALL,
+  type CallReply,
+  type CallRequest,
+  CONSISTENCY,
+  type ConsistencyReply,
+  type ConsistencyRequest,
+  DEPLOY,
+  type DeployReply,
+  type DeployRequest,
+  INFO,
+  type InfoReply,
+  KNOWN,
+  type KnownReply,
+  LENGTHS_MAX,
+  PROVE,
+  type ProveReply,
+  type ProveRequest,
+  RANGE,
+  type RangeReply,
+  type RangeRequest,
+  STATUS
+} from '../protocol/messages.ts'
+import type { Proof } from '../protocol/proof.ts'
+import { isUnreadable } from '../state/salvage.ts'
+import type { Caller } from './caller.ts'
+import type { HostEvent } from './events.ts'
+import type { Instance } from './instance.ts'
+import type { Measures } from './measures.ts'
+import { Mutex } from './mutex.ts'
+import { readRange } from './ranges.ts'
+import { notThatFar, type SetBacks } from './set-back.ts'
+import type { PublicStatus } from './status.ts'
+
+/** A host as those see it who answer its peers. */
+export interface Served {
+  readonly store: Corestore
+  readonly measures: Measures
+  readonly setBacks: SetBacks
+  /** Until others were asked, in a directory that was restored; null where that is over, or there was no need. */
+  asked(): Promise<void> | null
+  status(): PublicStatus
+  instance(address: Uint8Array): Promise<Instance>
+  deploy(request: DeployRequest): Promise<Instance>
+  /** Takes notice of a head that a peer holds. */
+  heed(address: Uint8Array, head: Head): Promise<KnownReply>
+  tell(event: HostEvent): void
+}
+
+/** Answers what one peer asks of a host. */
+export class Service {
+  /** Length of the last head sent, by instance and user: the next proof begins there. */
+  readonly #sent = new Map<string, number>()
+  readonly #rpc: Rpc
+  readonly #caller: Caller
+  readonly #host: Served
+  readonly #replies = new Mutex()
+  /** Resolves when what this peer has said so far of heads was taken notice of. */
+  #heard: Promise<unknown> = Promise.resolve()
+
+  constructor(rpc: Rpc, caller: Caller, host: Served) {
+    this.#rpc = rpc
+    this.#caller = caller
+    this.#host = host
+  }
+
+  answer(): void {
+    const rpc = this.#rpc
+    rpc.respond(INFO, ({ address }) => this.#guard(() => this.#info(address), address))
+    rpc.respond(DEPLOY, (request) =>
+      this.#guard(async (): Promise<DeployReply> => {
+        await this.#heard
+        await this.#host.asked()
+        return { address: (await this.#host.deploy(request)).address }
+      })
+    )
+    rpc.respond(CALL, (request, arrived) =>
+      this.#guard(() => this.#call(request, arrived), request.address)
+    )
+    rpc.respond(KNOWN, ({ address, head }) =>
+      this.#guard(() => this.#hear(() => this.#host.heed(address, head)), address)
+    )
+    rpc.respond(PROVE, (request) => this.#guard(() => this.#prove(request), request.address))
+    rpc.respond(CONSISTENCY, (request) =>
+      this.#guard(() => this.#consistency(request), request.address)
+    )
+    rpc.respond(RANGE, (request) => this.#guard(() => this.#range(request)))
+    rpc.respond(STATUS, () =>
+      this.#guard(async () => ({ json: JSON.stringify(this.#host.status()) }))
+    )
+  }
+
+  /** Tells the operator of what is refused, and of an instance that turns out to be damaged. */
+  async #guard<T>(fn: () => Promise<T>, address?: Uint8Array): Promise<T> {
+    try {
+      return await fn()
+    } catch (error) {
+      const known = knownError(error, address)
+      const { code, message } = known
+      this.#host.measures.refused.add(code)
+      if (code === 'INSTANCE_DAMAGED' && address !== undefined) {
+        this.#host.tell({ type: 'damaged', address: encodeId(address), message })
+      } else {
+        this.#host.tell({ type: 'refused', code, message })
+      }
+      throw known
+    }
+  }
+
+  async #info(address: Uint8Array): Promise<InfoReply> {
+    const instance = await this.#host.instance(address)
+    const { methods, head } = instance
+    return { genesis: await instance.genesisBlock(), methods, head }
+  }
+
+  async #call(request: CallRequest, arrived: number): Promise<CallReply> {
+    const { address, log, to } = request
+    await this.#heard
+    await this.#host.asked()
+    const refusal = this.#host.setBacks.refusal(encodeId(address))
+    if (refusal !== null) throw refusal
+    const instance = await this.#host.instance(address)
+    const { length: own } = instance.head
+    // said and not shown: it is no proof, but what could be answered would be less than that user has seen
+    if (request.known > own) throw notThatFar(request.known, own)
+    const length = await instance.submit(log, { caller: this.#caller, arrived })
+    // a request without blocks that asks for results says nothing about the user's log
+    if (to === 0 || log.blocks.length > 0) {
+      const end = log.start + log.blocks.length
+      if (length < log.start) return { length, through: 0, proof: null, behind: null }
+      if (length > end) {
+        // one who sends blocks is not about to take any back
+        const behind =
+          log.blocks.length > 0
+            ? { ...log, start: end, blocks: [], head: null }
+            : await this.#large(() => instance.proofs.takeBack(log.user, end))
+        return { length, through: 0, proof: null, behind }
+      }
+    }
+    if (to > length) throw new MivmError('REQUEST_INVALID', `the user log has no entry ${to} yet`)
+    if (to > 0) await instance.settled(log.user, to)
+    const settled = performance.now()
+    return this.#large(async () => {
+      const key = `${encodeId(address)}/${encodeId(log.user)}`
+      const { head } = instance
+      const before = this.#sent.get(key)
+      const through = Math.min(before ?? request.known, head.length)
+      // Set at the moment of the head's choice: of two replies under way the second must begin where the first ends. For
+      // users who have no log nothing is kept: anybody can name any number of them.
+      if (length > 0) this.#sent.set(key, head.length)
+      const anchored = before !== undefined || request.anchored
+      const proof = await instance.proofs.prove(log.user, request.from, to, through, anchored)
+      const now = performance.now()
+      const calls = resultsIn(proof)
+      this.#host.measures.stages.reply.add(now - settled, calls)
+      this.#host.measures.calls.add(now - arrived, calls)
+      return { length, through, proof, behind: null }
+    })
+  }
+
+  async #prove({ address, user, entry }: ProveRequest): Promise<ProveReply> {
+    const instance = await this.#host.instance(address)
+    const proof = await this.#large(() => instance.proofs.prove(user, entry, entry, 0, false))
+    if (proof.items.some(({ block }) => block !== null)) return { proof }
+    throw new MivmError('REQUEST_INVALID', `entry ${entry} has no result: check its number`)
+  }
+
+  async #consistency({ address, lengths }: ConsistencyRequest): Promise<ConsistencyReply> {
+    if (lengths.length > LENGTHS_MAX) {
+      throw new MivmError('REQUEST_INVALID', `ask for ${LENGTHS_MAX} lengths at most`)
+    }
+    const instance = await this.#host.instance(address)
+    return { proof: await instance.proofs.consistency(lengths) }
+  }
+
+  /** What is sent counts as if it had been received: to read from the disk costs as much. */
+  #range(request: RangeRequest): Promise<RangeReply> {
+    return this.#large(async () => {
+      const reply = await readRange(this.#host.store, request)
+      this.#caller.meter.take(
+        0,
+        reply.blocks.reduce((sum, block) => sum + block.byteLength, 0)
+      )
+      return reply
+    })
+  }
+
+  #hear<T>(heed: () => Promise<T>): Promise<T> {
+    const hearing = this.#heard.then(heed)
+    this.#heard = hearing.catch(() => {})
+    return hearing
+  }
+
+  /** Makes replies that may be large one after the other, and none while the peer does not read. */
+  #large<T>(reply: () => Promise<T>): Promise<T> {
+    return this.#replies.run(async () => {
+      await this.#rpc.readable()
+      return reply()
+    })
+  }
+}
+
+/** Of each call there is an ack and a result. */
+function resultsIn({ items }: Proof): number {
+  return items.filter(({ block }) => block !== null).length / 2
+}
+
+/** What the database cannot read belongs to the instance that was asked for. */
+function knownError(error: unknown, address?: Uint8Array): MivmError {
+  if (error instanceof MivmError) return error
+  const message = error instanceof Error ? error.message : String(error)
+  if (address === undefined || !isUnreadable(error)) {
+    return new MivmError('INTERNAL', message, { cause: error })
+  }
+  return new MivmError(
+    'INSTANCE_DAMAGED',
+    `the disk has damaged it (${message}): its operator may have it back with "mivm host --repair", or from a backup`,
+    { cause: error }
+  )
+}
