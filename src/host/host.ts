@@ -628,6 +628,8 @@ export class Host {
   /** What is sent counts as if it had been received: to read from the disk costs as much. */
   #range(request: RangeRequest, peer: Peer): Promise<RangeReply> {
     return peer.large(async () => {
+      // thousands of these may have been let in together, each for a thousand times its own bytes
+      peer.caller.checkRates()
       const reply = await readRange(this.#store, request)
       peer.caller.meter.take(
         0,
