@@ -9,7 +9,8 @@ import { repair } from '../src/copies/repair.ts'
 import { type SalvageEvent, salvage } from '../src/copies/salvage.ts'
 import type { Host } from '../src/host/host.ts'
 import { MivmError } from '../src/protocol/errors.ts'
-import { decodeId } from '../src/protocol/ids.ts'
+import { decodeId, encodeId } from '../src/protocol/ids.ts'
+import { DATA, PAGE } from '../src/state/keys.ts'
 import { isWhole } from '../src/state/salvage.ts'
 import { closeStore, openStore } from '../src/state/store.ts'
 import { startHost } from './cli.ts'
@@ -117,6 +118,30 @@ test('salvage - a host does it by itself when its database takes nothing more', 
   t.is(await host.stop(), 0)
 })
 
+test('salvage - what is lost of an instance beside its bitfield is not taken for a part of that', {
+  timeout: 120_000
+}, async (t) => {
+  const { scene, addresses } = await fill(t)
+  const [address = ''] = addresses
+  const dir = path.join(scene.dir, 'store')
+  const store = await openStore(dir)
+  const key = decodeId(address)
+  const log = store.get({ key })
+  await log.ready()
+  // so many users that they have a file of their own, as the bitfield has
+  const users = Array.from({ length: 100 }, (_, i) => encodeId(Buffer.alloc(32, i + 1)))
+  await log.setUserData('pending', Buffer.from(users.join()))
+  const info = await store.storage.getInfo(log.discoveryKey)
+  await closeStore(store)
+  const page = Buffer.from([DATA, info?.core.dataPointer ?? 0, PAGE, 0, 0])
+  t.ok(await flipValue(path.join(dir, 'db'), page), 'a bit of the bitfield')
+  t.alike((await salvage(scene.dir))?.gone, [], 'it is made anew')
+  t.ok(await flipValue(path.join(dir, 'db'), page), 'the same')
+  t.ok(await flipAt(path.join(dir, 'db'), users[50] ?? '', '.blob'), 'and one of who waits')
+  const event = await salvage(scene.dir)
+  t.alike(event?.gone, [address], 'who waited there nobody knows')
+})
+
 /** A closed host with some instances that a mirror has as well. */
 async function fill(t: Test) {
   const scene = await Scene.open(t)
@@ -195,9 +220,29 @@ async function flipSome(db: string, random: Random): Promise<string> {
   return `${path.basename(file)}, ${places.join(' and ')} of ${(await stat(file)).size}`
 }
 
-/** Flips a bit of a text in the tables of a database. */
-async function flipAt(db: string, text: string): Promise<boolean> {
-  for (const name of (await readdir(db)).filter((it) => it.endsWith('.sst'))) {
+/** Flips a bit of each value that is in a file of its own under a key. */
+async function flipValue(db: string, key: Uint8Array): Promise<boolean> {
+  // before the key: its size and that of the value, 8 bytes each, when it expires, and two sums
+  const size = Buffer.alloc(8)
+  size.writeUInt32LE(key.byteLength)
+  let isFound = false
+  for (const name of (await readdir(db)).filter((it) => it.endsWith('.blob'))) {
+    const file = path.join(db, name)
+    const bytes = await readFile(file)
+    for (let at = bytes.indexOf(key); at >= 0; at = bytes.indexOf(key, at + 1)) {
+      if (at < 32 || !bytes.subarray(at - 32, at - 24).equals(size)) continue
+      const value = at + key.byteLength
+      bytes[value] = (bytes[value] ?? 0) ^ 1
+      isFound = true
+    }
+    await writeFile(file, bytes)
+  }
+  return isFound
+}
+
+/** Flips a bit of a text in the tables of a database, or in other files of it. */
+async function flipAt(db: string, text: string, extension = '.sst'): Promise<boolean> {
+  for (const name of (await readdir(db)).filter((it) => it.endsWith(extension))) {
     const file = path.join(db, name)
     const bytes = await readFile(file)
     const at = bytes.indexOf(text)

@@ -8,11 +8,11 @@ import { Restored } from '../host/restored.ts'
 import { SetBacks } from '../host/set-back.ts'
 import { readIdentity } from '../net/identity.ts'
 import { MivmError } from '../protocol/errors.ts'
-import { decodeId } from '../protocol/ids.ts'
+import { decodeId, encodeId } from '../protocol/ids.ts'
 import { blobsManifest, manifestKey, stateManifest, userLogKey } from '../protocol/manifest.ts'
 import { Tree } from '../protocol/merkle.ts'
 import { leafHash } from '../protocol/tree-hash.ts'
-import { BLOCK, HEAD, PAGE, parseDataKey, TREE } from '../state/keys.ts'
+import { BLOCK, type DataKey, HEAD, isNote, PAGE, parseDataKey, TREE } from '../state/keys.ts'
 import { isWhole, type Lost, salvage as salvageStore } from '../state/salvage.ts'
 import { closeStore, openStore } from '../state/store.ts'
 import { readIndex } from './sources.ts'
@@ -76,32 +76,32 @@ class Mending {
   /** Addresses, z-base-32, of the instances that are removed. */
   async run(losses: readonly Lost[]): Promise<string[]> {
     await this.#readCores()
+    const index = await this.#openIndex()
+    const addresses = await readIndex(index)
+    const isNoted = ({ auth: { key } }: Core) =>
+      b4a.equals(key, index.key) || addresses.has(encodeId(key))
     const byData = new Map<number, Loss>()
     for (const lost of losses) {
-      for await (const [data, loss] of this.#lossesOf(lost)) {
+      for (const [data, loss] of this.#lossesOf(lost, isNoted)) {
         byData.set(data, worse(byData.get(data) ?? 'blocks', loss))
       }
     }
-    const index = await this.#openIndex(byData)
     const unsure = new Set<Core>()
     for (const [data, loss] of byData) {
       const core = this.#cores.get(data)
       if (core === undefined) continue
+      if (b4a.equals(core.auth.key, index.key)) throw tooMuch('the list of the instances')
       const isSure = loss !== 'unsure' && (loss === 'blocks' || (await this.#rebuild(core)))
       if (!isSure) unsure.add(core)
     }
-    return this.#remove(unsure, await readIndex(index))
+    return this.#remove(unsure, addresses)
   }
 
-  async #openIndex(losses: ReadonlyMap<number, Loss>): Promise<Hypercore> {
+  async #openIndex(): Promise<Hypercore> {
     const index = new Corestore(this.#storage).get({ name: 'instances' })
     await index.ready().catch(() => {
       throw tooMuch('the list of the instances')
     })
-    for (const data of losses.keys()) {
-      const core = this.#cores.get(data)
-      if (core && b4a.equals(core.auth.key, index.key)) throw tooMuch('the list of the instances')
-    }
     return index
   }
 
@@ -113,47 +113,27 @@ class Mending {
     }
   }
 
-  /** Whose data a run is of, and what of it. */
-  async *#lossesOf({ entries, after, before }: Lost): AsyncGenerator<readonly [number, Loss]> {
+  /** Whose data a run is of, and what of it. `isNoted`: whether this host keeps notes with a log. */
+  *#lossesOf(
+    { after, before }: Lost,
+    isNoted: (core: Core) => boolean
+  ): Generator<readonly [number, Loss]> {
     const from = after && parseDataKey(after)
     if (!from) throw tooMuch('the list of the logs')
     const to = before && parseDataKey(before)
-    if (
-      from.kind >= TREE &&
-      entries !== null &&
-      entries === (await this.#missingPages(from.data))
-    ) {
-      yield [from.data, 'derived']
-      return
-    }
     if (to?.data === from.data) {
-      if (from.kind < TREE && (to.kind === BLOCK || (to.kind === TREE && to.index === 0))) {
-        yield [from.data, 'blocks']
-      } else if (from.kind <= TREE && (to.kind === TREE || (to.kind === PAGE && to.index === 0))) {
-        yield [from.data, 'derived']
-      } else yield [from.data, 'unsure']
+      yield [from.data, lossBetween(from, to, before)]
       return
     }
-    for (const data of this.#cores.keys()) {
+    const others = [...this.#cores.keys()].filter((data) => {
       const isBehind = to !== null && (data > to.data || (data === to.data && to.kind === HEAD))
-      if (data >= from.data && !isBehind) yield [data, 'unsure']
-    }
-  }
-
-  /** Pages of the bitfield that are not there; there should be one wherever there are blocks. */
-  async #missingPages(data: number): Promise<number> {
-    const core = this.#cores.get(data)
-    const log = core && (await this.#storage.resumeCore(core.discoveryKey))
-    if (!log) return 0
-    try {
-      const pages = Math.ceil((core.head?.length ?? 0) / PAGE_BLOCKS)
-      const rx = log.read()
-      const reading = Array.from({ length: pages }, (_, page) => rx.getBitfieldPage(page))
-      rx.tryFlush()
-      return (await Promise.all(reading)).filter((page) => page === null).length
-    } finally {
-      await log.close()
-    }
+      return data > from.data && !isBehind
+    })
+    for (const data of others) yield [data, 'unsure']
+    const core = this.#cores.get(from.data)
+    const isToEnd = from.kind === TREE || from.kind === PAGE
+    const isDerived = isToEnd && core !== undefined && !isNoted(core)
+    yield [from.data, isDerived ? 'derived' : 'unsure']
   }
 
   /** Makes the nodes of a tree and its bitfield anew; false where that does not lead to what was signed. */
@@ -231,6 +211,16 @@ async function readLeaves(log: CoreStorage, from: number, to: number) {
   })
   rx.tryFlush()
   return Promise.all(reading)
+}
+
+/** What is lost of a log between two entries that are there. */
+function lossBetween(from: DataKey, to: DataKey, before: Uint8Array | null): Loss {
+  const isTo = (kind: number) => to.kind === kind && to.index === 0
+  if (from.kind < TREE && (to.kind === BLOCK || isTo(TREE))) return 'blocks'
+  // the first note that there is of a call log
+  const isBehindPages = before !== null && isNote(before, 'methods')
+  const isDerived = to.kind === TREE || to.kind === PAGE || isBehindPages
+  return from.kind <= PAGE && isDerived ? 'derived' : 'unsure'
 }
 
 function worse(a: Loss, b: Loss): Loss {

@@ -22,10 +22,12 @@ const UNREADABLE: readonly RegExp[] = [
   /while pread .*input\/output error/i
 ]
 
-/** A run of entries of the database that cannot be read: what there was between two keys. */
+/**
+ * A run of entries of the database that cannot be read: what there was between two keys. Of a value that has a file of its
+ * own not even the key is known, and the entry before it cannot be read either; another one that is damaged near it may
+ * take with it what is in between.
+ */
 export interface Lost {
-  /** How many there were; null where even their keys are lost. */
-  readonly entries: number | null
   /** The last key before it; null where there is none. */
   readonly after: Uint8Array | null
   /** The first one behind it; null where there is none. */
@@ -52,12 +54,8 @@ export function isUnreadable(error: unknown): boolean {
 
 /** Reads all that there is; false where something cannot be read. */
 export async function isWhole(db: Rocks): Promise<boolean> {
-  for await (const entry of readable(db)) if (typeof entry === 'string') return false
+  for await (const entry of readable(db)) if (entry === null) return false
   return true
-}
-
-function isOfBlob(error: unknown): boolean {
-  return error instanceof Error && /blob\b/i.test(error.message)
 }
 
 /**
@@ -111,18 +109,17 @@ export async function finishSalvage(dir: string, isWhole = false): Promise<void>
 async function copyReadable(from: Rocks, to: CorestoreStorage, lost: Lost[]): Promise<number> {
   let kept = 0
   let some: Entry[] = []
-  let last: Uint8Array | null = null
-  let run: Unreadable[] = []
+  let after: Uint8Array | null = null
+  let isLost = false
   const end = (before: Uint8Array | null) => {
-    const entries = run.includes('block') ? null : run.length
-    if (run.length > 0) lost.push({ entries, after: last, before })
-    run = []
+    if (isLost) lost.push({ after, before })
+    isLost = false
   }
   for await (const entry of readable(from)) {
-    if (typeof entry === 'string') run.push(entry)
+    if (entry === null) isLost = true
     else {
       end(entry.key)
-      last = entry.key
+      after = entry.key
       some.push(entry)
     }
     if (some.length < WRITTEN_AT_ONCE) continue
@@ -140,14 +137,10 @@ async function write(storage: CorestoreStorage, entries: readonly Entry[]): Prom
   return entries.length
 }
 
-/** One entry, whose value is in a file of its own, or all that were in a block of a table. */
-type Unreadable = 'value' | 'block'
-
-/** All entries that can be read, in order, and in between those that cannot. */
-async function* readable(db: Rocks): AsyncGenerator<Entry | Unreadable> {
+/** All entries that can be read, in order, and null in between for those that cannot. */
+async function* readable(db: Rocks): AsyncGenerator<Entry | null> {
   let start: { gt?: Uint8Array; gte?: Uint8Array } = {}
   for (let capacity = KEYS_AT_ONCE; ; ) {
-    let what: Unreadable
     try {
       for await (const entry of db.iterator(start, { capacity })) {
         yield entry
@@ -156,14 +149,13 @@ async function* readable(db: Rocks): AsyncGenerator<Entry | Unreadable> {
       return
     } catch (error) {
       if (!isUnreadable(error)) throw error
-      what = isOfBlob(error) ? 'value' : 'block'
     }
     // those before the one that cannot be read come with it
     if (capacity > 1) {
       capacity = 1
       continue
     }
-    yield what
+    yield null
     const next = await firstReadable(db, start.gt ?? start.gte ?? new Uint8Array())
     if (next === null) return
     start = { gte: next }
