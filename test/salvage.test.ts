@@ -11,7 +11,7 @@ import type { Host } from '../src/host/host.ts'
 import { MivmError } from '../src/protocol/errors.ts'
 import { decodeId, encodeId } from '../src/protocol/ids.ts'
 import { DATA, PAGE } from '../src/state/keys.ts'
-import { isWhole } from '../src/state/salvage.ts'
+import { isWhole, salvage as salvageStore } from '../src/state/salvage.ts'
 import { closeStore, openStore } from '../src/state/store.ts'
 import { startHost } from './cli.ts'
 import { tempDir } from './helpers.ts'
@@ -71,6 +71,12 @@ test('salvage - one that is interrupted is finished by whoever opens the store',
   const again = await scene.start()
   t.is(again.host.instances.length, INSTANCES)
   await again.host.close()
+  // what was to be replaced is out of the way, and the copy not named whole
+  await rename(path.join(dir, 'db'), path.join(dir, 'db-damaged'))
+  await rename(path.join(dir, 'salvaged'), path.join(dir, 'salvaging'))
+  const last = await scene.start()
+  t.is(last.host.instances.length, INSTANCES)
+  await last.host.close()
 })
 
 test('salvage - a host does it by itself when its database takes nothing more', {
@@ -116,6 +122,45 @@ test('salvage - a host does it by itself when its database takes nothing more', 
   }
   t.is(host.child.exitCode, null, 'it is the same process')
   t.is(await host.stop(), 0)
+})
+
+test('salvage - who opens the store meanwhile is refused, or comes before', {
+  timeout: 120_000
+}, async (t) => {
+  const dir = await tempDir(t)
+  const storeDir = path.join(dir, 'store')
+  const store = await openStore(storeDir)
+  const log = store.get({ name: 'log' })
+  for (let i = 0; i < 500; i++) await log.append(Buffer.from(markOf(0, i).repeat(10)))
+  await closeStore(store)
+  t.ok(await flipAt(path.join(storeDir, 'db'), markOf(0, 250)))
+  const open = () => openStore(storeDir)
+  const damaged = await open()
+  const { kept, lost } = await salvageStore(storeDir, damaged, async () => {
+    t.is(await codeOf(open()), 'DIRECTORY_LOCKED', 'while it is copied')
+  })
+  t.is(lost.length, 1)
+  t.ok(kept > 1400, 'a block of a table has some dozens of entries')
+  const again = await open()
+  t.ok(await isWhole(again.storage.db))
+  // somebody is there as soon as the directory is let go of
+  await closeStore(again)
+  t.ok(await flipAt(path.join(storeDir, 'db'), markOf(0, 400)))
+  const once = await open()
+  const end = once.storage.close.bind(once.storage)
+  const others: Awaited<ReturnType<typeof open>>[] = []
+  once.storage.close = async () => {
+    await end()
+    others.push(await open())
+  }
+  t.is(await codeOf(salvageStore(storeDir, once, async () => {})), 'DIRECTORY_LOCKED')
+  for (const other of others) {
+    t.absent(await isWhole(other.storage.db), 'it has what there was before')
+    await closeStore(other)
+  }
+  const last = await open()
+  t.absent(await isWhole(last.storage.db), 'and so has whoever comes next')
+  await closeStore(last)
 })
 
 test('salvage - what is lost of an instance beside its bitfield is not taken for a part of that', {

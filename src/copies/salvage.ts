@@ -14,6 +14,7 @@ import { Tree } from '../protocol/merkle.ts'
 import { leafHash } from '../protocol/tree-hash.ts'
 import { BLOCK, type DataKey, HEAD, isNote, PAGE, parseDataKey, TREE } from '../state/keys.ts'
 import { isWhole, type Lost, salvage as salvageStore } from '../state/salvage.ts'
+import { storageError } from '../state/storage-error.ts'
 import { closeStore, openStore } from '../state/store.ts'
 import { readIndex } from './sources.ts'
 
@@ -36,7 +37,8 @@ const PAGE_BYTES = PAGE_BLOCKS / 8
  * Takes what the disk has damaged out of the database of a host that is not running, so that RocksDB takes writes again.
  * A block that is gone is for `repair`; trees and bitfields are made anew from the blocks. An instance that has lost anything
  * else is removed as a whole, since what is left might be older than what it has signed: it is for `recover`. Null where
- * all can be read. Throws DIRECTORY_LOCKED, and DIRECTORY_DAMAGED where too much is gone; then everything is as it was.
+ * all can be read. Throws DIRECTORY_LOCKED, STORAGE_FULL where there is no room
+ * for a copy, and DIRECTORY_DAMAGED where too much is gone; then everything is as it was.
  */
 export async function salvage(dir: string): Promise<SalvageEvent | null> {
   const { keyPair } = await readIdentity(dir, 'host')
@@ -50,10 +52,19 @@ export async function salvage(dir: string): Promise<SalvageEvent | null> {
   // whoever is removed may be known to others in a newer version
   await Restored.mark(dir)
   let gone: readonly string[] = []
-  const { kept, lost } = await salvageStore(storeDir, store, async (storage, losses) => {
+  const mend = async (storage: CorestoreStorage, losses: readonly Lost[]) => {
     gone = await new Mending(storage, keyPair.publicKey, setBacks).run(losses)
+  }
+  const { kept, lost } = await salvageStore(storeDir, store, mend).catch(async (error) => {
+    if (error instanceof MivmError) throw error
+    throw await storageError(error, storeDir, DISK)
   })
   return { type: 'salvaged', entries: kept, lost: lost.length, gone }
+}
+
+const DISK = {
+  disk: 'the disk of the host',
+  advice: 'the database is as it was, and needs as much room again to be written anew'
 }
 
 type Core = CoreInfo & { readonly auth: NonNullable<CoreInfo['auth']> }
