@@ -163,6 +163,65 @@ test('salvage - who opens the store meanwhile is refused, or comes before', {
   await closeStore(last)
 })
 
+test('salvage - all that is lost lies in a gap that is told, and nothing becomes older', {
+  timeout: 120_000
+}, async (t) => {
+  const random = new Random()
+  t.comment(`MIVM_SEED=${random.seed}`)
+  const dir = await tempDir(t)
+  let gaps = 0
+  for (let round = 0; round < 2 * ROUNDS; round++) {
+    const storeDir = path.join(dir, `${round}`)
+    const expected = await fillTables(storeDir, random)
+    const places = 1 + random.below(4)
+    for (let i = 0; i < places; i++) await flipSome(path.join(storeDir, 'db'), random)
+    const damaged = await openStore(storeDir).catch(() => null)
+    if (damaged === null) continue
+    const { lost } = await salvageStore(storeDir, damaged, async () => {})
+    gaps += lost.length
+    const store = await openStore(storeDir)
+    const found = new Map<string, string>()
+    for await (const { key, value } of store.storage.db.iterator({})) {
+      found.set(hexOf(key), hexOf(value))
+    }
+    await closeStore(store)
+    const isTold = (key: string) =>
+      lost.some(({ after, before }) => {
+        return (!after || hexOf(after) < key) && (!before || key < hexOf(before))
+      })
+    // what a store has to have is made anew with the next start
+    const wrong = [...found].filter(([key, value]) => expected.get(key) !== value && !isTold(key))
+    const silent = [...expected.keys()].filter((key) => !found.has(key) && !isTold(key))
+    t.alike([wrong, silent], [[], []], `${lost.length} gaps`)
+  }
+  t.ok(gaps > 0)
+})
+
+/** Entries as a store has them, in several tables, some of them written again and some deleted; what there is in the end. */
+async function fillTables(dir: string, random: Random): Promise<ReadonlyMap<string, string>> {
+  const store = await openStore(dir)
+  const { db } = store.storage
+  for (let table = 0; table < 3; table++) {
+    const batch = db.write({ autoDestroy: true })
+    for (let i = 0; i < 600; i++) {
+      const kind = random.below(9)
+      const key = Buffer.from([DATA, random.below(4), kind, random.below(0xfc)])
+      if (random.chance(0.1)) batch.tryDelete(key)
+      else batch.tryPut(key, random.bytes(random.chance(0.1) ? 5000 : 1 + random.below(200)))
+    }
+    await batch.flush()
+    await db.flush()
+  }
+  const entries = new Map<string, string>()
+  for await (const { key, value } of db.iterator({})) entries.set(hexOf(key), hexOf(value))
+  await closeStore(store)
+  return entries
+}
+
+function hexOf(bytes: Uint8Array): string {
+  return Buffer.from(bytes).toString('hex')
+}
+
 test('salvage - what is lost of an instance beside its bitfield is not taken for a part of that', {
   timeout: 120_000
 }, async (t) => {
