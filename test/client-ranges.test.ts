@@ -70,6 +70,23 @@ test('ranges - too much at once is asked for later', async (t) => {
   t.is(asked, 3)
 })
 
+test('ranges - a host that always says later is not asked again for a while', async (t) => {
+  const { host, asker } = await pair(t)
+  let asked = 0
+  host.respond(RANGE, async () => {
+    asked++
+    throw new MivmError('QUOTA_EXCEEDED', 'later', { retryAfter: 1 })
+  })
+  const ranges = new Ranges(async () => asker)
+  for (let i = 0; i < 3; i++) t.is(await ranges.ask(REQUEST), null)
+  t.is(asked, 5)
+})
+
+test('ranges - whoever cannot find the host any more asks nobody', async (t) => {
+  const ranges = new Ranges(() => Promise.reject(new Error('closed')))
+  t.is(await ranges.ask(REQUEST), null)
+})
+
 test('ranges - a host that fails is no reason to wait, and may do better the next time', async (t) => {
   const { host, asker } = await pair(t)
   let isWell = false

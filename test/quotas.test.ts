@@ -16,6 +16,7 @@ import { addressOf } from '../src/protocol/manifest.ts'
 import { type DeployRequest, INFO, RANGE, type UserBlocks } from '../src/protocol/messages.ts'
 import { auditStore, BareUser, deployment } from './bare-user.ts'
 import { tempDir } from './helpers.ts'
+import { codeOf } from './set-back-scene.ts'
 
 const SOURCE = `
 exports.count = 0
@@ -249,6 +250,8 @@ test('quotas - what an auditor is sent of logs counts, and its audit goes on all
   const reads = async () => {
     for (;;) await rpc.request(RANGE, all)
   }
+  const atOnce = Array.from({ length: 20 }, () => codeOf(rpc.request(RANGE, all)))
+  t.ok((await Promise.all(atOnce)).includes('QUOTA_EXCEEDED'), 'also of what was asked for before')
   const error = await refusal(reads())
   t.ok(error.message.startsWith('connection.bytesPerSecond '), error.message)
   t.ok(Number(error.retryAfter) > 0)

@@ -9,8 +9,9 @@ import { repair } from '../src/copies/repair.ts'
 import { type SalvageEvent, salvage } from '../src/copies/salvage.ts'
 import type { Host } from '../src/host/host.ts'
 import { MivmError } from '../src/protocol/errors.ts'
-import { decodeId } from '../src/protocol/ids.ts'
-import { isWhole } from '../src/state/salvage.ts'
+import { decodeId, encodeId } from '../src/protocol/ids.ts'
+import { DATA, PAGE } from '../src/state/keys.ts'
+import { isWhole, salvage as salvageStore } from '../src/state/salvage.ts'
 import { closeStore, openStore } from '../src/state/store.ts'
 import { startHost } from './cli.ts'
 import { tempDir } from './helpers.ts'
@@ -70,6 +71,12 @@ test('salvage - one that is interrupted is finished by whoever opens the store',
   const again = await scene.start()
   t.is(again.host.instances.length, INSTANCES)
   await again.host.close()
+  // what was to be replaced is out of the way, and the copy not named whole
+  await rename(path.join(dir, 'db'), path.join(dir, 'db-damaged'))
+  await rename(path.join(dir, 'salvaged'), path.join(dir, 'salvaging'))
+  const last = await scene.start()
+  t.is(last.host.instances.length, INSTANCES)
+  await last.host.close()
 })
 
 test('salvage - a host does it by itself when its database takes nothing more', {
@@ -115,6 +122,128 @@ test('salvage - a host does it by itself when its database takes nothing more', 
   }
   t.is(host.child.exitCode, null, 'it is the same process')
   t.is(await host.stop(), 0)
+})
+
+test('salvage - who opens the store meanwhile is refused, or comes before', {
+  timeout: 120_000
+}, async (t) => {
+  const dir = await tempDir(t)
+  const storeDir = path.join(dir, 'store')
+  const store = await openStore(storeDir)
+  const log = store.get({ name: 'log' })
+  for (let i = 0; i < 500; i++) await log.append(Buffer.from(markOf(0, i).repeat(10)))
+  await closeStore(store)
+  t.ok(await flipAt(path.join(storeDir, 'db'), markOf(0, 250)))
+  const open = () => openStore(storeDir)
+  const damaged = await open()
+  const { kept, lost } = await salvageStore(storeDir, damaged, async () => {
+    t.is(await codeOf(open()), 'DIRECTORY_LOCKED', 'while it is copied')
+  })
+  t.is(lost.length, 1)
+  t.ok(kept > 1400, 'a block of a table has some dozens of entries')
+  const again = await open()
+  t.ok(await isWhole(again.storage.db))
+  // somebody is there as soon as the directory is let go of
+  await closeStore(again)
+  t.ok(await flipAt(path.join(storeDir, 'db'), markOf(0, 400)))
+  const once = await open()
+  const end = once.storage.close.bind(once.storage)
+  const others: Awaited<ReturnType<typeof open>>[] = []
+  once.storage.close = async () => {
+    await end()
+    others.push(await open())
+  }
+  t.is(await codeOf(salvageStore(storeDir, once, async () => {})), 'DIRECTORY_LOCKED')
+  for (const other of others) {
+    t.absent(await isWhole(other.storage.db), 'it has what there was before')
+    await closeStore(other)
+  }
+  const last = await open()
+  t.absent(await isWhole(last.storage.db), 'and so has whoever comes next')
+  await closeStore(last)
+})
+
+test('salvage - all that is lost lies in a gap that is told, and nothing becomes older', {
+  timeout: 120_000
+}, async (t) => {
+  const random = new Random()
+  t.comment(`MIVM_SEED=${random.seed}`)
+  const dir = await tempDir(t)
+  let gaps = 0
+  for (let round = 0; round < 2 * ROUNDS; round++) {
+    const storeDir = path.join(dir, `${round}`)
+    const expected = await fillTables(storeDir, random)
+    const places = 1 + random.below(4)
+    for (let i = 0; i < places; i++) await flipSome(path.join(storeDir, 'db'), random)
+    const damaged = await openStore(storeDir).catch(() => null)
+    if (damaged === null) continue
+    const { lost } = await salvageStore(storeDir, damaged, async () => {})
+    gaps += lost.length
+    const store = await openStore(storeDir)
+    const found = new Map<string, string>()
+    for await (const { key, value } of store.storage.db.iterator({})) {
+      found.set(hexOf(key), hexOf(value))
+    }
+    await closeStore(store)
+    const isTold = (key: string) =>
+      lost.some(({ after, before }) => {
+        return (!after || hexOf(after) < key) && (!before || key < hexOf(before))
+      })
+    // what a store has to have is made anew with the next start
+    const wrong = [...found].filter(([key, value]) => expected.get(key) !== value && !isTold(key))
+    const silent = [...expected.keys()].filter((key) => !found.has(key) && !isTold(key))
+    t.alike([wrong, silent], [[], []], `${lost.length} gaps`)
+  }
+  t.ok(gaps > 0)
+})
+
+/** Entries as a store has them, in several tables, some of them written again and some deleted; what there is in the end. */
+async function fillTables(dir: string, random: Random): Promise<ReadonlyMap<string, string>> {
+  const store = await openStore(dir)
+  const { db } = store.storage
+  for (let table = 0; table < 3; table++) {
+    const batch = db.write({ autoDestroy: true })
+    for (let i = 0; i < 600; i++) {
+      const kind = random.below(9)
+      const key = Buffer.from([DATA, random.below(4), kind, random.below(0xfc)])
+      if (random.chance(0.1)) batch.tryDelete(key)
+      else batch.tryPut(key, random.bytes(random.chance(0.1) ? 5000 : 1 + random.below(200)))
+    }
+    await batch.flush()
+    await db.flush()
+  }
+  const entries = new Map<string, string>()
+  for await (const { key, value } of db.iterator({})) entries.set(hexOf(key), hexOf(value))
+  await closeStore(store)
+  return entries
+}
+
+function hexOf(bytes: Uint8Array): string {
+  return Buffer.from(bytes).toString('hex')
+}
+
+test('salvage - what is lost of an instance beside its bitfield is not taken for a part of that', {
+  timeout: 120_000
+}, async (t) => {
+  const { scene, addresses } = await fill(t)
+  const [address = ''] = addresses
+  const dir = path.join(scene.dir, 'store')
+  const store = await openStore(dir)
+  const key = decodeId(address)
+  const log = store.get({ key })
+  await log.ready()
+  // so many users that they have a file of their own, as the bitfield has
+  const users = Array.from({ length: 100 }, (_, i) => encodeId(Buffer.alloc(32, i + 1)))
+  await log.setUserData('pending', Buffer.from(users.join()))
+  const info = await store.storage.getInfo(log.discoveryKey)
+  await closeStore(store)
+  const page = Buffer.from([DATA, info?.core.dataPointer ?? 0, PAGE, 0, 0])
+  t.ok(await flipValue(path.join(dir, 'db'), page), 'a bit of the bitfield')
+  t.alike((await salvage(scene.dir))?.gone, [], 'it is made anew')
+  t.ok(await flipValue(path.join(dir, 'db'), page), 'the same')
+  t.ok(await flipAt(path.join(dir, 'db'), users[50] ?? '', '.blob'), 'and one of who waits')
+  const event = await salvage(scene.dir)
+  t.alike(event?.gone, [address], 'who waited there nobody knows')
 })
 
 /** A closed host with some instances that a mirror has as well. */
@@ -195,9 +324,29 @@ async function flipSome(db: string, random: Random): Promise<string> {
   return `${path.basename(file)}, ${places.join(' and ')} of ${(await stat(file)).size}`
 }
 
-/** Flips a bit of a text in the tables of a database. */
-async function flipAt(db: string, text: string): Promise<boolean> {
-  for (const name of (await readdir(db)).filter((it) => it.endsWith('.sst'))) {
+/** Flips a bit of each value that is in a file of its own under a key. */
+async function flipValue(db: string, key: Uint8Array): Promise<boolean> {
+  // before the key: its size and that of the value, 8 bytes each, when it expires, and two sums
+  const size = Buffer.alloc(8)
+  size.writeUInt32LE(key.byteLength)
+  let isFound = false
+  for (const name of (await readdir(db)).filter((it) => it.endsWith('.blob'))) {
+    const file = path.join(db, name)
+    const bytes = await readFile(file)
+    for (let at = bytes.indexOf(key); at >= 0; at = bytes.indexOf(key, at + 1)) {
+      if (at < 32 || !bytes.subarray(at - 32, at - 24).equals(size)) continue
+      const value = at + key.byteLength
+      bytes[value] = (bytes[value] ?? 0) ^ 1
+      isFound = true
+    }
+    await writeFile(file, bytes)
+  }
+  return isFound
+}
+
+/** Flips a bit of a text in the tables of a database, or in other files of it. */
+async function flipAt(db: string, text: string, extension = '.sst'): Promise<boolean> {
+  for (const name of (await readdir(db)).filter((it) => it.endsWith(extension))) {
     const file = path.join(db, name)
     const bytes = await readFile(file)
     const at = bytes.indexOf(text)

@@ -32,18 +32,22 @@ export async function repairHost(
 }
 
 /** Takes what the disk has damaged out of the database, before the host of this directory is started. */
-export async function salvageHost({ output, hostDir }: Context, log: HostLog): Promise<void> {
+export async function salvageHost(
+  { output, hostDir }: Context,
+  log: HostLog,
+  isStuck = false
+): Promise<void> {
   const { salvage } = await import('../copies/salvage.ts')
   log.write('info', 'reading the database, and leaving out what cannot be read…')
-  const event = await salvage(hostDir)
+  const event = await salvage(hostDir, isStuck)
   if (event === null) return
   output.object(event)
   const gaps = count(event.lost, 'gap')
-  log.write(
-    'error',
-    `the database has ${gaps} now where the disk had damaged it: "mivm host --repair" takes the blocks from others`,
-    { event: event.type, lost: event.lost }
-  )
+  const text =
+    event.lost === 0
+      ? 'the database is written anew, and nothing of it is lost'
+      : `the database has ${gaps} now where the disk had damaged it: "mivm host --repair" takes the blocks from others`
+  log.write('error', text, { event: event.type, lost: event.lost })
   for (const address of event.gone) {
     const text = `too little is left of ${address}: "mivm host --recover" takes it back from others`
     log.write('error', text, { address })

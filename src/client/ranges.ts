@@ -23,7 +23,8 @@ export class Ranges {
   /** Null where the host is not there, or does not send it. */
   async ask(request: RangeRequest): Promise<RangeReply | null> {
     if (performance.now() < this.#silentUntil) return null
-    const rpc = await this.#rpcOf()
+    // there may be nothing to find the host by any more: this end is being closed
+    const rpc = await this.#rpcOf().catch(() => null)
     if (rpc === null || rpc.closed || this.#older.has(rpc)) return null
     for (let i = 0; i < TRIES; i++) {
       try {
@@ -34,6 +35,8 @@ export class Ranges {
         await sleep(wait)
       }
     }
+    // who always says later shall not hold up every part of every log
+    this.#silentUntil = performance.now() + SILENT_MS
     return null
   }
 

@@ -8,12 +8,13 @@ import { Restored } from '../host/restored.ts'
 import { SetBacks } from '../host/set-back.ts'
 import { readIdentity } from '../net/identity.ts'
 import { MivmError } from '../protocol/errors.ts'
-import { decodeId } from '../protocol/ids.ts'
+import { decodeId, encodeId } from '../protocol/ids.ts'
 import { blobsManifest, manifestKey, stateManifest, userLogKey } from '../protocol/manifest.ts'
 import { Tree } from '../protocol/merkle.ts'
 import { leafHash } from '../protocol/tree-hash.ts'
-import { BLOCK, HEAD, PAGE, parseDataKey, TREE } from '../state/keys.ts'
+import { BLOCK, type DataKey, HEAD, isNote, PAGE, parseDataKey, TREE } from '../state/keys.ts'
 import { isWhole, type Lost, salvage as salvageStore } from '../state/salvage.ts'
+import { storageError } from '../state/storage-error.ts'
 import { closeStore, openStore } from '../state/store.ts'
 import { readIndex } from './sources.ts'
 
@@ -36,24 +37,35 @@ const PAGE_BYTES = PAGE_BLOCKS / 8
  * Takes what the disk has damaged out of the database of a host that is not running, so that RocksDB takes writes again.
  * A block that is gone is for `repair`; trees and bitfields are made anew from the blocks. An instance that has lost anything
  * else is removed as a whole, since what is left might be older than what it has signed: it is for `recover`. Null where
- * all can be read. Throws DIRECTORY_LOCKED, and DIRECTORY_DAMAGED where too much is gone; then everything is as it was.
+ * all can be read, and the database was not said to take nothing more: then that is in what only RocksDB reads. Throws
+ * DIRECTORY_LOCKED, STORAGE_FULL where there is no room for a copy, and DIRECTORY_DAMAGED where too much is gone; then
+ * everything is as it was.
  */
-export async function salvage(dir: string): Promise<SalvageEvent | null> {
+export async function salvage(dir: string, isStuck = false): Promise<SalvageEvent | null> {
   const { keyPair } = await readIdentity(dir, 'host')
   const setBacks = await SetBacks.open(dir, keyPair.publicKey)
   const storeDir = path.join(dir, 'store')
   const store = await openStore(storeDir)
-  if (await isWhole(store.storage.db)) {
+  if (!isStuck && (await isWhole(store.storage.db))) {
     await closeStore(store)
     return null
   }
   // whoever is removed may be known to others in a newer version
   await Restored.mark(dir)
   let gone: readonly string[] = []
-  const { kept, lost } = await salvageStore(storeDir, store, async (storage, losses) => {
+  const mend = async (storage: CorestoreStorage, losses: readonly Lost[]) => {
     gone = await new Mending(storage, keyPair.publicKey, setBacks).run(losses)
+  }
+  const { kept, lost } = await salvageStore(storeDir, store, mend).catch(async (error) => {
+    if (error instanceof MivmError) throw error
+    throw await storageError(error, storeDir, DISK)
   })
   return { type: 'salvaged', entries: kept, lost: lost.length, gone }
+}
+
+const DISK = {
+  disk: 'the disk of the host',
+  advice: 'the database is as it was, and needs as much room again to be written anew'
 }
 
 type Core = CoreInfo & { readonly auth: NonNullable<CoreInfo['auth']> }
@@ -76,32 +88,32 @@ class Mending {
   /** Addresses, z-base-32, of the instances that are removed. */
   async run(losses: readonly Lost[]): Promise<string[]> {
     await this.#readCores()
+    const index = await this.#openIndex()
+    const addresses = await readIndex(index)
+    const isNoted = ({ auth: { key } }: Core) =>
+      b4a.equals(key, index.key) || addresses.has(encodeId(key))
     const byData = new Map<number, Loss>()
     for (const lost of losses) {
-      for await (const [data, loss] of this.#lossesOf(lost)) {
+      for (const [data, loss] of this.#lossesOf(lost, isNoted)) {
         byData.set(data, worse(byData.get(data) ?? 'blocks', loss))
       }
     }
-    const index = await this.#openIndex(byData)
     const unsure = new Set<Core>()
     for (const [data, loss] of byData) {
       const core = this.#cores.get(data)
       if (core === undefined) continue
+      if (b4a.equals(core.auth.key, index.key)) throw tooMuch('the list of the instances')
       const isSure = loss !== 'unsure' && (loss === 'blocks' || (await this.#rebuild(core)))
       if (!isSure) unsure.add(core)
     }
-    return this.#remove(unsure, await readIndex(index))
+    return this.#remove(unsure, addresses)
   }
 
-  async #openIndex(losses: ReadonlyMap<number, Loss>): Promise<Hypercore> {
+  async #openIndex(): Promise<Hypercore> {
     const index = new Corestore(this.#storage).get({ name: 'instances' })
     await index.ready().catch(() => {
       throw tooMuch('the list of the instances')
     })
-    for (const data of losses.keys()) {
-      const core = this.#cores.get(data)
-      if (core && b4a.equals(core.auth.key, index.key)) throw tooMuch('the list of the instances')
-    }
     return index
   }
 
@@ -113,47 +125,27 @@ class Mending {
     }
   }
 
-  /** Whose data a run is of, and what of it. */
-  async *#lossesOf({ entries, after, before }: Lost): AsyncGenerator<readonly [number, Loss]> {
+  /** Whose data a run is of, and what of it. `isNoted`: whether this host keeps notes with a log. */
+  *#lossesOf(
+    { after, before }: Lost,
+    isNoted: (core: Core) => boolean
+  ): Generator<readonly [number, Loss]> {
     const from = after && parseDataKey(after)
     if (!from) throw tooMuch('the list of the logs')
     const to = before && parseDataKey(before)
-    if (
-      from.kind >= TREE &&
-      entries !== null &&
-      entries === (await this.#missingPages(from.data))
-    ) {
-      yield [from.data, 'derived']
-      return
-    }
     if (to?.data === from.data) {
-      if (from.kind < TREE && (to.kind === BLOCK || (to.kind === TREE && to.index === 0))) {
-        yield [from.data, 'blocks']
-      } else if (from.kind <= TREE && (to.kind === TREE || (to.kind === PAGE && to.index === 0))) {
-        yield [from.data, 'derived']
-      } else yield [from.data, 'unsure']
+      yield [from.data, lossBetween(from, to, before)]
       return
     }
-    for (const data of this.#cores.keys()) {
+    const others = [...this.#cores.keys()].filter((data) => {
       const isBehind = to !== null && (data > to.data || (data === to.data && to.kind === HEAD))
-      if (data >= from.data && !isBehind) yield [data, 'unsure']
-    }
-  }
-
-  /** Pages of the bitfield that are not there; there should be one wherever there are blocks. */
-  async #missingPages(data: number): Promise<number> {
-    const core = this.#cores.get(data)
-    const log = core && (await this.#storage.resumeCore(core.discoveryKey))
-    if (!log) return 0
-    try {
-      const pages = Math.ceil((core.head?.length ?? 0) / PAGE_BLOCKS)
-      const rx = log.read()
-      const reading = Array.from({ length: pages }, (_, page) => rx.getBitfieldPage(page))
-      rx.tryFlush()
-      return (await Promise.all(reading)).filter((page) => page === null).length
-    } finally {
-      await log.close()
-    }
+      return data > from.data && !isBehind
+    })
+    for (const data of others) yield [data, 'unsure']
+    const core = this.#cores.get(from.data)
+    const isToEnd = from.kind === TREE || from.kind === PAGE
+    const isDerived = isToEnd && core !== undefined && !isNoted(core)
+    yield [from.data, isDerived ? 'derived' : 'unsure']
   }
 
   /** Makes the nodes of a tree and its bitfield anew; false where that does not lead to what was signed. */
@@ -231,6 +223,16 @@ async function readLeaves(log: CoreStorage, from: number, to: number) {
   })
   rx.tryFlush()
   return Promise.all(reading)
+}
+
+/** What is lost of a log between two entries that are there. */
+function lossBetween(from: DataKey, to: DataKey, before: Uint8Array | null): Loss {
+  const isTo = (kind: number) => to.kind === kind && to.index === 0
+  if (from.kind < TREE && (to.kind === BLOCK || isTo(TREE))) return 'blocks'
+  // the first note that there is of a call log
+  const isBehindPages = before !== null && isNote(before, 'methods')
+  const isDerived = to.kind === TREE || to.kind === PAGE || isBehindPages
+  return from.kind <= PAGE && isDerived ? 'derived' : 'unsure'
 }
 
 function worse(a: Loss, b: Loss): Loss {

@@ -43,6 +43,11 @@ export class Caller {
     return () => this.hold(-bytes)
   }
 
+  /** Throws QUOTA_EXCEEDED where what was done for it since it was let in is too much. */
+  checkRates(): void {
+    this.#callers.refusals.rates('connection', this.meter)
+  }
+
   /** Throws QUOTA_EXCEEDED where no more calls of this user may come from here. */
   limitUser(user: string): void {
     if (this.#users.has(user)) return

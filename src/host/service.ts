@@ -181,6 +181,8 @@ export class Service {
   /** What is sent counts as if it had been received: to read from the disk costs as much. */
   #range(request: RangeRequest): Promise<RangeReply> {
     return this.#large(async () => {
+      // thousands of these may have been let in together, each for a thousand times its own bytes
+      this.#caller.checkRates()
       const reply = await readRange(this.#host.store, request)
       this.#caller.meter.take(
         0,

@@ -1,3 +1,5 @@
+import b4a from 'b4a'
+
 /*
  * Keys as hypercore-storage 3 composes them (its lib/keys.js): a table; for that of data, the number of the core's data
  * and a kind; for kinds with many entries, where in the core. Numbers take one byte, or three, five or nine.
@@ -8,6 +10,7 @@ export const HINTS = 2
 export const BLOCK = 3
 export const TREE = 4
 export const PAGE = 5
+export const NOTE = 6
 
 /** A key of the table of data. */
 export interface DataKey {
@@ -25,6 +28,13 @@ export function parseDataKey(key: Uint8Array): DataKey | null {
   if (!kind) return null
   const index = readNumber(key, kind.end)
   return { data: data.value, kind: kind.value, index: index?.value ?? null }
+}
+
+/** Whether that is the key of the user data of this name, of whatever core. */
+export function isNote(key: Uint8Array, name: string): boolean {
+  // a text has a zero before it, and zero and one behind it
+  const end = b4a.concat([b4a.from([NOTE, 0]), b4a.from(name), b4a.from([0, 1])])
+  return parseDataKey(key)?.kind === NOTE && b4a.equals(key.subarray(-end.byteLength), end)
 }
 
 /** Bytes of a number that begins with this one. */

@@ -3,12 +3,20 @@ import path from 'node:path'
 import b4a from 'b4a'
 import type Corestore from 'corestore'
 import CorestoreStorage, { type Rocks } from 'hypercore-storage'
+import { MivmError } from '../protocol/errors.ts'
 import { syncDirectory } from './sync-directory.ts'
 
-/** The database of a store, a copy of it that is whole, and what that copy has replaced. */
+/** The database of a store, a copy of it that is being made, one that is whole, and what that copy has replaced. */
 const DATABASE = 'db'
+const UNFINISHED = 'salvaging'
 const COPY = 'salvaged'
 const REPLACED = 'db-damaged'
+
+/** So many bytes more than the key before it a key may have and be found; a number in it has eight more at most. */
+const LONGER_BY = 8
+
+/** Windows has no other name for a directory while files in it are open. */
+const CAN_MOVE_OPEN = process.platform !== 'win32'
 
 const KEYS_AT_ONCE = 256
 const WRITTEN_AT_ONCE = 4096
@@ -22,10 +30,12 @@ const UNREADABLE: readonly RegExp[] = [
   /while pread .*input\/output error/i
 ]
 
-/** A run of entries of the database that cannot be read: what there was between two keys. */
+/**
+ * A run of entries of the database that cannot be read: what there was between two keys. Of a value that has a file of its
+ * own not even the key is known, and the entry before it cannot be read either; another one that is damaged near it may
+ * take with it what is in between.
+ */
 export interface Lost {
-  /** How many there were; null where even their keys are lost. */
-  readonly entries: number | null
   /** The last key before it; null where there is none. */
   readonly after: Uint8Array | null
   /** The first one behind it; null where there is none. */
@@ -52,77 +62,115 @@ export function isUnreadable(error: unknown): boolean {
 
 /** Reads all that there is; false where something cannot be read. */
 export async function isWhole(db: Rocks): Promise<boolean> {
-  for await (const entry of readable(db)) if (typeof entry === 'string') return false
+  for await (const entry of readable(db)) if (entry === null) return false
   return true
-}
-
-function isOfBlob(error: unknown): boolean {
-  return error instanceof Error && /blob\b/i.test(error.message)
 }
 
 /**
  * Writes the database of a store that is open anew, without what cannot be read, and closes the store. Nothing becomes
  * older by that: what is kept is the newest that there was. Returns how many entries are kept, and what is lost; where
- * nothing is, or `mend` throws, the database stays as it is.
+ * `mend` throws, the database stays as it is.
  */
 export async function salvage(
   dir: string,
   store: Corestore,
   mend: Mend
 ): Promise<{ kept: number; lost: readonly Lost[] }> {
-  const copy = path.join(dir, COPY)
-  await rm(copy, { recursive: true, force: true })
+  const copy = path.join(dir, UNFINISHED)
+  for (const name of [UNFINISHED, COPY]) await remove(path.join(dir, name))
   const lost: Lost[] = []
-  const storage = new CorestoreStorage(copy)
   let kept: number
   try {
-    await storage.db.ready()
-    kept = await copyReadable(store.storage.db, storage, lost)
-    if (lost.length > 0) await mend(storage, lost)
-    // into tables, which are synced
-    await storage.db.flush()
+    kept = await makeCopy(store.storage.db, copy, mend, lost)
+    await syncDirectory(copy)
+    await syncDirectory(dir)
+    // whoever opens the store as soon as this process lets go of it shall not find what is to be replaced
+    if (CAN_MOVE_OPEN) await moveAside(dir)
+  } catch (error) {
+    await remove(copy)
+    throw error
   } finally {
-    await storage.close()
-    // it has the lock of the directory until the copy is whole
+    // it removes files that it does not know, and must not find those of the copy in its place
     await store.storage.close()
   }
-  if (lost.length > 0) await finishSalvage(dir, true)
+  await replace(dir)
   return { kept, lost }
 }
 
+async function makeCopy(from: Rocks, copy: string, mend: Mend, lost: Lost[]): Promise<number> {
+  const storage = new CorestoreStorage(copy)
+  try {
+    await storage.db.ready()
+    const kept = await copyReadable(from, storage, lost)
+    if (lost.length > 0) await mend(storage, lost)
+    // into tables, which are synced
+    await storage.db.flush()
+    return kept
+  } finally {
+    await storage.close()
+  }
+}
+
+/** Puts the copy where the database was, unless another process has put something there. */
+async function replace(dir: string): Promise<void> {
+  const copy = path.join(dir, COPY)
+  try {
+    if (!CAN_MOVE_OPEN) await moveAside(dir)
+    await rename(path.join(dir, UNFINISHED), copy)
+    await rename(path.join(copy, DATABASE), path.join(dir, DATABASE))
+  } catch (cause) {
+    await remove(copy)
+    throw new MivmError(
+      'DIRECTORY_LOCKED',
+      `${dir} was opened by another process while its database was being replaced: stop that first`,
+      { cause }
+    )
+  }
+  await syncDirectory(dir)
+  await finishSalvage(dir)
+}
+
 /**
- * Puts the copy where the database was. Where a crash has come in between, whoever opens the store does it:
- * a directory without a database has a whole copy.
+ * Where a crash has come in between, whoever opens the store does the rest: a directory without a database has a copy that
+ * is whole, or else what was to be replaced.
  */
-export async function finishSalvage(dir: string, isWhole = false): Promise<void> {
+export async function finishSalvage(dir: string): Promise<void> {
   const database = path.join(dir, DATABASE)
   const copy = path.join(dir, COPY, DATABASE)
   const replaced = path.join(dir, REPLACED)
-  if (isWhole) await rename(database, replaced)
-  if (!(await isThere(database)) && (await isThere(copy))) {
-    await rename(copy, database)
+  if (!(await isThere(database))) {
+    const there = (await isThere(copy)) ? copy : replaced
+    if (!(await isThere(there))) return
+    await rename(there, database)
     await syncDirectory(dir)
   }
   if (!(await isThere(replaced))) return
-  await rm(replaced, { recursive: true, force: true })
-  await rm(path.join(dir, COPY), { recursive: true, force: true })
+  await remove(replaced)
+  await remove(path.join(dir, COPY))
+}
+
+function moveAside(dir: string): Promise<void> {
+  return rename(path.join(dir, DATABASE), path.join(dir, REPLACED))
+}
+
+function remove(name: string): Promise<void> {
+  return rm(name, { recursive: true, force: true })
 }
 
 async function copyReadable(from: Rocks, to: CorestoreStorage, lost: Lost[]): Promise<number> {
   let kept = 0
   let some: Entry[] = []
-  let last: Uint8Array | null = null
-  let run: Unreadable[] = []
+  let after: Uint8Array | null = null
+  let isLost = false
   const end = (before: Uint8Array | null) => {
-    const entries = run.includes('block') ? null : run.length
-    if (run.length > 0) lost.push({ entries, after: last, before })
-    run = []
+    if (isLost) lost.push({ after, before })
+    isLost = false
   }
   for await (const entry of readable(from)) {
-    if (typeof entry === 'string') run.push(entry)
+    if (entry === null) isLost = true
     else {
       end(entry.key)
-      last = entry.key
+      after = entry.key
       some.push(entry)
     }
     if (some.length < WRITTEN_AT_ONCE) continue
@@ -140,14 +188,10 @@ async function write(storage: CorestoreStorage, entries: readonly Entry[]): Prom
   return entries.length
 }
 
-/** One entry, whose value is in a file of its own, or all that were in a block of a table. */
-type Unreadable = 'value' | 'block'
-
-/** All entries that can be read, in order, and in between those that cannot. */
-async function* readable(db: Rocks): AsyncGenerator<Entry | Unreadable> {
+/** All entries that can be read, in order, and null in between for those that cannot. */
+async function* readable(db: Rocks): AsyncGenerator<Entry | null> {
   let start: { gt?: Uint8Array; gte?: Uint8Array } = {}
   for (let capacity = KEYS_AT_ONCE; ; ) {
-    let what: Unreadable
     try {
       for await (const entry of db.iterator(start, { capacity })) {
         yield entry
@@ -156,14 +200,13 @@ async function* readable(db: Rocks): AsyncGenerator<Entry | Unreadable> {
       return
     } catch (error) {
       if (!isUnreadable(error)) throw error
-      what = isOfBlob(error) ? 'value' : 'block'
     }
     // those before the one that cannot be read come with it
     if (capacity > 1) {
       capacity = 1
       continue
     }
-    yield what
+    yield null
     const next = await firstReadable(db, start.gt ?? start.gte ?? new Uint8Array())
     if (next === null) return
     start = { gte: next }
@@ -173,8 +216,8 @@ async function* readable(db: Rocks): AsyncGenerator<Entry | Unreadable> {
 
 /** About the first key behind this one from which it can be read on; null where there is none. */
 async function firstReadable(db: Rocks, key: Uint8Array): Promise<Uint8Array | null> {
-  const width = key.byteLength + 1
-  const from = numberOf(key) << 8n
+  const width = key.byteLength + LONGER_BY
+  const from = numberOf(key) << BigInt(8 * LONGER_BY)
   const end = 1n << BigInt(8 * width)
   let [unreadable, distance] = [0n, 1n]
   while (from + distance < end && !(await isReadable(db, bytesOf(from + distance, width)))) {

@@ -133,7 +133,7 @@ async function host(context: Context, options: Options): Promise<void> {
   const start = () => startHost(context, log, all, monitors)
   let running = await start().catch(async (error) => {
     if (!isUnreadable(error)) throw error
-    await salvageHost(context, log)
+    await salvageHost(context, log, true)
     return start()
   })
   atEnd(() => running.host.close())
@@ -149,7 +149,7 @@ async function host(context: Context, options: Options): Promise<void> {
     if (problem === undefined) break
     if (problem.code !== 'DIRECTORY_DAMAGED') throw problem
     log.write('error', printable(problem.message))
-    await salvageHost(context, log)
+    await salvageHost(context, log, true)
     running = await start()
   }
   const { id, instances } = running.host
