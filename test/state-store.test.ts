@@ -1,10 +1,12 @@
-// Logs of a store that nobody uses for a while, and that somebody reads then.
+// Stores: what is closed, what is kept where one cannot be opened.
+import { cp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
+import path from 'node:path'
 import SecretStream from '@hyperswarm/secret-stream'
 import b4a from 'b4a'
 import test from 'brittle'
 import type Corestore from 'corestore'
 import crypto from 'hypercore-crypto'
-import { openStore } from '../src/state/store.ts'
+import { closeStore, openStore } from '../src/state/store.ts'
 import { type Teardown, tempDir } from './helpers.ts'
 
 /** Calls of Corestore's cycle after which it has closed what nobody uses. */
@@ -52,4 +54,45 @@ test('store - a log that nobody uses any more is closed', async (t) => {
   t.is([...host.cores].length, 0)
   const again = host.get({ key: log.key })
   t.alike(await again.get(0), b4a.from('one'))
+})
+
+test('store - the logs of a database that does not open are not removed', async (t) => {
+  const dir = await tempDir(t)
+  const store = await openStore(path.join(dir, 'store'))
+  await store.get({ name: 'log' }).append(b4a.from('acknowledged'))
+  const copy = path.join(dir, 'crashed')
+  await cp(path.join(dir, 'store'), copy, { recursive: true })
+  await store.close()
+  await rm(path.join(copy, 'CORESTORE'))
+  const db = path.join(copy, 'db')
+  const [log = ''] = (await readdir(db)).filter((name) => /^\d+\.log$/.test(name))
+  // its numbers begin anew, which RocksDB takes for damage
+  await cp(path.join(db, log), path.join(db, '000099.log'))
+  for (let i = 0; i < 2; i++) {
+    await t.exception(openStore(copy), { code: 'DIRECTORY_DAMAGED', message: /sequence number/i })
+  }
+  await rm(path.join(db, '000099.log'))
+  const again = await openStore(copy)
+  t.is((await again.get({ name: 'log' }).get(0))?.toString(), 'acknowledged')
+  await closeStore(again)
+})
+
+test('store - one whose beginning is damaged is not locked by who has tried to open it', async (t) => {
+  const dir = await tempDir(t)
+  const store = await openStore(dir)
+  await store.get({ name: 'log' }).append(b4a.from('acknowledged'))
+  await closeStore(store)
+  const db = path.join(dir, 'db')
+  const [name = ''] = (await readdir(db)).filter((file) => file.endsWith('.sst'))
+  const bytes = await readFile(path.join(db, name))
+  const damaged = b4a.from(bytes)
+  damaged[8] = (damaged[8] ?? 0) ^ 1
+  await writeFile(path.join(db, name), damaged)
+  for (let i = 0; i < 2; i++) {
+    await t.exception(openStore(dir), { code: 'DIRECTORY_DAMAGED', message: /checksum/ })
+  }
+  await writeFile(path.join(db, name), bytes)
+  const again = await openStore(dir)
+  t.is((await again.get({ name: 'log' }).get(0))?.toString(), 'acknowledged')
+  await closeStore(again)
 })

@@ -123,6 +123,8 @@ declare module 'hypercore-storage' {
         walRecoveryMode?: number
       }
     )
+    /** Called with what opening has failed with; private to hypercore-storage. */
+    _maybeRecoverLater: (error: unknown) => void
     readonly path: string
     /** The whole database. */
     readonly rocks: Rocks

@@ -12,7 +12,9 @@ import { isFull } from './storage-error.ts'
 export async function openStore(dir: string): Promise<Corestore> {
   await mendDeviceFile(dir)
   await finishSalvage(dir)
-  const store = new Corestore(new CorestoreStorage(dir, STORAGE))
+  const storage = new CorestoreStorage(dir, STORAGE)
+  storage._maybeRecoverLater = keepLogs
+  const store = new Corestore(storage)
   try {
     await store.ready()
     await syncDeviceFile(dir)
@@ -47,6 +49,12 @@ export async function openStore(dir: string): Promise<Corestore> {
     )
   }
 }
+
+/**
+ * hypercore-storage removes all write-ahead logs where RocksDB finds that they do not follow each other, and begins anew
+ * without what was in them the next time. A host would sign other blocks at lengths that it has signed before.
+ */
+function keepLogs(): void {}
 
 /**
  * RocksDB's kTolerateCorruptedTailRecords: after a crash the last record of the write-ahead log may be incomplete. Its
@@ -84,5 +92,7 @@ export async function closeStore(store: Corestore): Promise<void> {
   } catch {
     // where it takes nothing more, or is closed, what is acknowledged is in the log
   }
-  await store.close().catch(() => store.storage.close())
+  await store.close().catch(() => {})
+  // a store that could not be opened says that it is closed, and keeps the lock
+  await store.storage.close()
 }
