@@ -12,7 +12,7 @@ import { MivmError } from '../src/protocol/errors.ts'
 import { decodeId, encodeId } from '../src/protocol/ids.ts'
 import { DATA, PAGE } from '../src/state/keys.ts'
 import { isWhole, salvage as salvageStore } from '../src/state/salvage.ts'
-import { closeStore, openStore } from '../src/state/store.ts'
+import { closeStore, openStore, settleStore } from '../src/state/store.ts'
 import { startHost } from './cli.ts'
 import { tempDir } from './helpers.ts'
 import { Random } from './random.ts'
@@ -132,6 +132,7 @@ test('salvage - who opens the store meanwhile is refused, or comes before', {
   const store = await openStore(storeDir)
   const log = store.get({ name: 'log' })
   for (let i = 0; i < 500; i++) await log.append(Buffer.from(markOf(0, i).repeat(10)))
+  await settleStore(store)
   await closeStore(store)
   t.ok(await flipAt(path.join(storeDir, 'db'), markOf(0, 250)))
   const open = () => openStore(storeDir)
@@ -236,6 +237,7 @@ test('salvage - what is lost of an instance beside its bitfield is not taken for
   const users = Array.from({ length: 100 }, (_, i) => encodeId(Buffer.alloc(32, i + 1)))
   await log.setUserData('pending', Buffer.from(users.join()))
   const info = await store.storage.getInfo(log.discoveryKey)
+  await settleStore(store)
   await closeStore(store)
   const page = Buffer.from([DATA, info?.core.dataPointer ?? 0, PAGE, 0, 0])
   t.ok(await flipValue(path.join(dir, 'db'), page), 'a bit of the bitfield')

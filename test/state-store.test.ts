@@ -6,7 +6,7 @@ import b4a from 'b4a'
 import test from 'brittle'
 import type Corestore from 'corestore'
 import crypto from 'hypercore-crypto'
-import { closeStore, openStore } from '../src/state/store.ts'
+import { closeStore, openStore, settleStore } from '../src/state/store.ts'
 import { type Teardown, tempDir } from './helpers.ts'
 
 /** Calls of Corestore's cycle after which it has closed what nobody uses. */
@@ -81,6 +81,7 @@ test('store - one whose beginning is damaged is not locked by who has tried to o
   const dir = await tempDir(t)
   const store = await openStore(dir)
   await store.get({ name: 'log' }).append(b4a.from('acknowledged'))
+  await settleStore(store)
   await closeStore(store)
   const db = path.join(dir, 'db')
   const [name = ''] = (await readdir(db)).filter((file) => file.endsWith('.sst'))

@@ -1,5 +1,6 @@
-/** Answers of one user that are found without walking the log, and users of whom any are kept. */
+/** Answers that are found without walking the log, of one user and of all; and users of whom any are kept. */
 const ANSWERS_KEPT = 2048
+const ANSWERS_MAX = 16_384
 const ACCOUNTS_KEPT = 512
 
 /** Where a call's result is. */
@@ -20,6 +21,8 @@ interface Account {
 /** What the users of an instance, by z-base-32, have waiting, and what they have been answered lately. */
 export class Accounts {
   readonly #accounts = new Map<string, Account>()
+  /** Answers of all users that are kept. */
+  #kept = 0
 
   wait(user: string, entry: number): void {
     this.#of(user).waiting.push(entry)
@@ -41,7 +44,8 @@ export class Accounts {
     const { waiting, answered } = this.#of(user)
     if (waiting[0] === at.entry) waiting.shift()
     answered.push(at)
-    if (answered.length >= 2 * ANSWERS_KEPT) answered.splice(0, ANSWERS_KEPT)
+    this.#kept++
+    if (answered.length >= 2 * ANSWERS_KEPT) this.#kept -= answered.splice(0, ANSWERS_KEPT).length
   }
 
   /** The answers to entries `from` to `to`; null where they may be only in the log. */
@@ -54,11 +58,24 @@ export class Accounts {
     return answered.slice(before + 1).filter(({ entry }) => entry <= to)
   }
 
-  /** Lets go of what was answered when there are many users: it is in the log. */
+  /** Lets go of what was answered where that is much, or to many users: it is in the log. */
   trim(): void {
+    if (this.#kept > ANSWERS_MAX) this.#forgetOldest()
     if (this.#accounts.size <= ACCOUNTS_KEPT) return
-    for (const [user, { waiting }] of this.#accounts) {
-      if (waiting.length === 0) this.#accounts.delete(user)
+    for (const [user, { waiting, answered }] of this.#accounts) {
+      if (waiting.length > 0) continue
+      this.#kept -= answered.length
+      this.#accounts.delete(user)
+    }
+  }
+
+  /** Of those who were answered longest ago, until half of what may be kept is left. */
+  #forgetOldest(): void {
+    const newest = ({ answered }: Account) => answered.at(-1)?.ack ?? 0
+    const accounts = [...this.#accounts.values()].sort((a, b) => newest(a) - newest(b))
+    for (const { answered } of accounts) {
+      if (this.#kept <= ANSWERS_MAX / 2) return
+      this.#kept -= answered.splice(0).length
     }
   }
 

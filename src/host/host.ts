@@ -17,7 +17,7 @@ import type { Head } from '../protocol/head.ts'
 import { decodeId, encodeId } from '../protocol/ids.ts'
 import { addressOf, topicOf } from '../protocol/manifest.ts'
 import type { DeployRequest, KnownReply } from '../protocol/messages.ts'
-import { closeStore, openStore } from '../state/store.ts'
+import { closeStore, openStore, settleStore } from '../state/store.ts'
 import { Wal } from '../state/wal.ts'
 import { openVm } from '../vm/registry.ts'
 import type { Layer, SandboxMode } from '../vm/sandbox/sandbox.ts'
@@ -545,6 +545,7 @@ export class Host {
     await this.#execution.vm.close()
     await this.#admission.close()
     await this.#writing.wal.close()
+    await settleStore(this.#store)
     await closeStore(this.#store)
   }
 }

@@ -56,8 +56,14 @@ export class Tail {
     const known = isNear ? this.#hashed(index) : this.#nodes.get(index)
     const node = known ?? (await MerkleTree.get(this.#core.state, index))
     if (node === null) throw damaged(`tree node ${index}`)
-    this.#nodes.set(index, node)
+    this.#keep(node)
     return node
+  }
+
+  /** A hash is part of a slab of 64 KB that Node's Buffers share: a copy of it keeps no more than itself. */
+  #keep(node: TreeNode): void {
+    if (this.#nodes.has(node.index)) return
+    this.#nodes.set(node.index, { ...node, hash: new Uint8Array(node.hash) })
   }
 
   /** Few nodes are asked for: most of what the core has hashed as it was appended is not hashed again. */
@@ -78,7 +84,7 @@ export class Tail {
     const { length, roots } = this.#core.state
     this.#length = length
     this.#roots = [...roots]
-    for (const root of roots) this.#nodes.set(root.index, root)
+    for (const root of roots) this.#keep(root)
   }
 
   #trim(): void {

@@ -86,13 +86,19 @@ function keepUsed({ cores }: Corestore): void {
 
 /** Lets go of the directory also where a core of it could not be opened, which its own `close` stumbles over. */
 export async function closeStore(store: Corestore): Promise<void> {
-  // into tables: a bit that flips in one costs what is in its block, in the write-ahead log all that came later
-  try {
-    await store.storage.db.flush()
-  } catch {
-    // where it takes nothing more, or is closed, what is acknowledged is in the log
-  }
   await store.close().catch(() => {})
   // a store that could not be opened says that it is closed, and keeps the lock
   await store.storage.close()
+}
+
+/**
+ * Has nothing left in the write-ahead log, where one flipped bit costs all that came after it: in a table it costs what is
+ * in its block. Where the database takes nothing more, what is acknowledged stays in the log.
+ */
+export async function settleStore({ storage }: Corestore): Promise<void> {
+  try {
+    await storage.db.flush()
+  } catch {
+    // it is as durable as it was
+  }
 }
