@@ -3,7 +3,10 @@ import { monitorEventLoopDelay } from 'node:perf_hooks'
 import { Host } from '../../src/host/host.ts'
 import { eachStage, Mark, type Stage } from '../../src/host/measures.ts'
 import type { SomeQuotas } from '../../src/host/quotas.ts'
+import { useSmallSlabs } from '../../src/host/slabs.ts'
 import { serve } from '../process.ts'
+
+useSmallSlabs()
 
 let host: Host | null = null
 let before: Mark | null = null

@@ -3,6 +3,7 @@ import { Host, type HostOptions } from '../../host/host.ts'
 import { Monitor } from '../../host/monitor.ts'
 import { Oracles } from '../../host/oracles.ts'
 import { allowOnly } from '../../host/policy.ts'
+import { useSmallSlabs } from '../../host/slabs.ts'
 import { type Bootstrap, LOCAL_PORT, openLocal } from '../../net/network.ts'
 import { isErrorCode, MivmError } from '../../protocol/errors.ts'
 import { decodeId, encodeId } from '../../protocol/ids.ts'
@@ -110,6 +111,7 @@ SIGINT and SIGTERM finish what is under way and close.\n\nExample:\n  $ mivm hos
 }
 
 async function host(context: Context, options: Options): Promise<void> {
+  useSmallSlabs()
   const { output } = context
   const { config, file } = await readConfig(context.dir, options.config)
   const settings = { ...config, ...given(options) }
