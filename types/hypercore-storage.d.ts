@@ -121,6 +121,8 @@ declare module 'hypercore-storage' {
         wait?: boolean
         /** As RocksDB numbers them; default 2, point in time. */
         walRecoveryMode?: number
+        maxOpenFiles?: number
+        writeBufferSize?: number
       }
     )
     /** Called with what opening has failed with; private to hypercore-storage. */

@@ -66,7 +66,9 @@ const TAIL_MAY_BE_TORN = 0
 const STORAGE = {
   walRecoveryMode: TAIL_MAY_BE_TORN,
   /** Bytes of what was written last that RocksDB keeps in memory, until it makes a file of them; its default is 64 MiB. */
-  writeBufferSize: 16 * 1024 * 1024
+  writeBufferSize: 16 * 1024 * 1024,
+  /** Files that RocksDB has open: each has a descriptor, and its index and filter in memory. Its default is all there are. */
+  maxOpenFiles: 512
 }
 
 /**
