@@ -20,7 +20,7 @@ import { codeOf, type Mirrored, Scene, SOURCE } from './set-back-scene.ts'
 
 const INSTANCES = 3
 const CALLS = 120
-const ROUNDS = Number(process.env['MIVM_ROUNDS'] ?? 3)
+const ROUNDS = Number(process.env['MIVM_ROUNDS'] ?? 2)
 
 test('salvage - whatever block is damaged, the others are served, and all comes back from a mirror', {
   timeout: 280_000
@@ -171,7 +171,7 @@ test('salvage - all that is lost lies in a gap that is told, and nothing becomes
   t.comment(`MIVM_SEED=${random.seed}`)
   const dir = await tempDir(t)
   let gaps = 0
-  for (let round = 0; round < 4 * ROUNDS; round++) {
+  for (let round = 0; round < 6 * ROUNDS; round++) {
     const storeDir = path.join(dir, `${round}`)
     const expected = await fillTables(storeDir, random)
     const places = 1 + random.below(4)
