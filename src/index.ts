@@ -5,6 +5,7 @@ import { Client as ClientClass } from './client/client.ts'
 import type { ContractObject } from './client/contract.ts'
 import { Others } from './client/others.ts'
 import { Replica } from './client/replica.ts'
+import type { HostEvent } from './host/events.ts'
 import { Host as HostClass } from './host/host.ts'
 import type { Oracles } from './host/oracles.ts'
 import type { Policy } from './host/policy.ts'
@@ -25,6 +26,7 @@ import { EvidenceDir } from './state/evidence-dir.ts'
 
 export { type Bundle, bundle } from './bundle/bundle.ts'
 export type { CallPromise, ContractObject } from './client/contract.ts'
+export type { HostEvent } from './host/events.ts'
 export { type Oracle, Oracles } from './host/oracles.ts'
 export { allowAll, allowOnly, type Policy } from './host/policy.ts'
 export { armor } from './protocol/envelope.ts'
@@ -65,17 +67,6 @@ export const listIdentities: (dir: string) => Promise<string[]> = identities.lis
 export const exportIdentity: (identity: Identity) => string = identities.exportIdentity
 export const importIdentity: (dir: string, name: string, text: string) => Promise<Identity> =
   identities.importIdentity
-
-/** What the operator of a host may want to know. */
-export type HostEvent =
-  | { readonly type: 'deployed'; readonly address: string; readonly deployer: string }
-  | { readonly type: 'damaged'; readonly address: string; readonly message: string }
-  /** Peers show that more of it was signed than is here: nothing is, from now on. */
-  | { readonly type: 'set-back'; readonly address: string; readonly message: string }
-  | { readonly type: 'log'; readonly address: string; readonly line: string }
-  | { readonly type: 'refused'; readonly code: string; readonly message: string }
-  /** Nothing can be written any more; the host has to be stopped. */
-  | { readonly type: 'fatal'; readonly code: string; readonly message: string }
 
 export interface HostOptions {
   /** The data directory: identity, logs and archives. One host at a time. */

@@ -1,21 +1,22 @@
-import path from 'node:path'
 import b4a from 'b4a'
 import Corestore from 'corestore'
 import type Hypercore from 'hypercore'
 import type CorestoreStorage from 'hypercore-storage'
 import type { CoreInfo, CoreStorage } from 'hypercore-storage'
+import { storeOf } from '../host/directory.ts'
 import { Restored } from '../host/restored.ts'
 import { SetBacks } from '../host/set-back.ts'
 import { readIdentity } from '../net/identity.ts'
 import { MivmError } from '../protocol/errors.ts'
 import { decodeId, encodeId } from '../protocol/ids.ts'
-import { blobsManifest, manifestKey, stateManifest, userLogKey } from '../protocol/manifest.ts'
+import { userLogKey } from '../protocol/manifest.ts'
 import { Tree } from '../protocol/merkle.ts'
 import { leafHash } from '../protocol/tree-hash.ts'
 import { BLOCK, type DataKey, HEAD, isNote, PAGE, parseDataKey, TREE } from '../state/keys.ts'
 import { isWhole, type Lost, salvage as salvageStore } from '../state/salvage.ts'
 import { storageError } from '../state/storage-error.ts'
 import { closeStore, openStore } from '../state/store.ts'
+import { blobsKey, filesKey } from './copy.ts'
 import { readIndex } from './sources.ts'
 
 /** What has become of a database of which parts could not be read. */
@@ -44,7 +45,7 @@ const PAGE_BYTES = PAGE_BLOCKS / 8
 export async function salvage(dir: string, isStuck = false): Promise<SalvageEvent | null> {
   const { keyPair } = await readIdentity(dir, 'host')
   const setBacks = await SetBacks.open(dir, keyPair.publicKey)
-  const storeDir = path.join(dir, 'store')
+  const storeDir = storeOf(dir)
   const store = await openStore(storeDir)
   if (!isStuck && (await isWhole(store.storage.db))) {
     await closeStore(store)
@@ -189,11 +190,7 @@ class Mending {
 
   /** Whether a log is one of an instance. */
   #coresOf(address: Uint8Array): (core: Core) => boolean {
-    const own = [
-      address,
-      manifestKey(stateManifest(this.#host, address)),
-      manifestKey(blobsManifest(this.#host, address))
-    ]
+    const own = [address, filesKey(this.#host, address), blobsKey(this.#host, address)]
     return ({ auth: { key, manifest } }) => {
       const [signer] = manifest?.signers ?? []
       const isUsers = signer !== undefined && b4a.equals(userLogKey(signer.publicKey, address), key)

@@ -4,6 +4,7 @@ import type Corestore from 'corestore'
 import type Hypercore from 'hypercore'
 import type { KeyPair } from 'hypercore-crypto'
 import { Replica } from '../client/replica.ts'
+import { storeOf } from '../host/directory.ts'
 import { readIdentity } from '../net/identity.ts'
 import type { Bootstrap } from '../net/network.ts'
 import { MivmError } from '../protocol/errors.ts'
@@ -60,7 +61,7 @@ export async function takeBack<Event extends { readonly type: string }>(
 ): Promise<Event[]> {
   const { dir, bootstrap, from = [], patience = PATIENCE_MS, onEvent = () => {} } = options
   const { keyPair } = await readIdentity(dir, 'host')
-  const store = await openStore(path.join(dir, 'store'))
+  const store = await openStore(storeOf(dir))
   const wal = new Wal(store.storage.rocks)
   const events: Event[] = []
   try {

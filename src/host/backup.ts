@@ -5,15 +5,16 @@ import CorestoreStorage from 'hypercore-storage'
 import { MivmError } from '../protocol/errors.ts'
 import { type BackupRecord, BackupWriter, readBackup } from '../state/backup-file.ts'
 import { writeDurably } from '../state/durable-file.ts'
+import { fill } from '../state/fill.ts'
 import { closeStore, openStore } from '../state/store.ts'
 import { syncDirectory } from '../state/sync-directory.ts'
 import { Wal } from '../state/wal.ts'
+import { storeOf } from './directory.ts'
 import { Restored } from './restored.ts'
 
 /** What there is beside the database; the key of the host is in it. */
 const FILES = /^(host\.key|set-back\/[a-z0-9]+\.head)$/
 const KEYS_AT_ONCE = 256
-const WRITTEN_AT_ONCE = 4096
 
 export interface Backup {
   readonly file: string
@@ -55,7 +56,7 @@ export async function backUpClosed(dir: string, file: string): Promise<Backup> {
   if (!(await filesOf(dir)).includes('host.key')) {
     throw new MivmError('USAGE', `there is no host in ${dir}: give its --dir`)
   }
-  const store = await openStore(path.join(dir, 'store'))
+  const store = await openStore(storeOf(dir))
   const wal = new Wal(store.storage.rocks)
   try {
     return await backUp(dir, store.storage, wal, file)
@@ -78,7 +79,7 @@ export async function restore(file: string, dir: string): Promise<{ records: num
   const fresh = await mkdtemp(path.join(parent, '.restoring-'))
   try {
     await Restored.mark(fresh)
-    await fill(fresh, readBackup(file))
+    await restoreAll(fresh, readBackup(file))
     await refuseWhenThere(dir)
     await rename(fresh, dir)
     await syncDirectory(parent)
@@ -89,26 +90,29 @@ export async function restore(file: string, dir: string): Promise<{ records: num
   return { records }
 }
 
-async function fill(dir: string, records: AsyncIterable<BackupRecord>): Promise<void> {
-  const storage = new CorestoreStorage(path.join(dir, 'store'))
+async function restoreAll(dir: string, records: AsyncIterable<BackupRecord>): Promise<void> {
+  const storage = new CorestoreStorage(storeOf(dir))
   await storage.db.ready()
   try {
-    let some: BackupRecord[] = []
-    for await (const record of records) {
-      if (record.kind === 'file') await fillFile(dir, record)
-      else some.push(record)
-      if (some.length < WRITTEN_AT_ONCE) continue
-      await write(storage, some)
-      some = []
-    }
-    await write(storage, some)
+    await fill(storage, withFiles(dir, records))
     // into tables, which are synced
     await storage.db.flush()
   } finally {
     await storage.close()
   }
   // the store remembers which directory it was made in, and this one gets another name
-  await rm(path.join(dir, 'store', 'CORESTORE'), { force: true })
+  await rm(path.join(storeOf(dir), 'CORESTORE'), { force: true })
+}
+
+/** What goes into the database; files are written as they come. */
+async function* withFiles(
+  dir: string,
+  records: AsyncIterable<BackupRecord>
+): AsyncGenerator<BackupRecord> {
+  for await (const record of records) {
+    if (record.kind === 'file') await fillFile(dir, record)
+    else yield record
+  }
 }
 
 async function fillFile(dir: string, { key, value }: BackupRecord): Promise<void> {
@@ -116,12 +120,6 @@ async function fillFile(dir: string, { key, value }: BackupRecord): Promise<void
   if (!FILES.test(name))
     throw new MivmError('BACKUP_DAMAGED', 'the backup names a file that none has')
   await writeDurably(path.join(dir, name), value)
-}
-
-async function write(storage: CorestoreStorage, records: readonly BackupRecord[]): Promise<void> {
-  const batch = storage.db.write({ autoDestroy: true })
-  for (const { key, value } of records) batch.tryPut(key, value)
-  await batch.flush()
 }
 
 async function filesOf(dir: string): Promise<string[]> {

@@ -1,5 +1,3 @@
-import type { Measures } from './measures.ts'
-
 /** What the operator of a host may want to know. */
 export type HostEvent =
   | { readonly type: 'deployed'; readonly address: string; readonly deployer: string }
@@ -10,24 +8,3 @@ export type HostEvent =
   | { readonly type: 'refused'; readonly code: string; readonly message: string }
   /** Nothing can be written any more; the host has to be stopped. */
   | { readonly type: 'fatal'; readonly code: string; readonly message: string }
-
-/** Counts it. */
-export function noteEvent(measures: Measures, event: HostEvent): void {
-  switch (event.type) {
-    case 'deployed':
-      measures.deployments++
-      break
-    case 'damaged':
-      measures.damaged.add(event.address)
-      break
-    case 'set-back':
-      measures.setBack.add(event.address)
-      break
-    case 'log':
-      measures.lines++
-      break
-    case 'fatal':
-      measures.fatal = event.message
-      break
-  }
-}

@@ -28,7 +28,7 @@ import { type Backup, backUp } from './backup.ts'
 import { Connections } from './connections.ts'
 import { checkDeployer } from './deployment.ts'
 import { openError, openHostIdentity, openIndex, storeOf } from './directory.ts'
-import { type HostEvent, noteEvent } from './events.ts'
+import type { HostEvent } from './events.ts'
 import { Gate } from './gate.ts'
 import { type Execution, Instance } from './instance.ts'
 import type { Writing } from './ledger.ts'
@@ -180,7 +180,7 @@ export class Host {
     })
     const measures = new Measures()
     const onEvent = (event: HostEvent) => {
-      noteEvent(measures, event)
+      measures.note(event)
       options.onEvent?.(event)
     }
     const writing = {

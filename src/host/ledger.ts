@@ -76,7 +76,7 @@ export class Ledger {
       key: address,
       keyPair,
       createIfMissing: manifest !== undefined,
-      ...(manifest === undefined ? {} : { manifest: manifest })
+      ...(manifest === undefined ? {} : { manifest })
     })
     await log.ready().catch(async (error) => {
       if (manifest !== undefined) throw await storageError(error, store.storage.path, DISK)

@@ -1,4 +1,5 @@
 import type { Outcome, Step } from '../vm/vm.ts'
+import type { HostEvent } from './events.ts'
 
 /**
  * Where the time of a call goes on the host, in the order in which it goes there. `submit`: from the arrival of its bytes until it
@@ -117,6 +118,27 @@ export class Measures {
   queued = 0
   /** Why nothing can be written any more. */
   fatal: string | null = null
+
+  /** Counts what the operator is told. */
+  note(event: HostEvent): void {
+    switch (event.type) {
+      case 'deployed':
+        this.deployments++
+        break
+      case 'damaged':
+        this.damaged.add(event.address)
+        break
+      case 'set-back':
+        this.setBack.add(event.address)
+        break
+      case 'log':
+        this.lines++
+        break
+      case 'fatal':
+        this.fatal = event.message
+        break
+    }
+  }
 
   /** What has happened that only a restart ends; null where nothing has. */
   get problem(): string | null {

@@ -4,6 +4,7 @@ import b4a from 'b4a'
 import type Corestore from 'corestore'
 import CorestoreStorage, { type Rocks } from 'hypercore-storage'
 import { MivmError } from '../protocol/errors.ts'
+import { type Entry, fill } from './fill.ts'
 import { syncDirectory } from './sync-directory.ts'
 
 /** The database of a store, a copy of it that is being made, one that is whole, and what that copy has replaced. */
@@ -19,11 +20,11 @@ const LONGER_BY = 8
 const CAN_MOVE_OPEN = process.platform !== 'win32'
 
 const KEYS_AT_ONCE = 256
-const WRITTEN_AT_ONCE = 4096
 
 /** What RocksDB says of files that are not what it wrote, or that the disk does not give back. */
 const UNREADABLE: readonly RegExp[] = [
   /(checksum mismatch|corrupt).*\.sst\b/i,
+  /^corrupt/i,
   /\bblob (CRC|log (header|footer)|record|index|offset|reference)\b/i,
   /mismatch when reading (a )?blob/i,
   /while stat a file for size: .*\.blob\b/,
@@ -44,11 +45,6 @@ export interface Lost {
 
 /** What is to be done to the copy before it takes the place of the database. */
 export type Mend = (storage: CorestoreStorage, lost: readonly Lost[]) => Promise<void>
-
-interface Entry {
-  readonly key: Uint8Array
-  readonly value: Uint8Array
-}
 
 /**
  * Whether files of the database hold something else than what was written to them. RocksDB checks a sum over each block
@@ -101,7 +97,7 @@ async function makeCopy(from: Rocks, copy: string, mend: Mend, lost: Lost[]): Pr
   const storage = new CorestoreStorage(copy)
   try {
     await storage.db.ready()
-    const kept = await copyReadable(from, storage, lost)
+    const kept = await fill(storage, notingLost(from, lost))
     if (lost.length > 0) await mend(storage, lost)
     // into tables, which are synced
     await storage.db.flush()
@@ -157,35 +153,21 @@ function remove(name: string): Promise<void> {
   return rm(name, { recursive: true, force: true })
 }
 
-async function copyReadable(from: Rocks, to: CorestoreStorage, lost: Lost[]): Promise<number> {
-  let kept = 0
-  let some: Entry[] = []
+/** All entries that can be read; what is lost between them is noted. */
+async function* notingLost(from: Rocks, lost: Lost[]): AsyncGenerator<Entry> {
   let after: Uint8Array | null = null
   let isLost = false
-  const end = (before: Uint8Array | null) => {
-    if (isLost) lost.push({ after, before })
-    isLost = false
-  }
   for await (const entry of readable(from)) {
-    if (entry === null) isLost = true
-    else {
-      end(entry.key)
-      after = entry.key
-      some.push(entry)
+    if (entry === null) {
+      isLost = true
+      continue
     }
-    if (some.length < WRITTEN_AT_ONCE) continue
-    kept += await write(to, some)
-    some = []
+    if (isLost) lost.push({ after, before: entry.key })
+    isLost = false
+    after = entry.key
+    yield entry
   }
-  end(null)
-  return kept + (await write(to, some))
-}
-
-async function write(storage: CorestoreStorage, entries: readonly Entry[]): Promise<number> {
-  const batch = storage.db.write({ autoDestroy: true })
-  for (const { key, value } of entries) batch.tryPut(key, value)
-  await batch.flush()
-  return entries.length
+  if (isLost) lost.push({ after, before: null })
 }
 
 /** All entries that can be read, in order, and null in between for those that cannot. */

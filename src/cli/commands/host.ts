@@ -130,7 +130,7 @@ async function host(context: Context, options: Options): Promise<void> {
     await repairHost(context, log, from, bootstrap)
   }
   if (options.recover === true) await recoverHost(context, log, from, bootstrap)
-  const monitors = [...(monitor === null ? [] : [monitor]), ...(await openSocket(context, log))]
+  const monitors = [monitor, await openSocket(context, log)].filter((it) => it !== null)
   const all = { ...hostOptions, ...(bootstrap === undefined ? {} : { bootstrap }) }
   const start = () => startHost(context, log, all, monitors)
   let running = await start().catch(async (error) => {
@@ -227,18 +227,18 @@ async function openMonitor(at: Endpoint | undefined, dir: string): Promise<Monit
 }
 
 /** For `mivm status` and `mivm backup` of the same user; not everywhere can there be one. */
-async function openSocket({ hostSocket, hostDir }: Context, log: HostLog): Promise<Monitor[]> {
+async function openSocket({ hostSocket, hostDir }: Context, log: HostLog): Promise<Monitor | null> {
   try {
     const monitor = await Monitor.open({ socket: hostSocket }, hostDir)
     atEnd(() => monitor.close())
-    return [monitor]
+    return monitor
   } catch (error) {
     const why = error instanceof Error ? error.message : String(error)
     log.write(
       'warn',
       `"mivm status" will say little, and there are no backups while it runs: ${why}`
     )
-    return []
+    return null
   }
 }
 
