@@ -1,20 +1,17 @@
 import b4a from 'b4a'
 import test from 'brittle'
-import { type Cheat, closeVm, found, openStore, replicate, run, Writer } from './audit-writer.ts'
+import {
+  type Cheat,
+  closeVm,
+  found,
+  openStore,
+  replicate,
+  run,
+  story,
+  Writer
+} from './audit-writer.ts'
 import { closeOwnVm, Follower } from './follower.ts'
 import { tempDir } from './helpers.ts'
-
-async function story(writer: Writer, cheat: Cheat = {}): Promise<void> {
-  const first = await writer.commit(
-    [
-      await writer.call(0, 'add', ['one'], await writer.head()),
-      await writer.call(1, 'add', ['two']),
-      await writer.call(1, 'fail')
-    ],
-    cheat
-  )
-  await writer.ack(1, writer.users[1]?.core.length ?? 0, first + 5)
-}
 
 test('follow - what comes is verified as it comes, and the end is that of a whole audit', async (t) => {
   const writer = await Writer.deploy(t)

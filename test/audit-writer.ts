@@ -571,3 +571,16 @@ export async function overwrite(core: Hypercore, index: number, block: Uint8Arra
 function isBlockStorage(storage: unknown): storage is BlockStorage {
   return typeof storage === 'object' && storage !== null && 'write' in storage
 }
+
+/** A batch of two users with a call that fails, and what one of them was answered. */
+export async function story(writer: Writer, cheat: Cheat = {}): Promise<void> {
+  const first = await writer.commit(
+    [
+      await writer.call(0, 'add', ['one'], await writer.head()),
+      await writer.call(1, 'add', ['two']),
+      await writer.call(1, 'fail')
+    ],
+    cheat
+  )
+  await writer.ack(1, writer.users[1]?.core.length ?? 0, first + 5)
+}

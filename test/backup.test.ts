@@ -16,10 +16,7 @@ const FORUM = path.join(CONTRACTS, 'forum.js')
 test('backup - of a host under load, restored, asks first and takes back the rest', {
   timeout: 120_000
 }, async (t) => {
-  const scene = await Scene.open(t)
-  const { host } = await scene.start()
-  const alice = await scene.client('alice', 5_000)
-  const { link, address } = await alice.deploy({ host: host.id, source: SOURCE })
+  const { scene, host, alice, link, address } = await Scene.deployed(t, 5_000)
   const mirrored = await scene.mirror([link])
   const instance = await host.instance(decodeId(address))
   const file = path.join(scene.root, 'backup')
@@ -55,10 +52,7 @@ test('backup - of a host under load, restored, asks first and takes back the res
 test('backup - a restored host that nobody knows more of goes on', {
   timeout: 60_000
 }, async (t) => {
-  const scene = await Scene.open(t)
-  const { host } = await scene.start()
-  const alice = await scene.client('alice')
-  const { link, address } = await alice.deploy({ host: host.id, source: SOURCE })
+  const { scene, host, alice, link, address } = await Scene.deployed(t)
   await host.close()
   const file = path.join(scene.root, 'backup')
   await backUpClosed(scene.dir, file)

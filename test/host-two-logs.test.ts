@@ -4,15 +4,12 @@ import test from 'brittle'
 import { decodeId } from '../src/protocol/ids.ts'
 import { BareUser } from './bare-user.ts'
 import { showLog } from './other-log.ts'
-import { Scene, SOURCE } from './set-back-scene.ts'
+import { Scene } from './set-back-scene.ts'
 
 test('two logs - the host keeps the one it was sent, and its instance goes on', {
   timeout: 90_000
 }, async (t) => {
-  const scene = await Scene.open(t)
-  const { host, events } = await scene.start()
-  const alice = await scene.client('alice')
-  const { link, address } = await alice.deploy({ host: host.id, source: SOURCE })
+  const { scene, host, events, alice, link, address } = await Scene.deployed(t)
   const key = decodeId(address)
   const instance = await host.instance(key)
   const eve = new BareUser(key, 'eve').call('add').call('add')
@@ -40,10 +37,7 @@ test('two logs - the host keeps the one it was sent, and its instance goes on', 
 test('two logs - a fork of a log that nobody has opened since the start is not taken', {
   timeout: 90_000
 }, async (t) => {
-  const scene = await Scene.open(t)
-  const { host } = await scene.start()
-  const alice = await scene.client('alice')
-  const { link, address } = await alice.deploy({ host: host.id, source: SOURCE })
+  const { scene, host, alice, link, address } = await Scene.deployed(t)
   const key = decodeId(address)
   const eve = new BareUser(key, 'eve').call('add').call('add')
   const instance = await host.instance(key)

@@ -19,10 +19,7 @@ const FORUM = path.join(CONTRACTS, 'forum.js')
 test('mirror - an instance is audited and read through it while the host is away', {
   timeout: 120_000
 }, async (t) => {
-  const scene = await Scene.open(t)
-  const { host } = await scene.start()
-  const alice = await scene.client('alice')
-  const { link, address } = await alice.deploy({ host: host.id, source: SOURCE })
+  const { scene, host, alice, link, address } = await Scene.deployed(t)
   await alice.call(link, 'add', ['before'])
   const { whole, events } = await scene.mirror([link])
   const bob = await scene.client('bob')
@@ -59,10 +56,7 @@ test('mirror - an instance is audited and read through it while the host is away
 test('mirror - it goes on where it was, and from another mirror', {
   timeout: 120_000
 }, async (t) => {
-  const scene = await Scene.open(t)
-  const { host } = await scene.start()
-  const alice = await scene.client('alice')
-  const { link, address } = await alice.deploy({ host: host.id, source: SOURCE })
+  const { scene, host, alice, link, address } = await Scene.deployed(t)
   const first = await scene.mirror([link])
   await alice.call(link, 'add', ['a'])
   const lengthOf = async () => (await host.instance(decodeId(address))).head.length
@@ -82,10 +76,7 @@ test('mirror - it goes on where it was, and from another mirror', {
 test('mirror - nothing is taken beyond what an instance may have', {
   timeout: 60_000
 }, async (t) => {
-  const scene = await Scene.open(t)
-  const { host } = await scene.start()
-  const alice = await scene.client('alice')
-  const { link, address } = await alice.deploy({ host: host.id, source: SOURCE })
+  const { scene, alice, link, address } = await Scene.deployed(t)
   const { mirror, whole, events } = await scene.mirror([link], { bytesMax: 20_000 })
   await whole(address, 5)
   for (let i = 0; i < 4; i++) await alice.call(link, 'add', ['x'.repeat(10_000)])
@@ -128,10 +119,7 @@ test('mirror - a second history is not taken, and is evidence', { timeout: 90_00
 })
 
 test('mirror - what nobody serves is not there', { timeout: 60_000 }, async (t) => {
-  const scene = await Scene.open(t)
-  const { host } = await scene.start()
-  const alice = await scene.client('alice')
-  const { link } = await alice.deploy({ host: host.id, source: SOURCE })
+  const { scene, host, alice, link } = await Scene.deployed(t)
   await alice.close()
   await host.close()
   const { dir, bootstrap } = scene
@@ -178,10 +166,7 @@ test('mirror - options that make no sense are one line', { timeout: 60_000 }, as
 })
 
 test('mirror - a user that has signed two logs stops nothing', { timeout: 120_000 }, async (t) => {
-  const scene = await Scene.open(t)
-  const { host } = await scene.start()
-  const alice = await scene.client('alice')
-  const { link, address } = await alice.deploy({ host: host.id, source: SOURCE })
+  const { scene, host, alice, link, address } = await Scene.deployed(t)
   const instance = await host.instance(decodeId(address))
   const lengthOf = () => instance.head.length
   const call = async (user: BareUser, from = 0) => {
@@ -205,10 +190,7 @@ test('mirror - a user that has signed two logs stops nothing', { timeout: 120_00
 test('mirror - the other log of a user that came first is not kept', {
   timeout: 120_000
 }, async (t) => {
-  const scene = await Scene.open(t)
-  const { host } = await scene.start()
-  const alice = await scene.client('alice')
-  const { link, address } = await alice.deploy({ host: host.id, source: SOURCE })
+  const { scene, host, link, address } = await Scene.deployed(t)
   const instance = await host.instance(decodeId(address))
   const eve = new BareUser(decodeId(address), 'eve').call('add')
   await instance.submit(eve.log())

@@ -102,10 +102,7 @@ test('recover - an instance that is not there any more comes back as a whole', {
 test('recover - one that is interrupted is refused, and done again', {
   timeout: 120_000
 }, async (t) => {
-  const scene = await Scene.open(t)
-  const { host } = await scene.start()
-  const alice = await scene.client('alice', 3_000)
-  const { link, address } = await alice.deploy({ host: host.id, source: SOURCE })
+  const { scene, host, alice, link, address } = await Scene.deployed(t, 3_000)
   const mirrored = await scene.mirror([link])
   await host.close()
   await scene.keep()
@@ -174,10 +171,7 @@ test('recover - a call that waits for an oracle is gone on with', {
 test('recover - what nobody has stays refused, and it is said what that is', {
   timeout: 120_000
 }, async (t) => {
-  const scene = await Scene.open(t)
-  const { host } = await scene.start()
-  const alice = await scene.client('alice', 3_000)
-  const { link, address } = await alice.deploy({ host: host.id, source: SOURCE })
+  const { scene, host, alice, link, address } = await Scene.deployed(t, 3_000)
   await alice.call(link, 'add', ['a'])
   await host.close()
   await scene.keep()
@@ -211,10 +205,7 @@ test('recover - what nobody has stays refused, and it is said what that is', {
 test('recover - a host that has signed two histories has nothing to go on from', {
   timeout: 120_000
 }, async (t) => {
-  const scene = await Scene.open(t)
-  const { host } = await scene.start()
-  const alice = await scene.client('alice', 3_000)
-  const { link, address } = await alice.deploy({ host: host.id, source: SOURCE })
+  const { scene, host, alice, link, address } = await Scene.deployed(t, 3_000)
   await host.close()
   await scene.keep()
   const again = await scene.start()
@@ -243,10 +234,7 @@ test('recover - a host that has signed two histories has nothing to go on from',
 test('recover - the other log of a user that has signed two is no reason to stop', {
   timeout: 120_000
 }, async (t) => {
-  const scene = await Scene.open(t)
-  const { host } = await scene.start()
-  const alice = await scene.client('alice', 3_000)
-  const { link, address } = await alice.deploy({ host: host.id, source: SOURCE })
+  const { scene, host, alice, link, address } = await Scene.deployed(t, 3_000)
   const key = decodeId(address)
   await host.close()
   await scene.keep()

@@ -54,6 +54,15 @@ export class Scene {
     return new Scene(t, root, network.bootstrap)
   }
 
+  /** With a host that is running, and an instance that alice has deployed there. */
+  static async deployed(t: Test, timeout?: number) {
+    const scene = await Scene.open(t)
+    const { host, events } = await scene.start()
+    const alice = await scene.client('alice', timeout)
+    const { link, address } = await alice.deploy({ host: host.id, source: SOURCE })
+    return { scene, host, events, alice, link, address }
+  }
+
   async start(): Promise<Started> {
     const events: HostEvent[] = []
     const { dir, bootstrap } = this

@@ -64,10 +64,7 @@ test('set back - a host is told by who has called it, says so, and signs nothing
 test('set back - calls that were in flight are not continued before somebody could tell', {
   timeout: 90_000
 }, async (t) => {
-  const scene = await Scene.open(t)
-  const { host } = await scene.start()
-  const alice = await scene.client('alice')
-  const { link, address } = await alice.deploy({ host: host.id, source: SOURCE })
+  const { scene, host, alice, link, address } = await Scene.deployed(t)
   const instance = await host.instance(decodeId(address))
   const calls = Array.from({ length: 3000 }, () => alice.call(link, 'add', []))
   await until(() => instance.seq > 1)
@@ -87,10 +84,7 @@ test('set back - calls that were in flight are not continued before somebody cou
 })
 
 test('set back - an auditor tells, and accuses nobody', { timeout: 90_000 }, async (t) => {
-  const scene = await Scene.open(t)
-  const { host } = await scene.start()
-  const alice = await scene.client('alice', 3_000)
-  const { link } = await alice.deploy({ host: host.id, source: SOURCE })
+  const { scene, host, alice, link } = await Scene.deployed(t, 3_000)
   await alice.call(link, 'add', [])
   await host.close()
   await scene.keep()
@@ -121,10 +115,7 @@ test('set back - an auditor tells, and accuses nobody', { timeout: 90_000 }, asy
 test('set back - an auditor that follows tells as soon as the host is back', {
   timeout: 90_000
 }, async (t) => {
-  const scene = await Scene.open(t)
-  const { host } = await scene.start()
-  const alice = await scene.client('alice')
-  const { link } = await alice.deploy({ host: host.id, source: SOURCE })
+  const { scene, host, alice, link } = await Scene.deployed(t)
   await host.close()
   await scene.keep()
   const again = await scene.start()
@@ -175,10 +166,7 @@ test('set back - an instance that is not there any more is not deployed a second
 test('set back - a head that the host has not signed, or has, is no reason to stop', {
   timeout: 60_000
 }, async (t) => {
-  const scene = await Scene.open(t)
-  const { host, events } = await scene.start()
-  const alice = await scene.client('alice')
-  const { link, address } = await alice.deploy({ host: host.id, source: SOURCE })
+  const { scene, host, events, alice, link, address } = await Scene.deployed(t)
   await alice.call(link, 'add', [])
   const { head } = await host.instance(decodeId(address))
   const network = new Network(crypto.keyPair(), scene.bootstrap)
@@ -203,10 +191,7 @@ test('set back - a head that the host has not signed, or has, is no reason to st
 test('set back - heads of an archive, which the host signs as well, are of no instance', {
   timeout: 60_000
 }, async (t) => {
-  const scene = await Scene.open(t)
-  const { host } = await scene.start()
-  const alice = await scene.client('alice')
-  const { link, address } = await alice.deploy({ host: host.id, source: SOURCE })
+  const { scene, host, alice, link, address } = await Scene.deployed(t)
   await alice.call(link, 'add', ['text'])
   await host.close()
   const publicKey = await scene.hostKey()
