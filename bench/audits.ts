@@ -4,6 +4,11 @@ import type { Audited, AuditorCommands } from './workers/auditor.ts'
 
 const AUDITOR = new URL('./workers/auditor.ts', import.meta.url)
 
+/** An audit that has not begun. */
+function notReached(error: unknown): Audited {
+  return { verdict: 'inconclusive', said: [String(error)], calls: 0 }
+}
+
 /** An auditor, and what it has seen of each instance. */
 export class Audits {
   readonly #worker = Worker.start<AuditorCommands>(AUDITOR)
@@ -34,7 +39,7 @@ export class Audits {
   async round(isOver: () => boolean): Promise<void> {
     for (const link of this.#dirs.keys()) {
       if (isOver()) return
-      const { verdict, said } = await this.#audit(link)
+      const { verdict, said } = await this.#audit(link).catch(notReached)
       if (verdict === 'inconclusive') console.log(`on the way: ${link}: ${said.join('; ')}`)
       else this.#findings.push(...said.map((word) => `${link}: ${word}`))
     }

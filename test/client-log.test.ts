@@ -4,6 +4,7 @@ import test, { type Test } from 'brittle'
 import crypto, { type KeyPair } from 'hypercore-crypto'
 import Protomux from 'protomux'
 import { Client } from '../src/client/client.ts'
+import { Replica } from '../src/client/replica.ts'
 import { Host } from '../src/host/host.ts'
 import { createIdentity } from '../src/net/identity.ts'
 import { type Bootstrap, Network, openLocal } from '../src/net/network.ts'
@@ -188,6 +189,28 @@ test('client - what it asks of a host goes out again when the connection is lost
   t.teardown(() => client.close(), { order: 1 })
   t.alike(await client.status(encodeId(keyPair.publicKey)), { instances: 7 })
   t.is(connections, 2)
+})
+
+test('replica - what it asks of a host goes out again when the connection is lost', async (t) => {
+  const { dir, bootstrap } = await openNetwork(t)
+  const keyPair = crypto.keyPair()
+  const shaky = new Network(keyPair, bootstrap)
+  t.teardown(() => shaky.close(), { order: 2 })
+  const signed = signedResult(keyPair, crypto.keyPair().publicKey, 'add')
+  let connections = 0
+  shaky.onConnection((stream) => {
+    const isFirst = connections++ === 0
+    new Rpc(Protomux.from(stream)).respond(INFO, async () => {
+      if (isFirst) stream.destroy()
+      return { ...signed, methods: ['add'] }
+    })
+  })
+  await shaky.listen()
+  const replica = await Replica.open({ dir, bootstrap })
+  t.teardown(() => replica.close(), { order: 1 })
+  const link = formatLink({ host: keyPair.publicKey, address: signed.address })
+  t.alike((await replica.reach(link))?.methods, ['add'])
+  t.ok(connections >= 2, `${connections} connections`)
 })
 
 for (const [what, method] of [

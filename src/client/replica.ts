@@ -1,6 +1,7 @@
 import { mkdir, mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 import type SecretStream from '@hyperswarm/secret-stream'
 import b4a from 'b4a'
 import type Corestore from 'corestore'
@@ -257,9 +258,7 @@ export class Replica {
   ): Promise<InfoReply | null> {
     try {
       const owner = host ?? (await locate(this.network, address)).host
-      const rpc = await this.connect(owner)
-      if (copied) await this.#tell(rpc, address)
-      return await rpc.request(INFO, { address }, WAIT)
+      return await this.#ask(owner, address, copied)
     } catch (error) {
       if (!isAway(error)) throw error
       // others than the host may have all of it
@@ -267,6 +266,22 @@ export class Replica {
       // and what is on this machine can be read without anybody
       if (info === null && !copied) throw error
       return info
+    }
+  }
+
+  /** What the host says of an instance. A connection that is lost meanwhile says little about it, on a busy machine. */
+  async #ask(host: Uint8Array, address: Uint8Array, copied: boolean): Promise<InfoReply> {
+    const end = Date.now() + WAIT
+    for (;;) {
+      try {
+        const rpc = await this.connect(host)
+        if (copied) await this.#tell(rpc, address)
+        return await rpc.request(INFO, { address }, WAIT)
+      } catch (error) {
+        const isLost = error instanceof MivmError && error.code === 'CONNECTION_LOST'
+        if (!isLost || this.#closing !== null || Date.now() + RETRY > end) throw error
+        await sleep(RETRY)
+      }
     }
   }
 
