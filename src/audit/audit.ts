@@ -173,7 +173,7 @@ class Audit {
   #report = new Report()
   readonly #opened: { close(): Promise<void> }[] = []
   #callLog: Hypercore | null = null
-  #vm: VirtualMachine | null = null
+  #vm: Promise<VirtualMachine> | null = null
   #course: Course | null = null
   #sources: Sources | null = null
   /** Findings that evidence is still to be put together for, and how many had some. */
@@ -220,6 +220,8 @@ class Audit {
   async close(): Promise<void> {
     await this.#news?.close()
     await this.#course?.close({ keep: this.#isKept })
+    // one that is still being opened is closed with the others
+    await this.#vm?.catch(() => {})
     for (const it of this.#opened.reverse()) await it.close()
   }
 
@@ -441,8 +443,14 @@ class Audit {
       news: this.#news,
       isSetBack: isSetBack ?? (() => false),
       threadFrom,
-      openVm: async () => {
-        this.#vm ??= this.#keepOpen(await open(genesis.vm))
+      openVm: () => {
+        this.#vm ??= open(genesis.vm).then(
+          (vm) => this.#keepOpen(vm),
+          (error) => {
+            this.#vm = null
+            throw error
+          }
+        )
         return this.#vm
       }
     }
