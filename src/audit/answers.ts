@@ -11,7 +11,7 @@ const ANSWERS_MAX = 256
 const WAITING_MAX = 1024
 const WAITING_BYTES_MAX = 4 * 1024 * 1024
 /** Results that are kept, and their bytes: those of two generations. */
-const GENERATION_RESULTS = 4096
+const GENERATION_RESULTS = 2048
 const GENERATION_BYTES = 2 * 1024 * 1024
 
 /** What users say that they were answered, against the call log; a difference is a lie of the user. */

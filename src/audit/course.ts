@@ -21,7 +21,7 @@ import { LocalReplayer, type Replayer } from './replayer.ts'
 import { UserLogs } from './user-logs.ts'
 
 /** How far the log is read ahead of what is executed: while engines start, and then. */
-const FIRST_AHEAD: Distance = { runs: 32, bytes: 16 * 1024 * 1024 }
+const FIRST_AHEAD: Distance = { runs: 16, bytes: 16 * 1024 * 1024 }
 const AHEAD: Distance = { runs: 3, bytes: 16 * 1024 * 1024 }
 
 /** Blocks of a log without calls. */
