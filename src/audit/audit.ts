@@ -429,7 +429,9 @@ class Audit {
     // a VM that the caller brings cannot be had in another thread
     const isWorth = openVm === undefined && availableParallelism() >= THREAD_CORES
     const { threadFrom = isWorth ? THREAD_FROM : Number.POSITIVE_INFINITY } = this.#options
-    const open = openVm ?? ((id: string) => openRegistered(id, { engines: 1, keepCompiler: false }))
+    const open =
+      openVm ??
+      ((id: string) => openRegistered(id, { engines: 1, maxInstances: 1, keepCompiler: false }))
     return {
       address,
       id: this.#id,

@@ -12,7 +12,7 @@ import { StandIn } from './stand-in.ts'
 const END_BYTES = 8
 
 /** Bytes of blocks that are kept in memory, with what each of them takes beside its own: those of two generations. */
-const GENERATION_BYTES = 8 * 1024 * 1024
+const GENERATION_BYTES = 4 * 1024 * 1024
 const BLOCK_BYTES = 192
 
 /** Nodes of the tree that are kept, once somebody asks for them. */
