@@ -36,15 +36,25 @@ test('ranges - a host is asked, and nobody where there is none', async (t) => {
     t.alike({ ...request, key: b4a.from(request.key) }, REQUEST)
     return REPLY
   })
-  t.alike(await new Ranges(async () => asker).ask(REQUEST), REPLY)
-  t.is(await new Ranges(async () => null).ask(REQUEST), null)
+  t.alike(await new Ranges(async () => [asker]).ask(REQUEST), REPLY)
+  t.is(await new Ranges(async () => []).ask(REQUEST), null)
   end()
-  t.is(await new Ranges(async () => asker).ask(REQUEST), null, 'the connection is lost')
+  t.is(await new Ranges(async () => [asker]).ask(REQUEST), null, 'the connection is lost')
+})
+
+test('ranges - where one has nothing to send, or knows no ranges, the next one is asked', async (t) => {
+  const [none, older, other] = [await pair(t), await pair(t), await pair(t)]
+  none.host.respond(RANGE, async () => ({ blocks: [], nodes: [] }))
+  other.host.respond(RANGE, async () => REPLY)
+  const ranges = new Ranges(async () => [none, older, other].map(({ asker }) => asker))
+  t.alike(await ranges.ask(REQUEST), REPLY)
+  other.end()
+  t.is(await ranges.ask(REQUEST), null)
 })
 
 test('ranges - a host that does not know them is asked once', async (t) => {
   const { asker } = await pair(t)
-  const ranges = new Ranges(async () => asker)
+  const ranges = new Ranges(async () => [asker])
   t.is(await ranges.ask(REQUEST), null)
   const request = asker.request.bind(asker)
   asker.request = (...args) => {
@@ -66,7 +76,7 @@ test('ranges - too much at once is asked for later', async (t) => {
     if (refusal !== undefined) throw refusal
     return REPLY
   })
-  t.alike(await new Ranges(async () => asker).ask(REQUEST), REPLY)
+  t.alike(await new Ranges(async () => [asker]).ask(REQUEST), REPLY)
   t.is(asked, 3)
 })
 
@@ -77,7 +87,7 @@ test('ranges - a host that always says later is not asked again for a while', as
     asked++
     throw new MivmError('QUOTA_EXCEEDED', 'later', { retryAfter: 1 })
   })
-  const ranges = new Ranges(async () => asker)
+  const ranges = new Ranges(async () => [asker])
   for (let i = 0; i < 3; i++) t.is(await ranges.ask(REQUEST), null)
   t.is(asked, 5)
 })
@@ -94,7 +104,7 @@ test('ranges - a host that fails is no reason to wait, and may do better the nex
     if (isWell) return REPLY
     throw new MivmError('INTERNAL', 'the disk')
   })
-  const ranges = new Ranges(async () => asker)
+  const ranges = new Ranges(async () => [asker])
   t.is(await ranges.ask(REQUEST), null)
   isWell = true
   t.alike(await ranges.ask(REQUEST), REPLY)

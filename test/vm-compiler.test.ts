@@ -33,7 +33,11 @@ interface Opened {
   readonly started: Engine[]
 }
 
-async function openCompilers(t: Test, time?: number): Promise<Opened> {
+async function openCompilers(
+  t: Test,
+  time?: number,
+  options?: { keepsOne: boolean }
+): Promise<Opened> {
   const pool = await openPool(t)
   const started: Engine[] = []
   const start = async () => {
@@ -41,7 +45,7 @@ async function openCompilers(t: Test, time?: number): Promise<Opened> {
     started.push(engine)
     return engine
   }
-  const compilers = new Compilers(start, time)
+  const compilers = new Compilers(start, time, options)
   t.teardown(() => compilers.close())
   return { compilers, pool, started }
 }
@@ -86,6 +90,19 @@ test('compiler - a source is compiled once, whoever asks for it', async (t) => {
   t.alike(await compilers.compile(refused), await compilers.compile(refused))
   t.is(compilers.count, 3, 'and what is refused')
   t.is(started.length, 1)
+})
+
+test('compiler - one that is not kept is gone when nothing is left to compile', async (t) => {
+  const { compilers, started } = await openCompilers(t, undefined, { keepsOne: false })
+  compilers.prepare()
+  const sources = ['exports.a = 1', 'exports.b = 1'].map((source) => contractOf(source))
+  await Promise.all(sources.map((contract) => compilers.compile(contract)))
+  t.is(started.length, 1)
+  while (started[0]?.isAlive) await sleep(10)
+  for (const contract of sources) t.is((await compilers.compile(contract)).refusal, null)
+  t.is(started.length, 1, 'what it has compiled is still known')
+  t.is((await compilers.compile(contractOf('exports.c = 1'))).refusal, null)
+  t.is(started.length, 2)
 })
 
 test('compiler - the size is looked at before anything else', async (t) => {

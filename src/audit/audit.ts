@@ -174,7 +174,7 @@ class Audit {
   #report = new Report()
   readonly #opened: { close(): Promise<void> }[] = []
   #callLog: Hypercore | null = null
-  #vm: VirtualMachine | null = null
+  #vm: Promise<VirtualMachine> | null = null
   #course: Course | null = null
   #sources: Sources | null = null
   /** Findings that evidence is still to be put together for, and how many had some. */
@@ -221,6 +221,8 @@ class Audit {
   async close(): Promise<void> {
     await this.#news?.close()
     await this.#course?.close({ keep: this.#isKept })
+    // one that is still being opened is closed with the others
+    await this.#vm?.catch(() => {})
     for (const it of this.#opened.reverse()) await it.close()
   }
 
@@ -427,7 +429,9 @@ class Audit {
     // a VM that the caller brings cannot be had in another thread
     const isWorth = openVm === undefined && availableParallelism() >= THREAD_CORES
     const { threadFrom = isWorth ? THREAD_FROM : Number.POSITIVE_INFINITY } = this.#options
-    const open = openVm ?? ((id: string) => openRegistered(id, { engines: 1 }))
+    const open =
+      openVm ??
+      ((id: string) => openRegistered(id, { engines: 1, maxInstances: 1, keepCompiler: false }))
     return {
       address,
       id: this.#id,
@@ -442,8 +446,14 @@ class Audit {
       news: this.#news,
       isSetBack: isSetBack ?? (() => false),
       threadFrom,
-      openVm: async () => {
-        this.#vm ??= this.#keepOpen(await open(genesis.vm))
+      openVm: () => {
+        this.#vm ??= open(genesis.vm).then(
+          (vm) => this.#keepOpen(vm),
+          (error) => {
+            this.#vm = null
+            throw error
+          }
+        )
         return this.#vm
       }
     }

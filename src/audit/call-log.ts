@@ -8,14 +8,15 @@ import {
   type OracleAnswerEntry,
   type OracleRequestEntry,
   type Result,
+  readUserEntry,
   type UserHead,
+  type UserLogEntry,
   type Version
 } from '../protocol/entries.ts'
 import type { LoggedCall, OracleRecord } from '../protocol/evidence-replay.ts'
 import { codeHash, writesHash } from '../protocol/hash.ts'
 import { encodeId } from '../protocol/ids.ts'
 import { BATCH_CALLS_MAX } from '../protocol/limits.ts'
-import { readCall } from '../vm/record.ts'
 import type { Attested, FindingCode, Report } from './findings.ts'
 
 /** What a commit says of the log of a user with acks in its batch; the head is null where it cannot be that. */
@@ -38,6 +39,7 @@ export interface LoggedBatch {
 
 interface OpenCall {
   readonly ack: Ack
+  readonly asked: UserLogEntry | null
   readonly index: number
   readonly oracles: OracleRecord[]
 }
@@ -208,7 +210,8 @@ export class CallLogWalk {
       this.#report.find('ACK_CHAIN_WRONG', { ...place, user: caller.id }, message)
     }
     // by its place: the number is the host's word
-    if (index === FIRST_ACK && !isInit(ack, this.#genesis)) {
+    const asked = readUserEntry(ack.call)
+    if (index === FIRST_ACK && !isInit(ack, asked, this.#genesis)) {
       const message = 'the first call is not init, called by the first entry of the deployer'
       this.#report.find('INIT_WRONG', place, message)
     }
@@ -222,7 +225,7 @@ export class CallLogWalk {
     caller.lastAck = index
     this.#seq = seq
     this.#time = Math.max(time, this.#time)
-    this.#call = { ack, index, oracles: [] }
+    this.#call = { ack, asked, index, oracles: [] }
   }
 
   #pushOracle(
@@ -359,12 +362,11 @@ export class CallLogWalk {
 /** What is wrong with a result before anybody replays it; null where nothing is. */
 function wrongForm(
   { ack, outcome, value, error, fuel, writes }: Result,
-  { ack: { call }, index }: OpenCall
+  { asked, index }: OpenCall
 ): string | null {
   if (ack !== index) return `this result is for ack ${ack}, and stands behind ${index}`
   // nothing is executed for it, so nothing can have been aborted
-  if (outcome === 'abort' && readCall(call) === null)
-    return 'this entry is no call, and was aborted'
+  if (outcome === 'abort' && asked?.type !== 'call') return 'this entry is no call, and was aborted'
   if (outcome === 'abort' && fuel > 0) return 'this call was aborted, and says what fuel it used'
   if (outcome === 'ok') return error === null ? null : 'this call succeeded and has an error'
   if (error === null || value !== null)
@@ -379,8 +381,9 @@ function wrongHead(head: UserHead, entry: number, before: UserHead | null): stri
   return `goes back from length ${before.length} to ${head.length}, or is another at the same`
 }
 
-function isInit({ user, entry, call }: Ack, { deployer }: Genesis): boolean {
-  return entry === 1 && b4a.equals(user, deployer) && readCall(call)?.method === 'init'
+function isInit({ user, entry }: Ack, asked: UserLogEntry | null, { deployer }: Genesis): boolean {
+  const isCalled = asked?.type === 'call' && asked.method === 'init'
+  return entry === 1 && b4a.equals(user, deployer) && isCalled
 }
 
 function blocksOf(oracles: readonly OracleRecord[]): number {

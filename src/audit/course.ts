@@ -7,6 +7,7 @@ import { codeHash } from '../protocol/hash.ts'
 import type { Head } from '../protocol/head.ts'
 import { headOf } from '../state/head.ts'
 import type { VirtualMachine } from '../vm/vm.ts'
+import { Ahead, type Distance } from './ahead.ts'
 import type { Checkpoint } from './checkpoint.ts'
 import { type AskRange, Feed } from './feed.ts'
 import { Report } from './findings.ts'
@@ -18,6 +19,13 @@ import { Published } from './published.ts'
 import { ReplayThread } from './replay-thread.ts'
 import { LocalReplayer, type Replayer } from './replayer.ts'
 import { UserLogs } from './user-logs.ts'
+
+/** How far the log is read ahead of what is executed: while engines start, and then. */
+const FIRST_AHEAD: Distance = { runs: 16, bytes: 16 * 1024 * 1024 }
+const AHEAD: Distance = { runs: 3, bytes: 16 * 1024 * 1024 }
+
+/** Blocks of a log without calls. */
+const CALLS_FROM = 2
 
 /** What is audited, and with what. */
 export interface Subject {
@@ -167,33 +175,37 @@ export class Course {
 
   /**
    * Reads on to the head while the VM executes what has been read; yields after each run. Where `halts` says so it does
-   * not read on before all that was read is executed and judged: then it yields true, and there may be a checkpoint.
+   * not read on, and when all that was read is executed and judged it yields true: then there may be a checkpoint.
    */
   async *walk(halts: () => boolean): AsyncGenerator<boolean> {
-    const runs = this.#history.runs()
-    const ahead = () => {
-      const next = runs.next()
-      next.catch(() => {})
-      return next
-    }
-    let next = ahead()
+    const runs = new Ahead(this.#history.runs(), FIRST_AHEAD, halts)
+    this.#prepare()
     try {
       for (;;) {
-        const { value: batches, done } = await next
-        if (done === true) break
-        const isHalt = halts()
-        if (!isHalt) next = ahead()
+        const batches = await runs.next()
+        if (batches === null) break
         this.#replayer ??= await this.#openReplayer(this.#history.source, null)
         await this.#replayer?.run(batches)
-        if (isHalt) await this.#settle()
-        yield isHalt
-        if (isHalt) next = ahead()
+        runs.distance = AHEAD
+        const { isHalted } = runs
+        if (isHalted) await this.#settle()
+        yield isHalted
       }
     } finally {
-      await next.catch(() => {})
+      await runs.close()
       await this.#replayer?.finish()
     }
     yield false
+  }
+
+  /** Has the VM started while the log is read, where there is something to execute. */
+  #prepare(): void {
+    const { openVm, threadFrom } = this.#subject
+    const { length, at } = this.reader
+    const isThread = length - at >= threadFrom
+    if (isThread || length <= Math.max(at, CALLS_FROM)) return
+    // whoever needs it is told why it could not be
+    openVm().catch(() => {})
   }
 
   /** Judges what was read by now, in the middle of a walk. */

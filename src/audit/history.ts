@@ -2,6 +2,7 @@ import { type CallLogEntry, decodeEntry, type Genesis } from '../protocol/entrie
 import { MivmError } from '../protocol/errors.ts'
 import { BLOCK_MAX } from '../protocol/limits.ts'
 import type { Tree, TreeNode } from '../protocol/merkle.ts'
+import type { Run } from './ahead.ts'
 import { CallLogWalk, type LoggedBatch, type WalkState } from './call-log.ts'
 import type { Gap, GapReason, Report } from './findings.ts'
 import type { Heads } from './heads.ts'
@@ -119,22 +120,22 @@ export class History {
   }
 
   /** The batches, as many together as belong into one run. */
-  async *runs(): AsyncGenerator<LoggedBatch[]> {
-    let run: LoggedBatch[] = []
+  async *runs(): AsyncGenerator<Run<LoggedBatch>> {
+    let items: LoggedBatch[] = []
     let calls = 0
     let bytes = 0
     for await (const { batch, size } of this.#batches()) {
       await this.#into.users.check(batch)
-      run.push(batch)
+      items.push(batch)
       calls += batch.calls.length
       bytes += size
       if (calls < RUN_CALLS && bytes < RUN_BYTES) continue
-      yield run
-      run = []
+      yield { items, bytes }
+      items = []
       calls = 0
       bytes = 0
     }
-    if (run.length > 0) yield run
+    if (items.length > 0) yield { items, bytes }
   }
 
   /** Reads what is left behind an entry that could not be understood, for its tree hashes. */

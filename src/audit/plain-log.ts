@@ -1,18 +1,19 @@
-import { fstatSync, readSync } from 'node:fs'
+import { fstatSync, readSync, writeSync } from 'node:fs'
 import { type FileHandle, open } from 'node:fs/promises'
 import path from 'node:path'
 import b4a from 'b4a'
 import flat from 'flat-tree'
 import { MivmError } from '../protocol/errors.ts'
 import type { TreeNode } from '../protocol/merkle.ts'
-import { leafHash, parentHash } from '../protocol/tree-hash.ts'
+import { leafHash, parentHash, writeUint64 } from '../protocol/tree-hash.ts'
 import { StandIn } from './stand-in.ts'
 
 /** Where a block ends in the file of blocks: a uint64. */
 const END_BYTES = 8
 
-/** Bytes of blocks that are kept in memory: those of two generations. */
-const GENERATION_BYTES = 8 * 1024 * 1024
+/** Bytes of blocks that are kept in memory, with what each of them takes beside its own: those of two generations. */
+const GENERATION_BYTES = 4 * 1024 * 1024
+const BLOCK_BYTES = 192
 
 /** Nodes of the tree that are kept, once somebody asks for them. */
 const NODES_MAX = 65_536
@@ -96,31 +97,32 @@ export class PlainLog extends StandIn {
     return node
   }
 
-  /** Writes down what was appended. */
-  async flush(): Promise<void> {
-    const blocks = [...this.#pending]
+  /** Writes down what was appended: nothing is executed meanwhile, and a thread would come to it later than it takes. */
+  flush(): void {
+    const blocks = this.#pending
     if (blocks.length === 0) return
     // one piece that is the log's own: a block that is kept is cut from it, and not from a slab that all share, which
     // would stay as a whole
     const bytes = Buffer.allocUnsafeSlow(this.#byteLength - this.#writtenBytes)
-    const ends = Buffer.alloc(blocks.length * END_BYTES)
+    const ends = b4a.alloc(blocks.length * END_BYTES)
+    const view = new DataView(ends.buffer, ends.byteOffset, ends.byteLength)
     let at = 0
     for (const [i, block] of blocks.entries()) {
       bytes.set(block, at)
       this.#remember(this.#written + i, bytes.subarray(at, at + block.byteLength))
       at += block.byteLength
-      ends.writeBigUInt64LE(BigInt(this.#writtenBytes + at), i * END_BYTES)
+      writeUint64(view, i * END_BYTES, this.#writtenBytes + at)
     }
-    await this.#blocks.appendFile(bytes)
-    await this.#ends.appendFile(ends)
+    append(this.#blocks.fd, bytes)
+    append(this.#ends.fd, ends)
     this.#written += blocks.length
     this.#writtenBytes += at
-    this.#pending = this.#pending.slice(blocks.length)
+    this.#pending = []
   }
 
   /** Resolves when it survives a power cut. */
   async sync(): Promise<void> {
-    await this.flush()
+    this.flush()
     await this.#blocks.datasync()
     await this.#ends.datasync()
   }
@@ -154,7 +156,7 @@ export class PlainLog extends StandIn {
 
   #remember(index: number, block: Uint8Array): void {
     this.#young.set(index, block)
-    this.#youngBytes += block.byteLength
+    this.#youngBytes += block.byteLength + BLOCK_BYTES
     if (this.#youngBytes <= GENERATION_BYTES) return
     this.#old = this.#young
     this.#young = new Map()
@@ -171,6 +173,10 @@ export class PlainLog extends StandIn {
     const right = this.node(children[1])
     return { index, size: left.size + right.size, hash: parentHash(left, right) }
   }
+}
+
+function append(descriptor: number, bytes: Uint8Array): void {
+  for (let at = 0; at < bytes.byteLength; ) at += writeSync(descriptor, bytes, at)
 }
 
 function damaged(): MivmError {

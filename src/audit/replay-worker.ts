@@ -38,7 +38,7 @@ let replayer: LocalReplayer | null = null
 const commands: ReplayCommands = {
   async open(subject) {
     const open = async () => {
-      vm = await openVm(subject.genesis.vm, { engines: 1 })
+      vm = await openVm(subject.genesis.vm, { engines: 1, maxInstances: 1, keepCompiler: false })
       return vm
     }
     replayer = await LocalReplayer.open(subject, open, relay)

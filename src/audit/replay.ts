@@ -3,8 +3,9 @@ import type { Commit, Result, ThrownEntry, Version } from '../protocol/entries.t
 import type { LoggedCall } from '../protocol/evidence-replay.ts'
 import { CONTRACT_PATH, type Files, lastWrites, type Write } from '../protocol/files.ts'
 import { writesHash } from '../protocol/hash.ts'
+import { encodeId } from '../protocol/ids.ts'
 import { Overlay } from '../vm/overlay.ts'
-import { answerOf, callOf, encodeResult, MALFORMED } from '../vm/record.ts'
+import { answerOf, callAt, encodeResult, MALFORMED } from '../vm/record.ts'
 import { sortVariables, updateVariables } from '../vm/variables.ts'
 import type { Call, Contract, OracleAnswer, OracleRequest, Step, VirtualMachine } from '../vm/vm.ts'
 import type { LoggedBatch } from './call-log.ts'
@@ -258,10 +259,11 @@ export class Replay {
 
 function tasksOf({ calls, committed }: ReplayedBatch): Task[] {
   return calls.map((logged) => {
-    const { ack, result } = logged
-    const aborted = result.outcome === 'abort'
-    const call = aborted ? null : callOf(ack.call, ack.user, ack.seq, ack.time, committed)
-    return { logged, call }
+    const { ack, asked, result } = logged
+    const { call, user, seq, time } = ack
+    const isExecuted = result.outcome !== 'abort' && asked?.type === 'call'
+    const executed = isExecuted ? callAt(asked, call, encodeId(user), seq, time, committed) : null
+    return { logged, call: executed }
   })
 }
 

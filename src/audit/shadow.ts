@@ -104,8 +104,8 @@ export class Shadow {
 
   /** Lets go of what is in memory. */
   async flush(): Promise<void> {
-    await this.files.flush()
-    await this.content.flush()
+    this.files.flush()
+    this.content.flush()
   }
 
   /** Resolves when all of it is on disk. */

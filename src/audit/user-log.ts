@@ -1,5 +1,5 @@
 import b4a from 'b4a'
-import { readUserEntry, type UserHead } from '../protocol/entries.ts'
+import { readUserEntry, type UserHead, type UserLogEntry } from '../protocol/entries.ts'
 import { MivmError } from '../protocol/errors.ts'
 import type { LoggedCall } from '../protocol/evidence-replay.ts'
 import { type Head, verifyHead } from '../protocol/head.ts'
@@ -60,6 +60,7 @@ interface Suspicion {
 interface Waiting {
   readonly entry: number
   readonly call: Uint8Array
+  readonly asked: UserLogEntry | null
   readonly place: Place
 }
 
@@ -200,18 +201,24 @@ export class UserLog {
     if (length > last) this.#ahead ??= { length, time }
   }
 
-  /** The next call of this user in the call log. */
-  async check({ ack, index }: LoggedCall): Promise<void> {
+  /** The next call of this user in the call log; null where that is done, as far as it can be. */
+  check({ ack, asked, index }: LoggedCall): Promise<void> | null {
     const place = { log: 'call log', block: index, seq: ack.seq, user: this.id } as const
     if (ack.entry <= this.#ackedTo) {
       this.#again(ack.entry, place)
-      return
+      return null
     }
     this.#acked.add(ack.entry)
     this.#ackedTo = ack.entry
-    if (this.#dispute !== null || this.#gaveUp) return
-    this.#waiting.push({ entry: ack.entry, call: ack.call, place })
+    if (this.#dispute !== null || this.#gaveUp) return null
+    this.#waiting.push({ entry: ack.entry, call: ack.call, asked, place })
     this.#waitingBytes += ack.call.byteLength
+    // the copy is read some hundred blocks at a time: most calls wait for nothing
+    return this.#compareRead() && this.#gap === null ? null : this.#checkLate()
+  }
+
+  /** Goes on where what is read of the copy is not enough. */
+  async #checkLate(): Promise<void> {
     await this.#compareWaiting()
     const isFull = this.#waiting.length > WAITING_MAX || this.#waitingBytes > WAITING_BYTES_MAX
     if (this.#gap === null || (this.#into.isLive() && !isFull)) return
@@ -235,7 +242,7 @@ export class UserLog {
     const { ahead } = scout
     await ahead.#retryTail()
     while (ahead.#at < ahead.#last && (await ahead.#fill(ahead.#last))) {
-      const { asks } = ahead.#take(null)
+      const { asks } = ahead.#take(null, null)
       if (asks && ahead.#dispute === null) scout.unanswered++
       if (asks && scout.first === 0) scout.first = ahead.#at
       ahead.#settle()
@@ -300,22 +307,32 @@ export class UserLog {
   }
 
   async #compareWaiting(): Promise<void> {
-    for (let next = this.#waiting[0]; next !== undefined; next = this.#waiting[0]) {
-      if (!(await this.#compareNext(next))) return
-      this.#waiting.shift()
-      this.#waitingBytes -= next.call.byteLength
-      this.#skipped = { count: 0, first: 0 }
+    while (!this.#compareRead()) {
+      const [next] = this.#waiting
+      if (next === undefined || !(await this.#fill(next.entry))) return
     }
   }
 
-  /** False where the copy does not come to the entry. */
-  async #compareNext({ entry, call, place }: Waiting): Promise<boolean> {
+  /** Compares with what is read of the copy; false where something waits for more of it. */
+  #compareRead(): boolean {
+    for (let next = this.#waiting[0]; next !== undefined; next = this.#waiting[0]) {
+      if (!this.#compareNext(next)) return false
+      this.#waiting.shift()
+      this.#waitingBytes -= next.call.byteLength
+      if (this.#skipped.count > 0) this.#skipped = { count: 0, first: 0 }
+    }
+    return true
+  }
+
+  /** False where what is read does not come to the entry. */
+  #compareNext(next: Waiting): boolean {
+    const { entry, place } = next
     const skipped = this.#skipped
     while (this.#dispute === null && this.#at < entry) {
-      if (!(await this.#fill(entry))) return false
-      const { block, asks } = this.#take(place)
+      if (this.#taken >= this.#blocks.length) return false
+      const { asks, isSame } = this.#take(place, this.#at + 1 === entry ? next : null)
       if (this.#at === entry) {
-        this.#compare(block, asks, call, place)
+        this.#compare(isSame, asks, place)
         if (skipped.count > 0) {
           const message = `${skipped.count} calls of the user before entry ${entry} have no ack, entry ${skipped.first} first`
           this.#suspect('CALL_SKIPPED', place, message)
@@ -357,8 +374,8 @@ export class UserLog {
     }
   }
 
-  #compare(block: Uint8Array, asks: boolean, call: Uint8Array, place: Place): void {
-    if (!b4a.equals(block, call)) {
+  #compare(isSame: boolean, asks: boolean, place: Place): void {
+    if (!isSame) {
       this.#suspect('CALL_ALTERED', place, 'the call is not the one that the user has written')
     } else if (!asks) {
       this.#suspect('CALL_INVENTED', place, 'the entry of the user asks for no call')
@@ -409,8 +426,8 @@ export class UserLog {
     this.#into.heads.disbelieve(this.id)
   }
 
-  /** The next block, and whether it asks for a result. */
-  #take(ack: Place | null): { block: Uint8Array; asks: boolean } {
+  /** The next block: whether it asks for a result, and is that of the call whose turn it is. */
+  #take(ack: Place | null, call: Waiting | null): { asks: boolean; isSame: boolean } {
     const block = this.#blocks[this.#taken++]
     if (block === undefined) throw new MivmError('INTERNAL', 'a block was taken that is not there')
     const index = this.#at++
@@ -419,12 +436,13 @@ export class UserLog {
       this.#claimed.to = index + 1
       this.#into.report.counts.userEntries++
     }
-    const entry = readUserEntry(block)
-    if (entry === null) return { block, asks: true }
+    const isSame = call !== null && b4a.equals(block, call.call)
+    const entry = isSame ? call.asked : readUserEntry(block)
+    if (entry === null) return { asks: true, isSame }
     if (entry.head !== null) this.#claim(index, entry.head, ack, isNew)
-    if (entry.type === 'call') return { block, asks: true }
+    if (entry.type === 'call') return { asks: true, isSame }
     if (isNew) this.#into.answers.add(entry.answers)
-    return { block, asks: false }
+    return { asks: false, isSame }
   }
 
   #claim(block: number, head: Head, ack: Place | null, isNew: boolean): void {

@@ -86,14 +86,17 @@ export class UserLogs {
     const last = calls.at(-1)?.ack
     const seq = last?.seq ?? 0
     this.#time = Math.max(this.#time, last?.time ?? 0)
+    this.#answers.know(calls)
     for (const { user, head } of heads) {
       const log = await this.#open(user)
       const place = { log: 'call log', block: commitIndex, seq, user: log.id } as const
       if (head !== null) log.expect(head, place)
     }
     for (const call of calls) {
-      const log = await this.#open(call.ack.user)
-      await log.check(call)
+      const { user } = call.ack
+      const log = this.#logs.get(encodeId(user)) ?? (await this.#open(user))
+      const comparing = log.check(call)
+      if (comparing !== null) await comparing
     }
     for (const { user, head } of heads) {
       if (head !== null) (await this.#open(user)).held(head.length, this.#time)

@@ -8,24 +8,39 @@ const REPLY_MS = 5_000
 const SILENT_MS = 30_000
 /** How often it is tried where too much was asked for at once. */
 const TRIES = 5
+/** How many are asked for one range, one after the other. */
+const ASKED_MAX = 4
 
-/** Asks one host for ranges of its logs, as long as there is a connection and the host knows what that is. */
+/** Asks a host for ranges of its logs, or who has copies of them, as long as there are connections. */
 export class Ranges {
-  readonly #rpcOf: () => Promise<Rpc | null>
-  /** An older host does not know what is asked for. */
+  readonly #rpcsOf: () => Promise<readonly Rpc[]>
+  /** Who does not know what is asked for: an older host, and who has nothing to send. */
   readonly #older = new WeakSet<Rpc>()
-  #silentUntil = 0
+  /** Until when somebody is not asked again. */
+  readonly #silentUntil = new WeakMap<Rpc, number>()
 
-  constructor(rpcOf: () => Promise<Rpc | null>) {
-    this.#rpcOf = rpcOf
+  /** `rpcsOf`: who may have it, in the order in which they are asked. */
+  constructor(rpcsOf: () => Promise<readonly Rpc[]>) {
+    this.#rpcsOf = rpcsOf
   }
 
-  /** Null where the host is not there, or does not send it. */
+  /** Null where nobody is there who sends it. */
   async ask(request: RangeRequest): Promise<RangeReply | null> {
-    if (performance.now() < this.#silentUntil) return null
     // there may be nothing to find the host by any more: this end is being closed
-    const rpc = await this.#rpcOf().catch(() => null)
-    if (rpc === null || rpc.closed || this.#older.has(rpc)) return null
+    const rpcs = await this.#rpcsOf().catch(() => [])
+    for (const rpc of rpcs.filter((one) => this.#isAsked(one)).slice(0, ASKED_MAX)) {
+      const reply = await this.#askOne(rpc, request)
+      if (reply !== null && reply.blocks.length > 0) return reply
+    }
+    return null
+  }
+
+  #isAsked(rpc: Rpc): boolean {
+    if (rpc.closed || this.#older.has(rpc)) return false
+    return performance.now() >= (this.#silentUntil.get(rpc) ?? 0)
+  }
+
+  async #askOne(rpc: Rpc, request: RangeRequest): Promise<RangeReply | null> {
     for (let i = 0; i < TRIES; i++) {
       try {
         return await rpc.request(RANGE, request, REPLY_MS)
@@ -36,7 +51,7 @@ export class Ranges {
       }
     }
     // who always says later shall not hold up every part of every log
-    this.#silentUntil = performance.now() + SILENT_MS
+    this.#silentUntil.set(rpc, performance.now() + SILENT_MS)
     return null
   }
 
@@ -46,7 +61,7 @@ export class Ranges {
     const after = error instanceof MivmError ? error.retryAfter : null
     if (code === 'QUOTA_EXCEEDED') return Math.min(after ?? 0, REPLY_MS)
     if (code === 'REQUEST_INVALID') this.#older.add(rpc)
-    if (code === 'TIMEOUT') this.#silentUntil = performance.now() + SILENT_MS
+    if (code === 'TIMEOUT') this.#silentUntil.set(rpc, performance.now() + SILENT_MS)
     return null
   }
 }

@@ -184,13 +184,14 @@ export class Replica {
     }
   }
 
-  /** What asks the host of an instance for ranges of logs, as long as there is a connection to it. */
+  /** What asks the host of an instance for ranges of logs, and while it is away all who are connected. */
   ranges(instance: string): Ranges {
     const { host, address } = parseLink(instance)
     let owner = host
     return new Ranges(async () => {
       owner ??= await this.#hostOf(address)
-      return (owner && this.#connected.get(b4a.toString(owner, 'hex'))) ?? null
+      const rpc = owner && this.#connected.get(b4a.toString(owner, 'hex'))
+      return rpc ? [rpc] : [...this.#peers].map((stream) => Rpc.of(Protomux.from(stream)))
     })
   }
 

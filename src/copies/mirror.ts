@@ -1,12 +1,14 @@
 import path from 'node:path'
 import { Replica } from '../client/replica.ts'
+import { Mutex } from '../host/mutex.ts'
+import { readRange } from '../host/ranges.ts'
 import { openIdentity } from '../net/identity.ts'
 import type { Bootstrap } from '../net/network.ts'
 import type { Rpc } from '../net/rpc.ts'
 import { MivmError } from '../protocol/errors.ts'
 import { encodeId, parseLink } from '../protocol/ids.ts'
 import { topicOf } from '../protocol/manifest.ts'
-import { CONSISTENCY, INFO } from '../protocol/messages.ts'
+import { CONSISTENCY, INFO, RANGE } from '../protocol/messages.ts'
 import { EvidenceDir } from '../state/evidence-dir.ts'
 import { type MirrorEvent, MirroredInstance } from './mirrored-instance.ts'
 
@@ -78,12 +80,20 @@ export class Mirror {
   }
 
   answer(rpc: Rpc): void {
+    const replies = new Mutex()
     rpc.respond(INFO, ({ address }) => this.#instance(address).info())
     rpc.respond(CONSISTENCY, async ({ address, lengths }) => {
       const proof = await this.#instance(address).prove(lengths)
       if (proof !== null) return { proof }
       throw new MivmError('REQUEST_INVALID', 'there is no such proof here: ask the host')
     })
+    // one at a time, and none while the peer does not read
+    rpc.respond(RANGE, (request) =>
+      replies.run(async () => {
+        await rpc.readable()
+        return readRange(this.#replica.store, request)
+      })
+    )
   }
 
   async close(): Promise<void> {

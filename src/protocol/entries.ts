@@ -161,29 +161,33 @@ const USER_LOG_ENCODINGS = [getEncoding('@mivm/call'), getEncoding('@mivm/user-a
 /** Throws VALUE_UNSUPPORTED where a field cannot be written as it is. */
 export function encodeEntry(entry: CallLogEntry): Uint8Array {
   checkFields(entry)
-  return writeEntry(entry)
+  // encodings take the fields that they know, and leave the type
+  const fields =
+    entry.type === 'result' ? { ...entry, outcome: OUTCOMES.indexOf(entry.outcome) } : entry
+  return encodeBlock(CALL_LOG_TYPES.indexOf(entry.type), CALL_LOG_ENCODINGS, fields)
 }
 
 /** Reads a block of a call log; throws ENTRY_MALFORMED, or ENTRY_VERSION where a newer MIVM wrote it. */
 export function decodeEntry(block: Uint8Array): CallLogEntry {
   const [id, fields] = decodeBlock(block, CALL_LOG_ENCODINGS)
   const type = CALL_LOG_TYPES[id]
-  const entry = { type, ...withOutcome(type, fields) } as CallLogEntry
+  const entry = Object.assign({ type }, fields, outcomeIn(type, fields)) as CallLogEntry
   if (!isWhole(entry)) throw malformed()
-  return checkForm(block, entry, writeEntry)
+  checkForm(block, id, CALL_LOG_ENCODINGS, fields)
+  return entry
 }
 
 /** Throws VALUE_UNSUPPORTED where a field cannot be written as it is. */
 export function encodeUserEntry(entry: UserLogEntry): Uint8Array {
   checkFields(entry)
-  return writeUserEntry(entry)
+  return encodeBlock(USER_LOG_TYPES.indexOf(entry.type), USER_LOG_ENCODINGS, entry)
 }
 
 /** Reads a block of a user log; throws ENTRY_MALFORMED or ENTRY_VERSION. */
 export function decodeUserEntry(block: Uint8Array): UserLogEntry {
   const [id, fields] = decodeBlock(block, USER_LOG_ENCODINGS)
-  const entry = { type: USER_LOG_TYPES[id], ...fields } as UserLogEntry
-  return checkForm(block, entry, writeUserEntry)
+  checkForm(block, id, USER_LOG_ENCODINGS, fields)
+  return Object.assign({ type: USER_LOG_TYPES[id] }, fields) as UserLogEntry
 }
 
 /** Reads a block that anybody may have written; null where it is no entry of a user log. */
@@ -211,17 +215,6 @@ export function limitsOf(genesis: Genesis): Limits {
     limits[name] = asked
   }
   return limits
-}
-
-function writeEntry(entry: CallLogEntry): Uint8Array {
-  const { type, ...fields } = entry
-  const plain = type === 'result' ? { ...entry, outcome: OUTCOMES.indexOf(entry.outcome) } : fields
-  return encodeBlock(CALL_LOG_TYPES.indexOf(type), CALL_LOG_ENCODINGS, plain)
-}
-
-function writeUserEntry(entry: UserLogEntry): Uint8Array {
-  const { type, ...fields } = entry
-  return encodeBlock(USER_LOG_TYPES.indexOf(type), USER_LOG_ENCODINGS, fields)
 }
 
 function encodeBlock(
@@ -260,7 +253,8 @@ function decodeBlock(block: Uint8Array, encodings: readonly Encoder<object>[]): 
 
 /** What the encodings would write as something else: they cut numbers off and replace lone surrogates. */
 function checkFields(fields: object): void {
-  for (const [name, value] of Object.entries(fields)) {
+  for (const name of Object.keys(fields)) {
+    const value: unknown = Reflect.get(fields, name)
     if (typeof value === 'string') {
       if (!value.isWellFormed()) throw unsupported(name, 'a string with a lone surrogate')
     } else if (typeof value === 'number') {
@@ -291,23 +285,28 @@ function isWhole(entry: CallLogEntry): boolean {
     : entry.error !== null && entry.value === null
 }
 
-function withOutcome(type: string | undefined, fields: object): object {
-  if (type !== 'result' || !('outcome' in fields)) return fields
+/** The outcome of a result by its name, in the place of its number; of other entries nothing. */
+function outcomeIn(type: string | undefined, fields: object): { outcome: OutcomeName } | null {
+  if (type !== 'result' || !('outcome' in fields)) return null
   const outcome = OUTCOMES[Number(fields.outcome)]
   if (outcome === undefined) throw malformed()
-  return { ...fields, outcome }
+  return { outcome }
 }
 
 /** One entry has one form: a block that reads the same but is written otherwise is refused. */
-function checkForm<T>(block: Uint8Array, entry: T, encode: (entry: T) => Uint8Array): T {
+function checkForm(
+  block: Uint8Array,
+  id: number,
+  encodings: readonly Encoder<object>[],
+  fields: object
+): void {
   let again: Uint8Array
   try {
-    again = encode(entry)
+    again = encodeBlock(id, encodings, fields)
   } catch (error) {
     throw malformed(error)
   }
   if (!b4a.equals(again, block)) throw malformed()
-  return entry
 }
 
 function malformed(cause?: unknown): MivmError {

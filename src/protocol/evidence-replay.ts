@@ -1,12 +1,14 @@
 import b4a from 'b4a'
-import type {
-  Ack,
-  Commit,
-  Genesis,
-  OracleAnswerEntry,
-  OracleRequestEntry,
-  Result,
-  Version
+import {
+  type Ack,
+  type Commit,
+  type Genesis,
+  type OracleAnswerEntry,
+  type OracleRequestEntry,
+  type Result,
+  readUserEntry,
+  type UserLogEntry,
+  type Version
 } from './entries.ts'
 import { MivmError } from './errors.ts'
 import type { Material, ReplayCode, Shown } from './evidence.ts'
@@ -29,6 +31,8 @@ export interface OracleRecord {
 /** One call as the log tells it. */
 export interface LoggedCall {
   readonly ack: Ack
+  /** The user's block in it; null where that is no entry of a user's log. */
+  readonly asked: UserLogEntry | null
   /** Blocks of ack and result. */
   readonly index: number
   readonly resultIndex: number
@@ -123,12 +127,13 @@ function readSparse(items: readonly ProofItem[], version: Version): SparseLog {
 /** The calls of blocks that follow each other, without the commit at their end. */
 export function readCalls(shown: readonly Shown[]): LoggedCall[] {
   const calls: LoggedCall[] = []
-  let open: { ack: Ack; index: number; oracles: OracleRecord[] } | null = null
+  let open: (Pick<LoggedCall, 'ack' | 'asked' | 'index'> & { oracles: OracleRecord[] }) | null =
+    null
   for (const { index, block, entry } of shown) {
     const last: OracleRecord | undefined = open?.oracles.at(-1)
     const waits = last !== undefined && last.answer === null
     if (entry?.type === 'ack' && open === null) {
-      open = { ack: entry, index, oracles: [] }
+      open = { ack: entry, asked: readUserEntry(entry.call), index, oracles: [] }
     } else if (entry?.type === 'oracle-request' && open !== null && !waits) {
       open.oracles.push({ request: entry, block: index, answer: null })
     } else if (entry?.type === 'oracle-answer' && waits) {

@@ -6,7 +6,7 @@ import { hashOf, leafHash, writeUint64 } from './tree-hash.ts'
  * The only way in which this project hashes anything that Hypercore does not hash itself.
  */
 export function hash(name: string, ...parts: readonly Uint8Array[]): Uint8Array {
-  return hashOf([b4a.from(`mivm/1/${name}`), ...parts])
+  return hashOf([namespace(name), ...parts])
 }
 
 /** Hash of a contract's source, as genesis names it. */
@@ -31,7 +31,9 @@ export function callSeed(
   block: Uint8Array,
   seq: number
 ): Uint8Array {
-  return hash('seed', committedTreeHash, leafHash(block), uint64(seq))
+  const leaf = leafHash(block)
+  writeUint64(NUMBER_VIEW, 0, seq)
+  return hashOf([SEED, committedTreeHash, leaf, NUMBER])
 }
 
 /**
@@ -41,15 +43,34 @@ export function callSeed(
 export function writesHash(
   writes: readonly { readonly path: string; readonly data: Uint8Array | null }[]
 ): Uint8Array {
-  const parts: Uint8Array[] = []
+  const parts: Uint8Array[] = [WRITES]
+  // the numbers of all writes in one piece: a piece each costs more than hashing them
+  const numbers = b4a.allocUnsafe(17 * writes.length)
+  const view = new DataView(numbers.buffer, numbers.byteOffset, numbers.byteLength)
+  let at = 0
   for (const { path, data } of writes) {
     const name = b4a.from(path)
-    parts.push(uint64(name.byteLength), name)
-    if (data === null) parts.push(DELETED)
-    else parts.push(WRITTEN, uint64(data.byteLength), data)
+    writeUint64(view, at, name.byteLength)
+    parts.push(numbers.subarray(at, at + 8), name)
+    at += 8
+    numbers[at] = data === null ? DELETED : WRITTEN
+    if (data !== null) writeUint64(view, at + 1, data.byteLength)
+    const end = at + (data === null ? 1 : 9)
+    parts.push(numbers.subarray(at, end))
+    if (data !== null) parts.push(data)
+    at = end
   }
-  return hash('writes', ...parts)
+  return hashOf(parts)
 }
 
-const DELETED = Uint8Array.of(0)
-const WRITTEN = Uint8Array.of(1)
+function namespace(name: string): Uint8Array {
+  return b4a.from(`mivm/1/${name}`)
+}
+
+const DELETED = 0
+const WRITTEN = 1
+const SEED = namespace('seed')
+const WRITES = namespace('writes')
+/** Hashing reads it before anything else is written there. */
+const NUMBER = b4a.alloc(8)
+const NUMBER_VIEW = new DataView(NUMBER.buffer, NUMBER.byteOffset, 8)

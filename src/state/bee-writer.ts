@@ -114,7 +114,8 @@ export class BeeWriter {
     const path: TreeNode[] = []
     let node = root
     for (;;) {
-      const { index, found } = await this.#search(node, target.bytes)
+      const known = search(node, target.bytes)
+      const { index, found } = 'unread' in known ? await this.#search(node, target.bytes) : known
       node.changed = true
       if (found) {
         node.keys[index] = target
@@ -125,7 +126,8 @@ export class BeeWriter {
         return this.#split(node, path, root)
       }
       path.push(node)
-      node = await this.#child(node, index)
+      // most nodes are at hand: a promise for each takes longer than to look for the key in it
+      node = node.children[index]?.node ?? (await this.#child(node, index))
     }
   }
 
@@ -312,11 +314,16 @@ function placesOf(root: TreeNode, seq: number): Place[] {
 }
 
 function encode({ seq, change: [key, value], places }: Pending, isLast: boolean): Uint8Array {
-  const levels = (isLast ? places : remaining(places, seq)).map(({ node }) => ({
-    keys: node?.keys.map((each) => each.seq) ?? [],
-    children: node?.children.flatMap((child) => [child.seq, child.offset]) ?? []
-  }))
+  const levels = (isLast ? places : remaining(places, seq)).map(levelOf)
   return Block.encode({ key, value, index: YoloIndex.encode({ levels }) })
+}
+
+function levelOf({ node }: Place): { keys: number[]; children: number[] } {
+  const keys: number[] = []
+  const children: number[] = []
+  for (const key of node?.keys ?? []) keys.push(key.seq)
+  for (const child of node?.children ?? []) children.push(child.seq, child.offset)
+  return { keys, children }
 }
 
 /**

@@ -23,6 +23,7 @@ const CACHE_BYTES = 64 * 1024 * 1024
 export class Compilers {
   readonly #start: () => Promise<Engine>
   readonly #time: number
+  readonly #keepsOne: boolean
   /** By the hash of the source, those that were not used for the longest time first. */
   readonly #known = new Map<string, Entry>()
   readonly #waiting: Waiting[] = []
@@ -31,10 +32,14 @@ export class Compilers {
   #count = 0
   #closed = false
 
-  /** `start` starts a process that compiles; `time` is what one source may take, ms. */
-  constructor(start: () => Promise<Engine>, time = COMPILE_MS) {
+  /**
+   * `start` starts a process that compiles; `time` is what one source may take, ms. `keepsOne`: whether a process is
+   * there at all times, also when nothing is to be compiled for long.
+   */
+  constructor(start: () => Promise<Engine>, time = COMPILE_MS, { keepsOne = true } = {}) {
     this.#start = start
     this.#time = time
+    this.#keepsOne = keepsOne
   }
 
   /** How many sources were compiled so far. */
@@ -124,13 +129,18 @@ export class Compilers {
 
   #release(compiler: Compiler): void {
     this.#assign()
-    if (this.#compilers.size === 1) return
-    setTimeout(() => this.#drop(compiler), SPARE_MS).unref()
+    if (this.#isKept) return
+    if (this.#keepsOne) setTimeout(() => this.#drop(compiler), SPARE_MS).unref()
+    else this.#drop(compiler)
   }
 
-  /** One is kept. */
+  /** Whether the one that there is stays. */
+  get #isKept(): boolean {
+    return this.#keepsOne && this.#compilers.size === 1
+  }
+
   #drop(compiler: Compiler): void {
-    if (!compiler.isFree || this.#compilers.size === 1 || this.#closed) return
+    if (!compiler.isFree || this.#isKept || this.#closed) return
     this.#compilers.delete(compiler)
     void compiler.close()
   }

@@ -1,7 +1,7 @@
 import { RESERVED, type Write } from '../protocol/files.ts'
 import { LIMITS } from '../protocol/limits.ts'
 import { FRAME_MAX } from './js-1/channel.js'
-import { variableName } from './js-1/variables.js'
+import { variableName } from './variables.ts'
 import type { Call, Outcome, PathRange, Thrown } from './vm.ts'
 
 /**
@@ -69,9 +69,7 @@ export type Report =
 
 /** A call as the realm takes it, see `run` in js-1/controller.js: half of the seed is what its generator takes. */
 export function encodeCall({ method, args, caller, seq, time, seed }: Call): string {
-  const { buffer, byteOffset, byteLength } = seed
-  const view = new DataView(buffer, byteOffset, byteLength)
-  const words = [0, 4, 8, 12].map((offset) => view.getUint32(offset, true))
+  const words = [wordOf(seed, 0), wordOf(seed, 4), wordOf(seed, 8), wordOf(seed, 12)]
   return JSON.stringify([method, args, caller, seq, time, ...words])
 }
 
@@ -232,8 +230,12 @@ function failure(status: unknown): 'error' | 'abort' {
 }
 
 function record(value: unknown): Fields {
-  if (typeof value !== 'object' || value === null) throw new Error('a value that is no object')
-  return { ...value }
+  if (!isObject(value)) throw new Error('a value that is no object')
+  return value
+}
+
+function isObject(value: unknown): value is Fields {
+  return typeof value === 'object' && value !== null
 }
 
 function array(value: unknown): unknown[] {
@@ -251,6 +253,13 @@ function loggable(value: unknown): string {
   const text = string(value)
   if (!text.isWellFormed() || text.length > LIMITS.args) throw new Error('a text that no log takes')
   return text
+}
+
+/** Four bytes, little endian. */
+function wordOf(bytes: Uint8Array, at: number): number {
+  const low = (bytes[at] ?? 0) | ((bytes[at + 1] ?? 0) << 8)
+  const high = (bytes[at + 2] ?? 0) | ((bytes[at + 3] ?? 0) << 8)
+  return low + high * 2 ** 16
 }
 
 function stringOrNull(value: unknown): string | null {

@@ -1,4 +1,4 @@
-import { type Files, lastWrites, type PathRange, type Write } from '../protocol/files.ts'
+import type { Files, PathRange, Write } from '../protocol/files.ts'
 import { compareBytes } from './js-1/order.js'
 
 /** Files with writes over them: what the calls of a batch see that are executed after those writes. */
@@ -13,7 +13,7 @@ export class Overlay implements Files {
 
   add(writes: readonly Write[]): void {
     if (writes.length === 0) return
-    for (const { path, data } of lastWrites(writes)) this.#writes.set(path, data)
+    for (const { path, data } of writes) this.#writes.set(path, data)
     this.#sorted = null
   }
 

@@ -24,6 +24,8 @@ export interface SupervisorOptions {
   readonly requireSandbox?: boolean
   /** Default `none`. */
   readonly isolateBy?: IsolateBy
+  /** Whether a process that compiles is there at all times; default true. Whoever executes one contract needs it once. */
+  readonly keepCompiler?: boolean
   /** Multiplies the wall clock that a call may take, for batches that do not say their own; default 1. */
   readonly patience?: number
   /** Resident memory at which an engine is ended with the call that it executes, bytes; default: 1.5 GiB for 64 instances. */
@@ -105,7 +107,9 @@ export class Supervisor implements VirtualMachine {
     this.id = id
     this.layers = pool.layers
     this.#pool = pool
-    this.#compilers = new Compilers(() => pool.startCompiler())
+    this.#compilers = new Compilers(() => pool.startCompiler(), undefined, {
+      keepsOne: options.keepCompiler ?? true
+    })
     this.#isolateBy = isolateBy
     this.#patience = options.patience ?? 1
     const count = options.engines ?? (isolateBy === 'none' ? availableParallelism() : ENGINES_APART)

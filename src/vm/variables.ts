@@ -1,12 +1,23 @@
 import type { Files, Write } from '../protocol/files.ts'
-import { sortVariables, variableName, variablePath } from './js-1/variables.js'
+import { variableName as nameAt, sortVariables, variablePath } from './js-1/variables.js'
 
 /**
  * Exported variables as files of the archive: `/.mivm/exports/<name, encoded as in a URI>.json`, each with the
  * value in text form. What decides an outcome, such as a name that is too long, is in the engine's
  * js-1/variables.js.
  */
-export { sortVariables, variableName, variablePath }
+export { sortVariables, variablePath }
+
+/** The name of the exported variable that is kept at this path, or null where it is the path of no variable. */
+export function variableName(path: string): string | null {
+  if (!path.startsWith(FIRST)) return null
+  const known = NAMES.get(path)
+  if (known !== undefined) return known
+  const name = nameAt(path)
+  if (NAMES.size >= NAMES_MAX) NAMES.clear()
+  NAMES.set(path, name)
+  return name
+}
 
 /** All variables that an archive holds, by name. */
 export async function readVariables(files: Files): Promise<Map<string, string>> {
@@ -33,6 +44,10 @@ export function updateVariables(variables: Map<string, string>, writes: readonly
     else variables.set(name, decoder.decode(data))
   }
 }
+
+/** Calls write the same few variables again and again. */
+const NAMES = new Map<string, string | null>()
+const NAMES_MAX = 1024
 
 const FIRST = '/.mivm/exports/'
 const END = '/.mivm/exports0'
