@@ -112,10 +112,13 @@ export class Service {
     }
   }
 
-  async #info(address: Uint8Array): Promise<InfoReply> {
-    const instance = await this.#host.instance(address)
-    const { methods, head } = instance
-    return { genesis: await instance.genesisBlock(), methods, head }
+  /** Names of methods may be many, and long. */
+  #info(address: Uint8Array): Promise<InfoReply> {
+    return this.#large(async () => {
+      const instance = await this.#host.instance(address)
+      const { methods, head } = instance
+      return { genesis: await instance.genesisBlock(), methods, head }
+    })
   }
 
   async #call(request: CallRequest, arrived: number): Promise<CallReply> {
