@@ -3,7 +3,7 @@ import b4a from 'b4a'
 import test from 'brittle'
 import crypto from 'hypercore-crypto'
 import { type CallLogEntry, encodeEntry, type UserHead } from '../src/protocol/entries.ts'
-import type { Write } from '../src/protocol/files.ts'
+import { lastWrites, type Write } from '../src/protocol/files.ts'
 import { type Cheat, closeVm, type Item, run, Writer } from './audit-writer.ts'
 import type { Teardown } from './helpers.ts'
 import { Random } from './random.ts'
@@ -114,8 +114,9 @@ function change(random: Random, entries: CallLogEntry[], lies: string[]): CallLo
   } catch {
     return entries
   }
-  // time is the host's word as long as it does not go backwards
-  const isTime = field === 'time' && Reflect.get(told, field) > 0
+  // time is the host's word as long as it does not go backwards, and there is none before that of init
+  const isInit = entry.type === 'ack' && entry.seq === 1
+  const isTime = field === 'time' && (isInit || Reflect.get(told, field) > 0)
   lies.push(isTime ? ATTESTED : `${field} of ${entry.type}`)
   return entries.with(i, told)
 }
@@ -176,7 +177,18 @@ function otherHeads(random: Random, heads: readonly UserHead[]): UserHead[] {
 }
 
 function changeWrites(random: Random, writes: Write[], lies: string[]): Write[] {
-  lies.push('writes')
+  const told = otherWrites(random, writes)
+  // of several to one path the last one counts
+  const isOther = text(lastWrites(told)) !== text(lastWrites(writes))
+  lies.push(isOther ? 'writes' : ATTESTED)
+  return told
+}
+
+function text(writes: readonly Write[]): string {
+  return JSON.stringify(writes.map(({ path, data }) => [path, data && b4a.toString(data, 'hex')]))
+}
+
+function otherWrites(random: Random, writes: Write[]): Write[] {
   const extra = { path: `/${random.below(100)}`, data: random.bytes(3) }
   const i = random.below(writes.length)
   const it = writes[i]
