@@ -1,5 +1,6 @@
 // Peers that send what they should not, to a host in a process of its own, beside a caller whose calls go on.
 import { readFileSync } from 'node:fs'
+import { mkdir, writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type SecretStream from '@hyperswarm/secret-stream'
@@ -34,6 +35,8 @@ import { Random } from './random.ts'
 
 /** What a loopback host waits for a peer to say something, ms, and some more. */
 const SILENCE = 6_000
+/** How often a peer says that it is there, ms. */
+const KEEP_ALIVE = 500
 /** A host's memory for one peer that wants all it can get, bytes: frames, requests and replies at their limits. */
 const PEER_MEMORY = 150 * 1024 * 1024
 
@@ -209,6 +212,44 @@ test('hostile peers - blocks and names that are asked for and not read hold boun
   stream.destroy()
   sender.destroy()
   await end()
+})
+
+test('hostile peers - many who read little of what they asked for hold bounded memory together', {
+  timeout: 100_000
+}, async (t) => {
+  const { dial, goesOn, address, random } = await scene(t, { host: { bytesWaiting: 16_000_000 } })
+  const user = crypto.keyPair(random.bytes(32))
+  const log = signed(user, address, Array(8).fill(new Uint8Array(1024 * 1024)))
+  const ask = { address, log, from: 0, to: 0, known: 0, anchored: false }
+  const sender = await dial()
+  sender.setKeepAlive(KEEP_ALIVE)
+  const sending = new ProtomuxRPC(sender, { protocol: RPC_PROTOCOL })
+  await sending.request(CALL.name, c.encode(CALL.request, ask), RAW)
+  const key = manifestKey(userLogManifest(user.publicKey, address))
+  const range = c.encode(RANGE.request, { key, start: 0, length: 8, blocks: 8 })
+  const streams: SecretStream[] = []
+  for (let i = 0; i < 12; i++) {
+    const stream = await dial()
+    stream.setKeepAlive(KEEP_ALIVE)
+    const rpc = new ProtomuxRPC(stream, { protocol: RPC_PROTOCOL })
+    await rpc.fullyOpened()
+    rawOf(stream).pause()
+    for (let n = 0; n < 8; n++) rpc.request(RANGE.name, range, RAW).catch(() => {})
+    streams.push(stream)
+  }
+  const ended = () => streams.filter(({ destroyed }) => destroyed).length
+  await sleep(SILENCE)
+  for (const stream of streams) {
+    if (stream.destroyed) continue
+    // a host says now and then that it is there
+    stream.setTimeout(SILENCE / 2)
+    rawOf(stream).resume()
+  }
+  for (let i = 0; i < 60 && ended() < 4; i++) await sleep(250)
+  t.ok(ended() >= 4, `${ended()} of 12 are closed`)
+  t.absent(sending.closed, 'who has left nothing unread goes on')
+  await goesOn('beside them')
+  for (const stream of streams) stream.destroy()
 })
 
 test('hostile peers - one that asks and does not read holds bounded memory', {
@@ -423,13 +464,15 @@ function wireMessage(random: Random): readonly [WireMessage, object] {
 }
 
 /** A host with an instance, whom somebody calls all the time, and the means to connect to it as anybody can. */
-async function scene(t: Test) {
+async function scene(t: Test, quotas: object = {}) {
   const random = new Random()
   t.comment(`seed ${random.seed}`)
   const dir = await tempDir(t)
   const network = await openLocal(0)
   t.teardown(() => network.close(), { order: 3 })
   const { bootstrap } = network
+  await mkdir(path.join(dir, 'host'))
+  await writeFile(path.join(dir, 'host', 'mivm.config.json'), JSON.stringify({ quotas }))
   const host = await startHost(t, path.join(dir, 'host'), [], `--bootstrap=${bootstrap.join()}`)
   const client = await Client.open({ dir: path.join(dir, 'user'), bootstrap, timeout: 45_000 })
   t.teardown(() => client.close(), { order: 1 })
@@ -547,6 +590,7 @@ function cutAfter(stream: SecretStream, position: number): () => number {
 interface RawSocket {
   write(bytes: Uint8Array): boolean
   pause(): void
+  resume(): void
 }
 
 function isSocket(stream: object | null): stream is RawSocket {

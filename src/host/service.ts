@@ -45,6 +45,8 @@ export interface Served {
   /** Until others were asked, in a directory that was restored; null where that is over, or there was no need. */
   asked(): Promise<void> | null
   status(): PublicStatus
+  /** Bytes that a peer may have left unread when it is sent more. */
+  unreadMax(): number
   instance(address: Uint8Array): Promise<Instance>
   deploy(request: DeployRequest): Promise<Instance>
   /** Takes notice of a head that a peer holds. */
@@ -204,7 +206,7 @@ export class Service {
   /** Makes replies that may be large one after the other, and none while the peer does not read. */
   #large<T>(reply: () => Promise<T>): Promise<T> {
     return this.#replies.run(async () => {
-      await this.#rpc.readable()
+      await this.#rpc.readable(this.#host.unreadMax())
       return reply()
     })
   }
