@@ -96,6 +96,7 @@ const USAGE: [words: string[], stderr: string][] = [
     'mivm: KEY_INVALID: this is no identity: give what "mivm key export" has printed\n'
   ],
   [['host', '--config', '/dev/zero'], 'mivm: CONFIG_INVALID: /dev/zero: cannot be read ('],
+  [['--dir', '', 'key', 'ls'], 'mivm: USAGE: --dir, or MIVM_DIR, is empty: give a path\n'],
   [['deploy', 'no-such.js'], 'mivm: FILE_UNKNOWN: there is no file no-such.js: check the path\n'],
   [
     ['call', 'forum', 'x', '{"$bytes":1}'],
