@@ -217,14 +217,19 @@ test('hostile peers - blocks and names that are asked for and not read hold boun
 test('hostile peers - many who read little of what they asked for hold bounded memory together', {
   timeout: 100_000
 }, async (t) => {
-  const { dial, goesOn, address, random } = await scene(t, { host: { bytesWaiting: 16_000_000 } })
+  const { dial, goesOn, address, random } = await scene(t, { host: { bytesWaiting: 4_000_000 } })
   const user = crypto.keyPair(random.bytes(32))
-  const log = signed(user, address, Array(8).fill(new Uint8Array(1024 * 1024)))
-  const ask = { address, log, from: 0, to: 0, known: 0, anchored: false }
   const sender = await dial()
   sender.setKeepAlive(KEEP_ALIVE)
   const sending = new ProtomuxRPC(sender, { protocol: RPC_PROTOCOL })
-  await sending.request(CALL.name, c.encode(CALL.request, ask), RAW)
+  const blocks: Uint8Array[] = []
+  for (let start = 0; start < 8; start++) {
+    const block = new Uint8Array(1024 * 1024)
+    blocks.push(block)
+    const log = { ...signed(user, address, blocks), start, blocks: [block] }
+    const ask = { address, log, from: 0, to: 0, known: 0, anchored: false }
+    await sending.request(CALL.name, c.encode(CALL.request, ask), RAW)
+  }
   const key = manifestKey(userLogManifest(user.publicKey, address))
   const range = c.encode(RANGE.request, { key, start: 0, length: 8, blocks: 8 })
   const streams: SecretStream[] = []
