@@ -87,6 +87,16 @@ const USAGE: [words: string[], stderr: string][] = [
     ['deploy', 'x.js', '--name', 'a/b'],
     'mivm: USAGE: "a/b" is no name for an instance: use up to 40 letters, digits, - and _, a letter first\n'
   ],
+  [
+    ['deploy', '/dev/zero'],
+    'mivm: CODE_TOO_LARGE: /dev/zero has more than 16777216 bytes, and a contract 1048576 at most: give the file of a contract\n'
+  ],
+  [
+    ['key', 'import', 'bob', '/dev/zero'],
+    'mivm: KEY_INVALID: this is no identity: give what "mivm key export" has printed\n'
+  ],
+  [['host', '--config', '/dev/zero'], 'mivm: CONFIG_INVALID: /dev/zero: cannot be read ('],
+  [['--dir', '', 'key', 'ls'], 'mivm: USAGE: --dir, or MIVM_DIR, is empty: give a path\n'],
   [['deploy', 'no-such.js'], 'mivm: FILE_UNKNOWN: there is no file no-such.js: check the path\n'],
   [
     ['call', 'forum', 'x', '{"$bytes":1}'],

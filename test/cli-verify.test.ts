@@ -66,6 +66,19 @@ test('cli - call --receipt: of a call that the contract refused', {
   const { status, stdout } = await cli.run(['verify', file])
   t.is(status, 0)
   t.ok(stdout.includes('\n  error: RangeError: never\n'), stdout)
+  // the call is made all the same, and its answer is told
+  await writeFile(contract, 'exports.yes = () => 7\n')
+  await cli.run(['deploy', contract, '--host', host.id, '--name', 'yes'])
+  const lost = path.join(root, 'nowhere', 'yes.receipt')
+  for (const words of [
+    ['call', 'yes', 'yes', '--receipt', lost],
+    ['prove', 'yes', '2', '--output', lost]
+  ]) {
+    const { status, stdout, stderr } = await cli.run(words)
+    t.is(status, 69)
+    t.ok(stderr.includes('mivm: STORAGE_FAILED: '), stderr)
+    t.is(stdout, words[0] === 'call' ? '7\n' : '')
+  }
 })
 
 test('cli - verify: what is no receipt is told in one line', { timeout: 60_000 }, async (t) => {

@@ -27,6 +27,19 @@ test('host - one deployment that comes twice at once is one instance', async (t)
   t.is(verdict?.counts.calls, 1)
 })
 
+test('host - methods have the same names when it is started again, whatever those are', async (t) => {
+  const { host, reopen } = await open(t)
+  const names = ['a\nb', '["', '\u001b[2J', 'ä']
+  const source = names.map((name) => `exports[${JSON.stringify(name)}] = () => 1`).join('\n')
+  const { request, address } = deployment(host.id, `${source}\nexports.init = () => {}`)
+  const { methods } = await host.deploy(request)
+  t.alike([...methods].sort(), [...names, 'init'].sort())
+  await host.close()
+  const again = await reopen()
+  t.alike((await again.instance(address)).methods, methods)
+  await again.close()
+})
+
 test('host - a deployment that a crash kept out of the index is found by the next one', async (t) => {
   const { host, dir, reopen } = await open(t)
   const { request, address } = deployment(host.id, SOURCE)

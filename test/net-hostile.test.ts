@@ -1,5 +1,6 @@
 // Peers that send what they should not, to a host in a process of its own, beside a caller whose calls go on.
 import { readFileSync } from 'node:fs'
+import { mkdir, writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type SecretStream from '@hyperswarm/secret-stream'
@@ -34,6 +35,8 @@ import { Random } from './random.ts'
 
 /** What a loopback host waits for a peer to say something, ms, and some more. */
 const SILENCE = 6_000
+/** How often a peer says that it is there, ms. */
+const KEEP_ALIVE = 500
 /** A host's memory for one peer that wants all it can get, bytes: frames, requests and replies at their limits. */
 const PEER_MEMORY = 150 * 1024 * 1024
 
@@ -138,6 +141,120 @@ test('hostile peers - replication of nonsense ends a connection at most', {
     stream.destroy()
   }
   await goesOn('while others read nonsense')
+})
+
+test('hostile peers - what cannot be of a log is neither waited for nor kept in mind', {
+  timeout: 100_000
+}, async (t) => {
+  const { dial, random, goesOn, address, host } = await scene(t)
+  const before = memoryOf(host)
+  const claims: readonly (readonly [WireMessage, object])[] = [
+    ['wireRange', { drop: false, start: 1, length: 2 ** 50 }],
+    ['wireRange', { drop: false, start: 2 ** 52, length: 1 }],
+    ['wireRange', { drop: true, start: 0, length: FAR }],
+    ['wireBitfield', { start: 2 ** 52, bitfield: new Uint32Array(1024).fill(1) }],
+    ['wireWant', { start: 0, length: FAR, any: false }],
+    ['wireWant', { start: 2 ** 40, length: 2 ** 21, any: true }],
+    ['wireSync', { ...SYNC, length: FAR, remoteLength: FAR }]
+  ]
+  for (const claim of claims) {
+    const { peer, end } = await readerOf(t, await dial(), address)
+    peer[claim[0]].send(claim[1])
+    await goesOn(JSON.stringify(claim))
+    await end()
+  }
+  for (let round = 0; round < 20; round++) {
+    const { peer, end } = await readerOf(t, await dial(), address)
+    for (let i = 0; i < 200 && !peer.stream.destroyed; i++) {
+      const [message, value] = wireMessage(random)
+      peer[message].send(value)
+      if (i % 20 === 0) await sleep(1)
+    }
+    await end()
+  }
+  await goesOn('numbers that no log comes to')
+  const grown = memoryOf(host) - before
+  t.ok(grown < PEER_MEMORY, `${Math.round(grown / 2 ** 20)} MiB`)
+})
+
+test('hostile peers - blocks and names that are asked for and not read hold bounded memory', {
+  timeout: 100_000
+}, async (t) => {
+  const { dial, random, goesOn, address, host, deploy } = await scene(t)
+  const user = crypto.keyPair(random.bytes(32))
+  const log = signed(user, address, Array(8).fill(new Uint8Array(1024 * 1024)))
+  const sender = await dial()
+  const ask = { address, log, from: 0, to: 0, known: 0, anchored: false }
+  const sending = new ProtomuxRPC(sender, { protocol: RPC_PROTOCOL })
+  await sending.request(CALL.name, c.encode(CALL.request, ask), RAW)
+  const many = await deploy(MANY_METHODS)
+  const before = memoryOf(host)
+  const key = manifestKey(userLogManifest(user.publicKey, address))
+  const { peer, end } = await readerOf(t, await dial(), key)
+  rawOf(peer.stream).pause()
+  for (let id = 1; id <= 3000; id++) {
+    const block = { index: id % 8, nodes: 0 }
+    peer.wireRequest.send({ ...REQUEST, id, block, upgrade: { start: 0, length: 8 } })
+  }
+  const stream = await dial()
+  const asking = new ProtomuxRPC(stream, { protocol: RPC_PROTOCOL })
+  await asking.fullyOpened()
+  rawOf(stream).pause()
+  const info = c.encode(INFO.request, { address: many })
+  for (let i = 0; i < 1000; i++) asking.request(INFO.name, info, RAW).catch(() => {})
+  let peak = 0
+  for (let i = 0; i < 60; i++) {
+    await sleep(50)
+    peak = Math.max(peak, memoryOf(host) - before)
+  }
+  t.ok(peak < 2 * PEER_MEMORY, `${Math.round(peak / 2 ** 20)} MiB for two peers`)
+  await goesOn('beside them')
+  stream.destroy()
+  sender.destroy()
+  await end()
+})
+
+test('hostile peers - many who read little of what they asked for hold bounded memory together', {
+  timeout: 100_000
+}, async (t) => {
+  const { dial, goesOn, address, random } = await scene(t, { host: { bytesWaiting: 4_000_000 } })
+  const user = crypto.keyPair(random.bytes(32))
+  const sender = await dial()
+  sender.setKeepAlive(KEEP_ALIVE)
+  const sending = new ProtomuxRPC(sender, { protocol: RPC_PROTOCOL })
+  const blocks: Uint8Array[] = []
+  for (let start = 0; start < 8; start++) {
+    const block = new Uint8Array(1024 * 1024)
+    blocks.push(block)
+    const log = { ...signed(user, address, blocks), start, blocks: [block] }
+    const ask = { address, log, from: 0, to: 0, known: 0, anchored: false }
+    await sending.request(CALL.name, c.encode(CALL.request, ask), RAW)
+  }
+  const key = manifestKey(userLogManifest(user.publicKey, address))
+  const range = c.encode(RANGE.request, { key, start: 0, length: 8, blocks: 8 })
+  const streams: SecretStream[] = []
+  for (let i = 0; i < 12; i++) {
+    const stream = await dial()
+    stream.setKeepAlive(KEEP_ALIVE)
+    const rpc = new ProtomuxRPC(stream, { protocol: RPC_PROTOCOL })
+    await rpc.fullyOpened()
+    rawOf(stream).pause()
+    for (let n = 0; n < 8; n++) rpc.request(RANGE.name, range, RAW).catch(() => {})
+    streams.push(stream)
+  }
+  const ended = () => streams.filter(({ destroyed }) => destroyed).length
+  await sleep(SILENCE)
+  for (const stream of streams) {
+    if (stream.destroyed) continue
+    // a host says now and then that it is there
+    stream.setTimeout(SILENCE / 2)
+    rawOf(stream).resume()
+  }
+  for (let i = 0; i < 60 && ended() < 4; i++) await sleep(250)
+  t.ok(ended() >= 4, `${ended()} of 12 are closed`)
+  t.absent(sending.closed, 'who has left nothing unread goes on')
+  await goesOn('beside them')
+  for (const stream of streams) stream.destroy()
 })
 
 test('hostile peers - one that asks and does not read holds bounded memory', {
@@ -263,14 +380,104 @@ exports.big = () => 'x'.repeat(250_000)
 exports.spin = () => { for (;;) {} }
 `
 
+const MANY_METHODS = `
+for (let i = 0; i < 5000; i++) exports['m'.repeat(200) + i] = () => i
+`
+
+/** The largest number of a message. */
+const FAR = Number.MAX_SAFE_INTEGER
+
+const SYNC = {
+  fork: 0,
+  canUpgrade: true,
+  uploading: true,
+  downloading: true,
+  hasManifest: true,
+  allowPush: false
+}
+
+const REQUEST = {
+  id: 1,
+  fork: 0,
+  block: null,
+  hash: null,
+  seek: null,
+  upgrade: null,
+  manifest: false,
+  priority: 0
+}
+
+type WireMessage =
+  | 'wireRange'
+  | 'wireBitfield'
+  | 'wireWant'
+  | 'wireUnwant'
+  | 'wireSync'
+  | 'wireRequest'
+
+/** Whoever reads a log, with the means to say anything about it. */
+type WirePeer = Hypercore['peers'][number] & {
+  readonly [message in WireMessage]: { send(value: object): void }
+}
+
+async function readerOf(t: Test, stream: SecretStream, key: Uint8Array) {
+  const core = new Hypercore(path.join(await tempDir(t), 'core'), key)
+  await core.ready()
+  core.replicate(stream)
+  const peer = await new Promise<WirePeer>((resolve) => {
+    core.once('peer-add', (peer) => isWirePeer(peer) && resolve(peer))
+  })
+  const end = async () => {
+    stream.destroy()
+    await core.close()
+  }
+  return { peer, end }
+}
+
+function isWirePeer(peer: object): peer is WirePeer {
+  return 'wireRange' in peer && 'wireRequest' in peer
+}
+
+/** A message of a reader, well-formed, with numbers that are often the last ones that make sense or the first that do not. */
+function wireMessage(random: Random): readonly [WireMessage, object] {
+  const number = () => random.pick([0, 1, 2, 3, 4, 5, 6, 7, 31, 32, 2 ** 31, 2 ** 32, 2 ** 52, FAR])
+  const maybe = <T>(value: T) => (random.chance(0.5) ? value : null)
+  const place = () => ({ index: number(), nodes: number() })
+  const range = () => ({ start: number(), length: number() })
+  const any = random.chance(0.5)
+  return random.pick<readonly [WireMessage, object]>([
+    ['wireRange', { drop: any, ...range() }],
+    ['wireBitfield', { start: number(), bitfield: new Uint32Array(random.below(50)) }],
+    ['wireWant', { ...range(), any }],
+    ['wireUnwant', { ...range(), any }],
+    ['wireSync', { ...SYNC, length: number(), remoteLength: number(), allowPush: any }],
+    [
+      'wireRequest',
+      {
+        ...REQUEST,
+        id: number(),
+        fork: random.below(2),
+        block: maybe(place()),
+        hash: maybe(place()),
+        seek: maybe({ bytes: number(), padding: number() }),
+        upgrade: maybe(range()),
+        manifest: any,
+        priority: number()
+      }
+    ]
+  ])
+}
+
 /** A host with an instance, whom somebody calls all the time, and the means to connect to it as anybody can. */
-async function scene(t: Test) {
+async function scene(t: Test, quotas: object = {}) {
   const random = new Random()
   t.comment(`seed ${random.seed}`)
   const dir = await tempDir(t)
   const network = await openLocal(0)
   t.teardown(() => network.close(), { order: 3 })
   const { bootstrap } = network
+  await mkdir(path.join(dir, 'host'))
+  await writeFile(path.join(dir, 'host', 'mivm.config.json'), JSON.stringify({ quotas }))
   const host = await startHost(t, path.join(dir, 'host'), [], `--bootstrap=${bootstrap.join()}`)
   const client = await Client.open({ dir: path.join(dir, 'user'), bootstrap, timeout: 45_000 })
   t.teardown(() => client.close(), { order: 1 })
@@ -287,7 +494,11 @@ async function scene(t: Test) {
     })
     return stream
   }
-  return { host, client, link, address: decodeId(address), random, dial, goesOn }
+  const deploy = async (source: string) => {
+    const { address } = await client.deploy({ host: host.id, source })
+    return decodeId(address)
+  }
+  return { host, client, link, address: decodeId(address), random, dial, goesOn, deploy }
 }
 
 /** Asserts, when told to, that the calls of an innocent caller have succeeded and still do. */
@@ -384,6 +595,7 @@ function cutAfter(stream: SecretStream, position: number): () => number {
 interface RawSocket {
   write(bytes: Uint8Array): boolean
   pause(): void
+  resume(): void
 }
 
 function isSocket(stream: object | null): stream is RawSocket {

@@ -96,6 +96,28 @@ declare module 'hypercore' {
     readonly remoteContiguousLength: number
     readonly remoteFork: number
     readonly stream: SecretStream
+    readonly protomux: Protomux
+    /** Up to where it has said that it has all blocks; private. */
+    readonly _remoteContiguousLength: number
+    /** By number: those that are not answered. */
+    readonly remoteRequests: Map<number, PeerRequest>
+    /** What comes from it. */
+    onrange: (range: PeerRange) => Promise<void>
+    onbitfield: (bits: { start: number; bitfield: Uint32Array }) => void
+    onrequest: (request: PeerRequest) => Promise<void>
+    /** Answers a request, if it is not cancelled meanwhile; private. */
+    _handleRequest(request: PeerRequest): Promise<void>
+  }
+
+  /** Blocks that a peer says that it has, or not any more. */
+  export interface PeerRange {
+    readonly drop: boolean
+    readonly start: number
+    readonly length: number
+  }
+
+  export interface PeerRequest {
+    readonly id: number
   }
 
   /** The state of a core, shared by its sessions. */
@@ -137,6 +159,9 @@ declare module 'hypercore' {
     readonly replicator: {
       /** True: asks peers for nothing, whatever they announce. */
       setPushOnly(pushOnly: boolean): void
+      readonly pushOnly: boolean
+      /** Called for each peer when its channel is open, before anything comes from it; private. */
+      _addPeer: (peer: Peer) => void
       /** Requests under way to a peer; 16 to 512, by the time a round trip takes. */
       setInflightRange(min: number, max: number): void
       /** As the option of that name. */

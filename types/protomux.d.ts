@@ -69,6 +69,8 @@ declare module 'protomux' {
     createChannel<H = null>(opts: ChannelOptions<H>): Channel<H> | null
     getLastChannel(id: ChannelId): Channel | null
     isIdle(): boolean
+    /** Sends what was gathered while it was corked; `end` is how many bytes those are. Private. */
+    _sendBatch: (batch: unknown, state: { readonly end: number }) => void
     destroy(error?: Error): void
     [Symbol.iterator](): IterableIterator<Channel>
   }

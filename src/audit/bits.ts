@@ -1,32 +1,49 @@
-const BYTES_MIN = 64
+/** Bytes of a page; a power of two. */
+const PAGE = 4096
 
-/** A set of numbers from 0 on that holds about as many as it leaves out: a bit for each. */
+/**
+ * A set of numbers from 0 on that holds about as many as it leaves out: a bit for each. A number that is far from all
+ * others, as a log that wants to harm may have it, takes a page.
+ */
 export class Bits {
-  #bytes: Uint8Array
-  #used = 0
+  readonly #pages = new Map<number, Uint8Array>()
+  #used: number
 
   constructor(bytes: Uint8Array = new Uint8Array()) {
-    this.#bytes = Uint8Array.from(bytes)
     this.#used = bytes.byteLength
+    for (let at = 0; at < bytes.byteLength; at += PAGE) {
+      const page = new Uint8Array(PAGE)
+      page.set(bytes.subarray(at, at + PAGE))
+      this.#pages.set(at / PAGE, page)
+    }
   }
 
   has(n: number): boolean {
-    return (((this.#bytes[n >> 3] ?? 0) >> (n & 7)) & 1) === 1
+    const { page, at, bit } = placeOf(n)
+    return ((this.#pages.get(page)?.[at] ?? 0) & bit) !== 0
   }
 
   add(n: number): void {
-    const at = n >> 3
-    if (at >= this.#bytes.byteLength) {
-      const grown = new Uint8Array(Math.max(BYTES_MIN, 2 * at))
-      grown.set(this.#bytes)
-      this.#bytes = grown
-    }
-    this.#bytes[at] = (this.#bytes[at] ?? 0) | (1 << (n & 7))
-    this.#used = Math.max(this.#used, at + 1)
+    const { page, at, bit } = placeOf(n)
+    const bytes = this.#pages.get(page) ?? new Uint8Array(PAGE)
+    this.#pages.set(page, bytes)
+    bytes[at] = (bytes[at] ?? 0) | bit
+    this.#used = Math.max(this.#used, page * PAGE + at + 1)
   }
 
   /** What the constructor takes. */
   bytes(): Uint8Array {
-    return this.#bytes.slice(0, this.#used)
+    const bytes = new Uint8Array(this.#used)
+    for (const [page, part] of this.#pages) {
+      const at = page * PAGE
+      bytes.set(part.subarray(0, this.#used - at), at)
+    }
+    return bytes
   }
+}
+
+/** Numbers go beyond what JavaScript's operators on bits take. */
+function placeOf(n: number): { page: number; at: number; bit: number } {
+  const byte = Math.floor(n / 8)
+  return { page: Math.floor(byte / PAGE), at: byte % PAGE, bit: 1 << (n % 8) }
 }

@@ -18,8 +18,11 @@ type Versions = Pick<Commit, 'archive' | 'blobs'>
 interface Side {
   readonly name: Name
   readonly core: Hypercore
-  /** What commits say that the core was, by its length; none that is shorter than what was seen, but for that. */
-  readonly committed: Map<number, Uint8Array>
+  /**
+   * What commits say that the core was, by its length; none that is shorter than what was seen, but for that. Two may say
+   * two things, which is a finding of its own.
+   */
+  readonly committed: Map<number, readonly Uint8Array[]>
   /** The longest that a commit names. */
   committedTo: number
   /** Heads that were seen in the course of the audit, signed by the host. */
@@ -80,7 +83,7 @@ export class Published {
     const sides = NAMES.map((name) => ({
       name,
       core: cores[name],
-      committed: new Map<number, Uint8Array>(),
+      committed: new Map<number, readonly Uint8Array[]>(),
       committedTo: 0,
       seen: [],
       fresh: [],
@@ -129,7 +132,11 @@ export class Published {
       const { length, treeHash } = commit[side.name]
       // lengths never shrink, or that is a finding of its own
       side.committedTo = length
-      if (isAsked(side, length)) side.committed.set(length, treeHash)
+      if (!isAsked(side, length)) continue
+      const known = side.committed.get(length) ?? []
+      if (!known.some((it) => b4a.equals(it, treeHash))) {
+        side.committed.set(length, [...known, treeHash])
+      }
     }
   }
 
@@ -218,12 +225,11 @@ export class Published {
 
   /** What came since, up to what came `before` where it is ahead of the commits; null: all of it. */
   #judgeFresh(side: Side, hostShows: HostShows, before: number | null): void {
-    const { fresh, committed, core } = side
+    const { fresh, core } = side
     side.fresh = []
     for (const one of fresh) {
       const { head, since } = one
-      const treeHash = committed.get(head.length)
-      if (head.fork === 0 && treeHash !== undefined && b4a.equals(treeHash, head.treeHash)) {
+      if (head.fork === 0 && isNamed(side, head)) {
         side.seen.push(head)
       } else if (head.length > side.committedTo && before !== null && since >= before) {
         side.fresh.push(one)
@@ -236,7 +242,7 @@ export class Published {
 
   /** False where it may be right, as far as anybody here can say. */
   #judge(side: Side, head: Head, hostShows: HostShows): boolean {
-    const { name, core, committed, wrong } = side
+    const { name, core, wrong } = side
     if (wrong.includes(head)) return true
     const place = { log: name, block: Math.max(0, head.length - 1) } as const
     if (head.fork > 0) {
@@ -245,8 +251,7 @@ export class Published {
       this.#report.find('ARCHIVE_FORKED', place, message)
       return true
     }
-    const treeHash = committed.get(head.length)
-    if (treeHash !== undefined && b4a.equals(treeHash, head.treeHash)) return true
+    if (isNamed(side, head)) return true
     const beyond = head.length > side.committedTo
     if (beyond && (hostShows(null) === null || (hostShows(core) ?? 0) < head.length)) {
       const message = `the ${name} has ${head.length} blocks: nobody here shows a call log with the commit to that`
@@ -280,6 +285,11 @@ export class Published {
 
 function lengthOf(heads: readonly Head[]): number {
   return heads.reduce((length, head) => Math.max(length, head.length), 0)
+}
+
+/** Whether a commit has left the core so. */
+function isNamed({ committed }: Side, { length, treeHash }: Head): boolean {
+  return committed.get(length)?.some((it) => b4a.equals(it, treeHash)) ?? false
 }
 
 /** Whether a head of this length may be held against commits: what comes later is longer than what was seen. */

@@ -1,7 +1,8 @@
-import { readFile, realpath } from 'node:fs/promises'
+import { realpath } from 'node:fs/promises'
 import path from 'node:path'
 import { MivmError } from '../protocol/errors.ts'
 import { LIMITS } from '../protocol/limits.ts'
+import { readAtMost } from './bounded-file.ts'
 import { formatFile } from './places.ts'
 
 /** A contract as it is deployed, and what its author should know of it. */
@@ -46,11 +47,20 @@ async function buildModule(file: string): Promise<Bundle> {
   return build(await realpath(file))
 }
 
+/** Bytes of a file that is looked into: with comments and types one is larger than what becomes of it. */
+const FILE_MAX = 16 * LIMITS.code
+
 async function readText(file: string): Promise<string> {
-  const bytes = await readFile(file).catch((error: NodeJS.ErrnoException) => {
+  const bytes = await readAtMost(file, FILE_MAX).catch((error: NodeJS.ErrnoException) => {
     if (error.code !== 'ENOENT') throw error
     throw new MivmError('FILE_UNKNOWN', `there is no file ${file}: check the path`)
   })
+  if (bytes === null) {
+    throw new MivmError(
+      'CODE_TOO_LARGE',
+      `${file} has more than ${FILE_MAX} bytes, and a contract ${LIMITS.code} at most: give the file of a contract`
+    )
+  }
   try {
     return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes)
   } catch {

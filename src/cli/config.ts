@@ -1,5 +1,5 @@
-import { readFile } from 'node:fs/promises'
 import path from 'node:path'
+import { readAtMost } from '../bundle/bounded-file.ts'
 import { MivmError } from '../protocol/errors.ts'
 import { decodeId, encodeId } from '../protocol/ids.ts'
 import { type Endpoint, parseEndpoint } from './endpoint.ts'
@@ -85,9 +85,13 @@ export async function readConfig(
   return { config: { ...config, oracle: path.resolve(path.dirname(file), oracle) }, file }
 }
 
+const BYTES_MAX = 1024 * 1024
+
 async function read(file: string, wanted: boolean): Promise<string | null> {
   try {
-    return await readFile(file, 'utf8')
+    const bytes = await readAtMost(file, BYTES_MAX)
+    if (bytes === null) throw new Error(`it has more than ${BYTES_MAX} bytes`)
+    return bytes.toString()
   } catch (error) {
     const code = error instanceof Error && 'code' in error ? error.code : ''
     if (code === 'ENOENT' && !wanted) return null

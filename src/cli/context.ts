@@ -30,6 +30,9 @@ export class Context {
   readonly #as: string | undefined
 
   constructor(globals: Globals) {
+    // "" would be the directory where one happens to be
+    if (globals.dir === '')
+      throw new MivmError('USAGE', '--dir, or MIVM_DIR, is empty: give a path')
     this.dir = path.resolve(globals.dir)
     this.output = new Output(globals.json === true)
     this.local = globals.local ?? null

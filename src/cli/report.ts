@@ -57,6 +57,7 @@ function stackOf(error: unknown): string {
 const DENIED: ReadonlySet<string> = new Set([
   'EACCES',
   'EEXIST',
+  'ENOENT',
   'EPERM',
   'EROFS',
   'EISDIR',

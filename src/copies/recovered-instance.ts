@@ -6,6 +6,7 @@ import type { Atom } from 'hypercore-storage'
 import { checkGenesis } from '../client/locate.ts'
 import type { Replica } from '../client/replica.ts'
 import type { SetBacks } from '../host/set-back.ts'
+import { encodeMethods } from '../host/stand.ts'
 import { encodePosition } from '../host/user-log.ts'
 import { decodeEntry, type Genesis, type Version } from '../protocol/entries.ts'
 import { MivmError } from '../protocol/errors.ts'
@@ -260,7 +261,7 @@ class RecoveredInstance {
     const code = decodeEntry(await blockOf(log, 1))
     if (genesis.type !== 'genesis' || code.type !== 'code') throw nothing('the code')
     const methods = await methodsOf(address, genesis, code.source)
-    await log.setUserData('methods', b4a.from(methods.join('\n')))
+    await log.setUserData('methods', encodeMethods(methods))
   }
 
   async #fetch(copy: Hypercore, start: number, end: number): Promise<boolean> {

@@ -1,16 +1,27 @@
 import type Protomux from 'protomux'
 
+/** Bytes that are held back for one peer, beyond which its connection ends: it has asked for them, and comes again. */
+const LATE_MAX = 64 * 1024 * 1024
+
+/** What is held back for a peer beside what Protomux itself gathers. */
+interface Late {
+  bytes: number
+  readonly sends: (() => void)[]
+}
+
 /**
  * Holds back everything that would leave for peers while a commit is on its way to the disk: Hypercore announces a
  * new head as soon as it is written, and one that a power cut takes back must never have been seen.
  */
 export class Gate {
-  readonly #streams = new Set<Protomux>()
+  readonly #streams = new Map<Protomux, Late>()
   #holding = 0
 
   /** Peers' streams come under the gate as they connect, also while it is closed. */
   add(mux: Protomux): void {
-    this.#streams.add(mux)
+    const late: Late = { bytes: 0, sends: [] }
+    this.#streams.set(mux, late)
+    this.#gather(mux, late)
     for (let i = 0; i < this.#holding; i++) mux.cork()
   }
 
@@ -21,13 +32,35 @@ export class Gate {
   /** Closes the gate until the returned function is called. Nests. */
   hold(): () => void {
     this.#holding++
-    for (const mux of this.#streams) mux.cork()
+    for (const mux of this.#streams.keys()) mux.cork()
     let held = true
     return () => {
       if (!held) return
       held = false
       this.#holding--
-      for (const mux of this.#streams) mux.uncork()
+      for (const [mux, late] of this.#streams) {
+        if (this.#holding === 0) sendLate(late)
+        mux.uncork()
+      }
     }
   }
+
+  /** A Protomux that is corked sends all the same when it has gathered more than 8 MiB: not while the gate is closed. */
+  #gather(mux: Protomux, late: Late): void {
+    const send = mux._sendBatch
+    mux._sendBatch = (batch, state) => {
+      if (this.#holding === 0) {
+        send.call(mux, batch, state)
+        return
+      }
+      late.sends.push(() => send.call(mux, batch, state))
+      late.bytes += state.end
+      if (late.bytes > LATE_MAX) mux.destroy()
+    }
+  }
+}
+
+function sendLate(late: Late): void {
+  late.bytes = 0
+  for (const send of late.sends.splice(0)) send()
 }

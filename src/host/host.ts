@@ -158,7 +158,10 @@ export class Host {
     this.#recent = new Recent(execution.measures)
     this.#vitals = new Vitals(options.dir, () => this.#recent.mark())
     this.#connections = new Connections(admission.quotas.host, admission.refusals)
-    const listen = () => this.#connections.sweep(performance.now())
+    const listen = () => {
+      this.#connections.sweep(performance.now())
+      this.#relieve()
+    }
     this.#listen = setInterval(listen, SILENCE_MS).unref()
   }
 
@@ -444,6 +447,7 @@ export class Host {
       setBacks: this.#setBacks,
       asked: () => this.#asked,
       status: () => this.#publicStatus(),
+      unreadMax: () => this.#unreadMax,
       instance: (address) => this.instance(address),
       deploy: (request) => this.deploy(request),
       heed: (address, head) => this.#heed(address, head),
@@ -455,6 +459,27 @@ export class Host {
   #tell(event: HostEvent): void {
     const isQuota = event.type === 'refused' && event.code === 'QUOTA_EXCEEDED'
     if (!isQuota || this.#quotaEvents.take()) this.#onEvent(event)
+  }
+
+  /** Its share of a part of what all may leave unread: the last reply comes on top. */
+  get #unreadMax(): number {
+    const { bytesWaiting } = this.#admission.quotas.host
+    return (bytesWaiting ?? Number.POSITIVE_INFINITY) / 4 / this.#peers.size
+  }
+
+  /** What a few may leave unread is too much where thousands do: then those who have left most have to go. */
+  #relieve(): void {
+    const { bytesWaiting } = this.#admission.quotas.host
+    if (bytesWaiting === null) return
+    const peers = [...this.#peers].filter(({ unread }) => unread > 0)
+    let unread = peers.reduce((sum, peer) => sum + peer.unread, 0)
+    if (unread <= bytesWaiting) return
+    for (const peer of peers.sort((a, b) => b.unread - a.unread)) {
+      if (unread <= bytesWaiting) return
+      unread -= peer.unread
+      this.#admission.refusals.count('host.bytesWaiting')
+      peer.cutOff()
+    }
   }
 
   #takeConnection(stream: SecretStream): boolean {

@@ -22,7 +22,7 @@ import { ackOf, OracleCall } from './oracle-call.ts'
 import type { Oracles } from './oracles.ts'
 import { Proofs } from './proofs.ts'
 import { checkRoom } from './room.ts'
-import { damaged, readEntry, readStand, type Stand } from './stand.ts'
+import { damaged, encodeMethods, readEntry, readStand, type Stand } from './stand.ts'
 import { checkLog, type Position, type UserLog } from './user-log.ts'
 import { Watchers } from './watchers.ts'
 
@@ -158,7 +158,7 @@ export class Instance {
       this.#intake.take(deployer, log.blocks.slice(1), 1, null)
       return deployer
     })
-    await ledger.setNote('methods', b4a.from(this.methods.join('\n')))
+    await ledger.setNote('methods', encodeMethods(this.methods))
     const ack: Ack = {
       type: 'ack',
       seq: 1,

@@ -37,8 +37,12 @@ export class Refusals {
     this.#refuse(`${scope}.${over.what}PerSecond`, over.limit, over.wait, over.room)
   }
 
-  #refuse(quota: string, limit: number, retryAfter: number, room?: number): never {
+  count(quota: string): void {
     this.#counts.set(quota, (this.#counts.get(quota) ?? 0) + 1)
+  }
+
+  #refuse(quota: string, limit: number, retryAfter: number, room?: number): never {
+    this.count(quota)
     const advice =
       retryAfter < ASKED_MS ? `wait ${format(retryAfter)}` : 'wait, or ask its operator for more'
     const message = `${quota} of the host, ${limit}, is used up: ${advice}`

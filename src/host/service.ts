@@ -45,6 +45,8 @@ export interface Served {
   /** Until others were asked, in a directory that was restored; null where that is over, or there was no need. */
   asked(): Promise<void> | null
   status(): PublicStatus
+  /** Bytes that a peer may have left unread when it is sent more. */
+  unreadMax(): number
   instance(address: Uint8Array): Promise<Instance>
   deploy(request: DeployRequest): Promise<Instance>
   /** Takes notice of a head that a peer holds. */
@@ -112,10 +114,13 @@ export class Service {
     }
   }
 
-  async #info(address: Uint8Array): Promise<InfoReply> {
-    const instance = await this.#host.instance(address)
-    const { methods, head } = instance
-    return { genesis: await instance.genesisBlock(), methods, head }
+  /** Names of methods may be many, and long. */
+  #info(address: Uint8Array): Promise<InfoReply> {
+    return this.#large(async () => {
+      const instance = await this.#host.instance(address)
+      const { methods, head } = instance
+      return { genesis: await instance.genesisBlock(), methods, head }
+    })
   }
 
   async #call(request: CallRequest, arrived: number): Promise<CallReply> {
@@ -201,7 +206,7 @@ export class Service {
   /** Makes replies that may be large one after the other, and none while the peer does not read. */
   #large<T>(reply: () => Promise<T>): Promise<T> {
     return this.#replies.run(async () => {
-      await this.#rpc.readable()
+      await this.#rpc.readable(this.#host.unreadMax())
       return reply()
     })
   }

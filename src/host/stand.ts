@@ -28,15 +28,26 @@ export async function readStand(
   }
   const result = await readEntry(ledger, index - 1, 'result')
   const ack = await readEntry(ledger, result.ack, 'ack')
-  const methods = b4a.toString((await ledger.note('methods')) ?? new Uint8Array())
   const stand = {
-    methods: methods.split('\n').filter((method) => method !== ''),
+    methods: decodeMethods(await ledger.note('methods')),
     variables: await readVariables(ledger.archive),
     seq: ack.seq,
     time: ack.time,
     committed: await ledger.treeHash(index + 1)
   }
   return { stand, trailing }
+}
+
+/** How an instance notes down the names of its methods, which may have any characters. */
+export function encodeMethods(methods: readonly string[]): Uint8Array {
+  return b4a.from(JSON.stringify(methods))
+}
+
+function decodeMethods(note: Uint8Array | null): string[] {
+  const text = b4a.toString(note ?? new Uint8Array())
+  // as they were noted down first, a line each
+  if (!text.startsWith('["')) return text.split('\n').filter((method) => method !== '')
+  return Array.from(JSON.parse(text), String)
 }
 
 /** The entry in a block of the call log; throws INSTANCE_DAMAGED where it is another. */

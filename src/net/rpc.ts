@@ -39,7 +39,7 @@ export class Rpc {
     // every session over this channel listens for its end
     this.#rpc.setMaxListeners(0)
     mux.stream.on('data', () => {
-      if (this.#unread > UNREAD_MAX) mux.destroy()
+      if (this.unread > UNREAD_MAX) mux.destroy()
     })
     this.#rpc.once('close', () => {
       for (const { go } of this.#turns.splice(0)) go()
@@ -94,9 +94,9 @@ export class Rpc {
     })
   }
 
-  /** Resolves when the peer has read enough for a large reply to be made, or is gone. */
-  async readable(): Promise<void> {
-    if (this.#unread <= UNREAD_LARGE) return
+  /** Resolves when the peer has read enough, all but `most` bytes, for a large reply to be made, or is gone. */
+  async readable(most: number = UNREAD_LARGE): Promise<void> {
+    if (this.unread <= Math.min(most, UNREAD_LARGE)) return
     const { stream } = this.#mux
     const { promise, resolve } = Promise.withResolvers<void>()
     const go = () => resolve()
@@ -136,8 +136,13 @@ export class Rpc {
   }
 
   /** Bytes that the peer has not read. */
-  get #unread(): number {
+  get unread(): number {
     return this.#mux.stream._writableState.buffered
+  }
+
+  /** Ends the connection, with what the peer has not read. */
+  cutOff(): void {
+    this.#mux.destroy()
   }
 
   #hasRoom(cost: number): boolean {

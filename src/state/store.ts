@@ -5,6 +5,7 @@ import { MivmError } from '../protocol/errors.ts'
 import { takeOverHashes } from '../protocol/tree-hash.ts'
 import { Cache } from './cache.ts'
 import { mendDeviceFile, syncDeviceFile } from './device-file.ts'
+import { boundPeers } from './peers.ts'
 import { finishSalvage, isUnreadable } from './salvage.ts'
 import { isFull } from './storage-error.ts'
 
@@ -21,6 +22,7 @@ export async function openStore(dir: string): Promise<Corestore> {
     Cache.over(store.storage)
     takeOverHashes()
     keepUsed(store)
+    boundPeers(store)
     return store
   } catch (error) {
     await closeStore(store).catch(() => {})

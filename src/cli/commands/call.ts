@@ -64,11 +64,12 @@ async function call(
   const value = await outcome(context, calling, { address, method, ...saved })
   if (value === FAILED) return
   output.done()
-  if (receipt !== undefined) await save(receipt, calling)
   const fuel = await calling.fuel
   output.note(`${output.paintNote('dim', `fuel: ${fuel}`)}`)
   const text = formatValue(value)
   if (value !== undefined) output.line(output.isTerminal ? printableLines(text) : text)
+  // the call is made, whether there is room for the receipt or not
+  if (receipt !== undefined) await save(receipt, calling)
   output.object({
     type: 'summary',
     address,

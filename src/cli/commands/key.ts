@@ -1,5 +1,4 @@
-import { readFile } from 'node:fs/promises'
-import { text as readAll } from 'node:stream/consumers'
+import { readAtMost } from '../../bundle/bounded-file.ts'
 import {
   createIdentity,
   exportIdentity,
@@ -76,7 +75,7 @@ export function addKey(program: Program): void {
     .addHelpText('after', '\nExample:\n  $ mivm key import bob bob.secret\n')
     .action(async (name, file, _, command) => {
       const context = new Context(command.optsWithGlobals())
-      const secret = file === undefined ? await readAll(process.stdin) : await readText(file)
+      const secret = await readText(file)
       print(context, await importIdentity(context.keys, name, secret))
     })
 }
@@ -112,12 +111,19 @@ async function read(context: Context, name: string | undefined): Promise<Identit
   throw new MivmError('IDENTITY_UNKNOWN', `there is no identity "${wanted}"${hint}`)
 }
 
-async function readText(file: string): Promise<string> {
-  return readFile(file, 'utf8').catch((error: NodeJS.ErrnoException) => {
-    if (error.code !== 'ENOENT') throw error
-    throw new MivmError('FILE_UNKNOWN', `there is no file ${file}: check the path`)
-  })
+async function readText(file: string | undefined): Promise<string> {
+  const bytes = await readAtMost(file ?? process.stdin, IDENTITY_MAX).catch(
+    (error: NodeJS.ErrnoException) => {
+      if (error.code !== 'ENOENT') throw error
+      throw new MivmError('FILE_UNKNOWN', `there is no file ${file}: check the path`)
+    }
+  )
+  if (bytes !== null) return bytes.toString()
+  throw new MivmError('KEY_INVALID', 'this is no identity: give what "mivm key export" has printed')
 }
+
+/** Bytes of what is read as an identity, which has a line. */
+const IDENTITY_MAX = 64 * 1024
 
 function print({ output }: Context, { name, id }: Identity): void {
   output.line(id)

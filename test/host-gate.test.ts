@@ -1,0 +1,76 @@
+import SecretStream from '@hyperswarm/secret-stream'
+import test, { type Test } from 'brittle'
+import c from 'compact-encoding'
+import Protomux from 'protomux'
+import { Gate } from '../src/host/gate.ts'
+
+const MEGABYTE = 1024 * 1024
+
+test('gate - nothing leaves while it is closed, however much there is, and all of it in order then', async (t) => {
+  const gate = new Gate()
+  const { mux, send, received } = await connect(t)
+  gate.add(mux)
+  send(0, 10)
+  await arrived(received, 1)
+  const release = gate.hold()
+  const inner = gate.hold()
+  for (let n = 1; n <= 30; n++) send(n, MEGABYTE)
+  inner()
+  send(31, 10)
+  await settled()
+  t.alike(received, [0], 'what is more than Protomux gathers as well')
+  release()
+  await arrived(received, 32)
+  t.alike(
+    received,
+    Array.from({ length: 32 }, (_, n) => n)
+  )
+  send(32, 10)
+  await arrived(received, 33)
+  t.is(received.at(-1), 32, 'and what comes behind it')
+})
+
+test('gate - who has more held back than can be held is let go', async (t) => {
+  const gate = new Gate()
+  const { mux, send, received } = await connect(t)
+  gate.add(mux)
+  const release = gate.hold()
+  for (let n = 0; n < 90; n++) send(n, MEGABYTE)
+  await settled()
+  t.ok(mux.stream.destroyed)
+  release()
+  await settled()
+  t.alike(received, [])
+})
+
+/** Two ends of a stream: what sends numbered messages of so many bytes at one, and what has come to the other. */
+async function connect(t: Test) {
+  const a = new SecretStream(true)
+  const b = new SecretStream(false)
+  for (const stream of [a, b]) stream.on('error', () => {})
+  if (a.rawStream === null || b.rawStream === null) throw new Error('streams come with raw ones')
+  a.rawStream.pipe(b.rawStream).pipe(a.rawStream)
+  t.teardown(() => {
+    a.destroy()
+    b.destroy()
+  })
+  const received: number[] = []
+  const [mux, other] = [Protomux.from(a), Protomux.from(b)]
+  const [from, to] = [mux, other].map((end) => end.createChannel({ protocol: 'numbers' }))
+  const message = from?.addMessage({ encoding: c.buffer })
+  to?.addMessage({ encoding: c.buffer, onmessage: (bytes) => void received.push(bytes[0] ?? -1) })
+  from?.open()
+  to?.open()
+  await from?.fullyOpened()
+  const send = (n: number, bytes: number) => message?.send(new Uint8Array(bytes).fill(n, 0, 1))
+  return { mux, send, received }
+}
+
+/** Resolves when whatever is on its way has come. */
+async function settled(): Promise<void> {
+  for (let i = 0; i < 50; i++) await new Promise((resolve) => setImmediate(resolve))
+}
+
+async function arrived(received: readonly number[], count: number): Promise<void> {
+  while (received.length < count) await settled()
+}
