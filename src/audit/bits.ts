@@ -1,5 +1,7 @@
 /** Bytes of a page; a power of two. */
 const PAGE = 4096
+/** What is longer than any honest log makes it is not written down, bytes. */
+const BYTES_MAX = 64 * 1024 * 1024
 
 /**
  * A set of numbers from 0 on that holds about as many as it leaves out: a bit for each. A number that is far from all
@@ -31,8 +33,9 @@ export class Bits {
     this.#used = Math.max(this.#used, page * PAGE + at + 1)
   }
 
-  /** What the constructor takes. */
-  bytes(): Uint8Array {
+  /** What the constructor takes; null where a number is too large for that. */
+  bytes(): Uint8Array | null {
+    if (this.#used > BYTES_MAX) return null
     const bytes = new Uint8Array(this.#used)
     for (const [page, part] of this.#pages) {
       const at = page * PAGE

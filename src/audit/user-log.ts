@@ -164,11 +164,13 @@ export class UserLog {
   state(): UserLogState | null {
     if (this.#reader === null || this.#gap !== null) return null
     if (this.#waiting.length > 0 || this.#suspicions.length > 0) return null
+    const acked = this.#acked.bytes()
+    if (acked === null) return null
     return {
       key: this.#owner.publicKey,
       at: this.#at,
       roots: this.#rootsHere,
-      acked: this.#acked.bytes(),
+      acked,
       ackedTo: this.#ackedTo,
       expected: [...this.#expected.values()],
       expectedTo: this.#expectedTo,
