@@ -32,6 +32,8 @@
   const { getPrototypeOf } = Reflect
   const { freeze, getOwnPropertyDescriptor } = Object
   const { iterator } = Symbol
+  const arrayPrototype = Array.prototype
+  const objectPrototype = Object.prototype
 
   return {
     operators: freeze({
@@ -461,11 +463,11 @@
     return source
   }
 
-  /** for-in goes through the prototypes, too. */
+  /** for-in goes through the prototypes, too; what the usual ones have is not enumerable, and V8 knows that. */
   function enumerated(object) {
     let size = 0
     for (let at = object; isObject(at) && !isProxy(at); at = getPrototypeOf(at)) {
-      size += at === object ? sizeOf(at) : 1
+      size += at === arrayPrototype || at === objectPrototype ? 1 : sizeOf(at)
     }
     spend(size, prices.keyValue)
     return object

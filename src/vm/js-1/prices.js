@@ -15,6 +15,8 @@ export const PRICES = {
     BlockStatement: 0,
     ParenthesizedExpression: 0,
     CallExpression: 8,
+    /** On top, for a method with the name of a builtin that counts how deep it is nested and nothing else. */
+    method: 16,
     NewExpression: 48,
     TaggedTemplateExpression: 16,
     TemplateLiteral: 40,
