@@ -54,6 +54,22 @@ export const iterators = inMethod({
     'const m = new Map([[0, 0]]); for (const [k] of m) m.set(k + 1, 0)',
     FUEL
   ],
+  'the first key of a map of gaps': [
+    'const m = new Map(); for (let i = 0; i < 20_000; i++) m.set(i, 0); for (let i = 0; i < 10_000; i++) m.delete(i); for (;;) m.keys().next()',
+    FUEL
+  ],
+  'a loop over a set of gaps that is left': [
+    'const s = new Set(); for (let i = 0; i < 20_000; i++) s.add(i); for (let i = 0; i < 10_000; i++) s.delete(i); for (;;) for (const _ of s) break',
+    FUEL
+  ],
+  'gaps that come behind the iterators': [
+    'const m = new Map(); const a = []; for (let i = 0; i < 20_000; i++) a.push(m.keys()); for (let i = 0; i < 20_000; i++) m.set(i, 0); for (let i = 0; i < 10_000; i++) m.delete(i); for (const i of a) i.next()',
+    FUEL
+  ],
+  'tables that iterators have to pass': [
+    'const m = new Map(); const a = []; for (let i = 0; i < 20_000; i++) a.push(m.keys()); for (;;) { m.set(1, 1); m.clear() }',
+    FUEL
+  ],
   'an array that grows while it is walked': ['const a = [1]; for (const _ of a) a.push(1)', FUEL],
   'toPrimitive without end': ['return 1 + { [Symbol.toPrimitive]() { for (;;); } }', FUEL],
   'toPrimitive of dates in dates': [

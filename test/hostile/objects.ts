@@ -53,6 +53,18 @@ export const objects = inMethod({
     'const o = {}; for (let i = 0; i < 10_000; i++) o[`k${i}`] = i; const p = Object.create(o); for (;;) for (const _ in p) break',
     FUEL
   ],
+  'a table of elements that becomes shorter': [
+    'const a = []; a[4e9] = 1; for (let i = 0; i < 10_000; i++) a[i * 1000] = 1; for (let n = 4e9; ; n--) a.length = n',
+    FUEL
+  ],
+  'a table of elements that becomes shorter by one': [
+    'const a = []; a[4e9] = 1; for (let i = 0; i < 10_000; i++) a[i * 1000] = 1; for (;;) a.length--',
+    FUEL
+  ],
+  'a table of elements whose last one is taken': [
+    'const a = []; a[4e9] = 1; for (let i = 0; i < 10_000; i++) a[i * 1000] = 1; for (;;) a.pop()',
+    FUEL
+  ],
   'a length that is a getter': [
     'let n = 0; Array.prototype.map.call({ get length() { return n++ ? 2 ** 53 - 1 : 3 } }, (x) => x); return n',
     OK

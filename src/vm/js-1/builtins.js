@@ -78,6 +78,7 @@
       kit.startProxies()
       kit.startBytes()
       kit.startPromises()
+      kit.startCollections()
       allocated = 0
       state.depth = 0
       passed = 0

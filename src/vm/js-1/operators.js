@@ -386,7 +386,10 @@
     return kit.keyOf(value)
   }
 
-  /** For an assignment to `length`, which makes room for as many elements. */
+  /**
+   * For an assignment to `length`, which makes room for as many elements. To make it shorter, V8 goes through all that
+   * are left where they are a table.
+   */
   function length(object, value) {
     if (isPlain(object)) {
       const count = typeof value === 'number' ? value : toNumber(value)
@@ -394,7 +397,7 @@
       if (added > 0 && count < 2 ** 32) {
         room(added * 8)
         spend(added, prices.arrayNew)
-      }
+      } else if (count > 64 && count < 2 ** 32) spend(count, prices.arrayLeft)
       return count
     }
     return value

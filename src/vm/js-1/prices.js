@@ -149,6 +149,9 @@ export const PRICES = {
 
     // arrays, an element
     arrayNew: 1 / 16,
+    /** What is left in an array that becomes shorter; by pop, which can be a table only where much more is missing. */
+    arrayLeft: 1 / 16,
+    arrayPopped: 1 / 512,
     arrayCopy: 1,
     arrayMove: 1 / 64,
     arrayFind: 1 / 4,
@@ -190,6 +193,10 @@ export const PRICES = {
     // collections and objects, an entry or property
     entry: 8,
     entryRead: 1,
+    /** One that is there when an iterator is made: three times as many that are gone may stand before it. */
+    entryPassed: 1 / 16,
+    /** A key that goes, for each iterator that there is: it may have to pass the place. */
+    iteratorPassing: 1 / 32,
     /** An entry that is put in; a collection that is made. */
     entryPut: 6,
     /** An entry of a weak collection: the collector goes through all of them. */

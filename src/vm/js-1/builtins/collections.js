@@ -10,13 +10,21 @@
   const sizeOfMap = getter(Map.prototype, 'size')
   const sizeOfSet = getter(Set.prototype, 'size')
   const WORD = 2n ** 64n
+  /** Iterators that the call has made of its collections. */
+  let iterators = 0
 
   for (const name of ['Map', 'Set', 'WeakMap', 'WeakSet']) replaceConstructor(name)
   replaceAccess()
   replaceLoops()
+  replaceIterators()
   replaceSetMethods()
   replaceGroups()
-  return { chargeKey }
+  return {
+    chargeKey,
+    startCollections() {
+      iterators = 0
+    }
+  }
 
   /** For something that is looked up by its content; `size` is how much else is there. */
   function chargeKey(key, size) {
@@ -79,9 +87,11 @@
         const method = uncurry(prototype[name])
         const takes = name === 'set'
         const puts = takes || name === 'add'
+        const removes = name === 'delete'
         replace(prototype, {
           [name](key, value) {
             if (puts) charge(prices.entryPut)
+            else if (removes && iterators > 0) charge(iterators * prices.iteratorPassing)
             if (typeof key === 'string') {
               if (key.length > 32) spend(key.length, prices.hash)
             } else if (typeof key === 'bigint') chargeKey(key, sizeOf(this))
@@ -150,10 +160,11 @@
       replace(prototype, {
         clear() {
           spend(sizeOf(this), prices.entryRead)
+          charge(iterators * prices.iteratorPassing)
           return apply(clear, this, [])
         },
         forEach(callback, receiver) {
-          sizeOf(this)
+          chargeIterator(sizeOf(this))
           if (typeof callback !== 'function') return apply(forEach, this, [callback])
           charge(1)
           enter()
@@ -169,6 +180,35 @@
         }
       })
     }
+  }
+
+  /**
+   * V8 leaves a gap where a key was, up to three for each that is left, and every iterator goes through those before the
+   * next key. Whoever makes an iterator pays for the gaps that there are, and whoever makes a gap for the iterators.
+   */
+  function chargeIterator(size) {
+    iterators++
+    spend(size, prices.entryPassed)
+  }
+
+  function replaceIterators() {
+    for (const [prototype, sizeOf, names] of [
+      [Map.prototype, sizeOfMap, ['entries', 'keys', 'values']],
+      [Set.prototype, sizeOfSet, ['entries', 'values']]
+    ]) {
+      for (const name of names) {
+        const method = uncurry(prototype[name])
+        replace(prototype, {
+          [name]() {
+            chargeIterator(sizeOf(this))
+            return method(this)
+          }
+        })
+      }
+    }
+    Object.defineProperty(Map.prototype, iterator, { value: Map.prototype.entries })
+    Object.defineProperty(Set.prototype, 'keys', { value: Set.prototype.values })
+    Object.defineProperty(Set.prototype, iterator, { value: Set.prototype.values })
   }
 
   function replaceSetMethods() {

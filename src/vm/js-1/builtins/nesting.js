@@ -4,12 +4,14 @@
   // counts a level. It is enough to count those that look at `this`: nothing but the contract, or one of these, hands
   // an object to those that look at their arguments.
 
-  const { apply, charge, enter, leave, limits, prices, replace, state, thisText } = kit
-  const { toInteger, uncurry } = kit
+  const { apply, charge, enter, isPlain, leave, limits, prices, replace, spend, state } = kit
+  const { thisText, toInteger, uncurry } = kit
   const { defineProperty, getPrototypeOf } = Reflect
   const { getOwnPropertyDescriptor } = Object
   const { asyncDispose, dispose, iterator, toStringTag } = Symbol
   const NESTING = limits.nesting
+  /** Elements of an array, up to which it does not matter how V8 keeps them. */
+  const POPPED_MIN = 512
 
   replaceTexts()
   replaceStacks()
@@ -88,12 +90,19 @@
         if (state.depth >= NESTING) enter()
         state.depth++
         try {
+          if (isPlain(this) && this.length > POPPED_MIN) chargePop(this)
           return pop(this)
         } finally {
           state.depth--
         }
       }
     })
+  }
+
+  /** An array with gaps may be a table, all of which V8 goes through, in particular one without its last element. */
+  function chargePop(array) {
+    const { length } = array
+    spend(length, length - 1 in array ? prices.arrayPopped : prices.arrayLeft)
   }
 
   function replaceOthers() {
