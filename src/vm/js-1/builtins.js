@@ -29,8 +29,8 @@
 
   let allocated = 0
   let passed = 0
-  /** Also used without a call where that would be felt: by what enters, and by what asks for proxies. */
-  const state = { depth: 0, proxies: false }
+  /** Also used without a call where that would be felt: by what enters, and by what asks for proxies or long hashes. */
+  const state = { depth: 0, proxies: false, crowded: false }
 
   const kit = {
     state,
@@ -79,6 +79,7 @@
       kit.startBytes()
       kit.startPromises()
       kit.startCollections()
+      kit.startHashes()
       allocated = 0
       state.depth = 0
       passed = 0

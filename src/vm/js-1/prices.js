@@ -193,6 +193,10 @@ export const PRICES = {
     // collections and objects, an entry or property
     entry: 8,
     entryRead: 1,
+    /** A key of the same hash that is passed on the way to one. */
+    keyClass: 1 / 32,
+    /** A number that is new in a large collection. */
+    keyNoted: 6,
     /** One that is there when an iterator is made: three times as many that are gone may stand before it. */
     entryPassed: 1 / 16,
     /** A key that goes, for each iterator that there is: it may have to pass the place. */

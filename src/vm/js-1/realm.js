@@ -7,6 +7,7 @@ const BUILTINS = [
   'json',
   'text',
   'arrays',
+  'hashes',
   'collections',
   'objects',
   'numbers',
