@@ -344,6 +344,7 @@
       const name = `${verb}${part}`
       const methods = {
         [name](...args) {
+          if (verb === 'set') charge(prices.date)
           return apply(method, this, args)
         }
       }

@@ -182,12 +182,17 @@ export const PRICES = {
     argument: 1 / 4,
 
     // buffers, a byte; typed arrays, an element
+    /** A view of a buffer; one that another view makes. */
+    view: 16,
+    subarray: 32,
     bytesNew: 1 / 128,
     bytesCopy: 1 / 64,
     bytesEach: 1,
     bytesConvert: 1 / 16,
     /** A character or byte that TextEncoder, TextDecoder, atob or btoa converts; a byte that is no UTF-8. */
     utf8: 1,
+    /** A text or buffer that one of them is given, however short. */
+    converted: 12,
     utf8Broken: 8,
 
     // collections and objects, an entry or property

@@ -3,7 +3,7 @@
   // so there is a budget per call, far below what the isolate has. Buffers neither grow nor detach, and those of
   // arrays of floats are not shown: the bits of a NaN in them differ between processors.
 
-  const { apply, enter, isObject, leave, limits, listOf, prices, rethrow, spend } = kit
+  const { apply, charge, enter, isObject, leave, limits, listOf, prices, rethrow, spend } = kit
   const { isIntact, metered, replace, room, sortCharge, textRoom, toInteger, toText, uncurry } = kit
   const { wrapConstructor } = kit
   const realm = globalThis
@@ -79,6 +79,7 @@
             `${name}: a view of a buffer is not available in this VM; use a DataView`
           )
         }
+        charge(prices.view)
         const [, offset, length] = args
         const places = [offset === undefined ? 0 : toInteger(offset)]
         if (length !== undefined) places[1] = toInteger(length)
@@ -162,6 +163,7 @@
     }
     replace(prototype, {
       subarray(start, end) {
+        charge(prices.subarray)
         const tag = tagOf(this)
         // a species constructor would be handed the buffer
         if (tag === undefined || !isFloat(tag)) {
