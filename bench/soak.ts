@@ -125,13 +125,21 @@ async function soak(place: Place): Promise<boolean> {
   }
   const running = Array.from({ length: CALLERS }, (_, i) => comeAndGo(i))
   await Promise.all([watch(), kill(), along(), ...running])
+  console.log(`${kills} engines were killed`)
+  // before the audits of the rest, which may take as long as the load did
+  const problems = [...judgeGrowth(samples), ...judgeOutcomes(outcomes)]
+  printTimes(times)
   const before = audits.calls
-  console.log(`${kills} engines were killed; ${number(before)} calls were audited on the way`)
-  const unclean = await audits.finish()
+  console.log(`\n${number(before)} calls were audited on the way`)
+  problems.push(...(await audits.finish()))
   console.log(`${number(audits.calls - before)} more after the load`)
-  const isGood = judge(samples, outcomes, times, unclean)
-  if (!isGood) place.keep()
-  return isGood
+  if (problems.length === 0) {
+    console.log('\nnothing has grown, no error but provoked ones, all clean')
+    return true
+  }
+  for (const problem of problems) console.log(`PROBLEM ${problem}`)
+  place.keep()
+  return false
 }
 
 async function prepare(place: Place, host: string) {
@@ -191,14 +199,9 @@ async function killEngine(host: number): Promise<boolean> {
   }
 }
 
-/** Prints all and says whether it is as it should be. */
-function judge(
-  samples: readonly Sample[],
-  outcomes: ReadonlyMap<string, number>,
-  times: readonly number[],
-  unclean: readonly string[]
-): boolean {
-  const problems = [...unclean]
+/** Prints what was looked at, and names what has grown. */
+function judgeGrowth(samples: readonly Sample[]): string[] {
+  const problems: string[] = []
   console.log(
     '\n| | first half | second half | slope of the second half | |\n|---|---:|---:|---:|---|'
   )
@@ -218,21 +221,26 @@ function judge(
       `| ${name} | ${row.join(' | ')} | ${digits(perMinute * 60)} ${unit}/h | ${isFlat ? 'flat' : 'GROWS'} |`
     )
   }
+  return problems
+}
+
+/** Prints what came of the calls, and names what nobody has provoked. */
+function judgeOutcomes(outcomes: ReadonlyMap<string, number>): string[] {
+  const problems: string[] = []
   console.log('\n| call, outcome | |\n|---|---:|')
   for (const [outcome, count] of [...outcomes].sort()) {
     const isProvoked = outcome === 'left out' || PROVOKED.some((one) => one.test(outcome))
     if (!isProvoked) problems.push(`${count} times ${outcome}`)
     console.log(`| ${outcome} | ${number(count)} |`)
   }
-  const slowest = quantile(times, 0.95)
+  return problems
+}
+
+function printTimes(times: readonly number[]): void {
+  const [middle, slowest] = [median(times), quantile(times, 0.95)]
   console.log(
-    `\ncalls of callers: median ${median(times).toFixed(1)} ms, of most at most ${slowest.toFixed(0)} ms`
+    `\ncalls of callers: median ${middle.toFixed(1)} ms, of most at most ${slowest.toFixed(0)} ms`
   )
-  console.log(
-    problems.length === 0 ? '\nnothing has grown, no error but provoked ones, all clean' : ''
-  )
-  for (const problem of problems) console.log(`PROBLEM ${problem}`)
-  return problems.length === 0
 }
 
 function number(count: number): string {

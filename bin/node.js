@@ -12,6 +12,8 @@ import { fileURLToPath } from 'node:url'
 
 const VERSION = '26.10.0'
 const EXIT_UNAVAILABLE = 69
+/** As the loader ends a program that it cannot start. */
+const EXIT_NOT_LOADED = 127
 
 /** Packages by `platform-arch`: those that isolated-vm has a prebuilt binary for as well. */
 const PACKAGES = {
@@ -34,6 +36,7 @@ export function startPinned(args) {
   const child = spawn(node, args, { stdio: ['inherit', 'inherit', 'inherit', 'ipc'] })
   child.on('error', (error) => fail(`${node} cannot be started: ${error.message}`))
   child.on('exit', (code, signal) => {
+    if (code === EXIT_NOT_LOADED) fail(unloadable())
     if (signal === null) process.exit(code)
     process.removeAllListeners(signal)
     process.kill(process.pid, signal)
@@ -71,6 +74,10 @@ function missing() {
       ? 'run "npm ci" (or "npm install") without --omit=optional'
       : `no package brings it for ${platform}: install Node ${VERSION} and run this with it`
   return `this is Node ${process.versions.node} and MIVM needs Node ${VERSION}: ${remedy}`
+}
+
+function unloadable() {
+  return `Node ${VERSION} cannot be started here, as the line above says: install the library that it lacks (libatomic.so.1 is in libatomic1 on Debian and Ubuntu, in libatomic on Fedora)`
 }
 
 function fail(message) {

@@ -103,6 +103,30 @@ test('host - a call that comes while hundreds of users are let go of is executed
   t.is(verdict?.counts.calls, users.length + 2)
 })
 
+test('host - users who have gone take no memory', { timeout: 60_000 }, async (t) => {
+  const { host } = await open(t)
+  const { request, address } = deployment(host.id, SOURCE)
+  const instance = await host.deploy(request)
+  const users = Array.from({ length: 60 }, (_, i) => new BareUser(address, `user ${i}`))
+  const add = async (user: BareUser) => {
+    await instance.submit(user.call('add').log())
+    await instance.settled(user.key, user.blocks.length)
+  }
+  await Promise.all(users.map(add))
+  const logs = async () => (await host.status()).logs
+  const before = await logs()
+  t.ok(before > users.length, `${before} logs are open`)
+  const { now } = performance
+  t.teardown(() => Object.assign(performance, { now }))
+  Object.assign(performance, { now: () => now.call(performance) + 61_000 })
+  const [first, second] = users
+  if (first === undefined || second === undefined) return
+  await add(first)
+  while ((await logs()) > before - 50) await new Promise((resolve) => setTimeout(resolve, 100))
+  await add(second)
+  t.is((await provenBlocks(instance, second, 2)).length, 2, 'who comes again is known')
+})
+
 test('host - who comes to an instance that is leaving the memory is told to come again', async (t) => {
   const { host } = await open(t)
   const { request, address } = deployment(host.id, SOURCE)

@@ -1,6 +1,14 @@
 // The published package: packed, installed into an empty folder, used from there.
 import { spawnSync } from 'node:child_process'
-import { mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { delimiter, dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -122,24 +130,45 @@ test('package - the demo runs: an honest host, then one that cheats', { timeout:
 
 const older = machineNode() !== process.versions.node
 test('package - without the pinned Node it says so in one line', { skip: !older }, (t) => {
-  const modules = join(folder, 'app/node_modules')
-  const names = Object.keys(readJson('node_modules/mivm/package.json').optionalDependencies)
-  mkdirSync(join(modules, '.hidden'))
-  const hidden = names.filter((name) => move(join(modules, name), join(modules, '.hidden', name)))
-  t.is(hidden.length, 1, 'one of them is for this machine')
-  const { status, stdout, stderr } = attempt('node', ['node_modules/mivm/bin/mivm.js', '--version'])
-  for (const name of hidden) move(join(modules, '.hidden', name), join(modules, name))
+  const { status, stdout, stderr } = startInsteadOf(() => {})
   t.is(status, 69)
   t.is(stdout, '')
   t.ok(/^mivm: NODE_MISSING: .*omit=optional\n$/.test(stderr), stderr)
 })
 
-function move(from, to) {
+test('package - where a library is missing for the pinned Node it says so', {
+  skip: !older
+}, (t) => {
+  const { status, stdout, stderr } = startInsteadOf((folder, manifest) => {
+    mkdirSync(join(folder, 'bin'), { recursive: true })
+    writeFileSync(join(folder, 'package.json'), JSON.stringify(manifest))
+    writeFileSync(join(folder, manifest.bin.node), LOADER, { mode: 0o755 })
+  })
+  t.is(status, 69)
+  t.is(stdout, '')
+  t.ok(/^node: error .*\nmivm: NODE_MISSING: .*libatomic1 on Debian.*\n$/.test(stderr), stderr)
+})
+
+/** What the loader does. */
+const LOADER = `#!/bin/sh
+echo 'node: error while loading shared libraries: libatomic.so.1: cannot open shared object file' >&2
+exit 127
+`
+
+/** Runs the command line while there is something else in the place of the package with the pinned Node. */
+function startInsteadOf(put) {
+  const modules = join(folder, 'app/node_modules')
+  const names = Object.keys(readJson('node_modules/mivm/package.json').optionalDependencies)
+  const [name = ''] = names.filter((each) => existsSync(join(modules, each)))
+  const hidden = join(modules, '.hidden')
+  const manifest = readJson(`node_modules/${name}/package.json`)
+  renameSync(join(modules, name), hidden)
   try {
-    renameSync(from, to)
-    return true
-  } catch {
-    return false
+    put(join(modules, name), manifest)
+    return attempt('node', ['node_modules/mivm/bin/mivm.js', '--version'])
+  } finally {
+    rmSync(join(modules, name), { recursive: true, force: true })
+    renameSync(hidden, join(modules, name))
   }
 }
 

@@ -12,6 +12,8 @@ export interface Setting {
   readonly env?: { readonly [name: string]: string }
   /** Of each isolate, MiB. */
   readonly memory?: number
+  /** What runs the process: this Node, when nothing is said. */
+  readonly command?: readonly string[]
 }
 
 export interface Result {
@@ -67,10 +69,11 @@ export async function run(
   setting: Setting,
   scenarios: readonly Scenario[]
 ): Promise<readonly (readonly Result[])[]> {
-  const { name, flags = JITLESS, env = {}, memory = 64 } = setting
+  const { name, flags = JITLESS, env = {}, memory = 64, command = [process.execPath] } = setting
   const input = scenarios.map((scenario) => ({ ...scenario, memory }))
-  const args = ['--no-node-snapshot', '--stack-size=4000', ...flags, PROCESS]
-  const child = spawn(process.execPath, args, { env: { TZ: 'UTC', ...env } })
+  const [file = '', ...first] = command
+  const args = [...first, '--no-node-snapshot', '--stack-size=4000', ...flags, PROCESS]
+  const child = spawn(file, args, { env: { TZ: 'UTC', ...env } })
   const output: Buffer[] = []
   const errors: Buffer[] = []
   child.stdout.on('data', (chunk) => output.push(chunk))

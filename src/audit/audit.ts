@@ -14,7 +14,7 @@ import { Tree } from '../protocol/merkle.ts'
 import { openVm as openRegistered, VM_IDS } from '../vm/registry.ts'
 import type { VirtualMachine } from '../vm/vm.ts'
 import { type Checkpoint, Checkpoints } from './checkpoint.ts'
-import { Collector, proveLengths, type Sources } from './collector.ts'
+import { Collector, type Sources } from './collector.ts'
 import { type Behind, Course, type Subject } from './course.ts'
 import type { AskRange } from './feed.ts'
 import {
@@ -31,6 +31,7 @@ import { decode, newerFormat } from './history.ts'
 import { ASKED_MAX, awaitLength, type LogReader, Patience, reopen } from './log-reader.ts'
 import { Memory } from './memory.ts'
 import { News } from './news.ts'
+import { proveLengths } from './prove.ts'
 
 export interface AuditOptions {
   readonly address: Uint8Array

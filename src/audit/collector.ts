@@ -1,7 +1,6 @@
 import b4a from 'b4a'
 import type Corestore from 'corestore'
 import type Hypercore from 'hypercore'
-import { MerkleTree } from 'hypercore/lib/merkle-tree.js'
 import {
   type Ack,
   type CallLogEntry,
@@ -25,11 +24,12 @@ import { type Head, verifyHead } from '../protocol/head.ts'
 import { decodeId } from '../protocol/ids.ts'
 import { PROOF_BYTES_MAX } from '../protocol/limits.ts'
 import { userLogKey, userLogManifest } from '../protocol/manifest.ts'
-import { createItems, createProof, type Proof } from '../protocol/proof.ts'
+import type { Proof } from '../protocol/proof.ts'
 import { headOf } from '../state/head.ts'
 import type { Finding } from './findings.ts'
 import { decode } from './history.ts'
 import type { PlainLog } from './plain-log.ts'
+import { blockOf, Incomplete, itemsOf, proveBlocks } from './prove.ts'
 import type { Published } from './published.ts'
 import { executeOn, reexecute, stateKeys } from './reexecute.ts'
 import type { Replayer } from './replayer.ts'
@@ -368,63 +368,6 @@ const BESIDE: { readonly [code: string]: (earlier: Ack, ack: Ack) => boolean } =
 function isSameUser(a: Ack, b: Ack): boolean {
   return b4a.equals(a.user, b.user)
 }
-
-/** The proof, under a head of a log, of what it was at some lengths; null for what is not on this machine. */
-export async function proveLengths(
-  core: Hypercore,
-  head: Head | null,
-  lengths: readonly number[]
-): Promise<Proof | null> {
-  if (head === null || lengths.some((length) => length > head.length)) return null
-  try {
-    return await createProof({ start: 0, head, blocks: [], through: lengths }, nodesOf(core))
-  } catch (error) {
-    if (error instanceof Incomplete) return null
-    throw error
-  }
-}
-
-async function proveBlocks(
-  core: Hypercore,
-  head: Head,
-  indexes: readonly number[],
-  through?: number
-): Promise<Proof> {
-  const blocks = await blocksOf(core, indexes)
-  return createProof(
-    { start: 0, head, blocks, ...(through === undefined ? {} : { through }) },
-    nodesOf(core)
-  )
-}
-
-async function itemsOf(log: PlainLog, length: number, indexes: readonly number[]) {
-  const sorted = [...indexes].sort((a, b) => a - b)
-  const blocks = await Promise.all(
-    sorted.map(async (index) => ({ index, block: await log.get(index) }))
-  )
-  return createItems({ start: 0, length, blocks }, async (index) => log.node(index))
-}
-
-function blocksOf(core: Hypercore, indexes: readonly number[]) {
-  return Promise.all(indexes.map(async (index) => ({ index, block: await blockOf(core, index) })))
-}
-
-async function blockOf(core: Hypercore, index: number): Promise<Uint8Array> {
-  const block = index < 0 ? null : await core.get(index, { wait: false })
-  if (block === null) throw new Incomplete(`block ${index}`)
-  return block
-}
-
-function nodesOf(core: Hypercore) {
-  return async (index: number) => {
-    const node = await MerkleTree.get(core.state, index)
-    if (node === null) throw new Incomplete(`node ${index}`)
-    return node
-  }
-}
-
-/** Something that would have to be shown is not on this machine. */
-class Incomplete extends Error {}
 
 function headsOf({ heads }: Commit, user: Uint8Array, key: Uint8Array) {
   return heads.filter((head) => verifyHead({ ...head, fork: 0 }, key, user))

@@ -1,4 +1,4 @@
-import type { InstanceReplica } from '../client/replica.ts'
+import type { InstanceReplica } from '../client/instance-replica.ts'
 import { type Commit, decodeEntry } from '../protocol/entries.ts'
 import { MivmError } from '../protocol/errors.ts'
 import { RESERVED } from '../protocol/files.ts'

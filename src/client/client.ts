@@ -34,8 +34,10 @@ import { Exchange, twoHistories } from './exchange.ts'
 import { checkGenesis, locate } from './locate.ts'
 import { Meeting } from './meeting.ts'
 import { OwnLog } from './own-log.ts'
+import type { Done } from './pending.ts'
 import { Remote } from './remote.ts'
-import { type Done, resultValue, Session } from './session.ts'
+import { resultValue } from './result.ts'
+import { Session } from './session.ts'
 import { StateReader } from './state-reader.ts'
 
 export interface ClientOptions {
@@ -222,7 +224,7 @@ export class Client {
       return session.call(method, text)
     })()
     return callPromise(
-      done.then(resultValue),
+      done.then(({ result }) => resultValue(result)),
       async () => (await done).result.fuel,
       async () => this.#receipt(address, await done)
     )

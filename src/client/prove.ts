@@ -6,7 +6,7 @@ import { type Ack, decodeEntry } from '../protocol/entries.ts'
 import { MivmError } from '../protocol/errors.ts'
 import { createProof } from '../protocol/proof.ts'
 import { encodeReceipt, type Receipt, verifyReceipt } from '../protocol/receipt.ts'
-import type { InstanceReplica } from './replica.ts'
+import type { InstanceReplica } from './instance-replica.ts'
 
 /** For a block that has to come from a peer, ms. */
 const WAIT = 10_000

@@ -1,29 +1,25 @@
 import { mkdir, mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
-import { setTimeout as sleep } from 'node:timers/promises'
 import type SecretStream from '@hyperswarm/secret-stream'
 import b4a from 'b4a'
 import type Corestore from 'corestore'
 import type Hypercore from 'hypercore'
 import crypto, { type KeyPair } from 'hypercore-crypto'
-import type Hyperdrive from 'hyperdrive'
 import Protomux from 'protomux'
 import { type Bootstrap, Network } from '../net/network.ts'
 import { Rpc } from '../net/rpc.ts'
 import { contradiction, isSigned, stateProof } from '../protocol/comparison.ts'
-import type { Genesis } from '../protocol/entries.ts'
 import { MivmError } from '../protocol/errors.ts'
 import { verifyEvidence } from '../protocol/evidence.ts'
 import type { Head } from '../protocol/head.ts'
 import { encodeId, parseLink } from '../protocol/ids.ts'
-import { userLogKey } from '../protocol/manifest.ts'
 import { CONSISTENCY, INFO, type InfoReply, KNOWN } from '../protocol/messages.ts'
 import { EvidenceDir } from '../state/evidence-dir.ts'
 import { headOf } from '../state/head.ts'
 import { openStore } from '../state/store.ts'
-import { openDrive } from './drive.ts'
 import { twoHistories } from './exchange.ts'
+import { InstanceReplica } from './instance-replica.ts'
 import { checkGenesis, findServer, locate } from './locate.ts'
 import { Ranges } from './ranges.ts'
 
@@ -39,7 +35,7 @@ export interface ReplicaOptions {
   readonly onPeer?: (rpc: Rpc) => void
 }
 
-/** How long to wait for peers to say what they have, ms. */
+/** How long a host has to answer, ms. */
 const WAIT = 10_000
 /** Between two tries to reach a host again, ms. */
 const RETRY = 1_000
@@ -137,7 +133,7 @@ export class Replica {
       if (genesis === null) throw new MivmError('INTERNAL', 'an instance without genesis')
       if (host !== null && !b4a.equals(genesis.host, host)) throw notThere(instance)
       if (info !== null && log.length > 0) await this.#compare(log, info, genesis.host)
-      return new InstanceReplica(this, log, address, genesis, info)
+      return new InstanceReplica(this.store, log, genesis, info)
     } catch (error) {
       await log.close()
       throw error
@@ -331,108 +327,6 @@ export class Replica {
   }
 }
 
-/** The logs of one instance, as they come in. Nothing is verified beyond the signatures of their authors. */
-export class InstanceReplica {
-  readonly host: Uint8Array
-  readonly address: Uint8Array
-  readonly genesis: Genesis
-  readonly methods: readonly string[]
-  /** False where neither its host nor anybody else was reached: then this machine's copy is all there is. */
-  readonly online: boolean
-  readonly #replica: Replica
-  readonly #log: Hypercore
-  readonly #length: number
-  readonly #users = new Map<string, Hypercore>()
-  #drive: Hyperdrive | null = null
-
-  constructor(
-    replica: Replica,
-    log: Hypercore,
-    address: Uint8Array,
-    genesis: Genesis,
-    info: InfoReply | null
-  ) {
-    this.host = genesis.host
-    this.address = address
-    this.genesis = genesis
-    this.methods = info?.methods ?? []
-    this.online = info !== null
-    this.#replica = replica
-    this.#log = log
-    this.#length = info?.head.length ?? 0
-  }
-
-  /** The call log, at least as long as the host said it was. */
-  async callLog(): Promise<Hypercore> {
-    await this.#sync(this.#log, this.#length)
-    return this.#log
-  }
-
-  /** The log of a user, an identity's key, at least `length` blocks of it. */
-  async userLog(user: Uint8Array, length = 0): Promise<Hypercore> {
-    const id = b4a.toString(user, 'hex')
-    let core = this.#users.get(id)
-    if (core === undefined) {
-      const key = userLogKey(user, this.address)
-      core = this.#replica.store.get({ key, allowFork: false })
-      this.#users.set(id, core)
-      await core.ready()
-    }
-    await this.#sync(core, length)
-    return core
-  }
-
-  /** The state archive, at least as long as a commit entry says. */
-  async drive(length: number): Promise<Hyperdrive> {
-    if (this.#drive === null) {
-      const { store } = this.#replica
-      this.#drive = await openDrive(store, store.session(), this.host, this.address)
-    }
-    await this.#sync(this.#drive.core, length)
-    return this.#drive
-  }
-
-  async close(): Promise<void> {
-    await this.#drive?.close()
-    for (const core of this.#users.values()) await core.close()
-    await this.#log.close()
-  }
-
-  /** Asks peers for the newest head, and waits until there are so many blocks under it. */
-  async #sync(core: Hypercore, length: number): Promise<void> {
-    if (!this.online) {
-      if (core.length >= length) return
-      throw new MivmError(
-        'HOST_UNKNOWN',
-        'nobody who serves the instance can be reached, and the copy on this machine is not complete: check --local or --bootstrap'
-      )
-    }
-    const end = Date.now() + WAIT
-    await update(core, WAIT)
-    while (core.length < length) {
-      if (Date.now() > end) throw late(core.length, length)
-      await sleep(20)
-      await update(core, 1_000)
-    }
-  }
-}
-
-/** Waits for the first peer that has this core, and asks it for its newest head. */
-async function update(core: Hypercore, timeout: number): Promise<void> {
-  const found = core.findingPeers()
-  const timer = setTimeout(found, timeout)
-  const onPeer = () => found()
-  core.once('peer-add', onPeer)
-  if (core.peers.length > 0) found()
-  try {
-    await core.update({ wait: true })
-  } finally {
-    core.off('peer-add', onPeer)
-    clearTimeout(timer)
-    found()
-  }
-}
-
 function isAway(error: unknown): boolean {
   return error instanceof MivmError && AWAY.has(error.code)
 }
@@ -441,12 +335,5 @@ function notThere(instance: string): MivmError {
   return new MivmError(
     'INSTANCE_UNKNOWN',
     `${instance} names a host that the instance is not on: check the link`
-  )
-}
-
-function late(length: number, expected: number): MivmError {
-  return new MivmError(
-    'TIMEOUT',
-    `only ${length} of ${expected} blocks came within ${WAIT / 1000} s: try again, or ask the operator of the host`
   )
 }

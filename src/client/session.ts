@@ -1,35 +1,22 @@
-import { setTimeout as sleep, setImmediate as turn } from 'node:timers/promises'
+import { setTimeout as sleep } from 'node:timers/promises'
 import b4a from 'b4a'
 import type { Rpc } from '../net/rpc.ts'
-import {
-  type Answer,
-  decodeEntry,
-  type Result,
-  type UserAck,
-  type UserCall
-} from '../protocol/entries.ts'
-import { ContractError, MivmError } from '../protocol/errors.ts'
+import { decodeEntry } from '../protocol/entries.ts'
+import { MivmError } from '../protocol/errors.ts'
 import type { Head } from '../protocol/head.ts'
 import { BATCH_CALLS_MAX, LIMITS, METHOD_MAX } from '../protocol/limits.ts'
 import { CALL, type CallReply, KNOWN, type UserBlocks } from '../protocol/messages.ts'
 import type { Proof } from '../protocol/proof.ts'
-import { decodeValue, type Value } from '../protocol/values.ts'
 import { Chain, type Conflict } from './chain.ts'
 import type { OwnLog } from './own-log.ts'
+import { type Done, PendingCalls } from './pending.ts'
 import type { Remote } from './remote.ts'
+import { type Delivery, Writer } from './writer.ts'
 
 /** Requests under way at once: the next batch is on its way while one is executed. */
 const REQUESTS_MAX = 4
 /** Bytes of blocks in one request. */
 const REQUEST_BYTES = 1024 * 1024
-/** Bytes of results in one ack entry; a larger one has an entry of its own. */
-const ACK_BYTES = 64 * 1024
-/** With so many requests under way, and fewer new calls than that, they wait for others for so long, ms. */
-const SCATTERED_REQUESTS = 2
-const SCATTERED_CALLS = 64
-const GATHER_MS = 4
-/** How long an ack waits for a call to go with, ms. */
-const ACK_DELAY = 50
 /** Waits between tries to reach the host, ms. */
 const RETRY_MIN = 100
 const RETRY_MAX = 2_000
@@ -58,24 +45,6 @@ interface Asked {
   readonly to: number
 }
 
-/** A call on its way. */
-interface Pending {
-  readonly resolve: (done: Done) => void
-  readonly reject: (error: unknown) => void
-  readonly deadline: number
-}
-
-interface Outgoing extends Pending {
-  readonly method: string
-  readonly args: string
-}
-
-/** A call with its result: where both are, and what came of it. */
-export interface Done {
-  readonly entry: number
-  readonly result: Result
-}
-
 /**
  * One user's calls to one instance. Calls are first written to the user's log, then sent with the blocks that the
  * host has not seen; results come back proven, and are acknowledged in the log. What the network loses is sent again:
@@ -84,16 +53,11 @@ export interface Done {
 export class Session {
   readonly #options: SessionOptions
   #chain: Chain
-  readonly #outbox: Outgoing[] = []
-  /** Calls in the log without a result, by number of entry; null for those of an earlier run. */
-  readonly #waiting = new Map<number, Pending | null>()
+  readonly #writer: Writer
+  readonly #waiting = new PendingCalls()
   /** Replies that came before the one that their proof begins at. */
   #held: CallReply[] = []
   readonly #ticker: NodeJS.Timeout
-  #unacked: Answer[] = []
-  /** Calls whose results came with the last reply. */
-  #settled = 0
-  #recorded: number
   /** Length of the log as far as it has been sent on this connection. */
   #sent = 0
   /** Entries in one request: as many as the host has room for, where it has said so. */
@@ -101,7 +65,6 @@ export class Session {
   #rpc: Rpc | null = null
   /** Requests under way on this connection, with the entries whose results they ask for. */
   readonly #requests = new Set<Asked>()
-  #writing: Promise<void> | null = null
   #pumping = false
   #retry = 0
   /** Waiting for the next try. */
@@ -114,8 +77,8 @@ export class Session {
   private constructor(options: SessionOptions, chain: Chain, open: readonly number[]) {
     this.#options = options
     this.#chain = chain
-    this.#recorded = chain.length
-    for (const entry of open) this.#waiting.set(entry, null)
+    this.#writer = new Writer(options.log, this.#delivery(), chain.length)
+    for (const entry of open) this.#waiting.add(entry, null)
     this.#ticker = setInterval(() => this.#expire(), 250).unref()
   }
 
@@ -169,8 +132,8 @@ export class Session {
       this.#chain = new Chain(address, remote.key, head)
       if (head !== null) this.#options.onHead(head)
       // and stands in the next entry once more: the same call by the machine that had the log before is another entry then
-      this.#recorded = 0
-      for (const entry of open) this.#waiting.set(entry, null)
+      this.#writer.recordAgain()
+      for (const entry of open) this.#waiting.add(entry, null)
     }
   }
 
@@ -182,8 +145,7 @@ export class Session {
     if (wrong !== null) return Promise.reject(wrong)
     return new Promise<Done>((resolve, reject) => {
       const deadline = Date.now() + this.#options.timeout
-      this.#outbox.push({ method, args, resolve, reject, deadline })
-      this.#write(false)
+      this.#writer.write({ method, args, resolve, reject, deadline })
     })
   }
 
@@ -193,25 +155,23 @@ export class Session {
     while (!this.#isDrained()) {
       if (this.#failed !== null) throw this.#failed
       if (Date.now() > end) throw this.#late()
-      if (this.#unacked.length > 0) this.#write(true)
+      void this.#writer.flush()
       await sleep(5)
     }
   }
 
   #isDrained(): boolean {
-    const open =
-      this.#outbox.length + this.#waiting.size + this.#unacked.length + this.#requests.size
-    return open === 0 && this.#writing === null && this.#sent >= this.#options.log.durable
+    const open = this.#waiting.size + this.#requests.size
+    return this.#writer.isIdle && open === 0 && this.#sent >= this.#options.log.durable
   }
 
   get pendingCalls(): number {
-    return this.#outbox.length + this.#waiting.size
+    return this.#writer.length + this.#waiting.size
   }
 
   async close(): Promise<void> {
     if (this.#closed) return
-    this.#write(true)
-    await this.#writing
+    await this.#writer.flush()
     // the last acks go out with the connection if it is there; else they go with the next call
     if (this.#rpc !== null && !this.#rpc.closed) await this.drained(500).catch(() => {})
     this.#closed = true
@@ -224,80 +184,16 @@ export class Session {
     await this.#options.log.close()
   }
 
-  #write(acksAlone: boolean): void {
-    if (this.#writing !== null || this.#failed !== null) return
-    if (this.#outbox.length === 0 && !(acksAlone && this.#unacked.length > 0)) return
-    this.#writing = this.#writeAll()
-      .catch((error) => this.fail(error))
-      .finally(() => {
-        this.#writing = null
-        this.#write(false)
-        this.#pump()
-      })
-  }
-
-  async #writeAll(): Promise<void> {
-    // whoever waited for these results may call again, and what is written at once costs one sync and one request
-    if (this.#settled > 1) await turn()
-    do {
-      if (this.#isScattered) await sleep(GATHER_MS)
-      const acks = this.#takeAcks()
-      const calls = this.#takeCalls()
-      const entries = [
-        ...acks,
-        ...calls.map((call, i) => this.#entryOf(call, i === 0 && acks.length === 0))
-      ]
-      // known as waiting before they are in the log: from then on they may be sent, and asked for
-      const first = this.#options.log.length + acks.length + 1
-      for (const [i, call] of calls.entries()) this.#waiting.set(first + i, call)
-      await this.#options.log.append(entries)
-      this.#pump()
-    } while (this.#outbox.length > 0)
-  }
-
-  /** Whether calls come one by one while others are under way: what each costs by itself is most of what it costs. */
-  get #isScattered(): boolean {
-    return this.#requests.size >= SCATTERED_REQUESTS && this.#outbox.length < SCATTERED_CALLS
-  }
-
-  #takeCalls(): Outgoing[] {
-    let bytes = 0
-    let count = 0
-    for (const { args } of this.#outbox) {
-      if (count >= BATCH_CALLS_MAX || bytes > REQUEST_BYTES) break
-      bytes += args.length
-      count++
+  #delivery(): Delivery {
+    return {
+      head: () => this.#chain.head,
+      underWay: () => this.#requests.size,
+      expect: (first, calls) => {
+        for (const [i, call] of calls.entries()) this.#waiting.add(first + i, call)
+      },
+      send: () => this.#pump(),
+      fail: (error) => this.fail(error)
     }
-    return this.#outbox.splice(0, count)
-  }
-
-  /** Everything answered so far, in entries of bounded size. */
-  #takeAcks(): UserAck[] {
-    const { head } = this.#chain
-    if (head === null) return []
-    const acks: UserAck[] = []
-    let answers: Answer[] = []
-    let bytes = 0
-    for (const answer of this.#unacked.splice(0)) {
-      if (answers.length > 0 && bytes + answer.result.byteLength > ACK_BYTES) {
-        acks.push({ type: 'ack', answers, head })
-        answers = []
-        bytes = 0
-      }
-      answers.push(answer)
-      bytes += answer.result.byteLength
-    }
-    if (answers.length > 0) acks.push({ type: 'ack', answers, head })
-    if (acks.length > 0) this.#recorded = head.length
-    return acks
-  }
-
-  /** The head goes into the log once: every later entry stands on it. */
-  #entryOf({ method, args }: Outgoing, first: boolean): UserCall {
-    const { head } = this.#chain
-    const news = first && head !== null && head.length > this.#recorded
-    if (news) this.#recorded = head.length
-    return { type: 'call', method, args, head: news ? head : null }
   }
 
   #pump(): void {
@@ -327,9 +223,7 @@ export class Session {
       if (this.#rpc !== rpc || this.#backingOff) return
       if (this.#sent !== start) continue
       const end = blocks.start + blocks.blocks.length
-      const calls = [...this.#waiting.keys()].filter(
-        (entry) => entry > blocks.start && entry <= end
-      )
+      const calls = this.#waiting.entries.filter((entry) => entry > blocks.start && entry <= end)
       this.#sent = end
       this.#exchange(rpc, blocks, { from: calls[0] ?? 0, to: calls.at(-1) ?? 0 })
     }
@@ -344,7 +238,7 @@ export class Session {
   #missed(): number[] {
     if (this.#held.length > 0) return []
     const requests = [...this.#requests]
-    return [...this.#waiting.keys()].filter(
+    return this.#waiting.entries.filter(
       (entry) =>
         entry <= this.#sent && !requests.some(({ from, to }) => entry >= from && entry <= to)
     )
@@ -352,7 +246,7 @@ export class Session {
 
   /** A new connection: what is not answered goes out again, and no proof of the old one is waited for. */
   #restart(rpc: Rpc): void {
-    const [first] = this.#waiting.keys()
+    const { first } = this.#waiting
     this.#rpc = rpc
     this.#tell(rpc)
     this.#requests.clear()
@@ -441,7 +335,7 @@ export class Session {
    */
   async #accept(blocks: ReadonlyMap<number, Uint8Array>): Promise<void> {
     const { log } = this.#options
-    this.#settled = 0
+    this.#writer.beginReply()
     let entry = 0
     let at = 0
     for (const [index, block] of blocks) {
@@ -455,20 +349,12 @@ export class Session {
         const own = log.recent(entry) ?? (await log.block(entry))
         if (!b4a.equals(decoded.call, own)) throw altered(entry)
       } else if (decoded.type === 'result' && decoded.ack === at) {
-        this.#settle(entry, index, block, decoded)
+        if (!this.#waiting.has(entry)) continue
+        this.#writer.acknowledge({ entry, index, result: block })
+        this.#waiting.settle(entry, decoded)
       }
     }
-    if (this.#unacked.length > 0) setTimeout(() => this.#write(true), ACK_DELAY).unref()
-  }
-
-  #settle(entry: number, index: number, block: Uint8Array, result: Result): void {
-    const pending = this.#waiting.get(entry)
-    if (pending === undefined) return
-    this.#waiting.delete(entry)
-    this.#settled++
-    this.#unacked.push({ entry, index, result: block })
-    if (pending === null) return
-    pending.resolve({ entry, result })
+    this.#writer.endReply()
   }
 
   #refused(rpc: Rpc, blocks: UserBlocks, error: unknown): void {
@@ -510,11 +396,7 @@ export class Session {
 
   /** Gives up calls behind an entry whose time is over at `now`, ms since 1970. */
   #expire(now = Date.now(), behind = 0): void {
-    for (const [entry, pending] of this.#waiting) {
-      if (pending === null || pending.deadline > now || entry <= behind) continue
-      this.#waiting.set(entry, null)
-      pending.reject(this.#late())
-    }
+    this.#waiting.expire(now, behind, () => this.#late())
   }
 
   #late(): MivmError {
@@ -538,11 +420,8 @@ export class Session {
   /** Ends all calls that wait, and those to come, with an error. */
   fail(error: unknown): void {
     this.#failed ??= error
-    for (const [entry, pending] of this.#waiting) {
-      this.#waiting.set(entry, null)
-      pending?.reject(error)
-    }
-    for (const call of this.#outbox.splice(0)) call.reject(error)
+    this.#waiting.fail(error)
+    this.#writer.close(error)
   }
 }
 
@@ -577,21 +456,6 @@ const PASSING: ReadonlySet<string> = new Set([
   'STORAGE_FAILED',
   'STORAGE_FULL'
 ])
-
-/** The value of a call; undefined where it returned none. Throws ContractError for what the contract threw. */
-export function resultValue({ result }: Done): Value | undefined {
-  if (result.error !== null) throw contractError(result)
-  return result.value === null ? undefined : decodeValue(result.value, 'result')
-}
-
-function contractError({ error, outcome }: Result): ContractError {
-  return new ContractError(
-    error?.name ?? 'Error',
-    error?.message ?? '',
-    error?.code ?? null,
-    outcome === 'abort'
-  )
-}
 
 /** A part of a log that is taken back; it has to go on where the one before it ended. */
 function checkPart({ start, blocks }: UserBlocks, expected: number): readonly Uint8Array[] {

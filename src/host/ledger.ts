@@ -30,8 +30,13 @@ export interface Writing {
   onFatal(error: MivmError): void
 }
 
-/** With so many users the sessions are opened anew, since an atom remembers every session it ever had. */
+/**
+ * With so many users the sessions are opened anew, all of them, since an atom remembers every session it ever had; with
+ * fewer, down to the second number, where half of them have written nothing for so long, ms.
+ */
 const SESSIONS_MAX = 512
+const SESSIONS_MIN = 32
+const IDLE_MS = 60_000
 
 /**
  * Everything that one instance has on disk: call log, state archive and the host's copies of its user logs. They
@@ -195,9 +200,9 @@ export class Ledger {
     return checkRoom(this.#writing.store.storage.path)
   }
 
-  /** Lets go of the users' sessions when there are many, but not of what is in them and not on disk. */
+  /** Lets go of the users' sessions when there are too many, but not of what is in them and not on disk. */
   async trim(): Promise<void> {
-    if (this.#users.size < SESSIONS_MAX) return
+    if (!this.#isCrowded) return
     await this.#mutex.run(async () => {
       if (this.#dirty) return
       await this.#closeSessions()
@@ -232,6 +237,14 @@ export class Ledger {
       this.#tail = null
       await this.#log.close()
     })
+  }
+
+  get #isCrowded(): boolean {
+    const { size } = this.#users
+    if (size < SESSIONS_MIN || size >= SESSIONS_MAX) return size >= SESSIONS_MAX
+    const since = performance.now() - IDLE_MS
+    const idle = [...this.#users.values()].filter(({ usedAt }) => usedAt < since)
+    return 2 * idle.length > size
   }
 
   #session(): Sessions {

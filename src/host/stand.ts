@@ -4,14 +4,15 @@ import { MivmError } from '../protocol/errors.ts'
 import { readVariables } from '../vm/variables.ts'
 import type { Ledger } from './ledger.ts'
 
-/** Where an instance stands between two batches. */
+/** Where an instance stands between two batches; whoever commits one goes on with it. */
 export interface Stand {
   readonly methods: readonly string[]
   readonly variables: Map<string, string>
-  readonly seq: number
-  readonly time: number
+  /** Of the last call that is committed. */
+  seq: number
+  time: number
   /** Tree hash of the call log at the last commit. */
-  readonly committed: Uint8Array
+  committed: Uint8Array
 }
 
 /** Where an instance on disk stands, and what is in its call log behind the newest commit. Throws INSTANCE_DAMAGED. */

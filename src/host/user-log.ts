@@ -26,6 +26,8 @@ export class UserLog {
   readonly #core: Hypercore
   readonly #session: Hypercore
   #position: Position
+  /** When the user has last written something, as performance.now(). */
+  usedAt = performance.now()
 
   constructor(key: Uint8Array, core: Hypercore, session: Hypercore, position: Uint8Array | null) {
     this.key = key
@@ -68,6 +70,7 @@ export class UserLog {
    * USER_LOG_FORKED where the two do not agree.
    */
   async extend({ start, blocks, head }: UserBlocks): Promise<void> {
+    this.usedAt = performance.now()
     if (head === null) {
       if (blocks.length > 0)
         throw new MivmError('REQUEST_INVALID', 'blocks of a user log without a head')

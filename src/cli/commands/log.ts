@@ -1,5 +1,5 @@
 import type Hypercore from 'hypercore'
-import type { InstanceReplica } from '../../client/replica.ts'
+import type { InstanceReplica } from '../../client/instance-replica.ts'
 import { decodeEntry } from '../../protocol/entries.ts'
 import { MivmError } from '../../protocol/errors.ts'
 import { decodeId, encodeId } from '../../protocol/ids.ts'

@@ -1,0 +1,65 @@
+import type Hypercore from 'hypercore'
+import { MerkleTree } from 'hypercore/lib/merkle-tree.js'
+import type { Head } from '../protocol/head.ts'
+import { createItems, createProof, type Proof } from '../protocol/proof.ts'
+import type { PlainLog } from './plain-log.ts'
+
+/** Something that would have to be shown is not on this machine. */
+export class Incomplete extends Error {}
+
+/** The proof, under a head of a log, of what it was at some lengths; null for what is not on this machine. */
+export async function proveLengths(
+  core: Hypercore,
+  head: Head | null,
+  lengths: readonly number[]
+): Promise<Proof | null> {
+  if (head === null || lengths.some((length) => length > head.length)) return null
+  try {
+    return await createProof({ start: 0, head, blocks: [], through: lengths }, nodesOf(core))
+  } catch (error) {
+    if (error instanceof Incomplete) return null
+    throw error
+  }
+}
+
+/** The proof of blocks under a head; `through`: and of what the log was at that length. Throws Incomplete. */
+export async function proveBlocks(
+  core: Hypercore,
+  head: Head,
+  indexes: readonly number[],
+  through?: number
+): Promise<Proof> {
+  const blocks = await blocksOf(core, indexes)
+  return createProof(
+    { start: 0, head, blocks, ...(through === undefined ? {} : { through }) },
+    nodesOf(core)
+  )
+}
+
+/** Blocks of a log and the nodes that tie them to its tree at a length. */
+export async function itemsOf(log: PlainLog, length: number, indexes: readonly number[]) {
+  const sorted = [...indexes].sort((a, b) => a - b)
+  const blocks = await Promise.all(
+    sorted.map(async (index) => ({ index, block: await log.get(index) }))
+  )
+  return createItems({ start: 0, length, blocks }, async (index) => log.node(index))
+}
+
+function blocksOf(core: Hypercore, indexes: readonly number[]) {
+  return Promise.all(indexes.map(async (index) => ({ index, block: await blockOf(core, index) })))
+}
+
+/** A block that is on this machine; throws Incomplete. */
+export async function blockOf(core: Hypercore, index: number): Promise<Uint8Array> {
+  const block = index < 0 ? null : await core.get(index, { wait: false })
+  if (block === null) throw new Incomplete(`block ${index}`)
+  return block
+}
+
+function nodesOf(core: Hypercore) {
+  return async (index: number) => {
+    const node = await MerkleTree.get(core.state, index)
+    if (node === null) throw new Incomplete(`node ${index}`)
+    return node
+  }
+}

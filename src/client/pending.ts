@@ -1,0 +1,67 @@
+import type { Result } from '../protocol/entries.ts'
+import type { MivmError } from '../protocol/errors.ts'
+
+/** A call with its result. */
+export interface Done {
+  /** Number of the call's entry in its user's log. */
+  readonly entry: number
+  readonly result: Result
+}
+
+/** Somebody who waits for the result of a call. */
+export interface Pending {
+  readonly resolve: (done: Done) => void
+  readonly reject: (error: unknown) => void
+  /** Ms since 1970. */
+  readonly deadline: number
+}
+
+/** The calls in a user's log that have no result yet, by number of entry, in order. */
+export class PendingCalls {
+  /** Null where nobody waits any more, or since an earlier run. */
+  readonly #calls = new Map<number, Pending | null>()
+
+  get size(): number {
+    return this.#calls.size
+  }
+
+  get entries(): number[] {
+    return [...this.#calls.keys()]
+  }
+
+  get first(): number | undefined {
+    const [first] = this.#calls.keys()
+    return first
+  }
+
+  has(entry: number): boolean {
+    return this.#calls.has(entry)
+  }
+
+  add(entry: number, pending: Pending | null): void {
+    this.#calls.set(entry, pending)
+  }
+
+  settle(entry: number, result: Result): void {
+    const pending = this.#calls.get(entry)
+    this.#calls.delete(entry)
+    pending?.resolve({ entry, result })
+  }
+
+  /** Nobody waits any more for calls behind an entry whose time is over at `now`, ms since 1970. */
+  expire(now: number, behind: number, late: () => MivmError): void {
+    for (const [entry, pending] of this.#calls) {
+      if (pending === null || pending.deadline > now || entry <= behind) continue
+      this.#calls.set(entry, null)
+      pending.reject(late())
+    }
+  }
+
+  /** Nobody waits any more. */
+  fail(error: unknown): void {
+    for (const [entry, pending] of this.#calls) {
+      this.#calls.set(entry, null)
+      pending?.reject(error)
+    }
+  }
+}
