@@ -10,7 +10,12 @@ import { THEMES } from '../test/hostile/index.ts'
 import { describeMachine } from './machine.ts'
 
 const WORKER = fileURLToPath(new URL('./workers/attacks.js', import.meta.url))
-const FLAGS = ['--no-node-snapshot', '--jitless', '--stack-size=4000']
+const FLAGS = [
+  '--no-node-snapshot',
+  '--jitless',
+  '--js-nonextensible-applies-to-private',
+  '--stack-size=4000'
+]
 
 interface Measured {
   readonly name: string

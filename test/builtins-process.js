@@ -1,12 +1,12 @@
 // Looks at the builtins of a realm of js-1 beside those of a context as V8 makes it, in isolates without engine
-// and host. The argument says what: `list`, `look` or `compare`; what was found goes out on stdout as JSON. Plain
+// and host. The argument says what: `list`, `asking`, `look` or `compare`; what was found goes out on stdout as JSON. Plain
 // JavaScript, because --jitless strips no types.
 import { writeSync } from 'node:fs'
 import ivm from 'isolated-vm'
 import { composeRealm } from '../src/vm/js-1/realm.js'
 import { compareText } from './builtins-compare.js'
 
-const WHAT = { list, look, compare }
+const WHAT = { list, asking, look, compare }
 const kept = []
 const found = WHAT[process.argv[2]]()
 const bytes = Buffer.from(JSON.stringify(found))
@@ -25,6 +25,14 @@ function list() {
   const there = new Set(after.map(([path]) => path))
   const absent = JSON.parse(before).filter(([path]) => !there.has(path))
   return [...after, ...absent.map(([path]) => [path, 'absent'])]
+}
+
+/** `[path, what is asked]` of each of V8's own functions in the realm that asks anything of an object that is `this`. */
+function asking() {
+  const realm = open()
+  const walk = realm.evalSync(`(${walkText()})()`, { reference: true })
+  compose(realm)
+  return JSON.parse(walk.applySync(undefined, [true]))
 }
 
 /** What objects look like, by path, in both: `[of V8, of the realm]`. */
@@ -86,7 +94,38 @@ function walkText() {
     const name = String
     const natives = new Set(visit().map(([, found]) => found))
     const isNative = natives.has.bind(natives)
-    return () => stringify(visit().map(([path, f]) => [path, isNative(f) ? 'native' : 'ours']))
+    const RawProxy = Proxy
+    const { apply } = Reflect
+    return (asks) => {
+      const found = visit()
+      if (!asks) return stringify(found.map(([path, f]) => [path, isNative(f) ? 'native' : 'ours']))
+      const natives = found.filter(([, f]) => isNative(f)).map(([path, f]) => [path, askedBy(f)])
+      return stringify(natives.filter(([, asked]) => asked !== ''))
+    }
+
+    /** What a function asks of an object that it is called on. */
+    function askedBy(f) {
+      const asked = new Set()
+      const note = (trap) => (_, key) => {
+        asked.add(`${trap} ${name(key)}`)
+        return trap === 'get' ? undefined : trap !== 'has'
+      }
+      const handler = { get: note('get'), has: note('has'), set: note('set') }
+      handler.defineProperty = note('define')
+      handler.deleteProperty = note('delete')
+      handler.getOwnPropertyDescriptor = (_, key) => {
+        asked.add(`own ${name(key)}`)
+      }
+      const given = {}
+      for (const target of [{}, () => {}]) {
+        for (const args of [[], [1], [given], [() => 1], [given, given]]) {
+          try {
+            apply(f, new RawProxy(target, handler), args)
+          } catch {}
+        }
+      }
+      return [...asked].join(', ')
+    }
 
     function roots() {
       const generator = (function* () {})()

@@ -102,6 +102,20 @@ test('vm builtins - every function of the realm is on the list, under a rule', (
   )
 })
 
+/** Why functions of V8's may ask something of `this`, though nobody counts how deep they are nested. */
+const ASKING: Record<string, string> = {
+  'Function.prototype.Symbol(Symbol.hasInstance)': 'only where there is an object to look for'
+}
+
+test("vm builtins - none of V8's own asks anything of an object that could answer with the same", (t) => {
+  const asking: [path: string, asked: string][] = look('asking')
+  t.alike(
+    asking.filter(([path]) => ASKING[path] === undefined),
+    []
+  )
+  t.is(asking.length, Object.keys(ASKING).length)
+})
+
 /** What other environments have beside the language, and this realm too. */
 const ADDED = ['TextEncoder', 'TextDecoder', 'atob', 'btoa']
 

@@ -113,6 +113,18 @@ test('hostile - whoever takes too much memory meets a limit, or ends alone', asy
       map: ['const m = new Map(); for (let i = 0; ; i++) m.set(i, i)', MEMORY],
       array: ['const a = new Array(4e7); let i = a.length; while (i--) a[i] = i', ROOM],
       closures: ['let f = () => 0; for (;;) { const g = f; f = () => g }', MEMORY],
+      buffers: [
+        'const a = []; for (;;) try { a.push(new Uint8Array(2 ** 20)) } catch (e) { if (e.code === undefined) return e.message }',
+        MEMORY
+      ],
+      base64: [
+        "const s = 'A'.repeat(2 ** 20); const a = []; for (;;) try { a.push(Uint8Array.fromBase64(s)) } catch (e) { if (e.code === undefined) return e.message }",
+        MEMORY
+      ],
+      copies: [
+        'const b = new ArrayBuffer(2 ** 20); const a = []; const f = async () => { throw a.push(b.slice()) }; for (;;) await f().catch((e) => { if (e.code === undefined && e.message) a.message = e.message }).finally(() => {})',
+        MEMORY
+      ],
       turns: ['const a = []; for (;;) { await 0; a.push([1, 2, 3]) }', MEMORY],
       text: ["const a = []; for (;;) a.push('x'.padStart(2 ** 28, 'yz').slice(1) + 1)", ROOM]
     },

@@ -398,6 +398,8 @@ export function flagsOf(files: readonly string[]): string[] {
   return [
     '--no-node-snapshot',
     '--jitless',
+    // what cannot be extended gets no private members either: else a contract could hang them on what all calls share
+    '--js-nonextensible-applies-to-private',
     '--permission',
     '--allow-addons',
     ...files.map((file) => `--allow-fs-read=${file}`),

@@ -5,6 +5,13 @@ const ENDLESS =
   'const endless = { [Symbol.iterator]: () => ({ next: Map.prototype.get.bind(new Map([[undefined, { value: [1, 2] }]])) }) };'
 const HELPER = `${ENDLESS} const helper = Iterator.from(endless);`
 
+/** A function that gives the integer of a hash of V8's, by which a Map finds it. */
+const INVERTED_HASH = `
+  const inverse = (n) => { let x = 1; for (let i = 0; i < 6; i++) x = Math.imul(x, 2 - Math.imul(n, x)); return x }
+  const [A, B, C] = [2057, 5, 32767].map(inverse)
+  const back = (h, s) => { let r = h; for (let i = s; i < 32; i += s) r = h ^ (r >>> s); return r }
+  const inverted = (h) => Math.imul(back(Math.imul(back(Math.imul(back(h, 16), A), 4), B), 12) + 1, C);`
+
 /** Iterators and well-known symbols. */
 export const iterators = inMethod({
   'spreading without end': [`${ENDLESS} return [...endless]`, FUEL],
@@ -52,6 +59,42 @@ export const iterators = inMethod({
   ],
   'a map that grows while it is walked': [
     'const m = new Map([[0, 0]]); for (const [k] of m) m.set(k + 1, 0)',
+    FUEL
+  ],
+  'the first key of a map of gaps': [
+    'const m = new Map(); for (let i = 0; i < 20_000; i++) m.set(i, 0); for (let i = 0; i < 10_000; i++) m.delete(i); for (;;) m.keys().next()',
+    FUEL
+  ],
+  'a loop over a set of gaps that is left': [
+    'const s = new Set(); for (let i = 0; i < 20_000; i++) s.add(i); for (let i = 0; i < 10_000; i++) s.delete(i); for (;;) for (const _ of s) break',
+    FUEL
+  ],
+  'gaps that come behind the iterators': [
+    'const m = new Map(); const a = []; for (let i = 0; i < 20_000; i++) a.push(m.keys()); for (let i = 0; i < 20_000; i++) m.set(i, 0); for (let i = 0; i < 10_000; i++) m.delete(i); for (const i of a) i.next()',
+    FUEL
+  ],
+  'tables that iterators have to pass': [
+    'const m = new Map(); const a = []; for (let i = 0; i < 20_000; i++) a.push(m.keys()); for (;;) { m.set(1, 1); m.clear() }',
+    FUEL
+  ],
+  'numbers of one hash': [
+    `${INVERTED_HASH} const m = new Map(); for (let i = 0; ; i++) m.set(inverted(i << 16), i)`,
+    FUEL
+  ],
+  'numbers of one hash that are looked for': [
+    `${INVERTED_HASH} const s = new Set(); for (let i = 0; i < 4096; i++) s.add(inverted(i << 16)); for (;;) for (const n of s) s.has(n)`,
+    FUEL
+  ],
+  'numbers of one hash, all at once': [
+    `${INVERTED_HASH} const a = []; for (let i = 0; i < 20_000; i++) a.push(inverted(i << 16)); for (;;) new Set(a)`,
+    FUEL
+  ],
+  'numbers of one hash in two sets': [
+    `${INVERTED_HASH} const [a, b] = [0, 1].map((n) => { const s = new Set(); for (let i = 0; i < 4096; i++) s.add(inverted((2 * i + n) << 16)); return s }); for (;;) a.union(b)`,
+    FUEL
+  ],
+  'groups by numbers of one hash': [
+    `${INVERTED_HASH} const a = []; for (let i = 0; i < 20_000; i++) a.push(i << 16); for (;;) Map.groupBy(a, inverted)`,
     FUEL
   ],
   'an array that grows while it is walked': ['const a = [1]; for (const _ of a) a.push(1)', FUEL],

@@ -29,6 +29,42 @@ export const objects = inMethod({
     'const keys = Array.from({ length: 1e4 }, (_, i) => String(i)); const p = new Proxy({}, { ownKeys: () => keys, getOwnPropertyDescriptor: () => ({ value: 1, enumerable: true, configurable: true }) }); for (;;) ({ ...p })',
     FUEL
   ],
+  'a proxy whose target has many keys': [
+    'const o = {}; for (let i = 0; i < 10_000; i++) o[`k${i}`] = i; const p = new Proxy(o, {}); for (;;) Reflect.ownKeys(p)',
+    FUEL
+  ],
+  'a proxy that hides the keys of its target': [
+    'const o = {}; for (let i = 0; i < 10_000; i++) o[`k${i}`] = i; const p = new Proxy(o, { ownKeys: () => [] }); for (;;) ({ ...p })',
+    FUEL
+  ],
+  'keys of an empty array': [
+    'const a = []; for (let i = 0; i < 10_000; i++) a[`k${i}`] = i; for (;;) Object.keys(a)',
+    FUEL
+  ],
+  'keys of empty bytes': [
+    'const a = new Uint8Array(); for (let i = 0; i < 10_000; i++) a[`k${i}`] = i; for (;;) ({ ...a })',
+    FUEL
+  ],
+  'keys of an empty array in a loop that is left': [
+    'const a = []; for (let i = 0; i < 10_000; i++) a[`k${i}`] = i; for (;;) for (const _ in a) break',
+    FUEL
+  ],
+  'keys of prototypes in a loop that is left': [
+    'const o = {}; for (let i = 0; i < 10_000; i++) o[`k${i}`] = i; const p = Object.create(o); for (;;) for (const _ in p) break',
+    FUEL
+  ],
+  'a table of elements that becomes shorter': [
+    'const a = []; a[4e9] = 1; for (let i = 0; i < 10_000; i++) a[i * 1000] = 1; for (let n = 4e9; ; n--) a.length = n',
+    FUEL
+  ],
+  'a table of elements that becomes shorter by one': [
+    'const a = []; a[4e9] = 1; for (let i = 0; i < 10_000; i++) a[i * 1000] = 1; for (;;) a.length--',
+    FUEL
+  ],
+  'a table of elements whose last one is taken': [
+    'const a = []; a[4e9] = 1; for (let i = 0; i < 10_000; i++) a[i * 1000] = 1; for (;;) a.pop()',
+    FUEL
+  ],
   'a length that is a getter': [
     'let n = 0; Array.prototype.map.call({ get length() { return n++ ? 2 ** 53 - 1 : 3 } }, (x) => x); return n',
     OK

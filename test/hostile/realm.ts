@@ -59,6 +59,18 @@ export const realm = inMethod({
     "RegExp.prototype.lastIndex = 5; /x/g.test('xx'); return RegExp.$1",
     THROWN
   ],
+  'private members of what all calls share': [
+    'class B { constructor(o) { return o } } class S extends B { #x = 1 } new S(Math)',
+    THROWN
+  ],
+  'private methods of the API': [
+    'class B { constructor(o) { return o } } class S extends B { #x() {} } new S(state)',
+    THROWN
+  ],
+  'private members of a template': [
+    'class B { constructor(o) { return o } } class S extends B { #x = 1 } new S(((t) => t)`x`)',
+    THROWN
+  ],
   'random numbers': ['for (let i = 0; i < 1000; i++) Math.random(); return 1', OK],
   'the clock': ['Date.now = () => 0', THROWN],
   'a date that is kept': ['Date.prototype.leak = 1', THROWN]

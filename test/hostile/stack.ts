@@ -70,5 +70,60 @@ export const stack = inMethod({
     FUEL
   ],
   'what is caught on the way back': ['const f = () => { try { f() } finally { f() } }; f()', DEPTH],
+  'a text method that is toString': [
+    'const o = {}; o.toString = o.toString.charAt ?? String.prototype.charAt; return String(o)',
+    NESTED
+  ],
+  'a text method that is a getter': [
+    "const o = Object.defineProperty({}, 'toString', { get: String.prototype.slice }); return `${o}`",
+    NESTED
+  ],
+  'pop that is a length': [
+    "return Array.prototype.pop.call(Object.defineProperty({}, 'length', { get: Array.prototype.pop }))",
+    NESTED
+  ],
+  'push that is a length, and counts how deep it got': [
+    `const s = new Set(); const { get } = Object.getOwnPropertyDescriptor(Set.prototype, 'size')
+    Object.defineProperty(s, 'length', { get, set: Array.prototype.push })
+    for (let i = 0; i < 2000; i++) Object.defineProperty(s, i, { set: Set.prototype.add })
+    try { Array.prototype.push.call(s, 0) } catch {}
+    if (s.size > 200) throw new Error(String(s.size))`,
+    OK
+  ],
+  'setters of Iterator.prototype': [
+    'const { set } = Object.getOwnPropertyDescriptor(Iterator.prototype, Symbol.toStringTag); const o = {}; Object.defineProperty(o, Symbol.toStringTag, { set }); o[Symbol.toStringTag] = 1',
+    NESTED
+  ],
+  'toLocaleString that is toString': [
+    'const o = { toString: Object.prototype.toLocaleString }; return o.toLocaleString()',
+    NESTED
+  ],
+  'toString that is a tag': [
+    'const o = Object.defineProperty({}, Symbol.toStringTag, { get: Object.prototype.toString }); return String(o)',
+    NESTED
+  ],
+  'catch that is then': ['const o = { then: Promise.prototype.catch }; return o.then()', NESTED],
+  'catch that is then, of a promise that is resolved': [
+    'return new Promise((resolve) => resolve({ then: Promise.prototype.catch }))',
+    NESTED
+  ],
+  'flags that are flags': [
+    "const { get } = Object.getOwnPropertyDescriptor(RegExp.prototype, 'flags'); return Object.defineProperty({}, 'global', { get }).global",
+    NESTED
+  ],
+  'test that is exec': ['const o = { exec: RegExp.prototype.test }; return o.exec()', NESTED],
+  'search that is a pattern': [
+    'const o = {}; o[Symbol.search] = o.toString = String.prototype.search; return o.toString(o)',
+    NESTED
+  ],
+  'dispose that is return': [
+    'const o = { return: Iterator.prototype[Symbol.dispose] }; return o.return()',
+    NESTED
+  ],
+  'asyncDispose that is return': [
+    'const f = Object.getPrototypeOf(Object.getPrototypeOf(Object.getPrototypeOf((async function* () {})())))[Symbol.asyncDispose]; return { return: f }.return()',
+    NESTED
+  ],
+  'toJSON that is valueOf': ['return +{ valueOf: Date.prototype.toJSON }', NESTED],
   'a trampoline': ['let f = () => f; for (;;) f = f()', FUEL]
 })

@@ -84,6 +84,9 @@ function isOfMath({ type, computed, object, property }) {
     : false
 }
 
+const METHODS = new Set(
+  'at charAt charCodeAt codePointAt pop push slice substr substring'.split(' ')
+)
 const ARITHMETIC = new Set(['-', '*', '/', '%', '**', '<<', '>>', '&', '|', '^'])
 const LOGICAL = new Set(['&&=', '||=', '??='])
 const MATH = new Set(
@@ -151,6 +154,8 @@ class Analysis {
       case 'UpdateExpression':
         this.#assign(node.argument, node)
         return price + this.visit(node.argument)
+      case 'CallExpression':
+        return price + this.#method(node.callee) + this.#all(childrenOf(node))
       case 'MemberExpression':
         return price + this.#key(node, node.property) + this.visit(node.object)
       case 'Property':
@@ -202,6 +207,13 @@ class Analysis {
     for (const node of nodes) cost += this.visit(node)
     this.#alive -= nodes.length
     return cost
+  }
+
+  /** What is called so may be one of the builtins that take long and charge nothing, see nesting.js. */
+  #method(callee) {
+    const { type, property, computed } = bare(callee)
+    if (type !== 'MemberExpression') return 0
+    return METHODS.has(computed ? property.value : property.name) ? this.#prices.method : 0
   }
 
   /** A name behind a dot or before a colon is no variable. */

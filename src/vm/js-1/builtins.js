@@ -1,4 +1,4 @@
-;(function builtins({ charge, note, exec, parts, prices, limits }) {
+;(function builtins({ charge, note, rethrow, exec, parts, prices, limits }) {
   // The builtins of the realm whose work grows with what they are given: each pays for it before it does it, and
   // meets a limit of ours before one of the machine's. Arguments are coerced first, once and in the order of
   // ECMA-262, then measured, then handed on as the primitives that were measured. `parts` are the functions of
@@ -29,8 +29,8 @@
 
   let allocated = 0
   let passed = 0
-  /** Also used without a call where that would be felt: by what enters, and by what asks for proxies. */
-  const state = { depth: 0, proxies: false }
+  /** Also used without a call where that would be felt: by what enters, and by what asks for proxies or long hashes. */
+  const state = { depth: 0, proxies: false, crowded: false }
 
   const kit = {
     state,
@@ -39,6 +39,7 @@
     uncurry,
     charge,
     note,
+    rethrow,
     /** V8's own, for patterns of ours. */
     exec: uncurry(exec),
     prices,
@@ -77,6 +78,8 @@
       kit.startProxies()
       kit.startBytes()
       kit.startPromises()
+      kit.startCollections()
+      kit.startHashes()
       allocated = 0
       state.depth = 0
       passed = 0
@@ -244,16 +247,26 @@
     }
   }
 
-  /** How many properties something has. For what is no array its own keys are counted, which are already there. */
+  /** How many properties something has: its own keys are counted, which are already there. */
   function sizeOf(value) {
     if (typeof value === 'string') return value.length
     if (!isObject(value)) return 0
     if (state.proxies && kit.isProxy(value)) return 0 // its trap pays
-    if (isArray(value)) return value.length
-    if (isView(value) && tagOf(value) !== undefined) return lengthOfTyped(value)
+    if (isArray(value)) return sizeOfList(value, value.length)
+    if (isView(value) && tagOf(value) !== undefined) return sizeOfList(value, lengthOfTyped(value))
     // a text has a length of its own
     if (!hasOwn(value, 'length') || typeof value === 'function') return ownKeys(value).length
     return textLength(value) ?? ownKeys(value).length
+  }
+
+  /** Elements may be holes, and there may be properties beside them; V8 makes a text of every index. */
+  function sizeOfList(list, length) {
+    if (length > 32) {
+      room(length * 32)
+      charge(length)
+    }
+    const { length: count } = ownKeys(list)
+    return count > length ? count : length
   }
 
   /** Of a String object; undefined for anything else. */

@@ -44,6 +44,9 @@
   const SEGMENT_FUEL = 100_000
   const SEGMENT_CHARACTERS = 1024 * 1024
 
+  /** In the place of steps: a call has ended for want of memory, see instance.js. */
+  const NO_MEMORY = 'no memory is left'
+
   /** What a call that went too far ends with: no contract ever sees it. */
   const TRAP = freeze({ __proto__: null })
 
@@ -61,6 +64,7 @@
   let stepCount = 0
   let steps = ''
   let isRunning = false
+  let isOutOfMemory = false
   /** What `caller` and `System` are for the calls of one user. */
   let user = { caller: null, id: null, system: null }
   /** Holds the rejected promise that nobody handles: see {@link standFirst}. */
@@ -114,11 +118,13 @@
     const segment = parse(text)
     let used = 0
     isRunning = true
+    isOutOfMemory = false
     stepCount = 0
     steps = ''
     standFirst()
     for (let i = 0; i < segment.length; i++) {
       used += execute(segment[i])
+      if (isOutOfMemory) break
       if (used > SEGMENT_FUEL || steps.length > SEGMENT_CHARACTERS) break
     }
     stepDown()
@@ -131,7 +137,8 @@
    * null while a segment is executed.
    */
   function rest() {
-    return isRunning ? null : stepsText()
+    if (isRunning) return null
+    return isOutOfMemory ? NO_MEMORY : stepsText()
   }
 
   function stepsText() {
@@ -154,6 +161,7 @@
     }
     call.over = true
     const step = finish()
+    isOutOfMemory = counter.end() === 'memory'
     const used = counter.used()
     steps += `${stepCount++ === 0 ? '' : ','}{${step},"fuel":${used},"logs":[${call.logs}]}`
     // what a getter among the exports has begun may not be there when the next call begins

@@ -89,7 +89,16 @@
     used() {
       return $mivmEnd === null ? $mivmStart - $mivmF : $mivmStart - $mivmLeft
     },
-    /** Why no code of the contract runs any more in this call: `fuel`, `depth`, or null if it does. */
+    /** Ends the call as $mivmT does, because the isolate has no memory left for it. */
+    abandon() {
+      if ($mivmEnd === null) {
+        $mivmEnd = 'memory'
+        $mivmLeft = 0
+      }
+      $mivmF = -1
+      throw $mivmTrap
+    },
+    /** Why no code of the contract runs any more in this call: `fuel`, `depth`, `memory`, or null if it does. */
     end() {
       return $mivmEnd
     }

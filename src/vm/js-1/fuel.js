@@ -3,10 +3,16 @@
   // compiled to (counter.js), which comes when all builtins are in place.
 
   const { ceil } = Math
+  const { isError } = Error
+  const { getOwnPropertyDescriptor } = Object
+  const endsWith = Function.prototype.call.bind(String.prototype.endsWith)
+  /** What V8 says where the isolate has no room for a buffer; the second behind the name of a function. */
+  const NO_ROOM = ['Array buffer allocation failed', ': Out of memory']
   let take = null
   let takeForPromise = null
+  let abandon = null
 
-  return { charge, note, attach }
+  return { charge, note, rethrow, attach }
 
   /** Takes fuel, rounded up; throws when there is none left. While the realm is set up, nothing. */
   function charge(units) {
@@ -25,8 +31,21 @@
     if (takeForPromise !== null) takeForPromise(units)
   }
 
+  /**
+   * Throws what was thrown where a buffer was made. How full the heap is depends on the machine: so no contract may
+   * learn that there was no room, and the call is over.
+   */
+  function rethrow(error) {
+    const message = isError(error) ? getOwnPropertyDescriptor(error, 'message')?.value : undefined
+    if (abandon !== null && typeof message === 'string') {
+      for (let i = 0; i < NO_ROOM.length; i++) if (endsWith(message, NO_ROOM[i])) abandon()
+    }
+    throw error
+  }
+
   function attach(counter) {
     take = counter.charge
     takeForPromise = counter.note
+    abandon = counter.abandon
   }
 })

@@ -8,6 +8,9 @@ const MEBIBYTE = 1024 * 1024
 /** The least memory that isolated-vm gives an isolate. */
 const MEMORY_MIN = 8 * MEBIBYTE
 
+/** What the controller returns in the place of steps where a call ended because there was no room for a buffer. */
+const NO_MEMORY = 'no memory is left'
+
 /** Calls after which V8 may have that much to collect again that it is worth it. */
 const CALLS_UNTIL_REST = 64
 
@@ -81,7 +84,9 @@ export class Instance {
     this.#calls += calls.length
     this.#segment = { ask, startedAt: performance.now(), waited: 0, failure: null }
     try {
-      return stepsOf(this.#enter(`[${calls.join()}]`, time))
+      const text = this.#enter(`[${calls.join()}]`, time)
+      if (text === NO_MEMORY) throw this.#outOfMemory()
+      return stepsOf(text)
     } catch (error) {
       this.dispose()
       throw error
@@ -180,11 +185,7 @@ export class Instance {
   #recover(error, time) {
     const { startedAt, waited, failure } = this.#segment
     if (failure !== null) throw failure.error
-    if (this.#isolate.isDisposed) {
-      const limit = Math.floor(this.#limits.memory / MEBIBYTE)
-      const message = `the call used more than the ${limit} MiB of memory that it may: keep less at once`
-      throw new Abort('ABORT_MEMORY', message)
-    }
+    if (this.#isolate.isDisposed) throw this.#outOfMemory()
     if (performance.now() - startedAt - waited >= time) {
       const message = `the call ran for more than the ${time} ms that it may: do less in one call`
       throw new Abort('ABORT_TIME', message)
@@ -193,6 +194,12 @@ export class Instance {
     const text = this.#realm.rest.applySync()
     if (typeof text === 'string') return text
     throw new Abort('ABORT_ENGINE', `the engine failed: ${String(error?.message)}`)
+  }
+
+  #outOfMemory() {
+    const limit = Math.floor(this.#limits.memory / MEBIBYTE)
+    const message = `the call used more than the ${limit} MiB of memory that it may: keep less at once`
+    return new Abort('ABORT_MEMORY', message)
   }
 
   /** For the controller: answers operations. What is thrown here goes past it, to `run`. */

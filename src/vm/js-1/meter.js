@@ -767,10 +767,14 @@ class Meter {
     if (isPlain(target)) return this.copy(node)
     const sign = operator[0]
     const name = sign === '+' ? 'increment' : 'decrement'
-    const { before, place, count } = this.#target(target)
+    const { before, place, count, receiver, isLength } = this.#target(target)
     const old = this.#temp()
     this.#free(count + 1)
-    const next = `typeof ${old} === 'number' ? ${old} ${sign} 1 : $mivm_${name}(${old})`
+    let next = `typeof ${old} === 'number' ? ${old} ${sign} 1 : $mivm_${name}(${old})`
+    // what makes an array longer by one is no work
+    if (sign === '-' && isLength !== null) {
+      next = `${isLength} ? $mivm_length(${receiver}, ${next}) : ${next}`
+    }
     if (prefix) return `(${before}${old} = ${place}, ${place} = ${next})`
     const numeric = `typeof (${old} = ${place}) === 'number' || (${old} = $mivm_numeric(${old}))`
     return `(${before}${numeric}, ${place} = ${next}, ${old})`

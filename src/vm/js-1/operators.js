@@ -32,6 +32,8 @@
   const { getPrototypeOf } = Reflect
   const { freeze, getOwnPropertyDescriptor } = Object
   const { iterator } = Symbol
+  const arrayPrototype = Array.prototype
+  const objectPrototype = Object.prototype
 
   return {
     operators: freeze({
@@ -384,7 +386,10 @@
     return kit.keyOf(value)
   }
 
-  /** For an assignment to `length`, which makes room for as many elements. */
+  /**
+   * For an assignment to `length`, which makes room for as many elements. To make it shorter, V8 goes through all that
+   * are left where they are a table.
+   */
   function length(object, value) {
     if (isPlain(object)) {
       const count = typeof value === 'number' ? value : toNumber(value)
@@ -392,7 +397,7 @@
       if (added > 0 && count < 2 ** 32) {
         room(added * 8)
         spend(added, prices.arrayNew)
-      }
+      } else if (count > 64 && count < 2 ** 32) spend(count, prices.arrayLeft)
       return count
     }
     return value
@@ -461,11 +466,11 @@
     return source
   }
 
-  /** for-in goes through the prototypes, too. */
+  /** for-in goes through the prototypes, too; what the usual ones have is not enumerable, and V8 knows that. */
   function enumerated(object) {
     let size = 0
     for (let at = object; isObject(at) && !isProxy(at); at = getPrototypeOf(at)) {
-      size += at === object ? sizeOf(at) : 1
+      size += at === arrayPrototype || at === objectPrototype ? 1 : sizeOf(at)
     }
     spend(size, prices.keyValue)
     return object

@@ -1,4 +1,4 @@
-;(function prelude({ charge, chargeBuiltins, installRegExp, math, prices }) {
+;(function prelude({ charge, rethrow, chargeBuiltins, installRegExp, math, prices }) {
   // Turns a fresh context into the realm of js-1: what ECMAScript leaves to the machine, the clock, the
   // locale or the collector is replaced or removed, and every intrinsic is frozen, so that nothing that one
   // call does to it is seen by another. Returns what the controller needs: intrinsics as they were before
@@ -45,10 +45,11 @@
   const setTime = replaceDate()
   removeLocale()
   removeRealmState()
-  const { startRegExps } = installRegExp()
+  const { startRegExps, nestWith } = installRegExp()
   const startSymbols = replaceSymbolRegistry()
   canonicalizeNaN()
   const kit = chargeBuiltins()
+  nestWith(kit)
   repairOverrides()
   kit.noteNatives(freezeIntrinsics())
 
@@ -93,7 +94,7 @@
       toBigInt: BigInt,
       toText: String,
       toNumber: Number,
-      fromBase64: Uint8Array.fromBase64.bind(Uint8Array),
+      fromBase64: fromBase64Of(Uint8Array),
       toBase64: uncurry(Uint8Array.prototype.toBase64),
       typedArrayTag: uncurry(tagOfTypedArray),
       typedArrayLength: uncurry(getOwnPropertyDescriptor(TypedArray.prototype, 'length').get),
@@ -124,6 +125,17 @@
       iterator: Symbol.iterator,
       asyncIterator: Symbol.asyncIterator,
       bytesPrototype: Uint8Array.prototype
+    }
+  }
+
+  function fromBase64Of(Bytes) {
+    const { fromBase64 } = Bytes
+    return (text, options) => {
+      try {
+        return apply(fromBase64, Bytes, [text, options])
+      } catch (error) {
+        return rethrow(error)
+      }
     }
   }
 
@@ -332,6 +344,7 @@
       const name = `${verb}${part}`
       const methods = {
         [name](...args) {
+          if (verb === 'set') charge(prices.date)
           return apply(method, this, args)
         }
       }

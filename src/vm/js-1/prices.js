@@ -15,6 +15,8 @@ export const PRICES = {
     BlockStatement: 0,
     ParenthesizedExpression: 0,
     CallExpression: 8,
+    /** On top, for a method with the name of a builtin that counts how deep it is nested and nothing else. */
+    method: 16,
     NewExpression: 48,
     TaggedTemplateExpression: 16,
     TemplateLiteral: 40,
@@ -147,6 +149,9 @@ export const PRICES = {
 
     // arrays, an element
     arrayNew: 1 / 16,
+    /** What is left in an array that becomes shorter; by pop, which can be a table only where much more is missing. */
+    arrayLeft: 1 / 16,
+    arrayPopped: 1 / 512,
     arrayCopy: 1,
     arrayMove: 1 / 64,
     arrayFind: 1 / 4,
@@ -177,17 +182,30 @@ export const PRICES = {
     argument: 1 / 4,
 
     // buffers, a byte; typed arrays, an element
+    /** A view of a buffer; one that another view makes. */
+    view: 16,
+    subarray: 32,
     bytesNew: 1 / 128,
     bytesCopy: 1 / 64,
     bytesEach: 1,
     bytesConvert: 1 / 16,
     /** A character or byte that TextEncoder, TextDecoder, atob or btoa converts; a byte that is no UTF-8. */
     utf8: 1,
+    /** A text or buffer that one of them is given, however short. */
+    converted: 12,
     utf8Broken: 8,
 
     // collections and objects, an entry or property
     entry: 8,
     entryRead: 1,
+    /** A key of the same hash that is passed on the way to one. */
+    keyClass: 1 / 32,
+    /** A number that is new in a large collection. */
+    keyNoted: 6,
+    /** One that is there when an iterator is made: three times as many that are gone may stand before it. */
+    entryPassed: 1 / 16,
+    /** A key that goes, for each iterator that there is: it may have to pass the place. */
+    iteratorPassing: 1 / 32,
     /** An entry that is put in; a collection that is made. */
     entryPut: 6,
     /** An entry of a weak collection: the collector goes through all of them. */

@@ -7,12 +7,14 @@ const BUILTINS = [
   'json',
   'text',
   'arrays',
+  'hashes',
   'collections',
   'objects',
   'numbers',
   'bytes',
   'encodings',
-  'iteration'
+  'iteration',
+  'nesting'
 ]
 
 /** The function around every contract, with `$mivmBody` in its place. */
@@ -32,17 +34,17 @@ function composeScript(charge) {
 const prices = ${JSON.stringify(PRICES)}
 const fuel = ${readExpression('fuel')}()
 const charge = ${charge}
-const { note } = fuel
+const { note, rethrow } = fuel
 const math = ${readExpression('math')}()
 const { exec } = RegExp.prototype
 const parts = [${parts},
 ${readExpression('operators')}]
 const installRegExp = () => (${composeRegExp()})(charge)
 const chargeBuiltins = () => ${readExpression('builtins')}({
-  charge, note, exec, parts, prices: prices.builtins, limits: prices.limits
+  charge, note, rethrow, exec, parts, prices: prices.builtins, limits: prices.limits
 })
 const primordials = ${readExpression('prelude')}({
-  charge, chargeBuiltins, installRegExp, math, prices: prices.builtins
+  charge, rethrow, chargeBuiltins, installRegExp, math, prices: prices.builtins
 })
 return ${composeController()}(primordials)
 })()`

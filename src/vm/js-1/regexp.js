@@ -65,12 +65,27 @@
   const objects = new RawWeakMap()
   const iterators = new RawWeakMap()
 
+  /** Around what a contract may run: set once there is something to count with. */
+  let enter = () => {}
+  let leave = () => {}
+  /** For what is thrown where the stack of the matcher grows. */
+  let rethrow = (error) => {
+    throw error
+  }
+
   const RealmRegExp = replaceConstructor()
   const { exec } = replaceMethods()
   replaceIterator()
   replaceStringMethods()
 
-  return { startRegExps }
+  return { startRegExps, nestWith }
+
+  /** How deep builtins are nested: for a RegExp whose `exec`, or whose flags, are a builtin that matches. */
+  function nestWith(kit) {
+    enter = kit.enter
+    leave = kit.leave
+    rethrow = kit.rethrow
+  }
 
   /** Every call pays for its own patterns. */
   function startRegExps() {
@@ -289,8 +304,12 @@
     const { tree, count, isUnicode: unicode, bounds } = found
     found.program ??= matcher.compile(tree, count, unicode)
     const isSingle = once || bounds?.isAnchored === true
-    const registers = matcher.search(found.program, text, from, isSingle, charge)
-    return registers === null ? null : resultOf(found, text, registers)
+    try {
+      const registers = matcher.search(found.program, text, from, isSingle, charge)
+      return registers === null ? null : resultOf(found, text, registers)
+    } catch (error) {
+      return rethrow(error)
+    }
   }
 
   /** The array that exec returns. */
@@ -526,8 +545,30 @@
         return splitText(this, `${text}`, limit)
       }
     }
-    put(prototype, methods)
-    return methods
+    const counting = counted(methods)
+    put(prototype, counting)
+    return counting
+  }
+
+  /** The same methods, which count a level; each has two parameters at most. */
+  function counted(methods) {
+    const counting = {}
+    for (const key of ownKeys(methods)) {
+      const method = uncurry(methods[key])
+      const { [key]: own } = {
+        [key](first, second) {
+          enter()
+          try {
+            return method(this, first, second)
+          } finally {
+            leave()
+          }
+        }
+      }
+      defineProperty(own, 'length', { value: methods[key].length })
+      counting[key] = own
+    }
+    return counting
   }
 
   function speciesOf(object) {
@@ -702,7 +743,7 @@
 
   /** Those that make a RegExp of their argument; the others find our methods by their symbols. */
   function replaceStringMethods() {
-    put(realm.String.prototype, {
+    const methods = {
       match(regexp) {
         return dispatch(this, regexp, match, undefined)
       },
@@ -720,7 +761,8 @@
       search(regexp) {
         return dispatch(this, regexp, search, undefined)
       }
-    })
+    }
+    put(realm.String.prototype, counted(methods))
   }
 
   function dispatch(text, regexp, symbol, flags) {

@@ -3,7 +3,7 @@
   // so there is a budget per call, far below what the isolate has. Buffers neither grow nor detach, and those of
   // arrays of floats are not shown: the bits of a NaN in them differ between processors.
 
-  const { apply, construct, enter, isObject, leave, limits, listOf, prices, spend } = kit
+  const { apply, charge, enter, isObject, leave, limits, listOf, prices, rethrow, spend } = kit
   const { isIntact, metered, replace, room, sortCharge, textRoom, toInteger, toText, uncurry } = kit
   const { wrapConstructor } = kit
   const realm = globalThis
@@ -54,6 +54,14 @@
     spend(size, prices.bytesNew)
   }
 
+  function allocate(Raw, args, target = Raw) {
+    try {
+      return kit.construct(Raw, args, target)
+    } catch (error) {
+      return rethrow(error)
+    }
+  }
+
   function wrapArray(name) {
     const Raw = realm[name]
     const width = Raw.BYTES_PER_ELEMENT
@@ -63,7 +71,7 @@
       if (!isObject(source)) {
         const length = toInteger(source ?? 0)
         if (length > 0) chargeBytes(length * width)
-        return construct(Raw, [length], new.target)
+        return allocate(Raw, [length], new.target)
       }
       if (isBuffer(source)) {
         if (isFloat(name)) {
@@ -71,10 +79,11 @@
             `${name}: a view of a buffer is not available in this VM; use a DataView`
           )
         }
+        charge(prices.view)
         const [, offset, length] = args
         const places = [offset === undefined ? 0 : toInteger(offset)]
         if (length !== undefined) places[1] = toInteger(length)
-        return construct(Raw, [source, ...places], new.target)
+        return allocate(Raw, [source, ...places], new.target)
       }
       const items = itemsOf(source)
       const count =
@@ -83,7 +92,7 @@
       spend(count, prices.bytesCopy)
       enter()
       try {
-        return construct(Raw, [items], new.target)
+        return allocate(Raw, [items], new.target)
       } finally {
         leave()
       }
@@ -98,14 +107,14 @@
           chargeBytes(trunc((text.length * 3) / 4))
           spend(text.length, prices.bytesConvert)
         }
-        return apply(fromBase64, Raw, [text, ...options])
+        return guarded(fromBase64, Raw, [text, ...options])
       },
       fromHex(text) {
         if (typeof text === 'string') {
           chargeBytes(trunc(text.length / 2))
           spend(text.length, prices.bytesConvert)
         }
-        return apply(fromHex, Raw, [text])
+        return guarded(fromHex, Raw, [text])
       }
     })
   }
@@ -118,7 +127,7 @@
         throw new TypeError('ArrayBuffer: one that can grow is not available in this VM')
       }
       if (size > 0) chargeBytes(size)
-      return construct(RawArrayBuffer, [size], new.target)
+      return allocate(RawArrayBuffer, [size], new.target)
     }
     wrapConstructor(realm, RawArrayBuffer, Wrapped)
     const keys = ['resize', 'resizable', 'maxByteLength', 'detached', 'transfer']
@@ -130,7 +139,7 @@
         const first = position(start, size, 0)
         const last = position(end, size, size)
         if (last > first) chargeBytes(last - first)
-        const copy = new RawArrayBuffer(last > first ? last - first : 0)
+        const copy = allocate(RawArrayBuffer, [last > first ? last - first : 0])
         set(new raw.Uint8Array(copy), new raw.Uint8Array(this, first, sizeOf(copy)))
         return copy
       }
@@ -154,6 +163,7 @@
     }
     replace(prototype, {
       subarray(start, end) {
+        charge(prices.subarray)
         const tag = tagOf(this)
         // a species constructor would be handed the buffer
         if (tag === undefined || !isFloat(tag)) {
@@ -230,6 +240,8 @@
     enter()
     try {
       return apply(method, array, args)
+    } catch (error) {
+      return rethrow(error)
     } finally {
       leave()
     }
@@ -274,7 +286,7 @@
         if (source === undefined || source === null) return apply(from, this, [source])
         const items = itemsOf(Object(source), true)
         const length = items.length
-        const result = construct(this, [length])
+        const result = kit.construct(this, [length])
         if (lengthOf(result) < length) throw new TypeError('the array is too short')
         spend(length, prices.bytesEach)
         enter()
@@ -361,7 +373,7 @@
       if (!isObject(Constructor)) throw new TypeError('constructor is not an object')
       Species = Constructor[species] ?? Species
     }
-    const result = construct(Species, [length])
+    const result = kit.construct(Species, [length])
     if (lengthOf(result) < length) throw new TypeError('the array of the species is too short')
     if (isBig(tag) !== isBig(tagOf(result))) throw new TypeError('bigints and numbers do not mix')
     return result

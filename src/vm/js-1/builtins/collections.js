@@ -3,20 +3,31 @@
   // integers whose lowest word is the same are all in one bucket of V8's.
 
   const { apply, charge, construct, enter, isObject, leave, metered, prices } = kit
-  const { replace, room, spend, uncurry, wrapConstructor, isIntact } = kit
+  const { chargeKeyClass, chargeKeys, crowdMin, isHashed, noteKey } = kit
+  const { replace, room, spend, state, uncurry, wrapConstructor, isIntact } = kit
   const { iterator } = Symbol
   const { getPrototypeOf, ownKeys } = Reflect
   const getter = (prototype, key) => uncurry(Object.getOwnPropertyDescriptor(prototype, key).get)
   const sizeOfMap = getter(Map.prototype, 'size')
   const sizeOfSet = getter(Set.prototype, 'size')
   const WORD = 2n ** 64n
+  const RawSet = Set
+  const addRaw = uncurry(Set.prototype.add)
+  /** Iterators that the call has made of its collections. */
+  let iterators = 0
 
   for (const name of ['Map', 'Set', 'WeakMap', 'WeakSet']) replaceConstructor(name)
   replaceAccess()
   replaceLoops()
+  replaceIterators()
   replaceSetMethods()
   replaceGroups()
-  return { chargeKey }
+  return {
+    chargeKey,
+    startCollections() {
+      iterators = 0
+    }
+  }
 
   /** For something that is looked up by its content; `size` is how much else is there. */
   function chargeKey(key, size) {
@@ -24,7 +35,7 @@
       if (key.length > 32) spend(key.length, prices.hash)
     } else if (typeof key === 'bigint' && (key >= WORD || key <= -WORD)) {
       spend(size, prices.entryRead)
-    }
+    } else if (state.crowded && isHashed(key)) chargeKeyClass(key)
   }
 
   function replaceConstructor(name) {
@@ -35,7 +46,7 @@
       if (new.target === undefined) throw new TypeError(`Constructor ${name} requires 'new'`)
       charge(price)
       if (items === undefined || items === null) return construct(Raw, [], new.target)
-      if (isIntact(items)) {
+      if (isIntact(items) && items.length <= crowdMin) {
         spend(items.length, prices.entry)
         room(items.length * 32)
         enter()
@@ -79,36 +90,53 @@
         const method = uncurry(prototype[name])
         const takes = name === 'set'
         const puts = takes || name === 'add'
+        const removes = name === 'delete'
         replace(prototype, {
           [name](key, value) {
             if (puts) charge(prices.entryPut)
+            else if (removes && iterators > 0) charge(iterators * prices.iteratorPassing)
             if (typeof key === 'string') {
               if (key.length > 32) spend(key.length, prices.hash)
-            } else if (typeof key === 'bigint') chargeKey(key, sizeOf(this))
+            } else if (typeof key === 'number') {
+              if (state.crowded) chargeKeyClass(key)
+              if (puts && sizeOf(this) >= crowdMin) return noted(method, sizeOf, this, key, value)
+            } else if (typeof key === 'bigint') {
+              chargeKey(key, sizeOf(this))
+              if (puts) return noted(method, sizeOf, this, key, value)
+            }
             return takes ? method(this, key, value) : method(this, key)
           }
         })
       }
     }
     replaceWeakAccess()
-    const { getOrInsert, getOrInsertComputed } = Map.prototype
+    const getOrInsert = uncurry(Map.prototype.getOrInsert)
+    const getOrInsertComputed = uncurry(Map.prototype.getOrInsertComputed)
     replace(Map.prototype, {
       getOrInsert(key, value) {
         charge(prices.entryPut)
         chargeKey(key, typeof key === 'bigint' ? sizeOfMap(this) : 0)
-        return apply(getOrInsert, this, [key, value])
+        return noted(getOrInsert, sizeOfMap, this, key, value)
       },
       getOrInsertComputed(key, callback) {
         charge(prices.entryPut)
         chargeKey(key, typeof key === 'bigint' ? sizeOfMap(this) : 0)
         enter()
         try {
-          return apply(getOrInsertComputed, this, [key, callback])
+          return noted(getOrInsertComputed, sizeOfMap, this, key, callback)
         } finally {
           leave()
         }
       }
     })
+  }
+
+  /** Puts a key that is a number, and notes it where it is new. */
+  function noted(method, sizeOf, collection, key, value) {
+    const size = sizeOf(collection)
+    const result = method(collection, key, value)
+    if (size >= crowdMin && isHashed(key) && sizeOf(collection) > size) noteKey(key)
+    return result
   }
 
   function replaceWeakAccess() {
@@ -150,10 +178,11 @@
       replace(prototype, {
         clear() {
           spend(sizeOf(this), prices.entryRead)
+          charge(iterators * prices.iteratorPassing)
           return apply(clear, this, [])
         },
         forEach(callback, receiver) {
-          sizeOf(this)
+          chargeIterator(sizeOf(this))
           if (typeof callback !== 'function') return apply(forEach, this, [callback])
           charge(1)
           enter()
@@ -171,6 +200,35 @@
     }
   }
 
+  /**
+   * V8 leaves a gap where a key was, up to three for each that is left, and every iterator goes through those before the
+   * next key. Whoever makes an iterator pays for the gaps that there are, and whoever makes a gap for the iterators.
+   */
+  function chargeIterator(size) {
+    iterators++
+    spend(size, prices.entryPassed)
+  }
+
+  function replaceIterators() {
+    for (const [prototype, sizeOf, names] of [
+      [Map.prototype, sizeOfMap, ['entries', 'keys', 'values']],
+      [Set.prototype, sizeOfSet, ['entries', 'values']]
+    ]) {
+      for (const name of names) {
+        const method = uncurry(prototype[name])
+        replace(prototype, {
+          [name]() {
+            chargeIterator(sizeOf(this))
+            return method(this)
+          }
+        })
+      }
+    }
+    Object.defineProperty(Map.prototype, iterator, { value: Map.prototype.entries })
+    Object.defineProperty(Set.prototype, 'keys', { value: Set.prototype.values })
+    Object.defineProperty(Set.prototype, iterator, { value: Set.prototype.values })
+  }
+
   function replaceSetMethods() {
     for (const name of [
       ...['union', 'intersection', 'difference', 'symmetricDifference'],
@@ -182,10 +240,12 @@
         [name](other) {
           const size = sizeOfSet(this)
           spend(size, prices.entry)
+          chargeKeys(size)
           if (makes) room(size * 16)
           if (isSet(other)) {
             const others = sizeOfSet(other)
             spend(others, prices.entry)
+            chargeKeys(others)
             if (makes) room(others * 16)
             return apply(method, this, [other])
           }
@@ -270,9 +330,11 @@
           enter()
           try {
             const source = { [iterator]: () => apply(method, items, []) }
+            const seen = new RawSet()
             const own = (item, index) => {
               const key = callback(item, index)
               chargeKey(key, index)
+              if (isHashed(key)) noted(addRaw, sizeOfSet, seen, key)
               return key
             }
             return apply(groupBy, Constructor, [metered(source, prices.keyWrite), own])

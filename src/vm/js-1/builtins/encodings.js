@@ -2,7 +2,7 @@
   // What is no part of ECMAScript and yet in every place that runs it: UTF-8 and base64, by the Encoding and HTML
   // standards (https://encoding.spec.whatwg.org, https://html.spec.whatwg.org/#atob). TextDecoder knows UTF-8 alone.
 
-  const { apply, isObject, prices, spend, tagOf, textRoom, toText, uncurry } = kit
+  const { apply, charge, isObject, prices, spend, tagOf, textRoom, toText, uncurry } = kit
   const { defineProperty } = Reflect
   const { getOwnPropertyDescriptor } = Object
   const Bytes = Uint8Array
@@ -113,6 +113,7 @@
       const streams = isObject(options) && !!options.stream
       const bytes = input === undefined ? new Bytes(0) : bytesOf(input)
       const size = typedSizeOf(bytes)
+      charge(prices.converted)
       spend(size, prices.utf8)
       textRoom(size + 1)
       if (!streams && this.#missing === 0) {
@@ -220,6 +221,7 @@
 
   const functions = {
     atob(text) {
+      charge(prices.converted)
       const given = toText(text)
       try {
         const bytes = apply(fromBase64, Bytes, [given])
@@ -237,6 +239,7 @@
       }
     },
     btoa(text) {
+      charge(prices.converted)
       const given = toText(text)
       spend(given.length, prices.utf8)
       const bytes = new Bytes(given.length)
@@ -269,6 +272,7 @@
    * prototype that is frozen: taken from it beforehand, it would be called at twice the cost.
    */
   function bytesOfText(text) {
+    charge(prices.converted)
     spend(text.length, prices.utf8)
     const pieces = []
     let size = 0

@@ -167,12 +167,22 @@
     const objectText = uncurry(prototype.toString)
     replace(prototype, {
       toString() {
-        const text = objectText(this)
+        const text = tagged(this)
         // a tag may be long, and the text is a rope
         if (text.length > 64) kit.textRoom(text.length)
         return text
       }
     })
+    /** The tag may be a getter. */
+    function tagged(value) {
+      if (!isObject(value)) return objectText(value)
+      enter()
+      try {
+        return objectText(value)
+      } finally {
+        leave()
+      }
+    }
     const { hasOwn, getOwnPropertyDescriptor, defineProperty } = Object
     replace(Object, {
       hasOwn(object, key) {

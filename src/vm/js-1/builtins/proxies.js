@@ -4,7 +4,7 @@
   // count depth and steps before they hand on to the contract's. V8 checks what that one answers, as ever.
 
   const { apply, charge, enter, isObject, leave, limits, listOf, prices, refuse, spend } = kit
-  const { replace, state, uncurry } = kit
+  const { replace, sizeOf, state, uncurry } = kit
   const { getPrototypeOf } = Reflect
   const RawProxy = Proxy
   const { revocable } = Proxy
@@ -19,7 +19,8 @@
   let links = new RawWeakMap()
 
   const traps = makeTraps()
-  function Guard(handler) {
+  function Guard(target, handler) {
+    this.target = target
     this.handler = handler
   }
   Guard.prototype = traps
@@ -75,7 +76,7 @@
     const Guarded = function (target, handler) {
       if (new.target === undefined) throw new TypeError("Constructor Proxy requires 'new'")
       if (!isObject(target) || !isObject(handler)) return new RawProxy(target, handler)
-      const proxy = new RawProxy(target, new Guard(handler))
+      const proxy = new RawProxy(target, new Guard(target, handler))
       know(proxy, target)
       return proxy
     }.bind(undefined)
@@ -90,7 +91,7 @@
     replace(Guarded, {
       revocable(target, handler) {
         if (!isObject(target) || !isObject(handler)) return revocable(target, handler)
-        const pair = revocable(target, new Guard(handler))
+        const pair = revocable(target, new Guard(target, handler))
         know(pair.proxy, target)
         return pair
       }
@@ -121,6 +122,8 @@
         get() {
           charge(prices.trap)
           const { handler } = this
+          // V8 goes through the keys of the target, too, or only through them
+          if (list) spend(sizeOf(this.target), prices.keyValue)
           enter()
           try {
             const method = handler[name]

@@ -506,6 +506,7 @@
     replace(RegExp, {
       escape(value) {
         if (typeof value !== 'string') throw new TypeError('RegExp.escape: not a string')
+        charge(prices.call)
         spend(value.length, prices.escape)
         textRoom(value.length * 6)
         return apply(escapePattern, RegExp, [value])
