@@ -25,7 +25,9 @@ test('audit - a lie in any field of any entry is found', { timeout: 110_000 }, a
   t.pass(`${ROUNDS} lies`)
 })
 
-test.hook('audit - the VM of these tests closes', () => closeVm())
+test.hook('audit - the VM of these tests closes', async (t) => {
+  await t.execution(closeVm())
+})
 
 /** What an audit did not find of a lie; null where it is as it should be. */
 async function tellAndAudit(random: Random): Promise<string | null> {
