@@ -5,17 +5,13 @@
 import { spawnSync } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 import { LIMITS } from '../src/protocol/limits.ts'
+import { REALM_FLAGS } from '../src/vm/engine.ts'
 import { findAddon } from '../src/vm/node.ts'
 import { THEMES } from '../test/hostile/index.ts'
 import { describeMachine } from './machine.ts'
 
 const WORKER = fileURLToPath(new URL('./workers/attacks.js', import.meta.url))
-const FLAGS = [
-  '--no-node-snapshot',
-  '--jitless',
-  '--js-nonextensible-applies-to-private',
-  '--stack-size=4000'
-]
+const FLAGS = [...REALM_FLAGS, '--jitless']
 
 interface Measured {
   readonly name: string

@@ -15,6 +15,7 @@ import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import * as acorn from 'acorn'
 import { LIMITS } from '../src/protocol/limits.ts'
+import { REALM_FLAGS } from '../src/vm/engine.ts'
 import { compileOrRefuse } from '../src/vm/js-1/compile.js'
 import { reasonOf } from './test262/reasons.js'
 import { Sources } from './test262/sources.js'
@@ -23,8 +24,7 @@ import { summarize } from './test262/summary.js'
 
 const WORKER = fileURLToPath(new URL('./test262/worker.js', import.meta.url))
 
-/** Those of flagsOf in src/vm/engine.ts that decide what a contract sees. */
-const FLAGS = ['--no-node-snapshot', '--jitless', '--stack-size=4000']
+const FLAGS = [...REALM_FLAGS, '--jitless']
 
 /** A worker is replaced after so many tests: isolates are not given back whole. */
 const TESTS_MAX = 400

@@ -3,6 +3,7 @@ import { spawn } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 import type { Test } from 'brittle'
 import { LIMITS } from '../src/protocol/limits.ts'
+import { REALM_FLAGS } from '../src/vm/engine.ts'
 import { CONTRACTS, ENDING } from './vm-determinism-corpus.ts'
 import { contractOf, Instance, openOne } from './vm-helpers.ts'
 
@@ -72,7 +73,7 @@ export async function run(
   const { name, flags = JITLESS, env = {}, memory = 64, command = [process.execPath] } = setting
   const input = scenarios.map((scenario) => ({ ...scenario, memory }))
   const [file = '', ...first] = command
-  const args = [...first, '--no-node-snapshot', '--stack-size=4000', ...flags, PROCESS]
+  const args = [...first, ...REALM_FLAGS, ...flags, PROCESS]
   const child = spawn(file, args, { env: { TZ: 'UTC', ...env } })
   const output: Buffer[] = []
   const errors: Buffer[] = []

@@ -393,19 +393,24 @@ interface Readiness {
 const OUT_OF_MEMORY =
   /out of memory|allocation failed|invalid size error|heap limit|bad_alloc|MemoryLimit/i
 
-/** The flags of Node that an engine runs with: `files` are all that it may read. They are part of the VM id. */
+/** Flags of Node that decide what a contract sees, beside --jitless, which decides how fast. */
+export const REALM_FLAGS: readonly string[] = [
+  '--no-node-snapshot',
+  // what cannot be extended gets no private members either: else a contract could hang them on what all calls share
+  '--js-nonextensible-applies-to-private',
+  `--stack-size=${STACK_KB}`
+]
+
+/** The flags that an engine runs with: `files` are all that it may read. They are part of the VM id. */
 export function flagsOf(files: readonly string[]): string[] {
   return [
-    '--no-node-snapshot',
+    ...REALM_FLAGS,
     '--jitless',
-    // what cannot be extended gets no private members either: else a contract could hang them on what all calls share
-    '--js-nonextensible-applies-to-private',
     '--permission',
     '--allow-addons',
     ...files.map((file) => `--allow-fs-read=${file}`),
     '--disable-warning=SecurityWarning',
-    `--max-old-space-size=${HEAP_MB}`,
-    `--stack-size=${STACK_KB}`
+    `--max-old-space-size=${HEAP_MB}`
   ]
 }
 
