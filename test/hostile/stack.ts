@@ -124,6 +124,30 @@ export const stack = inMethod({
     'const f = Object.getPrototypeOf(Object.getPrototypeOf(Object.getPrototypeOf((async function* () {})())))[Symbol.asyncDispose]; return { return: f }.return()',
     NESTED
   ],
+  'an element that is join': [
+    'const a = []; Object.defineProperty(a, 0, { get: Array.prototype.join }); return a.join()',
+    NESTED
+  ],
+  'an element that is indexOf': [
+    'const a = []; Object.defineProperty(a, 0, { get: Array.prototype.indexOf }); return a.indexOf(1)',
+    NESTED
+  ],
+  'an element that is slice': [
+    'const a = []; Object.defineProperty(a, 0, { get: Array.prototype.slice }); return a.slice()',
+    NESTED
+  ],
+  'an element that is shift': [
+    'const a = []; Object.defineProperty(a, 0, { get: Array.prototype.shift, configurable: true }); return a.shift()',
+    NESTED
+  ],
+  'a constructor that is flat': [
+    "const a = []; Object.defineProperty(a, 'constructor', { get: Array.prototype.flat }); return a.flat()",
+    NESTED
+  ],
+  'a constructor that is slice': [
+    "const a = []; Object.defineProperty(a, 'constructor', { get: Array.prototype.slice }); return a.slice()",
+    NESTED
+  ],
   'toJSON that is valueOf': ['return +{ valueOf: Date.prototype.toJSON }', NESTED],
   'a trampoline': ['let f = () => f; for (;;) f = f()', FUEL]
 })

@@ -65,6 +65,16 @@
     }
   }
 
+  /** Runs what an element of a plain array may interrupt, since that may be a getter. */
+  function nested(method, receiver, args) {
+    enter()
+    try {
+      return apply(method, receiver, args)
+    } finally {
+      leave()
+    }
+  }
+
   /** Its target is empty, since V8 compares what a trap says with what the target has. */
   function standFor(object, length) {
     let asked = false
@@ -210,7 +220,7 @@
         [name](sought, ...rest) {
           if (rest.length === 0 && typeof sought !== 'string' && isPlain(this)) {
             if (this.length > 4) charge(1 + trunc(this.length * prices.arrayFind))
-            return apply(method, this, [sought])
+            return nested(method, this, [sought])
           }
           const object = toObject(this, name)
           const length = lengthOf(object)
@@ -238,7 +248,7 @@
         [name](...args) {
           if (isPlain(this) && this.length <= 32 && !isObject(args[0]) && !isObject(args[1])) {
             charge(4)
-            return apply(method, this, args)
+            return nested(method, this, args)
           }
           const object = toObject(this, name)
           const length = lengthOf(object)
@@ -256,7 +266,7 @@
         const [start, count] = args
         if (isPlain(object) && isDefault(object) && isInteger(start) && args.length > 1) {
           if (isInteger(count) && Object.isExtensible(object)) {
-            return spliced(object, length, args)
+            return nested(spliced, undefined, [object, length, args])
           }
         }
         room(length * 8)
@@ -317,6 +327,10 @@
 
   /** A part of a plain array, as slice makes it. */
   function part(array, from, to) {
+    return nested(copyOf, undefined, [array, from, to])
+  }
+
+  function copyOf(array, from, to) {
     const count = to > from ? to - from : 0
     if (count <= 2) return few(array, from, to)
     if (count > 32) room(count * 8)
@@ -343,7 +357,7 @@
     const { slice, at, toSpliced } = raw
     replace(prototype, {
       slice(start, end) {
-        if (isPlain(this) && this.length <= 32 && this.constructor === SomeArray) {
+        if (isPlain(this) && this.length <= 32 && isDefault(this)) {
           const from =
             start === undefined ? 0 : isInteger(start) ? position(start, this.length) : -1
           const to =
@@ -385,7 +399,7 @@
         return result
       },
       at(index) {
-        if (isPlain(this)) return apply(at, this, [index])
+        if (isPlain(this)) return nested(at, this, [index])
         const object = toObject(this, 'at')
         const length = lengthOf(object)
         return run(at, object, length, [index])
@@ -416,6 +430,10 @@
   function speciesOf(object, length) {
     if (!isArray(object)) return []
     if (isPlain(object) && isDefault(object)) return []
+    return nested(speciesAsked, undefined, [object, length])
+  }
+
+  function speciesAsked(object, length) {
     let Constructor = object.constructor
     if (isObject(Constructor)) {
       Constructor = Constructor[species]
@@ -646,14 +664,19 @@
     let size = length > 1 ? (length - 1) * between.length : 0
     let i = 0
     let item
-    // what runs nothing needs no depth
-    for (const plain = !local && isPlain(object); plain && i < length; i++) {
-      item = object[i]
-      if (typeof item === 'number') item = `${item}`
-      else if (item === undefined || item === null) item = ''
-      else if (typeof item !== 'string') break
-      texts[i] = item
-      size += item.length
+    if (state.depth >= NESTING) enter()
+    state.depth++
+    try {
+      for (const plain = !local && isPlain(object); plain && i < length; i++) {
+        item = object[i]
+        if (typeof item === 'number') item = `${item}`
+        else if (item === undefined || item === null) item = ''
+        else if (typeof item !== 'string') break
+        texts[i] = item
+        size += item.length
+      }
+    } finally {
+      state.depth--
     }
     if (i < length) size += convertRest(object, length, texts, local, i, item)
     if (size > 64) textRoom(size)
