@@ -341,14 +341,17 @@ test('hostile peers - a connection that ends at any byte of a request takes noth
     setImmediate(onSent)
     return reply
   }
-  const whole = await dial()
-  const sent = cutAfter(whole, Number.POSITIVE_INFINITY)
-  let total = 0
-  const reply = send(whole, request(), () => {
-    total = sent()
-  })
-  t.ok(await reply, 'the request makes sense')
-  whole.destroy()
+  // what the host opens beside may be refused before the request is sent, or behind it: then the request is shorter
+  let total = Number.POSITIVE_INFINITY
+  for (let i = 0; i < 5; i++) {
+    const whole = await dial()
+    const sent = cutAfter(whole, Number.POSITIVE_INFINITY)
+    const reply = send(whole, request(), () => {
+      total = Math.min(total, sent())
+    })
+    t.ok(await reply, 'the request makes sense')
+    whole.destroy()
+  }
   const cutAt = async (position: number) => {
     const stream = await dial()
     cutAfter(stream, position)

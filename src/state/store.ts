@@ -70,13 +70,11 @@ const STORAGE = {
   /** Bytes of what was written last that RocksDB keeps in memory, until it makes a file of them; its default is 64 MiB. */
   writeBufferSize: 16 * 1024 * 1024,
   /**
-   * Values of a page, 4 KiB, are in files of their own, one for each time that memory is written out; those that are still
-   * valid move to the new ones when keys are sorted into larger files. By default only those of the oldest quarter do, and
-   * there are ever more small files.
+   * Files that RocksDB has open: each has a descriptor, and its index and filter in memory. Its default is all there are, and
+   * there are ever more small ones, with pages of bitfields. To have those written together anew, at every turn
+   * (`blobGarbageCollectionAgeCutOff`), would stop all writing as soon as one of them is damaged.
    */
-  blobGarbageCollectionAgeCutOff: 1,
-  /** Files that RocksDB has open: each has a descriptor, and its index and filter in memory. Its default is all there are. */
-  maxOpenFiles: 512
+  maxOpenFiles: 128
 }
 
 /**
