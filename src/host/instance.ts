@@ -433,7 +433,7 @@ export class Instance {
   async #continue([ack, ...entries]: readonly CallLogEntry[]): Promise<void> {
     if (ack !== undefined) {
       if (ack.type !== 'ack') throw damaged('the end of the call log')
-      this.#oracleCall.resume(this.#intake.queueAcked(ack), ack, entries)
+      this.#oracleCall.resume(this.#intake.enqueueAcked(ack), ack, entries)
     }
     for (const id of await this.#ledger.pendingUsers()) {
       const user = await this.#ledger.user(decodeId(id))
@@ -441,7 +441,7 @@ export class Instance {
       const start = Math.max(user.position.entry, opened)
       const blocks: Uint8Array[] = []
       for (let i = start; i < user.length; i++) blocks.push(await user.block(i))
-      this.#intake.queueAgain(user, blocks, start)
+      this.#intake.enqueue(user, blocks, start)
     }
     this.#wake()
   }

@@ -41,7 +41,7 @@ export function openQueue(): Queue {
 
 /** Queues what users call, held against quotas before, and charges for what is executed. */
 export class Intake {
-  readonly queue: Queue
+  readonly #queue: Queue
   readonly #contract: Contract
   readonly #tenant: Tenant | null
   readonly #accounts: Accounts
@@ -54,7 +54,7 @@ export class Intake {
     accounts: Accounts,
     measures: Measures
   ) {
-    this.queue = queue
+    this.#queue = queue
     this.#contract = contract
     this.#tenant = tenant
     this.#accounts = accounts
@@ -70,7 +70,7 @@ export class Intake {
   admit({ user, start, blocks }: UserBlocks, known: number, caller: Caller | null): void {
     if (start > known || start + blocks.length <= known) return
     const id = encodeId(user)
-    const waiting = this.queue.waiting(id)
+    const waiting = this.#queue.waiting(id)
     const fresh = known - start
     const countCalls = () => {
       return blocks.slice(fresh).filter((block) => readAsked(block) !== undefined).length
@@ -81,7 +81,7 @@ export class Intake {
 
   /** Queues what is new in a user's log, from block `start` on, and charges it; returns how many calls there were. */
   take(user: UserLog, blocks: readonly Uint8Array[], start: number, caller: Caller | null): number {
-    const calls = this.queueAgain(user, blocks, start, caller)
+    const calls = this.enqueue(user, blocks, start, caller)
     this.charge(user, blocks, calls, caller)
     return calls
   }
@@ -97,14 +97,14 @@ export class Intake {
     this.#tenant?.take(user.id, caller, calls, bytes)
   }
 
-  /** Queues what was taken in, and charged, before; returns how many calls there were. */
-  queueAgain(
+  /** Queues calls among blocks, and charges nothing; returns how many calls there were. */
+  enqueue(
     user: UserLog,
     blocks: readonly Uint8Array[],
     start: number,
     caller: Caller | null = null
   ): number {
-    const before = this.queue.length
+    const before = this.#queue.length
     const queuedAt = performance.now()
     const meters = this.#tenant?.metersOf(user.id, caller) ?? []
     for (const [i, block] of blocks.entries()) {
@@ -113,11 +113,11 @@ export class Intake {
       if (call === undefined) continue
       this.#push({ user: user.key, id: user.id, call, entry, block, queuedAt, meters, caller })
     }
-    return this.queue.length - before
+    return this.#queue.length - before
   }
 
   /** Queues a call whose ack is in the log already. */
-  queueAcked({ user, entry, call: block }: Ack): Waiting {
+  enqueueAcked({ user, entry, call: block }: Ack): Waiting {
     const id = encodeId(user)
     const call = readCall(block)
     const meters = this.#tenant?.metersOf(id, null) ?? []
@@ -129,7 +129,7 @@ export class Intake {
 
   #push(item: Waiting): void {
     this.#accounts.wait(item.id, item.entry)
-    this.queue.push(item)
+    this.#queue.push(item)
     item.caller?.hold(item.block.byteLength)
     this.#measures.queued++
   }
@@ -137,7 +137,7 @@ export class Intake {
   /** Takes calls that are executed from the queue, and charges what they have cost. */
   pay(items: readonly Waiting[], steps: readonly Step[]): void {
     const costs = steps.map((step) => fuelOf(step, this.#contract))
-    this.queue.done(items, costs)
+    this.#queue.done(items, costs)
     this.#measures.queued -= items.length
     for (const [i, { caller, block, meters }] of items.entries()) {
       caller?.hold(-block.byteLength)
@@ -152,7 +152,7 @@ export class Intake {
 
   /** What waits is executed when the instance is opened again. */
   close(): void {
-    this.#measures.queued -= this.queue.length
-    for (const { caller, block } of this.queue) caller?.hold(-block.byteLength)
+    this.#measures.queued -= this.#queue.length
+    for (const { caller, block } of this.#queue) caller?.hold(-block.byteLength)
   }
 }
