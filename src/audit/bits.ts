@@ -1,4 +1,4 @@
-/** Bytes of a page; a power of two. */
+/** Bytes of a page. */
 const PAGE = 4096
 /** What is longer than any honest log makes it is not written down, bytes. */
 const BYTES_MAX = 64 * 1024 * 1024

@@ -200,12 +200,15 @@ export class Course {
 
   /** Has the VM started while the log is read, where there is something to execute. */
   #prepare(): void {
-    const { openVm, threadFrom } = this.#subject
     const { length, at } = this.reader
-    const isThread = length - at >= threadFrom
-    if (isThread || length <= Math.max(at, CALLS_FROM)) return
+    if (this.#isForThread || length <= Math.max(at, CALLS_FROM)) return
     // whoever needs it is told why it could not be
-    openVm().catch(() => {})
+    this.#subject.openVm().catch(() => {})
+  }
+
+  /** Whether so much is left that it is worth a thread, with a VM of its own. */
+  get #isForThread(): boolean {
+    return this.reader.length - this.reader.at >= this.#subject.threadFrom
   }
 
   /** Judges what was read by now, in the middle of a walk. */
@@ -351,9 +354,8 @@ export class Course {
 
   /** What executes the calls; null where the copy to go on from is not there. */
   #openReplayer(source: string, from: Checkpoint | null): Promise<Replayer | null> {
-    const { dir, id, address, genesis, openVm, threadFrom } = this.#subject
-    const { length, at } = this.reader
-    const Kind = length - at >= threadFrom ? ReplayThread : LocalReplayer
+    const { dir, id, address, genesis, openVm } = this.#subject
+    const Kind = this.#isForThread ? ReplayThread : LocalReplayer
     const subject = {
       dir,
       id,
