@@ -39,12 +39,13 @@ function runScenario({ source, calls, memory = 64, probe = false }) {
   const drain = compileDrain(isolate, context)
   const engine = { ask: null }
   const ask = new ivm.Callback((...args) => engine.ask(...args))
-  kept.push(isolate, context, controller, drain, ask, ...functions)
+  const hasRoom = new ivm.Callback(() => true)
+  kept.push(isolate, context, controller, drain, ask, hasRoom, ...functions)
   // before there is a contract, nothing is charged
   const globals = probe ? JSON.parse(context.evalSync(`JSON.stringify((${probeText()})())`)) : null
   const body = context.evalSync(compile(acorn, source), { reference: true })
   kept.push(body)
-  load.applySync(undefined, [body.derefInto(), drain.derefInto(), ask])
+  load.applySync(undefined, [body.derefInto(), drain.derefInto(), ask, hasRoom])
   let files = new Map()
   let variables = []
   let isOpen = false

@@ -360,6 +360,20 @@ test('engine - without time for more, one call is executed', async (t) => {
   t.alike(await instance.run(vm, []), [])
 })
 
+test('engine - a batch without calls makes it ready for the next one', async (t) => {
+  const vm = await openVm('js-1', { engines: 1 })
+  t.teardown(() => vm.close())
+  const forum = new Instance(contractOf(FORUM))
+  t.alike(await forum.run(vm, []), [])
+  t.is(vm.figures().instances, 1)
+  t.alike((await forum.run(vm, [['init'], ['addTopic', 'Hello world']])).map(briefOf), [
+    'ok null',
+    'ok 1'
+  ])
+  const broken = new Instance(contractOf('exports.a = (', { address: 'broken' }))
+  t.alike(await broken.run(vm, []), [])
+})
+
 test('engine - more is written in a batch than an engine keeps', async (t) => {
   const vm = await openOne(t)
   const instance = new Instance(
@@ -443,6 +457,24 @@ test('engine - instances give back what their calls have filled when nobody want
   for (const instance of instances) {
     t.is(briefOf((await instance.run(vm, [['addTopic', 'Hello world']]))[0]), 'ok 401')
   }
+})
+
+test('engine - what calls have returned does not stay', {
+  skip: process.platform !== 'linux'
+}, async (t) => {
+  const vm = await openVm('js-1', { engines: 1 })
+  t.teardown(() => vm.close())
+  const instance = new Instance(contractOf("exports.say = () => 'x'.repeat(20_000)"))
+  const say = Array.from({ length: 100 }, (): Line => ['say'])
+  const memoryAfter = async (jobs: number) => {
+    for (let i = 0; i < jobs; i++) await instance.run(vm, say)
+    return vm.figures().memory
+  }
+  const few = await memoryAfter(10)
+  const many = await memoryAfter(25)
+  const grown = Math.round((many - few) / 1024 / 1024)
+  t.comment(`${grown} MiB more`)
+  t.ok(grown < 16, `${grown} MiB stay of 48`)
 })
 
 test('engine - several engines execute at the same time', async (t) => {

@@ -19,7 +19,7 @@ async function runBodies(
 ) {
   const vm = await openOne(t)
   const methods = Object.entries(bodies).map(
-    ([name, [body]]) => `exports.${name} = async () => { ${body} }`
+    ([name, [body]]) => `exports['${name}'] = async () => { ${body} }`
   )
   const source = [COUNTER, ...methods].join('\n')
   const instance = new Instance(contractOf(source, { limits: { ...LIMITS, ...limits } }))
@@ -123,6 +123,10 @@ test('hostile - whoever takes too much memory meets a limit, or ends alone', asy
       ],
       copies: [
         'const b = new ArrayBuffer(2 ** 20); const a = []; const f = async () => { throw a.push(b.slice()) }; for (;;) await f().catch((e) => { if (e.code === undefined && e.message) a.message = e.message }).finally(() => {})',
+        MEMORY
+      ],
+      'buffers where little is left': [
+        'const a = []; for (let i = 0; i < 220_000; i++) a.push([i]); for (;;) new ArrayBuffer(2 ** 14)',
         MEMORY
       ],
       turns: ['const a = []; for (;;) { await 0; a.push([1, 2, 3]) }', MEMORY],

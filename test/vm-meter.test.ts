@@ -366,6 +366,53 @@ const FATTEST = (() => {
   )
 })()
 
+/** Functions that need room for many values at a time: each takes as many levels as it takes of the stack. */
+const WIDE = (() => {
+  const list = (each: (i: number) => string, separator = ',') => {
+    return Array.from({ length: 3000 }, (_, i) => each(i)).join(separator)
+  }
+  const within = (code: string) =>
+    `const f = (n) => { if (n < 0) ${code}; return f(n + 1) + 1 }; f(0)`
+  const ones = `Math.max(${list(() => '1')})`
+  return {
+    arguments: within(ones),
+    'methods of a class': within(`(class { ${list((i) => `m${i}() {}`, ';')} })`),
+    'accessors of a class': within(`(class { ${list((i) => `get m${i}() { return 1 }`, ';')} })`),
+    'static methods': within(`(class { ${list((i) => `static m${i}() {}`, ';')} })`),
+    'private methods': within(`(class { ${list((i) => `#m${i}() {}`, ';')} })`),
+    'computed names': within(`(class { ${list((i) => `[n + ${i}] = 1`, ';')} })`),
+    'a field': `let n = 0; class A { x = n < 0 ? ${ones} : (n++, new A()) }; new A()`,
+    'a class in a field': `let n = 0; class A { x = n < 0 ? class { ${list((i) => `m${i}() {}`, ';')} } : (n++, new A()) }; new A()`,
+    'a static field': within(`(class { static x = ${ones} })`),
+    'a parameter of a generator': `let n = 0; function* f(a = n < 0 ? ${ones} : (n++, f())) {}; f()`,
+    'a tagged template': within(`String.raw\`${list(() => '${n}', '')}\``),
+    'a rest of an object': within(`{ const { ${list((i) => `k${i}`)}, ...rest } = n }`),
+    variables: within(`{ ${list((i) => `const v${i} = () => v${i}`, ';')} }`)
+  }
+})()
+
+/** What has many parts and is not deep: no more than one of them is looked at at a time. */
+const FLAT = (() => {
+  const list = (each: (i: number) => string, separator = ',') => {
+    return Array.from({ length: 12_000 }, (_, i) => each(i)).join(separator)
+  }
+  return {
+    'exported functions': `${list((i) => `exports.f${i} = () => ${i}`, '\n')}\nexports.f = exports.f7`,
+    'a sequence': `const o = {}; ${list((i) => `o.f${i} = ${i}`)}; exports.f = () => o.f7`,
+    functions: `${list((i) => `function f${i}() { return ${i} }`, '\n')}\nexports.f = f7`,
+    constants: `${list((i) => `const c${i} = ${i}`, '\n')}\nexports.f = () => c7`,
+    calls: `const s = new Set(); const a = (x) => s.add(x)\n${list((i) => `a(${i})`, '\n')}\nexports.f = () => s.size - 11_993`,
+    'an array': `const a = [${list((i) => `${i}`)}]\nexports.f = () => a[7]`,
+    'an array of variables': `let x = 7; const a = [${list(() => 'x')}]\nexports.f = () => a[7]`,
+    'an object': `const a = { ${list((i) => `k${i}: ${i}`)} }\nexports.f = () => a.k7`,
+    'an object with methods': `const a = { ${list((i) => `k${i}() { return ${i} }`)} }\nexports.f = () => a.k7()`,
+    'a template': `let x = 7; const t = \`${list(() => '${x}', '')}\`\nexports.f = () => +t[7]`,
+    'a switch': `exports.f = () => { let k = 7; switch (k) { ${list((i) => `case ${i}: return ${i}`, ';')} } }`,
+    'a block': `exports.f = () => { let n = 0; { ${list(() => 'n++', ';')} } return n - 11_993 }`,
+    'a handler': `exports.f = () => { let n = 0; try { throw 1 } catch { ${list(() => 'n++', ';')} } return n - 11_993 }`
+  }
+})()
+
 async function runAll(
   t: Parameters<typeof openOne>[0],
   bodies: Record<string, string>,
@@ -403,6 +450,22 @@ test('meter - every kind of function that nests comes to the end of its depth', 
   await runAll(t, RECURSIONS, DEPTH, {})
   await runAll(t, NATIVE_RECURSIONS, 'error NESTING_LIMIT', {})
   await runAll(t, FATTEST, DEPTH, {})
+})
+
+test('meter - a function that keeps many values at a time comes to the end of its depth, not of the stack', {
+  timeout: 60_000
+}, async (t) => {
+  await runAll(t, WIDE, DEPTH, {})
+})
+
+test('meter - what is long and not deep takes no depth', { timeout: 60_000 }, async (t) => {
+  const vm = await openOne(t)
+  for (const [name, source] of Object.entries(FLAT)) {
+    const instance = new Instance(contractOf(source, { limits: { ...LIMITS, time: 20_000 } }))
+    const [, result] = await instance.run(vm, [['init'], ['f']])
+    t.is(briefOf(result), 'ok 7', name)
+    vm.evict('address')
+  }
 })
 
 test('meter - fuel is the same in every engine, and in the middle of a batch', async (t) => {
@@ -526,7 +589,19 @@ const REFUSED: Record<string, readonly [source: string, message: string]> = {
   'an error that only V8 knows': ['const a = 1; let b = /(?<a>x)|(?<a>/', 'line 1, column 23: '],
   'too deep': [
     `exports.f = ${'['.repeat(100_000)}${']'.repeat(100_000)}`,
-    'the code nests deeper than 1000 levels: split it into smaller pieces'
+    'line 1, column 1011: the code nests deeper than 1000 levels: split it into smaller pieces'
+  ],
+  'a chain of operators': [
+    `exports.f = () =>\n  ${Array.from({ length: 1100 }, (_, i) => i % 10).join('\n+ ')}`,
+    'line 1004, column 1: the code nests deeper than 1000 levels: split it into smaller pieces'
+  ],
+  'a chain of calls': [
+    `exports.f = () => exports\n${'.f()\n'.repeat(600)}`,
+    'line 1, column 19: the code nests deeper than 1000 levels: split it into smaller pieces'
+  ],
+  'more than a call can do': [
+    `exports.f = () => 1\nexports.g = () => Math.max(${Array.from({ length: 11_000 }, () => '1').join()})`,
+    'line 2, column 13: this takes 516 levels of depth, and a call has 512: there are too many'
   ]
 }
 

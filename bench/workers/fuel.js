@@ -59,7 +59,8 @@ function realm(source, text = compile(acorn, source, 2 ** 20)) {
   const body = context.evalSync(text, { reference: true })
   const drain = compileDrain(isolate, context)
   const ask = new ivm.Callback(() => '[true,null]')
-  load.applySync(undefined, [body.derefInto(), drain.derefInto(), ask])
+  const hasRoom = new ivm.Callback(() => true)
+  load.applySync(undefined, [body.derefInto(), drain.derefInto(), ask, hasRoom])
   open.applySync(undefined, [
     JSON.stringify({
       address: 'a',

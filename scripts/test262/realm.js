@@ -38,7 +38,8 @@ export class Realm {
       return judge(test, outcome.status === 'ok' ? null : describe(outcome.error))
     } catch (thrown) {
       this.#isolate.isDisposed || this.#isolate.dispose()
-      const { message } = thrown
+      // at the end of its time it may be the rejection that stands first, which has no reason
+      const message = thrown?.message ?? TIMED_OUT
       if (thrown instanceof SyntaxError) {
         return judge(test, describe({ name: 'MivmError', message, code: 'CODE_SYNTAX' }))
       }
@@ -70,7 +71,8 @@ export class Realm {
     const body = this.#isolate.compileScriptSync(text).runSync(this.#context, { reference: true })
     // no test asks the host for anything
     const ask = new ivm.Callback(() => '[true,null]')
-    load.applySync(undefined, [body.derefInto(), this.#drain.derefInto(), ask])
+    const hasRoom = new ivm.Callback(() => true)
+    load.applySync(undefined, [body.derefInto(), this.#drain.derefInto(), ask, hasRoom])
     open.applySync(undefined, [JSON.stringify({ ...CONSTANTS, limits })])
     const steps = this.#enter(run, [CALLS], limits)
     return JSON.parse(steps.slice(steps.indexOf(' ') + 1)).outcome

@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs'
+import { cpus } from 'node:os'
 import { MivmError } from '../protocol/errors.ts'
 import { type Engine, EngineDeath, type JobHandlers } from './engine.ts'
 import type { Compiled } from './frames.ts'
@@ -12,6 +13,9 @@ const MEMORY_IDLE = 320 * 1024 * 1024
 /** How long it has had nothing to do before it is warmed up: who has only one contract does not pay for it. */
 const QUIET_MS = 1_000
 
+/** Processor time of the machine that nobody wanted meanwhile, ms: else others would wait for what may never be needed. */
+const SPARE_MS = 500
+
 /** Between two scripts of the warm-up, ms. */
 const PAUSE_MS = 20
 
@@ -20,7 +24,7 @@ const WARM_UP = ['controller', 'regexp', 'prelude', 'math', 'controller', 'regex
 
 /**
  * One process that compiles one source at a time: started when there is one, again when it died. When it has nothing to
- * do it warms up, since V8 takes several times as long over the first source.
+ * do, and the machine neither, it warms up, since V8 takes several times as long over the first source.
  */
 export class Compiler {
   readonly #start: () => Promise<Engine>
@@ -112,7 +116,11 @@ export class Compiler {
   }
 
   #rest(): void {
-    this.#wait(QUIET_MS, () => this.#warmUp())
+    const before = unusedTime()
+    this.#wait(QUIET_MS, () => {
+      if (unusedTime() - before < SPARE_MS) this.#rest()
+      else this.#warmUp()
+    })
   }
 
   /** The next script; each is short, so that no job waits for long. */
@@ -143,6 +151,15 @@ const NOTHING: JobHandlers = {
   onSteps() {},
   async onQuestion() {
     return null
+  }
+}
+
+/** Of all processors since the machine was started, ms; 0 where that cannot be read, for want of a descriptor. */
+function unusedTime(): number {
+  try {
+    return cpus().reduce((sum, { times }) => sum + times.idle, 0)
+  } catch {
+    return 0
   }
 }
 

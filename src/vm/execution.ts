@@ -18,6 +18,8 @@ export class Execution {
   readonly #workMax: number
   readonly #variables: Map<string, string>
   readonly #files: Overlay
+  /** Writes of the job that is under way, or was the last: most batches are one job, and nobody looks at them. */
+  #left: (readonly Write[])[] = []
   #executed = 0
   #work = 0
 
@@ -33,6 +35,7 @@ export class Execution {
   /** Executes the calls; resolves to how many there was time for, at least one. */
   async run(): Promise<number> {
     const { calls } = this.#batch
+    if (calls.length === 0) await this.#job([])
     let alone = false
     while (this.#executed < calls.length && (this.#executed === 0 || this.#work < this.#workMax)) {
       const first = this.#executed
@@ -71,6 +74,7 @@ export class Execution {
   #job(calls: readonly Call[]) {
     const first = this.#executed
     const { contract } = this.#batch
+    this.#takeOver(this.#left.splice(0).flat())
     const handlers: JobHandlers = {
       onSteps: (steps) => this.#takeSteps(steps, first + calls.length),
       onQuestion: (question) => this.#answer(question, first)
@@ -95,10 +99,15 @@ export class Execution {
   }
 
   #take(outcome: Outcome, writes: readonly Write[], fuel: number): void {
-    this.#files.add(writes)
-    updateVariables(this.#variables, writes)
+    this.#left.push(writes)
     const index = this.#executed++
     this.#batch.onStep({ outcome, writes, fuel }, index)
+  }
+
+  /** Has the next job begin with what the one before it has written; an engine knows what its own job writes. */
+  #takeOver(writes: readonly Write[]): void {
+    this.#files.add(writes)
+    updateVariables(this.#variables, writes)
   }
 
   async #answer(question: Question, first: number): Promise<unknown> {

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { MivmError } from '../protocol/errors.ts'
-import { Engine, type EngineDeath, type Program } from './engine.ts'
+import { Engine, type EngineDeath, type EngineOptions, type Program } from './engine.ts'
 import { findNode, NODE_VERSION } from './node.ts'
 import type { Launcher } from './sandbox/launcher.ts'
 import { findSandbox, type Layer, type Sandbox, type SandboxMode } from './sandbox/sandbox.ts'
@@ -24,12 +24,19 @@ export interface PoolFigures {
 
 /** Resident memory over which a process that compiles is ended, bytes. */
 const COMPILER_MEMORY_MAX = 1024 * 1024 * 1024
+const COMPILER = { program: 'compiler', memoryMax: COMPILER_MEMORY_MAX } as const
 
 const START_TRIES = 3
 const RETRY_MS = 200
 
 /** How long a spare waits for its use: where one engine has died, the next one may soon. */
 const SPARE_MS = 60_000
+
+/** An engine, and a process that compiles and may still be on its way. */
+interface First {
+  readonly engine: Engine
+  readonly compiler: Promise<Engine>
+}
 
 /** What was found to work in this process, by mode, Node and where tools are looked for. */
 const sandboxes = new Map<string, Sandbox>()
@@ -41,6 +48,8 @@ export class EnginePool {
   readonly #launcher: Launcher
   readonly #memoryMax: number
   #spare: Promise<Engine> | null = null
+  /** The first one that compiles, until it is wanted. */
+  #compiler: Promise<Engine> | null = null
   #idle: NodeJS.Timeout | null = null
   #closed = false
   #started = 0
@@ -61,7 +70,7 @@ export class EnginePool {
     if (known !== undefined) return new EnginePool(node, known, memoryMax, null)
     let late = () => {}
     const start = (launcher: Launcher) =>
-      Engine.start({ node, launcher, memoryMax, onLate: () => late() })
+      startFirst({ node, launcher, memoryMax, onLate: () => late() })
     const { sandbox, started } = await findSandbox(mode, start)
     sandboxes.set(key, sandbox)
     const pool = new EnginePool(node, sandbox, memoryMax, started)
@@ -69,13 +78,14 @@ export class EnginePool {
     return pool
   }
 
-  private constructor(node: string, sandbox: Sandbox, memoryMax: number, first: Engine | null) {
+  private constructor(node: string, sandbox: Sandbox, memoryMax: number, first: First | null) {
     this.layers = sandbox.layers
     this.#node = node
     this.#launcher = sandbox.launcher
     this.#memoryMax = memoryMax
     if (first === null) return
-    this.#spare = Promise.resolve(first)
+    this.#spare = Promise.resolve(first.engine)
+    this.#compiler = first.compiler
     this.#started++
   }
 
@@ -97,8 +107,11 @@ export class EnginePool {
   }
 
   /** A process that compiles, inside of the same sandbox. */
-  startCompiler(): Promise<Engine> {
-    return this.#start('compiler', COMPILER_MEMORY_MAX)
+  async startCompiler(): Promise<Engine> {
+    const first = this.#compiler
+    this.#compiler = null
+    const compiler = await first?.catch(() => null)
+    return compiler?.isAlive ? compiler : this.#start('compiler', COMPILER_MEMORY_MAX)
   }
 
   /** Begins to start an engine that the next `take` shall have, unless there is one. */
@@ -114,7 +127,10 @@ export class EnginePool {
 
   async close(): Promise<void> {
     this.#closed = true
+    const compiler = this.#compiler
+    this.#compiler = null
     await this.#drop()
+    await compiler?.then(kill, () => {})
   }
 
   #forget(): void {
@@ -154,4 +170,21 @@ export class EnginePool {
       }
     }
   }
+}
+
+/** Starts both at once: whoever opens a VM soon has something to compile. */
+async function startFirst(options: EngineOptions): Promise<First> {
+  const starting = Engine.start(options)
+  const compiler = Engine.start({ ...options, ...COMPILER, onLate: () => {} })
+  compiler.catch(() => {})
+  try {
+    return { engine: await starting, compiler }
+  } catch (error) {
+    await compiler.then(kill, () => {})
+    throw error
+  }
+}
+
+function kill(engine: Engine): Promise<void> {
+  return engine.kill()
 }

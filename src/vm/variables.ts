@@ -37,9 +37,12 @@ export async function readVariables(files: Files): Promise<Map<string, string>> 
 
 /** Takes over those writes that are of variables. */
 export function updateVariables(variables: Map<string, string>, writes: readonly Write[]): void {
+  const last = new Map<string, Uint8Array | null>()
   for (const { path, data } of writes) {
     const name = variableName(path)
-    if (name === null) continue
+    if (name !== null) last.set(name, data)
+  }
+  for (const [name, data] of last) {
     if (data === null) variables.delete(name)
     else variables.set(name, decoder.decode(data))
   }

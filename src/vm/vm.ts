@@ -104,7 +104,7 @@ export interface VirtualMachine {
   readonly id: string
   /** Names of the callable methods; throws CODE_SYNTAX (line and column), CODE_NO_EXPORTS, CODE_THROWS, CODE_TOO_LARGE. */
   inspect(contract: Contract): Promise<readonly string[]>
-  /** Executes a batch; resolves to the number of its calls that were executed. */
+  /** Executes a batch; resolves to the number of its calls that were executed. Without any, all is made ready for the next. */
   run(batch: Batch, options?: RunOptions): Promise<number>
   /** Forgets what is kept for an instance; only ever a question of memory. */
   evict(address: string): void

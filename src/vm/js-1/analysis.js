@@ -1,8 +1,14 @@
-import { NESTING_MAX, tooDeep } from './source.js'
-import { bare, childrenOf, isClass, isFunction, isLoop, Refusal } from './syntax.js'
+import { NESTING_MAX, TOO_DEEP } from './source.js'
+import { bare, childrenOf, isClass, isFunction, isLoop, Refusal, TooDeep } from './syntax.js'
 
 /** Registers that a function may have for one level of depth: what 512 levels take of the stack depends on it. */
 const FRAME = 64
+
+/** Levels that no call has (protocol/limits.ts): a function that takes more could never be called. */
+const LEVELS_MAX = 512
+
+/** Places that V8 keeps while it puts together an array, an object or a text, however many parts these have. */
+const LITERAL = 2
 
 /**
  * Notes in the nodes of a program what the meter has to know before it rewrites them:
@@ -10,8 +16,8 @@ const FRAME = 64
  * - `cost`: fuel for the body of a function, a turn of a loop, a field of an instance, a handler
  * - `toll`: fuel for a branch that is not small, to be paid where it is entered
  * - `variable`: what an identifier stands for, or null for a global; see {@link isPlain}
- * - `names`: of a function, what `var` declares anywhere in it; `levels`: how many levels of depth it takes;
- *   `returnsLate`: whether anything of the contract's may run between the value of a `return` and its end
+ * - `names`: of a function, what `var` declares anywhere in it; `levels`: how many levels of depth it takes, or the
+ *   evaluation of a field; `returnsLate`: whether anything of the contract's may run between the value of a `return` and its end
  *
  * `prices` is the section `code` of prices.js.
  */
@@ -112,7 +118,7 @@ class Analysis {
 
   /** Notes what is in a node, and returns what it adds to the cost of the straight code around it. */
   visit(node) {
-    if (++this.#nesting > NESTING_MAX) throw tooDeep()
+    if (++this.#nesting > NESTING_MAX) throw new TooDeep(node, TOO_DEEP)
     const cost = this.#visit(node)
     this.#nesting--
     return cost
@@ -133,10 +139,10 @@ class Analysis {
       case 'ImportExpression':
         throw new Refusal(node, 'import is not available: bundle the code into one file')
       case 'StaticBlock':
-        return price + this.#within(this.#scope.fn, () => this.#all(node.body), true)
+        return price + this.#within(this.#scope.fn, () => this.#each(node.body), true)
       case 'Program':
       case 'BlockStatement':
-        return price + this.#within(this.#scope.fn, () => this.#all(node.body))
+        return price + this.#within(this.#scope.fn, () => this.#each(node.body))
       case 'VariableDeclaration':
         return price + this.#declaration(node)
       case 'TryStatement':
@@ -170,6 +176,17 @@ class Analysis {
       case 'ReturnStatement':
         if (this.#closing > 0) this.#scope.fn.returnsLate = true
         return price + this.#all(childrenOf(node))
+      case 'TaggedTemplateExpression':
+        node.quasi.isTagged = true
+        return price + this.#all(childrenOf(node))
+      case 'TemplateLiteral':
+        if (node.isTagged) return price + this.#all(node.expressions)
+        return price + this.#each(node.expressions, LITERAL)
+      case 'ArrayExpression':
+      case 'ObjectExpression':
+        return price + this.#each(childrenOf(node), LITERAL)
+      case 'SequenceExpression':
+        return price + this.#each(node.expressions)
       default:
         return price + this.#all(childrenOf(node))
     }
@@ -199,14 +216,24 @@ class Analysis {
     }
   }
 
+  /** Nodes whose values are kept until the last one is there: operands, arguments. */
   #all(nodes) {
-    const { fn } = this.#scope
-    this.#alive += nodes.length
-    if (fn !== null && this.#alive > fn.alive) fn.alive = this.#alive
+    return this.#each(nodes, nodes.length)
+  }
+
+  /** Nodes that are evaluated one after the other, while no more than `kept` places are. */
+  #each(nodes, kept = 1) {
+    this.#keep(kept)
     let cost = 0
     for (const node of nodes) cost += this.visit(node)
-    this.#alive -= nodes.length
+    this.#keep(-kept)
     return cost
+  }
+
+  #keep(places) {
+    const { fn } = this.#scope
+    this.#alive += places
+    if (fn !== null && this.#alive > fn.alive) fn.alive = this.#alive
   }
 
   /** What is called so may be one of the builtins that take long and charge nothing, see nesting.js. */
@@ -278,11 +305,11 @@ class Analysis {
       for (const param of params) this.#declareUnknown(param)
       // the body is no scope of its own: a variable and a parameter of one name are the same
       node.cost = this.#prices.entry + this.#all(params)
-      node.cost += body.type === 'BlockStatement' ? this.#all(body.body) : this.visit(body)
+      node.cost += body.type === 'BlockStatement' ? this.#each(body.body) : this.visit(body)
     })
     this.#alive = alive
     this.#closing = closing
-    node.levels = 1 + Math.floor((node.locals + 3 * node.alive) / FRAME)
+    node.levels = levelsOf(node, node)
     // its frame is kept while it is suspended
     if (node.async || node.generator) node.cost += this.#prices.suspendable * node.levels
     return hasPrototype(node) ? this.#prices.constructor : this.#prices.closure
@@ -333,6 +360,7 @@ class Analysis {
     return this.#within(this.#scope.fn, () => {
       if (node.type === 'ClassExpression') this.#name(id)
       let cost = this.#prices.class
+      let kept = 0
       if (superClass !== null) cost += this.visit(superClass)
       for (const member of body.body) {
         cost += this.#prices.member
@@ -342,14 +370,28 @@ class Analysis {
         }
         cost += this.#key(member, member.key)
         if (member.type === 'MethodDefinition') member.value.isMethod = true
-        // a field is evaluated whenever there is a new instance
-        const value = member.value === null ? 0 : this.visit(member.value)
-        if (member.type === 'PropertyDefinition' && !member.static) {
-          member.cost = this.#prices.field + value
-        } else cost += value
+        // V8 keeps the functions and the computed keys of all members until the last one is there
+        if (member.type === 'MethodDefinition' || member.computed) {
+          this.#keep(1)
+          kept++
+        }
+        if (member.type === 'PropertyDefinition' && !member.static) this.#field(member)
+        else if (member.value !== null) cost += this.visit(member.value)
       }
+      this.#keep(-kept)
       return cost
     })
+  }
+
+  /** A field is evaluated whenever there is a new instance, in a function of its own. */
+  #field(field) {
+    const { fn } = this.#scope
+    const [alive, most] = [this.#alive, fn.alive]
+    this.#alive = fn.alive = 0
+    field.cost = this.#prices.field + (field.value === null ? 0 : this.visit(field.value))
+    field.levels = levelsOf(field, { locals: 0, alive: fn.alive })
+    this.#alive = alive
+    fn.alive = most
   }
 
   #declaration({ kind, declarations }) {
@@ -391,7 +433,7 @@ class Analysis {
         const { param, body } = handler
         if (param !== null) this.#declareUnknown(param)
         handler.cost = this.#prices.CatchClause + this.#all(param === null ? [] : [param])
-        handler.cost += this.#all(body.body)
+        handler.cost += this.#each(body.body)
       })
     }
     return cost
@@ -403,7 +445,7 @@ class Analysis {
       let sum = 0
       const costs = cases.map(({ test, consequent }) => {
         if (test !== null) cost += this.visit(test)
-        const own = this.#all(consequent)
+        const own = this.#each(consequent)
         sum += own
         return own
       })
@@ -414,6 +456,16 @@ class Analysis {
       return cost
     })
   }
+}
+
+/** How many levels of depth a function takes for what it keeps at a time. */
+function levelsOf(node, { locals, alive }) {
+  const levels = 1 + Math.floor((locals + 3 * alive) / FRAME)
+  if (levels <= LEVELS_MAX) return levels
+  throw new Refusal(
+    node,
+    `this takes ${levels} levels of depth, and a call has ${LEVELS_MAX}: there are too many variables in one function, or too many arguments in one place`
+  )
 }
 
 /** Whether the function may come with an object that is its prototype: an arrow, a method or an async one has none. */

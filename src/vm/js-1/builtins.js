@@ -1,4 +1,4 @@
-;(function builtins({ charge, note, rethrow, exec, parts, prices, limits }) {
+;(function builtins({ charge, note, rethrow, weigh, exec, parts, prices, limits }) {
   // The builtins of the realm whose work grows with what they are given: each pays for it before it does it, and
   // meets a limit of ours before one of the machine's. Arguments are coerced first, once and in the order of
   // ECMA-262, then measured, then handed on as the primitives that were measured. `parts` are the functions of
@@ -40,6 +40,7 @@
     charge,
     note,
     rethrow,
+    weigh,
     /** V8's own, for patterns of ours. */
     exec: uncurry(exec),
     prices,

@@ -5,11 +5,11 @@
  */
 
 import { instrument } from './meter.js'
-import { parse } from './parser.js'
+import { parse, parseCounting } from './parser.js'
 import { PRICES } from './prices.js'
 import { COUNTER } from './realm.js'
 import { CodeError, errorAt, PARAMETERS, tooDeep, wrap } from './source.js'
-import { bare, childrenOf, Refusal } from './syntax.js'
+import { bare, childrenOf, Refusal, TooDeep } from './syntax.js'
 
 /** Bytes of a compiled text: several times what code of the largest size comes to, unless it is made to grow. */
 const COMPILED_MAX = 16 * 1024 * 1024
@@ -23,6 +23,8 @@ export function compile(acorn, source) {
     const body = instrument(text, program, { ...PRICES.code, notes: PRICES.counter.notes })
     return limited(COUNTER.replace('body: $mivmBody', () => `body: ${body}`))
   } catch (error) {
+    // what could not be parsed at all with a smaller stack is refused at the same place where it could
+    if (error instanceof TooDeep) placed(source, () => parseCounting(acorn, text))
     if (error instanceof Refusal) {
       throw errorAt(source, acorn.getLineInfo(text, error.node.start), error.message)
     }
@@ -53,17 +55,21 @@ function limited(text) {
 
 function parseWrapped(acorn, text, source) {
   const comments = []
-  let program
-  try {
-    program = parse(acorn, text, (start) => comments.push(start))
-  } catch (error) {
-    if (!(error instanceof SyntaxError)) throw error
-    throw errorAt(source, error.loc, error.message.replace(/ \(\d+:\d+\)$/, ''))
-  }
+  const program = placed(source, () => parse(acorn, text, (start) => comments.push(start)))
   // acorn, like browsers, takes <!-- and --> for comments: one more way to read a source in two ways
   const html = comments.find((start) => text[start] !== '/')
   if (html === undefined) return program
   throw errorAt(source, acorn.getLineInfo(text, html), 'HTML-like comments are not allowed')
+}
+
+/** What `parse` returns; where acorn's SyntaxError says is the author's own place. */
+function placed(source, parse) {
+  try {
+    return parse()
+  } catch (error) {
+    if (!(error instanceof SyntaxError)) throw error
+    throw errorAt(source, error.loc, error.message.replace(/ \(\d+:\d+\)$/, ''))
+  }
 }
 
 /** Throws unless the whole text is the one function that was wrapped around the source. */

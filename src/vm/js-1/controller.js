@@ -74,9 +74,9 @@
 
   /**
    * The function that the contract was compiled to, see counter.js, with what the realm has of the engine: `drain`
-   * (microtasks.js), and `ask` (instance.js).
+   * (microtasks.js), `ask` and `hasRoom` (instance.js).
    */
-  function load(compiled, runMicrotasks, ask) {
+  function load(compiled, runMicrotasks, ask, hasRoom) {
     drain = runMicrotasks
     askEngine = ask
     counter = compiled({
@@ -92,7 +92,7 @@
       RawProxy: rawProxy,
       trap: TRAP
     })
-    fuel.attach(counter)
+    fuel.attach(counter, hasRoom)
     body = counter.body
   }
 
@@ -370,7 +370,7 @@
       const message = `the call used all of its fuel, ${fuel}: do less in one call`
       return { name: 'MivmError', message, code: 'OUT_OF_FUEL' }
     }
-    const message = `the call nested functions more than ${depth} levels deep: use a loop`
+    const message = `the call nested functions more than ${depth} levels deep, of which a large one takes several: use a loop`
     return { name: 'MivmError', message, code: 'CALL_DEPTH' }
   }
 })

@@ -234,9 +234,9 @@
   }
 
   /** A field, or the parameters of a generator: code that belongs to no body of a function. */
-  function $mivmP(evaluate, units) {
+  function $mivmP(evaluate, units, levels) {
     var $mivmd = $mivmD
-    if ($mivmF < 0 || ($mivmD = $mivmd - 1) < 0) $mivmT()
+    if ($mivmF < 0 || ($mivmD = $mivmd - levels) < 0) $mivmT()
     try {
       return evaluate()
     } catch (error) {

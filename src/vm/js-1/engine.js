@@ -10,6 +10,7 @@ import { Channel } from './channel.js'
 import { Instance } from './instance.js'
 import { inspect, run } from './job.js'
 import { composeRealm } from './realm.js'
+import { Texts } from './texts.js'
 
 const [, , addon] = process.argv
 const channel = new Channel(3, 4)
@@ -19,6 +20,7 @@ const tools = {
   compiledRealm: null
 }
 const instances = new Map()
+const texts = new Texts()
 
 channel.write({ type: 'ready', node: process.versions.node })
 for (let job = channel.read(); job !== null; job = channel.read()) execute(job)
@@ -41,10 +43,11 @@ function execute(job) {
   }
 }
 
-/** The host has its answer before the instance gives back what it does not need. */
+/** The host has its answer before the instance and the engine give back what they do not need. */
 function runAndSettle(instance, job) {
-  run(channel, instance, job)
+  const length = run(channel, instance, job)
   instance.settle()
+  texts.drop(length)
 }
 
 /** The instance of a job; the host sends the code only where it knows that the engine does not have it. */

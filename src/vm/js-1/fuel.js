@@ -8,11 +8,18 @@
   const endsWith = Function.prototype.call.bind(String.prototype.endsWith)
   /** What V8 says where the isolate has no room for a buffer; the second behind the name of a function. */
   const NO_ROOM = ['Array buffer allocation failed', ': Out of memory']
+  /** Bytes of buffers, and fuel for all that may be on the heap, after which it is asked anew whether there is room. */
+  const WEIGHED_BYTES = 256 * 1024
+  const WEIGHED_FUEL = 200_000
   let take = null
   let takeForPromise = null
   let abandon = null
+  let used = null
+  let hasRoom = null
+  let bytesSince = 0
+  let weighedAt = 0
 
-  return { charge, note, rethrow, attach }
+  return { charge, note, rethrow, weigh, attach }
 
   /** Takes fuel, rounded up; throws when there is none left. While the realm is set up, nothing. */
   function charge(units) {
@@ -43,7 +50,26 @@
     throw error
   }
 
-  function attach(counter) {
+  /**
+   * To be called before a buffer of so many bytes is made. Where heap and buffers are near the limit, isolated-vm has V8
+   * collect garbage again with each MiB, and V8 itself several times more before it gives up, all of which nothing
+   * interrupts: that is for seconds. So the engine is asked first, and a call that leaves too little ends.
+   */
+  function weigh(bytes) {
+    if (hasRoom === null) return
+    bytesSince += bytes
+    const fuel = used()
+    // with less than that it is another call's
+    const isRecent = fuel >= weighedAt && fuel - weighedAt < WEIGHED_FUEL
+    if (isRecent && bytesSince < WEIGHED_BYTES) return
+    weighedAt = fuel
+    bytesSince = 0
+    if (!hasRoom(bytes)) abandon()
+  }
+
+  function attach(counter, isRoom) {
+    hasRoom = isRoom
+    used = counter.used
     take = counter.charge
     takeForPromise = counter.note
     abandon = counter.abandon

@@ -8,6 +8,12 @@ const MEBIBYTE = 1024 * 1024
 /** The least memory that isolated-vm gives an isolate. */
 const MEMORY_MIN = 8 * MEBIBYTE
 
+/**
+ * Of its memory, what a call has to leave that makes buffers, and what may be left of it until V8 collects garbage: so
+ * V8 does that once for half of it, and not for each buffer.
+ */
+const RESERVE = 1 / 8
+
 /** What the controller returns in the place of steps where a call ended because there was no room for a buffer. */
 const NO_MEMORY = 'no memory is left'
 
@@ -131,8 +137,8 @@ export class Instance {
   }
 
   #build(code) {
-    const memory = Math.max(this.#limits.memory, MEMORY_MIN)
-    this.#isolate = new this.#tools.ivm.Isolate({ memoryLimit: Math.floor(memory / MEBIBYTE) })
+    const memoryLimit = Math.floor(this.#memory / MEBIBYTE)
+    this.#isolate = new this.#tools.ivm.Isolate({ memoryLimit })
     const context = this.#isolate.createContextSync()
     const { realm: text, compiledRealm } = this.#tools
     const script = compileRealm(this.#isolate, text, compiledRealm ?? undefined)
@@ -141,7 +147,8 @@ export class Instance {
     const load = realm.getSync('load', { reference: true })
     const body = this.#compile(context, code)
     const ask = new this.#tools.ivm.Callback((...args) => this.#answer(...args))
-    load.applySync(undefined, [body.derefInto(), drain.derefInto(), ask])
+    const hasRoom = new this.#tools.ivm.Callback((bytes) => this.#hasRoom(bytes))
+    load.applySync(undefined, [body.derefInto(), drain.derefInto(), ask, hasRoom])
     this.#realm = {
       open: realm.getSync('open', { reference: true }),
       run: realm.getSync('run', { reference: true }),
@@ -200,6 +207,29 @@ export class Instance {
     const limit = Math.floor(this.#limits.memory / MEBIBYTE)
     const message = `the call used more than the ${limit} MiB of memory that it may: keep less at once`
     return new Abort('ABORT_MEMORY', message)
+  }
+
+  /** For the realm: whether there is room for so many bytes of buffers, and the reserve. */
+  #hasRoom(bytes) {
+    const reserve = this.#memory * RESERVE
+    try {
+      if (this.#free() >= bytes + reserve / 2) return true
+      collect(this.#tools.ivm, this.#realm.rest)
+      return this.#free() >= bytes + reserve
+    } catch {
+      // it was disposed of, because not even what there is has room
+      return false
+    }
+  }
+
+  /** What heap and buffers leave of the memory, with what is garbage. */
+  #free() {
+    const heap = this.#isolate.getHeapStatisticsSync()
+    return this.#memory - heap.used_heap_size - heap.externally_allocated_size
+  }
+
+  get #memory() {
+    return Math.max(this.#limits.memory, MEMORY_MIN)
   }
 
   /** For the controller: answers operations. What is thrown here goes past it, to `run`. */

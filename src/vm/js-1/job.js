@@ -13,18 +13,23 @@ const CALL_MS = 1
 /** Bytes that calls left and that are kept between the calls of one job; with more the job ends early. */
 const JOB_BYTES = 16 * 1024 * 1024
 
-/** Executes a batch of calls in order, with frames to the host over `channel` as they come. */
+/**
+ * Executes a batch of calls in order, with frames to the host over `channel` as they come. Returns the length of what came
+ * out of the isolate.
+ */
 export function run(channel, instance, job) {
   const steps = new Steps(channel)
+  const batch = new Batch(channel, instance, job, steps)
   let done = { count: 0, work: 0, cancelled: false, outOfTime: false }
   try {
-    done = { ...new Batch(channel, instance, job, steps).run(), cancelled: false }
+    done = { ...batch.run(), cancelled: false }
   } catch (error) {
     if (!(error instanceof Cancelled)) throw error
     done.cancelled = true
   }
   // the last steps and the end come together: each frame is a trip of its own
   channel.writeText(`${JSON.stringify({ type: 'done', ...done }).slice(0, -1)},${steps.take()}}`)
+  return batch.length
 }
 
 /** Loads a contract and asks for its methods: `{ status: 'ok', methods }` or `{ status, error }`. */
@@ -74,11 +79,17 @@ class Batch {
     })
   }
 
+  /** Of all steps. */
+  get length() {
+    return this.#left.bytes
+  }
+
   run() {
     const { calls, workMs } = this.#job
     const limit = workMs ?? Number.POSITIVE_INFINITY
     const started = performance.now()
     let work = 0
+    if (calls.length === 0) this.#prepare()
     while (this.#count < calls.length) {
       const count = this.#count
       if (count > 0 && work >= limit) return { count, work, outOfTime: true }

@@ -55,7 +55,7 @@
   const foldedPair = classes.compile('^([^])\\1$', 'iu')
 
   /** Of the attempt that is under way; there is never more than one. */
-  let stack = new RawInt32Array(STACK_MIN)
+  let stack = null
   let top = 0
   let registers = new RawInt32Array(16)
 
@@ -220,7 +220,7 @@
     let start = from
     if (unicode && start > 0 && isPair(text, start - 1)) start--
     fill(registers, -1, 0, registerCount)
-    if (stack.length > STACK_KEPT) stack = new RawInt32Array(STACK_MIN)
+    if (stack === null || stack.length > STACK_KEPT) stack = new RawInt32Array(STACK_MIN)
     while (start <= text.length) {
       if (first !== null && !once) {
         first.regexp.lastIndex = start

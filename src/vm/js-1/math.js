@@ -67,23 +67,28 @@
   // The angle n·pi/128 + r, |r| ≤ pi/256
   const ANGLE_SCALE = toDouble((128n << (2n * BITS)) / PI)
   const [ANGLE_1, ANGLE_2, ANGLE_3] = cut(PI >> 7n, 38n, 71n)
-  const [SIN_1, SIN_2] = sineTable()
+  let SIN_1 = null
+  let SIN_2 = null
 
   // 2^(n/128) · e^r, |r| ≤ log 2 / 256
   const EXP_SCALE = toDouble((128n << (2n * BITS)) / LN2)
   const [EXP_STEP_1, EXP_STEP_2] = cut(LN2 >> 7n, 42n)
-  const [EXP_1, EXP_2] = expTable()
+  let EXP_1 = null
+  let EXP_2 = null
 
   // e · log 2 - log c + log(1 + r), c = LOG_C[j] close to 1/x, |r| < 2^-7.8
   const [LN2_1, LN2_2] = cut(LN2, 42n)
-  const [LOG_C, LOG_1, LOG_2] = logTable()
+  let LOG_C = null
+  let LOG_1 = null
+  let LOG_2 = null
   const [LOG2E_1, LOG2E_2] = cut((ONE << BITS) / LN2, 25n)
   const [LOG10E_1, LOG10E_2] = cut((ONE << BITS) / LN10, 27n)
 
   // atan(j/64) + atan(r), |r| ≤ 2^-7
   const [HALF_PI_1, HALF_PI_2] = cut(PI >> 1n, 45n)
   const [PI_1, PI_2] = cut(PI, 45n)
-  const [ATAN_1, ATAN_2] = atanTable()
+  let ATAN_1 = null
+  let ATAN_2 = null
   const HALF_PI = HALF_PI_1 + HALF_PI_2
   const WHOLE_PI = PI_1 + PI_2
 
@@ -404,6 +409,7 @@
 
   /** sin(n·pi/128 + r + rLow) */
   function sineAt(n, r, rLow) {
+    if (SIN_1 === null) makeSines()
     const j = n & 255
     const s1 = SIN_1[j]
     const s2 = SIN_2[j]
@@ -476,6 +482,7 @@
     const r = divide(top, topLow, bottom, bottomLow)
     const z = r * r
     const rest = low + r * z * (-1 / 3 + z * (1 / 5 + z * (-1 / 7 + z * (1 / 9))))
+    if (ATAN_1 === null) makeArcTangents()
     const b = base + sign * ATAN_1[j]
     const bLow = baseLow + sign * ATAN_2[j]
     const h = b + sign * r
@@ -511,6 +518,7 @@
 
   /** e^x / 2^exponent */
   function expOf(x) {
+    if (EXP_1 === null) makePowers()
     const q = reduceExp(x)
     const t1 = EXP_1[index]
     const t2 = EXP_2[index]
@@ -561,6 +569,7 @@
 
   /** log(2^k·(x + xLow)), x > 0 and normal */
   function logOf(x, xLow, k) {
+    if (LOG_C === null) makeLogarithms()
     double[0] = x
     const high = words[HIGH]
     const e = (high >>> 20) - 1023
@@ -649,7 +658,14 @@
     return scale(y, low, -k)
   }
 
-  // ---- tables, made once ----
+  // ---- tables, made when they are needed first: most instances never do ----
+
+  /** A list of doubles; on the heap, where no room for it is the end of the call, and nothing to be caught. */
+  function doubles(length) {
+    const list = []
+    for (let i = 0; i < length; i++) list[i] = 0.5
+    return list
+  }
 
   function toDouble(value) {
     return toNumber(value) * 2 ** -128
@@ -677,7 +693,7 @@
   }
 
   /** sin(j·pi/128) for a circle and a quarter, so that j + 64 is the cosine */
-  function sineTable() {
+  function makeSines() {
     const step = PI >> 7n
     const square = (step * step) >> BITS
     let sin = 0n
@@ -687,8 +703,8 @@
       sin = ONE - ((sin * square) >> BITS) / (n * (n + 1n))
     }
     sin = (sin * step) >> BITS
-    const heads = new Float64Array(320)
-    const rests = new Float64Array(320)
+    const heads = doubles(320)
+    const rests = doubles(320)
     let s = 0n
     let c = ONE
     for (let j = 0; j <= 32; j++) {
@@ -702,32 +718,36 @@
       heads[j] = j <= 128 ? heads[128 - j] : -heads[j - 128]
       rests[j] = j <= 128 ? rests[128 - j] : -rests[j - 128]
     }
-    return [heads, rests]
+    SIN_1 = heads
+    SIN_2 = rests
   }
 
   /** 2^(j/128) */
-  function expTable() {
+  function makePowers() {
     const r = LN2 >> 7n
     let factor = ONE
     for (let n = 16n; n > 0n; n--) factor = ONE + ((factor * r) >> BITS) / n
-    const heads = new Float64Array(128)
-    const rests = new Float64Array(128)
+    const heads = doubles(128)
+    const rests = doubles(128)
     let value = ONE
     for (let j = 0; j < 128; j++) {
       put(heads, rests, j, value, 2 ** -25)
       value = (value * factor) >> BITS
     }
-    return [heads, rests]
+    EXP_1 = heads
+    EXP_2 = rests
   }
 
   /** c = 1/(1 + j/128) to 13 bits and -log c, or -log 2c where 1 + j/128 > sqrt 2 */
-  function logTable() {
-    const factors = new Float64Array(129)
-    const heads = new Float64Array(129)
-    const rests = new Float64Array(129)
+  function makeLogarithms() {
+    const factors = doubles(129)
+    const heads = doubles(129)
+    const rests = doubles(129)
     fill(0, 53, 1)
     fill(128, 52, -1)
-    return [factors, heads, rests]
+    LOG_C = factors
+    LOG_1 = heads
+    LOG_2 = rests
 
     function fill(from, to, step) {
       let value = 0n
@@ -743,15 +763,16 @@
   }
 
   /** atan(j/64) as the sum of atan(64 / (4096 + k·(k + 1))) over k < j */
-  function atanTable() {
-    const heads = new Float64Array(65)
-    const rests = new Float64Array(65)
+  function makeArcTangents() {
+    const heads = doubles(65)
+    const rests = doubles(65)
     let value = 0n
     for (let j = 0; j <= 64; j++) {
       put(heads, rests, j, value, 2 ** -45)
       value += inverseTangent(64, 4096 + j * (j + 1), -1)
     }
-    return [heads, rests]
+    ATAN_1 = heads
+    ATAN_2 = rests
   }
 
   /** atanh(p/q) if sign is 1, atan(p/q) if it is -1; |p/q| ≤ 1/64, p and q whole */

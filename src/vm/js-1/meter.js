@@ -517,7 +517,7 @@ class Meter {
       })
     const list = names.join(', ')
     const evaluate = `() => {${declaration(temps)}${pay};${text}return [${list}]}`
-    given.push(`...{$mivm: [${list}] = $mivmP(${evaluate}, ${this.#failure(text)})}`)
+    given.push(`...{$mivm: [${list}] = ${this.#evaluated(evaluate, text, levels)}}`)
     return { params: given.join(', '), moved: '', names }
   }
 
@@ -573,13 +573,18 @@ class Meter {
     return `${head}${this.#text.slice(key.end, value.start)}${this.emit(value)};`
   }
 
-  #field({ start, key, value, computed, cost }, extra) {
+  #field({ start, key, value, computed, cost, levels }, extra) {
     const { text, temps } = this.#within({ levels: 1, isSuspendable: false }, () =>
       this.emit(value)
     )
     const head = this.#text.slice(start, key.start) + this.#name(key, computed)
     const evaluate = `() => {${declaration(temps)}${this.#pay(cost + extra)}return ${text}}`
-    return `${head}${this.#text.slice(key.end, value.start)}$mivmP(${evaluate}, ${this.#failure(text)});`
+    return `${head}${this.#text.slice(key.end, value.start)}${this.#evaluated(evaluate, text, levels)};`
+  }
+
+  /** The value of a function of ours with this text of the contract's in it. */
+  #evaluated(evaluate, text, levels) {
+    return `$mivmP(${evaluate}, ${this.#failure(text)}, ${levels})`
   }
 
   #name(key, computed) {

@@ -1,12 +1,11 @@
 import { limitLiterals } from './literals.js'
-import { NESTING_MAX, tooDeep } from './source.js'
+import { NESTING_MAX, TOO_DEEP } from './source.js'
 
 const OPTIONS = { ecmaVersion: 2026, sourceType: 'script', preserveParens: true }
 
 /**
  * Parses a script with acorn, whose module `acorn` is, into a tree without lines and columns; `onComment` gets the
- * start of each comment. Throws acorn's SyntaxError, with `loc`, or
- * CodeError for one that nests too deeply.
+ * start of each comment. Throws acorn's SyntaxError, with `loc`, also for one that nests too deeply.
  *
  * How deep a source nests is counted only when it cannot be parsed: a tree that came out is measured by analysis.js. So
  * what is said of a source depends on counted levels, and never on where the stack of a process ends.
@@ -19,13 +18,13 @@ export function parse(acorn, text, onComment) {
   } catch (error) {
     if (!(error instanceof SyntaxError || error instanceof RangeError)) throw error
   }
-  try {
-    return new Counting(OPTIONS, text).parse()
-  } catch (error) {
-    // never in a process that compiles: all that is counted fits into its stack
-    if (/^Not enough stack/.test(error.message)) throw tooDeep()
-    throw error
-  }
+  return new Counting(OPTIONS, text).parse()
+}
+
+/** Throws what {@link parse} throws where the stack does not suffice, for a source that may nest too deeply for that. */
+export function parseCounting(acorn, text) {
+  const { Counting } = parsersOf(acorn)
+  new Counting(OPTIONS, text).parse()
 }
 
 /** One pair of classes a process: V8 knows how to be fast with a class that it has seen before. */
@@ -136,7 +135,7 @@ function countNesting(Base) {
     Counting.prototype[name] = function (...parameters) {
       const depth = this.nesting.get(name) + 1
       // each time there is a node around the one before
-      if (depth > NESTING_MAX + MARGIN) throw tooDeep()
+      if (depth > NESTING_MAX + MARGIN) this.raise(this.start, TOO_DEEP)
       this.nesting.set(name, depth)
       const node = Base.prototype[name].apply(this, parameters)
       this.nesting.set(name, depth - 1)

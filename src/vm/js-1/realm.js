@@ -34,14 +34,14 @@ function composeScript(charge) {
 const prices = ${JSON.stringify(PRICES)}
 const fuel = ${readExpression('fuel')}()
 const charge = ${charge}
-const { note, rethrow } = fuel
+const { note, rethrow, weigh } = fuel
 const math = ${readExpression('math')}()
 const { exec } = RegExp.prototype
 const parts = [${parts},
 ${readExpression('operators')}]
 const installRegExp = () => (${composeRegExp()})(charge)
 const chargeBuiltins = () => ${readExpression('builtins')}({
-  charge, note, rethrow, exec, parts, prices: prices.builtins, limits: prices.limits
+  charge, note, rethrow, weigh, exec, parts, prices: prices.builtins, limits: prices.limits
 })
 const primordials = ${readExpression('prelude')}({
   charge, rethrow, chargeBuiltins, installRegExp, math, prices: prices.builtins
@@ -56,7 +56,8 @@ function composeController() {
   return `(function (primordials) {
 const errors = ${readExpression('errors')}(primordials)
 const codec = ${readExpression('codec')}(primordials, errors, ${tariff})
-const thrown = ${readExpression('thrown')}(primordials, errors, codec)
+const missing = ${readExpression('missing')}()
+const thrown = ${readExpression('thrown')}(primordials, errors, codec, missing)
 const calls = ${readExpression('call')}(primordials, errors, ${tariff})
 const exported = ${readExpression('exported')}(primordials, errors, codec, calls, ${tariff})
 const state = ${readExpression('state')}(primordials, errors, calls, ${tariff})

@@ -33,10 +33,11 @@ export function wrap(source) {
   return `${HEAD}${source}${TAIL}`
 }
 
-/** Without a place: it is not one level that is too much. */
+export const TOO_DEEP = `the code nests deeper than ${NESTING_MAX} levels: split it into smaller pieces (each operator, member or call of a chain is a level, and each else if)`
+
+/** Where it is not known at which place. */
 export function tooDeep() {
-  const message = `the code nests deeper than ${NESTING_MAX} levels: split it into smaller pieces`
-  return new CodeError('CODE_SYNTAX', message)
+  return new CodeError('CODE_SYNTAX', TOO_DEEP)
 }
 
 /** The error for a SyntaxError that V8 found in the compiled text and acorn did not. */

@@ -8,6 +8,9 @@ export class Refusal extends Error {
   }
 }
 
+/** A node that is inside of too many others. */
+export class TooDeep extends Refusal {}
+
 /** Keys of the children of each type, in the order of the source. What is not named has none. */
 const CHILDREN = {
   Program: ['body'],

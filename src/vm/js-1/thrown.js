@@ -1,8 +1,11 @@
-;(function makeThrown(primordials, errors, { encodeValue }) {
+;(function makeThrown(primordials, errors, { encodeValue }, { insteadOf }) {
   // What was thrown, as far as the log records it.
 
-  const { errorPrototype, isError, isPrototypeOf } = primordials
+  const { errorPrototype, isError, isPrototypeOf, slice } = primordials
   const { cut, ERROR_TEXT_MAX, isObject, paidText } = errors
+
+  /** What V8 says of a name that there is not, behind it. */
+  const UNDEFINED = ' is not defined'
 
   return { describe, isThrownError }
 
@@ -17,6 +20,7 @@
         message: cut(message === undefined ? '' : paidText(message)),
         code: typeof code === 'string' ? cut(code) : typeof code === 'number' ? `${code}` : null
       }
+      if (error.name === 'ReferenceError') error.message = explained(error.message)
       // what a call that went too far ends with is nobody's to throw
       const isForged = error.code === 'OUT_OF_FUEL' || error.code === 'CALL_DEPTH'
       if (isForged && error.name === 'MivmError') error.name = 'Error'
@@ -24,6 +28,12 @@
     } catch {
       return { name: 'Error', message: 'the thrown value could not be read', code: null }
     }
+  }
+
+  function explained(message) {
+    const name = slice(message, 0, -UNDEFINED.length)
+    const instead = `${name}${UNDEFINED}` === message ? insteadOf(name) : undefined
+    return instead === undefined ? message : `${message} in this VM: ${instead}`
   }
 
   function isThrownError(value) {

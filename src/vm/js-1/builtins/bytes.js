@@ -5,7 +5,7 @@
 
   const { apply, charge, enter, isObject, leave, limits, listOf, prices, rethrow, spend } = kit
   const { isIntact, metered, replace, room, sortCharge, textRoom, toInteger, toText, uncurry } = kit
-  const { wrapConstructor } = kit
+  const { weigh, wrapConstructor } = kit
   const realm = globalThis
   const RawArrayBuffer = ArrayBuffer
   const { defineProperty, getPrototypeOf } = Reflect
@@ -52,6 +52,7 @@
     }
     bytes += size
     spend(size, prices.bytesNew)
+    weigh(size)
   }
 
   function allocate(Raw, args, target = Raw) {

@@ -5,8 +5,6 @@
   // many more than chance would make them, whatever is done with such a key pays for all of its class.
 
   const { charge, prices, spend, state, uncurry } = kit
-  const { fill } = Int32Array.prototype
-  const clear = uncurry(fill)
   const { imul, trunc } = Math
   const { setFloat64, getUint32 } = DataView.prototype
   const writeFloat = uncurry(setFloat64)
@@ -21,7 +19,8 @@
   const WORD = 2n ** 64n
   const LOW = 2 ** 32
 
-  const counts = new Int32Array(CLASSES)
+  /** Of each class, how many keys it has; null where none was noted. */
+  let counts = null
   const double = new DataView(new ArrayBuffer(8))
   let all = 0
   let most = 0
@@ -35,7 +34,7 @@
     chargeKeys,
     startHashes() {
       if (all === 0) return
-      clear(counts, 0)
+      counts = null
       all = 0
       most = 0
       state.crowded = false
@@ -51,9 +50,15 @@
   function noteKey(key) {
     charge(prices.keyNoted)
     all++
+    if (counts === null) makeCounts()
     const count = ++counts[classOf(key)]
     if (count > most) most = count
     if (count > USUAL) state.crowded = true
+  }
+
+  function makeCounts() {
+    counts = []
+    for (let i = 0; i < CLASSES; i++) counts[i] = 0
   }
 
   /** Before a key is looked for. */
