@@ -484,6 +484,27 @@ test('bundle - what is asked for with typeof may be missing', async (t) => {
   t.is(await call('where'), 'nowhere')
 })
 
+test('bundle - of a contract in one file the author is told what is not there, and where', async (t) => {
+  const text = `exports.copy = (x) => structuredClone(x)
+exports.later = () => {
+  setTimeout(() => structuredClone(1))
+}
+exports.asked = () => typeof process === 'object' && process.version
+exports.own = (URL) => new URL('x').crypto
+`
+  const file = await write(t, { 'app.js': text })
+  const { source, isBundled, warnings } = await bundle(file)
+  t.is(source, text)
+  t.absent(isBundled)
+  t.alike(
+    warnings.map((line) => line.replace(/^.*(?=app\.js)/, '')),
+    [
+      'app.js:1:23: structuredClone is not there: use JSON.parse(JSON.stringify(value)), or copy what changes: { ...value }',
+      'app.js:3:3: setTimeout is not there: time stands still during a call: compare env.time in a later one'
+    ]
+  )
+})
+
 test('bundle - packages are not refused for what they may never use, and the author is told', async (t) => {
   const { contract, call } = await open(t, {
     'app.mjs': "import { a } from 'timer'\nexport const get = () => a",

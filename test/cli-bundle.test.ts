@@ -113,7 +113,7 @@ const BAD: [text: string, stderr: string][] = [
   ],
   [
     "export const a = () => 1\nthrow new RangeError('no')\n",
-    'mivm: CODE_THROWS: the code throws while it is loaded: RangeError: no: make it load without an error'
+    'mivm: CODE_THROWS: app.ts:2:1: the code throws while it is loaded: RangeError: no: make it load without an error'
   ],
   [
     'export type A = string\n',

@@ -10,7 +10,7 @@ import { insteadOf, MISSING } from './missing.ts'
 import { Modules } from './modules.ts'
 import { formatFile, formatPlace, offsetOf, type Place, Places } from './places.ts'
 import { CONTRACT_NAMES, Refusal, replaceGlobal, rewrite } from './rewrite.ts'
-import { type Reference, type Scan, scan } from './scan.ts'
+import { isTypeof, type Reference, type Scan, scan } from './scan.ts'
 
 /**
  * The language that contracts run in, for esbuild and acorn. These options, and the version of esbuild, decide the
@@ -65,12 +65,14 @@ export async function build(entry: string): Promise<Bundle> {
   }
   modules.rename(edits, keys)
   const source = `${edits.apply().trimEnd()}\n`
+  const placeOf = (offset: number) => places.at(edits.origin(offset))
   return {
     source,
     isBundled: true,
     packages: modules.packages,
     warnings: [...warnings, ...check.warnings()],
-    explain: (error) => explain(error, source, (offset) => places.at(edits.origin(offset)))
+    explain: (error) => explain(error, source, placeOf),
+    placeOf
   }
 }
 
@@ -279,7 +281,7 @@ class Check {
     const free = this.#scan.references.filter(({ name }) => MISSING.has(name) && !bound.has(name))
     const asked = new Set<string>()
     for (const { name, node, parent } of free) {
-      if (parent.type === 'UnaryExpression' && parent.operator === 'typeof') {
+      if (isTypeof(parent)) {
         asked.add(`${name} ${this.#modules.at(node.start)}`)
       }
     }

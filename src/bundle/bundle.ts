@@ -3,7 +3,8 @@ import path from 'node:path'
 import { MivmError } from '../protocol/errors.ts'
 import { LIMITS } from '../protocol/limits.ts'
 import { readAtMost } from './bounded-file.ts'
-import { formatFile } from './places.ts'
+import { MISSING } from './missing.ts'
+import { formatFile, type Place, placeIn } from './places.ts'
 
 /** A contract as it is deployed, and what its author should know of it. */
 export interface Bundle {
@@ -17,6 +18,8 @@ export interface Bundle {
   readonly warnings: readonly string[]
   /** Gives an error of a deployment that names line and column of the source those of the author's file. */
   explain(error: unknown): unknown
+  /** Where in the author's files an offset of the source comes from; null for code that was put in. */
+  placeOf(offset: number): Place | null
 }
 
 /**
@@ -31,14 +34,30 @@ export interface Bundle {
  */
 export async function bundle(file: string): Promise<Bundle> {
   const text = await readText(file)
-  const bundled = (await isModule(file, text)) ? await buildModule(file) : verbatim(text)
+  const bundled = (await isModule(file, text)) ? await buildModule(file) : await plain(file, text)
   checkSize(file, bundled)
   return bundled
 }
 
-/** A source that is a contract already. */
-export function verbatim(source: string): Bundle {
-  return { source, isBundled: false, packages: [], warnings: [], explain: (error) => error }
+/** A source that is a contract already, and the file that it is from. */
+export function verbatim(source: string, file = 'contract.js'): Bundle {
+  return {
+    source,
+    isBundled: false,
+    packages: [],
+    warnings: [],
+    explain: (error) => error,
+    placeOf: (offset) => placeIn(source, file, offset)
+  }
+}
+
+const ANY_MISSING = new RegExp(`\\b(?:${[...MISSING.keys()].join('|')})\\b`)
+
+async function plain(file: string, text: string): Promise<Bundle> {
+  const contract = verbatim(text, file)
+  if (!ANY_MISSING.test(text)) return contract
+  const { warningsOf } = await import('./plain.ts')
+  return { ...contract, warnings: warningsOf(path.resolve(file), text) }
 }
 
 async function buildModule(file: string): Promise<Bundle> {

@@ -18,6 +18,7 @@ export const MISSING: ReadonlyMap<string, string> = new Map([
   ['localStorage', 'use state for files, or exported variables'],
   ['sessionStorage', 'use state for files, or exported variables'],
   ['eval', 'write the code out: what runs is what was deployed'],
+  ['structuredClone', 'use JSON.parse(JSON.stringify(value)), or copy what changes: { ...value }'],
   ['fetch', 'use oracle: the host asks, and the answer is logged'],
   ['XMLHttpRequest', 'use oracle: the host asks, and the answer is logged'],
   ['WebSocket', 'use oracle: the host asks, and the answer is logged'],

@@ -23,17 +23,23 @@ export class Places {
 
   /** Null for code that esbuild made up. */
   at(offset: number): Place | null {
-    const before = this.#text.slice(0, offset)
-    const line = before.split('\n').length - 1
-    const column = offset - (before.lastIndexOf('\n') + 1)
-    const entry = this.#map.findEntry(line, column)
-    if (!('originalSource' in entry) || entry.generatedLine !== line) return null
+    const { line, column } = placeIn(this.#text, '', offset)
+    // a source map counts from 0
+    const entry = this.#map.findEntry(line - 1, column - 1)
+    if (!('originalSource' in entry) || entry.generatedLine !== line - 1) return null
     return {
       file: path.resolve(this.#dir, entry.originalSource),
       line: entry.originalLine + 1,
       column: entry.originalColumn + 1
     }
   }
+}
+
+/** The place of an offset in the text of a file. */
+export function placeIn(text: string, file: string, offset: number): Place {
+  const before = text.slice(0, offset)
+  const column = offset - before.lastIndexOf('\n')
+  return { file, line: before.split('\n').length, column }
 }
 
 /** `app.ts:3:5`, as seen from the working directory. */

@@ -1,6 +1,6 @@
 import type { AnyNode, ExportSpecifier, Program, VariableDeclaration } from 'acorn'
 import type { Edits } from './edits.ts'
-import type { Binding, Reference, Scan } from './scan.ts'
+import { type Binding, isTypeof, type Reference, type Scan } from './scan.ts'
 
 /** Something in the program that cannot be made into a contract. */
 export class Refusal extends Error {
@@ -93,7 +93,7 @@ export function replaceGlobal({ bindings, references, globalWrites }: Scan, edit
     (parent.type === 'MemberExpression' &&
       parent.object === node &&
       !globalWrites.includes(parent)) ||
-    (parent.type === 'UnaryExpression' && parent.operator === 'typeof')
+    isTypeof(parent)
   if (uses.every(isRead)) return
   const taken = new Set([...bindings, ...references].map(({ name }) => name))
   let name = 'globals'

@@ -90,6 +90,11 @@ export function scan(program: Program, skip: (node: AnyNode) => boolean): Scan {
   return found
 }
 
+/** Whether it asks what something is, which may not be there. */
+export function isTypeof(node: AnyNode): boolean {
+  return node.type === 'UnaryExpression' && node.operator === 'typeof'
+}
+
 interface Visit {
   readonly node: AnyNode
   readonly parent: AnyNode

@@ -6,7 +6,7 @@ import { scan } from './scan.ts'
  * neither module nor script stays as it is, and the VM says what is wrong with it.
  */
 export function hasModules(text: string): boolean {
-  const script = tryParse(text, 'script')
+  const script = parseScript(text)
   if (script === null) return tryParse(text, 'module') !== null
   const { bindings, references, dynamicImports } = scan(script, () => false)
   if (dynamicImports.length > 0) return true
@@ -15,6 +15,11 @@ export function hasModules(text: string): boolean {
     ({ name, node, parent }) =>
       name === 'require' && parent.type === 'CallExpression' && parent.callee === node
   )
+}
+
+/** The file as a script, as contracts are; null where it is none. */
+export function parseScript(text: string): Program | null {
+  return tryParse(text, 'script')
 }
 
 function tryParse(text: string, sourceType: 'script' | 'module'): Program | null {

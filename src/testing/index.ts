@@ -15,8 +15,8 @@
 export { type Bundle, bundle } from '../bundle/bundle.ts'
 export { ContractError, MivmError } from '../protocol/errors.ts'
 export type { Value } from '../protocol/values.ts'
+export { callerId } from './contract.ts'
 export {
-  callerId,
   type DeployOptions,
   deploy,
   type Method,

@@ -1,16 +1,21 @@
 import { type Bundle, verbatim } from '../bundle/bundle.ts'
 import { type Oracle, Oracles } from '../host/oracles.ts'
-import { encodeEntry, encodeUserEntry, type Genesis, limitsOf } from '../protocol/entries.ts'
 import { ContractError, MivmError } from '../protocol/errors.ts'
 import { RESERVED } from '../protocol/files.ts'
-import { codeHash, hash, uint64 } from '../protocol/hash.ts'
-import { encodeId } from '../protocol/ids.ts'
 import type { LimitName } from '../protocol/limits.ts'
-import { addressOf } from '../protocol/manifest.ts'
 import { decodeValue, encodeArgs, type Value } from '../protocol/values.ts'
-import { callOf } from '../vm/record.ts'
 import { sortVariables, updateVariables } from '../vm/variables.ts'
-import type { Contract, Step, VirtualMachine } from '../vm/vm.ts'
+import type {
+  Batch,
+  Contract,
+  OracleAnswer,
+  OracleRequest,
+  Outcome,
+  Step,
+  VirtualMachine
+} from '../vm/vm.ts'
+import { callBy, contractOf, userKey } from './contract.ts'
+import { locate, locateDeployment } from './locate.ts'
 import { MemoryFiles } from './memory-files.ts'
 import { acquireVm } from './shared-vm.ts'
 
@@ -33,11 +38,6 @@ export type Method = (...args: readonly unknown[]) => Promise<Value | undefined>
 /** The methods of a contract, for one caller. Frozen, and safe to await. */
 export type Methods<Name extends string = string> = { readonly [name in Name]: Method }
 
-/** The id, z-base-32, that a contract sees as `caller.id` when `name` calls. The same for ever. */
-export function callerId(name: string): string {
-  return encodeId(userKey(name))
-}
-
 /**
  * Deploys a contract from its source, or as `bundle` reads it from a file, without host, network or disk, but in the real VM: with its limits, its realm
  * and its rollback. Throws what a deployment throws: DEPLOY_FAILED with what `init` threw, CODE_*, LIMIT_INVALID.
@@ -49,12 +49,13 @@ export async function deploy<Name extends string = string>(
   options: DeployOptions = {}
 ): Promise<TestInstance<Name>> {
   const { vm, release } = await acquireVm()
-  const { source, explain } = typeof contract === 'string' ? verbatim(contract) : contract
+  const bundle = typeof contract === 'string' ? verbatim(contract) : contract
   try {
-    return await TestInstance.deploy<Name>(vm, release, source, options)
+    return await TestInstance.deploy<Name>(vm, release, bundle, options)
   } catch (error) {
+    const located = await locateDeployment(bundle, options.args ?? [], bundle.explain(error))
     await release()
-    throw explain(error)
+    throw located
   }
 }
 
@@ -62,6 +63,7 @@ export async function deploy<Name extends string = string>(
 export class TestInstance<Name extends string = string> {
   readonly #vm: VirtualMachine
   readonly #release: () => Promise<void>
+  readonly #bundle: Bundle
   readonly #contract: Contract
   readonly #oracles: Oracles
   readonly #files = new MemoryFiles()
@@ -78,13 +80,13 @@ export class TestInstance<Name extends string = string> {
   static async deploy<Name extends string>(
     vm: VirtualMachine,
     release: () => Promise<void>,
-    source: string,
+    bundle: Bundle,
     options: DeployOptions
   ): Promise<TestInstance<Name>> {
     const { args = [], caller = 'deployer', time = TIME, limits = {} } = options
-    const contract = contractOf(vm.id, source, userKey(caller), limits)
+    const contract = contractOf(vm.id, bundle.source, userKey(caller), limits)
     const oracles = new Oracles(options.oracles)
-    const instance = new TestInstance<Name>(vm, release, contract, oracles, time)
+    const instance = new TestInstance<Name>(vm, release, bundle, contract, oracles, time)
     instance.#methods = await vm.inspect(contract)
     const { outcome } = await instance.#execute(caller, 'init', encodeArgs(args))
     if (outcome.status === 'ok') return instance
@@ -92,19 +94,21 @@ export class TestInstance<Name extends string = string> {
     throw new MivmError(
       'DEPLOY_FAILED',
       `init ended with ${name}: ${message}; nothing was deployed`,
-      { cause: thrownBy({ outcome }) }
+      { cause: thrownBy(outcome, null) }
     )
   }
 
   private constructor(
     vm: VirtualMachine,
     release: () => Promise<void>,
+    bundle: Bundle,
     contract: Contract,
     oracles: Oracles,
     time: number
   ) {
     this.#vm = vm
     this.#release = release
+    this.#bundle = bundle
     this.#contract = contract
     this.#oracles = oracles
     this.#time = time
@@ -172,8 +176,8 @@ export class TestInstance<Name extends string = string> {
 
   /** Calls a method by name, also one that there is not. */
   async call(name: string, method: string, args: readonly unknown[]): Promise<Value | undefined> {
-    const { outcome } = await this.#execute(name, method, encodeArgs(args))
-    if (outcome.status !== 'ok') throw thrownBy({ outcome })
+    const { outcome, place } = await this.#execute(name, method, encodeArgs(args))
+    if (outcome.status !== 'ok') throw thrownBy(outcome, place)
     return outcome.value === null ? undefined : decodeValue(outcome.value, 'result')
   }
 
@@ -195,7 +199,7 @@ export class TestInstance<Name extends string = string> {
   }
 
   /** Calls are executed one at a time, in the order in which they were made. */
-  #execute(name: string, method: string, args: string): Promise<Step> {
+  #execute(name: string, method: string, args: string): Promise<Executed> {
     if (this.#closing !== null) {
       throw new MivmError('USAGE', 'this instance is closed: deploy the contract again')
     }
@@ -204,28 +208,48 @@ export class TestInstance<Name extends string = string> {
     return step
   }
 
-  async #step(name: string, method: string, args: string): Promise<Step> {
+  async #step(name: string, method: string, args: string): Promise<Executed> {
     const seq = this.#seq + 1
-    const block = encodeUserEntry({ type: 'call', method, args, head: null })
-    const call = callOf(block, userKey(name), seq, this.#time, hash('testing/log', uint64(seq)))
-    if (call === null) throw new MivmError('INTERNAL', 'a call that cannot be read: report this')
     const steps: Step[] = []
-    await this.#vm.run({
+    const answers: OracleAnswer[] = []
+    const batch = {
       contract: this.#contract,
       variables: sortVariables(this.#variables),
-      calls: [call],
-      base: this.#files,
+      calls: [callBy(name, method, args, seq, this.#time)],
+      base: this.#files
+    }
+    await this.#vm.run({
+      ...batch,
       onStep: (step) => steps.push(step),
-      onOracle: (request) => this.#oracles.ask(request.name, request.args),
+      onOracle: async ({ name, args, index }) => {
+        const answer = await this.#oracles.ask(name, args)
+        answers[index] = answer
+        return answer
+      },
       onLog: (line) => this.#logs.push(line)
     })
     const [step] = steps
     if (step === undefined) throw new MivmError('ENGINE_FAILED', 'the call was not executed')
+    const place = await this.#place(step.outcome, batch, answers)
     this.#seq = seq
     this.#fuel = step.fuel
     this.#files.write(step.writes)
     updateVariables(this.#variables, step.writes)
-    return step
+    return { outcome: step.outcome, place }
+  }
+
+  /** Where in the author's code it was thrown; nobody is asked anything for that. */
+  async #place(
+    outcome: Outcome,
+    batch: Pick<Batch, 'contract' | 'variables' | 'calls' | 'base'>,
+    answers: readonly OracleAnswer[]
+  ): Promise<string | null> {
+    // of a deployment `deploy` says it
+    if (outcome.status !== 'error' || this.#seq === 0) return null
+    const { name, message } = outcome.error
+    const onOracle = async ({ index }: OracleRequest) => answers[index] ?? NO_ANSWER
+    const located = await locate(this.#vm, this.#bundle, { ...batch, onOracle })
+    return located?.text === `${name}: ${message}` ? located.place : null
   }
 }
 
@@ -233,39 +257,26 @@ export class TestInstance<Name extends string = string> {
 const TIME = 1_767_225_600_000
 const decoder = new TextDecoder()
 
-function thrownBy({ outcome }: Pick<Step, 'outcome'>): ContractError {
-  if (outcome.status === 'ok') throw new MivmError('INTERNAL', 'nothing was thrown: report this')
-  const { name, message, code } = outcome.error
-  return new ContractError(name, message, code, outcome.status === 'abort')
+const NO_ANSWER: OracleAnswer = { ok: true, value: null }
+
+interface Executed {
+  readonly outcome: Outcome
+  /** Where an error was thrown, if that is known. */
+  readonly place: string | null
 }
 
-export function userKey(name: string): Uint8Array {
-  return hash('testing/user', new TextEncoder().encode(name))
+/** The stack begins where the author's code threw it, where tests and editors look. */
+function thrownBy({ status, error }: Failure, place: string | null): ContractError {
+  const { name, message, code } = error
+  const thrown = new ContractError(name, message, code, status === 'abort')
+  if (place === null) return thrown
+  const frames = (thrown.stack ?? '').split('\n').filter((line) => line.startsWith('    at '))
+  Object.defineProperty(thrown, 'stack', {
+    value: [`${name}: ${message}`, `    at ${place}`, ...frames].join('\n'),
+    configurable: true,
+    writable: true
+  })
+  return thrown
 }
 
-export function contractOf(
-  vm: string,
-  source: string,
-  deployer: Uint8Array,
-  limits: { readonly [name in LimitName]?: number }
-): Contract {
-  const host = hash('testing/host')
-  const salt = hash('testing/salt')
-  const genesis: Genesis = {
-    type: 'genesis',
-    vm,
-    host,
-    deployer,
-    salt,
-    codeHash: codeHash(source),
-    limits
-  }
-  return {
-    vm,
-    address: encodeId(addressOf(host, encodeEntry(genesis))),
-    host: encodeId(host),
-    deployer: encodeId(deployer),
-    source,
-    limits: limitsOf(genesis)
-  }
-}
+type Failure = Exclude<Outcome, { readonly status: 'ok' }>

@@ -1,9 +1,7 @@
 import { type Bundle, verbatim } from '../bundle/bundle.ts'
-import { encodeUserEntry } from '../protocol/entries.ts'
-import { hash } from '../protocol/hash.ts'
-import { callOf } from '../vm/record.ts'
-import type { Call, Contract, VirtualMachine } from '../vm/vm.ts'
-import { contractOf, userKey } from './instance.ts'
+import type { Contract, VirtualMachine } from '../vm/vm.ts'
+import { callBy, contractOf, userKey } from './contract.ts'
+import { locateDeployment } from './locate.ts'
 import { acquireVm } from './shared-vm.ts'
 
 /** What every call costs before its method begins. */
@@ -19,12 +17,12 @@ export interface LoadCost {
  * the contract.
  */
 export async function loadCost(contract: string | Bundle): Promise<LoadCost> {
-  const { source, explain } = typeof contract === 'string' ? verbatim(contract) : contract
+  const bundle = typeof contract === 'string' ? verbatim(contract) : contract
   const { vm, release } = await acquireVm()
   try {
-    return await measure(vm, contractOf(vm.id, source, userKey('deployer'), {}))
+    return await measure(vm, contractOf(vm.id, bundle.source, userKey('deployer'), {}))
   } catch (error) {
-    throw explain(error)
+    throw await locateDeployment(bundle, [], bundle.explain(error))
   } finally {
     await release()
   }
@@ -35,7 +33,7 @@ async function measure(vm: VirtualMachine, contract: Contract): Promise<LoadCost
   const methods = await vm.inspect(contract)
   let method = 'load'
   while (methods.includes(method)) method += '_'
-  const call = callTo(method)
+  const call = callBy('caller', method, '[]', 2, 0)
   let fuel = 0
   const run = (count: number) =>
     vm.run(
@@ -63,10 +61,3 @@ async function measure(vm: VirtualMachine, contract: Contract): Promise<LoadCost
 const WARM_UP = 2
 const CALLS = 20
 const WORK_MS = 200
-
-function callTo(method: string): Call {
-  const block = encodeUserEntry({ type: 'call', method, args: '[]', head: null })
-  const call = callOf(block, userKey('caller'), 2, 0, hash('testing/log'))
-  if (call === null) throw new Error('a call that cannot be read')
-  return call
-}

@@ -57,8 +57,9 @@ async function deploy(
   const { source } = contract
   const deployed = await client
     .deploy({ host, source, args: values, ...(salt === undefined ? {} : { salt }) })
-    .catch((error) => {
-      throw contract.explain(error)
+    .catch(async (error) => {
+      const { locateDeployment } = await import('../../testing/locate.ts')
+      throw await locateDeployment(contract, values, contract.explain(error))
     })
   output.done()
   await changeSettings(dir, { host })

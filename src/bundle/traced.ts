@@ -1,0 +1,149 @@
+import { type AnyNode, type BlockStatement, type Expression, parse, type Statement } from 'acorn'
+import { Edits } from './edits.ts'
+
+/** What a line of `console` of a traced contract begins with that is not the author's; an offset in the source follows. */
+const MARK = 'mivm: thrown at '
+
+/**
+ * Says where an error was thrown, once for each time that another one is on its way; `$traceKept` watches what is returned.
+ * A contract may have variables of its own with the names of builtins.
+ */
+const HEAD = `const $traceThrown = ((console, places) => {
+  let last
+  return (error, at) => {
+    if (typeof error === 'object' && error !== null) {
+      if (!places.has(error)) places.set(error, at)
+      at = places.get(error)
+    }
+    if (at !== last) console.log('${MARK}' + at)
+    last = at
+  }
+})(console, new globalThis.WeakMap())
+const $traceKept = (value, at) => {
+  if (value instanceof globalThis.Promise) value.then(undefined, (error) => $traceThrown(error, at))
+  return value
+}
+`
+const OPEN = 'let $traceAt = 0; try {'
+const CLOSE = '} catch ($traceError) { $traceThrown($traceError, $traceAt); throw $traceError }'
+
+/**
+ * The source of a contract that does the same, and says over `console` where what ends a call was thrown: errors have no
+ * `stack` in the VM. Takes more fuel and time. Null where the source is none that can be read.
+ */
+export function traced(source: string): string | null {
+  if (source.includes('$trace')) return null
+  let program: AnyNode
+  try {
+    program = parse(source, {
+      ecmaVersion: 2026,
+      sourceType: 'script',
+      allowReturnOutsideFunction: true,
+      preserveParens: true
+    })
+  } catch {
+    return null
+  }
+  const edits = new Edits(source)
+  edits.insert(0, `${HEAD}${OPEN}`)
+  const closings: [at: number, text: string][] = [[source.length, `\n${CLOSE}`]]
+  const statements: AnyNode[] = []
+  for (const node of nodesOf(program)) {
+    for (const statement of statementsOf(node)) statements.push(statement)
+    for (const body of bareBodiesOf(node)) {
+      edits.insert(body.start, `{ ${markOf(body)}`)
+      closings.push([body.end, ' }'])
+    }
+    if (node.type === 'TryStatement' && node.finalizer) {
+      // what it does after an error is not where that was thrown
+      edits.insert(node.finalizer.start + 1, 'const $traceLast = $traceAt; ')
+      closings.push([node.finalizer.end - 1, '; $traceAt = $traceLast '])
+    }
+    if (node.type === 'ReturnStatement' && node.argument) {
+      edits.insert(node.argument.start, ' $traceKept((')
+      closings.push([node.argument.end, `), ${node.start})`])
+    }
+    const body = functionBodyOf(node)
+    if (body === null) continue
+    if (body.type === 'BlockStatement') {
+      edits.insert(body.start + 1, OPEN)
+      closings.push([body.end - 1, CLOSE])
+    } else {
+      edits.insert(body.start, `{ ${OPEN} $traceAt = ${body.start}; return $traceKept((`)
+      closings.push([body.end, `), ${body.start}) ${CLOSE} }`])
+    }
+  }
+  // what begins later ends first
+  for (const [at, text] of closings.reverse()) edits.insert(at, text)
+  for (const statement of statements) edits.insert(statement.start, markOf(statement))
+  return edits.apply()
+}
+
+/** Where in the source what has ended a call of a traced contract was thrown: an offset, null where that is not known. */
+export function thrownAt(lines: readonly string[]): number | null {
+  const line = lines.findLast((each) => each.startsWith(MARK))
+  return line === undefined ? null : Number(line.slice(MARK.length))
+}
+
+/** All nodes, each before those in it, in the order of the source; without recursion, since bundles nest deeply. */
+function* nodesOf(root: AnyNode): Generator<AnyNode> {
+  const todo = [root]
+  for (let node = todo.pop(); node !== undefined; node = todo.pop()) {
+    yield node
+    const children = Object.values(node).flat().filter(isNode)
+    todo.push(...children.reverse())
+  }
+}
+
+function isNode(value: unknown): value is AnyNode {
+  return typeof value === 'object' && value !== null && 'type' in value && 'start' in value
+}
+
+function functionBodyOf(node: AnyNode): BlockStatement | Expression | null {
+  switch (node.type) {
+    case 'FunctionDeclaration':
+    case 'FunctionExpression':
+    case 'ArrowFunctionExpression':
+      return node.body
+    default:
+      return null
+  }
+}
+
+/** Statements before which another one may stand. */
+function statementsOf(node: AnyNode): readonly AnyNode[] {
+  switch (node.type) {
+    case 'Program':
+    case 'BlockStatement':
+    case 'StaticBlock':
+      return node.body
+    case 'SwitchCase':
+      return node.consequent
+    default:
+      return []
+  }
+}
+
+/** Statements without braces, where another one may stand only within some. */
+function bareBodiesOf(node: AnyNode): readonly Statement[] {
+  switch (node.type) {
+    case 'IfStatement':
+      return [node.consequent, node.alternate].filter(isBare)
+    case 'ForStatement':
+    case 'ForInStatement':
+    case 'ForOfStatement':
+    case 'WhileStatement':
+    case 'DoWhileStatement':
+      return [node.body].filter(isBare)
+    default:
+      return []
+  }
+}
+
+function isBare(body: Statement | null | undefined): body is Statement {
+  return !!body && body.type !== 'BlockStatement'
+}
+
+function markOf({ start }: AnyNode): string {
+  return `$traceAt = ${start}; `
+}

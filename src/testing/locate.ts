@@ -1,0 +1,77 @@
+import type { Bundle } from '../bundle/bundle.ts'
+import { formatPlace } from '../bundle/places.ts'
+import { thrownAt, traced } from '../bundle/traced.ts'
+import { MivmError } from '../protocol/errors.ts'
+import { hash } from '../protocol/hash.ts'
+import { encodeId } from '../protocol/ids.ts'
+import { encodeArgs } from '../protocol/values.ts'
+import type { Batch, Outcome, VirtualMachine } from '../vm/vm.ts'
+import { callBy, contractOf, userKey } from './contract.ts'
+import { MemoryFiles } from './memory-files.ts'
+import { acquireVm } from './shared-vm.ts'
+
+/** The error that has ended a call, and where the author's code threw it, as `app.ts:3:5`; null where that is not known. */
+interface Located {
+  readonly text: string
+  readonly place: string | null
+}
+
+/**
+ * Where the author's code threw what ends the first call of a batch; null where it does not end with an error. Errors have no
+ * `stack` in the VM: the call is executed with code that notes where it is.
+ */
+export async function locate(
+  vm: VirtualMachine,
+  { source, placeOf }: Bundle,
+  batch: Pick<Batch, 'contract' | 'variables' | 'calls' | 'base' | 'onOracle'>
+): Promise<Located | null> {
+  const text = traced(source)
+  if (text === null) return null
+  const lines: string[] = []
+  const outcomes: Outcome[] = []
+  // what an engine keeps for the contract is kept for an address
+  const address = encodeId(hash('testing/traced', Buffer.from(batch.contract.address)))
+  await vm.run({
+    ...batch,
+    contract: { ...batch.contract, source: text, address },
+    onStep: ({ outcome }) => outcomes.push(outcome),
+    onLog: (line) => lines.push(line)
+  })
+  const [outcome] = outcomes
+  if (outcome?.status !== 'error') return null
+  const { name, message } = outcome.error
+  const offset = thrownAt(lines)
+  const place = offset === null ? null : placeOf(offset)
+  return { text: `${name}: ${message}`, place: place === null ? null : formatPlace(place) }
+}
+
+/** What a deployment ended with, with the place in the author's file where `init`, or the code itself, throws that. */
+export async function locateDeployment(
+  bundle: Bundle,
+  args: readonly unknown[],
+  error: unknown
+): Promise<unknown> {
+  if (!(error instanceof MivmError)) return error
+  if (error.code !== 'DEPLOY_FAILED' && error.code !== 'CODE_THROWS') return error
+  const { vm, release } = await acquireVm()
+  try {
+    const located = await locate(vm, bundle, {
+      contract: contractOf(vm.id, bundle.source, userKey('deployer'), {}),
+      variables: [],
+      calls: [callBy('deployer', 'init', encodeArgs(args), 1, Date.now())],
+      base: new MemoryFiles(),
+      onOracle: async () => ({ ok: true, value: null })
+    })
+    // here it may come to something else than there
+    if (located === null || located.place === null || !error.message.includes(located.text)) {
+      return error
+    }
+    return new MivmError(error.code, `${located.place}: ${error.message}`, {
+      cause: error.cause ?? error
+    })
+  } catch {
+    return error
+  } finally {
+    await release()
+  }
+}
