@@ -9,7 +9,10 @@ import Corestore from 'corestore'
 import { audit } from '../src/audit/audit.ts'
 import type { AskRange } from '../src/audit/feed.ts'
 import { readRange } from '../src/host/ranges.ts'
+import { encodeUserEntry } from '../src/protocol/entries.ts'
+import type { Head } from '../src/protocol/head.ts'
 import { encodeId } from '../src/protocol/ids.ts'
+import { encodeArgs } from '../src/protocol/values.ts'
 import {
   type Audited,
   blocksOf,
@@ -61,10 +64,7 @@ class Auditor {
       if (manifest === null) throw new Error('a log without a manifest')
       const copy = store.get({ manifest, keyPair: signer })
       await copy.ready()
-      for (let i = copy.length; i < core.length; i++) {
-        const block = await core.get(i)
-        if (block !== null) await copy.append(block)
-      }
+      await copy.append((await blocksOf(core)).slice(copy.length))
     }
     await store.close()
   }
@@ -95,10 +95,16 @@ class Auditor {
 async function write(writer: Writer, wrong: number, cheat: Cheat): Promise<void> {
   for (let i = 0; i < RUNS * RUN_BATCHES; i++) {
     const isWrong = i === wrong * RUN_BATCHES + 1
-    const calls = []
-    for (let n = 0; n < BATCH_CALLS; n++) {
-      calls.push(await writer.call(n % 2, 'add', ['x'], n === 0 ? await writer.head() : null))
-    }
+    const call = (head: Head | null) =>
+      encodeUserEntry({ type: 'call', method: 'add', args: encodeArgs(['x']), head })
+    const half = BATCH_CALLS / 2
+    const alice = await writer.writeAll(0, [
+      call(await writer.head()),
+      ...Array(half - 1).fill(call(null))
+    ])
+    const bob = await writer.writeAll(1, Array(half).fill(call(null)))
+    // one of each in turns
+    const calls = alice.flatMap((item, n) => [item, ...bob.slice(n, n + 1)])
     const first = await writer.commit(calls, isWrong ? cheat : {})
     await writer.ack(0, writer.users[0]?.core.length ?? 0, first + 1)
   }

@@ -266,9 +266,16 @@ export class Writer {
 
   /** Puts anything into a user's log. */
   async write(user: number, block: Uint8Array): Promise<Item> {
+    const [item = fail()] = await this.writeAll(user, [block])
+    return item
+  }
+
+  /** The same of many blocks, which are signed and written at once. */
+  async writeAll(user: number, blocks: readonly Uint8Array[]): Promise<Item[]> {
     const writer = this.users[user] ?? fail()
-    await writer.core.append(block)
-    return { user: writer, entry: writer.core.length, block }
+    const first = writer.core.length + 1
+    await writer.core.append([...blocks])
+    return blocks.map((block, i) => ({ user: writer, entry: first + i, block }))
   }
 
   /** Puts an ack of a result into a user's log, under the newest head. */

@@ -1,11 +1,14 @@
-// An auditor in a process of its own: copies the logs of an instance first, and then audits its copy.
+// An auditor in a process of its own, as `mivm audit` runs it: copies the logs of an instance first, and then audits its copy.
 import { rm } from 'node:fs/promises'
 import { setPriority } from 'node:os'
 import path from 'node:path'
 import { type AuditEvent, audit, parseLink } from 'mivm'
 import { audit as auditLogs } from '../../src/audit/audit.ts'
+import { optimizeLate } from '../../src/audit/optimizing.ts'
 import { openStore } from '../../src/state/store.ts'
 import { serve } from '../process.ts'
+
+optimizeLate()
 
 /** What an audit that went on where the one before had ended has come to. */
 export interface Audited {

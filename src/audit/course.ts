@@ -71,6 +71,8 @@ export class Course {
   readonly #users: UserLogs
   #history: History
   #replayer: Replayer | null = null
+  /** One that is opened ahead of its use, with the code that genesis names. */
+  #opening: Promise<Replayer | null> | null = null
   #from: Checkpoint | null = null
   /** Whether the kept copy of the state was looked at, where something was found with it. */
   #isWhole = false
@@ -184,7 +186,7 @@ export class Course {
       for (;;) {
         const batches = await runs.next()
         if (batches === null) break
-        this.#replayer ??= await this.#openReplayer(this.#history.source, null)
+        this.#replayer ??= await this.#openedReplayer()
         await this.#replayer?.run(batches)
         runs.distance = AHEAD
         const { isHalted } = runs
@@ -198,12 +200,26 @@ export class Course {
     yield false
   }
 
-  /** Has the VM started while the log is read, where there is something to execute. */
+  /** Has what executes the calls get ready while the log is read, where there is something to execute. */
   #prepare(): void {
     const { length, at } = this.reader
-    if (this.#isForThread || length <= Math.max(at, CALLS_FROM)) return
+    if (this.#opening !== null || length <= Math.max(at, CALLS_FROM)) return
     // whoever needs it is told why it could not be
-    this.#subject.openVm().catch(() => {})
+    if (!this.#isForThread) this.#subject.openVm().catch(() => {})
+    this.#opening = this.#openPrepared()
+    this.#opening.catch(() => {})
+  }
+
+  async #openPrepared(): Promise<Replayer | null> {
+    const source = this.#replayer === null ? await this.#source() : null
+    const opened = source === null ? null : await this.#openReplayer(source, null)
+    const replayer = this.#replayer ?? opened
+    replayer?.prepare()
+    return opened
+  }
+
+  async #openedReplayer(): Promise<Replayer | null> {
+    return (await this.#opening) ?? this.#openReplayer(this.#history.source, null)
   }
 
   /** Whether so much is left that it is worth a thread, with a VM of its own. */
@@ -337,7 +353,8 @@ export class Course {
   async close({ keep = false } = {}): Promise<void> {
     await this.#users.close()
     await this.reader.close()
-    await this.#replayer?.close({ keep })
+    const replayer = this.#replayer ?? (await this.#opening?.catch(() => null))
+    await replayer?.close({ keep })
     await this.published.close()
   }
 

@@ -1,10 +1,9 @@
-import b4a from 'b4a'
 import type Hypercore from 'hypercore'
 import type { Head } from '../protocol/head.ts'
-import { cover, type Tree, type TreeNode } from '../protocol/merkle.ts'
+import type { Tree } from '../protocol/merkle.ts'
 import type { RangeReply, RangeRequest } from '../protocol/messages.ts'
 import { RANGE_BLOCKS_MAX } from '../protocol/messages.ts'
-import { leafHash } from '../protocol/tree-hash.ts'
+import { type ProvenRange, proveRange } from '../protocol/range.ts'
 import { putBlocks } from '../state/blocks.ts'
 import type { News } from './news.ts'
 
@@ -12,15 +11,7 @@ import type { News } from './news.ts'
 export type AskRange = (request: RangeRequest) => Promise<RangeReply | null>
 
 /** Blocks that are proven, with the leaves of the tree over them. */
-export interface Proven {
-  readonly blocks: readonly Uint8Array[]
-  readonly leaves: readonly TreeNode[]
-}
-
-interface Range extends Proven {
-  /** Of the tree over the blocks, and to their right: they prove what is here by itself, before the rest has come. */
-  readonly nodes: readonly TreeNode[]
-}
+export type Proven = Pick<ProvenRange, 'blocks' | 'leaves'>
 
 export interface FeedOptions {
   /** Blocks that are asked for at once; as many as there may be by default. */
@@ -70,7 +61,7 @@ export class Feed {
     const { length: start } = tree
     const reply = this.#isTrusted ? await this.#receive(start, head.length) : null
     if (reply === null || reply.blocks.length === 0) return null
-    const range = reply.blocks.length <= this.#blocks ? prove(tree, reply, head) : null
+    const range = reply.blocks.length <= this.#blocks ? proveRange(tree, reply, head) : null
     if (range === null) {
       this.#isTrusted = false
       return null
@@ -93,23 +84,4 @@ export class Feed {
     const request = { key: this.#core.key, start, length, blocks: this.#blocks }
     return { request, reply: this.#ask(request) }
   }
-}
-
-/** What was sent, if it is what the head is signed over. */
-function prove(beginning: Tree, { blocks, nodes }: RangeReply, head: Head): Range | null {
-  const start = beginning.length
-  const end = start + blocks.length
-  if (end > head.length || !isCover(nodes, end, head.length)) return null
-  const tree = beginning.clone()
-  const leaves = blocks.map((block, i) => {
-    return { index: 2 * (start + i), size: block.byteLength, hash: leafHash(block) }
-  })
-  const complete = [...leaves, ...nodes].flatMap((node) => tree.push(node))
-  if (!b4a.equals(tree.treeHash(), head.treeHash)) return null
-  return { blocks, leaves, nodes: complete }
-}
-
-function isCover(nodes: readonly TreeNode[], start: number, end: number): boolean {
-  const indexes = cover(start, end)
-  return nodes.length === indexes.length && nodes.every(({ index }, i) => index === indexes[i])
 }

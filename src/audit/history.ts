@@ -239,9 +239,9 @@ export class History {
       return []
     }
     report.counts.blocks += read.length
-    for (const [i, { treeHash }] of read.entries()) {
+    read.forEach(({ treeHash }, i) => {
       if (treeHash !== null) heads.note(window.start + i + 1, treeHash)
-    }
+    })
     return read
   }
 

@@ -342,12 +342,12 @@ function grow(
   visit: Visit | undefined
 ): Tree {
   const tree = beginning.clone()
-  for (const [i, block] of blocks.entries()) {
+  blocks.forEach((block, i) => {
     const leaf = leaves?.[i]
     if (leaf === undefined) tree.append(block)
     else tree.push(leaf)
     visit?.(block, tree)
-  }
+  })
   return tree
 }
 

@@ -107,12 +107,12 @@ export class PlainLog extends StandIn {
     const ends = b4a.alloc(blocks.length * END_BYTES)
     const view = new DataView(ends.buffer, ends.byteOffset, ends.byteLength)
     let at = 0
-    for (const [i, block] of blocks.entries()) {
+    blocks.forEach((block, i) => {
       bytes.set(block, at)
       this.#remember(this.#written + i, bytes.subarray(at, at + block.byteLength))
       at += block.byteLength
       writeUint64(view, i * END_BYTES, this.#writtenBytes + at)
-    }
+    })
     append(this.#blocks.fd, bytes)
     append(this.#ends.fd, ends)
     this.#written += blocks.length

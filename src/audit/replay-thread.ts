@@ -11,6 +11,7 @@ import { type ShadowRoots, ShadowView, type Versions } from './shadow.ts'
 /** What the thread can be asked. */
 export interface ReplayCommands {
   open(subject: ReplaySubject): Promise<boolean>
+  prepare(): Promise<void>
   run(batches: PackedBatches): Promise<void>
   finish(): Promise<void>
   sync(): Promise<ShadowRoots>
@@ -99,6 +100,10 @@ export class ReplayThread implements Replayer {
 
   get stopped(): boolean {
     return this.#stopped
+  }
+
+  prepare(): void {
+    this.#ask('prepare').catch(() => {})
   }
 
   async run(batches: readonly LoggedBatch[]): Promise<void> {

@@ -32,25 +32,26 @@ class Relay implements Found {
 }
 
 const relay = new Relay()
-let vm: VirtualMachine | null = null
+let vm: Promise<VirtualMachine> | null = null
 let replayer: LocalReplayer | null = null
 
 const commands: ReplayCommands = {
   async open(subject) {
     const open = async () => {
-      vm = await openVm(subject.genesis.vm, { engines: 1, maxInstances: 1, keepCompiler: false })
+      vm ??= openVm(subject.genesis.vm, { engines: 1, maxInstances: 1, keepCompiler: false })
       return vm
     }
     replayer = await LocalReplayer.open(subject, open, relay)
     return replayer !== null
   },
+  prepare: async () => opened().prepare(),
   run: (batches) => opened().run(unpack(batches)),
   finish: () => opened().finish(),
   sync: () => opened().sync(),
   isWhole: (at) => opened().isWhole(at),
   flush: () => opened().flush(),
   async close(options) {
-    await vm?.close()
+    await (await vm?.catch(() => null))?.close()
     await opened().close(options)
   }
 }

@@ -1,8 +1,9 @@
 import type { Genesis } from '../protocol/entries.ts'
 import { MivmError } from '../protocol/errors.ts'
+import type { Files } from '../protocol/files.ts'
 import { contractOf } from '../vm/record.ts'
 import { readVariables } from '../vm/variables.ts'
-import type { VirtualMachine } from '../vm/vm.ts'
+import type { Batch, Contract, VirtualMachine } from '../vm/vm.ts'
 import type { PlainLog } from './plain-log.ts'
 import { type Found, Replay, type ReplayedBatch } from './replay.ts'
 import { Shadow, type ShadowRoots, type Versions } from './shadow.ts'
@@ -30,6 +31,8 @@ export interface StateLogs {
 export interface Replayer {
   /** True once nothing more can be replayed. */
   readonly stopped: boolean
+  /** Begins to get ready for the first run. */
+  prepare(): void
   /** What runs before this one came to is in the report when it resolves. */
   run(batches: readonly ReplayedBatch[]): Promise<void>
   /** Resolves when everything that was replayed is judged. */
@@ -85,6 +88,11 @@ export class LocalReplayer implements Replayer {
     return this.#isUnable || this.#replay?.stopped === true
   }
 
+  prepare(): void {
+    // whoever runs something is told why it could not be
+    this.#load().catch(() => {})
+  }
+
   async run(batches: readonly ReplayedBatch[]): Promise<void> {
     if (this.stopped) return
     this.#replay ??= await this.#begin()
@@ -122,6 +130,13 @@ export class LocalReplayer implements Replayer {
     await this.#shadow.close({ keep })
   }
 
+  /** Has the code compiled, and the engine know it. */
+  async #load(): Promise<void> {
+    const { address, genesis, source } = this.#subject
+    const vm = await this.#openVm()
+    await vm.run(withoutCalls(contractOf(address, genesis, source), this.#shadow.archive))
+  }
+
   /** Null where this machine cannot execute the calls, and that is a gap. */
   async #begin(): Promise<Replay | null> {
     const { address, genesis, source, from } = this.#subject
@@ -141,4 +156,11 @@ export class LocalReplayer implements Replayer {
     const contract = contractOf(address, genesis, source)
     return new Replay(this.#vm, contract, this.#shadow, this.#report, variables)
   }
+}
+
+function withoutCalls(contract: Contract, base: Files): Batch {
+  const onOracle = async () => {
+    throw new MivmError('INTERNAL', 'a call that there is not asks an oracle: report this')
+  }
+  return { contract, variables: [], calls: [], base, onStep() {}, onOracle }
 }

@@ -46,11 +46,8 @@ export class Shadow {
    */
   static async create(dir: string, id: string, contentKey: Uint8Array): Promise<Shadow> {
     const shadowDir = dirOf(dir, id)
-    // whoever has it open is asked first
-    const before = await tryLock(shadowDir)
-    await before?.close()
-    await rm(shadowDir, { recursive: true, force: true })
-    const lock = await lockIn(shadowDir)
+    const lock = (await tryLock(shadowDir)) ?? (await lockAnew(shadowDir))
+    // cuts off what is in the files
     const logs = await openLogs(shadowDir, { archive: [], blobs: [] })
     if (logs === null) throw new Error('an empty directory has a log')
     return Shadow.#over(shadowDir, lock, logs, contentKey)
@@ -162,6 +159,12 @@ function dirOf(dir: string, id: string): string {
 async function lockIn(dir: string): Promise<Corestore> {
   await mkdir(dir, { recursive: true, mode: 0o700 })
   return openStore(path.join(dir, 'lock'))
+}
+
+/** The lock of a directory where what was there is of no use. */
+async function lockAnew(dir: string): Promise<Corestore> {
+  await rm(dir, { recursive: true, force: true })
+  return lockIn(dir)
 }
 
 async function tryLock(dir: string): Promise<Corestore | null> {

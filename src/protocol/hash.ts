@@ -1,5 +1,5 @@
 import b4a from 'b4a'
-import { hashOf, leafHash, writeUint64 } from './tree-hash.ts'
+import { hashBytes, hashOf, leafHash, writeUint64 } from './tree-hash.ts'
 
 /**
  * BLAKE2b-256 over the concatenation of the parts, after a namespace of ours: H("mivm/1/" + name ‖ parts).
@@ -43,24 +43,24 @@ export function callSeed(
 export function writesHash(
   writes: readonly { readonly path: string; readonly data: Uint8Array | null }[]
 ): Uint8Array {
-  const parts: Uint8Array[] = [WRITES]
-  // the numbers of all writes in one piece: a piece each costs more than hashing them
-  const numbers = b4a.allocUnsafe(17 * writes.length)
-  const view = new DataView(numbers.buffer, numbers.byteOffset, numbers.byteLength)
-  let at = 0
+  let most = WRITES.byteLength
+  for (const { path, data } of writes) most += 17 + 3 * path.length + (data?.byteLength ?? 0)
+  // in one piece: a piece for each path, number and content costs more than hashing them
+  const bytes = b4a.allocUnsafe(most)
+  const view = new DataView(bytes.buffer, bytes.byteOffset, most)
+  bytes.set(WRITES)
+  let at = WRITES.byteLength
   for (const { path, data } of writes) {
-    const name = b4a.from(path)
-    writeUint64(view, at, name.byteLength)
-    parts.push(numbers.subarray(at, at + 8), name)
-    at += 8
-    numbers[at] = data === null ? DELETED : WRITTEN
-    if (data !== null) writeUint64(view, at + 1, data.byteLength)
-    const end = at + (data === null ? 1 : 9)
-    parts.push(numbers.subarray(at, end))
-    if (data !== null) parts.push(data)
-    at = end
+    const length = b4a.write(bytes, path, at + 8)
+    writeUint64(view, at, length)
+    at += 8 + length
+    bytes[at++] = data === null ? DELETED : WRITTEN
+    if (data === null) continue
+    writeUint64(view, at, data.byteLength)
+    bytes.set(data, at + 8)
+    at += 8 + data.byteLength
   }
-  return hashOf(parts)
+  return hashBytes(bytes.subarray(0, at))
 }
 
 function namespace(name: string): Uint8Array {

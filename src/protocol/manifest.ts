@@ -29,6 +29,22 @@ export function callLogManifest(host: Uint8Array, genesisBlock: Uint8Array): Man
   return manifest(host, hash('call-log'), { hash: tree.treeHash(), length: 1 })
 }
 
+/** Whether a log is the call log of an instance on a host. */
+export function isCallLog(
+  {
+    signers,
+    prologue
+  }: {
+    readonly signers: readonly Pick<Manifest['signers'][0], 'namespace' | 'publicKey'>[]
+    readonly prologue?: Manifest['prologue'] | undefined
+  },
+  host: Uint8Array
+): boolean {
+  const [signer] = signers
+  if (signer === undefined || prologue?.length !== 1) return false
+  return b4a.equals(signer.namespace, hash('call-log')) && b4a.equals(signer.publicKey, host)
+}
+
 export function stateManifest(host: Uint8Array, address: Uint8Array): Manifest {
   return manifest(host, hash('state', address), null)
 }

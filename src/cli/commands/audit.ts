@@ -1,5 +1,6 @@
 import { mkdir, stat, writeFile } from 'node:fs/promises'
 import path from 'node:path'
+import { optimizeLate } from '../../audit/optimizing.ts'
 import type { Finding } from '../../index.ts'
 import { EvidenceDir } from '../../state/evidence-dir.ts'
 import { type AlertOptions, Alerts } from '../alerts.ts'
@@ -52,6 +53,7 @@ interface Options extends AlertOptions {
 }
 
 async function run(context: Context, instance: string, options: Options): Promise<void> {
+  optimizeLate()
   const { output } = context
   const alerts = new Alerts(output, options)
   const receipts = await Promise.all(options.receipt.map(readProof))
