@@ -71,7 +71,11 @@ test('damage - a store that cannot be opened is one clear line', { timeout: 30_0
     await writeFile(file, flipped)
     const error = await start().catch((reason) => reason)
     t.is(error.code, 'DIRECTORY_DAMAGED', `${name}, one byte flipped`)
-    t.ok(/^[^\n]+ cannot be opened \([^\n]+\): restore it from a backup$/.test(error.message))
+    t.ok(
+      /^[^\n]+ cannot be opened \([^\n]+\): restore it from a backup, [^\n]+--recover"$/.test(
+        error.message
+      )
+    )
     await writeFile(file, bytes)
   }
   const { host } = await start()

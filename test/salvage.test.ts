@@ -3,11 +3,14 @@ import { cp, readdir, readFile, rename, stat, writeFile } from 'node:fs/promises
 import path from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import test, { type Test } from 'brittle'
+import CorestoreStorage from 'hypercore-storage'
 import { audit, Client, openLocal } from 'mivm'
 import { recover } from '../src/copies/recovery.ts'
 import { repair } from '../src/copies/repair.ts'
 import { type SalvageEvent, salvage } from '../src/copies/salvage.ts'
 import type { Host } from '../src/host/host.ts'
+import { SetBacks } from '../src/host/set-back.ts'
+import { readIdentity } from '../src/net/identity.ts'
 import { MivmError } from '../src/protocol/errors.ts'
 import { decodeId, encodeId } from '../src/protocol/ids.ts'
 import { DATA, PAGE } from '../src/state/keys.ts'
@@ -247,6 +250,67 @@ test('salvage - what is lost of an instance beside its bitfield is not taken for
   const event = await salvage(scene.dir)
   t.alike(event?.gone, [address], 'who waited there nobody knows')
 })
+
+test('salvage - an instance that a crash has left out of the list is removed where too little is left of it', {
+  timeout: 120_000
+}, async (t) => {
+  const { scene, addresses, links } = await fill(t)
+  const address = addresses.at(-1) ?? ''
+  const dir = path.join(scene.dir, 'store')
+  const store = await openStore(dir)
+  // as a crash leaves it that comes between its first commit and its place in the list
+  const index = store.get({ name: 'instances' })
+  await index.ready()
+  await index.truncate(INSTANCES - 1)
+  await closeStore(store)
+  await loseNotes(t, dir, address)
+  t.alike((await salvage(scene.dir))?.gone, [address])
+  const { host } = await scene.start()
+  t.is(host.instances.length, INSTANCES - 1)
+  const bob = await scene.client('bob', 5_000)
+  t.not(await codeOf(bob.call(links.at(-1) ?? '', 'read', [1])), 'none', 'it is not there')
+  t.is(await codeOf(bob.call(links[0] ?? '', 'read', [1])), 'none', 'others are')
+  await bob.close()
+  await host.close()
+  // signed again it would be a second history
+  const setBacks = await SetBacks.open(scene.dir, decodeId(host.id))
+  t.alike(setBacks.addresses, [address])
+})
+
+test('salvage - one that comes to nothing leaves no instance marked as set back', {
+  timeout: 120_000
+}, async (t) => {
+  const { scene, addresses } = await fill(t)
+  const [address = ''] = addresses
+  const dir = path.join(scene.dir, 'store')
+  const id = (await readIdentity(scene.dir, 'host')).keyPair.publicKey
+  await loseNotes(t, dir, address)
+  const { close } = CorestoreStorage.prototype
+  t.teardown(() => Object.assign(CorestoreStorage.prototype, { close }))
+  CorestoreStorage.prototype.close = async function () {
+    await close.call(this)
+    const marks = await SetBacks.open(scene.dir, id)
+    if (marks.addresses.length > 0) throw new Error('interrupted')
+  }
+  await t.exception(salvage(scene.dir), /interrupted/)
+  CorestoreStorage.prototype.close = close
+  t.alike((await SetBacks.open(scene.dir, id)).addresses, [])
+  t.alike((await salvage(scene.dir))?.gone, [address], 'the next one removes it')
+  t.alike((await SetBacks.open(scene.dir, id)).addresses, [address])
+})
+
+/** Damages what an instance of a closed host has noted of its users. */
+async function loseNotes(t: Test, dir: string, address: string): Promise<void> {
+  const store = await openStore(dir)
+  const log = store.get({ key: decodeId(address) })
+  await log.ready()
+  // so many that they have a file of their own
+  const users = Array.from({ length: 100 }, (_, i) => encodeId(Buffer.alloc(32, i + 1)))
+  await log.setUserData('pending', Buffer.from(users.join()))
+  await settleStore(store)
+  await closeStore(store)
+  t.ok(await flipAt(path.join(dir, 'db'), users[50] ?? '', '.blob'))
+}
 
 /** A closed host with some instances that a mirror has as well. */
 async function fill(t: Test) {

@@ -5,6 +5,7 @@ declare module 'corestore' {
   import type { CoreOptions, SharedCore } from 'hypercore'
   import type { KeyPair } from 'hypercore-crypto'
   import type CorestoreStorage from 'hypercore-storage'
+  import type Protomux from 'protomux'
 
   export interface CorestoreOptions {
     primaryKey?: Uint8Array
@@ -56,6 +57,8 @@ declare module 'corestore' {
     /** Every core that both sides know, also those opened later. Answers the stream it is given. */
     replicate<T extends RawStream>(stream: T): T
     replicate(isInitiator: boolean): RawStream
+    /** What is done when a peer asks for a log; private. */
+    _attachMaybe: (mux: Protomux, discoveryKey: Uint8Array) => Promise<void>
     watch(fn: (core: SharedCore) => void): void
     unwatch(fn: (core: SharedCore) => void): void
     findingPeers(): () => void

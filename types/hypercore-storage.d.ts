@@ -113,6 +113,8 @@ declare module 'hypercore-storage' {
 
   /** The store of a Corestore. */
   export default class CorestoreStorage {
+    /** Has the lock of the directory when it is ready; throws where another process has it. */
+    readonly deviceFile: { ready(): Promise<void> }
     constructor(
       path: string,
       opts?: {

@@ -97,6 +97,7 @@ declare module 'hypercore' {
     readonly remoteFork: number
     readonly stream: SecretStream
     readonly protomux: Protomux
+    readonly channel: { close(): void }
     /** Up to where it has said that it has all blocks; private. */
     readonly _remoteContiguousLength: number
     /** By number: those that are not answered. */
@@ -160,6 +161,7 @@ declare module 'hypercore' {
       /** True: asks peers for nothing, whatever they announce. */
       setPushOnly(pushOnly: boolean): void
       readonly pushOnly: boolean
+      readonly peers: readonly Peer[]
       /** Called for each peer when its channel is open, before anything comes from it; private. */
       _addPeer: (peer: Peer) => void
       /** Requests under way to a peer; 16 to 512, by the time a round trip takes. */
@@ -175,12 +177,18 @@ declare module 'hypercore' {
        * it wants blocks as well is never asked again. Private.
        */
       _setDownloadingNow(downloading: boolean): void
+      /** Whether it is replicated over a stream. */
+      attached(mux: Protomux): boolean
+      /** Called when the core, or the stream, is closed; private. */
+      detachFrom: (mux: Protomux) => void
       /** True where no peer reads it. */
       idle(): boolean
       /** Tells peers that blocks are here. */
       onhave(start: number, length: number, drop: boolean): void
     }
     hasSession(): boolean
+    /** Cycles for which nobody has used it; with the fourth it is closed. */
+    gc: number
     readonly discoveryKey: Uint8Array
     readonly bitfield: Bitfield
     /** To be called with the write of these blocks on disk. */

@@ -9,7 +9,7 @@ import { SetBacks } from '../host/set-back.ts'
 import { readIdentity } from '../net/identity.ts'
 import { MivmError } from '../protocol/errors.ts'
 import { decodeId, encodeId } from '../protocol/ids.ts'
-import { userLogKey } from '../protocol/manifest.ts'
+import { isCallLog, userLogKey } from '../protocol/manifest.ts'
 import { Tree } from '../protocol/merkle.ts'
 import { leafHash } from '../protocol/tree-hash.ts'
 import { BLOCK, type DataKey, HEAD, isNote, PAGE, parseDataKey, TREE } from '../state/keys.ts'
@@ -57,7 +57,13 @@ export async function salvage(dir: string, isStuck = false): Promise<SalvageEven
   const mend = async (storage: CorestoreStorage, losses: readonly Lost[]) => {
     gone = await new Mending(storage, keyPair.publicKey, setBacks).run(losses)
   }
-  const { kept, lost } = await salvageStore(storeDir, store, mend).catch(async (error) => {
+  const known = new Set(setBacks.addresses)
+  // nothing was removed: what is there leads to these heads
+  const undo = async () => {
+    const fresh = setBacks.addresses.filter((address) => !known.has(address))
+    for (const address of fresh) await setBacks.remove(address)
+  }
+  const { kept, lost } = await salvageStore(storeDir, store, mend, undo).catch(async (error) => {
     if (error instanceof MivmError) throw error
     throw await storageError(error, storeDir, DISK)
   })
@@ -90,7 +96,7 @@ class Mending {
   async run(losses: readonly Lost[]): Promise<string[]> {
     await this.#readCores()
     const index = await this.#openIndex()
-    const addresses = await readIndex(index)
+    const addresses = new Set([...(await readIndex(index)), ...this.#callLogs()])
     const isNoted = ({ auth: { key } }: Core) =>
       b4a.equals(key, index.key) || addresses.has(encodeId(key))
     const byData = new Map<number, Loss>()
@@ -108,6 +114,14 @@ class Mending {
       if (!isSure) unsure.add(core)
     }
     return this.#remove(unsure, addresses)
+  }
+
+  /** Addresses, z-base-32, also of those that a crash has left out of the index: they are signed as well. */
+  #callLogs(): string[] {
+    const logs = [...this.#cores.values()].filter(
+      ({ auth: { manifest } }) => manifest !== null && isCallLog(manifest, this.#host)
+    )
+    return logs.map(({ auth: { key } }) => encodeId(key))
   }
 
   async #openIndex(): Promise<Hypercore> {

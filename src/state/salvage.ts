@@ -8,7 +8,7 @@ import { type Entry, fill } from './fill.ts'
 import { syncDirectory } from './sync-directory.ts'
 
 /** The database of a store, a copy of it that is being made, one that is whole, and what that copy has replaced. */
-const DATABASE = 'db'
+export const DATABASE = 'db'
 const UNFINISHED = 'salvaging'
 const COPY = 'salvaged'
 const REPLACED = 'db-damaged'
@@ -65,12 +65,13 @@ export async function isWhole(db: Rocks): Promise<boolean> {
 /**
  * Writes the database of a store that is open anew, without what cannot be read, and closes the store. Nothing becomes
  * older by that: what is kept is the newest that there was. Returns how many entries are kept, and what is lost; where
- * `mend` throws, the database stays as it is.
+ * `mend` throws, the database stays as it is. `undo` is called where it stays so for any reason, before this throws.
  */
 export async function salvage(
   dir: string,
   store: Corestore,
-  mend: Mend
+  mend: Mend,
+  undo: () => Promise<void> = async () => {}
 ): Promise<{ kept: number; lost: readonly Lost[] }> {
   const copy = path.join(dir, UNFINISHED)
   for (const name of [UNFINISHED, COPY]) await remove(path.join(dir, name))
@@ -84,6 +85,7 @@ export async function salvage(
     if (CAN_MOVE_OPEN) await moveAside(dir)
   } catch (error) {
     await remove(copy)
+    await undo()
     throw error
   } finally {
     // it removes files that it does not know, and must not find those of the copy in its place

@@ -36,7 +36,13 @@ export async function isFull(error: unknown, dir: string): Promise<boolean> {
     ({ bavail, bsize }) => bavail * bsize,
     () => Number.POSITIVE_INFINITY
   )
-  return room < ROOM_MIN || /no space|ENOSPC|quota exceeded/i.test(messageOf(error))
+  return room < ROOM_MIN || saysFull(error)
+}
+
+/** RocksDB says why in the cause of its error; where it has removed the beginning of a file since, there is room again. */
+function saysFull(error: unknown): boolean {
+  if (!(error instanceof Error)) return false
+  return /no space|ENOSPC|quota exceeded/i.test(error.message) || saysFull(error.cause)
 }
 
 function messageOf(error: unknown): string {

@@ -1,3 +1,4 @@
+import path from 'node:path'
 import b4a from 'b4a'
 import Corestore from 'corestore'
 import CorestoreStorage from 'hypercore-storage'
@@ -5,18 +6,29 @@ import { MivmError } from '../protocol/errors.ts'
 import { takeOverHashes } from '../protocol/tree-hash.ts'
 import { Cache } from './cache.ts'
 import { mendDeviceFile, syncDeviceFile } from './device-file.ts'
+import { type Mended, mendRecords } from './mend-records.ts'
 import { boundPeers } from './peers.ts'
-import { finishSalvage, isUnreadable } from './salvage.ts'
+import { DATABASE, finishSalvage, isUnreadable } from './salvage.ts'
 import { isFull } from './storage-error.ts'
 
-/** Opens the cores in a directory; throws DIRECTORY_LOCKED, STORAGE_FULL or DIRECTORY_DAMAGED. */
-export async function openStore(dir: string): Promise<Corestore> {
+/**
+ * Opens the cores in a directory; throws DIRECTORY_LOCKED, STORAGE_FULL or DIRECTORY_DAMAGED. `onMended` is told of bits that
+ * the disk had flipped and that are as they were written again.
+ */
+export async function openStore(
+  dir: string,
+  onMended: (mended: Mended) => void = () => {}
+): Promise<Corestore> {
   await mendDeviceFile(dir)
   await finishSalvage(dir)
   const storage = new CorestoreStorage(dir, STORAGE)
   storage._maybeRecoverLater = keepLogs
-  const store = new Corestore(storage)
+  let store: Corestore | null = null
   try {
+    // it has the lock of the directory
+    await storage.deviceFile.ready()
+    for (const mended of await mendRecords(path.join(dir, DATABASE))) onMended(mended)
+    store = new Corestore(storage)
     await store.ready()
     await syncDeviceFile(dir)
     Cache.over(store.storage)
@@ -25,7 +37,7 @@ export async function openStore(dir: string): Promise<Corestore> {
     boundPeers(store)
     return store
   } catch (error) {
-    await closeStore(store).catch(() => {})
+    await (store === null ? storage.close() : closeStore(store)).catch(() => {})
     const message = error instanceof Error ? error.message : String(error)
     if (/could not be locked|while lock file/i.test(message)) {
       throw new MivmError(
@@ -46,7 +58,7 @@ export async function openStore(dir: string): Promise<Corestore> {
     }
     throw new MivmError(
       'DIRECTORY_DAMAGED',
-      `${dir} cannot be opened (${message}): restore it from a backup`,
+      `${dir} cannot be opened (${message}): restore it from a backup, and start with "mivm host --recover"`,
       { cause: error }
     )
   }
@@ -77,6 +89,10 @@ const STORAGE = {
   maxOpenFiles: 128
 }
 
+/** With so many logs open, those that nobody uses are closed with the next cycle, and not after so many. */
+const LOGS_CROWDED = 1_024
+const CYCLES_IDLE = 3
+
 /**
  * Corestore closes a log some seconds after nobody has used it, also where somebody has come to read it meanwhile: a
  * reader who was told shortly before that it is in use here never asks for it again, and waits in vain.
@@ -87,6 +103,7 @@ function keepUsed({ cores }: Corestore): void {
     for (const core of cores._gcing) {
       const isUsed = core.hasSession() || !core.replicator.idle()
       if (isUsed) cores.resume(b4a.toString(core.discoveryKey, 'hex'))
+      else if (cores.size > LOGS_CROWDED) core.gc = CYCLES_IDLE
     }
     cycle()
   }
@@ -100,7 +117,7 @@ export async function closeStore(store: Corestore): Promise<void> {
 }
 
 /**
- * Has nothing left in the write-ahead log, where one flipped bit costs all that came after it: in a table it costs what is
+ * Has nothing left in the write-ahead log, where damage costs all that came after it: in a table it costs what is
  * in its block. Where the database takes nothing more, what is acknowledged stays in the log.
  */
 export async function settleStore({ storage }: Corestore): Promise<void> {
