@@ -1,9 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type SecretStream from '@hyperswarm/secret-stream'
 import b4a from 'b4a'
-import Protomux from 'protomux'
 import { Bucket } from '../net/bucket.ts'
-import { HeadsChannel } from '../net/heads-channel.ts'
 import {
   contradiction,
   isSigned,
@@ -17,17 +15,13 @@ import { verifyEvidence } from '../protocol/evidence.ts'
 import type { Head } from '../protocol/head.ts'
 import { encodeId } from '../protocol/ids.ts'
 import { topicOf } from '../protocol/manifest.ts'
-import { HEADS_PROTOCOL, LENGTHS_MAX } from '../protocol/messages.ts'
+import { LENGTHS_MAX } from '../protocol/messages.ts'
 import type { Proof } from '../protocol/proof.ts'
 import { Claims, type Patience, type Question } from './claims.ts'
+import { Gossip } from './gossip.ts'
 
-/** Peers that heads are exchanged with at once. */
-const PEERS_MAX = 64
 /** Heads that are known to be of one history with ours. */
 const KNOWN_MAX = 1024
-/** Between two of our heads, ms, and how many peers are told at once: with 64 all of them are in 8 s. */
-const TELL_MS = 500
-const TOLD_AT_ONCE = 4
 /** Proofs that are asked for at once, and in a second from then on. */
 const PROOFS_BURST = 8
 const PROOFS_PER_SECOND = 0.5
@@ -55,19 +49,6 @@ export function twoHistories(file: string): MivmError {
   )
 }
 
-interface Peer {
-  /** Its number as a source of claims. */
-  readonly id: number
-  readonly stream: SecretStream
-  readonly channel: HeadsChannel
-  /** Whether it has told what it holds, or has had the time to. */
-  heard: boolean
-  opened: boolean
-  asked: boolean
-  /** Length of the newest head that it was told. */
-  told: number
-}
-
 /**
  * Compares the heads that peers of an instance hold with ours, without its host. Whoever holds heads of two histories has
  * evidence of it in the end, and so has everybody who is told; what cannot be compared accuses nobody.
@@ -75,10 +56,7 @@ interface Peer {
 export class Exchange {
   readonly topic: Uint8Array
   readonly #options: ExchangeOptions
-  readonly #peers = new Map<SecretStream, Peer>()
-  readonly #streams = new Set<SecretStream>()
-  /** Those over which a head came that the host has not signed. */
-  readonly #refused = new WeakSet<SecretStream>()
+  readonly #gossip: Gossip
   /** Heads of our own history, by length, all of them verified. */
   readonly #known = new Map<number, Head>()
   /** Heads that peers hold and that are not known to be of our history. */
@@ -95,14 +73,14 @@ export class Exchange {
   /** What we ask for ourselves, and what others ask for: nobody can use up the first. */
   readonly #questions = new Bucket(PROOFS_BURST, PROOFS_PER_SECOND)
   readonly #answers = new Bucket(PROOFS_BURST, PROOFS_PER_SECOND)
-  #telling: NodeJS.Timeout | null = null
   #retrying: NodeJS.Timeout | null = null
   #closed = false
 
   constructor(options: ExchangeOptions) {
     this.#options = options
     this.topic = topicOf(options.subject.address)
-    this.#claims = new Claims(options.subject, (id) => this.#refuse(id))
+    this.#gossip = this.#join()
+    this.#claims = new Claims(options.subject, (id) => this.#gossip.refuse(id))
     const newest = options.newest()
     if (newest !== null) this.#remember(newest)
   }
@@ -128,13 +106,7 @@ export class Exchange {
 
   /** Talks to the peer on this stream, as soon as it knows the instance. */
   join(stream: SecretStream): void {
-    if (this.#closed || this.#streams.has(stream)) return
-    this.#streams.add(stream)
-    const mux = Protomux.from(stream)
-    const id = { protocol: HEADS_PROTOCOL, id: this.topic }
-    mux.pair(id, () => this.#open(stream))
-    stream.once('close', () => this.#streams.delete(stream))
-    this.#open(stream)
+    this.#gossip.join(stream)
   }
 
   /** Our newest head has grown. */
@@ -142,7 +114,7 @@ export class Exchange {
     if (this.#closed || this.#contradicts(head)) return
     this.#remember(head)
     this.#grownAt = performance.now()
-    this.#tellLater()
+    this.#gossip.tell()
     const other = this.#claims.against(head.length, head.treeHash)
     if (other !== null && this.#contradicts(other)) return
     this.#claims.settle(head.length)
@@ -210,8 +182,7 @@ export class Exchange {
   /** Resolves when all peers that are there now have said what they hold and that is compared, or the time is over. */
   async settled(ms: number): Promise<void> {
     const end = performance.now() + ms
-    const isBusy = () =>
-      this.#settling !== null || [...this.#peers.values()].some(({ heard }) => !heard)
+    const isBusy = () => this.#settling !== null || !this.#gossip.isHeard
     this.#hurries++
     this.#settle()
     while (isBusy() && performance.now() < end && !this.#closed) {
@@ -224,83 +195,30 @@ export class Exchange {
   async close(): Promise<void> {
     this.#closed = true
     this.#claims.clear()
-    if (this.#telling !== null) clearTimeout(this.#telling)
     if (this.#retrying !== null) clearTimeout(this.#retrying)
-    for (const stream of this.#streams) {
-      if (!stream.destroyed) {
-        Protomux.from(stream).unpair({ protocol: HEADS_PROTOCOL, id: this.topic })
-      }
-    }
-    for (const { channel } of [...this.#peers.values()]) channel.close()
+    this.#gossip.close()
     await this.#settling
     await this.#accusing.catch(() => {})
   }
 
-  #open(stream: SecretStream): void {
-    if (this.#closed || this.#peers.size >= PEERS_MAX || this.#peers.has(stream)) return
-    if (this.#refused.has(stream)) return
-    const id = this.#claims.enter()
-    const channel = HeadsChannel.open(stream, this.topic, {
-      onOpen: () => this.#greet(stream),
-      onHead: (head) => {
-        const peer = this.#peers.get(stream)
-        if (peer !== undefined) peer.heard = true
-        this.#hear(head, id)
-      },
-      onAsk: (lengths) => {
-        this.#answer(stream, lengths).catch(() => {})
+  #join(): Gossip {
+    return new Gossip(this.topic, {
+      newest: () => this.newest,
+      evidence: () => this.#evidence,
+      onEnter: () => this.#claims.enter(),
+      onLeave: (id) => this.#claims.leave(id),
+      onHead: (head, id) => this.#hear(head, id),
+      onAsk: (lengths, id) => {
+        this.#answer(id, lengths).catch(() => {})
       },
       onProof: (proof) => {
-        const peer = this.#peers.get(stream)
-        if (peer?.asked !== true || proof === null) return
-        peer.asked = false
         this.#take(proof).catch(() => {})
       },
       onEvidence: (file) => {
         this.accuse(file).catch(() => {})
       },
-      onClose: () => {
-        this.#claims.leave(id)
-        this.#peers.delete(stream)
-      }
+      onTell: () => this.#settle()
     })
-    if (channel === null) {
-      this.#claims.leave(id)
-      return
-    }
-    const peer = { id, stream, channel, heard: false, opened: false, asked: false, told: 0 }
-    this.#peers.set(stream, peer)
-    setTimeout(() => {
-      peer.heard = true
-    }, TELL_MS).unref()
-  }
-
-  #greet(stream: SecretStream): void {
-    const peer = this.#peers.get(stream)
-    if (peer === undefined) return
-    peer.opened = true
-    const newest = this.#options.newest()
-    if (newest !== null) tell(peer, newest)
-    if (this.#evidence !== null) peer.channel.sendEvidence(this.#evidence)
-  }
-
-  /** Tells those who were told longest ago; the others when it is their turn. */
-  #tellLater(): void {
-    this.#telling ??= setTimeout(() => {
-      this.#telling = null
-      const newest = this.#options.newest()
-      if (newest === null || this.#closed) return
-      this.#settle()
-      const behind = [...this.#peers.values()].filter(({ opened, told }) => {
-        return opened && told < newest.length
-      })
-      for (const peer of behind.slice(0, TOLD_AT_ONCE)) {
-        tell(peer, newest)
-        this.#peers.delete(peer.stream)
-        this.#peers.set(peer.stream, peer)
-      }
-      if (behind.length > TOLD_AT_ONCE) this.#tellLater()
-    }, TELL_MS).unref()
   }
 
   /** What a peer says that it holds. */
@@ -313,7 +231,8 @@ export class Exchange {
       this.#claims.hold(id, head)
       this.#settle()
     } else if (!isSigned(this.#options.subject, head) || !this.#contradicts(head)) {
-      this.#refuse(id)
+      // nobody who verifies what it holds says what the host has not signed
+      this.#gossip.refuse(id)
     }
   }
 
@@ -331,16 +250,6 @@ export class Exchange {
     return evidence !== null
   }
 
-  /** Nobody who verifies what it holds says what the host has not signed: it is not listened to any more. */
-  #refuse(id: number): void {
-    for (const peer of this.#peers.values()) {
-      if (peer.id !== id) continue
-      this.#refused.add(peer.stream)
-      peer.channel.close()
-      return
-    }
-  }
-
   #settle(): void {
     this.#isStale = this.#settling !== null
     this.#settling ??= this.#compare()
@@ -356,8 +265,7 @@ export class Exchange {
    * costs nobody a proof. Whoever waits for us does not wait for that.
    */
   #patience({ length }: Head): Patience {
-    const rounds = Math.max(1, Math.ceil(this.#peers.size / TOLD_AT_ONCE))
-    const next = this.#hurries > 0 ? 0 : rounds * TELL_MS
+    const next = this.#hurries > 0 ? 0 : this.#gossip.roundMs
     return { next, retry: RETRY_MS, length, grownAt: this.#grownAt }
   }
 
@@ -387,21 +295,14 @@ export class Exchange {
   /** Who holds a head that we could not compare can have it proven. */
   #askPeers(questions: readonly Question[], lengths: readonly number[]): void {
     for (const question of questions) {
-      if (!this.#claims.holds(question)) continue
-      for (const peer of this.#peers.values()) {
-        if (peer.id !== question.source || !peer.opened) continue
-        peer.asked = true
-        peer.channel.sendAsk(lengths)
-      }
+      if (this.#claims.holds(question)) this.#gossip.ask(question.source, lengths)
     }
   }
 
-  async #answer(stream: SecretStream, lengths: readonly number[]): Promise<void> {
+  async #answer(id: number, lengths: readonly number[]): Promise<void> {
     if (this.#evidence !== null) return
     const proof = this.#answers.take() ? await this.#options.prove(lengths).catch(() => null) : null
-    const peer = this.#peers.get(stream)
-    if (peer?.opened !== true) return
-    peer.channel.sendProof(proof)
+    this.#gossip.answer(id, proof)
     if (proof !== null) await this.#take(proof)
   }
 
@@ -425,9 +326,7 @@ export class Exchange {
     await keep(proven.bytes, proven.code)
     this.#evidence = proven.bytes
     this.#claims.clear()
-    for (const { channel, opened } of this.#peers.values()) {
-      if (opened) channel.sendEvidence(proven.bytes)
-    }
+    this.#gossip.tellEvidence(proven.bytes)
   }
 
   #remember(head: Head): void {
@@ -446,11 +345,6 @@ export class Exchange {
       this.#settle()
     }, ms).unref()
   }
-}
-
-function tell(peer: Peer, head: Head): void {
-  peer.told = head.length
-  peer.channel.sendHead(head)
 }
 
 function lengthOf({ length }: Head): number {

@@ -4,11 +4,14 @@ import type Hypercore from 'hypercore'
 import crypto, { type KeyPair } from 'hypercore-crypto'
 import { decodeUserEntry, encodeUserEntry, type UserLogEntry } from '../protocol/entries.ts'
 import { MivmError } from '../protocol/errors.ts'
-import { type Head, hasSignatureForm, signHead } from '../protocol/head.ts'
+import { type Head, hasSignatureForm, signHead, verifyHead } from '../protocol/head.ts'
 import { userLogManifest } from '../protocol/manifest.ts'
-import type { UserBlocks } from '../protocol/messages.ts'
+import { Tree } from '../protocol/merkle.ts'
+import type { RangeReply, UserBlocks } from '../protocol/messages.ts'
+import { proveRange } from '../protocol/range.ts'
 import { storageError } from '../state/storage-error.ts'
 import type { Wal } from '../state/wal.ts'
+import { anotherPart } from './take-back.ts'
 
 /** What a log says about itself when it is opened. */
 export interface Recap {
@@ -55,6 +58,11 @@ export class OwnLog {
     })
     await core.ready()
     return new OwnLog(core, keyPair, wal)
+  }
+
+  /** Of the log. */
+  get key(): Uint8Array {
+    return this.#core.key
   }
 
   get length(): number {
@@ -121,12 +129,7 @@ export class OwnLog {
       start === this.length &&
       head.length === start + blocks.length &&
       hasSignatureForm(head)
-    if (!fits) {
-      throw new MivmError(
-        'REQUEST_INVALID',
-        'the host sent another part of your log than asked for'
-      )
-    }
+    if (!fits) throw anotherPart()
     try {
       await this.#core.append([...blocks], { signature: head.signature })
     } catch (error) {
@@ -136,6 +139,23 @@ export class OwnLog {
         { cause: error }
       )
     }
+    await this.#wal.sync()
+    this.#durable = this.length
+  }
+
+  /** Whether this user has signed a head of this log. */
+  isSigned(head: Head): boolean {
+    return head.fork === 0 && verifyHead(head, this.key, this.user)
+  }
+
+  /**
+   * Goes on with blocks that a host has sent, if they lie under a head that this user has signed: what is here is the
+   * beginning of that log then, and may be signed again. Throws REQUEST_INVALID, USER_LOG_FORKED.
+   */
+  async extend(range: RangeReply, head: Head): Promise<void> {
+    const tree = new Tree(this.#core.state.roots)
+    if (proveRange(tree, range, head) === null) throw anotherPart()
+    await this.#core.append([...range.blocks])
     await this.#wal.sync()
     this.#durable = this.length
   }

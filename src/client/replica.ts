@@ -18,6 +18,7 @@ import { encodeId, parseLink } from '../protocol/ids.ts'
 import { CONSISTENCY, INFO, type InfoReply, KNOWN } from '../protocol/messages.ts'
 import { EvidenceDir } from '../state/evidence-dir.ts'
 import { headOf } from '../state/head.ts'
+import { Readers } from '../state/readers.ts'
 import { openStore } from '../state/store.ts'
 import { twoHistories } from './exchange.ts'
 import { InstanceReplica } from './instance-replica.ts'
@@ -94,6 +95,7 @@ export class Replica {
         return [await openStore(other), other] as const
       }
     )
+    Readers.bound(store)
     const network = new Network(keyPair, bootstrap)
     if (onPeer !== undefined) {
       network.onConnection((stream) => onPeer(Rpc.of(Protomux.from(stream))))
@@ -262,8 +264,8 @@ export class Replica {
       return await this.#ask(owner, address, copied)
     } catch (error) {
       if (!isAway(error)) throw error
-      // others than the host may have all of it
-      const info = await findServer(this.network, address)
+      // others than the host may have all of it; where no node of the network has answered, nobody can be found
+      const info = this.network.isConnected ? await findServer(this.network, address) : null
       // and what is on this machine can be read without anybody
       if (info === null && !copied) throw error
       return info

@@ -5,12 +5,20 @@ import { decodeEntry } from '../protocol/entries.ts'
 import { MivmError } from '../protocol/errors.ts'
 import type { Head } from '../protocol/head.ts'
 import { BATCH_CALLS_MAX, LIMITS, METHOD_MAX } from '../protocol/limits.ts'
-import { CALL, type CallReply, KNOWN, type UserBlocks } from '../protocol/messages.ts'
+import {
+  CALL,
+  type CallReply,
+  KNOWN,
+  RANGE,
+  type RangeRequest,
+  type UserBlocks
+} from '../protocol/messages.ts'
 import type { Proof } from '../protocol/proof.ts'
 import { Chain, type Conflict } from './chain.ts'
 import type { OwnLog } from './own-log.ts'
 import { type Done, PendingCalls } from './pending.ts'
 import type { Remote } from './remote.ts'
+import { takeBack } from './take-back.ts'
 import { type Delivery, Writer } from './writer.ts'
 
 /** Requests under way at once: the next batch is on its way while one is executed. */
@@ -109,24 +117,19 @@ export class Session {
    * a place that the host has one for would be a second history.
    */
   async #reconcile(): Promise<void> {
-    const { address, log, remote } = this.#options
-    let blocks: Uint8Array[] = []
-    for (;;) {
-      const start = log.length + blocks.length
-      const known =
-        blocks.length === 0
-          ? await log.blocks(start, 0, 0)
-          : { user: log.user, start, blocks: [], head: null }
+    const { address, log, remote, timeout } = this.#options
+    const ask = async (known: UserBlocks) => {
       this.#tell(await remote.rpc())
-      const reply = await remote.ask(CALL, this.#request(known, 0, 0), this.#options.timeout)
+      return remote.ask(CALL, this.#request(known, 0, 0), timeout)
+    }
+    const part = (start: number) => ask({ user: log.user, start, blocks: [], head: null })
+    const range = (request: RangeRequest) => remote.ask(RANGE, request, timeout)
+    for (;;) {
+      const reply = await ask(await log.blocks(log.length, 0, 0))
       // the host counts on it that this head is known here from now on
       if (reply.proof !== null) await this.#accept(this.#extend(reply.proof))
       if (reply.behind === null) return
-      blocks = blocks.concat(checkPart(reply.behind, start))
-      // the head comes with the last part
-      if (reply.behind.head === null) continue
-      await log.takeBack({ ...reply.behind, start: log.length, blocks })
-      blocks = []
+      await takeBack(log, reply.behind, reply.length, { part, range })
       const { head, open } = await log.recap()
       // what the user had seen before is in its log: the host cannot show it another history now
       this.#chain = new Chain(address, remote.key, head)
@@ -456,12 +459,6 @@ const PASSING: ReadonlySet<string> = new Set([
   'STORAGE_FAILED',
   'STORAGE_FULL'
 ])
-
-/** A part of a log that is taken back; it has to go on where the one before it ended. */
-function checkPart({ start, blocks }: UserBlocks, expected: number): readonly Uint8Array[] {
-  if (start === expected && blocks.length > 0) return blocks
-  throw new MivmError('REQUEST_INVALID', 'the host sent another part of your log than asked for')
-}
 
 function altered(entry: number): MivmError {
   return new MivmError(

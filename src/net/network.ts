@@ -5,12 +5,10 @@ import DHT, { type Server } from 'hyperdht'
 import createTestnet from 'hyperdht/testnet.js'
 import Hyperswarm from 'hyperswarm'
 import { MivmError } from '../protocol/errors.ts'
+import { LOCAL_PORT } from './local-port.ts'
 
 /** `host:port` of nodes to enter the network through; none for the public one. */
 export type Bootstrap = readonly string[]
-
-/** Port of the network that `--local` runs on this machine. */
-export const LOCAL_PORT = 49_801
 
 /**
  * A peer's place in the network: connects to other keys, is found under its own and on topics. Streams are

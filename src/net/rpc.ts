@@ -1,4 +1,4 @@
-import c from 'compact-encoding'
+import c, { type Encoder } from 'compact-encoding'
 import type Protomux from 'protomux'
 import ProtomuxRPC from 'protomux-rpc'
 import { isErrorCode, MivmError } from '../protocol/errors.ts'
@@ -18,6 +18,9 @@ const UNREAD_MAX = 64 * 1024 * 1024
  */
 export type Admit = (bytes: number) => () => void
 
+/** Called with the bytes of each reply that is sent. */
+export type Replied = (bytes: number) => void
+
 /**
  * Requests to, and from, one peer, beside the replication on the same stream. What a peer can make us hold is
  * bounded: one that asks for too much at once, or does not read what it asked for, is cut off.
@@ -26,15 +29,17 @@ export class Rpc {
   readonly #mux: Protomux
   readonly #rpc: ProtomuxRPC
   readonly #admit: Admit
+  readonly #replied: Replied
   /** Cost of the peer's requests that are not answered. */
   #answering = 0
   /** Cost of our requests that are not answered, and those that wait for it to become less. */
   #asking = 0
   readonly #turns: { readonly cost: number; go(): void }[] = []
 
-  constructor(mux: Protomux, admit: Admit = () => () => {}) {
+  constructor(mux: Protomux, admit: Admit = () => () => {}, replied: Replied = () => {}) {
     this.#mux = mux
     this.#admit = admit
+    this.#replied = replied
     this.#rpc = new ProtomuxRPC(mux, { protocol: RPC_PROTOCOL })
     // every session over this channel listens for its end
     this.#rpc.setMaxListeners(0)
@@ -72,7 +77,8 @@ export class Rpc {
     method: Method<Request, Reply>,
     handler: (request: Request, arrived: number) => Promise<Reply>
   ): void {
-    const encodings = { requestEncoding: c.raw, responseEncoding: method.reply }
+    const responseEncoding = counting(method.reply, this.#replied)
+    const encodings = { requestEncoding: c.raw, responseEncoding }
     this.#rpc.respond(method.name, encodings, async (bytes) => {
       const arrived = performance.now()
       const cost = bytes.byteLength + REQUEST_COST
@@ -160,6 +166,19 @@ export class Rpc {
 }
 
 const RPCS = new WeakMap<Protomux, Rpc>()
+
+/** The same encoding; it says how many bytes come of what is encoded. */
+function counting<T>(encoding: Encoder<T>, onBytes: (bytes: number) => void): Encoder<T> {
+  return {
+    preencode: (state, value) => {
+      const { end } = state
+      encoding.preencode(state, value)
+      onBytes(state.end - end)
+    },
+    encode: (state, value) => encoding.encode(state, value),
+    decode: (state) => encoding.decode(state)
+  }
+}
 
 function decode<Request>(method: Method<Request, unknown>, bytes: Uint8Array): Request {
   try {
