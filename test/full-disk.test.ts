@@ -102,6 +102,50 @@ test('full disk - with little room left nothing is taken in, and with more it go
   t.is(await host.stop(), 0)
 })
 
+test('full disk - beyond the reserve reads go on, and with room again all goes on without a restart', {
+  timeout: 110_000
+}, async (t) => {
+  const root = await tempDir(t)
+  const disk = SmallDisk.mount(t, path.join(root, 'host'), 64)
+  if (disk === null) {
+    t.pass('SKIPPED: this process may not mount a file system, so nothing was tested')
+    return
+  }
+  const { bootstrap, open, user } = await scene(t, root)
+  const host = await open()
+  const [bob, alice] = [await user('bob'), await user('alice')]
+  const { address, link } = await bob.deploy({ host: host.id, source: readContract('forum') })
+  const other = await alice.deploy({ host: host.id, source: readContract('counter') })
+  await bob.call(link, 'addTopic', ['a topic'])
+  const told: number[] = []
+  const isFull = () => host.events.some(({ type }) => type === 'full')
+  // more than the host keeps, which is a sixteenth of this disk, and less than what RocksDB makes a file of
+  await disk.leave(6)
+  t.is((await callUntilRefused(bob, link, told)).code, 'STORAGE_FULL')
+  await disk.fill()
+  t.ok(isFull(), 'a write has failed')
+  t.is((await rejection(alice.call(other.link, 'increment', []))).code, 'STORAGE_FULL')
+  t.alike((await posts(alice, link)).slice(0, told.length), told, 'what was acknowledged is read')
+  t.absent(await readiness(disk.dir), 'it is not ready')
+
+  disk.resize(256)
+  await disk.leave(100)
+  await drained(bob)
+  await drained(alice)
+  t.is(await alice.call(other.link, 'increment', []), 2, 'another instance goes on as well')
+  t.alike((await posts(alice, link)).slice(0, told.length), told)
+  t.ok(await readiness(disk.dir), 'it is ready')
+  t.is(host.child.exitCode, null, 'it is the same process')
+  t.alike(await verdict(address, path.join(root, 'auditor'), bootstrap), ['clean'])
+  t.is(await host.stop(), 0)
+})
+
+/** As the host of a directory says. */
+async function readiness(dir: string): Promise<unknown> {
+  const { objects } = await new Cli(dir, '').json(['status'])
+  return objects.at(-1)?.['ready']
+}
+
 async function scene(t: Test, root: string) {
   const network = await openLocal(0)
   t.teardown(() => network.close(), { order: 3 })

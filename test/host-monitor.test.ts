@@ -77,12 +77,24 @@ test('monitor - a host that cannot write any more is not healthy', {
 }, async (t) => {
   const { host, monitor } = await open(t)
   host.measures.failed.add('ENGINE_FAILED')
-  t.is((await get(monitor, '/healthz')).status, 200, 'that may be over')
   host.measures.failed.add('STORAGE_FULL')
+  t.is((await get(monitor, '/healthz')).status, 200, 'that may be over')
+  host.measures.failed.add('STORAGE_FAILED')
   const { status, body } = await get(monitor, '/healthz')
   t.is(status, 503)
   t.ok(/disk/.test(body), body)
   t.is((await get(monitor, '/readyz')).status, 503)
+})
+
+test('monitor - a host that has failed to write for want of room is not ready', {
+  timeout: 60_000
+}, async (t) => {
+  const { host, monitor } = await open(t)
+  const message = 'the disk of the host is full'
+  host.measures.note({ type: 'full', code: 'STORAGE_FULL', message })
+  t.is((await get(monitor, '/readyz')).status, 503)
+  t.is((await get(monitor, '/healthz')).body, `${message}\n`)
+  t.is(host.status().problem, message)
 })
 
 test('monitor - a disk that takes nothing is not healthy', async (t) => {

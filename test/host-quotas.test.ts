@@ -134,6 +134,23 @@ test('quotas - what calls have cost delays the next ones', async (t) => {
   t.is(admission.status().deployers[0]?.fuel, 10_000_000, 'the deployer has used it as well')
 })
 
+test('quotas - a request that was let in is not refused for the bytes of its own', async (t) => {
+  const quotas = { burstSeconds: 1, connection: { bytesPerSecond: 100, callsPerSecond: 1 } }
+  const { clock, admission } = await open(t, quotas)
+  const tenant = admission.tenant('instance', 'deployer')
+  const caller = admission.caller()
+  const admit = () =>
+    tenant.admit({ user: 'ann', caller, waiting: 0, entries: 1, countCalls: () => 1 })
+  caller.request(250)()
+  admit()
+  tenant.take('ann', caller, 1, 200)
+  t.ok(refusal(() => caller.request(1)).message.startsWith('connection.bytesPerSecond '))
+  t.ok(refusal(admit).message.startsWith('connection.callsPerSecond '))
+  clock.pass(1600)
+  caller.replied(300)
+  t.is(refusal(() => caller.request(1)).retryAfter, 2910, 'what it is sent counts as well')
+})
+
 test('quotas - acks cost bytes, and no calls', async (t) => {
   const { admission } = await open(t, {
     burstSeconds: 1,

@@ -55,7 +55,8 @@ test('two logs - a fork of a log that nobody has opened since the start is not t
   await liar.join(host.id)
   await joined
   // unasked, as no Hypercore does
-  const [peer] = Reflect.get(liar.core.core.replicator, 'peers')
+  const replicator: object = liar.core.core.replicator
+  const [peer] = Reflect.get(replicator, 'peers')
   const upgrade = { start: 0, length: 3 }
   await peer.onrequest({ id: 0, fork: 1, block: null, hash: null, seek: null, upgrade })
   await sleep(500)

@@ -13,7 +13,15 @@ import { openLocal } from '../src/net/network.ts'
 import { decodeEntry, encodeEntry } from '../src/protocol/entries.ts'
 import { decodeId } from '../src/protocol/ids.ts'
 import { addressOf } from '../src/protocol/manifest.ts'
-import { type DeployRequest, INFO, RANGE, type UserBlocks } from '../src/protocol/messages.ts'
+import {
+  CALL,
+  type DeployRequest,
+  INFO,
+  PROVE,
+  RANGE,
+  type UserBlocks
+} from '../src/protocol/messages.ts'
+import type { Proof } from '../src/protocol/proof.ts'
 import { auditStore, BareUser, deployment } from './bare-user.ts'
 import { tempDir } from './helpers.ts'
 import { codeOf } from './set-back-scene.ts'
@@ -21,6 +29,7 @@ import { codeOf } from './set-back-scene.ts'
 const SOURCE = `
 exports.count = 0
 exports.add = () => ++exports.count
+exports.big = () => 'x'.repeat(250_000)
 exports.work = (turns) => { for (let i = 0; i < turns; i++); return ++exports.count }
 exports.ask = async () => { await oracle.price(); return ++exports.count }`
 
@@ -259,6 +268,39 @@ test('quotas - what an auditor is sent of logs counts, and its audit goes on all
   for await (const event of audit({ address: link, dir: path.join(dir, 'auditor'), bootstrap })) {
     if (event.type === 'verdict') t.alike([event.verdict, event.missing], ['clean', []])
   }
+})
+
+test('quotas - what small requests draw counts: what was let in comes later, and then nothing is', {
+  timeout: 60_000
+}, async (t) => {
+  const quotas = { burstSeconds: 1, connection: { bytesPerSecond: 400_000 } }
+  const { host, link, address, client, bootstrap } = await clientScene(t, quotas)
+  await client.call(link, 'big', [])
+  const replica = await Replica.open({ dir: await tempDir(t), bootstrap })
+  const rpc = await replica.connect(decodeId(host.id))
+  const user = decodeId(client.id)
+  const log = { user, start: 0, blocks: [], head: null }
+  // behind init, and the ack of that
+  const [entry, known] = [3, 0]
+  const ask = { address, log, from: entry, to: entry, known, anchored: false }
+  const delayed = () => host.status().refused['connection.bytesPerSecond'] ?? 0
+  const draws: [name: string, () => Promise<{ proof: Proof | null }>][] = [
+    ['CALL', () => rpc.request(CALL, ask)],
+    ['PROVE', () => rpc.request(PROVE, { address, user, entry })]
+  ]
+  for (const [name, draw] of draws) {
+    const before = delayed()
+    const replies = await Promise.all(Array.from({ length: 5 }, draw))
+    const isLarge = ({ proof }: { proof: Proof | null }) =>
+      proof?.items.some(({ block }) => Number(block?.length) > 200_000)
+    t.ok(replies.every(isLarge), `${name}: what was let in is answered`)
+    t.ok(delayed() > before, `${name}: one after the other`)
+    const next = await codeOf(rpc.request(INFO, { address }))
+    t.is(next, 'QUOTA_EXCEEDED', `${name}: and then nothing`)
+    while ((await codeOf(rpc.request(INFO, { address }))) !== 'none') await sleep(100)
+  }
+  t.is(await client.call(link, 'add', []), 1, 'somebody else has a rate of its own')
+  await replica.close()
 })
 
 /** A host in this process with one instance, and what an auditor says of it in the end. */

@@ -33,7 +33,8 @@ const QUOTAS = object({
     connections: COUNT,
     connectionsPerAddress: COUNT,
     silentSeconds: RATE,
-    bytesWaiting: COUNT
+    bytesWaiting: COUNT,
+    logsOpen: COUNT
   })
 })
 

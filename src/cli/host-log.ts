@@ -129,10 +129,13 @@ function describe(event: HostEvent): Description {
       const said = ` ${event.address} by ${event.deployer}`
       return { level: 'info', text: 'deployed', colour: null, said }
     }
-    case 'fatal': {
+    case 'fatal':
+    case 'full': {
       const said = ` ${event.code}: ${brief(event.message)}`
-      return { level: 'error', text: 'fatal', colour: 'red', said }
+      return { level: 'error', text: event.type, colour: 'red', said }
     }
+    case 'mended':
+      return { level: 'error', text: 'mended', colour: 'red', said: `: ${brief(event.message)}` }
     case 'damaged': {
       const said = ` ${event.address}: ${brief(event.message)}`
       return { level: 'error', text: 'damaged', colour: 'red', said }

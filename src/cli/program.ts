@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs'
 import { homedir } from 'node:os'
 import path from 'node:path'
 import { Command, Option } from '@commander-js/extra-typings'
-import { LOCAL_PORT } from '../net/network.ts'
+import { LOCAL_PORT } from '../net/local-port.ts'
 import { MivmError } from '../protocol/errors.ts'
 import type { Globals } from './context.ts'
 

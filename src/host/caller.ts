@@ -1,4 +1,5 @@
-import type { Meter } from './meter.ts'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { BYTES_ALONE, type Meter } from './meter.ts'
 import type { Quotas } from './quotas.ts'
 import type { Refusals } from './refusals.ts'
 
@@ -22,6 +23,7 @@ export class Caller {
   readonly #callers: Callers
   readonly #users = new Set<string>()
   #held = 0
+  #isClosed = false
 
   constructor(callers: Callers, meter: Meter) {
     this.meter = meter
@@ -48,6 +50,23 @@ export class Caller {
     this.#callers.refusals.rates('connection', this.meter)
   }
 
+  /**
+   * Resolves when it may be sent more: thousands of requests may have been let in together, each for a reply of a
+   * thousand times its own bytes. What it was promised is not refused.
+   */
+  async mayReceive(): Promise<void> {
+    let excess = this.meter.exceeded(BYTES_ALONE)
+    if (excess !== null) this.#callers.refusals.delay('connection', this.meter, excess)
+    for (; excess !== null && !this.#isClosed; excess = this.meter.exceeded(BYTES_ALONE)) {
+      await sleep(excess.wait, undefined, { ref: false })
+    }
+  }
+
+  /** Charges a reply. */
+  replied(bytes: number): void {
+    this.meter.take(0, bytes)
+  }
+
   /** Throws QUOTA_EXCEEDED where no more calls of this user may come from here. */
   limitUser(user: string): void {
     if (this.#users.has(user)) return
@@ -72,6 +91,7 @@ export class Caller {
   /** The connection is gone; what it has sent and the host has taken in is not. */
   close(): void {
     const { open, users } = this.#callers
+    this.#isClosed = true
     open.delete(this)
     for (const user of this.#users) {
       const left = (users.get(user) ?? 0) - 1

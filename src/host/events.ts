@@ -4,7 +4,11 @@ export type HostEvent =
   | { readonly type: 'damaged'; readonly address: string; readonly message: string }
   /** Peers show that more of it was signed than is here: nothing is, from now on. */
   | { readonly type: 'set-back'; readonly address: string; readonly message: string }
+  /** A bit that the disk had flipped was turned back. */
+  | { readonly type: 'mended'; readonly message: string }
   | { readonly type: 'log'; readonly address: string; readonly line: string }
   | { readonly type: 'refused'; readonly code: string; readonly message: string }
+  /** A write has failed for want of room: nothing is written until the host is opened again, and there is room for that. */
+  | { readonly type: 'full'; readonly code: string; readonly message: string }
   /** Nothing can be written any more; the host has to be stopped. */
   | { readonly type: 'fatal'; readonly code: string; readonly message: string }

@@ -17,6 +17,7 @@ import type { Head } from '../protocol/head.ts'
 import { decodeId, encodeId } from '../protocol/ids.ts'
 import { addressOf, topicOf } from '../protocol/manifest.ts'
 import type { DeployRequest, KnownReply } from '../protocol/messages.ts'
+import { Readers } from '../state/readers.ts'
 import { closeStore, openStore, settleStore } from '../state/store.ts'
 import { Wal } from '../state/wal.ts'
 import { openVm } from '../vm/registry.ts'
@@ -174,7 +175,10 @@ export class Host {
     const { keyPair } = await openHostIdentity(options.dir)
     const setBacks = await SetBacks.open(options.dir, keyPair.publicKey)
     const restored = await Restored.find(options.dir)
-    const store = await openStore(storeOf(options.dir))
+    const store = await openStore(storeOf(options.dir), ({ file, at }) => {
+      const message = `the disk had flipped a bit of ${file}, in byte ${at}: it is as it was written again`
+      options.onEvent?.({ type: 'mended', message })
+    })
     store.watch(serveOnly)
     const index = await openIndex(store, options.dir)
     const vm = await openEngines(options).catch(async (error) => {
@@ -191,9 +195,15 @@ export class Host {
       keyPair,
       wal: new Wal(store.storage.rocks),
       gate: new Gate(),
-      onFatal: ({ code, message }: MivmError) => onEvent({ type: 'fatal', code, message })
+      onFatal: ({ code, message }: MivmError) => onEvent({ type: 'fatal', code, message }),
+      onFull: ({ code, message }: MivmError) => {
+        if (measures.full === null) onEvent({ type: 'full', code, message })
+      }
     }
     const admission = new Admission(withDefaults(options.quotas), new StoredBytes(index))
+    Readers.bound(store, admission.quotas.host.logsOpen, () => {
+      admission.refusals.count('host.logsOpen')
+    })
     const execution = {
       vm,
       measures,
@@ -428,7 +438,11 @@ export class Host {
     })
     const mux = Protomux.from(stream)
     const caller = this.#admission.caller()
-    const rpc = new Rpc(mux, (bytes) => caller.request(bytes))
+    const rpc = new Rpc(
+      mux,
+      (bytes) => caller.request(bytes),
+      (bytes) => caller.replied(bytes)
+    )
     this.#peers.add(rpc)
     stream.once('close', () => {
       this.#connections.delete(stream)

@@ -28,6 +28,8 @@ export interface Writing {
   readonly gate: Gate
   /** Something was written that may not be on disk: nothing may leave this process any more. */
   onFatal(error: MivmError): void
+  /** A write has failed for want of room: RocksDB takes no other one until it is opened again. */
+  onFull?(error: MivmError): void
 }
 
 /**
@@ -84,7 +86,7 @@ export class Ledger {
       ...(manifest === undefined ? {} : { manifest })
     })
     await log.ready().catch(async (error) => {
-      if (manifest !== undefined) throw await storageError(error, store.storage.path, DISK)
+      if (manifest !== undefined) throw await unwritten(error, writing)
       throw isMissing(error) ? lost() : error
     })
     const ledger = new Ledger(writing, log, pending)
@@ -281,7 +283,9 @@ export class Ledger {
         release()
         return synced
       } catch (error) {
-        this.#failed = await storageError(error, this.#writing.store.storage.path, DISK)
+        this.#failed = await (written
+          ? storageError(error, this.#writing.store.storage.path, DISK)
+          : unwritten(error, this.#writing))
         // Unwritten, nothing was announced. Written but not synced, the new head must never leave: the gate stays
         // shut, and the host has to go down.
         if (written) this.#writing.onFatal(this.#failed)
@@ -336,7 +340,7 @@ export class Ledger {
     const session = core.session({ atom, wait: false })
     // a user who was never here before gets a log on disk
     await session.ready().catch(async (error) => {
-      throw await storageError(error, this.#writing.store.storage.path, DISK)
+      throw await unwritten(error, this.#writing)
     })
     const user = new UserLog(key, core, session, await log.getUserData(`user/${id}`))
     this.#users.set(id, user)
@@ -382,6 +386,13 @@ export class Ledger {
   }
 }
 
+/** Why something is not in the database. */
+async function unwritten(error: unknown, writing: Writing): Promise<MivmError> {
+  const failed = await storageError(error, writing.store.storage.path, DISK)
+  if (failed.code === 'STORAGE_FULL') writing.onFull?.(failed)
+  return failed
+}
+
 /** As Hypercore says that there is no such log on this disk. */
 function isMissing(error: unknown): boolean {
   return error instanceof Error && 'code' in error && error.code === 'STORAGE_EMPTY'
@@ -409,5 +420,5 @@ interface Sessions {
 
 const DISK = {
   disk: 'the disk of the host',
-  advice: 'it takes no calls until that is mended and it has been started again'
+  advice: 'it takes no calls until that is mended and its database was opened again'
 }

@@ -118,6 +118,8 @@ export class Measures {
   queued = 0
   /** Why nothing can be written any more. */
   fatal: string | null = null
+  /** Why nothing is written until the host is opened again. */
+  full: string | null = null
 
   /** Counts what the operator is told. */
   note(event: HostEvent): void {
@@ -134,6 +136,9 @@ export class Measures {
       case 'log':
         this.lines++
         break
+      case 'full':
+        this.full = event.message
+        break
       case 'fatal':
         this.fatal = event.message
         break
@@ -143,8 +148,11 @@ export class Measures {
   /** What has happened that only a restart ends; null where nothing has. */
   get problem(): string | null {
     if (this.fatal !== null) return this.fatal
-    const isDisk = this.failed.of('STORAGE_FULL') + this.failed.of('STORAGE_FAILED') > 0
-    return isDisk ? 'calls could not be written: mend the disk, and start the host again' : null
+    if (this.full !== null) return this.full
+    // one that is full and was not written to goes on by itself
+    return this.failed.of('STORAGE_FAILED') > 0
+      ? 'calls could not be written: mend the disk, and start the host again'
+      : null
   }
 
   /** Notes the calls of a commit that is on disk, in how many ms after their execution, and in how many of these it was synced. */

@@ -19,6 +19,9 @@ const RATES = {
 /** What is counted in a second. */
 export type Rate = keyof typeof RATES
 
+/** What costs neither calls nor fuel: acks, and replies. */
+export const BYTES_ALONE: readonly Rate[] = ['bytes']
+
 /** A rate that is used up. */
 export interface Excess {
   readonly what: Rate

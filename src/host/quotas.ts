@@ -1,9 +1,11 @@
+import { LOGS_OPEN_MAX } from '../state/readers.ts'
+
 /** How much somebody may do in a second, on average; null for no limit. */
 export interface Rates {
   readonly callsPerSecond: number | null
   /** What calls cost, as their results say. */
   readonly fuelPerSecond: number | null
-  /** Bytes that are sent to the host. */
+  /** Bytes that are sent to the host; over a connection also those of its replies. */
   readonly bytesPerSecond: number | null
 }
 
@@ -36,6 +38,8 @@ export interface Quotas {
     readonly silentSeconds: number | null
     /** Calls that wait for their execution, in memory, of all users and instances. */
     readonly bytesWaiting: number | null
+    /** Logs that are open because peers read them by replication. */
+    readonly logsOpen: number | null
   }
 }
 
@@ -82,7 +86,8 @@ export const DEFAULT_QUOTAS: Quotas = {
     connections: 4_096,
     connectionsPerAddress: 1_024,
     silentSeconds: 10,
-    bytesWaiting: 256 * MEBIBYTE
+    bytesWaiting: 256 * MEBIBYTE,
+    logsOpen: LOGS_OPEN_MAX
   }
 }
 

@@ -21,6 +21,12 @@ export class Refusals {
     this.#excess(scope, meter, meter.exceeded(rates))
   }
 
+  /** Counts what has to wait until a rate is not used up any more, and is not refused. */
+  delay(scope: Scope, meter: Meter, over: Excess): void {
+    meter.refuse()
+    this.count(nameOf(scope, over))
+  }
+
   /** Throws QUOTA_EXCEEDED where these are too many calls at once. */
   calls(scope: Scope, meter: Meter, calls: number): void {
     this.#excess(scope, meter, meter.tooMany(calls))
@@ -34,7 +40,7 @@ export class Refusals {
   #excess(scope: Scope, meter: Meter, over: Excess | null): void {
     if (over === null) return
     meter.refuse()
-    this.#refuse(`${scope}.${over.what}PerSecond`, over.limit, over.wait, over.room)
+    this.#refuse(nameOf(scope, over), over.limit, over.wait, over.room)
   }
 
   count(quota: string): void {
@@ -51,6 +57,10 @@ export class Refusals {
       ...(room === undefined ? {} : { room })
     })
   }
+}
+
+function nameOf(scope: Scope, { what }: Excess): string {
+  return `${scope}.${what}PerSecond`
 }
 
 function format(ms: number): string {

@@ -1,4 +1,5 @@
 import { statfs } from 'node:fs/promises'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { MivmError } from '../protocol/errors.ts'
 
 /** Room that the host keeps on its disk for what it has taken in, bytes; on a small disk this share of it. */
@@ -7,12 +8,15 @@ const RESERVE_SHARE = 1 / 16
 /** For how long what was found out holds, ms. */
 const KNOWN_MS = 1_000
 
+/** How often it is looked whether there is room again, ms. */
+const LOOK_MS = 5_000
+
 const known = new Map<string, { readonly at: number; readonly isLow: Promise<boolean> }>()
 
 /**
  * Throws STORAGE_FULL where the disk of a directory has only its reserve left: to be called before something is taken
- * in. A database whose write fails for want of room takes no other until the host is started again; one that is not
- * asked to write goes on as soon as there is room.
+ * in. A database whose write fails for want of room takes no other until it is opened again; one that is not asked to
+ * write goes on as soon as there is room.
  */
 export async function checkRoom(dir: string): Promise<void> {
   const now = performance.now()
@@ -27,6 +31,12 @@ export async function checkRoom(dir: string): Promise<void> {
     'STORAGE_FULL',
     'the disk of the host is full: it takes no calls until there is room'
   )
+}
+
+/** Resolves when the disk of a directory has more than its reserve, some seconds from now at the earliest. */
+export async function roomAgain(dir: string): Promise<void> {
+  do await sleep(LOOK_MS, undefined, { ref: false })
+  while (await look(dir, 0).isLow)
 }
 
 function look(dir: string, at: number) {

@@ -116,7 +116,7 @@ export class Service {
 
   /** Names of methods may be many, and long. */
   #info(address: Uint8Array): Promise<InfoReply> {
-    return this.#large(async () => {
+    return this.#paced(async () => {
       const instance = await this.#host.instance(address)
       const { methods, head } = instance
       return { genesis: await instance.genesisBlock(), methods, head }
@@ -143,14 +143,14 @@ export class Service {
         const behind =
           log.blocks.length > 0
             ? { ...log, start: end, blocks: [], head: null }
-            : await this.#large(() => instance.proofs.takeBack(log.user, end))
+            : await this.#paced(() => instance.proofs.takeBack(log.user, end))
         return { length, through: 0, proof: null, behind }
       }
     }
     if (to > length) throw new MivmError('REQUEST_INVALID', `the user log has no entry ${to} yet`)
     if (to > 0) await instance.settled(log.user, to)
     const settled = performance.now()
-    return this.#large(async () => {
+    return this.#paced(async () => {
       const key = `${encodeId(address)}/${encodeId(log.user)}`
       const { head } = instance
       const before = this.#sent.get(key)
@@ -170,7 +170,7 @@ export class Service {
 
   async #prove({ address, user, entry }: ProveRequest): Promise<ProveReply> {
     const instance = await this.#host.instance(address)
-    const proof = await this.#large(() => instance.proofs.prove(user, entry, entry, 0, false))
+    const proof = await this.#paced(() => instance.proofs.prove(user, entry, entry, 0, false))
     if (proof.items.some(({ block }) => block !== null)) return { proof }
     throw new MivmError('REQUEST_INVALID', `entry ${entry} has no result: check its number`)
   }
@@ -183,17 +183,11 @@ export class Service {
     return { proof: await instance.proofs.consistency(lengths) }
   }
 
-  /** What is sent counts as if it had been received: to read from the disk costs as much. */
+  /** Who asks for more than its rate is refused: it asks others, or again. */
   #range(request: RangeRequest): Promise<RangeReply> {
     return this.#large(async () => {
-      // thousands of these may have been let in together, each for a thousand times its own bytes
       this.#caller.checkRates()
-      const reply = await readRange(this.#host.store, request)
-      this.#caller.meter.take(
-        0,
-        reply.blocks.reduce((sum, block) => sum + block.byteLength, 0)
-      )
-      return reply
+      return readRange(this.#host.store, request)
     })
   }
 
@@ -201,6 +195,14 @@ export class Service {
     const hearing = this.#heard.then(heed)
     this.#heard = hearing.catch(() => {})
     return hearing
+  }
+
+  /** The same, at the rate of that connection. */
+  #paced<T>(reply: () => Promise<T>): Promise<T> {
+    return this.#large(async () => {
+      await this.#caller.mayReceive()
+      return reply()
+    })
   }
 
   /** Makes replies that may be large one after the other, and none while the peer does not read. */

@@ -1,13 +1,12 @@
 import type { Caller } from './caller.ts'
-import type { Meter, Meters, Rate } from './meter.ts'
+import { BYTES_ALONE, type Meter, type Meters, type Rate } from './meter.ts'
 import type { Quotas } from './quotas.ts'
 import { ASKED_MS, type Refusals } from './refusals.ts'
 import type { StoredBytes } from './stored.ts'
 
 const SOON_MS = 250
 
-/** What acks cost. */
-const BYTES_ALONE: readonly Rate[] = ['bytes']
+const CALLS_AND_FUEL: readonly Rate[] = ['calls', 'fuel']
 
 /** What all instances of a host have in common. */
 export interface Tenants {
@@ -92,11 +91,12 @@ export class Tenant {
     const isOver = meters.some(([, meter]) => meter?.exceeded() || meter?.tooMany(entries))
     if (!isOver && waiting < (callsWaiting ?? Number.POSITIVE_INFINITY)) return
     const calls = countCalls()
-    // acks alone cost no more than their bytes
-    const rates = calls > 0 ? undefined : BYTES_ALONE
     for (const [scope, meter] of meters) {
       if (meter === undefined) continue
-      refusals.rates(scope, meter, rates)
+      // The bytes of a request were held against those of its connection when it was let in, and are charged already: to refuse it
+      // for them would be to refuse it every time. Acks alone cost no more than their bytes.
+      if (scope !== 'connection') refusals.rates(scope, meter, BYTES_ALONE)
+      if (calls > 0) refusals.rates(scope, meter, CALLS_AND_FUEL)
       if (calls > 0) refusals.calls(scope, meter, calls)
     }
     if (calls > 0) refusals.limit('user.callsWaiting', callsWaiting, waiting, SOON_MS)

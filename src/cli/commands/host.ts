@@ -3,8 +3,10 @@ import { Host, type HostOptions } from '../../host/host.ts'
 import { Monitor } from '../../host/monitor.ts'
 import { Oracles } from '../../host/oracles.ts'
 import { allowOnly } from '../../host/policy.ts'
+import { roomAgain } from '../../host/room.ts'
 import { useSmallSlabs } from '../../host/slabs.ts'
-import { type Bootstrap, LOCAL_PORT, openLocal } from '../../net/network.ts'
+import { LOCAL_PORT } from '../../net/local-port.ts'
+import { type Bootstrap, openLocal } from '../../net/network.ts'
 import { isErrorCode, MivmError } from '../../protocol/errors.ts'
 import { decodeId, encodeId } from '../../protocol/ids.ts'
 import { isUnreadable } from '../../state/salvage.ts'
@@ -145,13 +147,17 @@ async function host(context: Context, options: Options): Promise<void> {
   const stopped = interrupted()
   for (;;) {
     welcome(context, log, running.host, bootstrap, monitor?.url ?? null)
-    const problem = await Promise.race([stopped, running.fatal])
+    const problem = await Promise.race([stopped, running.fatal, running.roomAgain])
     log.write('info', 'finishing what is under way…')
     await running.host.close()
     if (problem === undefined) break
-    if (problem.code !== 'DIRECTORY_DAMAGED') throw problem
-    log.write('error', printable(problem.message))
-    await salvageHost(context, log, true)
+    if (problem === null) {
+      log.write('info', 'there is room on the disk again: opening the database anew')
+    } else {
+      if (problem.code !== 'DIRECTORY_DAMAGED') throw problem
+      log.write('error', printable(problem.message))
+      await salvageHost(context, log, true)
+    }
     running = await start()
   }
   const { id, instances } = running.host
@@ -163,6 +169,8 @@ interface Running {
   readonly host: Host
   /** What it cannot go on after. */
   readonly fatal: Promise<MivmError>
+  /** A write has failed for want of room, and there is room now. */
+  readonly roomAgain: Promise<null>
 }
 
 async function startHost(
@@ -172,16 +180,18 @@ async function startHost(
   monitors: readonly Monitor[]
 ): Promise<Running> {
   const fatal = Promise.withResolvers<MivmError>()
+  const room = Promise.withResolvers<null>()
   const host = await Host.open({
     ...options,
     onEvent: (event) => {
       output.object(event)
       log.event(event)
       if (event.type === 'fatal') fatal.resolve(asError(event))
+      if (event.type === 'full') void roomAgain(options.dir).then(() => room.resolve(null))
     }
   })
   for (const monitor of monitors) monitor.watch(host)
-  return { host, fatal: fatal.promise }
+  return { host, fatal: fatal.promise, roomAgain: room.promise }
 }
 
 async function hostOptionsOf(
