@@ -10,7 +10,7 @@ const ROUNDS = 20
 const USERS = 3
 
 test('crash - twenty kills of the host under load lose no call and execute none twice', {
-  timeout: 110_000
+  timeout: 300_000
 }, async (t) => {
   const random = new Random()
   t.comment(`seed ${random.seed}`)
@@ -23,7 +23,7 @@ test('crash - twenty kills of the host under load lose no call and execute none 
 
   const users: Client[] = []
   for (let i = 0; i < USERS; i++) {
-    const user = await Client.open({ dir: path.join(dir, `user${i}`), bootstrap, timeout: 100_000 })
+    const user = await Client.open({ dir: path.join(dir, `user${i}`), bootstrap, timeout: 250_000 })
     t.teardown(() => user.close(), { order: 1 })
     users.push(user)
   }

@@ -1,4 +1,5 @@
 import path from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 import test from 'brittle'
 import { audit, Client, ContractError, openLocal } from 'mivm'
 import { tempDir } from './helpers.ts'
@@ -8,6 +9,8 @@ import { type Attack, contractOf, INNOCENT, THEMES } from './hostile/index.ts'
 /** Attacks that are about loops need no more. */
 const FUEL = 1_000_000
 const AUDITS = 4
+/** Between two calls of the neighbour, ms: he is there all the time, and not what the machine is busy with. */
+const PAUSE = 20
 
 /**
  * Every attack of the corpus, on a real host: between two innocent calls of the same instance, while another deployer's
@@ -36,7 +39,7 @@ test('hostile - whatever a contract does, its own later calls, its neighbours an
   const { link } = await neighbour.deploy({ host: host.id, source })
   const links = [link]
   const load = new Load(neighbour, link)
-  await load.during(new Promise((resolve) => setTimeout(resolve, 1500)))
+  await load.during(sleep(1500))
   t.comment(`the neighbour, quiet: ${load.take()}`)
 
   await load.during(
@@ -145,7 +148,7 @@ class Load {
     const done = work.finally(() => {
       working = false
     })
-    while (working) await this.#call()
+    for (; working; await sleep(PAUSE)) await this.#call()
     await done
   }
 

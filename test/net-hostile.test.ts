@@ -40,6 +40,9 @@ const KEEP_ALIVE = 500
 /** A host's memory for one peer that wants all it can get, bytes: frames, requests and replies at their limits. */
 const PEER_MEMORY = 150 * 1024 * 1024
 
+/** Between two calls of the innocent caller, ms. */
+const PAUSE = 20
+
 /** Calls that end with their fuel, one behind the other. */
 const SPINS = 10
 
@@ -512,7 +515,7 @@ function callAllTheTime(t: Test, client: Client, link: string, host: CliHost) {
   let failed: unknown = null
   let calling = true
   const loop = (async () => {
-    for (; calling && failed === null; await sleep(5)) {
+    for (; calling && failed === null; await sleep(PAUSE)) {
       await client.call(link, 'increment', []).then(
         () => calls++,
         (error) => {

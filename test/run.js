@@ -3,16 +3,72 @@
 // a test that asserts nothing) is counted as a failure here.
 //
 //   npm test -- [--long] [--jobs n] [--timeout seconds] [--dir test] [part of a file name…]
-import { spawn } from 'node:child_process'
+import { spawn, spawnSync } from 'node:child_process'
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join, relative, resolve } from 'node:path'
+import { availableParallelism, tmpdir } from 'node:os'
+import { basename, join, relative, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import { isPinned } from '../bin/node.js'
 
 const TIMEOUT_S = 600
 const TIMEOUT_LONG_S = 3600
+
+/**
+ * A file waits for more than half of its time (connections, disks, peers that are gone): so many more run than there are
+ * cores. Long ones compute.
+ */
+const JOBS_MORE = 3
+const JOBS_MORE_LONG = 1
+
+/** From so many files on it pays to compile for all of them first. */
+const MANY = 10
+
+/**
+ * The files that take longest begin first, in this order, so that nobody waits for one of them alone in the end; all others
+ * come in the order of their names.
+ */
+const LONGEST = [
+  'crash-matrix',
+  'net-hostile',
+  'package',
+  'salvage',
+  'recover',
+  'hostile',
+  'cheats-entries',
+  'cheats-results',
+  'crash',
+  'cheats-histories',
+  'honest',
+  'second',
+  'cheats-records',
+  'cli-host',
+  'mirror',
+  'audit-killed',
+  'quotas',
+  'backup',
+  'cheats-users',
+  'set-back',
+  'audit-ranges',
+  'bundle-libraries',
+  'host',
+  'host-connections',
+  'vm-realm',
+  'audit-thread',
+  'vm-regexp',
+  'cli-usage',
+  'audit-user-heads',
+  'sandbox',
+  'host-faults',
+  'audit-lies'
+]
+
+/** With these each file is run. */
+const FLAGS = [
+  '--conditions=mivm-source',
+  '--import',
+  new URL('./configure.js', import.meta.url).href
+]
 const SOLO = /^\s*(await )?(test\.)?solo\(/m
 const EXIT_USAGE = 64
 const EXIT_UNAVAILABLE = 69
@@ -34,6 +90,7 @@ for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, () => abandon(sig
 
 const files = listFiles(options)
 if (files.length === 0) console.log('no test file matches')
+if (files.length >= MANY) compileOnce()
 let passed = 0
 let failed = 0
 const skipped = []
@@ -44,6 +101,18 @@ if (skipped.length > 0) console.log(`\nskipped: ${skipped.join(', ')}`)
 if (failures.length > 0) console.log(`\nfailed: ${failures.join(', ')}`)
 console.log(`\n${passed} passed, ${failed} failed`)
 process.exit(failed > 0 || passed === 0 ? 1 : 0)
+
+/**
+ * Loads what most files load, so that not each of the first ones compiles it for itself, nor those that they kill: only
+ * who comes to an end leaves what he has compiled to others.
+ */
+function compileOnce() {
+  const cli = join(root, 'bin', 'mivm.js')
+  spawnSync(process.execPath, [...FLAGS, cli, '--help'], {
+    stdio: 'ignore',
+    env: { ...process.env, NODE_COMPILE_CACHE: compiled }
+  })
+}
 
 async function worker() {
   for (;;) {
@@ -96,7 +165,7 @@ async function runFile(file) {
 function execute(file, temporary) {
   return new Promise((done) => {
     // A process group of its own, so that what a test starts ends with it.
-    const child = spawn(process.execPath, ['--conditions=mivm-source', file], {
+    const child = spawn(process.execPath, [...FLAGS, file], {
       cwd: root,
       detached: true,
       stdio: ['ignore', 'pipe', 'pipe'],
@@ -190,7 +259,12 @@ function listFiles({ dir, long, filters }) {
     .filter(
       (file) => filters.length === 0 || filters.some((part) => relative(root, file).includes(part))
     )
-    .sort()
+    .sort((a, b) => placeOf(a) - placeOf(b) || (a < b ? -1 : 1))
+}
+
+function placeOf(file) {
+  const place = LONGEST.indexOf(basename(file).split('.')[0])
+  return place < 0 ? LONGEST.length : place
 }
 
 function parseOptions() {
@@ -199,7 +273,7 @@ function parseOptions() {
       allowPositionals: true,
       options: {
         long: { type: 'boolean', default: false },
-        jobs: { type: 'string', default: '3' },
+        jobs: { type: 'string' },
         timeout: { type: 'string' },
         dir: { type: 'string', default: join(root, 'test') }
       }
@@ -207,7 +281,7 @@ function parseOptions() {
     return {
       dir: resolve(values.dir),
       long: values.long,
-      jobs: positive(values.jobs, '--jobs'),
+      jobs: positive(values.jobs ?? defaultJobs(values.long), '--jobs'),
       timeout: positive(values.timeout ?? (values.long ? TIMEOUT_LONG_S : TIMEOUT_S), '--timeout'),
       filters: positionals
     }
@@ -215,6 +289,10 @@ function parseOptions() {
     console.error(`test/run.js: ${error.message}`)
     return process.exit(EXIT_USAGE)
   }
+}
+
+function defaultJobs(long) {
+  return availableParallelism() + (long ? JOBS_MORE_LONG : JOBS_MORE)
 }
 
 function positive(text, name) {

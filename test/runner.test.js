@@ -146,6 +146,19 @@ test('runner - takes parts of file names', (t) => {
   t.is(last, '2 passed, 0 failed')
 })
 
+test('runner - the longest files begin first, the others by name', (t) => {
+  const files = { 'a.test.js': FINE, 'b.test.js': FINE, 'crash.test.js': FINE }
+  files['crash-matrix.test.js'] = FINE
+  const { stdout } = run(t, files, ['--jobs', '1'])
+  const order = Array.from(stdout.matchAll(/([\w-]+)\.test\.js \(/g), ([, name]) => name)
+  t.alike(order, ['crash-matrix', 'crash', 'a', 'b'])
+})
+
+test('runner - a test that says nothing else has two minutes', (t) => {
+  const body = "test('one', (t) => t.is(t._runner.defaultTimeout, 120_000))"
+  t.is(run(t, { 'a.test.js': body }).last, '1 passed, 0 failed')
+})
+
 test('runner - no file at all fails', (t) => {
   const { status, last, stdout } = run(t, { 'a.test.js': FINE }, ['pear'])
   t.is(last, '0 passed, 0 failed')
