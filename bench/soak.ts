@@ -1,6 +1,6 @@
 // npm run soak -- --minutes 60 [--rate <calls/s>] [--seed <n>]
 //
-// A host at half its maximum rate, with callers that come and go, contracts that fail, and engines that are killed, and
+// A host at half the rate that it reaches with the same callers and instances, with callers that come and go, contracts that fail, and engines that are killed, and
 // an auditor that takes what processors are left. Looks every few seconds at what it takes, audits the rest at the end,
 // and fails where something has grown, an error came that nobody has provoked, or an audit is not clean; then it leaves
 // its directories where they are.
@@ -26,11 +26,12 @@ const SAMPLE_MS = 5_000
 /** How long a caller stays, ms. */
 const STAY_MIN = 10_000
 const STAY_MAX = 60_000
+/** Whoever has just come is still growing, ms. */
+const SETTLED_MS = 8_000
 /** Between two kills of an engine, ms, on average. */
 const KILL_EVERY = 10_000
-/** Calls that the maximum rate is measured with. */
-const MAXIMUM_CALLS = 20_000
-const IN_FLIGHT = 1_000
+/** How long the maximum rate is measured, after as long that does not count, ms. */
+const MAXIMUM_MS = 15_000
 /** Growth over the second half that is none: a share of the median, and so much besides. */
 const GROWTH_MAX = 0.1
 
@@ -55,7 +56,7 @@ const METRICS = {
   'host, resident': { unit: 'MB', slack: 20 },
   'engines, resident': { unit: 'MB', slack: 30 },
   'compiler, resident': { unit: 'MB', slack: 20 },
-  'callers, resident': { unit: 'MB', slack: 50 },
+  'a caller, resident': { unit: 'MB', slack: 30 },
   'host, descriptors': { unit: '', slack: 20 },
   'event loop of the host, p99': { unit: 'ms', slack: 20 }
 } as const
@@ -82,7 +83,8 @@ async function soak(place: Place): Promise<boolean> {
   const samples: Sample[] = []
   const outcomes = new Map<string, number>()
   const times: number[] = []
-  const callers = new Set<number>()
+  /** When they came, as performance.now(), by process. */
+  const callers = new Map<number, number>()
   const started = Date.now()
   const end = started + minutes * 60_000
   let kills = 0
@@ -111,7 +113,7 @@ async function soak(place: Place): Promise<boolean> {
       const stay = STAY_MIN + random.below(STAY_MAX - STAY_MIN)
       const dir = n % 2 === 0 ? old : await place.directory('caller')
       const worker = Worker.start<SoakCommands>(CALLER)
-      callers.add(worker.pid)
+      callers.set(worker.pid, performance.now())
       await worker.ask('open', dir, place.bootstrap)
       const ms = Math.min(stay, Math.max(end - Date.now(), 1_000))
       take(await worker.ask('callAtRate', forums, trouble, rate / CALLERS, ms))
@@ -143,21 +145,45 @@ async function soak(place: Place): Promise<boolean> {
 }
 
 async function prepare(place: Place, host: string) {
-  const caller = Worker.start<SoakCommands>(CALLER)
-  await caller.ask('open', await place.directory('deployer'), place.bootstrap)
-  const trouble = await caller.ask('deployTrouble', host)
-  await caller.stop()
+  const deployer = Worker.start<SoakCommands>(CALLER)
+  await deployer.ask('open', await place.directory('deployer'), place.bootstrap)
+  const trouble = await deployer.ask('deployTrouble', host)
+  await deployer.stop()
   const client = await startClient(place, await place.directory('client'), { profile: null })
   const forums: string[] = []
   for (let i = 0; i < FORUMS; i++) forums.push(await client.ask('deploy', host, 'forum'))
-  const maximum = await client.ask('manyAtOnce', forums[0] ?? '', MAXIMUM_CALLS, IN_FLIGHT)
   await client.stop()
-  return { forums, trouble, maximum }
+  return { forums, trouble, maximum: await maximumOf(place, forums, trouble) }
+}
+
+/** Calls a second that are answered when nobody waits. */
+async function maximumOf(
+  place: Place,
+  forums: readonly string[],
+  trouble: string
+): Promise<number> {
+  const callers = await Promise.all(
+    Array.from({ length: CALLERS }, async () => {
+      const worker = Worker.start<SoakCommands>(CALLER)
+      await worker.ask('open', await place.directory('caller'), place.bootstrap)
+      return worker
+    })
+  )
+  const answered = async () => {
+    const calls = callers.map((worker) =>
+      worker.ask('callAtRate', forums, trouble, null, MAXIMUM_MS)
+    )
+    return (await Promise.all(calls)).reduce((sum, { times }) => sum + times.length, 0)
+  }
+  await answered()
+  const count = await answered()
+  for (const worker of callers) await worker.stop()
+  return count / (MAXIMUM_MS / 1000)
 }
 
 async function sample(
   host: Worker<HostCommands>,
-  callers: ReadonlySet<number>,
+  callers: ReadonlyMap<number, number>,
   at: number
 ): Promise<Sample> {
   const processes = await processesBelow(host.pid)
@@ -166,15 +192,16 @@ async function sample(
       .filter(({ command, pid }) => isOne(command, pid))
       .reduce((bytes, process) => bytes + process.bytes, 0) /
     2 ** 20
-  const below = await Promise.all([...callers].map((pid) => processesBelow(pid)))
-  const bytes = below.flat().reduce((total, process) => total + process.bytes, 0)
+  const settled = [...callers].filter(([, came]) => performance.now() - came > SETTLED_MS)
+  const below = await Promise.all(settled.map(([pid]) => processesBelow(pid)))
+  const bytes = below.flat().map(({ bytes }) => bytes)
   return {
     at,
     values: {
       'host, resident': sum((_, pid) => pid === host.pid),
       'engines, resident': sum(isEngine),
       'compiler, resident': sum((command, pid) => pid !== host.pid && !isEngine(command)),
-      'callers, resident': bytes / 2 ** 20,
+      'a caller, resident': bytes.length === 0 ? Number.NaN : median(bytes) / 2 ** 20,
       'host, descriptors': await descriptorsOf(host.pid),
       'event loop of the host, p99': await host.ask('delay')
     }
@@ -208,8 +235,9 @@ function judgeGrowth(samples: readonly Sample[]): string[] {
   const half = (samples.at(-1)?.at ?? 0) / 2
   for (const name of Object.keys(METRICS).filter(isMetric)) {
     const { unit, slack } = METRICS[name]
-    const first = samples.filter(({ at }) => at < half).map(({ values }) => values[name])
-    const second = samples.filter(({ at }) => at >= half)
+    const known = samples.filter(({ values }) => !Number.isNaN(values[name]))
+    const first = known.filter(({ at }) => at < half).map(({ values }) => values[name])
+    const second = known.filter(({ at }) => at >= half)
     const points = second.map(({ at, values }) => [at, values[name]] as const)
     const middle = median(points.map(([, value]) => value))
     const perMinute = slope(points)

@@ -13,6 +13,9 @@ exports.count_up = () => ++exports.count
 exports.fail = async () => { await state.writeFile('/never', 'x'); throw new TypeError('on purpose') }
 exports.spin = () => { for (;;) {} }`
 
+/** Calls that a caller has under way to show how many can be answered at most. */
+const IN_FLIGHT_AT_MOST = 250
+
 /** What is called, and of how many calls one is of that kind. */
 const KINDS = [
   ['spin', 20_000],
@@ -35,11 +38,11 @@ const commands = {
   async deployTrouble(host: string): Promise<string> {
     return (await opened().deploy({ host, source: SOURCE })).link
   },
-  /** Calls forums, and now and then what makes trouble. */
+  /** Calls forums, and now and then what makes trouble; without a rate, as many as are answered. */
   async callAtRate(
     forums: readonly string[],
     trouble: string,
-    perSecond: number,
+    perSecond: number | null,
     ms: number
   ): Promise<Calls> {
     const outcomes = new Map<string, number>()
@@ -59,7 +62,10 @@ const commands = {
     }
     const start = performance.now()
     for (let n = 1; performance.now() - start < ms; await sleep(5)) {
-      const due = ((performance.now() - start) / 1000) * perSecond
+      const due =
+        perSecond === null
+          ? n + IN_FLIGHT_AT_MOST - underWay.size
+          : ((performance.now() - start) / 1000) * perSecond
       for (; n < due; n++) {
         if (underWay.size >= IN_FLIGHT_MAX) {
           count('left out')
