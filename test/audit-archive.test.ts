@@ -126,9 +126,7 @@ test('audit - a short copy that is not the host’s accuses nobody', async (t) =
   )
 })
 
-test('audit - over the network an honest host is clean, and a cheating one is not', {
-  timeout: 90_000
-}, async (t) => {
+test('audit - over the network an honest host is clean, and a cheating one is not', async (t) => {
   for (const bad of [false, true]) {
     const writer = await Writer.deploy(t)
     for (let i = 0; i < 10; i++) {
@@ -154,7 +152,7 @@ test('audit - over the network an honest host is clean, and a cheating one is no
   }
 })
 
-test('audit - while the host goes on writing it is clean', { timeout: 90_000 }, async (t) => {
+test('audit - while the host goes on writing it is clean', async (t) => {
   const writer = await Writer.deploy(t)
   let writing = true
   const work = (async () => {
@@ -179,9 +177,7 @@ test('audit - while the host goes on writing it is clean', { timeout: 90_000 }, 
   await work
 })
 
-test('audit - an archive that comes late, and is ahead of what was read then, is clean', {
-  timeout: 60_000
-}, async (t) => {
+test('audit - an archive that comes late, and is ahead of what was read then, is clean', async (t) => {
   const writer = await Writer.deploy(t)
   await writer.commit([await writer.call(1, 'add', ['a'])])
   const store = await openStore(t)
@@ -203,7 +199,7 @@ test('audit - an archive that comes late, and is ahead of what was read then, is
   await end()
 })
 
-test('audit - what nobody shows is named', { timeout: 90_000 }, async (t) => {
+test('audit - what nobody shows is named', async (t) => {
   const writer = await Writer.deploy(t)
   await writer.commit([await writer.call(1, 'add', ['a'])])
   const nothing = { store: await openStore(t), address: writer.address }

@@ -6,9 +6,7 @@ import { Random } from './random.ts'
 
 const FLIPS = 5
 
-test('audit - no byte of a call log can be another, but those of the host’s clock', {
-  timeout: 110_000
-}, async (t) => {
+test('audit - no byte of a call log can be another, but those of the host’s clock', async (t) => {
   const random = new Random()
   t.comment(`MIVM_SEED=${random.seed}`)
   const writer = await Writer.deploy(t)

@@ -147,9 +147,7 @@ test('killed - an audit goes on from where it was killed, to the same verdict', 
   )
 })
 
-test('killed - what is wrong before and behind it is found as if it had not been killed', {
-  timeout: 120_000
-}, async (t) => {
+test('killed - what is wrong before and behind it is found as if it had not been killed', async (t) => {
   for (const [cheat, wrong] of CHEATS) {
     const writer = await Writer.deploy(t)
     await write(writer, wrong, cheat)
@@ -177,9 +175,7 @@ test('killed - the log that is shown afterwards has to go on from what was seen'
   t.ok(found(again).some((it) => it.startsWith('TWO_HISTORIES')))
 })
 
-test('killed - what was fetched by then, by ranges or by replication, is enough to go on', {
-  timeout: 120_000
-}, async (t) => {
+test('killed - what was fetched by then, by ranges or by replication, is enough to go on', async (t) => {
   for (const blocks of [0, 50]) {
     const writer = await Writer.deploy(t)
     await write(writer, -1, {})

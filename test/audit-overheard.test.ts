@@ -150,9 +150,7 @@ test('overheard - others are told what was read, with its proof', async (t) => {
   await end()
 })
 
-test('overheard - an auditor that follows meets somebody who was shown another history', {
-  timeout: 90_000
-}, async (t) => {
+test('overheard - an auditor that follows meets somebody who was shown another history', async (t) => {
   const { dir, host, bootstrap, open } = await scene(t)
   const alice = await open('alice')
   const { link, address } = await alice.deploy({ host: host.id, source: SOURCE })

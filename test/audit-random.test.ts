@@ -38,7 +38,7 @@ exports.fail = async (path, kind) => {
 }
 `
 
-test('audit - random honest histories are clean', { timeout: 110_000 }, async (t) => {
+test('audit - random honest histories are clean', async (t) => {
   const random = new Random()
   t.comment(`MIVM_SEED=${random.seed}`)
   for (let round = 0; round < 3; round++) {
@@ -52,9 +52,7 @@ test('audit - random honest histories are clean', { timeout: 110_000 }, async (t
   }
 })
 
-test('audit - random honest histories are clean to who follows them, comes and goes, and is cut off', {
-  timeout: 110_000
-}, async (t) => {
+test('audit - random honest histories are clean to who follows them, comes and goes, and is cut off', async (t) => {
   const random = new Random()
   t.comment(`MIVM_SEED=${random.seed}`)
   const writer = await Writer.deploy(t, { source: SOURCE })

@@ -100,9 +100,7 @@ async function isWhole(t: Test, { log, users }: Writer, store: Corestore): Promi
   }
 }
 
-test('ranges - what is sent wrongly is neither believed nor written down', {
-  timeout: 110_000
-}, async (t) => {
+test('ranges - what is sent wrongly is neither believed nor written down', async (t) => {
   const writer = await Writer.deploy(t)
   for (let i = 0; i < 8; i++) await story(writer)
   const expected = await run(t, writer)

@@ -13,9 +13,7 @@ import { codeOf, Scene, SOURCE, until } from './set-back-scene.ts'
 
 const FORUM = path.join(CONTRACTS, 'forum.js')
 
-test('backup - of a host under load, restored, asks first and takes back the rest', {
-  timeout: 120_000
-}, async (t) => {
+test('backup - of a host under load, restored, asks first and takes back the rest', async (t) => {
   const { scene, host, alice, link, address } = await Scene.deployed(t, 5_000)
   const mirrored = await scene.mirror([link])
   const instance = await host.instance(decodeId(address))
@@ -49,9 +47,7 @@ test('backup - of a host under load, restored, asks first and takes back the res
   t.is((await scene.look(key)).verdict, 'clean')
 })
 
-test('backup - a restored host that nobody knows more of goes on', {
-  timeout: 60_000
-}, async (t) => {
+test('backup - a restored host that nobody knows more of goes on', async (t) => {
   const { scene, host, alice, link, address } = await Scene.deployed(t)
   await host.close()
   const file = path.join(scene.root, 'backup')
@@ -69,9 +65,7 @@ test('backup - a restored host that nobody knows more of goes on', {
   t.absent(again.events.some(({ type }) => type === 'set-back'))
 })
 
-test('backup - what was deployed after it is not deployed a second time', {
-  timeout: 90_000
-}, async (t) => {
+test('backup - what was deployed after it is not deployed a second time', async (t) => {
   const scene = await Scene.open(t)
   await (await scene.start()).host.close()
   const file = path.join(scene.root, 'backup')
@@ -96,9 +90,7 @@ test('backup - what was deployed after it is not deployed a second time', {
   t.is((await scene.look(address)).verdict, 'clean')
 })
 
-test('backup - what is no whole backup is one clear line, and restores nothing', {
-  timeout: 60_000
-}, async (t) => {
+test('backup - what is no whole backup is one clear line, and restores nothing', async (t) => {
   const scene = await Scene.open(t)
   const { host } = await scene.start()
   const alice = await scene.client('alice')
@@ -136,9 +128,7 @@ test('backup - what is no whole backup is one clear line, and restores nothing',
   t.is(await codeOf(backUpClosed(dir, `${file}-2`)), 'USAGE', 'nor of nothing')
 })
 
-test('backup - on the command line, while the host runs and when it does not', {
-  timeout: 120_000
-}, async (t) => {
+test('backup - on the command line, while the host runs and when it does not', async (t) => {
   const root = await tempDir(t)
   const host = await startHost(t, path.join(root, 'one'))
   const user = new Cli(path.join(root, 'user'), host.bootstrap)

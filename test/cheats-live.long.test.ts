@@ -8,7 +8,7 @@ import { closeOwnVm } from './follower.ts'
 for (const [part, cheats] of Object.entries(PARTS)) {
   for (const cheat of cheats) {
     const name = `cheats - ${part}, ${cheat.row}: ${cheat.what}, at every call, while somebody follows`
-    test(name, { timeout: 300_000 }, async (t) => {
+    test(name, async (t) => {
       await strikeAllLive(t, await openStage(t), cheat)
     })
   }

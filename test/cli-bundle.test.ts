@@ -7,9 +7,7 @@ import { bundle } from 'mivm'
 import { Cli, CONTRACTS, startNetwork } from './cli.ts'
 import { tempDir } from './helpers.ts'
 
-test('cli - a contract in TypeScript is bundled, deployed, called and audited', {
-  timeout: 60_000
-}, async (t) => {
+test('cli - a contract in TypeScript is bundled, deployed, called and audited', async (t) => {
   const root = await tempDir(t)
   const { host, cli } = await startNetwork(t, root)
   const file = path.join(CONTRACTS, 'ladder.ts')
@@ -44,9 +42,7 @@ test('cli - a contract in TypeScript is bundled, deployed, called and audited', 
   t.is(audit.objects.at(-1)?.['verdict'], 'clean', audit.stderr)
 })
 
-test('cli - packages in a contract are named, with what they cost and lack', {
-  timeout: 60_000
-}, async (t) => {
+test('cli - packages in a contract are named, with what they cost and lack', async (t) => {
   const root = await tempDir(t)
   const { host, cli } = await startNetwork(t, root)
   const dir = path.join(root, 'project')
@@ -81,9 +77,7 @@ test('cli - packages in a contract are named, with what they cost and lack', {
   t.is((await cli.run(['call', 'sum', 'add', '0.1', '0.2'])).stdout, '0.3\n')
 })
 
-test('cli - modules that cannot be deployed are refused in one line, with the place', {
-  timeout: 60_000
-}, async (t) => {
+test('cli - modules that cannot be deployed are refused in one line, with the place', async (t) => {
   const root = await tempDir(t)
   const { host, cli } = await startNetwork(t, root)
   const dir = path.join(root, 'project')

@@ -102,9 +102,7 @@ test('config - paths are relative to the file', async (t) => {
   t.is(config.oracle, path.join(dir, 'lib', 'oracles.js'))
 })
 
-test('config - a host takes its settings from the file', {
-  timeout: 60_000
-}, async (t) => {
+test('config - a host takes its settings from the file', async (t) => {
   const dir = await tempDir(t)
   const file = path.join(dir, 'settings.json')
   await writeFile(
@@ -129,7 +127,7 @@ test('config - a host takes its settings from the file', {
   t.ok(/^mivm: CONFIG_INVALID: .*: engines: expected .*\n$/.test(refused.stderr), refused.stderr)
 })
 
-test('config - what the command line says as well goes before', { timeout: 60_000 }, async (t) => {
+test('config - what the command line says as well goes before', async (t) => {
   const dir = await tempDir(t)
   await writeFile(path.join(dir, CONFIG_NAME), '{"sandbox": "none"}')
   const host = await startHost(t, dir, ['--sandbox', 'auto'])

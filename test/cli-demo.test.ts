@@ -4,9 +4,7 @@ import test from 'brittle'
 import { Cli } from './cli.ts'
 import { tempDir } from './helpers.ts'
 
-test('cli - the demo ends with a cheat that is caught, and leaves nothing', {
-  timeout: 60_000
-}, async (t) => {
+test('cli - the demo ends with a cheat that is caught, and leaves nothing', async (t) => {
   const before = await demos()
   const cli = new Cli(await tempDir(t), '')
   const { status, stderr, objects } = await cli.json(['demo'])

@@ -10,7 +10,7 @@ import { tempDir } from './helpers.ts'
 
 const FORUM = path.join(CONTRACTS, 'forum.js')
 
-test('cli - audit --report and verify: what convinces others', { timeout: 90_000 }, async (t) => {
+test('cli - audit --report and verify: what convinces others', async (t) => {
   const root = await tempDir(t)
   const { host, cli } = await startNetwork(t, root)
   const link = (

@@ -69,9 +69,7 @@ async function deployForum(t: Teardown) {
   return { root, nodes, network, host, cli, link }
 }
 
-test('cli - audit --follow goes on while the host is away, and where it was', {
-  timeout: 120_000
-}, async (t) => {
+test('cli - audit --follow goes on while the host is away, and where it was', async (t) => {
   const { root, nodes, network, host, cli, link } = await deployForum(t)
   const carol = new Cli(path.join(root, 'carol'), nodes)
   const auditor = new Running(t, carol, ['audit', link, '--follow'])
@@ -103,7 +101,7 @@ test('cli - audit --follow goes on while the host is away, and where it was', {
   await again.stop()
 })
 
-test('cli - audit --exec and --webhook tell of what is found', { timeout: 120_000 }, async (t) => {
+test('cli - audit --exec and --webhook tell of what is found', async (t) => {
   const { root, nodes, network, host, cli, link } = await deployForum(t)
   await cli.run(['call', 'forum', 'addTopic', 'Hello world'])
   await cli.run(['call', 'forum', 'addPost', '1', 'My name is bob'])

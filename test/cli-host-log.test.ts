@@ -10,9 +10,7 @@ import { tempDir } from './helpers.ts'
 /** Turns a terminal red, begins a line of its own, turns its direction, and goes on for long. */
 const NASTY = `\u001b[31m\n{"level":"error"}\u009b\u2028\u202e${'x'.repeat(5_000)}`
 
-test('host log - one JSON object a line where nobody sees it; what contracts write is marked, cut and harmless', {
-  timeout: 60_000
-}, async (t) => {
+test('host log - one JSON object a line where nobody sees it; what contracts write is marked, cut and harmless', async (t) => {
   const root = await tempDir(t)
   const { host, cli } = await startNetwork(t, root, ['--log-level', 'debug'])
   const log = collect(host)
@@ -54,7 +52,7 @@ test('host log - one JSON object a line where nobody sees it; what contracts wri
   }
 })
 
-test('host log - a level leaves out what is below it', { timeout: 60_000 }, async (t) => {
+test('host log - a level leaves out what is below it', async (t) => {
   const root = await tempDir(t)
   const { host, cli } = await startNetwork(t, root, ['--log-level', 'error'])
   const log = collect(host)

@@ -7,9 +7,7 @@ import { tempDir } from './helpers.ts'
 
 const FORUM = path.join(CONTRACTS, 'forum.js')
 
-test('cli - a host says what happens, and ends with 0 when told to', {
-  timeout: 60_000
-}, async (t) => {
+test('cli - a host says what happens, and ends with 0 when told to', async (t) => {
   const root = await tempDir(t)
   const { host, cli } = await startNetwork(t, root)
   const { sandbox, ...ready } = host.events[0] ?? {}
@@ -32,9 +30,7 @@ test('cli - a host says what happens, and ends with 0 when told to', {
   t.is(await again.stop('SIGTERM'), 0)
 })
 
-test('cli - a host that is closed says so; the call is delivered later', {
-  timeout: 60_000
-}, async (t) => {
+test('cli - a host that is closed says so; the call is delivered later', async (t) => {
   const root = await tempDir(t)
   const { host, cli } = await startNetwork(t, root)
   await cli.run(['deploy', FORUM, '--host', host.id, '--name', 'forum'])
@@ -50,7 +46,7 @@ test('cli - a host that is closed says so; the call is delivered later', {
   t.is((await next.run(['call', 'forum', 'addTopic', 'two'])).stdout, '2\n')
 })
 
-test('cli - only those who are allowed deploy', { timeout: 60_000 }, async (t) => {
+test('cli - only those who are allowed deploy', async (t) => {
   const root = await tempDir(t)
   const cli = new Cli(path.join(root, 'user'), '')
   const bob = (await cli.run(['key', 'new', 'bob'])).stdout.trim()
@@ -68,9 +64,7 @@ test('cli - only those who are allowed deploy', { timeout: 60_000 }, async (t) =
   t.is((await user.run(['deploy', FORUM, '--host', host.id, '--as', 'bob'])).status, 0)
 })
 
-test('cli - one directory has one host, and its own is the default', {
-  timeout: 60_000
-}, async (t) => {
+test('cli - one directory has one host, and its own is the default', async (t) => {
   const root = await tempDir(t)
   const host = await startHost(t, root)
   const second = new Cli(root, host.bootstrap)
@@ -109,7 +103,7 @@ test('cli - one directory has one host, and its own is the default', {
   t.is(locks?.['message'], 'in use by other processes: host')
 })
 
-test('cli - doctor says what is wrong', { timeout: 60_000 }, async (t) => {
+test('cli - doctor says what is wrong', async (t) => {
   const root = await tempDir(t)
   const file = path.join(root, 'file')
   await writeFile(file, '')
@@ -122,9 +116,7 @@ test('cli - doctor says what is wrong', { timeout: 60_000 }, async (t) => {
   )
 })
 
-test('cli - metrics are for this machine, unless an address is given', {
-  timeout: 60_000
-}, async (t) => {
+test('cli - metrics are for this machine, unless an address is given', async (t) => {
   const root = await tempDir(t)
   const { host } = await startNetwork(t, root, ['--metrics', '0'])
   const url = String(host.events[0]?.['metrics'])
@@ -137,7 +129,7 @@ test('cli - metrics are for this machine, unless an address is given', {
   t.ok(/^http:\/\/\[::1\]:\d+$/.test(String(other.host.events[0]?.['metrics'])))
 })
 
-test('cli - an oracle is a module of the operator', { timeout: 60_000 }, async (t) => {
+test('cli - an oracle is a module of the operator', async (t) => {
   const root = await tempDir(t)
   const prices = path.join(root, 'prices.mjs')
   await writeFile(prices, 'export const price = async (name) => name.length * 10\n')

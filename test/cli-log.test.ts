@@ -8,7 +8,7 @@ import { tempDir } from './helpers.ts'
 
 const FORUM = path.join(CONTRACTS, 'forum.js')
 
-test('cli - log --follow goes on until it is interrupted', { timeout: 60_000 }, async (t) => {
+test('cli - log --follow goes on until it is interrupted', async (t) => {
   const { host, cli } = await startNetwork(t, await tempDir(t))
   await cli.run(['deploy', FORUM, '--host', host.id, '--name', 'forum'])
   const child = cli.start(['log', 'forum', '--follow'])
@@ -27,7 +27,7 @@ test('cli - log --follow goes on until it is interrupted', { timeout: 60_000 }, 
   t.is(lines.filter((line) => line === awaited).length, 1, 'each line once')
 })
 
-test('cli - without the host the copy on this machine is read', { timeout: 90_000 }, async (t) => {
+test('cli - without the host the copy on this machine is read', async (t) => {
   const { host, cli } = await startNetwork(t, await tempDir(t))
   await cli.run(['deploy', FORUM, '--host', host.id, '--name', 'forum'])
   await cli.run(['call', 'forum', 'addTopic', 'kept'])

@@ -5,9 +5,7 @@ import test from 'brittle'
 import { startNetwork } from './cli.ts'
 import { tempDir } from './helpers.ts'
 
-test('cli - contracts that cannot be deployed leave nothing behind', {
-  timeout: 60_000
-}, async (t) => {
+test('cli - contracts that cannot be deployed leave nothing behind', async (t) => {
   const root = await tempDir(t)
   const { host, cli } = await startNetwork(t, root)
   for (const [source, stderr] of CONTRACTS_BAD) {
@@ -35,7 +33,7 @@ const CONTRACTS_BAD: [source: string, stderr: string][] = [
   [`// ${'x'.repeat(1024 * 1024)}\nexports.a = () => 1\n`, 'mivm: CODE_TOO_LARGE: ']
 ]
 
-test('cli - a syntax error is named with line and column', { timeout: 30_000 }, async (t) => {
+test('cli - a syntax error is named with line and column', async (t) => {
   const root = await tempDir(t)
   const { host, cli } = await startNetwork(t, root)
   const file = path.join(root, 'bad.js')
@@ -44,7 +42,7 @@ test('cli - a syntax error is named with line and column', { timeout: 30_000 }, 
   t.ok(/mivm: CODE_SYNTAX: line 3, column 1: .*\n$/.test(stderr), stderr)
 })
 
-test('cli - hosts and instances that are not there', { timeout: 60_000 }, async (t) => {
+test('cli - hosts and instances that are not there', async (t) => {
   const root = await tempDir(t)
   const { host, cli } = await startNetwork(t, root)
   const nobody = (await cli.run(['key', 'new', 'nobody'])).stdout.trim()
@@ -65,9 +63,7 @@ test('cli - hosts and instances that are not there', { timeout: 60_000 }, async 
   }
 })
 
-test('cli - what is kept of an instance and is damaged is asked for again', {
-  timeout: 60_000
-}, async (t) => {
+test('cli - what is kept of an instance and is damaged is asked for again', async (t) => {
   const root = await tempDir(t)
   const { host, cli } = await startNetwork(t, root)
   const file = path.join(root, 'counter.js')

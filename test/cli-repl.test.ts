@@ -8,9 +8,7 @@ import { tempDir } from './helpers.ts'
 
 const FORUM = path.join(CONTRACTS, 'forum.js')
 
-test('cli - repl executes what comes through a pipe, line by line', {
-  timeout: 60_000
-}, async (t) => {
+test('cli - repl executes what comes through a pipe, line by line', async (t) => {
   const root = await tempDir(t)
   const { host, cli } = await startNetwork(t, root)
   await cli.run(['deploy', FORUM, '--host', host.id, '--name', 'forum'])
@@ -36,7 +34,7 @@ contract.addPost(1, 'x') instanceof Promise
   ])
 })
 
-test('cli - repl completes the names of methods', { timeout: 30_000 }, async (t) => {
+test('cli - repl completes the names of methods', async (t) => {
   const dir = await tempDir(t)
   const { host, cli } = await startNetwork(t, dir)
   const source = `exports.addPost = (x) => x + 1

@@ -8,7 +8,7 @@ import { tempDir } from './helpers.ts'
 
 const FORUM = path.join(CONTRACTS, 'forum.js')
 
-test('cli - deploy, call, log, state, audit: each in a process', { timeout: 60_000 }, async (t) => {
+test('cli - deploy, call, log, state, audit: each in a process', async (t) => {
   const root = await tempDir(t)
   const { host, cli } = await startNetwork(t, root)
   const bob = (await cli.run(['key', 'new', 'bob'])).stdout.trim()
@@ -85,7 +85,7 @@ bob+5 addPost(1, 'My name is bob')
 bob+6 ACK host+3
 bob+7 addPost(1, '2')`.trim()
 
-test('cli - values on the command line and back', { timeout: 60_000 }, async (t) => {
+test('cli - values on the command line and back', async (t) => {
   const root = await tempDir(t)
   const { host, cli } = await startNetwork(t, root)
   const echo = path.join(root, 'echo.js')

@@ -13,7 +13,7 @@ exports.write = async (path, text) => {
 exports.bytes = async (path, bytes) => state.writeFile(path, bytes)
 `
 
-test('cli - state reads what any commit left', { timeout: 60_000 }, async (t) => {
+test('cli - state reads what any commit left', async (t) => {
   const root = await tempDir(t)
   const { host, cli } = await startNetwork(t, root)
   const file = path.join(root, 'files.js')
@@ -42,9 +42,7 @@ test('cli - state reads what any commit left', { timeout: 60_000 }, async (t) =>
   t.is(zero.stderr, 'mivm: USAGE: @0 is not the number of a commit: they count from 1\n')
 })
 
-test('cli - state export writes below its directory, and over nothing', {
-  timeout: 60_000
-}, async (t) => {
+test('cli - state export writes below its directory, and over nothing', async (t) => {
   const root = await tempDir(t)
   const { host, cli } = await startNetwork(t, root)
   const file = path.join(root, 'files.js')

@@ -10,9 +10,7 @@ import type { HostStatus } from '../src/host/status.ts'
 import { Cli, CONTRACTS, type JsonObject, startNetwork } from './cli.ts'
 import { tempDir } from './helpers.ts'
 
-test('status - the host of the same directory says all, without a network', {
-  timeout: 60_000
-}, async (t) => {
+test('status - the host of the same directory says all, without a network', async (t) => {
   const root = await tempDir(t)
   const { host, cli } = await startNetwork(t, root)
   await cli.run(['deploy', path.join(CONTRACTS, 'counter.js'), '--host', host.id, '--name', 'c'])
@@ -34,9 +32,7 @@ test('status - the host of the same directory says all, without a network', {
   ])
 })
 
-test('status - who watches is told again and again, until he stops it', {
-  timeout: 60_000
-}, async (t) => {
+test('status - who watches is told again and again, until he stops it', async (t) => {
   const root = await tempDir(t)
   const { host } = await startNetwork(t, root)
   const child = new Cli(path.join(root, 'host'), '127.0.0.1:9').start([

@@ -34,7 +34,7 @@ const COMMANDS = [
 /** Ends a command at once where it would reach for a network. */
 const NOWHERE = '127.0.0.1:9'
 
-test('cli - every command shows an example of itself', { timeout: 60_000 }, async (t) => {
+test('cli - every command shows an example of itself', async (t) => {
   const cli = new Cli(await tempDir(t), NOWHERE)
   for (const words of COMMANDS) {
     const { status, stdout } = await cli.run([...words, '--help'])
@@ -133,9 +133,7 @@ const USAGE: [words: string[], stderr: string][] = [
   ]
 ]
 
-test('cli - what cannot be is said in one line, with exit code 64', {
-  timeout: 60_000
-}, async (t) => {
+test('cli - what cannot be is said in one line, with exit code 64', async (t) => {
   const cli = new Cli(await tempDir(t), NOWHERE)
   for (const [words, expected] of USAGE) {
     const { status, stdout, stderr } = await cli.run(words)
@@ -164,9 +162,7 @@ test('cli - with --json an error is the last object too', async (t) => {
   ])
 })
 
-test('cli - identities are made, listed, used, exported and imported', {
-  timeout: 60_000
-}, async (t) => {
+test('cli - identities are made, listed, used, exported and imported', async (t) => {
   const root = await tempDir(t)
   const cli = new Cli(path.join(root, 'a'), NOWHERE)
   const made = await cli.run(['key', 'new', 'bob'])
@@ -267,9 +263,7 @@ test('cli - colours go to terminals only', async (t) => {
   t.absent(refused.stderr.includes('\u001b'))
 })
 
-test('cli - an identity that is damaged is named beside the others', {
-  timeout: 30_000
-}, async (t) => {
+test('cli - an identity that is damaged is named beside the others', async (t) => {
   const cli = new Cli(await tempDir(t), NOWHERE)
   const bob = (await cli.run(['key', 'new', 'bob'])).stdout.trim()
   await writeFile(path.join(cli.dir, 'keys', 'alice.key'), 'not any more')

@@ -8,7 +8,7 @@ import { tempDir } from './helpers.ts'
 
 const FORUM = path.join(CONTRACTS, 'forum.js')
 
-test('cli - prove and verify: any call, by anybody, offline', { timeout: 60_000 }, async (t) => {
+test('cli - prove and verify: any call, by anybody, offline', async (t) => {
   const root = await tempDir(t)
   const { host, cli } = await startNetwork(t, root)
   const link = (
@@ -52,9 +52,7 @@ test('cli - prove and verify: any call, by anybody, offline', { timeout: 60_000 
   t.is(other.stderr, `mivm: PROOF_INVALID: not a valid receipt: it is of the host ${host.id}\n`)
 })
 
-test('cli - call --receipt: of a call that the contract refused', {
-  timeout: 60_000
-}, async (t) => {
+test('cli - call --receipt: of a call that the contract refused', async (t) => {
   const root = await tempDir(t)
   const { host, cli } = await startNetwork(t, root)
   const contract = path.join(root, 'no.js')
@@ -81,7 +79,7 @@ test('cli - call --receipt: of a call that the contract refused', {
   }
 })
 
-test('cli - verify: what is no receipt is told in one line', { timeout: 60_000 }, async (t) => {
+test('cli - verify: what is no receipt is told in one line', async (t) => {
   const root = await tempDir(t)
   const cli = new Cli(path.join(root, 'user'), '127.0.0.1:9')
   const vectors = new URL('vectors/heads-proofs.json', import.meta.url)

@@ -25,9 +25,7 @@ import { tempDir } from './helpers.ts'
 
 const SOURCE = 'exports.count = 0; exports.add = () => ++exports.count'
 
-test('client - a log that is larger than any message is taken back', {
-  timeout: 90_000
-}, async (t) => {
+test('client - a log that is larger than any message is taken back', async (t) => {
   const { dir, bootstrap } = await openNetwork(t)
   const host = await openHost(t, path.join(dir, 'host'), bootstrap)
   const identity = await createIdentity(dir, 'alice')
@@ -45,9 +43,7 @@ test('client - a log that is larger than any message is taken back', {
   t.is(await again.call(link, 'add', []), 71)
 })
 
-test('client - a connection that is lost while more calls are under way than one request has is no fork', {
-  timeout: 90_000
-}, async (t) => {
+test('client - a connection that is lost while more calls are under way than one request has is no fork', async (t) => {
   const { dir, bootstrap } = await openNetwork(t)
   const host = await openHost(t, path.join(dir, 'host'), bootstrap)
   const { connect } = Network.prototype

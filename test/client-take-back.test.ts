@@ -78,16 +78,14 @@ const hosts: readonly (readonly [what: string, refusal: RegExp, Answers])[] = [
 ]
 
 for (const [what, refusal, answers] of hosts) {
-  test(`take back - a log ${what} ends in an error`, { timeout: 60_000 }, async (t) => {
+  test(`take back - a log ${what} ends in an error`, async (t) => {
     const { client, link, asked } = await scene(t, answers)
     await t.exception(client.call(link, 'add', []), refusal)
     t.ok(asked() <= ASKED_MAX, `${asked()} questions`)
   })
 }
 
-test('take back - part by part, under the head that the user has signed', {
-  timeout: 60_000
-}, async (t) => {
+test('take back - part by part, under the head that the user has signed', async (t) => {
   let known = 0
   const { client, link, dir, log } = await scene(t, {
     behind: (start, log) => {

@@ -9,9 +9,7 @@ import { tempDir } from './helpers.ts'
 const YEAR_MS = 365 * 86_400_000
 
 for (const years of [-30, 30]) {
-  test(`clock - a caller whose clock is ${years} years off calls, reads and audits`, {
-    timeout: 60_000
-  }, async (t) => {
+  test(`clock - a caller whose clock is ${years} years off calls, reads and audits`, async (t) => {
     const root = await tempDir(t)
     const contract = path.join(root, 'clock.js')
     await writeFile(

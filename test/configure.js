@@ -1,7 +1,8 @@
 // For `node --import`: what brittle is to know before the first test of a file that run.js runs.
 import { configure } from 'brittle'
 
-/** What a test may take that does not say it, ms: enough on a machine that is busy with other things as well. */
-const TIMEOUT_MS = 120_000
+/** What is left of a file's time when a test is given up that hangs, s: enough to say which one. */
+const LEFT_S = 20
 
-configure({ timeout: TIMEOUT_MS })
+const { MIVM_TEST_SECONDS = '900' } = process.env
+configure({ timeout: Math.max(1, Number(MIVM_TEST_SECONDS) - LEFT_S) * 1000 })

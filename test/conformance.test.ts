@@ -17,9 +17,7 @@ interface Result {
 const RUNNER = fileURLToPath(new URL('../scripts/test262.js', import.meta.url))
 const SUITE = fileURLToPath(new URL('./conformance/suite', import.meta.url))
 
-test('conformance - the runner tells what only fails in the VM, and why', {
-  timeout: 120_000
-}, (t) => {
+test('conformance - the runner tells what only fails in the VM, and why', (t) => {
   const folder = mkdtempSync(join(tmpdir(), 'mivm-conformance-'))
   t.teardown(() => rmSync(folder, { recursive: true }))
   const files = ['results', 'summary'].map((name) => join(folder, name))

@@ -3,8 +3,6 @@ import test from 'brittle'
 import { endClient } from './faults/client-matrix.ts'
 import { Random } from './random.ts'
 
-test('crash matrix - at whichever step a client is killed or loses power, its log does not fork and no call runs twice', {
-  timeout: 300_000
-}, async (t) => {
+test('crash matrix - at whichever step a client is killed or loses power, its log does not fork and no call runs twice', async (t) => {
   await endClient(t, new Random(), 1, ['kill', 'power cut'])
 })

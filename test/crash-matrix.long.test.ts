@@ -7,15 +7,11 @@ import { Random } from './random.ts'
 const TIMES = 4
 
 for (const how of ['kill', 'power cut'] as const) {
-  test(`crash matrix - ${how} of a host at any step, the n-th time that it takes it`, {
-    timeout: 1_700_000
-  }, async (t) => {
+  test(`crash matrix - ${how} of a host at any step, the n-th time that it takes it`, async (t) => {
     await endHost(t, new Random(), TIMES, [how])
   })
 
-  test(`crash matrix - ${how} of a client at any step, the n-th time that it takes it`, {
-    timeout: 1_700_000
-  }, async (t) => {
+  test(`crash matrix - ${how} of a client at any step, the n-th time that it takes it`, async (t) => {
     await endClient(t, new Random(), TIMES, [how])
   })
 }

@@ -3,8 +3,6 @@ import test from 'brittle'
 import { endHost } from './faults/host-matrix.ts'
 import { Random } from './random.ts'
 
-test('crash matrix - at whichever step a host is killed or loses power, nothing is lost and nothing said twice', {
-  timeout: 300_000
-}, async (t) => {
+test('crash matrix - at whichever step a host is killed or loses power, nothing is lost and nothing said twice', async (t) => {
   await endHost(t, new Random(), 1, ['kill', 'power cut'])
 })

@@ -9,9 +9,7 @@ import { Random } from './random.ts'
 const ROUNDS = 20
 const USERS = 3
 
-test('crash - twenty kills of the host under load lose no call and execute none twice', {
-  timeout: 300_000
-}, async (t) => {
+test('crash - twenty kills of the host under load lose no call and execute none twice', async (t) => {
   const random = new Random()
   t.comment(`seed ${random.seed}`)
   const dir = await tempDir(t)

@@ -36,9 +36,7 @@ const LOSSES: [what: string, lose: (cores: Cores) => Promise<unknown>, when: 'op
 ]
 
 for (const [what, lose, when] of LOSSES) {
-  test(`damage - an instance that lost ${what} is named, the others go on`, {
-    timeout: 30_000
-  }, async (t) => {
+  test(`damage - an instance that lost ${what} is named, the others go on`, async (t) => {
     const { dir, addresses, start, client } = await scene(t)
     const [damaged = '', whole = ''] = addresses
     await damage(dir, damaged, lose)
@@ -59,7 +57,7 @@ for (const [what, lose, when] of LOSSES) {
   })
 }
 
-test('damage - a store that cannot be opened is one clear line', { timeout: 30_000 }, async (t) => {
+test('damage - a store that cannot be opened is one clear line', async (t) => {
   const { dir, start } = await scene(t)
   const db = path.join(dir, 'store', 'db')
   for (const name of (await readdir(db)).filter((file) => /^(\d+\.log|MANIFEST.*)$/.test(file))) {
@@ -83,7 +81,7 @@ test('damage - a store that cannot be opened is one clear line', { timeout: 30_0
   await host.close()
 })
 
-test('damage - a host does not go on under another key', { timeout: 30_000 }, async (t) => {
+test('damage - a host does not go on under another key', async (t) => {
   const { dir, start } = await scene(t)
   const key = path.join(dir, 'host.key')
   const text = await readFile(key)
@@ -95,9 +93,7 @@ test('damage - a host does not go on under another key', { timeout: 30_000 }, as
   t.is((await start().catch((reason) => reason)).code, 'KEY_INVALID')
 })
 
-test('damage - a copy of a directory is not opened as if it were the original', {
-  timeout: 30_000
-}, async (t) => {
+test('damage - a copy of a directory is not opened as if it were the original', async (t) => {
   const { dir, start } = await scene(t)
   const file = path.join(dir, 'store', 'CORESTORE')
   // as after a copy: what it says of itself is not so

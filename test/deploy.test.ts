@@ -67,9 +67,7 @@ test('deploy - what the image copies and starts is there', (t) => {
   }
 })
 
-test('deploy - the unit starts the host as it is installed, and lets engines have their layers', {
-  timeout: 30_000
-}, async (t) => {
+test('deploy - the unit starts the host as it is installed, and lets engines have their layers', async (t) => {
   const unit = read('deploy/mivm.service')
   const settings = new Map(
     Array.from(unit.matchAll(/^(\w+)=(.*)$/gm), ([, name = '', value = '']) => [name, value])
@@ -91,7 +89,7 @@ test('deploy - the unit starts the host as it is installed, and lets engines hav
   t.ok(settings.get('SystemCallFilter')?.split(' ').includes('@mount'))
 })
 
-test('deploy - systemd understands the units', { timeout: 30_000 }, async (t) => {
+test('deploy - systemd understands the units', async (t) => {
   const dir = await tempDir(t)
   const names = ['mivm.service', 'mivm-backup.service', 'mivm-backup.timer']
   for (const name of names) {
@@ -116,9 +114,7 @@ test('deploy - there is something to read about every alarm', (t) => {
   for (const alarm of alarms) t.ok(page.includes(`\n### ${alarm}\n`), alarm)
 })
 
-test('deploy - the operator’s page names files and options that there are', {
-  timeout: 30_000
-}, async (t) => {
+test('deploy - the operator’s page names files and options that there are', async (t) => {
   const page = read('docs/operating.md')
   for (const [, file = ''] of page.matchAll(/\]\(([^)#]+)\)/g)) {
     t.ok(existsSync(path.join(ROOT, 'docs', file)), file)

@@ -23,9 +23,7 @@ import { Random } from './random.ts'
 
 const TRIES = 3000
 
-test('evidence - of what signatures show, none can be made of an honest history', {
-  timeout: 110_000
-}, async (t) => {
+test('evidence - of what signatures show, none can be made of an honest history', async (t) => {
   const random = new Random()
   t.comment(`MIVM_SEED=${random.seed}`)
   const writer = await honest(t)
@@ -41,9 +39,7 @@ test('evidence - of what signatures show, none can be made of an honest history'
   t.pass(`${TRIES} tries`)
 })
 
-test('evidence - nor of any two blocks that follow each other, or one', {
-  timeout: 110_000
-}, async (t) => {
+test('evidence - nor of any two blocks that follow each other, or one', async (t) => {
   const { log, keyPair } = await honest(t)
   const genesis = (await log.get(0)) ?? b4a.alloc(0)
   const head = await headAt(log, keyPair)
@@ -70,9 +66,7 @@ test('evidence - nor of any two blocks that follow each other, or one', {
   t.alike(held, [], `${shown.length} blocks and pairs, ${codes.length} codes`)
 })
 
-test('evidence - replay of any calls of an honest history comes to what the log says', {
-  timeout: 110_000
-}, async (t) => {
+test('evidence - replay of any calls of an honest history comes to what the log says', async (t) => {
   const writer = await honest(t)
   const ends = await blocksOfType(writer, ['result', 'commit'])
   const refused: string[] = []

@@ -13,9 +13,7 @@ import { Random } from './random.ts'
 const MAGIC = b4a.from('mivm/evidence/1\n')
 
 for (const [code] of CASES) {
-  test(`evidence - of ${code} holds, as text as well, and with no byte changed`, {
-    timeout: 60_000
-  }, async (t) => {
+  test(`evidence - of ${code} holds, as text as well, and with no byte changed`, async (t) => {
     const random = new Random()
     t.comment(`seed ${random.seed}`)
     const bytes = await evidenceOf(t, code)
@@ -46,9 +44,7 @@ test('evidence - says who has signed what, and why no honest host can have', asy
   t.is(altered?.signed.length, 2, 'by the host and by the user')
 })
 
-test('evidence - with another code, or with a part of another evidence, fails', {
-  timeout: 90_000
-}, async (t) => {
+test('evidence - with another code, or with a part of another evidence, fails', async (t) => {
   const pieces: [string, Fields][] = []
   for (const [code] of CASES) pieces.push([code, decode(await evidenceOf(t, code))])
   let held = 0

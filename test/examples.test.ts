@@ -108,7 +108,7 @@ function run(
     const child = spawn(process.execPath, ['--conditions=mivm-source', file, ...args], {
       env: { ...process.env, ...env },
       stdio: ['ignore', 'pipe', 'pipe'],
-      timeout: 25_000
+      timeout: 300_000
     })
     let [stdout, stderr] = ['', '']
     child.stdout.setEncoding('utf8').on('data', (text: string) => {

@@ -10,9 +10,7 @@ import { SmallDisk } from './small-disk.ts'
 
 const POST = 'x'.repeat(200_000)
 
-test('full disk - the call fails, reads go on, and with room again all is there and goes on', {
-  timeout: 110_000
-}, async (t) => {
+test('full disk - the call fails, reads go on, and with room again all is there and goes on', async (t) => {
   const root = await tempDir(t)
   const disk = SmallDisk.mount(t, path.join(root, 'host'), 16)
   if (disk === null) {
@@ -71,9 +69,7 @@ test('full disk - the call fails, reads go on, and with room again all is there 
   t.alike(await verdict(address, path.join(root, 'auditor'), bootstrap), ['clean'])
 })
 
-test('full disk - with little room left nothing is taken in, and with more it goes on by itself', {
-  timeout: 110_000
-}, async (t) => {
+test('full disk - with little room left nothing is taken in, and with more it goes on by itself', async (t) => {
   const root = await tempDir(t)
   const disk = SmallDisk.mount(t, path.join(root, 'host'), 256)
   if (disk === null) {
@@ -102,9 +98,7 @@ test('full disk - with little room left nothing is taken in, and with more it go
   t.is(await host.stop(), 0)
 })
 
-test('full disk - beyond the reserve reads go on, and with room again all goes on without a restart', {
-  timeout: 110_000
-}, async (t) => {
+test('full disk - beyond the reserve reads go on, and with room again all goes on without a restart', async (t) => {
   const root = await tempDir(t)
   const disk = SmallDisk.mount(t, path.join(root, 'host'), 64)
   if (disk === null) {

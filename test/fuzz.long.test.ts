@@ -5,7 +5,7 @@ import { Random } from './random.ts'
 const EXECUTIONS = Number(process.env['MIVM_EXECUTIONS'] ?? 100_000)
 
 for (const [name, target] of Object.entries(TARGETS)) {
-  test(`fuzz - ${name}`, { timeout: 3_000_000 }, (t) => {
+  test(`fuzz - ${name}`, (t) => {
     const random = new Random()
     t.comment(`MIVM_SEED=${random.seed}`)
     const count = fuzz(name, target, random, EXECUTIONS)

@@ -143,7 +143,7 @@ exports.init = async () => { exports.made = caller.id; await state.writeFile('/m
 ]
 
 for (const { what, source, limits = {}, calls } of CASES) {
-  test(`honest - ${what}`, { timeout: 60_000 }, async (t) => {
+  test(`honest - ${what}`, async (t) => {
     const writer = await Writer.deploy(t, { source, genesis: { limits } })
     const items: Item[] = []
     for (const [i, [method, ...args]] of calls.entries()) {
@@ -161,7 +161,7 @@ for (const { what, source, limits = {}, calls } of CASES) {
   })
 }
 
-test('honest - a host that is killed at each step of a commit', { timeout: 200_000 }, async (t) => {
+test('honest - a host that is killed at each step of a commit', async (t) => {
   const acts: Act[] = []
   // its beginning, before and behind the sync, and its end
   for (let steps = 0; steps < 4; steps++) {
@@ -173,9 +173,7 @@ test('honest - a host that is killed at each step of a commit', { timeout: 200_0
   t.is(told.kills, 4)
 })
 
-test('honest - evictions, restarts, dead engines and users who send everything again', {
-  timeout: 120_000
-}, async (t) => {
+test('honest - evictions, restarts, dead engines and users who send everything again', async (t) => {
   const between: readonly Act[] = [
     { type: 'evict' },
     { type: 'restart' },

@@ -4,7 +4,7 @@ import { testStories } from './honest/stories.ts'
 
 const CALLS = Number(process.env['MIVM_HONEST_CALLS'] ?? 100_000)
 
-testStories({ calls: CALLS, perStory: 5_000, kills: 6, timeout: 3_500_000 })
+testStories({ calls: CALLS, perStory: 5_000, kills: 6 })
 
 test.hook('honest - the VM of these tests closes', async (t) => {
   await t.execution(closeVm())

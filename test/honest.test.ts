@@ -3,7 +3,7 @@ import { closeVm } from './audit-writer.ts'
 import { randomStory, shrink } from './honest/history.ts'
 import { testStories } from './honest/stories.ts'
 
-testStories({ calls: 2_000, perStory: 700, kills: 3, timeout: 250_000 })
+testStories({ calls: 2_000, perStory: 700, kills: 3 })
 
 test('honest - a story that fails is made as small as it can be', async (t) => {
   const story = randomStory(1, 300, 3)

@@ -67,9 +67,7 @@ test('connections - an address has so many, and takes none from others', (t) => 
   open(6, 'b')
 })
 
-test('connections - thousands that say nothing are let go, and calls go on', {
-  timeout: 300_000
-}, async (t) => {
+test('connections - thousands that say nothing are let go, and calls go on', async (t) => {
   const quotas = { host: { connections: 300, connectionsPerAddress: 250, silentSeconds: 2 } }
   const { host, call, dial } = await hostScene(t, { quotas })
   await call()
@@ -98,9 +96,7 @@ test('connections - thousands that say nothing are let go, and calls go on', {
   await call()
 })
 
-test('connections - who asks for too much over one connection waits, and others do not', {
-  timeout: 60_000
-}, async (t) => {
+test('connections - who asks for too much over one connection waits, and others do not', async (t) => {
   const quotas = { burstSeconds: 1, connection: { bytesPerSecond: 50_000 } }
   const { host, client, call, another } = await hostScene(t, { quotas })
   const other = await another()

@@ -17,9 +17,7 @@ exports.time = () => env.time`
 
 const DAY_MS = 86_400_000
 
-test('descriptors - a host without any refuses, lives on, and goes on when there are some again', {
-  timeout: 110_000
-}, async (t) => {
+test('descriptors - a host without any refuses, lives on, and goes on when there are some again', async (t) => {
   const { host, open, dir, link, verdict } = await scene(t)
   const user = await open('user', 3_000)
   t.is(await user.call(link, 'add', []), 1)
@@ -46,9 +44,7 @@ test('descriptors - a host without any refuses, lives on, and goes on when there
   t.is(await host.stop(), 0)
 })
 
-test('engines - a host whose engines are killed again and again serves between two deaths', {
-  timeout: 110_000
-}, async (t) => {
+test('engines - a host whose engines are killed again and again serves between two deaths', async (t) => {
   const { host, open, link, verdict } = await scene(t)
   const user = await open('user', 60_000)
   let killed = 0
@@ -71,9 +67,7 @@ test('engines - a host whose engines are killed again and again serves between t
   t.alike(await verdict(), ['clean'])
 })
 
-test('clock - a host whose clock is set back goes on with the time that it had', {
-  timeout: 110_000
-}, async (t) => {
+test('clock - a host whose clock is set back goes on with the time that it had', async (t) => {
   const root = await tempDir(t)
   const clock = path.join(root, 'clock.mjs')
   await writeFile(
@@ -112,7 +106,7 @@ syncBuiltinESMExports()`,
     /^mivm: ENGINE_FAILED: .*isolated-vm.*\n$/
   ]
 ] as const) {
-  test(`engines - a host without ${what} says so and ends`, { timeout: 60_000 }, async (t) => {
+  test(`engines - a host without ${what} says so and ends`, async (t) => {
     const root = await tempDir(t)
     const module = path.join(root, 'missing.mjs')
     await writeFile(module, code)

@@ -56,9 +56,7 @@ test('measures - codes that others choose do not fill the memory', (t) => {
   )
 })
 
-test('measures - every call is seen in every stage, with its outcome', {
-  timeout: 60_000
-}, async (t) => {
+test('measures - every call is seen in every stage, with its outcome', async (t) => {
   const { host, client } = await open(t)
   const { link } = await client.deploy({ host: host.id, source: SOURCE })
   await Promise.all(Array.from({ length: 300 }, () => client.call(link, 'add', [])))
@@ -97,9 +95,7 @@ test('measures - every call is seen in every stage, with its outcome', {
   t.is(JSON.stringify(JSON.parse(JSON.stringify(status))), JSON.stringify(status), 'all is JSON')
 })
 
-test('measures - a host that is closed has no calls that wait', {
-  timeout: 60_000
-}, async (t) => {
+test('measures - a host that is closed has no calls that wait', async (t) => {
   const { host, client } = await open(t)
   const { link } = await client.deploy({ host: host.id, source: SOURCE })
   const calls = Promise.allSettled(Array.from({ length: 500 }, () => client.call(link, 'add', [])))
@@ -109,7 +105,7 @@ test('measures - a host that is closed has no calls that wait', {
   await calls
 })
 
-test('measures - a stranger learns nothing of others', { timeout: 60_000 }, async (t) => {
+test('measures - a stranger learns nothing of others', async (t) => {
   const { host, client } = await open(t)
   const said = await client.status(host.id)
   t.alike(said, { id: host.id, vm: 'js-1', instances: 0, ready: true })

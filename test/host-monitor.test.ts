@@ -16,9 +16,7 @@ import { tempDir } from './helpers.ts'
 const SOURCE = 'exports.count = 0; exports.add = () => ++exports.count'
 const LOOPBACK = { address: '127.0.0.1', port: 0 }
 
-test('monitor - figures are in the format of Prometheus, and add up', {
-  timeout: 60_000
-}, async (t) => {
+test('monitor - figures are in the format of Prometheus, and add up', async (t) => {
   const { host, client, monitor } = await open(t)
   const { link } = await client.deploy({ host: host.id, source: SOURCE })
   await Promise.all(Array.from({ length: 40 }, () => client.call(link, 'add', [])))
@@ -45,9 +43,7 @@ test('monitor - figures are in the format of Prometheus, and add up', {
   }
 })
 
-test('monitor - whatever an engine calls its errors stays a label', {
-  timeout: 60_000
-}, async (t) => {
+test('monitor - whatever an engine calls its errors stays a label', async (t) => {
   const { host } = await open(t)
   const code = 'X"} 1\n\\mivm_calls_total 9'
   host.measures.aborts.add(code)
@@ -55,9 +51,7 @@ test('monitor - whatever an engine calls its errors stays a label', {
   t.is(families.get('mivm_aborts_total')?.value({ code }), 1)
 })
 
-test('monitor - a host lives before it is ready, and is not ready when it closes', {
-  timeout: 60_000
-}, async (t) => {
+test('monitor - a host lives before it is ready, and is not ready when it closes', async (t) => {
   const dir = await tempDir(t)
   const monitor = await openMonitor(t, LOOPBACK, dir)
   t.is((await get(monitor, '/healthz')).status, 200)
@@ -72,9 +66,7 @@ test('monitor - a host lives before it is ready, and is not ready when it closes
   await closing
 })
 
-test('monitor - a host that cannot write any more is not healthy', {
-  timeout: 60_000
-}, async (t) => {
+test('monitor - a host that cannot write any more is not healthy', async (t) => {
   const { host, monitor } = await open(t)
   host.measures.failed.add('ENGINE_FAILED')
   host.measures.failed.add('STORAGE_FULL')
@@ -86,9 +78,7 @@ test('monitor - a host that cannot write any more is not healthy', {
   t.is((await get(monitor, '/readyz')).status, 503)
 })
 
-test('monitor - a host that has failed to write for want of room is not ready', {
-  timeout: 60_000
-}, async (t) => {
+test('monitor - a host that has failed to write for want of room is not ready', async (t) => {
   const { host, monitor } = await open(t)
   const message = 'the disk of the host is full'
   host.measures.note({ type: 'full', code: 'STORAGE_FULL', message })
@@ -106,7 +96,7 @@ test('monitor - a disk that takes nothing is not healthy', async (t) => {
   t.ok(body.startsWith('the disk cannot be written: ENOENT'), body)
 })
 
-test('monitor - nothing else is answered', { timeout: 60_000 }, async (t) => {
+test('monitor - nothing else is answered', async (t) => {
   const { monitor } = await open(t)
   t.is((await get(monitor, '/status')).status, 404, 'not over a port')
   t.is((await get(monitor, '/../../etc/passwd')).status, 404)
@@ -123,9 +113,7 @@ test('monitor - a port that is taken is refused', async (t) => {
   t.ok(error instanceof MivmError && error.code === 'USAGE', String(error))
 })
 
-test('monitor - the socket is for its user alone, and takes the place of one that was left', {
-  timeout: 60_000
-}, async (t) => {
+test('monitor - the socket is for its user alone, and takes the place of one that was left', async (t) => {
   const dir = await tempDir(t)
   const socket = path.join(dir, 'host.sock')
   const { host } = await openHost(t, path.join(dir, 'host'))
@@ -142,9 +130,7 @@ test('monitor - the socket is for its user alone, and takes the place of one tha
   await t.exception(() => stat(socket), 'and is gone when it is closed')
 })
 
-test('monitor - the dashboard and the alarms ask for what there is', {
-  timeout: 60_000
-}, async (t) => {
+test('monitor - the dashboard and the alarms ask for what there is', async (t) => {
   const { host } = await open(t)
   const families = parseMetrics(exposition(host.status(), host.measures))
   // these have no series before there is something to count

@@ -20,9 +20,7 @@ const OWN = 5
 /** So many a peer gets where others have taken all. */
 const LEAST = 16
 
-test('readers - who opens all logs has so many open at once, and takes none from others', {
-  timeout: 120_000
-}, async (t) => {
+test('readers - who opens all logs has so many open at once, and takes none from others', async (t) => {
   const { host, keys, reader, call } = await scene(t)
   const first = await reader()
   await first.open(keys)
@@ -41,9 +39,7 @@ test('readers - who opens all logs has so many open at once, and takes none from
   t.pass('nothing is left of those who are gone')
 })
 
-test('readers - an audit of more users than logs may be open misses nothing', {
-  timeout: 120_000
-}, async (t) => {
+test('readers - an audit of more users than logs may be open misses nothing', async (t) => {
   const { host, address, bootstrap } = await scene(t)
   const events: string[] = []
   for await (const event of audit({ address, dir: await tempDir(t), bootstrap })) {

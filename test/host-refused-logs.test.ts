@@ -9,9 +9,7 @@ import { closeStore, openStore } from '../src/state/store.ts'
 import { BareUser, deployment } from './bare-user.ts'
 import { codeOf, Scene, SOURCE } from './set-back-scene.ts'
 
-test('refused - a log that is refused for its form leaves nothing on the disk', {
-  timeout: 60_000
-}, async (t) => {
+test('refused - a log that is refused for its form leaves nothing on the disk', async (t) => {
   const scene = await Scene.open(t)
   const { host } = await scene.start()
   const { request } = deployment(host.id, SOURCE)

@@ -6,9 +6,7 @@ import { BareUser } from './bare-user.ts'
 import { showLog } from './other-log.ts'
 import { Scene } from './set-back-scene.ts'
 
-test('two logs - the host keeps the one it was sent, and its instance goes on', {
-  timeout: 90_000
-}, async (t) => {
+test('two logs - the host keeps the one it was sent, and its instance goes on', async (t) => {
   const { scene, host, events, alice, link, address } = await Scene.deployed(t)
   const key = decodeId(address)
   const instance = await host.instance(key)
@@ -34,9 +32,7 @@ test('two logs - the host keeps the one it was sent, and its instance goes on', 
   t.is(verdict, 'clean')
 })
 
-test('two logs - a fork of a log that nobody has opened since the start is not taken', {
-  timeout: 90_000
-}, async (t) => {
+test('two logs - a fork of a log that nobody has opened since the start is not taken', async (t) => {
   const { scene, host, alice, link, address } = await Scene.deployed(t)
   const key = decodeId(address)
   const eve = new BareUser(key, 'eve').call('add').call('add')

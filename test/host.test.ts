@@ -87,9 +87,7 @@ for (const scenario of ['asking', 'acks']) {
   })
 }
 
-test('host - a call that comes while hundreds of users are let go of is executed once', {
-  timeout: 60_000
-}, async (t) => {
+test('host - a call that comes while hundreds of users are let go of is executed once', async (t) => {
   const { host, dir } = await open(t)
   const { request, address } = deployment(host.id, SOURCE)
   const instance = await host.deploy(request)
@@ -116,7 +114,7 @@ test('host - a call that comes while hundreds of users are let go of is executed
   t.is(verdict?.counts.calls, users.length + 2)
 })
 
-test('host - users who have gone take no memory', { timeout: 60_000 }, async (t) => {
+test('host - users who have gone take no memory', async (t) => {
   const { host } = await open(t)
   const { request, address } = deployment(host.id, SOURCE)
   const instance = await host.deploy(request)

@@ -6,9 +6,7 @@ import { briefOf, contractOf as contract, Instance, openOne } from './vm-helpers
 /** No watchdog: what ends has to end by itself. */
 const TIME = 600_000
 
-test('hostile - with all the fuel that a call may have, nothing but memory ends by the engine', {
-  timeout: 3_000_000
-}, async (t) => {
+test('hostile - with all the fuel that a call may have, nothing but memory ends by the engine', async (t) => {
   const vm = await openOne(t)
   for (const [theme, attacks] of Object.entries(THEMES)) {
     const limits = { ...LIMITS, time: TIME }

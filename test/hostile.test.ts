@@ -16,9 +16,7 @@ const PAUSE = 20
  * Every attack of the corpus, on a real host: between two innocent calls of the same instance, while another deployer's
  * instance is called all the time.
  */
-test('hostile - whatever a contract does, its own later calls, its neighbours and the log are as they should be', {
-  timeout: 590_000
-}, async (t) => {
+test('hostile - whatever a contract does, its own later calls, its neighbours and the log are as they should be', async (t) => {
   const dir = await tempDir(t)
   const network = await openLocal(0)
   t.teardown(() => network.close(), { order: 2 })

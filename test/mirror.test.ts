@@ -16,9 +16,7 @@ import { codeOf, Scene, SOURCE, until } from './set-back-scene.ts'
 
 const FORUM = path.join(CONTRACTS, 'forum.js')
 
-test('mirror - an instance is audited and read through it while the host is away', {
-  timeout: 120_000
-}, async (t) => {
+test('mirror - an instance is audited and read through it while the host is away', async (t) => {
   const { scene, host, alice, link, address } = await Scene.deployed(t)
   await alice.call(link, 'add', ['before'])
   const { whole, events } = await scene.mirror([link])
@@ -59,9 +57,7 @@ test('mirror - an instance is audited and read through it while the host is away
   await instance.close()
 })
 
-test('mirror - it goes on where it was, and from another mirror', {
-  timeout: 120_000
-}, async (t) => {
+test('mirror - it goes on where it was, and from another mirror', async (t) => {
   const { scene, host, alice, link, address } = await Scene.deployed(t)
   const first = await scene.mirror([link])
   await alice.call(link, 'add', ['a'])
@@ -79,9 +75,7 @@ test('mirror - it goes on where it was, and from another mirror', {
   t.pass('without the host')
 })
 
-test('mirror - nothing is taken beyond what an instance may have', {
-  timeout: 60_000
-}, async (t) => {
+test('mirror - nothing is taken beyond what an instance may have', async (t) => {
   const { scene, alice, link, address } = await Scene.deployed(t)
   const { mirror, whole, events } = await scene.mirror([link], { bytesMax: 20_000 })
   await whole(address, 5)
@@ -94,7 +88,7 @@ test('mirror - nothing is taken beyond what an instance may have', {
   t.comment(`${bytes} bytes in ${blocks} blocks`)
 })
 
-test('mirror - a second history is not taken, and is evidence', { timeout: 90_000 }, async (t) => {
+test('mirror - a second history is not taken, and is evidence', async (t) => {
   const scene = await Scene.open(t)
   await (await scene.start()).host.close()
   await scene.keep('empty')
@@ -124,7 +118,7 @@ test('mirror - a second history is not taken, and is evidence', { timeout: 90_00
   )
 })
 
-test('mirror - what nobody serves is not there', { timeout: 60_000 }, async (t) => {
+test('mirror - what nobody serves is not there', async (t) => {
   const { scene, host, alice, link } = await Scene.deployed(t)
   await alice.close()
   await host.close()
@@ -135,7 +129,7 @@ test('mirror - what nobody serves is not there', { timeout: 60_000 }, async (t) 
   t.ok(parseLink(link).host)
 })
 
-test('mirror - on the command line, in processes of their own', { timeout: 120_000 }, async (t) => {
+test('mirror - on the command line, in processes of their own', async (t) => {
   const { root, bootstrap } = await Scene.open(t)
   const nodes = bootstrap.join(',')
   const network = `--bootstrap=${nodes}`
@@ -157,7 +151,7 @@ test('mirror - on the command line, in processes of their own', { timeout: 120_0
   t.is(audited.status, 0, audited.stdout + audited.stderr)
 })
 
-test('mirror - options that make no sense are one line', { timeout: 60_000 }, async (t) => {
+test('mirror - options that make no sense are one line', async (t) => {
   const { root, bootstrap } = await Scene.open(t)
   const cli = new Cli(root, bootstrap.join(','))
   for (const [args, code] of [
@@ -171,7 +165,7 @@ test('mirror - options that make no sense are one line', { timeout: 60_000 }, as
   }
 })
 
-test('mirror - a user that has signed two logs stops nothing', { timeout: 120_000 }, async (t) => {
+test('mirror - a user that has signed two logs stops nothing', async (t) => {
   const { scene, host, alice, link, address } = await Scene.deployed(t)
   const instance = await host.instance(decodeId(address))
   const lengthOf = () => instance.head.length
@@ -193,9 +187,7 @@ test('mirror - a user that has signed two logs stops nothing', { timeout: 120_00
   t.comment(mirror.status()[0]?.state)
 })
 
-test('mirror - the other log of a user that came first is not kept', {
-  timeout: 120_000
-}, async (t) => {
+test('mirror - the other log of a user that came first is not kept', async (t) => {
   const { scene, host, link, address } = await Scene.deployed(t)
   const instance = await host.instance(decodeId(address))
   const eve = new BareUser(decodeId(address), 'eve').call('add')
@@ -211,9 +203,7 @@ test('mirror - the other log of a user that came first is not kept', {
   t.absent(events.some(({ type }) => type === 'mirror-stopped'))
 })
 
-test('mirror - what a user shows beyond what the host has taken fills nothing', {
-  timeout: 60_000
-}, async (t) => {
+test('mirror - what a user shows beyond what the host has taken fills nothing', async (t) => {
   const scene = await Scene.open(t)
   const { host } = await scene.start()
   const { request } = deployment(host.id, SOURCE)

@@ -46,9 +46,7 @@ const PAUSE = 20
 /** Calls that end with their fuel, one behind the other. */
 const SPINS = 10
 
-test('hostile peers - garbage ends a connection and nothing else', {
-  timeout: 60_000
-}, async (t) => {
+test('hostile peers - garbage ends a connection and nothing else', async (t) => {
   const { dial, random, goesOn } = await scene(t)
   for (let round = 0; round < 40; round++) {
     const stream = await dial()
@@ -63,9 +61,7 @@ test('hostile peers - garbage ends a connection and nothing else', {
   await goesOn('bytes that are no frames')
 })
 
-test('hostile peers - silence and half a frame are not waited for', {
-  timeout: 60_000
-}, async (t) => {
+test('hostile peers - silence and half a frame are not waited for', async (t) => {
   const { dial, goesOn } = await scene(t)
   const silent = await dial()
   const oversized = await dial()
@@ -79,9 +75,7 @@ test('hostile peers - silence and half a frame are not waited for', {
   await goesOn('meanwhile')
 })
 
-test('hostile peers - requests that make no sense are refused one by one', {
-  timeout: 60_000
-}, async (t) => {
+test('hostile peers - requests that make no sense are refused one by one', async (t) => {
   const { dial, random, goesOn, address } = await scene(t)
   const user = crypto.keyPair(random.bytes(32))
   const nobody = { user: user.publicKey, start: 0, blocks: [], head: null }
@@ -122,9 +116,7 @@ test('hostile peers - requests that make no sense are refused one by one', {
   await goesOn('beside them')
 })
 
-test('hostile peers - replication of nonsense ends a connection at most', {
-  timeout: 60_000
-}, async (t) => {
+test('hostile peers - replication of nonsense ends a connection at most', async (t) => {
   const { dial, random, goesOn, address } = await scene(t)
   for (let round = 0; round < 40; round++) {
     const stream = await dial()
@@ -146,9 +138,7 @@ test('hostile peers - replication of nonsense ends a connection at most', {
   await goesOn('while others read nonsense')
 })
 
-test('hostile peers - what cannot be of a log is neither waited for nor kept in mind', {
-  timeout: 100_000
-}, async (t) => {
+test('hostile peers - what cannot be of a log is neither waited for nor kept in mind', async (t) => {
   const { dial, random, goesOn, address, host } = await scene(t)
   const before = memoryOf(host)
   const claims: readonly (readonly [WireMessage, object])[] = [
@@ -180,9 +170,7 @@ test('hostile peers - what cannot be of a log is neither waited for nor kept in 
   t.ok(grown < PEER_MEMORY, `${Math.round(grown / 2 ** 20)} MiB`)
 })
 
-test('hostile peers - blocks and names that are asked for and not read hold bounded memory', {
-  timeout: 100_000
-}, async (t) => {
+test('hostile peers - blocks and names that are asked for and not read hold bounded memory', async (t) => {
   const { dial, random, goesOn, address, host, deploy } = await scene(t)
   const user = crypto.keyPair(random.bytes(32))
   const log = signed(user, address, Array(8).fill(new Uint8Array(1024 * 1024)))
@@ -217,9 +205,7 @@ test('hostile peers - blocks and names that are asked for and not read hold boun
   await end()
 })
 
-test('hostile peers - many who read little of what they asked for hold bounded memory together', {
-  timeout: 100_000
-}, async (t) => {
+test('hostile peers - many who read little of what they asked for hold bounded memory together', async (t) => {
   const quotas = { host: { bytesWaiting: 4_000_000 } }
   const { dial, goesOn, address, random, refusals } = await scene(t, quotas)
   const user = crypto.keyPair(random.bytes(32))
@@ -257,9 +243,7 @@ test('hostile peers - many who read little of what they asked for hold bounded m
   for (const stream of streams) stream.destroy()
 })
 
-test('hostile peers - one that asks and does not read holds bounded memory', {
-  timeout: 100_000
-}, async (t) => {
+test('hostile peers - one that asks and does not read holds bounded memory', async (t) => {
   const { dial, goesOn, address, host, client, link } = await scene(t)
   // one result of 250 kB, in all that this user was ever answered: anybody may ask for that, shortly
   await client.call(link, 'big', [])
@@ -301,9 +285,7 @@ test('hostile peers - one that asks and does not read holds bounded memory', {
   for (const stream of peers) stream.destroy()
 })
 
-test('hostile peers - large requests that are not waited for end the connection', {
-  timeout: 100_000
-}, async (t) => {
+test('hostile peers - large requests that are not waited for end the connection', async (t) => {
   const { dial, goesOn, address, host, random } = await scene(t)
   const before = memoryOf(host)
   const stream = await dial()
@@ -327,9 +309,7 @@ test('hostile peers - large requests that are not waited for end the connection'
   await goesOn('beside it')
 })
 
-test('hostile peers - a connection that ends at any byte of a request takes nothing with it', {
-  timeout: 100_000
-}, async (t) => {
+test('hostile peers - a connection that ends at any byte of a request takes nothing with it', async (t) => {
   const { dial, random, goesOn, address } = await scene(t)
   const call = encodeUserEntry({ type: 'call', method: 'increment', args: '[]', head: null })
   const request = () => {

@@ -12,9 +12,7 @@ exports.increment = () => ++exports.count
 exports.keep = (text) => text.length
 `
 
-test('one identity - of two machines that write at once the second is refused', {
-  timeout: 60_000
-}, async (t) => {
+test('one identity - of two machines that write at once the second is refused', async (t) => {
   const { root, host, open, verdict } = await scene(t)
   const first = await open('first')
   const { link } = await first.deploy({ host: host.id, source: SOURCE })
@@ -44,9 +42,7 @@ test('one identity - of two machines that write at once the second is refused', 
   t.alike(await verdict(link), ['clean'])
 })
 
-test('one identity - a lost disk: the log comes back from the host, however long', {
-  timeout: 60_000
-}, async (t) => {
+test('one identity - a lost disk: the log comes back from the host, however long', async (t) => {
   const { root, host, open, verdict } = await scene(t)
   const before = await open('only')
   const { link } = await before.deploy({ host: host.id, source: SOURCE })
@@ -67,9 +63,7 @@ test('one identity - a lost disk: the log comes back from the host, however long
   t.alike(await verdict(link), ['clean'], 'each entry is there once')
 })
 
-test('one identity - an old backup: the log comes back before anything is written to it', {
-  timeout: 60_000
-}, async (t) => {
+test('one identity - an old backup: the log comes back before anything is written to it', async (t) => {
   const { root, host, open, verdict } = await scene(t)
   const users = path.join(root, 'only', 'users')
   const before = await open('only')

@@ -36,9 +36,7 @@ for (const [silent, when, value] of [
   ['first', 'between a request and its answer', ['first2', 'second1', 1]],
   ['second', 'between an answer and the result', ['first1', 'second2', 1]]
 ] as const) {
-  test(`oracles - a host that is killed ${when} goes on from what is logged`, {
-    timeout: 60_000
-  }, async (t) => {
+  test(`oracles - a host that is killed ${when} goes on from what is logged`, async (t) => {
     const dir = await tempDir(t)
     const network = await openLocal(0)
     t.teardown(() => network.close(), { order: 3 })

@@ -36,9 +36,7 @@ exports.ask = async () => { await oracle.price(); return ++exports.count }`
 /** Calls that one batch takes at most. */
 const BATCH = 256
 
-test('quotas - nothing of what is refused is taken in, and the call stays valid', {
-  timeout: 60_000
-}, async (t) => {
+test('quotas - nothing of what is refused is taken in, and the call stays valid', async (t) => {
   const quotas = { burstSeconds: 1, user: { callsPerSecond: 20 } }
   const { instance, address, finish } = await scene(t, { quotas })
   const ann = calls(new BareUser(address, 'ann'), 40)
@@ -56,9 +54,7 @@ test('quotas - nothing of what is refused is taken in, and the call stays valid'
   await finish(43)
 })
 
-test('quotas - what is in the copy of the host already is answered, over quota or not', {
-  timeout: 60_000
-}, async (t) => {
+test('quotas - what is in the copy of the host already is answered, over quota or not', async (t) => {
   const quotas = { burstSeconds: 1, user: { callsPerSecond: 0.01 } }
   const { instance, address, finish } = await scene(t, { quotas })
   const ann = calls(new BareUser(address, 'ann'), 3)
@@ -71,7 +67,7 @@ test('quotas - what is in the copy of the host already is answered, over quota o
   await finish(4)
 })
 
-test('quotas - fuel is charged by what calls really cost', { timeout: 60_000 }, async (t) => {
+test('quotas - fuel is charged by what calls really cost', async (t) => {
   const quotas = { burstSeconds: 1, user: { fuelPerSecond: 50_000 } }
   const { instance, address, finish } = await scene(t, { quotas })
   const [light, heavy] = [new BareUser(address, 'light'), new BareUser(address, 'heavy')]
@@ -89,7 +85,7 @@ test('quotas - fuel is charged by what calls really cost', { timeout: 60_000 }, 
   await finish(5)
 })
 
-test('quotas - nobody uses up what another one has', { timeout: 60_000 }, async (t) => {
+test('quotas - nobody uses up what another one has', async (t) => {
   const quotas = {
     burstSeconds: 1,
     user: { callsPerSecond: 0.01 },
@@ -121,9 +117,7 @@ test('quotas - nobody uses up what another one has', { timeout: 60_000 }, async 
   await finish(2)
 })
 
-test('turns - one call is executed before the thousands that wait of somebody else', {
-  timeout: 120_000
-}, async (t) => {
+test('turns - one call is executed before the thousands that wait of somebody else', async (t) => {
   const { instance, address, finish } = await scene(t)
   const flooder = calls(new BareUser(address, 'flooder'), 5_000)
   const other = calls(new BareUser(address, 'other'), 1)
@@ -137,9 +131,7 @@ test('turns - one call is executed before the thousands that wait of somebody el
   await finish(5_002)
 })
 
-test('turns - of users who all have many calls none is starved', {
-  timeout: 120_000
-}, async (t) => {
+test('turns - of users who all have many calls none is starved', async (t) => {
   const { instance, address, finish } = await scene(t)
   // keeps the instance at work until all are there
   await instance.submit(new BareUser(address, 'first').call('work', 2_000_000).log())
@@ -153,9 +145,7 @@ test('turns - of users who all have many calls none is starved', {
   await finish(2_002)
 })
 
-test('turns - calls that ask oracles begin their batches, whoever else has calls', {
-  timeout: 120_000
-}, async (t) => {
+test('turns - calls that ask oracles begin their batches, whoever else has calls', async (t) => {
   const oracles = new Oracles({ price: () => sleep(1, 7) })
   const { instance, address, finish } = await scene(t, { oracles })
   const users = ['ann', 'bob', 'eve'].map((name) => new BareUser(address, name))
@@ -168,9 +158,7 @@ test('turns - calls that ask oracles begin their batches, whoever else has calls
   t.is(attested?.oracleAnswers, 60)
 })
 
-test('turns - what waits when the host is closed is executed by the next one, each call once', {
-  timeout: 120_000
-}, async (t) => {
+test('turns - what waits when the host is closed is executed by the next one, each call once', async (t) => {
   const quotas = { burstSeconds: 1, user: { callsPerSecond: 0.01 } }
   const { host, instance, address, reopen, finish } = await scene(t, { quotas })
   const users = ['ann', 'bob', 'eve'].map((name) => calls(new BareUser(address, name), 700))
@@ -183,7 +171,7 @@ test('turns - what waits when the host is closed is executed by the next one, ea
   await finish(2_101)
 })
 
-test('quotas - a thousand deployments of one key take no room', { timeout: 120_000 }, async (t) => {
+test('quotas - a thousand deployments of one key take no room', async (t) => {
   const quotas = { deployer: { instances: 3 } }
   const { host, dir, finish } = await scene(t, { quotas })
   for (let i = 1; i < 3; i++) await host.deploy(saltedDeployment(host.id, i).request)
@@ -202,7 +190,7 @@ test('quotas - a thousand deployments of one key take no room', { timeout: 120_0
   await finish(1)
 })
 
-test('quotas - a client goes on by itself', { timeout: 60_000 }, async (t) => {
+test('quotas - a client goes on by itself', async (t) => {
   const quotas = { burstSeconds: 1, user: { callsPerSecond: 20 } }
   const { host, link, client } = await clientScene(t, quotas)
   const first = await Promise.all(Array.from({ length: 30 }, () => client.call(link, 'add', [])))
@@ -216,9 +204,7 @@ test('quotas - a client goes on by itself', { timeout: 60_000 }, async (t) => {
   t.ok(Number(fuel) > 0)
 })
 
-test('quotas - who does not wait is told why, and the call is delivered all the same', {
-  timeout: 60_000
-}, async (t) => {
+test('quotas - who does not wait is told why, and the call is delivered all the same', async (t) => {
   const quotas = { burstSeconds: 1, user: { callsPerSecond: 2 } }
   const { host, link, address, client } = await clientScene(t, quotas, 2_000)
   const calls = Array.from({ length: 8 }, () => client.call(link, 'add', []))
@@ -235,9 +221,7 @@ test('quotas - who does not wait is told why, and the call is delivered all the 
   t.is(instance.seq, 9, 'init, and all of the eight')
 })
 
-test('quotas - a deployment that is over quota is made when it may be', {
-  timeout: 60_000
-}, async (t) => {
+test('quotas - a deployment that is over quota is made when it may be', async (t) => {
   const quotas = { burstSeconds: 1, deployer: { deploymentsPerSecond: 0.5 } }
   const { host, client } = await clientScene(t, quotas)
   await client.deploy({ host: host.id, source: SOURCE })
@@ -245,9 +229,7 @@ test('quotas - a deployment that is over quota is made when it may be', {
   t.ok((host.status().refused['deployer.deploymentsPerSecond'] ?? 0) > 0)
 })
 
-test('quotas - what an auditor is sent of logs counts, and its audit goes on all the same', {
-  timeout: 60_000
-}, async (t) => {
+test('quotas - what an auditor is sent of logs counts, and its audit goes on all the same', async (t) => {
   const quotas = { burstSeconds: 1, connection: { bytesPerSecond: 30_000 } }
   const { host, link, address, client, bootstrap } = await clientScene(t, quotas)
   const dir = await tempDir(t)
@@ -270,9 +252,7 @@ test('quotas - what an auditor is sent of logs counts, and its audit goes on all
   }
 })
 
-test('quotas - what small requests draw counts: what was let in comes later, and then nothing is', {
-  timeout: 60_000
-}, async (t) => {
+test('quotas - what small requests draw counts: what was let in comes later, and then nothing is', async (t) => {
   const quotas = { burstSeconds: 1, connection: { bytesPerSecond: 400_000 } }
   const { host, link, address, client, bootstrap } = await clientScene(t, quotas)
   await client.call(link, 'big', [])

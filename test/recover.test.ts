@@ -18,9 +18,7 @@ import { startHost } from './cli.ts'
 import { showLog } from './other-log.ts'
 import { codeOf, type Mirrored, Scene, SOURCE } from './set-back-scene.ts'
 
-test('recover - what a mirror has is there again, and the users go on', {
-  timeout: 120_000
-}, async (t) => {
+test('recover - what a mirror has is there again, and the users go on', async (t) => {
   const scene = await Scene.open(t)
   const before = await scene.start()
   const alice = await scene.client('alice', 4_000)
@@ -69,9 +67,7 @@ test('recover - what a mirror has is there again, and the users go on', {
   ])
 })
 
-test('recover - an instance that is not there any more comes back as a whole', {
-  timeout: 120_000
-}, async (t) => {
+test('recover - an instance that is not there any more comes back as a whole', async (t) => {
   const scene = await Scene.open(t)
   await (await scene.start()).host.close()
   await scene.keep()
@@ -99,9 +95,7 @@ test('recover - an instance that is not there any more comes back as a whole', {
   t.is((await scene.look(decodeId(address))).verdict, 'clean')
 })
 
-test('recover - one that is interrupted is refused, and done again', {
-  timeout: 120_000
-}, async (t) => {
+test('recover - one that is interrupted is refused, and done again', async (t) => {
   const { scene, host, alice, link, address } = await Scene.deployed(t, 3_000)
   const mirrored = await scene.mirror([link])
   await host.close()
@@ -132,9 +126,7 @@ test('recover - one that is interrupted is refused, and done again', {
   t.is((await scene.look(decodeId(address))).verdict, 'clean')
 })
 
-test('recover - a call that waits for an oracle is gone on with', {
-  timeout: 120_000
-}, async (t) => {
+test('recover - a call that waits for an oracle is gone on with', async (t) => {
   const scene = await Scene.open(t)
   const { root, bootstrap } = scene
   scene.dir = path.join(root, 'one', 'host')
@@ -168,9 +160,7 @@ test('recover - a call that waits for an oracle is gone on with', {
   t.is((await scene.look(decodeId(address))).verdict, 'clean')
 })
 
-test('recover - what nobody has stays refused, and it is said what that is', {
-  timeout: 120_000
-}, async (t) => {
+test('recover - what nobody has stays refused, and it is said what that is', async (t) => {
   const { scene, host, alice, link, address } = await Scene.deployed(t, 3_000)
   await alice.call(link, 'add', ['a'])
   await host.close()
@@ -202,9 +192,7 @@ test('recover - what nobody has stays refused, and it is said what that is', {
   t.is((await scene.look(decodeId(address))).verdict, 'clean', 'nothing was written')
 })
 
-test('recover - a host that has signed two histories has nothing to go on from', {
-  timeout: 120_000
-}, async (t) => {
+test('recover - a host that has signed two histories has nothing to go on from', async (t) => {
   const { scene, host, alice, link, address } = await Scene.deployed(t, 3_000)
   await host.close()
   await scene.keep()
@@ -231,9 +219,7 @@ test('recover - a host that has signed two histories has nothing to go on from',
     t.ok(/signed in two versions/.test(event.message), event.message)
 })
 
-test('recover - the other log of a user that has signed two is no reason to stop', {
-  timeout: 120_000
-}, async (t) => {
+test('recover - the other log of a user that has signed two is no reason to stop', async (t) => {
   const { scene, host, alice, link, address } = await Scene.deployed(t, 3_000)
   const key = decodeId(address)
   await host.close()

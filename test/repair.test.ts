@@ -9,9 +9,7 @@ import { blobsManifest, stateManifest, userLogManifest } from '../src/protocol/m
 import { closeStore, openStore } from '../src/state/store.ts'
 import { codeOf, Scene, SOURCE } from './set-back-scene.ts'
 
-test('repair - blocks of every log that are lost come back from a mirror', {
-  timeout: 120_000
-}, async (t) => {
+test('repair - blocks of every log that are lost come back from a mirror', async (t) => {
   const { scene, addresses, user } = await damagedScene(t)
   const [address = '', whole = ''] = addresses
   const key = decodeId(address)
@@ -49,9 +47,7 @@ test('repair - blocks of every log that are lost come back from a mirror', {
   t.is(await bob.call(address, 'add', []), 2)
 })
 
-test('repair - flipped bits are noticed, named and repaired, and the other instance is served', {
-  timeout: 120_000
-}, async (t) => {
+test('repair - flipped bits are noticed, named and repaired, and the other instance is served', async (t) => {
   const { scene, addresses } = await damagedScene(t)
   const [address = '', whole = ''] = addresses
   t.ok(await flip(path.join(scene.dir, 'store', 'db'), MARK), 'a bit on the disk')
@@ -76,7 +72,7 @@ test('repair - flipped bits are noticed, named and repaired, and the other insta
   t.is(await carol.call(address, 'read', [1]), TEXT)
 })
 
-test('repair - what nobody has stays damaged', { timeout: 60_000 }, async (t) => {
+test('repair - what nobody has stays damaged', async (t) => {
   const { scene, addresses, mirrored } = await damagedScene(t)
   const key = decodeId(addresses[0] ?? '')
   await mirrored.mirror.close()

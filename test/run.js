@@ -11,7 +11,7 @@ import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import { isPinned } from '../bin/node.js'
 
-const TIMEOUT_S = 600
+const TIMEOUT_S = 900
 const TIMEOUT_LONG_S = 3600
 
 /**
@@ -173,7 +173,9 @@ function execute(file, temporary) {
         ...process.env,
         ...{ TMPDIR: temporary, TMP: temporary, TEMP: temporary },
         // all processes of a run compile our code once; tsc and npm would leave a cache in TMPDIR
-        NODE_COMPILE_CACHE: compiled
+        NODE_COMPILE_CACHE: compiled,
+        // how fast a machine is, no test knows: only one that hangs is given up
+        MIVM_TEST_SECONDS: String(options.timeout)
       }
     })
     running.add(child)

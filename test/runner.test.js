@@ -154,9 +154,9 @@ test('runner - the longest files begin first, the others by name', (t) => {
   t.alike(order, ['crash-matrix', 'crash', 'a', 'b'])
 })
 
-test('runner - a test that says nothing else has two minutes', (t) => {
-  const body = "test('one', (t) => t.is(t._runner.defaultTimeout, 120_000))"
-  t.is(run(t, { 'a.test.js': body }).last, '1 passed, 0 failed')
+test('runner - a test has the time of its file', (t) => {
+  const body = "test('one', (t) => t.is(t._runner.defaultTimeout, 180_000))"
+  t.is(run(t, { 'a.test.js': body }, ['--timeout', '200']).last, '1 passed, 0 failed')
 })
 
 test('runner - no file at all fails', (t) => {

@@ -25,9 +25,7 @@ const INSTANCES = 3
 const CALLS = 120
 const ROUNDS = Number(process.env['MIVM_ROUNDS'] ?? 2)
 
-test('salvage - whatever block is damaged, the others are served, and all comes back from a mirror', {
-  timeout: 280_000
-}, async (t) => {
+test('salvage - whatever block is damaged, the others are served, and all comes back from a mirror', async (t) => {
   const filled = await fill(t)
   const { scene } = filled
   const random = new Random()
@@ -56,9 +54,7 @@ test('salvage - whatever block is damaged, the others are served, and all comes 
   t.comment(JSON.stringify(counts))
 })
 
-test('salvage - one that is interrupted is finished by whoever opens the store', {
-  timeout: 120_000
-}, async (t) => {
+test('salvage - one that is interrupted is finished by whoever opens the store', async (t) => {
   const { scene } = await fill(t)
   const dir = path.join(scene.dir, 'store')
   // the copy is whole, and the database is on its way out
@@ -82,9 +78,7 @@ test('salvage - one that is interrupted is finished by whoever opens the store',
   await last.host.close()
 })
 
-test('salvage - a host does it by itself when its database takes nothing more', {
-  timeout: 120_000
-}, async (t) => {
+test('salvage - a host does it by itself when its database takes nothing more', async (t) => {
   const dir = await tempDir(t)
   const network = await openLocal(0)
   t.teardown(() => network.close(), { order: 3 })
@@ -127,9 +121,7 @@ test('salvage - a host does it by itself when its database takes nothing more', 
   t.is(await host.stop(), 0)
 })
 
-test('salvage - who opens the store meanwhile is refused, or comes before', {
-  timeout: 120_000
-}, async (t) => {
+test('salvage - who opens the store meanwhile is refused, or comes before', async (t) => {
   const dir = await tempDir(t)
   const storeDir = path.join(dir, 'store')
   const store = await openStore(storeDir)
@@ -167,9 +159,7 @@ test('salvage - who opens the store meanwhile is refused, or comes before', {
   await closeStore(last)
 })
 
-test('salvage - all that is lost lies in a gap that is told, and nothing becomes older', {
-  timeout: 120_000
-}, async (t) => {
+test('salvage - all that is lost lies in a gap that is told, and nothing becomes older', async (t) => {
   const random = new Random()
   t.comment(`MIVM_SEED=${random.seed}`)
   const dir = await tempDir(t)
@@ -226,9 +216,7 @@ function hexOf(bytes: Uint8Array): string {
   return Buffer.from(bytes).toString('hex')
 }
 
-test('salvage - what is lost of an instance beside its bitfield is not taken for a part of that', {
-  timeout: 120_000
-}, async (t) => {
+test('salvage - what is lost of an instance beside its bitfield is not taken for a part of that', async (t) => {
   const { scene, addresses } = await fill(t)
   const [address = ''] = addresses
   const dir = path.join(scene.dir, 'store')
@@ -251,9 +239,7 @@ test('salvage - what is lost of an instance beside its bitfield is not taken for
   t.alike(event?.gone, [address], 'who waited there nobody knows')
 })
 
-test('salvage - an instance that a crash has left out of the list is removed where too little is left of it', {
-  timeout: 120_000
-}, async (t) => {
+test('salvage - an instance that a crash has left out of the list is removed where too little is left of it', async (t) => {
   const { scene, addresses, links } = await fill(t)
   const address = addresses.at(-1) ?? ''
   const dir = path.join(scene.dir, 'store')
@@ -277,9 +263,7 @@ test('salvage - an instance that a crash has left out of the list is removed whe
   t.alike(setBacks.addresses, [address])
 })
 
-test('salvage - one that comes to nothing leaves no instance marked as set back', {
-  timeout: 120_000
-}, async (t) => {
+test('salvage - one that comes to nothing leaves no instance marked as set back', async (t) => {
   const { scene, addresses } = await fill(t)
   const [address = ''] = addresses
   const dir = path.join(scene.dir, 'store')

@@ -5,7 +5,7 @@ import { residentMemory } from '../src/vm/sandbox/processes.ts'
 import { enginesOf } from './sandbox-process.ts'
 import { briefOf, contractOf, Instance, openOne } from './vm-helpers.ts'
 
-const linuxOnly = { skip: process.platform !== 'linux', timeout: 60_000 }
+const linuxOnly = { skip: process.platform !== 'linux' }
 const MEBIBYTE = 1024 * 1024
 
 const COUNTER = `

@@ -16,7 +16,7 @@ import { Cli } from './cli.ts'
 import { tempDir } from './helpers.ts'
 import { type Attempt, MEMORY_MAX, type Probed } from './sandbox-process.ts'
 
-const linuxOnly = { skip: process.platform !== 'linux', timeout: 90_000 }
+const linuxOnly = { skip: process.platform !== 'linux' }
 const PROCESS = fileURLToPath(new URL('sandbox-process.ts', import.meta.url))
 const FLAGS = ['--conditions=mivm-source', PROCESS]
 const NOBODY = ['--reuid', '65534', '--regid', '65534', '--clear-groups', '--']

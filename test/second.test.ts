@@ -8,9 +8,7 @@ const HISTORIES = Number(process.env['MIVM_HISTORIES'] ?? 100)
 
 for (const heads of [true, false]) {
   const which = heads ? 'that users have seen' : 'that nobody has seen'
-  test(`second - the auditor and the second checker agree on changes of a history ${which}`, {
-    timeout: 280_000
-  }, async (t) => {
+  test(`second - the auditor and the second checker agree on changes of a history ${which}`, async (t) => {
     const random = new Random()
     t.comment(`MIVM_SEED=${random.seed}`)
     const writer = await tell(t, heads)

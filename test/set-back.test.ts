@@ -18,9 +18,7 @@ import { closeStore, openStore } from '../src/state/store.ts'
 import { tempDir } from './helpers.ts'
 import { codeOf, Scene, SOURCE, until } from './set-back-scene.ts'
 
-test('set back - a host is told by who has called it, says so, and signs nothing more', {
-  timeout: 90_000
-}, async (t) => {
+test('set back - a host is told by who has called it, says so, and signs nothing more', async (t) => {
   const scene = await Scene.open(t)
   const before = await scene.start()
   const alice = await scene.client('alice', 3_000)
@@ -61,9 +59,7 @@ test('set back - a host is told by who has called it, says so, and signs nothing
   t.alike(await scene.look(key), { length, verdict: 'clean' }, 'nothing was signed')
 })
 
-test('set back - calls that were in flight are not continued before somebody could tell', {
-  timeout: 90_000
-}, async (t) => {
+test('set back - calls that were in flight are not continued before somebody could tell', async (t) => {
   const { scene, host, alice, link, address } = await Scene.deployed(t)
   const instance = await host.instance(decodeId(address))
   const calls = Array.from({ length: 3000 }, () => alice.call(link, 'add', []))
@@ -83,7 +79,7 @@ test('set back - calls that were in flight are not continued before somebody cou
   t.is((await scene.look(decodeId(address))).length, length, 'nothing was signed')
 })
 
-test('set back - an auditor tells, and accuses nobody', { timeout: 90_000 }, async (t) => {
+test('set back - an auditor tells, and accuses nobody', async (t) => {
   const { scene, host, alice, link } = await Scene.deployed(t, 3_000)
   await alice.call(link, 'add', [])
   await host.close()
@@ -112,9 +108,7 @@ test('set back - an auditor tells, and accuses nobody', { timeout: 90_000 }, asy
   t.is(await codeOf(bob.call(link, 'add', [])), 'INSTANCE_SET_BACK')
 })
 
-test('set back - an auditor that follows tells as soon as the host is back', {
-  timeout: 90_000
-}, async (t) => {
+test('set back - an auditor that follows tells as soon as the host is back', async (t) => {
   const { scene, host, alice, link } = await Scene.deployed(t)
   await host.close()
   await scene.keep()
@@ -142,9 +136,7 @@ test('set back - an auditor that follows tells as soon as the host is back', {
   t.alike(findings, [], 'and accuses nobody')
 })
 
-test('set back - an instance that is not there any more is not deployed a second time', {
-  timeout: 90_000
-}, async (t) => {
+test('set back - an instance that is not there any more is not deployed a second time', async (t) => {
   const scene = await Scene.open(t)
   await (await scene.start()).host.close()
   await scene.keep()
@@ -163,9 +155,7 @@ test('set back - an instance that is not there any more is not deployed a second
   )
 })
 
-test('set back - a head that the host has not signed, or has, is no reason to stop', {
-  timeout: 60_000
-}, async (t) => {
+test('set back - a head that the host has not signed, or has, is no reason to stop', async (t) => {
   const { scene, host, events, alice, link, address } = await Scene.deployed(t)
   await alice.call(link, 'add', [])
   const { head } = await host.instance(decodeId(address))
@@ -188,9 +178,7 @@ test('set back - a head that the host has not signed, or has, is no reason to st
   t.absent(events.some(({ type }) => type === 'set-back'))
 })
 
-test('set back - heads of an archive, which the host signs as well, are of no instance', {
-  timeout: 60_000
-}, async (t) => {
+test('set back - heads of an archive, which the host signs as well, are of no instance', async (t) => {
   const { scene, host, alice, link, address } = await Scene.deployed(t)
   await alice.call(link, 'add', ['text'])
   await host.close()
@@ -216,9 +204,7 @@ test('set back - heads of an archive, which the host signs as well, are of no in
   t.is(await alice.call(link, 'add', ['text']), 2)
 })
 
-test('set back - it is known whether there was a network to ask in', {
-  timeout: 60_000
-}, async (t) => {
+test('set back - it is known whether there was a network to ask in', async (t) => {
   const scene = await Scene.open(t)
   const ask = (bootstrap: readonly string[]) =>
     askOthers([crypto.randomBytes(32)], bootstrap, new AbortController().signal, async () => {})

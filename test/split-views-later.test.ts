@@ -24,9 +24,7 @@ import {
   writeReceipt
 } from './split-scene.ts'
 
-test('split views - a host that goes back and writes another history is found out by all who knew the first', {
-  timeout: 120_000
-}, async (t) => {
+test('split views - a host that goes back and writes another history is found out by all who knew the first', async (t) => {
   const { dir, host, bootstrap, open } = await scene(t)
   const alice = await open('alice')
   const { link, address } = await alice.deploy({ host: host.id, source: SOURCE })
@@ -102,9 +100,7 @@ test('split views - a host that goes back and writes another history is found ou
   )
 })
 
-test('split views - an honest host is not accused, whatever others do and say', {
-  timeout: 120_000
-}, async (t) => {
+test('split views - an honest host is not accused, whatever others do and say', async (t) => {
   const dir = await tempDir(t)
   const network = await openLocal(0)
   t.teardown(() => network.close(), { order: 3 })

@@ -16,9 +16,7 @@ const SPLITS: readonly (readonly [
 ]
 
 for (const [what, [ofAlice, ofAnna, ofBob, ofBen]] of SPLITS) {
-  test(`split views - two groups that were shown histories ${what} find out when they meet`, {
-    timeout: 90_000
-  }, async (t) => {
+  test(`split views - two groups that were shown histories ${what} find out when they meet`, async (t) => {
     const { dir, host, bootstrap, open } = await scene(t)
     const alice = await open('alice')
     const { link, address } = await alice.deploy({ host: host.id, source: SOURCE })

@@ -50,9 +50,7 @@ test('log records - what is cut off is nothing that was flipped, and more than a
   }
 })
 
-test('log records - a store with a flipped bit has all that was written, and says so', {
-  timeout: 60_000
-}, async (t) => {
+test('log records - a store with a flipped bit has all that was written, and says so', async (t) => {
   const random = new Random()
   t.comment(`seed ${random.seed}`)
   const dir = await tempDir(t)

@@ -130,8 +130,7 @@ test('compiler - code that grows too much when it is metered is refused', async 
 })
 
 test('compiler - one that is killed over a source compiles it all the same', {
-  skip: process.platform !== 'linux',
-  timeout: 60_000
+  skip: process.platform !== 'linux'
 }, async (t) => {
   const { compilers, started } = await openCompilers(t)
   await compilers.compile(contractOf('exports.a = 1'))
@@ -163,9 +162,7 @@ test('compiler - a source over which processes die is refused, and can be tried 
   t.is(compilers.count, 2)
 })
 
-test('compiler - a source that takes for ever is refused, and nobody waits for it', {
-  timeout: 60_000
-}, async (t) => {
+test('compiler - a source that takes for ever is refused, and nobody waits for it', async (t) => {
   const { compilers, started } = await openCompilers(t, 1_500)
   await compilers.compile(contractOf('exports.a = 1'))
   const order: string[] = []
@@ -217,9 +214,7 @@ const NESTS: readonly (readonly [open: string, close: string, nodes: number])[] 
 
 const STATEMENTS = ['if (1) ', '{', 'for (;;) ', 'try {', 'switch (1) { case 1: ', 'do ']
 
-test('compiler - what is said of code that nests depends on no stack', {
-  timeout: 120_000
-}, (t) => {
+test('compiler - what is said of code that nests depends on no stack', (t) => {
   const sources: string[] = []
   for (const [open, close, nodes] of NESTS) {
     const nested = (count: number, inner: string) => {

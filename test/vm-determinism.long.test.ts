@@ -46,7 +46,7 @@ const SETTINGS: readonly Setting[] = [
   ...[16, 24, 32, 128, 256].map((memory) => ({ name: `${memory} MiB`, memory }))
 ]
 
-test('vm determinism - the corpus, under every setting', { timeout: 3_000_000 }, async (t) => {
+test('vm determinism - the corpus, under every setting', async (t) => {
   const reference = await lookAround({ name: 'the reference' })
   for (const setting of SETTINGS) {
     const seen = await lookAround(setting)
@@ -56,6 +56,6 @@ test('vm determinism - the corpus, under every setting', { timeout: 3_000_000 },
   }
 })
 
-test('vm determinism - the corpus, in real engines', { timeout: 600_000 }, (t) => {
+test('vm determinism - the corpus, in real engines', (t) => {
   return alongEngines(t, Object.keys(CONTRACTS))
 })

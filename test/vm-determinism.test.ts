@@ -182,7 +182,7 @@ exports.main = async (bytes) => {
 }
 `
 
-test('vm determinism - a hostile script sees the same everywhere', { timeout: 120000 }, (t) => {
+test('vm determinism - a hostile script sees the same everywhere', (t) => {
   const reference = look({ name: 'the reference' })
   // OBSERVATIONS_WRITE=1 writes the list anew: only ever for a new VM id
   if (process.env['OBSERVATIONS_WRITE'] === '1') {
@@ -199,9 +199,7 @@ test('vm determinism - a hostile script sees the same everywhere', { timeout: 12
   }
 })
 
-test('vm determinism - the corpus comes to the same everywhere', {
-  timeout: 240_000
-}, async (t) => {
+test('vm determinism - the corpus comes to the same everywhere', async (t) => {
   const reference = await lookAround({ name: 'the reference' })
   if (process.env['OBSERVATIONS_WRITE'] === '1') {
     writeFileSync(CORPUS_FILE, `${JSON.stringify(reference, null, 1)}\n`)
@@ -215,9 +213,7 @@ test('vm determinism - the corpus comes to the same everywhere', {
   }
 })
 
-test('vm determinism - cold, warm and evicted, alone and beside others', {
-  timeout: 240_000
-}, (t) => {
+test('vm determinism - cold, warm and evicted, alone and beside others', (t) => {
   return alongEngines(t, ['order', 'turns'])
 })
 

@@ -41,7 +41,7 @@ const EDGES: readonly (readonly [limit: string, last: Line, first: Line, code: s
   edge('depth', (n) => ['down', n], LIMITS.depth - 1, 'CALL_DEPTH')
 ]
 
-test('vm limits - what a call may do, and one more', { timeout: 120_000 }, async (t) => {
+test('vm limits - what a call may do, and one more', async (t) => {
   const vm = await openOne(t)
   for (const [name, last, first, code] of EDGES) {
     const [, below, above] = await new Instance(contractOf(SOURCE)).run(vm, [['init'], last, first])
@@ -50,7 +50,7 @@ test('vm limits - what a call may do, and one more', { timeout: 120_000 }, async
   }
 })
 
-test('vm limits - the size of the code', { timeout: 120_000 }, async (t) => {
+test('vm limits - the size of the code', async (t) => {
   const vm = await openOne(t)
   const filled = (size: number) => `${SOURCE}//${'x'.repeat(size - SOURCE.length - 2)}`
   const inspect = (size: number) => vm.inspect(contractOf(filled(size)))
@@ -58,7 +58,7 @@ test('vm limits - the size of the code', { timeout: 120_000 }, async (t) => {
   await t.exception(inspect(LIMITS.code + 1), /CODE_TOO_LARGE|may have/)
 })
 
-test('vm limits - fuel, to the unit', { timeout: 120_000 }, async (t) => {
+test('vm limits - fuel, to the unit', async (t) => {
   const vm = await openOne(t)
   let used = 0
   const onStep = ({ fuel }: { fuel: number }) => {

@@ -154,7 +154,7 @@ const PROGRAMS: Record<string, string> = {
     "return [JSON.stringify({ a: [1, { toJSON: () => 'j' }], b: undefined }, (k, v) => v === 1 ? 2 : v), JSON.parse('[1,[2]]', (k, v) => typeof v === 'number' ? v + 1 : v), 'abc'.replace(/b/g, (m) => m + m), Array.from({ length: 3 }, (_, i) => i * 2), [5, 1, 4].sort((a, b) => b - a), [1, 2, 3].reduce((a, b) => a + b), Object.groupBy([1, 2, 3], (x) => x % 2 ? 'o' : 'e')]"
 }
 
-test('meter - programs come to the same with and without it', { timeout: 100_000 }, async (t) => {
+test('meter - programs come to the same with and without it', async (t) => {
   const vm = await openOne(t)
   for (const [name, body] of Object.entries(PROGRAMS)) {
     const f = `() => { ${PRELUDE} ${body}\n}`

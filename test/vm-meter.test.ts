@@ -433,32 +433,26 @@ async function runAll(
   }
 }
 
-test('meter - everything that goes on comes to the end of its fuel', {
-  timeout: 110_000
-}, async (t) => {
+test('meter - everything that goes on comes to the end of its fuel', async (t) => {
   await runAll(t, LOOPS, FUEL, { fuel: 100_000 })
   await runAll(t, ALLOCATIONS, 'error ALLOCATION_LIMIT', {})
 })
 
-test('meter - the end of the fuel is caught by nothing', { timeout: 60_000 }, async (t) => {
+test('meter - the end of the fuel is caught by nothing', async (t) => {
   await runAll(t, CATCHES, FUEL, { fuel: 20_000 })
 })
 
-test('meter - every kind of function that nests comes to the end of its depth', {
-  timeout: 60_000
-}, async (t) => {
+test('meter - every kind of function that nests comes to the end of its depth', async (t) => {
   await runAll(t, RECURSIONS, DEPTH, {})
   await runAll(t, NATIVE_RECURSIONS, 'error NESTING_LIMIT', {})
   await runAll(t, FATTEST, DEPTH, {})
 })
 
-test('meter - a function that keeps many values at a time comes to the end of its depth, not of the stack', {
-  timeout: 60_000
-}, async (t) => {
+test('meter - a function that keeps many values at a time comes to the end of its depth, not of the stack', async (t) => {
   await runAll(t, WIDE, DEPTH, {})
 })
 
-test('meter - what is long and not deep takes no depth', { timeout: 60_000 }, async (t) => {
+test('meter - what is long and not deep takes no depth', async (t) => {
   const vm = await openOne(t)
   for (const [name, source] of Object.entries(FLAT)) {
     const instance = new Instance(contractOf(source, { limits: { ...LIMITS, time: 20_000 } }))

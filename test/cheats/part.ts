@@ -9,7 +9,7 @@ import { PARTS } from './rows.ts'
 export function testPart(name: keyof typeof PARTS): void {
   const lines: Line[] = []
   for (const cheat of PARTS[name]) {
-    test(`cheats - ${cheat.row}: ${cheat.what}`, { timeout: 120_000 }, async (t) => {
+    test(`cheats - ${cheat.row}: ${cheat.what}`, async (t) => {
       lines.push(await strike(t, await openStage(t), cheat))
     })
   }

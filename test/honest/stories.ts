@@ -11,12 +11,11 @@ export interface Extent {
   readonly perStory: number
   /** Kills of the host in each, about. */
   readonly kills: number
-  readonly timeout: number
 }
 
 /** Random honest stories until there are so many calls; MIVM_SEED repeats the first of them. */
-export function testStories({ calls, perStory, kills, timeout }: Extent): void {
-  test(`honest - ${calls} calls of random stories are clean`, { timeout }, async (t) => {
+export function testStories({ calls, perStory, kills }: Extent): void {
+  test(`honest - ${calls} calls of random stories are clean`, async (t) => {
     const { seed } = new Random()
     let audited = 0
     let killed = 0
