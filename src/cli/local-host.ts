@@ -1,4 +1,5 @@
-import { type RequestOptions, request } from 'node:http'
+import type { RequestOptions } from 'node:http'
+import { http } from '../net/http.ts'
 import { isErrorCode, MivmError } from '../protocol/errors.ts'
 
 const WAIT_MS = 10_000
@@ -30,7 +31,7 @@ export async function tellLocally(
 function send(options: RequestOptions, body = ''): Promise<string | null> {
   return new Promise((resolve, reject) => {
     let isConnected = false
-    const asking = request({ ...options, agent: false }, (response) => {
+    const asking = http().request({ ...options, agent: false }, (response) => {
       let text = ''
       response.setEncoding('utf8').on('data', (some: string) => {
         text += some

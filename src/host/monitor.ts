@@ -1,7 +1,8 @@
 import { chmod, mkdir, rm, unlink, writeFile } from 'node:fs/promises'
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
+import type { IncomingMessage, Server, ServerResponse } from 'node:http'
 import path from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { http } from '../net/http.ts'
 import { MivmError } from '../protocol/errors.ts'
 import { EXPOSITION_TYPE, exposition } from './exposition.ts'
 import type { Host } from './host.ts'
@@ -44,7 +45,7 @@ export class Monitor {
     this.#place = place
     this.#dir = dir
     const options = { headersTimeout: REQUEST_MS, requestTimeout: REQUEST_MS }
-    this.#server = createServer(options, (request, response) => {
+    this.#server = http().createServer(options, (request, response) => {
       this.#answer(request, response).catch((error: unknown) => {
         respond(response, 500, `${error instanceof Error ? error.message : error}\n`)
       })
