@@ -83,8 +83,8 @@ test('full disk - with little room left nothing is taken in, and with more it go
   t.is(await bob.call(link, 'increment', []), 1)
   // less than what the host keeps, which is a sixteenth of this disk
   await disk.leave(8)
-  // for a second the host knows what there was
-  await sleep(2_000)
+  // nobody has called by then
+  while (await readiness(disk.dir)) await sleep(200)
   const refused = await rejection(bob.call(link, 'increment', []))
   t.is(refused.code, 'STORAGE_FULL')
   t.ok(refused.message.startsWith('the disk of the host is full: it takes no calls until there is'))
@@ -94,6 +94,7 @@ test('full disk - with little room left nothing is taken in, and with more it go
   await disk.leave(64)
   await drained(bob)
   t.is(await bob.call(link, 'increment', []), 3, 'without a restart')
+  while (!(await readiness(disk.dir))) await sleep(200)
   t.alike(await verdict(address, path.join(root, 'auditor'), bootstrap), ['clean'])
   t.is(await host.stop(), 0)
 })
@@ -128,7 +129,7 @@ test('full disk - beyond the reserve reads go on, and with room again all goes o
   await drained(alice)
   t.is(await alice.call(other.link, 'increment', []), 2, 'another instance goes on as well')
   t.alike((await posts(alice, link)).slice(0, told.length), told)
-  t.ok(await readiness(disk.dir), 'it is ready')
+  while (!(await readiness(disk.dir))) await sleep(200)
   t.is(host.child.exitCode, null, 'it is the same process')
   t.alike(await verdict(address, path.join(root, 'auditor'), bootstrap), ['clean'])
   t.is(await host.stop(), 0)

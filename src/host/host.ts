@@ -38,6 +38,7 @@ import { Oracles } from './oracles.ts'
 import { allowAll, type Policy } from './policy.ts'
 import { type SomeQuotas, withDefaults } from './quotas.ts'
 import { Restored } from './restored.ts'
+import { hasRoom } from './room.ts'
 import { type Served, Service } from './service.ts'
 import { SetBacks, setBack } from './set-back.ts'
 import { type HostStatus, type PublicStatus, Recent, totalsOf } from './status.ts'
@@ -117,6 +118,8 @@ export class Host {
   readonly #openedAt = performance.now()
   #listening = false
   #looked = false
+  /** Whether its disk had more than its reserve left when that was last looked at. */
+  #hasRoom = true
   readonly #listen: NodeJS.Timeout
   readonly #bootstrap: Bootstrap | undefined
   readonly #dir: string
@@ -157,7 +160,7 @@ export class Host {
     this.measures = execution.measures
     this.#served = this.#serve()
     this.#recent = new Recent(execution.measures)
-    this.#vitals = new Vitals(options.dir, () => this.#recent.mark())
+    this.#vitals = new Vitals(options.dir, () => this.#sample())
     this.#connections = new Connections(admission.quotas.host, admission.refusals)
     const listen = () => {
       this.#connections.sweep(performance.now())
@@ -535,14 +538,20 @@ export class Host {
 
   /**
    * Whether it takes connections, has looked at what calls were left from before, has asked others where it was restored,
-   * and can start engines.
+   * has room on its disk, and can start engines.
    */
   get isReady(): boolean {
     const isUp = this.#listening && this.#looked && this.#closing === null
     const isAsking = this.#asked !== null && !this.#continued
-    return (
-      isUp && !isAsking && !this.#execution.vm.figures().failing && this.measures.problem === null
-    )
+    const works = !this.#execution.vm.figures().failing && this.measures.problem === null
+    return isUp && !isAsking && this.#hasRoom && works
+  }
+
+  #sample(): void {
+    this.#recent.mark()
+    void hasRoom(this.#store.storage.path).then((has) => {
+      this.#hasRoom = has
+    })
   }
 
   #refuseWhenClosing(): void {

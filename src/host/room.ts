@@ -19,6 +19,15 @@ const known = new Map<string, { readonly at: number; readonly isLow: Promise<boo
  * write goes on as soon as there is room.
  */
 export async function checkRoom(dir: string): Promise<void> {
+  if (await hasRoom(dir)) return
+  throw new MivmError(
+    'STORAGE_FULL',
+    'the disk of the host is full: it takes no calls until there is room'
+  )
+}
+
+/** Whether the disk of a directory has more than its reserve left. */
+export async function hasRoom(dir: string): Promise<boolean> {
   const now = performance.now()
   let last = known.get(dir)
   // shared while it is under way, so that nobody overtakes another
@@ -26,11 +35,7 @@ export async function checkRoom(dir: string): Promise<void> {
     last = look(dir, now)
     known.set(dir, last)
   }
-  if (!(await last.isLow)) return
-  throw new MivmError(
-    'STORAGE_FULL',
-    'the disk of the host is full: it takes no calls until there is room'
-  )
+  return !(await last.isLow)
 }
 
 /** Resolves when the disk of a directory has more than its reserve, some seconds from now at the earliest. */
