@@ -53,6 +53,8 @@ declare module 'hyperswarm' {
     /** By public key in hex. */
     readonly peers: Map<string, PeerInfo>
     readonly destroyed: boolean
+    /** Of connections that we have opened; Infinity unless told otherwise. */
+    maxClientConnections: number
     /** Both roles unless told otherwise. */
     join(
       topic: Uint8Array,

@@ -42,7 +42,7 @@ export async function itemsOf(log: PlainLog, length: number, indexes: readonly n
   const blocks = await Promise.all(
     sorted.map(async (index) => ({ index, block: await log.get(index) }))
   )
-  return createItems({ start: 0, length, blocks }, async (index) => log.node(index))
+  return createItems({ start: 0, length, blocks }, (index) => log.node(index))
 }
 
 function blocksOf(core: Hypercore, indexes: readonly number[]) {

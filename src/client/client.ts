@@ -32,7 +32,7 @@ import type { Conflict } from './chain.ts'
 import { type CallPromise, type ContractObject, callPromise, contractObject } from './contract.ts'
 import { Exchange, twoHistories } from './exchange.ts'
 import { checkGenesis, locate } from './locate.ts'
-import { Meeting } from './meeting.ts'
+import { CALLER_DIALS, Meeting } from './meeting.ts'
 import { OwnLog } from './own-log.ts'
 import type { Done } from './pending.ts'
 import { Remote } from './remote.ts'
@@ -108,7 +108,7 @@ export class Client {
     this.#wal = new Wal(store.storage.rocks)
     this.#network = network
     this.#timeout = options.timeout ?? TIMEOUT
-    this.#meeting = new Meeting(options.bootstrap)
+    this.#meeting = new Meeting(options.bootstrap, CALLER_DIALS)
     this.#evidence = new EvidenceDir(options.dir)
   }
 

@@ -8,18 +8,27 @@ import { INFO, type InfoReply } from '../protocol/messages.ts'
 import type { Exchange } from './exchange.ts'
 
 /**
+ * Others of an instance whom a caller goes to, as many as the peers of a Bitcoin node: who has heard something tells all whom it
+ * knows, so that it need not know all of them, and each of a thousand callers need not have a thousand connections.
+ */
+export const CALLER_DIALS = 8
+
+/**
  * Where clients and auditors of instances meet: on the instances' topics, under a key that is nobody's, and apart from
  * the connections to hosts. To those nobody is connected here: they are whom the others talk about.
  */
 export class Meeting {
   readonly #bootstrap: Bootstrap | undefined
+  readonly #dials: number
   readonly #hosts = new Set<string>()
   readonly #exchanges = new Set<Exchange>()
   #network: Network | null = null
   #closed = false
 
-  constructor(bootstrap: Bootstrap | undefined) {
+  /** `dials`: how many others of an instance it goes to; as many come to it as want to. */
+  constructor(bootstrap: Bootstrap | undefined, dials = Number.POSITIVE_INFINITY) {
     this.#bootstrap = bootstrap
+    this.#dials = dials
   }
 
   /** Resolves when whoever is there now was tried once. */
@@ -28,6 +37,7 @@ export class Meeting {
     this.#hosts.add(b4a.toString(host, 'hex'))
     this.#network ??= this.#open()
     this.#exchanges.add(exchange)
+    this.#network.dialsMax = this.#dials * this.#exchanges.size
     for (const stream of this.#network.streams) exchange.join(stream)
     await this.#network.meet(exchange.topic)
   }

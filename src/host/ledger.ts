@@ -132,9 +132,11 @@ export class Ledger {
       await archive.write(writes)
       const heads = [...positions.keys()].map((user) => user.head())
       const commit = encodeEntry({ type: 'commit', ...archive.version(), heads })
-      for (const [user, position] of positions) {
-        await log.setUserData(`user/${user.id}`, encodePosition(position))
-      }
+      // not by the session itself: it reads what is there before, one after the other
+      const noted = [...positions].map(([user, position]) =>
+        log.state.setUserData(`user/${user.id}`, encodePosition(position))
+      )
+      await Promise.all(noted)
       return [...blocks, commit]
     }
     return this.#write(fill, positions, onFilled)

@@ -10,8 +10,8 @@ const BLOCKS_MAX = 4096
 const BYTES_MAX = 16 * 1024 * 1024
 const NODES_MAX = 8192
 
-/** A node over so many blocks in memory is hashed faster than it is read. */
-const HASHED_MAX = 16
+/** A node over so many blocks in memory, of which most are hashed for others as well, is hashed faster than it is read. */
+const HASHED_MAX = 256
 
 /** A log with its newest blocks, and the nodes of its tree above them, at hand; older ones are read from the core. */
 export class Tail {
@@ -51,22 +51,28 @@ export class Tail {
     return block
   }
 
-  readonly node = async (index: number): Promise<TreeNode> => {
+  readonly node = (index: number): TreeNode | Promise<TreeNode> => {
     const isNear = flat.countLeaves(index) <= HASHED_MAX
     const known = isNear ? this.#hashed(index) : this.#nodes.get(index)
-    const node = known ?? (await MerkleTree.get(this.#core.state, index))
+    return known ?? this.#read(index)
+  }
+
+  async #read(index: number): Promise<TreeNode> {
+    const node = await MerkleTree.get(this.#core.state, index)
     if (node === null) throw damaged(`tree node ${index}`)
-    this.#keep(node)
-    return node
+    return this.#keep(node)
   }
 
   /** A hash is part of a slab of 64 KB that Node's Buffers share: a copy of it keeps no more than itself. */
-  #keep(node: TreeNode): void {
-    if (this.#nodes.has(node.index)) return
-    this.#nodes.set(node.index, { ...node, hash: new Uint8Array(node.hash) })
+  #keep({ index, size, hash }: TreeNode): TreeNode {
+    const known = this.#nodes.get(index)
+    if (known !== undefined) return known
+    const kept = { index, size, hash: new Uint8Array(hash) }
+    this.#nodes.set(index, kept)
+    return kept
   }
 
-  /** Few nodes are asked for: most of what the core has hashed as it was appended is not hashed again. */
+  /** Of one caller few nodes are asked for, so that most of what the core has hashed as it was appended is not hashed again. */
   #hashed(index: number): TreeNode | null {
     const known = this.#nodes.get(index)
     if (known !== undefined) return known
@@ -75,9 +81,10 @@ export class Tail {
       const block = this.#blocks.get(index / 2)
       return block ? { index, size: block.byteLength, hash: leafHash(block) } : null
     }
-    const [left, right] = children.map((child) => this.#hashed(child))
-    if (!left || !right) return null
-    return { index, size: left.size + right.size, hash: parentHash(left, right) }
+    const left = this.#hashed(children[0])
+    const right = left && this.#hashed(children[1])
+    if (left === null || right === null) return null
+    return this.#keep({ index, size: left.size + right.size, hash: parentHash(left, right) })
   }
 
   #look(): void {

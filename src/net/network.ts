@@ -69,6 +69,11 @@ export class Network {
     return [...this.#swarm.connections]
   }
 
+  /** How many connections by topics we open at most, whatever others open to us. */
+  set dialsMax(count: number) {
+    this.#swarm.maxClientConnections = count
+  }
+
   /** Takes connections under our key. */
   async listen(): Promise<Server> {
     return this.#swarm.listen()

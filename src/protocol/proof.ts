@@ -74,7 +74,7 @@ export function verifyProof(proof: Proof, context: ProofContext): Proven {
 }
 
 /** Where the prover finds the nodes of a log's tree; a missing node is an error of the reader. */
-export type NodeReader = (index: number) => Promise<TreeNode>
+export type NodeReader = (index: number) => TreeNode | Promise<TreeNode>
 
 export interface ProofRequest {
   readonly start: number
@@ -112,7 +112,9 @@ export async function createItems(
   for (const boundary of boundaries) {
     if (boundary < at) continue // a block and `through` may share a boundary
     for (const index of cover(at, boundary)) {
-      items.push(readNode(index).then((node) => ({ block: null, node })))
+      const node = readNode(index)
+      // many are at hand, and a promise takes longer than to look them up
+      items.push(node instanceof Promise ? node.then(itemOf) : itemOf(node))
     }
     at = boundary
     const block = values.get(boundary)
@@ -123,6 +125,10 @@ export async function createItems(
     }
   }
   return Promise.all(items)
+}
+
+function itemOf(node: TreeNode): ProofItem {
+  return { block: null, node }
 }
 
 /** Takes the next item into a tree and returns the nodes that are complete with it; throws PROOF_INVALID where it has no place there. */
