@@ -9,6 +9,7 @@ import { readIdentity } from '../src/net/identity.ts'
 import { decodeId } from '../src/protocol/ids.ts'
 import { stateManifest } from '../src/protocol/manifest.ts'
 import { closeStore, openStore } from '../src/state/store.ts'
+import { Cli, startHost, startNetwork } from './cli.ts'
 import { tempDir } from './helpers.ts'
 
 const SOURCE = `
@@ -56,6 +57,37 @@ for (const [what, lose, when] of LOSSES) {
     await host.close()
   })
 }
+
+test('damage - whoever opens a host tells of a bit that it has turned back', async (t) => {
+  const dir = await tempDir(t)
+  const hostDir = path.join(dir, 'host')
+  const { host, cli } = await startNetwork(t, dir)
+  await writeFile(path.join(dir, 'contract.js'), SOURCE)
+  const deploying = ['deploy', path.join(dir, 'contract.js'), '--host', host.id]
+  const link = (await cli.json(deploying)).objects.at(-1)?.['link']
+  await host.stop('SIGKILL')
+  const db = path.join(hostDir, 'host', 'store', 'db')
+  for (const flag of [[], ['--repair'], ['--recover']]) {
+    const [name = ''] = (await readdir(db))
+      .filter((it) => it.endsWith('.log'))
+      .sort()
+      .reverse()
+    const file = path.join(db, name)
+    const bytes = await readFile(file)
+    const at = bytes.byteLength >> 1
+    bytes[at] = (bytes[at] ?? 0) ^ 4
+    await writeFile(file, bytes)
+    const again = await startHost(t, hostDir, flag)
+    const told = again.events.filter(({ type }) => type === 'mended')
+    t.is(told.length, 1, `${flag}`)
+    t.ok(String(told[0]?.['message']).startsWith(`the disk had flipped a bit of ${file}, in byte`))
+    const call = await new Cli(cli.dir, again.bootstrap).json([
+      ...['call', String(link), 'increment']
+    ])
+    t.is(call.status, 0, call.stderr)
+    await again.stop('SIGKILL')
+  }
+})
 
 test('damage - a store that cannot be opened is one clear line', async (t) => {
   const { dir, start } = await scene(t)

@@ -1,6 +1,7 @@
 import type { RecoveryEvent } from '../copies/recovery.ts'
 import type { RepairEvent } from '../copies/repair.ts'
 import type { RecoveryOptions } from '../copies/sources.ts'
+import type { HostEvent } from '../host/events.ts'
 import type { Bootstrap } from '../net/network.ts'
 import type { Context } from './context.ts'
 import type { HostLog, LogLevel } from './host-log.ts'
@@ -32,14 +33,11 @@ export async function repairHost(
 }
 
 /** Takes what the disk has damaged out of the database, before the host of this directory is started. */
-export async function salvageHost(
-  { output, hostDir }: Context,
-  log: HostLog,
-  isStuck = false
-): Promise<void> {
+export async function salvageHost(context: Context, log: HostLog, isStuck = false): Promise<void> {
+  const { output, hostDir } = context
   const { salvage } = await import('../copies/salvage.ts')
   log.write('info', 'reading the database, and leaving out what cannot be read…')
-  const event = await salvage(hostDir, isStuck)
+  const event = await salvage(hostDir, isStuck, tellMended(context, log))
   if (event === null) return
   output.object(event)
   const gaps = count(event.lost, 'gap')
@@ -55,12 +53,14 @@ export async function salvageHost(
 }
 
 function optionsOf(
-  { output, hostDir }: Context,
+  context: Context,
   log: HostLog,
   from: readonly string[],
   bootstrap: Bootstrap | undefined
 ): RecoveryOptions<RecoveryEvent | RepairEvent> {
+  const { output, hostDir } = context
   return {
+    onMended: tellMended(context, log),
     dir: hostDir,
     from,
     ...(bootstrap === undefined ? {} : { bootstrap }),
@@ -68,6 +68,14 @@ function optionsOf(
       output.object(event)
       report(log, event)
     }
+  }
+}
+
+function tellMended({ output }: Context, log: HostLog): (message: string) => void {
+  return (message) => {
+    const event: HostEvent = { type: 'mended', message }
+    output.object(event)
+    log.event(event)
   }
 }
 

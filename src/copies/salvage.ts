@@ -13,6 +13,7 @@ import { isCallLog, userLogKey } from '../protocol/manifest.ts'
 import { Tree } from '../protocol/merkle.ts'
 import { leafHash } from '../protocol/tree-hash.ts'
 import { BLOCK, type DataKey, HEAD, isNote, PAGE, parseDataKey, TREE } from '../state/keys.ts'
+import { mendedText } from '../state/mend-records.ts'
 import { isWhole, type Lost, salvage as salvageStore } from '../state/salvage.ts'
 import { storageError } from '../state/storage-error.ts'
 import { closeStore, openStore } from '../state/store.ts'
@@ -38,15 +39,19 @@ const PAGE_BYTES = PAGE_BLOCKS / 8
  * Takes what the disk has damaged out of the database of a host that is not running, so that RocksDB takes writes again.
  * A block that is gone is for `repair`; trees and bitfields are made anew from the blocks. An instance that has lost anything
  * else is removed as a whole, since what is left might be older than what it has signed: it is for `recover`. Null where
- * all can be read, and the database was not said to take nothing more: then that is in what only RocksDB reads. Throws
+ * all can be read, and the database was not said to take nothing more: then that is in what only RocksDB reads. `onMended` is told of flipped bits that are turned back. Throws
  * DIRECTORY_LOCKED, STORAGE_FULL where there is no room for a copy, and DIRECTORY_DAMAGED where too much is gone; then
  * everything is as it was.
  */
-export async function salvage(dir: string, isStuck = false): Promise<SalvageEvent | null> {
+export async function salvage(
+  dir: string,
+  isStuck = false,
+  onMended: (message: string) => void = () => {}
+): Promise<SalvageEvent | null> {
   const { keyPair } = await readIdentity(dir, 'host')
   const setBacks = await SetBacks.open(dir, keyPair.publicKey)
   const storeDir = storeOf(dir)
-  const store = await openStore(storeDir)
+  const store = await openStore(storeDir, (mended) => onMended(mendedText(mended)))
   if (!isStuck && (await isWhole(store.storage.db))) {
     await closeStore(store)
     return null

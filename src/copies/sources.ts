@@ -9,6 +9,7 @@ import { readIdentity } from '../net/identity.ts'
 import type { Bootstrap } from '../net/network.ts'
 import { MivmError } from '../protocol/errors.ts'
 import { decodeId, encodeId } from '../protocol/ids.ts'
+import { mendedText } from '../state/mend-records.ts'
 import { closeStore, openStore } from '../state/store.ts'
 import { Wal } from '../state/wal.ts'
 
@@ -22,6 +23,8 @@ export interface RecoveryOptions<Event> {
   /** How long nothing may come before an instance is given up, ms; default 15 s. */
   readonly patience?: number
   readonly onEvent?: (event: Event) => void
+  /** Is told of bits of the database that the disk had flipped and that are turned back. */
+  readonly onMended?: (message: string) => void
 }
 
 const PATIENCE_MS = 15_000
@@ -59,9 +62,10 @@ export async function takeBack<Event extends { readonly type: string }>(
   failed: Event['type'],
   work: (opened: Opened) => AsyncIterable<Event>
 ): Promise<Event[]> {
-  const { dir, bootstrap, from = [], patience = PATIENCE_MS, onEvent = () => {} } = options
+  const { dir, bootstrap, from = [], patience = PATIENCE_MS } = options
+  const { onEvent = () => {}, onMended = () => {} } = options
   const { keyPair } = await readIdentity(dir, 'host')
-  const store = await openStore(storeOf(dir))
+  const store = await openStore(storeOf(dir), (mended) => onMended(mendedText(mended)))
   const wal = new Wal(store.storage.rocks)
   const events: Event[] = []
   try {

@@ -17,6 +17,7 @@ import type { Head } from '../protocol/head.ts'
 import { decodeId, encodeId } from '../protocol/ids.ts'
 import { addressOf, topicOf } from '../protocol/manifest.ts'
 import type { DeployRequest, KnownReply } from '../protocol/messages.ts'
+import { mendedText } from '../state/mend-records.ts'
 import { Readers } from '../state/readers.ts'
 import { closeStore, openStore, settleStore } from '../state/store.ts'
 import { Wal } from '../state/wal.ts'
@@ -178,9 +179,8 @@ export class Host {
     const { keyPair } = await openHostIdentity(options.dir)
     const setBacks = await SetBacks.open(options.dir, keyPair.publicKey)
     const restored = await Restored.find(options.dir)
-    const store = await openStore(storeOf(options.dir), ({ file, at }) => {
-      const message = `the disk had flipped a bit of ${file}, in byte ${at}: it is as it was written again`
-      options.onEvent?.({ type: 'mended', message })
+    const store = await openStore(storeOf(options.dir), (mended) => {
+      options.onEvent?.({ type: 'mended', message: mendedText(mended) })
     })
     store.watch(serveOnly)
     const index = await openIndex(store, options.dir)
@@ -346,6 +346,7 @@ export class Host {
 
   async #open(id: string, address: Uint8Array): Promise<Instance> {
     await this.#leaving.get(id)
+    // also where the call log leads to that head again: a recovery that was cut off may lack what else belongs to it
     const instance = await Instance.open(
       this.#writing,
       this.#execution,

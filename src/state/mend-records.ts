@@ -10,6 +10,11 @@ export interface Mended {
   readonly at: number
 }
 
+/** What is to be said of it. */
+export function mendedText({ file, at }: Mended): string {
+  return `the disk had flipped a bit of ${file}, in byte ${at}: it is as it was written again`
+}
+
 /**
  * Turns back single bits that a disk has flipped in the files that RocksDB reads from the beginning when it opens a database:
  * its write-ahead log, which is long after a crash, and its manifest. One such bit would cost the whole database, or, in the
