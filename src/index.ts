@@ -1,5 +1,6 @@
 import path from 'node:path'
 import { audit as auditLogs, isOfHistories } from './audit/audit.ts'
+import type { AuditEvent } from './audit/events.ts'
 import { verifyEvidence as verifyCollected } from './audit/evidence.ts'
 import { Client as ClientClass } from './client/client.ts'
 import type { ContractObject } from './client/contract.ts'
@@ -14,6 +15,7 @@ import * as identities from './net/identity.ts'
 import { openLocal as openLocalNetwork } from './net/network.ts'
 import { statementsIn } from './protocol/comparison.ts'
 import { MivmError } from './protocol/errors.ts'
+import type { Evidence } from './protocol/evidence.ts'
 import type { Head } from './protocol/head.ts'
 import { encodeId, parseLink } from './protocol/ids.ts'
 import type { LimitName } from './protocol/limits.ts'
@@ -24,6 +26,8 @@ import { EvidenceDir } from './state/evidence-dir.ts'
  * whoever uses the library needs no declarations but these; the compiler holds the two together.
  */
 
+export type { AuditEvent } from './audit/events.ts'
+export type { Counts, Finding, Gap, Suspicion, Verdict } from './audit/findings.ts'
 export { type Bundle, bundle } from './bundle/bundle.ts'
 export type { CallPromise, ContractObject } from './client/contract.ts'
 export type { HostEvent } from './host/events.ts'
@@ -31,6 +35,7 @@ export { type Oracle, Oracles } from './host/oracles.ts'
 export { allowAll, allowOnly, type Policy } from './host/policy.ts'
 export { armor } from './protocol/envelope.ts'
 export { ContractError, type ErrorCode, MivmError } from './protocol/errors.ts'
+export type { Evidence } from './protocol/evidence.ts'
 export { decodeId, encodeId, formatLink, type Link, parseLink } from './protocol/ids.ts'
 export { LIMITS, type LimitName, type Limits } from './protocol/limits.ts'
 export { type Receipt, verifyReceipt as verify } from './protocol/receipt.ts'
@@ -208,137 +213,6 @@ export interface AuditOptions {
    * verified so far. Goes on also while the host is away.
    */
   readonly follow?: AbortSignal
-}
-
-export type Verdict = 'clean' | 'violation' | 'inconclusive'
-
-/** A cheat: what, where, and both sides where replay came to something else. */
-export interface Finding {
-  readonly code: string
-  /** How it is known: P, from signatures and hashes alone; R, by replay. */
-  readonly class: 'P' | 'R'
-  /** Blocks count from 0 in the log that `log` names, calls from 1. */
-  readonly log: 'call log' | 'archive' | 'blobs' | 'user log'
-  readonly block: number
-  readonly seq?: number
-  /** z-base-32, where it is in or about a user's log. */
-  readonly user?: string
-  readonly message: string
-  readonly differences?: readonly {
-    readonly what: string
-    readonly logged: string
-    readonly replayed: string
-  }[]
-}
-
-/** What looks bad, and can be proven to nobody: it changes no verdict. */
-export type Suspicion = Omit<Finding, 'class' | 'differences'>
-
-/** Something that was not checked, and why. */
-export interface Gap {
-  readonly reason: string
-  readonly log: Finding['log']
-  readonly user?: string
-  /** The blocks, `to` excluded; null where all are meant. */
-  readonly from: number | null
-  readonly to: number | null
-  readonly message: string
-}
-
-/** What an audit has read, proven and executed. */
-export interface Counts {
-  readonly blocks: number
-  readonly calls: number
-  readonly commits: number
-  readonly users: number
-  /** Calls that the VM executed again. */
-  readonly replayed: number
-  readonly userEntries: number
-  /** Heads in user logs that agree with the call log. */
-  readonly heads: number
-  /** Calls in user logs behind the last one that has an ack. */
-  readonly unanswered: number
-  /** Heads that users cite and that the host never signed: their lie, held against nobody. */
-  readonly falseHeads: number
-  /** Answers that users claim and that are not in the call log: their lie as well. */
-  readonly falseAnswers: number
-}
-
-export type AuditEvent =
-  | {
-      readonly type: 'progress'
-      readonly blocks: number
-      readonly of: number
-      readonly calls: number
-      readonly replayed: number
-      readonly peers: number | null
-    }
-  /** Goes on where an earlier audit was, or cannot, and begins at genesis: then `message` says why. */
-  | {
-      readonly type: 'checkpoint'
-      readonly state: 'resumed' | 'unusable'
-      readonly blocks: number
-      readonly calls: number
-      readonly message: string | null
-    }
-  /** All that is there is verified; what comes from now on is as it comes. */
-  | { readonly type: 'following'; readonly blocks: number; readonly calls: number }
-  /** The host has gone away, or come back; what is here is verified either way. */
-  | { readonly type: 'host'; readonly online: boolean }
-  | { readonly type: 'finding'; readonly finding: Finding }
-  /** What proves a finding to anybody; null where nothing does that can be put into a file. */
-  | {
-      readonly type: 'evidence'
-      readonly finding: Finding
-      readonly evidence: Uint8Array | null
-    }
-  | {
-      readonly type: 'check'
-      /** As the design numbers them, from 1 to 6. */
-      readonly check: number
-      readonly name: 'log' | 'acks' | 'replay' | 'commits' | 'heads' | 'records'
-      /** What was checked, counted. */
-      readonly checked: { readonly [what: string]: number }
-      /** False where something of it could not be checked: see what the verdict misses. */
-      readonly complete: boolean
-    }
-  | {
-      readonly type: 'verdict'
-      readonly verdict: Verdict
-      readonly exitCode: 0 | 1 | 2
-      readonly findings: number
-      readonly counts: Counts
-      /** What nothing but the host's word stands for. */
-      readonly attested: {
-        readonly hostTimes: number
-        readonly oracleAnswers: number
-        readonly aborts: number
-      }
-      /** Aborts in bulk (`ABORTS_MANY`), and calls that the host holds and does not answer (`CALLS_UNANSWERED`). */
-      readonly suspicions: readonly Suspicion[]
-      /** Entries at the end of the log that no commit covers yet. */
-      readonly pending: number
-      /** Why this is not the whole truth. */
-      readonly missing: readonly Gap[]
-    }
-
-/** What a piece of evidence proves: which cheat, of whom, and why it cannot be honest. */
-export interface Evidence {
-  readonly code: string
-  readonly class: 'P' | 'R'
-  /** z-base-32: who has signed it, and in which instance. */
-  readonly host: string
-  readonly address: string
-  readonly log: Finding['log']
-  readonly block: number
-  readonly seq?: number
-  readonly user?: string
-  readonly why: string
-  readonly differences?: NonNullable<Finding['differences']>
-  /** Who has signed what of that which it rests on. */
-  readonly signed: readonly string[]
-  /** The evidence itself, without armour. */
-  readonly bytes: Uint8Array
 }
 
 /**

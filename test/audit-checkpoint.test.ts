@@ -3,7 +3,8 @@ import path from 'node:path'
 import b4a from 'b4a'
 import test from 'brittle'
 import crypto from 'hypercore-crypto'
-import type { AuditEvent, AuditOptions } from '../src/audit/audit.ts'
+import type { AuditOptions } from '../src/audit/audit.ts'
+import type { AuditEvent } from '../src/audit/events.ts'
 import { encodeId } from '../src/protocol/ids.ts'
 import {
   type Audited,

@@ -1,5 +1,6 @@
 import type Corestore from 'corestore'
-import { type AuditEvent, audit } from '../src/audit/audit.ts'
+import { audit } from '../src/audit/audit.ts'
+import type { AuditEvent } from '../src/audit/events.ts'
 import type { AskRange } from '../src/audit/feed.ts'
 import type { Finding } from '../src/audit/findings.ts'
 import type { Heard, Held } from '../src/protocol/comparison.ts'

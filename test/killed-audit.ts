@@ -1,5 +1,6 @@
 import Corestore from 'corestore'
-import { type AuditEvent, audit } from '../src/audit/audit.ts'
+import { audit } from '../src/audit/audit.ts'
+import type { AuditEvent } from '../src/audit/events.ts'
 import { decodeId } from '../src/protocol/ids.ts'
 
 /** An audit of a copy that is killed behind so many runs, having left a checkpoint behind each of them where it could. */

@@ -1,7 +1,7 @@
 // The auditor and the second checker, over the same store.
 import type Corestore from 'corestore'
 import crypto from 'hypercore-crypto'
-import type { AuditEvent } from '../src/audit/audit.ts'
+import type { AuditEvent } from '../src/audit/events.ts'
 import type { FindingCode, Finding as Found } from '../src/audit/findings.ts'
 import { hex } from './second/bytes.ts'
 import type { Finding } from './second/call-log.ts'
