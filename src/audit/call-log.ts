@@ -328,8 +328,9 @@ export class CallLogWalk {
       const head = heads[i]
       if (head === undefined) return { user: key, head: null }
       const wrong = wrongHead(head, entry, before)
-      caller.head = head
-      if (wrong === null) return { user: key, head }
+      const own = ownHead(head)
+      caller.head = own
+      if (wrong === null) return { user: key, head: own }
       const message = `the head of the user's log ${wrong}`
       this.#report.find('COMMIT_HEADS_WRONG', { ...place, user: id }, message)
       return { user: key, head: null }
@@ -340,7 +341,8 @@ export class CallLogWalk {
     const id = encodeId(user)
     let caller = this.#callers.get(id)
     if (caller === undefined) {
-      caller = { key: user, id, lastAck: 0, head: null }
+      // a copy, since the whole block that it is cut from would stay
+      caller = { key: new Uint8Array(user), id, lastAck: 0, head: null }
       this.#callers.set(id, caller)
       this.#report.counts.users++
     }
@@ -372,6 +374,11 @@ function wrongForm(
   if (error === null || value !== null)
     return `this call ended with ${outcome}, without an error or with a value`
   return b4a.equals(writes, NOTHING) ? null : `this call ended with ${outcome}, and wrote something`
+}
+
+/** The same, with nothing of the block that it is cut from. */
+function ownHead({ length, treeHash, signature }: UserHead): UserHead {
+  return { length, treeHash: new Uint8Array(treeHash), signature: new Uint8Array(signature) }
 }
 
 /** What is wrong with the head of a user's log whose entries up to this one are executed; null where nothing is. */

@@ -88,7 +88,10 @@ export class Heads {
     } else {
       const claims = this.#open.get(head.length) ?? []
       if (claims.length === 0) this.#open.set(head.length, claims)
-      claims.push({ head, source })
+      // a copy, since the whole block that it is cut from would stay
+      const treeHash = new Uint8Array(head.treeHash)
+      const signature = new Uint8Array(head.signature)
+      claims.push({ head: { ...head, treeHash, signature }, source })
     }
   }
 

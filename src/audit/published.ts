@@ -135,7 +135,8 @@ export class Published {
       if (!isAsked(side, length)) continue
       const known = side.committed.get(length) ?? []
       if (!known.some((it) => b4a.equals(it, treeHash))) {
-        side.committed.set(length, [...known, treeHash])
+        // a copy, since the whole block that it is cut from would stay
+        side.committed.set(length, [...known, new Uint8Array(treeHash)])
       }
     }
   }

@@ -118,8 +118,11 @@ export class UserLog {
   #suspicions: Suspicion[] = []
   #gap: Gap | null
   #dispute: Gap | null = null
-  /** Blocks that are read, each with the roots of the tree up to and with it; `taken` of them are looked at. */
-  #blocks: readonly Uint8Array[] = []
+  /**
+   * Blocks that are read, each with the roots of the tree up to and with it; `taken` of them are looked at, and let go:
+   * there may be any number of users.
+   */
+  #blocks: (Uint8Array | undefined)[] = []
   #roots: readonly (readonly TreeNode[])[] = []
   #taken = 0
   /** Blocks that are looked at since the beginning. */
@@ -288,7 +291,7 @@ export class UserLog {
     fork.#suspicions = [...this.#suspicions]
     fork.#gap = this.#gap
     fork.#dispute = this.#dispute
-    fork.#blocks = this.#blocks
+    fork.#blocks = [...this.#blocks]
     fork.#roots = this.#roots
     fork.#taken = this.#taken
     fork.#at = this.#at
@@ -430,8 +433,10 @@ export class UserLog {
 
   /** The next block: whether it asks for a result, and is that of the call whose turn it is. */
   #take(ack: Place | null, call: Waiting | null): { asks: boolean; isSame: boolean } {
-    const block = this.#blocks[this.#taken++]
+    const taken = this.#taken++
+    const block = this.#blocks[taken]
     if (block === undefined) throw new MivmError('INTERNAL', 'a block was taken that is not there')
+    this.#blocks[taken] = undefined
     const index = this.#at++
     const isNew = index >= this.#claimed.to
     if (isNew) {
@@ -474,7 +479,7 @@ export class UserLog {
       this.#gap = window
       return false
     }
-    this.#blocks = window.blocks
+    this.#blocks = [...window.blocks]
     this.#roots = roots
     this.#taken = 0
     return true

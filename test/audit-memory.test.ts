@@ -1,0 +1,85 @@
+// What an audit keeps of the logs that it has read: numbers and hashes, and not the blocks that they are cut from.
+import { setTimeout as sleep } from 'node:timers/promises'
+import { setFlagsFromString } from 'node:v8'
+import { runInNewContext } from 'node:vm'
+import test from 'brittle'
+import crypto from 'hypercore-crypto'
+import { audit } from '../src/audit/audit.ts'
+import { encodeUserEntry } from '../src/protocol/entries.ts'
+import { type Head, signHead } from '../src/protocol/head.ts'
+import { userLogManifest } from '../src/protocol/manifest.ts'
+import { encodeArgs } from '../src/protocol/values.ts'
+import { closeVm, type Item, openShared, type Shown, Writer } from './audit-writer.ts'
+import { type Teardown, tempDir } from './helpers.ts'
+
+const MEBIBYTE = 1024 * 1024
+/** Of the arguments of a call, which is most of its block. */
+const LARGE = 250_000
+/** Calls of one user who has written more of them than are read at once. */
+const TAIL = 150
+
+setFlagsFromString('--expose-gc')
+const collect: () => void = runInNewContext('gc')
+
+test('memory - of the first calls of many users nothing is kept but whose they are', async (t) => {
+  const writer = await Writer.deploy(t)
+  for (let i = 0; i < 60; i++) await writer.commit([await newcomer(writer)])
+  const { verdict, kept } = await keptBy(t, writer)
+  t.is(verdict, 'clean')
+  t.ok(kept < 6 * MEBIBYTE, `${kept} bytes are kept of ${2 * 60 * LARGE} that were read`)
+})
+
+test('memory - of a head that nobody shows nothing is kept but the head', async (t) => {
+  const writer = await Writer.deploy(t)
+  await writer.commit([await writer.call(1, 'roll')])
+  const { publicKey: key, secretKey } = writer.keyPair
+  const beyond = { length: 100, fork: 0, treeHash: crypto.hash(key) }
+  const head = signHead(beyond, writer.address, (message) => crypto.sign(message, secretKey))
+  // so much that it is not read at once
+  for (let i = 0; i < TAIL; i++) await writer.write(1, largeCall(head))
+  const { verdict, kept } = await keptBy(t, writer)
+  t.is(verdict, 'violation')
+  t.ok(kept < 6 * MEBIBYTE, `${kept} bytes are kept of ${TAIL * LARGE} that were read`)
+})
+
+test.hook('memory - the VM of these tests closes', async (t) => {
+  await t.execution(closeVm())
+})
+
+function largeCall(head: Head | null = null): Uint8Array {
+  const args = encodeArgs(['x'.repeat(LARGE)])
+  return encodeUserEntry({ type: 'call', method: 'roll', args, head })
+}
+
+/** A call of somebody who has never called before. */
+async function newcomer({ store, address }: Writer): Promise<Item> {
+  const keyPair = crypto.keyPair()
+  const { signers, ...manifest } = userLogManifest(keyPair.publicKey, address)
+  const core = store.get({ manifest: { ...manifest, signers: [...signers] }, keyPair })
+  await core.ready()
+  const block = largeCall()
+  await core.append([block])
+  return { user: { keyPair, core, lastAck: 0 }, entry: 1, block }
+}
+
+/** How many bytes outside of the heap an audit has when it comes to its verdict, and has not any more behind it. */
+async function keptBy(t: Teardown, { address, store }: Shown) {
+  const dir = await tempDir(t)
+  let verdict: string | null = null
+  let held = 0
+  for await (const event of audit({ address, store, dir, patience: 0, openVm: openShared })) {
+    if (event.type !== 'verdict') continue
+    verdict = event.verdict
+    held = await external()
+  }
+  return { verdict, kept: held - (await external()) }
+}
+
+/** What native code has allocated is given back a moment after it is collected. */
+async function external(): Promise<number> {
+  for (let i = 0; i < 5; i++) {
+    collect()
+    await sleep(20)
+  }
+  return process.memoryUsage().external
+}
