@@ -46,6 +46,28 @@ test('audit - a call that waits is suspicious after a minute in which others are
   }
 })
 
+test('audit - calls of a user that are answered one after the other are not suspicious, however many wait', async (t) => {
+  for (const [seconds, suspicious] of [
+    [59, false],
+    [60, true]
+  ] as const) {
+    const writer = await Writer.deploy(t)
+    const calls: Item[] = []
+    for (let i = 0; i < 8; i++) calls.push(await writer.call(1, 'roll'))
+    for (const call of calls.slice(0, 5)) {
+      await writer.commit([call, await writer.call(0, 'roll')])
+      writer.time += 30_000
+    }
+    // from the last one on that was answered
+    writer.time += (seconds - 31) * 1000
+    await writer.commit([await writer.call(0, 'roll')])
+    const { suspicions, counts } = (await run(t, writer)).verdict
+    t.is(counts.unanswered, 3)
+    const expected = suspicious ? ['CALLS_UNANSWERED call - block 5'] : []
+    t.alike(found({ findings: suspicions }), expected, `after ${seconds} s`)
+  }
+})
+
 test('audit - of a call that was answered late, or that no commit shows the host to have, nothing is suspected', async (t) => {
   const writer = await Writer.deploy(t)
   const calls = [await writer.call(1, 'roll'), await writer.call(1, 'roll')]

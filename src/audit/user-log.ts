@@ -199,11 +199,12 @@ export class UserLog {
     this.#settle()
   }
 
-  /** What the host held at that time, on its own word; to be told behind the acks of the batch. */
+  /**
+   * What the host held at that time, on its own word; to be told behind the acks of a batch with calls of this user. Those
+   * behind them have waited in turn until then.
+   */
   held(length: number, time: number): void {
-    const last = this.#ackedTo
-    if (this.#ahead !== null && this.#ahead.length <= last) this.#ahead = null
-    if (length > last) this.#ahead ??= { length, time }
+    this.#ahead = length > this.#ackedTo ? { length, time } : null
   }
 
   /** The next call of this user in the call log; null where that is done, as far as it can be. */
