@@ -199,6 +199,27 @@ test('audit - an archive that comes late, and is ahead of what was read then, is
   await end()
 })
 
+test('audit - an archive whose commit the host has, and does not send in time, is no cheat', async (t) => {
+  const writer = await Writer.deploy(t)
+  const store = await openStore(t)
+  const copy = { store, address: writer.address }
+  const end = await replicate(store, writer)
+  t.is((await run(t, copy, { patience: 2000 })).verdict.verdict, 'clean')
+  await end()
+  await writer.commit([await writer.call(1, 'add', ['a'])])
+  // as over a connection that stalls: it says how much there is of the call log, and nothing more comes of that
+  const onRequest = async () => {}
+  writer.log.on('peer-add', (peer) => Object.assign(peer, { onrequest: onRequest }))
+  const endAgain = await replicate(store, writer)
+  const audited = await run(t, copy, { patience: 500 })
+  t.alike(found(audited), [])
+  t.alike(
+    audited.verdict.missing.map(({ reason, log }) => `${reason} ${log}`),
+    ['withheld call log', 'withheld call log']
+  )
+  await endAgain()
+})
+
 test('audit - what nobody shows is named', async (t) => {
   const writer = await Writer.deploy(t)
   await writer.commit([await writer.call(1, 'add', ['a'])])

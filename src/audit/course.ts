@@ -270,7 +270,7 @@ export class Course {
     report.weigh()
     await this.#history.lookUp()
     if (!this.#history.complete) return
-    this.published.judgeLive(this.#hostShows, grace)
+    this.published.judgeLive(this.#hostShows, reader.length, grace)
     const to = Math.max(reader.length, ...this.#heads.open)
     const isLess = to > reader.length || (this.#hostShows(null) ?? to) < to
     this.#lessSince = isLess ? (this.#lessSince ?? performance.now()) : null
@@ -302,7 +302,7 @@ export class Course {
     for (const head of held) {
       if (this.#heads.isSigned(head)) this.#heads.truncated(head, reader.length, this.#hostShows)
     }
-    if (history.complete) this.published.judge(this.#hostShows)
+    if (history.complete) this.published.judge(this.#hostShows, reader.length)
   }
 
   /**

@@ -174,11 +174,11 @@ export class Published {
     return side?.wrong.find(isIt) ?? side?.seen.find(isIt) ?? null
   }
 
-  /** Judges all that was seen. */
-  judge(hostShows: HostShows): void {
+  /** Judges all that was seen; `read` blocks of the call log are known. */
+  judge(hostShows: HostShows, read: number): void {
     for (const side of this.#sides) {
-      this.#judgeFresh(side, hostShows, null)
-      for (const head of side.seen) this.#judge(side, head, hostShows)
+      this.#judgeFresh(side, hostShows, read, null)
+      for (const head of side.seen) this.#judge(side, head, hostShows, read)
       this.#judgeEnd(side, hostShows)
     }
   }
@@ -187,12 +187,12 @@ export class Published {
    * Judges what was seen, while the host goes on writing. Log and archive come each on its own: only what is ahead of
    * the other, or behind it, for longer than `grace` ms, stays so.
    */
-  judgeLive(hostShows: HostShows, grace: number): void {
+  judgeLive(hostShows: HostShows, read: number, grace: number): void {
     const before = performance.now() - grace
     for (const side of this.#sides) {
-      this.#judgeFresh(side, hostShows, before)
+      this.#judgeFresh(side, hostShows, read, before)
       const settled = side.seen.filter(({ length }) => length <= side.committedTo)
-      for (const head of settled) this.#judge(side, head, hostShows)
+      for (const head of settled) this.#judge(side, head, hostShows, read)
       const last = lengthOf(side.seen)
       side.seen = side.seen.filter(({ length }) => length === last || length > side.committedTo)
       prune(side)
@@ -225,7 +225,7 @@ export class Published {
   }
 
   /** What came since, up to what came `before` where it is ahead of the commits; null: all of it. */
-  #judgeFresh(side: Side, hostShows: HostShows, before: number | null): void {
+  #judgeFresh(side: Side, hostShows: HostShows, read: number, before: number | null): void {
     const { fresh, core } = side
     side.fresh = []
     for (const one of fresh) {
@@ -236,13 +236,13 @@ export class Published {
         side.fresh.push(one)
       } else if (verifyHead(head, core.key, this.#host)) {
         if (before === null) side.seen.push(head)
-        else if (!this.#judge(side, head, hostShows)) side.fresh.push(one)
+        else if (!this.#judge(side, head, hostShows, read)) side.fresh.push(one)
       }
     }
   }
 
   /** False where it may be right, as far as anybody here can say. */
-  #judge(side: Side, head: Head, hostShows: HostShows): boolean {
+  #judge(side: Side, head: Head, hostShows: HostShows, read: number): boolean {
     const { name, core, wrong } = side
     if (wrong.includes(head)) return true
     const place = { log: name, block: Math.max(0, head.length - 1) } as const
@@ -254,7 +254,10 @@ export class Published {
     }
     if (isNamed(side, head)) return true
     const beyond = head.length > side.committedTo
-    if (beyond && (hostShows(null) === null || (hostShows(core) ?? 0) < head.length)) {
+    const shown = hostShows(null)
+    // the commit may be in what the host has said that there is, and nobody has sent
+    const isRead = shown !== null && shown <= read
+    if (beyond && (!isRead || (hostShows(core) ?? 0) < head.length)) {
       const message = `the ${name} has ${head.length} blocks: nobody here shows a call log with the commit to that`
       this.#report.gap({ reason: 'withheld', log: 'call log', from: null, to: null, message })
       return false
