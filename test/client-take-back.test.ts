@@ -1,4 +1,5 @@
 // Hosts that hold more of a user's log than its machine, or say so.
+import { rm } from 'node:fs/promises'
 import path from 'node:path'
 import test, { type Test } from 'brittle'
 import crypto from 'hypercore-crypto'
@@ -8,6 +9,7 @@ import { createIdentity, type Identity } from '../src/net/identity.ts'
 import { Network, openLocal } from '../src/net/network.ts'
 import { Rpc } from '../src/net/rpc.ts'
 import { encodeEntry, encodeUserEntry } from '../src/protocol/entries.ts'
+import { MivmError } from '../src/protocol/errors.ts'
 import { codeHash } from '../src/protocol/hash.ts'
 import { signHead } from '../src/protocol/head.ts'
 import { formatLink } from '../src/protocol/ids.ts'
@@ -105,6 +107,50 @@ test('take back - part by part, under the head that the user has signed', async 
   t.alike(await core.treeHash(WRITTEN), log.from(0).head?.treeHash)
 })
 
+test('take back - cut off in the middle, nothing is written before the rest has come', async (t) => {
+  let ranges = 0
+  let isOver = true
+  const { client, link, dir, log, identity, open, leave } = await scene(t, {
+    behind: (start, log) => log.part(start),
+    range: (request, log) => {
+      ranges++
+      if (ranges > 1 && isOver) {
+        throw new MivmError('QUOTA_EXCEEDED', 'later', { retryAfter: 60_000 })
+      }
+      return log.range(request)
+    }
+  })
+  const lengthOf = async () => {
+    const store = await openStore(path.join(dir, 'users', identity.name, 'store'))
+    const core = store.get({ key: log.key })
+    await core.ready()
+    const { length } = core
+    await store.close()
+    return length
+  }
+  await t.exception(client.call(link, 'add', []), /later/)
+  await client.close()
+  t.is(await lengthOf(), 3, 'a part has come, and nothing stands behind it')
+
+  isOver = false
+  const again = await open()
+  await t.exception(again.call(link, 'add', []), /not answered in time/)
+  await again.close()
+  t.is(await lengthOf(), WRITTEN + 1, 'the rest comes later, and then the call')
+
+  await rm(path.join(dir, 'users', identity.name, 'store'), { recursive: true })
+  isOver = true
+  ranges = 0
+  const third = await open()
+  await t.exception(third.call(link, 'add', []), /later/)
+  await third.close()
+  await leave()
+  const alone = await open()
+  await t.exception(alone.call(link, 'add', []), /cannot be reached|could not be reached/)
+  await alone.close()
+  t.is(await lengthOf(), 3, 'nor where the host is away by then')
+})
+
 /** What a user has written, as a host may show it. */
 class Log {
   readonly user: Uint8Array
@@ -194,8 +240,13 @@ async function scene(t: Test, { behind, range }: Answers) {
     })
   })
   await server.listen()
-  const client = await Client.open({ dir, bootstrap, identity, timeout: 5_000 })
-  t.teardown(() => client.close(), { order: 1 })
+  const open = async () => {
+    const client = await Client.open({ dir, bootstrap, identity, timeout: 5_000 })
+    t.teardown(() => client.close(), { order: 1 })
+    return client
+  }
+  const client = await open()
   const link = formatLink({ host: host.publicKey, address })
-  return { client, link, dir, log, asked: () => asked }
+  const leave = () => server.close()
+  return { client, link, dir, log, identity, open, leave, asked: () => asked }
 }

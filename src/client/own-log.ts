@@ -21,6 +21,9 @@ export interface Recap {
   readonly open: readonly number[]
 }
 
+/** Name of a note beside the log, local. */
+const BEHIND = 'behind'
+
 /** Blocks that are sent without reading them back. */
 const RECENT_MAX = 1024
 
@@ -33,13 +36,15 @@ export class OwnLog {
   /** The newest blocks by number of entry: they are about to be sent. */
   readonly #recent = new Map<number, Uint8Array>()
   #durable: number
+  #isBehind: boolean
 
-  private constructor(core: Hypercore, keyPair: KeyPair, wal: Wal) {
+  private constructor(core: Hypercore, keyPair: KeyPair, wal: Wal, isBehind: boolean) {
     this.user = keyPair.publicKey
     this.#core = core
     this.#keyPair = keyPair
     this.#wal = wal
     this.#durable = core.length
+    this.#isBehind = isBehind
   }
 
   static async open(
@@ -57,7 +62,7 @@ export class OwnLog {
       allowFork: false
     })
     await core.ready()
-    return new OwnLog(core, keyPair, wal)
+    return new OwnLog(core, keyPair, wal, (await core.getUserData(BEHIND)) !== null)
   }
 
   /** Of the log. */
@@ -74,19 +79,23 @@ export class OwnLog {
     return this.#durable
   }
 
+  /** Whether the host was found to hold more of it, which was not all taken back: nothing may be written behind a part. */
+  get isBehind(): boolean {
+    return this.#isBehind
+  }
+
+  /** Notes that down, on disk: the process may end before all has come, and the host be away when it is started again. */
+  async setBehind(isBehind: boolean): Promise<void> {
+    if (this.#isBehind === isBehind) return
+    this.#isBehind = isBehind
+    await this.#write(() => this.#core.setUserData(BEHIND, isBehind ? b4a.from([1]) : null))
+  }
+
   /** Appends entries and syncs them. */
   async append(entries: readonly UserLogEntry[]): Promise<void> {
     const blocks = entries.map(encodeUserEntry)
     for (const [i, block] of blocks.entries()) this.#recent.set(this.length + i + 1, block)
-    try {
-      await this.#core.append(blocks)
-      await this.#wal.sync()
-    } catch (error) {
-      throw await storageError(error, this.#wal.dir, {
-        disk: 'the disk of this machine',
-        advice: 'the call is not written; make room, and start again'
-      })
-    }
+    await this.#write(() => this.#core.append(blocks))
     const { length } = this.#core
     this.#durable = length
     for (const entry of this.#recent.keys()) {
@@ -155,8 +164,7 @@ export class OwnLog {
   async extend(range: RangeReply, head: Head): Promise<void> {
     const tree = new Tree(this.#core.state.roots)
     if (proveRange(tree, range, head) === null) throw anotherPart()
-    await this.#core.append([...range.blocks])
-    await this.#wal.sync()
+    await this.#write(() => this.#core.append([...range.blocks]))
     this.#durable = this.length
   }
 
@@ -190,6 +198,19 @@ export class OwnLog {
 
   async close(): Promise<void> {
     await this.#core.close()
+  }
+
+  /** Runs something that writes, and syncs it. Throws STORAGE_FULL, STORAGE_FAILED. */
+  async #write(fn: () => Promise<unknown>): Promise<void> {
+    try {
+      await fn()
+      await this.#wal.sync()
+    } catch (error) {
+      throw await storageError(error, this.#wal.dir, {
+        disk: 'the disk of this machine',
+        advice: 'the call is not written; make room, and start again'
+      })
+    }
   }
 
   /** The same head that was signed when the log had this length: Ed25519 signatures are deterministic. */

@@ -100,9 +100,9 @@ export class Session {
     try {
       await session.#reconcile()
     } catch (error) {
-      // An empty log may be a lost one, and the host has to say. One that has entries may be an old copy, but calls are
-      // written while the host is away, too.
-      if (log.length === 0 || !isPassing(error)) {
+      // An empty log may be a lost one, and the host has to say; so it is with one of which only a part came back. Any other
+      // that has entries may be an old copy, but calls are written while the host is away, too.
+      if (log.length === 0 || log.isBehind || !isPassing(error)) {
         const why = await session.#reasonOf(error)
         await session.close()
         throw why
@@ -128,8 +128,10 @@ export class Session {
       const reply = await ask(await log.blocks(log.length, 0, 0))
       // the host counts on it that this head is known here from now on
       if (reply.proof !== null) await this.#accept(this.#extend(reply.proof))
+      await log.setBehind(reply.behind !== null)
       if (reply.behind === null) return
       await takeBack(log, reply.behind, reply.length, { part, range })
+      await log.setBehind(false)
       const { head, open } = await log.recap()
       // what the user had seen before is in its log: the host cannot show it another history now
       this.#chain = new Chain(address, remote.key, head)
