@@ -9,6 +9,7 @@ import { leafHash, parentHash, rootsHash } from '../protocol/tree-hash.ts'
 const BLOCKS_MAX = 4096
 const BYTES_MAX = 16 * 1024 * 1024
 const NODES_MAX = 8192
+const NODES_LEFT = 6144
 
 /** A node over so many blocks in memory, of which most are hashed for others as well, is hashed faster than it is read. */
 const HASHED_MAX = 256
@@ -69,7 +70,18 @@ export class Tail {
     if (known !== undefined) return known
     const kept = { index, size, hash: new Uint8Array(hash) }
     this.#nodes.set(index, kept)
+    // whoever asks for proofs asks for nodes, and nothing has to be appended meanwhile
+    if (this.#nodes.size > NODES_MAX) this.#forgetNodes()
     return kept
+  }
+
+  /** Many at once: to find the oldest of a map from which one after the other is taken takes ever longer. */
+  #forgetNodes(): void {
+    // insertion order is age
+    for (const index of this.#nodes.keys()) {
+      if (this.#nodes.size <= NODES_LEFT) break
+      this.#nodes.delete(index)
+    }
   }
 
   /** Of one caller few nodes are asked for, so that most of what the core has hashed as it was appended is not hashed again. */
@@ -99,11 +111,6 @@ export class Tail {
       if (this.#blocks.size <= BLOCKS_MAX && this.#bytes <= BYTES_MAX) break
       this.#blocks.delete(index)
       this.#bytes -= block.byteLength
-    }
-    // insertion order is age
-    for (const index of this.#nodes.keys()) {
-      if (this.#nodes.size <= NODES_MAX) break
-      this.#nodes.delete(index)
     }
   }
 }
