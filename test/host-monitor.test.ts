@@ -1,7 +1,8 @@
 // What programs are told of a host over HTTP.
 import { readFileSync } from 'node:fs'
-import { rm, stat } from 'node:fs/promises'
+import { rename, rm, stat } from 'node:fs/promises'
 import { request } from 'node:http'
+import { createServer } from 'node:net'
 import path from 'node:path'
 import test, { type Test } from 'brittle'
 import { Client } from '../src/client/client.ts'
@@ -113,11 +114,21 @@ test('monitor - a port that is taken is refused', async (t) => {
   t.ok(error instanceof MivmError && error.code === 'USAGE', String(error))
 })
 
+test('monitor - the socket of a host that runs is left to it', async (t) => {
+  const dir = await tempDir(t)
+  const socket = path.join(dir, 'host.sock')
+  await openMonitor(t, { socket }, dir)
+  // somebody starts another host in the same directory
+  await t.exception(Monitor.open({ socket }, dir), /another process answers at /)
+  t.is((await getLocally(socket, '/healthz')).status, 200, 'the first one answers')
+})
+
 test('monitor - the socket is for its user alone, and takes the place of one that was left', async (t) => {
   const dir = await tempDir(t)
   const socket = path.join(dir, 'host.sock')
   const { host } = await openHost(t, path.join(dir, 'host'))
   for (let i = 0; i < 2; i++) {
+    await leaveSocket(socket)
     const monitor = await openMonitor(t, { socket }, dir)
     monitor.watch(host)
     t.is((await stat(socket)).mode & 0o777, 0o600)
@@ -125,9 +136,9 @@ test('monitor - the socket is for its user alone, and takes the place of one tha
     t.is(status, 200)
     t.is(JSON.parse(body).id, host.id)
     t.is(typeof JSON.parse(body).queued, 'number')
-    if (i === 1) await monitor.close()
+    await monitor.close()
+    await t.exception(() => stat(socket), 'and is gone when it is closed')
   }
-  await t.exception(() => stat(socket), 'and is gone when it is closed')
 })
 
 test('monitor - the dashboard and the alarms ask for what there is', async (t) => {
@@ -196,6 +207,14 @@ async function get({ url }: Monitor, file: string) {
   const response = await fetch(`${url}${file}`)
   const body = await response.text()
   return { status: response.status, type: response.headers.get('content-type'), body }
+}
+
+/** What a process leaves that is killed while it listens. */
+async function leaveSocket(socket: string): Promise<void> {
+  const server = createServer()
+  await new Promise<void>((resolve) => server.listen(`${socket}.left`, resolve))
+  await rename(`${socket}.left`, socket)
+  await new Promise((resolve) => server.close(resolve))
 }
 
 function getLocally(socketPath: string, file: string) {

@@ -1,5 +1,6 @@
 import { chmod, mkdir, rm, unlink, writeFile } from 'node:fs/promises'
 import type { IncomingMessage, Server, ServerResponse } from 'node:http'
+import { connect } from 'node:net'
 import path from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { http } from '../net/http.ts'
@@ -75,8 +76,7 @@ export class Monitor {
 
   async #listen(): Promise<void> {
     const place = this.#place
-    // one that a killed host has left
-    if ('socket' in place) await unlink(place.socket).catch(() => {})
+    if ('socket' in place) await removeLeft(place.socket)
     await new Promise<void>((resolve, reject) => {
       this.#server.once('error', (error) => reject(unavailable(place, error)))
       if ('socket' in place) this.#server.listen(place.socket, resolve)
@@ -166,6 +166,24 @@ async function probe(dir: string): Promise<string | null> {
   } finally {
     late.abort()
   }
+}
+
+/** Removes a socket that a killed host has left. That of one that runs is not taken from it: throws USAGE. */
+async function removeLeft(socket: string): Promise<void> {
+  if (await isAnswered(socket)) {
+    throw new MivmError('USAGE', `another process answers at ${socket}: stop that first`)
+  }
+  await unlink(socket).catch(() => {})
+}
+
+function isAnswered(socket: string): Promise<boolean> {
+  return new Promise((resolve) => {
+    const connection = connect(socket, () => {
+      connection.destroy()
+      resolve(true)
+    })
+    connection.once('error', () => resolve(false))
+  })
 }
 
 function unavailable(place: Place, error: Error): MivmError {
