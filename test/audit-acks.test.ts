@@ -10,7 +10,16 @@ import {
 import { signHead, verifyHead } from '../src/protocol/head.ts'
 import { Tree } from '../src/protocol/merkle.ts'
 import { openVm } from '../src/vm/registry.ts'
-import { closeVm, found, headOf, type Item, run, Writer } from './audit-writer.ts'
+import {
+  blocksOf,
+  closeVm,
+  found,
+  headOf,
+  type Item,
+  openStore,
+  run,
+  Writer
+} from './audit-writer.ts'
 
 test('audit - altered arguments of a call are found, wherever it is in its batch', async (t) => {
   for (const at of [0, 1, 2]) {
@@ -228,6 +237,21 @@ test('audit - a deployment without its commit is pending, and has no archive', a
     t.alike(found(audited), [])
     t.is(audited.verdict.verdict, 'clean')
     t.is(audited.verdict.pending, count)
+  }
+})
+
+test('audit - a log that ends before its code is inconclusive', async (t) => {
+  const { log: original, keyPair, address } = await Writer.deploy(t)
+  for (const length of [1, 2]) {
+    const store = await openStore(t)
+    const copy = store.get({ ...(original.manifest && { manifest: original.manifest }), keyPair })
+    await copy.append((await blocksOf(original)).slice(0, length))
+    const { verdict, checks } = await run(t, { address, store })
+    const isWhole = length === 2
+    t.is(verdict.verdict, isWhole ? 'clean' : 'inconclusive')
+    const missing = verdict.missing.map(({ reason, log, from, to }) => [reason, log, from, to])
+    t.alike(missing, isWhole ? [] : [['missing', 'call log', 1, 2]])
+    t.is(checks[0]?.complete, isWhole)
   }
 })
 

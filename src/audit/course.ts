@@ -158,7 +158,7 @@ export class Course {
   get behind(): Behind {
     return {
       pending: this.#history.pending,
-      walked: this.#history.complete,
+      walked: this.#history.complete && this.#hasCode,
       replayed: this.#replayer?.stopped !== true
     }
   }
@@ -285,6 +285,8 @@ export class Course {
     const history = this.#history
     this.published.unwatch()
     if (history.gap !== null) report.gap(history.gap)
+    else if (!this.#hasCode)
+      report.gap(this.reader.gap('missing', 1, 2, 'nobody has shown the code'))
     if (!history.complete) await history.skip()
     else await this.published.lookAgain()
     await this.#users.finish()
@@ -383,6 +385,11 @@ export class Course {
       from: from && { at: from.walk, roots: from.state }
     }
     return Kind.open(subject, openVm, this.report)
+  }
+
+  /** Whether the log goes on behind genesis: an honest host signs no shorter one. */
+  get #hasCode(): boolean {
+    return this.reader.length >= CALLS_FROM
   }
 
   /** The code that genesis names; null where that block is not here, or not whole. */
