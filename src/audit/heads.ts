@@ -39,7 +39,7 @@ export class Heads {
   readonly #report: Report
   readonly #known = new Map<number, Uint8Array>()
   /** Signed heads at lengths where the log has not been seen, or was not noted. */
-  #open = new Map<number, Claim[]>()
+  readonly #open = new Map<number, Claim[]>()
   /** The longest history that the host is already found not to show. */
   #truncatedTo = 0
   /** Of those that agree: what is in no log, and may be given the next time as well. */
@@ -104,11 +104,11 @@ export class Heads {
     return verifyHead(head, this.#address, this.#host)
   }
 
-  /** Judges again what was open; to be called when more of the log is known. */
+  /** Judges what was open, as far as more of the log is known; what stays open has been verified, and is kept. */
   settle(): void {
-    const open = this.#open
-    this.#open = new Map()
-    for (const claims of open.values()) {
+    for (const [length, claims] of [...this.#open]) {
+      if (!this.#known.has(length)) continue
+      this.#open.delete(length)
       for (const { head, source } of claims) this.claim(head, source)
     }
   }

@@ -1,0 +1,44 @@
+// Heads of the call log that nobody shows the blocks of: a user may write down any number of them.
+import b4a from 'b4a'
+import test from 'brittle'
+import crypto from 'hypercore-crypto'
+import { Report } from '../src/audit/findings.ts'
+import { Heads } from '../src/audit/heads.ts'
+import { type Head, signHead } from '../src/protocol/head.ts'
+
+const HOST = crypto.keyPair()
+const ADDRESS = crypto.hash(b4a.from('a call log'))
+
+test('heads - one that stays open is verified once, however often it is looked for', (t) => {
+  const report = new Report()
+  const heads = new Counting(ADDRESS, HOST.publicKey, report)
+  const [open, right, wrong] = [headOf(30), headOf(20), headOf(10)]
+  for (const [block, head] of [open, right, wrong, open].entries()) {
+    heads.claim(head, { core: null, block })
+  }
+  for (let i = 0; i < 10; i++) heads.settle()
+  t.is(heads.verified, 4)
+  heads.note(20, right.treeHash)
+  heads.note(10, right.treeHash)
+  for (let i = 0; i < 10; i++) heads.settle()
+  t.alike(heads.open, [30])
+  t.is(report.counts.heads, 1)
+  t.alike(
+    report.take().map(({ code, block }) => [code, block]),
+    [['TWO_HISTORIES', 9]]
+  )
+})
+
+class Counting extends Heads {
+  verified = 0
+
+  override isSigned(head: Head): boolean {
+    this.verified++
+    return super.isSigned(head)
+  }
+}
+
+function headOf(length: number): Head {
+  const head = { length, fork: 0, treeHash: crypto.hash(b4a.from(`${length} blocks`)) }
+  return signHead(head, ADDRESS, (message) => crypto.sign(message, HOST.secretKey))
+}
