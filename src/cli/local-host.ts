@@ -25,7 +25,9 @@ export async function tellLocally(
   if (text === null) return null
   const { error, ...answer } = JSON.parse(text)
   if (error === undefined) return answer
-  throw new MivmError(isErrorCode(error.code) ? error.code : 'INTERNAL', String(error.message))
+  const message = String(error.message)
+  if (isErrorCode(error.code)) throw new MivmError(error.code, message)
+  throw Object.assign(new Error(message), { code: String(error.code) })
 }
 
 function send(options: RequestOptions, body = ''): Promise<string | null> {

@@ -118,7 +118,8 @@ export class Monitor {
       if (this.#host === null) throw new MivmError('HOST_CLOSED', 'there is no host: try again')
       return await this.#host.backUp(file)
     } catch (error) {
-      const code = error instanceof MivmError ? error.code : 'INTERNAL'
+      // also the one of the file system: whoever has asked knows what it means
+      const code = error instanceof Error && 'code' in error ? String(error.code) : 'INTERNAL'
       return { error: { code, message: error instanceof Error ? error.message : String(error) } }
     }
   }
