@@ -5,15 +5,20 @@ import type { UserBlocks } from '../protocol/messages.ts'
 import { createProof, type Proof } from '../protocol/proof.ts'
 import type { Accounts, Answered } from './accounts.ts'
 import type { Ledger } from './ledger.ts'
+import { Marks } from './marks.ts'
 import { damaged, readEntry } from './stand.ts'
 
 /** Bytes of blocks that one proof carries at most; a caller asks again for the rest. */
 const PROOF_BYTES_MAX = 4 * 1024 * 1024
 
+/** Entries whose results are looked for in the log at once; a caller asks again for the rest. */
+const ENTRIES_MAX = 16_384
+
 /** What an instance says of calls that have their results: where those are in the call log, and the proof of it. */
 export class Proofs {
   readonly #ledger: Ledger
   readonly #accounts: Accounts
+  readonly #marks = new Marks()
 
   constructor(ledger: Ledger, accounts: Accounts) {
     this.#ledger = ledger
@@ -71,17 +76,19 @@ export class Proofs {
   async #answers(key: Uint8Array, from: number, to: number): Promise<Answered[]> {
     if (to === 0 || !(await this.#ledger.hasUser(key))) return []
     const user = await this.#ledger.user(key)
-    const lately = this.#accounts.lately(user.id, from, to)
+    const { id, position } = user
+    const lately = this.#accounts.lately(id, from, to)
     if (lately !== null) return lately
+    const last = Math.min(to, from + ENTRIES_MAX)
     const found: Answered[] = []
-    for (let index = user.position.ack; index > 0; ) {
-      const ack = await readEntry(this.#ledger, index, 'ack')
-      if (ack.entry < from) break
-      if (ack.entry <= to) {
-        const { entry } = ack
-        found.push({ entry, ack: index, result: await this.#resultOf(index) })
-      }
-      index = ack.previous
+    let later: number | null = null
+    for (let index = this.#marks.before(id, last, position); index > 0; ) {
+      const { entry, previous } = await readEntry(this.#ledger, index, 'ack')
+      if (later !== null) this.#marks.pass(id, later, entry, index)
+      if (entry < from) break
+      if (entry <= last) found.push({ entry, ack: index, result: await this.#resultOf(index) })
+      later = entry
+      index = previous
     }
     return found.reverse()
   }
