@@ -119,7 +119,7 @@ test('monitor - the socket of a host that runs is left to it', async (t) => {
   const socket = path.join(dir, 'host.sock')
   await openMonitor(t, { socket }, dir)
   // somebody starts another host in the same directory
-  await t.exception(Monitor.open({ socket }, dir), /another process answers at /)
+  await t.exception(Monitor.open({ socket }, dir), /is in use by another process/)
   t.is((await getLocally(socket, '/healthz')).status, 200, 'the first one answers')
 })
 

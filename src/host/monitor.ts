@@ -34,7 +34,7 @@ export class Monitor {
   #host: Host | null = null
   #probe: { readonly at: number; readonly problem: Promise<string | null> } | null = null
 
-  /** Answers before there is a host; `dir` is its directory. Throws USAGE where it cannot listen. */
+  /** Answers before there is a host; `dir` is its directory. Throws USAGE where it cannot listen, DIRECTORY_LOCKED where another host does. */
   static async open(place: Place, dir: string): Promise<Monitor> {
     await mkdir(dir, { recursive: true, mode: 0o700 })
     const monitor = new Monitor(place, dir)
@@ -169,10 +169,13 @@ async function probe(dir: string): Promise<string | null> {
   }
 }
 
-/** Removes a socket that a killed host has left. That of one that runs is not taken from it: throws USAGE. */
+/** Removes a socket that a killed host has left. That of one that runs is not taken from it: throws DIRECTORY_LOCKED. */
 async function removeLeft(socket: string): Promise<void> {
   if (await isAnswered(socket)) {
-    throw new MivmError('USAGE', `another process answers at ${socket}: stop that first`)
+    throw new MivmError(
+      'DIRECTORY_LOCKED',
+      `${socket} is in use by another process: stop that first, or use another --dir`
+    )
   }
   await unlink(socket).catch(() => {})
 }

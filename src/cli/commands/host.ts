@@ -243,6 +243,7 @@ async function openSocket({ hostSocket, hostDir }: Context, log: HostLog): Promi
     atEnd(() => monitor.close())
     return monitor
   } catch (error) {
+    if (error instanceof MivmError && error.code === 'DIRECTORY_LOCKED') throw error
     const why = error instanceof Error ? error.message : String(error)
     log.write(
       'warn',
