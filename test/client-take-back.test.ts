@@ -2,6 +2,7 @@
 import { rm } from 'node:fs/promises'
 import path from 'node:path'
 import test, { type Test } from 'brittle'
+import Hypercore from 'hypercore'
 import crypto from 'hypercore-crypto'
 import Protomux from 'protomux'
 import { Client } from '../src/client/client.ts'
@@ -149,6 +150,16 @@ test('take back - cut off in the middle, nothing is written before the rest has 
   await t.exception(alone.call(link, 'add', []), /cannot be reached|could not be reached/)
   await alone.close()
   t.is(await lengthOf(), 3, 'nor where the host is away by then')
+})
+
+test('take back - a disk that does not take it is no second log', async (t) => {
+  const { client, link } = await scene(t, { behind: (start, log) => log.from(start) })
+  const { append } = Hypercore.prototype
+  Hypercore.prototype.append = async () => {
+    throw new Error('No space left on device')
+  }
+  t.teardown(() => Object.assign(Hypercore.prototype, { append }))
+  await t.exception(client.call(link, 'add', []), /the disk of this machine is full/)
 })
 
 /** What a user has written, as a host may show it. */

@@ -139,16 +139,7 @@ export class OwnLog {
       head.length === start + blocks.length &&
       hasSignatureForm(head)
     if (!fits) throw anotherPart()
-    try {
-      await this.#core.append([...blocks], { signature: head.signature })
-    } catch (error) {
-      throw new MivmError(
-        'USER_LOG_FORKED',
-        'the host holds another log of yours than this machine: use an identity on one machine at a time, or make a new one',
-        { cause: error }
-      )
-    }
-    await this.#wal.sync()
+    await this.#write(() => this.#core.append([...blocks], { signature: head.signature }))
     this.#durable = this.length
   }
 
@@ -200,12 +191,19 @@ export class OwnLog {
     await this.#core.close()
   }
 
-  /** Runs something that writes, and syncs it. Throws STORAGE_FULL, STORAGE_FAILED. */
+  /** Runs something that writes, and syncs it. Throws STORAGE_FULL, STORAGE_FAILED, USER_LOG_FORKED. */
   async #write(fn: () => Promise<unknown>): Promise<void> {
     try {
       await fn()
       await this.#wal.sync()
     } catch (error) {
+      if (isOfAnother(error)) {
+        throw new MivmError(
+          'USER_LOG_FORKED',
+          'the host holds another log of yours than this machine: use an identity on one machine at a time, or make a new one',
+          { cause: error }
+        )
+      }
       throw await storageError(error, this.#wal.dir, {
         disk: 'the disk of this machine',
         advice: 'the call is not written; make room, and start again'
@@ -225,4 +223,9 @@ export class OwnLog {
       crypto.sign(message, this.#keyPair.secretKey)
     )
   }
+}
+
+/** A signature that came with blocks is not one over the log that comes of them. */
+function isOfAnother(error: unknown): boolean {
+  return error instanceof Error && error.message.startsWith('INVALID_SIGNATURE')
 }
