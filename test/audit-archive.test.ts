@@ -1,6 +1,9 @@
 import b4a from 'b4a'
 import test from 'brittle'
+import Corestore from 'corestore'
+import crypto from 'hypercore-crypto'
 import {
+  blocksOf,
   closeVm,
   coresWithout,
   found,
@@ -86,6 +89,40 @@ test('audit - a log that is rewritten has a fork, and is found by newcomers and 
     found(audited).join()
   )
   await endFresh()
+})
+
+test('audit - an archive that is rewritten is found by newcomers, and no longer clean to who has a copy', async (t) => {
+  for (const name of ['files', 'content', 'log'] as const) {
+    const writer = await Writer.deploy(t)
+    await writer.commit([await writer.call(1, 'add', ['a'])])
+    const dir = await tempDir(t)
+    const auditIn = async (place: string) => {
+      // another one each time, as if the auditor had been started again
+      const store = new Corestore(place)
+      await store.ready()
+      // whoever opens a log first decides whether forks are let in, and streams would open what is here with them
+      for (const { key } of place === dir ? [writer.log, writer.files, writer.content] : []) {
+        const info = await store.storage.getInfo(crypto.discoveryKey(key))
+        await store.get({ key, allowFork: info === null }).ready()
+      }
+      const end = await replicate(store, writer)
+      const audited = await run(t, { store, address: writer.address }, { patience: 1000 })
+      await end()
+      await store.close()
+      return audited
+    }
+    t.is((await auditIn(dir)).verdict.verdict, 'clean')
+    const core = writer[name]
+    const [last] = (await blocksOf(core)).slice(-1)
+    await core.truncate(core.length - 1)
+    await core.append(last ?? [])
+    const code = name === 'log' ? 'HISTORY_FORKED' : 'ARCHIVE_FORKED'
+    const fresh = await auditIn(await tempDir(t))
+    t.alike(found(fresh), [`${code} call - block ${core.length - 1}`], name)
+    const again = await auditIn(dir)
+    t.alike(found(again), [], name)
+    t.is(again.verdict.verdict, 'inconclusive', name)
+  }
 })
 
 test('audit - what this auditor saw last time is held against what it is shown now', async (t) => {

@@ -299,6 +299,7 @@ export class Course {
     const history = this.#history
     const { gap } = history
     await history.settle()
+    this.#noteForks()
     if (history.gap !== null && history.gap !== gap) report.gap(history.gap)
     this.#heads.withheld(reader.length, this.#hostShows)
     for (const head of held) {
@@ -350,6 +351,20 @@ export class Course {
     if (from === null || this.#isWhole) return true
     this.#isWhole = (await this.#replayer?.isWhole(from.walk)) ?? false
     return this.#isWhole
+  }
+
+  /** What the host says that it has rewritten, while there is a copy here, which is not given up for that. */
+  #noteForks(): void {
+    const { callLog, genesis } = this.#subject
+    for (const [log, core] of [['call log', callLog] as const, ...this.published.cores]) {
+      const isRewritten = core.peers.some(
+        ({ remotePublicKey, remoteFork }) =>
+          b4a.equals(remotePublicKey, genesis.host) && remoteFork > core.fork
+      )
+      if (!isRewritten) continue
+      const message = `the ${log}: the host says that it has rewritten it since; audit it with another directory`
+      this.report.gap({ reason: 'withheld', log, from: null, to: null, message })
+    }
   }
 
   async close({ keep = false } = {}): Promise<void> {

@@ -1,10 +1,11 @@
 import b4a from 'b4a'
 import type Corestore from 'corestore'
 import type Hypercore from 'hypercore'
+import crypto from 'hypercore-crypto'
 import Hyperdrive from 'hyperdrive'
 import type { Commit } from '../protocol/entries.ts'
 import { type Head, verifyHead } from '../protocol/head.ts'
-import { stateManifest } from '../protocol/manifest.ts'
+import { blobsManifest, manifestKey, stateManifest } from '../protocol/manifest.ts'
 import { headOf } from '../state/head.ts'
 import type { Report } from './findings.ts'
 import type { HostShows } from './heads.ts'
@@ -73,11 +74,13 @@ export class Published {
     patience: Patience
   ): Promise<Published> {
     const manifest = stateManifest(host, address)
-    const archive = store.get({ manifest, allowFork: false })
+    const archive = store.get({ manifest, allowFork: await isEmpty(store, manifestKey(manifest)) })
     await archive.ready()
     const contentManifest = Hyperdrive.getContentManifest(manifest, archive.key)
     if (contentManifest === null) throw new Error('Hyperdrive has no manifest for the blobs')
-    const blobs = store.get({ manifest: contentManifest, allowFork: false })
+    const contentKey = manifestKey(blobsManifest(host, address))
+    const allowFork = await isEmpty(store, contentKey)
+    const blobs = store.get({ manifest: contentManifest, allowFork })
     await blobs.ready()
     const cores = { archive, blobs }
     const sides = NAMES.map((name) => ({
@@ -172,6 +175,11 @@ export class Published {
     const side = this.#sides.find((one) => one.name === name)
     const isIt = (head: Head) => head.length === length
     return side?.wrong.find(isIt) ?? side?.seen.find(isIt) ?? null
+  }
+
+  /** The two logs, by their names. */
+  get cores(): readonly (readonly [Name, Hypercore])[] {
+    return this.#sides.map(({ name, core }) => [name, core])
   }
 
   /** Judges all that was seen; `read` blocks of the call log are known. */
@@ -285,6 +293,15 @@ export class Published {
     const message = `the ${name}, blocks ${from} to ${to - 1}: nobody has shown the head over them`
     this.#report.gap({ reason: 'missing', log: name, from, to, message })
   }
+}
+
+/**
+ * Whether there is nothing of a log here. One that was rewritten has a fork, and its head is the evidence: it can only be
+ * fetched where forks are let in, and there is nothing to lose.
+ */
+async function isEmpty(store: Corestore, key: Uint8Array): Promise<boolean> {
+  const info = await store.storage.getInfo(crypto.discoveryKey(key))
+  return (info?.head?.length ?? 0) === 0
 }
 
 function lengthOf(heads: readonly Head[]): number {
