@@ -83,6 +83,30 @@ test('client - a connection that is lost while more calls are under way than one
   t.ok(streams.length > 1, `${streams.length - 1} connections were lost with calls under way`)
 })
 
+test('client - who has lost a log and deploys once more with its salt has it again', async (t) => {
+  const { dir, bootstrap } = await openNetwork(t)
+  const identity = await createIdentity(dir, 'alice')
+  const salt = new Uint8Array(32)
+  const host = await openHost(t, path.join(dir, 'host'), bootstrap)
+  const open = async (name: string) => {
+    const alice = await Client.open({ dir: path.join(dir, name), bootstrap, identity })
+    t.teardown(() => alice.close(), { order: 1 })
+    return alice
+  }
+  const before = await open('before')
+  const deployment = { host: host.id, source: SOURCE, salt, args: ['a'] }
+  const { link } = await before.deploy(deployment)
+  t.is(await before.call(link, 'add', []), 1)
+  await before.close()
+
+  const after = await open('after')
+  const other = await after.deploy({ ...deployment, args: ['b'] }).catch((error) => error)
+  t.is(other.code, 'USAGE')
+  t.ok(other.message.startsWith('this salt was used with other arguments before'), other.message)
+  t.is((await after.deploy(deployment)).link, link)
+  t.is(await after.call(link, 'add', []), 2)
+})
+
 test('client - what a log that is taken back has seen, no other history replaces', async (t) => {
   const { dir, bootstrap } = await openNetwork(t)
   const [one, two] = [path.join(dir, 'one'), path.join(dir, 'two')]

@@ -144,6 +144,8 @@ export class Client {
     const address = addressOf(host, block)
     const id = encodeId(address)
     const text = encodeArgs(args)
+    // with a salt that was used before the host may hold a log that this machine has lost
+    if (options.salt !== undefined) await this.#takeBack(host, address)
     const log = await OwnLog.open(this.#store, this.#wal, this.#identity.keyPair, address)
     try {
       await writeInit(log, text)
@@ -160,6 +162,19 @@ export class Client {
     const session = await this.#session(address)
     await session.drained(this.#timeout)
     return { address: id, link: `mivm://${options.host}/${id}` }
+  }
+
+  /** Has our log of an instance that is deployed already as the host has it. */
+  async #takeBack(host: Uint8Array, address: Uint8Array): Promise<void> {
+    const asking = this.#remote(host).ask(INFO, { address }, this.#timeout)
+    const info = await asking.catch((error: unknown) => {
+      if (error instanceof MivmError && error.code === 'INSTANCE_UNKNOWN') return null
+      throw error
+    })
+    if (info === null) return
+    await this.#learn(address, host, info)
+    // it takes back what is missing before anything is written
+    await this.#session(address)
   }
 
   /** The functions of an instance, by address or link; throws INSTANCE_UNKNOWN, HOST_UNKNOWN. */
