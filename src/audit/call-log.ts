@@ -15,6 +15,7 @@ import {
 } from '../protocol/entries.ts'
 import type { LoggedCall, OracleRecord } from '../protocol/evidence-replay.ts'
 import { codeHash, writesHash } from '../protocol/hash.ts'
+import { copyHead } from '../protocol/head.ts'
 import { encodeId } from '../protocol/ids.ts'
 import { BATCH_CALLS_MAX } from '../protocol/limits.ts'
 import type { Attested, FindingCode, Report } from './findings.ts'
@@ -328,7 +329,7 @@ export class CallLogWalk {
       const head = heads[i]
       if (head === undefined) return { user: key, head: null }
       const wrong = wrongHead(head, entry, before)
-      const own = ownHead(head)
+      const own = copyHead(head)
       caller.head = own
       if (wrong === null) return { user: key, head: own }
       const message = `the head of the user's log ${wrong}`
@@ -374,11 +375,6 @@ function wrongForm(
   if (error === null || value !== null)
     return `this call ended with ${outcome}, without an error or with a value`
   return b4a.equals(writes, NOTHING) ? null : `this call ended with ${outcome}, and wrote something`
-}
-
-/** The same, with nothing of the block that it is cut from. */
-function ownHead({ length, treeHash, signature }: UserHead): UserHead {
-  return { length, treeHash: new Uint8Array(treeHash), signature: new Uint8Array(signature) }
 }
 
 /** What is wrong with the head of a user's log whose entries up to this one are executed; null where nothing is. */

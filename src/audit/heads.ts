@@ -1,6 +1,6 @@
 import b4a from 'b4a'
 import type Hypercore from 'hypercore'
-import { type Head, verifyHead } from '../protocol/head.ts'
+import { copyHead, type Head, verifyHead } from '../protocol/head.ts'
 import { Tree } from '../protocol/merkle.ts'
 import type { Place, Report } from './findings.ts'
 
@@ -88,10 +88,7 @@ export class Heads {
     } else {
       const claims = this.#open.get(head.length) ?? []
       if (claims.length === 0) this.#open.set(head.length, claims)
-      // a copy, since the whole block that it is cut from would stay
-      const treeHash = new Uint8Array(head.treeHash)
-      const signature = new Uint8Array(head.signature)
-      claims.push({ head: { ...head, treeHash, signature }, source })
+      claims.push({ head: copyHead(head), source })
     }
   }
 

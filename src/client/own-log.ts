@@ -9,6 +9,7 @@ import { userLogManifest } from '../protocol/manifest.ts'
 import { Tree } from '../protocol/merkle.ts'
 import type { RangeReply, UserBlocks } from '../protocol/messages.ts'
 import { proveRange } from '../protocol/range.ts'
+import { isSignatureError } from '../state/head.ts'
 import { storageError } from '../state/storage-error.ts'
 import type { Wal } from '../state/wal.ts'
 import { anotherPart } from './take-back.ts'
@@ -197,7 +198,7 @@ export class OwnLog {
       await fn()
       await this.#wal.sync()
     } catch (error) {
-      if (isOfAnother(error)) {
+      if (isSignatureError(error)) {
         throw new MivmError(
           'USER_LOG_FORKED',
           'the host holds another log of yours than this machine: use an identity on one machine at a time, or make a new one',
@@ -223,9 +224,4 @@ export class OwnLog {
       crypto.sign(message, this.#keyPair.secretKey)
     )
   }
-}
-
-/** A signature that came with blocks is not one over the log that comes of them. */
-function isOfAnother(error: unknown): boolean {
-  return error instanceof Error && error.message.startsWith('INVALID_SIGNATURE')
 }

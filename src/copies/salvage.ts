@@ -39,9 +39,9 @@ const PAGE_BYTES = PAGE_BLOCKS / 8
  * Takes what the disk has damaged out of the database of a host that is not running, so that RocksDB takes writes again.
  * A block that is gone is for `repair`; trees and bitfields are made anew from the blocks. An instance that has lost anything
  * else is removed as a whole, since what is left might be older than what it has signed: it is for `recover`. Null where
- * all can be read, and the database was not said to take nothing more: then that is in what only RocksDB reads. `onMended` is told of flipped bits that are turned back. Throws
- * DIRECTORY_LOCKED, STORAGE_FULL where there is no room for a copy, and DIRECTORY_DAMAGED where too much is gone; then
- * everything is as it was.
+ * all can be read, and the database was not said to take nothing more: then that is in what only RocksDB reads.
+ * `onMended` is told of flipped bits that are turned back. Throws DIRECTORY_LOCKED, STORAGE_FULL where there is no room for
+ * a copy, and DIRECTORY_DAMAGED where too much is gone; then everything is as it was.
  */
 export async function salvage(
   dir: string,

@@ -10,6 +10,7 @@ import { USER_BLOCK_MAX } from '../protocol/limits.ts'
 import { userLogKey } from '../protocol/manifest.ts'
 import { Tree } from '../protocol/merkle.ts'
 import type { UserBlocks } from '../protocol/messages.ts'
+import { isSignatureError } from '../state/head.ts'
 
 /** The last of a user's calls that has a result. */
 export interface Position {
@@ -86,8 +87,8 @@ export class UserLog {
       // checks the signature over the tree that comes of it
       await this.#session.append(blocks.slice(this.length - start), { signature: head.signature })
     } catch (error) {
-      const signature = error instanceof Error && error.message.startsWith('INVALID_SIGNATURE')
-      if (signature || !verifyHead(head, this.#core.key, this.key)) throw this.#refusal(head)
+      if (isSignatureError(error) || !verifyHead(head, this.#core.key, this.key))
+        throw this.#refusal(head)
       throw error
     }
   }

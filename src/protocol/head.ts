@@ -11,6 +11,12 @@ export interface Head {
   readonly signature: Uint8Array
 }
 
+/** The same, for who keeps it: with nothing of the block that it is cut from, all of which would stay. */
+export function copyHead<T extends Pick<Head, 'treeHash' | 'signature'>>(head: T): T {
+  const { treeHash, signature } = head
+  return { ...head, treeHash: new Uint8Array(treeHash), signature: new Uint8Array(signature) }
+}
+
 /** Whether `publicKey` signed this head of the log with that key (hypercore, lib/caps.js, treeSignable). */
 export function verifyHead(head: Head, key: Uint8Array, publicKey: Uint8Array): boolean {
   const signature = unwrapSignature(head.signature)

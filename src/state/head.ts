@@ -9,3 +9,8 @@ export function headOf({ state }: Hypercore): Head | null {
   if (length === 0 || signature === null || signature.byteLength === 0) return null
   return { length, fork, treeHash: new Tree(roots).treeHash(), signature: b4a.from(signature) }
 }
+
+/** Whether an append has failed since the signature that came with its blocks is none over the log that comes of them. */
+export function isSignatureError(error: unknown): boolean {
+  return error instanceof Error && error.message.startsWith('INVALID_SIGNATURE')
+}
