@@ -21,7 +21,6 @@ test('backup - of a host under load, restored, asks first and takes back the res
   const calls = Array.from({ length: 1000 }, (_, i) => alice.call(link, 'add', [String(i)]))
   await until(() => instance.seq > 10)
   const [{ records }] = await Promise.all([host.backUp(file), ...calls])
-  t.ok(records > 100, `${records} records`)
   t.is((await stat(file)).mode & 0o777, 0o600)
   await mirrored.whole(address, instance.head.length)
   await alice.close()
@@ -32,6 +31,7 @@ test('backup - of a host under load, restored, asks first and takes back the res
   const key = decodeId(address)
   const { length, verdict } = await scene.look(key)
   t.is(verdict, 'clean', `${length} blocks`)
+  t.ok(length > 10, 'all that was acknowledged before it began is in it')
   const { dir, bootstrap } = scene
   const set = await scene.start()
   await until(() => set.events.some(({ type }) => type === 'set-back'))
