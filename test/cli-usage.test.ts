@@ -17,6 +17,7 @@ const COMMANDS = [
   ['state', 'cat'],
   ['state', 'export'],
   ['audit'],
+  ['trace'],
   ['prove'],
   ['verify'],
   ['key'],

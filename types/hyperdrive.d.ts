@@ -69,7 +69,10 @@ declare module 'hyperdrive' {
     ): NodeStream<Entry>
     /** Names in a folder, without their paths. */
     readdir(folder?: string, opts?: WaitOptions): NodeStream<string>
-    entries(range?: { gt?: string; gte?: string; lt?: string; lte?: string }): NodeStream<Entry>
+    entries(
+      range?: { gt?: string; gte?: string; lt?: string; lte?: string },
+      opts?: WaitOptions & { reverse?: boolean; limit?: number }
+    ): NodeStream<Entry>
     diff(version: number, folder?: string): NodeStream<{ left: Entry | null; right: Entry | null }>
     download(folder?: string): { done(): Promise<unknown>; close(): Promise<void> }
 

@@ -55,6 +55,7 @@ const COMMANDS: { readonly [name: string]: () => Promise<(program: Program) => v
   call: async () => (await import('./commands/call.ts')).addCall,
   repl: async () => (await import('./commands/repl.ts')).addRepl,
   log: async () => (await import('./commands/log.ts')).addLog,
+  trace: async () => (await import('./commands/trace.ts')).addTrace,
   state: async () => (await import('./commands/state.ts')).addState,
   audit: async () => (await import('./commands/audit.ts')).addAudit,
   prove: async () => (await import('./commands/prove.ts')).addProve,

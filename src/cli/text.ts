@@ -113,3 +113,10 @@ function tryDecode(text: string): Value | typeof MALFORMED {
 }
 
 const MALFORMED = Symbol('malformed')
+
+/** The number of a call, `3` or `host+3`; throws USAGE. */
+export function parseSeq(text: string): number {
+  const seq = Number(text.replace(/^host\+/, ''))
+  if (Number.isSafeInteger(seq) && seq >= 1) return seq
+  throw new MivmError('USAGE', `${text} is not the number of a call: they count from 1`)
+}

@@ -1,9 +1,9 @@
 import { writeFile } from 'node:fs/promises'
 import { armor } from '../../protocol/envelope.ts'
-import { MivmError } from '../../protocol/errors.ts'
 import { Context } from '../context.ts'
 import type { Program } from '../program.ts'
 import { describeReceipt } from '../proof-view.ts'
+import { parseSeq } from '../text.ts'
 
 const HELP = `
 Anybody can prove any call: the log is there for all. The receipt is text that can be mailed, and "mivm verify" checks
@@ -48,10 +48,4 @@ async function run(
     ...describeReceipt(receipt),
     receipt: file === undefined ? text : file
   })
-}
-
-function parseSeq(text: string): number {
-  const seq = Number(text.replace(/^host\+/, ''))
-  if (Number.isSafeInteger(seq) && seq >= 1) return seq
-  throw new MivmError('USAGE', `${text} is not the number of a call: they count from 1`)
 }

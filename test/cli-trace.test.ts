@@ -1,0 +1,141 @@
+// Where the code of a deployed contract threw what a call ended with: in the author's own file.
+import { mkdir, writeFile } from 'node:fs/promises'
+import path from 'node:path'
+import test from 'brittle'
+import { Client, Host, Oracles, openLocal } from 'mivm'
+import { bundle } from '../src/bundle/bundle.ts'
+import { Replica } from '../src/client/replica.ts'
+import { traceCall } from '../src/testing/trace.ts'
+import { openVm } from '../src/vm/registry.ts'
+import { Cli, startNetwork } from './cli.ts'
+import { tempDir } from './helpers.ts'
+
+const APP = `import { check, type Vote } from './rules.ts'
+
+declare const oracle: { price(name: string): Promise<number> }
+declare const state: { readFile(path: string): Promise<string>; writeFile(path: string, text: string): Promise<void> }
+
+export let votes = 0
+
+export async function vote(choice: string): Promise<number> {
+  const vote: Vote = { choice, seen: await seen() }
+  check(vote)
+  await state.writeFile('/seen', vote.seen + choice)
+  return ++votes
+}
+
+export async function buy(name: string, most: number) {
+  const price = await oracle.price(name)
+  if (price > most) throw Object.assign(new Error(\`it is \${price}\`), { code: 'TOO_DEAR' })
+  return price
+}
+
+export function spin() {
+  for (;;) votes++
+}
+
+async function seen(): Promise<string> {
+  return state.readFile('/seen').catch(() => '')
+}
+`
+
+const RULES = `export interface Vote {
+  readonly choice: string
+  readonly seen: string
+}
+
+/** Each may be voted for once. */
+export function check({ choice, seen }: Vote): void {
+  if (seen.includes(choice)) {
+    throw new Error(\`\${choice} has its vote, of \${seen.length}\`)
+  }
+}
+`
+
+test('trace - of calls in one batch, behind what others wrote, and with the answers of oracles', async (t) => {
+  const root = await tempDir(t)
+  const file = await writeApp(root)
+  const network = await openLocal(0)
+  t.teardown(() => network.close(), { order: 3 })
+  const { bootstrap } = network
+  let price = 10
+  const oracles = new Oracles({ price: async () => price++ })
+  const host = await Host.open({ dir: path.join(root, 'host'), bootstrap, oracles })
+  t.teardown(() => host.close(), { order: 2 })
+  const client = await Client.open({ dir: path.join(root, 'client'), bootstrap })
+  t.teardown(() => client.close(), { order: 1 })
+  const contract = await bundle(file)
+  const { link } = await client.deploy({ host: host.id, source: contract.source })
+  const calls = ['vote a', 'vote b', 'vote a', 'buy x 10', 'buy x 10', 'vote c', 'vote c'].map(
+    (line) => {
+      const [method = '', name = '', most = '0'] = line.split(' ')
+      return client.call(link, method, [name, Number(most)])
+    }
+  )
+  await Promise.allSettled(calls)
+  const vm = await openVm('js-1', { engines: 1 })
+  t.teardown(() => vm.close(), { order: 0 })
+  const replica = await Replica.open({ dir: path.join(root, 'author'), bootstrap })
+  t.teardown(() => replica.close(), { order: 0 })
+  const instance = await replica.follow(link)
+  const told: string[] = []
+  for (let seq = 2; seq <= 8; seq++) {
+    const thrown = await traceCall(async () => vm, instance, seq, contract).catch(
+      ({ code }) => code
+    )
+    const isThrown = typeof thrown === 'object'
+    told.push(
+      isThrown ? `${path.basename(thrown.place)} ${thrown.error.message}` : `${seq} ${thrown}`
+    )
+  }
+  t.alike(told, [
+    '2 USAGE',
+    '3 USAGE',
+    'rules.ts:9:5 a has its vote, of 2',
+    '5 USAGE',
+    'app.ts:17:21 it is 11',
+    '7 USAGE',
+    'rules.ts:9:5 c has its vote, of 3'
+  ])
+  t.is(price, 12, 'nobody is asked once more')
+})
+
+test('trace - on the command line', async (t) => {
+  const root = await tempDir(t)
+  const file = await writeApp(root)
+  const { host, cli } = await startNetwork(t, root)
+  const link = (await cli.run(['deploy', file, '--host', host.id, '--name', 'app'])).stdout.trim()
+  await cli.run(['call', 'app', 'vote', 'a'])
+  const failed = await cli.run(['call', 'app', 'vote', 'a'])
+  t.is(failed.status, 1)
+  await cli.run(['call', 'app', 'spin'])
+  const author = new Cli(path.join(root, 'author'), cli.bootstrap)
+  const cwd = path.dirname(file)
+  const { status, stdout, stderr } = await author.run(['trace', link, '3', 'app.ts'], { cwd })
+  t.is(status, 0, stderr)
+  t.is(stdout, 'rules.ts:9:5: Error: a has its vote, of 1\n')
+  const { objects } = await author.json(['trace', link, 'host+3'])
+  const [summary] = objects
+  t.is(objects.length, 1)
+  t.ok(/^contract\.js:\d+:\d+$/.test(String(summary?.['place'])), JSON.stringify(summary))
+  t.alike([summary?.['seq'], summary?.['method']], [3, 'vote'])
+  await writeFile(file, `${APP}\nexport const more = () => 1\n`)
+  for (const [words, expected, code] of [
+    [['2'], 'mivm: USAGE: call 2 has not ended with an error', 64],
+    [['4'], 'mivm: NOT_REPRODUCED: call 4 ended with ', 2],
+    [['3', 'app.ts'], 'mivm: USAGE: what that file makes is not the contract', 64]
+  ] as const) {
+    const refused = await author.run(['trace', link, ...words], { cwd })
+    t.is(refused.status, code, refused.stderr)
+    t.ok(refused.stderr.startsWith(expected), refused.stderr)
+    t.is(refused.stdout, '')
+  }
+})
+
+async function writeApp(root: string): Promise<string> {
+  const dir = path.join(root, 'app')
+  await mkdir(dir)
+  await writeFile(path.join(dir, 'rules.ts'), RULES)
+  await writeFile(path.join(dir, 'app.ts'), APP)
+  return path.join(dir, 'app.ts')
+}
