@@ -1,15 +1,12 @@
 import { mkdir } from 'node:fs/promises'
 import { setTimeout as sleep } from 'node:timers/promises'
-import type SecretStream from '@hyperswarm/secret-stream'
 import b4a from 'b4a'
 import type Corestore from 'corestore'
 import type Hypercore from 'hypercore'
 import type { SharedCore } from 'hypercore'
 import crypto from 'hypercore-crypto'
-import Protomux from 'protomux'
 import { Bucket } from '../net/bucket.ts'
-import { type Bootstrap, Network, addressOf as networkAddressOf } from '../net/network.ts'
-import { Rpc } from '../net/rpc.ts'
+import { type Bootstrap, Network } from '../net/network.ts'
 import { decodeEntry, type Genesis, limitsOf } from '../protocol/entries.ts'
 import { MivmError } from '../protocol/errors.ts'
 import { codeHash } from '../protocol/hash.ts'
@@ -27,7 +24,6 @@ import type { IsolateBy, Supervisor } from '../vm/supervisor.ts'
 import { Admission } from './admission.ts'
 import { askOthers, Rounds } from './asking.ts'
 import { type Backup, backUp } from './backup.ts'
-import { Connections } from './connections.ts'
 import { checkDeployer } from './deployment.ts'
 import { openError, openHostIdentity, openIndex, storeOf } from './directory.ts'
 import type { HostEvent } from './events.ts'
@@ -36,8 +32,10 @@ import { type Execution, Instance } from './instance.ts'
 import type { Writing } from './ledger.ts'
 import { Measures } from './measures.ts'
 import { Oracles } from './oracles.ts'
+import { Peers } from './peers.ts'
 import { allowAll, type Policy } from './policy.ts'
 import { type SomeQuotas, withDefaults } from './quotas.ts'
+import { Residents } from './residents.ts'
 import { Restored } from './restored.ts'
 import { hasRoom } from './room.ts'
 import { type Served, Service } from './service.ts'
@@ -78,10 +76,7 @@ interface Kept {
   readonly restored: Restored | null
 }
 
-const IDLE_MS = 60_000
 const QUOTA_EVENTS = 10
-/** How often it is looked who says nothing. */
-const SILENCE_MS = 500
 const OPEN_MAX = 256
 const ASK_AGAIN_MS = 5_000
 
@@ -103,17 +98,11 @@ export class Host {
   readonly #setBacks: SetBacks
   readonly #restored: Restored | null
   readonly #onEvent: (event: HostEvent) => void
-  readonly #openMax: number
   readonly #known = new Set<string>()
-  readonly #instances = new Map<string, Promise<Instance>>()
-  /** Instances on their way out of memory: one that is wanted again has to wait for that. */
-  readonly #leaving = new Map<string, Promise<void>>()
-  readonly #peers = new Set<Rpc>()
-  readonly #connections: Connections<SecretStream>
+  readonly #instances: Residents
+  readonly #peers: Peers
   /** Who is over a quota may be so thousands of times a second: the operator is told of some, and the status counts all. */
   readonly #quotaEvents = new Bucket(QUOTA_EVENTS, 1)
-  readonly #sweep: NodeJS.Timeout
-  readonly #served: Served
   readonly #recent: Recent
   readonly #vitals: Vitals
   readonly #openedAt = performance.now()
@@ -121,7 +110,6 @@ export class Host {
   #looked = false
   /** Whether its disk had more than its reserve left when that was last looked at. */
   #hasRoom = true
-  readonly #listen: NodeJS.Timeout
   readonly #bootstrap: Bootstrap | undefined
   readonly #dir: string
   /** Until others were asked, in a directory that was restored. */
@@ -156,18 +144,14 @@ export class Host {
     this.#onEvent = onEvent
     this.#bootstrap = options.bootstrap
     this.#dir = options.dir
-    this.#openMax = options.openMax ?? OPEN_MAX
-    this.#sweep = setInterval(() => this.#closeIdle(), IDLE_MS / 4).unref()
+    this.#instances = new Residents(options.openMax ?? OPEN_MAX)
     this.measures = execution.measures
-    this.#served = this.#serve()
     this.#recent = new Recent(execution.measures)
     this.#vitals = new Vitals(options.dir, () => this.#sample())
-    this.#connections = new Connections(admission.quotas.host, admission.refusals)
-    const listen = () => {
-      this.#connections.sweep(performance.now())
-      this.#relieve()
-    }
-    this.#listen = setInterval(listen, SILENCE_MS).unref()
+    const served = this.#serve()
+    this.#peers = new Peers(writing.store, writing.gate, admission, (rpc, caller) => {
+      new Service(rpc, caller, served).answer()
+    })
   }
 
   /**
@@ -243,7 +227,7 @@ export class Host {
       )
     }
     this.#refuseWhenClosing()
-    return this.#keep(id, this.#open(id, address))
+    return this.#instances.keep(id, this.#open(id, address))
   }
 
   async deploy(request: DeployRequest): Promise<Instance> {
@@ -263,7 +247,7 @@ export class Host {
     if (this.#known.has(id) || this.#instances.has(id)) return this.instance(address)
     // it is signed by the deployer: nobody uses up what another one may deploy
     this.#admission.deploy(encodeId(genesis.deployer))
-    const instance = await this.#keep(id, this.#create(address, genesis, request))
+    const instance = await this.#instances.keep(id, this.#create(address, genesis, request))
     this.#onEvent({ type: 'deployed', address: id, deployer: encodeId(genesis.deployer) })
     void this.#announce(address)
     return instance
@@ -285,7 +269,7 @@ export class Host {
       const address = await this.#index.get(i, { wait: false })
       if (address !== null) this.#known.add(encodeId(address))
     }
-    this.#network.onConnection((stream) => this.#onConnection(stream))
+    this.#network.onConnection((stream) => this.#peers.add(stream))
     await this.#network.listen()
     this.#listening = true
     for (const address of this.#setBacks.addresses) {
@@ -331,7 +315,7 @@ export class Host {
           this.#onEvent({ type: 'damaged', address: encodeId(address), message })
         }
       }
-      if (this.#instances.size > this.#openMax) this.#closeIdle()
+      if (this.#instances.isCrowded) this.#instances.closeIdle()
       void this.#announce(address)
     }
     this.#looked = true
@@ -345,7 +329,7 @@ export class Host {
   }
 
   async #open(id: string, address: Uint8Array): Promise<Instance> {
-    await this.#leaving.get(id)
+    await this.#instances.left(id)
     // also where the call log leads to that head again: a recovery that was cut off may lack what else belongs to it
     const instance = await Instance.open(
       this.#writing,
@@ -397,12 +381,6 @@ export class Host {
     return (info?.head?.length ?? 0) > 0
   }
 
-  #keep(id: string, opening: Promise<Instance>): Promise<Instance> {
-    this.#instances.set(id, opening)
-    opening.catch(() => this.#instances.delete(id))
-    return opening
-  }
-
   #checkGenesis({ genesis: block, source }: DeployRequest): Genesis {
     const genesis = decodeEntry(block)
     if (genesis.type !== 'genesis')
@@ -426,37 +404,6 @@ export class Host {
     return genesis
   }
 
-  #onConnection(stream: SecretStream): void {
-    if (this.#closing !== null) {
-      stream.destroy()
-      return
-    }
-    if (!this.#takeConnection(stream)) return
-    // Before anything has come over it nothing leaves either: thousands of streams that say nothing shall not cost
-    // every commit, and every log that is opened. The listener of the multiplexer comes after this one.
-    stream.once('data', () => {
-      this.#connections.heard(stream)
-      if (this.#closing !== null) return
-      this.#writing.gate.add(mux)
-      this.#store.replicate(stream)
-    })
-    const mux = Protomux.from(stream)
-    const caller = this.#admission.caller()
-    const rpc = new Rpc(
-      mux,
-      (bytes) => caller.request(bytes),
-      (bytes) => caller.replied(bytes)
-    )
-    this.#peers.add(rpc)
-    stream.once('close', () => {
-      this.#connections.delete(stream)
-      this.#writing.gate.delete(mux)
-      this.#peers.delete(rpc)
-      caller.close()
-    })
-    new Service(rpc, caller, this.#served).answer()
-  }
-
   /** What peers are answered from. */
   #serve(): Served {
     return {
@@ -465,7 +412,7 @@ export class Host {
       setBacks: this.#setBacks,
       asked: () => this.#asked,
       status: () => this.#publicStatus(),
-      unreadMax: () => this.#unreadMax,
+      unreadMax: () => this.#peers.unreadMax,
       instance: (address) => this.instance(address),
       deploy: (request) => this.deploy(request),
       heed: (address, head) => this.#heed(address, head),
@@ -479,45 +426,13 @@ export class Host {
     if (!isQuota || this.#quotaEvents.take()) this.#onEvent(event)
   }
 
-  /** Its share of a part of what all may leave unread: the last reply comes on top. */
-  get #unreadMax(): number {
-    const { bytesWaiting } = this.#admission.quotas.host
-    return (bytesWaiting ?? Number.POSITIVE_INFINITY) / 4 / this.#peers.size
-  }
-
-  /** What a few may leave unread is too much where thousands do: then those who have left most have to go. */
-  #relieve(): void {
-    const { bytesWaiting } = this.#admission.quotas.host
-    if (bytesWaiting === null) return
-    const peers = [...this.#peers].filter(({ unread }) => unread > 0)
-    let unread = peers.reduce((sum, peer) => sum + peer.unread, 0)
-    if (unread <= bytesWaiting) return
-    for (const peer of peers.sort((a, b) => b.unread - a.unread)) {
-      if (unread <= bytesWaiting) return
-      unread -= peer.unread
-      this.#admission.refusals.count('host.bytesWaiting')
-      peer.cutOff()
-    }
-  }
-
-  #takeConnection(stream: SecretStream): boolean {
-    try {
-      this.#connections.add(stream, networkAddressOf(stream), performance.now())
-      return true
-    } catch {
-      // it is counted
-      stream.destroy()
-      return false
-    }
-  }
-
   /** What the host is doing, for its operator. */
   status(): HostStatus {
     const { measures } = this
     return {
       ...this.#publicStatus(),
       ...this.#admission.status(),
-      connections: this.#connections.status,
+      connections: this.#peers.connections,
       open: this.#instances.size,
       peers: this.#peers.size,
       logs: this.#store.cores.size,
@@ -560,36 +475,13 @@ export class Host {
     throw new MivmError('HOST_CLOSED', 'the host is shutting down: try again later')
   }
 
-  #closeIdle(): void {
-    const crowded = this.#instances.size > this.#openMax
-    for (const [id, opening] of this.#instances) {
-      void opening.then(
-        (instance) => {
-          const { idleSince } = instance
-          if (idleSince === null || this.#instances.get(id) !== opening) return
-          if (!crowded && Date.now() - idleSince < IDLE_MS) return
-          this.#instances.delete(id)
-          this.#leaving.set(
-            id,
-            instance.close().finally(() => this.#leaving.delete(id))
-          )
-        },
-        () => {}
-      )
-    }
-  }
-
   async #close(): Promise<void> {
-    clearInterval(this.#sweep)
+    this.#peers.stop()
     this.#vitals.close()
-    clearInterval(this.#listen)
     this.#stop.abort()
     await this.#continuing
-    const instances = await Promise.allSettled(this.#instances.values())
-    await Promise.allSettled(
-      instances.map((opening) => (opening.status === 'fulfilled' ? opening.value.close() : null))
-    )
-    for (const rpc of this.#peers) rpc.destroy()
+    await this.#instances.close()
+    this.#peers.close()
     await this.#network.close()
     await this.#execution.vm.close()
     await this.#admission.close()

@@ -4,9 +4,6 @@ import { MivmError } from '../protocol/errors.ts'
 import { type Engine, EngineDeath, type JobHandlers } from './engine.ts'
 import type { Compiled } from './frames.ts'
 
-/** After this long, ms, it is no usual source that is compiled. */
-const SLOW_MS = 1_000
-
 /** Resident memory over which the process is replaced after a job, bytes. */
 const MEMORY_IDLE = 320 * 1024 * 1024
 
@@ -29,6 +26,7 @@ const WARM_UP = ['controller', 'regexp', 'prelude', 'math', 'controller', 'regex
 export class Compiler {
   readonly #start: () => Promise<Engine>
   readonly #time: number
+  readonly #slow: number
   readonly #onFree: () => void
   readonly #onSlow: () => void
   #engine: Promise<Engine> | null = null
@@ -39,10 +37,16 @@ export class Compiler {
   #timer: NodeJS.Timeout | null = null
   #closed = false
 
-  /** `time`: what one source may take, ms. `onFree` is called after each, `onSlow` when one takes long. */
-  constructor(start: () => Promise<Engine>, time: number, onFree: () => void, onSlow: () => void) {
+  /** `time`: what one source may take, ms. `onFree` is called after each, `onSlow` when one takes longer than `slow`, ms. */
+  constructor(
+    start: () => Promise<Engine>,
+    { time, slow }: { readonly time: number; readonly slow: number },
+    onFree: () => void,
+    onSlow: () => void
+  ) {
     this.#start = start
     this.#time = time
+    this.#slow = slow
     this.#onFree = onFree
     this.#onSlow = onSlow
   }
@@ -53,7 +57,7 @@ export class Compiler {
 
   /** Whether it has been busy with one source for longer than with any that is usual. */
   get isSlow(): boolean {
-    return this.#since !== null && performance.now() - this.#since >= SLOW_MS
+    return this.#since !== null && performance.now() - this.#since >= this.#slow
   }
 
   /** Starts the process ahead of its use. */
@@ -65,7 +69,7 @@ export class Compiler {
   /** To be called only when it is free. Rejects with EngineDeath where the process dies of the source. */
   async compile(source: string): Promise<Compiled> {
     this.#since = performance.now()
-    this.#wait(SLOW_MS + 1, this.#onSlow)
+    this.#wait(this.#slow + 1, this.#onSlow)
     const before = this.#tail
     try {
       const compiling = before.then(() => this.#compile(source))

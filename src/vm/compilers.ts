@@ -7,6 +7,9 @@ import type { Contract } from './vm.ts'
 /** The largest code takes about a second. */
 const COMPILE_MS = 20_000
 
+/** After this long, ms, it is no usual source that is compiled. */
+const SLOW_MS = 1_000
+
 /** Processes at most: there is more than one only while others are slow. */
 const PROCESSES_MAX = 4
 
@@ -22,7 +25,7 @@ const CACHE_BYTES = 64 * 1024 * 1024
  */
 export class Compilers {
   readonly #start: () => Promise<Engine>
-  readonly #time: number
+  readonly #times: { readonly time: number; readonly slow: number }
   readonly #keepsOne: boolean
   /** By the hash of the source, those that were not used for the longest time first. */
   readonly #known = new Map<string, Entry>()
@@ -33,12 +36,15 @@ export class Compilers {
   #closed = false
 
   /**
-   * `start` starts a process that compiles; `time` is what one source may take, ms. `keepsOne`: whether a process is
-   * there at all times, also when nothing is to be compiled for long.
+   * `start` starts a process that compiles; `time` is what one source may take, ms, `slow` for how long the others wait for
+   * it. `keepsOne`: whether a process is there at all times, also when nothing is to be compiled for long.
    */
-  constructor(start: () => Promise<Engine>, time = COMPILE_MS, { keepsOne = true } = {}) {
+  constructor(
+    start: () => Promise<Engine>,
+    { time = COMPILE_MS, slow = SLOW_MS, keepsOne = true } = {}
+  ) {
     this.#start = start
-    this.#time = time
+    this.#times = { time, slow }
     this.#keepsOne = keepsOne
   }
 
@@ -122,7 +128,7 @@ export class Compilers {
   #add(): Compiler {
     const assign = () => this.#assign()
     const release = () => this.#release(compiler)
-    const compiler: Compiler = new Compiler(this.#start, this.#time, release, assign)
+    const compiler: Compiler = new Compiler(this.#start, this.#times, release, assign)
     this.#compilers.add(compiler)
     return compiler
   }

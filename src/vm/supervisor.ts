@@ -107,7 +107,7 @@ export class Supervisor implements VirtualMachine {
     this.id = id
     this.layers = pool.layers
     this.#pool = pool
-    this.#compilers = new Compilers(() => pool.startCompiler(), undefined, {
+    this.#compilers = new Compilers(() => pool.startCompiler(), {
       keepsOne: options.keepCompiler ?? true
     })
     this.#isolateBy = isolateBy
