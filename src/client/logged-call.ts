@@ -19,7 +19,7 @@ export interface CallInLog {
   readonly call: LoggedCall
 }
 
-/** Reads a call from a copy of the call log. Throws CALL_UNKNOWN, CALL_PENDING, TIMEOUT. */
+/** Reads a call from a copy of the call log. Throws CALL_UNKNOWN, CALL_PENDING, TIMEOUT; ENTRY_MALFORMED, ENTRY_VERSION. */
 export async function readLogged(instance: InstanceReplica, seq: number): Promise<CallInLog> {
   const log = await instance.callLog()
   const ack = await findAck(log, log.length, seq)
@@ -30,12 +30,10 @@ export async function readLogged(instance: InstanceReplica, seq: number): Promis
     const block = await readBlock(log, index)
     shown.push({ index, block, entry: decodeEntry(block) })
   }
-  const calls = readCalls(shown)
+  const calls = callsOf(shown)
   const call = calls.pop()
   const [code, commit] = [await readEntry(log, 1), await readEntry(log, start)]
-  if (call === undefined || code.type !== 'code') {
-    throw new MivmError('ENTRY_MALFORMED', 'this is no call log: audit the instance')
-  }
+  if (call === undefined || code.type !== 'code') throw wrong()
   return {
     source: code.source,
     start: commit.type === 'commit' ? commit : null,
@@ -44,6 +42,21 @@ export async function readLogged(instance: InstanceReplica, seq: number): Promis
     before: calls,
     call
   }
+}
+
+function callsOf(shown: Parameters<typeof readCalls>[0]): LoggedCall[] {
+  try {
+    return readCalls(shown)
+  } catch {
+    throw wrong()
+  }
+}
+
+function wrong(): MivmError {
+  return new MivmError(
+    'ENTRY_MALFORMED',
+    'the call log is not one that a host writes: audit the instance'
+  )
 }
 
 /** The block of an ack. Numbers of calls rise along the log, so that a million of them are twenty steps. */

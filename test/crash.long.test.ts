@@ -1,0 +1,6 @@
+import test from 'brittle'
+import { killUnderLoad } from './faults/kills.ts'
+
+test('crash - forty kills of the host under load lose no call and execute none twice', async (t) => {
+  await killUnderLoad(t, 40)
+})
