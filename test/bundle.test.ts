@@ -1,8 +1,10 @@
 // TypeScript and modules become one contract, whose variables are those that the module exports.
 import { cp, mkdir, symlink, writeFile } from 'node:fs/promises'
 import path from 'node:path'
+import { getLineInfo } from 'acorn'
 import test, { type Test } from 'brittle'
 import { type Bundle, bundle, deploy, loadCost, MivmError } from 'mivm/testing'
+import { offsetOf, placeIn } from '../src/bundle/places.ts'
 import { tempDir } from './helpers.ts'
 
 type Files = { readonly [name: string]: string }
@@ -540,6 +542,17 @@ test('bundle - what the VM refuses is explained with the place in the file of th
   t.is(explained(contract, at('b];')), 'app.ts:4:32: no')
   const other = new MivmError('DEPLOY_DENIED', 'line 1, column 1: no')
   t.is(contract.explain(other), other)
+})
+
+test('bundle - lines are counted as the parsers count them, whatever ends them', (t) => {
+  const text = 'a\nbc\r\nd\re\u2028f\u2029\n\r\n\n\rg'
+  for (let offset = 0; offset <= text.length; offset++) {
+    // nothing begins there
+    if (text.slice(offset - 1, offset + 1) === '\r\n') continue
+    const { line, column } = placeIn(text, '', offset)
+    t.alike({ line, column: column - 1 }, { ...getLineInfo(text, offset) }, `offset ${offset}`)
+    t.is(offsetOf(text, line, column), offset)
+  }
 })
 
 test('bundle - the cost of loading is that of the body, and the same in every run', async (t) => {

@@ -37,9 +37,8 @@ export class Places {
 
 /** The place of an offset in the text of a file. */
 export function placeIn(text: string, file: string, offset: number): Place {
-  const before = text.slice(0, offset)
-  const column = offset - before.lastIndexOf('\n')
-  return { file, line: before.split('\n').length, column }
+  const lines = text.slice(0, offset).split(LINE_END)
+  return { file, line: lines.length, column: (lines.at(-1) ?? '').length + 1 }
 }
 
 /** `app.ts:3:5`, as seen from the working directory. */
@@ -54,11 +53,11 @@ export function formatFile(file: string): string {
 
 /** The offset of a line and a column, both from 1. */
 export function offsetOf(text: string, line: number, column: number): number {
-  let start = 0
-  for (let i = 1; i < line; i++) {
-    const end = text.indexOf('\n', start)
-    if (end === -1) return text.length
-    start = end + 1
-  }
-  return start + column - 1
+  const ends = Array.from(text.matchAll(LINE_ENDS), ({ 0: end, index }) => index + end.length)
+  const start = line === 1 ? 0 : (ends[line - 2] ?? text.length)
+  return Math.min(text.length, start + column - 1)
 }
+
+/** What ends a line in JavaScript, and so in what its parsers say of places. */
+const LINE_END = /\r\n|[\n\r\u2028\u2029]/
+const LINE_ENDS = new RegExp(LINE_END, 'g')

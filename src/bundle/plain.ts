@@ -1,6 +1,5 @@
-import { getLineInfo } from 'acorn'
 import { MISSING } from './missing.ts'
-import { formatPlace } from './places.ts'
+import { formatPlace, placeIn } from './places.ts'
 import { isTypeof, scan } from './scan.ts'
 import { parseScript } from './syntax.ts'
 
@@ -22,10 +21,8 @@ export function warningsOf(file: string, text: string): string[] {
     const instead = MISSING.get(name)
     if (instead === undefined || known.has(name)) continue
     known.add(name)
-    const { line, column } = getLineInfo(text, node.start)
-    lines.push(
-      `${formatPlace({ file, line, column: column + 1 })}: ${name} is not there: ${instead}`
-    )
+    const place = formatPlace(placeIn(text, file, node.start))
+    lines.push(`${place}: ${name} is not there: ${instead}`)
   }
   return lines
 }
