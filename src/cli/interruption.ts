@@ -5,6 +5,7 @@ const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const
 const cleanups = new Set<() => unknown>()
 let waiter: (() => void) | null = null
 let asked = false
+let ended: Promise<number> | null = null
 
 /** Begins to listen to signals: where no command waits for them they clean up and end the process. */
 export function handleSignals(): void {
@@ -41,9 +42,14 @@ export async function cleanUp(): Promise<void> {
   if (errors.length > 0) throw errors[0]
 }
 
+/** Where a signal ends the process: the exit code, when all is cleaned up. */
+export function ending(): Promise<number> | null {
+  return ended
+}
+
 /** What reads our output is gone (`| head`): a command that waits is told to stop, any other ends here, quietly. */
 export function stopQuietly(): void {
-  if (waiter === null) end(0)
+  if (waiter === null) end(Number(process.exitCode ?? 0))
   else tell()
 }
 
@@ -61,8 +67,9 @@ function tell(): void {
 
 function end(code: number): void {
   asked = true
-  cleanUp().then(
-    () => process.exit(code),
-    () => process.exit(code)
+  ended ??= cleanUp().then(
+    () => code,
+    () => code
   )
+  void ended.then((known) => process.exit(known))
 }

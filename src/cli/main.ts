@@ -1,4 +1,5 @@
-import { cleanUp, handleSignals, stopQuietly } from './interruption.ts'
+import { MivmError } from '../protocol/errors.ts'
+import { cleanUp, ending, handleSignals, stopQuietly } from './interruption.ts'
 import { createProgram } from './program.ts'
 import { reportError } from './report.ts'
 
@@ -8,22 +9,37 @@ process.exit(await main(process.argv.slice(2)))
 async function main(args: readonly string[]): Promise<number> {
   handleSignals()
   keepStdout()
-  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-    if (error.code !== 'EPIPE') throw error
-    stopQuietly()
-  })
   const words = separateLocal(args)
   const json = words.slice(0, endOfOptions(words)).includes('--json')
+  handleTrouble(json)
   try {
     const program = await createProgram(words)
     await program.parseAsync(words, { from: 'user' })
     await cleanUp()
   } catch (error) {
     await cleanUp().catch(() => {})
-    process.exitCode = reportError(error, json)
+    const stopped = ending()
+    // what was closed under a command that was told to end is no trouble of its own; but a call that waits is to be known
+    const isTold = error instanceof MivmError && error.code === 'HOST_CLOSED'
+    const code = stopped === null || isTold ? reportError(error, json) : 0
+    if (stopped !== null) return stopped
+    process.exitCode = code
   }
   await flush()
-  return Number(process.exitCode ?? 0)
+  return ending() ?? Number(process.exitCode ?? 0)
+}
+
+/** What nobody else catches: Node would end with 1, and 1 says that a host has cheated. */
+function handleTrouble(json: boolean): void {
+  const fail = (error: unknown) => process.exit(reportError(error, json))
+  process.on('uncaughtException', fail)
+  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code === 'EPIPE') stopQuietly()
+    // the last line of --json would go the same way
+    else process.exit(reportError(error, false))
+  })
+  // what is told to nobody changes nothing
+  process.stderr.on('error', () => {})
 }
 
 /** Hypercore prints a line where it finds that a log was written twice: stdout is for data. */

@@ -10,6 +10,8 @@ import { interrupted } from '../interruption.ts'
 import type { Program } from '../program.ts'
 import { readProof } from '../proof-file.ts'
 
+const EXIT_INCONCLUSIVE = 2
+
 const HELP = `
 Exit codes: 0 clean, 1 violation, 2 inconclusive.
 
@@ -54,6 +56,8 @@ interface Options extends AlertOptions {
 
 async function run(context: Context, instance: string, options: Options): Promise<void> {
   optimizeLate()
+  // what ends before its verdict, for whatever reason, has found nothing and has not found it clean
+  process.exitCode = EXIT_INCONCLUSIVE
   const { output } = context
   const alerts = new Alerts(output, options)
   const receipts = await Promise.all(options.receipt.map(readProof))

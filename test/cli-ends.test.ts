@@ -1,0 +1,88 @@
+// How a command ends where what is around it goes away: who reads it, who waits for it, the disk that it writes to.
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { openSync } from 'node:fs'
+import path from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import test from 'brittle'
+import { openLocal } from '../src/net/network.ts'
+import { Cli, CONTRACTS, startHost, startNetwork } from './cli.ts'
+import { tempDir } from './helpers.ts'
+
+const FORUM = path.join(CONTRACTS, 'forum.js')
+const BIN = path.join(CONTRACTS, '../bin/mivm.js')
+
+/** As a shell has it that was told to end by SIGINT. */
+const INTERRUPTED = 130
+
+test('cli - a demo that is interrupted is no bug', async (t) => {
+  const child = new Cli(await tempDir(t), '127.0.0.1:9').start(['demo'])
+  let stderr = ''
+  child.stderr?.setEncoding('utf8').on('data', (text: string) => {
+    stderr += text
+  })
+  // the host is being started
+  child.stdout?.once('data', () => child.kill('SIGINT'))
+  await once(child, 'close')
+  t.is(child.exitCode, INTERRUPTED)
+  t.is(stderr, '')
+})
+
+test('cli - a call that is interrupted says that it is delivered later', async (t) => {
+  const root = await tempDir(t)
+  const { bootstrap, close } = await openLocal(0)
+  t.teardown(close, { order: 1 })
+  const nodes = bootstrap.join(',')
+  const host = await startHost(t, path.join(root, 'host'), [], `--bootstrap=${nodes}`)
+  const cli = new Cli(path.join(root, 'user'), nodes)
+  const deployed = await cli.run(['deploy', FORUM, '--host', host.id, '--name', 'forum'])
+  t.is(deployed.status, 0, deployed.stderr)
+  host.child.kill('SIGSTOP')
+  const child = cli.start(['call', 'forum', 'addTopic', 'later'])
+  let stderr = ''
+  child.stderr?.setEncoding('utf8').on('data', (text: string) => {
+    stderr += text
+  })
+  await sleep(5_000)
+  child.kill('SIGINT')
+  await once(child, 'close')
+  host.child.kill('SIGCONT')
+  t.is(child.exitCode, INTERRUPTED)
+  t.ok(/^(mivm: HOST_CLOSED: .* is delivered later\n)?$/.test(stderr), stderr)
+})
+
+test('cli - a disk that is full under its output is said, and is no verdict', async (t) => {
+  const cli = new Cli(await tempDir(t), '127.0.0.1:9')
+  const made = await cli.run(['key', 'new', 'bob'])
+  t.is(made.status, 0, made.stderr)
+  for (const words of [['ls'], ['ls', '--json']]) {
+    const child = spawn(process.execPath, [BIN, 'key', ...words, '--dir', cli.dir], {
+      stdio: ['ignore', openSync('/dev/full', 'w'), 'pipe']
+    })
+    let stderr = ''
+    child.stderr?.setEncoding('utf8').on('data', (text: string) => {
+      stderr += text
+    })
+    await once(child, 'close')
+    t.is(child.exitCode, 69)
+    t.ok(/^mivm: STORAGE_FULL: [^\n]*\n$/m.test(stderr) && !stderr.includes('    at '), stderr)
+  }
+})
+
+test('cli - an audit of which nobody reads what it says comes to the same verdict', async (t) => {
+  const root = await tempDir(t)
+  const { host, cli } = await startNetwork(t, root)
+  const { stdout } = await cli.run(['deploy', FORUM, '--host', host.id])
+  const link = stdout.trim()
+  t.is((await cli.run(['audit', link])).status, 0)
+  const unheard = cli.start(['audit', link])
+  unheard.stderr?.destroy()
+  unheard.stdout?.resume()
+  await once(unheard, 'close')
+  t.is(unheard.exitCode, 0, 'it says on stderr where it goes on')
+  const unread = cli.start(['audit', link, '--json', '--from-genesis'])
+  unread.stdout?.once('data', () => unread.stdout?.destroy())
+  unread.stderr?.resume()
+  await once(unread, 'close')
+  t.is(unread.exitCode, 2, 'what ended before its verdict is not clean')
+})
