@@ -43,6 +43,11 @@ export class SmallDisk {
     run('mount', '-o', `remount,size=${megabytes}m`, this.dir)
   }
 
+  /** Nothing can be written to it from now on, or it can again. */
+  protect(isReadOnly: boolean): void {
+    run('mount', '-o', `remount,${isReadOnly ? 'ro' : 'rw'}`, this.dir)
+  }
+
   /** Takes, or gives back, so much that this many megabytes are left. */
   async leave(megabytes: number): Promise<void> {
     const ballast = path.join(this.dir, 'ballast')

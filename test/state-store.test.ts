@@ -6,8 +6,10 @@ import b4a from 'b4a'
 import test from 'brittle'
 import type Corestore from 'corestore'
 import crypto from 'hypercore-crypto'
+import { createIdentity, readIdentity } from '../src/net/identity.ts'
 import { closeStore, openStore, settleStore } from '../src/state/store.ts'
 import { type Teardown, tempDir } from './helpers.ts'
+import { SmallDisk } from './small-disk.ts'
 
 /** Calls of Corestore's cycle after which it has closed what nobody uses. */
 const CYCLES = 4
@@ -96,4 +98,25 @@ test('store - one whose beginning is damaged is not locked by who has tried to o
   const again = await openStore(dir)
   t.is((await again.get({ name: 'log' }).get(0))?.toString(), 'acknowledged')
   await closeStore(again)
+})
+
+test('store - what the file system refuses is not taken for damage', async (t) => {
+  const root = await tempDir(t)
+  const disk = SmallDisk.mount(t, path.join(root, 'disk'), 64)
+  if (disk === null) {
+    t.pass('SKIPPED: this process may not mount a file system, so nothing was tested')
+    return
+  }
+  const dir = path.join(disk.dir, 'store')
+  const store = await openStore(dir)
+  await store.get({ name: 'log' }).append(b4a.from('acknowledged'))
+  await closeStore(store)
+  const { id } = await createIdentity(disk.dir, 'bob')
+  disk.protect(true)
+  const refused = await openStore(dir).catch((error) => error)
+  t.is(refused.code, 'STORAGE_FAILED')
+  t.absent(/backup|recover/.test(refused.message), refused.message)
+  t.is((await readIdentity(disk.dir, 'bob')).id, id, 'what can be read is read')
+  disk.protect(false)
+  await closeStore(await openStore(dir))
 })

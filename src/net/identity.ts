@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto'
-import { chmod, link, mkdir, open, readdir, readFile, rm } from 'node:fs/promises'
+import { chmod, link, mkdir, open, readdir, readFile, rm, stat } from 'node:fs/promises'
 import path from 'node:path'
 import b4a from 'b4a'
 import crypto, { type KeyPair } from 'hypercore-crypto'
@@ -55,7 +55,8 @@ export async function readIdentity(dir: string, name: string): Promise<Identity>
     if (!(error instanceof Error && 'code' in error && error.code === 'ENOENT')) throw error
     throw new MivmError('IDENTITY_UNKNOWN', `there is no identity "${name}": see "mivm key ls"`)
   }
-  await chmod(file, 0o600)
+  // where nothing may be written there is nothing to change, either
+  if (((await stat(file)).mode & 0o777) !== 0o600) await chmod(file, 0o600)
   const keyPair = crypto.keyPair(parseSeed(text, file))
   return { name, id: encodeId(keyPair.publicKey), keyPair }
 }
@@ -118,7 +119,10 @@ function fileOf(dir: string, name: string): string {
 
 function checkName(name: string): void {
   if (/^[a-z0-9][a-z0-9_-]{0,63}$/i.test(name)) return
-  throw new MivmError('USAGE', `"${name}" is no name for an identity: use letters, digits, - and _`)
+  throw new MivmError(
+    'USAGE',
+    `"${name}" is no name for an identity: use up to 64 letters, digits, - and _, not - or _ first`
+  )
 }
 
 function parseSeed(text: string, where: string): Uint8Array {

@@ -12,8 +12,8 @@ import { DATABASE, finishSalvage, isUnreadable } from './salvage.ts'
 import { isFull } from './storage-error.ts'
 
 /**
- * Opens the cores in a directory; throws DIRECTORY_LOCKED, STORAGE_FULL or DIRECTORY_DAMAGED. `onMended` is told of bits that
- * the disk had flipped and that are as they were written again.
+ * Opens the cores in a directory; throws DIRECTORY_LOCKED, STORAGE_FULL, STORAGE_FAILED where the system does not let it, or
+ * DIRECTORY_DAMAGED. `onMended` is told of bits that the disk had flipped and that are as they were written again.
  */
 export async function openStore(
   dir: string,
@@ -50,6 +50,13 @@ export async function openStore(
         cause: error
       })
     }
+    if (REFUSED.test(message)) {
+      throw new MivmError(
+        'STORAGE_FAILED',
+        `${dir} cannot be opened (${message}): check who owns it, that it may be written, and how many files may be open`,
+        { cause: error }
+      )
+    }
     if (/device file/i.test(message)) {
       throw new MivmError(
         'DIRECTORY_DAMAGED',
@@ -63,6 +70,10 @@ export async function openStore(
     )
   }
 }
+
+/** What the system says of files in which nothing is wrong: RocksDB has its words, and no code. */
+const REFUSED =
+  /permission denied|operation not permitted|read-only file system|too many open files/i
 
 /**
  * hypercore-storage removes all write-ahead logs where RocksDB finds that they do not follow each other, and begins anew
