@@ -98,10 +98,22 @@ const USAGE: [words: string[], stderr: string][] = [
   ],
   [['host', '--config', '/dev/zero'], 'mivm: CONFIG_INVALID: /dev/zero: cannot be read ('],
   [['--dir', '', 'key', 'ls'], 'mivm: USAGE: --dir, or MIVM_DIR, is empty: give a path\n'],
+  [
+    ['key', 'new', 'x'.repeat(65)],
+    `mivm: USAGE: "${'x'.repeat(65)}" is no name for an identity: use up to 64 letters, digits, - and _, not - or _ first\n`
+  ],
   [['deploy', 'no-such.js'], 'mivm: FILE_UNKNOWN: there is no file no-such.js: check the path\n'],
   [
     ['call', 'forum', 'x', '{"$bytes":1}'],
     'mivm: VALUE_MALFORMED: argument: not the text form of a value: $bytes is not followed by base64 with padding\n'
+  ],
+  [
+    ['call', 'forum', 'x', '[1, -12345678901234567891]'],
+    'mivm: VALUE_MALFORMED: argument: no number is exactly -12345678901234567891: write {"$bigint":"-12345678901234567891"}, or text in quotes\n'
+  ],
+  [
+    ['call', 'forum', 'x', '[9007199254740991, 10000000000000000000000, 0.1]'],
+    'mivm: LINK_INVALID: there is no instance named "forum": see "mivm ls", or give its link\n'
   ],
   [
     ['call', 'forum', 'x'],

@@ -5,15 +5,27 @@ import { printable } from './output.ts'
 
 /**
  * An argument as it is written on the command line: the text form of a value, that is JSON with `{"$bytes":"<base64>"}`
- * and `{"$bigint":"<decimal>"}`, or else text. Throws VALUE_MALFORMED for JSON that is no value.
+ * and `{"$bigint":"<decimal>"}`, or else text. Throws VALUE_MALFORMED for JSON that is no value, or that has integers which are
+ * no numbers: they would be signed as others.
  */
 export function parseArgument(text: string): Value {
   try {
-    JSON.parse(text)
-  } catch {
+    JSON.parse(text, refuseRounded)
+  } catch (error) {
+    if (error instanceof MivmError) throw error
     return text
   }
   return decodeValue(text, 'argument')
+}
+
+function refuseRounded(_: string, value: unknown, context?: { readonly source?: string }): unknown {
+  const written = context?.source ?? ''
+  if (typeof value !== 'number' || !/^-?\d+$/.test(written)) return value
+  if (!Number.isFinite(value) || BigInt(value) === BigInt(written)) return value
+  throw new MivmError(
+    'VALUE_MALFORMED',
+    `argument: no number is exactly ${written}: write {"$bigint":"${written}"}, or text in quotes`
+  )
 }
 
 /** A value as it is printed: a string raw, nothing for undefined, everything else so that it can be an argument again. */
