@@ -2,6 +2,7 @@
 import { mkdir, readdir, readFile, symlink, writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import test from 'brittle'
+import { Client } from '../src/client/client.ts'
 import { startNetwork } from './cli.ts'
 import { tempDir } from './helpers.ts'
 
@@ -35,11 +36,26 @@ test('cli - state reads what any commit left', async (t) => {
   const missing = await cli.run(['state', 'cat', 'files@1', '/a/one'])
   t.is(missing.status, 64)
   t.is(missing.stderr, 'mivm: FILE_UNKNOWN: there is no file /a/one: see "mivm state ls"\n')
+  const folder = await cli.run(['state', 'cat', 'files', '/'])
+  t.is(folder.status, 64)
+  t.is(folder.stderr, 'mivm: FILE_UNKNOWN: there is no file /: see "mivm state ls"\n')
   const future = await cli.run(['state', 'ls', 'files@99'])
   t.is(future.status, 64)
   t.is(future.stderr, 'mivm: COMMIT_UNKNOWN: there are 4 commits: give a number from 1 to 4\n')
   const zero = await cli.run(['state', 'ls', 'files@0'])
   t.is(zero.stderr, 'mivm: USAGE: @0 is not the number of a commit: they count from 1\n')
+})
+
+test('client - what no file can be called is no file', async (t) => {
+  const root = await tempDir(t)
+  const { host, cli } = await startNetwork(t, root)
+  const client = await Client.open({ dir: cli.dir, bootstrap: cli.bootstrap.split(',') })
+  t.teardown(() => client.close())
+  const state = client.state((await client.deploy({ host: host.id, source: CONTRACT })).link)
+  for (const name of ['/', '', '/../x']) {
+    await t.exception(state.readFile(name), { code: 'FILE_UNKNOWN' }, name)
+    t.absent(await state.exists(name), name)
+  }
 })
 
 test('cli - state export writes below its directory, and over nothing', async (t) => {

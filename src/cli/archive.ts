@@ -52,16 +52,20 @@ export class ArchiveView {
   }
 
   async has(path: string): Promise<boolean> {
-    // the root is no name that a file can have
-    return path !== '/' && (await this.#drive.entry(path, { timeout: WAIT }).catch(late)) !== null
+    return isName(path) && (await this.#drive.entry(path, { timeout: WAIT }).catch(late)) !== null
   }
 
   /** Throws FILE_UNKNOWN. */
   async read(path: string): Promise<Uint8Array> {
-    const bytes = await this.#drive.get(path, { timeout: WAIT }).catch(late)
+    const bytes = isName(path) ? await this.#drive.get(path, { timeout: WAIT }).catch(late) : null
     if (bytes !== null) return bytes
     throw new MivmError('FILE_UNKNOWN', `there is no file ${path}: see "mivm state ls"`)
   }
+}
+
+/** The root is no name that a file can have, and a drive throws for it. */
+function isName(path: string): boolean {
+  return path !== '/'
 }
 
 async function* inTime<T>(list: AsyncIterable<T>): AsyncGenerator<T> {

@@ -38,7 +38,7 @@ export class StateReader {
     options?: { readonly encoding: 'binary' }
   ): Promise<string | Uint8Array> {
     const drive = await this.drive()
-    const bytes = await drive.get(path, { timeout: WAIT }).catch(late)
+    const bytes = await drive.get(path, { timeout: WAIT }).catch(lateOrNone)
     if (bytes === null)
       throw new MivmError('FILE_UNKNOWN', `there is no file ${path}: see "mivm state ls"`)
     return options?.encoding === 'binary' ? bytes : new TextDecoder().decode(bytes)
@@ -46,7 +46,7 @@ export class StateReader {
 
   async exists(path: string): Promise<boolean> {
     const drive = await this.drive()
-    return (await drive.entry(path, { timeout: WAIT }).catch(late)) !== null
+    return (await drive.entry(path, { timeout: WAIT }).catch(lateOrNone)) !== null
   }
 
   /** Names of the files and directories in a directory. */
@@ -111,6 +111,13 @@ async function firstPeer(core: Hypercore): Promise<void> {
 function late(error: unknown): never {
   const code = error instanceof Error && 'code' in error ? error.code : ''
   throw code === 'REQUEST_TIMEOUT' ? missing() : error
+}
+
+/** The same; and what no file can be called, the root or what climbs out of it, is no file. */
+function lateOrNone(error: unknown): null {
+  const message = error instanceof Error ? error.message : ''
+  if (/^(Invalid filename|Path cannot be resolved)/.test(message)) return null
+  return late(error)
 }
 
 function rewritten(): MivmError {
