@@ -1,8 +1,11 @@
 import path from 'node:path'
+import { setImmediate } from 'node:timers/promises'
 import test from 'brittle'
 import { Output } from '../src/cli/output.ts'
 import { Console } from '../src/cli/repl.ts'
+import { callPromise, contractObject } from '../src/client/contract.ts'
 import { Client } from '../src/index.ts'
+import { ContractError } from '../src/protocol/errors.ts'
 import { CONTRACTS, startNetwork } from './cli.ts'
 import { tempDir } from './helpers.ts'
 
@@ -62,4 +65,31 @@ test('cli - repl completes the names of methods', async (t) => {
   })
   t.alike(completed, [['addPost'], 'addP'])
   t.is(globalThis.console, console, 'the language keeps its own names')
+})
+
+test('cli - repl says what a call came to that ends when the prompt was left', async (t) => {
+  const notes: string[] = []
+  class Notes extends Output {
+    override note(text: string): void {
+      notes.push(text)
+    }
+  }
+  const late = Promise.withResolvers<never>()
+  const never = () => new Promise<never>(() => {})
+  const client = await Client.open({ dir: await tempDir(t), bootstrap: ['127.0.0.1:9'] })
+  t.teardown(() => client.close())
+  const prompt = new Console({
+    contract: contractObject(['late'], () => callPromise(late.promise, never, never)),
+    state: client.state('y'.repeat(52)),
+    output: new Notes(true),
+    terminal: false,
+    name: ''
+  })
+  void prompt.line('late()')
+  await setImmediate()
+  prompt.close()
+  await setImmediate()
+  late.reject(new ContractError('Error', 'too late', 'LATE', false))
+  await prompt.closed
+  t.alike(notes, ['Error: too late (LATE)'])
 })

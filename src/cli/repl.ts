@@ -104,6 +104,8 @@ export class Console {
     const text = describe(error)
     if (text === null && this.#input === null) return 'print'
     this.#output.note(text ?? `Uncaught ${String(error)}`)
+    // it may end when the prompt is gone
+    if (this.#left) return 'ignore'
     this.server.clearBufferedCommand()
     this.server.displayPrompt()
     return 'ignore'
