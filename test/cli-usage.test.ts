@@ -29,6 +29,8 @@ const COMMANDS = [
   ['key', 'import'],
   ['ls'],
   ['status'],
+  ['backup'],
+  ['restore'],
   ['doctor']
 ]
 
@@ -42,6 +44,7 @@ test('cli - every command shows an example of itself', async (t) => {
     t.is(status, 0, words.join(' '))
     t.ok(stdout.includes(`$ mivm ${words.join(' ')}`), words.join(' '))
     t.ok(stdout.includes('--json'), 'and the options that all share')
+    t.absent(stdout.includes('default: []'), 'and nothing of how they are kept')
   }
 })
 
@@ -58,7 +61,15 @@ const USAGE: [words: string[], stderr: string][] = [
   [['ls', '--jso'], "mivm: USAGE: unknown option '--jso': did you mean --json?\n"],
   [
     ['host', '--sandbox', 'some'],
-    "mivm: USAGE: option '--sandbox <mode>' argument 'some' is invalid. Allowed choices are auto, none.: see --help\n"
+    "mivm: USAGE: option '--sandbox <mode>' argument 'some' is invalid. Allowed choices are auto, none: see --help\n"
+  ],
+  [
+    ['ls', 'a', 'b'],
+    "mivm: USAGE: too many arguments for 'ls'. Expected 0 arguments but got 2: a, b: see --help\n"
+  ],
+  [
+    ['verify', 'a.receipt', '-o', 'out'],
+    'mivm: USAGE: -o is for what two files come to: give another one as well\n'
   ],
   [['call', 'forum'], "mivm: USAGE: missing required argument 'method': see --help\n"],
   [['--local=x', 'ls'], 'mivm: USAGE: --local=x is not a port: give a number up to 65535\n'],

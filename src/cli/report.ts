@@ -44,7 +44,7 @@ function usage({ code, message }: CommanderError): string {
   if (code === 'commander.help') return 'a command is missing: see "mivm --help"'
   const [problem = '', ...more] = message.replace(/^error: /, '').split('\n')
   const suggestion = /^\(Did you mean (.*)\?\)$/.exec(more.join(' ').trim())
-  if (suggestion === null) return `${problem}: see --help`
+  if (suggestion === null) return `${problem.replace(/\.$/, '')}: see --help`
   return `${problem}: did you mean ${suggestion[1]}?`
 }
 

@@ -34,8 +34,7 @@ export function addAudit(program: Program): void {
     .option(
       '--receipt <file>',
       'a receipt, or evidence, of this instance that the log has to agree with; any number of times',
-      (file: string, files: string[]) => [...files, file],
-      []
+      (file: string, files: string[] | undefined) => [...(files ?? []), file]
     )
     .option('--from-genesis', 'begin with the first entry, whatever was verified before', asTrue)
     .option('--follow', 'go on as calls come in, until interrupted', asTrue)
@@ -49,7 +48,7 @@ export function addAudit(program: Program): void {
 
 interface Options extends AlertOptions {
   readonly report?: string | undefined
-  readonly receipt: readonly string[]
+  readonly receipt?: readonly string[] | undefined
   readonly fromGenesis?: true | undefined
   readonly follow?: true | undefined
 }
@@ -60,7 +59,7 @@ async function run(context: Context, instance: string, options: Options): Promis
   process.exitCode = EXIT_INCONCLUSIVE
   const { output } = context
   const alerts = new Alerts(output, options)
-  const receipts = await Promise.all(options.receipt.map(readProof))
+  const receipts = await Promise.all((options.receipt ?? []).map(readProof))
   const { link, address } = await context.instance(instance)
   const { audit } = await import('../../index.ts')
   output.progress('looking for the instance…')

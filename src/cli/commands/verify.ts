@@ -1,6 +1,7 @@
 import { writeFile } from 'node:fs/promises'
 import { contradictionIn } from '../../protocol/comparison.ts'
 import { unwrap } from '../../protocol/envelope.ts'
+import { MivmError } from '../../protocol/errors.ts'
 import { decodeId, encodeId } from '../../protocol/ids.ts'
 import { verifyReceipt } from '../../protocol/receipt.ts'
 import { Context } from '../context.ts'
@@ -34,6 +35,8 @@ export function addVerify(program: Program): void {
     .action(async (files, options, command) => {
       const context = new Context(command.optsWithGlobals())
       const [file = '', ...more] = files
+      if (more.length === 0 && options.output !== undefined)
+        throw new MivmError('USAGE', '-o is for what two files come to: give another one as well')
       if (more.length === 0) await run(context, file, options.host)
       else await compare(context, files, options)
     })
