@@ -78,6 +78,11 @@ const USAGE: [words: string[], stderr: string][] = [
     'mivm: USAGE: "here" is not a bootstrap node: expected host:port\n'
   ],
   [
+    ['status', '--bootstrap', ',', 'y'.repeat(52)],
+    'mivm: USAGE: --bootstrap, or MIVM_BOOTSTRAP, names no node: give host:port, or leave it out\n'
+  ],
+  [['restore', '/no/such'], 'mivm: FILE_UNKNOWN: there is no file /no/such: check the path\n'],
+  [
     ['log', 'forum', '--from', '0'],
     'mivm: USAGE: --from 0 is not the number of a call: they count from 1\n'
   ],

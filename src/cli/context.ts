@@ -23,11 +23,10 @@ export type Globals = {
 export class Context {
   readonly dir: string
   readonly output: Output
-  /** Undefined for the public network. */
-  readonly bootstrap: Bootstrap | undefined
   /** Port of --local. */
   readonly local: number | null
   readonly #as: string | undefined
+  readonly #bootstrap: Bootstrap | undefined
 
   constructor(globals: Globals) {
     // "" would be the directory where one happens to be
@@ -36,8 +35,17 @@ export class Context {
     this.dir = path.resolve(globals.dir)
     this.output = new Output(globals.json === true)
     this.local = globals.local ?? null
-    this.bootstrap = this.local === null ? globals.bootstrap : [`127.0.0.1:${this.local}`]
+    this.#bootstrap = this.local === null ? globals.bootstrap : [`127.0.0.1:${this.local}`]
     this.#as = globals.as
+  }
+
+  /** Undefined for the public network. Throws USAGE where it names nobody: one would be alone there, and not be told. */
+  get bootstrap(): Bootstrap | undefined {
+    if (this.#bootstrap?.length !== 0) return this.#bootstrap
+    throw new MivmError(
+      'USAGE',
+      '--bootstrap, or MIVM_BOOTSTRAP, names no node: give host:port, or leave it out'
+    )
   }
 
   get keys(): string {

@@ -103,10 +103,11 @@ export class BackupWriter {
   }
 }
 
-/** All records of a backup, in order; throws BACKUP_UNKNOWN, BACKUP_VERSION, BACKUP_DAMAGED. */
+/** All records of a backup, in order; throws FILE_UNKNOWN, BACKUP_UNKNOWN, BACKUP_VERSION, BACKUP_DAMAGED. */
 export async function* readBackup(file: string): AsyncGenerator<BackupRecord> {
   const handle = await open(file).catch((error: NodeJS.ErrnoException) => {
-    throw error.code === 'ENOENT' ? new MivmError('USAGE', `there is no file ${file}`) : error
+    if (error.code !== 'ENOENT') throw error
+    throw new MivmError('FILE_UNKNOWN', `there is no file ${file}: check the path`)
   })
   try {
     await checkFirstLine(handle, file)
