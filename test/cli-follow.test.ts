@@ -7,8 +7,10 @@ import type { AddressInfo } from 'node:net'
 import path from 'node:path'
 import { createInterface } from 'node:readline'
 import test from 'brittle'
+import { Alerts } from '../src/cli/alerts.ts'
 import { falsify } from '../src/cli/demo-cheat.ts'
-import { openLocal } from '../src/index.ts'
+import { Output } from '../src/cli/output.ts'
+import { type Finding, openLocal } from '../src/index.ts'
 import { decodeId } from '../src/protocol/ids.ts'
 import { Cli, CONTRACTS, type JsonObject, startHost } from './cli.ts'
 import { type Teardown, tempDir } from './helpers.ts'
@@ -154,4 +156,26 @@ test('cli - audit --exec and --webhook tell of what is found', async (t) => {
   t.is((seen['finding'] as JsonObject)['code'], 'TWO_HISTORIES', 'who was there has seen the other')
   t.is(await witness.stop('SIGINT'), 1, witness.stderr)
   await cheat.stop()
+})
+
+test('cli - a webhook that is down is asked with patience once, whatever is found', async (t) => {
+  let asked = 0
+  const server = createServer((_, response) => {
+    asked++
+    response.writeHead(503).end()
+  }).listen(0, '127.0.0.1')
+  t.teardown(() => server.close())
+  await once(server, 'listening')
+  const { port } = server.address() as AddressInfo
+  const alerts = new Alerts(new Output(false), { webhook: `http://127.0.0.1:${port}/` })
+  const finding: Finding = {
+    code: 'RESULT_WRONG',
+    class: 'R',
+    log: 'call log',
+    block: 9,
+    message: ''
+  }
+  for (let i = 0; i < 3; i++) alerts.add({ type: 'finding', address: '', finding })
+  await alerts.done()
+  t.is(asked, 4 + 1 + 1, 'the verdict waits for it')
 })

@@ -18,6 +18,8 @@ export interface AlertOptions {
 
 /** How long one attempt may take, ms. */
 const ATTEMPT_MS = 10_000
+/** The same where nobody has answered the one before: there may be many, and the verdict waits for them. */
+const ATTEMPT_DOWN_MS = 1_000
 /** Before the second, third and last attempt, ms. */
 const PAUSES_MS = [500, 2_000, 8_000] as const
 /** A hostile log may have any number of findings. */
@@ -38,8 +40,7 @@ export class Alerts {
     this.#output = output
     if (exec !== undefined) this.#ways.push({ to: 'exec', tell: (text) => execute(exec, text) })
     if (webhook === undefined) return
-    const url = parseUrl(webhook)
-    this.#ways.push({ to: 'webhook', tell: (text) => postWithPatience(url, text) })
+    this.#ways.push({ to: 'webhook', tell: poster(parseUrl(webhook)) })
   }
 
   add(alert: Alert): void {
@@ -100,24 +101,38 @@ function execute(command: string, text: string): Promise<void> {
   })
 }
 
+/** Posts with patience, unless it was in vain for the one before. */
+function poster(url: URL): (text: string) => Promise<void> {
+  let isDown = false
+  return async (text) => {
+    try {
+      await (isDown ? post(url, text, ATTEMPT_DOWN_MS) : postWithPatience(url, text))
+      isDown = false
+    } catch (error) {
+      isDown = !(error instanceof Refused)
+      throw error
+    }
+  }
+}
+
 async function postWithPatience(url: URL, text: string): Promise<void> {
   for (const pause of PAUSES_MS) {
     try {
-      return await post(url, text)
+      return await post(url, text, ATTEMPT_MS)
     } catch (error) {
       if (error instanceof Refused) throw error
       await sleep(pause)
     }
   }
-  await post(url, text)
+  await post(url, text, ATTEMPT_MS)
 }
 
 /** The other side has understood, and does not want it: asking again does not help. */
 class Refused extends Error {}
 
-async function post(url: URL, body: string): Promise<void> {
+async function post(url: URL, body: string, ms: number): Promise<void> {
   const headers = { 'content-type': 'application/json' }
-  const signal = AbortSignal.timeout(ATTEMPT_MS)
+  const signal = AbortSignal.timeout(ms)
   const response = await fetch(url, { method: 'POST', headers, body, signal }).catch((error) => {
     const cause = error instanceof Error && error.cause instanceof Error ? error.cause : error
     throw new Error(cause.message)
