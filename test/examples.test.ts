@@ -49,6 +49,13 @@ test('examples - audit replays a forum and finds nothing', async (t) => {
   t.is(code, 0)
 })
 
+test('examples - audit that cannot audit accuses nobody', async (t) => {
+  const { code, stdout, stderr } = await run('audit.ts', ['nonsense'])
+  t.is(code, 2)
+  t.is(stdout, '')
+  t.ok(/^"nonsense" is not a valid address: [^\n]*\n$/.test(stderr), stderr)
+})
+
 test('examples - audit is 20 lines', async (t) => {
   const text = await readFile(path.join(ROOT, 'examples/audit.ts'), 'utf8')
   const lines = text.split('\n').filter((line) => line !== '' && !line.startsWith('//'))
