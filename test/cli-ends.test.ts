@@ -86,3 +86,14 @@ test('cli - an audit of which nobody reads what it says comes to the same verdic
   await once(unread, 'close')
   t.is(unread.exitCode, 2, 'what ended before its verdict is not clean')
 })
+
+test('cli - an error that nobody catches is ours, and no verdict', async (t) => {
+  const cli = new Cli(await tempDir(t), '127.0.0.1:9')
+  // as a library does from a timer; it waits until the command has begun
+  const thrower = `setInterval(()=>{if(process.listenerCount("SIGHUP")>0)throw(Error("boom"))},50)`
+  const env = { NODE_OPTIONS: `--import=data:text/javascript,${encodeURIComponent(thrower)}` }
+  const link = `mivm://${'y'.repeat(52)}/${'y'.repeat(52)}`
+  const { status, stderr } = await cli.run(['audit', link], { env })
+  t.is(status, 70)
+  t.ok(/^mivm: INTERNAL: boom\nThis is a bug of MIVM[^\n]*\n$/.test(stderr), stderr)
+})
