@@ -9,11 +9,17 @@ import { isPinned, startPinned } from './node.js'
 const source = new URL('../src/cli/main.ts', import.meta.url)
 const built = new URL('../dist/cli/main.js', import.meta.url)
 
+const EXIT_INTERNAL = 70
+
 if (isPinned) {
   // When the process that started us is killed the hard way, nobody is left to pass signals on.
   process.on('disconnect', () => process.kill(process.pid, 'SIGKILL'))
   process.channel?.unref()
-  await import(existsSync(source) ? source.href : built.href)
+  await import(existsSync(source) ? source.href : built.href).catch((error) => {
+    // Node would end with 1, which is what an audit says of a host that has cheated
+    process.stderr.write(`mivm: INTERNAL: ${error.message.split('\n')[0]}: run "npm ci" again\n`)
+    process.exit(EXIT_INTERNAL)
+  })
 } else {
   startPinned([fileURLToPath(import.meta.url), ...process.argv.slice(2)])
 }

@@ -2,6 +2,7 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { openSync } from 'node:fs'
+import { cp } from 'node:fs/promises'
 import path from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import test from 'brittle'
@@ -96,4 +97,22 @@ test('cli - an error that nobody catches is ours, and no verdict', async (t) => 
   const { status, stderr } = await cli.run(['audit', link], { env })
   t.is(status, 70)
   t.ok(/^mivm: INTERNAL: boom\nThis is a bug of MIVM[^\n]*\n$/.test(stderr), stderr)
+})
+
+test('cli - an installation that lacks packages is no verdict', async (t) => {
+  const dir = await tempDir(t)
+  const root = path.join(CONTRACTS, '..')
+  for (const name of ['bin', 'src', 'package.json']) {
+    await cp(path.join(root, name), path.join(dir, name), { recursive: true })
+  }
+  const child = spawn(process.execPath, [path.join(dir, 'bin/mivm.js'), 'audit', 'forum'], {
+    stdio: ['ignore', 'ignore', 'pipe']
+  })
+  let stderr = ''
+  child.stderr.setEncoding('utf8').on('data', (text: string) => {
+    stderr += text
+  })
+  await once(child, 'close')
+  t.is(child.exitCode, 70)
+  t.ok(/^mivm: INTERNAL: Cannot find package [^\n]*: run "npm ci" again\n$/.test(stderr), stderr)
 })
