@@ -7,14 +7,15 @@ import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { audit } from 'mivm'
 
-// Node ends with 1 where nobody catches an error, and that would say that the host has cheated
-process.on('uncaughtException', (error) => {
-  console.error(error.message)
-  process.exit(2)
-})
 const [address = ''] = process.argv.slice(2)
 const bootstrap = process.env['MIVM_BOOTSTRAP']?.split(',')
 const dir = await mkdtemp(path.join(tmpdir(), 'mivm-audit-'))
+// Node ends with 1 where nobody catches an error, and that would say that the host has cheated
+process.on('uncaughtException', async (error) => {
+  console.error(error.message)
+  await rm(dir, { recursive: true })
+  process.exit(2)
+})
 
 for await (const event of audit({ address, dir, ...(bootstrap && { bootstrap }) })) {
   if (event.type === 'finding') console.log(`${event.finding.code}: ${event.finding.message}`)
