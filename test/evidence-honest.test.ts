@@ -3,6 +3,7 @@ import b4a from 'b4a'
 import test from 'brittle'
 import { Node, YoloIndex } from 'hyperbee/lib/messages.js'
 import crypto from 'hypercore-crypto'
+import { contradictionIn } from '../src/protocol/comparison.ts'
 import { type Commit, decodeEntry, encodeEntry, encodeUserEntry } from '../src/protocol/entries.ts'
 import {
   type EvidenceParts,
@@ -121,7 +122,11 @@ const TREES: readonly (readonly [what: string, levels: Level[]])[] = [
       { keys: [], children: [] }
     ]
   ],
-  ['has no root', []]
+  ['has no root', []],
+  [
+    'has more nodes than any',
+    Array.from({ length: 2 ** 20 + 1 }, () => ({ keys: [], children: [] }))
+  ]
 ]
 
 for (const [what, levels] of TREES) {
@@ -132,6 +137,48 @@ for (const [what, levels] of TREES) {
     t.alike(refused, ['PROOF_INVALID'])
   })
 }
+
+test('evidence - of a tree with all nodes in one block is read no longer than others', async (t) => {
+  const writer = await honest(t)
+  // to decode the block for each of them would take a quarter of an hour
+  const last = 60_000
+  const chain = Array.from({ length: last }, (_, i) => ({ keys: [9], children: [2, i + 1, 9, 0] }))
+  const parts = await withTree(writer, [...chain, { keys: [1], children: [] }], null)
+  const refused: string[] = []
+  t.is(await proven(encodeEvidence(parts), refused), null)
+  t.alike(refused, ['PROOF_INVALID'])
+})
+
+test('evidence - of variables that all lie at one place is refused before they are in memory', async (t) => {
+  const writer = await honest(t)
+  const large = b4a.alloc(4 * 1024 * 1024, '7')
+  const blob = { blockOffset: 0, blockLength: 1, byteOffset: 0, byteLength: large.byteLength }
+  const value = b4a.from(JSON.stringify({ blob }))
+  const root = { keys: Array.from({ length: 400 }, (_, i) => i + 1), children: [] }
+  const refused: string[] = []
+  t.is(
+    await proven(encodeEvidence(await withTree(writer, [root], value, 400, [large])), refused),
+    null
+  )
+  t.alike(refused, ['PROOF_INVALID'])
+})
+
+test('evidence - with more heads than any rule is about is refused before they are verified', async (t) => {
+  const writer = await Writer.deploy(t, { seed: 'heads' })
+  const head: SignedHead = { log: 'call log', head: await headAt(writer.log, writer.keyPair) }
+  const nothing = { callLog: null, userLog: null, state: null, otherLog: null }
+  const genesis = (await writer.log.get(0)) ?? b4a.alloc(0)
+  const file = encodeEvidence({
+    code: 'TWO_HISTORIES',
+    genesis,
+    heads: Array(200_000).fill(head),
+    ...nothing
+  })
+  const refused: string[] = []
+  await proven(file, refused)
+  t.alike(refused, ['PROOF_INVALID'])
+  t.exception(() => contradictionIn([file, file]), /PROOF_INVALID|more heads/)
+})
 
 test('evidence - of files that lie nowhere is refused', async (t) => {
   const writer = await honest(t)
@@ -303,11 +350,20 @@ async function replayParts(
 async function withTree(
   { log, keyPair: { publicKey, secretKey } }: Writer,
   levels: Level[],
-  value: Uint8Array | null
+  value: Uint8Array | null,
+  variables = 2,
+  contents: readonly Uint8Array[] = []
 ): Promise<EvidenceParts> {
-  const index = YoloIndex.encode({ levels })
-  const node = (key: string) => Node.encode({ key: b4a.from(`files\0${key}`), value, index })
-  const files = [b4a.alloc(1), node('/.mivm/exports/k1.json'), node('/.mivm/exports/k2.json')]
+  const last = YoloIndex.encode({ levels })
+  const files = [b4a.alloc(1)]
+  for (let i = 1; i <= variables; i++) {
+    const key = b4a.from(`files\0/.mivm/exports/k${variables === 2 ? i : 1000 + i}.json`)
+    files.push(
+      Node.encode({ key, value, index: i === variables || variables === 2 ? last : b4a.alloc(0) })
+    )
+  }
+  const blobs = new Tree()
+  for (const block of contents) blobs.append(block)
   const genesis = (await log.get(0)) ?? b4a.alloc(0)
   const blocks = [0, 1, 2, 3, 4, 5, 6].map((at) => at)
   const tree = new Tree()
@@ -319,7 +375,7 @@ async function withTree(
   original[4] = encodeEntry({
     ...commit,
     archive,
-    blobs: { length: 0, treeHash: new Tree().treeHash() }
+    blobs: { length: blobs.length, treeHash: blobs.treeHash() }
   })
   const nodes = new Map<number, TreeNode>()
   const logTree = new Tree()
@@ -344,6 +400,9 @@ async function withTree(
     callLog,
     userLog: null,
     otherLog: null,
-    state: { archive: files.map((block) => ({ block, node: null })), blobs: [] }
+    state: {
+      archive: files.map((block) => ({ block, node: null })),
+      blobs: contents.map((block) => ({ block, node: null }))
+    }
   }
 }

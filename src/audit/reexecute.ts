@@ -46,6 +46,7 @@ export async function executeOn(
   const archive = new Guarded(state)
   const contract = contractOf(address, genesis, source)
   const variables = start === null ? null : await readVariables(archive)
+  archive.begin()
   const report = new Report()
   const last = calls.at(-1)
   // where no commit is judged, whatever is written is taken for what it should be
@@ -86,10 +87,18 @@ export async function executeOn(
 /** An archive that others made up, maybe: what cannot be read in it is their fault, whatever comes of it. */
 class Guarded implements Files {
   readonly #archive: Archive
+  readonly #state: SparseState
   #problem: MivmError | null = null
+  #isBegun = false
 
-  constructor({ archive, blobs }: SparseState) {
-    this.#archive = new Archive(archive, blobs)
+  constructor(state: SparseState) {
+    this.#state = state
+    this.#archive = new Archive(state.archive, state.blobs)
+  }
+
+  /** The variables are read: from now on limits of calls bound what is. */
+  begin(): void {
+    this.#isBegun = true
   }
 
   get(path: string): Promise<Uint8Array | null> {
@@ -115,7 +124,9 @@ class Guarded implements Files {
 
   async #guard<T>(reading: Promise<T>): Promise<T> {
     try {
-      return await reading
+      const read = await reading
+      this.#assertRoom()
+      return read
     } catch (error) {
       this.#problem ??=
         error instanceof MivmError
@@ -124,7 +135,20 @@ class Guarded implements Files {
       throw this.#problem
     }
   }
+
+  #assertRoom(): void {
+    const { archive, blobs } = this.#state
+    if (this.#isBegun || (blobs.given <= VARIABLES_MAX && archive.given <= TREE_READ_MAX)) return
+    throw invalid('its variables are larger than those of any instance')
+  }
 }
+
+/**
+ * Bytes of exported variables, of which an instance may have 256 KiB, and of the tree that are read on the way to them:
+ * in what is made up, any number of files may lie at one place.
+ */
+const VARIABLES_MAX = 16 * 1024 * 1024
+const TREE_READ_MAX = 1024 * 1024 * 1024
 
 /** Keys of the published archive: that of the blobs is in the first block of the files. */
 export function stateKeys({ genesis, address }: Pick<ReplayCase, 'genesis' | 'address'>) {

@@ -16,6 +16,8 @@ export class SparseCore extends StandIn {
   readonly key: Uint8Array
   /** Blocks of the source that were read. */
   readonly read: Set<number> = new Set()
+  /** Bytes of all that was read, each time that it was. */
+  given = 0
   readonly #source: BlockSource
   readonly #base: number
   readonly #appended: Uint8Array[] = []
@@ -47,12 +49,20 @@ export class SparseCore extends StandIn {
     const block = index < this.#base ? await this.#source(index) : null
     if (block === null) throw lacking(index)
     this.read.add(index)
+    this.given += block.byteLength
     return block
   }
 }
 
 /** Blocks of the largest file that an archive may hold, and more than enough. */
 const FILE_BLOCKS_MAX = 1024
+
+/**
+ * Bytes of a block of the tree, and nodes in all that are shown: more than the largest batch changes at once. A node takes
+ * two bytes of a block at least, and some hundred of memory.
+ */
+const TREE_BLOCK_MAX = 4 * 1024 * 1024
+const NODES_MAX = 1024 * 1024
 
 /** What comes next in a walk from left to right: a node of the tree, or a key of one. */
 type Step = { readonly seq: number; readonly offset: number } | { readonly key: Uint8Array | null }
@@ -65,6 +75,7 @@ type Step = { readonly seq: number; readonly offset: number } | { readonly key: 
 export function checkBee(length: number, blocks: ReadonlyMap<number, Uint8Array>): void {
   if (length < 2) return
   for (const [seq, block] of blocks) if (seq > 0) checkValue(block)
+  const levels = new Levels(blocks)
   const seen = new Set<string>()
   let last: Uint8Array | null = null
   const open: Step[] = [{ seq: length - 1, offset: 0 }]
@@ -75,22 +86,51 @@ export function checkBee(length: number, blocks: ReadonlyMap<number, Uint8Array>
       last = next.key
       continue
     }
-    const block = blocks.get(next.seq)
-    if (block === undefined) continue
+    if (!blocks.has(next.seq)) continue
     const name = `${next.seq} ${next.offset}`
     if (seen.has(name)) throw damagedTree()
     seen.add(name)
-    open.push(...stepsOf(block, next.offset, blocks).reverse())
+    // one after the other: what is made up may have more than a call takes as arguments
+    for (const step of stepsOf(levels.at(next.seq, next.offset), blocks).reverse()) open.push(step)
+  }
+}
+
+interface Level {
+  readonly keys: readonly number[]
+  readonly children: readonly number[]
+}
+
+/** The nodes that are in blocks of the tree, each of which is decoded once: one may have all nodes of a large batch. */
+class Levels {
+  readonly #blocks: ReadonlyMap<number, Uint8Array>
+  readonly #decoded = new Map<number, readonly Level[]>()
+  #count = 0
+
+  constructor(blocks: ReadonlyMap<number, Uint8Array>) {
+    this.#blocks = blocks
+  }
+
+  at(seq: number, offset: number): Level {
+    const levels = this.#decoded.get(seq) ?? this.#decode(seq)
+    const level = levels[offset]
+    if (level === undefined) throw damagedTree()
+    return level
+  }
+
+  #decode(seq: number): readonly Level[] {
+    const block = this.#blocks.get(seq)
+    if (block === undefined || block.byteLength > TREE_BLOCK_MAX) throw damagedTree()
+    const { index } = decodeNode(block)
+    const { levels } = tryTo(() => YoloIndex.decode(index))
+    this.#count += levels.length
+    if (this.#count > NODES_MAX) throw damagedTree()
+    this.#decoded.set(seq, levels)
+    return levels
   }
 }
 
 /** A node from left to right: its first child, its first key, its second child … */
-function stepsOf(
-  block: Uint8Array,
-  offset: number,
-  blocks: ReadonlyMap<number, Uint8Array>
-): Step[] {
-  const { keys, children } = levelOf(block, offset)
+function stepsOf({ keys, children }: Level, blocks: ReadonlyMap<number, Uint8Array>): Step[] {
   const isLeaf = children.length === 0
   if (!isLeaf && children.length !== 2 * keys.length + 2) throw damagedTree()
   const steps: Step[] = []
@@ -101,13 +141,6 @@ function stepsOf(
     steps.push({ key: shown === undefined ? null : decodeNode(shown).key })
   }
   return steps
-}
-
-function levelOf(block: Uint8Array, offset: number) {
-  const { index } = decodeNode(block)
-  const level = tryTo(() => YoloIndex.decode(index).levels[offset])
-  if (level === undefined) throw damagedTree()
-  return level
 }
 
 function decodeNode(block: Uint8Array) {

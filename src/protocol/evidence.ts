@@ -286,6 +286,8 @@ function signaturesOf({ heads, callLog, userLog, otherLog }: Material): string[]
 function decodeParts(body: Uint8Array): EvidenceParts {
   const parts = tryDecode(body)
   if (parts === null) throw damaged('this evidence is damaged or cut off')
+  // each is a signature to verify, and is held against all others where several files are compared
+  if (parts.heads.length > HEADS_MAX) throw invalid('it has more heads than show anything')
   const heads = parts.heads.map(({ log, head }) => {
     const name = SIGNED_LOGS[log]
     if (name === undefined) throw invalid('it has a head of no log')
@@ -310,5 +312,8 @@ function tryDecode(body: Uint8Array): Encoded | null {
     return null
   }
 }
+
+/** Of the rules none is about more of them. */
+const HEADS_MAX = 2
 
 const EVIDENCE = getEncoding<Encoded>('@mivm/evidence')
