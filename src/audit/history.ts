@@ -20,6 +20,9 @@ const LOOKED_UP = 1024
 /** Bytes of one batch of the log that this auditor holds in memory. */
 const BATCH_BYTES_MAX = 512 * 1024 * 1024
 
+/** And its blocks, of which each takes some hundred bytes more: those of 256 calls, with all oracles that fuel buys. */
+const BATCH_BLOCKS_MAX = 128 * 1024
+
 /** Entries after which an honest host has signed a head, and code, which the first seeds come from. */
 const SIGNED_AFTER: readonly string[] = ['code', 'oracle-request', 'oracle-answer', 'commit']
 
@@ -182,11 +185,13 @@ export class History {
 
   async *#batches(): AsyncGenerator<{ batch: LoggedBatch; size: number }> {
     let size = 0
+    let blocks = 0
     while (!this.reader.done && !this.broken && this.#gap === null) {
       for (const read of await this.#read()) {
         size += read.block.byteLength
+        blocks++
         const batch = this.#push(read)
-        if (size > BATCH_BYTES_MAX) {
+        if (size > BATCH_BYTES_MAX || blocks > BATCH_BLOCKS_MAX) {
           this.#stop('not-reproduced', 'a batch is larger than what this auditor holds in memory')
         }
         if (this.#stopped) return
@@ -194,6 +199,7 @@ export class History {
         this.#into.published.audited(batch.commit)
         yield { batch, size }
         size = 0
+        blocks = 0
       }
     }
   }
