@@ -225,6 +225,32 @@ test('audit - trailing entries without a commit are pending, whatever they are',
   }
 })
 
+test('audit - a lie in a result counts without a commit as well', async (t) => {
+  for (const options of [{}, { threadFrom: 0 }]) {
+    const writer = await Writer.deploy(t)
+    await writer.commit([await writer.call(0, 'add', ['a'])])
+    const calls = [await writer.call(1, 'read', [1]), await writer.call(0, 'add', ['b'])]
+    await writer.commit(calls, {
+      entries: (entries) =>
+        entries
+          .slice(0, -1)
+          .map((it) => (it.type === 'result' && it.value === '2' ? { ...it, value: '99' } : it)),
+      writes: () => []
+    })
+    const audited = await run(t, writer, options)
+    t.alike(found(audited), ['RESULT_WRONG call 4 block 11'])
+    t.is(audited.verdict.pending, 4)
+    t.is(audited.verdict.counts.replayed, 2)
+  }
+})
+
+test('audit - a deployment that is lied about counts without a commit as well', async (t) => {
+  const entries = (all: CallLogEntry[]) =>
+    all.slice(0, 2).map((it) => (it.type === 'result' ? { ...it, fuel: 7 } : it))
+  const writer = await Writer.deploy(t, {}, { entries, writes: () => [] })
+  t.alike(found(await run(t, writer)), ['RESULT_WRONG call 1 block 3'])
+})
+
 test('audit - a deployment without its commit is pending, and has no archive', async (t) => {
   for (const count of [0, 1, 2]) {
     const writer = await Writer.deploy(

@@ -1,5 +1,6 @@
 import b4a from 'b4a'
 import test from 'brittle'
+import { type CallLogEntry, encodeEntry } from '../src/protocol/entries.ts'
 import {
   type Cheat,
   closeVm,
@@ -27,6 +28,30 @@ test('follow - what comes is verified as it comes, and the end is that of a whol
   t.alike(findings, [])
   t.alike(verdict.missing, [])
   t.alike(verdict, (await run(t, writer)).verdict)
+  await end()
+})
+
+test('follow - a lie without a commit is found when it happens, and not again with the commit', async (t) => {
+  const writer = await Writer.deploy(t)
+  const store = await openStore(t)
+  const end = await replicate(store, writer)
+  const follower = await Follower.open(t, { store, address: writer.address })
+  await follower.until('following')
+  let commit: CallLogEntry | undefined
+  await writer.commit([await writer.call(1, 'read', [7]), await writer.call(1, 'roll')], {
+    entries: (entries) => {
+      commit = entries.pop()
+      return entries.map((it) => (it.type === 'result' ? { ...it, fuel: it.fuel + 1 } : it))
+    }
+  })
+  await follower.found(2)
+  await follower.until('evidence')
+  if (commit !== undefined) await writer.log.append(encodeEntry(commit))
+  await follower.replayed(writer.seq)
+  const live = await follower.stop()
+  t.alike(found(live), ['RESULT_WRONG call 2 block 6', 'RESULT_WRONG call 3 block 8'])
+  t.is(live.evidence.filter((it) => it !== null).length, 2)
+  t.is(live.verdict.counts.replayed, 3)
   await end()
 })
 

@@ -238,7 +238,7 @@ class Audit {
     await course.end(held)
     this.#accuse()
     this.#behind = course.behind
-    this.#note({ head: reader.head })
+    this.#note({ head: reader.head, replayer: course.replayer })
     await this.#assertSound()
     await this.#keep(course)
     await this.#remember(reader)
@@ -339,7 +339,7 @@ class Audit {
   }
 
   async *#round(course: Course): AsyncGenerator<AuditEvent> {
-    this.#note({ head: course.head })
+    this.#note({ head: course.head, replayer: course.replayer })
     yield* this.#findings()
     yield* this.#evidence()
   }

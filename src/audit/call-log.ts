@@ -141,6 +141,11 @@ export class CallLogWalk {
     return calls + (this.#call === null ? 0 : 1 + blocksOf(this.#call.oracles))
   }
 
+  /** Calls behind the last commit that have a result, and the tree hash of the log at that commit. */
+  get tail(): Pick<LoggedBatch, 'calls' | 'committed'> {
+    return { calls: [...this.#calls], committed: this.#committed }
+  }
+
   /** Takes genesis, which has been checked. */
   begin(): null {
     this.#next = 1

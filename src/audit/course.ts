@@ -76,6 +76,8 @@ export class Course {
   #from: Checkpoint | null = null
   /** Whether the kept copy of the state was looked at, where something was found with it. */
   #isWhole = false
+  /** The last result that was judged before a commit covered it. */
+  #tailTo = 0
   /** Since when the host shows less than it has signed. */
   #lessSince: number | null = null
 
@@ -261,10 +263,23 @@ export class Course {
     return true
   }
 
+  /** Judges results that no commit covers: a host that has signed them cannot take them back. */
+  async #judgeTail(): Promise<void> {
+    // where more was signed than is here, the commit may be in that
+    if (!this.#history.complete) return
+    const { tail } = this.#history
+    const at = tail.calls.at(-1)?.resultIndex ?? 0
+    if (at <= this.#tailTo) return
+    this.#tailTo = at
+    this.#replayer ??= await this.#openedReplayer()
+    await this.#replayer?.judgeTail(tail)
+  }
+
   /** Judges what there is so far, where more will come. */
   async judge(): Promise<void> {
     const { report, reader, head } = this
     const { grace } = this.#subject
+    await this.#judgeTail()
     report.mark()
     await this.#users.finish()
     report.weigh()
@@ -287,6 +302,7 @@ export class Course {
     if (history.gap !== null) report.gap(history.gap)
     else if (!this.#hasCode)
       report.gap(this.reader.gap('missing', 1, 2, 'nobody has shown the code'))
+    await this.#judgeTail()
     if (!history.complete) await history.skip()
     else await this.published.lookAgain()
     await this.#users.finish()

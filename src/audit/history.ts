@@ -112,6 +112,11 @@ export class History {
     return this.#walk.pending
   }
 
+  /** What commits do not cover yet at its end. */
+  get tail(): CallLogWalk['tail'] {
+    return this.#walk.tail
+  }
+
   /** Whether all of it could be read and understood. */
   get complete(): boolean {
     return this.reader.done && !this.broken

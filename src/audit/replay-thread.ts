@@ -4,7 +4,7 @@ import { MivmError } from '../protocol/errors.ts'
 import type { VirtualMachine } from '../vm/vm.ts'
 import type { LoggedBatch } from './call-log.ts'
 import { type PackedBatches, pack } from './packed-batches.ts'
-import type { Found } from './replay.ts'
+import type { Found, Tail } from './replay.ts'
 import type { Replayer, ReplaySubject, StateLogs } from './replayer.ts'
 import { type ShadowRoots, ShadowView, type Versions } from './shadow.ts'
 
@@ -14,6 +14,7 @@ export interface ReplayCommands {
   prepare(): Promise<void>
   run(batches: PackedBatches): Promise<void>
   finish(): Promise<void>
+  judgeTail(tail: Tail): Promise<void>
   sync(): Promise<ShadowRoots>
   isWhole(at: Versions): Promise<boolean>
   flush(): Promise<ShadowRoots>
@@ -112,6 +113,10 @@ export class ReplayThread implements Replayer {
 
   async finish(): Promise<void> {
     await this.#ask('finish')
+  }
+
+  async judgeTail(tail: Tail): Promise<void> {
+    if (!this.#stopped) await this.#ask('judgeTail', tail)
   }
 
   sync(): Promise<ShadowRoots> {

@@ -47,6 +47,7 @@ const commands: ReplayCommands = {
   prepare: async () => opened().prepare(),
   run: (batches) => opened().run(unpack(batches)),
   finish: () => opened().finish(),
+  judgeTail: (tail) => opened().judgeTail(tail),
   sync: () => opened().sync(),
   isWhole: (at) => opened().isWhole(at),
   flush: () => opened().flush(),

@@ -32,6 +32,9 @@ export interface StateCopy {
   flush(): Promise<void>
 }
 
+/** Calls behind the newest commit that have a result, and the tree hash of the log at that commit. */
+export type Tail = Pick<LoggedBatch, 'calls' | 'committed'>
+
 /** What of a batch is executed again. */
 export type ReplayedBatch = Pick<LoggedBatch, 'calls' | 'commit' | 'commitIndex' | 'committed'>
 
@@ -75,6 +78,9 @@ export class Replay {
   #judging: Promise<void> = Promise.resolve()
   #first: boolean
   #stopped = false
+  /** What was found behind the newest commit, by its code and block: it is found again with the commit that covers it. */
+  readonly #told = new Set<string>()
+  #isTail = false
 
   /** `variables` are those that a copy holds which has a commit already; null for one that is empty. */
   constructor(
@@ -121,6 +127,20 @@ export class Replay {
     await this.#settle()
   }
 
+  /**
+   * Judges the results of calls that no commit covers yet. What they write is left to that commit, with which they are
+   * executed once more.
+   */
+  async judgeTail({ calls, committed }: Tail): Promise<void> {
+    await this.#settle()
+    if (this.#stopped) return
+    const tasks = tasksOf({ calls, committed })
+    const run = await this.#execute(tasks.filter(isExecuted))
+    this.#isTail = true
+    this.#judgeCalls(tasks, run, { next: 0 })
+    this.#isTail = false
+  }
+
   async #settle(): Promise<void> {
     await this.#judging
     // no call reads the copy in this moment
@@ -132,24 +152,39 @@ export class Replay {
     tasks: readonly (readonly Task[])[],
     run: Run
   ): Promise<void> {
-    let next = 0
+    const place = { next: 0 }
     for (const [i, batch] of batches.entries()) {
-      const writes: Write[] = this.#first ? [this.#contractFile()] : []
-      for (const task of tasks[i] ?? []) {
-        // an abort is taken from the log, and changes nothing
-        if (task.logged.result.outcome === 'abort') continue
-        const at = isExecuted(task) ? next++ : null
-        const step = at === null ? MALFORMED : run.steps[at]
-        if (step === undefined || step.outcome.status === 'abort') {
-          this.#stop(task.logged, run, at, step)
-          return
-        }
-        this.#compare(task.logged, step, at === null ? 0 : (run.asked[at] ?? 0))
-        writes.push(...step.writes)
-      }
+      const first = this.#first ? [this.#contractFile()] : []
+      const writes = this.#judgeCalls(tasks[i] ?? [], run, place)
+      if (writes === null) return
       this.#first = false
-      if (!(await this.#commit(batch, writes))) return
+      if (!(await this.#commit(batch, [...first, ...writes]))) return
     }
+  }
+
+  /** What they have written; null where one could not be executed. `place` is in the run. */
+  #judgeCalls(tasks: readonly Task[], run: Run, place: { next: number }): Write[] | null {
+    const writes: Write[] = []
+    for (const task of tasks) {
+      // an abort is taken from the log, and changes nothing
+      if (task.logged.result.outcome === 'abort') continue
+      const at = isExecuted(task) ? place.next++ : null
+      const step = at === null ? MALFORMED : run.steps[at]
+      if (step === undefined || step.outcome.status === 'abort') {
+        this.#stop(task.logged, run, at, step)
+        return null
+      }
+      this.#compare(task.logged, step, at === null ? 0 : (run.asked[at] ?? 0))
+      writes.push(...step.writes)
+    }
+    return writes
+  }
+
+  #find(...[code, place, ...rest]: Parameters<Found['find']>): void {
+    const name = `${code} ${place.block}`
+    if (this.#told.has(name)) return
+    if (this.#isTail) this.#told.add(name)
+    this.#report.find(code, place, ...rest)
   }
 
   async #execute(tasks: readonly ExecutedTask[]): Promise<Run> {
@@ -179,12 +214,12 @@ export class Replay {
     step: Step,
     asked: number
   ): void {
-    this.#report.counts.replayed++
+    if (!this.#isTail) this.#report.counts.replayed++
     const place = { log: 'call log', block: resultIndex, seq: ack.seq } as const
     const unasked = oracles[asked]
     if (unasked !== undefined) {
       const message = `the log has ${oracles.length} oracle records for this call, which asks ${asked} times`
-      this.#report.find('ORACLE_RECORD_EXTRA', { ...place, block: unasked.block }, message)
+      this.#find('ORACLE_RECORD_EXTRA', { ...place, block: unasked.block }, message)
     }
     // most are, and one entry has one form
     if (isResultOf(result, step)) return
@@ -193,7 +228,7 @@ export class Replay {
     const differences = compareResults(result, step)
     const which = differences.map(({ what }) => what).join(', ')
     const message = `replay comes to another result: ${which}`
-    this.#report.find('RESULT_WRONG', place, message, differences)
+    this.#find('RESULT_WRONG', place, message, differences)
   }
 
   /** Why call `next` of the run has no outcome that the log could be held against. */
@@ -207,7 +242,7 @@ export class Replay {
     if (run.wrong !== null && run.wrong.call === at) {
       const { block, difference } = run.wrong
       const message = 'replay asks the oracle for something else than the log says'
-      this.#report.find('ORACLE_RECORD_WRONG', { log: 'call log', block, seq: ack.seq }, message, [
+      this.#find('ORACLE_RECORD_WRONG', { log: 'call log', block, seq: ack.seq }, message, [
         difference
       ])
       return
@@ -259,7 +294,7 @@ export class Replay {
   }
 }
 
-function tasksOf({ calls, committed }: ReplayedBatch): Task[] {
+function tasksOf({ calls, committed }: Tail): Task[] {
   return calls.map((logged) => {
     const { ack, asked, result } = logged
     const { call, user, seq, time } = ack

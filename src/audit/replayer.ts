@@ -5,7 +5,7 @@ import { contractOf } from '../vm/record.ts'
 import { readVariables } from '../vm/variables.ts'
 import type { Batch, Contract, VirtualMachine } from '../vm/vm.ts'
 import type { PlainLog } from './plain-log.ts'
-import { type Found, Replay, type ReplayedBatch } from './replay.ts'
+import { type Found, Replay, type ReplayedBatch, type Tail } from './replay.ts'
 import { Shadow, type ShadowRoots, type Versions } from './shadow.ts'
 
 /** What calls are executed again on, and where. */
@@ -37,6 +37,8 @@ export interface Replayer {
   run(batches: readonly ReplayedBatch[]): Promise<void>
   /** Resolves when everything that was replayed is judged. */
   finish(): Promise<void>
+  /** Judges results that no commit covers yet; nothing that calls write is kept. */
+  judgeTail(tail: Tail): Promise<void>
   /** Resolves when all of the copy is on disk. */
   sync(): Promise<ShadowRoots>
   /** Whether every block of the copy up to a commit is what the commit says. */
@@ -101,6 +103,12 @@ export class LocalReplayer implements Replayer {
 
   async finish(): Promise<void> {
     await this.#replay?.finish()
+  }
+
+  async judgeTail(tail: Tail): Promise<void> {
+    if (this.stopped) return
+    this.#replay ??= await this.#begin()
+    await this.#replay?.judgeTail(tail)
   }
 
   async sync(): Promise<ShadowRoots> {

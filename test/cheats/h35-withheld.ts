@@ -63,5 +63,17 @@ export const CHEATS: readonly Cheat[] = [
       ...withoutBatch(at, kind, position),
       may: position === 'last' ? [] : ['ARCHIVE_UNCOMMITTED']
     })
+  },
+  {
+    row: 'H39',
+    what: 'a lie in a batch without a commit',
+    class: 'R',
+    without: (_kind, position) =>
+      position === 'last' ? null : 'what follows it has to be the commit',
+    seams: () => ({ ...uncommitted(2), step: (step) => ({ ...step, fuel: step.fuel + 1 }) }),
+    expect: ({ seq, result }) => ({
+      caught: [`RESULT_WRONG call ${seq} block ${result}`],
+      differing: ['fuel']
+    })
   }
 ]
