@@ -58,14 +58,21 @@ export class SparseCore extends StandIn {
 const FILE_BLOCKS_MAX = 1024
 
 /**
- * Bytes of a block of the tree, and nodes in all that are shown: more than the largest batch changes at once. A node takes
- * two bytes of a block at least, and some hundred of memory.
+ * Of a block of the tree its bytes and its nodes, which are those that one put or deletion changes; of a node its keys, of
+ * which there are eight at most; and how deep it lies, where each level has five times as many nodes as the one above. All
+ * with much to spare: every time that a node is read the whole block is decoded, and all above it is gone through.
  */
-const TREE_BLOCK_MAX = 4 * 1024 * 1024
+const TREE_BLOCK_MAX = 64 * 1024
+const BLOCK_NODES_MAX = 256
+const NODE_KEYS_MAX = 16
+const TREE_DEPTH_MAX = 64
+/** Nodes in all that are shown: each takes some hundred bytes of memory. */
 const NODES_MAX = 1024 * 1024
 
 /** What comes next in a walk from left to right: a node of the tree, or a key of one. */
-type Step = { readonly seq: number; readonly offset: number } | { readonly key: Uint8Array | null }
+type Step =
+  | { readonly seq: number; readonly offset: number; readonly depth: number }
+  | { readonly key: Uint8Array | null }
 
 /**
  * Refuses blocks that no Hyperbee has written: whoever makes evidence up can sign a tree that leads back into itself,
@@ -78,7 +85,7 @@ export function checkBee(length: number, blocks: ReadonlyMap<number, Uint8Array>
   const levels = new Levels(blocks)
   const seen = new Set<string>()
   let last: Uint8Array | null = null
-  const open: Step[] = [{ seq: length - 1, offset: 0 }]
+  const open: Step[] = [{ seq: length - 1, offset: 0, depth: 1 }]
   for (let next = open.pop(); next !== undefined; next = open.pop()) {
     if ('key' in next) {
       if (next.key === null) continue
@@ -90,8 +97,9 @@ export function checkBee(length: number, blocks: ReadonlyMap<number, Uint8Array>
     const name = `${next.seq} ${next.offset}`
     if (seen.has(name)) throw damagedTree()
     seen.add(name)
-    // one after the other: what is made up may have more than a call takes as arguments
-    for (const step of stepsOf(levels.at(next.seq, next.offset), blocks).reverse()) open.push(step)
+    if (next.depth > TREE_DEPTH_MAX) throw damagedTree()
+    const steps = stepsOf(levels.at(next.seq, next.offset), next.depth + 1, blocks)
+    open.push(...steps.reverse())
   }
 }
 
@@ -100,7 +108,7 @@ interface Level {
   readonly children: readonly number[]
 }
 
-/** The nodes that are in blocks of the tree, each of which is decoded once: one may have all nodes of a large batch. */
+/** The nodes that are in blocks of the tree, each of which is decoded once. */
 class Levels {
   readonly #blocks: ReadonlyMap<number, Uint8Array>
   readonly #decoded = new Map<number, readonly Level[]>()
@@ -123,19 +131,25 @@ class Levels {
     const { index } = decodeNode(block)
     const { levels } = tryTo(() => YoloIndex.decode(index))
     this.#count += levels.length
-    if (this.#count > NODES_MAX) throw damagedTree()
+    if (levels.length > BLOCK_NODES_MAX || this.#count > NODES_MAX) throw damagedTree()
     this.#decoded.set(seq, levels)
     return levels
   }
 }
 
 /** A node from left to right: its first child, its first key, its second child … */
-function stepsOf({ keys, children }: Level, blocks: ReadonlyMap<number, Uint8Array>): Step[] {
+function stepsOf(
+  { keys, children }: Level,
+  depth: number,
+  blocks: ReadonlyMap<number, Uint8Array>
+): Step[] {
+  if (keys.length > NODE_KEYS_MAX) throw damagedTree()
   const isLeaf = children.length === 0
   if (!isLeaf && children.length !== 2 * keys.length + 2) throw damagedTree()
   const steps: Step[] = []
   for (let i = 0; i <= keys.length; i++) {
-    if (!isLeaf) steps.push({ seq: children[2 * i] ?? 0, offset: children[2 * i + 1] ?? 0 })
+    const [at = 0, offset = 0] = children.slice(2 * i, 2 * i + 2)
+    if (!isLeaf) steps.push({ seq: at, offset, depth })
     const seq = keys[i]
     const shown = seq === undefined ? undefined : blocks.get(seq)
     steps.push({ key: shown === undefined ? null : decodeNode(shown).key })
