@@ -5,18 +5,16 @@ import { runInNewContext } from 'node:vm'
 import test from 'brittle'
 import crypto from 'hypercore-crypto'
 import { audit } from '../src/audit/audit.ts'
-import { encodeEntry, encodeUserEntry } from '../src/protocol/entries.ts'
+import { encodeUserEntry } from '../src/protocol/entries.ts'
 import { type Head, signHead } from '../src/protocol/head.ts'
 import { userLogManifest } from '../src/protocol/manifest.ts'
 import { encodeArgs } from '../src/protocol/values.ts'
-import { closeVm, type Item, openShared, run, type Shown, Writer } from './audit-writer.ts'
+import { closeVm, type Item, openShared, type Shown, Writer } from './audit-writer.ts'
 import { type Teardown, tempDir } from './helpers.ts'
 
 const MEBIBYTE = 1024 * 1024
 /** Of the arguments of a call, which is most of its block. */
 const LARGE = 250_000
-/** Records of oracles behind one ack, more than fuel buys. */
-const RECORDS = 70_000
 /** Calls of one user who has written more of them than are read at once. */
 const TAIL = 150
 
@@ -42,29 +40,6 @@ test('memory - of a head that nobody shows nothing is kept but the head', async 
   const { verdict, kept } = await keptBy(t, writer)
   t.is(verdict, 'violation')
   t.ok(kept < 6 * MEBIBYTE, `${kept} bytes are kept of ${TAIL * LARGE} that were read`)
-})
-
-test('memory - a batch that never ends is not kept, however small its blocks are', async (t) => {
-  const writer = await Writer.deploy(t)
-  const { user, entry, block } = await writer.call(0, 'ask', ['a'])
-  const { log } = writer
-  const ack = log.length
-  const { publicKey } = user.keyPair
-  const time = writer.time + 1
-  const asked = { seq: 2, user: publicKey, entry, call: block, time, previous: user.lastAck }
-  await log.append(encodeEntry({ type: 'ack', ...asked }))
-  for (let i = 0; i < RECORDS; i += 10_000) {
-    const records = Array.from({ length: 10_000 }, (_, k) => {
-      const index = i + k
-      return [
-        encodeEntry({ type: 'oracle-request', ack, index, name: '', args: '' }),
-        encodeEntry({ type: 'oracle-answer', ack, index, value: null, error: null })
-      ]
-    })
-    await log.append(records.flat())
-  }
-  const { verdict } = (await run(t, writer)).verdict
-  t.is(verdict, 'inconclusive')
 })
 
 test.hook('memory - the VM of these tests closes', async (t) => {
