@@ -3,6 +3,21 @@ import { DEPTH, FUEL, inMethod, NESTED, OK } from './attack.ts'
 const list = (count: number, text: (i: number) => string, separator = ', ') =>
   Array.from({ length: count }, (_, i) => text(i)).join(separator)
 
+/** Classes without a constructor of their own, each with a member that V8 runs one for. */
+const heirs = (member: string) =>
+  `class A0 { constructor(...a) { this.count = a.length } } ${list(29, (i) => `class A${i + 1} extends A${i} { ${member} }`, ' ')}`
+
+/** Builtins that are constructors and look at what they are given. */
+const CONSTRUCTORS = 'String RegExp Error TypeError SuppressedError'.split(' ')
+
+const ownCauses = CONSTRUCTORS.map((name): [string, [string, string]] => [
+  `${name} that is bound to what is made a text by it`,
+  [
+    `const o = {}; o.toString = ${name}.bind(null, ${name === 'SuppressedError' ? '1, 2, ' : ''}o); return '' + o`,
+    NESTED
+  ]
+])
+
 /** Calls until no stack is left: V8's own end of it must never be seen, since it depends on the machine. */
 export const stack = inMethod({
   recursion: ['const f = () => 1 + f(); return f()', DEPTH],
@@ -147,6 +162,59 @@ export const stack = inMethod({
   'a constructor that is slice': [
     "const a = []; Object.defineProperty(a, 'constructor', { get: Array.prototype.slice }); return a.slice()",
     NESTED
+  ],
+  'a name that is bind': [
+    "const f = () => 1; Object.defineProperty(f, 'name', { get: Function.prototype.bind }); f.bind()",
+    NESTED
+  ],
+  'a constructor that is then': [
+    "const p = Promise.resolve(); Object.defineProperty(p, 'constructor', { get: Promise.prototype.then }); p.then()",
+    NESTED
+  ],
+  'a constructor that is slice, of bytes': [
+    "const b = new Uint8Array(8); Object.defineProperty(b, 'constructor', { get: b.slice }); b.slice()",
+    NESTED
+  ],
+  'a constructor that is subarray': [
+    "const b = new Uint8Array(8); Object.defineProperty(b, 'constructor', { get: b.subarray }); b.subarray()",
+    NESTED
+  ],
+  'a cause that is an error with a cause': [
+    "const o = {}; Object.defineProperty(o, 'cause', { get: Error.bind(null, 'x', o) }); new Error('x', o)",
+    NESTED
+  ],
+  ...Object.fromEntries(ownCauses),
+  'classes in static fields': [
+    `let deep = 0; const f = () => { deep++; void ${'class { static x = '.repeat(150)}f()${' }'.repeat(150)} }; try { f() } catch (error) { throw new Error(deep + error.message) }`,
+    DEPTH
+  ],
+  'classes in static blocks': [
+    `let deep = 0; const f = () => { deep++; ${'void class { static { '.repeat(150)}f()${' } }'.repeat(150)} }; try { f() } catch (error) { throw new Error(deep + error.message) }`,
+    DEPTH
+  ],
+  'arguments that constructors hand on': [
+    `${heirs('x = 1')} new A29(...Array(30_000).fill(1))`,
+    DEPTH
+  ],
+  'arguments that constructors with many fields hand on': [
+    `${heirs(list(12, (i) => `x${i} = ${i}`, ';'))} new A29(...Array(30_000).fill(1))`,
+    DEPTH
+  ],
+  'arguments that constructors with private methods hand on': [
+    `${heirs('#x() {}')} new A29(...Array(30_000).fill(1))`,
+    DEPTH
+  ],
+  'arguments that constructors with fields of code hand on': [
+    `${heirs('x = String(1)')} new A29(...Array(30_000).fill(1))`,
+    DEPTH
+  ],
+  'arguments that constructors hand on, from Reflect': [
+    `${heirs('x = 1')} Reflect.construct(A29, Array(30_000).fill(1))`,
+    DEPTH
+  ],
+  'arguments of constructors that V8 passes over': [
+    `${heirs('')} return new A29(...Array(30_000).fill(1)).count`,
+    OK
   ],
   'toJSON that is valueOf': ['return +{ valueOf: Date.prototype.toJSON }', NESTED],
   'a trampoline': ['let f = () => f; for (;;) f = f()', FUEL]

@@ -7,6 +7,9 @@ const FRAME = 64
 /** Levels that no call has (protocol/limits.ts): a function that takes more could never be called. */
 const LEVELS_MAX = 512
 
+/** Places that the function takes which V8 evaluates all static fields and blocks of a class in: it is not called by ours. */
+const STATIC = 6
+
 /** Places that V8 keeps while it puts together an array, an object or a text, however many parts these have. */
 const LITERAL = 2
 
@@ -365,7 +368,7 @@ class Analysis {
       for (const member of body.body) {
         cost += this.#prices.member
         if (member.type === 'StaticBlock') {
-          cost += this.visit(member)
+          cost += this.#static(member)
           continue
         }
         cost += this.#key(member, member.key)
@@ -376,11 +379,20 @@ class Analysis {
           kept++
         }
         if (member.type === 'PropertyDefinition' && !member.static) this.#field(member)
-        else if (member.value !== null) cost += this.visit(member.value)
+        else if (member.type === 'PropertyDefinition') cost += this.#static(member.value)
+        else cost += this.visit(member.value)
       }
       this.#keep(-kept)
       return cost
     })
+  }
+
+  #static(node) {
+    if (node === null) return 0
+    this.#keep(STATIC)
+    const cost = this.visit(node)
+    this.#keep(-STATIC)
+    return cost
   }
 
   /** A field is evaluated whenever there is a new instance, in a function of its own. */

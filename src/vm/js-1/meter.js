@@ -538,12 +538,11 @@ class Meter {
     let rest = fields.filter((each) => each !== payer).reduce((sum, { cost }) => sum + cost, 0)
     const constructor = body.body.find((each) => each.kind === 'constructor')
     let members = ''
-    if (payer === undefined && constructor === undefined && rest > this.#prices.branch) {
-      const pay = this.#pay(rest)
-      members =
-        superClass === null
-          ? `constructor() {${pay}}`
-          : `constructor(...$mivma) {${pay}super(...$mivma)}`
+    if (constructor === undefined && superClass !== null && body.body.some(isOfInstances)) {
+      members = this.#heirConstructor(payer === undefined ? rest : 0)
+      if (payer === undefined) rest = 0
+    } else if (payer === undefined && constructor === undefined && rest > this.#prices.branch) {
+      members = `constructor() {${this.#pay(rest)}}`
       rest = 0
     }
     for (const member of body.body) {
@@ -554,6 +553,18 @@ class Meter {
       members += '\n'
     }
     return `class${name}${heritage} {${members}}`
+  }
+
+  /**
+   * The constructor of a class that has none of its own and extends another one, where V8 runs one: it takes a level, and
+   * hands on arguments, which take room on the stack once more.
+   */
+  #heirConstructor(cost) {
+    const { entry, thrown } = this.#prices
+    const { text: enter } = this.#within({ levels: 1 }, () => this.#enterTest(entry + cost))
+    const text = 'super(...$mivmA($mivma));'
+    const fail = `$mivmX($mivme, ${this.#failure(text)}, ${thrown})`
+    return `constructor(...$mivma) {var $mivmd;if (${enter}) $mivmT();try {${text}${RETURN}} catch ($mivme) {${RETURN}${fail}}}`
   }
 
   #heritage(node) {
@@ -1077,6 +1088,12 @@ function isShort(node) {
     return typeof inner.value === 'string' && inner.value.length <= TEXT_MAX
   if (inner.type === 'UnaryExpression') return inner.operator === 'typeof'
   return isFunction(inner) || isClass(inner)
+}
+
+/** Whether V8 runs a constructor for it in every class. */
+function isOfInstances({ type, static: isStatic, key }) {
+  if (isStatic || type === 'StaticBlock') return false
+  return type === 'PropertyDefinition' || key.type === 'PrivateIdentifier'
 }
 
 /** Whether `==` is no work: a text may have to be made a number. */

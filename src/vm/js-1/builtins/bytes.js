@@ -168,7 +168,12 @@
         const tag = tagOf(this)
         // a species constructor would be handed the buffer
         if (tag === undefined || !isFloat(tag)) {
-          return rawSubarray(this, start, end)
+          enter()
+          try {
+            return rawSubarray(this, start, end)
+          } finally {
+            leave()
+          }
         }
         const length = lengthOf(this)
         const first = position(start, length, 0)
@@ -368,16 +373,23 @@
   /** TypedArraySpeciesCreate of ECMA-262, which by default takes the engine's own constructor. */
   function create(array, length) {
     const tag = tagOf(array)
-    let Species = wrapped[tag]
-    const Constructor = array.constructor
-    if (Constructor !== undefined) {
-      if (!isObject(Constructor)) throw new TypeError('constructor is not an object')
-      Species = Constructor[species] ?? Species
-    }
-    const result = kit.construct(Species, [length])
+    const result = createAs(array, wrapped[tag], length)
     if (lengthOf(result) < length) throw new TypeError('the array of the species is too short')
     if (isBig(tag) !== isBig(tagOf(result))) throw new TypeError('bigints and numbers do not mix')
     return result
+  }
+
+  /** Getters, and the constructor, may be of the contract, or builtins that do the same. */
+  function createAs(array, Wrapped, length) {
+    enter()
+    try {
+      const Constructor = array.constructor
+      if (Constructor === undefined) return kit.construct(Wrapped, [length])
+      if (!isObject(Constructor)) throw new TypeError('constructor is not an object')
+      return kit.construct(Constructor[species] ?? Wrapped, [length])
+    } finally {
+      leave()
+    }
   }
 
   function view(array, first, length) {

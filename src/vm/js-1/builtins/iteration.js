@@ -90,7 +90,13 @@
     replace(Promise.prototype, {
       then(onFulfilled, onRejected) {
         note(prices.then)
-        return apply(then, this, [onFulfilled, onRejected])
+        // it asks `this` for its constructor
+        enter()
+        try {
+          return apply(then, this, [onFulfilled, onRejected])
+        } finally {
+          leave()
+        }
       },
       finally(callback) {
         note(0)

@@ -6,9 +6,10 @@
   const { listOf, metered, note, pop, prices, push, refuse, replace, room, sizeOf, spend, toText } =
     kit
   const { chain, limits, link, uncurry, wrapConstructor } = kit
-  const { ownKeys } = Reflect
+  const { getPrototypeOf, ownKeys } = Reflect
   const { getOwnPropertyDescriptor } = Object
   const { prototype } = Object
+  const { bind } = Function.prototype
   const RawWeakMap = WeakMap
   const layersOf = uncurry(WeakMap.prototype.get)
   const setLayers = uncurry(WeakMap.prototype.set)
@@ -338,7 +339,6 @@
 
   function replaceFunctions() {
     const functions = Function.prototype
-    const { bind } = functions
     let bounds = new RawWeakMap()
     replace(functions, {
       apply(receiver, list) {
@@ -367,8 +367,7 @@
             `a bound function may hold ${limits.boundArguments} arguments, and this one would have ${count}: bind an array`
           )
         }
-        const target = isNative(names, this) && !isConstructor(this) ? counting(this) : this
-        const bound = apply(bind, target, [receiver, ...args])
+        const bound = boundTo(this, receiver, args)
         // "bound " and the name of the function is a rope
         const { value } = getOwnPropertyDescriptor(bound, 'name')
         if (value.length > 64) kit.textRoom(value.length)
@@ -399,6 +398,17 @@
     bounds = new RawWeakMap()
   }
 
+  /** V8 asks the function for its name and its length. */
+  function boundTo(target, receiver, args) {
+    const counted = isNative(names, target) ? counting(target) : target
+    enter()
+    try {
+      return apply(bind, counted, [receiver, ...args])
+    } finally {
+      leave()
+    }
+  }
+
   function passing(target, receiver, list) {
     charge(prices.call)
     const args = isPlain(list) ? list : listOf(list)
@@ -417,7 +427,15 @@
   function counting(native) {
     charge(prices.object * 8)
     room(256)
-    const counter = {
+    const counter = isConstructor(native) ? countingConstructor(native) : countingMethod(native)
+    for (const key of ['name', 'length']) {
+      Object.defineProperty(counter, key, Object.getOwnPropertyDescriptor(native, key))
+    }
+    return counter
+  }
+
+  function countingMethod(native) {
+    return {
       call(...args) {
         charge(1)
         enter()
@@ -428,9 +446,22 @@
         }
       }
     }.call
-    for (const key of ['name', 'length']) {
-      Object.defineProperty(counter, key, Object.getOwnPropertyDescriptor(native, key))
+  }
+
+  function countingConstructor(native) {
+    const counter = function (...args) {
+      charge(1)
+      enter()
+      try {
+        if (new.target === undefined) return apply(native, this, args)
+        return construct(native, args, new.target === counter ? native : new.target)
+      } finally {
+        leave()
+      }
     }
+    // what `instanceof`, `extends` and the prototype of a bound function look at
+    Object.setPrototypeOf(counter, getPrototypeOf(native))
+    Object.defineProperty(counter, 'prototype', { value: native.prototype, writable: false })
     return counter
   }
 
