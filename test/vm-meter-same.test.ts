@@ -48,6 +48,10 @@ const PROGRAMS: Record<string, string> = {
     "const f = (a, { b, c = b + a, ...d } = { b: note('default', 9) }, [e, ...g] = [1, 2, 3], h = () => [a, b, e], ...i) => [a, b, c, d, e, g, h(), i]; return [f(1), f(1, { b: 2, x: 3 }, 'xyz'), f(1, { b: 2, c: undefined }, [], () => 0, 4, 5), log]",
   'parameters and variables of one name':
     'function f({ a }, b = a) { var a; var c = a; function d() { return 1 } var b; return [a, b, c, d()] } return f({ a: 5 })',
+  'parameters and what the body hides from them':
+    "const x = () => 'outside', y = 'outside', z = (v) => v; function f(a = x(), b = z(y), c = () => y, d = () => x()) { const y = 'inside'; function x() { return 'inside' } return [a, b, c(), d(), x(), y] } class A { m(a = z(y)) { let y = a + 1; return y } } return [f(), ((a = z(y)) => { class y { static s = a } return y.s })(), new A().m(), (async (a = z(y)) => { const y = [a]; return y })()]",
+  'parameters of generators that functions share':
+    'const z = (v) => v; function* f(a = z(1), b = () => a, c = (v) => { a = v }, [d, ...e] = [1, 2], g = () => [d, e]) { a = 5; const r = [b()]; c(6); r.push(a); d = 7; r.push(g(), b.name, c.length); yield* r; { var a; yield a } } function* h({ a = () => a, b = z(2) }, ...[c, { length }]) { yield [typeof a(), b, c, length]; function b() {} yield typeof b } return [...f(), ...h({}, 3, [4])]',
   'parameters and functions of one name':
     'function f({ a }) { return [typeof a, a()]; function a() { return 7 } } return f({ a: 5 })',
   'two functions of one name':

@@ -59,6 +59,22 @@ export const meter = inMethod({
   'big integers that grow': ['let x = 3n; for (;;) x *= x', ROOM],
   powers: ['return (2n ** (2n ** 29n)).toString().length', ROOM],
   shifts: ['let x = 1n; for (;;) x <<= 1_000_000n', ROOM],
+  'big integers with the name of a number': [
+    'const n = 2n ** 100_000n; const f = (g = () => { for (;;) n * n }) => { const n = 5; return g }; f()()',
+    FUEL
+  ],
+  'texts with the name of a number': [
+    "const n = 'x'.repeat(1e6); const f = (g = () => { for (;;) if (n < n + n) return n }) => { var n = 5; return g }; for (;;) f()()",
+    'error OUT_OF_FUEL'
+  ],
+  'big integers with the name of a number that a parameter assigns': [
+    'let n = 5; const f = (g = () => { n = 2n ** 100_000n }) => { let n = 6; return g }; f()(); for (;;) n * n',
+    FUEL
+  ],
+  'big integers with the name of a number, in a generator': [
+    'const n = 2n ** 100_000n; function* f(a = n * n) { const n = 5 } for (;;) f()',
+    FUEL
+  ],
   'texts that are compared': [
     "const a = 'x'.repeat(1e6); const b = 'x'.repeat(999_999) + 'y'; for (;;) if (a === b) return 1",
     FUEL

@@ -104,7 +104,7 @@ const MATH = new Set(
 
 class Analysis {
   #prices
-  #scope = { variables: new Map(), parent: null, fn: null, isFunction: true }
+  #scope = { variables: new Map(), parent: null, fn: null, isFunction: true, body: null }
   #nesting = 0
   /** What is alive while a part of an expression is evaluated, at most. */
   #alive = 0
@@ -269,7 +269,7 @@ class Analysis {
   /** `isFunction`: whether it is where a `var` inside of it is declared. */
   #within(fn, visit, isFunction = fn !== this.#scope.fn) {
     const parent = this.#scope
-    this.#scope = { variables: new Map(), parent, fn, isFunction }
+    this.#scope = { variables: new Map(), parent, fn, isFunction, body: null }
     const cost = visit()
     this.#scope = parent
     return cost
@@ -306,9 +306,16 @@ class Analysis {
     this.#within(node, () => {
       if (type === 'FunctionExpression') this.#name(id)
       for (const param of params) this.#declareUnknown(param)
-      // the body is no scope of its own: a variable and a parameter of one name are the same
       node.cost = this.#prices.entry + this.#all(params)
-      node.cost += body.type === 'BlockStatement' ? this.#each(body.body) : this.visit(body)
+      const outside = this.#scope
+      node.cost += this.#within(
+        node,
+        () => {
+          outside.body = this.#scope
+          return body.type === 'BlockStatement' ? this.#each(body.body) : this.visit(body)
+        },
+        true
+      )
     })
     this.#alive = alive
     this.#closing = closing
@@ -414,7 +421,10 @@ class Analysis {
     let cost = 0
     for (const { id, init = null } of declarations) {
       for (const { name } of namesIn(id)) {
-        this.#declare(name, scope)
+        // a variable that has the name of a parameter begins with its value: nothing more is known of the two
+        if (scope.parent?.body !== scope || !scope.parent.variables.has(name)) {
+          this.#declare(name, scope)
+        }
         if (kind === 'var') fn?.names.add(name)
       }
       if (init !== null && id.type === 'Identifier') this.#values.push([id, init])
@@ -512,10 +522,22 @@ export function namesIn(pattern) {
   return names
 }
 
+/**
+ * What a name stands for at a place. Parameters do not see what the body declares, but for what the meter evaluates in the
+ * body: of a name that could be either, nothing is known.
+ */
 function find(scope, name) {
+  let hidden = null
   for (let at = scope; at !== null; at = at.parent) {
     const variable = at.variables.get(name)
-    if (variable !== undefined) return variable
+    if (variable !== undefined) return hidden === null ? variable : unknown(variable)
+    const inner = at.body?.variables.get(name)
+    if (inner !== undefined) hidden = unknown(inner)
   }
-  return null
+  return hidden
+}
+
+function unknown(variable) {
+  variable.isPlain = false
+  return variable
 }

@@ -411,7 +411,9 @@ class Meter {
       if (body.type !== 'BlockStatement') {
         return `${given.moved}${isAsync ? `return $mivmQ((${this.emit(body)}))` : this.#directReturn(body)}`
       }
-      return `${heir}${given.moved}${this.#body(node, given.names)}`
+      const code = this.#body(node, given.names)
+      // parameters do not see what the body declares
+      return `${heir}${given.moved === '' ? code : `${given.moved}{${code}}`}`
     })
     const directives =
       body.type === 'BlockStatement'
@@ -467,7 +469,7 @@ class Meter {
     const texts = params.map((param, i) => {
       if (isName(param)) return this.#source(param)
       names.push(...namesIn(param).map(({ name }) => name))
-      moved += this.#movedParam(param, i)
+      moved += `var ${this.#movedParam(param, `$mivmp${i}`)};`
       if (param.type === 'RestElement') return `...$mivmp${i}`
       // it still ends the count of the parameters that `length` of the function is
       return param.type === 'AssignmentPattern' ? `$mivmp${i} = void 0` : `$mivmp${i}`
@@ -475,23 +477,26 @@ class Meter {
     return { params: texts.join(', '), moved, names }
   }
 
-  #movedParam(param, i) {
-    const given = `$mivmp${i}`
+  /** `given`: what the caller has given for it. Without a declaration: an assignment for parentheses around it. */
+  #movedParam(param, given) {
     const pattern = param.type === 'RestElement' ? param.argument : param
     if (pattern.type !== 'AssignmentPattern') {
-      return `var ${this.#pattern(pattern)} = ${this.#destructured(pattern, given)};`
+      return `${this.#pattern(pattern)} = ${this.#destructured(pattern, given)}`
     }
     const { left, right } = pattern
     const value = this.emit(right)
     if (left.type === 'Identifier' && isAnonymous(right)) {
       const name = this.#source(left)
-      return `var {${name} = ${value}} = {${name}: ${given}};`
+      return `{${name} = ${value}} = {${name}: ${given}}`
     }
     const chosen = `(${given} === void 0 ? ${value} : ${given})`
-    return `var ${this.#pattern(left)} = ${this.#destructured(left, chosen)};`
+    return `${this.#pattern(left)} = ${this.#destructured(left, chosen)}`
   }
 
-  /** Those of a generator are evaluated when it is called, and its body later. */
+  /**
+   * Those of a generator are evaluated when it is called, and its body later. Their variables are parameters themselves,
+   * which a function that one of them makes shares with the body.
+   */
   #generatorParams({ params, levels }) {
     const pay = `$mivmG(${this.#prices.generator * levels})`
     if (params.every(isStill) && params.at(-1)?.type !== 'RestElement') {
@@ -504,9 +509,8 @@ class Meter {
     const { text, temps } = this.#within({ levels: 1, isSuspendable: false }, () => {
       return params
         .map((param, i) => {
-          if (param.type !== 'RestElement') return this.#movedParam(param, i)
-          const { argument } = param
-          return `var ${this.#pattern(argument)} = ${this.#destructured(argument, `$mivmR(arguments, ${i})`)};`
+          const isRest = param.type === 'RestElement'
+          return `(${this.#movedParam(param, isRest ? `$mivmR(arguments, ${i})` : `$mivmp${i}`)});`
         })
         .join('')
     })
@@ -515,9 +519,10 @@ class Meter {
       .map(({ type }, i) => {
         return type === 'AssignmentPattern' ? `$mivmp${i} = void 0` : `$mivmp${i}`
       })
-    const list = names.join(', ')
-    const evaluate = `() => {${declaration(temps)}${pay};${text}return [${list}]}`
-    given.push(`...{$mivm: [${list}] = ${this.#evaluated(evaluate, text, levels)}}`)
+    const evaluate = `() => {${declaration(temps)}${pay};${text}}`
+    // of a property that no array has: they are there, and have no value yet
+    const list = names.map((name) => `$mivm: ${name}, `).join('')
+    given.push(`...{${list}$mivm = ${this.#evaluated(evaluate, text, levels)}}`)
     return { params: given.join(', '), moved: '', names }
   }
 
