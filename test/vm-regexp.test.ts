@@ -463,7 +463,12 @@ test('vm regexp - a literal that V8 would read for long is refused with its plac
     [`/${'('.repeat(101)}${')'.repeat(101)}/`, 'a RegExp nests 101 deep and may nest 100 deep'],
     [`/${'a'.repeat(65537)}/`, 'a RegExp has 65537 characters and may have 65536'],
     [`/${'\\p{RGI_Emoji}'.repeat(20)}/v`, 'the RegExp literals of the code take too long to read'],
-    [`[${'/\\p{L}/u,'.repeat(2000)}]`, 'the RegExp literals of the code take too long to read']
+    [`[${'/\\p{L}/u,'.repeat(2000)}]`, 'the RegExp literals of the code take too long to read'],
+    [`/${'(?<a>)|'.repeat(9000)}x/`, 'the RegExp literals of the code take too long to read'],
+    [
+      `/${'(?:'.repeat(90)}${'(?<a>)|'.repeat(500)}x${')'.repeat(90)}/`,
+      'the RegExp literals of the code take too long to read'
+    ]
   ] as const
   for (const [literal, message] of literals) {
     const source = `exports.init = () => {\n  return ${literal}\n}`

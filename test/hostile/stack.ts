@@ -7,6 +7,10 @@ const list = (count: number, text: (i: number) => string, separator = ', ') =>
 const heirs = (member: string) =>
   `class A0 { constructor(...a) { this.count = a.length } } ${list(29, (i) => `class A${i + 1} extends A${i} { ${member} }`, ' ')}`
 
+/** Thousands of generators that have begun; each knows the one before it as `g[i - 1]`. */
+const generators = (body: string, begin = 'g[i].next()', count = 15_000) =>
+  `const g = []; for (let i = 0; i < ${count}; i++) { g.push((function* () { ${body} })()); ${begin} }`
+
 /** Builtins that are constructors and look at what they are given. */
 const CONSTRUCTORS = 'String RegExp Error TypeError SuppressedError'.split(' ')
 
@@ -215,6 +219,30 @@ export const stack = inMethod({
   'arguments of constructors that V8 passes over': [
     `${heirs('')} return new A29(...Array(30_000).fill(1)).count`,
     OK
+  ],
+  'generators that close others when they are closed': [
+    `${generators('try { yield } finally { if (i > 0) g[i - 1].return() }')} g.at(-1).return()`,
+    DEPTH
+  ],
+  'generators that throw into others': [
+    `${generators('try { yield } catch { if (i > 0) g[i - 1].throw(1) }')} g.at(-1).throw(1)`,
+    DEPTH
+  ],
+  'generators in generators that are closed': [
+    'const nest = (n) => n === 0 ? [1, 2] : (function* () { yield* nest(n - 1) })(); for (const _ of nest(400)) break; return 1',
+    OK
+  ],
+  'async generators that throw into others': [
+    'const g = []; for (let i = 0; i < 2000; i++) { g.push((async function* () { try { yield } catch { if (i > 0) g[i - 1].throw(1) } })()); g[i].next() } await 1; await 1; g.at(-1).throw(1)',
+    DEPTH
+  ],
+  'generators that V8 closes when others are closed': [
+    `const next = () => ({ value: 1, done: false }); const first = Object.getPrototypeOf(Object.getPrototypeOf((function* () {})())).next; ${generators('for (const _ of i === 0 ? [1, 2] : g[i - 1]) yield', 'first.call(g[i]); g[i].next = next', 8000)} g.at(-1).return()`,
+    DEPTH
+  ],
+  'generators that V8 disposes of when others are closed': [
+    `${generators('using _ = i === 0 ? null : Object.defineProperty(g[i - 1], Symbol.dispose, { value: g[0].return }); yield')} g.at(-1).return()`,
+    DEPTH
   ],
   'toJSON that is valueOf': ['return +{ valueOf: Date.prototype.toJSON }', NESTED],
   'a trampoline': ['let f = () => f; for (;;) f = f()', FUEL]

@@ -1,4 +1,4 @@
-;(function builtins({ charge, note, rethrow, weigh, exec, parts, prices, limits }) {
+;(function builtins(given) {
   // The builtins of the realm whose work grows with what they are given: each pays for it before it does it, and
   // meets a limit of ours before one of the machine's. Arguments are coerced first, once and in the order of
   // ECMA-262, then measured, then handed on as the primitives that were measured. `parts` are the functions of
@@ -7,6 +7,7 @@
   // Depth is counted wherever a builtin calls what a contract gave it, so that builtins that call each other
   // without a line of the contract between them end at a limit of ours and not at the end of the stack.
 
+  const { charge, note, ascend, descend, rethrow, weigh, exec, parts, prices, limits } = given
   const { apply, construct, defineProperty, getPrototypeOf, ownKeys } = Reflect
   const { getOwnPropertyDescriptor, hasOwn } = Object
   const { isArray } = Array
@@ -39,6 +40,8 @@
     uncurry,
     charge,
     note,
+    ascend,
+    descend,
     rethrow,
     weigh,
     /** V8's own, for patterns of ours. */

@@ -77,6 +77,15 @@
     note(units) {
       if (($mivmF -= units + ($mivmN++ >> $mivmNotes)) < 0) $mivmT()
     },
+    /** Takes a level of depth for a builtin that goes on with a generator; returns what `ascend` takes behind it. */
+    descend() {
+      var before = $mivmD
+      if (($mivmD = before - 1) < 0) $mivmT()
+      return before
+    },
+    ascend(before) {
+      $mivmD = before
+    },
     /** Before a call: what it may use. */
     start(fuel, depth) {
       if ((fuel | 0) !== fuel) throw new RangeError(`a call cannot have ${fuel} fuel`)
@@ -291,7 +300,7 @@
     }
     var { next } = iterator
     return {
-      next: (value) => $mivmStep(iterator, next, value, leave),
+      next: (value) => $mivmStep(iterator, next, value, leave, 1),
       get return() {
         return $mivmMethod(iterator, iterator.return, leave)
       },
@@ -303,14 +312,15 @@
 
   function $mivmMethod(iterator, method, leave) {
     if (method === undefined || method === null) return undefined
-    return (value) => $mivmStep(iterator, method, value, leave)
+    // yield*: what closes a generator, or throws into it, takes a level by itself
+    return (value) => $mivmStep(iterator, method, value, leave, leave === null ? 0 : 1)
   }
 
-  function $mivmStep(iterator, method, value, leave) {
+  function $mivmStep(iterator, method, value, leave, levels) {
     var $mivmd = $mivmD
     // it may be awaited
     var units = $mivmStepPrice + ($mivmN >> $mivmNotes)
-    if (($mivmF -= units) < 0 || ($mivmD = $mivmd - 1) < 0) $mivmT()
+    if (($mivmF -= units) < 0 || ($mivmD = $mivmd - levels) < 0) $mivmT()
     try {
       return $mivmApply(method, iterator, [value])
     } finally {

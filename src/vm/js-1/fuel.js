@@ -15,11 +15,13 @@
   let takeForPromise = null
   let abandon = null
   let used = null
+  let takeLevel = null
+  let giveLevel = null
   let hasRoom = null
   let bytesSince = 0
   let weighedAt = 0
 
-  return { charge, note, rethrow, weigh, attach }
+  return { charge, note, descend, ascend, rethrow, weigh, attach }
 
   /** Takes fuel, rounded up; throws when there is none left. While the realm is set up, nothing. */
   function charge(units) {
@@ -36,6 +38,15 @@
   /** Takes whole units for something that may add or handle a rejected promise: see counter.js. */
   function note(units) {
     if (takeForPromise !== null) takeForPromise(units)
+  }
+
+  /** Takes a level of depth, as a function of the contract does; returns what `ascend` takes behind it. */
+  function descend() {
+    return takeLevel === null ? 0 : takeLevel()
+  }
+
+  function ascend(before) {
+    if (giveLevel !== null) giveLevel(before)
   }
 
   /**
@@ -72,6 +83,8 @@
     used = counter.used
     take = counter.charge
     takeForPromise = counter.note
+    takeLevel = counter.descend
+    giveLevel = counter.ascend
     abandon = counter.abandon
   }
 })

@@ -7,6 +7,9 @@ const DEPTH_MAX = 100
 /** Fuel that V8's reading of all literals of one code is worth: half a second. */
 const PRICE_MAX = 5_000_000
 
+/** acorn compares names of groups, each with all that are the same, and all brackets around the one with the other's. */
+const NAME_PAIR = 1 / 8
+
 /**
  * A parser like acorn's that refuses RegExp literals which would be slow to read, or whose depth would decide over
  * the stack: V8 reads each of them when it compiles the code and again when it is evaluated. Throws as acorn
@@ -27,11 +30,11 @@ export function limitLiterals(Parser) {
           if (depth > DEPTH_MAX) {
             this.raise(start, `a RegExp nests ${depth} deep and may nest ${DEPTH_MAX} deep`)
           }
-          this.#price += priceOf(source, flags)
+          this.#price += priceOf(source, flags, depth)
           if (this.#price > PRICE_MAX) {
             this.raise(
               start,
-              'the RegExp literals of the code take too long to read: use fewer \\p{…} and smaller classes with the flag v'
+              'the RegExp literals of the code take too long to read: use fewer \\p{…}, smaller classes with the flag v, and fewer groups with names'
             )
           }
           super.validateRegExpPattern(state)
@@ -41,7 +44,13 @@ export function limitLiterals(Parser) {
 }
 
 /** What it costs to read a source once, in fuel. */
-function priceOf(source, flags) {
+function priceOf(source, flags, depth) {
+  return (
+    readingOf(source, flags) + NAME_PAIR * timesIn(source, /\(\?<(?![=!])/g) ** 2 * (depth + 1) ** 2
+  )
+}
+
+function readingOf(source, flags) {
   if (!/[uv]/.test(flags))
     return PRICES.regexp.CREATE + source.length * PRICES.regexp.CREATE_CHARACTER
   const strings = flags.includes('v') ? timesIn(source, /\\p\{(?:RGI|Basic)_/g) : 0

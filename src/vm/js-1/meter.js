@@ -1149,9 +1149,17 @@ function findText({ type, value, operator, left, right }) {
   return type === 'TemplateLiteral'
 }
 
-/** What $mivmS in counter.js takes, as text; null for a pattern that has no rest element in it. */
+/**
+ * What $mivmS in counter.js takes, as text; null for a pattern that has no rest element in it. Found out once a node, since
+ * patterns nest.
+ */
 function shapeOf(pattern) {
   const node = bare(pattern)
+  if (node.shape === undefined) node.shape = findShape(node)
+  return node.shape
+}
+
+function findShape(node) {
   if (node.type === 'AssignmentPattern') return shapeOf(node.left)
   const isArray = node.type === 'ArrayPattern'
   if (!isArray && node.type !== 'ObjectPattern') return null

@@ -34,14 +34,14 @@ function composeScript(charge) {
 const prices = ${JSON.stringify(PRICES)}
 const fuel = ${readExpression('fuel')}()
 const charge = ${charge}
-const { note, rethrow, weigh } = fuel
+const { ascend, descend, note, rethrow, weigh } = fuel
 const math = ${readExpression('math')}()
 const { exec } = RegExp.prototype
 const parts = [${parts},
 ${readExpression('operators')}]
 const installRegExp = () => (${composeRegExp()})(charge)
 const chargeBuiltins = () => ${readExpression('builtins')}({
-  charge, note, rethrow, weigh, exec, parts, prices: prices.builtins, limits: prices.limits
+  charge, note, ascend, descend, rethrow, weigh, exec, parts, prices: prices.builtins, limits: prices.limits
 })
 const primordials = ${readExpression('prelude')}({
   charge, rethrow, chargeBuiltins, installRegExp, math, prices: prices.builtins

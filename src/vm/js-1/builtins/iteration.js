@@ -2,8 +2,8 @@
   // What takes iterables or iterators and is no collection: Iterator and its helpers, Promise and its combinators,
   // stacks of disposables. They get what stands for the iterable, and pays for every step.
 
-  const { apply, charge, enter, isObject, leave, metered, meteredIterator, note, prices } = kit
-  const { replace, uncurry } = kit
+  const { apply, ascend, charge, descend, enter, isObject, leave, metered, meteredIterator } = kit
+  const { note, prices, replace, uncurry } = kit
   const { getPrototypeOf } = Reflect
   const { iterator } = Symbol
   /** How much async generators have been asked that they have not answered. */
@@ -155,8 +155,7 @@
           const queue = asked
           charge(queue.length * prices.askedBefore)
           note(prices.then)
-          // no depth: what it runs is the contract's, which counts by itself
-          const answer = apply(method, this, [value])
+          const answer = resume(method, this, value)
           queue.length++
           const answered = () => {
             queue.length--
@@ -165,6 +164,16 @@
           return answer
         }
       })
+    }
+  }
+
+  /** Its body may only have handlers to run, which enter no function: so this takes a level as one does. */
+  function resume(method, generator, value) {
+    const before = descend()
+    try {
+      return apply(method, generator, [value])
+    } finally {
+      ascend(before)
     }
   }
 

@@ -4,8 +4,9 @@
   // counts a level. It is enough to count those that look at `this`: nothing but the contract, or one of these, hands
   // an object to those that look at their arguments.
 
-  const { apply, charge, enter, isPlain, leave, limits, prices, replace, spend, state } = kit
-  const { thisText, toInteger, uncurry } = kit
+  const { apply, ascend, charge, descend, enter, isPlain, leave, limits, prices, replace, spend } =
+    kit
+  const { state, thisText, toInteger, uncurry } = kit
   const { defineProperty, getPrototypeOf } = Reflect
   const { getOwnPropertyDescriptor } = Object
   const { asyncDispose, dispose, iterator, toStringTag } = Symbol
@@ -17,6 +18,7 @@
   replaceStacks()
   replaceOthers()
   replaceSetters()
+  replaceGenerators()
   return {}
 
   function replaceTexts() {
@@ -163,6 +165,28 @@
       const { value: name } = getOwnPropertyDescriptor(set, 'name')
       defineProperty(setter, 'name', { value: name })
       defineProperty(Iterator.prototype, key, { set: setter })
+    }
+  }
+
+  /**
+   * A generator that is closed may close others, in its handlers or by V8 itself, and none of them enters a function: each
+   * takes a level as one does.
+   */
+  function replaceGenerators() {
+    const prototype = getPrototypeOf(getPrototypeOf((function* () {})()))
+    for (const name of ['return', 'throw']) {
+      const method = prototype[name]
+      replace(prototype, {
+        [name](value) {
+          charge(prices.call)
+          const before = descend()
+          try {
+            return apply(method, this, [value])
+          } finally {
+            ascend(before)
+          }
+        }
+      })
     }
   }
 })
