@@ -359,7 +359,7 @@
           next() {
             var step = $mivmApply(next, iterator, [])
             if (i >= shapes.length || step.done) return step
-            return { done: false, value: $mivmS(step.value, shapes[i++]) }
+            return { done: false, value: $mivmInner(iterator, step.value, shapes[i++]) }
           },
           get return() {
             var method = iterator.return
@@ -369,6 +369,22 @@
           }
         }
       }
+    }
+  }
+
+  /** An element that cannot be destructured closes the iterator, which V8 does not for what its `next` throws. */
+  function $mivmInner(iterator, value, shape) {
+    try {
+      return $mivmS(value, shape)
+    } catch (error) {
+      if ($mivmF < 0) $mivmT()
+      try {
+        var method = iterator.return
+        if (method !== undefined && method !== null) $mivmApply(method, iterator, [])
+      } catch {
+        if ($mivmF < 0) $mivmT()
+      }
+      throw error
     }
   }
 
