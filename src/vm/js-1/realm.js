@@ -17,8 +17,8 @@ const BUILTINS = [
   'nesting'
 ]
 
-/** The function around every contract, with `$mivmBody` in its place. */
-export const COUNTER = readExpression('counter')
+/** The function around every contract, with `$mivmBody` in its place: strict, since it assigns for patterns of the contract. */
+export const COUNTER = readExpression('counter').replace('{', "{ 'use strict'\n")
 
 /**
  * One expression that turns a fresh context into the realm and gives the controller's functions. `charge` is the text
