@@ -71,7 +71,12 @@ class Player {
     const execution = { vm, oracles: new Oracles({ price }), onLog: () => {} }
     const open = async () => {
       const info = await store.storage.getInfo(crypto.discoveryKey(this.#address))
-      if ((info?.head?.length ?? 0) > 0) return Instance.open(writing, execution, this.#address)
+      if ((info?.head?.length ?? 0) > 0) {
+        const opened = await Instance.open(writing, execution, this.#address)
+        // nobody could know of more than this directory has
+        opened.release()
+        return opened
+      }
       const { request } = deployment(encodeId(HOST.publicKey), this.#story.source)
       const genesis = decodeEntry(request.genesis)
       if (genesis.type !== 'genesis') throw new Error('not genesis')
