@@ -91,6 +91,10 @@ const USAGE: [words: string[], stderr: string][] = [
     ['host', '--metrics', 'x:y'],
     'mivm: USAGE: --metrics x:y is not a port, nor an address and a port\n'
   ],
+  [
+    ['host', '--mirror-max', '1M'],
+    'mivm: USAGE: --mirror-max is for --mirror: say what to keep copies of as well\n'
+  ],
   [['host', '--engines', 'x'], 'mivm: USAGE: --engines x is not a number from 1 to 1024\n'],
   [
     ['call', 'forum', 'x', '--timeout', '-1'],

@@ -324,7 +324,7 @@ export class Client {
     const id = encodeId(host)
     let remote = this.#remotes.get(id)
     if (remote === undefined) {
-      remote = new Remote(this.#network, this.#store, host)
+      remote = new Remote(this.#network, this.#store, host, this.#timeout)
       this.#remotes.set(id, remote)
     }
     return remote

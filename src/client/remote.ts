@@ -9,20 +9,26 @@ import { KNOWN, type KnownRequest, type Method } from '../protocol/messages.ts'
 
 /** Between two tries, ms. */
 const RETRY_MS = 100
+/** How long a connection may take where calls may take longer, and where they may not, ms: a busy machine takes a while. */
+const CONNECT_MS = 10_000
+const CONNECT_MIN_MS = 2_000
 
 /** A host as its clients reach it: one stream, opened when it is needed and again after it was lost. */
 export class Remote {
   readonly key: Uint8Array
   readonly #network: Network
   readonly #store: Corestore
+  readonly #timeout: number
   #connecting: Promise<Rpc> | null = null
   #replicating = false
   #stream: SecretStream | null = null
 
-  constructor(network: Network, store: Corestore, key: Uint8Array) {
+  /** `timeout`: how long calls wait for their results, ms. */
+  constructor(network: Network, store: Corestore, key: Uint8Array, timeout: number) {
     this.key = key
     this.#network = network
     this.#store = store
+    this.#timeout = Math.max(CONNECT_MIN_MS, Math.min(CONNECT_MS, timeout))
   }
 
   /** The channel to the host, the same one while the connection lasts; throws HOST_UNKNOWN. */
@@ -77,7 +83,7 @@ export class Remote {
   }
 
   async #connect(): Promise<Rpc> {
-    const stream = await this.#network.connect(this.key)
+    const stream = await this.#network.connect(this.key, this.#timeout)
     this.#stream = stream
     if (this.#replicating) this.#store.replicate(stream)
     const rpc = new Rpc(Protomux.from(stream))

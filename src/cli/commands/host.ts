@@ -123,6 +123,9 @@ async function host(context: Context, options: Options): Promise<void> {
   if (options.from !== undefined && options.recover !== true && options.repair !== true) {
     throw new MivmError('USAGE', '--from is for --recover and --repair: give one of them as well')
   }
+  if (options.mirrorMax !== undefined && options.mirror === undefined) {
+    throw new MivmError('USAGE', '--mirror-max is for --mirror: say what to keep copies of as well')
+  }
   const hostOptions = await hostOptionsOf(context, settings, log)
   const monitor = await openMonitor(settings.metrics, context.hostDir)
   const bootstrap = await openNetwork(context)
