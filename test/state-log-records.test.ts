@@ -109,7 +109,7 @@ async function crashed(
 
 async function lengthOf(dir: string): Promise<{ length: number; mended: Mended[] }> {
   const mended: Mended[] = []
-  const store = await openStore(dir, (it) => mended.push(it))
+  const store = await openStore(dir, { onMended: (it) => mended.push(it) })
   const log = store.get({ name: 'log' })
   await log.ready()
   const { length } = log

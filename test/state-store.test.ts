@@ -73,6 +73,8 @@ test('store - the logs of a database that does not open are not removed', async 
   for (let i = 0; i < 2; i++) {
     await t.exception(openStore(copy), { code: 'DIRECTORY_DAMAGED', message: /sequence number/i })
   }
+  const advice = 'do this'
+  await t.exception(openStore(copy, { advice }), { message: /: do this$/ }, 'what to do is said')
   await rm(path.join(db, '000099.log'))
   const again = await openStore(copy)
   t.is((await again.get({ name: 'log' }).get(0))?.toString(), 'acknowledged')

@@ -75,6 +75,9 @@ const MEET_AFTER = 1_000
 /** For a proof that compares heads, ms. */
 const PROOF_WAIT = 10_000
 
+const TAKE_BACK =
+  'move it away: each host gives your log back before the next call there, but for calls that have not reached it yet'
+
 /** Calls contracts, as one identity. One client an identity and directory at a time. */
 export class Client {
   /** The identity's key, z-base-32: what contracts see as `caller.id`. */
@@ -119,7 +122,7 @@ export class Client {
     const self = typeof identity === 'string' ? await openIdentity(keys, identity) : identity
     const dir = path.join(options.dir, 'users', self.name)
     await mkdir(path.join(dir, 'instances'), { recursive: true, mode: 0o700 })
-    const store = await openStore(path.join(dir, 'store'))
+    const store = await openStore(path.join(dir, 'store'), { advice: TAKE_BACK })
     // not the identity's key: who calls is proven by the log, and two clients of one identity do not shut each other out
     const network = new Network(crypto.keyPair(), options.bootstrap)
     return new Client(self, dir, store, network, options)

@@ -39,6 +39,8 @@ export interface ReplicaOptions {
 
 /** How long a host has to answer, ms. */
 const WAIT = 10_000
+/** Where copies cannot be opened. */
+const FETCH_AGAIN = 'move it away: what others still serve is fetched again'
 /** Between two tries to reach a host again, ms. */
 const RETRY = 1_000
 /** Between two questions for the newest head, ms. */
@@ -86,7 +88,7 @@ export class Replica {
     const { dir, bootstrap, copies, keyPair = crypto.keyPair(), onPeer } = options
     const cache = path.join(dir, copies ?? 'cache')
     await mkdir(cache, { recursive: true, mode: 0o700 })
-    const [store, temporary] = await openStore(cache).then(
+    const [store, temporary] = await openStore(cache, { advice: FETCH_AGAIN }).then(
       (opened) => [opened, null] as const,
       async (error) => {
         const isLocked = error instanceof MivmError && error.code === 'DIRECTORY_LOCKED'

@@ -51,7 +51,9 @@ export async function salvage(
   const { keyPair } = await readIdentity(dir, 'host')
   const setBacks = await SetBacks.open(dir, keyPair.publicKey)
   const storeDir = storeOf(dir)
-  const store = await openStore(storeDir, (mended) => onMended(mendedText(mended)))
+  const store = await openStore(storeDir, {
+    onMended: (mended) => onMended(mendedText(mended))
+  })
   if (!isStuck && (await isWhole(store.storage.db))) {
     await closeStore(store)
     return null

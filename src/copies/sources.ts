@@ -65,7 +65,9 @@ export async function takeBack<Event extends { readonly type: string }>(
   const { dir, bootstrap, from = [], patience = PATIENCE_MS } = options
   const { onEvent = () => {}, onMended = () => {} } = options
   const { keyPair } = await readIdentity(dir, 'host')
-  const store = await openStore(storeOf(dir), (mended) => onMended(mendedText(mended)))
+  const store = await openStore(storeOf(dir), {
+    onMended: (mended) => onMended(mendedText(mended))
+  })
   const wal = new Wal(store.storage.rocks)
   const events: Event[] = []
   try {

@@ -163,8 +163,8 @@ export class Host {
     const { keyPair } = await openHostIdentity(options.dir)
     const setBacks = await SetBacks.open(options.dir, keyPair.publicKey)
     const restored = await Restored.find(options.dir)
-    const store = await openStore(storeOf(options.dir), (mended) => {
-      options.onEvent?.({ type: 'mended', message: mendedText(mended) })
+    const store = await openStore(storeOf(options.dir), {
+      onMended: (mended) => options.onEvent?.({ type: 'mended', message: mendedText(mended) })
     })
     store.watch(serveOnly)
     const index = await openIndex(store, options.dir)

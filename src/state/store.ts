@@ -11,13 +11,20 @@ import { boundPeers } from './peers.ts'
 import { DATABASE, finishSalvage, isUnreadable } from './salvage.ts'
 import { isFull } from './storage-error.ts'
 
+export interface StoreOptions {
+  /** Told of bits that the disk had flipped and that are as they were written again. */
+  readonly onMended?: (mended: Mended) => void
+  /** What to do where it cannot be opened; default: what the operator of a host does. */
+  readonly advice?: string
+}
+
 /**
  * Opens the cores in a directory; throws DIRECTORY_LOCKED, STORAGE_FULL, STORAGE_FAILED where the system does not let it, or
- * DIRECTORY_DAMAGED. `onMended` is told of bits that the disk had flipped and that are as they were written again.
+ * DIRECTORY_DAMAGED.
  */
 export async function openStore(
   dir: string,
-  onMended: (mended: Mended) => void = () => {}
+  { onMended = () => {}, advice = RESTORE }: StoreOptions = {}
 ): Promise<Corestore> {
   await mendDeviceFile(dir)
   await finishSalvage(dir)
@@ -63,13 +70,13 @@ export async function openStore(
         `${dir} was copied or moved here, and an old copy would sign a second history: go on where it was, or remove CORESTORE in it if this is the newest there is`
       )
     }
-    throw new MivmError(
-      'DIRECTORY_DAMAGED',
-      `${dir} cannot be opened (${message}): restore it from a backup, and start with "mivm host --recover"`,
-      { cause: error }
-    )
+    throw new MivmError('DIRECTORY_DAMAGED', `${dir} cannot be opened (${message}): ${advice}`, {
+      cause: error
+    })
   }
 }
+
+const RESTORE = 'restore it from a backup, and start with "mivm host --recover"'
 
 /** What the system says of files in which nothing is wrong: RocksDB has its words, and no code. */
 const REFUSED =
