@@ -1,5 +1,7 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import b4a from 'b4a'
 import type { Test } from 'brittle'
+import type Corestore from 'corestore'
 import crypto from 'hypercore-crypto'
 import type { Head } from '../../src/protocol/head.ts'
 import { type Audited, found, headOf, openStore, replicate, run } from '../audit-writer.ts'
@@ -112,6 +114,7 @@ async function strikeLive(
   const { end, follower } = watched ?? (await watch(host))
   const place = await host.place()
   if (!isBroken(cheat.expect(place, kind, position))) await follower.read(place.length)
+  else await arrived(store, host.address, place.length)
   const shown = await cheat.shown?.(t, host)
   heard.push(...(cheat.heads?.(host) ?? []))
   let endShown = end
@@ -158,6 +161,14 @@ function isBroken({ caught = [] }: Expected): boolean {
 
 /** How long a follower waits for the other log, where one is ahead, ms. */
 const LIVE_PATIENCE_MS = 1_000
+
+/** Until a copy has the head of so many blocks: who audits a broken log reads no more of it, and is told of its end all the same. */
+async function arrived(store: Corestore, key: Uint8Array, length: number): Promise<void> {
+  const log = store.get({ key })
+  await log.ready()
+  while (log.length < length) await sleep(20)
+  await log.close()
+}
 
 /** What is found as it happens is found in the order in which logs come; and in both logs of the archive, maybe. */
 function sorted<T extends { caught: readonly string[]; missing: readonly string[] }>(words: T): T {
