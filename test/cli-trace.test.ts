@@ -100,6 +100,55 @@ test('trace - of calls in one batch, behind what others wrote, and with the answ
   t.is(price, 12, 'nobody is asked once more')
 })
 
+test('trace - of contracts that look at their address, say much or use much fuel', async (t) => {
+  const root = await tempDir(t)
+  const network = await openLocal(0)
+  t.teardown(() => network.close(), { order: 3 })
+  const { bootstrap } = network
+  const host = await Host.open({ dir: path.join(root, 'host'), bootstrap })
+  t.teardown(() => host.close(), { order: 2 })
+  const client = await Client.open({ dir: path.join(root, 'client'), bootstrap })
+  t.teardown(() => client.close(), { order: 1 })
+  const { link } = await client.deploy({ host: host.id, source: SPECIAL })
+  const methods = ['where', 'talk', 'again', 'work']
+  for (const method of methods) await t.exception(client.call(link, method, []), /(at|no|it is)/)
+  const vm = await openVm('js-1', { engines: 1 })
+  t.teardown(() => vm.close(), { order: 0 })
+  const replica = await Replica.open({ dir: path.join(root, 'author'), bootstrap })
+  t.teardown(() => replica.close(), { order: 0 })
+  const instance = await replica.follow(link)
+  const told: string[] = []
+  for (const [i, method] of methods.entries()) {
+    const { place } = await traceCall(async () => vm, instance, i + 2, null).catch(
+      ({ message }) => ({ place: String(message) })
+    )
+    const [, line] = /^contract\.js:(\d+):\d+$/.exec(place) ?? []
+    told.push(SPECIAL.split('\n')[Number(line) - 1]?.split('// ')[1] ?? `${method}: ${place}`)
+  }
+  t.alike(told, ['WHERE', 'TALK', 'AGAIN', 'WORK'])
+})
+
+const SPECIAL = `exports.where = () => {
+  throw new Error('at ' + env.address) // WHERE
+}
+exports.talk = () => {
+  for (let i = 0; i < 1100; i++) console.log('line')
+  throw new Error('at last') // TALK
+}
+exports.again = () => {
+  const first = () => { throw new Error('no') } // CAUGHT
+  try { first() } catch {}
+  for (let i = 0; i < 1100; i++) console.log('line')
+  throw new Error('no') // AGAIN
+}
+exports.work = () => {
+  let sum = 0
+  const add = (x) => { if (x) sum += x }
+  for (let i = 0; i < 1_600_000; i++) add(i)
+  throw new Error('it is ' + sum) // WORK
+}
+`
+
 test('trace - on the command line', async (t) => {
   const root = await tempDir(t)
   const file = await writeApp(root)
