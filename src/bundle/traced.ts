@@ -6,7 +6,8 @@ const MARK = 'mivm: thrown at '
 
 /**
  * Says where an error was thrown, once for each time that another one is on its way; `$traceKept` watches what is returned.
- * A contract may have variables of its own with the names of builtins.
+ * A contract may have variables of its own with the names of builtins. What it says itself is said to nobody: of the lines of
+ * a call only the first thousand are kept.
  */
 const HEAD = `const $traceThrown = ((console, places) => {
   let last
@@ -19,11 +20,17 @@ const HEAD = `const $traceThrown = ((console, places) => {
     last = at
   }
 })(console, new globalThis.WeakMap())
+console = (() => {
+  const none = () => {}
+  return globalThis.Object.freeze({ log: none, info: none, warn: none, error: none, debug: none })
+})()
 const $traceKept = (value, at) => {
   if (value instanceof globalThis.Promise) value.then(undefined, (error) => $traceThrown(error, at))
   return value
 }
 `
+/** Lines of a call that the VM keeps. */
+const LINES_MAX = 1000
 const OPEN = 'let $traceAt = 0; try {'
 const CLOSE = '} catch ($traceError) { $traceThrown($traceError, $traceAt); throw $traceError }'
 
@@ -81,6 +88,8 @@ export function traced(source: string): string | null {
 
 /** Where in the source what has ended a call of a traced contract was thrown: an offset, null where that is not known. */
 export function thrownAt(lines: readonly string[]): number | null {
+  // there may have been more, and it is the last one that counts
+  if (lines.length >= LINES_MAX) return null
   const line = lines.findLast((each) => each.startsWith(MARK))
   return line === undefined ? null : Number(line.slice(MARK.length))
 }

@@ -29,11 +29,12 @@ export async function locate(
   if (text === null) return null
   const lines: string[] = []
   const outcomes: Outcome[] = []
-  // what an engine keeps for the contract is kept for an address
+  // what an engine keeps for the contract is kept for an address; the contract sees its own
+  const seen = `env = globalThis.Object.freeze({ ...env, address: ${JSON.stringify(batch.contract.address)} })\n`
   const address = encodeId(hash('testing/traced', Buffer.from(batch.contract.address)))
   await vm.run({
     ...batch,
-    contract: { ...batch.contract, source: text, address },
+    contract: { ...batch.contract, source: seen + text, address },
     onStep: ({ outcome }) => outcomes.push(outcome),
     onLog: (line) => lines.push(line)
   })
