@@ -3,10 +3,14 @@ import { mkdir, writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import test from 'brittle'
 import { Client, Host, Oracles, openLocal } from 'mivm'
-import { bundle } from '../src/bundle/bundle.ts'
+import { bundle, verbatim } from '../src/bundle/bundle.ts'
 import { Replica } from '../src/client/replica.ts'
+import { callBy, contractOf, userKey } from '../src/testing/contract.ts'
+import { locate } from '../src/testing/locate.ts'
+import { MemoryFiles } from '../src/testing/memory-files.ts'
 import { traceCall } from '../src/testing/trace.ts'
 import { openVm } from '../src/vm/registry.ts'
+import type { Step } from '../src/vm/vm.ts'
 import { Cli, startNetwork } from './cli.ts'
 import { tempDir } from './helpers.ts'
 
@@ -126,6 +130,38 @@ test('trace - of contracts that look at their address, say much or use much fuel
     told.push(SPECIAL.split('\n')[Number(line) - 1]?.split('// ')[1] ?? `${method}: ${place}`)
   }
   t.alike(told, ['WHERE', 'TALK', 'AGAIN', 'WORK'])
+})
+
+test('trace - where no room is left for what notes the place', async (t) => {
+  const vm = await openVm('js-1', { engines: 1 })
+  t.teardown(() => vm.close())
+  const thrower = `exports.f = () => {
+  let sum = 0
+  for (let i = 0; i < 100; i++) if (i > 1) sum += i
+  throw new Error('it is ' + sum) // HERE
+}
+`
+  const long = `${thrower}exports.g = () => {\n${'  if (0) 1\n'.repeat(25_000)}}\n`
+  for (const [what, source, limits] of [
+    ['fuel', thrower, { fuel: 520 }],
+    ['code', thrower, { code: thrower.length }],
+    ['much code', long, {}]
+  ] as const) {
+    const batch = {
+      contract: contractOf(vm.id, source, userKey('deployer'), limits),
+      variables: [],
+      calls: [callBy('bob', 'f', '[]', 2, Date.now())],
+      base: new MemoryFiles(),
+      onOracle: async () => ({ ok: true, value: null }) as const
+    }
+    const steps: Step[] = []
+    await vm.run({ ...batch, onStep: (step) => steps.push(step) })
+    const [step] = steps
+    const outcome = step?.outcome
+    t.is(outcome?.status === 'error' && outcome.error.message, 'it is 4949', `${what}: ${step?.fuel}`)
+    const located = await locate(vm, verbatim(source), batch)
+    t.alike(located, { text: 'Error: it is 4949', place: 'contract.js:4:3' }, what)
+  }
 })
 
 const SPECIAL = `exports.where = () => {
