@@ -158,7 +158,11 @@ test('trace - where no room is left for what notes the place', async (t) => {
     await vm.run({ ...batch, onStep: (step) => steps.push(step) })
     const [step] = steps
     const outcome = step?.outcome
-    t.is(outcome?.status === 'error' && outcome.error.message, 'it is 4949', `${what}: ${step?.fuel}`)
+    t.is(
+      outcome?.status === 'error' && outcome.error.message,
+      'it is 4949',
+      `${what}: ${step?.fuel}`
+    )
     const located = await locate(vm, verbatim(source), batch)
     t.alike(located, { text: 'Error: it is 4949', place: 'contract.js:4:3' }, what)
   }

@@ -4,8 +4,9 @@ import { thrownAt, traced } from '../bundle/traced.ts'
 import { MivmError } from '../protocol/errors.ts'
 import { hash } from '../protocol/hash.ts'
 import { encodeId } from '../protocol/ids.ts'
+import type { Limits } from '../protocol/limits.ts'
 import { encodeArgs } from '../protocol/values.ts'
-import type { Batch, Outcome, VirtualMachine } from '../vm/vm.ts'
+import type { Batch, Outcome, Step, VirtualMachine } from '../vm/vm.ts'
 import { callBy, contractOf, userKey } from './contract.ts'
 import { MemoryFiles } from './memory-files.ts'
 import { acquireVm } from './shared-vm.ts'
@@ -32,12 +33,15 @@ export async function locate(
   // what an engine keeps for the contract is kept for an address; the contract sees its own
   const seen = `env = globalThis.Object.freeze({ ...env, address: ${JSON.stringify(batch.contract.address)} })\n`
   const address = encodeId(hash('testing/traced', Buffer.from(batch.contract.address)))
-  await vm.run({
+  const { limits } = batch.contract
+  const contract = { ...batch.contract, source: seen + text, address, limits: roomier(limits) }
+  const run = {
     ...batch,
-    contract: { ...batch.contract, source: seen + text, address },
-    onStep: ({ outcome }) => outcomes.push(outcome),
-    onLog: (line) => lines.push(line)
-  })
+    contract,
+    onStep: ({ outcome }: Step) => outcomes.push(outcome),
+    onLog: (line: string) => lines.push(line)
+  }
+  await vm.run(run, { patience: PATIENCE })
   const [outcome] = outcomes
   if (outcome?.status !== 'error') return null
   const { name, message } = outcome.error
@@ -45,6 +49,17 @@ export async function locate(
   const place = offset === null ? null : placeOf(offset)
   return { text: `${name}: ${message}`, place: place === null ? null : formatPlace(place) }
 }
+
+/** What notes places is longer than the author's code, takes fuel of its own, and is called where that throws. */
+function roomier({ code, fuel, depth, ...others }: Limits): Limits {
+  return { ...others, code: 16 * code + MARKS, fuel: 3 * fuel + MARKS, depth: depth + 8 }
+}
+
+/** Bytes and fuel that go into what every contract has before it, and more than enough. */
+const MARKS = 64 * 1024
+
+/** So many times longer than on a host a call may take. */
+const PATIENCE = 10
 
 /** What a deployment ended with, with the place in the author's file where `init`, or the code itself, throws that. */
 export async function locateDeployment(
