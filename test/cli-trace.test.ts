@@ -4,11 +4,15 @@ import path from 'node:path'
 import test from 'brittle'
 import { Client, Host, Oracles, openLocal } from 'mivm'
 import { bundle, verbatim } from '../src/bundle/bundle.ts'
+import type { InstanceReplica } from '../src/client/instance-replica.ts'
+import { readLogged } from '../src/client/logged-call.ts'
 import { Replica } from '../src/client/replica.ts'
+import { encodeEntry } from '../src/protocol/entries.ts'
 import { callBy, contractOf, userKey } from '../src/testing/contract.ts'
 import { locate } from '../src/testing/locate.ts'
 import { MemoryFiles } from '../src/testing/memory-files.ts'
 import { traceCall } from '../src/testing/trace.ts'
+import { encodeResult, MALFORMED } from '../src/vm/record.ts'
 import { openVm } from '../src/vm/registry.ts'
 import type { Step } from '../src/vm/vm.ts'
 import { Cli, startNetwork } from './cli.ts'
@@ -166,6 +170,27 @@ test('trace - where no room is left for what notes the place', async (t) => {
     const located = await locate(vm, verbatim(source), batch)
     t.alike(located, { text: 'Error: it is 4949', place: 'contract.js:4:3' }, what)
   }
+})
+
+test('trace - a batch that is made up to take all memory is not held in it', async (t) => {
+  const key = Buffer.alloc(32, 1)
+  const request = encodeEntry({ type: 'oracle-request', ack: 2, index: 0, name: 'x', args: '[]' })
+  const value = JSON.stringify('x'.repeat(4 * 1024 * 1024))
+  const answer = encodeEntry({ type: 'oracle-answer', ack: 2, index: 0, value, error: null })
+  const blocks = [
+    Buffer.alloc(0),
+    encodeEntry({ type: 'code', source: 'exports.f = () => {}' }),
+    encodeEntry({ type: 'ack', seq: 1, user: key, entry: 1, call: key, time: 1, previous: 0 })
+  ]
+  for (let i = 0; i < 200; i++) blocks.push(request, answer)
+  blocks.push(encodeResult(2, MALFORMED))
+  const log = {
+    length: blocks.length,
+    treeHash: async () => key,
+    get: async (i: number) => blocks[i]
+  }
+  const instance: unknown = { callLog: async () => log }
+  await t.exception(readLogged(instance as InstanceReplica, 1), /larger than/)
 })
 
 const SPECIAL = `exports.where = () => {

@@ -7,6 +7,10 @@ import type { InstanceReplica } from './instance-replica.ts'
 /** For a block that has to come from a peer, ms. */
 const WAIT = 10_000
 
+/** Of one batch that is held in memory, as an auditor does; each block takes some hundred bytes more. */
+const BATCH_BYTES_MAX = 512 * 1024 * 1024
+const BLOCK_BYTES = 512
+
 /** A call as the log tells it, with what it was executed behind; nothing is verified. */
 export interface CallInLog {
   readonly source: string
@@ -19,15 +23,18 @@ export interface CallInLog {
   readonly call: LoggedCall
 }
 
-/** Reads a call from a copy of the call log. Throws CALL_UNKNOWN, CALL_PENDING, TIMEOUT; ENTRY_MALFORMED, ENTRY_VERSION. */
+/** Reads a call from a copy of the call log. Throws CALL_UNKNOWN, CALL_PENDING, TIMEOUT, NOT_REPRODUCED; ENTRY_MALFORMED, ENTRY_VERSION. */
 export async function readLogged(instance: InstanceReplica, seq: number): Promise<CallInLog> {
   const log = await instance.callLog()
   const ack = await findAck(log, log.length, seq)
   const end = await findResult(log, log.length, ack, seq)
   const start = await lastEnd(log, ack)
   const shown = []
+  let bytes = 0
   for (let index = start + 1; index <= end; index++) {
     const block = await readBlock(log, index)
+    bytes += block.byteLength + BLOCK_BYTES
+    if (bytes > BATCH_BYTES_MAX) throw tooLarge(seq)
     shown.push({ index, block, entry: decodeEntry(block) })
   }
   const calls = callsOf(shown)
@@ -50,6 +57,13 @@ function callsOf(shown: Parameters<typeof readCalls>[0]): LoggedCall[] {
   } catch {
     throw wrong()
   }
+}
+
+function tooLarge(seq: number): MivmError {
+  return new MivmError(
+    'NOT_REPRODUCED',
+    `the batch of call ${seq} is larger than what is held in memory here: audit the instance`
+  )
 }
 
 function wrong(): MivmError {

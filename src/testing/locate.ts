@@ -59,7 +59,7 @@ function roomier({ code, fuel, depth, ...others }: Limits): Limits {
 const MARKS = 64 * 1024
 
 /** So many times longer than on a host a call may take. */
-const PATIENCE = 10
+export const PATIENCE = 10
 
 /** What a deployment ended with, with the place in the author's file where `init`, or the code itself, throws that. */
 export async function locateDeployment(

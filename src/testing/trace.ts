@@ -10,7 +10,7 @@ import { Overlay } from '../vm/overlay.ts'
 import { answerOf, callAt, contractOf } from '../vm/record.ts'
 import { readVariables, sortVariables, updateVariables } from '../vm/variables.ts'
 import type { Batch, Call, OracleRequest, Step, VirtualMachine } from '../vm/vm.ts'
-import { locate } from './locate.ts'
+import { locate, PATIENCE } from './locate.ts'
 
 /** What ended a call of the log, and where the author's code threw it. */
 export interface Thrown {
@@ -90,14 +90,15 @@ async function repeat(
   const calls = executed.flatMap((call) => executedOf(call, committed) ?? [])
   if (calls.length === 0) return
   const steps: Step[] = []
-  await vm.run({
+  const batch: Batch = {
     contract,
     variables: sortVariables(variables),
     calls,
     base,
     onStep: (step) => steps.push(step),
     onOracle: answersOf(executed)
-  })
+  }
+  await vm.run(batch, { patience: PATIENCE })
   for (const { writes } of steps) {
     base.add(writes)
     updateVariables(variables, writes)
