@@ -18,8 +18,12 @@ export interface AlertOptions {
 
 /** How long one attempt may take, ms. */
 const ATTEMPT_MS = 10_000
-/** The same where nobody has answered the one before: there may be many, and the verdict waits for them. */
+/**
+ * The same where nobody has answered one before it, and for how long after that: there may be many, and the verdict waits for
+ * them.
+ */
 const ATTEMPT_DOWN_MS = 1_000
+const DOWN_MS = 60_000
 /** Before the second, third and last attempt, ms. */
 const PAUSES_MS = [500, 2_000, 8_000] as const
 /** A hostile log may have any number of findings. */
@@ -101,15 +105,15 @@ function execute(command: string, text: string): Promise<void> {
   })
 }
 
-/** Posts with patience, unless it was in vain for the one before. */
+/** Posts with patience, unless that was in vain a short while ago. */
 function poster(url: URL): (text: string) => Promise<void> {
-  let isDown = false
+  let downUntil = 0
   return async (text) => {
+    if (performance.now() < downUntil) return post(url, text, ATTEMPT_DOWN_MS)
     try {
-      await (isDown ? post(url, text, ATTEMPT_DOWN_MS) : postWithPatience(url, text))
-      isDown = false
+      await postWithPatience(url, text)
     } catch (error) {
-      isDown = !(error instanceof Refused)
+      if (!(error instanceof Refused)) downUntil = performance.now() + DOWN_MS
       throw error
     }
   }
