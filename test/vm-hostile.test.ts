@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs'
+import { setTimeout as sleep } from 'node:timers/promises'
 import test from 'brittle'
 import { LIMITS, type Limits } from '../src/protocol/limits.ts'
 import { innermost } from '../src/vm/sandbox/processes.ts'
@@ -184,6 +185,41 @@ test('hostile - a call that is ended by time costs those beside it nothing', asy
   const instance = new Instance(contractOf(source, { limits }))
   const results = await instance.run(vm, [['init'], ['inc'], ['slow'], ['inc'], ['inc']])
   t.alike(results.map(briefOf), ['ok null', 'ok 1', TIME, 'ok 2', 'ok 3'])
+})
+
+test('hostile - what V8 collects for one contract costs the calls of another one nothing', async (t) => {
+  const vm = await openOne(t)
+  // V8 looks through all of these maps again for each of their keys
+  const source = `exports.idle = () => {}
+    exports.keep = () => {
+      const maps = Array.from({ length: 300 }, () => new WeakMap())
+      const first = {}
+      let key = first
+      for (let i = 0; i < 3e5; i++) {
+        const next = {}
+        maps[299 - (i % 300)].set(key, next)
+        key = next
+      }
+      exports.all = () => [maps, first]
+    }`
+  const idle = Array.from({ length: 64 }, (): Line => ['idle'])
+  const make = (address: string) => new Instance(contractOf(source, { address, deployer: 'bad' }))
+  const keepers = ['a', 'b', 'c', 'd'].map(make)
+  const limits = { ...LIMITS, time: 100 }
+  const neighbour = new Instance(contractOf(COUNTER, { limits }))
+  await neighbour.run(vm, [['init']])
+  for (const keeper of keepers) {
+    await keeper.run(vm, [['init']])
+    t.is(briefOf((await keeper.run(vm, [...idle, ['keep']])).at(-1)), 'ok null')
+  }
+  // until the instances rest
+  await sleep(1300)
+  t.is(briefOf((await neighbour.run(vm, [['inc']]))[0]), 'ok 1', 'behind instances that rest')
+  const newcomer = new Instance(
+    contractOf(source.replace('exports.keep', 'exports.init'), { address: 'e' })
+  )
+  t.is(briefOf((await newcomer.run(vm, [['init']]))[0]), 'ok null')
+  t.is(briefOf((await neighbour.run(vm, [['inc']]))[0]), 'ok 2', 'behind one that settles')
 })
 
 test('hostile - an engine that somebody else kills costs no call its outcome', {
