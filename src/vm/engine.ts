@@ -41,6 +41,9 @@ const START_MS = 15_000
 /** What building an isolate may take, compiling the largest code included. */
 const BUILD_MS = 20_000
 
+/** What collecting the garbage of an instance may take, between two jobs. */
+const TIDY_MS = 20_000
+
 /** On top of a call's time: for what the engine itself does before and after. */
 const SLACK_MS = 500
 
@@ -115,6 +118,7 @@ export class Engine {
   #timedOut = false
   #tooLarge = false
   #used = false
+  #tidying = false
   #pid: number | null = null
   #job: RunningJob | null = null
   #ready: Readiness | null = null
@@ -182,6 +186,11 @@ export class Engine {
     return this.#used
   }
 
+  /** Whether it gives back what it does not need: a job waits for the end of that. */
+  get isTidying(): boolean {
+    return this.#tidying
+  }
+
   /** Of the engine itself, not of what it was started through; null where that cannot be seen. */
   get pid(): number | null {
     return this.#pid
@@ -195,6 +204,12 @@ export class Engine {
   /** For a frame without an answer; only between two jobs. */
   send(frame: object): void {
     if (this.#alive) this.#input.write(encodeFrame(frame))
+  }
+
+  /** Has an instance give back what it does not need; only between two jobs. */
+  rest(address: string): void {
+    this.#tidying = true
+    this.send({ type: 'rest', address })
   }
 
   /**
@@ -214,7 +229,7 @@ export class Engine {
         silence: job.time + SLACK_MS
       }
       this.send(job)
-      this.#watch(this.#job.silence)
+      this.#watch(this.#tidying ? TIDY_MS : this.#job.silence)
       if (this.#memoryMax < Number.POSITIVE_INFINITY) {
         this.#gauge = setInterval(() => this.#weigh(), MEMORY_MS)
       }
@@ -259,6 +274,11 @@ export class Engine {
       this.#pid = this.#launcher.settle(this.#child)
       this.#ready?.resolve()
       this.#ready = null
+      return
+    }
+    if (report.type === 'tidying' || report.type === 'tidied') {
+      this.#tidying = report.type === 'tidying'
+      if (this.#job !== null) this.#watch(this.#tidying ? TIDY_MS : this.#job.silence)
       return
     }
     const job = this.#job
@@ -364,7 +384,9 @@ export class Engine {
 
   #death(how: string): Error {
     if (this.#closing) return new MivmError('ENGINE_FAILED', 'the VM is closed: open it again')
-    if (this.#timedOut) return new EngineDeath('time', 'it did not come back in time')
+    // a job that has not begun has no part in it
+    if (this.#timedOut && !this.#tidying)
+      return new EngineDeath('time', 'it did not come back in time')
     if (this.#tooLarge || (!this.#killed && OUT_OF_MEMORY.test(this.#stderr))) {
       return new EngineDeath('memory', 'the engine ran out of memory')
     }

@@ -61,6 +61,8 @@ export type Report =
   | { readonly type: 'ready' }
   | { readonly type: 'building' }
   | { readonly type: 'built' }
+  | { readonly type: 'tidying' }
+  | { readonly type: 'tidied' }
   | { readonly type: 'steps'; readonly steps: readonly StepReport[] }
   | DoneReport
   | InspectedReport
@@ -126,6 +128,8 @@ export function checkReport(frame: unknown): Report {
     case 'ready':
     case 'building':
     case 'built':
+    case 'tidying':
+    case 'tidied':
       return { type }
     case 'steps':
       return { type, steps: array(report['steps']).map(checkStep) }

@@ -187,8 +187,10 @@ export class Slot {
     this.#rest = setTimeout(() => {
       const [address] = this.#tired
       if (address === undefined || this.load > 0) return
+      // who wants the engine waits for one of them at most
+      if (this.#engine?.isTidying) return this.#restIn(REST_MS)
       this.#tired.delete(address)
-      this.#engine?.send({ type: 'rest', address })
+      this.#engine?.rest(address)
       this.#restIn(REST_MS)
     }, delay)
     this.#rest.unref()

@@ -34,7 +34,7 @@ function execute(job) {
     case 'inspect':
       return channel.write({ type: 'inspected', ...inspect(channel, instanceOf(job), job) })
     case 'rest':
-      return instances.get(job.address)?.rest()
+      return tidy(() => instances.get(job.address)?.rest())
     case 'evict':
       instances.get(job.address)?.dispose()
       return instances.delete(job.address)
@@ -46,8 +46,15 @@ function execute(job) {
 /** The host has its answer before the instance and the engine give back what they do not need. */
 function runAndSettle(instance, job) {
   const length = run(channel, instance, job)
-  instance.settle()
+  if (instance.isUnsettled) tidy(() => instance.settle())
   texts.drop(length)
+}
+
+/** The host has to know of what takes long between jobs: no call is to answer for it. */
+function tidy(work) {
+  channel.write({ type: 'tidying' })
+  work()
+  channel.write({ type: 'tidied' })
 }
 
 /** The instance of a job; the host sends the code only where it knows that the engine does not have it. */

@@ -58,6 +58,11 @@ export class Instance {
     return this.#realm !== null || this.#refusal !== null
   }
 
+  /** Whether {@link settle} has something to do. */
+  get isUnsettled() {
+    return !this.#isSettled && this.#realm !== null
+  }
+
   /** Why the code cannot be compiled, with which every call ends; null where it can. */
   get refusal() {
     return this.#refusal
@@ -104,7 +109,7 @@ export class Instance {
    * which is half of the memory. The first instance of an engine has then compiled what the others will need.
    */
   settle() {
-    if (this.#isSettled || this.#realm === null) return
+    if (!this.isUnsettled) return
     this.#isSettled = true
     this.#attempt(() => {
       const { ivm, realm } = this.#tools
