@@ -324,8 +324,8 @@
     try {
       return $mivmApply(method, iterator, [value])
     } finally {
-      if (leave === null) $mivmD = $mivmd
-      else leave()
+      $mivmD = $mivmd
+      if (leave !== null) leave()
     }
   }
 

@@ -188,7 +188,7 @@ class Meter {
 
   loopForOfStatement(node) {
     let right = this.emit(node.right)
-    if (node.await) right = `$mivmW(${right}, () => { ${LEAVE} })`
+    if (node.await) right = `$mivmW(${right}, () => { ${LEAVE_ONCE} })`
     const { head, start } = this.#head(node.left, node.await)
     return `for ${node.await ? 'await ' : ''}(${head} of ${right}) ${this.#turn(node, start)}`
   }
@@ -1002,6 +1002,8 @@ const SUSPENDABLE_RETURN = `if ($mivmd >= 0) ${RETURN}`
 
 /** In front of what suspends a function. */
 const LEAVE = '$mivmD = $mivmd, $mivmd = -1'
+/** It may be left already: whoever leaves several loops at once is not entered between them. */
+const LEAVE_ONCE = `if ($mivmd >= 0) {${LEAVE}}`
 
 /** Stands for a value in a variable of ours, of which nothing is known. */
 const TEMP = { type: 'Identifier', name: '$mivm', variable: null }
