@@ -166,18 +166,21 @@ class Meter {
   }
 
   loopForStatement(node) {
-    const [init, test, update] = [node.init, node.test, node.update].map((part) => {
-      return part === null ? '' : this.emit(part)
-    })
-    return `for (${init}; ${test}; ${update}) ${this.#turn(node)}`
+    const { init, test, update } = node
+    const texts = [
+      init === null ? '' : this.emit(init),
+      test === null ? '' : update === null ? this.#between(test) : this.emit(test),
+      update === null ? '' : this.#between(update)
+    ]
+    return `for (${texts.join('; ')}) ${this.#turn(node)}`
   }
 
   loopWhileStatement(node) {
-    return `while (${this.emit(node.test)}) ${this.#turn(node)}`
+    return `while (${this.#between(node.test)}) ${this.#turn(node)}`
   }
 
   loopDoWhileStatement(node) {
-    return `do ${this.#turn(node)} while (${this.emit(node.test)});`
+    return `do ${this.#turn(node)} while (${this.#between(node.test)});`
   }
 
   loopForInStatement(node) {
@@ -189,21 +192,21 @@ class Meter {
   loopForOfStatement(node) {
     let right = this.emit(node.right)
     if (node.await) right = `$mivmW(${right}, () => { ${LEAVE_ONCE} })`
-    const { head, start } = this.#head(node.left, node.await)
+    const { head, start } = this.#head(node.left)
     return `for ${node.await ? 'await ' : ''}(${head} of ${right}) ${this.#turn(node, start)}`
   }
 
   /**
    * The left side of a loop over something, and what has to be done with it in every turn. What may run code waits
-   * for the turn after `for await`: only there is the function entered again.
+   * for the turn where there is `for await`: only there is the function entered again.
    */
-  #head(left, isAwait = false) {
+  #head(left) {
     const isDeclared = left.type === 'VariableDeclaration'
     this.#refuseAwaitUsing(left)
     const pattern = isDeclared ? left.declarations[0].id : left
     const text = isDeclared ? `${left.kind} ${this.#pattern(pattern)}` : this.#pattern(pattern)
     const shape = shapeOf(pattern)
-    const isLate = isAwait && !isName(pattern)
+    const isLate = this.#fn.hasForAwait && !isName(pattern)
     if (shape === null && !isLate) return { head: text, start: '' }
     const start = isDeclared ? text : `(${text}`
     const end = isDeclared ? ';' : ');'
@@ -335,6 +338,12 @@ class Meter {
   /** Where a function may be that `for await` has suspended: V8 does that by itself, also when it leaves a loop. */
   #again() {
     return this.#fn.hasForAwait ? `if ($mivmd < 0) {${this.#enter(1)}}` : ''
+  }
+
+  /** What a loop evaluates between two turns, maybe behind a `for await` in its body that was left by `continue`. */
+  #between(node) {
+    const text = this.emit(node)
+    return this.#fn.hasForAwait ? `($mivmd < 0 && (${this.#enter(1)}), ${text})` : text
   }
 
   /** The name of a variable that nobody uses at this place of an expression, until it is given back. */
