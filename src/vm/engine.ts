@@ -14,6 +14,7 @@ import {
   type Report,
   type StepReport
 } from './frames.ts'
+import { composeRealm } from './js-1/realm.js'
 import { findAddon, findParser, NODE_VERSION } from './node.ts'
 import { type Command, Launcher } from './sandbox/launcher.ts'
 import { residentMemory } from './sandbox/processes.ts'
@@ -162,6 +163,7 @@ export class Engine {
     stderr.on('data', (text: string) => {
       this.#stderr = `${this.#stderr}${text}`.slice(-STDERR_MAX)
     })
+    if (program === 'engine') input.write(startFrame())
     const reader = new FrameReader()
     output.on('data', (chunk: Uint8Array) => this.#receive(reader, chunk))
     this.#closed = new Promise((resolve) => {
@@ -462,6 +464,14 @@ function commandOf(program: Program, node: string, addon: string, memoryMax: num
   const files = [fileURLToPath(FOLDER), addon]
   return { node, args: [...flagsOf(files), main, addon], files, addon, jit: false, memoryMax }
 }
+
+/** What an engine is to read first: made while the first one starts, and the same for all. */
+function startFrame(): Uint8Array {
+  start ??= encodeFrame({ realm: composeRealm() })
+  return start
+}
+
+let start: Uint8Array | null = null
 
 /** A wrapper exits with 128 and the number of the signal that ended what it was started for. */
 function howOf(code: number | null): string {

@@ -1,2 +1,3 @@
 export function composeRealm(charge?: string): string
+export function composeScript(charge?: string): string
 export function composeRegExp(): string

@@ -25,10 +25,11 @@ export const COUNTER = readExpression('counter').replace('{', "{ 'use strict'\n"
  * of an expression for the function that takes fuel: it is called with units, and throws when there are none left.
  */
 export function composeRealm(charge = 'fuel.charge') {
-  return narrow(composeScript(charge))
+  return narrow(squeeze(composeScript(charge)))
 }
 
-function composeScript(charge) {
+/** The text of {@link composeRealm} as it is written, but for comments and indentation. */
+export function composeScript(charge = 'fuel.charge') {
   const parts = BUILTINS.map((name) => readExpression(`builtins/${name}`)).join(',\n')
   return `(function () { 'use strict'
 const prices = ${JSON.stringify(PRICES)}
@@ -80,6 +81,20 @@ const matcher = ${matcher}(classes, prices)
 const parts = { classes, pattern, bound, matcher }
 return { ...${regexp}({ charge, ...parts, prices }), parts }
 })`
+}
+
+/**
+ * The same program in fewer characters, as every isolate has a copy of them: without spaces around punctuation where a line
+ * has no text, pattern or template in it, and without the ends of lines at brackets. This holds for how the realm is
+ * written, and not for any script: test/vm-realm-text.test.ts compares what a parser makes of both.
+ */
+function squeeze(text) {
+  const marks = / ?([=<>?:&|*,{}()[\];]+) ?/g
+  return text
+    .replace(/ +\/\/ .*$/gm, '')
+    .replace(/^[^'"`/\n]+$/gm, (line) => line.replace(marks, '$1'))
+    .replace(/([{([,])\n/g, '$1')
+    .replace(/\n(?=[})\]])/g, '')
 }
 
 /**
