@@ -6,6 +6,7 @@ import Protomux from 'protomux'
 import { Client } from '../src/client/client.ts'
 import { Replica } from '../src/client/replica.ts'
 import { Host } from '../src/host/host.ts'
+import { Oracles } from '../src/host/oracles.ts'
 import { createIdentity } from '../src/net/identity.ts'
 import { type Bootstrap, Network, openLocal } from '../src/net/network.ts'
 import { Rpc } from '../src/net/rpc.ts'
@@ -81,6 +82,49 @@ test('client - a connection that is lost while more calls are under way than one
     calls.map((_, i) => i + 1)
   )
   t.ok(streams.length > 1, `${streams.length - 1} connections were lost with calls under way`)
+})
+
+test('client - a call without an answer is one also where those before it were acknowledged behind it', async (t) => {
+  const { dir, bootstrap } = await openNetwork(t)
+  let asked = () => {}
+  let answer = (_: number) => {}
+  const isAsked = new Promise<void>((resolve) => {
+    asked = resolve
+  })
+  const price = () => {
+    asked()
+    return new Promise<number>((resolve) => {
+      answer = resolve
+    })
+  }
+  const options = {
+    dir: path.join(dir, 'host'),
+    bootstrap,
+    engines: 1,
+    oracles: new Oracles({ price })
+  }
+  const host = await Host.open(options)
+  t.teardown(() => host.close(), { order: 2 })
+  const open = async (timeout: number) => {
+    const alice = await Client.open({ dir: path.join(dir, 'alice'), bootstrap, timeout })
+    t.teardown(() => alice.close(), { order: 1 })
+    return alice
+  }
+  const source = `${SOURCE}; exports.ask = () => oracle.price()`
+  const before = await open(60_000)
+  const { link } = await before.deploy({ host: host.id, source })
+  const first = before.call(link, 'add', [])
+  const second = before.call(link, 'ask', []).catch((error: Error) => error)
+  await isAsked
+  t.is(await first, 1)
+  await before.close()
+  t.ok((await second) instanceof Error)
+  answer(7)
+  await host.close()
+
+  const after = await open(500)
+  await t.exception(after.call(link, 'add', []), /is in your log/)
+  t.is(await after.pendingCalls(), 2, 'the call to the oracle waits, too')
 })
 
 test('client - who has lost a log and deploys once more with its salt has it again', async (t) => {

@@ -160,22 +160,18 @@ export class OwnLog {
     this.#durable = this.length
   }
 
-  /** Reads back as far as the last ack. */
+  /** Reads back as far as the last call that is answered: calls may lie between it and the ack that says so. */
   async recap(): Promise<Recap> {
     const open: number[] = []
     let head: Head | null = null
-    for (let number = this.length; number > 0; number--) {
+    let answered = 0
+    for (let number = this.length; number > answered; number--) {
       const entry = decodeUserEntry(await this.block(number))
-      if (entry.type === 'call') {
-        open.unshift(number)
-        head ??= entry.head
-        continue
-      }
-      const answered = Math.max(0, ...entry.answers.map((answer) => answer.entry))
       head ??= entry.head
-      if (answered > 0) return { head, open: open.filter((call) => call > answered) }
+      if (entry.type === 'call') open.push(number)
+      else answered = Math.max(answered, ...entry.answers.map((answer) => answer.entry))
     }
-    return { head, open }
+    return { head, open: open.reverse() }
   }
 
   /** The newest heads of the call log that the log records, each of another length, all shorter than `length`. */
