@@ -3,7 +3,7 @@ import { audit as auditLogs, isOfHistories } from './audit/audit.ts'
 import type { AuditEvent } from './audit/events.ts'
 import { verifyEvidence as verifyCollected } from './audit/evidence.ts'
 import { Client as ClientClass } from './client/client.ts'
-import type { ContractObject } from './client/contract.ts'
+import type { ContractObject, Undelivered } from './client/contract.ts'
 import { Others } from './client/others.ts'
 import { Replica } from './client/replica.ts'
 import type { HostEvent } from './host/events.ts'
@@ -29,7 +29,7 @@ import { EvidenceDir } from './state/evidence-dir.ts'
 export type { AuditEvent } from './audit/events.ts'
 export type { Counts, Finding, Gap, Suspicion, Verdict } from './audit/findings.ts'
 export { type Bundle, bundle } from './bundle/bundle.ts'
-export type { CallPromise, ContractObject } from './client/contract.ts'
+export type { CallPromise, ContractObject, Undelivered } from './client/contract.ts'
 export type { HostEvent } from './host/events.ts'
 export { type Oracle, Oracles } from './host/oracles.ts'
 export { allowAll, allowOnly, type Policy } from './host/policy.ts'
@@ -158,6 +158,11 @@ export interface Client {
    * that proves it, where the host is found to have signed two histories.
    */
   call(instance: string, method: string, args: readonly unknown[]): Promise<unknown>
+  /**
+   * Goes on with the calls to an instance that have no result yet, and that nobody waits for: those of earlier runs, and
+   * those that were given up. Another call to the instance delivers them, too.
+   */
+  deliver(instance: string): Promise<readonly Undelivered[]>
   /** The state archive of an instance. */
   state(instance: string): StateReader
   /** Calls that are written and have no result yet, over all instances used by this client so far. */

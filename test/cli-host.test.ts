@@ -43,7 +43,11 @@ test('cli - a host that is closed says so; the call is delivered later', async (
   )
   const again = await startHost(t, path.join(root, 'host'))
   const next = new Cli(cli.dir, again.bootstrap)
+  t.is((await next.run(['deliver', 'forum'])).stdout, "addTopic('one') → 1\n")
   t.is((await next.run(['call', 'forum', 'addTopic', 'two'])).stdout, '2\n')
+  const none = await next.json(['deliver', 'forum'])
+  t.is(none.stderr, 'every call in your log has its result\n')
+  t.alike(none.objects.at(-1)?.['delivered'], 0)
 })
 
 test('cli - only those who are allowed deploy', async (t) => {

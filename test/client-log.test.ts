@@ -125,6 +125,21 @@ test('client - a call without an answer is one also where those before it were a
   const after = await open(500)
   await t.exception(after.call(link, 'add', []), /is in your log/)
   t.is(await after.pendingCalls(), 2, 'the call to the oracle waits, too')
+  await after.close()
+
+  const again = await Host.open(options)
+  t.teardown(() => again.close(), { order: 2 })
+  const last = await open(60_000)
+  const late = await last.deliver(link)
+  t.alike(
+    late.map(({ method, args }) => [method, args]),
+    [
+      ['ask', []],
+      ['add', []]
+    ]
+  )
+  t.alike(await Promise.all(late.map(({ result }) => result)), [7, 2])
+  t.alike(await last.deliver(link), [], 'no more')
 })
 
 test('client - who has lost a log and deploys once more with its salt has it again', async (t) => {

@@ -30,7 +30,11 @@ test('full disk - the call fails, reads go on, and with room again all is there 
     refused.message.startsWith('the disk of the host is full: it takes no calls until'),
     refused.message
   )
-  t.ok(refused.message.endsWith('the call is in your log and is delivered when the host takes it'))
+  t.ok(
+    refused.message.endsWith(
+      'the call is in your log and is delivered with the next one, or by "mivm deliver"'
+    )
+  )
   t.ok(told.length > 5, `${told.length} calls were acknowledged before`)
   await disk.fill()
   t.ok(

@@ -53,6 +53,7 @@ const COMMANDS: { readonly [name: string]: () => Promise<(program: Program) => v
   host: async () => (await import('./commands/host.ts')).addHost,
   deploy: async () => (await import('./commands/deploy.ts')).addDeploy,
   call: async () => (await import('./commands/call.ts')).addCall,
+  deliver: async () => (await import('./commands/deliver.ts')).addDeliver,
   repl: async () => (await import('./commands/repl.ts')).addRepl,
   log: async () => (await import('./commands/log.ts')).addLog,
   trace: async () => (await import('./commands/trace.ts')).addTrace,

@@ -132,3 +132,10 @@ export function parseSeq(text: string): number {
   if (Number.isSafeInteger(seq) && seq >= 1) return seq
   throw new MivmError('USAGE', `${text} is not the number of a call: they count from 1`)
 }
+
+/** What `--timeout` takes, in ms; throws USAGE. */
+export function parseSeconds(text: string): number {
+  const seconds = Number(text)
+  if (Number.isFinite(seconds) && seconds > 0) return seconds * 1000
+  throw new MivmError('USAGE', `--timeout ${text} is not a number of seconds above 0`)
+}

@@ -24,12 +24,18 @@ import {
   STATUS
 } from '../protocol/messages.ts'
 import { encodeReceipt, type Receipt, verifyReceipt } from '../protocol/receipt.ts'
-import { encodeArgs } from '../protocol/values.ts'
+import { decodeValue, encodeArgs, type Value } from '../protocol/values.ts'
 import { EvidenceDir } from '../state/evidence-dir.ts'
 import { closeStore, openStore } from '../state/store.ts'
 import { Wal } from '../state/wal.ts'
 import type { Conflict } from './chain.ts'
-import { type CallPromise, type ContractObject, callPromise, contractObject } from './contract.ts'
+import {
+  type CallPromise,
+  type ContractObject,
+  callPromise,
+  contractObject,
+  type Undelivered
+} from './contract.ts'
 import { Exchange, twoHistories } from './exchange.ts'
 import { checkGenesis, locate } from './locate.ts'
 import { CALLER_DIALS, Meeting } from './meeting.ts'
@@ -193,6 +199,21 @@ export class Client {
     return this.#call(address, method, args)
   }
 
+  /**
+   * Goes on with the calls to an instance that have no result yet, and that nobody waits for: those of earlier runs, and
+   * those that were given up. In the order in which they were made; the host executes them in no other.
+   */
+  async deliver(instance: string): Promise<Undelivered[]> {
+    const address = await this.#resolve(instance)
+    const session = await this.#session(address)
+    const late = await session.deliver()
+    return late.map(({ call: { method, args }, done }) => {
+      const result = this.#promise(address, done)
+      result.catch(() => {})
+      return { method, args: argumentsOf(args), result }
+    })
+  }
+
   /** The state archive of an instance, read from its host or whoever serves it. */
   state(instance: string): StateReader {
     const { address } = parseLink(instance)
@@ -241,6 +262,10 @@ export class Client {
       const session = await this.#session(address)
       return session.call(method, text)
     })()
+    return this.#promise(address, done)
+  }
+
+  #promise(address: Uint8Array, done: Promise<Done>): CallPromise {
     return callPromise(
       done.then(({ result }) => resultValue(result)),
       async () => (await done).result.fuel,
@@ -389,6 +414,12 @@ export class Client {
   #file(id: string): string {
     return path.join(this.#dir, 'instances', `${id}.json`)
   }
+}
+
+/** From the text form of the array, as the user's own log has it. */
+function argumentsOf(text: string): Value[] {
+  const args = decodeValue(text)
+  return Array.isArray(args) ? args : []
 }
 
 /** The first entry of the deployer's log; there already where the deployment is tried again. */

@@ -9,6 +9,14 @@ export interface CallPromise extends Promise<Value | undefined> {
   readonly receipt: Promise<Receipt>
 }
 
+/** A call that was made and has no result yet. */
+export interface Undelivered {
+  readonly method: string
+  readonly args: readonly Value[]
+  /** As if it had just been made. */
+  readonly result: CallPromise
+}
+
 /** An instance as its caller sees it: one function a method. Frozen, and safe to await: `then` is never a method. */
 export type ContractObject = { readonly [method: string]: (...args: unknown[]) => CallPromise }
 

@@ -34,6 +34,11 @@ export class PendingCalls {
     return first
   }
 
+  /** Entries whose results nobody waits for. */
+  get unattended(): number[] {
+    return this.entries.filter((entry) => this.#calls.get(entry) === null)
+  }
+
   has(entry: number): boolean {
     return this.#calls.has(entry)
   }

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import b4a from 'b4a'
 import type { Rpc } from '../net/rpc.ts'
-import { decodeEntry } from '../protocol/entries.ts'
+import { decodeEntry, decodeUserEntry, type UserCall } from '../protocol/entries.ts'
 import { MivmError } from '../protocol/errors.ts'
 import type { Head } from '../protocol/head.ts'
 import { BATCH_CALLS_MAX, LIMITS, METHOD_MAX } from '../protocol/limits.ts'
@@ -46,6 +46,12 @@ export interface SessionOptions {
   readonly onConflict: (conflict: Conflict) => Promise<MivmError | null>
   /** The host says that it does not have what it has signed: compares what it has with this head. */
   readonly onSetBack: (head: Head) => Promise<void>
+}
+
+/** A call of an earlier time, and its result when that has come. */
+export interface LateCall {
+  readonly call: UserCall
+  readonly done: Promise<Done>
 }
 
 interface Asked {
@@ -152,6 +158,27 @@ export class Session {
       const deadline = Date.now() + this.#options.timeout
       this.#writer.write({ method, args, resolve, reject, deadline })
     })
+  }
+
+  /** Waits for calls that nobody waits for any more, or since an earlier run: each with what comes of it, in order. */
+  async deliver(): Promise<LateCall[]> {
+    if (this.#failed !== null) throw this.#failed
+    const deadline = Date.now() + this.#options.timeout
+    const late = this.#waiting.unattended.map((entry) => {
+      const done = new Promise<Done>((resolve, reject) => {
+        this.#waiting.add(entry, { resolve, reject, deadline })
+      })
+      // whoever takes it may still be busy with the one before
+      done.catch(() => {})
+      return { entry, done }
+    })
+    this.#pump()
+    const calls: LateCall[] = []
+    for (const { entry, done } of late) {
+      const call = decodeUserEntry(await this.#options.log.block(entry))
+      if (call.type === 'call') calls.push({ call, done })
+    }
+    return calls
   }
 
   /** Resolves when all calls in the log have results, and the host has the acks of these. */
@@ -409,7 +436,7 @@ export class Session {
       this.#trouble ?? new MivmError('TIMEOUT', 'the host has not answered in time')
     return new MivmError(
       code,
-      `${message}; the call is in your log and is delivered when the host takes it`,
+      `${message}; the call is in your log and is delivered with the next one, or by "mivm deliver"`,
       retryAfter === null ? {} : { retryAfter }
     )
   }

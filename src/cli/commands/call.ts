@@ -7,7 +7,7 @@ import { Context } from '../context.ts'
 import { printableLines } from '../output.ts'
 import type { Program } from '../program.ts'
 import { suggest } from '../suggest.ts'
-import { embed, formatThrown, formatValue, parseArgument } from '../text.ts'
+import { embed, formatThrown, formatValue, parseArgument, parseSeconds } from '../text.ts'
 
 const HELP = `
 Arguments are JSON, or else text; bytes are {"$bytes":"<base64>"} and a bigint {"$bigint":"<decimal>"}. The value is
@@ -34,7 +34,7 @@ export function addCall(program: Program): void {
     .option('--receipt <file>', 'write the receipt: proof of call and result, for ever')
     .option(
       '--timeout <seconds>',
-      'how long to wait; the call is delivered later all the same',
+      'how long to wait; the call stays in your log, see "mivm deliver"',
       parseSeconds
     )
     .addHelpText('after', HELP)
@@ -119,12 +119,6 @@ async function save(file: string, calling: CallPromise): Promise<void> {
 function unknownMethod(instance: string, method: string, methods: readonly string[]): MivmError {
   const hint = suggest(method, methods) || `: it has ${methods.join(', ') || 'none'}`
   return new MivmError('METHOD_UNKNOWN', `${instance} has no method "${method}"${hint}`)
-}
-
-function parseSeconds(text: string): number {
-  const seconds = Number(text)
-  if (Number.isFinite(seconds) && seconds > 0) return seconds * 1000
-  throw new MivmError('USAGE', `--timeout ${text} is not a number of seconds above 0`)
 }
 
 const FAILED = Symbol('failed')
