@@ -7,7 +7,7 @@ import c from 'compact-encoding'
 import crypto from 'hypercore-crypto'
 import Protomux from 'protomux'
 import { Exchange } from '../src/client/exchange.ts'
-import { contradiction } from '../src/protocol/comparison.ts'
+import { contradiction, stateProof } from '../src/protocol/comparison.ts'
 import { verifyEvidence } from '../src/protocol/evidence.ts'
 import type { Head } from '../src/protocol/head.ts'
 import { topicOf } from '../src/protocol/manifest.ts'
@@ -150,6 +150,38 @@ test('exchange - what liars say is nothing', async (t) => {
     await meet(t, holder, new Holder(new SignedHistory(LENGTH, 7), LENGTH))
     await holder.accuses(t)
   }
+})
+
+test('exchange - a proof with sizes moved within it accuses nobody, and hides nothing', async (t) => {
+  const [ours, other] = [new SignedHistory(LENGTH), new SignedHistory(LENGTH, 13)]
+  // the last node before the boundary is one byte smaller, and the next one larger
+  const lied = (at: number, before: readonly number[] = []) => {
+    const proof = ours.coarse([...before, at], LENGTH)
+    const last = ours.coarse([...before, at], at).items.length - 1
+    const items = proof.items.map((item, i) => {
+      const change = i === last ? -1 : i === last + 1 ? 1 : 0
+      if (item.node === null) return item
+      return { block: null, node: { ...item.node, size: item.node.size + change } }
+    })
+    return { ...proof, items }
+  }
+  for (const at of [1, 2, 5, 9, 10, 13]) {
+    const holder = new Holder(ours, at)
+    await holder.exchange.weigh(stateProof(ours.subject, lied(at)))
+    t.alike(holder.kept, [], `${at} blocks`)
+    await holder.exchange.close()
+  }
+  const holder = new Holder(ours, 12, async () => null)
+  holder.exchange.claim(other.head(17))
+  await holder.exchange.weigh(stateProof(ours.subject, lied(17, [12])))
+  t.alike(
+    [holder.kept, holder.exchange.pending.length],
+    [[], 1],
+    'the other head is as open as it was'
+  )
+  await holder.exchange.weigh(stateProof(ours.subject, await ours.proof([12, 17])))
+  await holder.accuses(t)
+  await holder.exchange.close()
 })
 
 test('exchange - a peer that says too much is not listened to any more', async (t) => {

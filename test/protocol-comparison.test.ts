@@ -6,8 +6,9 @@ import {
   statementsIn,
   stateProof
 } from '../src/protocol/comparison.ts'
-import { verifyEvidence } from '../src/protocol/evidence.ts'
+import { encodeEvidence, verifyEvidence } from '../src/protocol/evidence.ts'
 import { encodeId } from '../src/protocol/ids.ts'
+import type { Proof } from '../src/protocol/proof.ts'
 import { SignedHistory } from './signed-history.ts'
 
 const LENGTH = 20
@@ -71,6 +72,34 @@ test('comparison - two proofs contradict each other where they show one subtree 
   t.ok(found > 100, `${found} pairs`)
 })
 
+test('comparison - who moves sizes within a proof accuses nobody', async (t) => {
+  const history = new SignedHistory(LENGTH)
+  const { subject } = history
+  let lies = 0
+  for (let long = 2; long <= LENGTH; long++) {
+    for (let short = 1; short < long; short++) {
+      const head = history.head(short)
+      for (const proof of lyingProofs(history.coarse([short], long))) {
+        const parts = { heads: [{ log: 'call log', head } as const], callLog: proof }
+        const nothing = { userLog: null, state: null, otherLog: null }
+        const { genesis } = subject
+        const made = encodeEvidence({ code: 'TWO_HISTORIES', genesis, ...parts, ...nothing })
+        await t.exception(() => verifyEvidence(made), { code: 'PROOF_INVALID' })
+        let statement: ReturnType<typeof stateProof>
+        try {
+          statement = stateProof(subject, proof)
+        } catch {
+          continue
+        }
+        lies++
+        const evidence = contradiction(subject, { head, proof: null }, statement)
+        if (evidence !== null) t.fail(`an honest host is accused at ${short} of ${long} blocks`)
+      }
+    }
+  }
+  t.ok(lies > 100, `${lies} proofs that verify`)
+})
+
 test('comparison - with any byte changed it is no evidence', async (t) => {
   const [one, two] = [new SignedHistory(LENGTH), new SignedHistory(LENGTH + 9, 7)]
   const evidence = contradiction(one.subject, await one.state([], 12), await two.state([], 15))
@@ -125,3 +154,15 @@ test('comparison - receipts of two histories are evidence together, those of one
   const other = await new SignedHistory(LENGTH, LENGTH, 1).receipt(8)
   t.exception(() => contradictionIn([mine, other]), /several instances/)
 })
+
+/** Each with one byte less below one node and one more below the next: what is made of the two is the same. */
+function lyingProofs(proof: Proof): Proof[] {
+  return proof.items.flatMap((item, at) => {
+    const next = proof.items[at + 1]
+    if (item.node === null || !next?.node) return []
+    const items = [...proof.items]
+    items[at] = { block: null, node: { ...item.node, size: item.node.size - 1 } }
+    items[at + 1] = { block: null, node: { ...next.node, size: next.node.size + 1 } }
+    return [{ ...proof, items }]
+  })
+}

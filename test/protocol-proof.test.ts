@@ -49,7 +49,10 @@ test('protocol - a proof of any blocks from any length holds, and no other', asy
         const proven = verifyProof(proof, { ...context, tree, through })
         t.alike([...proven.blocks.keys()], indexes)
         t.alike(proven.head.treeHash, head.treeHash)
-        t.alike(proven.through, through < start ? null : await core.treeHash(through))
+        t.alike(
+          proven.through?.treeHash ?? null,
+          through < start ? null : await core.treeHash(through)
+        )
         for (const forged of forgeries(proof)) {
           t.exception(() => verifyProof(forged, { ...context, tree, through }), MivmError)
         }
@@ -57,6 +60,44 @@ test('protocol - a proof of any blocks from any length holds, and no other', asy
     }
   }
   t.exception(() => verifyProof({ start: 5, items: [], length: 5, fork: 0, signature }, context))
+})
+
+test('protocol - sizes that are moved from one node to the next make no other log of it', async (t) => {
+  const { core, keyPair, blocks } = await log(t, 21)
+  const context = { key: core.key, publicKey: keyPair.publicKey }
+  const { signature } = core.state
+  if (signature === null) return t.fail('the log is signed')
+  const head = { length: 21, fork: 0, treeHash: await core.treeHash(), signature }
+  const read = async (index: number) => {
+    const node = await MerkleTree.get(core.state, index)
+    if (node === null) throw new Error(`no node ${index}`)
+    return node
+  }
+  const readBlock = (index: number) => blocks[index] ?? b4a.alloc(0)
+  const seen = { certain: 0, open: 0 }
+  for (let through = 1; through < 21; through++) {
+    const treeHash = await core.treeHash(through)
+    for (const more of [{}, { readBlock }]) {
+      const proof = await createProof({ start: 0, head, blocks: [], through, ...more }, read)
+      const honest = verifyProof(proof, { ...context, through }).through
+      if ('readBlock' in more) t.is(honest?.isCertain, true, `${through} blocks`)
+      for (let i = 0; i + 1 < proof.items.length; i++) {
+        const items = moved(proof.items, i)
+        if (items === null) continue
+        let said: typeof honest
+        try {
+          said = verifyProof({ ...proof, items }, { ...context, through }).through
+        } catch {
+          continue
+        }
+        if (said === null || b4a.equals(said.treeHash, treeHash)) continue
+        if (said.isCertain) t.fail(`${through} blocks, item ${i}`)
+        seen.open++
+      }
+      if (honest?.isCertain) seen.certain++
+    }
+  }
+  t.ok(seen.open > 0 && seen.certain >= 20, `${seen.certain} certain, ${seen.open} open`)
 })
 
 test('protocol - a block grafted on an honest head is refused', async (t) => {
@@ -95,6 +136,17 @@ test('protocol - a proof of what no log can have is refused', async (t) => {
     await t.exception(() => verifyProof(proof, context), { code: 'PROOF_INVALID' })
   }
 })
+
+/** The same nodes, with one byte less below one and one more below the next; null where one of them is a block. */
+function moved(items: Proof['items'], at: number): Proof['items'] | null {
+  const [left, right] = [items[at]?.node, items[at + 1]?.node]
+  if (!left || !right) return null
+  const changed = [
+    { block: null, node: { ...left, size: left.size + 1 } },
+    { block: null, node: { ...right, size: right.size - 1 } }
+  ]
+  return [...items.slice(0, at), ...changed, ...items.slice(at + 2)]
+}
 
 /** Every proof that differs from this one in one thing. */
 function* forgeries(proof: Proof): Generator<Proof> {

@@ -5,7 +5,7 @@ import { encodeEntry, encodeUserEntry } from '../src/protocol/entries.ts'
 import { hash } from '../src/protocol/hash.ts'
 import { type Head, signHead } from '../src/protocol/head.ts'
 import { addressOf } from '../src/protocol/manifest.ts'
-import { Tree, type TreeNode } from '../src/protocol/merkle.ts'
+import { cover, Tree, type TreeNode } from '../src/protocol/merkle.ts'
 import { createProof, type Proof } from '../src/protocol/proof.ts'
 import { encodeReceipt } from '../src/protocol/receipt.ts'
 import { encodeResult } from '../src/vm/record.ts'
@@ -64,16 +64,30 @@ export class SignedHistory {
     shown: readonly number[] = []
   ): Promise<Proof> {
     const blocks = shown.map((index) => ({ index, block: this.#blocks[index] ?? b4a.alloc(0) }))
-    const request = { start: 0, head: this.head(length), blocks, through: lengths }
-    return createProof(request, async (index) => {
-      const node = this.#nodes.get(index)
-      if (node === undefined) throw new Error(`no node ${index}`)
-      return node
-    })
+    const readBlock = (index: number) => this.#blocks[index] ?? b4a.alloc(0)
+    const request = { start: 0, head: this.head(length), blocks, through: lengths, readBlock }
+    return createProof(request, async (index) => this.#node(index))
+  }
+
+  /** A proof with boundaries, of as few items as there can be. */
+  coarse(through: readonly number[], length: number): Proof {
+    const ends = [...through, length]
+    const nodes = ends
+      .flatMap((end, i) => cover(ends[i - 1] ?? 0, end))
+      .map((index) => this.#node(index))
+    const items = nodes.map((node) => ({ block: null, node }))
+    const { fork, signature } = this.head(length)
+    return { start: 0, items, length, fork, signature }
   }
 
   async state(lengths: readonly number[], length?: number): Promise<Statement> {
     return { head: this.head(length), proof: await this.proof(lengths, length) }
+  }
+
+  #node(index: number): TreeNode {
+    const node = this.#nodes.get(index)
+    if (node === undefined) throw new Error(`no node ${index}`)
+    return node
   }
 
   /** The receipt of the call whose ack is at a block; acks have even numbers. */

@@ -184,8 +184,12 @@ export class Collector {
       if (!head) continue
       const heads = [{ log: 'call log', head }] as const
       yield withHeads(heads)
-      if (shown !== null && head.length <= shown.length) {
-        yield { ...withHeads(heads), callLog: await this.#prove([], head.length) }
+      if (shown === null || head.length > shown.length) continue
+      yield { ...withHeads(heads), callLog: await this.#prove([], head.length) }
+      // blocks that are too large to be sent around may do for a file
+      for (const index of [head.length - 1, head.length]) {
+        if (head.length % 2 === 0 || index >= shown.length) continue
+        yield { ...withHeads(heads), callLog: await this.#prove([index], head.length) }
       }
     }
   }

@@ -15,7 +15,11 @@ export async function proveLengths(
 ): Promise<Proof | null> {
   if (head === null || lengths.some((length) => length > head.length)) return null
   try {
-    return await createProof({ start: 0, head, blocks: [], through: lengths }, nodesOf(core))
+    const readBlock = (index: number) => blockOf(core, index)
+    return await createProof(
+      { start: 0, head, blocks: [], through: lengths, readBlock },
+      nodesOf(core)
+    )
   } catch (error) {
     if (error instanceof Incomplete) return null
     throw error
@@ -30,8 +34,9 @@ export async function proveBlocks(
   through?: number
 ): Promise<Proof> {
   const blocks = await blocksOf(core, indexes)
+  const readBlock = (index: number) => blockOf(core, index)
   return createProof(
-    { start: 0, head, blocks, ...(through === undefined ? {} : { through }) },
+    { start: 0, head, blocks, readBlock, ...(through === undefined ? {} : { through }) },
     nodesOf(core)
   )
 }

@@ -59,7 +59,9 @@ export class Chain {
       ...(this.#tree === null ? {} : { tree: this.#tree })
     })
     const known = this.#head
-    const agrees = known === null || (through !== null && b4a.equals(through, known.treeHash))
+    const agrees =
+      known === null || (through !== null && b4a.equals(through.treeHash, known.treeHash))
+    if (head.fork === 0 && !agrees && through?.isCertain === false) throw uncertain(this.length)
     if (head.fork !== 0 || head.length < this.length || !agrees) {
       this.#conflict = { known: known ?? head, head, proof }
       throw conflict(known, head)
@@ -68,6 +70,13 @@ export class Chain {
     this.#tree = tree
     return blocks
   }
+}
+
+function uncertain(length: number): MivmError {
+  return new MivmError(
+    'PROOF_INVALID',
+    `the proof that the host has sent leaves open what its log was at ${length} blocks: audit the instance`
+  )
 }
 
 function conflict(known: Head | null, head: Head): MivmError {

@@ -5,10 +5,10 @@ import { Bucket } from '../net/bucket.ts'
 import {
   contradiction,
   isSigned,
+  lengthsIn,
   type Statement,
   type Subject,
-  stateProof,
-  treeHashesAt
+  stateProof
 } from '../protocol/comparison.ts'
 import { MivmError } from '../protocol/errors.ts'
 import { verifyEvidence } from '../protocol/evidence.ts'
@@ -137,15 +137,17 @@ export class Exchange {
       if (evidence !== null) await this.accuse(evidence)
       return
     }
-    const shown = treeHashesAt(statement, [...this.#known.keys(), ...this.#claims.lengths])
+    const shown = new Map(lengthsIn(statement, [...this.#known.keys(), ...this.#claims.lengths]))
     let sameTo = -1
-    for (const [length, treeHash] of shown) {
+    for (const [length, { treeHash }] of shown) {
       const known = this.#known.get(length)
       const isSame = known !== undefined && b4a.equals(known.treeHash, treeHash)
       if (isSame) sameTo = Math.max(sameTo, length)
       const head = known === undefined || isSame ? this.#claims.against(length, treeHash) : known
       const evidence = head && contradiction(subject, { head, proof: null }, statement)
       if (evidence !== null) return this.accuse(evidence)
+      // it differs, or the proof is made so that it seems to: what is held there is as open as it was
+      if (head !== null) shown.delete(length)
     }
     if (sameTo < 0) return
     for (const length of shown.keys()) {

@@ -140,7 +140,13 @@ export class MirroredInstance {
     const log = this.#logs?.log
     if (head === null || log === undefined || lengths.length > LENGTHS_MAX) return null
     if (lengths.some((length) => length > head.length)) return null
-    return createProof({ start: 0, head, blocks: [], through: lengths }, async (index) => {
+    const readBlock = async (index: number) => {
+      const block = await log.get(index, { wait: false })
+      if (block === null) throw new MivmError('INSTANCE_DAMAGED', `block ${index} is not here`)
+      return block
+    }
+    const request = { start: 0, head, blocks: [], through: lengths, readBlock }
+    return createProof(request, async (index) => {
       const node = await MerkleTree.get(log.state, index)
       if (node === null) throw new MivmError('INSTANCE_DAMAGED', `tree node ${index} is not here`)
       return node

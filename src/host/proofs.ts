@@ -58,13 +58,16 @@ export class Proofs {
     }
     const lowest = blocks[0]?.index ?? head.length
     const start = anchored && lowest >= through ? through : 0
-    return createProof({ start, head, blocks, through }, tail.node)
+    const readBlock = (index: number) => tail.block(index)
+    return createProof({ start, head, blocks, through, readBlock }, tail.node)
   }
 
-  /** The proof, from block 0 and of no block, that the newest head extends the log as it was at these lengths. */
+  /** The proof, from block 0, that the newest head extends the log as it was at these lengths. */
   consistency(lengths: readonly number[]): Promise<Proof> {
     const head = this.head
-    return createProof({ start: 0, head, blocks: [], through: lengths }, this.#ledger.tail.node)
+    const { tail } = this.#ledger
+    const readBlock = (index: number) => tail.block(index)
+    return createProof({ start: 0, head, blocks: [], through: lengths, readBlock }, tail.node)
   }
 
   /** What a user has to take back whose own log ends at `start`. */

@@ -7,7 +7,15 @@ import { decodeEvidence, type EvidenceCode, encodeEvidence, type SignedHead } fr
 import { type Head, verifyHead } from './head.ts'
 import { addressOf } from './manifest.ts'
 import { Tree } from './merkle.ts'
-import { type Proof, pushItem, verifyProof } from './proof.ts'
+import {
+  nodesGiven,
+  type Proof,
+  type ProofItem,
+  pushItem,
+  type Through,
+  throughOf,
+  verifyProof
+} from './proof.ts'
 import { openReceipt, verifyReceipt } from './receipt.ts'
 import { leafHash } from './tree-hash.ts'
 
@@ -61,20 +69,21 @@ export function stateProof({ address, host }: Subject, proof: Proof): Statement 
 }
 
 /**
- * Tree hashes of a log at these lengths, in the history that a statement is of: of those lengths that it says something of.
- * One walk, whatever their number; the statement is verified, so that its signature is not asked again.
+ * What a log was at these lengths, in the history that a statement is of: at those that it says something of. One walk,
+ * whatever their number; the statement is verified, so that its signature is not asked again.
  */
-export function treeHashesAt(
+export function lengthsIn(
   { head, proof }: Statement,
   lengths: Iterable<number>
-): ReadonlyMap<number, Uint8Array> {
+): ReadonlyMap<number, Through> {
   const wanted = new Set(lengths)
-  const found = new Map<number, Uint8Array>()
-  const tree = new Tree()
-  const note = () => {
-    if (wanted.has(tree.length)) found.set(tree.length, tree.treeHash())
-  }
+  const found = new Map<number, Through>()
   if (proof !== null) {
+    const tree = new Tree()
+    const given = nodesGiven(proof)
+    const note = () => {
+      if (wanted.has(tree.length)) found.set(tree.length, throughOf(tree, given))
+    }
     note()
     for (const item of proof.items) {
       pushItem(tree, item)
@@ -84,7 +93,8 @@ export function treeHashesAt(
       throw new MivmError('PROOF_INVALID', 'the proof does not hold: it is not of this head')
     }
   }
-  if (wanted.has(head.length)) found.set(head.length, head.treeHash)
+  const { length, treeHash } = head
+  if (wanted.has(length)) found.set(length, { treeHash, isCertain: true })
   return found
 }
 
@@ -96,13 +106,16 @@ export function contradiction(subject: Subject, one: Statement, two: Statement):
   const forked = [one, two].find(({ head }) => head.fork !== 0)
   if (forked !== undefined) return make(subject, 'HISTORY_FORKED', { heads: [forked.head] })
   const [short, long] = one.head.length <= two.head.length ? [one, two] : [two, one]
-  const treeHash = treeHashesAt(long, [short.head.length]).get(short.head.length)
-  if (treeHash !== undefined) {
-    if (b4a.equals(treeHash, short.head.treeHash)) return null
-    if (short.head.length === long.head.length) {
+  const { length } = short.head
+  const shown = lengthsIn(long, [length]).get(length)
+  if (shown !== undefined) {
+    if (b4a.equals(shown.treeHash, short.head.treeHash)) return null
+    if (length === long.head.length) {
       return make(subject, 'TWO_HISTORIES', { heads: [short.head, long.head] })
     }
-    return make(subject, 'TWO_HISTORIES', { heads: [short.head], callLog: long.proof })
+    if (shown.isCertain) {
+      return make(subject, 'TWO_HISTORIES', { heads: [short.head], callLog: long.proof })
+    }
   }
   if (short.proof === null || long.proof === null || !differ(subject, short.proof, long.proof)) {
     return null
@@ -182,27 +195,50 @@ function make(
   { heads = [], callLog = null, otherLog = null }: Shown
 ): Uint8Array {
   const signed: SignedHead[] = heads.map((head) => ({ log: 'call log', head }))
+  const [short] = heads
   return encodeEvidence({
     code,
     genesis,
     heads: signed,
-    callLog: callLog && withoutBlocks(callLog),
+    callLog: callLog && withoutBlocks(callLog, short?.length),
     userLog: null,
     state: null,
     otherLog: otherLog && withoutBlocks(otherLog)
   })
 }
 
-/** The same proof with the leaf of each block in its place: it shows nothing, and is small. */
-function withoutBlocks(proof: Proof): Proof {
+/**
+ * The same proof with the leaf of each block in its place: it shows nothing, and is small. A block that makes certain what the
+ * log was at a length stays.
+ */
+function withoutBlocks(proof: Proof, through = 0): Proof {
+  const kept = weighing(proof, through)
   let length = proof.start
-  const items = proof.items.map(({ block, node }) => {
-    if (block !== null) {
-      const index = 2 * length++
-      return { block: null, node: { index, size: block.byteLength, hash: leafHash(block) } }
+  const items = proof.items.map((item): ProofItem => {
+    const { block, node } = item
+    if (block === null) {
+      length = flat.rightSpan(node.index) / 2 + 1
+      return item
     }
-    length = flat.rightSpan(node.index) / 2 + 1
-    return { block: null, node }
+    const index = 2 * length++
+    if (item === kept) return item
+    return { block: null, node: { index, size: block.byteLength, hash: leafHash(block) } }
   })
   return { ...proof, items }
+}
+
+/** At an odd length the last root is a leaf: its block, or the one behind it, is as large as it is. */
+function weighing({ start, items }: Proof, through: number): ProofItem | undefined {
+  if (through % 2 === 0) return undefined
+  let length = start
+  const beside = items.filter(({ block, node }) => {
+    if (block === null) length = flat.rightSpan(node.index) / 2 + 1
+    else length++
+    return block !== null && (length === through || length === through + 1)
+  })
+  return beside.sort((a, b) => sizeOf(a) - sizeOf(b))[0]
+}
+
+function sizeOf({ block }: ProofItem): number {
+  return block?.byteLength ?? 0
 }

@@ -266,8 +266,10 @@ export const RULES = {
     const { length } = one.head
     const why = `the host has signed two histories that have ${length} blocks and are not the same`
     if (two === undefined) {
-      if (callLog === null || callLog.shown.length > 0 || callLog.through === null) return null
-      return b4a.equals(callLog.through, one.head.treeHash) ? null : at(lastOf(length), why)
+      const through = callLog?.through ?? null
+      if (callLog === null || !showsOnlySizes(callLog.shown, length)) return null
+      if (through === null || !through.isCertain) return null
+      return b4a.equals(through.treeHash, one.head.treeHash) ? null : at(lastOf(length), why)
     }
     if (two.log !== 'call log' || two.head.fork !== 0 || two.head.length !== length) return null
     return b4a.equals(one.head.treeHash, two.head.treeHash) ? null : at(lastOf(length), why)
@@ -514,6 +516,13 @@ function headsBackwards(
   if (from === undefined || to === undefined || extendsVersion(from, to)) return null
   const why = `the commit in block ${last.index} has a head of ${to.length} blocks of this user's log, which does not follow the ${from.length} that the host had before`
   return { ...at(last, why), user: encodeId(user) }
+}
+
+/** Whether no block is shown but the one that the size of the last root takes, which is a leaf at odd lengths. */
+function showsOnlySizes(shown: readonly Shown[], length: number): boolean {
+  const [it, ...more] = shown
+  if (it === undefined) return true
+  return length % 2 === 1 && more.length === 0 && (it.index === length - 1 || it.index === length)
 }
 
 /** What two proofs say of one subtree: below it no block ever changes, however long the log becomes. */

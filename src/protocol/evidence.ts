@@ -10,7 +10,7 @@ import { decodeId, encodeId } from './ids.ts'
 import { BLOCK_MAX } from './limits.ts'
 import { addressOf, blobsManifest, manifestKey, stateManifest, userLogKey } from './manifest.ts'
 import type { Tree, TreeNode } from './merkle.ts'
-import { type Proof, type ProofItem, verifyProof } from './proof.ts'
+import { type Proof, type ProofItem, type Through, verifyProof } from './proof.ts'
 import { getEncoding } from './schema/index.js'
 
 /** The logs of a host that a head can be of. */
@@ -72,8 +72,8 @@ export interface Material {
   readonly callLog: {
     readonly head: Head
     readonly shown: readonly Shown[]
-    /** Tree hash at the length of the first of `heads`, where the proof has a boundary there. */
-    readonly through: Uint8Array | null
+    /** What it was at the length of the first of `heads`, where the proof has a boundary there. */
+    readonly through: Through | null
     /** Roots of the tree up to and with a block that is shown. */
     readonly roots: ReadonlyMap<number, readonly TreeNode[]>
     /** Hashes of the nodes of its tree, as far as the proof says what they are. */

@@ -1,4 +1,5 @@
 import b4a from 'b4a'
+import flat from 'flat-tree'
 import { MivmError } from './errors.ts'
 import { type Head, verifyHead } from './head.ts'
 import { cover, Tree, type TreeNode } from './merkle.ts'
@@ -29,8 +30,18 @@ export interface Proven {
   readonly blocks: ReadonlyMap<number, Uint8Array>
   /** The tree at `head.length`, to verify the next proof from. */
   readonly tree: Tree
-  /** The tree hash at the asked length, where the items have a boundary there; else null. */
-  readonly through: Uint8Array | null
+  /** What the log was at the asked length, where the items have a boundary there; else null. */
+  readonly through: Through | null
+}
+
+/** A log as it was at a length, as far as a proof under a later head says so. */
+export interface Through {
+  readonly treeHash: Uint8Array
+  /**
+   * Whether that is the tree hash for certain: a tree hash is also over the sizes of the roots, and where a node and its
+   * sibling are both given, anybody can make the one larger and the other one smaller. What is equal is equal all the same.
+   */
+  readonly isCertain: boolean
 }
 
 export interface ProofContext {
@@ -54,11 +65,11 @@ export function verifyProof(proof: Proof, context: ProofContext): Proven {
     throw invalid(`begins at block ${proof.start}, where nothing is known yet`)
   }
   const blocks = new Map<number, Uint8Array>()
-  let through = context.through === tree.length ? tree.treeHash() : null
+  let through = context.through === tree.length ? tree.clone() : null
   for (const item of proof.items) {
     const index = tree.length
     for (const node of pushItem(tree, item)) context.onNode?.(node)
-    if (context.through === tree.length) through = tree.treeHash()
+    if (context.through === tree.length) through = tree.clone()
     if (item.block === null) continue
     blocks.set(index, item.block)
     context.visit?.(index, tree)
@@ -70,11 +81,28 @@ export function verifyProof(proof: Proof, context: ProofContext): Proven {
   const head = { length, fork, treeHash: tree.treeHash(), signature }
   if (!verifyHead(head, context.key, context.publicKey))
     throw invalid('its signature is not the author’s')
-  return { head, blocks, tree, through }
+  return { head, blocks, tree, through: through && throughOf(through, nodesGiven(proof)) }
+}
+
+/** Indexes of the nodes that a proof has as items. */
+export function nodesGiven({ items }: Proof): ReadonlySet<number> {
+  return new Set(items.flatMap(({ node }) => (node === null ? [] : node.index)))
+}
+
+/** What a proof that holds says of the log at a length, by the tree that it leads to there and the nodes that it gives. */
+export function throughOf(tree: Tree, given: ReadonlySet<number>): Through {
+  const isOpen = tree.roots.some(({ index }) => given.has(index) && given.has(flat.sibling(index)))
+  return { treeHash: tree.treeHash(), isCertain: !isOpen }
 }
 
 /** Where the prover finds the nodes of a log's tree; a missing node is an error of the reader. */
 export type NodeReader = (index: number) => TreeNode | Promise<TreeNode>
+
+/** And its blocks. */
+export type BlockReader = (index: number) => Uint8Array | Promise<Uint8Array>
+
+/** Bytes of the blocks that one proof shows for nothing but their sizes: others take it in one message. */
+const WEIGHED_MAX = 40 * 1024
 
 export interface ProofRequest {
   readonly start: number
@@ -83,6 +111,8 @@ export interface ProofRequest {
   readonly blocks: readonly { readonly index: number; readonly block: Uint8Array }[]
   /** Lengths at which the items must have a boundary, so that the verifier can compare other heads. */
   readonly through?: number | readonly number[]
+  /** For that: without them what the log was at an odd length is not certain. */
+  readonly readBlock?: BlockReader
 }
 
 /** Builds what {@link verifyProof} verifies. */
@@ -102,16 +132,19 @@ export async function createItems(
   request: Omit<ProofRequest, 'head'> & { readonly length: number },
   readNode: NodeReader
 ): Promise<ProofItem[]> {
-  const { start, length, blocks, through } = request
+  const { start, length, through } = request
   const between = [through ?? []].flat().filter((at) => at > start && at < length)
+  const blocks = [...request.blocks, ...(await weighed(request, between, readNode))]
   const boundaries = [...blocks.map(({ index }) => index), ...between, length]
   boundaries.sort((a, b) => a - b)
   const values = new Map(blocks.map(({ index, block }) => [index, block]))
+  const halved = new Set(between.map(lastRootAt).filter((node) => isPaired(node, length)))
   const items: (ProofItem | Promise<ProofItem>)[] = []
   let at = start
   for (const boundary of boundaries) {
     if (boundary < at) continue // a block and `through` may share a boundary
-    for (const index of cover(at, boundary)) {
+    const nodes = cover(at, boundary)
+    for (const index of nodes.flatMap((node) => (halved.has(node) ? halvesOf(node) : node))) {
       const node = readNode(index)
       // many are at hand, and a promise takes longer than to look them up
       items.push(node instanceof Promise ? node.then(itemOf) : itemOf(node))
@@ -125,6 +158,46 @@ export async function createItems(
     }
   }
   return Promise.all(items)
+}
+
+/**
+ * Blocks that say what the size of the last root is at odd lengths, which is a leaf: its own, or the one behind it, whichever
+ * is smaller. All other roots are children of what is made of two in the proof.
+ */
+async function weighed(
+  { blocks, length, readBlock }: Parameters<typeof createItems>[0],
+  between: readonly number[],
+  readNode: NodeReader
+): Promise<{ index: number; block: Uint8Array }[]> {
+  if (readBlock === undefined) return []
+  const known = new Set(blocks.map(({ index }) => index))
+  const found: { index: number; block: Uint8Array }[] = []
+  let bytes = 0
+  for (const at of between) {
+    if (at % 2 === 0 || at >= length || known.has(at - 1) || known.has(at)) continue
+    const [own, next] = [await readNode(2 * (at - 1)), await readNode(2 * at)]
+    const { index, size } = own.size <= next.size ? own : next
+    bytes += size
+    if (bytes > WEIGHED_MAX) break
+    known.add(index / 2)
+    found.push({ index: index / 2, block: await readBlock(index / 2) })
+  }
+  return found
+}
+
+/** Of a log with so many blocks. */
+function lastRootAt(length: number): number {
+  return cover(0, length).at(-1) ?? 0
+}
+
+/** Whether a log of that length has the sibling of a node as well. */
+function isPaired(node: number, length: number): boolean {
+  return flat.rightSpan(flat.sibling(node)) < 2 * length
+}
+
+/** Two nodes in the place of one: what is made of them has the size that its hash is over. A leaf is made of none. */
+function halvesOf(node: number): readonly number[] {
+  return flat.children(node) ?? [node]
 }
 
 function itemOf(node: TreeNode): ProofItem {
