@@ -5,9 +5,12 @@ import {
   type CallLogEntry,
   encodeEntry,
   encodeUserEntry,
+  type Genesis,
   type UserHead
 } from '../src/protocol/entries.ts'
+import { codeHash } from '../src/protocol/hash.ts'
 import { signHead, verifyHead } from '../src/protocol/head.ts'
+import { callLogManifest } from '../src/protocol/manifest.ts'
 import { Tree } from '../src/protocol/merkle.ts'
 import { openVm } from '../src/vm/registry.ts'
 import {
@@ -17,6 +20,7 @@ import {
   headOf,
   type Item,
   openStore,
+  replicate,
   run,
   Writer
 } from './audit-writer.ts'
@@ -360,6 +364,28 @@ test('audit - what a VM of another version allows is not known', async (t) => {
   const known = { ...genesis, vm: 'js-1' }
   const wrong = await run(t, await Writer.deploy(t, { genesis: known }))
   t.alike(found(wrong), ['GENESIS_INVALID call - block 0'])
+})
+
+test('audit - an address that the host has never signed anything at accuses nobody', async (t) => {
+  const honest = await Writer.deploy(t)
+  const { publicKey: host } = honest.keyPair
+  const of = (genesis: Partial<Genesis>) => {
+    const limits = { fuel: 20_000_000 }
+    const made = { vm: 'js-1', host, deployer: b4a.alloc(32, 1), salt: b4a.alloc(32), limits }
+    return encodeEntry({ type: 'genesis', codeHash: codeHash(''), ...made, ...genesis })
+  }
+  for (const block of [of({}), of({ host: b4a.alloc(32, 2) }), b4a.from('no entry')]) {
+    // whoever knows the key of a host can make up an address of it, and show block 0 there: that needs no signature
+    const store = await openStore(t)
+    const manifest = callLogManifest(host, block)
+    const core = store.get({ manifest: { ...manifest, signers: [...manifest.signers] } })
+    await core.append(block, { writable: true, signature: b4a.alloc(68) })
+    const copy = await openStore(t)
+    const end = await replicate(copy, { store, keyPair: crypto.keyPair() })
+    const shown = await run(t, { store: copy, address: core.key }, { patience: 500 })
+    t.alike([found(shown), shown.verdict.verdict], [[], 'inconclusive'])
+    await end()
+  }
 })
 
 test('audit - a head of no blocks is one of every history', async (t) => {

@@ -7,10 +7,11 @@ import type { Heard, Held } from '../protocol/comparison.ts'
 import { type Genesis, limitsOf } from '../protocol/entries.ts'
 import { MivmError } from '../protocol/errors.ts'
 import { verifyEvidence } from '../protocol/evidence.ts'
-import type { Head } from '../protocol/head.ts'
+import { type Head, verifyHead } from '../protocol/head.ts'
 import { encodeId } from '../protocol/ids.ts'
 import { addressOf } from '../protocol/manifest.ts'
 import { Tree } from '../protocol/merkle.ts'
+import { headOf } from '../state/head.ts'
 import { openVm as openRegistered, VM_IDS } from '../vm/registry.ts'
 import type { VirtualMachine } from '../vm/vm.ts'
 import { type Checkpoint, Checkpoints } from './checkpoint.ts'
@@ -488,16 +489,19 @@ class Audit {
     const entry = decode(block)
     if (entry === 'newer') {
       this.#report.gap(newerFormat(0))
-    } else if (typeof entry === 'string' || entry.type !== 'genesis') {
-      this.#report.find('ADDRESS_WRONG', place, 'at this address there is no instance')
-    } else if (!b4a.equals(addressOf(entry.host, block), this.#options.address)) {
-      this.#report.find('ADDRESS_WRONG', place, 'the address is not that of its genesis')
-    } else if (!hasLimits(entry)) {
-      this.#begin(core, entry, block)
-      this.#report.find('GENESIS_INVALID', place, 'genesis asks for higher limits than the VM has')
+      return null
+    }
+    const genesis = typeof entry === 'object' && entry.type === 'genesis' ? entry : null
+    const wrong = wrongIn(genesis, block, this.#options.address)
+    if (genesis !== null && wrong?.code !== 'ADDRESS_WRONG') this.#begin(core, genesis, block)
+    if (wrong === null) return genesis
+    const { code, message } = wrong
+    if (isSigned(core)) {
+      this.#report.find(code, place, message)
     } else {
-      this.#begin(core, entry, block)
-      return entry
+      // with the key of a host anybody can make up an address, and what it is the hash of is shown without a signature
+      const why = `the call log ${this.#id}: ${message}, and nobody has shown that its host has signed that`
+      this.#report.gap({ reason: 'missing', log: 'call log', from: 0, to: null, message: why })
     }
     return null
   }
@@ -558,6 +562,29 @@ function addHead(heads: Head[], head: Head): void {
 
 function nameOf({ code, log, block, user = '' }: Finding): string {
   return [code, log, block, user].join()
+}
+
+/** What is wrong with block 0 of a log at this address; null where nothing is. `genesis` is null where it is none. */
+function wrongIn(
+  genesis: Genesis | null,
+  block: Uint8Array,
+  address: Uint8Array
+): { readonly code: 'ADDRESS_WRONG' | 'GENESIS_INVALID'; readonly message: string } | null {
+  if (genesis === null) {
+    return { code: 'ADDRESS_WRONG', message: 'at this address there is no instance' }
+  }
+  if (!b4a.equals(addressOf(genesis.host, block), address)) {
+    return { code: 'ADDRESS_WRONG', message: 'the address is not that of its genesis' }
+  }
+  if (hasLimits(genesis)) return null
+  return { code: 'GENESIS_INVALID', message: 'genesis asks for higher limits than the VM has' }
+}
+
+/** Whether the head of a log that is here is signed by whoever may write it. */
+function isSigned(core: Hypercore): boolean {
+  const [signer] = core.manifest?.signers ?? []
+  const head = headOf(core)
+  return signer !== undefined && head !== null && verifyHead(head, core.key, signer.publicKey)
 }
 
 /** Whether its limits are allowed, as far as this version knows the VM that they are limits of. */
