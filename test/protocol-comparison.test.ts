@@ -8,8 +8,10 @@ import {
 } from '../src/protocol/comparison.ts'
 import { encodeEvidence, verifyEvidence } from '../src/protocol/evidence.ts'
 import { encodeId } from '../src/protocol/ids.ts'
+import { EVIDENCE_ITEMS_MAX } from '../src/protocol/limits.ts'
 import type { Proof } from '../src/protocol/proof.ts'
-import { SignedHistory } from './signed-history.ts'
+import { encodeReceipt, verifyReceipt } from '../src/protocol/receipt.ts'
+import { emptyBlocks, SignedHistory } from './signed-history.ts'
 
 const LENGTH = 20
 
@@ -154,6 +156,22 @@ test('comparison - receipts of two histories are evidence together, those of one
   const other = await new SignedHistory(LENGTH, LENGTH, 1).receipt(8)
   t.exception(() => contradictionIn([mine, other]), /several instances/)
 })
+
+test('comparison - a small file with a million blocks is not read on', async (t) => {
+  const history = new SignedHistory(LENGTH)
+  const { genesis } = history.subject
+  const made = (callLog: Proof) =>
+    encodeEvidence({ code: 'TWO_HISTORIES', genesis, callLog, ...NO_OTHER_PARTS })
+  const many = emptyBlocks(history, EVIDENCE_ITEMS_MAX + 1)
+  await t.exception(() => verifyEvidence(made(many)), /more items than show anything/)
+  t.exception(() => verifyReceipt(encodeReceipt(genesis, many)), /more items than two blocks take/)
+  await t.exception(
+    () => verifyEvidence(made(emptyBlocks(history, 3))),
+    /block 0 in it is no entry/
+  )
+})
+
+const NO_OTHER_PARTS = { heads: [], userLog: null, state: null, otherLog: null }
 
 /** Each with one byte less below one node and one more below the next: what is made of the two is the same. */
 function lyingProofs(proof: Proof): Proof[] {

@@ -7,7 +7,7 @@ import { checkReplay, invalid, type ReplayCase, type ReplayedClaim } from './evi
 import { type Claim, RULES, type StructuralCode } from './evidence-rules.ts'
 import { type Head, verifyHead } from './head.ts'
 import { decodeId, encodeId } from './ids.ts'
-import { BLOCK_MAX } from './limits.ts'
+import { BLOCK_MAX, EVIDENCE_ITEMS_MAX } from './limits.ts'
 import { addressOf, blobsManifest, manifestKey, stateManifest, userLogKey } from './manifest.ts'
 import type { Tree, TreeNode } from './merkle.ts'
 import { type Proof, type ProofItem, type Through, verifyProof } from './proof.ts'
@@ -244,7 +244,7 @@ function verifyCallLog(
     onNode: (node: TreeNode) => nodes.set(node.index, node.hash),
     ...(length === undefined ? {} : { through: length })
   })
-  const shown = [...blocks].map(([index, block]) => ({ index, block, entry: readEntry(block) }))
+  const shown = readBlocks(blocks)
   return { head, shown, through, roots, nodes }
 }
 
@@ -254,6 +254,15 @@ function verifyUserLog({ user, proof }: UserProof, address: Uint8Array) {
   const key = userLogKey(user, address)
   const { head, blocks } = verifyProof(proof, { key, publicKey: user })
   return { user, head, blocks }
+}
+
+/** Of what is no entry a rule is shown two blocks at most; not to read on makes files cheap that are made up. */
+function readBlocks(blocks: ReadonlyMap<number, Uint8Array>): Shown[] {
+  return [...blocks].map(([index, block]) => {
+    const entry = readEntry(block)
+    if (entry === null && blocks.size > 2) throw invalid(`block ${index} in it is no entry`)
+    return { index, block, entry }
+  })
 }
 
 /** Null for what is no entry, whatever it is; throws ENTRY_VERSION for what this version does not know. */
@@ -288,6 +297,11 @@ function decodeParts(body: Uint8Array): EvidenceParts {
   if (parts === null) throw damaged('this evidence is damaged or cut off')
   // each is a signature to verify, and is held against all others where several files are compared
   if (parts.heads.length > HEADS_MAX) throw invalid('it has more heads than show anything')
+  for (const proof of [parts.callLog, parts.otherLog, parts.userLog?.proof]) {
+    if (proof && proof.items.length > EVIDENCE_ITEMS_MAX) {
+      throw invalid('a proof in it has more items than show anything')
+    }
+  }
   const heads = parts.heads.map(({ log, head }) => {
     const name = SIGNED_LOGS[log]
     if (name === undefined) throw invalid('it has a head of no log')

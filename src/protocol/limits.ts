@@ -57,3 +57,10 @@ export const BLOCK_MAX = 8 * 1024 * 1024
 
 /** The largest receipt or piece of evidence, bytes. */
 export const PROOF_BYTES_MAX: number = 64 * 1024 * 1024
+
+/**
+ * Items of a proof in evidence: the blocks of a batch with all oracles that fuel buys, and what ties them together. And in a
+ * receipt, which shows two blocks. A made-up file may have a million, each of which takes some hundred bytes.
+ */
+export const EVIDENCE_ITEMS_MAX: number = 256 * 1024
+export const RECEIPT_ITEMS_MAX = 4096

@@ -5,6 +5,7 @@ import { damaged, unwrap, wrap } from './envelope.ts'
 import { MivmError } from './errors.ts'
 import type { Head } from './head.ts'
 import { decodeId, encodeId } from './ids.ts'
+import { RECEIPT_ITEMS_MAX } from './limits.ts'
 import { addressOf } from './manifest.ts'
 import { type Proof, verifyProof } from './proof.ts'
 import { getEncoding } from './schema/index.js'
@@ -62,7 +63,11 @@ export function verifyReceipt(file: Uint8Array | string, host?: string): Receipt
 export function openReceipt(file: Uint8Array | string): { genesis: Uint8Array; proof: Proof } {
   const { kind, body } = unwrap(file)
   if (kind !== 'receipt') throw invalid(`it is ${kind}`)
-  return decodeReceipt(body)
+  const receipt = decodeReceipt(body)
+  if (receipt.proof.items.length > RECEIPT_ITEMS_MAX) {
+    throw invalid('its proof has more items than two blocks take')
+  }
+  return receipt
 }
 
 function describe(genesis: Genesis, address: Uint8Array, ack: Ack, result: Result) {
