@@ -66,8 +66,8 @@ export interface ReplayCase {
 
 /** What the parts have to be for a replay; throws PROOF_INVALID. Nothing is executed yet. */
 export function checkReplay(code: ReplayCode, material: Material): ReplayCase {
-  const { genesis, address, heads, callLog, userLog, state } = material
-  if (callLog === null || heads.length > 0 || userLog !== null) {
+  const { genesis, address, heads, callLog, userLog, state, otherLog } = material
+  if (callLog === null || heads.length > 0 || userLog !== null || otherLog !== null) {
     throw invalid(`${code} is shown by the call log and the state, and nothing else`)
   }
   const [first, ...others] = callLog.shown

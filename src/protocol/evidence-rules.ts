@@ -45,8 +45,8 @@ export const RULES = {
     return message === null ? null : at(0, `genesis cannot be run: ${message}`)
   }),
 
-  CODE_WRONG: shownBy(([code], { genesis }) => {
-    if (code?.index !== 1 || code.entry?.type !== 'code') return null
+  CODE_WRONG: shownBy(([code, ...more], { genesis }) => {
+    if (code?.index !== 1 || code.entry?.type !== 'code' || more.length > 0) return null
     if (b4a.equals(codeHash(code.entry.source), genesis.codeHash)) return null
     return at(1, 'the code in block 1 is not the one that genesis names by its hash')
   }),
