@@ -4,6 +4,7 @@ import Hypercore from 'hypercore'
 import { MerkleTree } from 'hypercore/lib/merkle-tree.js'
 import crypto from 'hypercore-crypto'
 import { MivmError } from '../src/protocol/errors.ts'
+import { signHead } from '../src/protocol/head.ts'
 import {
   addressOf,
   callLogManifest,
@@ -12,6 +13,7 @@ import {
 } from '../src/protocol/manifest.ts'
 import { Tree } from '../src/protocol/merkle.ts'
 import { createProof, type Proof, verifyProof } from '../src/protocol/proof.ts'
+import { proveRange } from '../src/protocol/range.ts'
 import { type Teardown, tempDir } from './helpers.ts'
 
 test('protocol - manifests have the keys that Hypercore gives them', (t) => {
@@ -24,6 +26,36 @@ test('protocol - manifests have the keys that Hypercore gives them', (t) => {
     t.alike(b4a.from(manifestKey(manifest)), b4a.from(Hypercore.key(copy)))
   }
   t.is(addressOf(key, b4a.from('a')).byteLength, 32)
+})
+
+test('protocol - sizes that no number can add up to are in no proof', (t) => {
+  const { publicKey, secretKey } = crypto.keyPair()
+  const key = b4a.alloc(32, 1)
+  const max = Number.MAX_SAFE_INTEGER
+  const holds = (sizes: readonly [number, number]) => {
+    const [left, right] = sizes.map((size, i) => ({ index: 2 * i, size, hash: b4a.alloc(32, i) }))
+    if (left === undefined || right === undefined) throw new Error('the test is wrong')
+    const sum = uint64(BigInt(left.size) + BigInt(right.size))
+    const parent = crypto.hash([b4a.from([1]), sum, left.hash, right.hash])
+    const treeHash = crypto.hash([b4a.from([2]), parent, uint64(1n), sum])
+    const head = { length: 2, fork: 0, treeHash }
+    const { signature } = signHead(head, key, (message) => crypto.sign(message, secretKey))
+    const items = [left, right].map((node) => ({ block: null, node }))
+    verifyProof({ start: 0, items, length: 2, fork: 0, signature }, { key, publicKey })
+  }
+  t.execution(() => holds([5, 6]))
+  t.execution(() => holds([max, 0]))
+  for (const size of [1, 2, 3, max]) t.exception(() => holds([max, size]), /than any log has/)
+  const right = { index: 2, size: 1, hash: key }
+  const range = { blocks: [], nodes: [right] }
+  const proves = (size: number) => {
+    const beginning = new Tree([{ index: 0, size, hash: key }])
+    const whole = beginning.clone()
+    whole.push(right)
+    const head = { length: 2, fork: 0, treeHash: whole.treeHash(), signature: key }
+    return proveRange(beginning, range, head) !== null
+  }
+  t.alike([5, max - 1, max].map(proves), [true, true, false])
 })
 
 test('protocol - a proof of any blocks from any length holds, and no other', async (t) => {
@@ -184,4 +216,10 @@ async function log(t: Teardown, length: number) {
   const blocks = Array.from({ length }, (_, i) => b4a.from(`block ${i}`))
   await core.append(blocks)
   return { core, keyPair, blocks }
+}
+
+function uint64(n: bigint): Uint8Array {
+  const bytes = b4a.alloc(8)
+  new DataView(bytes.buffer, bytes.byteOffset, 8).setBigUint64(0, n, true)
+  return bytes
 }

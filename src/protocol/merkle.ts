@@ -69,6 +69,11 @@ export class Tree {
   }
 }
 
+/** Whether sizes are whole numbers as they are: what is above 2^53 - 1 would be rounded, and hashed otherwise elsewhere. */
+export function haveSizes(nodes: readonly TreeNode[]): boolean {
+  return nodes.every(({ size }) => Number.isSafeInteger(size))
+}
+
 /** The subtrees, largest first from the left, that cover blocks `start` to `end` and no others. */
 export function cover(start: number, end: number): number[] {
   const indexes: number[] = []

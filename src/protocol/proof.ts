@@ -2,7 +2,7 @@ import b4a from 'b4a'
 import flat from 'flat-tree'
 import { MivmError } from './errors.ts'
 import { type Head, verifyHead } from './head.ts'
-import { cover, Tree, type TreeNode } from './merkle.ts'
+import { cover, haveSizes, Tree, type TreeNode } from './merkle.ts'
 
 /** A block that is proven, or a node that stands for the blocks that are not. */
 export type ProofItem =
@@ -208,12 +208,15 @@ function itemOf(node: TreeNode): ProofItem {
 export function pushItem(tree: Tree, { block, node }: ProofItem): readonly TreeNode[] {
   // what comes from a peer may hold both, of which one would count for nothing, or neither
   if ((block === null) === (node === null)) throw invalid('an item is not a block or a node')
+  let complete: readonly TreeNode[]
   try {
-    return block === null ? tree.push(node) : tree.append(block)
+    complete = block === null ? tree.push(node) : tree.append(block)
   } catch (error) {
-    // a place or a size that no node of one log can have
+    // a place that no node of one log can have
     throw invalid(error instanceof Error ? error.message : String(error))
   }
+  if (!haveSizes(complete)) throw invalid('its sizes add up to more bytes than any log has')
+  return complete
 }
 
 function invalid(why: string): MivmError {

@@ -1,6 +1,6 @@
 import b4a from 'b4a'
 import type { Head } from './head.ts'
-import { cover, type Tree, type TreeNode } from './merkle.ts'
+import { cover, haveSizes, type Tree, type TreeNode } from './merkle.ts'
 import type { RangeReply } from './messages.ts'
 import { leafHash } from './tree-hash.ts'
 
@@ -27,7 +27,7 @@ export function proveRange(
     return { index: 2 * (start + i), size: block.byteLength, hash: leafHash(block) }
   })
   const complete = [...leaves, ...nodes].flatMap((node) => tree.push(node))
-  if (!b4a.equals(tree.treeHash(), head.treeHash)) return null
+  if (!haveSizes(complete) || !b4a.equals(tree.treeHash(), head.treeHash)) return null
   return { blocks, leaves, nodes: complete }
 }
 
