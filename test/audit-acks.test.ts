@@ -320,7 +320,8 @@ test('audit - blocks that are no entries are findings, and a newer format is non
     [['ENTRY_MALFORMED call - block 5'], b4a.alloc(0), 'violation'],
     [['ENTRY_TOO_LARGE call - block 5'], b4a.alloc(8 * 1024 * 1024 + 1, 1), 'violation'],
     [['ENTRY_UNEXPECTED call - block 5'], encodeEntry({ type: 'code', source: '' }), 'violation'],
-    [[], b4a.from([2, 0, 0]), 'inconclusive']
+    [[], b4a.from([2, 0, 0]), 'inconclusive'],
+    [[], b4a.alloc(8 * 1024 * 1024 + 1, 2), 'inconclusive']
   ]
   for (const [expected, block, verdict] of blocks) {
     const writer = await Writer.deploy(t)

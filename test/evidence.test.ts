@@ -4,10 +4,11 @@ import c from 'compact-encoding'
 import { armor } from '../src/protocol/envelope.ts'
 import type { EvidenceParts } from '../src/protocol/evidence.ts'
 import { RULES } from '../src/protocol/evidence-rules.ts'
+import { BLOCK_MAX } from '../src/protocol/limits.ts'
 import { getEncoding } from '../src/protocol/schema/index.js'
-import { closeVm } from './audit-writer.ts'
+import { closeVm, Writer } from './audit-writer.ts'
 import { CASES, evidenceOf } from './evidence-cases.ts'
-import { proven } from './evidence-parts.ts'
+import { headAt, proofOf, proven } from './evidence-parts.ts'
 import { Random } from './random.ts'
 
 const MAGIC = b4a.from('mivm/evidence/1\n')
@@ -67,6 +68,36 @@ test('evidence - with another code, or with a part of another evidence, fails', 
     }
   }
   t.pass(`${held} of them hold, of the same cheat in another history`)
+})
+
+test('evidence - with a block or a part that its code does not name is refused', async (t) => {
+  const writer = await Writer.deploy(t, { code: 'exports.init = () => {}' })
+  const { log, keyPair } = writer
+  const head = await headAt(log, keyPair)
+  const genesis = (await log.get(0)) ?? b4a.alloc(0)
+  const none = { genesis, heads: [], userLog: null, state: null, otherLog: null }
+  const other = async (shown: readonly number[]) => {
+    return encode({ ...none, code: 'CODE_WRONG', callLog: await proofOf(log, head, shown) })
+  }
+  t.is((await proven(await other([1])))?.code, 'CODE_WRONG')
+  t.is((await proven(await other([1, 2])))?.code, undefined)
+  const replayed = decode(await evidenceOf(t, 'RESULT_WRONG'))
+  t.is((await proven(encode({ ...replayed, otherLog: replayed.callLog })))?.code, undefined)
+})
+
+test('evidence - of a block of a newer version comes to nothing, however large it is', async (t) => {
+  for (const size of [3, BLOCK_MAX + 1]) {
+    const { log, keyPair } = await Writer.deploy(t)
+    await log.append(b4a.alloc(size, 2))
+    const genesis = (await log.get(0)) ?? b4a.alloc(0)
+    const callLog = await proofOf(log, await headAt(log, keyPair), [log.length - 1])
+    for (const code of ['ENTRY_TOO_LARGE', 'ENTRY_MALFORMED']) {
+      const codes: string[] = []
+      const parts = { genesis, heads: [], userLog: null, state: null, otherLog: null }
+      t.is((await proven(encode({ ...parts, code, callLog }), codes))?.code, undefined)
+      t.alike(codes, ['ENTRY_VERSION'], `${code}, ${size} bytes`)
+    }
+  }
 })
 
 test('evidence - of an unknown violation, a newer version or a receipt is refused', async (t) => {

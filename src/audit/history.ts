@@ -1,4 +1,4 @@
-import { type CallLogEntry, decodeEntry, type Genesis } from '../protocol/entries.ts'
+import { type CallLogEntry, decodeEntry, type Genesis, isNewer } from '../protocol/entries.ts'
 import { MivmError } from '../protocol/errors.ts'
 import { BLOCK_MAX } from '../protocol/limits.ts'
 import type { Tree, TreeNode } from '../protocol/merkle.ts'
@@ -277,7 +277,7 @@ export class History {
 
 /** An entry of a call log, or why it is none. */
 export function decode(block: Uint8Array): CallLogEntry | Unreadable {
-  if (block.byteLength > BLOCK_MAX) return 'large'
+  if (block.byteLength > BLOCK_MAX) return isNewer(block) ? 'newer' : 'large'
   try {
     return decodeEntry(block)
   } catch (error) {

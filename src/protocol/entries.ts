@@ -167,6 +167,11 @@ export function encodeEntry(entry: CallLogEntry): Uint8Array {
   return encodeBlock(CALL_LOG_TYPES.indexOf(entry.type), CALL_LOG_ENCODINGS, fields)
 }
 
+/** Whether a newer MIVM wrote this block: what it may be, and how large, is not known here. */
+export function isNewer([version = 0]: Uint8Array): boolean {
+  return version > FORMAT_VERSION
+}
+
 /** Reads a block of a call log; throws ENTRY_MALFORMED, or ENTRY_VERSION where a newer MIVM wrote it. */
 export function decodeEntry(block: Uint8Array): CallLogEntry {
   const [id, fields] = decodeBlock(block, CALL_LOG_ENCODINGS)
@@ -236,7 +241,7 @@ function encodeBlock(
 
 function decodeBlock(block: Uint8Array, encodings: readonly Encoder<object>[]): [number, object] {
   const [version, id = -1] = block
-  if (version !== undefined && version > FORMAT_VERSION) {
+  if (isNewer(block)) {
     throw new MivmError(
       'ENTRY_VERSION',
       `an entry of format ${version} was written by a newer MIVM: update this one`

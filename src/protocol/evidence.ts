@@ -1,6 +1,6 @@
 import b4a from 'b4a'
 import c from 'compact-encoding'
-import { type CallLogEntry, decodeEntry, type Genesis } from './entries.ts'
+import { type CallLogEntry, decodeEntry, type Genesis, isNewer } from './entries.ts'
 import { damaged, unwrap, wrap } from './envelope.ts'
 import { MivmError } from './errors.ts'
 import { checkReplay, invalid, type ReplayCase, type ReplayedClaim } from './evidence-replay.ts'
@@ -267,7 +267,7 @@ function readBlocks(blocks: ReadonlyMap<number, Uint8Array>): Shown[] {
 
 /** Null for what is no entry, whatever it is; throws ENTRY_VERSION for what this version does not know. */
 function readEntry(block: Uint8Array): CallLogEntry | null {
-  if (block.byteLength > BLOCK_MAX) return null
+  if (block.byteLength > BLOCK_MAX && !isNewer(block)) return null
   try {
     return decodeEntry(block)
   } catch (error) {

@@ -79,7 +79,8 @@ export class CallLogWalk {
   }
 
   #read(block: Uint8Array, at: number): void {
-    const entry = block.length > BLOCK_MAX ? 'malformed' : readEntry(block)
+    const read = readEntry(block)
+    const entry = block.length > BLOCK_MAX && read !== 'newer' ? 'malformed' : read
     if (entry === 'newer') {
       this.gaps.push(`block ${at} of the call log is of a newer version`)
       throw new End()
