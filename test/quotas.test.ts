@@ -15,6 +15,7 @@ import { decodeId } from '../src/protocol/ids.ts'
 import { addressOf } from '../src/protocol/manifest.ts'
 import {
   CALL,
+  DEPLOY,
   type DeployRequest,
   INFO,
   PROVE,
@@ -188,6 +189,30 @@ test('quotas - a thousand deployments of one key take no room', async (t) => {
   t.is(host.status().refused['deployer.instances'], 1_000)
   t.ok((await sizeOf(dir)) - before < 64 * 1024, 'on the disk')
   await finish(1)
+})
+
+test('quotas - a deployment brings the call of init, and none that nobody has let in', async (t) => {
+  const { host, finish } = await scene(t, { quotas: { user: { callsWaiting: 10 } } })
+  const { request } = saltedDeployment(host.id, 1)
+  const { log } = saltedDeployment(host.id, 1, 'deployer', 300).request
+  t.is(await codeOf(host.deploy({ ...request, log })), 'REQUEST_INVALID')
+  t.is(host.status().queued, 0)
+  t.is(host.instances.length, 1)
+  await host.deploy(request)
+  await finish(1)
+})
+
+test('quotas - what is deployed over a connection counts there, whoever it is of', async (t) => {
+  const quotas = { burstSeconds: 1, connection: { fuelPerSecond: 1 } }
+  const { host, dir, bootstrap } = await scene(t, { quotas })
+  const replica = await Replica.open({ dir: path.join(dir, 'reader'), bootstrap })
+  const rpc = await replica.connect(decodeId(host.id))
+  await rpc.request(DEPLOY, saltedDeployment(host.id, 1, 'ann').request)
+  const other = saltedDeployment(host.id, 2, 'bob').request
+  const { message } = await refusal(rpc.request(DEPLOY, other))
+  t.ok(message.startsWith('connection.fuelPerSecond '), message)
+  await host.deploy(other)
+  await replica.close()
 })
 
 test('quotas - a client goes on by itself', async (t) => {
@@ -378,7 +403,8 @@ function isBlock({ block }: { readonly block: Uint8Array | null }): boolean {
 function saltedDeployment(
   host: string,
   salt: number,
-  name = 'deployer'
+  name = 'deployer',
+  more = 0
 ): { request: DeployRequest } {
   const { request } = deployment(host, SOURCE)
   const genesis = decodeEntry(request.genesis)
@@ -386,7 +412,7 @@ function saltedDeployment(
   const { key } = new BareUser(b4a.alloc(32), name)
   const salted = { ...genesis, deployer: key, salt: b4a.from(String(salt).padStart(32)) }
   const block = encodeEntry(salted)
-  const log = new BareUser(addressOf(genesis.host, block), name).call('init').log()
+  const log = calls(new BareUser(addressOf(genesis.host, block), name).call('init'), more).log()
   return { request: { ...request, genesis: block, log } }
 }
 

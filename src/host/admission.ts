@@ -76,10 +76,12 @@ export class Admission {
     return new Tenant(this.#tenants, address, deployer)
   }
 
-  /** Throws QUOTA_EXCEEDED where somebody may not deploy now; charges the deployment where it may. */
-  deploy(deployer: string): void {
+  /** Throws QUOTA_EXCEEDED where somebody may not deploy now, or not from there; charges the deployment where it may. */
+  deploy(deployer: string, caller: Caller | null = null): void {
     const { refusals, holdings } = this.#tenants
     const { instances, bytesStored, deploymentsPerSecond } = this.quotas.deployer
+    caller?.checkRates()
+    caller?.limitUser(deployer)
     refusals.limit('deployer.instances', instances, holdings.instances(deployer), ASKED_MS)
     refusals.limit('deployer.bytesStored', bytesStored, holdings.bytes(deployer), ASKED_MS)
     const wait = this.#deployments.known(deployer)?.exceeded()?.wait ?? 0

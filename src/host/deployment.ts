@@ -3,22 +3,28 @@ import type { Genesis } from '../protocol/entries.ts'
 import { MivmError } from '../protocol/errors.ts'
 import type { UserBlocks } from '../protocol/messages.ts'
 import type { Call, Contract, Step, VirtualMachine } from '../vm/vm.ts'
+import type { Caller } from './caller.ts'
 import { checkLog } from './user-log.ts'
 
-/** What a deployer sends: genesis as it wrote it, the code, and its log with the call of `init`. */
+/** What a deployer sends: genesis as it wrote it, the code, and its log with the call of `init`, over whose connection. */
 export interface Deployment {
   readonly genesis: Uint8Array
   readonly source: string
   readonly log: UserBlocks
+  readonly caller?: Caller | null
 }
 
-/** The first call of a deployer's log; throws REQUEST_INVALID unless it is its log, from the beginning, and signed. */
+/**
+ * The first call of a deployer's log; throws REQUEST_INVALID unless it is its log, from the beginning, and signed. Calls behind
+ * it come as all others do, which are held against quotas before they wait in memory.
+ */
 export function checkDeployer(address: Uint8Array, genesis: Genesis, log: UserBlocks): Uint8Array {
-  const [block] = log.blocks
-  if (block === undefined || log.start !== 0 || !b4a.equals(log.user, genesis.deployer)) {
+  const [block, ...more] = log.blocks
+  const isInit = block !== undefined && more.length === 0 && log.start === 0
+  if (!isInit || !b4a.equals(log.user, genesis.deployer)) {
     throw new MivmError(
       'REQUEST_INVALID',
-      'a deployment comes with the deployer’s log, from its beginning'
+      'a deployment comes with the first entry of the deployer’s log, and no other'
     )
   }
   checkLog(log, address)

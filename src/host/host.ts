@@ -24,7 +24,8 @@ import type { IsolateBy, Supervisor } from '../vm/supervisor.ts'
 import { Admission } from './admission.ts'
 import { askOthers, Rounds } from './asking.ts'
 import { type Backup, backUp } from './backup.ts'
-import { checkDeployer } from './deployment.ts'
+import type { Caller } from './caller.ts'
+import { checkDeployer, type Deployment } from './deployment.ts'
 import { openError, openHostIdentity, openIndex, storeOf } from './directory.ts'
 import type { HostEvent } from './events.ts'
 import { Gate } from './gate.ts'
@@ -230,7 +231,8 @@ export class Host {
     return this.#instances.keep(id, this.#open(id, address))
   }
 
-  async deploy(request: DeployRequest): Promise<Instance> {
+  /** `caller`: over whose connection it came. */
+  async deploy(request: DeployRequest, caller: Caller | null = null): Promise<Instance> {
     this.#refuseWhenClosing()
     const genesis = this.#checkGenesis(request)
     const address = addressOf(genesis.host, request.genesis)
@@ -246,8 +248,9 @@ export class Host {
     // the same deployment may have come again meanwhile
     if (this.#known.has(id) || this.#instances.has(id)) return this.instance(address)
     // it is signed by the deployer: nobody uses up what another one may deploy
-    this.#admission.deploy(encodeId(genesis.deployer))
-    const instance = await this.#instances.keep(id, this.#create(address, genesis, request))
+    this.#admission.deploy(encodeId(genesis.deployer), caller)
+    const deployment = { ...request, caller }
+    const instance = await this.#instances.keep(id, this.#create(address, genesis, deployment))
     this.#onEvent({ type: 'deployed', address: id, deployer: encodeId(genesis.deployer) })
     void this.#announce(address)
     return instance
@@ -359,11 +362,11 @@ export class Host {
     return { signed: this.#setBacks.get(id) }
   }
 
-  async #create(address: Uint8Array, genesis: Genesis, request: DeployRequest): Promise<Instance> {
+  async #create(address: Uint8Array, genesis: Genesis, deployment: Deployment): Promise<Instance> {
     // a crash may have come between the deployment and its place in the index
     const instance = (await this.#hasLog(address))
       ? await Instance.open(this.#writing, this.#execution, address)
-      : await Instance.deploy(this.#writing, this.#execution, address, genesis, request)
+      : await Instance.deploy(this.#writing, this.#execution, address, genesis, deployment)
     try {
       await this.#index.append(address)
       await this.#writing.wal.sync()
@@ -414,7 +417,7 @@ export class Host {
       status: () => this.#publicStatus(),
       unreadMax: () => this.#peers.unreadMax,
       instance: (address) => this.instance(address),
-      deploy: (request) => this.deploy(request),
+      deploy: (request, caller) => this.deploy(request, caller),
       heed: (address, head) => this.#heed(address, head),
       tell: (event) => this.#tell(event)
     }

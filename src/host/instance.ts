@@ -110,7 +110,7 @@ export class Instance {
     genesis: Genesis,
     deployment: Deployment
   ): Promise<Instance> {
-    const { source, log } = deployment
+    const { source, log, caller = null } = deployment
     const contract = contractOf(address, genesis, source)
     const block = checkDeployer(address, genesis, log)
     await checkRoom(writing.store.storage.path)
@@ -124,7 +124,7 @@ export class Instance {
     }
     const tenant = execution.admission?.tenant(contract.address, contract.deployer)
     const step = await executeInit(execution.vm, contract, call, (fuel) => {
-      for (const meter of tenant?.metersOf(contract.deployer, null) ?? []) meter.burn(fuel)
+      for (const meter of tenant?.metersOf(contract.deployer, caller) ?? []) meter.burn(fuel)
     })
     const variables = new Map<string, string>()
     updateVariables(variables, step.writes)
@@ -149,13 +149,17 @@ export class Instance {
   }
 
   /** Commits the deployment. */
-  async #begin({ genesis, source, log }: Deployment, code: Uint8Array, time: number, step: Step) {
+  async #begin(
+    { genesis, source, log, caller = null }: Deployment,
+    code: Uint8Array,
+    time: number,
+    step: Step
+  ) {
     const ledger = this.#ledger
     const [block = new Uint8Array()] = log.blocks
     const user = await ledger.withUser(log.user, async (deployer) => {
       await deployer.extend(log)
-      this.#intake.charge(deployer, [block], 1)
-      this.#intake.take(deployer, log.blocks.slice(1), 1, null)
+      this.#intake.charge(deployer, [block], 1, caller)
       return deployer
     })
     await ledger.setNote('methods', encodeMethods(this.methods))
@@ -176,7 +180,6 @@ export class Instance {
     this.#accounts.answer(user.id, { entry: 1, ack: 2, result: 3 })
     this.#intake.keep(ledger.bytes)
     this.#stand.committed = ledger.tail.treeHash()
-    this.#wake()
   }
 
   /**

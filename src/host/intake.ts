@@ -87,12 +87,7 @@ export class Intake {
   }
 
   /** Charges a user for blocks with so many calls among them. */
-  charge(
-    user: UserLog,
-    blocks: readonly Uint8Array[],
-    calls: number,
-    caller: Caller | null = null
-  ): void {
+  charge(user: UserLog, blocks: readonly Uint8Array[], calls: number, caller: Caller | null): void {
     const bytes = blocks.reduce((sum, block) => sum + block.byteLength, 0)
     this.#tenant?.take(user.id, caller, calls, bytes)
   }

@@ -48,7 +48,7 @@ export interface Served {
   /** Bytes that a peer may have left unread when it is sent more. */
   unreadMax(): number
   instance(address: Uint8Array): Promise<Instance>
-  deploy(request: DeployRequest): Promise<Instance>
+  deploy(request: DeployRequest, caller: Caller): Promise<Instance>
   /** Takes notice of a head that a peer holds. */
   heed(address: Uint8Array, head: Head): Promise<KnownReply>
   tell(event: HostEvent): void
@@ -78,7 +78,7 @@ export class Service {
       this.#guard(async (): Promise<DeployReply> => {
         await this.#heard
         await this.#host.asked()
-        return { address: (await this.#host.deploy(request)).address }
+        return { address: (await this.#host.deploy(request, this.#caller)).address }
       })
     )
     rpc.respond(CALL, (request, arrived) =>

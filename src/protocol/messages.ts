@@ -29,7 +29,7 @@ export interface InfoReply {
 export interface DeployRequest {
   readonly genesis: Uint8Array
   readonly source: string
-  /** The deployer's log from its beginning: the call of `init`. */
+  /** The first entry of the deployer's log, and no other: the call of `init`. */
   readonly log: UserBlocks
 }
 
