@@ -100,7 +100,7 @@ export class Host {
   readonly #restored: Restored | null
   readonly #onEvent: (event: HostEvent) => void
   readonly #known = new Set<string>()
-  readonly #instances: Residents
+  readonly #instances: Residents<Instance>
   readonly #peers: Peers
   /** Who is over a quota may be so thousands of times a second: the operator is told of some, and the status counts all. */
   readonly #quotaEvents = new Bucket(QUOTA_EVENTS, 1)
@@ -231,6 +231,11 @@ export class Host {
     return this.#instances.keep(id, this.#open(id, address))
   }
 
+  /** Does something with an instance, which stays in memory meanwhile; throws as `instance` does. */
+  use<T>(address: Uint8Array, fn: (instance: Instance) => Promise<T>): Promise<T> {
+    return this.#instances.use(encodeId(address), async () => fn(await this.instance(address)))
+  }
+
   /** `caller`: over whose connection it came. */
   async deploy(request: DeployRequest, caller: Caller | null = null): Promise<Instance> {
     this.#refuseWhenClosing()
@@ -350,16 +355,19 @@ export class Host {
     const isHere = this.#known.has(id) || this.#instances.has(id)
     // archives are signed with the same key, and are no instances
     if (!isHere && (await this.#hasLog(address))) return { signed: null }
-    const instance = isHere ? await this.instance(address) : null
-    const agrees = instance !== null && (await instance.agrees(head))
-    if (!agrees && this.#setBacks.isSigned(id, head)) {
-      const why = setBack(head)
-      const isNews = this.#setBacks.get(id) === null
-      instance?.bar(why)
-      await this.#setBacks.keep(id, head)
-      if (isNews) this.#onEvent({ type: 'set-back', address: id, message: why.message })
-    }
+    if (isHere) await this.use(address, (instance) => this.#hold(id, head, instance))
+    else await this.#hold(id, head, null)
     return { signed: this.#setBacks.get(id) }
+  }
+
+  async #hold(id: string, head: Head, instance: Instance | null): Promise<void> {
+    const agrees = instance !== null && (await instance.agrees(head))
+    if (agrees || !this.#setBacks.isSigned(id, head)) return
+    const why = setBack(head)
+    const isNews = this.#setBacks.get(id) === null
+    instance?.bar(why)
+    await this.#setBacks.keep(id, head)
+    if (isNews) this.#onEvent({ type: 'set-back', address: id, message: why.message })
   }
 
   async #create(address: Uint8Array, genesis: Genesis, deployment: Deployment): Promise<Instance> {
@@ -416,7 +424,7 @@ export class Host {
       asked: () => this.#asked,
       status: () => this.#publicStatus(),
       unreadMax: () => this.#peers.unreadMax,
-      instance: (address) => this.instance(address),
+      use: (address, fn) => this.use(address, fn),
       deploy: (request, caller) => this.deploy(request, caller),
       heed: (address, head) => this.#heed(address, head),
       tell: (event) => this.#tell(event)

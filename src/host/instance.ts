@@ -55,6 +55,8 @@ export class Instance {
   readonly genesis: Genesis
   readonly methods: readonly string[]
   readonly proofs: Proofs
+  /** What it has in memory as it is opened, about, bytes: code and variables. */
+  readonly weight: number
   readonly #ledger: Ledger
   readonly #vm: VirtualMachine
   readonly #queue: Queue
@@ -69,7 +71,7 @@ export class Instance {
   #flushing: Promise<void> | null = null
   #closing = false
   #held = false
-  #usedAt = Date.now()
+  #usedAt = performance.now()
 
   private constructor(
     ledger: Ledger,
@@ -86,6 +88,7 @@ export class Instance {
     this.id = id
     this.genesis = genesis
     this.methods = stand.methods
+    this.weight = weightOf(contract, stand)
     this.proofs = new Proofs(ledger, this.#accounts)
     this.#ledger = ledger
     this.#vm = vm
@@ -214,7 +217,7 @@ export class Instance {
     }
   }
 
-  /** Idle since, ms since 1970; null while calls are under way. */
+  /** Idle since, as performance.now(); null while calls are under way. */
   get idleSince(): number | null {
     const isHeld = this.#held && this.isWaiting
     return this.#working === null && this.#watchers.size === 0 && !isHeld ? this.#usedAt : null
@@ -270,7 +273,7 @@ export class Instance {
     log: UserBlocks,
     { caller = null, arrived = performance.now() }: Arrival = {}
   ): Promise<number> {
-    this.#usedAt = Date.now()
+    this.#usedAt = performance.now()
     this.#ledger.refuseWhenBarred()
     this.#held = false
     if (log.blocks.length > 0) {
@@ -355,7 +358,7 @@ export class Instance {
 
   #rest(): void {
     this.#working = null
-    this.#usedAt = Date.now()
+    this.#usedAt = performance.now()
   }
 
   #refuseWhenClosing(): void {
@@ -448,6 +451,12 @@ export class Instance {
     }
     this.#wake()
   }
+}
+
+function weightOf({ source }: Contract, { variables }: Stand): number {
+  let weight = source.length
+  for (const [name, value] of variables) weight += name.length + value.length
+  return weight
 }
 
 function closed(): MivmError {

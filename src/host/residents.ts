@@ -1,15 +1,28 @@
-import type { Instance } from './instance.ts'
-
 /** After so long without a call an instance is closed. */
 const IDLE_MS = 60_000
+/** What all of them may have in memory before those go that are idle, bytes. */
+const WEIGHT_MAX = 64 * 1024 * 1024
+
+/** What can be closed and opened again. */
+export interface Resident {
+  /** Idle since, as performance.now(); null while it is in use. */
+  readonly idleSince: number | null
+  /** What it has in memory as it is opened, bytes: nobody who asks for it has to bring that along. */
+  readonly weight: number
+  close(): Promise<void>
+}
 
 /** The instances that are open, by address: those that nobody calls are closed, and opened again when somebody does. */
-export class Residents {
+export class Residents<R extends Resident> {
   readonly #max: number
-  readonly #instances = new Map<string, Promise<Instance>>()
+  readonly #opening = new Map<string, Promise<R>>()
+  readonly #open = new Map<string, R>()
+  /** How many are at it with which of them. */
+  readonly #uses = new Map<string, number>()
   /** On their way out of memory: one that is wanted again has to wait for that. */
   readonly #leaving = new Map<string, Promise<void>>()
   readonly #sweep: NodeJS.Timeout
+  #weight = 0
 
   /** `max`: so many stay open whether they are called or not. */
   constructor(max: number) {
@@ -18,26 +31,45 @@ export class Residents {
   }
 
   get size(): number {
-    return this.#instances.size
+    return this.#opening.size
   }
 
   get isCrowded(): boolean {
-    return this.#instances.size > this.#max
+    return this.#opening.size > this.#max
   }
 
   has(id: string): boolean {
-    return this.#instances.has(id)
+    return this.#opening.has(id)
   }
 
-  get(id: string): Promise<Instance> | undefined {
-    return this.#instances.get(id)
+  get(id: string): Promise<R> | undefined {
+    return this.#opening.get(id)
   }
 
   /** One that is being opened; forgotten where that fails. */
-  keep(id: string, opening: Promise<Instance>): Promise<Instance> {
-    this.#instances.set(id, opening)
-    opening.catch(() => this.#instances.delete(id))
+  keep(id: string, opening: Promise<R>): Promise<R> {
+    this.#opening.set(id, opening)
+    opening.then(
+      (resident) => {
+        this.#open.set(id, resident)
+        this.#weight += resident.weight
+        this.#makeRoom()
+      },
+      () => this.#opening.delete(id)
+    )
     return opening
+  }
+
+  /** Does something with one, which is not closed meanwhile, whether it is called or not. */
+  async use<T>(id: string, fn: () => Promise<T>): Promise<T> {
+    this.#uses.set(id, (this.#uses.get(id) ?? 0) + 1)
+    try {
+      return await fn()
+    } finally {
+      const left = (this.#uses.get(id) ?? 0) - 1
+      if (left > 0) this.#uses.set(id, left)
+      else this.#uses.delete(id)
+    }
   }
 
   /** Resolves when the last one of that address is closed. */
@@ -48,29 +80,44 @@ export class Residents {
   /** Closes those that have been idle for long, and where there are too many all that are idle. */
   closeIdle(): void {
     const { isCrowded } = this
-    for (const [id, opening] of this.#instances) {
-      void opening.then(
-        (instance) => {
-          const { idleSince } = instance
-          if (idleSince === null || this.#instances.get(id) !== opening) return
-          if (!isCrowded && Date.now() - idleSince < IDLE_MS) return
-          this.#instances.delete(id)
-          this.#leaving.set(
-            id,
-            instance.close().finally(() => this.#leaving.delete(id))
-          )
-        },
-        () => {}
-      )
+    const before = performance.now() - IDLE_MS
+    for (const { id, since } of this.#idle()) {
+      if (isCrowded || since <= before) this.#leave(id)
     }
   }
 
   /** Finishes the batches in flight, and closes all. */
   async close(): Promise<void> {
     clearInterval(this.#sweep)
-    const opened = await Promise.allSettled(this.#instances.values())
-    await Promise.allSettled(
-      opened.map((opening) => (opening.status === 'fulfilled' ? opening.value.close() : null))
+    await Promise.allSettled(this.#opening.values())
+    for (const id of [...this.#open.keys()]) this.#leave(id)
+    await Promise.allSettled(this.#leaving.values())
+  }
+
+  /** Thousands are opened in the time until idle ones are looked for, and each may have a large code. */
+  #makeRoom(): void {
+    if (this.#weight <= WEIGHT_MAX) return
+    for (const { id } of this.#idle().sort((a, b) => a.since - b.since)) {
+      if (this.#weight <= WEIGHT_MAX) return
+      this.#leave(id)
+    }
+  }
+
+  #idle(): { readonly id: string; readonly since: number }[] {
+    return [...this.#open].flatMap(([id, { idleSince }]) => {
+      return idleSince === null || this.#uses.has(id) ? [] : [{ id, since: idleSince }]
+    })
+  }
+
+  #leave(id: string): void {
+    const resident = this.#open.get(id)
+    if (resident === undefined) return
+    this.#open.delete(id)
+    this.#opening.delete(id)
+    this.#weight -= resident.weight
+    this.#leaving.set(
+      id,
+      resident.close().finally(() => this.#leaving.delete(id))
     )
   }
 }

@@ -47,7 +47,8 @@ export interface Served {
   status(): PublicStatus
   /** Bytes that a peer may have left unread when it is sent more. */
   unreadMax(): number
-  instance(address: Uint8Array): Promise<Instance>
+  /** Does something with an instance, which stays in memory meanwhile. Throws INSTANCE_UNKNOWN or INSTANCE_DAMAGED. */
+  use<T>(address: Uint8Array, fn: (instance: Instance) => Promise<T>): Promise<T>
   deploy(request: DeployRequest, caller: Caller): Promise<Instance>
   /** Takes notice of a head that a peer holds. */
   heed(address: Uint8Array, head: Head): Promise<KnownReply>
@@ -116,8 +117,7 @@ export class Service {
 
   /** Names of methods may be many, and long. */
   #info(address: Uint8Array): Promise<InfoReply> {
-    return this.#paced(async () => {
-      const instance = await this.#host.instance(address)
+    return this.#prepare(address, async (instance) => {
       const { methods, head } = instance
       return { genesis: await instance.genesisBlock(), methods, head }
     })
@@ -129,28 +129,27 @@ export class Service {
     await this.#host.asked()
     const refusal = this.#host.setBacks.refusal(encodeId(address))
     if (refusal !== null) throw refusal
-    const instance = await this.#host.instance(address)
-    const { length: own } = instance.head
-    // said and not shown: it is no proof, but what could be answered would be less than that user has seen
-    if (request.known > own) throw notThatFar(request.known, own)
-    const length = await instance.submit(log, { caller: this.#caller, arrived })
-    // a request without blocks that asks for results says nothing about the user's log
-    if (to === 0 || log.blocks.length > 0) {
-      const end = log.start + log.blocks.length
+    const end = log.start + log.blocks.length
+    const length = await this.#host.use(address, async (instance) => {
+      const { length: own } = instance.head
+      // said and not shown: it is no proof, but what could be answered would be less than that user has seen
+      if (request.known > own) throw notThatFar(request.known, own)
+      const length = await instance.submit(log, { caller: this.#caller, arrived })
+      if (!isOther(request, length) && to > 0 && to <= length) await instance.settled(log.user, to)
+      return length
+    })
+    if (isOther(request, length)) {
       if (length < log.start) return { length, through: 0, proof: null, behind: null }
-      if (length > end) {
-        // one who sends blocks is not about to take any back
-        const behind =
-          log.blocks.length > 0
-            ? { ...log, start: end, blocks: [], head: null }
-            : await this.#paced(() => instance.proofs.takeBack(log.user, end))
-        return { length, through: 0, proof: null, behind }
-      }
+      // one who sends blocks is not about to take any back
+      const behind =
+        log.blocks.length > 0
+          ? { ...log, start: end, blocks: [], head: null }
+          : await this.#prepare(address, (instance) => instance.proofs.takeBack(log.user, end))
+      return { length, through: 0, proof: null, behind }
     }
     if (to > length) throw new MivmError('REQUEST_INVALID', `the user log has no entry ${to} yet`)
-    if (to > 0) await instance.settled(log.user, to)
     const settled = performance.now()
-    return this.#paced(async () => {
+    return this.#prepare(address, async (instance) => {
       const key = `${encodeId(address)}/${encodeId(log.user)}`
       const { head } = instance
       const before = this.#sent.get(key)
@@ -169,8 +168,9 @@ export class Service {
   }
 
   async #prove({ address, user, entry }: ProveRequest): Promise<ProveReply> {
-    const instance = await this.#host.instance(address)
-    const proof = await this.#paced(() => instance.proofs.prove(user, entry, entry, 0, false))
+    const proof = await this.#prepare(address, (instance) =>
+      instance.proofs.prove(user, entry, entry, 0, false)
+    )
     if (proof.items.some(({ block }) => block !== null)) return { proof }
     throw new MivmError('REQUEST_INVALID', `entry ${entry} has no result: check its number`)
   }
@@ -179,8 +179,9 @@ export class Service {
     if (lengths.length > LENGTHS_MAX) {
       throw new MivmError('REQUEST_INVALID', `ask for ${LENGTHS_MAX} lengths at most`)
     }
-    const instance = await this.#host.instance(address)
-    return { proof: await instance.proofs.consistency(lengths) }
+    return this.#host.use(address, async (instance) => {
+      return { proof: await instance.proofs.consistency(lengths) }
+    })
   }
 
   /** Who asks for more than its rate is refused: it asks others, or again. */
@@ -197,11 +198,11 @@ export class Service {
     return hearing
   }
 
-  /** The same, at the rate of that connection. */
-  #paced<T>(reply: () => Promise<T>): Promise<T> {
+  /** The same of an instance, at the rate of that connection; nothing is kept in memory for one that does not read. */
+  #prepare<T>(address: Uint8Array, reply: (instance: Instance) => Promise<T>): Promise<T> {
     return this.#large(async () => {
       await this.#caller.mayReceive()
-      return reply()
+      return this.#host.use(address, reply)
     })
   }
 
@@ -212,6 +213,15 @@ export class Service {
       return reply()
     })
   }
+}
+
+/**
+ * Whether a log that is here has another length than the caller thinks. A request without blocks that asks for results says
+ * nothing about that.
+ */
+function isOther({ log, to }: CallRequest, length: number): boolean {
+  if (to > 0 && log.blocks.length === 0) return false
+  return length < log.start || length > log.start + log.blocks.length
 }
 
 /** Of each call there is an ack and a result. */

@@ -1,0 +1,122 @@
+// Which instances of a host are in memory.
+import path from 'node:path'
+import b4a from 'b4a'
+import test from 'brittle'
+import { Replica } from '../src/client/replica.ts'
+import { Host } from '../src/host/host.ts'
+import { type Resident, Residents } from '../src/host/residents.ts'
+import { openLocal } from '../src/net/network.ts'
+import { decodeEntry, encodeEntry } from '../src/protocol/entries.ts'
+import { decodeId } from '../src/protocol/ids.ts'
+import { addressOf } from '../src/protocol/manifest.ts'
+import { CALL, CONSISTENCY, INFO, PROVE } from '../src/protocol/messages.ts'
+import { BareUser, deployment } from './bare-user.ts'
+import { tempDir } from './helpers.ts'
+import { codeOf } from './set-back-scene.ts'
+
+const SOURCE = 'exports.count = 0; exports.add = () => ++exports.count'
+const MEBIBYTE = 1024 * 1024
+
+test('residents - one that somebody is at is not closed, and after that it is', async (t) => {
+  const residents = new Residents<Idle>(1)
+  t.teardown(() => residents.close())
+  const [first, second] = [new Idle(), new Idle()]
+  const done = Promise.withResolvers<void>()
+  const using = residents.use('first', async () => {
+    await residents.keep('first', Promise.resolve(first))
+    await done.promise
+  })
+  await residents.keep('second', Promise.resolve(second))
+  residents.closeIdle()
+  t.alike([first.isClosed, second.isClosed], [false, true])
+  await residents.keep('second', Promise.resolve(new Idle()))
+  done.resolve()
+  await using
+  residents.closeIdle()
+  t.is(first.isClosed, true)
+})
+
+test('residents - as large ones are opened those go that have been idle for longest', async (t) => {
+  const residents = new Residents<Idle>(1_000)
+  t.teardown(() => residents.close())
+  const all = Array.from({ length: 200 }, (_, i) => new Idle(MEBIBYTE, i))
+  const busy = new Idle(MEBIBYTE, null)
+  await residents.keep('busy', Promise.resolve(busy))
+  await residents.use('used', async () => {
+    const used = new Idle(MEBIBYTE, -1)
+    await residents.keep('used', Promise.resolve(used))
+    for (const [i, one] of all.entries()) await residents.keep(`${i}`, Promise.resolve(one))
+    t.absent(used.isClosed)
+  })
+  t.absent(busy.isClosed)
+  const open = all.filter(({ isClosed }) => !isClosed)
+  t.alike(open, all.slice(-62), 'as many as there is memory for, the last ones')
+  t.is(residents.size, 64)
+  const small = Array.from({ length: 200 }, () => new Idle(1_000, 200))
+  for (const [i, one] of small.entries()) await residents.keep(`small ${i}`, Promise.resolve(one))
+  t.ok(small.every(({ isClosed }) => !isClosed))
+})
+
+test('residents - whoever asks while a host looks through its instances is answered', async (t) => {
+  const dir = await tempDir(t)
+  const { bootstrap, close } = await openLocal(0)
+  t.teardown(close, { order: 2 })
+  const options = { dir: path.join(dir, 'host'), bootstrap, engines: 1, openMax: 1 }
+  const first = await Host.open(options)
+  const addresses: Uint8Array[] = []
+  for (let i = 0; i < 12; i++) addresses.push(await deploy(first, i))
+  await first.close()
+
+  const host = await Host.open(options)
+  t.teardown(() => host.close(), { order: 1 })
+  const replica = await Replica.open({ dir: path.join(dir, 'reader'), bootstrap })
+  t.teardown(() => replica.close(), { order: 0 })
+  const rpc = await replica.connect(decodeId(host.id))
+  const refused = new Set<string>()
+  const note = async (asked: Promise<unknown>) => {
+    const code = await codeOf(asked)
+    if (code !== 'none') refused.add(code)
+  }
+  const asked: Promise<void>[] = []
+  for (const address of addresses) {
+    const user = new BareUser(address, 'deployer')
+    const log = user.call('init').log()
+    const ask = { address, log, from: 1, to: 1, known: 0, anchored: false }
+    asked.push(
+      note(rpc.request(INFO, { address })),
+      note(rpc.request(PROVE, { address, user: user.key, entry: 1 })),
+      note(rpc.request(CONSISTENCY, { address, lengths: [2] })),
+      note(rpc.request(CALL, ask)),
+      note(host.use(address, (instance) => instance.proofs.prove(user.key, 1, 1, 0, false)))
+    )
+  }
+  await Promise.all(asked)
+  t.alike([...refused], [])
+})
+
+/** Something that would be closed. */
+class Idle implements Resident {
+  readonly weight: number
+  readonly idleSince: number | null
+  isClosed = false
+
+  constructor(weight = 0, idleSince: number | null = 0) {
+    this.weight = weight
+    this.idleSince = idleSince
+  }
+
+  async close(): Promise<void> {
+    this.isClosed = true
+  }
+}
+
+async function deploy(host: Host, salt: number): Promise<Uint8Array> {
+  const { request } = deployment(host.id, SOURCE)
+  const genesis = decodeEntry(request.genesis)
+  if (genesis.type !== 'genesis') throw new Error('no genesis')
+  const block = encodeEntry({ ...genesis, salt: b4a.from(String(salt).padStart(32)) })
+  const address = addressOf(genesis.host, block)
+  const log = new BareUser(address, 'deployer').call('init').log()
+  await host.deploy({ ...request, genesis: block, log })
+  return address
+}
