@@ -16,6 +16,29 @@ test('tail - however many nodes are asked for, few of them are kept', async (t) 
   t.is(reads(), before + 5, 'the first ones are read again')
 })
 
+test('tail - of many logs no more is in memory than of few, and all of it is read', async (t) => {
+  const store = await openStore(await tempDir(t))
+  t.teardown(() => store.close(), { order: 1 })
+  const tails: Tail[] = []
+  for (let i = 0; i < 12; i++) {
+    const core = store.get({ name: `log ${i}` })
+    await core.ready()
+    const tail = new Tail(core)
+    tails.push(tail)
+    t.teardown(() => tail.forget())
+    for (let j = 0; j < 9; j++) {
+      const blocks = Array.from({ length: 8 }, (_, k) => new Uint8Array(250_000).fill(9 * k + j))
+      await core.append(blocks)
+      tail.append(blocks)
+    }
+  }
+  const held = tails.map(({ bytes }) => bytes > 0)
+  t.is(held.indexOf(true), 4, 'the first ones have let go of theirs')
+  t.is(held.lastIndexOf(false), 3)
+  t.ok(tails.reduce((sum, { bytes }) => sum + bytes, 0) <= 128 * 1024 * 1024)
+  for (const tail of tails) t.is((await tail.block(71))[0], 71)
+})
+
 /** A log of so many blocks as it is after a start: none of them in memory. */
 async function open(t: Test, blocks: number) {
   const store = await openStore(await tempDir(t))

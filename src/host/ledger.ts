@@ -238,6 +238,7 @@ export class Ledger {
   async close(): Promise<void> {
     await this.#mutex.run(async () => {
       await this.#closeSessions()
+      this.#tail?.forget()
       this.#tail = null
       await this.#log.close()
     })
@@ -365,6 +366,7 @@ export class Ledger {
     const archive = new Archive(files.session(here), content.session(here), content.key)
     await Promise.all([log.ready(), archive.ready()])
     this.#sessions = { atom, log, archive, files, content }
+    this.#tail?.forget()
     this.#tail = new Tail(this.#log)
     this.#head = this.#readHead()
   }

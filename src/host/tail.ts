@@ -8,11 +8,17 @@ import { leafHash, parentHash, rootsHash } from '../protocol/tree-hash.ts'
 /** How much of a log stays in memory: proofs are nearly always asked for what has just been written. */
 const BLOCKS_MAX = 4096
 const BYTES_MAX = 16 * 1024 * 1024
+/** Bytes of blocks of all logs together. */
+const ALL_BYTES_MAX = 128 * 1024 * 1024
 const NODES_MAX = 8192
 const NODES_LEFT = 6144
 
 /** A node over so many blocks in memory, of which most are hashed for others as well, is hashed faster than it is read. */
 const HASHED_MAX = 256
+
+/** Those with blocks in memory, the one that was appended to longest ago first. */
+const holding = new Set<Tail>()
+let held = 0
 
 /** A log with its newest blocks, and the nodes of its tree above them, at hand; older ones are read from the core. */
 export class Tail {
@@ -40,10 +46,25 @@ export class Tail {
   append(blocks: readonly Uint8Array[]): void {
     for (const [i, block] of blocks.entries()) {
       this.#blocks.set(this.#length + i, block)
-      this.#bytes += block.byteLength
+      this.#hold(block.byteLength)
     }
     this.#look()
     this.#trim()
+    holding.delete(this)
+    holding.add(this)
+    makeRoom(this)
+  }
+
+  /** Bytes of blocks in memory. */
+  get bytes(): number {
+    return this.#bytes
+  }
+
+  /** Has no blocks in memory any more; they are read when they are asked for. */
+  forget(): void {
+    this.#blocks.clear()
+    this.#hold(-this.#bytes)
+    holding.delete(this)
   }
 
   async block(index: number): Promise<Uint8Array> {
@@ -110,8 +131,21 @@ export class Tail {
     for (const [index, block] of this.#blocks) {
       if (this.#blocks.size <= BLOCKS_MAX && this.#bytes <= BYTES_MAX) break
       this.#blocks.delete(index)
-      this.#bytes -= block.byteLength
+      this.#hold(-block.byteLength)
     }
+  }
+
+  #hold(bytes: number): void {
+    this.#bytes += bytes
+    held += bytes
+  }
+}
+
+/** Hundreds of instances may have as much as one: those let go of theirs that were appended to longest ago. */
+function makeRoom(newest: Tail): void {
+  for (const tail of holding) {
+    if (held <= ALL_BYTES_MAX || tail === newest) return
+    tail.forget()
   }
 }
 
