@@ -36,7 +36,7 @@ test('residents - one that somebody is at is not closed, and after that it is', 
   t.is(first.isClosed, true)
 })
 
-test('residents - as large ones are opened those go that have been idle for longest', async (t) => {
+test('residents - as heavy ones are opened those go that have been idle for longest', async (t) => {
   const residents = new Residents<Idle>(1_000)
   t.teardown(() => residents.close())
   const all = Array.from({ length: 200 }, (_, i) => new Idle(MEBIBYTE, i))
@@ -50,11 +50,25 @@ test('residents - as large ones are opened those go that have been idle for long
   })
   t.absent(busy.isClosed)
   const open = all.filter(({ isClosed }) => !isClosed)
-  t.alike(open, all.slice(-62), 'as many as there is memory for, the last ones')
-  t.is(residents.size, 64)
+  t.alike(open, all.slice(-126), 'as many as there is memory for, the last ones')
+  t.is(residents.size, 128)
   const small = Array.from({ length: 200 }, () => new Idle(1_000, 200))
   for (const [i, one] of small.entries()) await residents.keep(`small ${i}`, Promise.resolve(one))
   t.ok(small.every(({ isClosed }) => !isClosed))
+})
+
+test('residents - who has many users weighs more', async (t) => {
+  const dir = await tempDir(t)
+  const { bootstrap, close } = await openLocal(0)
+  t.teardown(close, { order: 1 })
+  const host = await Host.open({ dir, bootstrap, engines: 1 })
+  t.teardown(() => host.close(), { order: 0 })
+  const instance = await host.instance(await deploy(host, 0))
+  const { weight } = instance
+  for (let i = 0; i < 10; i++) {
+    await instance.submit(new BareUser(instance.address, `user ${i}`).call('missing').log())
+  }
+  t.is(instance.weight - weight, 10 * 32 * 1024)
 })
 
 test('residents - whoever asks while a host looks through its instances is answered', async (t) => {

@@ -37,6 +37,10 @@ export interface Execution {
   readonly measures?: Measures
 }
 
+/** Of a user's log that is open, and of a variable that is exported, about, bytes. */
+const USER_WEIGHT = 32 * 1024
+const VARIABLE_WEIGHT = 128
+
 /** How a request came. */
 interface Arrival {
   /** Over whose connection. */
@@ -55,9 +59,8 @@ export class Instance {
   readonly genesis: Genesis
   readonly methods: readonly string[]
   readonly proofs: Proofs
-  /** What it has in memory as it is opened, about, bytes: code and variables. */
-  readonly weight: number
   readonly #ledger: Ledger
+  readonly #source: string
   readonly #vm: VirtualMachine
   readonly #queue: Queue
   readonly #intake: Intake
@@ -88,7 +91,7 @@ export class Instance {
     this.id = id
     this.genesis = genesis
     this.methods = stand.methods
-    this.weight = weightOf(contract, stand)
+    this.#source = contract.source
     this.proofs = new Proofs(ledger, this.#accounts)
     this.#ledger = ledger
     this.#vm = vm
@@ -221,6 +224,12 @@ export class Instance {
   get idleSince(): number | null {
     const isHeld = this.#held && this.isWaiting
     return this.#working === null && this.#watchers.size === 0 && !isHeld ? this.#usedAt : null
+  }
+
+  /** What it has in memory, about, bytes: code, variables, and the logs of its users. */
+  get weight(): number {
+    const variables = this.#stand.variables.size * VARIABLE_WEIGHT
+    return this.#source.length + variables + this.#ledger.users * USER_WEIGHT
   }
 
   /** The newest head of the call log that is on disk. */
@@ -451,12 +460,6 @@ export class Instance {
     }
     this.#wake()
   }
-}
-
-function weightOf({ source }: Contract, { variables }: Stand): number {
-  let weight = source.length
-  for (const [name, value] of variables) weight += name.length + value.length
-  return weight
 }
 
 function closed(): MivmError {

@@ -111,6 +111,11 @@ export class Ledger {
     return this.#log.byteLength + files.byteLength + content.byteLength
   }
 
+  /** Users whose logs are open. */
+  get users(): number {
+    return this.#users.size
+  }
+
   get archive(): Archive {
     return this.#session().archive
   }

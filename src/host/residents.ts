@@ -1,13 +1,13 @@
 /** After so long without a call an instance is closed. */
 const IDLE_MS = 60_000
 /** What all of them may have in memory before those go that are idle, bytes. */
-const WEIGHT_MAX = 64 * 1024 * 1024
+const WEIGHT_MAX = 128 * 1024 * 1024
 
 /** What can be closed and opened again. */
 export interface Resident {
   /** Idle since, as performance.now(); null while it is in use. */
   readonly idleSince: number | null
-  /** What it has in memory as it is opened, bytes: nobody who asks for it has to bring that along. */
+  /** What it has in memory, about, bytes. */
   readonly weight: number
   close(): Promise<void>
 }
@@ -22,12 +22,14 @@ export class Residents<R extends Resident> {
   /** On their way out of memory: one that is wanted again has to wait for that. */
   readonly #leaving = new Map<string, Promise<void>>()
   readonly #sweep: NodeJS.Timeout
-  #weight = 0
 
   /** `max`: so many stay open whether they are called or not. */
   constructor(max: number) {
     this.#max = max
-    this.#sweep = setInterval(() => this.closeIdle(), IDLE_MS / 4).unref()
+    this.#sweep = setInterval(() => {
+      this.closeIdle()
+      this.#makeRoom()
+    }, IDLE_MS / 4).unref()
   }
 
   get size(): number {
@@ -52,7 +54,6 @@ export class Residents<R extends Resident> {
     opening.then(
       (resident) => {
         this.#open.set(id, resident)
-        this.#weight += resident.weight
         this.#makeRoom()
       },
       () => this.#opening.delete(id)
@@ -94,11 +95,14 @@ export class Residents<R extends Resident> {
     await Promise.allSettled(this.#leaving.values())
   }
 
-  /** Thousands are opened in the time until idle ones are looked for, and each may have a large code. */
+  /** Thousands are opened in the time until idle ones are looked for, and each may have a large code, or many users. */
   #makeRoom(): void {
-    if (this.#weight <= WEIGHT_MAX) return
+    let weight = 0
+    for (const resident of this.#open.values()) weight += resident.weight
+    if (weight <= WEIGHT_MAX) return
     for (const { id } of this.#idle().sort((a, b) => a.since - b.since)) {
-      if (this.#weight <= WEIGHT_MAX) return
+      if (weight <= WEIGHT_MAX) return
+      weight -= this.#open.get(id)?.weight ?? 0
       this.#leave(id)
     }
   }
@@ -114,7 +118,6 @@ export class Residents<R extends Resident> {
     if (resident === undefined) return
     this.#open.delete(id)
     this.#opening.delete(id)
-    this.#weight -= resident.weight
     this.#leaving.set(
       id,
       resident.close().finally(() => this.#leaving.delete(id))
