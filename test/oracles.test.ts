@@ -1,4 +1,5 @@
 import path from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import test, { type Test } from 'brittle'
 import { Client } from '../src/client/client.ts'
@@ -212,6 +213,35 @@ test('oracles - calls around one that asks keep their order', async (t) => {
   t.alike(await client.call(address, 'get', []), ['a', 'b', 'c', 'd', 'e', 'f'])
 })
 
+test('oracles - a host that closes waits for one answer, and for none that is still to be asked', async (t) => {
+  let asked = 0
+  const closing = Promise.withResolvers<void>()
+  const count = async () => {
+    if (++asked === 3) closing.resolve()
+    // the host is closing by then
+    if (asked >= 3) await sleep(200)
+    return asked
+  }
+  const { host, client, reopen } = await open(t, new Oracles({ count }))
+  const source = `exports.ask = async () => {
+    const answers = []
+    for (let i = 0; i < 20; i++) answers.push(await oracle.count())
+    return answers
+  }`
+  const { link } = await client.deploy({ host: host.id, source })
+  const call = client.call(link, 'ask', [])
+  await closing.promise
+  await host.close()
+  t.is(asked, 3)
+  await reopen()
+  t.alike(
+    await call,
+    Array.from({ length: 20 }, (_, i) => i + 1),
+    'it goes on from there'
+  )
+  t.is(asked, 20)
+})
+
 test('oracles - the bet on a stock price, from proposal to winner', async (t) => {
   const { host, client: alice, openClient } = await open(t, await Oracles.load(PRICES))
   const bob = await openClient('bob')
@@ -243,6 +273,8 @@ interface Opened {
   readonly host: Host
   readonly client: Client
   openClient(identity: string): Promise<Client>
+  /** Starts a host again in the same directory. */
+  reopen(): Promise<void>
   /** Closes everything and reads a call log as it is on disk. */
   readLog(address: string): Promise<CallLogEntry[]>
 }
@@ -253,8 +285,13 @@ async function open(t: Test, oracles: Oracles): Promise<Opened> {
   const { bootstrap, close } = await openLocal(0)
   t.teardown(close, { order: 3 })
   const hostDir = path.join(dir, 'host')
-  const host = await Host.open({ dir: hostDir, bootstrap, engines: 1, oracles })
-  t.teardown(() => host.close(), { order: 2 })
+  const start = async () => {
+    const host = await Host.open({ dir: hostDir, bootstrap, engines: 1, oracles })
+    t.teardown(() => host.close(), { order: 2 })
+    return host
+  }
+  const host = await start()
+  const reopen = async () => void (await start())
   const openClient = async (identity: string) => {
     const client = await Client.open({ dir: path.join(dir, 'users'), bootstrap, identity })
     t.teardown(() => client.close(), { order: 1 })
@@ -277,7 +314,7 @@ async function open(t: Test, oracles: Oracles): Promise<Opened> {
       await store.close()
     }
   }
-  return { host, client, openClient, readLog }
+  return { host, client, openClient, reopen, readLog }
 }
 
 /** Lets time pass for everything in this process, until the end of the test. */

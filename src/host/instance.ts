@@ -325,9 +325,10 @@ export class Instance {
     await settled
   }
 
-  /** Finishes the batch in flight; calls that still wait are continued when the instance is opened again. */
+  /** Finishes the batch in flight, as far as no oracle has to be asked for it; calls that still wait are continued when the instance is opened again. */
   async close(): Promise<void> {
     this.#closing = true
+    this.#oracleCall.stop(closed())
     await this.#working
     await this.#flushing
     this.#watchers.reject(closed())
@@ -359,7 +360,9 @@ export class Instance {
       (error: unknown) => {
         this.#rest()
         // the calls stay queued: the next one that comes tries again
-        this.#measures.failed.add(error instanceof MivmError ? error.code : 'INTERNAL')
+        if (!this.#closing) {
+          this.#measures.failed.add(error instanceof MivmError ? error.code : 'INTERNAL')
+        }
         this.#watchers.reject(error)
       }
     )

@@ -22,6 +22,7 @@ export class OracleCall {
   readonly #ledger: Ledger
   readonly #oracles: Oracles
   #opened: Opened | null = null
+  #stopped: MivmError | null = null
 
   constructor(ledger: Ledger, oracles: Oracles) {
     this.#ledger = ledger
@@ -44,6 +45,11 @@ export class OracleCall {
     this.#opened = { item, ack, seq, time, requests }
   }
 
+  /** Nothing more is asked: a call may ask hundreds of times, and what is logged of it is where the next start goes on. */
+  stop(why: MivmError): void {
+    this.#stopped ??= why
+  }
+
   /** Its result is about to be committed. */
   close(): void {
     this.#opened = null
@@ -63,11 +69,13 @@ export class OracleCall {
     // the batch before may still be on its way into the log
     if (this.#opened === null) await this.#ledger.settle()
     if (isOver()) throw new MivmError('ENGINE_FAILED', 'the engine that asks is dead')
+    if (this.#opened === null && this.#stopped !== null) throw this.#stopped
     // from here on a commit waits for what is written
     this.#opened ??= { item, ack: this.#ledger.tail.length, seq, time, requests: [] }
     const { ack, requests } = this.#opened
     const logged = requests[index]
     if (logged !== undefined && logged !== null) return logged
+    if (this.#stopped !== null) throw this.#stopped
     if (logged === undefined) {
       requests[index] = null
       const request = encodeEntry({ type: 'oracle-request', ack, index, name, args })
