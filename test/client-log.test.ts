@@ -20,6 +20,7 @@ import { Tree } from '../src/protocol/merkle.ts'
 import { CALL, DEPLOY, INFO, STATUS, type UserBlocks } from '../src/protocol/messages.ts'
 import { createProof } from '../src/protocol/proof.ts'
 import { openStore } from '../src/state/store.ts'
+import { Wal } from '../src/state/wal.ts'
 import { encodeResult } from '../src/vm/record.ts'
 import { headOf } from './audit-writer.ts'
 import { tempDir } from './helpers.ts'
@@ -164,6 +165,28 @@ test('client - who has lost a log and deploys once more with its salt has it aga
   t.ok(other.message.startsWith('this salt was used with other arguments before'), other.message)
   t.is((await after.deploy(deployment)).link, link)
   t.is(await after.call(link, 'add', []), 2)
+})
+
+test('client - of a call whose sync fails nobody says that it is not written', async (t) => {
+  const { dir, bootstrap } = await openNetwork(t)
+  const host = await openHost(t, path.join(dir, 'host'), bootstrap)
+  const options = { dir: path.join(dir, 'alice'), bootstrap }
+  const alice = await Client.open(options)
+  const { link } = await alice.deploy({ host: host.id, source: SOURCE })
+  const { sync } = Wal.prototype
+  Wal.prototype.sync = function (this: Wal) {
+    if (this.dir.startsWith(options.dir)) return Promise.reject(new Error('EIO: i/o error'))
+    return sync.call(this)
+  }
+  t.teardown(() => Object.assign(Wal.prototype, { sync }))
+  const told = /i\/o error.*nobody knows whether the call is written; start again, and look/
+  await t.exception(alice.call(link, 'add', []), told)
+  Wal.prototype.sync = sync
+  await alice.close()
+  // this disk had it all the same
+  const again = await Client.open(options)
+  t.teardown(() => again.close(), { order: 0 })
+  t.is(await again.call(link, 'add', []), 2)
 })
 
 test('client - what a log that is taken back has seen, no other history replaces', async (t) => {

@@ -2,7 +2,8 @@
 import path from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import test, { type Test } from 'brittle'
-import { audit, Client, openLocal } from 'mivm'
+import { audit, Client, Host, openLocal } from 'mivm'
+import { Oracles } from '../src/host/oracles.ts'
 import { Cli, startHost } from './cli.ts'
 import { readContract } from './contracts.ts'
 import { tempDir } from './helpers.ts'
@@ -137,6 +138,47 @@ test('full disk - beyond the reserve reads go on, and with room again all goes o
   t.is(host.child.exitCode, null, 'it is the same process')
   t.alike(await verdict(address, path.join(root, 'auditor'), bootstrap), ['clean'])
   t.is(await host.stop(), 0)
+})
+
+test('full disk - of a caller: what it has written is executed and answered, and nothing else', async (t) => {
+  const root = await tempDir(t)
+  const disk = SmallDisk.mount(t, path.join(root, 'bob'), 16)
+  if (disk === null) {
+    t.pass('SKIPPED: this process may not mount a file system, so nothing was tested')
+    return
+  }
+  const network = await openLocal(0)
+  t.teardown(() => network.close(), { order: 3 })
+  const { bootstrap } = network
+  const asked = Promise.withResolvers<void>()
+  const answer = Promise.withResolvers<void>()
+  const wait = async () => {
+    asked.resolve()
+    await answer.promise
+  }
+  const oracles = new Oracles({ wait })
+  const host = await Host.open({ dir: path.join(root, 'host'), bootstrap, engines: 1, oracles })
+  t.teardown(() => host.close(), { order: 2 })
+  const source = `exports.count = 0
+    exports.slow = async () => { await oracle.wait(); return ++exports.count }
+    exports.add = () => ++exports.count`
+  const bob = await Client.open({ dir: disk.dir, bootstrap })
+  const { link } = await bob.deploy({ host: host.id, source })
+  const slow = bob.call(link, 'slow', [])
+  await asked.promise
+  await disk.fill()
+  for (const _ of ['first', 'next']) {
+    const refused = await rejection(bob.call(link, 'add', [POST]))
+    t.is(refused.code, 'STORAGE_FULL')
+    t.ok(/: the call is not written; make room, and start again$/.test(refused.message))
+  }
+  answer.resolve()
+  t.is(await slow, 1, 'it was written before')
+  await bob.close()
+  disk.resize(64)
+  const again = await Client.open({ dir: disk.dir, bootstrap })
+  t.teardown(() => again.close(), { order: 1 })
+  t.is(await again.call(link, 'add', []), 2)
 })
 
 /** As the host of a directory says. */

@@ -190,8 +190,10 @@ export class OwnLog {
 
   /** Runs something that writes, and syncs it. Throws STORAGE_FULL, STORAGE_FAILED, USER_LOG_FORKED. */
   async #write(fn: () => Promise<unknown>): Promise<void> {
+    let written = false
     try {
       await fn()
+      written = true
       await this.#wal.sync()
     } catch (error) {
       if (isSignatureError(error)) {
@@ -203,7 +205,9 @@ export class OwnLog {
       }
       throw await storageError(error, this.#wal.dir, {
         disk: 'the disk of this machine',
-        advice: 'the call is not written; make room, and start again'
+        advice: written
+          ? 'nobody knows whether the call is written; start again, and look into your log before you call again'
+          : 'the call is not written; make room, and start again'
       })
     }
   }

@@ -62,6 +62,15 @@ export class PendingCalls {
     }
   }
 
+  /** Calls behind an entry did not get into the log. */
+  drop(behind: number, error: unknown): void {
+    for (const [entry, pending] of this.#calls) {
+      if (entry <= behind) continue
+      this.#calls.delete(entry)
+      pending?.reject(error)
+    }
+  }
+
   /** Nobody waits any more. */
   fail(error: unknown): void {
     for (const [entry, pending] of this.#calls) {

@@ -86,6 +86,8 @@ export class Session {
   /** Why the last try did not succeed. */
   #trouble: MivmError | null = null
   #failed: unknown = null
+  /** Why nothing can be written any more; what is in the log goes on. */
+  #unwritable: unknown = null
   #closed = false
 
   private constructor(options: SessionOptions, chain: Chain, open: readonly number[]) {
@@ -151,7 +153,8 @@ export class Session {
   /** `args` is the text form of the array of arguments. What the contract threw is a result, too. */
   call(method: string, args: string): Promise<Done> {
     if (this.#closed) return Promise.reject(new MivmError('HOST_CLOSED', 'this client is closed'))
-    if (this.#failed !== null) return Promise.reject(this.#failed)
+    const failed = this.#failed ?? this.#unwritable
+    if (failed !== null) return Promise.reject(failed)
     const wrong = refuse(method, args)
     if (wrong !== null) return Promise.reject(wrong)
     return new Promise<Done>((resolve, reject) => {
@@ -185,7 +188,8 @@ export class Session {
   async drained(timeout: number): Promise<void> {
     const end = Date.now() + timeout
     while (!this.#isDrained()) {
-      if (this.#failed !== null) throw this.#failed
+      const failed = this.#failed ?? this.#unwritable
+      if (failed !== null) throw failed
       if (Date.now() > end) throw this.#late()
       void this.#writer.flush()
       await sleep(5)
@@ -224,8 +228,15 @@ export class Session {
         for (const [i, call] of calls.entries()) this.#waiting.add(first + i, call)
       },
       send: () => this.#pump(),
-      fail: (error) => this.fail(error)
+      fail: (error) => this.#stopWriting(error)
     }
+  }
+
+  /** What is in the log is delivered, and waited for: to say of that as well that it is not written would have it called again. */
+  #stopWriting(error: unknown): void {
+    this.#unwritable ??= error
+    this.#writer.close(error)
+    this.#waiting.drop(this.#options.log.durable, error)
   }
 
   #pump(): void {
