@@ -218,8 +218,9 @@ test('client - what a log that is taken back has seen, no other history replaces
     codeHash: codeHash(SOURCE),
     limits: {}
   })
-  await cheat.deploy({ genesis, source: SOURCE, log })
-  const instance = await cheat.instance(decodeId(address))
+  const init = firstOf(log, identity.keyPair, decodeId(address))
+  const instance = await cheat.deploy({ genesis, source: SOURCE, log: init })
+  await instance.submit(log)
   await instance.settled(identity.keyPair.publicKey, log.blocks.length)
 
   const again = await Client.open({ dir: path.join(dir, 'after'), bootstrap, identity })
@@ -400,6 +401,16 @@ async function openHost(t: Test, dir: string, bootstrap: Bootstrap): Promise<Hos
 }
 
 /** A user's log as a host that is closed has it on disk. */
+/** The log as it was when it had one entry. */
+function firstOf(log: UserBlocks, { publicKey, secretKey }: KeyPair, address: Uint8Array) {
+  const blocks = log.blocks.slice(0, 1)
+  const tree = new Tree()
+  for (const block of blocks) tree.append(block)
+  const key = manifestKey(userLogManifest(publicKey, address))
+  const unsigned = { length: 1, fork: 0, treeHash: tree.treeHash() }
+  return { ...log, blocks, head: signHead(unsigned, key, (text) => crypto.sign(text, secretKey)) }
+}
+
 async function readUserLog(
   dir: string,
   user: Uint8Array,
