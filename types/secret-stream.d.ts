@@ -39,7 +39,8 @@ declare module '@hyperswarm/secret-stream' {
     readonly destroying: boolean
     readonly destroyed: boolean
     /** Bytes written that have not left: streamx has no other word for it. */
-    readonly _writableState: { readonly buffered: number }
+    readonly _writableState: { readonly buffered: number; readonly highWaterMark: number }
+    _write(data: Uint8Array, done: (error?: Error | null) => void): void
     readonly rawBytesRead: number
     readonly rawBytesWritten: number
     /** Holds the Protomux once there is one: get at it with `Protomux.from(stream)`. */

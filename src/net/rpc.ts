@@ -102,8 +102,10 @@ export class Rpc {
 
   /** Resolves when the peer has read enough, all but `most` bytes, for a large reply to be made, or is gone. */
   async readable(most: number = UNREAD_LARGE): Promise<void> {
-    if (this.unread <= Math.min(most, UNREAD_LARGE)) return
     const { stream } = this.#mux
+    // a stream that was never full does not say that it is drained
+    const least = stream._writableState.highWaterMark
+    if (this.unread <= Math.max(least, Math.min(most, UNREAD_LARGE))) return
     const { promise, resolve } = Promise.withResolvers<void>()
     const go = () => resolve()
     stream.once('drain', go).once('close', go)
