@@ -1,8 +1,12 @@
 // Callers whose clock is wrong by years.
-import { writeFile } from 'node:fs/promises'
+import { rm, writeFile } from 'node:fs/promises'
 import path from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { pathToFileURL } from 'node:url'
-import test from 'brittle'
+import test, { type Test } from 'brittle'
+import { Client, Host, type MivmError, openLocal } from 'mivm'
+import { Monitor } from '../src/host/monitor.ts'
+import { Oracles } from '../src/host/oracles.ts'
 import { startNetwork } from './cli.ts'
 import { tempDir } from './helpers.ts'
 
@@ -42,6 +46,65 @@ for (const years of [-30, 30]) {
     const audit = await run('audit', 'clock')
     t.is(audit.status, 0, audit.stderr)
     t.ok(audit.stdout.includes('clean: 4 calls'), 'all calls are there')
+  })
+}
+
+test('clock - one that is set right meanwhile neither ends calls nor keeps them', async (t) => {
+  const { bootstrap, close } = await openLocal(0)
+  t.teardown(close, { order: 2 })
+  const dir = await tempDir(t)
+  const asked = Promise.withResolvers<void>()
+  const answer = Promise.withResolvers<void>()
+  const wait = async () => {
+    asked.resolve()
+    await answer.promise
+  }
+  const oracles = new Oracles({ wait })
+  const host = await Host.open({ dir: path.join(dir, 'host'), bootstrap, engines: 1, oracles })
+  const client = await Client.open({ dir: path.join(dir, 'user'), bootstrap, timeout: 10_000 })
+  t.teardown(() => client.close(), { order: 1 })
+  const source = 'exports.wait = async () => { await oracle.wait(); return 1 }'
+  const { link } = await client.deploy({ host: host.id, source })
+  const call = client.call(link, 'wait', [])
+  await asked.promise
+  set(t, YEAR_MS)
+  // it is looked every quarter of a second whose time is over
+  await sleep(600)
+  answer.resolve()
+  t.is(await call, 1, 'ahead')
+  await host.close()
+  const late = client.call(link, 'wait', []).then(
+    () => new Error('it was answered'),
+    (error) => error
+  )
+  await sleep(600)
+  set(t, -YEAR_MS)
+  const { code, message }: MivmError = await late
+  t.ok(/delivered when the host takes it$/.test(message), `${code}: ${message}`)
+})
+
+test('clock - when one is set back a disk is looked at as often as ever', async (t) => {
+  const dir = path.join(await tempDir(t), 'host')
+  const monitor = await Monitor.open({ address: '127.0.0.1', port: 0 }, dir)
+  t.teardown(() => monitor.close())
+  const health = async () => {
+    const response = await fetch(`${monitor.url}/healthz`)
+    await response.text()
+    return response.status
+  }
+  t.is(await health(), 200)
+  await rm(dir, { recursive: true })
+  set(t, -YEAR_MS)
+  while ((await health()) === 200) await sleep(100)
+  t.pass()
+})
+
+/** Has the clock of this process be wrong until the end of the test. */
+function set(t: Test, by: number): void {
+  const { now } = Date
+  Date.now = () => now() + by
+  t.teardown(() => {
+    Date.now = now
   })
 }
 

@@ -81,10 +81,10 @@ export class InstanceReplica {
         'nobody who serves the instance can be reached, and the copy on this machine is not complete: check --local or --bootstrap'
       )
     }
-    const end = Date.now() + WAIT
+    const end = performance.now() + WAIT
     await update(core, WAIT)
     while (core.length < length) {
-      if (Date.now() > end) throw late(core.length, length)
+      if (performance.now() > end) throw late(core.length, length)
       await sleep(20)
       await update(core, 1_000)
     }

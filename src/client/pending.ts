@@ -12,7 +12,7 @@ export interface Done {
 export interface Pending {
   readonly resolve: (done: Done) => void
   readonly reject: (error: unknown) => void
-  /** Ms since 1970. */
+  /** As performance.now(): a clock that is set right meanwhile ends no call, and keeps none for hours. */
   readonly deadline: number
 }
 
@@ -53,7 +53,7 @@ export class PendingCalls {
     pending?.resolve({ entry, result })
   }
 
-  /** Nobody waits any more for calls behind an entry whose time is over at `now`, ms since 1970. */
+  /** Nobody waits any more for calls behind an entry whose time is over at `now`, as performance.now(). */
   expire(now: number, behind: number, late: () => MivmError): void {
     for (const [entry, pending] of this.#calls) {
       if (pending === null || pending.deadline > now || entry <= behind) continue

@@ -50,14 +50,14 @@ export class Remote {
     request: Request,
     timeout: number
   ): Promise<Reply> {
-    const end = Date.now() + timeout
+    const end = performance.now() + timeout
     for (;;) {
       const rpc = await this.rpc()
       try {
-        return await rpc.request(method, request, Math.max(end - Date.now(), 1))
+        return await rpc.request(method, request, Math.max(end - performance.now(), 1))
       } catch (error) {
         const wait = waitAfter(error)
-        if (wait === null || Date.now() + wait > end) throw error
+        if (wait === null || performance.now() + wait > end) throw error
         await sleep(wait)
       }
     }

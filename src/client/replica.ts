@@ -276,7 +276,7 @@ export class Replica {
 
   /** What the host says of an instance. A connection that is lost meanwhile says little about it, on a busy machine. */
   async #ask(host: Uint8Array, address: Uint8Array, copied: boolean): Promise<InfoReply> {
-    const end = Date.now() + WAIT
+    const end = performance.now() + WAIT
     for (;;) {
       try {
         const rpc = await this.connect(host)
@@ -284,7 +284,7 @@ export class Replica {
         return await rpc.request(INFO, { address }, WAIT)
       } catch (error) {
         const isLost = error instanceof MivmError && error.code === 'CONNECTION_LOST'
-        if (!isLost || this.#closing !== null || Date.now() + RETRY > end) throw error
+        if (!isLost || this.#closing !== null || performance.now() + RETRY > end) throw error
         await sleep(RETRY)
       }
     }

@@ -158,7 +158,7 @@ export class Session {
     const wrong = refuse(method, args)
     if (wrong !== null) return Promise.reject(wrong)
     return new Promise<Done>((resolve, reject) => {
-      const deadline = Date.now() + this.#options.timeout
+      const deadline = performance.now() + this.#options.timeout
       this.#writer.write({ method, args, resolve, reject, deadline })
     })
   }
@@ -186,11 +186,11 @@ export class Session {
 
   /** Resolves when all calls in the log have results, and the host has the acks of these. */
   async drained(timeout: number): Promise<void> {
-    const end = Date.now() + timeout
+    const end = performance.now() + timeout
     while (!this.#isDrained()) {
       const failed = this.#failed ?? this.#unwritable
       if (failed !== null) throw failed
-      if (Date.now() > end) throw this.#late()
+      if (performance.now() > end) throw this.#late()
       void this.#writer.flush()
       await sleep(5)
     }
@@ -408,7 +408,7 @@ export class Session {
     const { room } = error
     if (room !== null) this.#atOnce = Math.min(BATCH_CALLS_MAX, Math.max(1, Math.floor(room)))
     // what was not taken in will not be before that
-    if (blocks.blocks.length > 0) this.#expire(Date.now() + error.retryAfter, blocks.start)
+    if (blocks.blocks.length > 0) this.#expire(performance.now() + error.retryAfter, blocks.start)
   }
 
   #retryLater(error: unknown): void {
@@ -437,8 +437,8 @@ export class Session {
     return retryAfter === null ? this.#retry : Math.min(WAIT_MAX, Math.max(RETRY_MIN, retryAfter))
   }
 
-  /** Gives up calls behind an entry whose time is over at `now`, ms since 1970. */
-  #expire(now = Date.now(), behind = 0): void {
+  /** Gives up calls behind an entry whose time is over at `now`, as performance.now(). */
+  #expire(now = performance.now(), behind = 0): void {
     this.#waiting.expire(now, behind, () => this.#late())
   }
 

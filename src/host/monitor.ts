@@ -128,8 +128,8 @@ export class Monitor {
   async #problem(): Promise<string | null> {
     const known = this.#host?.measures.problem ?? null
     if (known !== null) return known
-    if (this.#probe === null || Date.now() - this.#probe.at > PROBED_MS) {
-      this.#probe = { at: Date.now(), problem: probe(this.#dir) }
+    if (this.#probe === null || performance.now() - this.#probe.at > PROBED_MS) {
+      this.#probe = { at: performance.now(), problem: probe(this.#dir) }
     }
     return this.#probe.problem
   }
