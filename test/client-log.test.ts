@@ -400,7 +400,6 @@ async function openHost(t: Test, dir: string, bootstrap: Bootstrap): Promise<Hos
   return host
 }
 
-/** A user's log as a host that is closed has it on disk. */
 /** The log as it was when it had one entry. */
 function firstOf(log: UserBlocks, { publicKey, secretKey }: KeyPair, address: Uint8Array) {
   const blocks = log.blocks.slice(0, 1)
@@ -411,6 +410,7 @@ function firstOf(log: UserBlocks, { publicKey, secretKey }: KeyPair, address: Ui
   return { ...log, blocks, head: signHead(unsigned, key, (text) => crypto.sign(text, secretKey)) }
 }
 
+/** A user's log as a host that is closed has it on disk. */
 async function readUserLog(
   dir: string,
   user: Uint8Array,

@@ -166,7 +166,7 @@ export class Session {
   /** Waits for calls that nobody waits for any more, or since an earlier run: each with what comes of it, in order. */
   async deliver(): Promise<LateCall[]> {
     if (this.#failed !== null) throw this.#failed
-    const deadline = Date.now() + this.#options.timeout
+    const deadline = performance.now() + this.#options.timeout
     const late = this.#waiting.unattended.map((entry) => {
       const done = new Promise<Done>((resolve, reject) => {
         this.#waiting.add(entry, { resolve, reject, deadline })
