@@ -5,7 +5,7 @@ import b4a from 'b4a'
 import type Corestore from 'corestore'
 import crypto from 'hypercore-crypto'
 import { type Identity, openIdentity } from '../net/identity.ts'
-import { type Bootstrap, Network } from '../net/network.ts'
+import { type Bootstrap, checkBootstrap, Network } from '../net/network.ts'
 import { contradiction, subjectOf } from '../protocol/comparison.ts'
 import { encodeEntry, encodeUserEntry } from '../protocol/entries.ts'
 import { MivmError } from '../protocol/errors.ts'
@@ -124,6 +124,7 @@ export class Client {
   /** Throws DIRECTORY_LOCKED where another client has this identity open. */
   static async open(options: ClientOptions): Promise<Client> {
     const { identity = 'default' } = options
+    checkBootstrap(options.bootstrap)
     const keys = path.join(options.dir, 'keys')
     const self = typeof identity === 'string' ? await openIdentity(keys, identity) : identity
     const dir = path.join(options.dir, 'users', self.name)

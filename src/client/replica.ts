@@ -8,7 +8,7 @@ import type Corestore from 'corestore'
 import type Hypercore from 'hypercore'
 import crypto, { type KeyPair } from 'hypercore-crypto'
 import Protomux from 'protomux'
-import { type Bootstrap, Network } from '../net/network.ts'
+import { type Bootstrap, checkBootstrap, Network } from '../net/network.ts'
 import { Rpc } from '../net/rpc.ts'
 import { contradiction, isSigned, stateProof } from '../protocol/comparison.ts'
 import { MivmError } from '../protocol/errors.ts'
@@ -87,6 +87,7 @@ export class Replica {
   static async open(options: ReplicaOptions): Promise<Replica> {
     const { dir, bootstrap, copies, keyPair = crypto.keyPair(), onPeer } = options
     const cache = path.join(dir, copies ?? 'cache')
+    checkBootstrap(bootstrap)
     await mkdir(cache, { recursive: true, mode: 0o700 })
     const [store, temporary] = await openStore(cache, { advice: FETCH_AGAIN }).then(
       (opened) => [opened, null] as const,

@@ -6,7 +6,7 @@ import type Hypercore from 'hypercore'
 import type { SharedCore } from 'hypercore'
 import crypto from 'hypercore-crypto'
 import { Bucket } from '../net/bucket.ts'
-import { type Bootstrap, Network } from '../net/network.ts'
+import { type Bootstrap, checkBootstrap, Network } from '../net/network.ts'
 import { decodeEntry, type Genesis, limitsOf } from '../protocol/entries.ts'
 import { MivmError } from '../protocol/errors.ts'
 import { codeHash } from '../protocol/hash.ts'
@@ -160,6 +160,7 @@ export class Host {
    * where contracts cannot be run here, SANDBOX_UNAVAILABLE where the sandbox is required and not complete.
    */
   static async open(options: HostOptions): Promise<Host> {
+    checkBootstrap(options.bootstrap)
     await mkdir(options.dir, { recursive: true, mode: 0o700 })
     const { keyPair } = await openHostIdentity(options.dir)
     const setBacks = await SetBacks.open(options.dir, keyPair.publicKey)

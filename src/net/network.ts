@@ -11,6 +11,18 @@ import { LOCAL_PORT } from './local-port.ts'
 export type Bootstrap = readonly string[]
 
 /**
+ * Throws USAGE for what is no list of nodes. Whoever opens a store as well asks this first: one that is left open keeps its
+ * directory locked as long as the process lasts.
+ */
+export function checkBootstrap(bootstrap: Bootstrap | undefined): void {
+  if (bootstrap === undefined) return
+  if (!Array.isArray(bootstrap)) {
+    throw new MivmError('USAGE', `bootstrap is ${typeof bootstrap}: give an array of host:port`)
+  }
+  for (const node of bootstrap) parseNode(String(node))
+}
+
+/**
  * A peer's place in the network: connects to other keys, is found under its own and on topics. Streams are
  * Noise-encrypted and bound to both keys.
  */
