@@ -3,7 +3,7 @@ import { audit as auditLogs, isOfHistories } from './audit/audit.ts'
 import type { AuditEvent } from './audit/events.ts'
 import { verifyEvidence as verifyCollected } from './audit/evidence.ts'
 import { Client as ClientClass } from './client/client.ts'
-import type { ContractObject, Undelivered } from './client/contract.ts'
+import type { AnyContract, CallPromise, ContractObject, Undelivered } from './client/contract.ts'
 import { Others } from './client/others.ts'
 import { Replica } from './client/replica.ts'
 import type { HostEvent } from './host/events.ts'
@@ -29,7 +29,7 @@ import { EvidenceDir } from './state/evidence-dir.ts'
 export type { AuditEvent } from './audit/events.ts'
 export type { Counts, Finding, Gap, Suspicion, Verdict } from './audit/findings.ts'
 export { type Bundle, bundle } from './bundle/bundle.ts'
-export type { CallPromise, ContractObject, Undelivered } from './client/contract.ts'
+export type { AnyContract, CallPromise, ContractObject, Undelivered } from './client/contract.ts'
 export type { HostEvent } from './host/events.ts'
 export { type Oracle, Oracles } from './host/oracles.ts'
 export { allowAll, allowOnly, type Policy } from './host/policy.ts'
@@ -151,13 +151,16 @@ export interface Client {
   readonly id: string
   /** Throws DEPLOY_FAILED and CODE_* for what is wrong with the contract, DEPLOY_DENIED, HOST_UNKNOWN. */
   deploy(options: DeployOptions): Promise<{ address: string; link: string }>
-  /** The functions of an instance, by address or link; throws INSTANCE_UNKNOWN, HOST_UNKNOWN. */
-  connect(instance: string): Promise<ContractObject>
+  /**
+   * The functions of an instance, by address or link; throws INSTANCE_UNKNOWN, HOST_UNKNOWN. In TypeScript what is known of the
+   * contract gives them their types: `connect<typeof import('./shop.ts')>(…)`, or an interface with its methods.
+   */
+  connect<T extends object = AnyContract>(instance: string): Promise<ContractObject<T>>
   /**
    * Calls any method by name; throws ContractError for what the contract threw, and HEAD_CONFLICT, with the name of a file
    * that proves it, where the host is found to have signed two histories.
    */
-  call(instance: string, method: string, args: readonly unknown[]): Promise<unknown>
+  call(instance: string, method: string, args?: readonly unknown[]): CallPromise
   /**
    * Goes on with the calls to an instance that have no result yet, and that nobody waits for: those of earlier runs, and
    * those that were given up. Another call to the instance delivers them, too.

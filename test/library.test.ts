@@ -1,7 +1,7 @@
 // The library as a program meets it: what it refuses, and what it leaves behind.
 import path from 'node:path'
 import test from 'brittle'
-import { audit, Client, Host, openLocal } from '../src/index.ts'
+import { audit, Client, Host, openLocal, verify } from '../src/index.ts'
 import { type Teardown, tempDir } from './helpers.ts'
 
 test('library - a network that cannot be leaves no directory locked', async (t) => {
@@ -24,8 +24,96 @@ test('library - a network that cannot be leaves no directory locked', async (t) 
   t.pass('they open')
 })
 
+test('library - calls by name that begin at once are executed in their order', async (t) => {
+  const { client, address } = await deploy(
+    t,
+    'exports.list = []; exports.add = (n) => { exports.list.push(n) }'
+  )
+  const numbers = Array.from({ length: 24 }, (_, i) => i)
+  const argument = [0]
+  const calls = numbers.map((n) => {
+    argument[0] = n
+    return client.call(address, 'add', argument)
+  })
+  await Promise.all(calls)
+  const text = await client.state(address).readFile('/.mivm/exports/list.json')
+  t.alike(JSON.parse(text), numbers, 'with the arguments that they were made with')
+})
+
+test('library - a contract object has the types of the contract', async (t) => {
+  interface Poll {
+    vote(option: string): Promise<number>
+    closes(): number | null
+    readonly options: readonly string[]
+    _hidden(): void
+  }
+  const source =
+    'exports.votes = 0; exports.vote = (x) => ++exports.votes; exports.closes = () => null'
+  const { client, address } = await deploy(t, source)
+  const poll = await client.connect<Poll>(address)
+  const voting = poll.vote('yes')
+  const votes: number = await voting
+  const closes: number | null = await poll.closes()
+  t.alike([votes, closes], [1, null])
+  t.ok((await voting.fuel) > 0)
+  // @ts-expect-error: an option is a text
+  await poll.vote(7)
+  // @ts-expect-error: a variable is no method
+  t.is(poll.options, undefined)
+  // @ts-expect-error: what begins so cannot be called
+  t.is(poll._hidden, undefined)
+  // @ts-expect-error: nothing of that name
+  t.is(poll.close, undefined)
+  const untyped = await client.connect(address)
+  t.is(await untyped['vote']?.('no'), 3)
+})
+
+test('library - a call by name has its cost and its receipt as well', async (t) => {
+  const { client, address } = await deploy(t, 'exports.one = () => 1')
+  const call = client.call(address, 'one')
+  t.is(await call, 1)
+  t.ok((await call.fuel) > 0)
+  t.is(verify((await call.receipt).bytes).method, 'one')
+  // @ts-expect-error: what a program in JavaScript gives
+  await t.exception(client.call(address, 'one', 'text'), { code: 'VALUE_UNSUPPORTED' })
+  await t.exception(client.call('nowhere', 'one', [() => {}]), { code: 'VALUE_UNSUPPORTED' })
+})
+
+test('library - a deployment that asks for what there is not is refused before it is written', async (t) => {
+  const { client, address } = await deploy(t, 'exports.one = () => 1')
+  const host = /mivm:..([^/]*)/.exec(address)?.[1] ?? ''
+  const source = 'exports.two = () => 2'
+  // @ts-expect-error: a misspelled limit would be none
+  await t.exception(client.deploy({ host, source, limits: { feul: 1000 } }), {
+    code: 'LIMIT_INVALID'
+  })
+  for (const fuel of [0, -1, 1.5, Number.NaN, 10 ** 9]) {
+    await t.exception(client.deploy({ host, source, limits: { fuel } }), { code: 'LIMIT_INVALID' })
+  }
+  const salt = new Uint8Array(31)
+  await t.exception(client.deploy({ host, source, salt }), { code: 'USAGE' })
+  // @ts-expect-error: what a program in JavaScript gives
+  await t.exception(client.deploy({ host }), { code: 'USAGE' })
+  t.is(await client.pendingCalls(), 0)
+})
+
 async function open(t: Teardown): Promise<{ bootstrap: readonly string[] }> {
   const network = await openLocal(0)
   t.teardown(() => network.close(), { order: 1000 })
   return network
+}
+
+/** An instance, and a client that has not heard of it. */
+async function deploy(t: Teardown, source: string): Promise<{ client: Client; address: string }> {
+  const dir = await tempDir(t)
+  const { bootstrap } = await open(t)
+  const host = await Host.open({ dir: path.join(dir, 'host'), bootstrap, engines: 1 })
+  t.teardown(() => host.close(), { order: 100 })
+  const users = path.join(dir, 'users')
+  const deployer = await Client.open({ dir: users, bootstrap, identity: 'deployer' })
+  const { link } = await deployer.deploy({ host: host.id, source })
+  await deployer.close()
+  const client = await Client.open({ dir: users, bootstrap, identity: 'user' })
+  t.teardown(() => client.close())
+  return { client, address: link }
 }

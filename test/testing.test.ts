@@ -200,6 +200,8 @@ test('testing - what cannot be deployed', async (t) => {
     t.ok(message.test(error.message), error.message)
   }
   await t.exception(deploy(NOTES, { limits: { file: 2 ** 40 } }), { code: 'LIMIT_INVALID' })
+  // @ts-expect-error: a misspelled limit would be none
+  await t.exception(deploy(NOTES, { limits: { files: 1000 } }), { code: 'LIMIT_INVALID' })
 })
 
 test('testing - the limits of the VM hold, and lower ones', async (t) => {

@@ -7,11 +7,11 @@ import crypto from 'hypercore-crypto'
 import { type Identity, openIdentity } from '../net/identity.ts'
 import { type Bootstrap, checkBootstrap, Network } from '../net/network.ts'
 import { contradiction, subjectOf } from '../protocol/comparison.ts'
-import { encodeEntry, encodeUserEntry } from '../protocol/entries.ts'
+import { checkLimits, encodeEntry, encodeUserEntry } from '../protocol/entries.ts'
 import { MivmError } from '../protocol/errors.ts'
 import { codeHash } from '../protocol/hash.ts'
 import type { Head } from '../protocol/head.ts'
-import { decodeId, encodeId, parseLink } from '../protocol/ids.ts'
+import { decodeId, encodeId, formatLink, parseLink } from '../protocol/ids.ts'
 import type { LimitName } from '../protocol/limits.ts'
 import { addressOf } from '../protocol/manifest.ts'
 import {
@@ -30,6 +30,7 @@ import { closeStore, openStore } from '../state/store.ts'
 import { Wal } from '../state/wal.ts'
 import type { Conflict } from './chain.ts'
 import {
+  type AnyContract,
   type CallPromise,
   type ContractObject,
   callPromise,
@@ -97,6 +98,7 @@ export class Client {
   readonly #remotes = new Map<string, Remote>()
   readonly #sessions = new Map<string, Promise<Session>>()
   readonly #known = new Map<string, Known>()
+  readonly #asking = new Map<string, Promise<void>>()
   readonly #readers = new Map<string, StateReader>()
   readonly #meeting: Meeting
   readonly #evidence: EvidenceDir
@@ -141,6 +143,8 @@ export class Client {
    */
   async deploy(options: DeployOptions): Promise<{ address: string; link: string }> {
     const { source, args = [], salt = crypto.randomBytes(32), limits = {} } = options
+    checkDeployment(source, salt)
+    checkLimits(limits)
     const host = decodeId(options.host, 'host key')
     const block = encodeEntry({
       type: 'genesis',
@@ -171,7 +175,7 @@ export class Client {
     }
     const session = await this.#session(address)
     await session.drained(this.#timeout)
-    return { address: id, link: `mivm://${options.host}/${id}` }
+    return { address: id, link: formatLink({ host, address }) }
   }
 
   /** Has our log of an instance that is deployed already as the host has it. */
@@ -188,16 +192,15 @@ export class Client {
   }
 
   /** The functions of an instance, by address or link; throws INSTANCE_UNKNOWN, HOST_UNKNOWN. */
-  async connect(instance: string): Promise<ContractObject> {
+  async connect<T extends object = AnyContract>(instance: string): Promise<ContractObject<T>> {
     const address = await this.#resolve(instance)
     const { methods } = this.#knowledge(address)
     return contractObject(methods, (method, args) => this.#call(address, method, args))
   }
 
   /** Calls any method by name; throws ContractError for what the contract threw. */
-  async call(instance: string, method: string, args: readonly unknown[]): Promise<unknown> {
-    const address = await this.#resolve(instance)
-    return this.#call(address, method, args)
+  call(instance: string, method: string, args: readonly unknown[] = []): CallPromise {
+    return this.#call(instance, method, args)
   }
 
   /**
@@ -209,7 +212,7 @@ export class Client {
     const session = await this.#session(address)
     const late = await session.deliver()
     return late.map(({ call: { method, args }, done }) => {
-      const result = this.#promise(address, done)
+      const result = this.#promise(done.then((it) => ({ address, ...it })))
       result.catch(() => {})
       return { method, args: argumentsOf(args), result }
     })
@@ -257,24 +260,26 @@ export class Client {
     await closeStore(this.#store)
   }
 
-  #call(address: Uint8Array, method: string, args: readonly unknown[]): CallPromise {
+  #call(instance: Uint8Array | string, method: string, args: readonly unknown[]): CallPromise {
     const done = (async () => {
+      // first, since the caller may go on to change them
       const text = encodeArgs(args)
+      const address = await (typeof instance === 'string' ? this.#resolve(instance) : instance)
       const session = await this.#session(address)
-      return session.call(method, text)
+      return { address, ...(await session.call(method, text)) }
     })()
-    return this.#promise(address, done)
+    return this.#promise(done)
   }
 
-  #promise(address: Uint8Array, done: Promise<Done>): CallPromise {
+  #promise(done: Promise<Done & { address: Uint8Array }>): CallPromise {
     return callPromise(
       done.then(({ result }) => resultValue(result)),
       async () => (await done).result.fuel,
-      async () => this.#receipt(address, await done)
+      async () => this.#receipt(await done)
     )
   }
 
-  async #receipt(address: Uint8Array, { entry }: Done): Promise<Receipt> {
+  async #receipt({ address, entry }: Done & { address: Uint8Array }): Promise<Receipt> {
     const { host, genesis } = this.#knowledge(address)
     const user = this.#identity.keyPair.publicKey
     const question = { address, user, entry }
@@ -369,15 +374,25 @@ export class Client {
     const { host, address } = parseLink(instance)
     const id = encodeId(address)
     if (this.#known.has(id)) return address
+    // calls that begin meanwhile wait for the same answer: else they would overtake each other
+    let asking = this.#asking.get(id)
+    if (asking === undefined) {
+      asking = this.#ask(host, address).finally(() => this.#asking.delete(id))
+      this.#asking.set(id, asking)
+    }
+    await asking
+    return address
+  }
+
+  async #ask(host: Uint8Array | null, address: Uint8Array): Promise<void> {
     const stored = await this.#readKnown(address)
     if (stored !== null) {
-      this.#known.set(id, stored)
+      this.#known.set(encodeId(address), stored)
     } else {
       const owner = host ?? (await locate(this.#network, address)).host
       const info = await this.#remote(owner).ask(INFO, { address }, this.#timeout)
       await this.#learn(address, owner, info)
     }
-    return address
   }
 
   /** What was learnt before; null where the file is not there or not what it should be: then it is asked for again. */
@@ -421,6 +436,16 @@ export class Client {
 function argumentsOf(text: string): Value[] {
   const args = decodeValue(text)
   return Array.isArray(args) ? args : []
+}
+
+/** Throws USAGE for what no contract is deployed from, before anything is written of it. */
+function checkDeployment(source: string, salt: Uint8Array): void {
+  if (typeof source !== 'string') {
+    throw new MivmError('USAGE', 'source is not a text: give the code, or what bundle(file) makes')
+  }
+  if (salt.byteLength !== 32) {
+    throw new MivmError('USAGE', `a salt of ${salt.byteLength} bytes: give 32, or leave it out`)
+  }
 }
 
 /** The first entry of the deployer's log; there already where the deployment is tried again. */

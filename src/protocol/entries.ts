@@ -211,15 +211,38 @@ export function limitsOf(genesis: Genesis): Limits {
   for (const name of Object.keys(LIMITS) as LimitName[]) {
     const asked = genesis.limits[name]
     if (!asked) continue
-    if (!Number.isSafeInteger(asked) || asked < 1 || asked > LIMITS[name]) {
-      throw new MivmError(
-        'LIMIT_INVALID',
-        `limit ${name} of ${asked} is not between 1 and ${LIMITS[name]}; ask for a lower one or leave it out`
-      )
-    }
+    checkLimit(name, asked)
     limits[name] = asked
   }
   return limits
+}
+
+/**
+ * Throws LIMIT_INVALID for what a deployer may not ask for. Genesis has no place for limits that there are not, and 0 means
+ * none there: whoever misspelled one would be without it, and not know.
+ */
+export function checkLimits(limits: Genesis['limits']): void {
+  for (const [name, asked] of Object.entries(limits)) {
+    if (!isLimit(name)) {
+      throw new MivmError(
+        'LIMIT_INVALID',
+        `there is no limit ${name}: there is ${Object.keys(LIMITS).join(', ')}`
+      )
+    }
+    if (asked !== undefined) checkLimit(name, asked)
+  }
+}
+
+function isLimit(name: string): name is LimitName {
+  return Object.hasOwn(LIMITS, name)
+}
+
+function checkLimit(name: LimitName, asked: number): void {
+  if (Number.isSafeInteger(asked) && asked >= 1 && asked <= LIMITS[name]) return
+  throw new MivmError(
+    'LIMIT_INVALID',
+    `limit ${name} of ${asked} is not between 1 and ${LIMITS[name]}; ask for a lower one or leave it out`
+  )
 }
 
 function encodeBlock(

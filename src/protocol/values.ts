@@ -29,6 +29,10 @@ export function encodeValue(value: unknown, root = 'value'): string {
 
 /** Encodes the arguments of a call: the elements of an array, named `arguments[0]` and so on in errors. */
 export function encodeArgs(args: readonly unknown[]): string {
+  // a text can be spread as well, and would be an argument for each character
+  if (!Array.isArray(args)) {
+    throw new MivmError('VALUE_UNSUPPORTED', 'arguments: not an array; give an array of them')
+  }
   return encodeValue([...args], 'arguments')
 }
 

@@ -1,5 +1,6 @@
 import { type Bundle, verbatim } from '../bundle/bundle.ts'
 import { type Oracle, Oracles } from '../host/oracles.ts'
+import { checkLimits } from '../protocol/entries.ts'
 import { ContractError, MivmError } from '../protocol/errors.ts'
 import { RESERVED } from '../protocol/files.ts'
 import type { LimitName } from '../protocol/limits.ts'
@@ -84,6 +85,7 @@ export class TestInstance<Name extends string = string> {
     options: DeployOptions
   ): Promise<TestInstance<Name>> {
     const { args = [], caller = 'deployer', time = TIME, limits = {} } = options
+    checkLimits(limits)
     const contract = contractOf(vm.id, bundle.source, userKey(caller), limits)
     const oracles = new Oracles(options.oracles)
     const instance = new TestInstance<Name>(vm, release, bundle, contract, oracles, time)
