@@ -47,7 +47,8 @@ export type Bootstrap = readonly string[]
 /** A network of its own on loopback, in this process; `port` 0 for a free one. */
 export const openLocal: (
   port?: number
-) => Promise<{ readonly bootstrap: Bootstrap; close(): Promise<void> }> = openLocalNetwork
+) => Promise<{ readonly bootstrap: Bootstrap; close(): Promise<void> } & AsyncDisposable> =
+  openLocalNetwork
 
 /** An Ed25519 identity, of a host or of a user. */
 export interface Identity {
@@ -97,8 +98,8 @@ export interface HostOptions {
   readonly onEvent?: (event: HostEvent) => void
 }
 
-/** Runs instances and answers peers. */
-export interface Host {
+/** Runs instances and answers peers; `await using` closes it. */
+export interface Host extends AsyncDisposable {
   /** Public key, z-base-32. */
   readonly id: string
   /** Addresses of all instances, z-base-32. */
@@ -145,8 +146,8 @@ export interface DeployOptions {
   readonly limits?: { readonly [name in LimitName]?: number }
 }
 
-/** Calls contracts, as one identity. One client an identity and directory at a time. */
-export interface Client {
+/** Calls contracts, as one identity. One client an identity and directory at a time; `await using` closes it. */
+export interface Client extends AsyncDisposable {
   /** The identity's key, z-base-32: what contracts see as `caller.id`. */
   readonly id: string
   /** Throws DEPLOY_FAILED and CODE_* for what is wrong with the contract, DEPLOY_DENIED, HOST_UNKNOWN. */

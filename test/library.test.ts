@@ -97,6 +97,29 @@ test('library - a deployment that asks for what there is not is refused before i
   t.is(await client.pendingCalls(), 0)
 })
 
+test('library - what is opened with await using is closed behind it', async (t) => {
+  const dir = await tempDir(t)
+  let stale: Client | null = null
+  for (const round of [1, 2]) {
+    await using network = await openLocal(0)
+    const { bootstrap } = network
+    await using host = await Host.open({ dir: path.join(dir, 'host'), bootstrap, engines: 1 })
+    await using client = await Client.open({ dir: path.join(dir, 'user'), bootstrap })
+    const source = 'exports.one = () => 1'
+    const { address } = await client.deploy({ host: host.id, source })
+    t.is(await client.call(address, 'one'), 1, `round ${round}`)
+    for (const use of [
+      () => stale?.call(address, 'one'),
+      () => stale?.connect(address),
+      () => stale?.deploy({ host: host.id, source }),
+      () => stale?.status(host.id)
+    ]) {
+      if (stale !== null) await t.exception(use, { code: 'HOST_CLOSED' })
+    }
+    stale = client
+  }
+})
+
 async function open(t: Teardown): Promise<{ bootstrap: readonly string[] }> {
   const network = await openLocal(0)
   t.teardown(() => network.close(), { order: 1000 })

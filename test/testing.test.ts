@@ -1,5 +1,12 @@
 import test, { type Test } from 'brittle'
-import { ContractError, callerId, type DeployOptions, deploy, MivmError } from 'mivm/testing'
+import {
+  ContractError,
+  callerId,
+  type DeployOptions,
+  deploy,
+  MivmError,
+  type TestInstance
+} from 'mivm/testing'
 
 async function open(t: Test, source: string, options: DeployOptions = {}) {
   const instance = await deploy(source, options)
@@ -225,6 +232,19 @@ test('testing - a closed instance says so, and another one goes on', async (t) =
   await first.close()
   await t.exception(first.call('alice', 'add', ['a']), { code: 'USAGE' })
   t.is(await second.call('alice', 'add', ['a']), 1)
+})
+
+test('testing - an instance is let go of where a test leaves its scope', async (t) => {
+  const left: TestInstance[] = []
+  const failing = async () => {
+    await using instance = await deploy(NOTES)
+    left.push(instance)
+    throw new Error('the test failed')
+  }
+  await t.exception(failing(), /the test failed/)
+  for (const instance of left) {
+    await t.exception(instance.call('alice', 'add', ['a']), { code: 'USAGE' })
+  }
 })
 
 test('testing - the time that code takes to be compiled is not that of the first call', async (t) => {

@@ -104,6 +104,7 @@ export class Client {
   readonly #evidence: EvidenceDir
   readonly #exchanges = new Map<string, Exchange>()
   readonly #timers = new Set<NodeJS.Timeout>()
+  #closed = false
 
   private constructor(
     identity: Identity,
@@ -143,6 +144,7 @@ export class Client {
    */
   async deploy(options: DeployOptions): Promise<{ address: string; link: string }> {
     const { source, args = [], salt = crypto.randomBytes(32), limits = {} } = options
+    this.#refuseWhenClosed()
     checkDeployment(source, salt)
     checkLimits(limits)
     const host = decodeId(options.host, 'host key')
@@ -249,6 +251,7 @@ export class Client {
   }
 
   async close(): Promise<void> {
+    this.#closed = true
     for (const timer of this.#timers) clearTimeout(timer)
     const sessions = await Promise.allSettled(this.#sessions.values())
     for (const session of sessions) {
@@ -258,6 +261,10 @@ export class Client {
     await Promise.all([this.#meeting.close(), this.#network.close()])
     await this.#wal.close()
     await closeStore(this.#store)
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close()
   }
 
   #call(instance: Uint8Array | string, method: string, args: readonly unknown[]): CallPromise {
@@ -291,6 +298,7 @@ export class Client {
   }
 
   async #session(address: Uint8Array): Promise<Session> {
+    this.#refuseWhenClosed()
     const id = encodeId(address)
     let opening = this.#sessions.get(id)
     if (opening === undefined) {
@@ -354,7 +362,13 @@ export class Client {
     return file === null ? null : twoHistories(file)
   }
 
+  /** What is closed would say so in words of its own, one for each thing that is asked. */
+  #refuseWhenClosed(): void {
+    if (this.#closed) throw new MivmError('HOST_CLOSED', 'this client is closed: open another one')
+  }
+
   #remote(host: Uint8Array): Remote {
+    this.#refuseWhenClosed()
     const id = encodeId(host)
     let remote = this.#remotes.get(id)
     if (remote === undefined) {
@@ -371,6 +385,7 @@ export class Client {
   }
 
   async #resolve(instance: string): Promise<Uint8Array> {
+    this.#refuseWhenClosed()
     const { host, address } = parseLink(instance)
     const id = encodeId(address)
     if (this.#known.has(id)) return address

@@ -273,6 +273,10 @@ export class Host {
     return this.#closing
   }
 
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close()
+  }
+
   async #start(): Promise<void> {
     for (let i = 0; i < this.#index.length; i++) {
       const address = await this.#index.get(i, { wait: false })

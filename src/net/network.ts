@@ -186,19 +186,20 @@ export function addressOf(stream: SecretStream): string | null {
 export async function openLocal(port: number = LOCAL_PORT): Promise<{
   readonly bootstrap: Bootstrap
   close(): Promise<void>
+  [Symbol.asyncDispose](): Promise<void>
 }> {
   // fewer nodes than three let a connection by key hang
   const testnet = await createTestnet(3, { host: '127.0.0.1', port })
   const [first] = testnet.bootstrap
   if (port === 0 || first?.port === port) {
-    return {
-      bootstrap: testnet.bootstrap.map((node) => `${node.host}:${node.port}`),
-      close: () => testnet.destroy()
-    }
+    const bootstrap = testnet.bootstrap.map((node) => `${node.host}:${node.port}`)
+    const close = () => testnet.destroy()
+    return { bootstrap, close, [Symbol.asyncDispose]: close }
   }
   // the port was taken, so there is such a network on this machine already
   await testnet.destroy()
-  return { bootstrap: [`127.0.0.1:${port}`], close: async () => {} }
+  const close = async () => {}
+  return { bootstrap: [`127.0.0.1:${port}`], close, [Symbol.asyncDispose]: close }
 }
 
 /** What a patient network takes for the end of a peer, ms: firewalls forget a way that is not used for longer. */

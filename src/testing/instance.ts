@@ -200,6 +200,11 @@ export class TestInstance<Name extends string = string> {
     return this.#closing
   }
 
+  /** For `await using`: a test that fails ends, too. */
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close()
+  }
+
   /** Calls are executed one at a time, in the order in which they were made. */
   #execute(name: string, method: string, args: string): Promise<Executed> {
     if (this.#closing !== null) {
