@@ -31,7 +31,8 @@ const COMMANDS = [
   ['status'],
   ['backup'],
   ['restore'],
-  ['doctor']
+  ['doctor'],
+  ['help']
 ]
 
 /** Ends a command at once where it would reach for a network. */
@@ -48,6 +49,21 @@ test('cli - every command shows an example of itself', async (t) => {
   }
 })
 
+test('cli - help of a command, however deep, is what it says itself', async (t) => {
+  const cli = new Cli(await tempDir(t), NOWHERE)
+  for (const words of [['log'], ['state'], ['state', 'ls']]) {
+    const { stdout } = await cli.run([...words, '--help'])
+    t.alike(await cli.run(['help', ...words]), { status: 0, stdout, stderr: '' }, words.join(' '))
+  }
+})
+
+test('cli - the version is an object for who reads objects', async (t) => {
+  const cli = new Cli(await tempDir(t), NOWHERE)
+  const { stdout } = await cli.run(['--version'])
+  const { objects } = await cli.json(['--version'])
+  t.alike(objects, [{ type: 'summary', version: stdout.trim() }])
+})
+
 test('cli - the list of commands is the help without a command', async (t) => {
   const cli = new Cli(await tempDir(t), NOWHERE)
   const { status, stdout } = await cli.run(['--help'])
@@ -58,6 +74,9 @@ test('cli - the list of commands is the help without a command', async (t) => {
 const USAGE: [words: string[], stderr: string][] = [
   [['cal'], "mivm: USAGE: unknown command 'cal': did you mean call?\n"],
   [['key', 'lss'], "mivm: USAGE: unknown command 'lss': did you mean ls?\n"],
+  [['help', 'cal'], `mivm: USAGE: unknown command 'cal': did you mean "call"?\n`],
+  [['help', 'state', 'nosuch'], "mivm: USAGE: unknown command 'nosuch': see --help\n"],
+  [['key', 'help', 'nosuch'], "mivm: USAGE: unknown command 'nosuch': see --help\n"],
   [['ls', '--jso'], "mivm: USAGE: unknown option '--jso': did you mean --json?\n"],
   [
     ['host', '--sandbox', 'some'],

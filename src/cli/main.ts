@@ -13,7 +13,7 @@ async function main(args: readonly string[]): Promise<number> {
   const json = words.slice(0, endOfOptions(words)).includes('--json')
   handleTrouble(json)
   try {
-    const program = await createProgram(words)
+    const program = await createProgram(words, json)
     await program.parseAsync(words, { from: 'user' })
     await cleanUp()
   } catch (error) {

@@ -1,10 +1,11 @@
 import { readFileSync } from 'node:fs'
 import { homedir } from 'node:os'
 import path from 'node:path'
-import { Command, Option } from '@commander-js/extra-typings'
+import { Command, type CommandUnknownOpts, Option } from '@commander-js/extra-typings'
 import { LOCAL_PORT } from '../net/local-port.ts'
 import { MivmError } from '../protocol/errors.ts'
 import type { Globals } from './context.ts'
+import { suggest } from './suggest.ts'
 
 export type Program = Command<[], Globals>
 
@@ -12,10 +13,10 @@ export type Program = Command<[], Globals>
  * The command line: options that all commands share, accepted before and after the command, and the commands. Only
  * those that are named among the words are loaded, since each brings much with it; all, where none is.
  */
-export async function createProgram(words: readonly string[]): Promise<Program> {
+export async function createProgram(words: readonly string[], json: boolean): Promise<Program> {
   const program = new Command('mivm')
     .description('Runs small JavaScript backends whose every call can be audited.')
-    .version(version())
+    .version(json ? JSON.stringify({ type: 'summary', version: version() }) : version())
     .addOption(
       new Option('--dir <path>', 'data directory')
         .env('MIVM_DIR')
@@ -44,6 +45,8 @@ export async function createProgram(words: readonly string[]): Promise<Program> 
   const named = Object.entries(COMMANDS).filter(([name]) => words.includes(name))
   const loading = named.length > 0 ? named.map(([, load]) => load) : Object.values(COMMANDS)
   for (const add of await Promise.all(loading.map((load) => load()))) add(program)
+  for (const group of program.commands) if (group.commands.length > 0) addHelp(group)
+  addHelp(program)
   program.addHelpText('after', `\nTry it: mivm demo\n`)
   return program
 }
@@ -67,6 +70,35 @@ const COMMANDS: { readonly [name: string]: () => Promise<(program: Program) => v
   backup: async () => (await import('./commands/backup.ts')).addBackup,
   restore: async () => (await import('./commands/restore.ts')).addRestore,
   doctor: async () => (await import('./commands/doctor.ts')).addDoctor
+}
+
+/** Commander's own takes one name, and shows the help of whatever is there where that is not known. */
+function addHelp(group: CommandUnknownOpts): void {
+  const parent = group.parent === null ? [] : [group.name()]
+  const example = [...parent, 'help', ...group.commands.slice(0, 1).map((one) => one.name())].join(
+    ' '
+  )
+  group
+    .helpCommand(false)
+    .command('help')
+    .description('Shows the help of a command.')
+    .argument('[command...]')
+    .addHelpText('after', `\nExample:\n  $ mivm ${example}\n`)
+    .action((names) => {
+      let found: CommandUnknownOpts = group
+      for (const name of names) {
+        const next = found.commands.find((command) => command.name() === name)
+        if (next === undefined) throw unknownCommand(found, name)
+        found = next
+      }
+      found.outputHelp()
+    })
+}
+
+function unknownCommand(group: CommandUnknownOpts, name: string): MivmError {
+  const names = group.commands.map((command) => command.name())
+  const hint = suggest(name, names) || ': see --help'
+  return new MivmError('USAGE', `unknown command '${name}'${hint}`)
 }
 
 function parsePort(text: string): number {
