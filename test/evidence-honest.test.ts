@@ -17,7 +17,7 @@ import { RULES, type StructuralCode } from '../src/protocol/evidence-rules.ts'
 import { signHead } from '../src/protocol/head.ts'
 import { addressOf } from '../src/protocol/manifest.ts'
 import { Tree, type TreeNode } from '../src/protocol/merkle.ts'
-import { createProof } from '../src/protocol/proof.ts'
+import { createProof, type Proof } from '../src/protocol/proof.ts'
 import { closeVm, run, Writer } from './audit-writer.ts'
 import { headAt, itemsOf, proofOf, proven, range } from './evidence-parts.ts'
 import type { Teardown } from './helpers.ts'
@@ -34,7 +34,8 @@ test('evidence - of what signatures show, none can be made of an honest history'
   const codes = Object.keys(RULES) as [StructuralCode, ...StructuralCode[]]
   for (let i = 0; i < TRIES; i++) {
     const code = random.pick(codes)
-    const parts = await anyParts(random, writer, code, commits)
+    const whole = await anyParts(random, writer, code, commits)
+    const parts = random.chance(0.5) ? whole : withSizesMoved(random, whole)
     if ((await proven(encodeEvidence(parts))) === null) continue
     t.fail(`${code} of ${parts.callLog?.items.length} items, try ${i}`)
   }
@@ -274,6 +275,27 @@ async function anyParts(
   }
 }
 
+/** What two nodes beside each other come to together is the same: what is said of one of them anybody can make up. */
+function withSizesMoved(random: Random, parts: EvidenceParts): EvidenceParts {
+  const moved = <T extends Proof | null>(proof: T): T => {
+    if (proof === null || proof.items.length < 2) return proof
+    const items = [...proof.items]
+    const at = random.below(items.length - 1)
+    const [left, right] = [items[at]?.node, items[at + 1]?.node]
+    if (!left || !right) return proof
+    items[at] = { block: null, node: { ...left, size: left.size + 1 } }
+    items[at + 1] = { block: null, node: { ...right, size: Math.max(0, right.size - 1) } }
+    return { ...proof, items }
+  }
+  const { callLog, otherLog, userLog } = parts
+  return {
+    ...parts,
+    callLog: moved(callLog),
+    otherLog: moved(otherLog),
+    userLog: userLog && { ...userLog, proof: moved(userLog.proof) }
+  }
+}
+
 interface Level {
   keys: number[]
   children: number[]
@@ -317,7 +339,10 @@ async function anyHead(
 ): Promise<SignedHead> {
   const { log, files, content, keyPair } = writer
   const name = random.pick(['call log', 'archive', 'blobs'])
-  if (name === 'call log') return { log: name, head: await headAt(log, keyPair) }
+  if (name === 'call log') {
+    const length = 1 + (commits[random.below(commits.length)] ?? 0)
+    return { log: name, head: await headAt(log, keyPair, length) }
+  }
   // only what a commit has left was ever shown
   const block = (await log.get(commits[random.below(commits.length)] ?? 0)) ?? b4a.alloc(0)
   const entry = decodeCommit(block)
