@@ -249,7 +249,12 @@ export async function* audit(options: AuditOptions): AsyncGenerator<AuditEvent> 
   const replica = await Replica.open({ dir, ...network })
   const told: Head[] = []
   const isLive = follow !== undefined
-  const end = isLive ? replica.listen(options.address, (head) => told.push(head)) : () => {}
+  let answeredAt = Number.NEGATIVE_INFINITY
+  const onHead = (head: Head, askedAt: number) => {
+    told.push(head)
+    answeredAt = askedAt
+  }
+  const end = isLive ? replica.listen(options.address, onHead) : () => {}
   let others: Others | null = null
   try {
     const info = await replica.reach(options.address, { again: isLive })
@@ -271,7 +276,9 @@ export async function* audit(options: AuditOptions): AsyncGenerator<AuditEvent> 
       ...(patience === undefined ? {} : { patience }),
       evidence: evidence === true ? true : 'histories',
       ...(fromGenesis === undefined ? {} : { fromGenesis }),
-      ...(follow === undefined ? {} : { follow, heard: () => told.splice(0) })
+      ...(follow === undefined
+        ? {}
+        : { follow, heard: () => told.splice(0), answeredAt: () => answeredAt })
     })
     for await (const event of events) {
       // on disk before anything is closed, whoever asks for it or not

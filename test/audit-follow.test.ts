@@ -1,5 +1,9 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import SecretStream from '@hyperswarm/secret-stream'
 import b4a from 'b4a'
 import test from 'brittle'
+import type Corestore from 'corestore'
+import crypto from 'hypercore-crypto'
 import { type CallLogEntry, encodeEntry } from '../src/protocol/entries.ts'
 import {
   type Cheat,
@@ -140,6 +144,45 @@ test('follow - a host that goes away and comes back is followed on', async (t) =
   await end()
 })
 
+// a mirror may be quicker, whose connection is another one
+test('follow - a host over whose connection nothing comes does not show less for that', async (t) => {
+  const writer = await Writer.deploy(t)
+  const { log, files, content, users } = writer
+  for (const isSilent of [true, false]) {
+    const [store, mirror] = [await openStore(t), await openStore(t)]
+    const host = await stalling(store, writer)
+    const ends = [await replicate(mirror, writer)]
+    for (const { key } of [log, files, content, ...users.map(({ core }) => core)]) {
+      mirror.get({ key }).download({ start: 0, end: -1 })
+    }
+    ends.push(await replicate(store, { store: mirror, keyPair: crypto.keyPair() }))
+    let answeredAt = performance.now()
+    const follower = await Follower.open(t, {
+      store,
+      address: writer.address,
+      patience: 1000,
+      answeredAt: () => (isSilent ? answeredAt : performance.now())
+    })
+    await follower.until('following')
+    host.stall()
+    const seq = writer.seq
+    await story(writer)
+    await follower.replayed(writer.seq)
+    t.ok(writer.seq > seq)
+    if (isSilent) {
+      await sleep(3000)
+      t.alike(found({ findings: follower.findings }), [])
+      host.goOn()
+      answeredAt = Number.POSITIVE_INFINITY
+      t.is((await follower.stop()).verdict.verdict, 'clean')
+    } else {
+      await follower.until('finding', ({ finding }) => finding.code === 'HISTORY_TRUNCATED')
+      await follower.stop()
+    }
+    for (const end of [...ends, host.end]) await end()
+  }
+})
+
 test('follow - it goes on from its checkpoint after a restart', async (t) => {
   const writer = await Writer.deploy(t)
   const store = await openStore(t)
@@ -194,3 +237,38 @@ test("follow - a user's log that comes later is made up for", async (t) => {
 test.hook('follow - the VM of these tests closes', async (t) => {
   await t.execution(Promise.all([closeVm(), closeOwnVm()]))
 })
+
+/** Connects a stranger's store to the host, from which nothing comes for a while. */
+async function stalling(stranger: Corestore, { store, keyPair }: Writer) {
+  const a = new SecretStream(true)
+  const b = new SecretStream(false, undefined, { keyPair })
+  for (const stream of [a, b]) stream.on('error', () => {})
+  const [near, far] = [a.rawStream, b.rawStream]
+  if (near === null || far === null) throw new Error('streams come with raw ones')
+  let held: Uint8Array[] | null = null
+  near.pipe(far)
+  far.on('data', (data: Uint8Array) => {
+    if (held === null) near.write(data)
+    else held.push(data)
+  })
+  stranger.replicate(a)
+  store.replicate(b)
+  await Promise.all([a.opened, b.opened])
+  return {
+    stall() {
+      held = []
+    },
+    goOn() {
+      for (const data of held ?? []) near.write(data)
+      held = null
+    },
+    async end() {
+      const closed = [a, b].map(
+        (stream) => new Promise<void>((resolve) => stream.on('close', resolve))
+      )
+      a.destroy()
+      b.destroy()
+      await Promise.all(closed)
+    }
+  }
+}

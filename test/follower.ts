@@ -22,6 +22,7 @@ export interface Followed {
   readonly heard?: () => readonly Head[]
   readonly ask?: AskRange
   readonly overheard?: (held: Held) => Heard
+  readonly answeredAt?: () => number
 }
 
 /** An audit that goes on while a test does something. */

@@ -14,7 +14,9 @@ declare module '@hyperswarm/secret-stream' {
   /** What `pipe` joins: both ends of a replication stream. */
   export interface RawStream {
     pipe<T extends RawStream>(to: T, callback?: (error: Error | null) => void): T
+    write(data: Uint8Array): boolean
     once(event: 'close', listener: () => void): this
+    on(event: 'data', listener: (data: Uint8Array) => void): this
     on(event: 'error', listener: (error: Error) => void): this
     on(event: 'close' | 'end', listener: () => void): this
     destroy(error?: Error | null): void

@@ -58,6 +58,11 @@ export interface AuditOptions {
   readonly keepEvery?: number
   /** Goes on as the log grows until this is aborted; the verdict is then of what was verified so far. */
   readonly follow?: AbortSignal
+  /**
+   * With `follow`: when the host was asked, as performance.now(), what it has answered last. A connection over which nothing
+   * comes looks as if the host showed less than others; without this it is taken for one over which all has come.
+   */
+  readonly answeredAt?: () => number
   /** With `follow`: heads of the call log that came from elsewhere since the last time it was asked. */
   readonly heard?: () => readonly Head[]
 }
@@ -362,7 +367,8 @@ class Audit {
   }
 
   #subject(callLog: Hypercore, genesis: Genesis): Subject {
-    const { address, store, dir, openVm, patience = PATIENCE_MS, isSetBack } = this.#options
+    const { address, store, dir, openVm, patience = PATIENCE_MS } = this.#options
+    const { isSetBack, answeredAt } = this.#options
     // a VM that the caller brings cannot be had in another thread
     const isWorth = openVm === undefined && availableParallelism() >= THREAD_CORES
     const { threadFrom = isWorth ? THREAD_FROM : Number.POSITIVE_INFINITY } = this.#options
@@ -382,6 +388,7 @@ class Audit {
       ask: this.#askRange,
       news: this.#news,
       isSetBack: isSetBack ?? (() => false),
+      answeredAt: answeredAt ?? (() => Number.POSITIVE_INFINITY),
       threadFrom,
       openVm: () => {
         this.#vm ??= open(genesis.vm).then(

@@ -45,6 +45,8 @@ export interface Subject {
   readonly news: News | null
   /** Whether the host says that it was set back, and has signed more than it shows. */
   isSetBack(): boolean
+  /** When it was asked what it has answered last, as performance.now(). */
+  answeredAt(): number
   openVm(): Promise<VirtualMachine>
   /** From how many blocks on they are replayed in a thread of their own. */
   readonly threadFrom: number
@@ -285,13 +287,14 @@ export class Course {
     report.weigh()
     await this.#history.lookUp()
     if (!this.#history.complete) return
-    this.published.judgeLive(this.#hostShows, reader.length, grace)
+    const hostShows = this.#hostShowsNow
+    this.published.judgeLive(hostShows, reader.length, grace)
     const to = Math.max(reader.length, ...this.#heads.open)
     const isLess = to > reader.length || (this.#hostShows(null) ?? to) < to
     this.#lessSince = isLess ? (this.#lessSince ?? performance.now()) : null
     if (this.#lessSince === null || this.#lessSince > performance.now() - grace) return
-    this.#heads.withheld(reader.length, this.#hostShows)
-    if (head !== null) this.#heads.truncated(head, reader.length, this.#hostShows)
+    this.#heads.withheld(reader.length, hostShows)
+    if (head !== null) this.#heads.truncated(head, reader.length, hostShows)
   }
 
   /** Looks at what there is for the last time. */
@@ -317,11 +320,12 @@ export class Course {
     await history.settle()
     this.#noteForks()
     if (history.gap !== null && history.gap !== gap) report.gap(history.gap)
-    this.#heads.withheld(reader.length, this.#hostShows)
+    const hostShows = this.#hostShowsNow
+    this.#heads.withheld(reader.length, hostShows)
     for (const head of held) {
-      if (this.#heads.isSigned(head)) this.#heads.truncated(head, reader.length, this.#hostShows)
+      if (this.#heads.isSigned(head)) this.#heads.truncated(head, reader.length, hostShows)
     }
-    if (history.complete) this.published.judge(this.#hostShows, reader.length)
+    if (history.complete) this.published.judge(hostShows, reader.length)
   }
 
   /**
@@ -389,6 +393,15 @@ export class Course {
     const replayer = this.#replayer ?? (await this.#opening?.catch(() => null))
     await replayer?.close({ keep })
     await this.published.close()
+  }
+
+  /**
+   * The same, and nothing where the host has not answered what it was asked lately. All that it says comes in one order: what
+   * it has not shown until it answers it does not show; but of a connection that has stalled nobody knows what is on its way.
+   */
+  get #hostShowsNow(): HostShows {
+    const { answeredAt, grace } = this.#subject
+    return answeredAt() >= performance.now() - grace ? this.#hostShows : () => null
   }
 
   readonly #hostShows: HostShows = (of) => {

@@ -160,9 +160,10 @@ export class Replica {
 
   /**
    * Asks the host of an instance every so often, as long as it is there, for the newest head: a log of which there is a
-   * copy here is not sent again, whatever has become of it. Returns what ends it.
+   * copy here is not sent again, whatever has become of it. `onHead` also gets when it was asked, as performance.now(): what
+   * the host had said before that has come by now. Returns what ends it.
    */
-  listen(instance: string, onHead: (head: Head) => void): () => void {
+  listen(instance: string, onHead: (head: Head, askedAt: number) => void): () => void {
     const { host, address } = parseLink(instance)
     let isAsking = false
     const ask = async () => {
@@ -171,8 +172,9 @@ export class Replica {
       if (!connected) return
       const rpc = await connected
       await this.#tell(rpc, address)
+      const askedAt = performance.now()
       const { head } = await rpc.request(INFO, { address }, WAIT)
-      onHead(head)
+      onHead(head, askedAt)
     }
     const askOnce = async () => {
       if (isAsking) return
