@@ -1,6 +1,12 @@
-import { mkdir, open, readFile, rename } from 'node:fs/promises'
+import { mkdir, readFile, rmdir } from 'node:fs/promises'
 import path from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { MivmError } from '../protocol/errors.ts'
+import { writeDurably } from '../state/durable-file.ts'
+
+/** Whoever has a file locked for longer was killed, ms; and how often it is looked. */
+const LOCKED_MAX = 5_000
+const LOOK_MS = 20
 
 /** What the command line remembers in the data directory. */
 export interface Settings {
@@ -22,8 +28,7 @@ export async function readSettings(dir: string): Promise<Settings> {
 }
 
 export async function changeSettings(dir: string, change: Settings): Promise<void> {
-  const settings = await readSettings(dir)
-  await write(path.join(dir, 'settings.json'), { ...settings, ...change })
+  await update(path.join(dir, 'settings.json'), () => readSettings(dir), change)
 }
 
 export async function readAliases(dir: string): Promise<Aliases> {
@@ -32,7 +37,7 @@ export async function readAliases(dir: string): Promise<Aliases> {
 
 export async function setAlias(dir: string, name: string, link: string): Promise<void> {
   checkAlias(name)
-  await write(path.join(dir, 'aliases.json'), { ...(await readAliases(dir)), [name]: link })
+  await update(path.join(dir, 'aliases.json'), () => readAliases(dir), { [name]: link })
 }
 
 /** Throws USAGE for a name that could be taken for something else: an address, a link, a commit. */
@@ -63,16 +68,28 @@ async function readStrings(file: string): Promise<{ [key: string]: string }> {
   }
 }
 
-/** All or nothing: a crash leaves the old file or the new one. */
-async function write(file: string, object: object): Promise<void> {
+/** All or nothing: a crash leaves the old file or the new one. What another process changes meanwhile is not lost. */
+async function update(file: string, read: () => Promise<object>, change: object): Promise<void> {
   await mkdir(path.dirname(file), { recursive: true, mode: 0o700 })
-  const temporary = `${file}.${process.pid}`
-  const handle = await open(temporary, 'w', 0o600)
+  const lock = `${file}.lock`
+  await take(lock)
   try {
-    await handle.writeFile(`${JSON.stringify(object, null, 2)}\n`)
-    await handle.sync()
+    const text = JSON.stringify({ ...(await read()), ...change }, null, 2)
+    await writeDurably(file, `${text}\n`)
   } finally {
-    await handle.close()
+    await rmdir(lock).catch(() => {})
   }
-  await rename(temporary, file)
+}
+
+/** Makes a directory, which only one of several can. */
+async function take(lock: string): Promise<void> {
+  for (let waited = 0; ; waited += LOOK_MS) {
+    try {
+      return await mkdir(lock)
+    } catch (error) {
+      if (!(error instanceof Error && 'code' in error && error.code === 'EEXIST')) throw error
+    }
+    if (waited >= LOCKED_MAX) await rmdir(lock).catch(() => {})
+    await sleep(LOOK_MS)
+  }
 }

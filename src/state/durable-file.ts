@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto'
-import { mkdir, open, rename } from 'node:fs/promises'
+import { mkdir, open, rename, rm } from 'node:fs/promises'
 import path from 'node:path'
 import { syncDirectory } from './sync-directory.ts'
 
@@ -10,11 +10,17 @@ export async function writeDurably(file: string, bytes: Uint8Array | string): Pr
   const fresh = `${file}.${randomUUID()}`
   const handle = await open(fresh, 'wx', 0o600)
   try {
-    await handle.writeFile(bytes)
-    await handle.sync()
-  } finally {
-    await handle.close()
+    try {
+      await handle.writeFile(bytes)
+      await handle.sync()
+    } finally {
+      await handle.close()
+    }
+    await rename(fresh, file)
+  } catch (error) {
+    // on a full disk each try would leave another one, and take the room that somebody has made
+    await rm(fresh, { force: true }).catch(() => {})
+    throw error
   }
-  await rename(fresh, file)
   await syncDirectory(dir)
 }

@@ -1,0 +1,35 @@
+// What the command line remembers in the data directory.
+import { mkdir, readdir } from 'node:fs/promises'
+import path from 'node:path'
+import test from 'brittle'
+import { readAliases, setAlias } from '../src/cli/settings.ts'
+import { writeDurably } from '../src/state/durable-file.ts'
+import { tempDir } from './helpers.ts'
+import { SmallDisk } from './small-disk.ts'
+
+test('settings - names that are given at once are all there', async (t) => {
+  const dir = await tempDir(t)
+  const names = Array.from({ length: 20 }, (_, i) => `name${i}`)
+  await Promise.all(names.map((name) => setAlias(dir, name, `link of ${name}`)))
+  t.alike(Object.keys(await readAliases(dir)).sort(), [...names].sort())
+  t.alike(await readdir(dir), ['aliases.json'], 'and nothing else')
+})
+
+test('settings - a command that was killed does not lock them for ever', async (t) => {
+  const dir = await tempDir(t)
+  await mkdir(path.join(dir, 'aliases.json.lock'))
+  await setAlias(dir, 'name', 'link')
+  t.alike(await readAliases(dir), { name: 'link' })
+})
+
+test('settings - a file that does not fit on the disk leaves nothing there', async (t) => {
+  const disk = SmallDisk.mount(t, path.join(await tempDir(t), 'disk'), 1)
+  if (disk === null) {
+    t.pass('SKIPPED: this process may not mount a file system, so nothing was tested')
+    return
+  }
+  const file = path.join(disk.dir, 'file')
+  await writeDurably(file, 'as it was')
+  await t.exception(writeDurably(file, new Uint8Array(2 * 1024 * 1024)), { code: 'ENOSPC' })
+  t.alike(await readdir(disk.dir), ['file'])
+})
