@@ -40,12 +40,20 @@ const WRONG: [written: string, problem: string][] = [
   ['{"quotas": {"usr": {}}}', 'quotas.usr is unknown: did you mean "user"?'],
   [
     '{"quotas": {"user": {"callsPerSecond": "many"}}}',
-    'quotas.user.callsPerSecond: expected a number from 0.001, or null, found "many"'
+    'quotas.user.callsPerSecond: expected a number from 0.001 to 9007199254740991, or null, found "many"'
+  ],
+  [
+    '{"quotas": {"user": {"callsPerSecond": 1e308}}}',
+    'quotas.user.callsPerSecond: expected a number from 0.001 to 9007199254740991, or null, found 1e+308'
+  ],
+  [
+    '{"quotas": {"user": {"callsPerSecond": 1e309}}}',
+    'quotas.user.callsPerSecond: expected a number from 0.001 to 9007199254740991, or null, found Infinity'
   ],
   ['{"quotas": {"user": {"callPerSecond": 1}}}', 'quotas.user.callPerSecond is unknown: did you'],
   [
     '{"quotas": {"deployer": {"instances": -1}}}',
-    'quotas.deployer.instances: expected a whole number from 0, or null, found -1'
+    'quotas.deployer.instances: expected a whole number from 0 to 9007199254740991, or null, found -1'
   ],
   ['{"quotas": {"burstSeconds": 0}}', 'quotas.burstSeconds: expected a number from 0.1 to 3600'],
   ['[]', 'expected an object with allowDeploy'],

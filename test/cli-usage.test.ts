@@ -105,7 +105,7 @@ const USAGE: [words: string[], stderr: string][] = [
     ['log', 'forum', '--from', '0'],
     'mivm: USAGE: --from 0 is not the number of a call: they count from 1\n'
   ],
-  [['host', '--patience', '0'], 'mivm: USAGE: --patience 0 is not a number from 1 to 100\n'],
+  [['host', '--patience', '0'], 'mivm: USAGE: --patience 0 is not a whole number from 1 to 100\n'],
   [
     ['host', '--metrics', 'x:y'],
     'mivm: USAGE: --metrics x:y is not a port, nor an address and a port\n'
@@ -114,7 +114,7 @@ const USAGE: [words: string[], stderr: string][] = [
     ['host', '--mirror-max', '1M'],
     'mivm: USAGE: --mirror-max is for --mirror: say what to keep copies of as well\n'
   ],
-  [['host', '--engines', 'x'], 'mivm: USAGE: --engines x is not a number from 1 to 1024\n'],
+  [['host', '--engines', 'x'], 'mivm: USAGE: --engines x is not a whole number from 1 to 1024\n'],
   [
     ['call', 'forum', 'x', '--timeout', '-1'],
     'mivm: USAGE: --timeout -1 is not a number of seconds above 0\n'

@@ -19,8 +19,7 @@ export function number({
   readonly max?: number
   readonly fraction?: boolean
 }): Field<number> {
-  const upTo = max === Number.MAX_SAFE_INTEGER ? '' : ` to ${max}`
-  const expected = `a ${fraction ? '' : 'whole '}number from ${min}${upTo}`
+  const expected = `a ${fraction ? '' : 'whole '}number from ${min} to ${max}`
   return plain(
     expected,
     (value): value is number =>
@@ -132,7 +131,8 @@ function wrong(expected: string, value: unknown, path: string, problems: Problem
 }
 
 function brief(value: unknown): string {
-  const json = JSON.stringify(value) ?? String(value)
+  // JSON has no word for what 1e999 is read as
+  const json = typeof value === 'number' ? String(value) : JSON.stringify(value)
   return json.length > BRIEF ? `${json.slice(0, BRIEF)}…` : json
 }
 

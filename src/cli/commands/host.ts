@@ -304,5 +304,5 @@ const parsePatience = (text: string) => parseCount(text, '--patience', 100)
 function parseCount(text: string, option: string, max: number): number {
   const n = Number(text)
   if (Number.isInteger(n) && n >= 1 && n <= max) return n
-  throw new MivmError('USAGE', `${option} ${text} is not a number from 1 to ${max}`)
+  throw new MivmError('USAGE', `${option} ${text} is not a whole number from 1 to ${max}`)
 }
