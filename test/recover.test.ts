@@ -67,6 +67,15 @@ test('recover - what a mirror has is there again, and the users go on', async (t
   ])
 })
 
+test('recover - where nobody is found it is not said that all is there', async (t) => {
+  const { scene, host, alice, address } = await Scene.deployed(t, 3_000)
+  await alice.close()
+  await host.close()
+  const { length } = await scene.look(decodeId(address))
+  const { dir, bootstrap } = scene
+  t.alike(await recover({ dir, bootstrap }), [{ type: 'alone', address, blocks: length }])
+})
+
 test('recover - an instance that is not there any more comes back as a whole', async (t) => {
   const scene = await Scene.open(t)
   await (await scene.start()).host.close()

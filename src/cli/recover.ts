@@ -89,6 +89,12 @@ function report(log: HostLog, event: RecoveryEvent | RepairEvent): void {
     case 'level':
       write('info', `whole ${address}: ${count(event.blocks, 'block')}`)
       break
+    case 'alone':
+      write(
+        'warn',
+        `nobody was found who knows ${address}: it has ${count(event.blocks, 'block')} here, and where more was signed a second history comes of the next call; ask mirrors with --from`
+      )
+      break
     case 'repaired':
       write('info', `repaired ${address}: ${count(event.blocks, 'block')}`)
       break

@@ -89,7 +89,8 @@ class RecoveredInstance {
     const genesis = await this.#genesis(copy)
     const own = await this.#own(callLogManifest(this.#options.keyPair.publicKey, genesis))
     const before = own.length
-    const newest = longest([headOf(own), await this.#shown(copy), head])
+    const shown = await this.#shown(copy)
+    const newest = longest([headOf(own), shown, head])
     if (newest === null) throw nothing('the call log')
     const log = await this.#part({ what: 'the call log', user: null, own, copy, to: newest })
     for (const known of [head, setBacks.get(this.#id)]) {
@@ -107,9 +108,9 @@ class RecoveredInstance {
     await this.#options.enlist()
     await wal.sync()
     await setBacks.remove(this.#id)
-    return isBehind
-      ? { type: 'recovered', address: this.#id, from: before, to: newest.length }
-      : { type: 'level', address: this.#id, blocks: newest.length }
+    if (isBehind) return { type: 'recovered', address: this.#id, from: before, to: newest.length }
+    const type = shown === null && head === null ? 'alone' : 'level'
+    return { type, address: this.#id, blocks: newest.length }
   }
 
   async close(): Promise<void> {

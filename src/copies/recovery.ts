@@ -19,6 +19,8 @@ export type RecoveryEvent =
     }
   /** What is here is all that anybody knows of. */
   | { readonly type: 'level'; readonly address: string; readonly blocks: number }
+  /** Nobody was found who knows it at all: that there is not more of it nobody has said. */
+  | { readonly type: 'alone'; readonly address: string; readonly blocks: number }
   | { readonly type: 'unrecovered'; readonly address: string; readonly message: string }
 
 /**
