@@ -2,7 +2,9 @@
 import { readdir, readFile, stat, writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import { setImmediate } from 'node:timers/promises'
+import { deflateSync } from 'node:zlib'
 import test from 'brittle'
+import crypto from 'hypercore-crypto'
 import { recover } from '../src/copies/recovery.ts'
 import { backUpClosed, restore } from '../src/host/backup.ts'
 import { decodeId } from '../src/protocol/ids.ts'
@@ -125,6 +127,16 @@ test('backup - what is no whole backup is one clear line, and restores nothing',
     t.is(await attempt(flipped), 'BACKUP_DAMAGED', `byte ${at}`)
   }
   t.is(await attempt(Buffer.concat([whole, Buffer.alloc(1)])), 'BACKUP_DAMAGED')
+  for (const [name, record] of [
+    ['of no kind', [2, 1, 7, 1, 7]],
+    ['cut off', [1, 1, 7, 9, 7]],
+    ['without a value', [1, 1, 7]],
+    ['a kind alone', [1]],
+    ['a file elsewhere', [0, 5, ...Buffer.from('../up'), 0]]
+  ] as const) {
+    t.is(await attempt(framed(deflateSync(Buffer.from(record)))), 'BACKUP_DAMAGED', name)
+  }
+  t.is(await attempt(framed(Buffer.from('not deflated'))), 'BACKUP_DAMAGED')
   t.is(await codeOf(restore(file, scene.dir)), 'USAGE', 'not over what is there')
   t.is(await codeOf(backUpClosed(scene.dir, file)), 'USAGE', 'nor over another backup')
   t.is(await codeOf(backUpClosed(dir, `${file}-2`)), 'USAGE', 'nor of nothing')
@@ -158,3 +170,17 @@ test('backup - on the command line, while the host runs and when it does not', a
   t.is(instances, 1)
   t.is((await reader.run(['status', again.id])).status, 0)
 })
+
+/** A whole backup of one frame. */
+function framed(frame: Uint8Array): Uint8Array {
+  const line = Buffer.from('mivm/backup/1\n')
+  const parts: Uint8Array[] = [line]
+  let before = crypto.hash(line)
+  for (const bytes of [frame, Buffer.alloc(0)]) {
+    const length = Buffer.alloc(4)
+    length.writeUInt32LE(bytes.byteLength)
+    before = crypto.hash([before, bytes])
+    parts.push(length, before, bytes)
+  }
+  return Buffer.concat(parts)
+}

@@ -120,7 +120,7 @@ export async function* readBackup(file: string): AsyncGenerator<BackupRecord> {
       hash = chained(hash, frame)
       if (!b4a.equals(hash, header.subarray(4))) throw damaged(file)
       if (length === 0) break
-      yield* recordsIn(await inflated(frame, file))
+      yield* recordsIn(await inflated(frame, file), file)
     }
     if ((await handle.read(b4a.alloc(1), 0, 1)).bytesRead > 0) throw damaged(file)
   } finally {
@@ -165,17 +165,23 @@ async function inflated(frame: Uint8Array, file: string): Promise<Uint8Array> {
   }
 }
 
-function* recordsIn(bytes: Uint8Array): Generator<BackupRecord> {
+function* recordsIn(bytes: Uint8Array, file: string): Generator<BackupRecord> {
   const state = { start: 0, end: bytes.byteLength, buffer: bytes }
   while (state.start < state.end) {
-    const kind = KINDS[bytes[state.start++] ?? -1] ?? 'key'
-    yield { kind, key: bufferOf(state), value: bufferOf(state) }
+    const kind = KINDS[bytes[state.start++] ?? -1]
+    // what is taken for a key goes into the database of a host
+    if (kind === undefined) throw damaged(file)
+    yield { kind, key: bufferOf(state, file), value: bufferOf(state, file) }
   }
 }
 
 /** compact-encoding has one value for nothing and for no bytes. */
-function bufferOf(state: Parameters<typeof c.buffer.decode>[0]): Uint8Array {
-  return c.buffer.decode(state) ?? new Uint8Array()
+function bufferOf(state: Parameters<typeof c.buffer.decode>[0], file: string): Uint8Array {
+  try {
+    return c.buffer.decode(state) ?? new Uint8Array()
+  } catch {
+    throw damaged(file)
+  }
 }
 
 function chained(before: Uint8Array, bytes: Uint8Array): Uint8Array {
