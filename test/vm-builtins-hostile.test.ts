@@ -20,7 +20,7 @@ const limits = { ...LIMITS, fuel: 1_000_000, time: 60_000 }
 /** An iterable whose every step is a builtin. */
 const ENDLESS = 'const endless = { [Symbol.iterator]: () => ({ next: Object }) }'
 
-async function runAttacks(t: Test, attacks: Attacks): Promise<void> {
+async function runAttacks(t: Test, attacks: Attacks, fuel: number = limits.fuel): Promise<void> {
   const vm = await openOne(t)
   const methods = Object.entries(attacks).map(
     ([name, [body]]) => `exports[${JSON.stringify(name)}] = async () => { ${body} }`
@@ -28,7 +28,7 @@ async function runAttacks(t: Test, attacks: Attacks): Promise<void> {
   const source = [ENDLESS, 'exports.n = 0', 'exports.inc = () => ++exports.n', ...methods].join(
     '\n'
   )
-  const instance = new Instance(contractOf(source, { limits }))
+  const instance = new Instance(contractOf(source, { limits: { ...limits, fuel } }))
   const lines = Object.keys(attacks).flatMap((name) => [[name], ['inc']] as const)
   const [, ...results] = await instance.run(vm, [['init'], ...lines])
   Object.entries(attacks).forEach(([name, [, expected]], index) => {
@@ -320,6 +320,126 @@ test('vm builtins - attacks: numbers and big integers', async (t) => {
   })
 })
 
+/** What V8 makes a number or a text of by itself takes as long as it is long. */
+const TEXT = "const s = '1'.repeat(1e5), u = new Uint8Array(9);"
+const DIGITS = "const s = '1'.repeat(1e4), u = new BigInt64Array(9);"
+const BIG = 'const b = 2n ** 200000n;'
+
+test('vm builtins - attacks: conversions', async (t) => {
+  const attacks: Attacks = {
+    'Math.abs': [`${TEXT}for(;;)Math.abs(s)`, FUEL],
+    'Math.floor': [`${TEXT}for(;;)Math.floor(s)`, FUEL],
+    'Math.sqrt': [`${TEXT}for(;;)Math.sqrt(s)`, FUEL],
+    'Math.clz32': [`${TEXT}for(;;)Math.clz32(s)`, FUEL],
+    'Math.fround': [`${TEXT}for(;;)Math.fround(s)`, FUEL],
+    'Math.max': [`${TEXT}for(;;)Math.max(1,s)`, FUEL],
+    'Math.imul': [`${TEXT}for(;;)Math.imul(1,s)`, FUEL],
+    'Math.pow': [`${TEXT}for(;;)Math.pow(1,s)`, FUEL],
+    'Math.atan2': [`${TEXT}for(;;)Math.atan2(1,s)`, FUEL],
+    'Math.hypot': [`${TEXT}for(;;)Math.hypot(1,s)`, FUEL],
+    'an object that is a text': [`${TEXT}const o={valueOf:()=>s};for(;;)+o`, FUEL],
+    'an object that is a big integer': [`${BIG}const o={toString:()=>b};for(;;)\`\${o}\``, FUEL],
+    'an element': [`${TEXT}for(;;)u[0]=s`, FUEL],
+    'an element that is an object': [`${TEXT}const o={valueOf:()=>s};for(;;)u[0]=o`, FUEL],
+    'an element by an unknown key': [`${TEXT}let k='0';for(;;)u[k]=s`, FUEL],
+    'an element that is added to': [`${TEXT}for(;;)u[0]+=s`, FUEL],
+    'an element that is assigned if it is nothing': [`${TEXT}for(;u[0]=0,true;)u[0]||=s`, FUEL],
+    'an element in a pattern': [`${TEXT}for(;;)[u[0]]=[s]`, FUEL],
+    'an element in the head of a loop': [`${TEXT}for(;;)for(u[0] of [s]);`, FUEL],
+    'an element of super': [
+      `${TEXT}const o={__proto__:u,m(){super[0]=s}};for(;;)o.m.call(u)`,
+      FUEL
+    ],
+    'an element that is a field': [
+      `${TEXT}class A{constructor(){return u}}class C extends A{0=s}for(;;)new C()`,
+      FUEL
+    ],
+    'an element that is a computed field': [
+      `${TEXT}const o={valueOf:()=>s};class A{constructor(){return u}}class C extends A{[0]=o}for(;;)new C()`,
+      FUEL
+    ],
+    'an element by a name': [`${TEXT}for(;;)u.NaN=s`, FUEL],
+    'an element behind a proxy': [`${TEXT}const p=new Proxy(u,{});for(;;)p[0]=s`, FUEL],
+    'an element that is a big integer': [`${DIGITS}for(;;)u[0]=s`, FUEL],
+    'typed fill': [`${TEXT}for(;;)u.fill(s)`, FUEL],
+    'typed with': [`${TEXT}for(;;)u.with(0,s)`, FUEL],
+    'typed set': [`${TEXT}for(;;)u.set([s])`, FUEL],
+    'typed of': [`${TEXT}for(;;)Uint8Array.of(s)`, FUEL],
+    'typed from': [`${TEXT}for(;;)Uint8Array.from([s])`, FUEL],
+    'typed new': [`${TEXT}for(;;)new Uint8Array([s])`, FUEL],
+    'typed map': [`${TEXT}for(;;)u.map(()=>s)`, FUEL],
+    'typed sort': [`${TEXT}for(;;)u.sort(()=>s)`, FUEL],
+    'typed at': [`${TEXT}for(;;)u.at(s)`, FUEL],
+    'typed indexOf': [`${TEXT}for(;;)u.indexOf(1,s)`, FUEL],
+    'typed subarray': [`${TEXT}for(;;)u.subarray(s)`, FUEL],
+    'Reflect.set': [`${TEXT}for(;;)Reflect.set({},0,s,u)`, FUEL],
+    defineProperty: [`${TEXT}for(;;)Object.defineProperty(u,0,{value:s})`, FUEL],
+    defineProperties: [`${TEXT}for(;;)Object.defineProperties(u,{0:{value:s}})`, FUEL],
+    assign: [`${TEXT}for(;;)Object.assign(u,{0:s})`, FUEL],
+    push: [
+      `${TEXT}Object.defineProperty(u,'length',{value:0,writable:true});for(;;u.length=0)Array.prototype.push.call(u,s)`,
+      FUEL
+    ],
+    'Array.of': [`${TEXT}for(;;)try{Array.of.call(function(){return u},s)}catch{}`, FUEL],
+    species: [
+      `${TEXT}class A extends Array{static get [Symbol.species](){return function(){return u}}}const a=new A(1,2);for(;;)a.map(()=>s)`,
+      FUEL
+    ],
+    sort: [`${TEXT}const a=[1,2,3];for(;;)a.sort(()=>s)`, FUEL],
+    at: [`${TEXT}for(;;)[].at(s)`, FUEL],
+    slice: [`${TEXT}for(;;)[1].slice(s)`, FUEL],
+    splice: [`${TEXT}for(;;)[1].splice(s)`, FUEL],
+    fill: [`${TEXT}for(;;)[1].fill(1,s)`, FUEL],
+    indexOf: [`${TEXT}for(;;)[1].indexOf(1,s)`, FUEL],
+    drop: [`${TEXT}for(;;)[].values().drop(s)`, FUEL],
+    'size of a set': [
+      `${TEXT}const o={size:s,has(){},keys:()=>[].values()};for(;;)new Set([1]).union(o)`,
+      FUEL
+    ],
+    DataView: [`${TEXT}const v=new DataView(u.buffer);for(;;)v.setInt8(0,s)`, FUEL],
+    'DataView of floats': [`${TEXT}const v=new DataView(u.buffer);for(;;)v.setFloat64(0,s)`, FUEL],
+    'DataView of big integers': [
+      `${DIGITS}const v=new DataView(u.buffer);for(;;)v.setBigInt64(0,s)`,
+      FUEL
+    ],
+    'a place in a DataView': [
+      `${TEXT}const v=new DataView(u.buffer);for(;;)try{v.getInt8(s)}catch{}`,
+      FUEL
+    ],
+    'Date.UTC': [`${TEXT}for(;;)Date.UTC(s)`, FUEL],
+    'new Date': [`${TEXT}for(;;)new Date(s,1)`, FUEL],
+    setTime: [`${TEXT}const d=new Date();for(;;)d.setTime(s)`, FUEL],
+    setHours: [`${TEXT}const d=new Date();for(;;)d.setHours(s)`, FUEL],
+    'Date.parse': [`${BIG}for(;;)Date.parse(b)`, FUEL],
+    fromCharCode: [`${TEXT}for(;;)String.fromCharCode(s)`, FUEL],
+    String: [`${BIG}for(;;)String(b)`, FUEL],
+    'new String': [`${BIG}for(;;)new String(b)`, FUEL],
+    'new Error': [`${BIG}for(;;)new Error(b)`, FUEL],
+    fromEntries: [`${BIG}for(;;)Object.fromEntries([[b,1]])`, FUEL],
+    groupBy: [`${BIG}for(;;)Object.groupBy([1],()=>b)`, FUEL],
+    replacement: [`${BIG}for(;;)'x'.replace('x',()=>b)`, FUEL],
+    'matched text': [`${BIG}for(;;)/x/.test(b)`, FUEL],
+    lastIndex: [`${TEXT}const r=/a/g;for(;;){r.lastIndex=s;r.test('b')}`, FUEL],
+    'a boxed number in JSON': [
+      `${TEXT}class N extends Number{valueOf(){return s}}const n=new N(1);for(;;)JSON.stringify(n)`,
+      FUEL
+    ],
+    'the length of a proxy in JSON': [
+      `${TEXT}const p=new Proxy([],{get:(_,k)=>k==='length'?s:undefined});for(;;)try{JSON.stringify(p)}catch{}`,
+      FUEL
+    ],
+    'captures of an exec': [
+      "class R extends RegExp{exec(){return{length:2**53-1,0:'',index:0}}}'x'.replace(new R('x'),'')",
+      FUEL
+    ],
+    'captures of an exec that splits': [
+      "class R extends RegExp{exec(){this.lastIndex=1;return{length:2**53-1,0:'',index:0}}}'xy'.split(new R('x'))",
+      FUEL
+    ]
+  }
+  await runAttacks(t, attacks, 100_000)
+})
+
 test('vm builtins - attacks: iterators and promises', async (t) => {
   await runAttacks(t, {
     'iterator helpers': [
@@ -456,7 +576,7 @@ test('vm builtins - attacks: contracts and builtins that call each other', async
     'recursion regexp': ["const f=()=>'x'.replace(/x/,f);f()", NESTING],
     'recursion generator': ['function* g(){yield* g()};[...g()]', DEPTH],
     'recursion getter': ['class A{get x(){return this.x}};new A().x', DEPTH],
-    'recursion tag': ['const f=()=>String({toString:f});f()', DEPTH],
+    'recursion tag': ['const f=()=>String({toString:f});f()', NESTING],
     'recursion hasInstance': [
       'const C={[Symbol.hasInstance](x){return x instanceof C}};1 instanceof C',
       DEPTH

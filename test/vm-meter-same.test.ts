@@ -26,6 +26,12 @@ const PROGRAMS: Record<string, string> = {
     'let a = 1; const f = () => (a = 10); return [a + f(), a * f(), a < f(), a === f(), (a += f())]',
   'assignment to members':
     "const o = { a: 1 }; const get = () => note('o', o), key = () => note('k', 'a'); get()[key()] += note('v', 2); get()[key()]++; ++get()[key()]; get()[key()] **= 2; get().b ??= 5; get().b ||= 6; get().b &&= 7; return [o, log]",
+  'elements of arrays of numbers and of others':
+    "const u = new Uint8Array(4), a = [], o = { valueOf: () => 9 }, k = 'tag', get = () => note('u', u), key = () => note('k', 3); let n = 0; const r = [(u[0] = '5'), (u[n] += '3'), (a[n] ||= 'x'), (a[++n] ??= 'y'), (a['k'] = 'z'), (get()[key()] = note('v', '7')), (u[k] = 'text'), (u.x = o) === o, (u['y'] = o) === o, (a[n++] += 'w')]; u[1] = o; u[2] = note('late', n++); [a[6], u[3], u[k + 1]] = ['q', '12', o]; for (a[7] of ['r', 's']); for (a[8] in { t: 1 }); ({ x: a[9], ...a[10] } = { x: 1, y: 2 }); Object.assign(u, { 2: '8', z: o }); return [r, [...u], u.tag, u.x === o, u.y === o, u.tag1 === o, u.z === o, a, a.k, n, log]",
+  'fields of arrays of numbers':
+    "class B extends Uint8Array { name = { a: 1 }; ['q'] = { b: 2 }; 0 = '5'; [1] = '6'; x = 'text' } const b = new B(2); return [b.name, b.q, [...b], b.x]",
+  'numbers of Math, of anything':
+    "const o = (n) => ({ valueOf() { log.push(n); return n } }); let x = 1.5, y = '2'; return [Math.max(), Math.max('3', 2), Math.min(null, 5), Math.max(undefined), Math.floor(y), Math.floor(x), Math.abs(), Math.pow('2', 3), Math.imul(3, y), Math.max(o(1), o(2)), Math.max(x, x + 1, 7), Math.max(...[1, y]), Math.max?.(x, 3), [1.5, y].map(Math.floor), Math.hypot(3, '4')].map(String).concat(log)",
   'results of updates':
     "let a = 5, b = '5', c = 5n, d = { x: 1, y: '2' }; const r = [a++, ++a, b++, b, c++, ++c, d.x++, ++d.x, d['y']--, d.y, a--, --a]; return [r.map(String), String(c), d]",
   'all operators on numbers':

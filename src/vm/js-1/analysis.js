@@ -86,7 +86,7 @@ function isPlainResult(operator, { left, right }, round) {
 }
 
 /** Math is frozen, and all that is on it are numbers and functions that return numbers. */
-function isOfMath({ type, computed, object, property }) {
+export function isOfMath({ type, computed, object, property }) {
   if (type !== 'MemberExpression' || computed) return false
   return object.type === 'Identifier' && object.variable === null && object.name === 'Math'
     ? MATH.has(property.name)

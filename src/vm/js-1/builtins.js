@@ -61,6 +61,10 @@
     isConstructor,
     toText,
     toNumber,
+    primitiveOf,
+    element,
+    numbersIn,
+    placesIn,
     toPrimitive,
     toInteger,
     toLength,
@@ -183,34 +187,72 @@
 
   // ---- coercions; what is no object needs no depth
 
-  /** ToString. */
+  /** ToString. What an object comes to is paid for like anything else: it may be a big integer. */
   function toText(value) {
     if (typeof value === 'string') return value
-    if (!isObject(value)) {
-      if (typeof value === 'bigint') kit.chargeDigits(kit.wordsOf(value))
-      return `${value}`
-    }
+    if (isObject(value)) return toText(primitiveOf(value, 'string'))
+    if (typeof value === 'bigint') kit.chargeDigits(kit.wordsOf(value))
+    return `${value}`
+  }
+
+  /** ToNumber; the same. */
+  function toNumber(value) {
+    if (typeof value === 'number') return value
+    if (typeof value === 'string') spend(value.length, prices.parseNumber)
+    return isObject(value) ? toNumber(primitiveOf(value, 'number')) : +value
+  }
+
+  /** ToPrimitive of an object, a level deeper. */
+  function primitiveOf(object, hint) {
     charge(1)
     enter()
     try {
-      return `${value}`
+      return toPrimitive(object, hint)
     } finally {
       leave()
     }
   }
 
-  /** ToNumber. */
-  function toNumber(value) {
-    if (typeof value === 'number') return value
-    if (typeof value === 'string') spend(value.length, prices.parseNumber)
-    if (!isObject(value)) return +value
-    charge(1)
-    enter()
-    try {
-      return +value
-    } finally {
-      leave()
+  /**
+   * For a value that is about to be a property, which V8 makes a number where that is an element of a typed array: pays for it.
+   * An object comes to its number here, everything else stays what it is. A key that is not given is a number; of null
+   * nobody knows, so that an object pays for whatever it may come to.
+   */
+  function element(target, value, key = 0) {
+    if (typeof value === 'number' || !isView(target)) return value
+    const tag = tagOf(target)
+    if (tag === undefined || (key !== null && !isNumeric(key))) return value
+    const isBig = tag === 'BigInt64Array' || tag === 'BigUint64Array'
+    if (isObject(value)) {
+      if (key !== null) return isBig ? kit.toBig(value) : toNumber(value)
+      charge(limits.text * prices.parseNumber)
+    } else if (typeof value === 'string') {
+      if (isBig) kit.toBig(value)
+      else spend(value.length, prices.parseNumber)
     }
+    return value
+  }
+
+  /** CanonicalNumericIndexString: what is longer is none. */
+  function isNumeric(key) {
+    if (typeof key !== 'string') return typeof key === 'number'
+    return key.length < 32 && (key === '-0' || `${+key}` === key)
+  }
+
+  /** A list of ours, in place: what V8 takes numbers for, from `from` on. */
+  function numbersIn(list, from = 0) {
+    for (let i = from; i < list.length; i++) {
+      if (typeof list[i] !== 'number') list[i] = toNumber(list[i])
+    }
+    return list
+  }
+
+  /** The same, but for what is not given. */
+  function placesIn(list, from = 0, to = list.length) {
+    for (let i = from; i < list.length && i < to; i++) {
+      if (typeof list[i] !== 'number' && list[i] !== undefined) list[i] = toNumber(list[i])
+    }
+    return list
   }
 
   /** ToIntegerOrInfinity; undefined is 0. */
@@ -223,6 +265,7 @@
   function toPrimitive(object, hint) {
     const exotic = object[TO_PRIMITIVE]
     if (exotic !== undefined && exotic !== null) {
+      if (typeof exotic !== 'function') throw new TypeError(`${typeof exotic} is not a function`)
       const primitive = apply(exotic, object, [hint])
       if (!isObject(primitive)) return primitive
     } else {

@@ -46,7 +46,9 @@
     enumerated: $mivm_enumerated,
     compared: $mivm_compared,
     heritage: $mivm_heritage,
-    heir: $mivm_heir
+    heir: $mivm_heir,
+    element: $mivm_element,
+    math: $mivmM
   } = $mivmO
   var {
     error: $mivmError,
@@ -414,11 +416,13 @@
     )
   }
 
-  /** A place in a pattern where something is assigned to a property that could be the length of an array. */
+  /** A place in a pattern where something is assigned to what could be the length of an array, or an element of bytes. */
   function $mivmV(object, key) {
+    if (($mivmF -= $mivmOperator) < 0) $mivmT()
     return {
       set v(value) {
-        object[key] = key === 'length' ? $mivm_length(object, value) : value
+        object[key] =
+          key === 'length' ? $mivm_length(object, value) : $mivm_element(object, value, key)
       }
     }
   }

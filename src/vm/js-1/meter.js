@@ -1,4 +1,4 @@
-import { analyze, isPlain, namesIn } from './analysis.js'
+import { analyze, isOfMath, isPlain, namesIn } from './analysis.js'
 import { bare, childrenOf, isAnonymous, isClass, isFunction, Refusal } from './syntax.js'
 
 /**
@@ -43,6 +43,11 @@ const OPERATORS = {
 
 /** Of a big integer and anything else they make a big integer, or an error; `+` may make a text. */
 const BIG_OPERATORS = new Set(['+', '-', '*', '/', '%', '**', '<<', '>>', '&', '|', '^'])
+
+/** Functions of Math of which there are two, see builtins/conversions.js. */
+const NUMERIC = new Set(
+  'abs ceil clz32 f16round floor fround imul max min pow round sign sqrt trunc'.split(' ')
+)
 
 const COMPARISONS = new Set(['<', '<=', '>', '>='])
 
@@ -548,7 +553,9 @@ class Meter {
     const heritage = superClass === null ? '' : ` extends ${this.#heritage(superClass)}`
     const fields = body.body.filter((each) => each.type === 'PropertyDefinition' && !each.static)
     // fields without code of their own are paid for by one that has, or by the constructor
-    const payer = fields.find(({ value }) => value !== null && !isStillValue(value))
+    // a constructor that this one extends may return a typed array
+    if (superClass !== null) for (const each of fields) each.isElement = isElementField(each)
+    const payer = fields.find((each) => each.value !== null && !isStillField(each))
     let rest = fields.filter((each) => each !== payer).reduce((sum, { cost }) => sum + cost, 0)
     const constructor = body.body.find((each) => each.kind === 'constructor')
     let members = ''
@@ -594,13 +601,15 @@ class Meter {
       return head + this.#text.slice(key.end, value.start) + this.#method(value, extra)
     }
     if (value === null) return `${head}${computed ? ']' : ''};`
-    if (!member.static && !isStillValue(value)) return this.#field(member, 0)
+    if (!member.static && !isStillField(member)) return this.#field(member, 0)
     return `${head}${this.#text.slice(key.end, value.start)}${this.emit(value)};`
   }
 
-  #field({ start, key, value, computed, cost, levels }, extra) {
+  #field({ start, key, value, computed, cost, levels, isElement = false }, extra) {
     const { text, temps } = this.#within({ levels: 1, isSuspendable: false }, () =>
-      this.emit(value)
+      isElement
+        ? `$mivm_element(this, ${this.emit(value)}${computed ? ', null' : ''})`
+        : this.emit(value)
     )
     const head = this.#text.slice(start, key.start) + this.#name(key, computed)
     const evaluate = `() => {${declaration(temps)}${this.#pay(cost + extra)}return ${text}}`
@@ -669,14 +678,14 @@ class Meter {
   /** A property that a pattern assigns to: whether it is the length of an array shows when it is done. */
   #place(node) {
     const { object, property, computed } = node
-    if (!mayBeLength(node)) return this.emit(node)
+    if (!mayBeLength(node) && !mayBeElement(node)) return this.emit(node)
     if (object.type === 'Super') {
       throw new Refusal(
         node,
-        'super here may be the length of an array: assign to it in a statement'
+        'super here may be the length or an element of an array: assign to it in a statement'
       )
     }
-    const key = computed ? this.#key(property) : "'length'"
+    const key = computed ? this.#key(property) : `'${property.name}'`
     return `$mivmV(${this.emit(object)}, ${key}).v`
   }
 
@@ -812,7 +821,8 @@ class Meter {
 
   /**
    * What is read and then written, as a text that can be repeated; what has to be evaluated before it, and how many
-   * variables that takes until they are freed; the object, and a test for whether it is the length of it, or null.
+   * variables that takes until they are freed; the object, and a test for whether it is the length of it, or null; and the
+   * name of the variable with the key, where there is one.
    */
   #target(node) {
     if (node.type === 'Identifier') {
@@ -838,7 +848,7 @@ class Meter {
     before += `${key} = ${this.#key(property)}, `
     this.#temp()
     const isLength = mayBeLength(node) ? `${key} === 'length'` : null
-    return { before, place: `${base}[${key}]`, count: count + 1, receiver, isLength }
+    return { before, place: `${base}[${key}]`, count: count + 1, receiver, isLength, name: key }
   }
 
   AssignmentExpression(node) {
@@ -847,9 +857,11 @@ class Meter {
     if (left.type === 'ObjectPattern' || left.type === 'ArrayPattern') return this.#assigned(node)
     const sign = operator.slice(0, -1)
     const isCompound = OPERATORS[sign] !== undefined
-    const isEasy = isCompound ? isPlain(left) && isPlain(right) : !mayBeLength(left)
+    const isElement = mayBeElement(left) && (isCompound ? sign === '+' : !isNoText(right))
+    const isEasy = isCompound ? isPlain(left) && isPlain(right) : !mayBeLength(left) && !isElement
+    if (operator === '=' && isElement && !mayBeLength(left)) return this.#element(left, right)
     if (isEasy) return `${this.emit(node.left)} ${operator} ${this.emit(right)}`
-    const { before, place, count, receiver, isLength } = this.#target(left)
+    const { before, place, count, receiver, isLength, name } = this.#target(left)
     let value
     if (!isCompound) value = nameless(right, this.emit(right))
     else if (left.type === 'Identifier') value = this.#operation(sign, left, place, right)
@@ -860,13 +872,35 @@ class Meter {
       value = `(${old} = ${place}, ${text})`
     }
     if (isLength === 'true') value = `$mivm_length(${receiver}, ${value})`
-    else if (isLength !== null) {
+    else if (isLength !== null || isElement) {
       const result = this.#temp()
       this.#free(1)
-      value = `(${result} = ${value}, ${isLength} ? $mivm_length(${receiver}, ${result}) : ${result})`
+      const stored = isElement ? elementOf(receiver, result, name) : result
+      const chosen =
+        isLength === null
+          ? stored
+          : `${isLength} ? $mivm_length(${receiver}, ${result}) : ${stored}`
+      value = `(${result} = ${value}, ${chosen})`
     }
     this.#free(count)
     return `(${before}${place} ${isCompound ? '=' : operator} ${value})`
+  }
+
+  /** An assignment to what may be an element of a typed array, of a value that may have to be made a number. */
+  #element({ object, property, computed }, right) {
+    let base = this.emit(object)
+    let receiver = 'this'
+    let count = 1
+    if (object.type !== 'Super' && object.type !== 'ThisExpression') {
+      receiver = this.#temp()
+      count++
+      base = `(${receiver} = ${base})`
+    }
+    const place = computed ? `[${this.#key(property)}]` : `.${this.#source(property)}`
+    const text = nameless(right, this.emit(right))
+    const value = this.#temp()
+    this.#free(count)
+    return `${base}${place} = (${value} = ${text}, ${elementOf(receiver, value)})`
   }
 
   /** An assignment to a pattern. */
@@ -936,6 +970,14 @@ class Meter {
 
   CallExpression(node) {
     const isSuper = node.callee.type === 'Super'
+    // of what can only be numbers, V8's own do as well
+    if (isOfMath(node.callee) && NUMERIC.has(node.callee.property.name) && !node.callee.optional) {
+      const isCheap = node.arguments.every((each) => each.type !== 'SpreadElement' && isPlain(each))
+      if (isCheap && !node.optional) {
+        const list = node.arguments.map((each) => this.emit(each)).join(', ')
+        return `$mivmM.${node.callee.property.name}(${list})`
+      }
+    }
     if (!hasSpread(node)) return isSuper ? noted(this.copy(node)) : this.copy(node)
     const text = `${this.emit(node.callee)}${node.optional ? '?.' : ''}(${this.#spreadArguments(node)})`
     // a part of a chain cannot be taken out of it: the whole of it restores the depth
@@ -1085,6 +1127,10 @@ function isStillValue(node) {
   }
 }
 
+function isStillField({ value, isElement = false }) {
+  return !isElement && isStillValue(value)
+}
+
 function isStillProperty({ key, value }) {
   return (key.name ?? key.value) !== '__proto__' && isStillValue(value)
 }
@@ -1104,6 +1150,11 @@ function isShort(node) {
     return typeof inner.value === 'string' && inner.value.length <= TEXT_MAX
   if (inner.type === 'UnaryExpression') return inner.operator === 'typeof'
   return isFunction(inner) || isClass(inner)
+}
+
+/** Whether making a number of it is no work. */
+function isNoText(node) {
+  return isShort(node) && !isClass(bare(node))
 }
 
 /** Whether V8 runs a constructor for it in every class. */
@@ -1133,6 +1184,37 @@ function mayBeLength({ type, property, computed }) {
   return computed
     ? !isShortKey(property)
     : property.name === 'length' && property.type === 'Identifier'
+}
+
+/**
+ * Whether what is assigned to may be an element of a typed array, for which V8 makes a number of the value. It does so for
+ * Infinity and NaN, too.
+ */
+function mayBeElement({ type, property, computed }) {
+  return type === 'MemberExpression' && mayBeIndex(property, computed)
+}
+
+function isElementField({ key, value, computed }) {
+  return value !== null && !isNoText(value) && mayBeIndex(key, computed)
+}
+
+function mayBeIndex(key, computed) {
+  const { type, name, value } = bare(key)
+  if (type === 'Identifier' && !computed) return NUMERIC_NAMES.has(name)
+  if (type === 'PrivateIdentifier') return false
+  return type !== 'Literal' || typeof value !== 'string' || isNumeric(value)
+}
+
+function isNumeric(text) {
+  return NUMERIC_NAMES.has(text) || `${Number(text)}` === text || text === '-0'
+}
+
+const NUMERIC_NAMES = new Set(['Infinity', 'NaN'])
+
+/** What is stored as an element: `value` is a variable of ours, and so is the key where it may be no number. */
+function elementOf(receiver, value, key) {
+  const place = key === undefined ? '' : `, ${key}`
+  return `typeof ${value} === 'number' ? ${value} : $mivm_element(${receiver}, ${value}${place})`
 }
 
 /** Whether it is known to be a string; found out once a node, since sums may be long. */

@@ -16,6 +16,7 @@
   //   [x, y] = a            [x, y] = iterated(a), where there is a rest element or none
   //   o[a]  a in o          o[key(a)]  key(a) in o; also for delete, computed members, computed names in patterns
   //   o.length = a          o.length = length(o, a)
+  //   o[x] = a              o[x] = element(o, a, x)
   //   for (k in a)          for (k in enumerated(a))
   //   switch (a)            switch (compared(a, number of cases))
   //   class extends a       class extends heritage(a)
@@ -37,6 +38,8 @@
 
   return {
     operators: freeze({
+      math: kit.numeric,
+      element: kit.element,
       add,
       subtract,
       multiply,

@@ -195,17 +195,16 @@
       const methods = {
         one(x) {
           charge(prices.math)
-          return compute(+x)
+          return compute(toNumber(x))
         },
         two(x, y) {
           charge(prices.math)
-          const first = +x
-          return compute(first, +y)
+          const first = toNumber(x)
+          return compute(first, toNumber(y))
         },
         all(...values) {
           charge(prices.math + values.length)
-          for (let i = 0; i < values.length; i++) values[i] = +values[i]
-          return compute(...values)
+          return compute(...kit.numbersIn(values))
         }
       }
       const method = name === 'hypot' ? methods.all : length === 1 ? methods.one : methods.two
@@ -301,7 +300,7 @@
         return now
       },
       parse(text) {
-        return parse(`${text}`)
+        return parse(kit.toText(text))
       },
       UTC
     })
@@ -344,8 +343,10 @@
       const name = `${verb}${part}`
       const methods = {
         [name](...args) {
-          if (verb === 'set') charge(prices.date)
-          return apply(method, this, args)
+          if (verb === 'get') return apply(method, this, args)
+          charge(prices.date)
+          getTime(this)
+          return apply(method, this, kit.numbersIn(args))
         }
       }
       defineProperty(methods[name], 'length', { value: method.length })
@@ -354,7 +355,7 @@
 
     function timeOf(args) {
       if (args.length === 0) return now
-      if (args.length > 1) return apply(UTC, undefined, args)
+      if (args.length > 1) return apply(UTC, undefined, kit.numbersIn(args))
       if (isDate(args[0])) return getTime(args[0])
       const value = toPrimitive(args[0])
       return typeof value === 'string' ? parse(value) : +value
@@ -521,19 +522,19 @@
     replace(DataView.prototype, {
       setFloat16(offset, value, littleEndian) {
         sizeOf(this)
-        const [at, number] = [toIndex(offset), +value]
+        const [at, number] = [toIndex(offset), toNumber(value)]
         apply(setFloat16, this, [at, number === number ? number : 0, littleEndian])
         if (number !== number) apply(setUint16, this, [at, 0x7e00, littleEndian])
       },
       setFloat32(offset, value, littleEndian) {
         sizeOf(this)
-        const [at, number] = [toIndex(offset), +value]
+        const [at, number] = [toIndex(offset), toNumber(value)]
         apply(setFloat32, this, [at, number === number ? number : 0, littleEndian])
         if (number !== number) apply(setUint32, this, [at, 0x7fc00000, littleEndian])
       },
       setFloat64(offset, value, littleEndian) {
         sizeOf(this)
-        const [at, number] = [toIndex(offset), +value]
+        const [at, number] = [toIndex(offset), toNumber(value)]
         apply(setFloat64, this, [at, number === number ? number : 0, littleEndian])
         // of the zero just written, only the half with the exponent changes
         if (number !== number) {
@@ -547,7 +548,7 @@
 
     /** Throws for what is no index at all before the value is coerced, as V8 does. */
     function toIndex(value) {
-      const index = trunc(+value)
+      const index = value === undefined ? 0 : trunc(toNumber(value))
       if (index < 0 || index > 2 ** 53 - 1) {
         throw new RangeError('Offset is outside the bounds of the DataView')
       }
@@ -709,6 +710,11 @@
       }
     }
     throw new TypeError('Cannot convert object to primitive value')
+  }
+
+  /** ToNumber, paid for. */
+  function toNumber(value) {
+    return typeof value === 'number' ? value : kit.toNumber(value)
   }
 
   function isObject(value) {

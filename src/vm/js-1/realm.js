@@ -14,7 +14,8 @@ const BUILTINS = [
   'bytes',
   'encodings',
   'iteration',
-  'nesting'
+  'nesting',
+  'conversions'
 ]
 
 /** The function around every contract, with `$mivmBody` in its place: strict, since it assigns for patterns of the contract. */

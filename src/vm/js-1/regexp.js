@@ -68,6 +68,8 @@
   /** Around what a contract may run: set once there is something to count with. */
   let enter = () => {}
   let leave = () => {}
+  let toText = (value) => `${value}`
+  let toNumber = (value) => +value
   /** For what is thrown where the stack of the matcher grows. */
   let rethrow = (error) => {
     throw error
@@ -84,6 +86,8 @@
   function nestWith(kit) {
     enter = kit.enter
     leave = kit.leave
+    toText = kit.toText
+    toNumber = kit.toNumber
     rethrow = kit.rethrow
   }
 
@@ -413,7 +417,7 @@
       if (result === null) break
       charge(prices.EXEC)
       results[results.length] = result
-      if (`${result[0]}` === '') {
+      if (toText(result[0]) === '') {
         object.lastIndex = advance(text, toLength(object.lastIndex), isUnicodeMode)
       }
     }
@@ -447,8 +451,8 @@
         text = source.source
         if (flags === undefined) letters = source.flags
       }
-      text = text === undefined ? '' : `${text}`
-      letters = letters === undefined ? '' : `${letters}`
+      text = text === undefined ? '' : toText(text)
+      letters = letters === undefined ? '' : toText(letters)
       payParsing(text, letters)
       return construct(RawRegExp, [text, letters], new.target ?? Replacement)
     }
@@ -489,30 +493,30 @@
         if (!isObject(this)) throw notObject('exec')
         // a TypeError comes before the text is looked at
         if (knownOf(objects, this) === undefined) knowledgeOf(this)
-        return builtinExec(this, `${text}`)
+        return builtinExec(this, toText(text))
       },
       test(text) {
         if (!isObject(this)) throw notObject('test')
-        return regExpExec(this, `${text}`) !== null
+        return regExpExec(this, toText(text)) !== null
       },
       [match](text) {
         if (!isObject(this)) throw notObject('[Symbol.match]')
-        const input = `${text}`
-        const flags = `${this.flags}`
+        const input = toText(text)
+        const flags = toText(this.flags)
         if (!includes(flags, 'g')) return regExpExec(this, input)
         charge(prices.METHOD)
         const found = []
         eachMatch(this, input, flags, (result) => {
-          found[found.length] = `${result[0]}`
+          found[found.length] = toText(result[0])
         })
         return found.length === 0 ? null : found
       },
       [matchAll](text) {
         if (!isObject(this)) throw notObject('[Symbol.matchAll]')
         charge(prices.METHOD)
-        const input = `${text}`
+        const input = toText(text)
         const Species = speciesOf(this)
-        const flags = `${this.flags}`
+        const flags = toText(this.flags)
         const copy = new Species(this, flags)
         copy.lastIndex = toLength(this.lastIndex)
         const iterator = { __proto__: iteratorPrototype }
@@ -528,11 +532,11 @@
       [replace](text, replacement) {
         if (!isObject(this)) throw notObject('[Symbol.replace]')
         charge(prices.METHOD)
-        return replaceIn(this, `${text}`, replacement)
+        return replaceIn(this, toText(text), replacement)
       },
       [search](text) {
         if (!isObject(this)) throw notObject('[Symbol.search]')
-        const input = `${text}`
+        const input = toText(text)
         const before = this.lastIndex
         if (!is(before, 0)) this.lastIndex = 0
         const result = regExpExec(this, input)
@@ -542,7 +546,7 @@
       [split](text, limit) {
         if (!isObject(this)) throw notObject('[Symbol.split]')
         charge(prices.METHOD)
-        return splitText(this, `${text}`, limit)
+        return splitText(this, toText(text), limit)
       }
     }
     const counting = counted(methods)
@@ -581,8 +585,8 @@
   /** RegExp.prototype[Symbol.replace] of ECMA-262. */
   function replaceIn(object, text, replacement) {
     const isFunction = typeof replacement === 'function'
-    const template = isFunction ? null : `${replacement}`
-    const flags = `${object.flags}`
+    const template = isFunction ? null : toText(replacement)
+    const flags = toText(object.flags)
     const isPlain = !isFunction && !includes(template, '$')
     let replaced = ''
     let end = 0
@@ -596,13 +600,15 @@
 
     function visit(result) {
       const length = toLength(result.length)
-      const matched = `${result[0]}`
+      // of ours they are paid for; one that a contract's exec returns may have any number
+      if (length > 16) charge(length * prices.CAPTURE)
+      const matched = toText(result[0])
       const index = toInteger(result.index)
       const position = index < 0 ? 0 : least(index, text.length)
       const captures = []
       for (let j = 1; j < length; j++) {
         const capture = result[j]
-        captures[j - 1] = capture === undefined ? undefined : `${capture}`
+        captures[j - 1] = capture === undefined ? undefined : toText(capture)
       }
       const { groups } = result
       let piece = template
@@ -612,7 +618,7 @@
         args[args.length] = position
         args[args.length] = text
         if (groups !== undefined) args[args.length] = groups
-        piece = `${apply(replacement, undefined, args)}`
+        piece = toText(apply(replacement, undefined, args))
       } else if (!isPlain || groups !== undefined) {
         const named = groups === undefined ? undefined : toObject(groups)
         if (!isPlain) charge(template.length * prices.TEMPLATE_CHARACTER)
@@ -654,7 +660,7 @@
           end = at + 1
         } else {
           const capture = named[slice(template, at + 2, close)]
-          if (capture !== undefined) result += `${capture}`
+          if (capture !== undefined) result += toText(capture)
           end = close + 1
         }
       }
@@ -665,7 +671,7 @@
   /** RegExp.prototype[Symbol.split] of ECMA-262. */
   function splitText(object, text, limit) {
     const Species = speciesOf(object)
-    const flags = `${object.flags}`
+    const flags = toText(object.flags)
     const isUnicodeMode = includes(flags, 'u') || includes(flags, 'v')
     const isOurs = Species === RealmRegExp && isRegExp(object)
     const found = isOurs ? knowledgeOf(object).pattern : null
@@ -675,7 +681,7 @@
       ? null
       : new Species(object, includes(flags, 'y') ? flags : `${flags}y`)
     const parts = []
-    const max = limit === undefined ? 2 ** 32 - 1 : limit >>> 0
+    const max = limit === undefined ? 2 ** 32 - 1 : toNumber(limit) >>> 0
     if (max === 0) return parts
     if (text.length === 0) {
       const result = isPlain ? matchFrom(found, text, 0, true) : regExpExec(splitter, text)
@@ -706,6 +712,7 @@
       if (parts.length === max) return parts
       begin = end
       const count = isPlain ? result.length : toLength(result.length)
+      if (count > 16) charge(count * prices.CAPTURE)
       for (let i = 1; i < count; i++) {
         parts[parts.length] = result[i]
         if (parts.length === max) return parts
@@ -733,7 +740,7 @@
         const value = regExpExec(object, text)
         if (value === null || !state.global) state.done = true
         if (value === null) return { value: undefined, done: true }
-        if (state.global && `${value[0]}` === '') {
+        if (state.global && toText(value[0]) === '') {
           object.lastIndex = advance(text, toLength(object.lastIndex), state.isUnicode)
         }
         return { value, done: false }
@@ -750,7 +757,7 @@
       matchAll(regexp) {
         if (isObject(regexp) && this !== undefined && this !== null && isRegExpLike(regexp)) {
           const { flags } = regexp
-          if (flags === undefined || flags === null || !includes(`${flags}`, 'g')) {
+          if (flags === undefined || flags === null || !includes(toText(flags), 'g')) {
             throw new TypeError(
               'String.prototype.matchAll called with a non-global RegExp argument'
             )
@@ -773,8 +780,8 @@
       const method = regexp[symbol]
       if (method !== undefined && method !== null) return apply(method, regexp, [text])
     }
-    const input = `${text}`
-    const source = regexp === undefined ? '' : `${regexp}`
+    const input = toText(text)
+    const source = regexp === undefined ? '' : toText(regexp)
     payParsing(source, flags ?? '')
     return new RawRegExp(source, flags)[symbol](input)
   }
@@ -803,7 +810,7 @@
   }
 
   function toInteger(value) {
-    const number = trunc(+value)
+    const number = trunc(typeof value === 'number' ? value : toNumber(value))
     return number === number ? number : 0
   }
 

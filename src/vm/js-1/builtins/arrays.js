@@ -5,7 +5,8 @@
 
   const { apply, charge, construct, enter, isConstructor, isObject, isPlain, leave, note } = kit
   const { lengthOf, prices, replace, room, spend, textRoom, toInteger } = kit
-  const { isProxy, limits, state, toText, uncurry, wrapConstructor } = kit
+  const { element, isProxy, limits, state, toNumber, toText, uncurry } = kit
+  const { wrapConstructor } = kit
   const { defineProperty, deleteProperty, get, has, set } = Reflect
   const { isArray } = Array
   const { clz32, trunc } = Math
@@ -53,10 +54,10 @@
   return { sortCharge, isIntact }
 
   /** Runs V8's method on an object with this length, whatever the object says from now on. */
-  function run(method, object, length, args) {
+  function run(method, object, length, args, isMeasured = isPlain(object)) {
     enter()
     try {
-      if (isPlain(object)) return apply(method, object, args)
+      if (isMeasured) return apply(method, object, args)
       const stand = standFor(object, length)
       const result = apply(method, stand, args)
       return result === stand ? object : result
@@ -88,12 +89,27 @@
         return has(object, key)
       },
       set(_, key, value) {
-        return set(object, key, value, object)
+        return set(object, key, element(object, value, key), object)
       },
       deleteProperty(_, key) {
         return deleteProperty(object, key)
       }
     })
+  }
+
+  /**
+   * Numbers of what says where: of arguments from `from` on, up to `to`. Where one was an object, the array may be another one
+   * behind it: false, for the length that it had to be kept.
+   */
+  function placed(args, from, to) {
+    let isKnown = true
+    for (let i = from; i < args.length && i < to; i++) {
+      const place = args[i]
+      if (typeof place === 'number' || place === undefined) continue
+      if (isObject(place)) isKnown = false
+      args[i] = toNumber(place)
+    }
+    return isKnown
   }
 
   function toObject(value, name) {
@@ -123,8 +139,10 @@
           if (state.depth >= NESTING) enter()
           state.depth++
           try {
-            if (own !== null && this.constructor === SomeArray) {
-              return own(this, length, callback, receiver)
+            if (own !== null) {
+              return this.constructor === SomeArray
+                ? own(this, length, callback, receiver)
+                : intoSpecies(this, length, callback, receiver, name === 'map')
             }
             return receiver === undefined
               ? method(this, callback)
@@ -163,12 +181,30 @@
     charge(prices.callback)
     spend(length, prices.arrayEach * 4)
     if (name === 'map') room(length * 8)
+    if ((name === 'map' || name === 'filter') && isArray(object)) {
+      return nested(intoSpecies, undefined, [object, length, callback, rest[0], name === 'map'])
+    }
     // the callback gets the object, not what stands for it
     const own = function (...given) {
       given[last] = object
       return apply(callback, this, given)
     }
     return run(method, object, length, [own, ...rest])
+  }
+
+  /** map or filter, where what they make may be anything. */
+  function intoSpecies(array, length, callback, receiver, isMap) {
+    const result = speciesOf(array, isMap ? length : 0)
+    let next = 0
+    for (let i = 0; i < length; i++) {
+      if (!(i in array)) continue
+      charge(prices.arrayPut)
+      const value = array[i]
+      const answer = apply(callback, receiver, [value, i, array])
+      if (isMap) put(result, i, answer)
+      else if (answer) put(result, next++, value)
+    }
+    return result
   }
 
   /** Whether ArraySpeciesCreate would make a plain array, without asking anybody. */
@@ -229,7 +265,9 @@
           if (typeof sought === 'string' && sought.length > 16) {
             spend(length * sought.length, prices.copy)
           }
-          return run(method, object, length, [sought, ...rest])
+          // of an empty one nobody asks where
+          const isKnown = placed(rest, 0, length === 0 ? 0 : 1)
+          return run(method, object, length, [sought, ...rest], isKnown && isPlain(object))
         }
       })
     }
@@ -244,17 +282,19 @@
       ['unshift', prices.arrayMove]
     ]) {
       const method = raw[name]
+      const [from, to] = name === 'copyWithin' ? [0, 3] : name === 'fill' ? [1, 3] : [0, 0]
       replace(prototype, {
         [name](...args) {
-          if (isPlain(this) && this.length <= 32 && !isObject(args[0]) && !isObject(args[1])) {
+          if (isPlain(this) && this.length <= 32 && areNumbers(args, from, to)) {
             charge(4)
             return nested(method, this, args)
           }
           const object = toObject(this, name)
           const length = lengthOf(object)
+          const isKnown = placed(args, from, to)
           // what is no array is not moved as a block
-          spend(length, isPlain(object) ? price : prices.arrayCopy * 4)
-          return run(method, object, length, args)
+          spend(length, isKnown && isPlain(object) ? price : prices.arrayCopy * 4)
+          return run(method, object, length, args, isKnown && isPlain(object))
         }
       })
     }
@@ -269,11 +309,53 @@
             return nested(spliced, undefined, [object, length, args])
           }
         }
+        placed(args, 0, 2)
         room(length * 8)
         spend(length, prices.arrayCopy * 2)
+        if (isArray(object)) return nested(splicedInto, undefined, [object, length, args])
         return run(rawSplice, object, length, args)
       }
     })
+  }
+
+  /** splice, where what is removed may go into anything. */
+  function splicedInto(array, length, args) {
+    const from = position(toInteger(args[0]), length)
+    const most = args.length === 0 ? 0 : length - from
+    const wanted = args.length < 2 ? most : toInteger(args[1])
+    const count = wanted < 0 ? 0 : wanted < most ? wanted : most
+    const added = args.length > 2 ? args.length - 2 : 0
+    const after = length - count + added
+    if (after > LENGTH_MAX) throw new TypeError('the array would be too long')
+    const removed = speciesOf(array, count)
+    for (let i = 0; i < count; i++) {
+      charge(prices.arrayPut)
+      if (from + i in array) put(removed, i, array[from + i])
+    }
+    removed.length = count
+    if (added < count) {
+      for (let i = from + count; i < length; i++) move(array, i, i - count + added)
+      for (let i = length - 1; i >= after; i--) delete array[i]
+    } else if (added > count) {
+      for (let i = length - 1; i >= from + count; i--) move(array, i, i - count + added)
+    }
+    for (let i = 0; i < added; i++) array[from + i] = args[i + 2]
+    array.length = after
+    return removed
+  }
+
+  function move(array, from, to) {
+    charge(prices.arrayPut)
+    if (from in array) array[to] = array[from]
+    else delete array[to]
+  }
+
+  /** Whether arguments in these places are numbers, or not there. */
+  function areNumbers(args, from, to) {
+    for (let i = from; i < to; i++) {
+      if (typeof args[i] !== 'number' && args[i] !== undefined) return false
+    }
+    return true
   }
 
   function isInteger(value) {
@@ -373,9 +455,12 @@
             return part(object, from, end === undefined ? length : position(end, length))
           }
         }
+        const args = [start, end]
+        placed(args, 0, 2)
         room(length * 8)
         spend(length, prices.arrayCopy)
-        return run(slice, object, length, [start, end])
+        if (isArray(object)) return nested(slicedInto, undefined, [object, length, args])
+        return run(slice, object, length, args)
       },
       concat(...items) {
         return concatenated(toObject(this, 'concat'), items)
@@ -399,17 +484,19 @@
         return result
       },
       at(index) {
-        if (isPlain(this)) return nested(at, this, [index])
+        if (isPlain(this) && typeof index === 'number') return nested(at, this, [index])
         const object = toObject(this, 'at')
         const length = lengthOf(object)
-        return run(at, object, length, [index])
+        const args = [index]
+        return run(at, object, length, args, placed(args, 0, 1) && isPlain(object))
       },
       toSpliced(...args) {
         const object = toObject(this, 'toSpliced')
         const length = lengthOf(object)
+        const isKnown = placed(args, 0, 2)
         room(length * 8)
         spend(length, prices.arrayCopy)
-        return run(toSpliced, object, length, args)
+        return run(toSpliced, object, length, args, isKnown && isPlain(object))
       }
     })
     for (const name of ['with', 'toReversed']) {
@@ -418,12 +505,27 @@
         [name](...args) {
           const object = toObject(this, name)
           const length = lengthOf(object)
+          const isKnown = placed(args, 0, name === 'with' ? 1 : 0)
           room(length < 2 ** 32 ? length * 8 : 0)
           spend(length, prices.arrayCopy)
-          return run(method, object, length, args)
+          return run(method, object, length, args, isKnown && isPlain(object))
         }
       })
     }
+  }
+
+  /** slice, where what it makes may be anything. */
+  function slicedInto(array, length, [start, end]) {
+    const from = position(toInteger(start), length)
+    const to = end === undefined ? length : position(toInteger(end), length)
+    const result = speciesOf(array, to > from ? to - from : 0)
+    let next = 0
+    for (let i = from; i < to; i++, next++) {
+      charge(prices.arrayPut)
+      if (i in array) put(result, next, array[i])
+    }
+    result.length = next
+    return result
   }
 
   /** ArraySpeciesCreate. */
@@ -447,7 +549,7 @@
 
   function put(target, index, value) {
     const defined = defineProperty(target, index, {
-      value,
+      value: element(target, value),
       writable: true,
       enumerable: true,
       configurable: true
@@ -582,7 +684,12 @@
           if (name === 'toSorted') room(length * 8)
           if (comparator === undefined) return sortedTexts(object, length, name === 'toSorted')
           sortCharge(length, 0)
-          return run(method, object, length, [comparator])
+          // V8 makes a number of what it returns
+          const compare = (left, right) => {
+            const order = comparator(left, right)
+            return typeof order === 'number' ? order : toNumber(order)
+          }
+          return run(method, object, length, [compare])
         }
       })
     }
@@ -736,11 +843,23 @@
           leave()
         }
       },
+      of(...items) {
+        if (this === SomeArray || !isConstructor(this)) return items
+        charge(items.length * prices.arrayPut)
+        return nested(listed, undefined, [this, items])
+      },
       fromAsync(items, mapper, receiver) {
         note(prices.reject)
         return gathered(this, items, mapper, receiver)
       }
     })
+  }
+
+  function listed(Constructor, items) {
+    const result = construct(Constructor, [items.length])
+    for (let i = 0; i < items.length; i++) put(result, i, items[i])
+    result.length = items.length
+    return result
   }
 
   function collected(Constructor, items, method, mapper, receiver) {

@@ -4,8 +4,8 @@
   // arrays of floats are not shown: the bits of a NaN in them differ between processors.
 
   const { apply, charge, enter, isObject, leave, limits, listOf, prices, rethrow, spend } = kit
-  const { isIntact, metered, replace, room, sortCharge, textRoom, toInteger, toText, uncurry } = kit
-  const { weigh, wrapConstructor } = kit
+  const { element, isIntact, metered, placesIn, replace, room, sortCharge, textRoom } = kit
+  const { toInteger, toNumber, toText, uncurry, weigh, wrapConstructor } = kit
   const realm = globalThis
   const RawArrayBuffer = ArrayBuffer
   const { defineProperty, getPrototypeOf } = Reflect
@@ -27,6 +27,15 @@
   const rawSubarray = uncurry(prototype.subarray)
   const raw = {}
   const wrapped = {}
+  /** Arguments that say where: from this one, up to that. */
+  const PLACES = {
+    __proto__: null,
+    copyWithin: [0, 3],
+    fill: [1, 3],
+    includes: [1, 2],
+    indexOf: [1, 2],
+    lastIndexOf: [1, 2]
+  }
 
   const names = ['Int8', 'Uint8', 'Uint8Clamped', 'Int16', 'Uint16', 'Int32', 'Uint32']
   for (const name of [...names, 'BigInt64', 'BigUint64', 'Float16', 'Float32', 'Float64']) {
@@ -93,7 +102,9 @@
       spend(count, prices.bytesCopy)
       enter()
       try {
-        return allocate(Raw, [items], new.target)
+        const given = items === source && count > 0 && !isTyped(source) ? [...items] : items
+        if (given !== source) convert(given, isBig(name))
+        return allocate(Raw, [given], new.target)
       } finally {
         leave()
       }
@@ -118,6 +129,19 @@
         return guarded(fromHex, Raw, [text])
       }
     })
+  }
+
+  function isTyped(value) {
+    return tagOf(value) !== undefined
+  }
+
+  /** Makes numbers, or big integers, of what is in a list of ours. */
+  function convert(list, isBig) {
+    spend(list.length, prices.argument)
+    for (let i = 0; i < list.length; i++) {
+      if (typeof list[i] !== 'number' || isBig)
+        list[i] = isBig ? kit.toBig(list[i]) : toNumber(list[i])
+    }
   }
 
   function wrapBuffer() {
@@ -158,6 +182,11 @@
             sortCharge(length, 0)
           }
           chargeBytes(length * raw[tagOf(this)].BYTES_PER_ELEMENT)
+          if (name === 'with') {
+            placesIn(args, 0, 1)
+            args[1] = element(this, args[1])
+          }
+          if (name === 'toSorted') args[0] = comparing(args[0])
           return guarded(method, this, args)
         }
       })
@@ -167,10 +196,11 @@
         charge(prices.subarray)
         const tag = tagOf(this)
         // a species constructor would be handed the buffer
-        if (tag === undefined || !isFloat(tag)) {
+        if (tag === undefined) return rawSubarray(this)
+        if (!isFloat(tag)) {
           enter()
           try {
-            return rawSubarray(this, start, end)
+            return rawSubarray(this, ...placesIn([start, end]))
           } finally {
             leave()
           }
@@ -198,7 +228,7 @@
         enter()
         try {
           for (let i = 0; i < length; i++) {
-            result[i] = apply(callback, receiver, [this[i], i, this])
+            result[i] = element(result, apply(callback, receiver, [this[i], i, this]))
           }
         } finally {
           leave()
@@ -265,24 +295,34 @@
     for (const price of Object.keys(rules)) {
       for (const name of rules[price]) {
         const method = prototype[name]
+        const [from, to] = PLACES[name] ?? [0, 0]
         replace(prototype, {
           [name](...args) {
-            spend(lengthOf(this), prices[price])
+            const length = lengthOf(this)
+            spend(length, prices[price])
+            // where to look in an empty one is not asked
+            if (from < to && (length > 0 || to > 2)) placesIn(args, from, to)
+            if (name === 'fill') args[0] = element(this, args[0])
+            if (name === 'set') return setIn(method, this, args)
             return guarded(method, this, args)
           }
         })
       }
     }
-    const { sort } = prototype
+    const { at, sort } = prototype
     replace(prototype, {
+      at(index) {
+        lengthOf(this)
+        return apply(at, this, [toNumber(index)])
+      },
       sort(comparator) {
         if (comparator === undefined || typeof comparator === 'function') {
           sortCharge(lengthOf(this), 0)
         }
-        return guarded(sort, this, [comparator])
+        return guarded(sort, this, [comparing(comparator)])
       }
     })
-    const { from } = TypedArray
+    const { from, of } = TypedArray
     replace(TypedArray, {
       from(source, mapper, receiver) {
         const isMapped = mapper !== undefined
@@ -298,14 +338,53 @@
         enter()
         try {
           for (let i = 0; i < length; i++) {
-            result[i] = isMapped ? apply(mapper, receiver, [items[i], i]) : items[i]
+            const item = isMapped ? apply(mapper, receiver, [items[i], i]) : items[i]
+            result[i] = element(result, item)
           }
         } finally {
           leave()
         }
         return result
+      },
+      of(...items) {
+        if (!kit.isConstructor(this)) return apply(of, this, [])
+        spend(items.length, prices.bytesEach)
+        enter()
+        try {
+          const result = kit.construct(this, [items.length])
+          if (lengthOf(result) < items.length) throw new TypeError('the array is too short')
+          for (let i = 0; i < items.length; i++) result[i] = element(result, items[i])
+          return result
+        } finally {
+          leave()
+        }
       }
     })
+  }
+
+  /** V8 makes a number of what a comparator returns. */
+  function comparing(comparator) {
+    if (typeof comparator !== 'function') return comparator
+    return (left, right) => {
+      const order = comparator(left, right)
+      return typeof order === 'number' ? order : toNumber(order)
+    }
+  }
+
+  /** TypedArray.prototype.set; of a list it is numbers that V8 gets. */
+  function setIn(set, array, [source, offset, ...rest]) {
+    const start = offset === undefined ? 0 : toNumber(offset)
+    if (isTyped(source) || source === undefined || source === null || start < 0) {
+      return guarded(set, array, [source, start, ...rest])
+    }
+    const items = isIntact(source) ? [...source] : listOf(Object(source))
+    enter()
+    try {
+      if (items.length + start <= lengthOf(array)) convert(items, isBig(tagOf(array)))
+      return apply(set, array, [items, start])
+    } finally {
+      leave()
+    }
   }
 
   /** What an array is made of, with a length that stays: typed arrays and plain ones as they are, unless `copies`. */

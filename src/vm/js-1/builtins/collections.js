@@ -276,8 +276,7 @@
   function meteredSet(other, makes) {
     return {
       get size() {
-        const { size } = other
-        return isObject(size) ? kit.toNumber(size) : size
+        return kit.toNumber(other.size)
       },
       get has() {
         const { has } = other
@@ -331,8 +330,10 @@
           try {
             const source = { [iterator]: () => apply(method, items, []) }
             const seen = new RawSet()
+            const makesKeys = Constructor === Object
             const own = (item, index) => {
-              const key = callback(item, index)
+              const given = callback(item, index)
+              const key = makesKeys ? kit.keyOf(given) : given
               chargeKey(key, index)
               if (isHashed(key)) noted(addRaw, sizeOfSet, seen, key)
               return key

@@ -3,7 +3,7 @@
   // stacks of disposables. They get what stands for the iterable, and pays for every step.
 
   const { apply, ascend, charge, descend, enter, isObject, leave, metered, meteredIterator } = kit
-  const { note, prices, replace, uncurry } = kit
+  const { note, prices, replace, toNumber, uncurry } = kit
   const { getPrototypeOf } = Reflect
   const { iterator } = Symbol
   /** How much async generators have been asked that they have not answered. */
@@ -40,9 +40,12 @@
     ]) {
       const method = Iterator.prototype[name]
       const bytes = name === 'toArray' ? 8 : 0
+      const takesNumber = name === 'drop' || name === 'take'
       replace(Iterator.prototype, {
         [name](...args) {
           const source = isObject(this) ? meteredIterator(this, prices.step, bytes) : this
+          // how many: V8 would make a number of it
+          if (takesNumber && isObject(this)) args[0] = toNumber(args[0])
           return call(method, source, args, prices.object)
         }
       })

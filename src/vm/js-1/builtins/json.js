@@ -90,7 +90,7 @@
       }
       return true
     }
-    if (plain !== objectPrototype) return false
+    if (plain !== objectPrototype || !isRecord(value)) return false
     const names = keysOf(value)
     const { length } = names
     charge(length * 6 + 1)
@@ -102,6 +102,11 @@
       if (name.length > 64) spend(name.length, prices.jsonQuote)
     }
     return true
+  }
+
+  /** Whether it holds no primitive, whatever it inherits from. */
+  function isRecord(value) {
+    return !(toStringTag in value) && textOf(value) === '[object Object]'
   }
 
   function fast(value, space) {
@@ -149,6 +154,7 @@
         }
       }
       last = own === undefined ? given : apply(own, this, [key, given])
+      if (isObject(last)) last = unboxed(last)
       size += key.length + 8
       if (typeof last === 'string') {
         if (last.length > 64) spend(last.length, prices.jsonQuote)
@@ -277,7 +283,8 @@
   /** The primitive that an object holds, as far as JSON reads it. */
   function unboxed(value) {
     if (isProxy(value) || isArray(value) || typeof value === 'function') return value
-    if (value[toStringTag] === undefined) {
+    if (isRawJSON(value)) return value
+    if (!(toStringTag in value)) {
       switch (textOf(value)) {
         case '[object Number]':
           return kit.toNumber(value)
@@ -425,7 +432,7 @@
   }
 
   function step(object, name, record, reviver) {
-    const value = walk(object, name, record, reviver)
+    const value = kit.element(object, walk(object, name, record, reviver), name)
     if (value === undefined) deleteProperty(object, name)
     else {
       defineProperty(object, name, {

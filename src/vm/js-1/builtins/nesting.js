@@ -4,13 +4,14 @@
   // counts a level. It is enough to count those that look at `this`: nothing but the contract, or one of these, hands
   // an object to those that look at their arguments.
 
-  const { apply, ascend, charge, descend, enter, isPlain, leave, limits, prices, replace, spend } =
-    kit
-  const { state, thisText, toInteger, uncurry } = kit
+  const { apply, ascend, charge, descend, element, enter, isPlain, leave, limits, prices } = kit
+  const { replace, spend, state, thisText, toInteger, uncurry } = kit
   const { defineProperty, getPrototypeOf } = Reflect
   const { getOwnPropertyDescriptor } = Object
   const { asyncDispose, dispose, iterator, toStringTag } = Symbol
   const NESTING = limits.nesting
+  const { push } = Array.prototype
+  const { isView } = ArrayBuffer
   /** Elements of an array, up to which it does not matter how V8 keeps them. */
   const POPPED_MIN = 512
 
@@ -74,7 +75,6 @@
   /** As short as can be: who uses a list as a stack does little else. */
   function replaceStacks() {
     const { prototype } = Array
-    const { push } = prototype
     const pop = uncurry(prototype.pop)
     const pushOne = uncurry(push)
     replace(prototype, {
@@ -83,7 +83,8 @@
         state.depth++
         try {
           // biome-ignore lint/complexity/noArguments: a list of one would be slower
-          return arguments.length === 1 ? pushOne(this, item) : apply(push, this, arguments)
+          if (arguments.length !== 1) return pushAll(this, arguments)
+          return pushOne(this, typeof item === 'number' ? item : element(this, item))
         } finally {
           state.depth--
         }
@@ -99,6 +100,11 @@
         }
       }
     })
+  }
+
+  function pushAll(array, items) {
+    if (isView(array)) for (let i = 0; i < items.length; i++) items[i] = element(array, items[i])
+    return apply(push, array, items)
   }
 
   /** An array with gaps may be a table, all of which V8 goes through, in particular one without its last element. */

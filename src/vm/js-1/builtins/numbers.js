@@ -3,7 +3,7 @@
   // V8 does by their lengths.
 
   const { apply, charge, construct, isObject, limits, prices, refuse, replace, room, spend } = kit
-  const { enter, leave, toNumber, toInteger, uncurry, wrapConstructor } = kit
+  const { primitiveOf, toNumber, toInteger, uncurry, wrapConstructor } = kit
   const RawBigInt = BigInt
   const RawNumber = Number
   const { asIntN, asUintN } = BigInt
@@ -22,7 +22,7 @@
 
   replaceBigInt()
   replaceNumber()
-  return { wordsOf, bigRoom, chargeDigits, toFloat: RawNumber }
+  return { wordsOf, bigRoom, chargeDigits, toBig, toFloat: RawNumber }
 
   /** Words of a big integer, at most twice as many as it has. */
   function wordsOf(value) {
@@ -63,7 +63,7 @@
     const Wrapped = wrapConstructor(globalThis, RawBigInt, function (value) {
       if (new.target !== undefined) throw new TypeError('BigInt is not a constructor')
       charge(prices.numberMade)
-      const primitive = isObject(value) ? primitiveOf(value) : value
+      const primitive = isObject(value) ? primitiveOf(value, 'number') : value
       if (typeof primitive === 'string') {
         const bits = primitive.length * 4
         bigRoom(bits)
@@ -95,22 +95,10 @@
     })
   }
 
-  /** ToPrimitive with the hint number. */
-  function primitiveOf(object) {
-    charge(1)
-    enter()
-    try {
-      return kit.toPrimitive(object, 'number')
-    } finally {
-      leave()
-    }
-  }
-
   function clipped(method, bits, value) {
     const width = toInteger(bits)
     if (!(width >= 0 && width < 2 ** 53)) return method(width, 0n)
-    const primitive = isObject(value) ? primitiveOf(value) : value
-    const number = typeof primitive === 'bigint' ? primitive : toBig(primitive)
+    const number = toBig(value)
     const words = wordsOf(number)
     // a negative one is filled up
     if (method === asUintN && number < 0n && width > words * 64) {
@@ -121,6 +109,8 @@
 
   /** ToBigInt, which does not take numbers. */
   function toBig(value) {
+    if (typeof value === 'bigint') return value
+    if (isObject(value)) return toBig(primitiveOf(value, 'number'))
     if (typeof value !== 'string') return asIntN(1024, value)
     bigRoom(value.length * 4)
     chargeDigits(1 + value.length / 16)
@@ -137,7 +127,7 @@
       charge(prices.numberMade)
       let value = 0
       if (args.length > 0) {
-        const primitive = isObject(first) ? primitiveOf(first) : first
+        const primitive = isObject(first) ? primitiveOf(first, 'number') : first
         if (typeof primitive === 'string') spend(primitive.length, prices.parseNumber)
         value = RawNumber(primitive)
       }

@@ -8,7 +8,13 @@
   const { chain, limits, link, uncurry, wrapConstructor } = kit
   const { getPrototypeOf, ownKeys } = Reflect
   const { getOwnPropertyDescriptor } = Object
-  const { prototype } = Object
+  const { element, primitiveOf } = kit
+  const { isView } = ArrayBuffer
+  const { defineProperty: defineRaw, getOwnPropertyDescriptor: describeRaw } = Reflect
+  const { defineProperty: defineStrictly, prototype } = Object
+  const RawObject = Object
+  /** Of a property, in the order in which they are read. */
+  const FIELDS = ['enumerable', 'configurable', 'value', 'writable', 'get', 'set']
   const { bind } = Function.prototype
   const RawWeakMap = WeakMap
   const layersOf = uncurry(WeakMap.prototype.get)
@@ -30,14 +36,8 @@
     charge(prices.keyGiven)
     if (typeof value === 'string') return hashed(value)
     if (!isObject(value)) return typeof value === 'bigint' ? toText(value) : value
-    charge(1)
-    enter()
-    try {
-      const key = kit.toPrimitive(value, 'string')
-      return typeof key === 'symbol' ? key : hashed(toText(key))
-    } finally {
-      leave()
-    }
+    const key = primitiveOf(value, 'string')
+    return typeof key === 'symbol' ? key : hashed(toText(key))
   }
 
   function hashed(key) {
@@ -88,6 +88,7 @@
         if (isPlain(target)) for (let i = 0; i < sources.length; i++) checkLength(sources[i])
         enter()
         try {
+          if (isView(target)) return assigned(target, sources)
           return apply(assign, Object, [target, ...sources])
         } finally {
           leave()
@@ -96,21 +97,25 @@
       defineProperties(object, properties) {
         chargeCopy(properties)
         if (isPlain(object)) checkDefinition(properties)
+        if (isView(object) && isObject(properties)) return defined(object, properties)
         return defineProperties(object, properties)
       },
       fromEntries(items) {
         if (items === undefined || items === null) return fromEntries(items)
-        if (kit.isIntact(items)) {
-          spend(items.length, prices.keyWrite)
-          return fromEntries(items)
-        }
+        const isIntact = kit.isIntact(items)
         const method = items[iterator]
         if (typeof method !== 'function') return fromEntries({ [iterator]: method })
-        charge(1)
         enter()
         try {
           const source = { [iterator]: () => apply(method, items, []) }
-          return fromEntries(metered(source, prices.keyWrite))
+          const object = {}
+          for (const item of isIntact ? items : metered(source, 1)) {
+            charge(prices.keyWrite)
+            if (!isObject(item)) return fromEntries([item])
+            const { 0: key, 1: value } = item
+            put(object, keyOf(key), value)
+          }
+          return object
         } finally {
           leave()
         }
@@ -125,6 +130,62 @@
         return rawOwnKeys(object)
       }
     })
+  }
+
+  function put(object, key, value) {
+    defineRaw(object, key, { value, writable: true, enumerable: true, configurable: true })
+  }
+
+  /** Object.assign to what may be a typed array. */
+  function assigned(target, sources) {
+    for (let i = 0; i < sources.length; i++) {
+      const source = sources[i]
+      if (source === undefined || source === null) continue
+      const from = RawObject(source)
+      const keys = ownKeys(from)
+      for (let k = 0; k < keys.length; k++) {
+        const key = keys[k]
+        if (!describeRaw(from, key)?.enumerable) continue
+        target[key] = element(target, from[key], key)
+      }
+    }
+    return target
+  }
+
+  /** Object.defineProperties of what may be a typed array. */
+  function defined(object, properties) {
+    const keys = ownKeys(properties)
+    const list = []
+    enter()
+    try {
+      for (let i = 0; i < keys.length; i++) {
+        if (!describeRaw(properties, keys[i])?.enumerable) continue
+        list[list.length] = {
+          key: keys[i],
+          descriptor: elementary(object, properties[keys[i]], keys[i])
+        }
+      }
+    } finally {
+      leave()
+    }
+    for (let i = 0; i < list.length; i++) defineStrictly(object, list[i].key, list[i].descriptor)
+    return object
+  }
+
+  /** A descriptor of what may be an element of a typed array: one of ours, with a value that is paid for. */
+  function elementary(object, descriptor, key) {
+    if (!isView(object) || !isObject(descriptor)) return descriptor
+    const own = { __proto__: null }
+    enter()
+    try {
+      for (let i = 0; i < FIELDS.length; i++) {
+        if (FIELDS[i] in descriptor) own[FIELDS[i]] = descriptor[FIELDS[i]]
+      }
+    } finally {
+      leave()
+    }
+    if ('value' in own) own.value = element(object, own.value, key)
+    return own
   }
 
   function chargeCopy(source) {
@@ -198,7 +259,7 @@
         if (!isObject(object)) return defineProperty(object)
         const name = keyOf(key)
         if (name === 'length' && isPlain(object)) checkDefinition({ length: descriptor })
-        return defineProperty(object, name, descriptor)
+        return defineProperty(object, name, elementary(object, descriptor, name))
       }
     })
     const reflect = { ...pick(Reflect, ['defineProperty', 'deleteProperty', 'get', 'set', 'has']) }
@@ -208,7 +269,7 @@
         if (!isObject(object)) return reflect.defineProperty(object)
         const name = keyOf(key)
         if (name === 'length' && isPlain(object)) checkDefinition({ length: descriptor })
-        return reflect.defineProperty(object, name, descriptor)
+        return reflect.defineProperty(object, name, elementary(object, descriptor, name))
       },
       deleteProperty(object, key) {
         if (!isObject(object)) return reflect.deleteProperty(object)
@@ -240,9 +301,10 @@
         if (name === 'length' && typeof value === 'number') {
           if (isPlain(receiver.length > 0 ? receiver[0] : object)) chargeLength(value)
         }
+        const given = element(receiver.length > 0 ? receiver[0] : object, value, name)
         enter()
         try {
-          return reflect.set(object, name, value, ...receiver)
+          return reflect.set(object, name, given, ...receiver)
         } finally {
           leave()
         }

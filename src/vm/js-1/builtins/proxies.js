@@ -5,7 +5,9 @@
 
   const { apply, charge, enter, isObject, leave, limits, listOf, prices, refuse, spend } = kit
   const { replace, sizeOf, state, uncurry } = kit
-  const { getPrototypeOf } = Reflect
+  const { defineProperty, getPrototypeOf } = Reflect
+  const { isArray } = Array
+  const { isView } = ArrayBuffer
   const RawProxy = Proxy
   const { revocable } = Proxy
   const RawWeakMap = WeakMap
@@ -127,8 +129,10 @@
           enter()
           try {
             const method = handler[name]
-            if (typeof method !== 'function') return method
-            return (...args) => run(method, handler, args, list)
+            if (typeof method === 'function') return (...args) => run(method, handler, args, name)
+            // what V8 would do by itself, but for the numbers that it makes of elements
+            const isElement = name === 'defineProperty' && (method === undefined || method === null)
+            return isElement && isView(this.target) ? defineElement : method
           } finally {
             leave()
           }
@@ -138,11 +142,19 @@
     return made
   }
 
-  function run(method, handler, args, list) {
+  /** In the place of no trap, for an array of numbers. */
+  function defineElement(target, key, descriptor) {
+    if ('value' in descriptor) descriptor.value = kit.element(target, descriptor.value, key)
+    return defineProperty(target, key, descriptor)
+  }
+
+  function run(method, handler, args, name) {
     enter()
     try {
       const result = apply(method, handler, args)
-      if (!list || !isObject(result)) return result
+      // of an array, V8 makes a number of it
+      if (name === 'get' && args[1] === 'length' && isArray(args[0])) return kit.toNumber(result)
+      if (name !== 'ownKeys' || !isObject(result)) return result
       // each is looked up in a list that V8 makes of them
       const keys = listOf(result)
       spend(keys.length, prices.keyTrapped)

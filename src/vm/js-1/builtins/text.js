@@ -288,7 +288,7 @@
     charge(prices.callback)
     enter()
     try {
-      return `${replacement(sought, at, text)}`
+      return toText(replacement(sought, at, text))
     } finally {
       leave()
     }

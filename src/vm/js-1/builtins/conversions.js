@@ -1,0 +1,162 @@
+;(function conversions(kit) {
+  // Functions of V8's whose work is constant but for what they make of their arguments: a long text takes as long to be
+  // read as a number as it is long, and a long big integer far longer to be written. So here they get numbers and texts
+  // that are made, and paid for, before. What does the same and charges for more is in the other parts.
+
+  const { apply, construct, numbersIn, placesIn, replace } = kit
+  const { tagOf, toBig, toNumber, toText, uncurry, wrapConstructor } = kit
+  const { isView } = ArrayBuffer
+  const { freeze, getOwnPropertyDescriptor, setPrototypeOf } = Object
+  const realm = globalThis
+  const RawString = String
+  /** V8's own, for compiled code that has numbers. */
+  const numeric = {}
+
+  replaceMath()
+  replaceViews()
+  replaceDates()
+  replaceStrings()
+  replaceErrors()
+  return { numeric: freeze(numeric) }
+
+  function replaceMath() {
+    const names = 'abs ceil clz32 f16round floor fround round sign sqrt trunc'
+    for (const name of names.split(' ')) {
+      const compute = Math[name]
+      numeric[name] = compute
+      replace(Math, {
+        [name](x) {
+          return compute(typeof x === 'number' ? x : toNumber(x))
+        }
+      })
+    }
+    for (const name of ['imul', 'pow']) {
+      const compute = Math[name]
+      numeric[name] = compute
+      replace(Math, {
+        [name](x, y) {
+          if (typeof x === 'number' && typeof y === 'number') return compute(x, y)
+          const first = toNumber(x)
+          return compute(first, toNumber(y))
+        }
+      })
+    }
+    for (const name of ['max', 'min']) {
+      const compute = Math[name]
+      numeric[name] = compute
+      replace(Math, {
+        [name](x, y) {
+          // biome-ignore lint/complexity/noArguments: a list of two would be slower
+          const { length } = arguments
+          if (length === 2 && typeof x === 'number' && typeof y === 'number') return compute(x, y)
+          // biome-ignore lint/complexity/noArguments: the same
+          return apply(compute, undefined, numbersIn(arguments))
+        }
+      })
+    }
+  }
+
+  function replaceViews() {
+    const { prototype } = DataView
+    const kinds = 'Int8 Uint8 Int16 Uint16 Int32 Uint32 Float16 Float32 Float64'
+    for (const kind of kinds.split(' ')) replaceView(prototype, kind, toNumber)
+    for (const kind of ['BigInt64', 'BigUint64']) replaceView(prototype, kind, toBig)
+    const Raw = DataView
+    const sizeOfBuffer = uncurry(getOwnPropertyDescriptor(ArrayBuffer.prototype, 'byteLength').get)
+    wrapConstructor(realm, Raw, function (buffer, offset, length) {
+      if (new.target === undefined) throw new TypeError("Constructor DataView requires 'new'")
+      sizeOfBuffer(buffer)
+      return construct(Raw, placesIn([buffer, offset, length], 1), new.target)
+    })
+  }
+
+  function replaceView(prototype, kind, convert) {
+    const get = uncurry(prototype[`get${kind}`])
+    const set = uncurry(prototype[`set${kind}`])
+    replace(prototype, {
+      [`get${kind}`](offset, isLittle) {
+        if (typeof offset === 'number' || !isOne(this)) return get(this, offset, isLittle)
+        return get(this, offset === undefined ? 0 : toNumber(offset), isLittle)
+      },
+      [`set${kind}`](offset, value, isLittle) {
+        const areNumbers = typeof offset === 'number' && typeof value === 'number'
+        if (areNumbers || !isOne(this)) return set(this, offset, value, isLittle)
+        const at = offset === undefined ? 0 : toNumber(offset)
+        // what is no index at all is refused before the value is looked at
+        if (!(at > -1 && at < 2 ** 53) && at === at) return set(this, at, 0, isLittle)
+        return set(this, at, convert(value), isLittle)
+      }
+    })
+  }
+
+  /** What is none, V8 refuses before anything is converted. */
+  function isOne(value) {
+    return isView(value) && tagOf(value) === undefined
+  }
+
+  function replaceDates() {
+    const { prototype } = Date
+    const { UTC } = Date
+    const getTime = uncurry(prototype.getTime)
+    const parts = ['FullYear', 'Month', 'Date', 'Hours', 'Minutes', 'Seconds', 'Milliseconds']
+    for (const name of ['setTime', ...parts.map((part) => `setUTC${part}`)]) {
+      const method = prototype[name]
+      replace(prototype, {
+        [name](...args) {
+          getTime(this)
+          return apply(method, this, numbersIn(args))
+        }
+      })
+    }
+    replace(Date, {
+      UTC(...args) {
+        return apply(UTC, undefined, numbersIn(args))
+      }
+    })
+  }
+
+  function replaceStrings() {
+    for (const name of ['fromCharCode', 'fromCodePoint']) {
+      const make = RawString[name]
+      replace(RawString, {
+        [name](...codes) {
+          if (codes.length === 1 && typeof codes[0] === 'number') return make(codes[0])
+          for (let i = 0; i < codes.length; i++) {
+            if (typeof codes[i] === 'number') continue
+            codes[i] = toNumber(codes[i])
+            // what is no point is refused before the next one is looked at
+            if (name === 'fromCodePoint') make(codes[i])
+          }
+          return apply(make, RawString, codes)
+        }
+      })
+    }
+    wrapConstructor(realm, RawString, function (...args) {
+      const [value] = args
+      const isCall = new.target === undefined
+      if (isCall && typeof value === 'symbol') return RawString(value)
+      const text = args.length === 0 ? '' : toText(value)
+      return isCall ? text : construct(RawString, [text], new.target)
+    })
+  }
+
+  /** Their messages. */
+  function replaceErrors() {
+    const RawError = Error
+    const names = ['EvalError', 'RangeError', 'ReferenceError', 'SyntaxError', 'TypeError']
+    const SomeError = wrapError(RawError, 0)
+    for (const name of [...names, 'URIError']) setPrototypeOf(wrapError(realm[name], 0), SomeError)
+    setPrototypeOf(wrapError(SuppressedError, 2), SomeError)
+    setPrototypeOf(AggregateError, SomeError)
+  }
+
+  /** `place`: where its message stands among the arguments. */
+  function wrapError(Raw, place) {
+    const Wrapped = wrapConstructor(realm, Raw, function (...args) {
+      const message = args[place]
+      if (typeof message !== 'string' && message !== undefined) args[place] = toText(message)
+      return construct(Raw, args, new.target === undefined ? Wrapped : new.target)
+    })
+    return Wrapped
+  }
+})
