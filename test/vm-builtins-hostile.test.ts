@@ -440,6 +440,13 @@ test('vm builtins - attacks: conversions', async (t) => {
   await runAttacks(t, attacks, 100_000)
 })
 
+test('vm builtins - attacks: operations that ask nothing of the state', async (t) => {
+  const attacks: Attacks = {
+    mkdir: ["const p = '/a'.repeat(500); for (let i = 0; i < 1000; i++) state.mkdir(p)", FUEL]
+  }
+  await runAttacks(t, attacks, 100_000)
+})
+
 test('vm builtins - attacks: iterators and promises', async (t) => {
   await runAttacks(t, {
     'iterator helpers': [

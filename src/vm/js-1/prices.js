@@ -86,6 +86,8 @@ export const PRICES = {
     pathCharacter: 4,
     /** An operation on the state, a question to an oracle, a line for the console; a character of it, or its answer. */
     operation: 50,
+    /** One that does nothing but check a path; for its characters as for any other. */
+    checked: 10,
     /** One that is answered, or refused, on top: each is a turn of the engine, and some are a question to the host. */
     answer: 1000,
     byte: 0.2,

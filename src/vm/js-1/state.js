@@ -66,7 +66,8 @@
     },
     mkdir(path) {
       try {
-        normalPath(path, 'mkdir')
+        const normal = normalPath(path, 'mkdir')
+        charge(prices.checked + normal.length * prices.byte)
         return tell()
       } catch (thrown) {
         return tell(thrown)
