@@ -37,6 +37,32 @@ contract.addPost(1, 'x') instanceof Promise
   ])
 })
 
+test('cli - repl has a line of a pipe done before the next one, whatever it awaits', async (t) => {
+  const root = await tempDir(t)
+  const { host, cli } = await startNetwork(t, root)
+  await cli.run(['deploy', FORUM, '--host', host.id, '--name', 'forum'])
+  const input = `void addTopic('a').then((id) => addPost(id, 'first')).then((post) => console.log('post', post))
+'second'
+void contract.addTopic('b').then((id) => console.log('topic', id))
+addPost()
+'third'
+`
+  const { status, stdout } = await cli.run(['repl', 'forum'], { input })
+  t.is(status, 0)
+  t.is(stdout, "post 1\n'second'\ntopic 2\n'third'\n")
+  const { objects } = await cli.json(['repl', 'forum'], { input: 'addPost()\nnonsense\n3\n' })
+  const [thrown, uncaught, ...more] = objects
+  t.is(thrown?.['type'], 'error', 'errors are in their places among the values')
+  t.alike(uncaught, {
+    type: 'error',
+    error: { name: 'ReferenceError', message: 'nonsense is not defined', code: null }
+  })
+  t.alike(more, [
+    { type: 'value', value: 3 },
+    { type: 'summary', lines: 3 }
+  ])
+})
+
 test('cli - repl completes the names of methods', async (t) => {
   const dir = await tempDir(t)
   const { host, cli } = await startNetwork(t, dir)
@@ -73,6 +99,7 @@ test('cli - repl says what a call came to that ends when the prompt was left', a
     override note(text: string): void {
       notes.push(text)
     }
+    override object(): void {}
   }
   const late = Promise.withResolvers<never>()
   const never = () => new Promise<never>(() => {})

@@ -1,8 +1,9 @@
 import { once } from 'node:events'
 import repl, { type REPLEval, type REPLServer } from 'node:repl'
 import { PassThrough } from 'node:stream'
+import { setImmediate } from 'node:timers/promises'
 import { inspect, types } from 'node:util'
-import type { ContractObject } from '../client/contract.ts'
+import { type CallPromise, type ContractObject, contractObject } from '../client/contract.ts'
 import type { StateReader } from '../index.ts'
 import { ContractError, MivmError } from '../protocol/errors.ts'
 import { encodeValue } from '../protocol/values.ts'
@@ -28,6 +29,7 @@ export class Console {
   readonly #output: Output
   readonly #evaluate: REPLEval
   #pending: Promise<void> = Promise.resolve()
+  readonly #calls = new Set<CallPromise>()
   #done = () => {}
   #lines = 0
   #left = false
@@ -52,16 +54,12 @@ export class Console {
       this.#left = true
       return this.#pending
     })
-    define('contract', contract)
+    const methods = contractObject(Object.keys(contract), (method, args) =>
+      this.#call(contract, method, args)
+    )
+    define('contract', methods)
     define('state', state)
-    for (const [method, call] of Object.entries(contract)) {
-      define(method, (...args: unknown[]) => {
-        const calling = call(...args)
-        // a call that nobody awaits must not end the process
-        calling.catch(() => {})
-        return calling
-      })
-    }
+    for (const [method, call] of Object.entries(methods)) define(method, call)
   }
 
   /** Lines executed so far. */
@@ -69,7 +67,7 @@ export class Console {
     return this.#lines
   }
 
-  /** Executes a line, when all before it are done. */
+  /** Executes a line, when all before it are done, the calls included that nobody awaits. */
   async line(text: string): Promise<void> {
     if (this.#left || this.#input === null) return
     const taken = once(this.server, 'line')
@@ -77,10 +75,26 @@ export class Console {
     await taken
     this.#lines++
     await this.#pending
+    while (this.#calls.size > 0) {
+      await Promise.allSettled(this.#calls)
+      // what the line does with their values
+      await setImmediate()
+    }
   }
 
   close(): void {
     this.server.close()
+  }
+
+  #call(contract: ContractObject, method: string, args: readonly unknown[]): CallPromise {
+    const call = contract[method]
+    if (call === undefined) throw new MivmError('METHOD_UNKNOWN', `there is no method "${method}"`)
+    const calling = call(...args)
+    this.#calls.add(calling)
+    const done = () => this.#calls.delete(calling)
+    // a call that nobody awaits must not end the process
+    calling.then(done, done)
+    return calling
   }
 
   readonly #queue: REPLEval = (code, context, file, callback) => {
@@ -104,6 +118,7 @@ export class Console {
     const text = describe(error)
     if (text === null && this.#input === null) return 'print'
     this.#output.note(text ?? `Uncaught ${String(error)}`)
+    this.#output.object({ type: 'error', error: partsOf(error) })
     // it may end when the prompt is gone
     if (this.#left) return 'ignore'
     this.server.clearBufferedCommand()
@@ -140,6 +155,13 @@ function asJson(value: unknown): unknown {
   } catch {
     return inspect(value)
   }
+}
+
+/** As `mivm call` says what a call ended with. */
+function partsOf(error: unknown): { name: string; message: string; code: string | null } {
+  if (!(error instanceof Error)) return { name: 'Error', message: String(error), code: null }
+  const code = 'code' in error && typeof error.code === 'string' ? error.code : null
+  return { name: error.name, message: error.message, code }
 }
 
 function describe(error: unknown): string | null {
