@@ -191,9 +191,21 @@ test('a deployment that fails names the line of the file', async (t) => {
   )
 })
 
-test('what cannot be read or has such names already is left alone', (t) => {
+test('what cannot be read is left alone', (t) => {
   t.is(traced('exports.f = ('), null)
-  t.is(traced('exports.f = ($traceAt) => 1'), null)
+})
+
+test('a contract with names like those that are put in is traced as any other', async (t) => {
+  for (const source of [
+    "const $trace = 1\nexports.f = () => {\n  throw new Error('$trace' + $trace)\n}\n",
+    'const $traceAt = 1, $traceThrown = 2\nexports.f = ($trace2At) => {\n  throw new Error($traceAt + $traceThrown)\n}\n',
+    "exports.$traceKept = 1\nexports.f = () => {\n  throw new Error('$traceAt')\n}\n",
+    'let $\\u0074raceAt = 5\nexports.f = () => {\n  throw new Error(++$traceAt)\n}\n'
+  ]) {
+    await using instance = await deploy(source)
+    const { stack } = await thrownBy(instance.call('alice', 'f', []))
+    t.is(stack?.split('\n')[1], '    at contract.js:3:3', JSON.stringify(source))
+  }
 })
 
 async function thrownBy(call: Promise<unknown>): Promise<ContractError> {

@@ -9,7 +9,7 @@ const MARK = 'mivm: thrown at '
  * A contract may have variables of its own with the names of builtins. What it says itself is said to nobody: of the lines of
  * a call only the first thousand are kept.
  */
-const HEAD = `const $traceThrown = ((console, places) => {
+const headOf = (prefix: string) => `const ${prefix}Thrown = ((console, places) => {
   let last
   return (error, at) => {
     if (typeof error === 'object' && error !== null) {
@@ -24,22 +24,22 @@ console = (() => {
   const none = () => {}
   return globalThis.Object.freeze({ log: none, info: none, warn: none, error: none, debug: none })
 })()
-const $traceKept = (value, at) => {
-  if (value instanceof globalThis.Promise) value.then(undefined, (error) => $traceThrown(error, at))
+const ${prefix}Kept = (value, at) => {
+  if (value instanceof globalThis.Promise) value.then(undefined, (error) => ${prefix}Thrown(error, at))
   return value
 }
 `
 /** Lines of a call that the VM keeps. */
 const LINES_MAX = 1000
-const OPEN = 'let $traceAt = 0; try {'
-const CLOSE = '} catch ($traceError) { $traceThrown($traceError, $traceAt); throw $traceError }'
+const openOf = (prefix: string) => `let ${prefix}At = 0; try {`
+const closeOf = (prefix: string) =>
+  `} catch (${prefix}Error) { ${prefix}Thrown(${prefix}Error, ${prefix}At); throw ${prefix}Error }`
 
 /**
  * The source of a contract that does the same, and says over `console` where what ends a call was thrown: errors have no
  * `stack` in the VM. Takes more fuel and time. Null where the source is none that can be read.
  */
 export function traced(source: string): string | null {
-  if (source.includes('$trace')) return null
   let program: AnyNode
   try {
     program = parse(source, {
@@ -51,11 +51,16 @@ export function traced(source: string): string | null {
   } catch {
     return null
   }
+  const nodes = [...nodesOf(program)]
+  const prefix = freePrefix(nodes)
+  const open = openOf(prefix)
+  const close = closeOf(prefix)
+  const markOf = ({ start }: AnyNode) => `${prefix}At = ${start}; `
   const edits = new Edits(source)
-  edits.insert(0, `${HEAD}${OPEN}`)
-  const closings: [at: number, text: string][] = [[source.length, `\n${CLOSE}`]]
+  edits.insert(0, `${headOf(prefix)}${open}`)
+  const closings: [at: number, text: string][] = [[source.length, `\n${close}`]]
   const statements: AnyNode[] = []
-  for (const node of nodesOf(program)) {
+  for (const node of nodes) {
     for (const statement of statementsOf(node)) statements.push(statement)
     for (const body of bareBodiesOf(node)) {
       edits.insert(body.start, `{ ${markOf(body)}`)
@@ -63,21 +68,21 @@ export function traced(source: string): string | null {
     }
     if (node.type === 'TryStatement' && node.finalizer) {
       // what it does after an error is not where that was thrown
-      edits.insert(node.finalizer.start + 1, 'const $traceLast = $traceAt; ')
-      closings.push([node.finalizer.end - 1, '; $traceAt = $traceLast '])
+      edits.insert(node.finalizer.start + 1, `const ${prefix}Last = ${prefix}At; `)
+      closings.push([node.finalizer.end - 1, `; ${prefix}At = ${prefix}Last `])
     }
     if (node.type === 'ReturnStatement' && node.argument) {
-      edits.insert(node.argument.start, ' $traceKept((')
+      edits.insert(node.argument.start, ` ${prefix}Kept((`)
       closings.push([node.argument.end, `), ${node.start})`])
     }
     const body = functionBodyOf(node)
     if (body === null) continue
     if (body.type === 'BlockStatement') {
-      edits.insert(body.start + 1, OPEN)
-      closings.push([body.end - 1, CLOSE])
+      edits.insert(body.start + 1, open)
+      closings.push([body.end - 1, close])
     } else {
-      edits.insert(body.start, `{ ${OPEN} $traceAt = ${body.start}; return $traceKept((`)
-      closings.push([body.end, `), ${body.start}) ${CLOSE} }`])
+      edits.insert(body.start, `{ ${open} ${prefix}At = ${body.start}; return ${prefix}Kept((`)
+      closings.push([body.end, `), ${body.start}) ${close} }`])
     }
   }
   // what begins later ends first
@@ -92,6 +97,20 @@ export function thrownAt(lines: readonly string[]): number | null {
   if (lines.length >= LINES_MAX) return null
   const line = lines.findLast((each) => each.startsWith(MARK))
   return line === undefined ? null : Number(line.slice(MARK.length))
+}
+
+/** What our names begin with: none of the contract's does, however it is written there. */
+function freePrefix(nodes: readonly AnyNode[]): string {
+  const taken = new Set<string>()
+  for (const node of nodes) {
+    if (node.type !== 'Identifier') continue
+    const [, digits] = /^\$trace(\d*)/.exec(node.name) ?? []
+    if (digits !== undefined) taken.add(digits)
+  }
+  for (let n = 1; ; n++) {
+    const digits = n === 1 ? '' : String(n)
+    if (!taken.has(digits)) return `$trace${digits}`
+  }
 }
 
 /** All nodes, each before those in it, in the order of the source; without recursion, since bundles nest deeply. */
@@ -151,8 +170,4 @@ function bareBodiesOf(node: AnyNode): readonly Statement[] {
 
 function isBare(body: Statement | null | undefined): body is Statement {
   return !!body && body.type !== 'BlockStatement'
-}
-
-function markOf({ start }: AnyNode): string {
-  return `$traceAt = ${start}; `
 }
