@@ -3,6 +3,7 @@ import { once } from 'node:events'
 import path from 'node:path'
 import { createInterface } from 'node:readline'
 import test from 'brittle'
+import { fitted } from '../src/cli/output.ts'
 import { statusLines } from '../src/cli/status-view.ts'
 import { formatBytes, formatDuration } from '../src/cli/text.ts'
 import { DEFAULT_QUOTAS } from '../src/host/quotas.ts'
@@ -72,7 +73,7 @@ test('status - a line for everything, and what others chose is harmless', (t) =>
   t.ok(text.includes('over quota  (user calls 4)'), text)
   t.ok(
     text.includes(
-      `user        ${'a'.repeat(52)}: 12 calls, fuel 4,000,000, 2.0 kB, 3.0 MB stored, 1 refused`
+      `user        12 calls, fuel 4,000,000, 2.0 kB, 3.0 MB stored, 1 refused: ${'a'.repeat(52)}`
     ),
     text
   )
@@ -83,6 +84,25 @@ test('status - a line for everything, and what others chose is harmless', (t) =>
   t.ok(/^sync +0\.50 ms +1\.2 s$/m.test(text), text)
   t.ok(/^call +0\.50 ms +140 ms$/m.test(text), text)
   t.ok(/^reply +– +–$/m.test(text), text)
+})
+
+test('status - what is drawn again neither wraps nor scrolls', (t) => {
+  const [user] = SAMPLE.users
+  if (user === undefined) throw new Error('a sample without users')
+  const lines = statusLines({ ...SAMPLE, users: [user, user, user] })
+  const shown = fitted(lines, 80, 25)
+  t.is(shown.length, 24)
+  t.alike(
+    shown.filter((line) => line.length > 79),
+    []
+  )
+  t.ok(
+    shown.some((line) => /^user .* 1 refused: a+…$/.test(line)),
+    shown.join('\n')
+  )
+  t.is(shown.at(-1), `… and ${lines.length - 23} more lines`)
+  t.alike(fitted(lines, 200, lines.length + 1), lines, 'where there is room, all of it is there')
+  t.alike(fitted(['a', 'b'], 1, 1), ['…'])
 })
 
 test('status - numbers for people', (t) => {

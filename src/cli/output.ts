@@ -56,7 +56,9 @@ export class Output {
   /** Lines that take the place of those before, where a person reads; else they follow them, after an empty one. */
   redraw(lines: readonly string[]): void {
     if (this.json) return
-    if (this.isTerminal) process.stdout.write(`${HOME}${lines.join(CLEARED)}${CLEARED}${CLEAR}`)
+    const { columns = 80, rows = 24 } = process.stdout
+    const shown = fitted(lines, columns, rows)
+    if (this.isTerminal) process.stdout.write(`${HOME}${shown.join(CLEARED)}${CLEARED}${CLEAR}`)
     else process.stdout.write(`${lines.join('\n')}\n\n`)
   }
 
@@ -90,6 +92,18 @@ export class Output {
     process.stderr.write('\r\u001b[K')
     this.#progress = ''
   }
+}
+
+/**
+ * What a terminal has room for: what wraps, or scrolls, is not where the next lines are drawn over it. A line that is cut ends
+ * with …, and the last one says how many more there are.
+ */
+export function fitted(lines: readonly string[], columns: number, rows: number): string[] {
+  // the cursor stands in a line, and in a column, of its own
+  const [width, height] = [Math.max(columns - 1, 1), Math.max(rows - 1, 1)]
+  const more = lines.length - height + 1
+  const shown = more <= 1 ? lines : [...lines.slice(0, height - 1), `… and ${more} more lines`]
+  return shown.map((line) => (line.length <= width ? line : `${line.slice(0, width - 1)}…`))
 }
 
 /**

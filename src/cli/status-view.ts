@@ -31,8 +31,6 @@ export function statusLines(status: HostStatus): string[] {
       `${count(connections.open, 'connection')}, ${number(connections.silent)} silent; ${count(logs, 'open log')}`
     ],
     ...(Object.keys(refused).length === 0 ? [] : [['over quota', codes(refused).trim()] as const]),
-    ...users.slice(0, ACCOUNTS_SHOWN).map((user) => ['user', accountOf(user)] as const),
-    ...deployers.slice(0, ACCOUNTS_SHOWN).map((one) => ['deployer', accountOf(one)] as const),
     [
       'event loop',
       `${percent(loop.busy)} busy, delays: p50 ${ms(loop.p50)}, p99 ${ms(loop.p99)}, most ${ms(loop.max)}`
@@ -49,11 +47,14 @@ export function statusLines(status: HostStatus): string[] {
     ...unknownOf(others)
   ]
   const width = Math.max(...rows.map(([name]) => name.length))
-  return [
-    ...rows.map(([name, text]) => `${name.padEnd(width)}  ${text}`),
-    '',
-    ...latencyLines(lately)
+  const line = ([name, text]: readonly [string, string]) => `${name.padEnd(width)}  ${text}`
+  // last, since a low terminal has no room for all of them
+  const accounts = [
+    ...users.slice(0, ACCOUNTS_SHOWN).map((user) => ['user', accountOf(user)] as const),
+    ...deployers.slice(0, ACCOUNTS_SHOWN).map((one) => ['deployer', accountOf(one)] as const)
   ]
+  const below = accounts.length === 0 ? [] : ['', ...accounts.map(line)]
+  return [...rows.map(line), '', ...latencyLines(lately), ...below]
 }
 
 /** How long calls take, in a table; the stages stand below each other in the order in which they come. */
@@ -99,7 +100,7 @@ function enginesOf(engines: EngineFigures): string {
 }
 
 function accountOf({ id, calls, fuel, bytes, bytesStored, refused }: Account): string {
-  return `${id}: ${count(calls, 'call')}, fuel ${number(fuel)}, ${formatBytes(bytes)}, ${formatBytes(bytesStored)} stored, ${number(refused)} refused`
+  return `${count(calls, 'call')}, fuel ${number(fuel)}, ${formatBytes(bytes)}, ${formatBytes(bytesStored)} stored, ${number(refused)} refused: ${id}`
 }
 
 function damagedOf({ damaged, setBack }: Totals): string {
