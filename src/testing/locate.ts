@@ -23,10 +23,10 @@ interface Located {
  */
 export async function locate(
   vm: VirtualMachine,
-  { source, placeOf }: Bundle,
+  bundle: Bundle,
   batch: Pick<Batch, 'contract' | 'variables' | 'calls' | 'base' | 'onOracle'>
 ): Promise<Located | null> {
-  const text = traced(source)
+  const text = tracedOf(bundle)
   if (text === null) return null
   const lines: string[] = []
   const outcomes: Outcome[] = []
@@ -46,9 +46,21 @@ export async function locate(
   if (outcome?.status !== 'error') return null
   const { name, message } = outcome.error
   const offset = thrownAt(lines)
-  const place = offset === null ? null : placeOf(offset)
+  const place = offset === null ? null : bundle.placeOf(offset)
   return { text: `${name}: ${message}`, place: place === null ? null : formatPlace(place) }
 }
+
+/** To read a large bundle takes longer than to execute a call of it, and in a test many calls throw. */
+function tracedOf(bundle: Bundle): string | null {
+  let text = TRACED.get(bundle)
+  if (text === undefined) {
+    text = traced(bundle.source)
+    TRACED.set(bundle, text)
+  }
+  return text
+}
+
+const TRACED = new WeakMap<Bundle, string | null>()
 
 /** What notes places is longer than the author's code, takes fuel of its own, and is called where that throws. */
 function roomier({ code, fuel, depth, ...others }: Limits): Limits {
