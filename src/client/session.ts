@@ -1,7 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import b4a from 'b4a'
 import type { Rpc } from '../net/rpc.ts'
-import { decodeEntry, decodeUserEntry, type UserCall } from '../protocol/entries.ts'
+import { decodeUserEntry, type UserCall } from '../protocol/entries.ts'
 import { MivmError } from '../protocol/errors.ts'
 import type { Head } from '../protocol/head.ts'
 import { BATCH_CALLS_MAX, LIMITS, METHOD_MAX } from '../protocol/limits.ts'
@@ -13,11 +12,11 @@ import {
   type RangeRequest,
   type UserBlocks
 } from '../protocol/messages.ts'
-import type { Proof } from '../protocol/proof.ts'
-import { Chain, type Conflict } from './chain.ts'
-import type { OwnLog } from './own-log.ts'
+import type { Conflict } from './chain.ts'
+import type { OwnLog, Recap } from './own-log.ts'
 import { type Done, PendingCalls } from './pending.ts'
 import type { Remote } from './remote.ts'
+import { Replies } from './replies.ts'
 import { takeBack } from './take-back.ts'
 import { type Delivery, Writer } from './writer.ts'
 
@@ -66,11 +65,9 @@ interface Asked {
  */
 export class Session {
   readonly #options: SessionOptions
-  #chain: Chain
-  readonly #writer: Writer
   readonly #waiting = new PendingCalls()
-  /** Replies that came before the one that their proof begins at. */
-  #held: CallReply[] = []
+  readonly #writer: Writer
+  readonly #replies: Replies
   readonly #ticker: NodeJS.Timeout
   /** Length of the log as far as it has been sent on this connection. */
   #sent = 0
@@ -90,21 +87,22 @@ export class Session {
   #unwritable: unknown = null
   #closed = false
 
-  private constructor(options: SessionOptions, chain: Chain, open: readonly number[]) {
+  private constructor(options: SessionOptions, { head, open }: Recap) {
+    const { address, remote, log, onHead } = options
     this.#options = options
-    this.#chain = chain
-    this.#writer = new Writer(options.log, this.#delivery(), chain.length)
-    for (const entry of open) this.#waiting.add(entry, null)
+    const waiting = this.#waiting
+    const writer = new Writer(log, this.#delivery(), head?.length ?? 0)
+    this.#writer = writer
+    const replies = { address, host: remote.key, log, waiting, writer, onHead }
+    this.#replies = new Replies(replies, head)
+    for (const entry of open) waiting.add(entry, null)
     this.#ticker = setInterval(() => this.#expire(), 250).unref()
   }
 
   /** Opens it at the end of the log, or where the host holds more of it, at the end of that. */
   static async open(options: SessionOptions): Promise<Session> {
     const { log } = options
-    const { head, open } = await log.recap()
-    const chain = new Chain(options.address, options.remote.key, head)
-    if (head !== null) options.onHead(head)
-    const session = new Session(options, chain, open)
+    const session = new Session(options, await log.recap())
     try {
       await session.#reconcile()
     } catch (error) {
@@ -125,7 +123,7 @@ export class Session {
    * a place that the host has one for would be a second history.
    */
   async #reconcile(): Promise<void> {
-    const { address, log, remote, timeout } = this.#options
+    const { log, remote, timeout } = this.#options
     const ask = async (known: UserBlocks) => {
       this.#tell(await remote.rpc())
       return remote.ask(CALL, this.#request(known, 0, 0), timeout)
@@ -135,16 +133,14 @@ export class Session {
     for (;;) {
       const reply = await ask(await log.blocks(log.length, 0, 0))
       // the host counts on it that this head is known here from now on
-      if (reply.proof !== null) await this.#accept(this.#extend(reply.proof))
+      if (reply.proof !== null) await this.#replies.prove(reply.proof)
       await log.setBehind(reply.behind !== null)
       if (reply.behind === null) return
       await takeBack(log, reply.behind, reply.length, { part, range })
       await log.setBehind(false)
       const { head, open } = await log.recap()
-      // what the user had seen before is in its log: the host cannot show it another history now
-      this.#chain = new Chain(address, remote.key, head)
-      if (head !== null) this.#options.onHead(head)
-      // and stands in the next entry once more: the same call by the machine that had the log before is another entry then
+      this.#replies.beginAt(head)
+      // it stands in the next entry once more: the same call by the machine that had the log before is another entry then
       this.#writer.recordAgain()
       for (const entry of open) this.#waiting.add(entry, null)
     }
@@ -222,7 +218,7 @@ export class Session {
 
   #delivery(): Delivery {
     return {
-      head: () => this.#chain.head,
+      head: () => this.#replies.head,
       underWay: () => this.#requests.size,
       expect: (first, calls) => {
         for (const [i, call] of calls.entries()) this.#waiting.add(first + i, call)
@@ -279,7 +275,7 @@ export class Session {
 
   /** Calls that the host has and nobody asks the results of: what did not fit into a reply, or was overtaken. */
   #missed(): number[] {
-    if (this.#held.length > 0) return []
+    if (this.#replies.isHolding) return []
     const requests = [...this.#requests]
     return this.#waiting.entries.filter(
       (entry) =>
@@ -293,7 +289,7 @@ export class Session {
     this.#rpc = rpc
     this.#tell(rpc)
     this.#requests.clear()
-    this.#held = []
+    this.#replies.forget()
     this.#sent = first === undefined ? this.#options.log.durable : first - 1
     rpc.onClose(() => {
       if (this.#rpc !== rpc) return
@@ -304,7 +300,7 @@ export class Session {
 
   /** The first thing that a host hears: one that was set back must not sign what it has signed already. */
   #tell(rpc: Rpc): void {
-    const { head } = this.#chain
+    const { head } = this.#replies
     if (head === null) return
     const { address, timeout } = this.#options
     // an older host does not know what that means
@@ -325,13 +321,13 @@ export class Session {
         this.#requests.delete(asked)
         if (this.#rpc !== rpc) return
         // what the held ones begin at will not come any more: only a new connection begins anew
-        if (this.#held.length > 0 && this.#requests.size === 0) rpc.destroy()
+        if (this.#replies.isHolding && this.#requests.size === 0) rpc.destroy()
         else this.#pump()
       })
   }
 
   #request(log: UserBlocks, from: number, to: number) {
-    const { length: known, anchored } = this.#chain
+    const { length: known, anchored } = this.#replies
     return { address: this.#options.address, log, from, to, known, anchored }
   }
 
@@ -350,54 +346,7 @@ export class Session {
     this.#trouble = null
     this.#retry = 0
     this.#atOnce = Math.min(BATCH_CALLS_MAX, this.#atOnce + 1)
-    this.#held.push(reply)
-    for (;;) {
-      // one that was overtaken proves nothing new; what it answered is missed, and asked for again
-      this.#held = this.#held.filter(({ through }) => through >= this.#chain.length)
-      const proofs = this.#held
-        .filter(({ through }) => through === this.#chain.length)
-        .map(({ proof }) => proof)
-        .filter((proof) => proof !== null)
-      const next = proofs.sort((a, b) => a.length - b.length)[0]
-      if (next === undefined) return
-      this.#held = this.#held.filter(({ proof }) => proof !== next)
-      await this.#accept(this.#extend(next))
-    }
-  }
-
-  #extend(proof: Proof): ReadonlyMap<number, Uint8Array> {
-    const blocks = this.#chain.extend(proof)
-    const { head } = this.#chain
-    if (head !== null) this.#options.onHead(head)
-    return blocks
-  }
-
-  /**
-   * Takes on the results among proven blocks: each follows its ack, which names the entry and has it verbatim. Throws
-   * PROOF_INVALID where it has another one.
-   */
-  async #accept(blocks: ReadonlyMap<number, Uint8Array>): Promise<void> {
-    const { log } = this.#options
-    this.#writer.beginReply()
-    let entry = 0
-    let at = 0
-    for (const [index, block] of blocks) {
-      const decoded = decodeEntry(block)
-      if (decoded.type === 'ack') {
-        if (!b4a.equals(decoded.user, log.user)) continue
-        entry = decoded.entry
-        at = index
-        if (!this.#waiting.has(entry)) continue
-        // of a call that was written lately nothing has to be read
-        const own = log.recent(entry) ?? (await log.block(entry))
-        if (!b4a.equals(decoded.call, own)) throw altered(entry)
-      } else if (decoded.type === 'result' && decoded.ack === at) {
-        if (!this.#waiting.has(entry)) continue
-        this.#writer.acknowledge({ entry, index, result: block })
-        this.#waiting.settle(entry, decoded)
-      }
-    }
-    this.#writer.endReply()
+    await this.#replies.take(reply)
   }
 
   #refused(rpc: Rpc, blocks: UserBlocks, error: unknown): void {
@@ -418,7 +367,7 @@ export class Session {
       void this.#reasonOf(error).then((why) => this.fail(why))
       return
     }
-    const { head } = this.#chain
+    const { head } = this.#replies
     if (error.code === 'INSTANCE_SET_BACK' && head !== null) {
       // one that has signed another history since then cannot say that it has only lost this one
       this.#options.onSetBack(head).catch(() => {})
@@ -454,7 +403,7 @@ export class Session {
 
   /** What a session ends with: where the host has signed two histories, that is on disk first. */
   async #reasonOf(error: unknown): Promise<unknown> {
-    const { conflict } = this.#chain
+    const { conflict } = this.#replies
     if (conflict === null) return error
     const why = await this.#options.onConflict(conflict).catch(() => null)
     return why ?? error
@@ -499,13 +448,6 @@ const PASSING: ReadonlySet<string> = new Set([
   'STORAGE_FAILED',
   'STORAGE_FULL'
 ])
-
-function altered(entry: number): MivmError {
-  return new MivmError(
-    'PROOF_INVALID',
-    `the host acknowledged entry ${entry} of your log as another call: audit the instance`
-  )
-}
 
 function forked(): MivmError {
   return new MivmError(
