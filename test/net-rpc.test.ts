@@ -1,18 +1,15 @@
 // Requests and replies on one stream.
 import { setTimeout as sleep } from 'node:timers/promises'
 import SecretStream from '@hyperswarm/secret-stream'
-import test from 'brittle'
+import test, { type Test } from 'brittle'
+import c from 'compact-encoding'
 import Protomux from 'protomux'
+import ProtomuxRPC from 'protomux-rpc'
 import { Rpc } from '../src/net/rpc.ts'
+import { KNOWN, RPC_PROTOCOL, STATUS } from '../src/protocol/messages.ts'
 
 test('rpc - what is held back is made when the peer has read, however little it was to leave', async (t) => {
-  const [near, far] = [new SecretStream(true), new SecretStream(false)]
-  for (const stream of [near, far]) stream.on('error', () => {})
-  const [there, here] = [far.rawStream, near.rawStream]
-  if (there === null || here === null) throw new Error('no stream')
-  here.pipe(there).pipe(here)
-  t.teardown(() => [near, far].map((stream) => stream.destroy()))
-  await Promise.all([near.opened, far.opened])
+  const { near, far } = await connect(t)
   far.on('data', () => {})
   const rpc = new Rpc(Protomux.from(near))
   while (rpc.unread > 0) await sleep(1)
@@ -31,3 +28,39 @@ test('rpc - what is held back is made when the peer has read, however little it 
   await readable
   t.pass('who is not full does not say when it is empty')
 })
+
+test('rpc - an answer that takes long holds back none of the others, however they were asked for', async (t) => {
+  const { near, far } = await connect(t)
+  const host = new Rpc(Protomux.from(near))
+  const slow = Promise.withResolvers<{ readonly signed: null }>()
+  host.respond(KNOWN, () => slow.promise)
+  host.respond(STATUS, async () => ({ json: '{}' }))
+  const peer = new ProtomuxRPC(far, { protocol: RPC_PROTOCOL })
+  await peer.fullyOpened()
+  const known = {
+    address: new Uint8Array(32),
+    head: { length: 1, fork: 0, treeHash: new Uint8Array(32), signature: new Uint8Array(64) }
+  }
+  // in one frame, which Protomux answers in one frame
+  peer.cork()
+  const late = peer.request(KNOWN.name, c.encode(KNOWN.request, known), RAW)
+  const soon = peer.request(STATUS.name, c.encode(STATUS.request, { verbose: false }), RAW)
+  peer.uncork()
+  await soon
+  t.is(near._writableState.buffered, 0)
+  slow.resolve({ signed: null })
+  await late
+})
+
+const RAW = { requestEncoding: c.raw, responseEncoding: c.raw }
+
+async function connect(t: Test): Promise<{ near: SecretStream; far: SecretStream }> {
+  const [near, far] = [new SecretStream(true), new SecretStream(false)]
+  for (const stream of [near, far]) stream.on('error', () => {})
+  const [here, there] = [near.rawStream, far.rawStream]
+  if (here === null || there === null) throw new Error('no stream')
+  here.pipe(there).pipe(here)
+  t.teardown(() => [near, far].map((stream) => stream.destroy()))
+  await Promise.all([near.opened, far.opened])
+  return { near, far }
+}

@@ -34,6 +34,8 @@ declare module 'protomux-rpc' {
     readonly closed: boolean
     readonly mux: Protomux
     readonly stream: SecretStream
+    /** Whether replies to what came in one frame are sent in one. */
+    readonly _request: { autoBatch: boolean }
     fullyOpened(): Promise<void>
     respond(method: string, handler: (value: Bytes) => Bytes | Promise<Bytes>): this
     respond<Req = Bytes, Res = Bytes>(

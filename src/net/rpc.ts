@@ -41,6 +41,9 @@ export class Rpc {
     this.#admit = admit
     this.#replied = replied
     this.#rpc = new ProtomuxRPC(mux, { protocol: RPC_PROTOCOL })
+    // Protomux has all replies to a peer wait for the last one of a frame, which may be asked for so that it takes minutes, and
+    // nobody sees them among what is unread.
+    this.#rpc._request.autoBatch = false
     // every session over this channel listens for its end
     this.#rpc.setMaxListeners(0)
     mux.stream.on('data', () => {
