@@ -6,6 +6,7 @@ import c from 'compact-encoding'
 import Protomux from 'protomux'
 import ProtomuxRPC from 'protomux-rpc'
 import { Rpc } from '../src/net/rpc.ts'
+import { MivmError } from '../src/protocol/errors.ts'
 import { KNOWN, RPC_PROTOCOL, STATUS } from '../src/protocol/messages.ts'
 
 test('rpc - what is held back is made when the peer has read, however little it was to leave', async (t) => {
@@ -50,6 +51,45 @@ test('rpc - an answer that takes long holds back none of the others, however the
   t.is(near._writableState.buffered, 0)
   slow.resolve({ signed: null })
   await late
+})
+
+test('rpc - what wants no answer, for which nobody would pay, is not made', async (t) => {
+  const { near, far } = await connect(t)
+  let replied = 0
+  const host = new Rpc(Protomux.from(near), undefined, (bytes) => {
+    replied += bytes
+  })
+  let made = 0
+  host.respond(STATUS, async () => {
+    made++
+    return { json: '{}' }
+  })
+  const peer = new ProtomuxRPC(far, { protocol: RPC_PROTOCOL })
+  await peer.fullyOpened()
+  const bytes = c.encode(STATUS.request, { verbose: false })
+  for (let i = 0; i < 10; i++) peer.event(STATUS.name, bytes, RAW)
+  await peer.request(STATUS.name, bytes, RAW)
+  t.is(made, 1)
+  t.ok(replied > 0)
+})
+
+test('rpc - what nobody answers has its price as well', async (t) => {
+  const { near, far } = await connect(t)
+  let left = 5
+  const admit = () => {
+    if (left-- === 0) throw new MivmError('QUOTA_EXCEEDED', 'that was enough')
+    return () => {}
+  }
+  const host = new Rpc(Protomux.from(near), admit)
+  const peer = new ProtomuxRPC(far, { protocol: RPC_PROTOCOL })
+  await peer.fullyOpened()
+  const answers: string[] = []
+  for (let i = 0; i < 6; i++) {
+    const asked = peer.request('unheard of', new Uint8Array(10), RAW)
+    answers.push(await asked.then(String, ({ code }) => String(code)))
+  }
+  t.alike(answers, [...Array(5).fill('UNKNOWN_METHOD'), 'CHANNEL_CLOSED'])
+  t.ok(host.closed)
 })
 
 const RAW = { requestEncoding: c.raw, responseEncoding: c.raw }

@@ -34,8 +34,14 @@ declare module 'protomux-rpc' {
     readonly closed: boolean
     readonly mux: Protomux
     readonly stream: SecretStream
-    /** Whether replies to what came in one frame are sent in one. */
-    readonly _request: { autoBatch: boolean }
+    /** What is done with requests. With `autoBatch` replies to what came in one frame are sent in one; number 0 wants none. */
+    readonly _request: {
+      autoBatch: boolean
+      onmessage(
+        request: { readonly id: number; readonly method: string; readonly value: Uint8Array },
+        channel: unknown
+      ): unknown
+    }
     fullyOpened(): Promise<void>
     respond(method: string, handler: (value: Bytes) => Bytes | Promise<Bytes>): this
     respond<Req = Bytes, Res = Bytes>(

@@ -30,6 +30,8 @@ export class Rpc {
   readonly #rpc: ProtomuxRPC
   readonly #admit: Admit
   readonly #replied: Replied
+  /** What is answered. */
+  readonly #methods = new Set<string>()
   /** Cost of the peer's requests that are not answered. */
   #answering = 0
   /** Cost of our requests that are not answered, and those that wait for it to become less. */
@@ -43,7 +45,14 @@ export class Rpc {
     this.#rpc = new ProtomuxRPC(mux, { protocol: RPC_PROTOCOL })
     // Protomux has all replies to a peer wait for the last one of a frame, which may be asked for so that it takes minutes, and
     // nobody sees them among what is unread.
-    this.#rpc._request.autoBatch = false
+    const requests = this.#rpc._request
+    requests.autoBatch = false
+    const { onmessage } = requests
+    requests.onmessage = (request, channel) => {
+      // what has no number wants no reply: none is sent, nor counted, however long it takes to make, and none of ours asks so
+      if (request.id === 0 || !this.#isPaid(request)) return undefined
+      return onmessage(request, channel)
+    }
     // every session over this channel listens for its end
     this.#rpc.setMaxListeners(0)
     mux.stream.on('data', () => {
@@ -82,6 +91,7 @@ export class Rpc {
   ): void {
     const responseEncoding = counting(method.reply, this.#replied)
     const encodings = { requestEncoding: c.raw, responseEncoding }
+    this.#methods.add(method.name)
     this.#rpc.respond(method.name, encodings, async (bytes) => {
       const arrived = performance.now()
       const cost = bytes.byteLength + REQUEST_COST
@@ -154,6 +164,18 @@ export class Rpc {
   /** Ends the connection, with what the peer has not read. */
   cutOff(): void {
     this.#mux.destroy()
+  }
+
+  /** What nobody answers is let in as anything else: else it could be asked for without end. */
+  #isPaid({ method, value }: { readonly method: string; readonly value: Uint8Array }): boolean {
+    if (this.#methods.has(method)) return true
+    try {
+      this.#admit(method.length + value.byteLength + REQUEST_COST)()
+      return true
+    } catch {
+      this.#mux.destroy()
+      return false
+    }
   }
 
   #hasRoom(cost: number): boolean {
