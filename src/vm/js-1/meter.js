@@ -606,14 +606,20 @@ class Meter {
   }
 
   #field({ start, key, value, computed, cost, levels, isElement = false }, extra) {
-    const { text, temps } = this.#within({ levels: 1, isSuspendable: false }, () =>
-      isElement
-        ? `$mivm_element(this, ${this.emit(value)}${computed ? ', null' : ''})`
-        : this.emit(value)
-    )
+    const { text, temps } = this.#within({ levels: 1, isSuspendable: false }, () => {
+      const given = computed || !isAnonymous(value) ? this.emit(value) : this.#named(key, value)
+      return isElement ? `$mivm_element(this, ${given}${computed ? ', null' : ''})` : given
+    })
     const head = this.#text.slice(start, key.start) + this.#name(key, computed)
     const evaluate = `() => {${declaration(temps)}${this.#pay(cost + extra)}return ${text}}`
     return `${head}${this.#text.slice(key.end, value.start)}${this.#evaluated(evaluate, text, levels)};`
+  }
+
+  /** A class that is the value of a property has its name. */
+  #named(key, value) {
+    const sign = key.type === 'PrivateIdentifier' ? '#' : ''
+    const name = JSON.stringify(`${sign}${key.name ?? key.value}`)
+    return `({[${name}]: ${this.emit(value)}})[${name}]`
   }
 
   /** The value of a function of ours with this text of the contract's in it. */

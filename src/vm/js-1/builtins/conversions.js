@@ -65,7 +65,8 @@
     const sizeOfBuffer = uncurry(getOwnPropertyDescriptor(ArrayBuffer.prototype, 'byteLength').get)
     wrapConstructor(realm, Raw, function (buffer, offset, length) {
       if (new.target === undefined) throw new TypeError("Constructor DataView requires 'new'")
-      sizeOfBuffer(buffer)
+      // what is no buffer is refused before anything is converted
+      if (typeof offset !== 'number' && offset !== undefined) sizeOfBuffer(buffer)
       return construct(Raw, placesIn([buffer, offset, length], 1), new.target)
     })
   }
