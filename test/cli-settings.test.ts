@@ -2,7 +2,7 @@
 import { mkdir, readdir } from 'node:fs/promises'
 import path from 'node:path'
 import test from 'brittle'
-import { readAliases, setAlias } from '../src/cli/settings.ts'
+import { nameInstance, readAliases } from '../src/cli/settings.ts'
 import { writeDurably } from '../src/state/durable-file.ts'
 import { tempDir } from './helpers.ts'
 import { SmallDisk } from './small-disk.ts'
@@ -10,7 +10,7 @@ import { SmallDisk } from './small-disk.ts'
 test('settings - names that are given at once are all there', async (t) => {
   const dir = await tempDir(t)
   const names = Array.from({ length: 20 }, (_, i) => `name${i}`)
-  await Promise.all(names.map((name) => setAlias(dir, name, `link of ${name}`)))
+  await Promise.all(names.map((name) => nameInstance(dir, name, `link of ${name}`)))
   t.alike(Object.keys(await readAliases(dir)).sort(), [...names].sort())
   t.alike(await readdir(dir), ['aliases.json'], 'and nothing else')
 })
@@ -18,7 +18,7 @@ test('settings - names that are given at once are all there', async (t) => {
 test('settings - a command that was killed does not lock them for ever', async (t) => {
   const dir = await tempDir(t)
   await mkdir(path.join(dir, 'aliases.json.lock'))
-  await setAlias(dir, 'name', 'link')
+  await nameInstance(dir, 'name', 'link')
   t.alike(await readAliases(dir), { name: 'link' })
 })
 

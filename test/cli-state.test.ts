@@ -81,6 +81,16 @@ test('cli - state export writes below its directory, and over nothing', async (t
   t.is((await cli.run(['state', 'export', 'files', '/', out, '--force'])).status, 0)
   t.is(await readFile(path.join(out, 'a/one'), 'utf8'), 'second')
 
+  const misled = await cli.run(['state', 'export', 'files', out])
+  t.is(
+    misled.stderr,
+    `mivm: FILE_UNKNOWN: there are no files below ${out}: give the path first, as in "mivm state export files / <dir>"\n`
+  )
+  t.is(
+    (await cli.run(['state', 'ls', 'files', '/.mivm'])).stderr,
+    'mivm: FILE_UNKNOWN: there is nothing at /.mivm: --all shows what is there\n'
+  )
+
   const elsewhere = path.join(root, 'elsewhere')
   const trap = path.join(root, 'trap')
   await mkdir(elsewhere)

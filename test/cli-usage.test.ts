@@ -27,6 +27,7 @@ const COMMANDS = [
   ['key', 'use'],
   ['key', 'export'],
   ['key', 'import'],
+  ['name'],
   ['ls'],
   ['status'],
   ['backup'],
@@ -251,6 +252,28 @@ test('cli - identities are made, listed, used, exported and imported', async (t)
     { type: 'identity', name: 'robert', id: made.stdout.trim(), default: false },
     { type: 'summary', identities: 1 }
   ])
+})
+
+test('cli - an instance is named by who has its link', async (t) => {
+  const cli = new Cli(await tempDir(t), NOWHERE)
+  const [one, two] = ['y', 'b'].map((c) => `mivm://${'y'.repeat(52)}/${c.repeat(51)}y`)
+  if (one === undefined || two === undefined) throw new Error('no links')
+  t.alike(await cli.run(['name', 'forum', one]), { status: 0, stdout: `${one}\n`, stderr: '' })
+  t.is((await cli.run(['name', 'same', 'forum'])).stdout, `${one}\n`)
+  const renamed = await cli.run(['name', 'forum', two])
+  t.is(renamed.stderr, `"forum" was ${one} before\n`)
+  const { objects } = await cli.json(['ls'])
+  t.alike(
+    objects.map(({ alias, link }) => [alias, link]),
+    [
+      ['forum', two],
+      ['same', one],
+      [undefined, undefined]
+    ]
+  )
+  const refused = await cli.run(['name', 'a/b', one])
+  t.is(refused.status, 64)
+  t.ok(refused.stderr.startsWith('mivm: USAGE: "a/b" is no name for an instance'), refused.stderr)
 })
 
 test('cli - options that all share stand before or after the command', async (t) => {

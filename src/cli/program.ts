@@ -65,6 +65,7 @@ const COMMANDS: { readonly [name: string]: () => Promise<(program: Program) => v
   prove: async () => (await import('./commands/prove.ts')).addProve,
   verify: async () => (await import('./commands/verify.ts')).addVerify,
   key: async () => (await import('./commands/key.ts')).addKey,
+  name: async () => (await import('./commands/name.ts')).addName,
   ls: async () => (await import('./commands/ls.ts')).addLs,
   status: async () => (await import('./commands/status.ts')).addStatus,
   backup: async () => (await import('./commands/backup.ts')).addBackup,

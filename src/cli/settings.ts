@@ -35,9 +35,17 @@ export async function readAliases(dir: string): Promise<Aliases> {
   return readStrings(path.join(dir, 'aliases.json'))
 }
 
-export async function setAlias(dir: string, name: string, link: string): Promise<void> {
+/** The link that had this name before, if it was another one; throws USAGE. */
+export async function nameInstance(
+  dir: string,
+  name: string,
+  link: string
+): Promise<string | null> {
   checkAlias(name)
-  await update(path.join(dir, 'aliases.json'), () => readAliases(dir), { [name]: link })
+  const file = path.join(dir, 'aliases.json')
+  const aliases = await update(file, () => readAliases(dir), { [name]: link })
+  const before = Object.hasOwn(aliases, name) ? aliases[name] : undefined
+  return before === undefined || before === link ? null : before
 }
 
 /** Throws USAGE for a name that could be taken for something else: an address, a link, a commit. */
@@ -68,14 +76,22 @@ async function readStrings(file: string): Promise<{ [key: string]: string }> {
   }
 }
 
-/** All or nothing: a crash leaves the old file or the new one. What another process changes meanwhile is not lost. */
-async function update(file: string, read: () => Promise<object>, change: object): Promise<void> {
+/**
+ * Changes some of what a file has; what it had before. All or nothing: a crash leaves the old file or the new one. What another
+ * process changes meanwhile is not lost.
+ */
+async function update<T extends object>(
+  file: string,
+  read: () => Promise<T>,
+  change: Partial<T>
+): Promise<T> {
   await mkdir(path.dirname(file), { recursive: true, mode: 0o700 })
   const lock = `${file}.lock`
   await take(lock)
   try {
-    const text = JSON.stringify({ ...(await read()), ...change }, null, 2)
-    await writeDurably(file, `${text}\n`)
+    const before = await read()
+    await writeDurably(file, `${JSON.stringify({ ...before, ...change }, null, 2)}\n`)
+    return before
   } finally {
     await rmdir(lock).catch(() => {})
   }

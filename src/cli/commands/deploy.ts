@@ -4,7 +4,7 @@ import { MivmError } from '../../protocol/errors.ts'
 import { Context } from '../context.ts'
 import { printable } from '../output.ts'
 import type { Program } from '../program.ts'
-import { changeSettings, checkAlias, readAliases, setAlias } from '../settings.ts'
+import { changeSettings, checkAlias, nameInstance } from '../settings.ts'
 import { parseArgument } from '../text.ts'
 
 interface Options {
@@ -65,9 +65,8 @@ async function deploy(
   await changeSettings(dir, { host })
   const { address, link } = deployed
   if (name !== undefined) {
-    const before = (await readAliases(dir))[name]
-    await setAlias(dir, name, link)
-    if (before !== undefined && before !== link) output.note(`"${name}" was ${before} before`)
+    const before = await nameInstance(dir, name, link)
+    if (before !== null) output.note(`"${name}" was ${before} before`)
   }
   output.line(link)
   output.object({

@@ -95,7 +95,9 @@ async function list(
     rows.unshift({ path: at, kind: 'file', size: bytes.byteLength })
   }
   if (rows.length === 0 && at !== '/') {
-    throw new MivmError('FILE_UNKNOWN', `there is nothing at ${at}: see "mivm state ls"`)
+    const hint =
+      at.startsWith('/.mivm') && !all ? '--all shows what is there' : 'see "mivm state ls"'
+    throw new MivmError('FILE_UNKNOWN', `there is nothing at ${at}: ${hint}`)
   }
   for (const row of rows) output.object({ type: 'entry', ...row })
   const name = ({ path: full, kind }: Row) => printable(kind === 'directory' ? `${full}/` : full)
@@ -142,7 +144,12 @@ async function exportState(
   const target = path.resolve(directory ?? alias ?? address)
   const files = await archive.list(from, all)
   if (files.length === 0 && from !== '/') {
-    throw new MivmError('FILE_UNKNOWN', `there are no files below ${from}: see "mivm state ls"`)
+    // whoever gives one word more often means where to
+    const hint =
+      directory === undefined
+        ? `give the path first, as in "mivm state export ${alias ?? address} / <dir>"`
+        : 'see "mivm state ls"'
+    throw new MivmError('FILE_UNKNOWN', `there are no files below ${from}: ${hint}`)
   }
   const prefix = from.endsWith('/') ? from : `${from}/`
   const result = await exportFiles(files, prefix, target, {
