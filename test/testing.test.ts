@@ -234,6 +234,25 @@ test('testing - a closed instance says so, and another one goes on', async (t) =
   t.is(await second.call('alice', 'add', ['a']), 1)
 })
 
+test('testing - methods have the types of the contract', async (t) => {
+  interface Notes {
+    add(text: string): Promise<number>
+    nothing(): void
+    readonly count: number
+    _hidden(): number
+  }
+  await using notes = await deploy<Notes>(NOTES)
+  const alice = notes.as('alice')
+  const id: number = await alice.add('a')
+  t.is(id, 1)
+  // @ts-expect-error: it takes a text
+  await t.exception(alice.add(undefined), { code: 'VALUE_UNSUPPORTED' })
+  // @ts-expect-error: a variable is no method
+  t.is(alice.count, undefined)
+  // @ts-expect-error: what begins so cannot be called
+  t.is(alice._hidden, undefined)
+})
+
 test('testing - an instance is let go of where a test leaves its scope', async (t) => {
   const left: TestInstance[] = []
   const failing = async () => {

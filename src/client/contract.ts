@@ -34,7 +34,7 @@ export type ContractObject<T extends object = AnyContract> = {
 }
 
 /** The functions that can be called: exported variables are read from the archive. */
-type MethodName<T> = {
+export type MethodName<T> = {
   [Name in keyof T]: T[Name] extends (...args: never[]) => unknown
     ? Name extends 'then' | 'constructor' | 'toJSON' | '__proto__' | `_${string}` | symbol
       ? never

@@ -1,4 +1,5 @@
 import { type Bundle, verbatim } from '../bundle/bundle.ts'
+import type { MethodName } from '../client/contract.ts'
 import { type Oracle, Oracles } from '../host/oracles.ts'
 import { checkLimits } from '../protocol/entries.ts'
 import { ContractError, MivmError } from '../protocol/errors.ts'
@@ -36,23 +37,30 @@ export interface DeployOptions {
 /** A method as its caller sees it: resolves to the value, rejects with ContractError. */
 export type Method = (...args: readonly unknown[]) => Promise<Value | undefined>
 
-/** The methods of a contract, for one caller. Frozen, and safe to await. */
-export type Methods<Name extends string = string> = { readonly [name in Name]: Method }
+/** The methods of a contract, for one caller: by their names, or with the types of what it exports. Frozen, and safe to await. */
+export type Methods<T extends string | object = string> = [T] extends [string]
+  ? { readonly [name in T]: Method }
+  : {
+      readonly [Name in MethodName<T>]: T[Name] extends (...args: infer Args) => infer Result
+        ? (...args: Args) => Promise<Awaited<Result>>
+        : never
+    }
 
 /**
  * Deploys a contract from its source, or as `bundle` reads it from a file, without host, network or disk, but in the real VM: with its limits, its realm
  * and its rollback. Throws what a deployment throws: DEPLOY_FAILED with what `init` threw, CODE_*, LIMIT_INVALID.
  *
- * In TypeScript the methods may be named, to be called with a dot: `deploy<'addTopic' | 'addPost'>(source)`.
+ * In TypeScript the methods may be named, to be called with a dot: `deploy<'addTopic' | 'addPost'>(source)`; or have the types of
+ * the contract, `deploy<typeof import('./shop.ts')>(await bundle('shop.ts'))`, or of an interface.
  */
-export async function deploy<Name extends string = string>(
+export async function deploy<T extends string | object = string>(
   contract: string | Bundle,
   options: DeployOptions = {}
-): Promise<TestInstance<Name>> {
+): Promise<TestInstance<T>> {
   const { vm, release } = await acquireVm()
   const bundle = typeof contract === 'string' ? verbatim(contract) : contract
   try {
-    return await TestInstance.deploy<Name>(vm, release, bundle, options)
+    return await TestInstance.deploy<T>(vm, release, bundle, options)
   } catch (error) {
     const located = await locateDeployment(bundle, options.args ?? [], bundle.explain(error))
     await release()
@@ -61,7 +69,7 @@ export async function deploy<Name extends string = string>(
 }
 
 /** A deployed contract. Everything in it is the same in every run: addresses, ids, time and random numbers. */
-export class TestInstance<Name extends string = string> {
+export class TestInstance<T extends string | object = string> {
   readonly #vm: VirtualMachine
   readonly #release: () => Promise<void>
   readonly #bundle: Bundle
@@ -78,17 +86,17 @@ export class TestInstance<Name extends string = string> {
   #closing: Promise<void> | null = null
 
   /** Use the function {@link deploy}. */
-  static async deploy<Name extends string>(
+  static async deploy<T extends string | object>(
     vm: VirtualMachine,
     release: () => Promise<void>,
     bundle: Bundle,
     options: DeployOptions
-  ): Promise<TestInstance<Name>> {
+  ): Promise<TestInstance<T>> {
     const { args = [], caller = 'deployer', time = TIME, limits = {} } = options
     checkLimits(limits)
     const contract = contractOf(vm.id, bundle.source, userKey(caller), limits)
     const oracles = new Oracles(options.oracles)
-    const instance = new TestInstance<Name>(vm, release, bundle, contract, oracles, time)
+    const instance = new TestInstance<T>(vm, release, bundle, contract, oracles, time)
     instance.#methods = await vm.inspect(contract)
     const { outcome } = await instance.#execute(caller, 'init', encodeArgs(args))
     if (outcome.status === 'ok') return instance
@@ -168,7 +176,7 @@ export class TestInstance<Name extends string = string> {
   }
 
   /** The methods, called by `name`: any text, which stands for one identity. */
-  as(name: string): Methods<Name> {
+  as(name: string): Methods<T> {
     const methods = Object.create(null)
     for (const method of this.#methods) {
       methods[method] = (...args: readonly unknown[]) => this.call(name, method, args)
