@@ -1,7 +1,7 @@
 // Writes the golden vectors of the protocol to test/vectors/. Run by hand (node scripts/vectors.js), and only where
 // the format is meant to change: test/protocol-vectors.test.ts checks the code against the files as they are checked
 // in. All keys come from fixed seeds, so the same code writes the same files.
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import b4a from 'b4a'
@@ -10,7 +10,9 @@ import Corestore from 'corestore'
 import messages from 'hypercore/lib/messages.js'
 import crypto from 'hypercore-crypto'
 import Hyperdrive from 'hyperdrive'
+import { Checkpoints } from '../src/audit/checkpoint.ts'
 import { encodeEntry, encodeUserEntry } from '../src/protocol/entries.ts'
+import { armor } from '../src/protocol/envelope.ts'
 import { lastWrites } from '../src/protocol/files.ts'
 import { callSeed, codeHash, hash, writesHash } from '../src/protocol/hash.ts'
 import { signHead } from '../src/protocol/head.ts'
@@ -25,11 +27,13 @@ import {
 } from '../src/protocol/manifest.ts'
 import { Tree } from '../src/protocol/merkle.ts'
 import { createProof } from '../src/protocol/proof.ts'
-import { encodeReceipt } from '../src/protocol/receipt.ts'
+import { encodeReceipt, verifyReceipt } from '../src/protocol/receipt.ts'
 import { getEncoding } from '../src/protocol/schema/index.js'
 import { decodeValue, encodeValue } from '../src/protocol/values.ts'
 import { Archive } from '../src/state/archive.ts'
+import { BackupWriter } from '../src/state/backup-file.ts'
 import { REFUSED } from '../test/refused-values.js'
+import { evidenceForms } from './vectors-evidence.js'
 
 const hostPair = crypto.keyPair(b4a.alloc(32, 1))
 const deployerPair = crypto.keyPair(b4a.alloc(32, 2))
@@ -53,8 +57,11 @@ write('values', values())
 write('keys', keys())
 write('entries', entries())
 write('hashes', hashes())
-write('heads-proofs', await headsAndProofs())
+const headsProofs = await headsAndProofs()
+write('heads-proofs', headsProofs)
 write('archive', await archive())
+write('files', await files())
+write('evidence-forms', await evidenceForms())
 
 // ---- values
 
@@ -106,7 +113,8 @@ function values() {
     '"\\u0041\\/"',
     '{"a":1,"a":2}',
     '{"b":1,"7":2}',
-    '{"a":1,"b":2,"a":3}'
+    '{"a":1,"b":2,"a":3}',
+    '{"a":{"$x":1e400},"b":"\\ud800","a":1,"b":2}'
   ]
   const malformed = [
     '',
@@ -228,8 +236,77 @@ function keys() {
       address: hex(address),
       manifest: hex(c.encode(messages.manifest, manifest)),
       key: hex(manifestKey(manifest))
-    }))
+    })),
+    signatures: signatures()
   }
+}
+
+/** What verifiers of Ed25519 differ in: made elsewhere, by keys that no library makes. */
+function signatures() {
+  const message = b4a.from('mivm')
+  return [
+    [
+      'as RFC 8032 makes it',
+      '8a88e3dd7409f195fd52db2d3cba5d72ca6709bf1d94121bf3748801b40f6f5c',
+      'd28722be2d7903cec7ba24fe52aec57a0a71fe78d537d6089d55dc65396cc69aa662cb063d803e727333346a379c03163bb0225728f873f88f958991c93a5606'
+    ],
+    [
+      'with another R',
+      '8a88e3dd7409f195fd52db2d3cba5d72ca6709bf1d94121bf3748801b40f6f5c',
+      'edc876d6831fd2105d0b4389ca2e283166469289146e2ce06faefe98b22548df00c363cac6cb05d522d7de2c547a19f8a3d68d3874f001c4c945dca1aae4af03'
+    ],
+    [
+      'S and the group order',
+      '8a88e3dd7409f195fd52db2d3cba5d72ca6709bf1d94121bf3748801b40f6f5c',
+      'd28722be2d7903cec7ba24fe52aec57a0a71fe78d537d6089d55dc65396cc69a9336c16357e350ca49d02b0d1696e22a3bb0225728f873f88f958991c93a5616'
+    ],
+    [
+      'R with a part of small order',
+      '8a88e3dd7409f195fd52db2d3cba5d72ca6709bf1d94121bf3748801b40f6f5c',
+      'e9b2fe981587efae6478f48ba1fa60cec6126d0e26dde72a0a24f640dcd783e50783391c22f374a0698916d701f846e20226ac3b4ad4b33b1fd1f437fe429802'
+    ],
+    [
+      'key with a part of small order, which counts',
+      '9ea3f11f5bd34f0cd7147fd0a436c088f624c6100c1df6a53c0a29e05d60cea0',
+      'c0f1225584444ec730446e231390781ffdd2f256e9fcbeb2f40dddc2c2233d7f7397f56ddb9b7af72f8be9fa2bc83a7688c71652c3bec7d08f3afb566f00c304'
+    ],
+    [
+      'key with a part of small order, which falls out',
+      '9ea3f11f5bd34f0cd7147fd0a436c088f624c6100c1df6a53c0a29e05d60cea0',
+      '385a3c6fda7b31ddb960a916becf71bef035c571313e6a5e9d0a26b6aceb6c937aed94e422e4a5cb970cf53de759b48351169192a65e93e7bf1fa07ae639870a'
+    ],
+    [
+      'key of order 1',
+      '0100000000000000000000000000000000000000000000000000000000000000',
+      'd4b4f5784868c3020403246717ec169ff79e26608ea126a1ab69ee77d1b167120300000000000000000000000000000000000000000000000000000000000000'
+    ],
+    [
+      'key of order 8',
+      'c7176a703d4dd84fba3c0b760d10670f2a2053fa2c39ccc64ec7fd7792ac037a',
+      'd4b4f5784868c3020403246717ec169ff79e26608ea126a1ab69ee77d1b167120300000000000000000000000000000000000000000000000000000000000000'
+    ],
+    [
+      'key that is not canonical',
+      'eeffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f',
+      'd4b4f5784868c3020403246717ec169ff79e26608ea126a1ab69ee77d1b167120300000000000000000000000000000000000000000000000000000000000000'
+    ],
+    [
+      'R of order 1',
+      '8a88e3dd7409f195fd52db2d3cba5d72ca6709bf1d94121bf3748801b40f6f5c',
+      '0100000000000000000000000000000000000000000000000000000000000000c98941847d335eb6cf66f93c525c785504348a37a04b0ad93c19dfb7b437bf0f'
+    ],
+    [
+      'R of order 1, not canonical',
+      '8a88e3dd7409f195fd52db2d3cba5d72ca6709bf1d94121bf3748801b40f6f5c',
+      '0100000000000000000000000000000000000000000000000000000000000080316c7d8b1d0da4edeec7fe1bdb84b5202e51d84a6ebad2c9eb6c28a7b79ea308'
+    ]
+  ].map(([name, key, signature]) => ({
+    name,
+    key,
+    message: hex(message),
+    signature,
+    holds: crypto.verify(message, unhex(signature), unhex(key))
+  }))
 }
 
 function nextLetter(letter) {
@@ -462,6 +539,11 @@ function hashes() {
       { path: '/.mivm/exports/n.json', data: b4a.from('2') },
       { path: '/a', data: null },
       { path: '/ä/世', data: b4a.from([0, 255]) }
+    ],
+    // by code units, not by bytes
+    [
+      { path: '/\u{1f30d}', data: b4a.from('x') },
+      { path: '/\uffee', data: b4a.from('y') }
     ]
   ]
   const blocks = Array.from({ length: 9 }, (_, i) => b4a.from(`block ${i}`))
@@ -600,6 +682,23 @@ async function headsAndProofs() {
       { ...head, signature: b4a.alloc(0) }
     ].map(plain),
     proofs,
+    forgedProofs: [
+      ...[1, 2, Number.MAX_SAFE_INTEGER].map((size) => ({
+        name: `sizes that add up to 2^53 - 1 and ${size} more`,
+        start: 0,
+        proof: hex(c.encode(PROOF, oversized(size)))
+      })),
+      ...Object.entries({
+        'from a tree that is not the one before': { ...proof, start: 5 },
+        'longer than its items': { ...proof, length: length + 1 },
+        'an item twice': { ...proof, items: [items[0], ...items] },
+        'items in another order': { ...proof, items: [...items].reverse() }
+      }).map(([name, forged]) => ({
+        name,
+        start: forged.start,
+        proof: hex(c.encode(PROOF, forged))
+      }))
+    ],
     receipt: {
       bytes: hex(receipt),
       says: {
@@ -617,6 +716,25 @@ async function headsAndProofs() {
     },
     forgedReceipts: Object.entries(tampered).map(([name, bytes]) => ({ name, bytes: hex(bytes) }))
   }
+}
+
+/** A log of two blocks, of which the first has as many bytes as there are, by the host. */
+function oversized(size) {
+  const sizes = [Number.MAX_SAFE_INTEGER, size]
+  const items = sizes.map((size, i) => ({
+    block: null,
+    node: { index: 2 * i, size, hash: b4a.alloc(32, i) }
+  }))
+  const sum = b4a.alloc(8)
+  new DataView(sum.buffer, sum.byteOffset, 8).setBigUint64(
+    0,
+    sizes.map(BigInt).reduce((a, b) => a + b),
+    true
+  )
+  const parent = crypto.hash([b4a.from([1]), sum, b4a.alloc(32, 0), b4a.alloc(32, 1)])
+  const treeHash = crypto.hash([b4a.from([2]), parent, b4a.from([1, 0, 0, 0, 0, 0, 0, 0]), sum])
+  const { signature } = sign({ length: 2, fork: 0, treeHash })
+  return { start: 0, items, length: 2, fork: 0, signature }
 }
 
 // ---- the state archive
@@ -674,6 +792,202 @@ function archiveWrites() {
     Array.from({ length: 40 }, (_, i) => file(`/many/${i}`, `${i}`)),
     Array.from({ length: 40 }, (_, i) => file(`/many/${i}`, i % 3 === 0 ? null : `${i + 1}`))
   ]
+}
+
+// ---- files, and messages between peers
+
+async function files() {
+  const receipt = unhex(headsProofs.receipt.bytes)
+  const text = armor(receipt)
+  const [begin, ...body] = text.trim().split('\n')
+  const end = body.pop()
+  const lines = (...all) => `${all.join('\n')}\n`
+  const base64 = body.join('')
+  const armored = {
+    'as it is written': text,
+    'other line ends': text.replaceAll('\n', '\r\n'),
+    'text around it': `Hello,\n\n${text}\n-- \nBob`,
+    'text on the same lines': `this: ${text.trim()} is it`,
+    quoted: text.replace(/^/gm, '> '),
+    'quoted in several ways': text.replace(/^/gm, '> >|\t'),
+    'all on one line': `${begin} ${base64} ${end}`,
+    'nothing between the lines and the base64': `${begin}${base64}${end}`,
+    'a line of 30 characters': lines(begin, ...(base64.match(/.{1,30}/g) ?? []), end),
+    'words of a line on two lines': text.replaceAll('MIVM RECEIPT', 'MIVM\n> RECEIPT'),
+    'more space between words': text.replaceAll(' ', '  \t'),
+    'other white space': lines(begin, ...body.map((line) => `\u00a0${line}\u2028`), end)
+  }
+  const refused = {
+    twice: `${text}${text}`,
+    'its first line in the text before': `${begin} is how it begins\n${text}`,
+    'its first line in the text behind': `${text}${begin}`,
+    'no last line': lines(begin, ...body),
+    'no first line': lines(...body, end),
+    'another last line': text.replace('END MIVM RECEIPT', 'END MIVM EVIDENCE'),
+    'evidence, by its lines': text.replaceAll('RECEIPT', 'EVIDENCE'),
+    'small letters': text.replaceAll('RECEIPT', 'receipt'),
+    'a comment in it': lines(begin, 'Comment: none', ...body, end),
+    'a character that is none of base64': lines(
+      begin,
+      `${base64.slice(0, 9)}-${base64.slice(9)}`,
+      end
+    ),
+    'a quote within a line': lines(begin, `${base64.slice(0, 9)}>${base64.slice(9)}`, end),
+    'no more than its lines': lines(begin, end),
+    'another line of a file before it': `mivm/\n${text}`
+  }
+  const seed = b4a.alloc(32, 1)
+  const identity = { mivm: 'identity/1', id: encodeId(host), seed: hex(seed) }
+  return {
+    about:
+      'armored: texts of the receipt in heads-proofs.json, and what is refused. identities: files of a key pair by its seed. lines: first lines, and what they come to. messages: encoded, in hex. checkpoint and backup: whole files in base64, and what is in them.',
+    armored: Object.entries(armored).map(([name, text]) => ({ name, text })),
+    refusedArmored: await Promise.all(
+      Object.entries(refused).map(async ([name, text]) => ({
+        name,
+        text,
+        ...refusal(() => verifyReceipt(b4a.from(text)))
+      }))
+    ),
+    lines: [
+      'receipt/2',
+      'receipt/10',
+      'receipt/01',
+      'receipt/0',
+      'receipt/',
+      'receipt/1 ',
+      'receipt/1234567890',
+      'evidence/2',
+      'checkpoint/1',
+      'Receipt/1'
+    ].map((line) => {
+      const bytes = b4a.concat([b4a.from(`mivm/${line}\n`), receipt.subarray(15)])
+      return { line: `mivm/${line}`, code: refusal(() => verifyReceipt(bytes)).code }
+    }),
+    identities: [{ text: `${JSON.stringify(identity)}\n`, id: identity.id, seed: hex(seed) }],
+    refusedIdentities: [
+      { ...identity, id: encodeId(deployer) },
+      { ...identity, mivm: 'identity/2' },
+      { ...identity, seed: hex(seed).slice(2) },
+      { mivm: identity.mivm, id: identity.id }
+    ].map((it) => ({ text: `${JSON.stringify(it)}\n` })),
+    messages: peerMessages(),
+    checkpoint: await checkpointFile(),
+    backup: await backupFile()
+  }
+}
+
+function peerMessages() {
+  const head = callLog.head(5)
+  const node = { index: 11, size: 300, hash: b4a.alloc(32, 7) }
+  const proof = c.decode(getEncoding('@mivm/proof'), unhex(headsProofs.proofs[3].proof))
+  return [
+    ['head', head],
+    ['heads-ask', { lengths: [5, 13] }],
+    ['heads-ask', { lengths: [] }],
+    ['heads-proof', { proof }],
+    ['heads-proof', { proof: null }],
+    ['known-request', { address, head }],
+    ['known-reply', { signed: head }],
+    ['known-reply', { signed: null }],
+    ['range-request', { key: address, start: 2, length: 13, blocks: 300 }],
+    ['range-reply', { blocks: [b4a.from('block'), b4a.alloc(0)], nodes: [node] }],
+    ['range-reply', { blocks: [], nodes: [] }]
+  ].map(([name, message]) => ({
+    name,
+    message: plain(message),
+    bytes: hex(c.encode(getEncoding(`@mivm/${name}`), message))
+  }))
+}
+
+async function checkpointFile() {
+  const dir = mkdtempSync(path.join(tmpdir(), 'mivm-vectors-'))
+  try {
+    const seed = b4a.alloc(32, 5)
+    writeFileSync(path.join(dir, 'auditor.key'), `${hex(seed)}\n`)
+    const roots = callLog.tree(5).roots
+    const { fork, ...userHeadOf } = { fork: 0, ...userHead(deployerPair, [b4a.from('init')]) }
+    const zero = { length: 0, treeHash: new Tree().treeHash() }
+    const checkpoint = {
+      address,
+      head: callLog.head(8),
+      roots,
+      walk: {
+        next: 5,
+        seq: 1,
+        time: 1_800_000_000_000,
+        calls: 1,
+        attested: { hostTimes: 1, oracleAnswers: 0, aborts: 0 },
+        committed: callLog.tree(5).treeHash(),
+        archive: zero,
+        blobs: zero,
+        callers: [{ key: deployer, lastAck: 2, head: userHeadOf }]
+      },
+      users: {
+        time: 1_800_000_000_000,
+        logs: [
+          {
+            key: deployer,
+            at: 1,
+            roots: callLog.tree(1).roots,
+            acked: b4a.from([1]),
+            ackedTo: 1,
+            expected: [{ length: 3, treeHash: b4a.alloc(32, 3), block: 4 }],
+            expectedTo: 3,
+            agreed: 1,
+            claimedTo: 1,
+            ahead: { length: 3, time: 1_800_000_000_000 },
+            dispute: null
+          }
+        ]
+      },
+      state: { archive: [], blobs: [] },
+      counts: {
+        blocks: 5,
+        calls: 1,
+        commits: 1,
+        users: 1,
+        replayed: 1,
+        userEntries: 1,
+        heads: 1,
+        unanswered: 0,
+        falseHeads: 0,
+        falseAnswers: 0
+      },
+      firstAbort: null
+    }
+    await new Checkpoints(dir, encodeId(address), address).write(checkpoint)
+    const bytes = readFileSync(path.join(dir, `${encodeId(address)}.checkpoint`))
+    return { seed: hex(seed), address: hex(address), bytes: bytes.toString('base64') }
+  } finally {
+    rmSync(dir, { recursive: true })
+  }
+}
+
+async function backupFile() {
+  const dir = mkdtempSync(path.join(tmpdir(), 'mivm-vectors-'))
+  try {
+    const records = [
+      { kind: 'file', key: b4a.from('host.key'), value: b4a.from('{}\n') },
+      { kind: 'key', key: b4a.from([4, 0, 1]), value: b4a.alloc(1_100_000, 7) },
+      { kind: 'key', key: b4a.from([5]), value: b4a.alloc(0) }
+    ]
+    const file = path.join(dir, 'backup')
+    const writer = await BackupWriter.create(file)
+    for (const record of records) await writer.add(record)
+    await writer.finish()
+    return {
+      records: records.map(({ kind, key, value }) => ({
+        kind,
+        key: hex(key),
+        hash: hex(crypto.hash(value)),
+        bytes: value.byteLength
+      })),
+      bytes: readFileSync(file).toString('base64')
+    }
+  } finally {
+    rmSync(dir, { recursive: true })
+  }
 }
 
 /** A deployment and two batches, as a host writes them; the commits name trees that nobody has. */

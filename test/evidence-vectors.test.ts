@@ -3,6 +3,7 @@ import { readFile, writeFile } from 'node:fs/promises'
 import b4a from 'b4a'
 import test from 'brittle'
 import type { Evidence } from '../src/protocol/evidence.ts'
+import { RULES } from '../src/protocol/evidence-rules.ts'
 import { closeVm } from './audit-writer.ts'
 import { CASES, evidenceOf } from './evidence-cases.ts'
 import { proven } from './evidence-parts.ts'
@@ -13,6 +14,14 @@ interface Vector {
   readonly says: object
 }
 
+interface Form {
+  readonly code: string
+  readonly name: string
+  readonly outcome: string
+  readonly bytes: string
+}
+
+const FORMS = new URL('vectors/evidence-forms.json', import.meta.url)
 const FILE = new URL('vectors/evidence.json', import.meta.url)
 
 if (process.env['EVIDENCE_WRITE'] === '1') {
@@ -33,6 +42,22 @@ test('evidence vectors - hold, and say what they said', async (t) => {
     const evidence = await proven(b4a.from(bytes, 'base64'))
     if (evidence === null) t.fail(`${code} does not hold`)
     else t.alike(sayingsOf(evidence), says, code)
+  }
+})
+
+test('evidence vectors - of what signatures and hashes show, and of what is nearly that', async (t) => {
+  const { forms }: { forms: readonly Form[] } = JSON.parse(await readFile(FORMS, 'utf8'))
+  t.alike(
+    [...new Set(forms.map(({ code }) => code))].sort(),
+    // the one that is missing takes 8 MiB
+    Object.keys(RULES)
+      .filter((code) => code !== 'ENTRY_TOO_LARGE')
+      .sort()
+  )
+  for (const { code, name, outcome, bytes } of forms) {
+    const codes: string[] = []
+    const evidence = await proven(b4a.from(bytes, 'base64'), codes)
+    t.is(evidence === null ? codes[0] : 'holds', outcome, `${code}: ${name}`)
   }
 })
 

@@ -82,6 +82,13 @@ interface KeyVectors {
     manifest: string
     key: string
   }[]
+  readonly signatures: readonly {
+    name: string
+    key: string
+    message: string
+    signature: string
+    holds: boolean
+  }[]
 }
 
 interface EntryVectors {
@@ -121,6 +128,7 @@ interface ProofVectors {
     throughHash: string | null
     proof: string
   }[]
+  readonly forgedProofs: readonly { name: string; start: number; proof: string }[]
   readonly receipt: { readonly bytes: string; readonly says: object }
   readonly forgedReceipts: readonly { name: string; bytes: string }[]
 }
@@ -206,6 +214,12 @@ test('protocol vectors - namespaces, manifests and addresses', (t) => {
     t.is(hex(crypto.hash(parts)), key, `${log}, byte by byte`)
     t.is(hex(addressOf(unhex(keys.manifests[0]?.publicKey ?? ''), genesis)), address)
     t.is(hex(topicOf(unhex(address))), keys.topic)
+  }
+})
+
+test('protocol vectors - signatures that verifiers of Ed25519 differ in', (t) => {
+  for (const { name, key, message, signature, holds } of keys.signatures) {
+    t.is(crypto.verify(unhex(message), unhex(signature), unhex(key)), holds, name)
   }
 })
 
@@ -308,6 +322,15 @@ test('protocol vectors - proofs', (t) => {
     )
     t.is(proven.through === null ? null : hex(proven.through.treeHash), throughHash)
     t.is(hex(proven.tree.treeHash()), hex(treeOf(proofs.blocks.length).treeHash()))
+  }
+})
+
+test('protocol vectors - proofs that are refused', async (t) => {
+  const context = { key: unhex(proofs.address), publicKey: unhex(proofs.host) }
+  for (const { name, start, proof } of proofs.forgedProofs) {
+    const forged = c.decode(getEncoding<Proof>('@mivm/proof'), unhex(proof))
+    const verify = () => verifyProof(forged, { ...context, tree: treeOf(start) })
+    await t.exception(verify, { code: 'PROOF_INVALID' }, name)
   }
 })
 
