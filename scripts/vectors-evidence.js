@@ -366,11 +366,15 @@ async function ofHeads(add) {
   ]) {
     await add(name, { code: 'TWO_HISTORIES', heads })
   }
-  const [head, empty] = [signed('call log', 3, 1), signed('call log', 0, 1)]
+  const [empty, even, head] = [0, 2, 3].map((length) => signed('call log', length, 1))
   for (const [name, heads, shown, through] of [
-    ['a head and a proof', [head], [], 3],
-    ['a head and a proof without a boundary there', [head], [], 4],
-    ['a head and a proof that shows a block', [head], [2], 3],
+    ['a head and a proof', [even], [], 2],
+    ['a head and a proof that shows a block', [even], [1], 2],
+    ['a head and a proof that leaves open how large a root is', [head], [], 3],
+    ['a head and a proof with the last block', [head], [2], 3],
+    ['a head and a proof with the block behind it', [head], [3], 3],
+    ['a head and a proof with another block', [head], [1], 3],
+    ['a head and a proof without a boundary there', [even], [], 4],
     ['a head of nothing and a proof', [empty], [], 3]
   ]) {
     const callLog = await proofOf(START, shown, { through })
