@@ -47,6 +47,16 @@ test('audit - successes, errors, calls without writes, malformed entries and abo
   t.ok(audited.checks.every(({ complete }) => complete))
 })
 
+// a host may have more patience than its contracts ask for
+test('audit - calls that take longer than an instance wants them to are executed again all the same', async (t) => {
+  const source = `exports.init = () => {}
+exports.spin = (n) => { let s = 0; for (let i = 0; i < n; i++) s += i; return s }`
+  const writer = await Writer.deploy(t, { source, genesis: { limits: { time: 1 } } })
+  await writer.commit([await writer.call(0, 'spin', [300_000])])
+  const { verdict } = await run(t, writer)
+  t.alike([verdict.verdict, verdict.missing], ['clean', []])
+})
+
 test.hook('audit - the VM of these tests closes', async (t) => {
   await t.execution(closeVm())
 })

@@ -5,11 +5,10 @@ import type { Files, PathRange, Write } from '../protocol/files.ts'
 import { blobsManifest, manifestKey, stateManifest } from '../protocol/manifest.ts'
 import { Tree } from '../protocol/merkle.ts'
 import { Archive } from '../state/archive.ts'
-import { contractOf } from '../vm/record.ts'
 import { readVariables } from '../vm/variables.ts'
 import type { VirtualMachine } from '../vm/vm.ts'
 import { Report } from './findings.ts'
-import { Replay, type ReplayedBatch, type StateCopy } from './replay.ts'
+import { contractToReplay, Replay, type ReplayedBatch, type StateCopy } from './replay.ts'
 import { checkBee, SparseCore } from './sparse-core.ts'
 
 /** The two logs of a state archive that calls are executed on. */
@@ -44,7 +43,7 @@ export async function executeOn(
   vm: VirtualMachine
 ): Promise<ReplayedClaim | null> {
   const archive = new Guarded(state)
-  const contract = contractOf(address, genesis, source)
+  const contract = contractToReplay(address, genesis, source)
   const variables = start === null ? null : await readVariables(archive)
   archive.begin()
   const report = new Report()

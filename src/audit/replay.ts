@@ -1,11 +1,12 @@
 import b4a from 'b4a'
-import type { Commit, Result, ThrownEntry, Version } from '../protocol/entries.ts'
+import type { Commit, Genesis, Result, ThrownEntry, Version } from '../protocol/entries.ts'
 import type { LoggedCall } from '../protocol/evidence-replay.ts'
 import { CONTRACT_PATH, type Files, lastWrites, type Write } from '../protocol/files.ts'
 import { writesHash } from '../protocol/hash.ts'
 import { encodeId } from '../protocol/ids.ts'
+import { LIMITS } from '../protocol/limits.ts'
 import { Overlay } from '../vm/overlay.ts'
-import { answerOf, callAt, encodeResult, MALFORMED } from '../vm/record.ts'
+import { answerOf, callAt, contractOf, encodeResult, MALFORMED } from '../vm/record.ts'
 import { sortVariables, updateVariables } from '../vm/variables.ts'
 import type { Call, Contract, OracleAnswer, OracleRequest, Step, VirtualMachine } from '../vm/vm.ts'
 import type { LoggedBatch } from './call-log.ts'
@@ -41,6 +42,15 @@ export type ReplayedBatch = Pick<LoggedBatch, 'calls' | 'commit' | 'commitIndex'
 /** Where it is said what replay comes to. */
 export interface Found extends Pick<Report, 'find' | 'gap'> {
   readonly counts: Pick<Report['counts'], 'replayed'>
+}
+
+/**
+ * An instance as it is executed again. A limit of its own for the time of calls is a matter between its host and who waits: an
+ * auditor only has to end what never does, and shall not be a machine that a few ms are too short for. Throws LIMIT_INVALID.
+ */
+export function contractToReplay(address: Uint8Array, genesis: Genesis, source: string): Contract {
+  const contract = contractOf(address, genesis, source)
+  return { ...contract, limits: { ...contract.limits, time: LIMITS.time } }
 }
 
 /** Thrown at the VM where a call asks what the log does not answer. */

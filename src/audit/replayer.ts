@@ -1,11 +1,10 @@
 import type { Genesis } from '../protocol/entries.ts'
 import { MivmError } from '../protocol/errors.ts'
 import type { Files } from '../protocol/files.ts'
-import { contractOf } from '../vm/record.ts'
 import { readVariables } from '../vm/variables.ts'
 import type { Batch, Contract, VirtualMachine } from '../vm/vm.ts'
 import type { PlainLog } from './plain-log.ts'
-import { type Found, Replay, type ReplayedBatch, type Tail } from './replay.ts'
+import { contractToReplay, type Found, Replay, type ReplayedBatch, type Tail } from './replay.ts'
 import { Shadow, type ShadowRoots, type Versions } from './shadow.ts'
 
 /** What calls are executed again on, and where. */
@@ -142,7 +141,7 @@ export class LocalReplayer implements Replayer {
   async #load(): Promise<void> {
     const { address, genesis, source } = this.#subject
     const vm = await this.#openVm()
-    await vm.run(withoutCalls(contractOf(address, genesis, source), this.#shadow.archive))
+    await vm.run(withoutCalls(contractToReplay(address, genesis, source), this.#shadow.archive))
   }
 
   /** Null where this machine cannot execute the calls, and that is a gap. */
@@ -161,7 +160,7 @@ export class LocalReplayer implements Replayer {
     }
     const variables = from === null ? null : await readVariables(this.#shadow.archive)
     // of another VM nobody knows what limits it allows
-    const contract = contractOf(address, genesis, source)
+    const contract = contractToReplay(address, genesis, source)
     return new Replay(this.#vm, contract, this.#shadow, this.#report, variables)
   }
 }
