@@ -75,8 +75,8 @@ export interface ProveReply {
 }
 
 /**
- * Asks for the proof, from block 0 and without blocks, that the newest head extends others: it has a boundary at each of
- * the lengths that the log has. So one signature of the host says what the log was at all of them.
+ * Asks for the proof, from block 0 and without blocks but those that say how large a leaf is, that the newest head extends
+ * others: it has a boundary at each of the lengths that the log has. So one signature of the host says what the log was at all of them.
  */
 export interface ConsistencyRequest {
   readonly address: Uint8Array
