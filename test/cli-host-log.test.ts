@@ -2,7 +2,7 @@
 import { readFile, writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import test from 'brittle'
-import { HostLog, type LogLevel } from '../src/cli/host-log.ts'
+import { EventObjects, HostLog, type LogLevel } from '../src/cli/host-log.ts'
 import { Output } from '../src/cli/output.ts'
 import { type CliHost, parseLines, startNetwork } from './cli.ts'
 import { tempDir } from './helpers.ts'
@@ -50,6 +50,25 @@ test('host log - one JSON object a line where nobody sees it; what contracts wri
     t.ok(String(seed).length >= 32)
     t.absent(text.includes(seed), `nothing of ${file}`)
   }
+})
+
+test('host log - events that no program reads do not wait without end', (t) => {
+  const written: { readonly type: string }[] = []
+  class Noting extends Output {
+    override object(object: { readonly type: string }): void {
+      written.push(object)
+    }
+  }
+  let unread = 0
+  const events = new EventObjects(new Noting(true), () => unread)
+  const event = { type: 'log', address: 'an address', line: 'a line' } as const
+  events.write(event)
+  unread = 5 * 1024 * 1024
+  for (let i = 0; i < 1_000; i++) events.write(event)
+  t.alike(written, [event])
+  unread = 0
+  events.write(event)
+  t.alike(written, [event, { type: 'left-out', events: 1_000 }, event])
 })
 
 test('host log - a level leaves out what is below it', async (t) => {

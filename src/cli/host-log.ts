@@ -98,6 +98,31 @@ export class HostLog {
   }
 }
 
+/**
+ * The events of a host as objects on stdout. Contracts and strangers cause as many as they like, and a program that does not
+ * read them would have them all wait in the memory of the host.
+ */
+export class EventObjects {
+  readonly #output: Output
+  readonly #unread: () => number
+  #left = 0
+
+  constructor(output: Output, unread: () => number = () => process.stdout.writableLength) {
+    this.#output = output
+    this.#unread = unread
+  }
+
+  write(event: HostEvent): void {
+    if (this.#unread() > UNREAD_MAX) {
+      this.#left++
+      return
+    }
+    if (this.#left > 0) this.#output.object({ type: 'left-out', events: this.#left })
+    this.#left = 0
+    this.#output.object(event)
+  }
+}
+
 /** Lets lines through as long as there are not too many. */
 class Limit {
   readonly #bucket = new Bucket(LINES_MAX, LINES_A_SECOND)

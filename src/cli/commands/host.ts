@@ -15,7 +15,7 @@ import type { IsolateBy } from '../../vm/supervisor.ts'
 import { CONFIG_NAME, type Config, readConfig } from '../config.ts'
 import { Context } from '../context.ts'
 import { type Endpoint, parseEndpoint } from '../endpoint.ts'
-import { HostLog, LOG_LEVELS, type LogLevel } from '../host-log.ts'
+import { EventObjects, HostLog, LOG_LEVELS, type LogLevel } from '../host-log.ts'
 import { atEnd, interrupted } from '../interruption.ts'
 import { openMirror, parseBytes } from '../mirror.ts'
 import { printable } from '../output.ts'
@@ -184,10 +184,11 @@ async function startHost(
 ): Promise<Running> {
   const fatal = Promise.withResolvers<MivmError>()
   const room = Promise.withResolvers<null>()
+  const events = new EventObjects(output)
   const host = await Host.open({
     ...options,
     onEvent: (event) => {
-      output.object(event)
+      events.write(event)
       log.event(event)
       if (event.type === 'fatal') fatal.resolve(asError(event))
       if (event.type === 'full') void roomAgain(options.dir).then(() => room.resolve(null))
