@@ -869,6 +869,8 @@ async function files() {
       { ...identity, id: encodeId(deployer) },
       { ...identity, mivm: 'identity/2' },
       { ...identity, seed: hex(seed).slice(2) },
+      { ...identity, seed: `${hex(seed)}zz` },
+      { ...identity, seed: [hex(seed)] },
       { mivm: identity.mivm, id: identity.id }
     ].map((it) => ({ text: `${JSON.stringify(it)}\n` })),
     messages: peerMessages(),
