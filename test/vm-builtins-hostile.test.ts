@@ -440,6 +440,34 @@ test('vm builtins - attacks: conversions', async (t) => {
   await runAttacks(t, attacks, 100_000)
 })
 
+/** V8 keeps it as a table. */
+const TABLE =
+  'const a = Array(5000).fill(1); Object.defineProperty(a, 1, { get: () => 1, set() {}, configurable: true });'
+const CLOSED = 'const a = Object.preventExtensions(Array(5000).fill(1));'
+const GAP = 'const a = Array(5000).fill(1); a[9000] = 1;'
+
+test('vm builtins - attacks: arrays that are no blocks', async (t) => {
+  const rounds = (array: string, body: string): readonly [string, string] => [
+    `${array} for (let i = 0; i < 100; i++) { ${body} }`,
+    FUEL
+  ]
+  const attacks: Attacks = {
+    shift: rounds(TABLE, 'a.shift()'),
+    unshift: rounds(TABLE, 'a.unshift(1)'),
+    fill: rounds(TABLE, 'a.fill(1)'),
+    slice: rounds(TABLE, 'a.slice()'),
+    splice: rounds(TABLE, 'a.splice(1, 1)'),
+    pop: rounds(TABLE, 'a.pop()'),
+    spread: rounds(TABLE, '[...a]'),
+    from: rounds(TABLE, 'Array.from(a)'),
+    concat: rounds(TABLE, 'a.concat(1)'),
+    'shift of one that is closed': rounds(CLOSED, 'a.shift()'),
+    'spread with a gap': rounds(GAP, '[...a]'),
+    'from with a gap': rounds(GAP, 'Array.from(a)')
+  }
+  await runAttacks(t, attacks, 25_000)
+})
+
 test('vm builtins - attacks: operations that ask nothing of the state', async (t) => {
   const attacks: Attacks = {
     mkdir: ["const p = '/a'.repeat(500); for (let i = 0; i < 1000; i++) state.mkdir(p)", FUEL]

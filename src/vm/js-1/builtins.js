@@ -15,9 +15,12 @@
   const { trunc } = Math
   const RawError = RangeError
   const RawProxy = Proxy
-  const RawString = String
-  const { iterator: ITERATOR, toPrimitive: TO_PRIMITIVE } = Symbol
   const uncurry = Function.prototype.bind.bind(Function.prototype.call)
+  const RawString = String
+  const RawWeakSet = WeakSet
+  const noteTable = uncurry(WeakSet.prototype.add)
+  const isNoted = uncurry(WeakSet.prototype.has)
+  const { iterator: ITERATOR, toPrimitive: TO_PRIMITIVE } = Symbol
   const tagOf = uncurry(
     getOwnPropertyDescriptor(getPrototypeOf(Uint8Array.prototype), Symbol.toStringTag).get
   )
@@ -31,7 +34,9 @@
   let allocated = 0
   let passed = 0
   /** Also used without a call where that would be felt: by what enters, and by what asks for proxies or long hashes. */
-  const state = { depth: 0, proxies: false, crowded: false }
+  const state = { depth: 0, proxies: false, crowded: false, tables: false }
+  /** Arrays that V8 may keep as a table, of which no part can be moved as a block. */
+  let tables = new RawWeakSet()
 
   const kit = {
     state,
@@ -58,6 +63,8 @@
     refuse,
     isObject,
     isPlain,
+    isBlock,
+    noteArray,
     isConstructor,
     toText,
     toNumber,
@@ -91,6 +98,9 @@
       allocated = 0
       state.depth = 0
       passed = 0
+      if (!state.tables) return
+      state.tables = false
+      tables = new RawWeakSet()
     }
   })
 
@@ -172,6 +182,18 @@
   /** An array whose length can be read without running anything. */
   function isPlain(value) {
     return isArray(value) && !(state.proxies && kit.isProxy(value))
+  }
+
+  /** One of which parts can be moved at once: no element has a getter, all may be changed, and so may the length. */
+  function isBlock(value) {
+    return isPlain(value) && !(state.tables && isNoted(tables, value))
+  }
+
+  /** Something is about to be defined on what may be an array, or it is closed. */
+  function noteArray(value) {
+    if (!isArray(value)) return
+    state.tables = true
+    noteTable(tables, value)
   }
 
   function isConstructor(value) {

@@ -26,8 +26,19 @@
   // Nothing has to be emitted where an operand is a literal number, or both are known to be short.
 
   const { apply, charge, enter, isIntact, isObject, isPlain, isProxy, leave, limits, metered } = kit
-  const { chain, chargeDigits, bigRoom, prices, refuse, room, sizeOf, spend, toNumber, toText } =
-    kit
+  const {
+    chain,
+    chargeDigits,
+    chargeList,
+    bigRoom,
+    prices,
+    refuse,
+    room,
+    sizeOf,
+    spend,
+    toNumber,
+    toText
+  } = kit
   const { toFloat, wordsOf } = kit
   const { clz32, max: most, min: least, trunc } = Math
   const { getPrototypeOf } = Reflect
@@ -420,7 +431,7 @@
   function spread(iterable) {
     if (isIntact(iterable)) {
       room(iterable.length * 8)
-      spend(iterable.length, prices.arrayMove * 4)
+      chargeList(iterable)
       return iterable
     }
     return listed(iterable)
@@ -453,7 +464,7 @@
 
   function iterated(iterable) {
     if (isIntact(iterable)) {
-      spend(iterable.length, prices.arrayMove * 4)
+      chargeList(iterable)
       return iterable
     }
     const method = iterable[iterator]

@@ -3,7 +3,8 @@
   // method, which reads it before it runs anything else. For whatever else is `this`, a proxy stands before it
   // that answers the one question for its length with what has been read and paid for.
 
-  const { apply, charge, construct, enter, isConstructor, isObject, isPlain, leave, note } = kit
+  const { apply, charge, construct, enter, isBlock, isConstructor, isObject, isPlain } = kit
+  const { leave, note } = kit
   const { lengthOf, prices, replace, room, spend, textRoom, toInteger } = kit
   const { element, isProxy, limits, state, toNumber, toText, uncurry } = kit
   const { wrapConstructor } = kit
@@ -51,7 +52,7 @@
   replaceSorts()
   replaceTexts()
   replaceFrom()
-  return { sortCharge, isIntact }
+  return { sortCharge, isIntact, chargeList }
 
   /** Runs V8's method on an object with this length, whatever the object says from now on. */
   function run(method, object, length, args, isMeasured = isPlain(object)) {
@@ -285,7 +286,7 @@
       const [from, to] = name === 'copyWithin' ? [0, 3] : name === 'fill' ? [1, 3] : [0, 0]
       replace(prototype, {
         [name](...args) {
-          if (isPlain(this) && this.length <= 32 && areNumbers(args, from, to)) {
+          if (isBlock(this) && this.length <= 32 && areNumbers(args, from, to)) {
             charge(4)
             return nested(method, this, args)
           }
@@ -293,7 +294,7 @@
           const length = lengthOf(object)
           const isKnown = placed(args, from, to)
           // what is no array is not moved as a block
-          spend(length, isKnown && isPlain(object) ? price : prices.arrayCopy * 4)
+          spend(length, isKnown && isBlock(object) ? price : prices.arrayCopy * 4)
           return run(method, object, length, args, isKnown && isPlain(object))
         }
       })
@@ -304,7 +305,7 @@
         const object = toObject(this, 'splice')
         const length = lengthOf(object)
         const [start, count] = args
-        if (isPlain(object) && isDefault(object) && isInteger(start) && args.length > 1) {
+        if (isBlock(object) && isDefault(object) && isInteger(start) && args.length > 1) {
           if (isInteger(count) && Object.isExtensible(object)) {
             return nested(spliced, undefined, [object, length, args])
           }
@@ -439,7 +440,7 @@
     const { slice, at, toSpliced } = raw
     replace(prototype, {
       slice(start, end) {
-        if (isPlain(this) && this.length <= 32 && isDefault(this)) {
+        if (isBlock(this) && this.length <= 32 && isDefault(this)) {
           const from =
             start === undefined ? 0 : isInteger(start) ? position(start, this.length) : -1
           const to =
@@ -449,7 +450,7 @@
         const object = toObject(this, 'slice')
         const length = lengthOf(object)
         const simple = start === undefined || isInteger(start)
-        if (simple && (end === undefined || isInteger(end)) && isPlain(object)) {
+        if (simple && (end === undefined || isInteger(end)) && isBlock(object)) {
           if (isDefault(object)) {
             const from = start === undefined ? 0 : position(start, length)
             return part(object, from, end === undefined ? length : position(end, length))
@@ -598,7 +599,7 @@
       let simple = true
       for (let i = -1; i < items.length && simple; i++) {
         const item = i < 0 ? object : items[i]
-        simple = !isObject(item) || (isPlain(item) && isDefault(item) && !hasSpreadable(item))
+        simple = !isObject(item) || (isBlock(item) && isDefault(item) && !hasSpreadable(item))
       }
       if (simple) return joined(object, items)
     }
@@ -817,7 +818,14 @@
 
   /** A plain array that is iterated as the intrinsic does it. */
   function isIntact(object) {
-    return isPlain(object) && object[iterator] === values
+    return isBlock(object) && object[iterator] === values
+  }
+
+  /** For going through an intact one, which V8 keeps as a table where there are gaps. */
+  function chargeList(array) {
+    const { length } = array
+    const mayHaveGaps = length > 32 && rawIncludes(array, undefined)
+    spend(length, mayHaveGaps ? prices.arrayCopy : prices.arrayMove * 4)
   }
 
   function replaceFrom() {
@@ -829,7 +837,7 @@
         }
         if (this === SomeArray && mapper === undefined && isIntact(items)) {
           room(items.length * 8)
-          spend(items.length, prices.arrayMove * 4)
+          chargeList(items)
           return [...items]
         }
         const method = items[iterator]

@@ -4,7 +4,8 @@
   // arrays of floats are not shown: the bits of a NaN in them differ between processors.
 
   const { apply, charge, enter, isObject, leave, limits, listOf, prices, rethrow, spend } = kit
-  const { element, isIntact, metered, placesIn, replace, room, sortCharge, textRoom } = kit
+  const { chargeList, element, isIntact, metered, placesIn, replace, room, sortCharge, textRoom } =
+    kit
   const { toInteger, toNumber, toText, uncurry, weigh, wrapConstructor } = kit
   const realm = globalThis
   const RawArrayBuffer = ArrayBuffer
@@ -377,6 +378,7 @@
     if (isTyped(source) || source === undefined || source === null || start < 0) {
       return guarded(set, array, [source, start, ...rest])
     }
+    if (isIntact(source)) chargeList(source)
     const items = isIntact(source) ? [...source] : listOf(Object(source))
     enter()
     try {
@@ -392,6 +394,7 @@
     if (tagOf(source) !== undefined && !copies) return source
     if (isIntact(source)) {
       spend(source.length, prices.argument)
+      chargeList(source)
       return copies ? [...source] : source
     }
     const method = source[iterator]

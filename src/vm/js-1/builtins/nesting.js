@@ -4,8 +4,8 @@
   // counts a level. It is enough to count those that look at `this`: nothing but the contract, or one of these, hands
   // an object to those that look at their arguments.
 
-  const { apply, ascend, charge, descend, element, enter, isPlain, leave, limits, prices } = kit
-  const { replace, spend, state, thisText, toInteger, uncurry } = kit
+  const { apply, ascend, charge, descend, element, enter, isBlock, isPlain, leave } = kit
+  const { limits, prices, replace, spend, state, thisText, toInteger, uncurry } = kit
   const { defineProperty, getPrototypeOf } = Reflect
   const { getOwnPropertyDescriptor } = Object
   const { asyncDispose, dispose, iterator, toStringTag } = Symbol
@@ -93,7 +93,7 @@
         if (state.depth >= NESTING) enter()
         state.depth++
         try {
-          if (isPlain(this) && this.length > POPPED_MIN) chargePop(this)
+          if (isPlain(this) && (state.tables || this.length > POPPED_MIN)) chargePop(this)
           return pop(this)
         } finally {
           state.depth--
@@ -110,7 +110,9 @@
   /** An array with gaps may be a table, all of which V8 goes through, in particular one without its last element. */
   function chargePop(array) {
     const { length } = array
-    spend(length, length - 1 in array ? prices.arrayPopped : prices.arrayLeft)
+    const isWhole = isBlock(array) && length - 1 in array
+    if (!isWhole) spend(length, prices.arrayLeft)
+    else if (length > POPPED_MIN) spend(length, prices.arrayPopped)
   }
 
   function replaceOthers() {

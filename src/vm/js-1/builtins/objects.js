@@ -8,7 +8,7 @@
   const { chain, limits, link, uncurry, wrapConstructor } = kit
   const { getPrototypeOf, ownKeys } = Reflect
   const { getOwnPropertyDescriptor } = Object
-  const { element, primitiveOf } = kit
+  const { element, noteArray, primitiveOf } = kit
   const { isView } = ArrayBuffer
   const { defineProperty: defineRaw, getOwnPropertyDescriptor: describeRaw } = Reflect
   const { defineProperty: defineStrictly, prototype } = Object
@@ -62,11 +62,13 @@
       defineProperties
     } = Object
     const counted = (name, method, price, bytes) => {
+      const closes = name === 'freeze' || name === 'seal'
       replace(Object, {
         [name](object) {
           const size = sizeOf(object)
           if (bytes > 0) room(size * bytes)
           spend(size + 1, price)
+          if (closes) noteArray(object)
           return method(object)
         }
       })
@@ -97,6 +99,7 @@
       defineProperties(object, properties) {
         chargeCopy(properties)
         if (isPlain(object)) checkDefinition(properties)
+        noteArray(object)
         if (isView(object) && isObject(properties)) return defined(object, properties)
         return defineProperties(object, properties)
       },
@@ -119,6 +122,20 @@
         } finally {
           leave()
         }
+      }
+    })
+    const close = Object.preventExtensions
+    replace(Object, {
+      preventExtensions(object) {
+        noteArray(object)
+        return close(object)
+      }
+    })
+    const closeStrictly = Reflect.preventExtensions
+    replace(Reflect, {
+      preventExtensions(object) {
+        noteArray(object)
+        return closeStrictly(object)
       }
     })
     const rawOwnKeys = ownKeys
@@ -259,6 +276,7 @@
         if (!isObject(object)) return defineProperty(object)
         const name = keyOf(key)
         if (name === 'length' && isPlain(object)) checkDefinition({ length: descriptor })
+        noteArray(object)
         return defineProperty(object, name, elementary(object, descriptor, name))
       }
     })
@@ -269,6 +287,7 @@
         if (!isObject(object)) return reflect.defineProperty(object)
         const name = keyOf(key)
         if (name === 'length' && isPlain(object)) checkDefinition({ length: descriptor })
+        noteArray(object)
         return reflect.defineProperty(object, name, elementary(object, descriptor, name))
       },
       deleteProperty(object, key) {
@@ -334,6 +353,7 @@
           if (this === undefined || this === null || (defines && typeof method !== 'function')) {
             return apply(legacy[name], this, ['', method])
           }
+          if (defines) noteArray(this)
           return apply(legacy[name], this, [keyOf(key), method])
         }
       })

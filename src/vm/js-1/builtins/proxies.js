@@ -17,6 +17,8 @@
   const roots = [Object.prototype, Array.prototype, Function.prototype]
   /** From proxies to their targets. */
   let targets = new RawWeakMap()
+  /** What V8 does to a target by itself, and may make a table of an array. */
+  const CLOSING = ['defineProperty', 'preventExtensions']
   /** How many links lead to an object, as far as it was put behind another one by a builtin. */
   let links = new RawWeakMap()
 
@@ -130,6 +132,7 @@
           try {
             const method = handler[name]
             if (typeof method === 'function') return (...args) => run(method, handler, args, name)
+            if (CLOSING.includes(name)) kit.noteArray(this.target)
             // what V8 would do by itself, but for the numbers that it makes of elements
             const isElement = name === 'defineProperty' && (method === undefined || method === null)
             return isElement && isView(this.target) ? defineElement : method
