@@ -254,6 +254,10 @@ export async function* audit(options: AuditOptions): AsyncGenerator<AuditEvent> 
     told.push(head)
     answeredAt = askedAt
   }
+  const askHost = async () => {
+    // all that it had said before has come by then, whenever it was asked
+    if ((await replica.newest(options.address)) !== null) answeredAt = performance.now()
+  }
   const end = isLive ? replica.listen(options.address, onHead) : () => {}
   let others: Others | null = null
   try {
@@ -276,9 +280,9 @@ export async function* audit(options: AuditOptions): AsyncGenerator<AuditEvent> 
       ...(patience === undefined ? {} : { patience }),
       evidence: evidence === true ? true : 'histories',
       ...(fromGenesis === undefined ? {} : { fromGenesis }),
-      ...(follow === undefined
-        ? {}
-        : { follow, heard: () => told.splice(0), answeredAt: () => answeredAt })
+      answeredAt: () => answeredAt,
+      askHost,
+      ...(follow === undefined ? {} : { follow, heard: () => told.splice(0) })
     })
     for await (const event of events) {
       // on disk before anything is closed, whoever asks for it or not

@@ -9,6 +9,7 @@ import {
   type Cheat,
   closeVm,
   found,
+  headOf,
   openStore,
   replicate,
   run,
@@ -180,6 +181,32 @@ test('follow - a host over whose connection nothing comes does not show less for
       await follower.stop()
     }
     for (const end of [...ends, host.end]) await end()
+  }
+})
+
+// and so it is where an audit reads what there is, and ends: a receipt may be of what is still on its way
+test('audit - a host over whose connection nothing comes does not show less for that', async (t) => {
+  const writer = await Writer.deploy(t)
+  const { log } = writer
+  for (const answeredAt of [Number.NEGATIVE_INFINITY, Number.POSITIVE_INFINITY]) {
+    const store = await openStore(t)
+    const host = await stalling(store, writer)
+    const known = store.get({ key: log.key })
+    await known.ready()
+    known.download({ start: 0, end: log.length })
+    while (known.contiguousLength < log.length) await sleep(20)
+    host.stall()
+    await story(writer)
+    let asked = 0
+    const askHost = async () => void asked++
+    const heads = [await headOf(log)]
+    const options = { patience: 1000, heads, answeredAt: () => answeredAt, askHost }
+    const audited = await run(t, { store, address: writer.address }, options)
+    t.is(asked, 1)
+    const blamed = found(audited).filter((finding) => finding.startsWith('HISTORY_TRUNCATED'))
+    t.is(blamed.length, answeredAt > 0 ? 1 : 0, found(audited).join())
+    await known.close()
+    await host.end()
   }
 })
 

@@ -59,10 +59,12 @@ export interface AuditOptions {
   /** Goes on as the log grows until this is aborted; the verdict is then of what was verified so far. */
   readonly follow?: AbortSignal
   /**
-   * With `follow`: when the host was asked, as performance.now(), what it has answered last. A connection over which nothing
-   * comes looks as if the host showed less than others; without this it is taken for one over which all has come.
+   * When the host was asked, as performance.now(), what it has answered last. A connection over which nothing comes looks as
+   * if the host showed less than others; without this it is taken for one over which all has come.
    */
   readonly answeredAt?: () => number
+  /** Asks the host something once more, before it is judged by what it does not show. */
+  readonly askHost?: () => Promise<void>
   /** With `follow`: heads of the call log that came from elsewhere since the last time it was asked. */
   readonly heard?: () => readonly Head[]
 }
@@ -241,6 +243,7 @@ class Audit {
     if (this.#news !== null) yield* this.#follow(course, this.#news)
     await course.finish()
     await this.#ask(course)
+    await this.#options.askHost?.()
     await course.end(held)
     this.#accuse()
     this.#behind = course.behind

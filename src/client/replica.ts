@@ -164,23 +164,13 @@ export class Replica {
    * the host had said before that has come by now. Returns what ends it.
    */
   listen(instance: string, onHead: (head: Head, askedAt: number) => void): () => void {
-    const { host, address } = parseLink(instance)
     let isAsking = false
-    const ask = async () => {
-      const owner = host ?? (await this.#hostOf(address))
-      const connected = owner && this.#following.get(b4a.toString(owner, 'hex'))
-      if (!connected) return
-      const rpc = await connected
-      await this.#tell(rpc, address)
-      const askedAt = performance.now()
-      const { head } = await rpc.request(INFO, { address }, WAIT)
-      onHead(head, askedAt)
-    }
     const askOnce = async () => {
       if (isAsking) return
       isAsking = true
       // who is away is asked the next time
-      await ask().catch(() => {})
+      const said = await this.newest(instance)
+      if (said !== null) onHead(said.head, said.askedAt)
       isAsking = false
     }
     const timer = setInterval(askOnce, ASK)
@@ -188,6 +178,26 @@ export class Replica {
     return () => {
       clearInterval(timer)
       this.#listening.delete(askOnce)
+    }
+  }
+
+  /**
+   * The newest head that the host of an instance says there is, and when it was asked, as performance.now(); null where it is
+   * away, or does not answer in time.
+   */
+  async newest(instance: string): Promise<{ head: Head; askedAt: number } | null> {
+    const { host, address } = parseLink(instance)
+    try {
+      const owner = host ?? (await this.#hostOf(address))
+      const connected = owner && this.#following.get(b4a.toString(owner, 'hex'))
+      if (!connected) return null
+      const rpc = await connected
+      await this.#tell(rpc, address)
+      const askedAt = performance.now()
+      const { head } = await rpc.request(INFO, { address }, WAIT)
+      return { head, askedAt }
+    } catch {
+      return null
     }
   }
 
