@@ -202,6 +202,23 @@ test('quotas - a deployment brings the call of init, and none that nobody has le
   await finish(1)
 })
 
+test('quotas - thousands of calls at once are too many, and those that wait count for more than their bytes', async (t) => {
+  const { host, dir, bootstrap, address } = await scene(t)
+  const replica = await Replica.open({ dir: path.join(dir, 'reader'), bootstrap })
+  const rpc = await replica.connect(decodeId(host.id))
+  const ask = { address, from: 0, to: 0, known: 0, anchored: false }
+  const many = calls(new BareUser(address, 'ann'), 4_097).log()
+  t.is(await codeOf(rpc.request(CALL, { ...ask, log: many })), 'REQUEST_INVALID')
+  t.is(host.status().queued, 0)
+  const bob = new BareUser(address, 'bob')
+  for (let i = 0; i < 1_000; i++) bob.call('work', 1_000_000)
+  const { length } = await rpc.request(CALL, { ...ask, log: bob.log() })
+  t.is(length, 1_000)
+  const { queued, bytesWaiting } = host.status()
+  t.ok(queued > 500 && bytesWaiting > 1_024 * queued, `${bytesWaiting} bytes of ${queued} calls`)
+  await replica.close()
+})
+
 test('quotas - what is deployed over a connection counts there, whoever it is of', async (t) => {
   const quotas = { burstSeconds: 1, connection: { fuelPerSecond: 1 } }
   const { host, dir, bootstrap } = await scene(t, { quotas })

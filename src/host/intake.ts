@@ -15,6 +15,9 @@ import type { UserLog } from './user-log.ts'
 /** What every call costs beside its fuel, in fuel: it is decoded, logged, hashed and proven. */
 const CALL_COST = 5_000
 
+/** What a call that waits takes in memory beside its bytes, about. */
+const WAITING_COST = 1024
+
 /** A call that has arrived and has no result yet. */
 export interface Waiting {
   readonly user: Uint8Array
@@ -125,7 +128,7 @@ export class Intake {
   #push(item: Waiting): void {
     this.#accounts.wait(item.id, item.entry)
     this.#queue.push(item)
-    item.caller?.hold(item.block.byteLength)
+    item.caller?.hold(heldOf(item))
     this.#measures.queued++
   }
 
@@ -134,9 +137,9 @@ export class Intake {
     const costs = steps.map((step) => fuelOf(step, this.#contract))
     this.#queue.done(items, costs)
     this.#measures.queued -= items.length
-    for (const [i, { caller, block, meters }] of items.entries()) {
-      caller?.hold(-block.byteLength)
-      for (const meter of meters) meter.burn(costs[i] ?? 0)
+    for (const [i, item] of items.entries()) {
+      item.caller?.hold(-heldOf(item))
+      for (const meter of item.meters) meter.burn(costs[i] ?? 0)
     }
   }
 
@@ -148,6 +151,10 @@ export class Intake {
   /** What waits is executed when the instance is opened again. */
   close(): void {
     this.#measures.queued -= this.#queue.length
-    for (const { caller, block } of this.#queue) caller?.hold(-block.byteLength)
+    for (const item of this.#queue) item.caller?.hold(-heldOf(item))
   }
+}
+
+function heldOf({ block }: Waiting): number {
+  return block.byteLength + WAITING_COST
 }

@@ -178,6 +178,9 @@ export const RPC_PROTOCOL = 'mivm/1'
 /** Name of the channel, one for each instance by its topic, on which peers that are no hosts compare heads. */
 export const HEADS_PROTOCOL = 'mivm/heads/1'
 
+/** Blocks of one call: a host has work with each, however small, and others wait meanwhile. */
+export const CALL_BLOCKS_MAX = 4096
+
 /** Blocks of one reply to `range`; and their bytes, but that a block may go beyond that which is the only one. */
 export const RANGE_BLOCKS_MAX = 4096
 export const RANGE_BYTES_MAX: number = 1024 * 1024
