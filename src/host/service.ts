@@ -5,7 +5,6 @@ import type { Head } from '../protocol/head.ts'
 import { encodeId } from '../protocol/ids.ts'
 import {
   CALL,
-  CALL_BLOCKS_MAX,
   type CallReply,
   type CallRequest,
   CONSISTENCY,
@@ -126,9 +125,6 @@ export class Service {
 
   async #call(request: CallRequest, arrived: number): Promise<CallReply> {
     const { address, log, to } = request
-    if (log.blocks.length > CALL_BLOCKS_MAX) {
-      throw new MivmError('REQUEST_INVALID', `send ${CALL_BLOCKS_MAX} entries at once at most`)
-    }
     await this.#heard
     await this.#host.asked()
     const refusal = this.#host.setBacks.refusal(encodeId(address))

@@ -211,6 +211,7 @@ function decode<Request>(method: Method<Request, unknown>, bytes: Uint8Array): R
   try {
     return c.decode(method.request, bytes)
   } catch (error) {
+    if (error instanceof MivmError) throw error
     throw new MivmError(
       'REQUEST_INVALID',
       `the request "${method.name}" cannot be read: use the same version as the host`,

@@ -1,4 +1,5 @@
-import type { Encoder } from 'compact-encoding'
+import c, { type Encoder, type State } from 'compact-encoding'
+import { MivmError } from './errors.ts'
 import type { Head } from './head.ts'
 import type { TreeNode } from './merkle.ts'
 import type { Proof } from './proof.ts'
@@ -140,12 +141,19 @@ export interface Method<Request, Reply> {
 }
 
 export const INFO: Method<InfoRequest, InfoReply> = method('info', 'info-request', 'info-reply')
-export const DEPLOY: Method<DeployRequest, DeployReply> = method(
-  'deploy',
-  'deploy-request',
-  'deploy-reply'
+export const DEPLOY: Method<DeployRequest, DeployReply> = withFewBlocks(
+  method('deploy', 'deploy-request', 'deploy-reply'),
+  (state) => {
+    // genesis and source
+    skip(state, c.uint.decode(state))
+    skip(state, c.uint.decode(state))
+  }
 )
-export const CALL: Method<CallRequest, CallReply> = method('call', 'call-request', 'call-reply')
+export const CALL: Method<CallRequest, CallReply> = withFewBlocks(
+  method('call', 'call-request', 'call-reply'),
+  // the address
+  (state) => skip(state, KEY_BYTES)
+)
 export const PROVE: Method<ProveRequest, ProveReply> = method(
   'prove',
   'prove-request',
@@ -178,8 +186,8 @@ export const RPC_PROTOCOL = 'mivm/1'
 /** Name of the channel, one for each instance by its topic, on which peers that are no hosts compare heads. */
 export const HEADS_PROTOCOL = 'mivm/heads/1'
 
-/** Blocks of one call: a host has work with each, however small, and others wait meanwhile. */
-export const CALL_BLOCKS_MAX = 4096
+/** Blocks of one call or deployment: a host has work with each, however small, and others wait meanwhile. */
+export const BLOCKS_MAX = 4096
 
 /** Blocks of one reply to `range`; and their bytes, but that a block may go beyond that which is the only one. */
 export const RANGE_BLOCKS_MAX = 4096
@@ -209,4 +217,32 @@ function method<Request extends object, Reply extends object>(
   reply: string
 ): Method<Request, Reply> {
   return { name, request: getEncoding(`@mivm/${request}`), reply: getEncoding(`@mivm/${reply}`) }
+}
+
+const KEY_BYTES = 32
+
+/**
+ * The same method, where the blocks of the user's log in a request are counted before they are read, which takes a second where
+ * there are a million of them; `toLog` goes to where that log begins.
+ */
+function withFewBlocks<Request, Reply>(
+  { name, request, reply }: Method<Request, Reply>,
+  toLog: (state: State) => void
+): Method<Request, Reply> {
+  const decode = (state: State) => {
+    const ahead = { ...state }
+    toLog(ahead)
+    skip(ahead, KEY_BYTES)
+    // its first index
+    c.uint.decode(ahead)
+    if (c.uint.decode(ahead) > BLOCKS_MAX) {
+      throw new MivmError('REQUEST_INVALID', `send ${BLOCKS_MAX} entries at once at most`)
+    }
+    return request.decode(state)
+  }
+  return { name, request: { ...request, decode }, reply }
+}
+
+function skip(state: State, bytes: number): void {
+  state.start += bytes
 }
