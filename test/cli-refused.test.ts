@@ -27,8 +27,8 @@ const CONTRACTS_BAD: [source: string, stderr: string][] = [
   ['const a = 1\n', 'mivm: CODE_NO_EXPORTS: '],
   ["exports.a = () => 1\nthrow new Error('no')\n", 'mivm: CODE_THROWS: '],
   [
-    "exports.init = () => { throw new TypeError('not today') }\n",
-    'init ended with TypeError: not today'
+    "exports.init = () => { throw Object.assign(new TypeError('not today'), { code: 'CLOSED' }) }\n",
+    'init ended with TypeError: not today (CLOSED); nothing was deployed'
   ],
   [`// ${'x'.repeat(1024 * 1024)}\nexports.a = () => 1\n`, 'mivm: CODE_TOO_LARGE: ']
 ]

@@ -53,8 +53,7 @@ export async function executeInit(
   if (step === undefined) throw new MivmError('ENGINE_FAILED', 'init was not executed: try again')
   burn(fuelOf(step, contract))
   if (step.outcome.status === 'ok') return step
-  const { name, message } = step.outcome.error
-  throw new MivmError('DEPLOY_FAILED', `init ended with ${name}: ${message}; nothing was deployed`)
+  throw initFailed(step.outcome.error)
 }
 
 /** What a call has used. Of one that was aborted no fuel was counted: it has had all the time that there is. */
@@ -63,3 +62,16 @@ export function fuelOf({ outcome, fuel }: Step, { limits }: Contract): number {
 }
 
 const NO_FILES = { get: async () => null, list: async () => [] }
+
+/** The code is the one thing of it that a program can go by. */
+export function initFailed(
+  { name, message, code }: { name: string; message: string; code: string | null },
+  options: ErrorOptions = {}
+): MivmError {
+  const coded = code === null ? message : `${message} (${code})`
+  return new MivmError(
+    'DEPLOY_FAILED',
+    `init ended with ${name}: ${coded}; nothing was deployed`,
+    options
+  )
+}

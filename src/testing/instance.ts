@@ -1,5 +1,6 @@
 import { type Bundle, verbatim } from '../bundle/bundle.ts'
 import type { MethodName } from '../client/contract.ts'
+import { initFailed } from '../host/deployment.ts'
 import { type Oracle, Oracles } from '../host/oracles.ts'
 import { checkLimits } from '../protocol/entries.ts'
 import { ContractError, MivmError } from '../protocol/errors.ts'
@@ -100,12 +101,7 @@ export class TestInstance<T extends string | object = string> {
     instance.#methods = await vm.inspect(contract)
     const { outcome } = await instance.#execute(caller, 'init', encodeArgs(args))
     if (outcome.status === 'ok') return instance
-    const { name, message } = outcome.error
-    throw new MivmError(
-      'DEPLOY_FAILED',
-      `init ended with ${name}: ${message}; nothing was deployed`,
-      { cause: thrownBy(outcome, null) }
-    )
+    throw initFailed(outcome.error, { cause: thrownBy(outcome, null) })
   }
 
   private constructor(
