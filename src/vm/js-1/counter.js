@@ -67,6 +67,15 @@
     asyncIterator: $mivmAI
   } = $mivmKit
   var $mivmTrap = $mivmKit.trap
+  /** What every place in a pattern is, see $mivmV. */
+  var $mivmPlace = {
+    __proto__: null,
+    set v(value) {
+      var { o: object, k: key } = this
+      if (key === 'length') object[key] = $mivm_length(object, value)
+      else object[key] = typeof value === 'number' ? value : $mivm_element(object, value, key)
+    }
+  }
   var $mivmFailed = $mivmKit.isFailure
 
   return {
@@ -419,11 +428,6 @@
   /** A place in a pattern where something is assigned to what could be the length of an array, or an element of bytes. */
   function $mivmV(object, key) {
     if (($mivmF -= $mivmOperator) < 0) $mivmT()
-    return {
-      set v(value) {
-        object[key] =
-          key === 'length' ? $mivm_length(object, value) : $mivm_element(object, value, key)
-      }
-    }
+    return { __proto__: $mivmPlace, o: object, k: key }
   }
 })

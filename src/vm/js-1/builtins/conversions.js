@@ -120,8 +120,10 @@
     for (const name of ['fromCharCode', 'fromCodePoint']) {
       const make = RawString[name]
       replace(RawString, {
-        [name](...codes) {
-          if (codes.length === 1 && typeof codes[0] === 'number') return make(codes[0])
+        [name](code) {
+          // biome-ignore lint/complexity/noArguments: a list of one would be slower
+          const codes = arguments
+          if (codes.length === 1 && typeof code === 'number') return make(code)
           for (let i = 0; i < codes.length; i++) {
             if (typeof codes[i] === 'number') continue
             codes[i] = toNumber(codes[i])
@@ -132,11 +134,13 @@
         }
       })
     }
-    wrapConstructor(realm, RawString, function (...args) {
-      const [value] = args
+    wrapConstructor(realm, RawString, function (value) {
       const isCall = new.target === undefined
-      if (isCall && typeof value === 'symbol') return RawString(value)
-      const text = args.length === 0 ? '' : toText(value)
+      if (isCall && (typeof value === 'number' || typeof value === 'symbol')) {
+        return RawString(value)
+      }
+      // biome-ignore lint/complexity/noArguments: a list of one would be slower
+      const text = arguments.length === 0 ? '' : toText(value)
       return isCall ? text : construct(RawString, [text], new.target)
     })
   }
