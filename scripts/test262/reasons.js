@@ -91,8 +91,12 @@ const NAMED = [
   },
   {
     id: 'order of checks',
-    text: 'A constructor of an array of floats refuses its buffer, and reads the prototype of `new.target`, before it finds other faults.',
-    parts: ['throw-type-error-before-custom-proto-access', 'byteoffset-throws-from-modulo']
+    text: 'A constructor of an array of floats refuses its buffer, and that one and DataView read the prototype of `new.target`, before they find other faults.',
+    parts: [
+      'throw-type-error-before-custom-proto-access',
+      'byteoffset-throws-from-modulo',
+      'byteOffset-validated-against-initial-buffer-length'
+    ]
   },
   {
     id: 'text of functions',

@@ -343,10 +343,8 @@
       const name = `${verb}${part}`
       const methods = {
         [name](...args) {
-          if (verb === 'get') return apply(method, this, args)
-          charge(prices.date)
-          getTime(this)
-          return apply(method, this, kit.numbersIn(args))
+          if (verb === 'set') charge(prices.date)
+          return apply(method, this, args)
         }
       }
       defineProperty(methods[name], 'length', { value: method.length })

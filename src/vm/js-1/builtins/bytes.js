@@ -374,19 +374,25 @@
 
   /** TypedArray.prototype.set; of a list it is numbers that V8 gets. */
   function setIn(set, array, [source, offset, ...rest]) {
-    const start = offset === undefined ? 0 : toNumber(offset)
+    const start = toInteger(offset)
     if (isTyped(source) || source === undefined || source === null || start < 0) {
       return guarded(set, array, [source, start, ...rest])
     }
     if (isIntact(source)) chargeList(source)
-    const items = isIntact(source) ? [...source] : listOf(Object(source))
+    const items = isIntact(source) ? [...source] : Object(source)
+    const length = kit.lengthOf(items)
+    // V8's own says what is wrong with the place
+    if (!(length + start <= lengthOf(array))) return guarded(set, array, [{ length }, start])
+    spend(length, prices.argument)
     enter()
     try {
-      if (items.length + start <= lengthOf(array)) convert(items, isBig(tagOf(array)))
-      return apply(set, array, [items, start])
+      const makeNumber = isBig(tagOf(array)) ? kit.toBig : toNumber
+      // each is there before the next one is looked at, which may throw
+      for (let i = 0; i < length; i++) array[start + i] = makeNumber(items[i])
     } finally {
       leave()
     }
+    return undefined
   }
 
   /** What an array is made of, with a length that stays: typed arrays and plain ones as they are, unless `copies`. */

@@ -99,21 +99,39 @@
     const { prototype } = Date
     const { UTC } = Date
     const getTime = uncurry(prototype.getTime)
+    const setTime = uncurry(prototype.setTime)
     const parts = ['FullYear', 'Month', 'Date', 'Hours', 'Minutes', 'Seconds', 'Milliseconds']
-    for (const name of ['setTime', ...parts.map((part) => `setUTC${part}`)]) {
+    const setters = parts.flatMap((part) => [`set${part}`, `setUTC${part}`])
+    for (const name of ['setTime', ...setters]) {
       const method = prototype[name]
+      const { length } = method
+      // these begin at 1970 where there is no time yet, or need none
+      const isOfNone = name === 'setTime' || name === 'setFullYear' || name === 'setUTCFullYear'
       replace(prototype, {
         [name](...args) {
-          getTime(this)
-          return apply(method, this, numbersIn(args))
+          const time = getTime(this)
+          if (args.length > length) args.length = length
+          if (areNumbers(args)) return apply(method, this, args)
+          numbersIn(args)
+          // the time before that counts, whatever it has been set to meanwhile
+          if (time !== time && !isOfNone) return time
+          setTime(this, time)
+          return apply(method, this, args)
         }
       })
     }
+    const most = UTC.length
     replace(Date, {
       UTC(...args) {
+        if (args.length > most) args.length = most
         return apply(UTC, undefined, numbersIn(args))
       }
     })
+  }
+
+  function areNumbers(list) {
+    for (let i = 0; i < list.length; i++) if (typeof list[i] !== 'number') return false
+    return true
   }
 
   function replaceStrings() {
