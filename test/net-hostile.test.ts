@@ -49,7 +49,7 @@ const REQUESTS_MEMORY = 150 * 1024 * 1024
 const PAUSE = 20
 
 /** Calls that end with their fuel, one behind the other. */
-const SPINS = 10
+const SPINS = 40
 
 test('hostile peers - garbage ends a connection and nothing else', async (t) => {
   const { dial, random, goesOn } = await scene(t)
