@@ -380,6 +380,11 @@ async function ofHeads(add) {
     const callLog = await proofOf(START, shown, { through })
     await add(name, { code: 'TWO_HISTORIES', heads, callLog })
   }
+  await add('a head and a proof with a last block that is of a newer version', {
+    code: 'TWO_HISTORIES',
+    heads: [head],
+    callLog: await proofOf(START.with(2, NEWER), [2], { through: 3 })
+  })
   const longer = [...START, ack(2), result(5), commit(2)]
   const changed = longer.with(3, result(2, { value: '7' }))
   for (const [name, callLog, otherLog] of [

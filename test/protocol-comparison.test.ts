@@ -160,13 +160,13 @@ test('comparison - receipts of two histories are evidence together, those of one
 test('comparison - a small file with a million blocks is not read on', async (t) => {
   const history = new SignedHistory(LENGTH)
   const { genesis } = history.subject
-  const made = (callLog: Proof) =>
-    encodeEvidence({ code: 'TWO_HISTORIES', genesis, callLog, ...NO_OTHER_PARTS })
+  const made = (callLog: Proof, code: 'SEQ_WRONG' | 'TWO_HISTORIES' = 'TWO_HISTORIES') =>
+    encodeEvidence({ code, genesis, callLog, ...NO_OTHER_PARTS })
   const many = emptyBlocks(history, EVIDENCE_ITEMS_MAX + 1)
   await t.exception(() => verifyEvidence(made(many)), /more items than show anything/)
   t.exception(() => verifyReceipt(encodeReceipt(genesis, many)), /more items than two blocks take/)
   await t.exception(
-    () => verifyEvidence(made(emptyBlocks(history, 3))),
+    () => verifyEvidence(made(emptyBlocks(history, 3), 'SEQ_WRONG')),
     /block 0 in it is no entry/
   )
 })

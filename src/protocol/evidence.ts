@@ -200,7 +200,7 @@ function partsOf({ heads, callLog, userLog, state, otherLog }: Material): string
 
 /** Verifies every signature and proof in it, and says nothing of what they amount to; throws PROOF_INVALID. */
 export function verifyParts(parts: EvidenceParts): Material {
-  const { genesis, heads, callLog, userLog, state, otherLog } = parts
+  const { code, genesis, heads, callLog, userLog, state, otherLog } = parts
   const entry = decodeEntry(genesis)
   if (entry.type !== 'genesis') throw invalid('it does not begin with genesis')
   const address = addressOf(entry.host, genesis)
@@ -208,15 +208,20 @@ export function verifyParts(parts: EvidenceParts): Material {
     const key = keyOf(log, entry.host, address)
     if (!verifyHead(head, key, entry.host)) throw invalid(`the host has not signed this ${log}`)
   }
+  const verifyLog = (proof: Proof, length?: number) => {
+    const { blocks, ...log } = verifyCallLog(proof, address, entry.host, length)
+    // there a block only says how large it is, whoever can read it
+    return { ...log, shown: code === 'TWO_HISTORIES' ? unread(blocks) : readBlocks(blocks) }
+  }
   return {
     genesis: entry,
     genesisBlock: genesis,
     address,
     heads,
-    callLog: callLog && verifyCallLog(callLog, address, entry.host, heads[0]?.head.length),
+    callLog: callLog && verifyLog(callLog, heads[0]?.head.length),
     userLog: userLog && verifyUserLog(userLog, address),
     state,
-    otherLog: otherLog && verifyCallLog(otherLog, address, entry.host)
+    otherLog: otherLog && verifyLog(otherLog)
   }
 }
 
@@ -227,12 +232,7 @@ function keyOf(log: SignedLog, host: Uint8Array, address: Uint8Array): Uint8Arra
   )
 }
 
-function verifyCallLog(
-  proof: Proof,
-  address: Uint8Array,
-  host: Uint8Array,
-  length?: number
-): NonNullable<Material['callLog']> {
+function verifyCallLog(proof: Proof, address: Uint8Array, host: Uint8Array, length?: number) {
   if (proof.start !== 0) throw invalid('a proof in it does not begin at block 0')
   if (proof.fork !== 0) throw invalid('a head in it is of a history that was rewritten')
   const roots = new Map<number, readonly TreeNode[]>()
@@ -244,8 +244,7 @@ function verifyCallLog(
     onNode: (node: TreeNode) => nodes.set(node.index, node.hash),
     ...(length === undefined ? {} : { through: length })
   })
-  const shown = readBlocks(blocks)
-  return { head, shown, through, roots, nodes }
+  return { head, blocks, through, roots, nodes }
 }
 
 function verifyUserLog({ user, proof }: UserProof, address: Uint8Array) {
@@ -254,6 +253,10 @@ function verifyUserLog({ user, proof }: UserProof, address: Uint8Array) {
   const key = userLogKey(user, address)
   const { head, blocks } = verifyProof(proof, { key, publicKey: user })
   return { user, head, blocks }
+}
+
+function unread(blocks: ReadonlyMap<number, Uint8Array>): Shown[] {
+  return [...blocks].map(([index, block]) => ({ index, block, entry: null }))
 }
 
 /** Of what is no entry a rule is shown two blocks at most; not to read on makes files cheap that are made up. */
