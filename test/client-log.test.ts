@@ -6,11 +6,13 @@ import Protomux from 'protomux'
 import { Client } from '../src/client/client.ts'
 import { Replica } from '../src/client/replica.ts'
 import { Host } from '../src/host/host.ts'
+import { Instance } from '../src/host/instance.ts'
 import { Oracles } from '../src/host/oracles.ts'
 import { createIdentity } from '../src/net/identity.ts'
 import { type Bootstrap, Network, openLocal } from '../src/net/network.ts'
 import { Rpc } from '../src/net/rpc.ts'
 import { encodeEntry, encodeUserEntry } from '../src/protocol/entries.ts'
+import { MivmError } from '../src/protocol/errors.ts'
 import { verifyEvidence } from '../src/protocol/evidence.ts'
 import { codeHash } from '../src/protocol/hash.ts'
 import { signHead } from '../src/protocol/head.ts'
@@ -83,6 +85,23 @@ test('client - a connection that is lost while more calls are under way than one
     calls.map((_, i) => i + 1)
   )
   t.ok(streams.length > 1, `${streams.length - 1} connections were lost with calls under way`)
+})
+
+test('client - what the operator of a host has to mend ends a call, and not the client', async (t) => {
+  const { dir, bootstrap } = await openNetwork(t)
+  const host = await openHost(t, path.join(dir, 'host'), bootstrap)
+  const alice = await Client.open({ dir: path.join(dir, 'alice'), bootstrap })
+  t.teardown(() => alice.close(), { order: 1 })
+  const { link } = await alice.deploy({ host: host.id, source: SOURCE })
+  const { submit } = Instance.prototype
+  t.teardown(() => Object.assign(Instance.prototype, { submit }))
+  for (const code of ['INSTANCE_DAMAGED', 'INTERNAL'] as const) {
+    Instance.prototype.submit = () => Promise.reject(new MivmError(code, 'it is broken'))
+    const { message } = await alice.call(link, 'add', []).catch((error) => error)
+    t.ok(/it is broken; the call is in your log/.test(message), message)
+  }
+  Object.assign(Instance.prototype, { submit })
+  t.is(await alice.call(link, 'add', []), 3, 'the others were delivered with it')
 })
 
 test('client - a call without an answer is one also where those before it were acknowledged behind it', async (t) => {

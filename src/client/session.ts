@@ -361,7 +361,8 @@ export class Session {
   }
 
   #retryLater(error: unknown): void {
-    if (!isPassing(error)) {
+    const isToBeMended = error instanceof MivmError && MENDED.has(error.code)
+    if (!isPassing(error) && !isToBeMended) {
       // nothing is sent meanwhile
       this.#backingOff = true
       void this.#reasonOf(error).then((why) => this.fail(why))
@@ -373,6 +374,7 @@ export class Session {
       this.#options.onSetBack(head).catch(() => {})
     }
     this.#trouble = error
+    if (isToBeMended) this.#waiting.fail(this.#late())
     this.#backingOff = true
     setTimeout(() => {
       this.#backingOff = false
@@ -437,6 +439,9 @@ function refuse(method: string, args: string): MivmError | null {
 function isPassing(error: unknown): error is MivmError {
   return error instanceof MivmError && PASSING.has(error.code)
 }
+
+/** What its operator has to see to: nobody waits for that, but then this goes on. */
+const MENDED: ReadonlySet<string> = new Set(['INSTANCE_DAMAGED', 'INTERNAL'])
 
 const PASSING: ReadonlySet<string> = new Set([
   'CONNECTION_LOST',
