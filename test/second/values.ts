@@ -21,11 +21,14 @@ const INDEX_MAX = 2 ** 32 - 2
 export function canonical(text: string): string | null {
   return attempt(() => {
     const parser = new Parser(text)
-    const value = parser.value(0)
+    const value = parser.value(1)
     parser.end()
-    return value
+    return value()
   })
 }
+
+/** What was read, as canonical text; refuses what holds no value. Nobody asks that of a value that is replaced. */
+type Read = () => string
 
 /** Reads values and writes them again, in canonical form. */
 class Parser {
@@ -36,14 +39,19 @@ class Parser {
     this.#text = text
   }
 
-  value(depth: number): string {
+  /** `depth`: how deep an array or a record is that stands here. */
+  value(depth: number): Read {
     this.#match(SPACE)
     const first = this.#text[this.#at]
-    if (first === '[') return this.#array(deeper(depth + 1))
-    if (first === '{') return this.#record(deeper(depth + 1))
-    if (first === '"') return quote(this.#string())
-    for (const word of ['null', 'true', 'false']) if (this.#skip(word)) return word
-    return number(this.#match(NUMBER))
+    if (first === '[') return this.#array(depth)
+    if (first === '{') return this.#record(depth)
+    if (first === '"') {
+      const text = this.#string()
+      return () => quote(text)
+    }
+    for (const word of ['null', 'true', 'false']) if (this.#skip(word)) return () => word
+    const digits = this.#match(NUMBER)
+    return () => number(digits)
   }
 
   end(): void {
@@ -51,25 +59,30 @@ class Parser {
     if (this.#at < this.#text.length) refuse('something follows')
   }
 
-  #array(depth: number): string {
-    const items = this.#list(']', () => this.value(depth))
-    return `[${items.join()}]`
+  #array(depth: number): Read {
+    const items = this.#list(']', () => this.value(depth + 1))
+    return () => {
+      if (depth > DEPTH_MAX) refuse('too deep')
+      return `[${items.map((read) => read()).join()}]`
+    }
   }
 
-  #record(depth: number): string {
-    const members = this.#list('}', () => this.#member(depth))
+  #record(depth: number): Read {
     // the last value counts, at the place of the first
-    const record = new Map(members)
-    const [[key, value] = ['', '']] = record
-    if (record.size === 1 && (key === '$bytes' || key === '$bigint')) return special(key, value)
-    for (const name of record.keys()) if (/^\$(?!\$)/.test(name)) refuse('one $ is taken')
-    const indexes = [...record.keys()].filter(isIndex).sort((a, b) => Number(a) - Number(b))
-    const names = [...record.keys()].filter((name) => !isIndex(name))
-    const texts = [...indexes, ...names].map((name) => `${quote(name)}:${record.get(name)}`)
-    return `{${texts.join()}}`
+    const record = new Map(this.#list('}', () => this.#member(depth + 1)))
+    return () => {
+      if (depth > DEPTH_MAX) refuse('too deep')
+      const [[key, read] = ['', () => '']] = record
+      if (record.size === 1 && (key === '$bytes' || key === '$bigint')) return special(key, read())
+      for (const name of record.keys()) if (/^\$(?!\$)/.test(name)) refuse('one $ is taken')
+      const indexes = [...record.keys()].filter(isIndex).sort((a, b) => Number(a) - Number(b))
+      const names = [...record.keys()].filter((name) => !isIndex(name))
+      const texts = [...indexes, ...names].map((name) => `${quote(name)}:${record.get(name)?.()}`)
+      return `{${texts.join()}}`
+    }
   }
 
-  #member(depth: number): [string, string] {
+  #member(depth: number): [string, Read] {
     this.#match(SPACE)
     const key = this.#string()
     this.#match(SPACE)
@@ -92,11 +105,10 @@ class Parser {
 
   #string(): string {
     const text = this.#match(TEXT)
-    const plain = text.slice(1, -1).replace(ESCAPE, (_, code, letter) => {
+    return text.slice(1, -1).replace(ESCAPE, (_, code, letter) => {
       if (code !== undefined) return String.fromCharCode(Number.parseInt(code, 16))
       return ESCAPES[letter] ?? letter
     })
-    return plain.isWellFormed() ? plain : refuse('a lone surrogate')
   }
 
   #skip(token: string): boolean {
@@ -111,10 +123,6 @@ class Parser {
     this.#at += found.length
     return found
   }
-}
-
-function deeper(depth: number): number {
-  return depth > DEPTH_MAX ? refuse('too deep') : depth
 }
 
 function number(text: string): string {
@@ -137,8 +145,9 @@ function isIndex(name: string): boolean {
   return /^(?:0|[1-9][0-9]{0,9})$/.test(name) && Number(name) <= INDEX_MAX
 }
 
-/** Escapes as JSON.stringify does. */
+/** Escapes as JSON.stringify does; refuses lone surrogates. */
 function quote(text: string): string {
+  if (!text.isWellFormed()) refuse('a lone surrogate')
   const escaped = text.replace(/["\\]|[^ -\u{10ffff}]/gu, (char) => {
     const letter = Object.entries(ESCAPES).find(([, it]) => it === char)?.[0]
     if (letter !== undefined) return `\\${letter}`
