@@ -1,10 +1,11 @@
-import { mkdir, open, readFile, rename, rm } from 'node:fs/promises'
+import { readFile, rm } from 'node:fs/promises'
 import path from 'node:path'
 import b4a from 'b4a'
 import crypto, { type KeyPair } from 'hypercore-crypto'
 import type { Head } from '../protocol/head.ts'
 import type { TreeNode } from '../protocol/merkle.ts'
 import { decodeValue, encodeValue } from '../protocol/values.ts'
+import { writeDurably } from '../state/durable-file.ts'
 import type { WalkState } from './call-log.ts'
 import type { Counts, Place } from './findings.ts'
 import type { ShadowRoots } from './shadow.ts'
@@ -58,10 +59,10 @@ export class Checkpoints {
 
   /** On disk, whole, when it resolves. */
   async write(checkpoint: Checkpoint): Promise<void> {
-    await mkdir(this.#dir, { recursive: true, mode: 0o700 })
     const { secretKey } = (await this.#keyPair()) ?? (await this.#createKey())
     const text = b4a.from(`${FIRST_LINE}\n${encodeValue(checkpoint)}\n`)
-    await writeWhole(this.#file, b4a.concat([text, crypto.sign(text, secretKey)]))
+    const signed = b4a.concat([text, crypto.sign(text, secretKey)])
+    await writeDurably(this.#file, signed, `${this.#file}.new`)
   }
 
   async remove(): Promise<void> {
@@ -80,7 +81,7 @@ export class Checkpoints {
 
   async #createKey(): Promise<KeyPair> {
     const seed = crypto.randomBytes(SEED_BYTES)
-    await writeWhole(this.#keyFile, b4a.from(`${b4a.toString(seed, 'hex')}\n`))
+    await writeDurably(this.#keyFile, `${b4a.toString(seed, 'hex')}\n`, `${this.#keyFile}.new`)
     return crypto.keyPair(seed)
   }
 }
@@ -110,16 +111,3 @@ function isCheckpoint(value: unknown): value is Checkpoint {
 }
 
 const FIELDS = ['address', 'head', 'roots', 'walk', 'users', 'state', 'counts', 'firstAbort']
-
-/** Never half of it, whatever happens. */
-async function writeWhole(target: string, bytes: Uint8Array): Promise<void> {
-  const fresh = `${target}.new`
-  const file = await open(fresh, 'w', 0o600)
-  try {
-    await file.writeFile(bytes)
-    await file.sync()
-  } finally {
-    await file.close()
-  }
-  await rename(fresh, target)
-}

@@ -1,7 +1,8 @@
-import { mkdir, open, readFile, rename } from 'node:fs/promises'
+import { readFile } from 'node:fs/promises'
 import path from 'node:path'
 import b4a from 'b4a'
 import type { Head } from '../protocol/head.ts'
+import { writeDurably } from '../state/durable-file.ts'
 
 /**
  * The newest head that this auditor has seen of each instance, one file each. A file that cannot be read is as good
@@ -24,22 +25,13 @@ export class Memory {
 
   /** On disk, whole, when it resolves. */
   async write({ length, fork, treeHash, signature }: Head): Promise<void> {
-    await mkdir(path.dirname(this.#file), { recursive: true, mode: 0o700 })
     const text = JSON.stringify({
       length,
       fork,
       treeHash: b4a.toString(treeHash, 'hex'),
       signature: b4a.toString(signature, 'hex')
     })
-    const fresh = `${this.#file}.new`
-    const file = await open(fresh, 'w', 0o600)
-    try {
-      await file.writeFile(`${text}\n`)
-      await file.sync()
-    } finally {
-      await file.close()
-    }
-    await rename(fresh, this.#file)
+    await writeDurably(this.#file, `${text}\n`, `${this.#file}.new`)
   }
 }
 

@@ -1,7 +1,7 @@
 import type Hypercore from 'hypercore'
 import { MerkleTree } from 'hypercore/lib/merkle-tree.js'
 import type { Head } from '../protocol/head.ts'
-import { createItems, createProof, type Proof } from '../protocol/proof.ts'
+import { createItems, createProof, type Proof, type ProofRequest } from '../protocol/proof.ts'
 import type { PlainLog } from './plain-log.ts'
 
 /** Something that would have to be shown is not on this machine. */
@@ -15,11 +15,7 @@ export async function proveLengths(
 ): Promise<Proof | null> {
   if (head === null || lengths.some((length) => length > head.length)) return null
   try {
-    const readBlock = (index: number) => blockOf(core, index)
-    return await createProof(
-      { start: 0, head, blocks: [], through: lengths, readBlock },
-      nodesOf(core)
-    )
+    return await create(core, { head, blocks: [], through: lengths })
   } catch (error) {
     if (error instanceof Incomplete) return null
     throw error
@@ -34,11 +30,15 @@ export async function proveBlocks(
   through?: number
 ): Promise<Proof> {
   const blocks = await blocksOf(core, indexes)
+  return create(core, { head, blocks, ...(through === undefined ? {} : { through }) })
+}
+
+function create(
+  core: Hypercore,
+  request: Omit<ProofRequest, 'start' | 'readBlock'>
+): Promise<Proof> {
   const readBlock = (index: number) => blockOf(core, index)
-  return createProof(
-    { start: 0, head, blocks, readBlock, ...(through === undefined ? {} : { through }) },
-    nodesOf(core)
-  )
+  return createProof({ ...request, start: 0, readBlock }, nodesOf(core))
 }
 
 /** Blocks of a log and the nodes that tie them to its tree at a length. */

@@ -2,7 +2,7 @@ import { decodeEntry } from '../protocol/entries.ts'
 import { MivmError } from '../protocol/errors.ts'
 import type { Head } from '../protocol/head.ts'
 import type { UserBlocks } from '../protocol/messages.ts'
-import { createProof, type Proof } from '../protocol/proof.ts'
+import { createProof, type Proof, type ProofRequest } from '../protocol/proof.ts'
 import type { Accounts, Answered } from './accounts.ts'
 import type { Ledger } from './ledger.ts'
 import { Marks } from './marks.ts'
@@ -58,21 +58,22 @@ export class Proofs {
     }
     const lowest = blocks[0]?.index ?? head.length
     const start = anchored && lowest >= through ? through : 0
-    const readBlock = (index: number) => tail.block(index)
-    return createProof({ start, head, blocks, through, readBlock }, tail.node)
+    return this.#create({ start, head, blocks, through })
   }
 
   /** The proof, from block 0, that the newest head extends the log as it was at these lengths. */
   consistency(lengths: readonly number[]): Promise<Proof> {
-    const head = this.head
-    const { tail } = this.#ledger
-    const readBlock = (index: number) => tail.block(index)
-    return createProof({ start: 0, head, blocks: [], through: lengths, readBlock }, tail.node)
+    return this.#create({ start: 0, head: this.head, blocks: [], through: lengths })
   }
 
   /** What a user has to take back whose own log ends at `start`. */
   async takeBack(key: Uint8Array, start: number): Promise<UserBlocks> {
     return this.#ledger.withUser(key, (user) => user.since(start, PROOF_BYTES_MAX))
+  }
+
+  #create(request: Omit<ProofRequest, 'readBlock'>): Promise<Proof> {
+    const { tail } = this.#ledger
+    return createProof({ ...request, readBlock: (index) => tail.block(index) }, tail.node)
   }
 
   /** Where acks and results of a user's entries are, in order: from memory, else along the acks' chain. */

@@ -3,12 +3,18 @@ import { mkdir, open, rename, rm } from 'node:fs/promises'
 import path from 'node:path'
 import { syncDirectory } from './sync-directory.ts'
 
-/** Writes a file, readable by its owner alone: it is on disk, whole and under its name, when this resolves. */
-export async function writeDurably(file: string, bytes: Uint8Array | string): Promise<void> {
+/**
+ * Writes a file, readable by its owner alone: it is on disk, whole and under its name, when this resolves. `fresh` is what it is
+ * called until then, by default as nobody else does; whoever writes it alone gives a name that is there once at most.
+ */
+export async function writeDurably(
+  file: string,
+  bytes: Uint8Array | string,
+  fresh: string = `${file}.${randomUUID()}`
+): Promise<void> {
   const dir = path.dirname(file)
   await mkdir(dir, { recursive: true, mode: 0o700 })
-  const fresh = `${file}.${randomUUID()}`
-  const handle = await open(fresh, 'wx', 0o600)
+  const handle = await open(fresh, 'w', 0o600)
   try {
     try {
       await handle.writeFile(bytes)
