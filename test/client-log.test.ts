@@ -7,7 +7,6 @@ import { Client } from '../src/client/client.ts'
 import { Replica } from '../src/client/replica.ts'
 import { Host } from '../src/host/host.ts'
 import { Instance } from '../src/host/instance.ts'
-import { Oracles } from '../src/host/oracles.ts'
 import { createIdentity } from '../src/net/identity.ts'
 import { type Bootstrap, Network, openLocal } from '../src/net/network.ts'
 import { Rpc } from '../src/net/rpc.ts'
@@ -25,6 +24,7 @@ import { openStore } from '../src/state/store.ts'
 import { Wal } from '../src/state/wal.ts'
 import { encodeResult } from '../src/vm/record.ts'
 import { headOf } from './audit-writer.ts'
+import { heldOracle } from './held-oracle.ts'
 import { tempDir } from './helpers.ts'
 
 const SOURCE = 'exports.count = 0; exports.add = () => ++exports.count'
@@ -106,22 +106,12 @@ test('client - what the operator of a host has to mend ends a call, and not the 
 
 test('client - a call without an answer is one also where those before it were acknowledged behind it', async (t) => {
   const { dir, bootstrap } = await openNetwork(t)
-  let asked = () => {}
-  let answer = (_: number) => {}
-  const isAsked = new Promise<void>((resolve) => {
-    asked = resolve
-  })
-  const price = () => {
-    asked()
-    return new Promise<number>((resolve) => {
-      answer = resolve
-    })
-  }
+  const { oracles, asked, answer } = heldOracle()
   const options = {
     dir: path.join(dir, 'host'),
     bootstrap,
     engines: 1,
-    oracles: new Oracles({ price })
+    oracles
   }
   const host = await Host.open(options)
   t.teardown(() => host.close(), { order: 2 })
@@ -130,12 +120,12 @@ test('client - a call without an answer is one also where those before it were a
     t.teardown(() => alice.close(), { order: 1 })
     return alice
   }
-  const source = `${SOURCE}; exports.ask = () => oracle.price()`
+  const source = `${SOURCE}; exports.ask = () => oracle.wait()`
   const before = await open(60_000)
   const { link } = await before.deploy({ host: host.id, source })
   const first = before.call(link, 'add', [])
   const second = before.call(link, 'ask', []).catch((error: Error) => error)
-  await isAsked
+  await asked
   t.is(await first, 1)
   await before.close()
   t.ok((await second) instanceof Error)

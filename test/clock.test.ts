@@ -6,8 +6,8 @@ import { pathToFileURL } from 'node:url'
 import test, { type Test } from 'brittle'
 import { Client, Host, type MivmError, openLocal } from 'mivm'
 import { Monitor } from '../src/host/monitor.ts'
-import { Oracles } from '../src/host/oracles.ts'
 import { startNetwork } from './cli.ts'
+import { heldOracle } from './held-oracle.ts'
 import { tempDir } from './helpers.ts'
 
 const YEAR_MS = 365 * 86_400_000
@@ -53,24 +53,18 @@ test('clock - one that is set right meanwhile neither ends calls nor keeps them'
   const { bootstrap, close } = await openLocal(0)
   t.teardown(close, { order: 2 })
   const dir = await tempDir(t)
-  const asked = Promise.withResolvers<void>()
-  const answer = Promise.withResolvers<void>()
-  const wait = async () => {
-    asked.resolve()
-    await answer.promise
-  }
-  const oracles = new Oracles({ wait })
+  const { oracles, asked, answer } = heldOracle()
   const host = await Host.open({ dir: path.join(dir, 'host'), bootstrap, engines: 1, oracles })
   const client = await Client.open({ dir: path.join(dir, 'user'), bootstrap, timeout: 10_000 })
   t.teardown(() => client.close(), { order: 1 })
   const source = 'exports.wait = async () => { await oracle.wait(); return 1 }'
   const { link } = await client.deploy({ host: host.id, source })
   const call = client.call(link, 'wait', [])
-  await asked.promise
+  await asked
   set(t, YEAR_MS)
   // it is looked every quarter of a second whose time is over
   await sleep(600)
-  answer.resolve()
+  answer()
   t.is(await call, 1, 'ahead')
   await host.close()
   const late = client.call(link, 'wait', []).then(

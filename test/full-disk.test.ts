@@ -3,9 +3,9 @@ import path from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import test, { type Test } from 'brittle'
 import { audit, Client, Host, openLocal } from 'mivm'
-import { Oracles } from '../src/host/oracles.ts'
 import { Cli, startHost } from './cli.ts'
 import { readContract } from './contracts.ts'
+import { heldOracle } from './held-oracle.ts'
 import { tempDir } from './helpers.ts'
 import { SmallDisk } from './small-disk.ts'
 
@@ -150,13 +150,7 @@ test('full disk - of a caller: what it has written is executed and answered, and
   const network = await openLocal(0)
   t.teardown(() => network.close(), { order: 3 })
   const { bootstrap } = network
-  const asked = Promise.withResolvers<void>()
-  const answer = Promise.withResolvers<void>()
-  const wait = async () => {
-    asked.resolve()
-    await answer.promise
-  }
-  const oracles = new Oracles({ wait })
+  const { oracles, asked, answer } = heldOracle()
   const host = await Host.open({ dir: path.join(root, 'host'), bootstrap, engines: 1, oracles })
   t.teardown(() => host.close(), { order: 2 })
   const source = `exports.count = 0
@@ -165,14 +159,14 @@ test('full disk - of a caller: what it has written is executed and answered, and
   const bob = await Client.open({ dir: disk.dir, bootstrap })
   const { link } = await bob.deploy({ host: host.id, source })
   const slow = bob.call(link, 'slow', [])
-  await asked.promise
+  await asked
   await disk.fill()
   for (const _ of ['first', 'next']) {
     const refused = await rejection(bob.call(link, 'add', [POST]))
     t.is(refused.code, 'STORAGE_FULL')
     t.ok(/: the call is not written; make room, and start again$/.test(refused.message))
   }
-  answer.resolve()
+  answer()
   t.is(await slow, 1, 'it was written before')
   await bob.close()
   disk.resize(64)
