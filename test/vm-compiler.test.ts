@@ -66,10 +66,15 @@ test('compiler - a source is compiled once, whoever asks for it', async (t) => {
   const contract = contractOf(source, { limits })
   const runOn = async (slot: Slot, lines: readonly Line[], address = 'address') => {
     const instance = new Instance({ ...contract, address })
-    const vm = { run: (batch: Batch) => slot.queue('', () => new Execution(slot, batch, {}).run()) }
+    const run = async (batch: Batch) => {
+      const execution = new Execution(batch, {})
+      await slot.queue('', () => execution.run(slot, false))
+      return execution.executed
+    }
+    const vm = { run }
     return (await instance.run({ ...UNUSED, ...vm }, lines)).map(briefOf)
   }
-  t.alike(await first.queue('', () => inspect(first, contract, 1)), ['inc', 'loop'])
+  t.alike(await first.queue('', () => inspect(first, contract, { patience: 1 })), ['inc', 'loop'])
   t.is(compilers.count, 1)
   t.alike(await runOn(first, [['init'], ['inc']]), ['ok null', 'ok 1'])
   t.alike(await runOn(first, [['init'], ['inc']], 'another'), ['ok null', 'ok 1'])

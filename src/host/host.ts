@@ -54,7 +54,7 @@ export interface HostOptions {
   readonly oracles?: Oracles
   /** What users, deployers and connections may have; what is not said is as in DEFAULT_QUOTAS. */
   readonly quotas?: SomeQuotas
-  /** Engine processes at most; default: one a core, 16 where contracts are kept apart. */
+  /** Engine processes at most, but for one for contracts that hold up others; default: one a core, 16 where contracts are kept apart. */
   readonly engines?: number
   /** Whose contracts never share an engine process with others; default `none`. */
   readonly isolateBy?: IsolateBy

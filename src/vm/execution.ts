@@ -1,10 +1,11 @@
 import { MivmError } from '../protocol/errors.ts'
 import { EngineDeath, type JobHandlers } from './engine.ts'
 import { encodeCall, type Question, type StepReport } from './frames.ts'
+import { LAG_MS } from './laggards.ts'
 import { Overlay } from './overlay.ts'
 import type { Slot } from './slot.ts'
 import { sortVariables, updateVariables } from './variables.ts'
-import type { Batch, Call, Outcome, RunOptions, Write } from './vm.ts'
+import type { Batch, Call, OracleAnswer, OracleRequest, Outcome, RunOptions, Write } from './vm.ts'
 
 /**
  * One batch on its way through an engine. What the executed calls left is kept here, so that an engine that
@@ -12,66 +13,85 @@ import type { Batch, Call, Outcome, RunOptions, Write } from './vm.ts'
  * until the one is found that kills engines.
  */
 export class Execution {
-  readonly #slot: Slot
   readonly #batch: Batch
-  readonly #patience: number
+  readonly #options: RunOptions
   readonly #workMax: number
   readonly #variables: Map<string, string>
   readonly #files: Overlay
   /** Writes of the job that is under way, or was the last: most batches are one job, and nobody looks at them. */
   #left: (readonly Write[])[] = []
+  #begun = false
   #executed = 0
   #work = 0
+  #held = 0
+  #died = false
+  /** Whether one call is executed at a time, to find the one that kills engines. */
+  #alone = false
 
-  constructor(slot: Slot, batch: Batch, options: RunOptions) {
-    this.#slot = slot
+  constructor(batch: Batch, options: RunOptions) {
     this.#batch = batch
-    this.#patience = options.patience ?? 1
+    this.#options = options
     this.#workMax = options.workMs ?? Number.POSITIVE_INFINITY
     this.#variables = new Map(batch.variables)
     this.#files = new Overlay(batch.base)
   }
 
-  /** Executes the calls; resolves to how many there was time for, at least one. */
-  async run(): Promise<number> {
+  /**
+   * Executes the calls, as many as there is time for and at least one; resolves to whether it is done. Where it `leaves`, it
+   * is not when its engine has died: it is to go on where nobody waits for that.
+   */
+  async run(slot: Slot, leaves: boolean): Promise<boolean> {
     const { calls } = this.#batch
-    if (calls.length === 0) await this.#job([])
-    let alone = false
-    while (this.#executed < calls.length && (this.#executed === 0 || this.#work < this.#workMax)) {
+    if (!this.#begun) this.#options.onBegin?.()
+    this.#begun = true
+    if (calls.length === 0) await this.#job(slot, [])
+    while (this.#hasTime) {
       const first = this.#executed
-      const jobCalls = calls.slice(first, alone ? first + 1 : calls.length)
+      const jobCalls = calls.slice(first, this.#alone ? first + 1 : calls.length)
       const started = performance.now()
       try {
-        const { work, outOfTime } = await this.#job(jobCalls)
+        const { work, processor, outOfTime } = await this.#job(slot, jobCalls)
         this.#work += work
+        this.#held += processor
         if (outOfTime) break
         if (this.#executed === first) throw new MivmError('INTERNAL', 'the engine skipped a call')
       } catch (error) {
         if (!(error instanceof EngineDeath)) throw error
         this.#work += performance.now() - started
-        if (this.#executed > first) {
-          alone = true
-          continue
-        }
+        this.#died = true
         // A lone call that ran out of time has to answer for it. One that is found over a dead engine may be
         // there by chance (somebody else may have killed it), and is tried once more.
-        if (alone || (jobCalls.length === 1 && error.reason === 'time')) {
-          this.#abort(error)
-          alone = false
-        } else {
-          alone = true
-        }
+        const isAlone = this.#alone || (jobCalls.length === 1 && error.reason === 'time')
+        const isFound = isAlone && this.#executed === first
+        if (isFound) this.#abort(error)
+        this.#alone = !isFound
+        if (leaves) return !this.#hasTime
       }
     }
+    return true
+  }
+
+  /** Calls that were executed. */
+  get executed(): number {
     return this.#executed
+  }
+
+  /** Whether it has held its engine, with its work or waiting for oracles, for longer than it had time, or seen it die. */
+  get isLaggard(): boolean {
+    return this.#died || this.#held > this.#workMax + LAG_MS
+  }
+
+  get #hasTime(): boolean {
+    if (this.#executed >= this.#batch.calls.length) return false
+    return this.#executed === 0 || this.#work < this.#workMax
   }
 
   /** Wall clock that one call may take, ms. */
   get #time(): number {
-    return this.#batch.contract.limits.time * this.#patience
+    return this.#batch.contract.limits.time * (this.#options.patience ?? 1)
   }
 
-  #job(calls: readonly Call[]) {
+  #job(slot: Slot, calls: readonly Call[]) {
     const first = this.#executed
     const { contract } = this.#batch
     this.#takeOver(this.#left.splice(0).flat())
@@ -85,7 +105,7 @@ export class Execution {
       workMs: Number.isFinite(this.#workMax) ? Math.max(this.#workMax - this.#work, 0) : null,
       time: this.#time
     }
-    return this.#slot.run(contract, job, handlers)
+    return slot.run(contract, job, handlers)
   }
 
   #takeSteps(steps: readonly StepReport[], end: number): void {
@@ -120,8 +140,18 @@ export class Execution {
         return this.#files.list(question.range)
       case 'oracle': {
         const { call, index, name, args } = question
-        return this.#batch.onOracle({ call: first + call, index, name, args })
+        return this.#ask({ call: first + call, index, name, args })
       }
+    }
+  }
+
+  /** Asks an oracle; the engine waits for as long as it takes. */
+  async #ask(request: OracleRequest): Promise<OracleAnswer> {
+    const asked = performance.now()
+    try {
+      return await this.#batch.onOracle(request)
+    } finally {
+      this.#held += performance.now() - asked
     }
   }
 

@@ -16,18 +16,28 @@ export interface StepReport {
   readonly logs: readonly string[]
 }
 
-/** The end of a job: calls executed, ms worked, and whether there was no time for more; with the last steps. */
+/**
+ * The end of a job: calls executed, ms worked by the clock and by the processor's count, and whether there was no time for
+ * more; with the last steps.
+ */
 export interface DoneReport {
   readonly type: 'done'
   readonly steps: readonly StepReport[]
   readonly count: number
   readonly work: number
+  readonly processor: number
   readonly outOfTime: boolean
 }
 
 export type InspectedReport =
-  | { readonly type: 'inspected'; readonly status: 'ok'; readonly methods: readonly string[] }
-  | { readonly type: 'inspected'; readonly status: 'error' | 'abort'; readonly error: Thrown }
+  | (Inspected & { readonly status: 'ok'; readonly methods: readonly string[] })
+  | (Inspected & { readonly status: 'error' | 'abort'; readonly error: Thrown })
+
+interface Inspected {
+  readonly type: 'inspected'
+  /** As in {@link DoneReport}. */
+  readonly processor: number
+}
 
 /** What the compiler made of a source: the text for V8, or why the source is refused. */
 export interface CompiledReport {
@@ -139,6 +149,7 @@ export function checkReport(frame: unknown): Report {
         steps: array(report['steps']).map(checkStep),
         count: number(report['count']),
         work: number(report['work']),
+        processor: number(report['processor']),
         outOfTime: report['outOfTime'] === true
       }
     case 'inspected':
@@ -197,11 +208,11 @@ function checkWrite(value: unknown): Write {
 
 function checkInspected(report: Fields): InspectedReport {
   const { status } = report
-  if (status === 'ok') {
-    return { type: 'inspected', status, methods: array(report['methods']).map(string) }
-  }
+  const inspected = { type: 'inspected', processor: number(report['processor']) } as const
+  if (status === 'ok')
+    return { ...inspected, status, methods: array(report['methods']).map(string) }
   const error = checkThrown(record(report['error']))
-  return { type: 'inspected', status: failure(status), error }
+  return { ...inspected, status: failure(status), error }
 }
 
 function checkCompiled({ text, refusal }: Fields): Compiled {

@@ -2,6 +2,7 @@ import { type ErrorCode, MivmError } from '../protocol/errors.ts'
 import type { Compilers } from './compilers.ts'
 import { EngineDeath, type JobHandlers } from './engine.ts'
 import { encodeCall, type InspectedReport } from './frames.ts'
+import { LAG_MS } from './laggards.ts'
 import type { Slot } from './slot.ts'
 import type { Contract, Thrown } from './vm.ts'
 
@@ -17,13 +18,24 @@ export async function checkCode(compilers: Compilers, contract: Contract): Promi
   if (refusal !== null) throw new MivmError(refusal.code, refusal.message)
 }
 
+export interface InspectOptions {
+  /** Multiplies the wall clock that loading may take. */
+  readonly patience: number
+  /** Called where the contract has held the engine for long, or ended it. */
+  readonly onLag?: () => void
+}
+
 /** Loads a contract once, as before its deployment, and says which methods it has or what is wrong with it. */
 export async function inspect(
   slot: Slot,
   contract: Contract,
-  patience: number
+  { patience, onLag }: InspectOptions
 ): Promise<readonly string[]> {
-  const report = await load(slot, contract, patience)
+  const report = await load(slot, contract, patience).catch((error) => {
+    onLag?.()
+    throw error
+  })
+  if (report.processor > LAG_MS) onLag?.()
   if (report.status !== 'ok') throw refusal(report.error)
   if (report.methods.length === 0) {
     throw new MivmError(

@@ -3,6 +3,7 @@ import { MivmError } from '../protocol/errors.ts'
 import { Compilers } from './compilers.ts'
 import { Execution } from './execution.ts'
 import { checkCode, inspect } from './inspection.ts'
+import { Laggards } from './laggards.ts'
 import { EnginePool, type PoolFigures } from './pool.ts'
 import { type Layer, requireLayers, type SandboxMode } from './sandbox/sandbox.ts'
 import { Slot } from './slot.ts'
@@ -12,7 +13,10 @@ import type { Batch, Contract, RunOptions, VirtualMachine } from './vm.ts'
 export type IsolateBy = 'deployer' | 'instance' | 'none'
 
 export interface SupervisorOptions {
-  /** Engine processes at most, started when there is work for them. Default: one a core; 16 where they are kept apart. */
+  /**
+   * Engine processes at most, started when there is work for them, but for one for contracts that hold up others. Default: one
+   * a core; 16 where they are kept apart.
+   */
   readonly engines?: number
   /** Instances that one engine keeps in memory; default 64, at about 2.2 MB each, and 3.5 MB while they are in use. */
   readonly maxInstances?: number
@@ -70,6 +74,9 @@ export class Supervisor implements VirtualMachine {
   readonly #pool: EnginePool
   readonly #compilers: Compilers
   readonly #slots: readonly Slot[]
+  /** For what others would have to wait for, where contracts share engines. */
+  readonly #aside: Slot | null
+  readonly #laggards = new Laggards()
   readonly #isolateBy: IsolateBy
   readonly #patience: number
   readonly #places = new Map<string, Slot>()
@@ -115,17 +122,23 @@ export class Supervisor implements VirtualMachine {
     const count = options.engines ?? (isolateBy === 'none' ? availableParallelism() : ENGINES_APART)
     const memoryBusy = (memoryIdle + memoryMax) / 2
     const slotOptions = { instancesMax, memoryIdle, memoryBusy }
-    this.#slots = Array.from({ length: count }, () => new Slot(pool, this.#compilers, slotOptions))
+    const open = () => new Slot(pool, this.#compilers, slotOptions)
+    this.#slots = Array.from({ length: count }, open)
+    this.#aside = isolateBy === 'none' ? open() : null
   }
 
   async inspect(contract: Contract): Promise<readonly string[]> {
     await checkCode(this.#compilers, contract)
     const owner = this.#ownerOf(contract)
-    const slot = this.#place(contract.address, owner)
+    const slot = this.#place(contract, owner)
     try {
       // a deployer's thousand deployments are one among others
       const whose = `inspect ${contract.deployer}`
-      return await slot.queue(owner, () => inspect(slot, contract, this.#patience), whose)
+      const options = {
+        patience: this.#patience,
+        onLag: () => this.#laggards.note(contract, slot !== this.#aside)
+      }
+      return await slot.queue(owner, () => inspect(slot, contract, options), whose)
     } catch (error) {
       // there will be no instance
       this.evict(contract.address)
@@ -139,13 +152,10 @@ export class Supervisor implements VirtualMachine {
     if (!this.#places.get(contract.address)?.holds(contract)) {
       await this.#compilers.compile(contract).catch(() => {})
     }
-    const owner = this.#ownerOf(contract)
-    const slot = this.#place(contract.address, owner)
-    const task = () => {
-      options.onBegin?.()
-      return new Execution(slot, batch, { patience: this.#patience, ...options }).run()
-    }
-    return slot.queue(owner, task, contract.address)
+    const execution = new Execution(batch, { patience: this.#patience, ...options })
+    const isDone = await this.#advance(execution, contract, true)
+    if (!isDone) await this.#advance(execution, contract, false)
+    return execution.executed
   }
 
   evict(address: string): void {
@@ -156,10 +166,11 @@ export class Supervisor implements VirtualMachine {
 
   /** What the engines are doing now, and what has become of those before them. */
   figures(): EngineFigures {
-    const running = this.#slots.filter(({ isRunning }) => isRunning)
-    const loads = this.#slots.map(({ load }) => load)
+    const slots = this.#all
+    const running = slots.filter(({ isRunning }) => isRunning)
+    const loads = slots.map(({ load }) => load)
     return {
-      most: this.#slots.length,
+      most: slots.length,
       running: running.length,
       busy: loads.filter((load) => load > 0).length,
       waiting: loads.reduce((sum, load) => sum + Math.max(0, load - 1), 0),
@@ -170,8 +181,12 @@ export class Supervisor implements VirtualMachine {
   }
 
   async close(): Promise<void> {
-    const slots = this.#slots.map((slot) => slot.close())
+    const slots = this.#all.map((slot) => slot.close())
     await Promise.all([this.#pool.close(), this.#compilers.close(), ...slots])
+  }
+
+  get #all(): readonly Slot[] {
+    return this.#aside === null ? this.#slots : [...this.#slots, this.#aside]
   }
 
   #ownerOf({ address, deployer }: Contract): string {
@@ -179,13 +194,46 @@ export class Supervisor implements VirtualMachine {
     return owners[this.#isolateBy]
   }
 
-  /** Where an instance stays, until its engine goes to another owner. */
-  #place(address: string, owner: string): Slot {
+  /**
+   * Has a batch executed when it has its turn; resolves to whether it is done. Where it `leaves`, it is not when others would
+   * have to wait for it: it is to go on where it has its place then.
+   */
+  #advance(execution: Execution, contract: Contract, leaves: boolean): Promise<boolean> {
+    const owner = this.#ownerOf(contract)
+    const slot = this.#place(contract, owner)
+    const task = async () => {
+      const mayLeave = leaves && this.#isShared(slot)
+      // it may have become known for that while it waited
+      if (mayLeave && this.#laggards.has(contract)) return false
+      const isDone = await execution.run(slot, mayLeave)
+      if (execution.isLaggard) this.#laggards.note(contract, slot !== this.#aside)
+      else this.#laggards.noteQuick(contract)
+      return isDone
+    }
+    return slot.queue(owner, task, contract.address)
+  }
+
+  /** Where an instance stays, until its engine goes to another owner, or others have to wait for it. */
+  #place(contract: Contract, owner: string): Slot {
+    const { address } = contract
     const known = this.#places.get(address)
-    if (known?.owner === owner) return known
-    const slot = this.#find(owner)
+    const aside = this.#isInTheWay(contract, known) ? this.#aside : null
+    if (known?.owner === owner && (known === this.#aside) === (aside !== null)) return known
+    const slot = aside ?? this.#find(owner)
     this.#places.set(address, slot)
+    if (known?.owner === owner) known.evict(address, false)
     return slot
+  }
+
+  /** Whether others have to wait for a contract where it is, or would. */
+  #isInTheWay(contract: Contract, place: Slot | undefined): boolean {
+    if (!this.#laggards.has(contract)) return false
+    return place === undefined || place === this.#aside || this.#isShared(place)
+  }
+
+  /** Whether others have, or want, an engine that is for all. */
+  #isShared(slot: Slot): boolean {
+    return this.#aside !== null && slot !== this.#aside && (slot.size > 1 || slot.load > 1)
   }
 
   /**

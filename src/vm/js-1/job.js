@@ -20,6 +20,7 @@ const JOB_BYTES = 16 * 1024 * 1024
 export function run(channel, instance, job) {
   const steps = new Steps(channel)
   const batch = new Batch(channel, instance, job, steps)
+  const before = process.threadCpuUsage()
   let done = { count: 0, work: 0, cancelled: false, outOfTime: false }
   try {
     done = { ...batch.run(), cancelled: false }
@@ -27,17 +28,26 @@ export function run(channel, instance, job) {
     if (!(error instanceof Cancelled)) throw error
     done.cancelled = true
   }
+  const end = { type: 'done', ...done, processor: processorSince(before) }
   // the last steps and the end come together: each frame is a trip of its own
-  channel.writeText(`${JSON.stringify({ type: 'done', ...done }).slice(0, -1)},${steps.take()}}`)
+  channel.writeText(`${JSON.stringify(end).slice(0, -1)},${steps.take()}}`)
   return batch.length
 }
 
-/** Loads a contract and asks for its methods: `{ status: 'ok', methods }` or `{ status, error }`. */
+/** Loads a contract and asks for its methods: `{ status: 'ok', methods }` or `{ status, error }`, and `processor`. */
 export function inspect(channel, instance, job) {
+  const before = process.threadCpuUsage()
   if (!instance.isReady) build(channel, instance)
-  const outcome = inspectedOutcome(instance, job)
-  if (outcome.status !== 'ok') return { status: outcome.status, error: outcome.error }
-  return { status: 'ok', methods: JSON.parse(outcome.value) }
+  const { status, value, error } = inspectedOutcome(instance, job)
+  const processor = processorSince(before)
+  if (status !== 'ok') return { status, error, processor }
+  return { status, methods: JSON.parse(value), processor }
+}
+
+/** What this thread has worked since, ms, whatever else the machine was doing. */
+function processorSince(before) {
+  const { user, system } = process.threadCpuUsage(before)
+  return (user + system) / 1000
 }
 
 function inspectedOutcome(instance, job) {
