@@ -91,6 +91,11 @@ test('laggards - what holds an engine for long leaves it to the others, with all
   t.is(vm.figures().instances, 2, 'and gone from where it was')
   t.is(await call(quick, 'inc'), 'ok 2')
   t.is(await call(slow, 'inc'), 'ok 3')
+
+  vm.evict('slow')
+  while (vm.figures().running > 1) await sleep(10)
+  t.is(await call(slow, 'inc'), 'ok 4', 'it is started again for whoever still is')
+  t.is(vm.figures().running, 2)
 })
 
 test('laggards - nobody is sent away where nobody waits', async (t) => {

@@ -161,7 +161,7 @@ export class Supervisor implements VirtualMachine {
   evict(address: string): void {
     const slot = this.#places.get(address)
     this.#places.delete(address)
-    slot?.evict(address, this.#isolateBy !== 'none')
+    if (slot !== undefined) this.#leave(slot, address)
   }
 
   /** What the engines are doing now, and what has become of those before them. */
@@ -221,8 +221,13 @@ export class Supervisor implements VirtualMachine {
     if (known?.owner === owner && (known === this.#aside) === (aside !== null)) return known
     const slot = aside ?? this.#find(owner)
     this.#places.set(address, slot)
-    if (known?.owner === owner) known.evict(address, false)
+    if (known?.owner === owner) this.#leave(known, address)
     return slot
+  }
+
+  /** An engine of one owner ends with the last instance that it has, and so does that for those that others do not wait for. */
+  #leave(slot: Slot, address: string): void {
+    slot.evict(address, this.#isolateBy !== 'none' || slot === this.#aside)
   }
 
   /** Whether others have to wait for a contract where it is, or would. */
