@@ -3,30 +3,25 @@ import b4a from 'b4a'
 import type Corestore from 'corestore'
 import type Hypercore from 'hypercore'
 import crypto from 'hypercore-crypto'
-import type { Heard, Held } from '../protocol/comparison.ts'
-import { type Genesis, limitsOf } from '../protocol/entries.ts'
-import { MivmError } from '../protocol/errors.ts'
-import { verifyEvidence } from '../protocol/evidence.ts'
-import { type Head, verifyHead } from '../protocol/head.ts'
+import type { Genesis } from '../protocol/entries.ts'
+import type { Head } from '../protocol/head.ts'
 import { encodeId } from '../protocol/ids.ts'
-import { addressOf } from '../protocol/manifest.ts'
-import { Tree } from '../protocol/merkle.ts'
-import { headOf } from '../state/head.ts'
-import { openVm as openRegistered, VM_IDS } from '../vm/registry.ts'
+import { openVm as openRegistered } from '../vm/registry.ts'
 import type { VirtualMachine } from '../vm/vm.ts'
 import { type Checkpoint, Checkpoints } from './checkpoint.ts'
-import { Collector, type Sources } from './collector.ts'
 import { type Behind, Course, type Subject } from './course.ts'
-import type { AuditEvent, CheckName } from './events.ts'
+import type { AuditEvent } from './events.ts'
+import { Exhibits } from './exhibits.ts'
 import type { AskRange } from './feed.ts'
-import { exitCodeOf, type Finding, Report } from './findings.ts'
-import { decode, newerFormat } from './history.ts'
-import { ASKED_MAX, awaitLength, type LogReader, Patience, reopen } from './log-reader.ts'
+import { type Finding, Report } from './findings.ts'
+import { readGenesis } from './genesis.ts'
+import { Hearsay, type HearsayOptions } from './hearsay.ts'
+import { type LogReader, Patience } from './log-reader.ts'
 import { Memory } from './memory.ts'
 import { News } from './news.ts'
-import { proveLengths } from './prove.ts'
+import { checksOf, verdictOf } from './verdict.ts'
 
-export interface AuditOptions {
+export interface AuditOptions extends HearsayOptions {
   readonly address: Uint8Array
   /** Where the logs come from; the caller replicates it with whoever has them. */
   readonly store: Corestore
@@ -46,10 +41,6 @@ export interface AuditOptions {
   readonly heads?: readonly Head[]
   /** How long to wait for something that nobody shows, ms; 0 asks nobody. Default 10,000. */
   readonly patience?: number
-  /** Told once what was read of the call log; resolves to what others who know the instance hold of it. */
-  readonly others?: (held: Held) => Promise<Heard>
-  /** With `follow`: the same as it goes on, without waiting for them. */
-  readonly overheard?: (held: Held) => Heard
   /** Puts evidence together for each finding, or for those of two histories alone. */
   readonly evidence?: boolean | 'histories'
   /** Begins at genesis also where an earlier audit has left a checkpoint. */
@@ -65,8 +56,6 @@ export interface AuditOptions {
   readonly answeredAt?: () => number
   /** Asks the host something once more, before it is judged by what it does not show. */
   readonly askHost?: () => Promise<void>
-  /** With `follow`: heads of the call log that came from elsewhere since the last time it was asked. */
-  readonly heard?: () => readonly Head[]
 }
 
 const PATIENCE_MS = 10_000
@@ -82,12 +71,6 @@ const LOOK_MS = 500
 
 /** How often it leaves a checkpoint. */
 const CHECKPOINT_MS = 5_000
-
-/** Heads that are kept to put evidence together of them. */
-const HELD_MAX = 1024
-
-/** Findings that evidence is put together for: one of them is enough. */
-const EVIDENCE_MAX = 100
 
 /**
  * Audits an instance from its first entry, or from where the last audit of this directory was, to the newest one that is
@@ -120,15 +103,11 @@ class Audit {
   #callLog: Hypercore | null = null
   #vm: Promise<VirtualMachine> | null = null
   #course: Course | null = null
-  #sources: Sources | null = null
-  /** Findings that evidence is still to be put together for, and how many had some. */
-  readonly #unproven: Finding[] = []
-  #proven = 0
   /** What was told, and what of it before all was begun anew. */
   readonly #told: Finding[] = []
   readonly #toldBefore = new Set<string>()
-  /** Heads that others have told, by their signatures. */
-  readonly #hearsay = new Set<string>()
+  readonly #exhibits: Exhibits
+  readonly #hearsay: Hearsay
   #behind: Behind = { pending: 0, walked: false, replayed: false }
   /** Whether a checkpoint is on disk that goes with the copy of the state. */
   #isKept = false
@@ -137,7 +116,7 @@ class Audit {
   readonly #keepEvery: number
 
   constructor(options: AuditOptions) {
-    const { dir, address, follow, keepEvery = CHECKPOINT_MS } = options
+    const { dir, address, follow, evidence = false, keepEvery = CHECKPOINT_MS } = options
     this.#options = options
     this.#keepEvery = keepEvery
     this.#id = encodeId(address)
@@ -145,6 +124,8 @@ class Audit {
     this.#userPatience = this.#newPatience()
     this.#checkpoints = new Checkpoints(dir, this.#id, address)
     this.#memory = new Memory(dir, this.#id)
+    this.#exhibits = new Exhibits(evidence)
+    this.#hearsay = new Hearsay(this.#id, options, this.#exhibits)
     this.#news = follow === undefined ? null : new News(follow)
   }
 
@@ -153,13 +134,9 @@ class Audit {
     const genesis = await this.#readGenesis(core)
     if (genesis !== null) yield* this.#instance(core, genesis)
     yield* this.#findings()
-    yield* this.#evidence()
-    yield* this.#checks()
-    const { verdict, findings, counts, attested, suspicions, gaps: missing } = this.#report
-    const exitCode = exitCodeOf(verdict)
-    const { pending } = this.#behind
-    const words = { verdict, exitCode, findings, counts, attested, suspicions, pending, missing }
-    yield { type: 'verdict', ...words }
+    yield* this.#exhibits.take()
+    yield* checksOf(this.#report, this.#behind)
+    yield verdictOf(this.#report, this.#behind)
   }
 
   async close(): Promise<void> {
@@ -232,22 +209,22 @@ class Audit {
   async *#through(course: Course, held: readonly Head[]): AsyncGenerator<AuditEvent> {
     const { reader, published } = course
     const gap = await reader.fix(2)
-    this.#note({ held, published, head: reader.head })
+    this.#exhibits.note({ held, published, head: reader.head })
     if (gap !== null) {
-      await this.#ask(course)
-      this.#accuse()
-      return this.#report.gap(gap)
+      await this.#hearsay.ask(course)
+      this.#hearsay.accuse(course.report)
+      return course.report.gap(gap)
     }
     course.claim(held)
     yield* this.#walk(course)
     if (this.#news !== null) yield* this.#follow(course, this.#news)
     await course.finish()
-    await this.#ask(course)
+    await this.#hearsay.ask(course)
     await this.#options.askHost?.()
     await course.end(held)
-    this.#accuse()
+    this.#hearsay.accuse(course.report)
     this.#behind = course.behind
-    this.#note({ head: reader.head, replayer: course.replayer })
+    this.#exhibits.note({ head: reader.head, replayer: course.replayer })
     await this.#assertSound()
     await this.#keep(course)
     await this.#remember(reader)
@@ -256,7 +233,7 @@ class Audit {
   async *#walk(course: Course): AsyncGenerator<AuditEvent> {
     const isDue = () => performance.now() >= this.#keptAt + this.#keepEvery
     for await (const isHalt of course.walk(isDue)) {
-      this.#note({ replayer: course.replayer })
+      this.#exhibits.note({ replayer: course.replayer })
       if (isHalt) await this.#keep(course, { midway: true })
       yield* this.#progress(course)
     }
@@ -283,7 +260,7 @@ class Audit {
         yield { type: 'host', online: isOnline }
       }
       await course.goOn()
-      await this.#hear(course)
+      await this.#hearsay.hear(course)
       yield* this.#walk(course)
       await course.judge()
       yield* this.#round(course)
@@ -293,64 +270,14 @@ class Audit {
       this.#userPatience.renew()
     }
     await course.goOn()
-    await this.#hear(course)
+    await this.#hearsay.hear(course)
     yield* this.#walk(course)
   }
 
-  /** Tells others what was read, and takes what they hold. */
-  async #ask(course: Course): Promise<void> {
-    const held = this.#held(course)
-    if (held !== null) await this.#take(course, await this.#options.others?.(held))
-  }
-
-  /** Takes what has come from elsewhere since it was last looked for. */
-  async #hear(course: Course): Promise<void> {
-    const heads = this.#options.heard?.() ?? []
-    if (heads.length > 0) {
-      course.claim(heads)
-      this.#hold(heads)
-    }
-    const held = this.#held(course)
-    if (held === null) return
-    await this.#take(course, this.#options.overheard?.(held))
-    this.#accuse()
-  }
-
-  #held({ reader }: Course): Held | null {
-    if (this.#sources === null) return null
-    const { core, head } = reader
-    const prove = (lengths: readonly number[]) => proveLengths(core, head, lengths)
-    return { genesis: this.#sources.genesisBlock, head, prove }
-  }
-
-  async #take(course: Course, said: Heard | undefined): Promise<void> {
-    if (said === undefined) return
-    const heads = said.heads.filter((head) => !this.#hearsay.has(nameOfHead(head)))
-    for (const head of heads) this.#hearsay.add(nameOfHead(head))
-    if (this.#hearsay.size > HELD_MAX) this.#hearsay.clear()
-    course.claim(heads, { hearsay: true })
-    this.#hold(heads)
-    if (said.evidence === null || this.#sources?.heard !== null) return
-    this.#note({ heard: await verifyEvidence(said.evidence) })
-  }
-
-  #hold(heads: readonly Head[]): void {
-    this.#note({ held: [...(this.#sources?.held ?? []), ...heads].slice(-HELD_MAX) })
-  }
-
-  /** Takes on what others have evidence of, where it was not found here. */
-  #accuse(): void {
-    const heard = this.#sources?.heard ?? null
-    if (heard === null || heard.address !== this.#id) return
-    const { code, block, why } = heard
-    if (!isOfHistories(code) || HISTORIES.some((known) => this.#report.has(known))) return
-    this.#report.find(code, { log: 'call log', block }, why)
-  }
-
   async *#round(course: Course): AsyncGenerator<AuditEvent> {
-    this.#note({ head: course.head, replayer: course.replayer })
+    this.#exhibits.note({ head: course.head, replayer: course.replayer })
     yield* this.#findings()
-    yield* this.#evidence()
+    yield* this.#exhibits.take()
   }
 
   /** Leaves a checkpoint, where all that is behind is right. */
@@ -418,38 +345,8 @@ class Audit {
     for (const finding of this.#report.take()) {
       if (this.#toldBefore.has(nameOf(finding))) continue
       this.#told.push(finding)
-      this.#unproven.push(finding)
+      this.#exhibits.add(finding)
       yield { type: 'finding', finding }
-    }
-  }
-
-  async *#evidence(): AsyncGenerator<AuditEvent> {
-    const { evidence = false } = this.#options
-    const unproven = this.#unproven.splice(0)
-    if (evidence === false || this.#sources === null) return
-    const collector = new Collector(this.#sources)
-    for (const finding of unproven) {
-      if (evidence === 'histories' && !isOfHistories(finding.code)) continue
-      if (this.#proven++ >= EVIDENCE_MAX) return
-      yield { type: 'evidence', finding, evidence: await collector.collect(finding) }
-    }
-  }
-
-  *#checks(): Generator<AuditEvent> {
-    const { counts, attested, gaps } = this.#report
-    const { blocks, calls, users, userEntries, replayed: executed, commits } = counts
-    const { walked, replayed } = this.#behind
-    const lacks = (log: string) => gaps.some((gap) => gap.log === log)
-    const events: [CheckName, { [what: string]: number }, boolean][] = [
-      ['log', { blocks }, walked],
-      ['acks', { calls, users, entries: userEntries }, walked && !lacks('user log')],
-      ['replay', { replayed: executed }, walked && replayed],
-      ['commits', { commits }, walked && replayed && !lacks('archive') && !lacks('blobs')],
-      ['heads', { heads: counts.heads }, walked && gaps.length === 0],
-      ['records', { ...attested }, walked]
-    ]
-    for (const [i, [name, checked, complete]] of events.entries()) {
-      yield { type: 'check', check: i + 1, name, checked, complete }
     }
   }
 
@@ -474,68 +371,14 @@ class Audit {
     return core
   }
 
-  /** Genesis, if this is the log of an instance; null with a finding or a gap. */
-  async #readGenesis(core: Hypercore): Promise<Genesis | null> {
-    await awaitLength(core, 1, this.#patience)
-    const block = await this.#firstBlock(core)
-    const place = { log: 'call log', block: 0 } as const
-    if (block === null) {
-      const message = `the call log ${this.#id}: nobody has shown it`
-      this.#report.gap({ reason: 'missing', log: 'call log', from: 0, to: null, message })
-      return null
-    }
-    const tree = new Tree()
-    tree.append(block)
-    const prologue = core.manifest?.prologue
-    if (prologue?.length !== 1) {
-      this.#report.find('ADDRESS_WRONG', place, 'at this address there is no instance')
-      return null
-    }
-    if (!b4a.equals(prologue.hash, tree.treeHash())) {
-      const message = 'the call log, block 0: what is on this disk is not what the address names'
-      this.#report.gap({ reason: 'damaged', log: 'call log', from: 0, to: 1, message })
-      return null
-    }
-    const entry = decode(block)
-    if (entry === 'newer') {
-      this.#report.gap(newerFormat(0))
-      return null
-    }
-    const genesis = typeof entry === 'object' && entry.type === 'genesis' ? entry : null
-    const wrong = wrongIn(genesis, block, this.#options.address)
-    if (genesis !== null && wrong?.code !== 'ADDRESS_WRONG') this.#begin(core, genesis, block)
-    if (wrong === null) return genesis
-    const { code, message } = wrong
-    if (isSigned(core)) {
-      this.#report.find(code, place, message)
-    } else {
-      // with the key of a host anybody can make up an address, and what it is the hash of is shown without a signature
-      const why = `the call log ${this.#id}: ${message}, and nobody has shown that its host has signed that`
-      this.#report.gap({ reason: 'missing', log: 'call log', from: 0, to: null, message: why })
-    }
-    return null
-  }
-
-  #begin(callLog: Hypercore, genesis: Genesis, genesisBlock: Uint8Array): void {
+  /** Genesis, if an instance begins with it; null with a finding or a gap. */
+  async #readGenesis(callLog: Hypercore): Promise<Genesis | null> {
     const { address, store } = this.#options
-    const nothing = { head: null, held: [], heard: null, published: null, replayer: null }
-    this.#sources = { address, store, callLog, genesis, genesisBlock, ...nothing }
-  }
-
-  #note(sources: Partial<Sources>): void {
-    if (this.#sources !== null) this.#sources = { ...this.#sources, ...sources }
-  }
-
-  async #firstBlock(core: Hypercore): Promise<Uint8Array | null> {
-    const { ms } = this.#patience
-    for (let asked = 0; asked < ASKED_MAX; asked++) {
-      if (asked > 0) reopen(core)
-      const block = await core
-        .get(0, ms === 0 ? { wait: false } : { wait: true, timeout: ms })
-        .catch(() => null)
-      if (block !== null) return block
-    }
-    return null
+    const beginning = await readGenesis(callLog, address, this.#patience, this.#report)
+    if (beginning === null) return null
+    const { genesis, block, isValid } = beginning
+    this.#exhibits.begin({ address, store, callLog, genesis, genesisBlock: block })
+    return isValid ? genesis : null
   }
 
   /** Nobody is asked for anything by who waits for nothing. */
@@ -555,56 +398,10 @@ class Audit {
   }
 }
 
-const HISTORIES = ['TWO_HISTORIES', 'HISTORY_FORKED'] as const
-
-/** Whether that is about what the history is, and not about what is in it. */
-export function isOfHistories(code: string): code is (typeof HISTORIES)[number] {
-  return HISTORIES.some((known) => known === code)
-}
-
-function nameOfHead({ signature }: Head): string {
-  return b4a.toString(signature, 'hex')
-}
-
 function addHead(heads: Head[], head: Head): void {
   if (!heads.some(({ signature }) => b4a.equals(signature, head.signature))) heads.push(head)
 }
 
 function nameOf({ code, log, block, user = '' }: Finding): string {
   return [code, log, block, user].join()
-}
-
-/** What is wrong with block 0 of a log at this address; null where nothing is. `genesis` is null where it is none. */
-function wrongIn(
-  genesis: Genesis | null,
-  block: Uint8Array,
-  address: Uint8Array
-): { readonly code: 'ADDRESS_WRONG' | 'GENESIS_INVALID'; readonly message: string } | null {
-  if (genesis === null) {
-    return { code: 'ADDRESS_WRONG', message: 'at this address there is no instance' }
-  }
-  if (!b4a.equals(addressOf(genesis.host, block), address)) {
-    return { code: 'ADDRESS_WRONG', message: 'the address is not that of its genesis' }
-  }
-  if (hasLimits(genesis)) return null
-  return { code: 'GENESIS_INVALID', message: 'genesis asks for higher limits than the VM has' }
-}
-
-/** Whether the head of a log that is here is signed by whoever may write it. */
-function isSigned(core: Hypercore): boolean {
-  const [signer] = core.manifest?.signers ?? []
-  const head = headOf(core)
-  return signer !== undefined && head !== null && verifyHead(head, core.key, signer.publicKey)
-}
-
-/** Whether its limits are allowed, as far as this version knows the VM that they are limits of. */
-function hasLimits(genesis: Genesis): boolean {
-  if (!VM_IDS.includes(genesis.vm)) return true
-  try {
-    limitsOf(genesis)
-    return true
-  } catch (error) {
-    if (error instanceof MivmError) return false
-    throw error
-  }
 }

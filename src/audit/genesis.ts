@@ -1,0 +1,116 @@
+import b4a from 'b4a'
+import type Hypercore from 'hypercore'
+import { type Genesis, limitsOf } from '../protocol/entries.ts'
+import { MivmError } from '../protocol/errors.ts'
+import { verifyHead } from '../protocol/head.ts'
+import { encodeId } from '../protocol/ids.ts'
+import { addressOf } from '../protocol/manifest.ts'
+import { Tree } from '../protocol/merkle.ts'
+import { headOf } from '../state/head.ts'
+import { VM_IDS } from '../vm/registry.ts'
+import type { Report } from './findings.ts'
+import { decode, newerFormat } from './history.ts'
+import { ASKED_MAX, awaitLength, type Patience, reopen } from './log-reader.ts'
+
+/** Block 0 of a call log that belongs at its address. */
+export interface Beginning {
+  readonly genesis: Genesis
+  readonly block: Uint8Array
+  /** Whether an instance can begin with it: else that is found, and there is nothing to go on with. */
+  readonly isValid: boolean
+}
+
+/**
+ * Reads block 0 of the call log of an address; null, with a finding or a gap, where what is there is no genesis, or that of
+ * another address.
+ */
+export async function readGenesis(
+  core: Hypercore,
+  address: Uint8Array,
+  patience: Patience,
+  report: Report
+): Promise<Beginning | null> {
+  const id = encodeId(address)
+  await awaitLength(core, 1, patience)
+  const block = await firstBlock(core, patience)
+  const place = { log: 'call log', block: 0 } as const
+  if (block === null) {
+    const message = `the call log ${id}: nobody has shown it`
+    report.gap({ reason: 'missing', log: 'call log', from: 0, to: null, message })
+    return null
+  }
+  const tree = new Tree()
+  tree.append(block)
+  const prologue = core.manifest?.prologue
+  if (prologue?.length !== 1) {
+    report.find('ADDRESS_WRONG', place, 'at this address there is no instance')
+    return null
+  }
+  if (!b4a.equals(prologue.hash, tree.treeHash())) {
+    const message = 'the call log, block 0: what is on this disk is not what the address names'
+    report.gap({ reason: 'damaged', log: 'call log', from: 0, to: 1, message })
+    return null
+  }
+  const entry = decode(block)
+  if (entry === 'newer') {
+    report.gap(newerFormat(0))
+    return null
+  }
+  const genesis = typeof entry === 'object' && entry.type === 'genesis' ? entry : null
+  const wrong = wrongIn(genesis, block, address)
+  if (wrong !== null && isSigned(core)) {
+    report.find(wrong.code, place, wrong.message)
+  } else if (wrong !== null) {
+    // with the key of a host anybody can make up an address, and what it is the hash of is shown without a signature
+    const message = `the call log ${id}: ${wrong.message}, and nobody has shown that its host has signed that`
+    report.gap({ reason: 'missing', log: 'call log', from: 0, to: null, message })
+  }
+  if (genesis === null || wrong?.code === 'ADDRESS_WRONG') return null
+  return { genesis, block, isValid: wrong === null }
+}
+
+async function firstBlock(core: Hypercore, { ms }: Patience): Promise<Uint8Array | null> {
+  for (let asked = 0; asked < ASKED_MAX; asked++) {
+    if (asked > 0) reopen(core)
+    const block = await core
+      .get(0, ms === 0 ? { wait: false } : { wait: true, timeout: ms })
+      .catch(() => null)
+    if (block !== null) return block
+  }
+  return null
+}
+
+/** What is wrong with block 0 of a log at this address; null where nothing is. `genesis` is null where it is none. */
+function wrongIn(
+  genesis: Genesis | null,
+  block: Uint8Array,
+  address: Uint8Array
+): { readonly code: 'ADDRESS_WRONG' | 'GENESIS_INVALID'; readonly message: string } | null {
+  if (genesis === null) {
+    return { code: 'ADDRESS_WRONG', message: 'at this address there is no instance' }
+  }
+  if (!b4a.equals(addressOf(genesis.host, block), address)) {
+    return { code: 'ADDRESS_WRONG', message: 'the address is not that of its genesis' }
+  }
+  if (hasLimits(genesis)) return null
+  return { code: 'GENESIS_INVALID', message: 'genesis asks for higher limits than the VM has' }
+}
+
+/** Whether the head of a log that is here is signed by whoever may write it. */
+function isSigned(core: Hypercore): boolean {
+  const [signer] = core.manifest?.signers ?? []
+  const head = headOf(core)
+  return signer !== undefined && head !== null && verifyHead(head, core.key, signer.publicKey)
+}
+
+/** Whether its limits are allowed, as far as this version knows the VM that they are limits of. */
+function hasLimits(genesis: Genesis): boolean {
+  if (!VM_IDS.includes(genesis.vm)) return true
+  try {
+    limitsOf(genesis)
+    return true
+  } catch (error) {
+    if (error instanceof MivmError) return false
+    throw error
+  }
+}

@@ -1,0 +1,88 @@
+import b4a from 'b4a'
+import type { Heard, Held } from '../protocol/comparison.ts'
+import { verifyEvidence } from '../protocol/evidence.ts'
+import type { Head } from '../protocol/head.ts'
+import type { Course } from './course.ts'
+import type { Exhibits } from './exhibits.ts'
+import { HISTORIES, isOfHistories, type Report } from './findings.ts'
+import { proveLengths } from './prove.ts'
+
+/** Ways to learn what others know of an instance. */
+export interface HearsayOptions {
+  /** Told once what was read of the call log; resolves to what others who know the instance hold of it. */
+  readonly others?: (held: Held) => Promise<Heard>
+  /** With `follow`: the same as it goes on, without waiting for them. */
+  readonly overheard?: (held: Held) => Heard
+  /** With `follow`: heads of the call log that came from elsewhere since the last time it was asked. */
+  readonly heard?: () => readonly Head[]
+}
+
+/** Heads that were told and are not taken twice, until there are so many of them. */
+const KNOWN_MAX = 1024
+
+/** What others who know an instance hold of its call log: told what was read here, and held against it. */
+export class Hearsay {
+  readonly #id: string
+  readonly #options: HearsayOptions
+  readonly #exhibits: Exhibits
+  /** Heads that others have told, by their signatures. */
+  readonly #known = new Set<string>()
+
+  /** `id`: the address in z-base-32. */
+  constructor(id: string, options: HearsayOptions, exhibits: Exhibits) {
+    this.#id = id
+    this.#options = options
+    this.#exhibits = exhibits
+  }
+
+  /** Tells others what was read, waits for them, and takes what they hold. */
+  async ask(course: Course): Promise<void> {
+    const held = this.#held(course)
+    if (held !== null) await this.#take(course, await this.#options.others?.(held))
+  }
+
+  /** Takes what has come from elsewhere since it was last looked for. */
+  async hear(course: Course): Promise<void> {
+    const heads = this.#options.heard?.() ?? []
+    if (heads.length > 0) {
+      course.claim(heads)
+      this.#exhibits.hold(heads)
+    }
+    const held = this.#held(course)
+    if (held === null) return
+    await this.#take(course, this.#options.overheard?.(held))
+    this.accuse(course.report)
+  }
+
+  /** Takes on what others have evidence of, where it was not found here. */
+  accuse(report: Report): void {
+    const heard = this.#exhibits.sources?.heard ?? null
+    if (heard === null || heard.address !== this.#id) return
+    const { code, block, why } = heard
+    if (!isOfHistories(code) || HISTORIES.some((known) => report.has(known))) return
+    report.find(code, { log: 'call log', block }, why)
+  }
+
+  #held({ reader }: Course): Held | null {
+    const { sources } = this.#exhibits
+    if (sources === null) return null
+    const { core, head } = reader
+    const prove = (lengths: readonly number[]) => proveLengths(core, head, lengths)
+    return { genesis: sources.genesisBlock, head, prove }
+  }
+
+  async #take(course: Course, said: Heard | undefined): Promise<void> {
+    if (said === undefined) return
+    const heads = said.heads.filter((head) => !this.#known.has(nameOf(head)))
+    for (const head of heads) this.#known.add(nameOf(head))
+    if (this.#known.size > KNOWN_MAX) this.#known.clear()
+    course.claim(heads, { hearsay: true })
+    this.#exhibits.hold(heads)
+    if (said.evidence === null || this.#exhibits.sources?.heard !== null) return
+    this.#exhibits.note({ heard: await verifyEvidence(said.evidence) })
+  }
+}
+
+function nameOf({ signature }: Head): string {
+  return b4a.toString(signature, 'hex')
+}
