@@ -1,13 +1,13 @@
 import { writeFile } from 'node:fs/promises'
 import type { CallPromise } from '../../client/contract.ts'
 import { armor } from '../../protocol/envelope.ts'
-import { ContractError, MivmError } from '../../protocol/errors.ts'
-import { encodeValue } from '../../protocol/values.ts'
+import { MivmError } from '../../protocol/errors.ts'
 import { Context } from '../context.ts'
+import { outcomeOf } from '../outcome.ts'
 import { printableLines } from '../output.ts'
 import type { Program } from '../program.ts'
 import { suggest } from '../suggest.ts'
-import { embed, formatThrown, formatValue, parseArgument, parseSeconds } from '../text.ts'
+import { formatThrown, formatValue, parseArgument, parseSeconds } from '../text.ts'
 
 const HELP = `
 Arguments are JSON, or else text; bytes are {"$bytes":"<base64>"} and a bigint {"$bigint":"<decimal>"}. The value is
@@ -60,55 +60,21 @@ async function call(
   if (invoke === undefined) throw unknownMethod(instance, method, Object.keys(contract))
   output.progress(`calling ${method}…`)
   const calling = invoke(...values)
-  const saved = receipt === undefined ? {} : { receipt }
-  const value = await outcome(context, calling, { address, method, ...saved })
-  if (value === FAILED) return
+  const { value, thrown, words } = await outcomeOf(calling)
   output.done()
-  const fuel = await calling.fuel
-  output.note(`${output.paintNote('dim', `fuel: ${fuel}`)}`)
-  const text = formatValue(value)
-  if (value !== undefined) output.line(output.isTerminal ? printableLines(text) : text)
+  if (thrown === null) {
+    output.note(output.paintNote('dim', `fuel: ${words.fuel}`))
+    const text = formatValue(value)
+    if (value !== undefined) output.line(output.isTerminal ? printableLines(text) : text)
+  } else {
+    const whose = thrown.aborted ? ' [ended by the host: its word only]' : ''
+    output.note(`${output.paintNote('red', formatThrown(thrown))}${whose}`)
+    process.exitCode = 1
+  }
   // the call is made, whether there is room for the receipt or not
   if (receipt !== undefined) await save(receipt, calling)
-  output.object({
-    type: 'summary',
-    address,
-    method,
-    outcome: 'ok',
-    value: value === undefined ? null : embed(encodeValue(value)),
-    error: null,
-    fuel,
-    ...saved
-  })
-}
-
-/** The value; an error of the contract's is printed, and is the caller's answer all the same. */
-async function outcome(
-  { output }: Context,
-  calling: CallPromise,
-  about: { readonly address: string; readonly method: string; readonly receipt?: string }
-) {
-  try {
-    return await calling
-  } catch (error) {
-    if (!(error instanceof ContractError)) throw error
-    output.done()
-    if (about.receipt !== undefined) await save(about.receipt, calling)
-    const { name, message, code, aborted } = error
-    output.note(
-      `${output.paintNote('red', formatThrown(error))}${aborted ? ' [ended by the host: its word only]' : ''}`
-    )
-    output.object({
-      type: 'summary',
-      ...about,
-      outcome: aborted ? 'abort' : 'error',
-      value: null,
-      error: { name, message, code },
-      fuel: await calling.fuel
-    })
-    process.exitCode = 1
-    return FAILED
-  }
+  const saved = receipt === undefined ? {} : { receipt }
+  output.object({ type: 'summary', address, method, ...words, ...saved })
 }
 
 /** As text that can be mailed; an error is an answer like any other, and proven as well. */
@@ -120,5 +86,3 @@ function unknownMethod(instance: string, method: string, methods: readonly strin
   const hint = suggest(method, methods) || `: it has ${methods.join(', ') || 'none'}`
   return new MivmError('METHOD_UNKNOWN', `${instance} has no method "${method}"${hint}`)
 }
-
-const FAILED = Symbol('failed')

@@ -1,7 +1,6 @@
-import type { CallPromise } from '../../client/contract.ts'
-import { ContractError } from '../../protocol/errors.ts'
-import { encodeArgs, encodeValue } from '../../protocol/values.ts'
+import { encodeArgs } from '../../protocol/values.ts'
 import { Context } from '../context.ts'
+import { outcomeOf } from '../outcome.ts'
 import type { Program } from '../program.ts'
 import { embed, formatThrown, inspectCall, inspectValue, parseSeconds } from '../text.ts'
 
@@ -39,32 +38,14 @@ async function deliver(
   const calls = await client.deliver(link)
   for (const [i, { method, args, result }] of calls.entries()) {
     output.progress(`waiting for the result of ${i + 1} of ${calls.length}…`)
-    const { text, ...outcome } = await outcomeOf(result)
+    // where this has none, the calls behind it have none either
+    const { value, thrown, words } = await outcomeOf(result)
+    const text = thrown === null ? inspectValue(value) : formatThrown(thrown)
     output.done()
     output.line(`${inspectCall(method, encodeArgs(args))} → ${text}`)
-    output.object({ type: 'call', method, args: embed(encodeArgs(args)), ...outcome })
+    output.object({ type: 'call', method, args: embed(encodeArgs(args)), ...words })
   }
   output.done()
   if (calls.length === 0) output.note('every call in your log has its result')
   output.object({ type: 'summary', address, delivered: calls.length })
-}
-
-/** Throws where there is none: the calls behind it have none either. */
-async function outcomeOf(result: CallPromise) {
-  try {
-    const value = await result
-    const embedded = value === undefined ? null : embed(encodeValue(value))
-    const fuel = await result.fuel
-    return { text: inspectValue(value), outcome: 'ok', value: embedded, error: null, fuel }
-  } catch (error) {
-    if (!(error instanceof ContractError)) throw error
-    const { name, message, code, aborted } = error
-    return {
-      text: formatThrown(error),
-      outcome: aborted ? 'abort' : 'error',
-      value: null,
-      error: { name, message, code },
-      fuel: await result.fuel
-    }
-  }
 }
