@@ -12,7 +12,6 @@ import { Host as HostClass } from './host/host.ts'
 import type { Oracles } from './host/oracles.ts'
 import type { Policy } from './host/policy.ts'
 import type { SomeQuotas } from './host/quotas.ts'
-import * as identities from './net/identity.ts'
 import { openLocal as openLocalNetwork } from './net/network.ts'
 import { statementsIn } from './protocol/comparison.ts'
 import { MivmError } from './protocol/errors.ts'
@@ -21,6 +20,7 @@ import type { Head } from './protocol/head.ts'
 import { encodeId, parseLink } from './protocol/ids.ts'
 import type { LimitName } from './protocol/limits.ts'
 import { EvidenceDir } from './state/evidence-dir.ts'
+import * as identities from './state/identity.ts'
 
 /**
  * The library's front door. What has types of untyped dependencies inside is shown here as an interface, so that

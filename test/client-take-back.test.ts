@@ -6,7 +6,6 @@ import Hypercore from 'hypercore'
 import crypto from 'hypercore-crypto'
 import Protomux from 'protomux'
 import { Client } from '../src/client/client.ts'
-import { createIdentity, type Identity } from '../src/net/identity.ts'
 import { Network, openLocal } from '../src/net/network.ts'
 import { Rpc } from '../src/net/rpc.ts'
 import { encodeEntry, encodeUserEntry } from '../src/protocol/entries.ts'
@@ -26,6 +25,7 @@ import {
   type RangeRequest,
   type UserBlocks
 } from '../src/protocol/messages.ts'
+import { createIdentity, type Identity } from '../src/state/identity.ts'
 import { openStore } from '../src/state/store.ts'
 import { tempDir } from './helpers.ts'
 

@@ -2,7 +2,7 @@
 import { readdir, rm, writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import test from 'brittle'
-import { createIdentity, openIdentity } from '../src/net/identity.ts'
+import { createIdentity, openIdentity } from '../src/state/identity.ts'
 import { openStore } from '../src/state/store.ts'
 import { tempDir } from './helpers.ts'
 

@@ -3,7 +3,7 @@ import { cp, readdir, rm } from 'node:fs/promises'
 import path from 'node:path'
 import test, { type Test } from 'brittle'
 import { audit, Client, Host, openLocal } from 'mivm'
-import { exportIdentity, importIdentity, readIdentity } from '../src/net/identity.ts'
+import { exportIdentity, importIdentity, readIdentity } from '../src/state/identity.ts'
 import { tempDir } from './helpers.ts'
 
 const SOURCE = `

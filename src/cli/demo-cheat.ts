@@ -5,11 +5,11 @@ import type Hypercore from 'hypercore'
 import type { Manifest as HypercoreManifest } from 'hypercore'
 import type { KeyPair } from 'hypercore-crypto'
 import Hyperdrive from 'hyperdrive'
-import { exportIdentity, importIdentity, readIdentity } from '../net/identity.ts'
 import { decodeEntry, encodeEntry } from '../protocol/entries.ts'
 import { MivmError } from '../protocol/errors.ts'
 import { encodeId } from '../protocol/ids.ts'
 import { callLogManifest, stateManifest, userLogManifest } from '../protocol/manifest.ts'
+import { exportIdentity, importIdentity, readIdentity } from '../state/identity.ts'
 import { openStore } from '../state/store.ts'
 
 export interface Lie {

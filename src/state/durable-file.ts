@@ -14,14 +14,8 @@ export async function writeDurably(
 ): Promise<void> {
   const dir = path.dirname(file)
   await mkdir(dir, { recursive: true, mode: 0o700 })
-  const handle = await open(fresh, 'w', 0o600)
   try {
-    try {
-      await handle.writeFile(bytes)
-      await handle.sync()
-    } finally {
-      await handle.close()
-    }
+    await writeSynced(fresh, bytes)
     await rename(fresh, file)
   } catch (error) {
     // on a full disk each try would leave another one, and take the room that somebody has made
@@ -29,4 +23,15 @@ export async function writeDurably(
     throw error
   }
   await syncDirectory(dir)
+}
+
+/** Puts what is in a file on disk, readable by its owner alone; a power cut may still take its name back. */
+export async function writeSynced(file: string, bytes: Uint8Array | string): Promise<void> {
+  const handle = await open(file, 'w', 0o600)
+  try {
+    await handle.writeFile(bytes)
+    await handle.sync()
+  } finally {
+    await handle.close()
+  }
 }

@@ -1,10 +1,12 @@
 import { randomUUID } from 'node:crypto'
-import { chmod, link, mkdir, open, readdir, readFile, rm, stat } from 'node:fs/promises'
+import { chmod, link, mkdir, readdir, readFile, rm, stat } from 'node:fs/promises'
 import path from 'node:path'
 import b4a from 'b4a'
 import crypto, { type KeyPair } from 'hypercore-crypto'
 import { MivmError } from '../protocol/errors.ts'
 import { encodeId } from '../protocol/ids.ts'
+import { writeSynced } from './durable-file.ts'
+import { syncDirectory } from './sync-directory.ts'
 
 /** An Ed25519 identity, of a host or of a user, as it lies on disk: one file, readable by its owner alone. */
 export interface Identity {
@@ -94,24 +96,6 @@ export async function importIdentity(dir: string, name: string, text: string): P
 }
 
 const EXTENSION = '.key'
-
-async function writeSynced(file: string, text: string): Promise<void> {
-  const handle = await open(file, 'wx', 0o600)
-  try {
-    await handle.writeFile(text)
-    await handle.sync()
-  } finally {
-    await handle.close()
-  }
-}
-
-/** The name of the file, which a power cut could take back without it. */
-async function syncDirectory(dir: string): Promise<void> {
-  // Windows cannot, and need not
-  if (process.platform === 'win32') return
-  const handle = await open(dir)
-  await handle.sync().finally(() => handle.close())
-}
 
 function fileOf(dir: string, name: string): string {
   return path.join(dir, `${name}${EXTENSION}`)

@@ -5,8 +5,8 @@ import { createInterface } from 'node:readline'
 import type SecretStream from '@hyperswarm/secret-stream'
 import { Host } from '../../src/host/host.ts'
 import { SetBacks } from '../../src/host/set-back.ts'
-import { openIdentity } from '../../src/net/identity.ts'
 import { Network } from '../../src/net/network.ts'
+import { openIdentity } from '../../src/state/identity.ts'
 
 /**
  * A host of one key with two directories, in a process of its own: whoever connects meets the one that it shows at that

@@ -1,7 +1,7 @@
 import path from 'node:path'
 import b4a from 'b4a'
 import type { Test } from 'brittle'
-import { openIdentity } from '../../src/net/identity.ts'
+import { openIdentity } from '../../src/state/identity.ts'
 import { closeStore, openStore } from '../../src/state/store.ts'
 import { closeVm, found, run } from '../audit-writer.ts'
 import { deployment } from '../bare-user.ts'

@@ -1,4 +1,5 @@
 import { readAtMost } from '../../bundle/bounded-file.ts'
+import { MivmError } from '../../protocol/errors.ts'
 import {
   createIdentity,
   exportIdentity,
@@ -6,8 +7,7 @@ import {
   importIdentity,
   listIdentities,
   readIdentity
-} from '../../net/identity.ts'
-import { MivmError } from '../../protocol/errors.ts'
+} from '../../state/identity.ts'
 import { Context } from '../context.ts'
 import type { Program } from '../program.ts'
 import { changeSettings } from '../settings.ts'
