@@ -143,16 +143,13 @@ export interface Method<Request, Reply> {
 export const INFO: Method<InfoRequest, InfoReply> = method('info', 'info-request', 'info-reply')
 export const DEPLOY: Method<DeployRequest, DeployReply> = withFewBlocks(
   method('deploy', 'deploy-request', 'deploy-reply'),
-  (state) => {
-    // genesis and source
-    skip(state, c.uint.decode(state))
-    skip(state, c.uint.decode(state))
-  }
+  // genesis and source, whose text is not read twice
+  [c.buffer, c.buffer]
 )
 export const CALL: Method<CallRequest, CallReply> = withFewBlocks(
   method('call', 'call-request', 'call-reply'),
   // the address
-  (state) => skip(state, KEY_BYTES)
+  [c.fixed32]
 )
 export const PROVE: Method<ProveRequest, ProveReply> = method(
   'prove',
@@ -219,30 +216,22 @@ function method<Request extends object, Reply extends object>(
   return { name, request: getEncoding(`@mivm/${request}`), reply: getEncoding(`@mivm/${reply}`) }
 }
 
-const KEY_BYTES = 32
-
 /**
  * The same method, where the blocks of the user's log in a request are counted before they are read, which takes a second where
- * there are a million of them; `toLog` goes to where that log begins.
+ * there are a million of them; `before` are the fields of the request before that log.
  */
 function withFewBlocks<Request, Reply>(
   { name, request, reply }: Method<Request, Reply>,
-  toLog: (state: State) => void
+  before: readonly Encoder<unknown>[]
 ): Method<Request, Reply> {
   const decode = (state: State) => {
     const ahead = { ...state }
-    toLog(ahead)
-    skip(ahead, KEY_BYTES)
-    // its first index
-    c.uint.decode(ahead)
+    // the log begins with its user and the index of its first block
+    for (const field of [...before, c.fixed32, c.uint]) field.decode(ahead)
     if (c.uint.decode(ahead) > BLOCKS_MAX) {
       throw new MivmError('REQUEST_INVALID', `send ${BLOCKS_MAX} entries at once at most`)
     }
     return request.decode(state)
   }
   return { name, request: { ...request, decode }, reply }
-}
-
-function skip(state: State, bytes: number): void {
-  state.start += bytes
 }
