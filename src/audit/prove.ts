@@ -1,7 +1,7 @@
 import type Hypercore from 'hypercore'
-import { MerkleTree } from 'hypercore/lib/merkle-tree.js'
 import type { Head } from '../protocol/head.ts'
 import { createItems, createProof, type Proof, type ProofRequest } from '../protocol/proof.ts'
+import { ProofReader } from '../state/proof-reader.ts'
 import type { PlainLog } from './plain-log.ts'
 
 /** Something that would have to be shown is not on this machine. */
@@ -37,8 +37,8 @@ function create(
   core: Hypercore,
   request: Omit<ProofRequest, 'start' | 'readBlock'>
 ): Promise<Proof> {
-  const readBlock = (index: number) => blockOf(core, index)
-  return createProof({ ...request, start: 0, readBlock }, nodesOf(core))
+  const read = readerOf(core)
+  return createProof({ ...request, start: 0, readBlock: read.block }, read.node)
 }
 
 /** Blocks of a log and the nodes that tie them to its tree at a length. */
@@ -55,16 +55,10 @@ function blocksOf(core: Hypercore, indexes: readonly number[]) {
 }
 
 /** A block that is on this machine; throws Incomplete. */
-export async function blockOf(core: Hypercore, index: number): Promise<Uint8Array> {
-  const block = index < 0 ? null : await core.get(index, { wait: false })
-  if (block === null) throw new Incomplete(`block ${index}`)
-  return block
+export function blockOf(core: Hypercore, index: number): Promise<Uint8Array> {
+  return readerOf(core).block(index)
 }
 
-function nodesOf(core: Hypercore) {
-  return async (index: number) => {
-    const node = await MerkleTree.get(core.state, index)
-    if (node === null) throw new Incomplete(`node ${index}`)
-    return node
-  }
+function readerOf(core: Hypercore): ProofReader {
+  return new ProofReader(core, (what) => new Incomplete(what))
 }

@@ -15,6 +15,7 @@ import { type InfoReply, LENGTHS_MAX } from '../protocol/messages.ts'
 import { createProof, type Proof } from '../protocol/proof.ts'
 import type { EvidenceDir } from '../state/evidence-dir.ts'
 import { headOf } from '../state/head.ts'
+import { ProofReader } from '../state/proof-reader.ts'
 import {
   awaitBlocks,
   blobsKey,
@@ -140,17 +141,9 @@ export class MirroredInstance {
     const log = this.#logs?.log
     if (head === null || log === undefined || lengths.length > LENGTHS_MAX) return null
     if (lengths.some((length) => length > head.length)) return null
-    const readBlock = async (index: number) => {
-      const block = await log.get(index, { wait: false })
-      if (block === null) throw new MivmError('INSTANCE_DAMAGED', `block ${index} is not here`)
-      return block
-    }
-    const request = { start: 0, head, blocks: [], through: lengths, readBlock }
-    return createProof(request, async (index) => {
-      const node = await MerkleTree.get(log.state, index)
-      if (node === null) throw new MivmError('INSTANCE_DAMAGED', `tree node ${index} is not here`)
-      return node
-    })
+    const read = readerOf(log)
+    const request = { start: 0, head, blocks: [], through: lengths, readBlock: read.block }
+    return createProof(request, read.node)
   }
 
   async close(): Promise<void> {
@@ -219,8 +212,9 @@ export class MirroredInstance {
       const end = Math.min(log.length, walk.length + BLOCKS_MAX)
       this.#refuseWhenFull()
       if (!(await fetchBlocks(log, walk.length, end, this.#stop))) return
+      const read = readerOf(log)
       while (walk.length < end) {
-        for (const user of this.#visit(await read(log, walk.length))) {
+        for (const user of this.#visit(await read.block(walk.length))) {
           users.set(encodeId(user.key), user)
         }
       }
@@ -373,8 +367,9 @@ async function bytesOf(log: Hypercore, length: number): Promise<number> {
   return roots.reduce((sum, { size }) => sum + size, 0)
 }
 
-async function read(log: Hypercore, index: number): Promise<Uint8Array> {
-  const block = await log.get(index, { wait: false })
-  if (block !== null) return block
-  throw new MivmError('INSTANCE_DAMAGED', `block ${index} of the copy cannot be read`)
+function readerOf(log: Hypercore): ProofReader {
+  return new ProofReader(
+    log,
+    (what) => new MivmError('INSTANCE_DAMAGED', `${what} of the copy cannot be read`)
+  )
 }
