@@ -1,9 +1,6 @@
-import b4a from 'b4a'
 import type Corestore from 'corestore'
 import type Hypercore from 'hypercore'
 import type { Genesis } from '../protocol/entries.ts'
-import { decodeEntry } from '../protocol/entries.ts'
-import { codeHash } from '../protocol/hash.ts'
 import type { Head } from '../protocol/head.ts'
 import { headOf } from '../state/head.ts'
 import type { VirtualMachine } from '../vm/vm.ts'
@@ -11,8 +8,10 @@ import { Ahead, type Distance } from './ahead.ts'
 import type { Checkpoint } from './checkpoint.ts'
 import { type AskRange, Feed } from './feed.ts'
 import { Report } from './findings.ts'
-import { Heads, type HostShows } from './heads.ts'
+import { readCode } from './genesis.ts'
+import { Heads } from './heads.ts'
 import { History } from './history.ts'
+import { HostView, type HostViewOptions } from './host-view.ts'
 import { LogReader, type Patience } from './log-reader.ts'
 import type { News } from './news.ts'
 import { Published } from './published.ts'
@@ -28,7 +27,7 @@ const AHEAD: Distance = { runs: 3, bytes: 16 * 1024 * 1024 }
 const CALLS_FROM = 2
 
 /** What is audited, and with what. */
-export interface Subject {
+export interface Subject extends HostViewOptions {
   readonly address: Uint8Array
   readonly id: string
   readonly genesis: Genesis
@@ -38,15 +37,11 @@ export interface Subject {
   /** For the logs of the host; users who do not exist use up another one. */
   readonly patience: Patience
   readonly userPatience: Patience
-  /** How long what came over one log is waited for over the other, while an audit goes on, ms. */
+  /** And how long what came over one log is waited for over the other, while an audit goes on, ms. */
   readonly grace: number
   /** Who is asked for many blocks at once; null where logs are to be had from Hypercore alone. */
   readonly ask: AskRange | null
   readonly news: News | null
-  /** Whether the host says that it was set back, and has signed more than it shows. */
-  isSetBack(): boolean
-  /** When it was asked what it has answered last, as performance.now(). */
-  answeredAt(): number
   openVm(): Promise<VirtualMachine>
   /** From how many blocks on they are replayed in a thread of their own. */
   readonly threadFrom: number
@@ -70,6 +65,7 @@ export class Course {
   readonly published: Published
   readonly #subject: Subject
   readonly #heads: Heads
+  readonly #hostView: HostView
   readonly #users: UserLogs
   #history: History
   #replayer: Replayer | null = null
@@ -94,6 +90,7 @@ export class Course {
     this.report = report
     this.published = published
     this.#heads = new Heads(address, genesis.host, report)
+    this.#hostView = new HostView(genesis.host, callLog, subject)
     const feed = ask === null ? null : new Feed(ask, callLog, news, { ahead: true })
     const name = { log: 'call log' } as const
     this.reader = new LogReader(callLog, genesis.host, name, patience, from?.roots, feed)
@@ -132,7 +129,7 @@ export class Course {
       return 'the call log that is shown does not go on from it'
     }
     if (!this.published.resume(walk)) return 'less of the archive is shown than it has seen'
-    const source = await this.#source()
+    const source = await this.#readCode()
     if (source === null) return 'the code is not here'
     if (!(await this.#users.resume(users)))
       return "the users' logs here are not those that it has read"
@@ -145,10 +142,7 @@ export class Course {
   }
 
   get isHostHere(): boolean {
-    const { callLog, genesis } = this.#subject
-    const isHost = ({ remotePublicKey }: { remotePublicKey: Uint8Array }) =>
-      b4a.equals(remotePublicKey, genesis.host)
-    return callLog.writable || callLog.peers.some(isHost)
+    return this.#hostView.isHere
   }
 
   get head(): Head | null {
@@ -215,7 +209,7 @@ export class Course {
   }
 
   async #openPrepared(): Promise<Replayer | null> {
-    const source = this.#replayer === null ? await this.#source() : null
+    const source = this.#replayer === null ? await this.#readCode() : null
     const opened = source === null ? null : await this.#openReplayer(source, null)
     const replayer = this.#replayer ?? opened
     replayer?.prepare()
@@ -287,10 +281,10 @@ export class Course {
     report.weigh()
     await this.#history.lookUp()
     if (!this.#history.complete) return
-    const hostShows = this.#hostShowsNow
+    const hostShows = this.#hostView.showsNow
     this.published.judgeLive(hostShows, reader.length, grace)
     const to = Math.max(reader.length, ...this.#heads.open)
-    const isLess = to > reader.length || (this.#hostShows(null) ?? to) < to
+    const isLess = to > reader.length || (this.#hostView.shows(null) ?? to) < to
     this.#lessSince = isLess ? (this.#lessSince ?? performance.now()) : null
     if (this.#lessSince === null || this.#lessSince > performance.now() - grace) return
     this.#heads.withheld(reader.length, hostShows)
@@ -320,7 +314,7 @@ export class Course {
     await history.settle()
     this.#noteForks()
     if (history.gap !== null && history.gap !== gap) report.gap(history.gap)
-    const hostShows = this.#hostShowsNow
+    const hostShows = this.#hostView.showsNow
     this.#heads.withheld(reader.length, hostShows)
     for (const head of held) {
       if (this.#heads.isSigned(head)) this.#heads.truncated(head, reader.length, hostShows)
@@ -375,13 +369,9 @@ export class Course {
 
   /** What the host says that it has rewritten, while there is a copy here, which is not given up for that. */
   #noteForks(): void {
-    const { callLog, genesis } = this.#subject
+    const { callLog } = this.#subject
     for (const [log, core] of [['call log', callLog] as const, ...this.published.cores]) {
-      const isRewritten = core.peers.some(
-        ({ remotePublicKey, remoteFork }) =>
-          b4a.equals(remotePublicKey, genesis.host) && remoteFork > core.fork
-      )
-      if (!isRewritten) continue
+      if (!this.#hostView.hasRewritten(core)) continue
       const message = `the ${log}: the host says that it has rewritten it since; audit it with another directory`
       this.report.gap({ reason: 'withheld', log, from: null, to: null, message })
     }
@@ -393,20 +383,6 @@ export class Course {
     const replayer = this.#replayer ?? (await this.#opening?.catch(() => null))
     await replayer?.close({ keep })
     await this.published.close()
-  }
-
-  /**
-   * The same, and nothing where the host has not answered what it was asked lately. All that it says comes in one order: what
-   * it has not shown until it answers it does not show; but of a connection that has stalled nobody knows what is on its way.
-   */
-  get #hostShowsNow(): HostShows {
-    const { answeredAt, grace } = this.#subject
-    return answeredAt() >= performance.now() - grace ? this.#hostShows : () => null
-  }
-
-  readonly #hostShows: HostShows = (of) => {
-    const { genesis, callLog, isSetBack } = this.#subject
-    return isSetBack() ? null : shownBy(genesis.host, callLog, of)
   }
 
   #readFrom(from: ConstructorParameters<typeof History>[3]): History {
@@ -436,31 +412,8 @@ export class Course {
     return this.reader.length >= CALLS_FROM
   }
 
-  /** The code that genesis names; null where that block is not here, or not whole. */
-  async #source(): Promise<string | null> {
+  #readCode(): Promise<string | null> {
     const { callLog, genesis } = this.#subject
-    try {
-      const block = await callLog.get(1, { wait: false })
-      const entry = block === null ? null : decodeEntry(block)
-      if (entry?.type !== 'code') return null
-      return b4a.equals(codeHash(entry.source), genesis.codeHash) ? entry.source : null
-    } catch {
-      return null
-    }
+    return readCode(callLog, genesis)
   }
-}
-
-/** What the host itself shows of the call log, or of another log: as a peer, or because this is its own disk. */
-export function shownBy(
-  host: Uint8Array,
-  callLog: Hypercore,
-  of: Hypercore | null = null
-): number | null {
-  const core = of ?? callLog
-  if (callLog.writable) return core.length
-  const lengths = core.peers
-    .filter((peer) => b4a.equals(peer.remotePublicKey, host) && peer.remoteFork === core.fork)
-    .map((peer) => peer.remoteLength)
-    .filter((length) => length > 0)
-  return lengths.length === 0 ? null : Math.max(...lengths)
 }

@@ -1,7 +1,8 @@
 import b4a from 'b4a'
 import type Hypercore from 'hypercore'
-import { type Genesis, limitsOf } from '../protocol/entries.ts'
+import { decodeEntry, type Genesis, limitsOf } from '../protocol/entries.ts'
 import { MivmError } from '../protocol/errors.ts'
+import { codeHash } from '../protocol/hash.ts'
 import { verifyHead } from '../protocol/head.ts'
 import { encodeId } from '../protocol/ids.ts'
 import { addressOf } from '../protocol/manifest.ts'
@@ -67,6 +68,18 @@ export async function readGenesis(
   }
   if (genesis === null || wrong?.code === 'ADDRESS_WRONG') return null
   return { genesis, block, isValid: wrong === null }
+}
+
+/** The code that genesis names, from the log that it begins; null where that block is not here, or not whole. */
+export async function readCode(callLog: Hypercore, genesis: Genesis): Promise<string | null> {
+  try {
+    const block = await callLog.get(1, { wait: false })
+    const entry = block === null ? null : decodeEntry(block)
+    if (entry?.type !== 'code') return null
+    return b4a.equals(codeHash(entry.source), genesis.codeHash) ? entry.source : null
+  } catch {
+    return null
+  }
 }
 
 async function firstBlock(core: Hypercore, { ms }: Patience): Promise<Uint8Array | null> {

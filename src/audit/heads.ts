@@ -3,6 +3,7 @@ import type Hypercore from 'hypercore'
 import { copyHead, type Head, verifyHead } from '../protocol/head.ts'
 import { Tree } from '../protocol/merkle.ts'
 import type { Place, Report } from './findings.ts'
+import type { HostShows } from './host-view.ts'
 
 /** Where a head of the call log was found: in an entry of a user's log, or in this auditor's memory or hands. */
 export interface Source {
@@ -14,12 +15,6 @@ export interface Source {
   /** A peer has told it: what the host has said before or after that is not known. */
   readonly hearsay?: true
 }
-
-/**
- * Length that the host itself shows of a log, null for the call log; null where it is not here to show anything. A
- * peer is asked by its key: what it says of the lengths of its logs comes in the order in which they grew.
- */
-export type HostShows = (core: Hypercore | null) => number | null
 
 interface Claim {
   readonly head: Head

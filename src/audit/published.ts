@@ -8,7 +8,7 @@ import { type Head, verifyHead } from '../protocol/head.ts'
 import { blobsManifest, manifestKey, stateManifest } from '../protocol/manifest.ts'
 import { headOf } from '../state/head.ts'
 import type { Report } from './findings.ts'
-import type { HostShows } from './heads.ts'
+import type { HostShows } from './host-view.ts'
 import { awaitLength, type Patience } from './log-reader.ts'
 import type { News } from './news.ts'
 
