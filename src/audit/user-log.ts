@@ -8,7 +8,7 @@ import type { Answers } from './answers.ts'
 import { Bits } from './bits.ts'
 import type { FindingCode, Gap, Place, Report } from './findings.ts'
 import type { Heads } from './heads.ts'
-import type { LogReader } from './log-reader.ts'
+import type { UserCopy } from './user-copy.ts'
 
 const REWRITTEN = 'the user has rewritten it, so it says nothing about the host'
 
@@ -100,7 +100,7 @@ export interface Ending {
 export class UserLog {
   readonly id: string
   readonly #owner: LogOwner
-  readonly #reader: LogReader | null
+  readonly #copy: UserCopy
   readonly #into: UserLogReaders
   /** Entries that have acks: a hostile log may ack each of them again. */
   #acked = new Bits()
@@ -116,18 +116,8 @@ export class UserLog {
   /** By length; none is below what has been looked at. */
   #expected = new Map<number, Expected>()
   #suspicions: Suspicion[] = []
-  #gap: Gap | null
   #dispute: Gap | null = null
-  /**
-   * Blocks that are read, each with the roots of the tree up to and with it; `taken` of them are looked at, and let go:
-   * there may be any number of users.
-   */
-  #blocks: (Uint8Array | undefined)[] = []
-  #roots: readonly (readonly TreeNode[])[] = []
-  #taken = 0
-  /** Blocks that are looked at since the beginning. */
-  #at = 0
-  /** Those whose heads and answers are: also by whoever went ahead of this. */
+  /** Blocks whose heads and answers are looked at: also by whoever went ahead of this. */
   #claimed = { to: 0 }
   /** The newest length at which host and copy are the same. */
   #agreed = 0
@@ -137,42 +127,38 @@ export class UserLog {
   /** Goes ahead of this to the end of the copy. */
   #scout: Scout | null = null
 
-  constructor(owner: LogOwner, copy: LogReader | Gap, into: UserLogReaders) {
+  constructor(owner: LogOwner, copy: UserCopy, into: UserLogReaders) {
     this.id = owner.id
     this.#owner = owner
-    this.#reader = 'reason' in copy ? null : copy
-    this.#gap = 'reason' in copy ? copy : null
+    this.#copy = copy
     this.#into = into
   }
 
   /** Goes on where another audit was; false where the copy is not the one that it has read to there. */
   async resume(state: UserLogState): Promise<boolean> {
-    const reader = this.#reader
-    if (reader === null || (await reader.fix(state.at)) !== null) return false
-    if (reader.length < state.claimedTo || !(await reader.holds())) return false
+    if (!(await this.#copy.resume(state.at, state.claimedTo))) return false
     this.#acked = new Bits(state.acked)
     this.#ackedTo = state.ackedTo
-    this.#at = state.at
     this.#claimed = { to: state.claimedTo }
     this.#agreed = state.agreed
     this.#expectedTo = state.expectedTo
     this.#ahead = state.ahead
     for (const expected of state.expected) this.#expected.set(expected.head.length, expected)
     if (state.dispute === null) return true
-    this.#ignore({ ...reader.gap('disputed', state.agreed, null, ''), message: state.dispute })
+    this.#ignore({ ...this.#disputed(state.agreed, ''), message: state.dispute })
     return true
   }
 
   /** Where it is; null where something is still open that the next audit would have to know. */
   state(): UserLogState | null {
-    if (this.#reader === null || this.#gap !== null) return null
+    if (this.#copy.gap !== null) return null
     if (this.#waiting.length > 0 || this.#suspicions.length > 0) return null
     const acked = this.#acked.bytes()
     if (acked === null) return null
     return {
       key: this.#owner.publicKey,
-      at: this.#at,
-      roots: this.#rootsHere,
+      at: this.#copy.at,
+      roots: this.#copy.roots,
       acked,
       ackedTo: this.#ackedTo,
       expected: [...this.#expected.values()],
@@ -193,7 +179,8 @@ export class UserLog {
       return
     }
     // one that is behind adds nothing: a later one covers the same entries
-    if (this.#dispute !== null || head.length <= this.#expectedTo || head.length < this.#at) return
+    const isBehind = head.length <= this.#expectedTo || head.length < this.#copy.at
+    if (this.#dispute !== null || isBehind) return
     this.#expectedTo = head.length
     this.#expected.set(head.length, { head, block: place.block })
     this.#settle()
@@ -220,22 +207,22 @@ export class UserLog {
     this.#waiting.push({ entry: ack.entry, call: ack.call, asked, place })
     this.#waitingBytes += ack.call.byteLength
     // the copy is read some hundred blocks at a time: most calls wait for nothing
-    return this.#compareRead() && this.#gap === null ? null : this.#checkLate()
+    return this.#compareRead() && this.#copy.gap === null ? null : this.#checkLate()
   }
 
   /** Goes on where what is read of the copy is not enough. */
   async #checkLate(): Promise<void> {
     await this.#compareWaiting()
     const isFull = this.#waiting.length > WAITING_MAX || this.#waitingBytes > WAITING_BYTES_MAX
-    if (this.#gap === null || (this.#into.isLive() && !isFull)) return
+    if (this.#copy.gap === null || (this.#into.isLive() && !isFull)) return
     this.#gaveUp = true
     this.#waiting.splice(0)
   }
 
   /** Looks again for what was not there. */
   async retry(): Promise<void> {
-    if (this.#reader === null || this.#gaveUp) return
-    if (this.#gap?.reason === 'missing') this.#gap = null
+    if (this.#copy.reader === null || this.#gaveUp) return
+    this.#copy.forgetMissing()
     await this.#compareWaiting()
   }
 
@@ -247,15 +234,15 @@ export class UserLog {
     const scout = await this.#sendScout()
     const { ahead } = scout
     await ahead.#retryTail()
-    while (ahead.#at < ahead.#last && (await ahead.#fill(ahead.#last))) {
+    while (ahead.#copy.at < ahead.#last && (await ahead.#fill(ahead.#last))) {
       const { asks } = ahead.#take(null, null)
       if (asks && ahead.#dispute === null) scout.unanswered++
-      if (asks && scout.first === 0) scout.first = ahead.#at
+      if (asks && scout.first === 0) scout.first = ahead.#copy.at
       ahead.#settle()
     }
     if (ahead.#dispute === null) this.#weigh(scout.first, time)
     const end = Math.max(this.#ackedTo, this.#expectedTo)
-    for (const gap of [ahead.#dispute, ahead.#gap]) {
+    for (const gap of [ahead.#dispute, ahead.#copy.gap]) {
       if (gap !== null) this.#into.report.gap({ ...gap, to: gap.to ?? end })
     }
     return { unanswered: scout.unanswered }
@@ -263,13 +250,14 @@ export class UserLog {
 
   async close(): Promise<void> {
     await this.#callScoutBack()
-    await this.#reader?.close()
-    await this.#reader?.core.close()
+    await this.#copy.close()
+    await this.#copy.reader?.core.close()
   }
 
   /** The one that is out, as long as nothing has been acked or expected since. */
   async #sendScout(): Promise<Scout> {
-    const from = [this.#at, this.#ackedTo, this.#expectedTo, this.#gap === null].join()
+    const { at, gap } = this.#copy
+    const from = [at, this.#ackedTo, this.#expectedTo, gap === null].join()
     if (this.#scout !== null && this.#scout.from === from) return this.#scout
     await this.#callScoutBack()
     this.#scout = { from, ahead: this.#fork(), unanswered: 0, first: 0 }
@@ -279,23 +267,16 @@ export class UserLog {
   async #callScoutBack(): Promise<void> {
     const scout = this.#scout
     this.#scout = null
-    if (scout !== null) await scout.ahead.#reader?.close()
+    if (scout !== null) await scout.ahead.#copy.close()
   }
 
   /** The same log at the same place; what it finds is found once. */
   #fork(): UserLog {
-    const copy = this.#reader?.fork() ?? this.#gap
-    if (copy === null) throw new MivmError('INTERNAL', 'a log that is neither here nor missing')
-    const fork = new UserLog(this.#owner, copy, this.#into)
+    const fork = new UserLog(this.#owner, this.#copy.fork(), this.#into)
     fork.#ackedTo = this.#ackedTo
     fork.#expected = new Map(this.#expected)
     fork.#suspicions = [...this.#suspicions]
-    fork.#gap = this.#gap
     fork.#dispute = this.#dispute
-    fork.#blocks = [...this.#blocks]
-    fork.#roots = this.#roots
-    fork.#taken = this.#taken
-    fork.#at = this.#at
     fork.#claimed = this.#claimed
     fork.#agreed = this.#agreed
     fork.#expectedTo = this.#expectedTo
@@ -304,12 +285,8 @@ export class UserLog {
 
   /** A copy that was at its end may have grown; what acks wait for is no affair of whoever goes ahead. */
   async #retryTail(): Promise<void> {
-    const reader = this.#reader
-    if (reader === null) return
-    if (this.#gap?.reason === 'missing' && this.#at >= this.#ackedTo) this.#gap = null
-    if (this.#gap === null && this.#taken >= this.#blocks.length && reader.done) {
-      this.#gap = await reader.fix(0)
-    }
+    if (this.#copy.at >= this.#ackedTo) this.#copy.forgetMissing()
+    await this.#copy.lookAgain()
   }
 
   async #compareWaiting(): Promise<void> {
@@ -333,11 +310,12 @@ export class UserLog {
   /** False where what is read does not come to the entry. */
   #compareNext(next: Waiting): boolean {
     const { entry, place } = next
+    const copy = this.#copy
     const skipped = this.#skipped
-    while (this.#dispute === null && this.#at < entry) {
-      if (this.#taken >= this.#blocks.length) return false
-      const { asks, isSame } = this.#take(place, this.#at + 1 === entry ? next : null)
-      if (this.#at === entry) {
+    while (this.#dispute === null && copy.at < entry) {
+      if (!copy.hasNext) return false
+      const { asks, isSame } = this.#take(place, copy.at + 1 === entry ? next : null)
+      if (copy.at === entry) {
         this.#compare(isSame, asks, place)
         if (skipped.count > 0) {
           const message = `${skipped.count} calls of the user before entry ${entry} have no ack, entry ${skipped.first} first`
@@ -345,7 +323,7 @@ export class UserLog {
         }
       } else if (asks) {
         skipped.count++
-        if (skipped.first === 0) skipped.first = this.#at
+        if (skipped.first === 0) skipped.first = copy.at
       }
       this.#settle()
     }
@@ -365,7 +343,7 @@ export class UserLog {
 
   /** The end of the copy, which has to be where a commit says that the log went on to. */
   get #last(): number {
-    const length = this.#reader?.length ?? 0
+    const { length } = this.#copy
     return this.#dispute === null ? Math.max(length, this.#expectedTo) : length
   }
 
@@ -395,15 +373,16 @@ export class UserLog {
 
   /** Where the copy has come to a length that a commit names: what is suspected so far is so, or is no one's doing. */
   #settle(): void {
-    const expected = this.#expected.get(this.#at)
+    const { at, roots } = this.#copy
+    const expected = this.#expected.get(at)
     if (expected === undefined) return
-    this.#expected.delete(this.#at)
-    const tree = new Tree(this.#rootsHere)
+    this.#expected.delete(at)
+    const tree = new Tree(roots)
     if (!b4a.equals(expected.head.treeHash, tree.treeHash())) {
       this.#disbelieve(expected)
       return
     }
-    this.#agreed = this.#at
+    this.#agreed = at
     for (const suspicion of this.#suspicions) {
       const { code, place, message, told } = suspicion
       if (!told) this.#into.report.find(code, place, message)
@@ -412,16 +391,17 @@ export class UserLog {
     this.#suspicions = []
   }
 
-  /** Of the tree over what has been looked at. */
-  get #rootsHere(): readonly TreeNode[] {
-    return this.#roots[this.#taken - 1] ?? this.#reader?.roots ?? []
+  #disbelieve({ head, block }: Expected): void {
+    const shown = this.#copy.reader?.head
+    if (!shown) throw new MivmError('INTERNAL', 'a copy without a head')
+    const why = `the user has signed two histories of it, one of ${show(head)}, which the host had at block ${block} of the call log, and one of ${show(shown)}, which is shown here and says nothing about the host`
+    this.#ignore(this.#disputed(this.#agreed, why))
   }
 
-  #disbelieve({ head, block }: Expected): void {
-    const shown = this.#reader?.head
-    if (this.#reader === null || !shown) throw new MivmError('INTERNAL', 'a copy without a head')
-    const why = `the user has signed two histories of it, one of ${show(head)}, which the host had at block ${block} of the call log, and one of ${show(shown)}, which is shown here and says nothing about the host`
-    this.#ignore(this.#reader.gap('disputed', this.#agreed, null, why))
+  #disputed(from: number, why: string): Gap {
+    const { reader } = this.#copy
+    if (reader === null) throw new MivmError('INTERNAL', 'a copy that is not here')
+    return reader.gap('disputed', from, null, why)
   }
 
   /** From now on only the heads of the call log count that are in this copy. */
@@ -434,11 +414,7 @@ export class UserLog {
 
   /** The next block: whether it asks for a result, and is that of the call whose turn it is. */
   #take(ack: Place | null, call: Waiting | null): { asks: boolean; isSame: boolean } {
-    const taken = this.#taken++
-    const block = this.#blocks[taken]
-    if (block === undefined) throw new MivmError('INTERNAL', 'a block was taken that is not there')
-    this.#blocks[taken] = undefined
-    const index = this.#at++
+    const { index, block } = this.#copy.take()
     const isNew = index >= this.#claimed.to
     if (isNew) {
       this.#claimed.to = index + 1
@@ -455,7 +431,7 @@ export class UserLog {
 
   #claim(block: number, head: Head, ack: Place | null, isNew: boolean): void {
     const { heads } = this.#into
-    if (isNew) heads.claim(head, { core: this.#reader?.core ?? null, user: this.id, block })
+    if (isNew) heads.claim(head, { core: this.#copy.reader?.core ?? null, user: this.id, block })
     // who has seen the head has written the call behind it
     if (ack === null || head.length <= ack.block || head.fork > 0 || !heads.isSigned(head)) return
     const message = `block ${ack.block} is before the head of ${head.length} blocks that the user had seen when it called`
@@ -464,26 +440,13 @@ export class UserLog {
 
   /** Reads on, where there is nothing left to look at, and waits for entry `to` where the copy ends before it. */
   async #fill(to: number): Promise<boolean> {
-    if (this.#taken < this.#blocks.length) return true
+    if (this.#copy.hasNext) return true
     await this.#into.answers.drain()
-    const reader = this.#reader
-    if (this.#gap !== null || reader === null) return false
-    if (reader.done) this.#gap = await extend(reader, to)
-    if (this.#gap !== null) return false
-    if ((reader.head?.fork ?? 0) > 0 && this.#dispute === null) {
-      this.#ignore(reader.gap('disputed', 0, null, REWRITTEN))
+    if (!(await this.#copy.awaitNext(to))) return false
+    if (this.#copy.isRewritten && this.#dispute === null) {
+      this.#ignore(this.#disputed(0, REWRITTEN))
     }
-    // which lengths commits name is not known yet, and to hash at all of them is dear
-    const roots: TreeNode[][] = []
-    const window = await reader.read((_, tree) => roots.push([...tree.roots]))
-    if ('reason' in window) {
-      this.#gap = window
-      return false
-    }
-    this.#blocks = [...window.blocks]
-    this.#roots = roots
-    this.#taken = 0
-    return true
+    return this.#copy.read()
   }
 }
 
@@ -495,12 +458,6 @@ interface Scout {
   /** Calls behind the last one that has an ack, and the first of them. */
   unanswered: number
   first: number
-}
-
-async function extend(reader: LogReader, to: number): Promise<Gap | null> {
-  const gap = await reader.fix(to)
-  if (gap !== null) return gap
-  return reader.done ? reader.gap('missing', reader.length, null, 'nobody has shown them') : null
 }
 
 function show({ length, treeHash }: UserHead): string {

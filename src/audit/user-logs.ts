@@ -11,6 +11,7 @@ import type { Gap, Report } from './findings.ts'
 import type { Heads } from './heads.ts'
 import { LogReader, type Patience } from './log-reader.ts'
 import type { News } from './news.ts'
+import { UserCopy } from './user-copy.ts'
 import { UserLog, type UserLogState } from './user-log.ts'
 
 /** What the acks of a call log are checked against. */
@@ -130,7 +131,8 @@ export class UserLogs {
     const manifest = userLogManifest(publicKey, address)
     const owner = { id, publicKey, key: manifestKey(manifest) }
     const into = { heads, report, answers: this.#answers, isLive: () => news !== null }
-    const log = new UserLog(owner, await this.#copyOf(id, publicKey, roots), into)
+    const copy = new UserCopy(await this.#copyOf(id, publicKey, roots))
+    const log = new UserLog(owner, copy, into)
     this.#logs.set(id, log)
     return log
   }
