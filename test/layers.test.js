@@ -4,12 +4,13 @@ import {
   mkdirSync,
   mkdtempSync,
   readdirSync,
+  readFileSync,
   rmSync,
   symlinkSync,
   writeFileSync
 } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { dirname, join } from 'node:path'
+import { dirname, join, relative } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import test from 'brittle'
 
@@ -75,6 +76,42 @@ test('layers - the protocol has no Node built-ins', (t) => {
   const files = { 'src/protocol/a.ts': body, 'src/net/a.ts': body }
   t.alike(lint(t, files), ['src/protocol/a.ts'])
 })
+
+test('layers - ARCHITECTURE.md says of every file of src where it is, and of no other', (t) => {
+  const named = filesNamed(readFileSync(join(root, 'ARCHITECTURE.md'), 'utf8'))
+  const folders = named.filter((path) => path.endsWith('/'))
+  const found = readdirSync(join(root, 'src'), { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile())
+    .map((entry) => relative(join(root, 'src'), join(entry.parentPath, entry.name)))
+    .map((path) => path.replaceAll('\\', '/'))
+  const isNamed = (path) => named.includes(path) || folders.some((it) => path.startsWith(it))
+  const own = found.filter((path) => path.includes('/') && !path.endsWith('.d.ts'))
+  t.alike(
+    own.filter((path) => !isNamed(path)),
+    [],
+    'each is there'
+  )
+  t.alike(
+    named.filter((path) => !found.some((it) => it === path || it.startsWith(path))),
+    [],
+    'and nothing else'
+  )
+})
+
+/** Paths below src in the list of ARCHITECTURE.md; those of folders, which stand for all in them, end with /. */
+function filesNamed(text) {
+  const [, list = ''] = text.split(/^## Where things are$/m)
+  const [lines = ''] = list.split(/^## /m)
+  const named = []
+  let folder = ''
+  for (const line of lines.split('\n')) {
+    folder = /^### `(.+)`$/.exec(line)?.[1] ?? folder
+    if (!line.startsWith('- ')) continue
+    for (const [, name] of line.matchAll(/`([\w.-]+(?:\.ts|\.js|\.md|\/))`/g))
+      named.push(folder + name)
+  }
+  return named
+}
 
 /** Names of the files with an import that our Biome configuration refuses. */
 function lint(t, files) {
