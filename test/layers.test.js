@@ -13,6 +13,8 @@ import { tmpdir } from 'node:os'
 import { dirname, join, relative } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import test from 'brittle'
+import { CONTRACT_NAMES } from '../src/bundle/rewrite.ts'
+import { PARAMETERS } from '../src/vm/js-1/source.js'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
 
@@ -96,6 +98,10 @@ test('layers - ARCHITECTURE.md says of every file of src where it is, and of no 
     [],
     'and nothing else'
   )
+})
+
+test('layers - a bundle finds around it what the VM puts there', (t) => {
+  t.alike(CONTRACT_NAMES, PARAMETERS, 'bundle must not import vm, and names them itself')
 })
 
 /** Paths below src in the list of ARCHITECTURE.md; those of folders, which stand for all in them, end with /. */

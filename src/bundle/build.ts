@@ -6,7 +6,7 @@ import { type BuildFailure, type Message, type Plugin, build as runEsbuild } fro
 import { type ErrorCode, MivmError } from '../protocol/errors.ts'
 import type { Bundle } from './bundle.ts'
 import { Edits } from './edits.ts'
-import { insteadOf, MISSING } from './missing.ts'
+import { insteadOfModule, MISSING } from './missing.ts'
 import { Modules } from './modules.ts'
 import { formatFile, formatPlace, offsetOf, type Place, Places } from './places.ts'
 import { CONTRACT_NAMES, Refusal, replaceGlobal, rewrite } from './rewrite.ts'
@@ -343,7 +343,8 @@ function failure(dir: string, errors: readonly Message[]): MivmError {
 
 function advice(wanted: string | undefined): string {
   if (wanted === undefined) return ''
-  if (isBuiltin(wanted)) return `, a module of Node: ${insteadOf(wanted.replace(/^node:/, ''))}`
+  if (isBuiltin(wanted))
+    return `, a module of Node: ${insteadOfModule(wanted.replace(/^node:/, ''))}`
   return /^[./]/.test(wanted)
     ? ': check the path and its extension'
     : ': run "npm install" where its package.json is, or check the name'

@@ -1,6 +1,7 @@
 /**
  * What programs for Node and browsers use, contracts do not have, and what to use instead. The VM decides what
- * there is; this list only says it at deployment, with the place, instead of in the call that fails.
+ * there is; this list only says it at deployment, with the place, instead of in the call that fails. The VM has a list of its
+ * own for that call (`vm/js-1/missing.js`): what it says is in results, and so is part of its id, while this one may grow.
  */
 export const MISSING: ReadonlyMap<string, string> = new Map([
   ['process', 'use arguments of init, exported variables, or env'],
@@ -73,6 +74,6 @@ const MODULES: ReadonlyMap<string, string> = new Map([
 ])
 
 /** What to use in the place of one of Node's modules. */
-export function insteadOf(module: string): string {
+export function insteadOfModule(module: string): string {
   return MODULES.get(module) ?? 'use a package that runs in browsers too'
 }

@@ -13,7 +13,7 @@ export class Refusal extends Error {
   }
 }
 
-/** Names that a contract finds around it: the parameters of the function whose body it becomes. */
+/** Names that a contract finds around it: the parameters of the function whose body it becomes (PARAMETERS of the VM). */
 export const CONTRACT_NAMES: readonly string[] = [
   'exports',
   'module',
