@@ -140,42 +140,22 @@ export interface Method<Request, Reply> {
   readonly reply: Encoder<Reply>
 }
 
-export const INFO: Method<InfoRequest, InfoReply> = method('info', 'info-request', 'info-reply')
+export const INFO: Method<InfoRequest, InfoReply> = method('info')
 export const DEPLOY: Method<DeployRequest, DeployReply> = withFewBlocks(
-  method('deploy', 'deploy-request', 'deploy-reply'),
+  method('deploy'),
   // genesis and source, whose text is not read twice
   [c.buffer, c.buffer]
 )
 export const CALL: Method<CallRequest, CallReply> = withFewBlocks(
-  method('call', 'call-request', 'call-reply'),
+  method('call'),
   // the address
   [c.fixed32]
 )
-export const PROVE: Method<ProveRequest, ProveReply> = method(
-  'prove',
-  'prove-request',
-  'prove-reply'
-)
-export const CONSISTENCY: Method<ConsistencyRequest, ConsistencyReply> = method(
-  'consistency',
-  'consistency-request',
-  'consistency-reply'
-)
-export const KNOWN: Method<KnownRequest, KnownReply> = method(
-  'known',
-  'known-request',
-  'known-reply'
-)
-export const RANGE: Method<RangeRequest, RangeReply> = method(
-  'range',
-  'range-request',
-  'range-reply'
-)
-export const STATUS: Method<StatusRequest, StatusReply> = method(
-  'status',
-  'status-request',
-  'status-reply'
-)
+export const PROVE: Method<ProveRequest, ProveReply> = method('prove')
+export const CONSISTENCY: Method<ConsistencyRequest, ConsistencyReply> = method('consistency')
+export const KNOWN: Method<KnownRequest, KnownReply> = method('known')
+export const RANGE: Method<RangeRequest, RangeReply> = method('range')
+export const STATUS: Method<StatusRequest, StatusReply> = method('status')
 
 /** Name of the RPC channel on a stream between peers. */
 export const RPC_PROTOCOL = 'mivm/1'
@@ -208,12 +188,12 @@ export const HEADS_HEAD: Encoder<Head> = getEncoding('@mivm/head')
 export const HEADS_ASK: Encoder<HeadsAsk> = getEncoding('@mivm/heads-ask')
 export const HEADS_PROOF: Encoder<HeadsProof> = getEncoding('@mivm/heads-proof')
 
+/** scripts/schema.js declares its messages, `<name>-request` and `<name>-reply`. */
 function method<Request extends object, Reply extends object>(
-  name: string,
-  request: string,
-  reply: string
+  name: string
 ): Method<Request, Reply> {
-  return { name, request: getEncoding(`@mivm/${request}`), reply: getEncoding(`@mivm/${reply}`) }
+  const request = getEncoding<Request>(`@mivm/${name}-request`)
+  return { name, request, reply: getEncoding(`@mivm/${name}-reply`) }
 }
 
 /**
