@@ -279,29 +279,29 @@ export class Collector {
     const callLog = await this.#prove(start === 1 ? range(1, last) : [1, ...range(start, last)])
     const before = await this.#entry(start)
     if (before?.type !== 'commit') return { ...NOTHING, callLog }
-    const { files, content } = await replayer.state()
+    const { files, blobs } = await replayer.state()
     const logs = [
       { core: files, version: before.archive },
-      { core: content, version: before.blobs }
+      { core: blobs, version: before.blobs }
     ] as const
     // the trees alone first, to see what the calls read
-    const [archive, blobs] = await Promise.all(
+    const [archive = [], contents = []] = await Promise.all(
       logs.map(({ core, version }) => itemsOf(core, version.length, []))
     )
-    const parts = { ...NOTHING, callLog, state: { archive: archive ?? [], blobs: blobs ?? [] } }
+    const parts = { ...NOTHING, callLog, state: { archive, blobs: contents } }
     const replayCase = checkReplay(code, verifyParts({ ...parts, code, genesis }))
     const keys = stateKeys({ genesis: this.#from.genesis, address })
     const from = (log: PlainLog) => (index: number) => log.get(index)
     const state = {
       archive: new SparseCore(keys.files, replayCase.archive.roots, from(files)),
-      blobs: new SparseCore(keys.content, replayCase.blobs.roots, from(content))
+      blobs: new SparseCore(keys.blobs, replayCase.blobs.roots, from(blobs))
     }
     await executeOn(code, replayCase, state, vm)
     return {
       ...parts,
       state: {
         archive: await itemsOf(files, before.archive.length, [...state.archive.read]),
-        blobs: await itemsOf(content, before.blobs.length, [...state.blobs.read])
+        blobs: await itemsOf(blobs, before.blobs.length, [...state.blobs.read])
       }
     }
   }

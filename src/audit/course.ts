@@ -401,7 +401,7 @@ export class Course {
       address,
       genesis,
       source,
-      contentKey: this.published.contentKey,
+      blobsKey: this.published.blobsKey,
       from: from && { at: from.walk, roots: from.state }
     }
     return Kind.open(subject, openVm, this.report)

@@ -41,7 +41,7 @@ interface Side {
  * be below them. Every head has to be that of a commit.
  */
 export class Published {
-  readonly contentKey: Uint8Array
+  readonly blobsKey: Uint8Array
   readonly #sides: readonly Side[]
   readonly #host: Uint8Array
   readonly #report: Report
@@ -54,13 +54,13 @@ export class Published {
 
   private constructor(
     sides: readonly Side[],
-    contentKey: Uint8Array,
+    blobsKey: Uint8Array,
     host: Uint8Array,
     report: Report,
     patience: Patience
   ) {
     this.#sides = sides
-    this.contentKey = contentKey
+    this.blobsKey = blobsKey
     this.#host = host
     this.#report = report
     this.#patience = patience
@@ -78,8 +78,8 @@ export class Published {
     await archive.ready()
     const contentManifest = Hyperdrive.getContentManifest(manifest, archive.key)
     if (contentManifest === null) throw new Error('Hyperdrive has no manifest for the blobs')
-    const contentKey = manifestKey(blobsManifest(host, address))
-    const allowFork = await isEmpty(store, contentKey)
+    const blobsKey = manifestKey(blobsManifest(host, address))
+    const allowFork = await isEmpty(store, blobsKey)
     const blobs = store.get({ manifest: contentManifest, allowFork })
     await blobs.ready()
     const cores = { archive, blobs }

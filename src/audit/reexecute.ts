@@ -30,8 +30,8 @@ export async function reexecute(
   checkBee(new Tree(archive.roots).length, archive.blocks)
   const core = (key: Uint8Array, { roots, blocks }: typeof archive) =>
     new SparseCore(key, roots, async (index) => blocks.get(index) ?? null)
-  const { files, content } = stateKeys(replayCase)
-  const state = { archive: core(files, archive), blobs: core(content, blobs) }
+  const keys = stateKeys(replayCase)
+  const state = { archive: core(keys.files, archive), blobs: core(keys.blobs, blobs) }
   return executeOn(code, replayCase, state, vm)
 }
 
@@ -154,6 +154,6 @@ export function stateKeys({ genesis, address }: Pick<ReplayCase, 'genesis' | 'ad
   const { host } = genesis
   return {
     files: manifestKey(stateManifest(host, address)),
-    content: manifestKey(blobsManifest(host, address))
+    blobs: manifestKey(blobsManifest(host, address))
   }
 }

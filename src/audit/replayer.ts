@@ -15,7 +15,7 @@ export interface ReplaySubject {
   readonly genesis: Genesis
   readonly source: string
   /** Key of the published blobs. */
-  readonly contentKey: Uint8Array
+  readonly blobsKey: Uint8Array
   /** Where an audit before this one has left its copy of the state. */
   readonly from: { readonly at: Versions; readonly roots: ShadowRoots } | null
 }
@@ -23,7 +23,7 @@ export interface ReplaySubject {
 /** The two logs of the state, as they are written down by now. */
 export interface StateLogs {
   readonly files: PlainLog
-  readonly content: PlainLog
+  readonly blobs: PlainLog
 }
 
 /** Executes the calls of a log again, on a copy of the state that it has to itself. */
@@ -77,11 +77,11 @@ export class LocalReplayer implements Replayer {
     openVm: () => Promise<VirtualMachine>,
     report: Found
   ): Promise<LocalReplayer | null> {
-    const { dir, id, contentKey, from } = subject
+    const { dir, id, blobsKey, from } = subject
     const shadow =
       from === null
-        ? await Shadow.create(dir, id, contentKey)
-        : await Shadow.reopen(dir, id, contentKey, from.at, from.roots)
+        ? await Shadow.create(dir, id, blobsKey)
+        : await Shadow.reopen(dir, id, blobsKey, from.at, from.roots)
     return shadow && new LocalReplayer(subject, openVm, shadow, report)
   }
 

@@ -27,30 +27,30 @@ export class Shadow {
   readonly archive: Archive
   /** The two logs of the archive. */
   readonly files: PlainLog
-  readonly content: PlainLog
+  readonly blobs: PlainLog
   readonly #dir: string
   /** Nothing is in it: whoever has it open has the directory. */
   readonly #lock: Corestore
 
-  private constructor(dir: string, lock: Corestore, logs: Logs, contentKey: Uint8Array) {
+  private constructor(dir: string, lock: Corestore, logs: Logs, blobsKey: Uint8Array) {
     this.files = logs.files
-    this.content = logs.content
-    this.archive = new Archive(this.files, this.content, contentKey)
+    this.blobs = logs.blobs
+    this.archive = new Archive(this.files, this.blobs, blobsKey)
     this.#dir = dir
     this.#lock = lock
   }
 
   /**
-   * An empty one, in the place of what is there. `contentKey` is the key of the published blobs. Throws DIRECTORY_LOCKED
+   * An empty one, in the place of what is there. `blobsKey` is the key of the published blobs. Throws DIRECTORY_LOCKED
    * while another audit of it runs.
    */
-  static async create(dir: string, id: string, contentKey: Uint8Array): Promise<Shadow> {
+  static async create(dir: string, id: string, blobsKey: Uint8Array): Promise<Shadow> {
     const shadowDir = dirOf(dir, id)
     const lock = (await tryLock(shadowDir)) ?? (await lockAnew(shadowDir))
     // cuts off what is in the files
     const logs = await openLogs(shadowDir, { archive: [], blobs: [] })
     if (logs === null) throw new Error('an empty directory has a log')
-    return Shadow.#over(shadowDir, lock, logs, contentKey)
+    return Shadow.#over(shadowDir, lock, logs, blobsKey)
   }
 
   /**
@@ -60,7 +60,7 @@ export class Shadow {
   static async reopen(
     dir: string,
     id: string,
-    contentKey: Uint8Array,
+    blobsKey: Uint8Array,
     at: Versions,
     roots: ShadowRoots
   ): Promise<Shadow | null> {
@@ -70,7 +70,7 @@ export class Shadow {
     if (lock === null) return null
     try {
       const logs = await openLogs(shadowDir, roots)
-      if (logs !== null) return await Shadow.#over(shadowDir, lock, logs, contentKey)
+      if (logs !== null) return await Shadow.#over(shadowDir, lock, logs, blobsKey)
     } catch {
       // what cannot be read is built anew
     }
@@ -82,15 +82,15 @@ export class Shadow {
     dir: string,
     lock: Corestore,
     logs: Logs,
-    contentKey: Uint8Array
+    blobsKey: Uint8Array
   ): Promise<Shadow> {
-    const shadow = new Shadow(dir, lock, logs, contentKey)
+    const shadow = new Shadow(dir, lock, logs, blobsKey)
     await shadow.archive.ready()
     return shadow
   }
 
   get roots(): ShadowRoots {
-    return { archive: this.files.state.roots, blobs: this.content.state.roots }
+    return { archive: this.files.state.roots, blobs: this.blobs.state.roots }
   }
 
   /** Writes one commit, and says what its entry has to name. */
@@ -102,18 +102,18 @@ export class Shadow {
   /** Lets go of what is in memory. */
   async flush(): Promise<void> {
     this.files.flush()
-    this.content.flush()
+    this.blobs.flush()
   }
 
   /** Resolves when all of it is on disk. */
   async sync(): Promise<void> {
     await this.files.sync()
-    await this.content.sync()
+    await this.blobs.sync()
   }
 
   /** Whether every block up to a commit is what the commit says; reads all of them. */
   async isWhole({ archive, blobs }: Versions): Promise<boolean> {
-    return (await isWhole(this.files, archive)) && (await isWhole(this.content, blobs))
+    return (await isWhole(this.files, archive)) && (await isWhole(this.blobs, blobs))
   }
 
   /** Lets go of it; `keep` leaves it for the next audit. */
@@ -127,11 +127,11 @@ export class Shadow {
 /** What is written down of a copy that another thread goes on with; only to be read. */
 export class ShadowView {
   readonly files: PlainLog
-  readonly content: PlainLog
+  readonly blobs: PlainLog
 
-  private constructor({ files, content }: Logs) {
+  private constructor({ files, blobs }: Logs) {
     this.files = files
-    this.content = content
+    this.blobs = blobs
   }
 
   /** As it was when it had these roots. */
@@ -143,13 +143,13 @@ export class ShadowView {
 
   async close(): Promise<void> {
     await this.files.close()
-    await this.content.close()
+    await this.blobs.close()
   }
 }
 
 interface Logs {
   readonly files: PlainLog
-  readonly content: PlainLog
+  readonly blobs: PlainLog
 }
 
 function dirOf(dir: string, id: string): string {
@@ -182,10 +182,10 @@ async function openLogs(
   options?: { readonly readOnly: boolean }
 ): Promise<Logs | null> {
   const files = await PlainLog.open(dir, 'files', archive, options)
-  const content = await PlainLog.open(dir, 'blobs', blobs, options)
-  if (files !== null && content !== null) return { files, content }
+  const log = await PlainLog.open(dir, 'blobs', blobs, options)
+  if (files !== null && log !== null) return { files, blobs: log }
   await files?.close()
-  await content?.close()
+  await log?.close()
   return null
 }
 

@@ -79,7 +79,7 @@ class Stopped extends Error {
 interface Logs {
   readonly log: Hypercore
   readonly files: Hypercore
-  readonly content: Hypercore
+  readonly blobs: Hypercore
   readonly host: Uint8Array
   readonly genesis: Uint8Array
 }
@@ -151,7 +151,7 @@ export class MirroredInstance {
     this.#unlisten()
     await this.#others?.close()
     await this.#running
-    for (const core of [this.#logs?.log, this.#logs?.files, this.#logs?.content]) {
+    for (const core of [this.#logs?.log, this.#logs?.files, this.#logs?.blobs]) {
       await core?.close()
     }
   }
@@ -200,12 +200,12 @@ export class MirroredInstance {
     const { host } = checkGenesis(this.address, genesis)
     this.#methods = info?.methods ?? this.#methods
     const files = await openCopy(store, filesKey(host, this.address))
-    const content = await openCopy(store, blobsKey(host, this.address))
-    return { log, files, content, host, genesis }
+    const blobs = await openCopy(store, blobsKey(host, this.address))
+    return { log, files, blobs, host, genesis }
   }
 
   /** Takes the log as far as it goes now, then what goes with it. */
-  async #catchUp({ log, files, content }: Logs): Promise<void> {
+  async #catchUp({ log, files, blobs }: Logs): Promise<void> {
     const walk = this.#walk
     while (walk.length < log.length) {
       const users = new Map<string, WalkedUser>()
@@ -227,7 +227,7 @@ export class MirroredInstance {
     for (const { key, entry } of walk.open) await this.#takeOpen(key, entry)
     const isWhole =
       (await this.#take(files, commit.archive, 'the archive')) &&
-      (await this.#take(content, commit.blobs, 'the blobs'))
+      (await this.#take(blobs, commit.blobs, 'the blobs'))
     // what has come meanwhile is next
     if (isWhole && walk.length === log.length) this.#advance(log)
   }
@@ -347,7 +347,7 @@ export class MirroredInstance {
   get #bytes(): number {
     const logs = this.#logs
     if (logs === null) return 0
-    const own = logs.log.byteLength + logs.files.byteLength + logs.content.byteLength
+    const own = logs.log.byteLength + logs.files.byteLength + logs.blobs.byteLength
     return [...this.#userBytes.values()].reduce((sum, bytes) => sum + bytes, own)
   }
 

@@ -172,11 +172,11 @@ class RecoveredInstance {
     if (commit === null) throw nothing('the first commit')
     const { host } = checkGenesis(address, genesisBlock)
     const files = stateManifest(host, address)
-    const content = blobsManifest(host, address)
+    const blobs = blobsManifest(host, address)
     const parts: Part[] = []
     for (const [what, manifest, version] of [
       ['the archive', files, commit.archive],
-      ['the blobs', content, commit.blobs]
+      ['the blobs', blobs, commit.blobs]
     ] as const) {
       const own = await this.#own(manifest)
       if (own.length > version.length) throw ahead(what)

@@ -51,10 +51,10 @@ export async function repair(options: RecoveryOptions<RepairEvent>): Promise<Rep
 async function repairInstance(address: string, parts: Repairing): Promise<RepairEvent> {
   const { address: key } = parts
   const files = stateManifest(parts.host, key)
-  const content = blobsManifest(parts.host, key)
+  const blobs = blobsManifest(parts.host, key)
   let blocks = await repairLog('the call log', { key }, parts)
   blocks += await repairLog('the archive', { manifest: files }, parts)
-  blocks += await repairLog('the blobs', { manifest: content }, parts)
+  blocks += await repairLog('the blobs', { manifest: blobs }, parts)
   for (const user of await usersOf(parts.store, key)) {
     const name = `the log of ${encodeId(user)}`
     blocks += await repairLog(name, { key: userLogKey(user, key) }, parts)

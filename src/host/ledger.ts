@@ -107,8 +107,8 @@ export class Ledger {
 
   /** Bytes on disk of what the instance itself has: call log and archive. */
   get bytes(): number {
-    const { files, content } = this.#session()
-    return this.#log.byteLength + files.byteLength + content.byteLength
+    const { files, blobs } = this.#session()
+    return this.#log.byteLength + files.byteLength + blobs.byteLength
   }
 
   /** Users whose logs are open. */
@@ -363,14 +363,14 @@ export class Ledger {
     await files.ready()
     const contentManifest = Hyperdrive.getContentManifest(manifest, files.key)
     if (contentManifest === null) throw new MivmError('INTERNAL', 'no manifest for the blobs')
-    const content = store.get({ manifest: contentManifest, keyPair })
-    await content.ready()
+    const blobs = store.get({ manifest: contentManifest, keyPair })
+    await blobs.ready()
     // a block that a damaged disk has lost is an error, and nothing to wait for
     const here = { atom, wait: false }
     const log = this.#log.session(here)
-    const archive = new Archive(files.session(here), content.session(here), content.key)
+    const archive = new Archive(files.session(here), blobs.session(here), blobs.key)
     await Promise.all([log.ready(), archive.ready()])
-    this.#sessions = { atom, log, archive, files, content }
+    this.#sessions = { atom, log, archive, files, blobs }
     this.#tail?.forget()
     this.#tail = new Tail(this.#log)
     this.#head = this.#readHead()
@@ -385,7 +385,7 @@ export class Ledger {
     await sessions.archive.close()
     await sessions.log.close()
     await sessions.files.close()
-    await sessions.content.close()
+    await sessions.blobs.close()
   }
 
   #readHead(): Head | null {
@@ -424,7 +424,7 @@ interface Sessions {
   readonly log: Hypercore
   readonly archive: Archive
   readonly files: Hypercore
-  readonly content: Hypercore
+  readonly blobs: Hypercore
 }
 
 const DISK = {

@@ -24,27 +24,27 @@ interface FileEntry {
  */
 export class Archive implements Files {
   readonly #files: BeeCore
-  readonly #content: BeeCore
+  readonly #blobs: BeeCore
   readonly #bee: Hyperbee<FileEntry>
   readonly #writer: BeeWriter
-  readonly #blobs: Hyperblobs
+  readonly #hyperblobs: Hyperblobs
 
-  /** `contentKey` is the key of the blobs that goes into the header: the published one, also for a copy. */
-  constructor(files: BeeCore, content: BeeCore, contentKey: Uint8Array = content.key) {
+  /** `blobsKey` is the key of the blobs that goes into the header: the published one, also for a copy. */
+  constructor(files: BeeCore, blobs: BeeCore, blobsKey: Uint8Array = blobs.key) {
     this.#files = files
-    this.#content = content
+    this.#blobs = blobs
     this.#bee = new Hyperbee<FileEntry>(files, {
       keyEncoding: FILES,
       valueEncoding: 'json',
       extension: false
     })
-    this.#writer = new BeeWriter(files, contentKey)
-    this.#blobs = new Hyperblobs(content)
+    this.#writer = new BeeWriter(files, blobsKey)
+    this.#hyperblobs = new Hyperblobs(blobs)
   }
 
   async ready(): Promise<void> {
     await this.#bee.ready()
-    await this.#blobs.ready()
+    await this.#hyperblobs.ready()
   }
 
   /** Throws INSTANCE_DAMAGED where the file is not whole any more: that it were not there would be a lie. */
@@ -52,7 +52,7 @@ export class Archive implements Files {
     const node = await this.#bee.get(path).catch(unreadable)
     if (node === null || node.value.blob === null) return null
     if (node.value.blob.byteLength === 0) return EMPTY
-    const bytes = await this.#blobs.get(node.value.blob).catch(unreadable)
+    const bytes = await this.#hyperblobs.get(node.value.blob).catch(unreadable)
     return bytes ?? unreadable(null)
   }
 
@@ -72,12 +72,12 @@ export class Archive implements Files {
   /** Writes one commit: at most one write a path, in the order given, which is part of the format: by path. */
   async write(writes: readonly Write[]): Promise<void> {
     if (writes.length === 0) return
-    const content = this.#blobs.batch()
+    const batch = this.#hyperblobs.batch()
     const entries: [path: string, blob: BlobId | null][] = []
     for (const { path, data } of writes) {
-      entries.push([path, data === null ? null : await content.put(data)])
+      entries.push([path, data === null ? null : await batch.put(data)])
     }
-    await content.flush()
+    await batch.flush()
     await this.#writer.write(
       entries.map(([path, blob]) => [FILES.encode(path), blob === null ? null : encodeEntry(blob)])
     )
@@ -86,12 +86,12 @@ export class Archive implements Files {
   /** Closes the two sessions it was given. */
   async close(): Promise<void> {
     await this.#bee.close()
-    await this.#content.close()
+    await this.#blobs.close()
   }
 
   /** Both cores as they are now, as a commit entry names them. */
   version(): Pick<Commit, 'archive' | 'blobs'> {
-    return { archive: versionOf(this.#files), blobs: versionOf(this.#content) }
+    return { archive: versionOf(this.#files), blobs: versionOf(this.#blobs) }
   }
 }
 

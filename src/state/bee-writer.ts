@@ -62,16 +62,16 @@ interface Pending {
  */
 export class BeeWriter {
   readonly #core: BeeCore
-  readonly #contentKey: Uint8Array
+  readonly #blobsKey: Uint8Array
   #root: TreeNode | null = null
   #nodes = 0
   /** Of the core that the nodes at hand are of; -1 where nobody knows. */
   #length = -1
 
-  /** `contentKey` goes into the header, which comes before the first batch. */
-  constructor(core: BeeCore, contentKey: Uint8Array) {
+  /** `blobsKey` goes into the header, which comes before the first batch. */
+  constructor(core: BeeCore, blobsKey: Uint8Array) {
     this.#core = core
-    this.#contentKey = contentKey
+    this.#blobsKey = blobsKey
   }
 
   /** Makes changes in their order, with one append. To delete what is not there writes nothing. */
@@ -99,7 +99,7 @@ export class BeeWriter {
   /** Reads the root. */
   async #open(): Promise<TreeNode> {
     if (this.#core.length === 0) {
-      const metadata = { contentFeed: this.#contentKey }
+      const metadata = { contentFeed: this.#blobsKey }
       await this.#core.append(Header.encode({ protocol: 'hyperbee', metadata }))
     }
     this.#nodes = 0
