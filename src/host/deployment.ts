@@ -1,7 +1,9 @@
 import b4a from 'b4a'
-import type { Genesis } from '../protocol/entries.ts'
+import { decodeEntry, type Genesis, limitsOf } from '../protocol/entries.ts'
 import { MivmError } from '../protocol/errors.ts'
-import type { UserBlocks } from '../protocol/messages.ts'
+import { codeHash } from '../protocol/hash.ts'
+import { encodeId } from '../protocol/ids.ts'
+import type { DeployRequest, UserBlocks } from '../protocol/messages.ts'
 import type { Call, Contract, Step, VirtualMachine } from '../vm/vm.ts'
 import type { Caller } from './caller.ts'
 import { checkLog } from './user-log.ts'
@@ -12,6 +14,34 @@ export interface Deployment {
   readonly source: string
   readonly log: UserBlocks
   readonly caller?: Caller | null
+}
+
+/**
+ * Genesis of a deployment that this host, a public key, may execute with its VM; throws REQUEST_INVALID, VM_UNKNOWN, or
+ * LIMIT_INVALID.
+ */
+export function checkRequest(
+  { genesis: block, source }: DeployRequest,
+  host: Uint8Array,
+  vm: string
+): Genesis {
+  const genesis = decodeEntry(block)
+  if (genesis.type !== 'genesis')
+    throw new MivmError('REQUEST_INVALID', 'a deployment begins with genesis')
+  if (!b4a.equals(genesis.host, host)) {
+    throw new MivmError(
+      'REQUEST_INVALID',
+      `this host is ${encodeId(host)}, the deployment is for ${encodeId(genesis.host)}`
+    )
+  }
+  if (!b4a.equals(genesis.codeHash, codeHash(source))) {
+    throw new MivmError('REQUEST_INVALID', 'the code is not the one that genesis names')
+  }
+  if (genesis.vm !== vm) {
+    throw new MivmError('VM_UNKNOWN', `this host does not run ${genesis.vm}: deploy for ${vm}`)
+  }
+  limitsOf(genesis)
+  return genesis
 }
 
 /**

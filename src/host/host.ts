@@ -1,15 +1,13 @@
 import { mkdir } from 'node:fs/promises'
 import { setTimeout as sleep } from 'node:timers/promises'
-import b4a from 'b4a'
 import type Corestore from 'corestore'
 import type Hypercore from 'hypercore'
 import type { SharedCore } from 'hypercore'
 import crypto from 'hypercore-crypto'
 import { Bucket } from '../net/bucket.ts'
 import { type Bootstrap, checkBootstrap, Network } from '../net/network.ts'
-import { decodeEntry, type Genesis, limitsOf } from '../protocol/entries.ts'
+import type { Genesis } from '../protocol/entries.ts'
 import { MivmError } from '../protocol/errors.ts'
-import { codeHash } from '../protocol/hash.ts'
 import type { Head } from '../protocol/head.ts'
 import { decodeId, encodeId } from '../protocol/ids.ts'
 import { addressOf, topicOf } from '../protocol/manifest.ts'
@@ -25,11 +23,11 @@ import { Admission } from './admission.ts'
 import { askOthers, Rounds } from './asking.ts'
 import { type Backup, backUp } from './backup.ts'
 import type { Caller } from './caller.ts'
-import { checkDeployer, type Deployment } from './deployment.ts'
+import { checkDeployer, checkRequest, type Deployment } from './deployment.ts'
 import { openError, openHostIdentity, openIndex, storeOf } from './directory.ts'
 import type { HostEvent } from './events.ts'
 import { Gate } from './gate.ts'
-import { type Execution, Instance } from './instance.ts'
+import { type ExecutionOptions, Instance } from './instance.ts'
 import type { Writing } from './ledger.ts'
 import { Measures } from './measures.ts'
 import { Oracles } from './oracles.ts'
@@ -240,7 +238,7 @@ export class Host {
   /** `caller`: over whose connection it came. */
   async deploy(request: DeployRequest, caller: Caller | null = null): Promise<Instance> {
     this.#refuseWhenClosing()
-    const genesis = this.#checkGenesis(request)
+    const genesis = checkRequest(request, this.#writing.keyPair.publicKey, this.#execution.vm.id)
     const address = addressOf(genesis.host, request.genesis)
     const id = encodeId(address)
     if (this.#known.has(id) || this.#instances.has(id)) return this.instance(address)
@@ -397,29 +395,6 @@ export class Host {
     return (info?.head?.length ?? 0) > 0
   }
 
-  #checkGenesis({ genesis: block, source }: DeployRequest): Genesis {
-    const genesis = decodeEntry(block)
-    if (genesis.type !== 'genesis')
-      throw new MivmError('REQUEST_INVALID', 'a deployment begins with genesis')
-    if (!b4a.equals(genesis.host, this.#writing.keyPair.publicKey)) {
-      throw new MivmError(
-        'REQUEST_INVALID',
-        `this host is ${this.id}, the deployment is for ${encodeId(genesis.host)}`
-      )
-    }
-    if (!b4a.equals(genesis.codeHash, codeHash(source))) {
-      throw new MivmError('REQUEST_INVALID', 'the code is not the one that genesis names')
-    }
-    if (genesis.vm !== this.#execution.vm.id) {
-      throw new MivmError(
-        'VM_UNKNOWN',
-        `this host does not run ${genesis.vm}: deploy for ${this.#execution.vm.id}`
-      )
-    }
-    limitsOf(genesis)
-    return genesis
-  }
-
   /** What peers are answered from. */
   #serve(): Served {
     return {
@@ -507,7 +482,7 @@ export class Host {
   }
 }
 
-interface HostExecution extends Execution {
+interface HostExecution extends ExecutionOptions {
   readonly vm: Supervisor
   readonly measures: Measures
 }
