@@ -4,7 +4,7 @@ import { encodeValue, type Value } from '../protocol/values.ts'
 import { embed } from './text.ts'
 
 /** What came of a call. */
-export interface Outcome {
+export interface CallOutcome {
   readonly value: Value | undefined
   /** What the contract threw, which is an answer like any other; null where there is a value. */
   readonly thrown: ContractError | null
@@ -18,7 +18,7 @@ export interface Outcome {
 }
 
 /** Waits for it; throws where there is none. */
-export async function outcomeOf(calling: CallPromise): Promise<Outcome> {
+export async function outcomeOf(calling: CallPromise): Promise<CallOutcome> {
   try {
     const value = await calling
     const embedded = value === undefined ? null : embed(encodeValue(value))

@@ -7,7 +7,7 @@ import type { Head } from '../protocol/head.ts'
 import { decodeId, encodeId } from '../protocol/ids.ts'
 import { Progress } from './progress.ts'
 import { recoverInstance } from './recovered-instance.ts'
-import { type RecoveryOptions, readIndex, takeBack } from './sources.ts'
+import { type RecoveryOptions, readIndex, withSources } from './sources.ts'
 
 export type RecoveryEvent =
   /** Blocks of the call log, before and after. */
@@ -31,7 +31,7 @@ export type RecoveryEvent =
  */
 export async function recover(options: RecoveryOptions<RecoveryEvent>): Promise<RecoveryEvent[]> {
   const { dir, bootstrap } = options
-  return takeBack(options, 'unrecovered', async function* ({ index, patience, ...opened }) {
+  return withSources(options, 'unrecovered', async function* ({ index, patience, ...opened }) {
     const setBacks = await SetBacks.open(dir, opened.keyPair.publicKey)
     const known = await readIndex(index)
     const newest = await ask(setBacks, known, bootstrap)

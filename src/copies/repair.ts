@@ -10,7 +10,7 @@ import { blobsManifest, type Manifest, stateManifest, userLogKey } from '../prot
 import { leafHash } from '../protocol/tree-hash.ts'
 import { awaitBlocks, fetchBlocks, openCopy } from './copy.ts'
 import { Progress } from './progress.ts'
-import { type RecoveryOptions, readIndex, takeBack } from './sources.ts'
+import { type RecoveryOptions, readIndex, withSources } from './sources.ts'
 import { Walk } from './walk.ts'
 
 export type RepairEvent =
@@ -32,7 +32,7 @@ interface Repairing {
  * of, from others who have them. Each is held against the tree that is here: nothing is signed, and no head changes.
  */
 export async function repair(options: RecoveryOptions<RepairEvent>): Promise<RepairEvent[]> {
-  return takeBack(options, 'unrepaired', async function* (opened) {
+  return withSources(options, 'unrepaired', async function* (opened) {
     const { store, replica, keyPair, wal, index, patience } = opened
     for (const address of await readIndex(index)) {
       const progress = new Progress(patience)

@@ -57,7 +57,7 @@ interface Sources {
  * another. What was fetched stays for the next time where one of that is of the type `failed`. Throws DIRECTORY_LOCKED,
  * IDENTITY_UNKNOWN.
  */
-export async function takeBack<Event extends { readonly type: string }>(
+export async function withSources<Event extends { readonly type: string }>(
   options: RecoveryOptions<Event>,
   failed: Event['type'],
   work: (opened: Opened) => AsyncIterable<Event>

@@ -27,7 +27,7 @@ import { checkLog, type Position, type UserLog } from './user-log.ts'
 import { Watchers } from './watchers.ts'
 
 /** What an instance executes with. */
-export interface Execution {
+export interface ExecutionOptions {
   readonly vm: VirtualMachine
   readonly oracles: Oracles
   /** Who may have how much executed; all may everything where there is none. */
@@ -78,7 +78,7 @@ export class Instance {
 
   private constructor(
     ledger: Ledger,
-    execution: Execution,
+    execution: ExecutionOptions,
     genesis: Genesis,
     contract: Contract,
     stand: Stand,
@@ -111,7 +111,7 @@ export class Instance {
    */
   static async deploy(
     writing: Writing,
-    execution: Execution,
+    execution: ExecutionOptions,
     address: Uint8Array,
     genesis: Genesis,
     deployment: Deployment
@@ -195,7 +195,7 @@ export class Instance {
    */
   static async open(
     writing: Writing,
-    execution: Execution,
+    execution: ExecutionOptions,
     address: Uint8Array,
     barred: MivmError | null = null
   ): Promise<Instance> {

@@ -1,7 +1,7 @@
 import type SecretStream from '@hyperswarm/secret-stream'
 import type Corestore from 'corestore'
 import Protomux from 'protomux'
-import { addressOf } from '../net/network.ts'
+import { remoteAddressOf } from '../net/network.ts'
 import { Rpc } from '../net/rpc.ts'
 import type { Admission } from './admission.ts'
 import type { Caller } from './caller.ts'
@@ -98,7 +98,7 @@ export class Peers {
 
   #hasRoomFor(stream: SecretStream): boolean {
     try {
-      this.#connections.add(stream, addressOf(stream), performance.now())
+      this.#connections.add(stream, remoteAddressOf(stream), performance.now())
       return true
     } catch {
       // it is counted

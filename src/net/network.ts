@@ -175,7 +175,7 @@ export class Network {
 }
 
 /** Where a stream comes from, as far as that can be seen: the other end or a relay. */
-export function addressOf(stream: SecretStream): string | null {
+export function remoteAddressOf(stream: SecretStream): string | null {
   const { rawStream } = stream
   if (rawStream === null || !('remoteHost' in rawStream)) return null
   const { remoteHost } = rawStream

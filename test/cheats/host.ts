@@ -5,7 +5,7 @@ import crypto, { type KeyPair } from 'hypercore-crypto'
 import Hyperdrive from 'hyperdrive'
 import { Shadow } from '../../src/audit/shadow.ts'
 import { Gate } from '../../src/host/gate.ts'
-import { type Execution, Instance } from '../../src/host/instance.ts'
+import { type ExecutionOptions, Instance } from '../../src/host/instance.ts'
 import type { Writing } from '../../src/host/ledger.ts'
 import { Oracles } from '../../src/host/oracles.ts'
 import { Tail } from '../../src/host/tail.ts'
@@ -394,7 +394,7 @@ export class CheatingHost {
     await this.instance.submit({ ...log, blocks: Object.assign([...log.blocks], { slice }) })
   }
 
-  #execution(): Execution {
+  #execution(): ExecutionOptions {
     const oracles = new Oracles({ price: () => this.#seams.price ?? 42 })
     return { vm: this.#engine(), oracles, onLog: () => {} }
   }
