@@ -2,7 +2,6 @@ import path from 'node:path'
 import { audit as auditLogs } from './audit/audit.ts'
 import type { AuditEvent } from './audit/events.ts'
 import { verifyEvidence as verifyCollected } from './audit/evidence.ts'
-import { isOfHistories } from './audit/findings.ts'
 import { Client as ClientClass } from './client/client.ts'
 import type { AnyContract, CallPromise, ContractObject, Undelivered } from './client/contract.ts'
 import { Others } from './client/others.ts'
@@ -15,7 +14,7 @@ import type { SomeQuotas } from './host/quotas.ts'
 import { openLocal as openLocalNetwork } from './net/network.ts'
 import { statementsIn } from './protocol/comparison.ts'
 import { MivmError } from './protocol/errors.ts'
-import type { Evidence } from './protocol/evidence.ts'
+import { type Evidence, isHistoryCode } from './protocol/evidence.ts'
 import type { Head } from './protocol/head.ts'
 import { encodeId, parseLink } from './protocol/ids.ts'
 import type { LimitName } from './protocol/limits.ts'
@@ -287,7 +286,7 @@ export async function* audit(options: AuditOptions): AsyncGenerator<AuditEvent> 
     })
     for await (const event of events) {
       // on disk before anything is closed, whoever asks for it or not
-      if (event.type === 'evidence' && event.evidence !== null && isOfHistories(event.finding.code))
+      if (event.type === 'evidence' && event.evidence !== null && isHistoryCode(event.finding.code))
         await kept.keep(encodeId(address), event.finding.code, event.evidence)
       if (event.type !== 'evidence' || evidence === true) yield event
     }

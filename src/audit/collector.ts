@@ -14,6 +14,7 @@ import {
   type EvidenceParts,
   encodeEvidence,
   isEvidenceCode,
+  isHistoryCode,
   isReplayCode,
   type SignedHead,
   verifyEvidence,
@@ -112,7 +113,7 @@ export class Collector {
     } else if (code === 'GENESIS_INVALID') {
       const head = this.#from.head ?? headOf(this.#from.callLog)
       if (head !== null) yield withHeads([{ log: 'call log', head }])
-    } else if (code === 'HISTORY_FORKED' || code === 'TWO_HISTORIES') {
+    } else if (isHistoryCode(code)) {
       yield* this.#historyParts(finding)
     } else if (log === 'archive' || log === 'blobs') {
       yield* this.#archiveParts(log, block)

@@ -1,7 +1,8 @@
+import { isHistoryCode } from '../protocol/evidence.ts'
 import type { Head } from '../protocol/head.ts'
 import { Collector, type Sources } from './collector.ts'
 import type { AuditEvent } from './events.ts'
-import { type Finding, isOfHistories } from './findings.ts'
+import type { Finding } from './findings.ts'
 
 /** Heads that are kept to put evidence together of them. */
 const HELD_MAX = 1024
@@ -54,7 +55,7 @@ export class Exhibits {
     if (this.#wanted === false || this.#sources === null) return
     const collector = new Collector(this.#sources)
     for (const finding of unproven) {
-      if (this.#wanted === 'histories' && !isOfHistories(finding.code)) continue
+      if (this.#wanted === 'histories' && !isHistoryCode(finding.code)) continue
       if (this.#tried++ >= EVIDENCE_MAX) return
       yield { type: 'evidence', finding, evidence: await collector.collect(finding) }
     }

@@ -47,14 +47,6 @@ const CODES = {
 export type FindingCode = keyof typeof CODES
 export type FindingClass = (typeof CODES)[FindingCode]
 
-/** Those that say what the history is, and not what is in it. */
-export const HISTORIES = ['TWO_HISTORIES', 'HISTORY_FORKED'] as const
-
-/** Whether it is one of {@link HISTORIES}. */
-export function isOfHistories(code: string): code is (typeof HISTORIES)[number] {
-  return HISTORIES.some((known) => known === code)
-}
-
 /** Where something was found. Blocks count from 0 in the log that `log` names, calls from 1. */
 export interface Place {
   readonly log: 'call log' | 'archive' | 'blobs' | 'user log'

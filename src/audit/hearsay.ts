@@ -1,10 +1,10 @@
 import b4a from 'b4a'
 import type { Heard, Held } from '../protocol/comparison.ts'
-import { verifyEvidence } from '../protocol/evidence.ts'
+import { HISTORY_CODES, isHistoryCode, verifyEvidence } from '../protocol/evidence.ts'
 import type { Head } from '../protocol/head.ts'
 import type { Course } from './course.ts'
 import type { Exhibits } from './exhibits.ts'
-import { HISTORIES, isOfHistories, type Report } from './findings.ts'
+import type { Report } from './findings.ts'
 import { proveLengths } from './prove.ts'
 
 /** Ways to learn what others know of an instance. */
@@ -59,7 +59,7 @@ export class Hearsay {
     const heard = this.#exhibits.sources?.heard ?? null
     if (heard === null || heard.address !== this.#id) return
     const { code, block, why } = heard
-    if (!isOfHistories(code) || HISTORIES.some((known) => report.has(known))) return
+    if (!isHistoryCode(code) || HISTORY_CODES.some((known) => report.has(known))) return
     report.find(code, { log: 'call log', block }, why)
   }
 

@@ -11,7 +11,7 @@ import {
   stateProof
 } from '../protocol/comparison.ts'
 import { MivmError } from '../protocol/errors.ts'
-import { verifyEvidence } from '../protocol/evidence.ts'
+import { isHistoryCode, verifyEvidence } from '../protocol/evidence.ts'
 import type { Head } from '../protocol/head.ts'
 import { encodeId } from '../protocol/ids.ts'
 import { topicOf } from '../protocol/manifest.ts'
@@ -27,9 +27,6 @@ const PROOFS_BURST = 8
 const PROOFS_PER_SECOND = 0.5
 /** Until what could not be compared is tried again, ms. */
 const RETRY_MS = 10_000
-
-/** Evidence that peers send each other: whatever else a file proves is nothing that heads are about. */
-const CODES: readonly string[] = ['TWO_HISTORIES', 'HISTORY_FORKED']
 
 export interface ExchangeOptions {
   readonly subject: Subject
@@ -324,7 +321,8 @@ export class Exchange {
       () => null
     )
     if (proven === null || proven.address !== encodeId(subject.address)) return
-    if (!CODES.includes(proven.code)) return
+    // whatever else a file proves is nothing that heads are about
+    if (!isHistoryCode(proven.code)) return
     await keep(proven.bytes, proven.code)
     this.#evidence = proven.bytes
     this.#claims.clear()

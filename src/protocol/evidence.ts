@@ -26,6 +26,10 @@ export const REPLAY_CODES = [
 ] as const
 export type ReplayCode = (typeof REPLAY_CODES)[number]
 
+/** Those that say what the history is, and not what is in it: all that peers can find who compare heads. */
+export const HISTORY_CODES = ['TWO_HISTORIES', 'HISTORY_FORKED'] as const
+export type HistoryCode = (typeof HISTORY_CODES)[number]
+
 export type EvidenceCode = StructuralCode | ReplayCode
 
 export interface SignedHead {
@@ -158,6 +162,10 @@ export function decodeEvidence(file: Uint8Array | string): EvidenceParts {
 
 export function isReplayCode(code: EvidenceCode): code is ReplayCode {
   return REPLAY_CODES.some((replayed) => replayed === code)
+}
+
+export function isHistoryCode(code: string): code is HistoryCode {
+  return HISTORY_CODES.some((known) => known === code)
 }
 
 export function isEvidenceCode(code: string): code is EvidenceCode {
