@@ -37,7 +37,7 @@ export interface Subject extends HostViewOptions {
   /** For the logs of the host; users who do not exist use up another one. */
   readonly patience: Patience
   readonly userPatience: Patience
-  /** And how long what came over one log is waited for over the other, while an audit goes on, ms. */
+  /** Also how long what came over one log is waited for over the other, while an audit goes on, ms. */
   readonly grace: number
   /** Who is asked for many blocks at once; null where logs are to be had from Hypercore alone. */
   readonly ask: AskRange | null

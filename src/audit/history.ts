@@ -20,7 +20,7 @@ const LOOKED_UP = 1024
 /** Bytes of one batch of the log that this auditor holds in memory. */
 const BATCH_BYTES_MAX = 512 * 1024 * 1024
 
-/** And its blocks, of which each takes some hundred bytes more: those of 256 calls, with all oracles that fuel buys. */
+/** Blocks of one batch, of which each takes some hundred bytes more: those of 256 calls, with all oracles that fuel buys. */
 const BATCH_BLOCKS_MAX = 128 * 1024
 
 /** Entries after which an honest host has signed a head, and code, which the first seeds come from. */

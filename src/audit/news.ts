@@ -31,7 +31,7 @@ export class News {
     this.download(core)
   }
 
-  /** The same of a log that is watched. */
+  /** Downloads a log that is watched. */
   download(core: Hypercore): void {
     if (this.#downloads.has(core)) return
     // in order, since that is how they are read

@@ -113,7 +113,7 @@ export class UserCopy {
     if (!this.hasNext && reader.done) this.#gap = await reader.fix(0)
   }
 
-  /** Another one at the same place. */
+  /** Another reader of this copy, at the same place. */
   fork(): UserCopy {
     const copy = this.reader?.fork() ?? this.#gap
     if (copy === null) throw new MivmError('INTERNAL', 'a log that is neither here nor missing')

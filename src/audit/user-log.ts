@@ -270,7 +270,7 @@ export class UserLog {
     if (scout !== null) await scout.ahead.#copy.close()
   }
 
-  /** The same log at the same place; what it finds is found once. */
+  /** Another reader of the same log, at the same place; what the two find is found once. */
   #fork(): UserLog {
     const fork = new UserLog(this.#owner, this.#copy.fork(), this.#into)
     fork.#ackedTo = this.#ackedTo

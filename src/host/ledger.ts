@@ -162,7 +162,7 @@ export class Ledger {
     return this.#users.get(encodeId(key)) ?? this.#mutex.run(() => this.#openUser(key))
   }
 
-  /** The same by z-base-32, where it was asked for lately. */
+  /** That copy, by the user in z-base-32, where it is open. */
   opened(id: string): UserLog | undefined {
     return this.#users.get(id)
   }

@@ -108,7 +108,7 @@ export class Measures {
   readonly failed: Tally = new Tally()
   /** Instances that turned out to be damaged, z-base-32. */
   readonly damaged: Set<string> = new Set()
-  /** The same, of which the host has signed more than it has. */
+  /** Instances of which the host has signed more than it has, z-base-32. */
   readonly setBack: Set<string> = new Set()
   fuel = 0
   deployments = 0

@@ -198,19 +198,19 @@ export class Service {
     return hearing
   }
 
-  /** The same of an instance, at the rate of that connection; nothing is kept in memory for one that does not read. */
-  #prepare<T>(address: Uint8Array, reply: (instance: Instance) => Promise<T>): Promise<T> {
-    return this.#large(async () => {
-      await this.#caller.mayReceive()
-      return this.#host.use(address, reply)
-    })
-  }
-
   /** Makes replies that may be large one after the other, and none while the peer does not read. */
   #large<T>(reply: () => Promise<T>): Promise<T> {
     return this.#replies.run(async () => {
       await this.#rpc.readable(this.#host.unreadMax())
       return reply()
+    })
+  }
+
+  /** The same of an instance, at the rate of that connection; nothing is kept in memory for one that does not read. */
+  #prepare<T>(address: Uint8Array, reply: (instance: Instance) => Promise<T>): Promise<T> {
+    return this.#large(async () => {
+      await this.#caller.mayReceive()
+      return this.#host.use(address, reply)
     })
   }
 }

@@ -70,7 +70,7 @@ export interface Totals {
   readonly failed: Readonly<Record<string, number>>
   /** Addresses of instances that turned out to be damaged. */
   readonly damaged: readonly string[]
-  /** The same, of which the host has signed more than it has. */
+  /** Addresses of instances of which the host has signed more than it has. */
   readonly setBack: readonly string[]
 }
 

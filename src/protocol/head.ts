@@ -11,7 +11,7 @@ export interface Head {
   readonly signature: Uint8Array
 }
 
-/** The same, for who keeps it: with nothing of the block that it is cut from, all of which would stay. */
+/** A copy of a head, to be kept: its bytes are cut from a block, and all of that would stay in memory with them. */
 export function copyHead<T extends Pick<Head, 'treeHash' | 'signature'>>(head: T): T {
   const { treeHash, signature } = head
   return { ...head, treeHash: new Uint8Array(treeHash), signature: new Uint8Array(signature) }

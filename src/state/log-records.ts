@@ -18,7 +18,7 @@ const TABLE = Uint32Array.from({ length: 256 }, (_, byte) => {
   for (let bit = 0; bit < 8; bit++) crc = crc & 1 ? (crc >>> 1) ^ POLYNOMIAL : crc >>> 1
   return crc
 })
-/** The same of bytes that come before one, two and three others. */
+/** The same for bytes that one, two and three others follow. */
 const TABLE_1 = behind(TABLE)
 const TABLE_2 = behind(TABLE_1)
 const TABLE_3 = behind(TABLE_2)
