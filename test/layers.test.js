@@ -100,6 +100,18 @@ test('layers - ARCHITECTURE.md says of every file of src where it is, and of no 
   )
 })
 
+test('layers - what ARCHITECTURE.md says is enforced in a member of a class is there', (t) => {
+  const text = readFileSync(join(root, 'ARCHITECTURE.md'), 'utf8')
+  const sources = readdirSync(join(root, 'src'), { recursive: true })
+    .filter((path) => /\.(ts|js)$/.test(path))
+    .map((path) => readFileSync(join(root, 'src', path), 'utf8'))
+  for (const [name, type, member] of text.matchAll(/`([A-Z]\w+)\.(#?[a-z]\w*)`/g)) {
+    const homes = sources.filter((source) => source.includes(`class ${type} `))
+    const isThere = homes.some((source) => new RegExp(`[\\s.]${member}\\b`).test(source))
+    if (homes.length > 0) t.ok(isThere, name)
+  }
+})
+
 test('layers - a bundle finds around it what the VM puts there', (t) => {
   t.alike(CONTRACT_NAMES, PARAMETERS, 'bundle must not import vm, and names them itself')
 })
