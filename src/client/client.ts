@@ -1,5 +1,4 @@
-import { randomUUID } from 'node:crypto'
-import { mkdir, readFile, rename, writeFile } from 'node:fs/promises'
+import { mkdir } from 'node:fs/promises'
 import path from 'node:path'
 import b4a from 'b4a'
 import type Corestore from 'corestore'
@@ -13,15 +12,7 @@ import type { Head } from '../protocol/head.ts'
 import { decodeId, encodeId, formatLink, parseLink } from '../protocol/ids.ts'
 import type { LimitName } from '../protocol/limits.ts'
 import { addressOf } from '../protocol/manifest.ts'
-import {
-  CONSISTENCY,
-  DEPLOY,
-  INFO,
-  type InfoReply,
-  LENGTHS_MAX,
-  PROVE,
-  STATUS
-} from '../protocol/messages.ts'
+import { CONSISTENCY, DEPLOY, INFO, LENGTHS_MAX, PROVE, STATUS } from '../protocol/messages.ts'
 import { encodeReceipt, type Receipt, verifyReceipt } from '../protocol/receipt.ts'
 import { decodeValue, encodeArgs, type Value } from '../protocol/values.ts'
 import { EvidenceDir } from '../state/evidence-dir.ts'
@@ -38,7 +29,8 @@ import {
   type Undelivered
 } from './contract.ts'
 import { Exchange, twoHistories } from './exchange.ts'
-import { checkGenesis, locate } from './locate.ts'
+import { KnownInstances } from './known-instances.ts'
+import { locate } from './locate.ts'
 import { CALLER_DIALS, Meeting } from './meeting.ts'
 import { OwnLog } from './own-log.ts'
 import type { Done } from './pending.ts'
@@ -68,13 +60,6 @@ export interface DeployOptions {
   readonly limits?: { readonly [name in LimitName]?: number }
 }
 
-/** What a client keeps of an instance, to call it without asking. */
-interface Known {
-  readonly host: Uint8Array
-  readonly genesis: Uint8Array
-  readonly methods: readonly string[]
-}
-
 const TIMEOUT = 60_000
 
 /** How long an instance is in use before others who use it are looked for, ms: a single call is over by then. */
@@ -90,15 +75,13 @@ export class Client {
   /** The identity's key, z-base-32: what contracts see as `caller.id`. */
   readonly id: string
   readonly #identity: Identity
-  readonly #dir: string
   readonly #store: Corestore
   readonly #wal: Wal
   readonly #network: Network
   readonly #timeout: number
   readonly #remotes = new Map<string, Remote>()
   readonly #sessions = new Map<string, Promise<Session>>()
-  readonly #known = new Map<string, Known>()
-  readonly #asking = new Map<string, Promise<void>>()
+  readonly #known: KnownInstances
   readonly #readers = new Map<string, StateReader>()
   readonly #meeting: Meeting
   readonly #evidence: EvidenceDir
@@ -115,11 +98,15 @@ export class Client {
   ) {
     this.id = identity.id
     this.#identity = identity
-    this.#dir = dir
     this.#store = store
     this.#wal = new Wal(store.storage.rocks)
     this.#network = network
     this.#timeout = options.timeout ?? TIMEOUT
+    this.#known = new KnownInstances(path.join(dir, 'instances'), async (host, address) => {
+      const owner = host ?? (await locate(network, address)).host
+      const info = await this.#remote(owner).ask(INFO, { address }, this.#timeout)
+      return { host: owner, info }
+    })
     this.#meeting = new Meeting(options.bootstrap, CALLER_DIALS)
     this.#evidence = new EvidenceDir(options.dir)
   }
@@ -171,7 +158,7 @@ export class Client {
       if (head !== null) await remote.tell({ address, head }, this.#timeout)
       const blocks = await log.blocks(0, 1, 1)
       await remote.ask(DEPLOY, { genesis: block, source, log: blocks }, this.#timeout)
-      await this.#learn(address, host, await remote.ask(INFO, { address }, this.#timeout))
+      await this.#known.learn(address, host, await remote.ask(INFO, { address }, this.#timeout))
     } finally {
       await log.close()
     }
@@ -188,7 +175,7 @@ export class Client {
       throw error
     })
     if (info === null) return
-    await this.#learn(address, host, info)
+    await this.#known.learn(address, host, info)
     // it takes back what is missing before anything is written
     await this.#session(address)
   }
@@ -196,7 +183,7 @@ export class Client {
   /** The functions of an instance, by address or link; throws INSTANCE_UNKNOWN, HOST_UNKNOWN. */
   async connect<T extends object = AnyContract>(instance: string): Promise<ContractObject<T>> {
     const address = await this.#resolve(instance)
-    const { methods } = this.#knowledge(address)
+    const { methods } = this.#known.get(address)
     return contractObject(methods, (method, args) => this.#call(address, method, args))
   }
 
@@ -228,7 +215,7 @@ export class Client {
     if (reader === undefined) {
       reader = new StateReader(this.#store, async () => {
         await this.#resolve(instance)
-        const known = this.#knowledge(address)
+        const known = this.#known.get(address)
         await this.#remote(known.host).replicate()
         return { host: known.host, address }
       })
@@ -287,7 +274,7 @@ export class Client {
   }
 
   async #receipt({ address, entry }: Done & { address: Uint8Array }): Promise<Receipt> {
-    const { host, genesis } = this.#knowledge(address)
+    const { host, genesis } = this.#known.get(address)
     const user = this.#identity.keyPair.publicKey
     const question = { address, user, entry }
     const { proof } = await this.#remote(host).ask(PROVE, question, this.#timeout)
@@ -310,7 +297,7 @@ export class Client {
   }
 
   async #openSession(address: Uint8Array): Promise<Session> {
-    const { host, genesis } = this.#knowledge(address)
+    const { host, genesis } = this.#known.get(address)
     const accused = await this.#accused(address)
     if (accused !== null) throw accused
     const log = await OwnLog.open(this.#store, this.#wal, this.#identity.keyPair, address)
@@ -378,72 +365,12 @@ export class Client {
     return remote
   }
 
-  #knowledge(address: Uint8Array): Known {
-    const known = this.#known.get(encodeId(address))
-    if (known === undefined) throw new MivmError('INTERNAL', 'an instance that was not resolved')
-    return known
-  }
-
   async #resolve(instance: string): Promise<Uint8Array> {
     this.#refuseWhenClosed()
     const { host, address } = parseLink(instance)
-    const id = encodeId(address)
-    if (this.#known.has(id)) return address
-    // calls that begin meanwhile wait for the same answer: else they would overtake each other
-    let asking = this.#asking.get(id)
-    if (asking === undefined) {
-      asking = this.#ask(host, address).finally(() => this.#asking.delete(id))
-      this.#asking.set(id, asking)
-    }
-    await asking
+    const asking = this.#known.find(host, address)
+    if (asking !== null) await asking
     return address
-  }
-
-  async #ask(host: Uint8Array | null, address: Uint8Array): Promise<void> {
-    const stored = await this.#readKnown(address)
-    if (stored !== null) {
-      this.#known.set(encodeId(address), stored)
-    } else {
-      const owner = host ?? (await locate(this.#network, address)).host
-      const info = await this.#remote(owner).ask(INFO, { address }, this.#timeout)
-      await this.#learn(address, owner, info)
-    }
-  }
-
-  /** What was learnt before; null where the file is not there or not what it should be: then it is asked for again. */
-  async #readKnown(address: Uint8Array): Promise<Known | null> {
-    try {
-      const stored = JSON.parse(await readFile(this.#file(encodeId(address)), 'utf8'))
-      const genesis = b4a.from(String(stored.genesis), 'base64')
-      const methods: string[] = Array.from(stored.methods, String)
-      return { host: checkGenesis(address, genesis).host, genesis, methods }
-    } catch {
-      return null
-    }
-  }
-
-  async #learn(
-    address: Uint8Array,
-    host: Uint8Array,
-    { genesis, methods }: InfoReply
-  ): Promise<void> {
-    if (!b4a.equals(checkGenesis(address, genesis).host, host)) {
-      throw new MivmError(
-        'INSTANCE_UNKNOWN',
-        `${encodeId(address)} is not an instance of that host: check the link`
-      )
-    }
-    const id = encodeId(address)
-    this.#known.set(id, { host, genesis, methods })
-    const text = JSON.stringify({ genesis: b4a.toString(genesis, 'base64'), methods })
-    // several calls may learn of it at once
-    const fresh = `${this.#file(id)}.${randomUUID()}`
-    await writeFile(fresh, `${text}\n`, { mode: 0o600 })
-    await rename(fresh, this.#file(id))
-  }
-
-  #file(id: string): string {
-    return path.join(this.#dir, 'instances', `${id}.json`)
   }
 }
 
