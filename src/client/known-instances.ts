@@ -45,13 +45,12 @@ export class KnownInstances {
    */
   find(host: Uint8Array | null, address: Uint8Array): Promise<void> | null {
     const id = encodeId(address)
+    // calls that begin meanwhile wait for the same answer, until it is written down as well: else they would overtake each other
+    const begun = this.#asking.get(id)
+    if (begun !== undefined) return begun
     if (this.#known.has(id)) return null
-    // calls that begin meanwhile wait for the same answer: else they would overtake each other
-    let asking = this.#asking.get(id)
-    if (asking === undefined) {
-      asking = this.#ask(host, address).finally(() => this.#asking.delete(id))
-      this.#asking.set(id, asking)
-    }
+    const asking = this.#ask(host, address).finally(() => this.#asking.delete(id))
+    this.#asking.set(id, asking)
     return asking
   }
 
