@@ -16,9 +16,10 @@ import type { AskRange } from './feed.ts'
 import { type Finding, Report } from './findings.ts'
 import { readGenesis } from './genesis.ts'
 import { Hearsay, type HearsayOptions } from './hearsay.ts'
-import { type LogReader, Patience } from './log-reader.ts'
+import type { LogReader } from './log-reader.ts'
 import { Memory } from './memory.ts'
 import { News } from './news.ts'
+import { Patience } from './patience.ts'
 import { checksOf, verdictOf } from './verdict.ts'
 
 export interface AuditOptions extends HearsayOptions {

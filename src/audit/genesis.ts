@@ -11,7 +11,7 @@ import { headOf } from '../state/head.ts'
 import { VM_IDS } from '../vm/registry.ts'
 import type { Report } from './findings.ts'
 import { decode, newerFormat } from './history.ts'
-import { ASKED_MAX, awaitLength, type Patience, reopen } from './log-reader.ts'
+import { ASKED_MAX, awaitLength, type Patience, reopen } from './patience.ts'
 
 /** Block 0 of a call log that belongs at its address. */
 export interface Beginning {

@@ -9,8 +9,8 @@ import { blobsManifest, manifestKey, stateManifest } from '../protocol/manifest.
 import { headOf } from '../state/head.ts'
 import type { Report } from './findings.ts'
 import type { HostShows } from './host-view.ts'
-import { awaitLength, type Patience } from './log-reader.ts'
 import type { News } from './news.ts'
+import { awaitLength, type Patience } from './patience.ts'
 
 const NAMES = ['archive', 'blobs'] as const
 type Name = (typeof NAMES)[number]

@@ -1,0 +1,116 @@
+import type Hypercore from 'hypercore'
+
+/** How many times as long as for one thing an audit waits for all that never comes. */
+const FRUITLESS_MAX = 4
+
+/** How often an audit asks for the same blocks. */
+export const ASKED_MAX = 2
+
+/** How long an audit waits for others: a log that names a thousand users who do not exist shall not stall it. */
+export class Patience {
+  readonly #each: number
+  readonly #isAlone: () => boolean
+  #left: number
+  #isOver = false
+
+  /** `isAlone`: whether nobody is there who could be asked for anything. */
+  constructor(each: number, isAlone: () => boolean = () => false) {
+    this.#each = each
+    this.#isAlone = isAlone
+    this.#left = each * FRUITLESS_MAX
+  }
+
+  /** For the next thing, ms; 0: only what is here. */
+  get ms(): number {
+    return Math.min(this.#each, this.#left)
+  }
+
+  /** From now on nobody is waited for: what is not here comes by itself. */
+  end(): void {
+    this.#left = 0
+    this.#isOver = true
+  }
+
+  get isOver(): boolean {
+    return this.#isOver
+  }
+
+  /** As in the beginning. */
+  renew(): void {
+    this.#left = this.#each * FRUITLESS_MAX
+    this.#isOver = false
+  }
+
+  /** Says that this long nothing came. True where it is worth to wait on: somebody may come back. */
+  spend(ms: number): boolean {
+    this.#left = Math.max(0, this.#left - ms)
+    return this.#left > 0 && this.#isAlone()
+  }
+}
+
+/** A promise that resolves when nothing has come for as long as there is patience. */
+export class Stall {
+  readonly promise: Promise<void>
+  /** For how long nothing came, ms. */
+  waited = 0
+  readonly #patience: Patience
+  readonly #resolve: () => void
+  #timer: NodeJS.Timeout | null = null
+
+  constructor(patience: Patience) {
+    const { promise, resolve } = Promise.withResolvers<void>()
+    this.promise = promise
+    this.#resolve = resolve
+    this.#patience = patience
+    this.#wait()
+  }
+
+  progress(): void {
+    this.waited = 0
+    this.#timer?.refresh()
+  }
+
+  end(): void {
+    if (this.#timer !== null) clearTimeout(this.#timer)
+  }
+
+  #wait(): void {
+    const { ms } = this.#patience
+    if (ms > 0) this.#timer = setTimeout(() => this.#over(ms), ms)
+  }
+
+  #over(ms: number): void {
+    this.waited += ms
+    if (this.#patience.spend(ms)) this.#wait()
+    else this.#resolve()
+  }
+}
+
+/** Asks peers for the newest head, and waits until the core has the length or patience is over. */
+export async function awaitLength(
+  core: Hypercore,
+  lengthMin: number,
+  patience: Patience
+): Promise<void> {
+  if (patience.ms === 0) return
+  const stall = new Stall(patience)
+  const updated = core.update({ wait: true }).catch(() => false)
+  const grown = Promise.withResolvers<void>()
+  const onAppend = () => {
+    if (core.length >= lengthMin) grown.resolve()
+  }
+  core.on('append', onAppend)
+  onAppend()
+  try {
+    await Promise.race([Promise.all([updated, grown.promise]), stall.promise])
+  } finally {
+    core.off('append', onAppend)
+    stall.end()
+  }
+}
+
+/** Opens a log again with those peers who have closed it, where none has it open. */
+export function reopen({ core, peers }: Hypercore): void {
+  if (peers.length > 0) return
+  for (const downloading of [false, true]) core.replicator._setDownloadingNow(downloading)
+}
