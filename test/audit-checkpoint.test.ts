@@ -5,13 +5,17 @@ import test from 'brittle'
 import crypto from 'hypercore-crypto'
 import type { AuditOptions } from '../src/audit/audit.ts'
 import type { AuditEvent } from '../src/audit/events.ts'
+import { signHead } from '../src/protocol/head.ts'
 import { encodeId } from '../src/protocol/ids.ts'
+import { manifestKey, userLogManifest } from '../src/protocol/manifest.ts'
 import {
   type Audited,
+  blocksOf,
   type Cheat,
   closeVm,
   copyStore,
   found,
+  type Item,
   run,
   type Shown,
   signBlocks,
@@ -307,6 +311,35 @@ test('checkpoint - a user who has signed two histories does not keep others from
   t.unlike(again.began, 'genesis')
   t.alike(again.verdict, remembering((await run(t, writer)).verdict))
   t.is(again.verdict.verdict, 'inconclusive')
+})
+
+test('checkpoint - numbers of entries that are far away are not written down, however many users they are of', async (t) => {
+  const writer = await Writer.deploy(t)
+  const auditor = await Auditor.open(t)
+  const far = 120_000_000
+  const calls: Item[] = []
+  for (const [i, user] of writer.users.entries()) {
+    const { keyPair, core } = user
+    const before = await blocksOf(core)
+    const item = await writer.call(i, 'read', [1])
+    const other = await writer.call(i, 'roll')
+    const seen = signBlocks(writer, keyPair, [...before, other.block])
+    await writer.commit([{ ...item, block: other.block, user: { ...user, head: seen } }])
+    const key = manifestKey(userLogManifest(keyPair.publicKey, writer.address))
+    const head = signHead({ length: far, fork: 0, treeHash: b4a.alloc(32) }, key, (message) =>
+      crypto.sign(message, keyPair.secretKey)
+    )
+    const lastAck = writer.log.length - 3
+    calls.push({ ...item, entry: far, user: { ...user, head, lastAck } })
+  }
+  await writer.commit(calls)
+  const first = await auditor.audit(writer)
+  t.alike(found(first), [])
+  t.alike(
+    first.verdict.missing.map(({ reason }) => reason),
+    ['disputed', 'disputed']
+  )
+  t.is((await auditor.audit(writer)).began, 'genesis')
 })
 
 /** Who has been there before has one head more to hold against the log: its own. */

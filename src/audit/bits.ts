@@ -1,7 +1,7 @@
 /** Bytes of a page. */
 const PAGE = 4096
 /** What is longer than any honest log makes it is not written down, bytes. */
-const BYTES_MAX = 64 * 1024 * 1024
+const BYTES_MAX = 16 * 1024 * 1024
 
 /**
  * A set of numbers from 0 on that holds about as many as it leaves out: a bit for each. A number that is far from all

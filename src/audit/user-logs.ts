@@ -39,6 +39,12 @@ export interface UserLogsState {
 /** Blocks of the log of one user that are asked for at once. */
 const RANGE_BLOCKS = 256
 
+/**
+ * Bytes of the bits of all users together that are written down: a hundred million entries. Users who work with a host
+ * can have it ack numbers that are far away, and a file of a few of them would be larger than any text can be.
+ */
+const ACKED_BYTES_MAX = 16 * 1024 * 1024
+
 /** Copies of logs that nobody has shown, of users who may not exist, that a live audit waits for. */
 const ABSENT_MAX = 1024
 
@@ -70,9 +76,12 @@ export class UserLogs {
   /** Where it is; null where something is still open that the next audit would have to know. */
   state(): UserLogsState | null {
     const logs: UserLogState[] = []
+    let bytes = 0
     for (const log of this.#logs.values()) {
       const state = log.state()
       if (state === null) return null
+      bytes += state.acked.byteLength
+      if (bytes > ACKED_BYTES_MAX) return null
       logs.push(state)
     }
     return { time: this.#time, logs }
