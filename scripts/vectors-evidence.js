@@ -43,6 +43,7 @@ const userAck = encodeUserEntry({
   head: { length: 1, fork: 0, treeHash: b4a.alloc(32, 1), signature: b4a.alloc(0) }
 })
 const error = { name: 'Error', message: '', code: null }
+const aborted = { name: 'MivmError', message: '', code: 'ABORT_TIME' }
 
 const code = (source = SOURCE) => encodeEntry({ type: 'code', source })
 const ack = (seq, fields = {}) =>
@@ -58,7 +59,8 @@ const ack = (seq, fields = {}) =>
   })
 const result = (at, fields = {}) => {
   const outcome = fields.outcome ?? 'ok'
-  const said = outcome === 'ok' ? { value: '1', error: null } : { value: null, error }
+  const thrown = outcome === 'abort' ? aborted : error
+  const said = outcome === 'ok' ? { value: '1', error: null } : { value: null, error: thrown }
   return encodeEntry({
     type: 'result',
     ack: at,
@@ -206,6 +208,22 @@ async function ofBlocks(show) {
     ['of another ack', {}, [3]],
     ['an abort with fuel', {}, [2, { outcome: 'abort', fuel: 1 }]],
     ['an abort', {}, [2, { outcome: 'abort' }]],
+    ['an abort with the error of a contract', {}, [2, { outcome: 'abort', error }]],
+    [
+      'an abort with another name',
+      {},
+      [2, { outcome: 'abort', error: { ...aborted, name: 'Error' } }]
+    ],
+    [
+      'an abort with another code',
+      {},
+      [2, { outcome: 'abort', error: { ...aborted, code: 'FUEL_EXCEEDED' } }]
+    ],
+    [
+      'an abort for memory',
+      {},
+      [2, { outcome: 'abort', error: { ...aborted, code: 'ABORT_MEMORY' } }]
+    ],
     ['an abort of an entry that is no call', none, [2, { outcome: 'abort' }]],
     ['an error of an entry that is no call', none, [2, { outcome: 'error' }]],
     ['an error that wrote', {}, [2, { outcome: 'error', writes: b4a.alloc(32, 3) }]],

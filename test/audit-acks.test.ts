@@ -425,6 +425,26 @@ test('audit - an abort that says what fuel it used is found', async (t) => {
   t.alike(found(await run(t, writer)), [`RESULT_FORM call 2 block ${ack + 1}`])
 })
 
+test('audit - an abort that passes for what the contract says is found', async (t) => {
+  const right = { name: 'MivmError', message: 'any text', code: 'ABORT_ENGINE' }
+  for (const [wrong, error] of [
+    [false, right],
+    [true, { ...right, name: 'Error' }],
+    [true, { ...right, code: 'SOLD_OUT' }],
+    [true, { ...right, code: 'NO_ABORT_TIME' }],
+    [true, { ...right, code: null }]
+  ] as const) {
+    const writer = await Writer.deploy(t)
+    const ack = await writer.commit([await writer.call(0, 'add', ['a'])], {
+      aborts: [0],
+      entries: (entries) =>
+        entries.map((entry) => (entry.type === 'result' ? { ...entry, error } : entry))
+    })
+    const expected = wrong ? [`RESULT_FORM call 2 block ${ack + 1}`] : []
+    t.alike(found(await run(t, writer)), expected, `${error.name} ${error.code}`)
+  }
+})
+
 test.hook('audit - the VM of these tests closes', async (t) => {
   await t.execution(closeVm())
 })

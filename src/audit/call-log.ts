@@ -5,6 +5,7 @@ import {
   type Commit,
   extendsVersion,
   type Genesis,
+  isAbortError,
   type OracleAnswerEntry,
   type OracleRequestEntry,
   type Result,
@@ -376,6 +377,8 @@ function wrongForm(
   // nothing is executed for it, so nothing can have been aborted
   if (outcome === 'abort' && asked?.type !== 'call') return 'this entry is no call, and was aborted'
   if (outcome === 'abort' && fuel > 0) return 'this call was aborted, and says what fuel it used'
+  if (outcome === 'abort' && (error === null || !isAbortError(error)))
+    return 'this call was aborted, and ends with an error that no abort has'
   if (outcome === 'ok') return error === null ? null : 'this call succeeded and has an error'
   if (error === null || value !== null)
     return `this call ended with ${outcome}, without an error or with a value`

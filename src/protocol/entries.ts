@@ -62,6 +62,14 @@ export interface Result {
   readonly writes: Uint8Array
 }
 
+/**
+ * Whether an error is one that a host may end a call with. The rest of it is the host's word; but it must not pass for
+ * what the contract says.
+ */
+export function isAbortError({ name, code }: ThrownEntry): boolean {
+  return name === 'MivmError' && (code?.startsWith('ABORT_') ?? false)
+}
+
 export interface OracleRequestEntry {
   readonly type: 'oracle-request'
   readonly ack: number

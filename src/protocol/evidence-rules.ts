@@ -1,6 +1,13 @@
 import b4a from 'b4a'
 import flat from 'flat-tree'
-import { type Ack, type Commit, extendsVersion, limitsOf, readUserEntry } from './entries.ts'
+import {
+  type Ack,
+  type Commit,
+  extendsVersion,
+  isAbortError,
+  limitsOf,
+  readUserEntry
+} from './entries.ts'
 import { MivmError } from './errors.ts'
 import type { Material, Shown, SignedLog } from './evidence.ts'
 import { codeHash, writesHash } from './hash.ts'
@@ -449,7 +456,7 @@ function readCall(shown: readonly Shown[]) {
 type ReadCall = NonNullable<ReturnType<typeof readCall>>
 
 function wrongForm(ack: ReadCall['ack'], { entry, index }: ReadCall['result']): string | null {
-  const { outcome, fuel, writes } = entry
+  const { outcome, error, fuel, writes } = entry
   if (entry.ack !== ack.index) {
     return `the result in block ${index} is for ack ${entry.ack}, and stands behind ${ack.index}`
   }
@@ -457,6 +464,9 @@ function wrongForm(ack: ReadCall['ack'], { entry, index }: ReadCall['result']): 
     return 'this entry is no call, nothing is executed for it, and it was aborted'
   }
   if (outcome === 'abort' && fuel > 0) return 'this call was aborted, and says what fuel it used'
+  if (outcome === 'abort' && (error === null || !isAbortError(error))) {
+    return 'this call was aborted, and ends with an error that is not one of an abort'
+  }
   if (outcome === 'ok' || b4a.equals(writes, NOTHING)) return null
   return `this call ended with ${outcome}, and wrote something`
 }

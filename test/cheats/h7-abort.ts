@@ -38,6 +38,22 @@ export const CHEATS: readonly Cheat[] = [
   },
   {
     row: 'H7',
+    what: 'abort claimed in the words of a contract',
+    class: 'P',
+    seams: () => ({
+      ...ABORTED,
+      step: () => {
+        const error = { name: 'Error', message: 'nothing is left', code: 'SOLD_OUT' }
+        return { ...abort(), outcome: { status: 'abort', error } }
+      }
+    }),
+    expect: ({ seq, result }) => ({
+      caught: [`RESULT_FORM call ${seq} block ${result}`],
+      attested: { aborts: 1 }
+    })
+  },
+  {
+    row: 'H7',
     what: 'aborts claimed in bulk',
     class: 'S',
     blocks: many,

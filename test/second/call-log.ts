@@ -152,7 +152,7 @@ export class CallLogWalk {
     const isNothing = outcome === 0 || equal(writes, NO_WRITES)
     const isAbort = outcome === 2
     if (result.ack !== ack.block || !isNothing) this.#find('R5', at)
-    else if (isAbort && (fuel !== 0 || !isCall)) this.#find('R5', at)
+    else if (isAbort && (fuel !== 0 || !isCall || !saysAbort(result))) this.#find('R5', at)
     else if (!isCall && !isRefusal(result)) this.#find('R13', at)
     if (this.commits.length === 0 && outcome !== 0) this.#find('R6', at)
     this.#batch.push(ack)
@@ -201,6 +201,10 @@ function isCall(entry: Read<UserEntry>): entry is Extract<UserEntry, { type: 'ca
 }
 
 /** Whether this is the result of an entry that is no call. */
+function saysAbort({ error }: Entry<'result'>): boolean {
+  return error !== null && error.name === 'MivmError' && /^ABORT_/.test(error.code ?? '')
+}
+
 function isRefusal({ outcome, fuel, writes, value, error }: Entry<'result'>): boolean {
   const { name, message, code } = error ?? {}
   const isIt = [name, message, code].join() === 'MivmError,the entry is not a call,ENTRY_MALFORMED'
