@@ -284,7 +284,7 @@ export class Course {
     if (!this.#history.complete) return
     const hostShows = this.#hostView.showsNow
     this.published.judgeLive(hostShows, reader.length, grace)
-    const to = Math.max(reader.length, ...this.#heads.open)
+    const to = Math.max(reader.length, this.#heads.openTo)
     const isLess = to > reader.length || (this.#hostView.shows(null) ?? to) < to
     this.#lessSince = isLess ? (this.#lessSince ?? performance.now()) : null
     if (this.#lessSince === null || this.#lessSince > performance.now() - grace) return

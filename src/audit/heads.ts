@@ -124,6 +124,13 @@ export class Heads {
     return [...this.#open.keys()]
   }
 
+  /** The largest of them, 0 where there is none; a hostile log may hold more of them than a call takes arguments. */
+  get openTo(): number {
+    let to = 0
+    for (const length of this.#open.keys()) to = Math.max(to, length)
+    return to
+  }
+
   /** Whether one of them is in a user's log, where it is read once. */
   get isOpenInLogs(): boolean {
     return [...this.#open.values()].some((it) => it.some(({ source }) => source.core !== null))

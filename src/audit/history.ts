@@ -155,7 +155,7 @@ export class History {
   async settle(): Promise<void> {
     const { heads, published, report } = this.#into
     const { reader } = this
-    const furthest = heads.open.reduce((a, b) => Math.max(a, b), 0)
+    const furthest = heads.openTo
     while (this.complete && (furthest > reader.length || published.ahead)) {
       const before = reader.length
       const gap = await reader.fix(Math.max(furthest, before + 1))
