@@ -24,6 +24,7 @@ import {
   run,
   Writer
 } from './audit-writer.ts'
+import { tempDir } from './helpers.ts'
 
 test('audit - altered arguments of a call are found, wherever it is in its batch', async (t) => {
   for (const at of [0, 1, 2]) {
@@ -131,6 +132,33 @@ test('audit - a user who says that it was answered something else is believed no
   t.is(audited.verdict.verdict, 'clean')
   t.is(audited.verdict.counts.falseAnswers, 1)
   t.is(audited.verdict.counts.falseHeads, 1)
+})
+
+test('audit - nor who says that it was an answer to another entry, or to another user', async (t) => {
+  const writer = await Writer.deploy(t)
+  const ack = await writer.commit([
+    await writer.call(0, 'add', ['a']),
+    await writer.call(1, 'add', ['b'])
+  ])
+  const say = (user: number, entry: number, index: number) => writer.ack(user, entry, index)
+  await say(0, 1, 3)
+  await say(0, 2, ack + 1)
+  await say(1, 1, ack + 3)
+  t.is((await run(t, writer)).verdict.counts.falseAnswers, 0)
+  await say(0, 1, ack + 1)
+  await say(1, 2, ack + 3)
+  await say(1, 1, ack + 1)
+  await say(1, 1, ack)
+  t.is((await run(t, writer)).verdict.counts.falseAnswers, 4)
+  // who has been there before reads what they are held against
+  const dir = await tempDir(t)
+  await run(t, writer, { dir })
+  await say(0, 1, ack + 1)
+  await say(0, 2, ack + 1)
+  await say(1, 1, ack + 2)
+  const { verdict } = await run(t, writer, { dir })
+  t.is(verdict.counts.falseAnswers, 6)
+  t.is(verdict.verdict, 'clean')
 })
 
 test('audit - an ack before the head that its call cites is found', async (t) => {

@@ -1,9 +1,10 @@
 import b4a from 'b4a'
 import type Hypercore from 'hypercore'
-import type { Answer } from '../protocol/entries.ts'
+import type { Ack, Answer } from '../protocol/entries.ts'
 import type { LoggedCall } from '../protocol/evidence-replay.ts'
 import { readBlocks } from '../state/blocks.ts'
 import type { Report } from './findings.ts'
+import { decode } from './history.ts'
 
 /** Answers of one entry that are looked at, and how many wait before any is. */
 const ANSWERS_MAX = 256
@@ -14,15 +15,28 @@ const WAITING_BYTES_MAX = 4 * 1024 * 1024
 const GENERATION_RESULTS = 2048
 const GENERATION_BYTES = 2 * 1024 * 1024
 
+/** What a user says that it was answered. */
+interface Claim extends Answer {
+  /** Its key. */
+  readonly user: Uint8Array
+}
+
+/** A result of the call log, and whose entry it answers. */
+interface Known {
+  readonly block: Uint8Array
+  readonly user: Uint8Array
+  readonly entry: number
+}
+
 /** What users say that they were answered, against the call log; a difference is a lie of the user. */
 export class Answers {
   readonly #callLog: Hypercore
   readonly #report: Report
-  #waiting: Answer[] = []
+  #waiting: Claim[] = []
   #waitingBytes = 0
   /** Results that were read last, by their blocks: most answers are to one of them. */
-  #young = new Map<number, Uint8Array>()
-  #old: ReadonlyMap<number, Uint8Array> = new Map()
+  #young = new Map<number, Known>()
+  #old: ReadonlyMap<number, Known> = new Map()
   #youngBytes = 0
 
   constructor(callLog: Hypercore, report: Report) {
@@ -30,19 +44,21 @@ export class Answers {
     this.#report = report
   }
 
-  add(answers: readonly Answer[]): void {
+  /** `user`: the key of whoever says so. */
+  add(answers: readonly Answer[], user: Uint8Array): void {
     for (const answer of answers.slice(0, ANSWERS_MAX)) {
-      this.#waiting.push(answer)
+      this.#waiting.push({ ...answer, user })
       this.#waitingBytes += answer.result.byteLength
     }
   }
 
   /** Takes results of the call log, proven. */
   know(calls: readonly LoggedCall[]): void {
-    for (const { resultIndex, resultBlock: block } of calls) {
+    for (const { ack, resultIndex, resultBlock } of calls) {
       // what it is cut from would stay with it
-      const isWhole = block.byteLength === block.buffer.byteLength
-      this.#young.set(resultIndex, isWhole ? block : new Uint8Array(block))
+      const isWhole = resultBlock.byteLength === resultBlock.buffer.byteLength
+      const block = isWhole ? resultBlock : new Uint8Array(resultBlock)
+      this.#young.set(resultIndex, { block, user: new Uint8Array(ack.user), entry: ack.entry })
       this.#youngBytes += block.byteLength
     }
     if (this.#young.size < GENERATION_RESULTS && this.#youngBytes < GENERATION_BYTES) return
@@ -64,26 +80,51 @@ export class Answers {
     this.#waiting = []
     this.#waitingBytes = 0
     if (waiting.length === 0) return
-    const known = waiting.filter(({ index }) => index < this.#callLog.length)
-    const blocks = await readBlocks(
-      this.#callLog,
-      known.map(({ index }) => index)
-    )
-    const same = known.map(({ result }, i) => {
-      const block = blocks[i] ?? null
-      return block === null || b4a.equals(block, result)
-    })
-    this.#report.counts.falseAnswers += same.filter((is) => !is).length
+    const claims = waiting.filter(({ index }) => index < this.#callLog.length)
+    const blocks = await this.#read(claims.map(({ index }) => index))
+    const results = blocks.map((block) => (block === null ? null : decode(block)))
+    const acks = await this.#read(results.map(ackOf))
+    this.#report.counts.falseAnswers += claims.filter((claim, i) => {
+      const [block = null, result = null, ack = null] = [blocks[i], results[i], acks[i]]
+      // what is not here says nothing
+      if (block === null) return false
+      if (!b4a.equals(block, claim.result) || ackOf(result) === null) return true
+      const entry = ack === null ? null : decode(ack)
+      return entry !== null && !(isAck(entry) && isFor(claim, entry))
+    }).length
+  }
+
+  /** Blocks of the call log; null for those that are not here, and for none. */
+  async #read(indexes: readonly (number | null)[]): Promise<(Uint8Array | null)[]> {
+    const asked = indexes.filter((index) => index !== null)
+    const blocks = await readBlocks(this.#callLog, asked)
+    return indexes.map((index) => (index === null ? null : (blocks.shift() ?? null)))
   }
 
   /** Compares those to results that are at hand. */
   #compareKnown(): void {
-    this.#waiting = this.#waiting.filter(({ index, result }) => {
-      const block = this.#young.get(index) ?? this.#old.get(index)
-      if (block === undefined) return true
-      if (!b4a.equals(block, result)) this.#report.counts.falseAnswers++
-      this.#waitingBytes -= result.byteLength
+    this.#waiting = this.#waiting.filter((claim) => {
+      const known = this.#young.get(claim.index) ?? this.#old.get(claim.index)
+      if (known === undefined) return true
+      const isTrue = b4a.equals(known.block, claim.result) && isFor(claim, known)
+      if (!isTrue) this.#report.counts.falseAnswers++
+      this.#waitingBytes -= claim.result.byteLength
       return false
     })
   }
+}
+
+type Decoded = ReturnType<typeof decode>
+
+/** Block of the ack that a result answers; null for what is no result. */
+function ackOf(entry: Decoded | null): number | null {
+  return typeof entry === 'object' && entry?.type === 'result' ? entry.ack : null
+}
+
+function isAck(entry: Decoded): entry is Ack {
+  return typeof entry === 'object' && entry.type === 'ack'
+}
+
+function isFor(claim: Claim, { user, entry }: Pick<Known, 'user' | 'entry'>): boolean {
+  return claim.entry === entry && b4a.equals(claim.user, user)
 }

@@ -122,7 +122,7 @@ export interface Counts {
   unanswered: number
   /** Heads that users cite and that the host never signed: their lie, held against nobody. */
   falseHeads: number
-  /** Answers that users claim and that are not in the call log: their lie as well. */
+  /** Answers that users claim and that the call log does not have for that entry of theirs: their lie as well. */
   falseAnswers: number
 }
 
