@@ -221,8 +221,9 @@ class Audit {
     if (this.#news !== null) yield* this.#follow(course, this.#news)
     await course.finish()
     await this.#hearsay.ask(course)
+    await course.wait()
     await this.#options.askHost?.()
-    await course.end(held)
+    course.end(held)
     this.#hearsay.accuse(course.report)
     this.#behind = course.behind
     this.#exhibits.note({ head: reader.head, replayer: course.replayer })

@@ -307,14 +307,22 @@ export class Course {
     report.weigh()
   }
 
-  /** Judges it, for good; `held` are heads that the host had signed before this audit. */
-  async end(held: readonly Head[]): Promise<void> {
-    const { report, reader } = this
+  /** Waits for the last time for what others hold of the log and nobody has shown. */
+  async wait(): Promise<void> {
     const history = this.#history
     const { gap } = history
     await history.settle()
+    if (history.gap !== null && history.gap !== gap) this.report.gap(history.gap)
+  }
+
+  /**
+   * Judges it, for good; `held` are heads that the host had signed before this audit. The host has been asked once more
+   * behind all that was waited for, or it would have answered too long ago to be judged by what it does not show.
+   */
+  end(held: readonly Head[]): void {
+    const { reader } = this
+    const history = this.#history
     this.#noteForks()
-    if (history.gap !== null && history.gap !== gap) report.gap(history.gap)
     const hostShows = this.#hostView.showsNow
     this.#heads.withheld(reader.length, hostShows)
     for (const head of held) {
