@@ -96,6 +96,25 @@ test('batches - nothing is executed as another call than its ack says, whoever c
   }
 })
 
+test('batches - time does not go back where the clock does while an engine is waited for', async (t) => {
+  const vm = new Waiting()
+  const { instance, address, results } = await scene(t, vm)
+  const user = new BareUser(address, 'user').call('add')
+  const release = vm.hold()
+  await instance.submit(user.log())
+  await vm.arrived
+  const { now } = Date
+  t.teardown(() => {
+    Date.now = now
+  })
+  Date.now = () => now() - 1_000
+  await instance.submit(user.call('add').log())
+  release()
+  await instance.settled(user.key, 2)
+  t.alike(vm.sizes, [1, 2])
+  t.is(await results(), 3)
+})
+
 /** An instance with that VM; `results` closes it, compares all results with their acks, and counts them. */
 async function scene(t: Test, vm: VirtualMachine) {
   const keyPair = crypto.keyPair()

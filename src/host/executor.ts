@@ -88,7 +88,8 @@ export class Executor {
     const all = this.#next(first)
     if (items.some((item, i) => item !== all[i])) return
     const { opened } = this.#parts.oracleCall
-    const time = opened?.time ?? Math.max(Date.now(), this.#stand.time)
+    // the clock may have been set back since the first of them were taken
+    const time = opened?.time ?? Math.max(Date.now(), times.at(-1) ?? this.#stand.time)
     const seq = opened?.seq ?? this.#stand.seq + 1
     for (const item of all.slice(items.length)) {
       const { id, block, call } = item
