@@ -1,4 +1,5 @@
 // Which calls an instance has executed together, where an engine is waited for.
+import { setTimeout as sleep } from 'node:timers/promises'
 import b4a from 'b4a'
 import test, { type Test } from 'brittle'
 import crypto from 'hypercore-crypto'
@@ -12,6 +13,10 @@ import { Wal } from '../src/state/wal.ts'
 import type { Batch, RunOptions, VirtualMachine } from '../src/vm/vm.ts'
 import { BareUser, deployment } from './bare-user.ts'
 import { tempDir } from './helpers.ts'
+
+/** Users who call one after the other, and what an open log of one of them counts for, bytes. */
+const USERS = 1_500
+const USER_WEIGHT = 32 * 1024
 
 /** Says of each call what it was; a batch waits until it is let go. */
 class Waiting implements VirtualMachine {
@@ -113,6 +118,31 @@ test('batches - time does not go back where the clock does while an engine is wa
   await instance.settled(user.key, 2)
   t.alike(vm.sizes, [1, 2])
   t.is(await results(), 3)
+})
+
+test('batches - logs of users who have their results are let go of, also where somebody always waits', async (t) => {
+  const vm = new Waiting()
+  const { instance, address, results } = await scene(t, vm)
+  const run = vm.run.bind(vm)
+  let users = 0
+  let most = 0
+  const join = async () => {
+    most = Math.max(most, instance.weight)
+    for (let i = 0; i < 100 && users < USERS; i++) {
+      await instance.submit(new BareUser(address, `user ${users++}`).call('add').log())
+    }
+  }
+  // the next ones wait before these are committed
+  vm.run = async (batch, options) => {
+    const count = await run(batch, options)
+    await join()
+    return count
+  }
+  await join()
+  while (users < USERS) await sleep(10)
+  await instance.settled(new BareUser(address, `user ${USERS - 1}`).key, 1)
+  t.is(await results(), 1 + USERS)
+  t.ok(most < (USERS / 2) * USER_WEIGHT, `${Math.round(most / USER_WEIGHT)} logs at once`)
 })
 
 /** An instance with that VM; `results` closes it, compares all results with their acks, and counts them. */

@@ -24,6 +24,7 @@ import {
 } from '../src/protocol/messages.ts'
 import type { Proof } from '../src/protocol/proof.ts'
 import { auditStore, BareUser, deployment } from './bare-user.ts'
+import { heldOracle } from './held-oracle.ts'
 import { tempDir } from './helpers.ts'
 import { codeOf } from './set-back-scene.ts'
 
@@ -220,6 +221,32 @@ test('quotas - thousands of calls at once are too many, and those that wait coun
   const { queued, bytesWaiting } = host.status()
   t.ok(queued > 500 && bytesWaiting > 1_024 * queued, `${bytesWaiting} bytes of ${queued} calls`)
   await replica.close()
+})
+
+test('quotas - the log of a user who waits counts for what it takes in memory', async (t) => {
+  const held = heldOracle()
+  const { host, dir, bootstrap, instance, address, finish } = await scene(t, {
+    oracles: new Oracles({ price: () => held.oracles.ask('wait', '[]') }, 60_000),
+    quotas: { host: { bytesWaiting: 1024 * 1024 } }
+  })
+  await instance.submit(new BareUser(address, 'ann').call('ask').log())
+  await held.asked
+  const replica = await Replica.open({ dir: path.join(dir, 'reader'), bootstrap })
+  const rpc = await replica.connect(decodeId(host.id))
+  const ask = { address, from: 0, to: 0, known: 0, anchored: false }
+  const users = Array.from({ length: 100 }, (_, i) => calls(new BareUser(address, `user ${i}`), 1))
+  const takenIn: BareUser[] = []
+  for (const user of users) {
+    const code = await codeOf(rpc.request(CALL, { ...ask, log: user.log() }))
+    if (code === 'none') takenIn.push(user)
+    else t.is(code, 'QUOTA_EXCEEDED')
+  }
+  t.ok(takenIn.length > 10 && takenIn.length < 40, `${takenIn.length} users`)
+  held.answer()
+  for (const user of takenIn) await instance.settled(user.key, 1)
+  t.is(host.status().bytesWaiting, 0)
+  await replica.close()
+  await finish(2 + takenIn.length)
 })
 
 test('quotas - what is deployed over a connection counts there, whoever it is of', async (t) => {

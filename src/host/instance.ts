@@ -386,6 +386,8 @@ export class Instance {
         const batch = await this.#executor.execute()
         await durable
         durable = (await this.#commit(batch)).durable
+        // where somebody always waits, the end of this never comes
+        if (!this.#closing) await this.#ledger.trimBusy(this.#queue.users)
       }
     } finally {
       await durable

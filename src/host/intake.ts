@@ -15,8 +15,9 @@ import type { UserLog } from './user-log.ts'
 /** What every call costs beside its fuel, in fuel: it is decoded, logged, hashed and proven. */
 const CALL_COST = 5_000
 
-/** What a call that waits takes in memory beside its bytes, about. */
+/** What a call that waits takes in memory beside its bytes, about; and the log of its user, with the first one. */
 const WAITING_COST = 1024
+const LOG_COST = 48 * 1024
 
 /** A call that has arrived and has no result yet. */
 export interface Waiting {
@@ -33,6 +34,8 @@ export interface Waiting {
   readonly meters: readonly Meter[]
   /** Over whose connection it came; null where that was before the host was started. */
   readonly caller: Caller | null
+  /** What it counts for of that connection's memory, bytes. */
+  readonly held: number
 }
 
 /** The calls that wait, the users in turns. */
@@ -109,7 +112,18 @@ export class Intake {
       const entry = start + i + 1
       const call = readAsked(block)
       if (call === undefined) continue
-      this.#push({ user: user.key, id: user.id, call, entry, block, queuedAt, meters, caller })
+      const held = this.#heldBy(user.id, block)
+      this.#push({
+        user: user.key,
+        id: user.id,
+        call,
+        entry,
+        block,
+        queuedAt,
+        meters,
+        caller,
+        held
+      })
     }
     return this.#queue.length - before
   }
@@ -120,7 +134,7 @@ export class Intake {
     const call = readCall(block)
     const meters = this.#tenant?.metersOf(id, null) ?? []
     const queuedAt = performance.now()
-    const item = { user, id, call, entry, block, queuedAt, meters, caller: null }
+    const item = { user, id, call, entry, block, queuedAt, meters, caller: null, held: 0 }
     this.#push(item)
     return item
   }
@@ -128,8 +142,13 @@ export class Intake {
   #push(item: Waiting): void {
     this.#accounts.wait(item.id, item.entry)
     this.#queue.push(item)
-    item.caller?.hold(heldOf(item))
+    item.caller?.hold(item.held)
     this.#measures.queued++
+  }
+
+  #heldBy(id: string, block: Uint8Array): number {
+    const log = this.#queue.waiting(id) === 0 ? LOG_COST : 0
+    return block.byteLength + WAITING_COST + log
   }
 
   /** Takes calls that are executed from the queue, and charges what they have cost. */
@@ -138,7 +157,7 @@ export class Intake {
     this.#queue.done(items, costs)
     this.#measures.queued -= items.length
     for (const [i, item] of items.entries()) {
-      item.caller?.hold(-heldOf(item))
+      item.caller?.hold(-item.held)
       for (const meter of item.meters) meter.burn(costs[i] ?? 0)
     }
   }
@@ -151,10 +170,6 @@ export class Intake {
   /** What waits is executed when the instance is opened again. */
   close(): void {
     this.#measures.queued -= this.#queue.length
-    for (const item of this.#queue) item.caller?.hold(-heldOf(item))
+    for (const item of this.#queue) item.caller?.hold(-item.held)
   }
-}
-
-function heldOf({ block }: Waiting): number {
-  return block.byteLength + WAITING_COST
 }

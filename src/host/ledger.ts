@@ -211,12 +211,18 @@ export class Ledger {
 
   /** Lets go of the users' sessions when there are too many, but not of what is in them and not on disk. */
   async trim(): Promise<void> {
-    if (!this.#isCrowded) return
-    await this.#mutex.run(async () => {
-      if (this.#dirty) return
-      await this.#closeSessions()
-      await this.#open()
-    })
+    if (this.#isCrowded) await this.#mutex.run(() => this.#reopen())
+  }
+
+  /**
+   * The same between two batches, where calls of so many users wait. What came meanwhile is put on disk before. As long as most
+   * logs are those of users who wait, they would only be opened again.
+   */
+  async trimBusy(waiting: number): Promise<void> {
+    const { size } = this.#users
+    if (size < SESSIONS_MAX || size < 2 * waiting) return
+    // one behind the other, so that nothing comes in between
+    await Promise.all([this.flush(), this.#mutex.run(() => this.#reopen())])
   }
 
   /** Tree hash of the call log when it had this length. */
@@ -255,6 +261,12 @@ export class Ledger {
     const since = performance.now() - IDLE_MS
     const idle = [...this.#users.values()].filter(({ usedAt }) => usedAt < since)
     return 2 * idle.length > size
+  }
+
+  async #reopen(): Promise<void> {
+    if (this.#dirty) return
+    await this.#closeSessions()
+    await this.#open()
   }
 
   #session(): Sessions {
