@@ -1,5 +1,6 @@
 // The library as a program meets it: what it refuses, and what it leaves behind.
 import path from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 import test from 'brittle'
 import { audit, Client, Host, openLocal, verify } from '../src/index.ts'
 import { type Teardown, tempDir } from './helpers.ts'
@@ -118,6 +119,26 @@ test('library - what is opened with await using is closed behind it', async (t) 
     }
     stale = client
   }
+})
+
+test('library - a client that is closed while it is in use says so, and is closed once', async (t) => {
+  const dir = await tempDir(t)
+  const { bootstrap } = await open(t)
+  const host = await Host.open({ dir: path.join(dir, 'host'), bootstrap, engines: 1 })
+  t.teardown(() => host.close(), { order: 100 })
+  const source = 'exports.one = () => 1'
+  for (const ms of [0, 1, 3, 10, 30]) {
+    const client = await Client.open({ dir: path.join(dir, 'user'), bootstrap })
+    const ends = [
+      client.deploy({ host: host.id, source }),
+      client.deploy({ host: host.id, source, salt: new Uint8Array(32) }),
+      client.status(host.id)
+    ].map((under) => under.catch(({ code }) => t.is(code, 'HOST_CLOSED', `after ${ms} ms`)))
+    await sleep(ms)
+    await Promise.all([client.close(), client.close()])
+    await Promise.all(ends)
+  }
+  t.pass('nothing else was thrown')
 })
 
 async function open(t: Teardown): Promise<{ bootstrap: readonly string[] }> {

@@ -8,6 +8,7 @@ import type Corestore from 'corestore'
 import crypto from 'hypercore-crypto'
 import { createIdentity, readIdentity } from '../src/state/identity.ts'
 import { closeStore, openStore, settleStore } from '../src/state/store.ts'
+import { Wal } from '../src/state/wal.ts'
 import { type Teardown, tempDir } from './helpers.ts'
 import { SmallDisk } from './small-disk.ts'
 
@@ -31,6 +32,18 @@ async function connect(t: Teardown, one: Corestore, other: Corestore): Promise<v
     for (const stream of [a, b]) stream.destroy()
   })
 }
+
+test('wal - it is closed once, behind all that is to be synced', async (t) => {
+  const store = await openStore(await tempDir(t))
+  t.teardown(() => store.close())
+  for (let i = 0; i < 20; i++) {
+    const wal = new Wal(store.storage.rocks)
+    await wal.sync()
+    const syncs = [wal.sync(), wal.sync()]
+    await Promise.all([wal.close(), wal.close(), ...syncs])
+  }
+  t.pass('nothing was closed or synced that was closed')
+})
 
 test('store - a log that was not in use is not closed under whoever has come to read it', async (t) => {
   const [host, reader] = [await open(t), await open(t)]

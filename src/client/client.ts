@@ -1,5 +1,6 @@
 import { mkdir } from 'node:fs/promises'
 import path from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 import b4a from 'b4a'
 import type Corestore from 'corestore'
 import crypto from 'hypercore-crypto'
@@ -64,6 +65,8 @@ const TIMEOUT = 60_000
 
 /** How long an instance is in use before others who use it are looked for, ms: a single call is over by then. */
 const MEET_AFTER = 1_000
+/** How long a session that is being opened is waited for when the client is closed, ms. */
+const OPENING_WAIT = 1_000
 /** For a proof that compares heads, ms. */
 const PROOF_WAIT = 10_000
 
@@ -87,7 +90,7 @@ export class Client {
   readonly #evidence: EvidenceDir
   readonly #exchanges = new Map<string, Exchange>()
   readonly #timers = new Set<NodeJS.Timeout>()
-  #closed = false
+  #closing: Promise<void> | null = null
 
   private constructor(
     identity: Identity,
@@ -129,9 +132,12 @@ export class Client {
    * Deploys a contract on a host and returns its address and link. Throws DEPLOY_FAILED and CODE_* for what is wrong
    * with the contract, DEPLOY_DENIED, HOST_UNKNOWN.
    */
-  async deploy(options: DeployOptions): Promise<{ address: string; link: string }> {
+  deploy(options: DeployOptions): Promise<{ address: string; link: string }> {
+    return this.#whileOpen(() => this.#deploy(options))
+  }
+
+  async #deploy(options: DeployOptions): Promise<{ address: string; link: string }> {
     const { source, args = [], salt = crypto.randomBytes(32), limits = {} } = options
-    this.#refuseWhenClosed()
     checkDeployment(source, salt)
     checkLimits(limits)
     const host = decodeId(options.host, 'host key')
@@ -182,7 +188,7 @@ export class Client {
 
   /** The functions of an instance, by address or link; throws INSTANCE_UNKNOWN, HOST_UNKNOWN. */
   async connect<T extends object = AnyContract>(instance: string): Promise<ContractObject<T>> {
-    const address = await this.#resolve(instance)
+    const address = await this.#whileOpen(() => this.#resolve(instance))
     const { methods } = this.#known.get(address)
     return contractObject(methods, (method, args) => this.#call(address, method, args))
   }
@@ -197,8 +203,7 @@ export class Client {
    * those that were given up. In the order in which they were made; the host executes them in no other.
    */
   async deliver(instance: string): Promise<Undelivered[]> {
-    const address = await this.#resolve(instance)
-    const session = await this.#session(address)
+    const { address, session } = await this.#whileOpen(() => this.#sessionOf(instance))
     const late = await session.deliver()
     return late.map(({ call: { method, args }, done }) => {
       const result = this.#promise(done.then((it) => ({ address, ...it })))
@@ -232,44 +237,62 @@ export class Client {
 
   /** What the host says of itself. */
   async status(host: string): Promise<unknown> {
-    const remote = this.#remote(decodeId(host, 'host key'))
-    const { json } = await remote.ask(STATUS, { verbose: false }, 10_000)
-    return JSON.parse(json)
+    return this.#whileOpen(async () => {
+      const remote = this.#remote(decodeId(host, 'host key'))
+      const { json } = await remote.ask(STATUS, { verbose: false }, 10_000)
+      return JSON.parse(json)
+    })
   }
 
-  async close(): Promise<void> {
-    this.#closed = true
-    for (const timer of this.#timers) clearTimeout(timer)
-    const sessions = await Promise.allSettled(this.#sessions.values())
-    for (const session of sessions) {
-      if (session.status === 'fulfilled') await session.value.close()
-    }
-    for (const remote of this.#remotes.values()) remote.close()
-    await Promise.all([this.#meeting.close(), this.#network.close()])
-    await this.#wal.close()
-    await closeStore(this.#store)
+  close(): Promise<void> {
+    this.#closing ??= this.#close()
+    return this.#closing
   }
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.close()
   }
 
+  async #close(): Promise<void> {
+    for (const timer of this.#timers) clearTimeout(timer)
+    const sessions: Session[] = []
+    const opening = Promise.allSettled(
+      [...this.#sessions.values()].map(async (session) => sessions.push(await session))
+    )
+    // those that ask what a host has of their log may have to wait as long as a call does
+    await Promise.race([opening, sleep(OPENING_WAIT, undefined, { ref: false })])
+    await Promise.all(sessions.splice(0).map((session) => session.close()))
+    for (const remote of this.#remotes.values()) remote.close()
+    await Promise.all([this.#meeting.close(), this.#network.close()])
+    await opening
+    await Promise.all(sessions.map((session) => session.close()))
+    await this.#wal.close()
+    await closeStore(this.#store)
+  }
+
   #call(instance: Uint8Array | string, method: string, args: readonly unknown[]): CallPromise {
     const done = (async () => {
       // first, since the caller may go on to change them
       const text = encodeArgs(args)
-      const address = await (typeof instance === 'string' ? this.#resolve(instance) : instance)
-      const session = await this.#session(address)
+      const { address, session } = await this.#whileOpen(() => this.#sessionOf(instance))
       return { address, ...(await session.call(method, text)) }
     })()
     return this.#promise(done)
+  }
+
+  async #sessionOf(instance: Uint8Array | string) {
+    const address = await (typeof instance === 'string' ? this.#resolve(instance) : instance)
+    return { address, session: await this.#session(address) }
   }
 
   #promise(done: Promise<Done & { address: Uint8Array }>): CallPromise {
     return callPromise(
       done.then(({ result }) => resultValue(result)),
       async () => (await done).result.fuel,
-      async () => this.#receipt(await done)
+      async () => {
+        const known = await done
+        return this.#whileOpen(() => this.#receipt(known))
+      }
     )
   }
 
@@ -351,7 +374,19 @@ export class Client {
 
   /** What is closed would say so in words of its own, one for each thing that is asked. */
   #refuseWhenClosed(): void {
-    if (this.#closed) throw new MivmError('HOST_CLOSED', 'this client is closed: open another one')
+    if (this.#closing === null) return
+    throw new MivmError('HOST_CLOSED', 'this client is closed: open another one')
+  }
+
+  /** Does what ends in an error of ours also where this is closed meanwhile. */
+  async #whileOpen<T>(fn: () => Promise<T>): Promise<T> {
+    this.#refuseWhenClosed()
+    try {
+      return await fn()
+    } catch (error) {
+      this.#refuseWhenClosed()
+      throw error
+    }
   }
 
   #remote(host: Uint8Array): Remote {

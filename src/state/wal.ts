@@ -67,9 +67,15 @@ export class Wal {
   }
 
   async close(): Promise<void> {
-    await this.#running?.catch(() => {})
-    if (this.#file !== null) await closeFile(this.#file.fd)
+    while (this.#running !== null) await (this.#next ?? this.#running).catch(() => {})
+    await this.#closeFile()
+  }
+
+  /** Forgets it first: closed twice, another file that has its number meanwhile would be closed. */
+  async #closeFile(): Promise<void> {
+    const file = this.#file
     this.#file = null
+    if (file !== null) await closeFile(file.fd)
   }
 
   async #sync(): Promise<void> {
@@ -112,8 +118,7 @@ export class Wal {
 
   /** The database has moved on to a new log: what is in the logs before it may not be on disk yet either. */
   async #rotate(name: string): Promise<void> {
-    if (this.#file !== null) await closeFile(this.#file.fd)
-    this.#file = null
+    await this.#closeFile()
     const logs = (await readdir(this.#dir)).filter(isLog)
     for (const log of logs) await syncFile(path.join(this.#dir, log))
     await syncFile(this.#dir)
