@@ -169,6 +169,67 @@ test('recover - a call that waits for an oracle is gone on with', async (t) => {
   t.is((await scene.look(decodeId(address))).verdict, 'clean')
 })
 
+test('recover - a call that waited behind another one is executed, and none behind it before', async (t) => {
+  const scene = await Scene.open(t)
+  const { dir, bootstrap } = scene
+  const start = async (price: () => unknown) => {
+    const host = await Host.open({ dir, bootstrap, engines: 1, oracles: new Oracles({ price }) })
+    t.teardown(() => host.close(), { order: 5 })
+    return host
+  }
+  /** Answers once, when the host is about to close. */
+  const held = () => {
+    const [asked, answered] = [Promise.withResolvers<void>(), Promise.withResolvers<number>()]
+    const price = () => {
+      asked.resolve()
+      return answered.promise
+    }
+    const close = async (host: Host) => {
+      const closing = host.close()
+      answered.resolve(1)
+      await closing
+    }
+    return { price, asked: asked.promise, close }
+  }
+  const first = held()
+  const before = await start(first.price)
+  const alice = await scene.client('alice')
+  const source = `${SOURCE}; exports.ask = async () => {
+  for (let i = 0; i < 9; i++) await oracle.price()
+  return exports.count
+}`
+  const { link, address } = await alice.deploy({ host: before.id, source })
+  const key = decodeId(address)
+  const asked = alice.call(link, 'ask', [])
+  await first.asked
+  const bob = new BareUser(key, 'bob').call('add')
+  const instance = await before.instance(key)
+  t.is(await instance.submit(bob.log()), 1)
+  await first.close(before)
+  await scene.keep()
+
+  const second = held()
+  const again = await start(second.price)
+  const mirrored = await scene.mirror([link])
+  await second.asked
+  const { length } = (await again.instance(key)).head
+  await mirrored.whole(address, length)
+  await second.close(again)
+  await scene.setBack()
+  const [event] = await recover({ dir, bootstrap })
+  t.is(event?.type, 'recovered')
+
+  const host = await start(() => 1)
+  const recovered = await host.instance(key)
+  t.is(await asked, 0)
+  t.is(await recovered.submit(bob.call('add').log()), 2)
+  await recovered.settled(bob.key, 2)
+  t.is(await alice.call(link, 'add', []), 3)
+  await alice.close()
+  await host.close()
+  t.is((await scene.look(key)).verdict, 'clean')
+})
+
 test('recover - what nobody has stays refused, and it is said what that is', async (t) => {
   const { scene, host, alice, link, address } = await Scene.deployed(t, 3_000)
   await alice.call(link, 'add', ['a'])

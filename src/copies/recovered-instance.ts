@@ -6,7 +6,7 @@ import type { Atom } from 'hypercore-storage'
 import { checkGenesis } from '../client/locate.ts'
 import type { Replica } from '../client/replica.ts'
 import type { SetBacks } from '../host/set-back.ts'
-import { encodeMethods } from '../host/stand.ts'
+import { decodePending, encodeMethods, encodePending } from '../host/stand.ts'
 import { encodePosition } from '../host/user-log.ts'
 import { decodeEntry, type Genesis, type Version } from '../protocol/entries.ts'
 import { MivmError } from '../protocol/errors.ts'
@@ -248,7 +248,9 @@ class RecoveredInstance {
   /** What the instance notes about itself beside its logs. */
   async #note(log: Hypercore, walk: Walk, parts: readonly Part[]): Promise<void> {
     const { address } = this.#options
-    const pending = new Set(walk.open.map(({ key }) => encodeId(key)))
+    // who had calls waiting when this was written may have them still, and the log knows nothing of those
+    const pending = new Set(decodePending(await log.getUserData('pending')))
+    for (const { key } of walk.open) pending.add(encodeId(key))
     for (const [id, { entry, ack }] of walk.users) {
       await log.setUserData(`user/${id}`, encodePosition({ entry, ack }))
     }
@@ -256,7 +258,7 @@ class RecoveredInstance {
       const entry = user === null ? undefined : walk.users.get(user)?.entry
       if (entry !== undefined && Math.max(own.length, to.length) > entry) pending.add(user ?? '')
     }
-    await log.setUserData('pending', pending.size === 0 ? null : b4a.from([...pending].join()))
+    await log.setUserData('pending', encodePending([...pending]))
     if ((await log.getUserData('methods')) !== null) return
     const genesis = decodeEntry(await blockOf(log, 0))
     const code = decodeEntry(await blockOf(log, 1))

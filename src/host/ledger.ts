@@ -17,6 +17,7 @@ import type { Wal } from '../state/wal.ts'
 import type { Gate } from './gate.ts'
 import { Mutex } from './mutex.ts'
 import { checkRoom } from './room.ts'
+import { decodePending, encodePending } from './stand.ts'
 import { Tail } from './tail.ts'
 import { encodePosition, type Position, UserLog } from './user-log.ts'
 
@@ -324,16 +325,17 @@ export class Ledger {
     for (const [{ id }, { entry }] of positions) {
       if ((waiting.get(id) ?? 0) <= entry) waiting.delete(id)
     }
-    const pending = [...waiting.keys()].join()
-    if (pending === this.#notedPending) return
-    await log.setUserData('pending', pending === '' ? null : b4a.from(pending))
-    this.#notedPending = pending
+    const pending = [...waiting.keys()]
+    if (pending.join() === this.#notedPending) return
+    await log.setUserData('pending', encodePending(pending))
+    this.#notedPending = pending.join()
   }
 
   /** Users, z-base-32, that had calls waiting when the instance was last on disk. */
   async pendingUsers(): Promise<string[]> {
-    this.#notedPending = b4a.toString((await this.note('pending')) ?? new Uint8Array())
-    return this.#notedPending === '' ? [] : this.#notedPending.split(',')
+    const pending = decodePending(await this.note('pending'))
+    this.#notedPending = pending.join()
+    return pending
   }
 
   async #use<T>(key: Uint8Array, fn: (user: UserLog) => Promise<T>): Promise<T> {

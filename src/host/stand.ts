@@ -50,6 +50,15 @@ function decodeMethods(note: Uint8Array | null): string[] {
   return Array.from(JSON.parse(text), String)
 }
 
+/** How it notes down the users, z-base-32, that have calls waiting. */
+export function encodePending(users: readonly string[]): Uint8Array | null {
+  return users.length === 0 ? null : b4a.from(users.join())
+}
+
+export function decodePending(note: Uint8Array | null): string[] {
+  return note === null || note.byteLength === 0 ? [] : b4a.toString(note).split(',')
+}
+
 /** The entry in a block of the call log; throws INSTANCE_DAMAGED where it is another. */
 export async function readEntry<T extends CallLogEntry['type']>(
   ledger: Ledger,
