@@ -223,6 +223,22 @@ test('quotas - thousands of calls at once are too many, and those that wait coun
   await replica.close()
 })
 
+test('quotas - who deploys does not wait for all that somebody else deploys', async (t) => {
+  const { host, dir, bootstrap } = await scene(t)
+  const connect = async (name: string) => {
+    const replica = await Replica.open({ dir: path.join(dir, name), bootstrap })
+    t.teardown(() => replica.close(), { order: 0 })
+    return replica.connect(decodeId(host.id))
+  }
+  const [eve, ann] = [await connect('eve'), await connect('ann')]
+  for (let i = 1; i <= 60; i++) {
+    eve.request(DEPLOY, saltedDeployment(host.id, i, `eve ${i}`).request).catch(() => {})
+  }
+  while (host.instances.length === 1) await sleep(10)
+  await ann.request(DEPLOY, saltedDeployment(host.id, 100, 'ann').request)
+  t.ok(host.instances.length < 30, `it is the ${host.instances.length}th instance`)
+})
+
 test('quotas - the log of a user who waits counts for what it takes in memory', async (t) => {
   const held = heldOracle()
   const { host, dir, bootstrap, instance, address, finish } = await scene(t, {

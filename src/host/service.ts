@@ -55,6 +55,9 @@ export interface Served {
   tell(event: HostEvent): void
 }
 
+/** Deployments of one peer that are under way at the same time. */
+const DEPLOYING_MAX = 4
+
 /** Answers what one peer asks of a host. */
 export class Service {
   /** Length of the last head sent, by instance and user: the next proof begins there. */
@@ -63,6 +66,8 @@ export class Service {
   readonly #caller: Caller
   readonly #host: Served
   readonly #replies = new Mutex()
+  readonly #deployments = Array.from({ length: DEPLOYING_MAX }, () => new Mutex())
+  #deployed = 0
   /** Resolves when what this peer has said so far of heads was taken notice of. */
   #heard: Promise<unknown> = Promise.resolve()
 
@@ -75,13 +80,7 @@ export class Service {
   answer(): void {
     const rpc = this.#rpc
     rpc.respond(INFO, ({ address }) => this.#guard(() => this.#info(address), address))
-    rpc.respond(DEPLOY, (request) =>
-      this.#guard(async (): Promise<DeployReply> => {
-        await this.#heard
-        await this.#host.asked()
-        return { address: (await this.#host.deploy(request, this.#caller)).address }
-      })
-    )
+    rpc.respond(DEPLOY, (request) => this.#guard(() => this.#deploy(request)))
     rpc.respond(CALL, (request, arrived) =>
       this.#guard(() => this.#call(request, arrived), request.address)
     )
@@ -113,6 +112,16 @@ export class Service {
       }
       throw known
     }
+  }
+
+  /** Some at a time, as they came: who sends hundreds waits for them, and nobody else does. */
+  #deploy(request: DeployRequest): Promise<DeployReply> {
+    const turn = this.#deployments[this.#deployed++ % DEPLOYING_MAX] ?? this.#replies
+    return turn.run(async () => {
+      await this.#heard
+      await this.#host.asked()
+      return { address: (await this.#host.deploy(request, this.#caller)).address }
+    })
   }
 
   /** Names of methods may be many, and long. */
