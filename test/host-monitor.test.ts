@@ -44,6 +44,24 @@ test('monitor - figures are in the format of Prometheus, and add up', async (t) 
   }
 })
 
+test('monitor - what alarms wait for is there before it has happened', async (t) => {
+  const { host } = await open(t)
+  const families = () => parseMetrics(exposition(host.status(), host.measures))
+  // Prometheus sees no increase of a series that begins with 1
+  const page = readFileSync(new URL('../docs/operating.md', import.meta.url), 'utf8')
+  const [, section = ''] = /### MivmBatchesFailing\n([^#]*)/.exec(page) ?? []
+  const codes = Array.from(section.matchAll(/`([A-Z_]+)`/g), ([, code = '']) => code)
+  t.ok(codes.length > 3)
+  for (const code of codes) {
+    t.is(families().get('mivm_batches_failed_total')?.value({ code }), 0, code)
+  }
+  for (const code of ['ABORT_TIME', 'ABORT_MEMORY', 'ABORT_ENGINE']) {
+    t.is(families().get('mivm_aborts_total')?.value({ code }), 0, code)
+  }
+  host.measures.failed.add('INTERNAL')
+  t.is(families().get('mivm_batches_failed_total')?.value({ code: 'INTERNAL' }), 1)
+})
+
 test('monitor - whatever an engine calls its errors stays a label', async (t) => {
   const { host } = await open(t)
   const code = 'X"} 1\n\\mivm_calls_total 9'

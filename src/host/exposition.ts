@@ -16,11 +16,20 @@ interface Metric {
   read(status: HostStatus): number | null | readonly Sample[]
 }
 
+/**
+ * What alarms wait for is there before it has happened: of a series that begins with its first failure Prometheus sees no
+ * increase.
+ */
+const ABORTS = ['ABORT_TIME', 'ABORT_MEMORY', 'ABORT_ENGINE']
+const FAILURES = ['STORAGE_FULL', 'STORAGE_FAILED', 'ENGINE_FAILED', 'INSTANCE_DAMAGED', 'INTERNAL']
+
 const METRICS: readonly Metric[] = [
   counter('mivm_calls_total', 'Calls with a result on disk.', ({ total }) =>
     (['ok', 'error', 'abort'] as const).map((outcome) => [{ outcome }, total[outcome]])
   ),
-  counter('mivm_aborts_total', 'Calls that the host ended.', ({ total }) => byCode(total.aborts)),
+  counter('mivm_aborts_total', 'Calls that the host ended.', ({ total }) =>
+    byCode(total.aborts, ABORTS)
+  ),
   counter('mivm_fuel_total', 'Fuel that calls have used.', ({ total }) => total.fuel),
   counter('mivm_refused_total', 'Requests that were answered with an error.', ({ total }) =>
     byCode(total.refused)
@@ -29,7 +38,7 @@ const METRICS: readonly Metric[] = [
     Object.entries(refused).map(([quota, count]) => [{ quota }, count])
   ),
   counter('mivm_batches_failed_total', 'Batches that were not executed or written.', ({ total }) =>
-    byCode(total.failed)
+    byCode(total.failed, FAILURES)
   ),
   counter('mivm_deployments_total', 'Instances that were deployed.', ({ total }) => {
     return total.deployments
@@ -139,8 +148,13 @@ function gauge(name: string, help: string, read: Metric['read']): Metric {
   return { name, help, type: 'gauge', read }
 }
 
-function byCode(counts: Readonly<Record<string, number>>): readonly Sample[] {
-  return Object.entries(counts).map(([code, count]) => [{ code }, count])
+/** With those codes that `always` are there. */
+function byCode(
+  counts: Readonly<Record<string, number>>,
+  always: readonly string[] = []
+): readonly Sample[] {
+  const none = Object.fromEntries(always.map((code) => [code, 0]))
+  return Object.entries({ ...none, ...counts }).map(([code, count]) => [{ code }, count])
 }
 
 function lines({ name, help, type, read }: Metric, status: HostStatus): string[] {
