@@ -5,7 +5,7 @@ import test from 'brittle'
 import { falsify } from '../src/cli/demo-cheat.ts'
 import { verifyEvidence } from '../src/index.ts'
 import { decodeId } from '../src/protocol/ids.ts'
-import { Cli, CONTRACTS, startHost, startNetwork } from './cli.ts'
+import { Cli, CONTRACTS, type JsonObject, startHost, startNetwork } from './cli.ts'
 import { tempDir } from './helpers.ts'
 
 const FORUM = path.join(CONTRACTS, 'forum.js')
@@ -40,9 +40,18 @@ test('cli - audit --report and verify: what convinces others', async (t) => {
   t.is(audit.objects.at(-1)?.['type'], 'verdict')
   const written = audit.objects.filter(({ type }) => type === 'evidence')
   t.is(written.length, Number(audit.objects.at(-1)?.['findings']))
+  const files = ({ objects }: { readonly objects: readonly JsonObject[] }) =>
+    objects.filter(({ type }) => type === 'evidence').map(({ file }) => file)
+  const again = await dave.json(['audit', link, '--report', reports])
+  t.alike(files(again), files(audit), 'the same is not written twice')
   const single = path.join(root, 'single')
   const text = await dave.run(['audit', link, '--report', single])
   t.ok(text.stdout.includes(`\nevidence of ${written[0]?.['code']}: ${single}\n`), text.stdout)
+  const kept = path.join(root, 'kept')
+  await writeFile(kept, 'evidence of another cheat')
+  const beside = await dave.json(['audit', link, '--report', kept])
+  t.is(files(beside)[0], `${kept}.2`)
+  t.is(await readFile(kept, 'utf8'), 'evidence of another cheat', 'it may be all that is left')
   await cheat.stop()
 
   const offline = new Cli(path.join(root, 'nobody'), '127.0.0.1:9')

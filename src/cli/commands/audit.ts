@@ -1,6 +1,8 @@
 import { mkdir, stat, writeFile } from 'node:fs/promises'
 import path from 'node:path'
+import b4a from 'b4a'
 import { optimizeLate } from '../../audit/optimizing.ts'
+import { readAtMost } from '../../bundle/bounded-file.ts'
 import type { Finding } from '../../index.ts'
 import { EvidenceDir } from '../../state/evidence-dir.ts'
 import { type AlertOptions, Alerts } from '../alerts.ts'
@@ -16,9 +18,9 @@ const HELP = `
 Exit codes: 0 clean, 1 violation, 2 inconclusive.
 
 With --report every finding becomes a file that convinces others: "mivm verify" checks it without a network, and without
-believing who made it. In a folder there is one file for each; a file has the first, and others go beside it. Evidence
-that the host has signed two histories is kept in the data directory in any case: heads are compared with those of all
-others who know the instance and can be reached.
+believing who made it. In a folder there is one file for each; a file has the first, and others go beside it. What is
+there already is never written over. Evidence that the host has signed two histories is kept in the data directory in
+any case: heads are compared with those of all others who know the instance and can be reached.
 
 Example:
   $ mivm audit forum --report evidence/ --local
@@ -135,12 +137,26 @@ class Report {
     return new Report(target, isFolder)
   }
 
+  /** Evidence that is there from before may be all that is left of another cheat: nothing is written over it. */
   async add(code: string, evidence: Uint8Array): Promise<string> {
-    const number = ++this.#files
-    const name = `${number}-${code}.evidence`
-    const beside = number === 1 ? this.#target : `${this.#target}.${number}`
-    const file = this.#isFolder ? path.join(this.#target, name) : beside
-    await writeFile(file, evidence)
-    return file
+    for (;;) {
+      const number = ++this.#files
+      const name = `${number}-${code}.evidence`
+      const beside = number === 1 ? this.#target : `${this.#target}.${number}`
+      const file = this.#isFolder ? path.join(this.#target, name) : beside
+      if (await isWritten(file, evidence)) return file
+    }
+  }
+}
+
+/** False where there is something else. */
+async function isWritten(file: string, evidence: Uint8Array): Promise<boolean> {
+  try {
+    await writeFile(file, evidence, { flag: 'wx' })
+    return true
+  } catch (error) {
+    if (!(error instanceof Error && 'code' in error && error.code === 'EEXIST')) throw error
+    const known = await readAtMost(file, evidence.byteLength)
+    return known !== null && b4a.equals(known, evidence)
   }
 }
