@@ -87,6 +87,11 @@ test('cli - audit --follow goes on while the host is away, and where it was', as
   t.is(await auditor.stop('SIGINT'), 0, auditor.stderr)
   t.is(auditor.objects.at(-1)?.['type'], 'verdict')
   t.is(auditor.objects.at(-1)?.['verdict'], 'clean')
+  const lines = auditor.objects.map((object) => JSON.stringify(object))
+  t.absent(
+    lines.some((line, i) => i > 0 && line === lines[i - 1]),
+    'nothing is said again while nothing happens'
+  )
 
   const second = await carol.json(['audit', link])
   t.alike(second.objects[0], {

@@ -74,7 +74,14 @@ async function run(context: Context, instance: string, options: Options): Promis
     fromGenesis: options.fromGenesis === true,
     ...(options.follow === true ? { follow: untilInterrupted() } : {})
   })
+  let progress = ''
   for await (const event of events) {
+    if (event.type === 'progress') {
+      // one who follows looks several times a second, and mostly there is nothing new
+      const text = JSON.stringify(event)
+      if (text === progress) continue
+      progress = text
+    }
     if (event.type === 'verdict') await alerts.done()
     if (event.type === 'evidence') {
       await write(context, report, event.finding, event.evidence)
