@@ -155,6 +155,13 @@ test('backup - on the command line, while the host runs and when it does not', a
   const nowhere = await owner.run(['backup', path.join(root, 'no', 'directory')])
   t.is(nowhere.status, 69, nowhere.stderr)
   t.ok(/mivm: STORAGE_FAILED: the file system refuses /.test(nowhere.stderr), nowhere.stderr)
+  // a disk for backups that is not mounted is no name for a file
+  const unmounted = `${path.join(root, 'unmounted')}${path.sep}`
+  t.alike(await owner.run(['backup', unmounted]), {
+    status: 64,
+    stdout: '',
+    stderr: `mivm: FILE_UNKNOWN: there is no directory ${unmounted}: make it, or mount it\n`
+  })
   await host.stop()
   const closed = await owner.run(['backup', root])
   t.ok(closed.stdout.trim().endsWith('.mivm-backup'), closed.stderr)

@@ -118,4 +118,16 @@ test('cli - verify: what is no receipt is told in one line', async (t) => {
   const missing = await cli.run(['verify', path.join(root, 'nowhere')])
   t.is(missing.status, 64)
   t.ok(missing.stderr.startsWith('mivm: FILE_UNKNOWN: '), missing.stderr)
+  // where "mivm audit --report evidence/" has put what it found
+  t.alike(await cli.run(['verify', root]), {
+    status: 64,
+    stdout: '',
+    stderr: `mivm: FILE_UNKNOWN: ${root} is a directory: name a file in it\n`
+  })
+  const good = path.join(root, 'good')
+  await writeFile(good, bytes)
+  const short = path.join(root, 'short')
+  const one = await cli.run(['verify', good, short])
+  t.is(one.status, 2)
+  t.ok(one.stderr.startsWith(`mivm: PROOF_DAMAGED: ${short}: `), 'of several it says which')
 })

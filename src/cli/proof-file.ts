@@ -21,6 +21,10 @@ async function openFile(file: string): Promise<AsyncIterable<Uint8Array>> {
     throw new MivmError('FILE_UNKNOWN', `there is no file ${file}: check the path`)
   })
   atEnd(() => handle.close())
-  if ((await handle.stat()).size > ARMORED_MAX) throw tooLarge()
+  const stats = await handle.stat()
+  if (stats.isDirectory()) {
+    throw new MivmError('FILE_UNKNOWN', `${file} is a directory: name a file in it`)
+  }
+  if (stats.size > ARMORED_MAX) throw tooLarge()
   return handle.createReadStream({ autoClose: false })
 }

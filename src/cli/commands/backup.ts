@@ -1,5 +1,6 @@
 import { stat } from 'node:fs/promises'
 import path from 'node:path'
+import { MivmError } from '../../protocol/errors.ts'
 import { Context } from '../context.ts'
 import { tellLocally } from '../local-host.ts'
 import type { Program } from '../program.ts'
@@ -24,7 +25,7 @@ export function addBackup(program: Program): void {
 
 async function backup({ output, hostDir, hostSocket }: Context, to: string): Promise<void> {
   const { backUpClosed } = await import('../../host/backup.ts')
-  const file = await fileAt(path.resolve(to))
+  const file = await fileAt(to)
   output.progress(`writing ${file}…`)
   const done = (await tellLocally(hostSocket, '/backup', { file })) ?? {
     ...(await backUpClosed(hostDir, file))
@@ -40,6 +41,9 @@ async function fileAt(target: string): Promise<string> {
     (stats) => stats.isDirectory(),
     () => false
   )
+  if (!isDirectory && /[/\\]$/.test(target)) {
+    throw new MivmError('FILE_UNKNOWN', `there is no directory ${target}: make it, or mount it`)
+  }
   const now = new Date().toISOString().replace(/[:.]/g, '-')
-  return isDirectory ? path.join(target, `${now}.mivm-backup`) : target
+  return isDirectory ? path.resolve(target, `${now}.mivm-backup`) : path.resolve(target)
 }

@@ -49,7 +49,11 @@ async function compare(
   { host, output: target }: { readonly host?: string; readonly output?: string }
 ): Promise<void> {
   const proofs: Uint8Array[] = []
-  for (const file of files) proofs.push(await readProof(file))
+  for (const file of files) {
+    const proof = await readProof(file)
+    checkAlone(file, proof)
+    proofs.push(proof)
+  }
   const evidence = contradictionIn(proofs)
   if (evidence === null) {
     output.line('nothing in these files contradicts another: see "mivm audit --receipt"')
@@ -63,6 +67,16 @@ async function compare(
   if (target !== undefined) await writeFile(target, evidence)
   const { bytes: _, ...says } = proven
   output.object({ type: 'summary', holds: true, kind: 'evidence', ...says, file: target ?? null })
+}
+
+/** Throws for what does not hold by itself, with its name: of several files one has to know which. */
+function checkAlone(file: string, proof: Uint8Array): void {
+  try {
+    contradictionIn([proof])
+  } catch (error) {
+    if (!(error instanceof MivmError)) throw error
+    throw new MivmError(error.code, `${file}: ${error.message}`)
+  }
 }
 
 async function run({ output }: Context, file: string, host: string | undefined): Promise<void> {
