@@ -2,7 +2,7 @@
 import { writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import test from 'brittle'
-import { startNetwork } from './cli.ts'
+import { parseLines, startNetwork } from './cli.ts'
 import { tempDir } from './helpers.ts'
 
 test('cli - contracts that cannot be deployed leave nothing behind', async (t) => {
@@ -33,13 +33,23 @@ const CONTRACTS_BAD: [source: string, stderr: string][] = [
   [`// ${'x'.repeat(1024 * 1024)}\nexports.a = () => 1\n`, 'mivm: CODE_TOO_LARGE: ']
 ]
 
-test('cli - a syntax error is named with line and column', async (t) => {
+test('cli - a syntax error is named with file, line and column, and with what to write instead', async (t) => {
   const root = await tempDir(t)
   const { host, cli } = await startNetwork(t, root)
   const file = path.join(root, 'bad.js')
   await writeFile(file, 'exports.a = () => {\n  return 1 +\n}\n')
   const { stderr } = await cli.run(['deploy', file, '--host', host.id])
-  t.ok(/mivm: CODE_SYNTAX: line 3, column 1: .*\n$/.test(stderr), stderr)
+  t.ok(/mivm: CODE_SYNTAX: .*bad\.js:3:1: .*\n$/.test(stderr), stderr)
+  await writeFile(file, "exports.a = () => 1\nexports.b = () => eval('1')\n")
+  const refused = await cli.run(['deploy', 'bad.js', '--host', host.id, '--json'], { cwd: root })
+  t.alike(parseLines(refused.stdout), [
+    {
+      type: 'error',
+      code: 'CODE_SYNTAX',
+      message:
+        'bad.js:2:19: eval is not available: write the code out: what runs is what was deployed'
+    }
+  ])
 })
 
 test('cli - hosts and instances that are not there', async (t) => {

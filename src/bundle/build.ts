@@ -8,7 +8,7 @@ import type { Bundle } from './bundle.ts'
 import { Edits } from './edits.ts'
 import { insteadOfModule, MISSING } from './missing.ts'
 import { Modules } from './modules.ts'
-import { formatFile, formatPlace, offsetOf, type Place, Places } from './places.ts'
+import { explain, formatFile, formatPlace, Places } from './places.ts'
 import { CONTRACT_NAMES, Refusal, replaceGlobal, rewrite } from './rewrite.ts'
 import { isTypeof, type Reference, type Scan, scan } from './scan.ts'
 
@@ -312,19 +312,6 @@ function isCodeFromString({ name, node, parent }: Reference): boolean {
 }
 
 /** A refusal by the VM, which names line and column of the bundle, in the author's terms. */
-function explain(
-  error: unknown,
-  source: string,
-  placeAt: (offset: number) => Place | null
-): unknown {
-  if (!(error instanceof MivmError) || error.code !== 'CODE_SYNTAX') return error
-  const [, line, column, message] = /^line (\d+), column (\d+): (.*)$/s.exec(error.message) ?? []
-  if (line === undefined || column === undefined) return error
-  const place = placeAt(offsetOf(source, Number(line), Number(column)))
-  if (place === null) return error
-  return new MivmError(error.code, `${formatPlace(place)}: ${message}`, { cause: error })
-}
-
 function failure(dir: string, errors: readonly Message[]): MivmError {
   const [first] = errors
   if (first === undefined) return new MivmError('INTERNAL', 'the bundler failed: report this')

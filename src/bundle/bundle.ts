@@ -4,7 +4,7 @@ import { MivmError } from '../protocol/errors.ts'
 import { LIMITS } from '../protocol/limits.ts'
 import { readAtMost } from './bounded-file.ts'
 import { MISSING } from './missing.ts'
-import { formatFile, type Place, placeIn } from './places.ts'
+import { explain, formatFile, type Place, placeIn } from './places.ts'
 
 /** A contract as it is deployed, and what its author should know of it. */
 export interface Bundle {
@@ -54,7 +54,11 @@ export function verbatim(source: string, file = 'contract.js'): Bundle {
 const ANY_MISSING = new RegExp(`\\b(?:${[...MISSING.keys()].join('|')})\\b`)
 
 async function plain(file: string, text: string): Promise<Bundle> {
-  const contract = verbatim(text, file)
+  const found = verbatim(text, file)
+  const contract = {
+    ...found,
+    explain: (error: unknown) => explain(error, text, found.placeOf)
+  }
   if (!ANY_MISSING.test(text)) return contract
   const { warningsOf } = await import('./plain.ts')
   return { ...contract, warnings: warningsOf(path.resolve(file), text) }

@@ -1,5 +1,6 @@
 import { SourceMap } from 'node:module'
 import path from 'node:path'
+import { MivmError } from '../protocol/errors.ts'
 
 /** A place in a file of the author's, or of a package; lines and columns count from 1. */
 export interface Place {
@@ -56,6 +57,20 @@ export function offsetOf(text: string, line: number, column: number): number {
   const ends = Array.from(text.matchAll(LINE_ENDS), ({ 0: end, index }) => index + end.length)
   const start = line === 1 ? 0 : (ends[line - 2] ?? text.length)
   return Math.min(text.length, start + column - 1)
+}
+
+/** What the VM refuses at a line and column of the source, with the place that this comes from; anything else as it is. */
+export function explain(
+  error: unknown,
+  source: string,
+  placeOf: (offset: number) => Place | null
+): unknown {
+  if (!(error instanceof MivmError) || error.code !== 'CODE_SYNTAX') return error
+  const [, line, column, message] = /^line (\d+), column (\d+): (.*)$/s.exec(error.message) ?? []
+  if (line === undefined || column === undefined) return error
+  const place = placeOf(offsetOf(source, Number(line), Number(column)))
+  if (place === null) return error
+  return new MivmError(error.code, `${formatPlace(place)}: ${message}`, { cause: error })
 }
 
 /** What ends a line in JavaScript, and so in what its parsers say of places. */

@@ -10,6 +10,8 @@ const LEVELS_MAX = 512
 /** Places that the function takes which V8 evaluates all static fields and blocks of a class in: it is not called by ours. */
 const STATIC = 6
 
+const NO_EVAL = 'eval is not available: write the code out: what runs is what was deployed'
+
 /** Places that V8 keeps while it puts together an array, an object or a text, however many parts these have. */
 const LITERAL = 2
 
@@ -136,7 +138,7 @@ class Analysis {
       case 'Literal':
         return node.regex === undefined ? price : this.#prices.pattern
       case 'Identifier':
-        if (node.name === 'eval') throw new Refusal(node, 'eval is not available')
+        if (node.name === 'eval') throw new Refusal(node, NO_EVAL)
         this.#uses.push([node, this.#scope])
         return price
       case 'ImportExpression':

@@ -59,7 +59,11 @@ function parseWrapped(acorn, text, source) {
   // acorn, like browsers, takes <!-- and --> for comments: one more way to read a source in two ways
   const html = comments.find((start) => text[start] !== '/')
   if (html === undefined) return program
-  throw errorAt(source, acorn.getLineInfo(text, html), 'HTML-like comments are not allowed')
+  throw errorAt(
+    source,
+    acorn.getLineInfo(text, html),
+    'HTML-like comments are not allowed: write // or /* */'
+  )
 }
 
 /** What `parse` returns; where acorn's SyntaxError says is the author's own place. */
