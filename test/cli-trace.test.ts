@@ -136,6 +136,66 @@ test('trace - of contracts that look at their address, say much or use much fuel
   t.alike(told, ['WHERE', 'TALK', 'AGAIN', 'WORK'])
 })
 
+test('trace - names the callers that an error went through', async (t) => {
+  const vm = await openVm('js-1', { engines: 1 })
+  t.teardown(() => vm.close())
+  const source = `exports.plain = () => {
+  outer(1) // plain 2
+}
+const outer = (x) => {
+  if (x) inner() // plain 1
+}
+const inner = () => {
+  throw new Error('no') // plain 0 looped 0 awaited 0 busy 0
+}
+exports.looped = () => {
+  for (let i = 0; i < 20; i++) try { outer(1) } catch {}
+  return [1].map(() => inner()) // looped 1 looped 2
+}
+exports.awaited = async () => {
+  await middle() // awaited 3
+}
+const middle = async () => {
+  await null
+  return late() // awaited 2
+}
+const late = async () => {
+  await null
+  inner() // awaited 1
+}
+exports.busy = () => {
+  for (let i = 0; i < 2000; i++) try { outer(1) } catch {}
+  inner()
+}
+exports.deep = (n = 100) => {
+  if (n === 0) null.x
+  exports.deep(n - 1)
+}
+`
+  const placesOf = async (method: string) => {
+    const located = await locate(vm, verbatim(source), {
+      contract: contractOf(vm.id, source, userKey('deployer'), {}),
+      variables: [],
+      calls: [callBy('bob', method, '[]', 2, Date.now())],
+      base: new MemoryFiles(),
+      onOracle: async () => ({ ok: true, value: null }) as const
+    })
+    return [located?.place, ...(located?.through ?? [])].map((place) => place?.split(':')[1])
+  }
+  for (const method of ['plain', 'looped', 'awaited', 'busy']) {
+    const expected: string[] = []
+    for (const [i, line] of source.split('\n').entries()) {
+      for (const [, n] of line.matchAll(new RegExp(`\\b${method} (\\d)`, 'g'))) {
+        expected[Number(n)] = String(i + 1)
+      }
+    }
+    t.alike(await placesOf(method), expected, method)
+  }
+  const deep = await placesOf('deep')
+  t.is(deep.length, 21, 'the nearest of many')
+  t.is(new Set(deep.slice(1)).size, 1)
+})
+
 test('trace - where no room is left for what notes the place', async (t) => {
   const vm = await openVm('js-1', { engines: 1 })
   t.teardown(() => vm.close())
@@ -168,7 +228,8 @@ test('trace - where no room is left for what notes the place', async (t) => {
       `${what}: ${step?.fuel}`
     )
     const located = await locate(vm, verbatim(source), batch)
-    t.alike(located, { text: 'Error: it is 4949', place: 'contract.js:4:3' }, what)
+    const place = 'contract.js:4:3'
+    t.alike(located, { text: 'Error: it is 4949', place, through: [] }, what)
   }
 })
 
@@ -227,12 +288,14 @@ test('trace - on the command line', async (t) => {
   const cwd = path.dirname(file)
   const { status, stdout, stderr } = await author.run(['trace', link, '3', 'app.ts'], { cwd })
   t.is(status, 0, stderr)
-  t.is(stdout, 'rules.ts:9:5: Error: a has its vote, of 1\n')
+  t.is(stdout, 'rules.ts:9:5: Error: a has its vote, of 1\n  from app.ts:10:3\n')
   const { objects } = await author.json(['trace', link, 'host+3'])
   const [summary] = objects
   t.is(objects.length, 1)
   t.ok(/^contract\.js:\d+:\d+$/.test(String(summary?.['place'])), JSON.stringify(summary))
   t.alike([summary?.['seq'], summary?.['method']], [3, 'vote'])
+  const through = summary?.['through']
+  t.ok(Array.isArray(through) && /^contract\.js:\d+:\d+$/.test(String(through)), String(through))
   await writeFile(file, `${APP}\nexport const more = () => 1\n`)
   for (const [words, expected, code] of [
     [['2'], 'mivm: USAGE: call 2 has not ended with an error', 64],

@@ -1,23 +1,45 @@
 import { type AnyNode, type BlockStatement, type Expression, parse, type Statement } from 'acorn'
 import { Edits } from './edits.ts'
 
-/** What a line of `console` of a traced contract begins with that is not the author's; an offset in the source follows. */
+/**
+ * What a line of `console` of a traced contract begins with that is not the author's. An offset in the source follows, then a
+ * number of the error and, where it is on its way already, the offset of the statement that it has left another function by.
+ */
 const MARK = 'mivm: thrown at '
 
+/** Functions that are told of each error, and of all errors of a call: more would leave no lines for where they were thrown. */
+const WAY_MAX = 20
+const WAYS_MAX = 300
+
 /**
- * Says where an error was thrown, once for each time that another one is on its way; `$traceKept` watches what is returned.
- * A contract may have variables of its own with the names of builtins. What it says itself is said to nobody: of the lines of
- * a call only the first thousand are kept.
+ * Says where an error was thrown, once for each time that another one is on its way, and what it leaves; `$traceKept` watches what
+ * is returned. A contract may have variables of its own with the names of builtins. What it says itself is said to nobody: of the
+ * lines of a call only the first thousand are kept, so that errors that are caught in a loop must not fill them.
  */
-const headOf = (prefix: string) => `const ${prefix}Thrown = ((console, places) => {
+const headOf = (prefix: string) => `const ${prefix}Thrown = ((console, errors) => {
+  let count = 0
+  let ways = 0
   let last
-  return (error, at) => {
-    if (typeof error === 'object' && error !== null) {
-      if (!places.has(error)) places.set(error, at)
-      at = places.get(error)
+  let told
+  const say = ({ first, id }, way) => console.log('${MARK}' + first + ' ' + id + way)
+  return (thrown, at) => {
+    const isObject = typeof thrown === 'object' && thrown !== null
+    let error = isObject ? errors.get(thrown) : undefined
+    if (error === undefined) {
+      error = { first: at, id: ++count, ways: 0 }
+      if (isObject) errors.set(thrown, error)
+      if (at !== last) say(error, '')
+      last = at
+    } else if (error.ways < ${WAY_MAX} && ways < ${WAYS_MAX}) {
+      error.ways++
+      ways++
+      say(error, ' ' + at)
+      last = undefined
+    } else if (told !== error.id) {
+      say(error, '')
+      last = undefined
     }
-    if (at !== last) console.log('${MARK}' + at)
-    last = at
+    told = error.id
   }
 })(console, new globalThis.WeakMap())
 console = (() => {
@@ -91,12 +113,25 @@ export function traced(source: string): string | null {
   return edits.apply()
 }
 
-/** Where in the source what has ended a call of a traced contract was thrown: an offset, null where that is not known. */
-export function thrownAt(lines: readonly string[]): number | null {
+/** Where in the source what has ended a call was thrown, and the statements of the callers that it went through: offsets. */
+export interface ThrownAt {
+  readonly offset: number
+  /** The nearest first; of very many only those, and none where too many errors were on their way. */
+  readonly through: readonly number[]
+}
+
+/** What has ended a call of a traced contract; null where that is not known. */
+export function thrownAt(lines: readonly string[]): ThrownAt | null {
   // there may have been more, and it is the last one that counts
   if (lines.length >= LINES_MAX) return null
-  const line = lines.findLast((each) => each.startsWith(MARK))
-  return line === undefined ? null : Number(line.slice(MARK.length))
+  const marks = lines
+    .filter((line) => line.startsWith(MARK))
+    .map((line) => line.slice(MARK.length).split(' ').map(Number))
+  const [offset, id] = marks.at(-1) ?? []
+  if (offset === undefined) return null
+  const ways = marks.filter((mark) => mark.length === 3)
+  const own = ways.length < WAYS_MAX ? ways.filter((mark) => mark[1] === id) : []
+  return { offset, through: own.flatMap((mark) => mark[2] ?? []) }
 }
 
 /** What our names begin with: none of the contract's does, however it is written there. */

@@ -15,6 +15,8 @@ import { acquireVm } from './shared-vm.ts'
 interface Located {
   readonly text: string
   readonly place: string | null
+  /** The statements of the author's functions that it went through on its way, the nearest first. */
+  readonly through: readonly string[]
 }
 
 /**
@@ -45,9 +47,13 @@ export async function locate(
   const [outcome] = outcomes
   if (outcome?.status !== 'error') return null
   const { name, message } = outcome.error
-  const offset = thrownAt(lines)
-  const place = offset === null ? null : bundle.placeOf(offset)
-  return { text: `${name}: ${message}`, place: place === null ? null : formatPlace(place) }
+  const thrown = thrownAt(lines)
+  const placeOf = (offset: number) => {
+    const place = bundle.placeOf(offset)
+    return place === null ? [] : [formatPlace(place)]
+  }
+  const [place = null] = thrown === null ? [] : placeOf(thrown.offset)
+  return { text: `${name}: ${message}`, place, through: thrown?.through.flatMap(placeOf) ?? [] }
 }
 
 /** To read a large bundle takes longer than to execute a call of it, and in a test many calls throw. */

@@ -18,6 +18,8 @@ export interface Thrown {
   readonly error: { readonly name: string; readonly message: string; readonly code: string | null }
   /** `app.ts:3:5` */
   readonly place: string
+  /** Where the functions that it left on its way were called, the nearest first. */
+  readonly through: readonly string[]
 }
 
 /**
@@ -42,8 +44,8 @@ export async function traceCall(
   }
   const { method } = asked
   const { error } = result
-  const place = await locateLogged(openVm, instance, logged, bundle ?? verbatim(logged.source))
-  if (place !== null) return { method, error, place }
+  const located = await locateLogged(openVm, instance, logged, bundle ?? verbatim(logged.source))
+  if (located !== null) return { method, error, ...located }
   throw new MivmError(
     'NOT_REPRODUCED',
     `call ${seq} ended with ${error.name}: ${error.message}, and no line of the contract has thrown that: a limit has ended it, or what it is called with`
@@ -55,7 +57,7 @@ async function locateLogged(
   instance: InstanceReplica,
   logged: CallInLog,
   bundle: Bundle
-): Promise<string | null> {
+): Promise<Pick<Thrown, 'place' | 'through'> | null> {
   const { start, before, call, committed, source } = logged
   const { outcome, error } = call.result
   const executed = executedOf(call, committed)
@@ -73,7 +75,9 @@ async function locateLogged(
     calls: [executed],
     onOracle: answersOf([call])
   })
-  return located?.text === `${error.name}: ${error.message}` ? located.place : null
+  if (located === null || located.place === null) return null
+  const { text, place, through } = located
+  return text === `${error.name}: ${error.message}` ? { place, through } : null
 }
 
 /** Executes the calls of a batch that come before another one, for what they write. */

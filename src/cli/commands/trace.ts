@@ -6,7 +6,7 @@ import { formatThrown, parseSeq } from '../text.ts'
 
 const HELP = `
 Errors have no stack in the VM. The call is executed once more on this machine, on the state that the host published,
-with code that notes where it is. Give the file that was deployed to hear of its own lines; without it they are those of
+with code that notes where it is; below the line that threw are those that it was called from. Give the file that was deployed to hear of its own lines; without it they are those of
 contract.js, which is the source as the log has it ("mivm state cat <instance> /.mivm/contract.js").
 
 Example:
@@ -50,8 +50,9 @@ async function run(
     atEnd(() => vm.close())
     return vm
   }
-  const { method, error, place } = await traceCall(open, found, seq, contract)
+  const { method, error, place, through } = await traceCall(open, found, seq, contract)
   output.done()
   output.line(printable(`${place}: ${formatThrown(error)}`))
-  output.object({ type: 'summary', address, seq, method, place, error })
+  for (const caller of through) output.line(printable(`  from ${caller}`))
+  output.object({ type: 'summary', address, seq, method, place, through, error })
 }
