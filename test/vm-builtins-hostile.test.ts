@@ -172,9 +172,40 @@ test('vm builtins - attacks: JSON', async (t) => {
       FUEL
     ],
     'json parse': ['const t=JSON.stringify(Array(1e4).fill([]));for(;;)JSON.parse(t)', FUEL],
+    'json indented': [
+      'let a=Array(1e5).fill(0);for(let i=0;i<55;i++)a=[a];JSON.stringify(a,null,10)',
+      FUEL
+    ],
+    'json indented, again and again': [
+      'let a=Array(25e3).fill(0);for(let i=0;i<55;i++)a=[a];for(;;)JSON.stringify(a,null,10)',
+      FUEL
+    ],
+    'json indented for a replacer': [
+      'let a=Array(3e4).fill(0);for(let i=0;i<55;i++)a=[a];JSON.stringify(a,(k,v)=>v,10)',
+      FUEL
+    ],
     'json string': ["const t='\\n'.repeat(1e6);for(;;)JSON.stringify(t)", FUEL],
     'json replacer': ["JSON.stringify({},new Proxy([],{get:(t,k)=>k==='length'?2**53-1:k}))", FUEL]
   })
+  // as much of it as one call can pay for would be more than its memory
+  await runAttacks(
+    t,
+    {
+      indented: [
+        'let a=Array(15e4).fill(0);for(let i=0;i<55;i++)a=[a];JSON.stringify(a,null,10)',
+        ALLOCATION
+      ],
+      'indented for a replacer': [
+        'let a=Array(15e4).fill(0);for(let i=0;i<55;i++)a=[a];JSON.stringify(a,(k,v)=>v,10)',
+        ALLOCATION
+      ],
+      'many long keys': [
+        "const o={};for(let i=0;i<10;i++)o['k'.repeat(60)+i]=0;JSON.stringify(Array(1e5).fill(o))",
+        ALLOCATION
+      ]
+    },
+    LIMITS.fuel
+  )
 })
 
 test('vm builtins - attacks: maps and sets', async (t) => {

@@ -143,6 +143,8 @@ export const PRICES = {
     /** JSON.stringify: an element or property; JSON.parse with a reviver, the same. */
     jsonNode: 10,
     jsonRevive: 24,
+    /** A space in front of one, with the third argument of JSON.stringify. */
+    jsonSpace: 1 / 16,
 
     /** A date that is read or written as text. */
     date: 16,

@@ -30,6 +30,9 @@
   const has = uncurry(Set.prototype.has)
   const add = uncurry(Set.prototype.add)
   const RawSet = Set
+  /** Of the value that is written: the spaces of a level, and how many characters it comes to, at least. */
+  let indent = 0
+  let least = 0
 
   replace(JSON, {
     parse(value, reviver) {
@@ -47,8 +50,11 @@
       if (isObject(replacer) && typeof replacer !== 'function' && isArray(replacer)) {
         return written(value, replacer, space)
       }
-      if (typeof replacer !== 'function' && isSimple(value, 0)) return fast(value, space)
-      return watched(value, replacer, space)
+      const gap = space === undefined ? '' : gapOf(space)
+      if (typeof replacer === 'function') return watched(value, replacer, gap)
+      indent = gap.length
+      least = 0
+      return isSimple(value, 0) ? fast(value, gap) : watched(value, undefined, gap)
     },
     rawJSON(value) {
       const text = toText(value)
@@ -76,6 +82,7 @@
         room(value.length)
         spend(value.length, prices.jsonQuote)
       }
+      grow(value.length)
       return true
     }
     if (typeof value !== 'object' || value === null) return typeof value !== 'bigint'
@@ -85,6 +92,8 @@
       if (plain !== arrayPrototype) return false
       const { length } = value
       charge(length * 4 + 1)
+      grow(length * 2)
+      if (indent > 0) growLines(length, level + 1)
       for (let i = 0; i < length; i++) {
         if (lookupGetter(value, i) !== undefined || !isSimple(value[i], level + 1)) return false
       }
@@ -94,8 +103,10 @@
     const names = keysOf(value)
     const { length } = names
     charge(length * 6 + 1)
+    if (indent > 0) growLines(length, level + 1)
     for (let i = 0; i < length; i++) {
       const name = names[i]
+      grow(name.length + 4)
       if (lookupGetter(value, name) !== undefined) return false
       const item = value[name]
       if (typeof item !== 'number' && !isSimple(item, level + 1)) return false
@@ -104,13 +115,25 @@
     return true
   }
 
+  /** Before V8 writes them: it would go on for as long as it has memory. */
+  function grow(characters) {
+    least += characters
+    if (least > limits.text) textRoom(least)
+  }
+
+  function growLines(count, level) {
+    const spaces = level * indent
+    charge(count * spaces * prices.jsonSpace)
+    grow(count * spaces)
+  }
+
   /** Whether it holds no primitive, whatever it inherits from. */
   function isRecord(value) {
     return !(toStringTag in value) && textOf(value) === '[object Object]'
   }
 
-  function fast(value, space) {
-    const text = stringify(value, undefined, space)
+  function fast(value, gap) {
+    const text = stringify(value, undefined, gap)
     if (text !== undefined && text.length > 1024) {
       room(text.length)
       spend(text.length, prices.copy)
@@ -122,7 +145,7 @@
    * V8 asks a replacer before it goes into a value, in order: so this one knows how deep it is, and pays. The
    * contract's own is called from it.
    */
-  function watched(value, replacer, space) {
+  function watched(value, replacer, gap) {
     const own = typeof replacer === 'function' ? replacer : undefined
     const holders = []
     let top = 0
@@ -131,7 +154,7 @@
     enter()
     state.depth += STACK
     try {
-      const text = stringify(value, visit, space)
+      const text = stringify(value, visit, gap)
       if (size > 1024 && text !== undefined) {
         room(text.length)
         spend(text.length, prices.copy)
@@ -155,7 +178,9 @@
       }
       last = own === undefined ? given : apply(own, this, [key, given])
       if (isObject(last)) last = unboxed(last)
-      size += key.length + 8
+      const spaces = top * gap.length
+      if (spaces > 0) charge(spaces * prices.jsonSpace)
+      size += key.length + 8 + spaces
       if (typeof last === 'string') {
         if (last.length > 64) spend(last.length, prices.jsonQuote)
         size += last.length
