@@ -94,6 +94,12 @@ test('vm realm - overriding what is inherited works as if nothing were frozen', 
       B.prototype.toString = function () { return 'B' + this.length }; return [String(B.from([1, 2, 3]).slice(1)), B.from([1]) instanceof Uint8Array]`,
     'a function with a text of its own': `const f = () => {}; f.toString = () => 'f'; f.bind = 1; return [String(f), f.bind]`,
     'an iterator with its own next': `function* g () { yield 1 } const i = g(); i.next = () => 5; return i.next()`,
+    'an iterator as TypeScript writes it for ES5': `const g = Object.create(Iterator.prototype); g.next = () => ({ done: true })
+      g[Symbol.iterator] = function () { return this }; g[Symbol.dispose] = 1
+      const a = Object.create(Object.getPrototypeOf(Object.getPrototypeOf((async function* () {}).prototype)))
+      a[Symbol.asyncIterator] = 2
+      return [[...g], g[Symbol.dispose], a[Symbol.asyncIterator], [...[1].values()], [...new Map([[2, 3]]).keys()]]`,
+    'how all iterators are iterated stays': `try { Iterator.prototype[Symbol.iterator] = 1 } catch (e) { return e.message }`,
     'a date with its own text': `const d = new Date(0); d.toString = () => 'then'; d.toJSON = () => 'json'; return [String(d), JSON.stringify(d)]`,
     'limits of stacks': `Error.stackTraceLimit = Infinity; const e = new Error('x'); Error.captureStackTrace(e); return String(e.stack)`,
     'the accessor shows its value': `const { get } = Object.getOwnPropertyDescriptor(Object.prototype, 'valueOf'); return get.originalValue === {}.valueOf`,
@@ -126,6 +132,9 @@ test('vm realm - overriding what is inherited works as if nothing were frozen', 
     'bytes as the buffer package makes them': ['B2', true],
     'a function with a text of its own': ['f', 1],
     'an iterator with its own next': 5,
+    'an iterator as TypeScript writes it for ES5': [[], 1, 2, [1], [2]],
+    'how all iterators are iterated stays':
+      "Cannot assign to read only property 'Symbol(Symbol.iterator)'",
     'a date with its own text': ['then', '"json"'],
     'limits of stacks': 'undefined',
     'the accessor shows its value': true,

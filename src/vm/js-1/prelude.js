@@ -558,12 +558,14 @@
    * On a frozen prototype, `object.toString = …` would throw (the "override mistake"), and with it every class
    * that extends Error and sets its name. So what people do override is an accessor that defines an own property
    * of the receiver. What runs in inner loops stays a plain property, and so does what V8 checks before it takes
-   * a fast path: iterators, `then`, `exec`, the constructors of arrays and promises.
+   * a fast path: how arrays, maps and sets are iterated, `then`, `exec`, the constructors of arrays and promises.
+   * That an iterator is one itself is overridden by every generator that TypeScript compiles to ES5.
    */
   function repairOverrides() {
     const generator = getPrototypeOf(getPrototypeOf((function* () {})()))
     const asyncGenerator = getPrototypeOf(getPrototypeOf((async function* () {})()))
     const all = (prototype) => ownKeys(prototype).filter((key) => typeof key === 'string')
+    const symbols = (prototype) => ownKeys(prototype).filter((key) => typeof key === 'symbol')
     const repairs = [
       [Object.prototype, all(Object.prototype)],
       [Function.prototype, ['constructor', 'bind', 'toString']],
@@ -574,6 +576,8 @@
       [Iterator.prototype, all(Iterator.prototype)],
       [generator, all(generator)],
       [asyncGenerator, all(asyncGenerator)],
+      [Iterator.prototype, symbols(Iterator.prototype)],
+      [getPrototypeOf(asyncGenerator), symbols(getPrototypeOf(asyncGenerator))],
       [Array, ['from', 'fromAsync', 'of']],
       [TypedArray, ['from', 'of']],
       [Uint8Array, ['fromBase64', 'fromHex']],
@@ -593,21 +597,23 @@
   function repairOverride(object, key) {
     const { value, writable, configurable } = getOwnPropertyDescriptor(object, key)
     if (!writable || !configurable) return
+    const name = primordials.toText(key)
     const get = () => value
     // where libraries that look behind accessors find what it stands for
     defineProperty(get, 'originalValue', { value })
     const { set } = getOwnPropertyDescriptor(
       {
         set value(replacement) {
-          if (this === object) throw new TypeError(`Cannot assign to read only property '${key}'`)
-          if (!isObject(this)) throw new TypeError(`Cannot create property '${key}' on a primitive`)
+          if (this === object) throw new TypeError(`Cannot assign to read only property '${name}'`)
+          if (!isObject(this))
+            throw new TypeError(`Cannot create property '${name}' on a primitive`)
           const defined = defineProperty(this, key, {
             value: replacement,
             writable: true,
             enumerable: true,
             configurable: true
           })
-          if (!defined) throw new TypeError(`Cannot define property '${key}'`)
+          if (!defined) throw new TypeError(`Cannot define property '${name}'`)
         }
       },
       'value'
