@@ -4,6 +4,7 @@ import path from 'node:path'
 import { getLineInfo } from 'acorn'
 import test, { type Test } from 'brittle'
 import { type Bundle, bundle, deploy, loadCost, MivmError } from 'mivm/testing'
+import { MISSING } from '../src/bundle/missing.ts'
 import { offsetOf, placeIn } from '../src/bundle/places.ts'
 import { tempDir } from './helpers.ts'
 
@@ -505,6 +506,17 @@ exports.own = (URL) => new URL('x').crypto
       'app.js:3:3: setTimeout is not there: time stands still during a call: compare env.time in a later one'
     ]
   )
+})
+
+test('bundle - what is said of a name at deployment, the call that fails over it says too', async (t) => {
+  const names = [...MISSING.keys()].filter((name) => name !== 'eval' && name !== '__require')
+  const source = names.map((name) => `exports['of ${name}'] = () => ${name}`)
+  const instance = await deploy(source.join('\n'))
+  t.teardown(() => instance.close())
+  for (const name of names) {
+    const error = await instance.call('alice', `of ${name}`, []).catch((thrown) => thrown)
+    t.ok(error.message.startsWith(`${name} is not defined in this VM: `), error.message)
+  }
 })
 
 test('bundle - packages are not refused for what they may never use, and the author is told', async (t) => {
