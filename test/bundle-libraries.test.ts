@@ -186,6 +186,7 @@ test('libraries - immer', async (t) => {
     ['a', 2],
     ['b', 1]
   ])
+  t.alike(await call('drafts'), [true, true, false], 'instances of classes are values')
 })
 
 test('libraries - fast-json-patch', async (t) => {

@@ -144,6 +144,23 @@ test('vm realm - overriding what is inherited works as if nothing were frozen', 
   })
 })
 
+test('vm realm - the text of a function is that of a builtin, or says nothing', (t) => {
+  const source = `class Object2 {}; Object.defineProperty(Object2, 'name', { value: 'Object' })
+    const plain = (value) => Function.prototype.toString.call(value.constructor) === Object.toString()
+    exports.plain = () => [plain({}), plain([]), plain(new Date()), plain(new Object2()), plain(new Map())]
+    exports.texts = () => [Object, Map, [].map, Object.getOwnPropertyDescriptor(Map.prototype, 'size').get, [].map.bind(),
+      Object2, () => {}, new Proxy(Object, {})].map((f) => Function.prototype.toString.call(f))`
+  const { results } = run({ source, calls: [{}, { method: 'plain' }, { method: 'texts' }] })
+  t.alike(resultValue(results[1]), [true, false, false, false, false])
+  t.alike(resultValue(results[2]), [
+    'function Object() { [native code] }',
+    'function Map() { [native code] }',
+    'function map() { [native code] }',
+    'function get size() { [native code] }',
+    ...Array.from({ length: 4 }, () => 'function () { [native code] }')
+  ])
+})
+
 test('vm realm - typed arrays and buffers work, within their budget', (t) => {
   const source = `
     exports.arrays = () => { class B extends Uint8Array {} const b = B.from([1, 2, 3]); const f = new Float32Array([1.5, 2.5, 3.5])

@@ -100,7 +100,7 @@ const NAMED = [
   },
   {
     id: 'text of functions',
-    text: '`Function.prototype.toString` gives `function () { [native code] }` for every function: the text of a contract has been rewritten.',
+    text: '`Function.prototype.toString` gives `function () { [native code] }` for every function of a contract: its text has been rewritten.',
     parts: ['Function/prototype/toString/', 'hashbang/function-constructor']
   },
   {

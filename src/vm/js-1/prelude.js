@@ -233,10 +233,12 @@
     }
     realm.Function = PlainFunction
     replace(Function.prototype, {
-      // the source has been rewritten by the meter, and is nobody's business at run time
+      // the source has been rewritten by the meter, and is nobody's business at run time. Of a builtin it has the name:
+      // libraries know plain objects by a constructor with the text of Object's
       toString() {
         if (typeof this !== 'function') throw new TypeError('not a function')
-        return 'function () { [native code] }'
+        const name = kit.isNative(this) ? (getOwnPropertyDescriptor(this, 'name')?.value ?? '') : ''
+        return `function ${name}() { [native code] }`
       }
     })
   }

@@ -2,6 +2,7 @@ import {
   applyPatches,
   enableMapSet,
   enablePatches,
+  isDraftable,
   type Patch,
   produce,
   produceWithPatches
@@ -44,3 +45,9 @@ export const tally = (words: string[]) => {
   })
   return [...counts]
 }
+
+class Money {
+  amount = 1
+}
+
+export const drafts = () => [isDraftable({}), isDraftable([]), isDraftable(new Money())]

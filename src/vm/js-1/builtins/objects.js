@@ -21,7 +21,7 @@
   const setLayers = uncurry(WeakMap.prototype.set)
   const { iterator } = Symbol
   const names = new WeakSet()
-  const isNative = uncurry(WeakSet.prototype.has)
+  const isNoted = uncurry(WeakSet.prototype.has)
   const noteNative = uncurry(WeakSet.prototype.add)
 
   replaceCounting()
@@ -29,7 +29,7 @@
   replacePrototypes()
   replaceFunctions()
   replaceErrors()
-  return { keyOf, noteNatives }
+  return { keyOf, noteNatives, isNative: (value) => isNoted(names, value) }
 
   /** For a key that a contract gave; returns it as a property key. */
   function keyOf(value) {
@@ -482,7 +482,7 @@
 
   /** V8 asks the function for its name and its length. */
   function boundTo(target, receiver, args) {
-    const counted = isNative(names, target) ? counting(target) : target
+    const counted = isNoted(names, target) ? counting(target) : target
     enter()
     try {
       return apply(bind, counted, [receiver, ...args])
