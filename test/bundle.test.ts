@@ -223,6 +223,48 @@ test('bundle - what packages keep on the global object lasts as long as the call
   t.alike(await call('next'), [1, true])
 })
 
+test('bundle - packages find the global object by any of its names', async (t) => {
+  const { contract, call } = await open(t, {
+    'app.mjs': "import './other.mjs'\nimport umd from 'umd'\nexport const get = () => umd()",
+    'other.mjs': 'export const own = () => { const self = 1, global = 2; return self + global }',
+    'node_modules/umd/package.json': '{ "name": "umd", "version": "1.0.0", "main": "umd.js" }',
+    'node_modules/umd/umd.js': `
+      (function (root, make) { root.made = make(root) })(self, (root) => root.Math === Math)
+      new Function('return this;')().__shared__ = 1
+      global.count = 2
+      module.exports = () => [self.made, Function('return this')().__shared__, globalThis.count, { global }.global === self]
+    `
+  })
+  t.alike(contract.warnings, [])
+  t.alike(await call('get'), [true, 1, 2, true])
+})
+
+test('bundle - a package that only mentions eval is no reason to refuse a contract', async (t) => {
+  const { contract, call } = await open(t, {
+    'app.mjs': "export { kind, made, run } from 'intrinsic'",
+    'node_modules/intrinsic/package.json':
+      '{ "name": "intrinsic", "version": "1.2.3", "main": "index.mjs" }',
+    'node_modules/intrinsic/index.mjs':
+      "export { made, run } from './run.mjs'\nexport const kind = () => typeof eval",
+    'node_modules/intrinsic/run.mjs':
+      "const all = { '%eval%': eval, eval }\nexport const made = () => Object.keys(all)\nexport const run = () => (0, eval)('1')"
+  })
+  t.alike(contract.warnings, [
+    'eval is not there, and npm:intrinsic@1.2.3/run.mjs uses it: write the code out: what runs is what was deployed'
+  ])
+  t.is(await call('kind'), 'undefined')
+  t.alike(await call('made'), ['%eval%', 'eval'])
+  await t.exception(call('run'), { name: 'EvalError' })
+})
+
+test('bundle - what another module has under a name is not there for this one', async (t) => {
+  const file = await write(t, {
+    'app.mjs': "import './other.mjs'\nexport const later = () => setTimeout(() => 1)",
+    'other.mjs': 'export const own = (setTimeout) => setTimeout(1)'
+  })
+  await t.exception(bundle(file), /app\.mjs:2:28: setTimeout is not available/)
+})
+
 test('bundle - a contract that is one already stays as it is, byte for byte', async (t) => {
   const plain = [
     'exports.count = 0\r\n\texports.export = () => "import x from y" // require(\'fs\')\n',

@@ -9,7 +9,14 @@ import { Edits } from './edits.ts'
 import { insteadOfModule, MISSING } from './missing.ts'
 import { Modules } from './modules.ts'
 import { explain, formatFile, formatPlace, Places } from './places.ts'
-import { CONTRACT_NAMES, Refusal, replaceGlobal, rewrite } from './rewrite.ts'
+import {
+  CONTRACT_NAMES,
+  findsGlobal,
+  Refusal,
+  replaceEval,
+  replaceGlobal,
+  rewrite
+} from './rewrite.ts'
 import { isTypeof, type Reference, type Scan, scan } from './scan.ts'
 
 /**
@@ -48,10 +55,12 @@ export async function build(entry: string): Promise<Bundle> {
   const check = new Check(entry, scanned, modules, places)
   check.refuse(text)
   for (const { node } of check.foreign) edits.replace(node.start, node.end, 'undefined')
-  const references = scanned.references.filter((each) => !check.foreign.includes(each))
+  replaceEval(check.evals, scanned, edits)
+  const gone = new Set([...check.foreign, ...check.evals])
+  const references = scanned.references.filter((each) => !gone.has(each))
   const own = { ...scanned, references }
   try {
-    replaceGlobal(own, edits)
+    replaceGlobal(own, check.globals, edits)
     rewrite(program, own, edits)
   } catch (error) {
     if (!(error instanceof Refusal)) throw error
@@ -188,6 +197,10 @@ class Check {
   readonly #missing: readonly Reference[]
   /** `exports` and `module` in other modules than the contract's: a module has neither. */
   readonly foreign: readonly Reference[]
+  /** `eval` in packages: one that only mentions it is no reason to refuse the contract. */
+  readonly evals: readonly Reference[]
+  /** Other names of the global object, which packages use without asking whether they are there. */
+  readonly globals: readonly Reference[]
 
   constructor(entry: string, scanned: Scan, modules: Modules, places: Places) {
     this.#entry = entry
@@ -195,7 +208,12 @@ class Check {
     this.#modules = modules
     this.#places = places
     const bound = new Set(scanned.bindings.map(({ name }) => name))
-    this.#missing = this.#findMissing(bound)
+    const free = this.#findFree()
+    const isForeign = ({ node }: Reference) => !modules.isOwn(node.start)
+    this.evals = free.filter((each) => each.name === 'eval' && isForeign(each))
+    const missing = this.#withoutAsked(free)
+    this.globals = missing.filter((each) => isGlobal(each) && isForeign(each))
+    this.#missing = missing.filter((each) => !this.globals.includes(each))
     this.foreign = scanned.references.filter(
       ({ name, node }) =>
         (name === 'exports' || name === 'module') &&
@@ -238,7 +256,7 @@ class Check {
       'exports and module are there in the file that is deployed alone: export from here, and import there'
     )
     for (const { name, node } of this.#missing) {
-      if (!this.#modules.isOwn(node.start) && name !== 'eval') continue
+      if (!this.#modules.isOwn(node.start)) continue
       refuse(node, `${nameOfMissing(name, text, node)} is not available: ${MISSING.get(name)}`)
     }
   }
@@ -274,21 +292,25 @@ class Check {
     )
   }
 
-  /** Uses of what is not there, but not where the module asks for it with `typeof` first. */
-  #findMissing(names: ReadonlySet<string>): Reference[] {
-    const bound = new Set(names)
-    bound.delete('__require')
-    const free = this.#scan.references.filter(({ name }) => MISSING.has(name) && !bound.has(name))
-    const asked = new Set<string>()
-    for (const { name, node, parent } of free) {
-      if (isTypeof(parent)) {
-        asked.add(`${name} ${this.#modules.at(node.start)}`)
-      }
+  /** Uses of what is not there. A variable of another module, in a function of its own, is not seen from this one. */
+  #findFree(): Reference[] {
+    const free = this.#scan.references.filter(({ name }) => MISSING.has(name))
+    const seen = new Set<string>()
+    for (const { name, node, inFunction } of this.#scan.bindings) {
+      if (!MISSING.has(name) || name === '__require') continue
+      seen.add(inFunction ? `${name} ${this.#modules.at(node.start)}` : name)
     }
     return free.filter(({ name, node }) => {
       const input = this.#modules.at(node.start)
-      return input !== null && !asked.has(`${name} ${input}`)
+      return input !== null && !seen.has(name) && !seen.has(`${name} ${input}`)
     })
+  }
+
+  /** Those of them that the module does not ask for with `typeof` first. */
+  #withoutAsked(free: readonly Reference[]): Reference[] {
+    const keyOf = ({ name, node }: Reference) => `${name} ${this.#modules.at(node.start)}`
+    const asked = new Set(free.filter(({ parent }) => isTypeof(parent)).map(keyOf))
+    return free.filter((each) => !asked.has(keyOf(each)))
   }
 
   #format(offset: number): string {
@@ -297,18 +319,22 @@ class Check {
   }
 }
 
+function isGlobal({ name, write }: Reference): boolean {
+  return (name === 'self' || name === 'global') && !write
+}
+
 function nameOfMissing(name: string, text: string, node: AnyNode): string {
   if (name === '__require') return 'require'
   const member = /^\.[\w$]+/.exec(text.slice(node.end, node.end + 40))
   return `${name}${member?.[0] ?? ''}`
 }
 
-/** `new Function(…)`, but not the `Function('return this')` that stands for the global object. */
-function isCodeFromString({ name, node, parent }: Reference): boolean {
+/** `new Function(…)`, but not where it stands for the global object. */
+function isCodeFromString(reference: Reference): boolean {
+  const { name, node, parent } = reference
   if (name !== 'Function') return false
   if (parent.type !== 'NewExpression' && parent.type !== 'CallExpression') return false
-  const [source] = parent.arguments
-  return parent.callee === node && !(source?.type === 'Literal' && source.value === 'return this')
+  return parent.callee === node && !findsGlobal(reference)
 }
 
 /** A refusal by the VM, which names line and column of the bundle, in the author's terms. */

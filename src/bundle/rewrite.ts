@@ -85,21 +85,62 @@ function refuseHidden({ bindings, references }: Scan): void {
 
 /**
  * Some packages keep something on the global object, which is frozen. Where one might, all get an object that has
- * everything of it and can be added to: like every variable, it lasts as long as the call.
+ * everything of it and can be added to: like every variable, it lasts as long as the call. `others` are further names
+ * that stand for it.
  */
-export function replaceGlobal({ bindings, references, globalWrites }: Scan, edits: Edits): void {
+export function replaceGlobal(
+  { bindings, references, globalWrites, shorthands }: Scan,
+  others: readonly Reference[],
+  edits: Edits
+): void {
   const uses = references.filter(({ name }) => name === 'globalThis')
+  const finders = references.filter(findsGlobal)
   const isRead = ({ node, parent }: Reference) =>
     (parent.type === 'MemberExpression' &&
       parent.object === node &&
       !globalWrites.includes(parent)) ||
     isTypeof(parent)
-  if (uses.every(isRead)) return
+  if (others.length === 0 && finders.length === 0 && uses.every(isRead)) return
   const taken = new Set([...bindings, ...references].map(({ name }) => name))
   let name = 'globals'
   while (taken.has(name)) name += '_'
-  for (const { node } of uses) edits.replace(node.start, node.end, name)
+  for (const each of [...uses, ...others]) replaceReference(each, name, shorthands, edits)
+  for (const { parent } of finders) edits.replace(parent.start, parent.end, `(() => ${name})`)
   edits.insert(0, `var ${name} = Object.create(globalThis);\n`)
+}
+
+/** `Function('return this')`, with or without `new`. */
+export function findsGlobal({ name, node, parent }: Reference): boolean {
+  if (name !== 'Function') return false
+  if (parent.type !== 'NewExpression' && parent.type !== 'CallExpression') return false
+  const [source, ...others] = parent.arguments
+  return (
+    parent.callee === node &&
+    others.length === 0 &&
+    source?.type === 'Literal' &&
+    /^return this;?$/.test(String(source.value))
+  )
+}
+
+/** In the place of `eval`: what refuses code from strings when it is called, and is not there for who asks. */
+export function replaceEval(
+  evals: readonly Reference[],
+  { shorthands }: Pick<Scan, 'shorthands'>,
+  edits: Edits
+): void {
+  for (const each of evals) {
+    const by = isTypeof(each.parent) ? 'undefined' : 'globalThis.Function'
+    replaceReference(each, by, shorthands, edits)
+  }
+}
+
+function replaceReference(
+  { name, node }: Reference,
+  by: string,
+  shorthands: ReadonlySet<number>,
+  edits: Edits
+): void {
+  edits.replace(node.start, node.end, shorthands.has(node.start) ? `${name}: ${by}` : by)
 }
 
 function noDefault({ bindings }: Scan, name: string): Refusal {
