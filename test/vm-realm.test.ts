@@ -94,6 +94,9 @@ test('vm realm - overriding what is inherited works as if nothing were frozen', 
       B.prototype.toString = function () { return 'B' + this.length }; return [String(B.from([1, 2, 3]).slice(1)), B.from([1]) instanceof Uint8Array]`,
     'a function with a text of its own': `const f = () => {}; f.toString = () => 'f'; f.bind = 1; return [String(f), f.bind]`,
     'an iterator with its own next': `function* g () { yield 1 } const i = g(); i.next = () => 5; return i.next()`,
+    'a string of the old style': `function Safe (v) { this.v = v } Safe.prototype = Object.create(String.prototype)
+      Safe.prototype.constructor = Safe; Safe.prototype.valueOf = Safe.prototype.toString = function () { return this.v }
+      return [new Safe('x') + '', new Safe('x') instanceof String, 'y'.toString(), Object('z').valueOf(), ''.constructor === String]`,
     'an iterator as TypeScript writes it for ES5': `const g = Object.create(Iterator.prototype); g.next = () => ({ done: true })
       g[Symbol.iterator] = function () { return this }; g[Symbol.dispose] = 1
       const a = Object.create(Object.getPrototypeOf(Object.getPrototypeOf((async function* () {}).prototype)))
@@ -132,6 +135,7 @@ test('vm realm - overriding what is inherited works as if nothing were frozen', 
     'bytes as the buffer package makes them': ['B2', true],
     'a function with a text of its own': ['f', 1],
     'an iterator with its own next': 5,
+    'a string of the old style': ['x', true, 'y', 'z', true],
     'an iterator as TypeScript writes it for ES5': [[], 1, 2, [1], [2]],
     'how all iterators are iterated stays':
       "Cannot assign to read only property 'Symbol(Symbol.iterator)'",

@@ -574,6 +574,7 @@
       [Array.prototype, ['push', 'pop', 'shift', 'unshift', 'splice', 'sort', 'reverse', 'concat']],
       [Array.prototype, ['toString', 'toLocaleString']],
       [TypedArray.prototype, all(TypedArray.prototype)],
+      [String.prototype, ['constructor', 'toString', 'valueOf']],
       [Promise.prototype, ['catch', 'finally']],
       [Iterator.prototype, all(Iterator.prototype)],
       [generator, all(generator)],
