@@ -223,6 +223,45 @@ test('bundle - what packages keep on the global object lasts as long as the call
   t.alike(await call('next'), [1, true])
 })
 
+test('bundle - a class keeps its name, which callers see of errors', async (t) => {
+  const { call } = await open(t, {
+    'app.ts': `
+      import { other, Unknown as Theirs } from './other.ts'
+      export class Voted extends Error {
+        static code = 'VOTED'
+        code = Voted.code
+        name = this.constructor.name
+      }
+      class Unknown extends Error { name = this.constructor.name; static same = () => Unknown }
+      class Sub extends Unknown {}
+      const Alias = class _Alias { static self = () => _Alias }
+      export const vote = () => { throw new Voted('twice') }
+      export const find = () => { throw new Sub('nothing') }
+      export const names = () => [Voted, Unknown, Theirs, Sub, Alias, Alias.self(), Unknown.same(), other()].map((f) => f.name)
+      class Clash { static n = 1; static at(Clash: string) { return [Clash, this.n] } static next() { return Clash.n + 1 } }
+      export const clash = () => [...Clash.at('x'), Clash.next()]
+    `,
+    'other.ts': `
+      export class Unknown { static count = 0; static next() { return ++Unknown.count } }
+      class Sub {}
+      export const other = () => Sub
+    `
+  })
+  await t.exception(call('vote'), { name: 'Voted', code: 'VOTED' })
+  t.alike(await call('clash'), ['x', 1, 2])
+  await t.exception(call('find'), { name: 'Sub' })
+  t.alike(await call('names'), [
+    'Voted',
+    'Unknown',
+    'Unknown',
+    'Sub',
+    '_Alias',
+    '_Alias',
+    'Unknown',
+    'Sub'
+  ])
+})
+
 test('bundle - packages find the global object by any of its names', async (t) => {
   const { contract, call } = await open(t, {
     'app.mjs': "import './other.mjs'\nimport umd from 'umd'\nexport const get = () => umd()",

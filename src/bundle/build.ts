@@ -5,6 +5,7 @@ import { type AnyNode, type Comment as ParsedComment, type Program, parse } from
 import { type BuildFailure, type Message, type Plugin, build as runEsbuild } from 'esbuild'
 import { type ErrorCode, MivmError } from '../protocol/errors.ts'
 import type { Bundle } from './bundle.ts'
+import { keepClassNames } from './class-names.ts'
 import { Edits } from './edits.ts'
 import { insteadOfModule, MISSING } from './missing.ts'
 import { Modules } from './modules.ts'
@@ -55,6 +56,7 @@ export async function build(entry: string): Promise<Bundle> {
   const check = new Check(entry, scanned, modules, places)
   check.refuse(text)
   for (const { node } of check.foreign) edits.replace(node.start, node.end, 'undefined')
+  keepClassNames(program, scanned, places, edits)
   replaceEval(check.evals, scanned, edits)
   const gone = new Set([...check.foreign, ...check.evals])
   const references = scanned.references.filter((each) => !gone.has(each))

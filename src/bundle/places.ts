@@ -12,27 +12,55 @@ export interface Place {
 /** Where the code of a bundle comes from: its text before our changes, and esbuild's source map of that. */
 export class Places {
   readonly #dir: string
-  readonly #text: string
   readonly #map: SourceMap
+  /** Offsets at which lines begin. */
+  readonly #starts: readonly number[]
 
   /** `map` is JSON; the paths in it start from `dir`. */
   constructor(dir: string, text: string, map: string) {
     this.#dir = dir
-    this.#text = text
+    this.#starts = lineStarts(text)
     this.#map = new SourceMap(JSON.parse(map))
   }
 
   /** Null for code that esbuild made up. */
   at(offset: number): Place | null {
-    const { line, column } = placeIn(this.#text, '', offset)
-    // a source map counts from 0
-    const entry = this.#map.findEntry(line - 1, column - 1)
-    if (!('originalSource' in entry) || entry.generatedLine !== line - 1) return null
+    const entry = this.#entryAt(offset)
+    if (entry === null) return null
     return {
       file: path.resolve(this.#dir, entry.originalSource),
       line: entry.originalLine + 1,
       column: entry.originalColumn + 1
     }
+  }
+
+  /** What the name that begins there is in the file that it comes from, where it is another one there. */
+  nameAt(offset: number): string | null {
+    const entry = this.#entryAt(offset)
+    if (entry === null || !('name' in entry) || typeof entry.name !== 'string') return null
+    return this.#columnOf(offset) === entry.generatedColumn ? entry.name : null
+  }
+
+  /** What the source map has there or before it in the line. */
+  #entryAt(offset: number) {
+    const line = this.#lineOf(offset)
+    const entry = this.#map.findEntry(line, this.#columnOf(offset))
+    return 'originalSource' in entry && entry.generatedLine === line ? entry : null
+  }
+
+  #columnOf(offset: number): number {
+    return offset - (this.#starts[this.#lineOf(offset)] ?? 0)
+  }
+
+  /** As a source map counts, from 0. */
+  #lineOf(offset: number): number {
+    let [low, high] = [0, this.#starts.length - 1]
+    while (low < high) {
+      const middle = (low + high + 1) >> 1
+      if ((this.#starts[middle] ?? 0) <= offset) low = middle
+      else high = middle - 1
+    }
+    return low
   }
 }
 
@@ -54,9 +82,12 @@ export function formatFile(file: string): string {
 
 /** The offset of a line and a column, both from 1. */
 export function offsetOf(text: string, line: number, column: number): number {
+  return Math.min(text.length, (lineStarts(text)[line - 1] ?? text.length) + column - 1)
+}
+
+function lineStarts(text: string): number[] {
   const ends = Array.from(text.matchAll(LINE_ENDS), ({ 0: end, index }) => index + end.length)
-  const start = line === 1 ? 0 : (ends[line - 2] ?? text.length)
-  return Math.min(text.length, start + column - 1)
+  return [0, ...ends]
 }
 
 /** What the VM refuses at a line and column of the source, with the place that this comes from; anything else as it is. */
