@@ -419,6 +419,21 @@ test('bundle - what cannot be bundled is refused with file, line and column', as
       /a\.ts:1:10: No matching export in "b\.ts" for import "c"$/
     ],
     [
+      { 'a.ts': "import b from './b.ts'\nexport const a = b", 'b.ts': 'export const b = 1' },
+      'IMPORT_UNKNOWN',
+      /a\.ts:1:8: .*: import what it exports by name, or all of it with import \* as$/
+    ],
+    [
+      { 'a.ts': "export const a = () => b\nexport { b } from 'https://example.org/b.js'" },
+      'IMPORT_UNKNOWN',
+      /a\.ts:\d:1: "https:\/\/example\.org\/b\.js" is not fetched: "npm install" the package/
+    ],
+    [
+      { 'a.tsx': 'export const a = () => <b />' },
+      'CODE_UNAVAILABLE',
+      /a\.tsx:1:24: React\.createElement is not available: name what makes elements of JSX: \/\*\* @jsx h \*\/$/
+    ],
+    [
       { 'a.ts': "import fs from 'node:fs'\nexport const a = () => fs" },
       'CODE_UNAVAILABLE',
       /a\.ts:1:16: there is no "node:fs", a module of Node: use state for files$/
@@ -432,14 +447,18 @@ test('bundle - what cannot be bundled is refused with file, line and column', as
       /b\.ts:1:15: .*@noble\/hashes$/
     ],
     [
-      { 'a.ts': "import './b.css'\nexport const a = () => 1", 'b.css': 'a {}' },
+      {
+        'a.ts': "import './b.ts'\nexport const a = () => 1",
+        'b.ts': "import './b.css'",
+        'b.css': 'a {}'
+      },
       'IMPORT_UNKNOWN',
-      /\.css files/
+      /b\.ts imports "\.\/b\.css", which a contract cannot hold: import code, JSON or \.txt$/
     ],
     [
       { 'a.ts': "import b from './b.png'\nexport const a = b", 'b.png': 'x' },
       'IMPORT_UNKNOWN',
-      /a\.ts:1:15: No loader is configured/
+      /a\.ts:1:15: No loader is configured.*: import code, JSON or \.txt$/
     ],
     [
       { 'a.ts': 'export const a = () => 1\nconst b = process.env.HOME' },

@@ -2,7 +2,13 @@ import { readFile } from 'node:fs/promises'
 import { isBuiltin } from 'node:module'
 import path from 'node:path'
 import { type AnyNode, type Comment as ParsedComment, type Program, parse } from 'acorn'
-import { type BuildFailure, type Message, type Plugin, build as runEsbuild } from 'esbuild'
+import {
+  type BuildFailure,
+  type Message,
+  type Metafile,
+  type Plugin,
+  build as runEsbuild
+} from 'esbuild'
 import { type ErrorCode, MivmError } from '../protocol/errors.ts'
 import type { Bundle } from './bundle.ts'
 import { keepClassNames } from './class-names.ts'
@@ -54,7 +60,7 @@ export async function build(entry: string): Promise<Bundle> {
     return false
   })
   const check = new Check(entry, scanned, modules, places)
-  check.refuse(text)
+  check.refuse(text, program)
   for (const { node } of check.foreign) edits.replace(node.start, node.end, 'undefined')
   keepClassNames(program, scanned, places, edits)
   replaceEval(check.evals, scanned, edits)
@@ -128,10 +134,10 @@ async function runBundler(entry: string, plugins: Plugin[] = [markEntry(entry)])
     const scripts = outputFiles.filter((file) => file.path.endsWith('.js'))
     const other = outputFiles.find((file) => !/\.(?:js|map)$/.test(file.path))
     if (other !== undefined) {
-      const kind = path.extname(other.path)
+      const [importer = path.basename(entry), wanted] = importOf(metafile, path.extname(other.path))
       throw new MivmError(
         'IMPORT_UNKNOWN',
-        `${formatFile(entry)} imports ${kind} files, which a contract cannot hold: import code, JSON or .txt`
+        `${formatFile(path.resolve(dir, importer))} imports ${wanted}, which a contract cannot hold: ${IMPORTABLE}`
       )
     }
     return {
@@ -146,6 +152,20 @@ async function runBundler(entry: string, plugins: Plugin[] = [markEntry(entry)])
     if (plugins.length > 0) await runBundler(entry, [])
     throw failure(dir, error.errors)
   }
+}
+
+const IMPORTABLE = 'import code, JSON or .txt'
+
+/** The first module that imports a file of that kind, and what it calls it. */
+function importOf(
+  { inputs }: Metafile,
+  kind: string
+): [importer: string | undefined, wanted: string] {
+  for (const [importer, { imports }] of Object.entries(inputs)) {
+    const found = imports.find((each) => path.extname(each.path) === kind)
+    if (found !== undefined) return [importer, `"${found.original ?? found.path}"`]
+  }
+  return [undefined, `${kind} files`]
 }
 
 /**
@@ -229,8 +249,9 @@ class Check {
   }
 
   /** Throws for what cannot work wherever it is, and for what is missing in the author's own files. */
-  refuse(text: string): void {
+  refuse(text: string, program: Program): void {
     const { topLevelAwaits, importMetas, dynamicImports, references } = this.#scan
+    this.#refuseURLs(program)
     const refuse = (node: AnyNode | undefined, message: string) => {
       if (node !== undefined) throw this.error('CODE_UNAVAILABLE', node.start, message)
     }
@@ -260,6 +281,18 @@ class Check {
     for (const { name, node } of this.#missing) {
       if (!this.#modules.isOwn(node.start)) continue
       refuse(node, `${nameOfMissing(name, text, node)} is not available: ${MISSING.get(name)}`)
+    }
+  }
+
+  /** What is left of imports: esbuild leaves those from a URL to the browser. */
+  #refuseURLs({ body }: Program): void {
+    for (const node of body) {
+      if (!('source' in node) || !node.source) continue
+      throw this.error(
+        'IMPORT_UNKNOWN',
+        node.start,
+        `"${node.source.value}" is not fetched: "npm install" the package, or copy the file`
+      )
     }
   }
 
@@ -353,10 +386,14 @@ function failure(dir: string, errors: readonly Message[]): MivmError {
       : isBuiltin(wanted)
         ? 'CODE_UNAVAILABLE'
         : 'IMPORT_UNKNOWN'
-  return new MivmError(code, `${formatMessage(dir, first)}${advice(wanted)}${more}`)
+  return new MivmError(code, `${formatMessage(dir, first)}${advice(first, wanted)}${more}`)
 }
 
-function advice(wanted: string | undefined): string {
+function advice({ text }: Message, wanted: string | undefined): string {
+  if (text.startsWith('No loader')) return `: ${IMPORTABLE}`
+  if (/^No matching export .* "default"$/s.test(text)) {
+    return ': import what it exports by name, or all of it with import * as'
+  }
   if (wanted === undefined) return ''
   if (isBuiltin(wanted))
     return `, a module of Node: ${insteadOfModule(wanted.replace(/^node:/, ''))}`

@@ -54,6 +54,7 @@ export const MISSING: ReadonlyMap<string, string> = new Map([
   ['Headers', 'use plain objects'],
   ['Request', 'use oracle: the host asks, and the answer is logged'],
   ['Response', 'use oracle: the host asks, and the answer is logged'],
+  ['React', 'name what makes elements of JSX: /** @jsx h */'],
   ['ReadableStream', 'use iterators'],
   ['WritableStream', 'use iterators'],
   ['TransformStream', 'use iterators']

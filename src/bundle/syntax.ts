@@ -3,11 +3,15 @@ import { scan } from './scan.ts'
 
 /**
  * Whether a file of JavaScript is made of modules: it is no script, or one that calls `require` or `import`. What is
- * neither module nor script stays as it is, and the VM says what is wrong with it.
+ * neither is what it is for longer: a module with an error is no script from its first `import`. Other files stay as they
+ * are, and the VM says what is wrong with them.
  */
 export function hasModules(text: string): boolean {
-  const script = parseScript(text)
-  if (script === null) return tryParse(text, 'module') !== null
+  const script = tryParse(text, 'script')
+  if (typeof script === 'number') {
+    const module = tryParse(text, 'module')
+    return typeof module !== 'number' || module > script
+  }
   const { bindings, references, dynamicImports } = scan(script, () => false)
   if (dynamicImports.length > 0) return true
   if (bindings.some(({ name }) => name === 'require')) return false
@@ -19,10 +23,12 @@ export function hasModules(text: string): boolean {
 
 /** The file as a script, as contracts are; null where it is none. */
 export function parseScript(text: string): Program | null {
-  return tryParse(text, 'script')
+  const script = tryParse(text, 'script')
+  return typeof script === 'number' ? null : script
 }
 
-function tryParse(text: string, sourceType: 'script' | 'module'): Program | null {
+/** The program, or the offset from which it is none. */
+function tryParse(text: string, sourceType: 'script' | 'module'): Program | number {
   try {
     return parse(text, {
       ecmaVersion: 2026,
@@ -31,7 +37,7 @@ function tryParse(text: string, sourceType: 'script' | 'module'): Program | null
       // the body of a contract is strict, and no method of it is async but those that say so
       allowAwaitOutsideFunction: false
     })
-  } catch {
-    return null
+  } catch (error) {
+    return error instanceof SyntaxError && 'pos' in error ? Number(error.pos) : 0
   }
 }

@@ -48,6 +48,7 @@
     performance: 'use env.time',
     process: 'use arguments of init, exported variables, or env',
     queueMicrotask: 'use await',
+    React: 'name what makes elements of JSX: /** @jsx h */',
     ReadableStream: ITERATORS,
     Request: WORLD,
     requestAnimationFrame: TIMERS,
