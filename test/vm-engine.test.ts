@@ -397,6 +397,25 @@ test('engine - more is written in a batch than an engine keeps', async (t) => {
   t.is(briefOf(results[13]), 'ok 37')
 })
 
+test('engine - more is given to a batch than goes to an engine at once', async (t) => {
+  const vm = await openVm('js-1', { engines: 1 })
+  t.teardown(() => vm.close())
+  const instance = new Instance(contractOf('exports.n = 0; exports.next = (text) => ++exports.n'))
+  await instance.run(vm, [['init']])
+  // each takes four bytes to write a character of these
+  const long = '"'.repeat(500_000)
+  const lines: Line[] = Array.from({ length: 20 }, () => ['next', long])
+  const results = await instance.run(vm, [['next'], ...lines, ['next']])
+  t.alike(
+    new Set(results.slice(1, -1).map(briefOf)),
+    new Set(['error ARGS_TOO_LARGE']),
+    'what is too long is an error'
+  )
+  t.alike([results[0], results.at(-1)].map(briefOf), ['ok 1', 'ok 2'])
+  const { deaths, started } = vm.figures()
+  t.alike([deaths, started], [{ time: 0, memory: 0, crash: 0 }, 1], 'no engine ended')
+})
+
 test('engine - more instances than it keeps take turns', async (t) => {
   const vm = await openOne(t, { maxInstances: 2 })
   const instances = ['a', 'b', 'c'].map((address) => {

@@ -8,6 +8,12 @@ import { sortVariables, updateVariables } from './variables.ts'
 import type { Batch, Call, OracleAnswer, OracleRequest, Outcome, RunOptions, Write } from './vm.ts'
 
 /**
+ * Characters of the calls that go to an engine together, behind which the next job begins: a frame may have eight times as
+ * many bytes (js-1/channel.js), and each character may take three, beside code and variables.
+ */
+const JOB_CHARACTERS = 8 * 1024 * 1024
+
+/**
  * One batch on its way through an engine. What the executed calls left is kept here, so that an engine that
  * dies loses nothing: the next one goes on behind the last step that came, first with one call at a time,
  * until the one is found that kills engines.
@@ -47,7 +53,7 @@ export class Execution {
     if (calls.length === 0) await this.#job(slot, [])
     while (this.#hasTime) {
       const first = this.#executed
-      const jobCalls = calls.slice(first, this.#alone ? first + 1 : calls.length)
+      const jobCalls = this.#alone ? encoded(calls, first, first + 1) : encoded(calls, first)
       const started = performance.now()
       try {
         const { work, processor, outOfTime } = await this.#job(slot, jobCalls)
@@ -91,7 +97,7 @@ export class Execution {
     return this.#batch.contract.limits.time * (this.#options.patience ?? 1)
   }
 
-  #job(slot: Slot, calls: readonly Call[]) {
+  #job(slot: Slot, calls: readonly string[]) {
     const first = this.#executed
     const { contract } = this.#batch
     this.#takeOver(this.#left.splice(0).flat())
@@ -101,7 +107,7 @@ export class Execution {
     }
     const job = {
       variables: sortVariables(this.#variables),
-      calls: calls.map(encodeCall),
+      calls,
       workMs: Number.isFinite(this.#workMax) ? Math.max(this.#workMax - this.#work, 0) : null,
       time: this.#time
     }
@@ -168,4 +174,17 @@ export class Execution {
     const [code, why] = errors[reason]
     this.#take({ status: 'abort', error: { name: 'MivmError', message: why, code } }, [], 0)
   }
+}
+
+/** Calls as an engine takes them, as many as may go there together: at least one. */
+function encoded(calls: readonly Call[], first: number, end = calls.length): string[] {
+  const texts: string[] = []
+  let characters = 0
+  for (const call of calls.slice(first, end)) {
+    const text = encodeCall(call)
+    characters += text.length
+    if (texts.length > 0 && characters > JOB_CHARACTERS) break
+    texts.push(text)
+  }
+  return texts
 }
