@@ -52,6 +52,8 @@ const PROGRAMS: Record<string, string> = {
     'const o = { set a({ b, ...c }) { this.r = [b, c] }, set d([e = 5]) { this.s = e } }; o.a = { b: 1, c: 2 }; o.d = []; return [o.r, o.s, Object.getOwnPropertyDescriptor(o, "a").set.length]',
   parameters:
     "const f = (a, { b, c = b + a, ...d } = { b: note('default', 9) }, [e, ...g] = [1, 2, 3], h = () => [a, b, e], ...i) => [a, b, c, d, e, g, h(), i]; return [f(1), f(1, { b: 2, x: 3 }, 'xyz'), f(1, { b: 2, c: undefined }, [], () => 0, 4, 5), log]",
+  'parameters with the name of the prototype':
+    'function f(__proto__ = class {}) { return [typeof __proto__, __proto__.name] } function* g(__proto__ = class {}) { yield __proto__.name } return [f(), f(Map), ...g()]',
   'parameters and variables of one name':
     'function f({ a }, b = a) { var a; var c = a; function d() { return 1 } var b; return [a, b, c, d()] } return f({ a: 5 })',
   'parameters and what the body hides from them':

@@ -501,7 +501,8 @@ class Meter {
     const value = this.emit(right)
     if (left.type === 'Identifier' && isAnonymous(right)) {
       const name = this.#source(left)
-      return `{${name} = ${value}} = {${name}: ${given}}`
+      // computed, for __proto__ would be no property of its own
+      return `{${name} = ${value}} = {['${left.name}']: ${given}}`
     }
     const chosen = `(${given} === void 0 ? ${value} : ${given})`
     return `${this.#pattern(left)} = ${this.#destructured(left, chosen)}`
