@@ -290,7 +290,9 @@ test('compiler - the place of an error is counted in the author’s own lines', 
     ['let a = /a', 'line 1, column 10: Unterminated regular expression'],
     ['let a = /a/gg', 'line 1, column 10: Duplicate regular expression flag'],
     ['let \\u{61}wait = 1; let 1a', 'line 1, column 26: Identifier directly after number'],
-    ['let é = 1, 𝒳 = 2; é𝒳 = = 3', 'Unexpected token']
+    ['let é = 1, 𝒳 = 2; é𝒳 = = 3', 'Unexpected token'],
+    ['exports.a = (', 'line 1, column 14: the code ends before all brackets are closed'],
+    [`1${' + 1'.repeat(1001)}`, 'line 1, column 4006: the code nests deeper than 1000 levels']
   ]
   for (const [source, message] of places) {
     const { refusal } = await compilers.compile(contractOf(source))

@@ -57,7 +57,9 @@ export function errorAt(source, { line, column }, message) {
   // the wrapper's own line is the first one; what it closes after the last one was missing in the source
   if (line - 1 > lines.length) {
     const last = `line ${lines.length}, column ${lines.at(-1).length + 1}`
-    return new CodeError('CODE_SYNTAX', `${last}: the code ends before all brackets are closed`)
+    // a parser that has counted too many levels says so at the token behind them
+    const why = message === TOO_DEEP ? message : 'the code ends before all brackets are closed'
+    return new CodeError('CODE_SYNTAX', `${last}: ${why}`)
   }
   const at = `line ${Math.max(line - 1, 1)}, column ${column + 1}`
   return new CodeError('CODE_SYNTAX', `${at}: ${message}`)
