@@ -2,6 +2,7 @@ import path from 'node:path'
 import { audit as auditLogs } from './audit/audit.ts'
 import type { AuditEvent } from './audit/events.ts'
 import { verifyEvidence as verifyCollected } from './audit/evidence.ts'
+import { Memory } from './audit/memory.ts'
 import { Client as ClientClass } from './client/client.ts'
 import type { AnyContract, CallPromise, ContractObject, Undelivered } from './client/contract.ts'
 import { Others } from './client/others.ts'
@@ -247,6 +248,11 @@ export async function* audit(options: AuditOptions): AsyncGenerator<AuditEvent> 
   const network = bootstrap === undefined ? {} : { bootstrap }
   const kept = new EvidenceDir(dir)
   const replica = await Replica.open({ dir, ...network })
+  const audits = path.join(dir, 'audits')
+  const remembered = await new Memory(audits, encodeId(address)).read()
+  for (const head of remembered === null ? heads : [...heads, remembered]) {
+    replica.hold(address, head)
+  }
   const told: Head[] = []
   const isLive = follow !== undefined
   let answeredAt = Number.NEGATIVE_INFINITY
@@ -270,7 +276,7 @@ export async function* audit(options: AuditOptions): AsyncGenerator<AuditEvent> 
       heads,
       store: replica.store,
       ask: (request) => ranges.ask(request),
-      dir: path.join(dir, 'audits'),
+      dir: audits,
       peers: () => replica.peers,
       isSetBack: () => replica.isSetBack(address),
       others: (held) => meeting.hear(held),

@@ -6,6 +6,7 @@ import test from 'brittle'
 import { audit } from 'mivm'
 import { ArchiveView } from '../src/cli/archive.ts'
 import { Replica } from '../src/client/replica.ts'
+import { MivmError } from '../src/protocol/errors.ts'
 import { verifyEvidence } from '../src/protocol/evidence.ts'
 import { decodeId, parseLink } from '../src/protocol/ids.ts'
 import { EvidenceDir } from '../src/state/evidence-dir.ts'
@@ -55,6 +56,26 @@ test('mirror - an instance is audited and read through it while the host is away
   t.is(new TextDecoder().decode(await view.read('/texts/1')), 'before')
   t.is((await instance.userLog(decodeId(bob.id), 3)).length >= 3, true)
   await instance.close()
+})
+
+test('mirror - an instance is audited through it where its host is there, and says nothing of it', async (t) => {
+  const { scene, host, alice, link, address } = await Scene.deployed(t)
+  await alice.call(link, 'add', ['a'])
+  await alice.close()
+  const { whole } = await scene.mirror([link])
+  await whole(address, (await host.instance(decodeId(address))).head.length)
+  const { bootstrap, root } = scene
+  for (const code of ['INSTANCE_DAMAGED', 'INTERNAL', 'USAGE'] as const) {
+    host.use = async () => {
+      throw new MivmError(code, 'nothing of that')
+    }
+    const options = { address: link, dir: path.join(root, `auditor ${code}`), bootstrap }
+    const said: string[] = []
+    for await (const event of audit({ ...options, patience: 2_000 })) {
+      if (event.type === 'verdict') said.push(event.verdict, String(event.counts.calls))
+    }
+    t.alike(said, ['clean', '2'], code)
+  }
 })
 
 test('mirror - it goes on where it was, and from another mirror', async (t) => {

@@ -109,6 +109,42 @@ test('set back - an auditor tells, and accuses nobody', async (t) => {
   t.is(await codeOf(bob.call(link, 'add', [])), 'INSTANCE_SET_BACK')
 })
 
+test('set back - an auditor without a copy tells of its receipts, and of what it remembers', async (t) => {
+  const { scene, host, alice, link } = await Scene.deployed(t, 3_000)
+  await alice.call(link, 'add', [])
+  await host.close()
+  await scene.keep()
+  const again = await scene.start()
+  const call = alice.call(link, 'add', [])
+  t.is(await call, 2)
+  const { bytes } = await call.receipt
+  await alice.close()
+  const { bootstrap, root } = scene
+  const run = async (name: string, receipts: Uint8Array[] = []) => {
+    const findings: string[] = []
+    let verdict = ''
+    const options = { address: link, dir: path.join(root, name), bootstrap, patience: 1_000 }
+    for await (const event of audit({ ...options, receipts })) {
+      if (event.type === 'finding') findings.push(event.finding.code)
+      if (event.type === 'verdict') verdict = event.verdict
+    }
+    return [verdict, ...findings]
+  }
+  t.alike(await run('remembers'), ['clean'])
+  await rm(path.join(root, 'remembers', 'cache'), { recursive: true })
+  await again.host.close()
+  for (const [name, receipts] of [
+    ['remembers', []],
+    ['has a receipt', [bytes]]
+  ] as const) {
+    await scene.setBack()
+    const set = await scene.start()
+    t.alike(await run(name, [...receipts]), ['inconclusive'], `${name}: it accuses nobody`)
+    t.is(set.events.filter(({ type }) => type === 'set-back').length, 1, 'and the host knows')
+    await set.host.close()
+  }
+})
+
 test('set back - an auditor that follows tells as soon as the host is back', async (t) => {
   const { scene, host, alice, link } = await Scene.deployed(t)
   await host.close()

@@ -13,7 +13,7 @@ import { Rpc } from '../net/rpc.ts'
 import { contradiction, isSigned, stateProof } from '../protocol/comparison.ts'
 import { MivmError } from '../protocol/errors.ts'
 import { verifyEvidence } from '../protocol/evidence.ts'
-import type { Head } from '../protocol/head.ts'
+import { type Head, verifyHead } from '../protocol/head.ts'
 import { encodeId, parseLink } from '../protocol/ids.ts'
 import { CONSISTENCY, INFO, type InfoReply, KNOWN } from '../protocol/messages.ts'
 import { EvidenceDir } from '../state/evidence-dir.ts'
@@ -46,14 +46,6 @@ const RETRY = 1_000
 /** Between two questions for the newest head, ms. */
 const ASK = 2_000
 
-const AWAY: ReadonlySet<string> = new Set([
-  'CONNECTION_LOST',
-  'HOST_CLOSED',
-  'HOST_UNKNOWN',
-  'INSTANCE_UNKNOWN',
-  'TIMEOUT'
-])
-
 /** Reads the logs of instances as anybody can: by replication, without an identity. */
 export class Replica {
   /** Where copies are. */
@@ -69,6 +61,8 @@ export class Replica {
   readonly #listening = new Set<() => Promise<void>>()
   /** Instances whose host says that it was set back. */
   readonly #setBack = new Set<string>()
+  /** The longest head of each instance that is known from elsewhere than a copy here. */
+  readonly #held = new Map<string, Head>()
   #closing: Promise<void> | null = null
 
   private constructor(
@@ -192,9 +186,9 @@ export class Replica {
       const connected = owner && this.#following.get(b4a.toString(owner, 'hex'))
       if (!connected) return null
       const rpc = await connected
-      await this.#tell(rpc, address)
+      await this.#tell(rpc, address, owner)
       const askedAt = performance.now()
-      const { head } = await rpc.request(INFO, { address }, WAIT)
+      const { head } = await this.#info(rpc, address, owner)
       return { head, askedAt }
     } catch {
       return null
@@ -217,27 +211,48 @@ export class Replica {
     return this.#closing
   }
 
+  /** Takes a head from elsewhere than the copy here, such as a receipt: the host is told of it as well. */
+  hold(address: Uint8Array, head: Head): void {
+    const id = b4a.toString(address, 'hex')
+    if (head.fork === 0 && head.length > (this.#held.get(id)?.length ?? 0)) this.#held.set(id, head)
+  }
+
   /** Whether the host says itself that it has signed more than it has: its directory was set back. */
   isSetBack(address: Uint8Array): boolean {
     return this.#setBack.has(b4a.toString(address, 'hex'))
   }
 
-  /** Tells a host the newest head of the copy here: one that was set back finds out by this. */
-  async #tell(rpc: Rpc, address: Uint8Array): Promise<void> {
-    // whoever opens a log first decides whether forks are let in: where there is none of it that is the auditor
-    if (!(await this.#isCopied(address))) return
-    const log = this.store.get({ key: address, allowFork: false })
+  /** Tells a host the newest head that is known here: one that was set back finds out by this. */
+  async #tell(rpc: Rpc, address: Uint8Array, host: Uint8Array): Promise<void> {
+    const id = b4a.toString(address, 'hex')
     try {
-      await log.ready()
-      const head = headOf(log)
+      const held = this.#held.get(id) ?? null
+      const copied = await this.#copiedHead(address)
+      const head = (held?.length ?? 0) > (copied?.length ?? 0) ? held : copied
       if (head === null || head.fork !== 0) return
       const { signed } = await rpc.request(KNOWN, { address, head }, WAIT)
-      const id = b4a.toString(address, 'hex')
-      const isSetBack = signed !== null && (await this.#isSigned(log, signed))
-      if (isSetBack) this.#setBack.add(id)
+      if (signed !== null && verifyHead(signed, address, host)) this.#setBack.add(id)
       else this.#setBack.delete(id)
     } catch {
       // an older host does not know what that means
+    }
+  }
+
+  /** What a host says of an instance: which of them is its own is in the genesis that comes with it. */
+  async #info(rpc: Rpc, address: Uint8Array, host: Uint8Array): Promise<InfoReply> {
+    const info = await rpc.request(INFO, { address }, WAIT)
+    const isOwn = isHostOf(address, info.genesis, host)
+    if (!isOwn) this.#setBack.delete(b4a.toString(address, 'hex'))
+    return info
+  }
+
+  /** Null where there is no copy: whoever opens a log first decides whether forks are let in, and that is the auditor. */
+  async #copiedHead(address: Uint8Array): Promise<Head | null> {
+    if (!(await this.#isCopied(address))) return null
+    const log = this.store.get({ key: address, allowFork: false })
+    try {
+      await log.ready()
+      return headOf(log)
     } finally {
       await log.close()
     }
@@ -246,13 +261,6 @@ export class Replica {
   async #isCopied(address: Uint8Array): Promise<boolean> {
     const info = await this.store.storage.getInfo(crypto.discoveryKey(address))
     return (info?.head?.length ?? 0) > 0
-  }
-
-  async #isSigned(log: Hypercore, head: Head): Promise<boolean> {
-    const genesis = await log.get(0, { wait: false })
-    if (genesis === null) return false
-    const { host } = checkGenesis(log.key, genesis)
-    return isSigned({ genesis, address: log.key, host }, head)
   }
 
   /** As the copy on this machine says. */
@@ -276,9 +284,10 @@ export class Replica {
   ): Promise<InfoReply | null> {
     try {
       const owner = host ?? (await locate(this.network, address)).host
-      return await this.#ask(owner, address, copied)
+      return await this.#ask(owner, address)
     } catch (error) {
-      if (!isAway(error)) throw error
+      // a host that answers with an error, whatever it is, is as good as away
+      if (!(error instanceof MivmError)) throw error
       // others than the host may have all of it; where no node of the network has answered, nobody can be found
       const info = this.network.isConnected ? await findServer(this.network, address) : null
       // and what is on this machine can be read without anybody
@@ -288,13 +297,13 @@ export class Replica {
   }
 
   /** What the host says of an instance. A connection that is lost meanwhile says little about it, on a busy machine. */
-  async #ask(host: Uint8Array, address: Uint8Array, copied: boolean): Promise<InfoReply> {
+  async #ask(host: Uint8Array, address: Uint8Array): Promise<InfoReply> {
     const end = performance.now() + WAIT
     for (;;) {
       try {
         const rpc = await this.connect(host)
-        if (copied) await this.#tell(rpc, address)
-        return await rpc.request(INFO, { address }, WAIT)
+        await this.#tell(rpc, address, host)
+        return await this.#info(rpc, address, host)
       } catch (error) {
         const isLost = error instanceof MivmError && error.code === 'CONNECTION_LOST'
         if (!isLost || this.#closing !== null || performance.now() + RETRY > end) throw error
@@ -360,13 +369,17 @@ export class Replica {
   }
 }
 
-function isAway(error: unknown): boolean {
-  return error instanceof MivmError && AWAY.has(error.code)
-}
-
 function notThere(instance: string): MivmError {
   return new MivmError(
     'INSTANCE_UNKNOWN',
     `${instance} names a host that the instance is not on: check the link`
   )
+}
+
+function isHostOf(address: Uint8Array, genesis: Uint8Array, host: Uint8Array): boolean {
+  try {
+    return b4a.equals(checkGenesis(address, genesis).host, host)
+  } catch {
+    return false
+  }
 }
