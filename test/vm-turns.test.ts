@@ -51,6 +51,24 @@ test('turns - who goes away with a debt comes back with it', (t) => {
   )
 })
 
+test('turns - who calls again has its turn, however many come who have never called before', (t) => {
+  for (const cost of [0, 1_000_000]) {
+    const turns = new Turns<Item>(5_000)
+    push(turns, 'again', 2)
+    let strangers = 0
+    const executed: Item[] = []
+    for (let round = 0; round < 1_000 && executed.length < 2; round++) {
+      while (turns.users < 2 * BATCH) push(turns, `stranger ${strangers++}`, 1)
+      const batch = turns.next(BATCH)
+      executed.push(...batch.filter(({ id }) => id === 'again'))
+      execute(turns, batch, ({ id }) => (id === 'again' ? cost : 0))
+    }
+    const share = (5_000 + cost) / 5_000
+    t.is(executed.length, 2)
+    t.ok(strangers < 2 * BATCH * (share + 3), `behind ${strangers}, at ${share} times their cost`)
+  }
+})
+
 test('turns - where nobody waits all begin anew', (t) => {
   const turns = new Turns<Item>(5_000)
   push(turns, 'heavy', 1)

@@ -47,6 +47,8 @@ export class Turns<T extends Queued> {
   #count = 0
   /** The least that anybody has spent who waits; it never falls. */
   #floor = 0
+  /** What each would have spent if all who waited had been served alike. */
+  #fair = 0
   readonly #costMin: number
   readonly #clock: () => number
   /** Who has come last, and when somebody did who was not alone. */
@@ -98,7 +100,7 @@ export class Turns<T extends Queued> {
     const [only] = places
     if (only === undefined) return []
     if (places.length === 1) return only.line.items.slice(0, max)
-    this.#floor = places.reduce((least, { spent }) => Math.min(least, spent), only.spent)
+    this.#look(places.reduce((least, { spent }) => Math.min(least, spent), only.spent))
     const urgent = places.find(({ line }) => first !== null && line.items[0] === first)
     const taken = urgent === undefined ? [] : [take(urgent)]
     const heap = new Heap(places.filter(hasMore), isBefore)
@@ -113,11 +115,13 @@ export class Turns<T extends Queued> {
   /** Removes calls that are executed, in the order in which `next` gave them, and what each has cost. */
   done(items: readonly T[], costs: readonly number[]): void {
     const counts = new Map<Line<T>, number>()
+    const users = Math.max(1, this.#lines.size)
     for (const [i, { id }] of items.entries()) {
       const line = this.#lines.get(id)
       if (line === undefined) continue
       const cost = this.#costMin + (costs[i] ?? 0)
       line.spent += cost
+      this.#fair += cost / users
       line.expected += (cost - line.expected) * EXPECTED_WEIGHT
       counts.set(line, (counts.get(line) ?? 0) + 1)
     }
@@ -133,12 +137,20 @@ export class Turns<T extends Queued> {
     for (const { items } of this.#lines.values()) yield* items
   }
 
+  #look(floor: number): void {
+    this.#floor = floor
+    this.#fair = Math.max(this.#fair, floor)
+  }
+
   #join(id: string): Line<T> {
     if (this.#lines.size > 0 || (this.#last ?? id) !== id) this.#sharedAt = this.#clock()
     this.#last = id
     const [only] = this.#lines.values()
-    if (only !== undefined && this.#lines.size === 1) this.#floor = only.spent
-    const spent = Math.max(this.#floor, this.#ahead.get(id) ?? 0)
+    if (only !== undefined && this.#lines.size === 1) this.#look(only.spent)
+    // All who come to begin with the least would be before those who were here, for ever where enough of them come. One call
+    // behind it they are still before everybody who has many.
+    const start = Math.min(this.#fair, this.#floor + this.#costMin)
+    const spent = Math.max(start, this.#ahead.get(id) ?? 0)
     this.#ahead.delete(id)
     const line = { id, since: this.#count++, items: [], spent, expected: this.#costMin }
     this.#lines.set(id, line)
