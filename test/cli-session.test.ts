@@ -121,6 +121,21 @@ test('cli - values on the command line and back', async (t) => {
     'mivm: LINK_INVALID: there is no instance named "ecko": did you mean "echo"?\n'
   )
 
+  const zero = await cli.json(['call', 'echo', 'echo', '[0,-0]'])
+  t.ok(zero.stdout.includes('"value":[0,-0]'), 'and it is what it was in JSON, too')
+  // more than a timer can wait
+  t.is((await cli.run(['call', 'echo', 'echo', '7', '--timeout', '99999999999'])).stdout, '7\n')
+  const nowhere = await cli.run(['call', 'echo', 'echo', '7', '--receipt', path.join(root, 'a/b')])
+  t.is(nowhere.status, 69)
+  t.is(nowhere.stdout, '', 'where its receipt could not be written no call is made')
+  await writeFile(path.join(root, 'secret'), (await cli.run(['key', 'export'])).stdout)
+  const again = await cli.run(['key', 'import', 'twin', path.join(root, 'secret')])
+  t.is(again.status, 0, again.stderr)
+  for (const name of ['default', 'twin']) {
+    const one = await cli.run(['log', 'echo', '--user', name, '--from', '2'])
+    t.is(one.status, 0, one.stderr)
+  }
+
   const file = path.join(root, 'receipt')
   t.is((await cli.run(['call', 'echo', 'echo', '7', '--receipt', file])).status, 0)
   const receipt = verify(await readFile(file), host.id)
@@ -130,6 +145,7 @@ test('cli - values on the command line and back', async (t) => {
 const VALUES: [written: string[], printed: string][] = [
   [['text'], 'text\n'],
   [['-5'], '-5\n'],
+  [['-0'], '-0\n'],
   [['{"b": 1, "a": [true, null]}'], '{"b":1,"a":[true,null]}\n'],
   [['{"$bytes":"AP8="}'], '{"$bytes":"AP8="}\n'],
   [['{"$bigint":"12345678901234567890"}'], '{"$bigint":"12345678901234567890"}\n'],

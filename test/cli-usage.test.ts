@@ -1,8 +1,10 @@
 // What needs no host: help, usage errors, identities, settings.
+import { spawnSync } from 'node:child_process'
 import { stat, writeFile } from 'node:fs/promises'
+import { userInfo } from 'node:os'
 import path from 'node:path'
 import test from 'brittle'
-import { Cli } from './cli.ts'
+import { Cli, CONTRACTS } from './cli.ts'
 import { tempDir } from './helpers.ts'
 
 const COMMANDS = [
@@ -10,6 +12,7 @@ const COMMANDS = [
   ['host'],
   ['deploy'],
   ['call'],
+  ['deliver'],
   ['repl'],
   ['log'],
   ['state'],
@@ -35,6 +38,9 @@ const COMMANDS = [
   ['doctor'],
   ['help']
 ]
+
+const TESTS = import.meta.dirname
+const PROGRAM = path.join(TESTS, '../src/cli/program.ts')
 
 /** Ends a command at once where it would reach for a network. */
 const NOWHERE = '127.0.0.1:9'
@@ -73,6 +79,25 @@ test('cli - the list of commands is the help without a command', async (t) => {
 })
 
 const USAGE: [words: string[], stderr: string][] = [
+  [
+    ['deploy', path.join(CONTRACTS, 'forum.js'), '--host', ''],
+    'mivm: USAGE: --host is empty: give the id of a host, or leave it out\n'
+  ],
+  [
+    ['call', 'y'.repeat(52), 'x', '['.repeat(20_000) + ']'.repeat(20_000)],
+    'mivm: VALUE_TOO_DEEP: argument: nested deeper than 128 levels; flatten it\n'
+  ],
+  [['deploy', TESTS], `mivm: FILE_UNKNOWN: ${TESTS} is a directory: give a file\n`],
+  [['verify', TESTS], `mivm: FILE_UNKNOWN: ${TESTS} is a directory: give a file\n`],
+  [['key', 'import', 'x', TESTS], `mivm: FILE_UNKNOWN: ${TESTS} is a directory: give a file\n`],
+  [
+    ['call', 'y'.repeat(52), 'x', '--receipt', TESTS],
+    `mivm: FILE_UNKNOWN: ${TESTS} is a directory: give a file\n`
+  ],
+  [
+    ['key', 'new', 'x'.repeat(3000)],
+    `mivm: USAGE: "${'x'.repeat(80)}" is no name for an identity: use up to 64 letters, digits, - and _, not - or _ first\n`
+  ],
   [['cal'], "mivm: USAGE: unknown command 'cal': did you mean call?\n"],
   [['key', 'lss'], "mivm: USAGE: unknown command 'lss': did you mean ls?\n"],
   [['help', 'cal'], `mivm: USAGE: unknown command 'cal': did you mean "call"?\n`],
@@ -249,9 +274,38 @@ test('cli - identities are made, listed, used, exported and imported', async (t)
 
   const { objects } = await other.json(['key', 'ls'])
   t.alike(objects, [
-    { type: 'identity', name: 'robert', id: made.stdout.trim(), default: false },
+    { type: 'identity', name: 'robert', id: made.stdout.trim(), default: true },
     { type: 'summary', identities: 1 }
   ])
+})
+
+test('cli - the first identity is the one that is used, until another is chosen', async (t) => {
+  const cli = new Cli(await tempDir(t), NOWHERE)
+  const bob = await cli.run(['key', 'new', 'bob'])
+  await cli.run(['key', 'new', 'alice'])
+  t.is((await cli.run(['key', 'show'])).stdout, bob.stdout)
+  const alice = await cli.run(['key', 'use', 'alice'])
+  await cli.run(['key', 'new', 'carol'])
+  t.is((await cli.run(['key', 'show'])).stdout, alice.stdout)
+})
+
+test('cli - without a home no key goes to where one happens to be', async (t) => {
+  const cwd = await tempDir(t)
+  const env = { HOME: '', MIVM_DIR: '' }
+  const { status, stdout } = await new Cli(cwd, NOWHERE).run(['--help'], { cwd, env })
+  t.is(status, 0)
+  t.ok(stdout.includes('~/.mivm'))
+  const bare = { PATH: process.env['PATH'], HOME: '' }
+  const script = `delete process.env.MIVM_DIR; await import(${JSON.stringify(PROGRAM)}).then(async ({ createProgram }) => {
+    const program = await createProgram(['ls'], false)
+    console.log(program.opts().dir)
+  })`
+  const { stdout: dir } = spawnSync(process.execPath, ['--input-type=module', '-e', script], {
+    cwd,
+    env: bare,
+    encoding: 'utf8'
+  })
+  t.is(dir, `${path.join(userInfo().homedir, '.mivm')}\n`)
 })
 
 test('cli - an instance is named by who has its link', async (t) => {
@@ -344,7 +398,7 @@ test('cli - an identity that is damaged is named beside the others', async (t) =
   await writeFile(path.join(cli.dir, 'keys', 'alice.key'), 'not any more')
   const { status, stdout, stderr } = await cli.run(['key', 'ls'])
   t.is(status, 0)
-  t.is(stdout, `\tbob\t${bob}\n`)
+  t.is(stdout, `*\tbob\t${bob}\n`)
   t.ok(
     /^alice: [^\n]* does not hold an identity: export it anew [^\n]*\n1 identity\n$/.test(stderr)
   )

@@ -1,4 +1,5 @@
 import { createReadStream } from 'node:fs'
+import { MivmError } from '../protocol/errors.ts'
 
 /** The bytes of a file, or of a stream; null where there are more than `max`: what is no file may never end. */
 export async function readAtMost(
@@ -13,4 +14,18 @@ export async function readAtMost(
     chunks.push(chunk)
   }
   return Buffer.concat(chunks)
+}
+
+/** For errors of reading what somebody has named as a file: throws FILE_UNKNOWN where there is none, and others as they are. */
+export function noFile(error: NodeJS.ErrnoException, file: string): never {
+  if (error.code === 'ENOENT' || error.code === 'ENOTDIR') {
+    throw new MivmError('FILE_UNKNOWN', `there is no file ${file}: check the path`)
+  }
+  if (error.code !== 'EISDIR') throw error
+  throw directory(file)
+}
+
+/** For a directory where a file belongs. */
+export function directory(file: string): MivmError {
+  return new MivmError('FILE_UNKNOWN', `${file || 'nothing'} is a directory: give a file`)
 }

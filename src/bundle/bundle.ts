@@ -2,7 +2,7 @@ import { realpath } from 'node:fs/promises'
 import path from 'node:path'
 import { MivmError } from '../protocol/errors.ts'
 import { LIMITS } from '../protocol/limits.ts'
-import { readAtMost } from './bounded-file.ts'
+import { noFile, readAtMost } from './bounded-file.ts'
 import { MISSING } from './missing.ts'
 import { explain, formatFile, type Place, placeIn } from './places.ts'
 
@@ -74,10 +74,7 @@ async function buildModule(file: string): Promise<Bundle> {
 const FILE_MAX = 16 * LIMITS.code
 
 async function readText(file: string): Promise<string> {
-  const bytes = await readAtMost(file, FILE_MAX).catch((error: NodeJS.ErrnoException) => {
-    if (error.code !== 'ENOENT') throw error
-    throw new MivmError('FILE_UNKNOWN', `there is no file ${file}: check the path`)
-  })
+  const bytes = await readAtMost(file, FILE_MAX).catch((error) => noFile(error, file))
   if (bytes === null) {
     throw new MivmError(
       'CODE_TOO_LARGE',

@@ -29,7 +29,7 @@ export class Context {
   readonly #bootstrap: Bootstrap | undefined
 
   constructor(globals: Globals) {
-    // "" would be the directory where one happens to be
+    // "" would be the directory where one happens to be, and is what there is without a home
     if (globals.dir === '')
       throw new MivmError('USAGE', '--dir, or MIVM_DIR, is empty: give a path')
     this.dir = path.resolve(globals.dir)
@@ -112,6 +112,9 @@ export class Context {
 
   /** The host to use where none is named: MIVM_HOST, the one of this directory, the last one used. */
   async host(text: string | undefined): Promise<string> {
+    if (text === '') {
+      throw new MivmError('USAGE', '--host is empty: give the id of a host, or leave it out')
+    }
     const named = text ?? process.env['MIVM_HOST']
     if (named !== undefined && named !== '') return encodeId(decodeId(named, 'host key'))
     const id = (await this.#ownHost()) ?? (await readSettings(this.dir)).host

@@ -121,9 +121,13 @@ export function printableLines(text: string): string {
   )
 }
 
-/** JSON on one line, whatever takes that apart: some readers of lines also end them at U+2028. */
+/**
+ * JSON on one line, whatever takes that apart: some readers of lines also end them at U+2028. A value that is -0 stays that, as
+ * it is in logs.
+ */
 function encodeLine(object: object): string {
-  return JSON.stringify(object).replace(UNPRINTABLE, (character) => {
+  const zero = (_: string, value: unknown) => (Object.is(value, -0) ? JSON.rawJSON('-0') : value)
+  return JSON.stringify(object, zero).replace(UNPRINTABLE, (character) => {
     return `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`
   })
 }

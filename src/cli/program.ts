@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs'
-import { homedir } from 'node:os'
+import { homedir, userInfo } from 'node:os'
 import path from 'node:path'
 import { Command, type CommandUnknownOpts, Option } from '@commander-js/extra-typings'
 import { LOCAL_PORT } from '../net/local-port.ts'
@@ -18,9 +18,7 @@ export async function createProgram(words: readonly string[], json: boolean): Pr
     .description('Runs small JavaScript backends whose every call can be audited.')
     .version(json ? JSON.stringify({ type: 'summary', version: version() }) : version())
     .addOption(
-      new Option('--dir <path>', 'data directory')
-        .env('MIVM_DIR')
-        .default(path.join(homedir(), '.mivm'), '~/.mivm')
+      new Option('--dir <path>', 'data directory').env('MIVM_DIR').default(defaultDir(), '~/.mivm')
     )
     .option('--as <identity>', 'identity to call with (default: see "mivm key use")')
     .addOption(
@@ -111,6 +109,15 @@ function parsePort(text: string): number {
 
 function parseNodes(text: string, before: string[] | undefined): string[] {
   return [...(before ?? []), ...text.split(',').filter((node) => node.trim() !== '')]
+}
+
+/** An empty HOME says nothing: keys would go to where one happens to be. "" where this user has no home, as in a container. */
+function defaultDir(): string {
+  try {
+    return path.join(homedir() || userInfo().homedir, '.mivm')
+  } catch {
+    return ''
+  }
 }
 
 function asTrue(): true {

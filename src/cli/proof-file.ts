@@ -1,6 +1,7 @@
-import { open } from 'node:fs/promises'
+import { access, constants, open, stat } from 'node:fs/promises'
+import path from 'node:path'
+import { directory, noFile } from '../bundle/bounded-file.ts'
 import { ARMORED_MAX, tooLarge } from '../protocol/envelope.ts'
-import { MivmError } from '../protocol/errors.ts'
 import { atEnd } from './interruption.ts'
 
 /** Reads a receipt or evidence, `-` from stdin. A file may be of any size, and what is no file may never end. */
@@ -15,16 +16,22 @@ export async function readProof(file: string): Promise<Uint8Array> {
   return Buffer.concat(chunks)
 }
 
-async function openFile(file: string): Promise<AsyncIterable<Uint8Array>> {
-  const handle = await open(file).catch((error) => {
-    if (error.code !== 'ENOENT') throw error
-    throw new MivmError('FILE_UNKNOWN', `there is no file ${file}: check the path`)
+/** Throws where no file can be written there: before something is done that it is to prove. */
+export async function checkWritable(file: string): Promise<void> {
+  const resolved = path.resolve(file)
+  const found = await stat(resolved).catch((error) => {
+    if (error.code === 'ENOENT') return null
+    throw error
   })
+  if (found?.isDirectory() === true) throw directory(file)
+  await access(found === null ? path.dirname(resolved) : resolved, constants.W_OK)
+}
+
+async function openFile(file: string): Promise<AsyncIterable<Uint8Array>> {
+  const handle = await open(file).catch((error) => noFile(error, file))
   atEnd(() => handle.close())
-  const stats = await handle.stat()
-  if (stats.isDirectory()) {
-    throw new MivmError('FILE_UNKNOWN', `${file} is a directory: name a file in it`)
-  }
-  if (stats.size > ARMORED_MAX) throw tooLarge()
+  const found = await handle.stat()
+  if (found.isDirectory()) throw directory(file)
+  if (found.size > ARMORED_MAX) throw tooLarge()
   return handle.createReadStream({ autoClose: false })
 }

@@ -53,7 +53,7 @@ export function checkAlias(name: string): void {
   if (/^[a-z][a-z0-9_-]{0,39}$/i.test(name)) return
   throw new MivmError(
     'USAGE',
-    `"${name}" is no name for an instance: use up to 40 letters, digits, - and _, a letter first`
+    `"${name.slice(0, 80)}" is no name for an instance: use up to 40 letters, digits, - and _, a letter first`
   )
 }
 

@@ -10,12 +10,14 @@ import { printable } from './output.ts'
  */
 export function parseArgument(text: string): Value {
   try {
-    JSON.parse(text, refuseRounded)
-  } catch (error) {
-    if (error instanceof MivmError) throw error
+    JSON.parse(text)
+  } catch {
     return text
   }
-  return decodeValue(text, 'argument')
+  const value = decodeValue(text, 'argument')
+  // which goes down by recursion: what is too deep for that is refused by now, and is not taken for text
+  JSON.parse(text, refuseRounded)
+  return value
 }
 
 function refuseRounded(_: string, value: unknown, context?: { readonly source?: string }): unknown {

@@ -62,6 +62,8 @@ export interface DeployOptions {
 }
 
 const TIMEOUT = 60_000
+/** A timer that is to wait for longer fires at once, ms. */
+const TIMEOUT_MAX = 2 ** 31 - 1
 
 /** How long an instance is in use before others who use it are looked for, ms: a single call is over by then. */
 const MEET_AFTER = 1_000
@@ -104,7 +106,7 @@ export class Client {
     this.#store = store
     this.#wal = new Wal(store.storage.rocks)
     this.#network = network
-    this.#timeout = options.timeout ?? TIMEOUT
+    this.#timeout = Math.min(options.timeout ?? TIMEOUT, TIMEOUT_MAX)
     this.#known = new KnownInstances(path.join(dir, 'instances'), async (host, address) => {
       const owner = host ?? (await locate(network, address)).host
       const info = await this.#remote(owner).ask(INFO, { address }, this.#timeout)

@@ -105,7 +105,7 @@ function checkName(name: string): void {
   if (/^[a-z0-9][a-z0-9_-]{0,63}$/i.test(name)) return
   throw new MivmError(
     'USAGE',
-    `"${name}" is no name for an identity: use up to 64 letters, digits, - and _, not - or _ first`
+    `"${name.slice(0, 80)}" is no name for an identity: use up to 64 letters, digits, - and _, not - or _ first`
   )
 }
 

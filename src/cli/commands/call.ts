@@ -6,6 +6,7 @@ import { Context } from '../context.ts'
 import { outcomeOf } from '../outcome.ts'
 import { printableLines } from '../output.ts'
 import type { Program } from '../program.ts'
+import { checkWritable } from '../proof-file.ts'
 import { suggest } from '../suggest.ts'
 import { formatThrown, formatValue, parseArgument, parseSeconds } from '../text.ts'
 
@@ -52,6 +53,8 @@ async function call(
 ): Promise<void> {
   const { output } = context
   const values = args.map(parseArgument)
+  // the call cannot be taken back
+  if (receipt !== undefined) await checkWritable(receipt)
   const { link, address } = await context.instance(instance)
   const client = await context.openClient(timeout)
   output.progress('looking for the instance…')

@@ -1,4 +1,4 @@
-import { readAtMost } from '../../bundle/bounded-file.ts'
+import { noFile, readAtMost } from '../../bundle/bounded-file.ts'
 import { MivmError } from '../../protocol/errors.ts'
 import {
   createIdentity,
@@ -22,12 +22,12 @@ export function addKey(program: Program): void {
     .addHelpText('after', '\nExample:\n  $ mivm key new bob\n')
   key
     .command('new')
-    .description('Makes an identity and prints its id.')
+    .description('Makes an identity and prints its id. The first one is used without --as.')
     .argument('[name]', 'its name', 'default')
     .addHelpText('after', '\nExample:\n  $ mivm key new bob\n')
     .action(async (name, _, command) => {
       const context = new Context(command.optsWithGlobals())
-      print(context, await createIdentity(context.keys, name))
+      print(context, await asFirst(context, () => createIdentity(context.keys, name)))
     })
   key
     .command('ls')
@@ -76,7 +76,7 @@ export function addKey(program: Program): void {
     .action(async (name, file, _, command) => {
       const context = new Context(command.optsWithGlobals())
       const secret = await readText(file)
-      print(context, await importIdentity(context.keys, name, secret))
+      print(context, await asFirst(context, () => importIdentity(context.keys, name, secret)))
     })
 }
 
@@ -103,6 +103,16 @@ async function list(context: Context): Promise<void> {
   output.object({ type: 'summary', identities: rows.length })
 }
 
+/** Makes an identity. Who has one only means that one: without this, a call would make another. */
+async function asFirst(context: Context, make: () => Promise<Identity>): Promise<Identity> {
+  const isFirst = (await listIdentities(context.keys)).length === 0
+  const identity = await make()
+  if (isFirst && identity.name !== (await context.defaultIdentity())) {
+    await changeSettings(context.dir, { identity: identity.name })
+  }
+  return identity
+}
+
 async function read(context: Context, name: string | undefined): Promise<Identity> {
   const wanted = name ?? (await context.defaultIdentity())
   const names = await listIdentities(context.keys)
@@ -112,11 +122,8 @@ async function read(context: Context, name: string | undefined): Promise<Identit
 }
 
 async function readText(file: string | undefined): Promise<string> {
-  const bytes = await readAtMost(file ?? process.stdin, IDENTITY_MAX).catch(
-    (error: NodeJS.ErrnoException) => {
-      if (error.code !== 'ENOENT') throw error
-      throw new MivmError('FILE_UNKNOWN', `there is no file ${file}: check the path`)
-    }
+  const bytes = await readAtMost(file ?? process.stdin, IDENTITY_MAX).catch((error) =>
+    noFile(error, file ?? 'stdin')
   )
   if (bytes !== null) return bytes.toString()
   throw new MivmError('KEY_INVALID', 'this is no identity: give what "mivm key export" has printed')

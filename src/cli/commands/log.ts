@@ -3,6 +3,7 @@ import type { InstanceReplica } from '../../client/instance-replica.ts'
 import { decodeEntry } from '../../protocol/entries.ts'
 import { MivmError } from '../../protocol/errors.ts'
 import { decodeId, encodeId } from '../../protocol/ids.ts'
+import { listIdentities, readIdentity } from '../../state/identity.ts'
 import { sideBySide } from '../columns.ts'
 import { Context } from '../context.ts'
 import { interrupted } from '../interruption.ts'
@@ -46,7 +47,7 @@ export function addLog(program: Program): void {
 async function log(context: Context, text: string, options: Options): Promise<void> {
   const { link, address, alias } = await context.instance(text)
   const own = await context.ownNames()
-  const user = options.user === undefined ? null : userId(options.user, own)
+  const user = options.user === undefined ? null : await userId(context, options.user)
   const replica = await context.openReplica()
   context.output.progress('looking for the instance…')
   const instance = await replica.follow(link)
@@ -237,8 +238,9 @@ function texts(lines: readonly LogLine[]): string[] {
   return lines.flatMap(({ text }) => text.split('\n'))
 }
 
-function userId(text: string, own: ReadonlyMap<string, string>): string {
-  for (const [id, name] of own) if (name === text) return id
+async function userId({ keys }: Context, text: string): Promise<string> {
+  // one key may have several names
+  if ((await listIdentities(keys)).includes(text)) return (await readIdentity(keys, text)).id
   return encodeId(decodeId(text, 'user'))
 }
 
