@@ -1,7 +1,7 @@
 // Hosts that take back from others what they have signed and lost.
 
 import { EventEmitter, once } from 'node:events'
-import { writeFile } from 'node:fs/promises'
+import { readFile, writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import test from 'brittle'
@@ -228,6 +228,37 @@ test('recover - a call that waited behind another one is executed, and none behi
   await alice.close()
   await host.close()
   t.is((await scene.look(key)).verdict, 'clean')
+})
+
+test('recover - an auditor who has seen all of it is enough', async (t) => {
+  const { scene, host, alice, link, address } = await Scene.deployed(t, 3_000)
+  await alice.call(link, 'add', ['a'])
+  const { length: from } = (await host.instance(decodeId(address))).head
+  await host.close()
+  await scene.keep()
+  const again = await scene.start()
+  await alice.call(link, 'add', ['b'])
+  await alice.call(link, 'add', ['c'])
+  const auditor = path.join(scene.root, 'auditor')
+  const { dir, bootstrap } = scene
+  for await (const _ of audit({ address: link, dir: auditor, bootstrap }));
+  const { length: to } = (await again.host.instance(decodeId(address))).head
+  await again.host.close()
+  await scene.setBack()
+  const blocks = path.join(auditor, 'audits', `${address}.shadow`, 'blobs.blocks')
+  const whole = await readFile(blocks)
+  await writeFile(blocks, whole.subarray(0, -1))
+  const [short] = await recover({ dir, bootstrap, from: [auditor], patience: 500 })
+  t.is(short?.type, 'unrecovered', 'only what was signed is taken')
+  await writeFile(blocks, whole)
+  const events = await recover({ dir, bootstrap, from: [auditor], patience: 2_000 })
+  t.alike(events, [{ type: 'recovered', address, from, to }])
+  const { host: recovered } = await scene.start()
+  t.is(await alice.call(link, 'read', [3]), 'c')
+  t.is(await alice.call(link, 'add', ['d']), 4)
+  await alice.close()
+  await recovered.close()
+  t.is((await scene.look(decodeId(address))).verdict, 'clean')
 })
 
 test('recover - what nobody has stays refused, and it is said what that is', async (t) => {

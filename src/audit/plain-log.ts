@@ -21,7 +21,7 @@ const NODES_MAX = 65_536
 /**
  * A log that nobody else reads, in two files: its blocks, and where each of them ends. It has the tree hash of a Hypercore
  * with the same blocks, and of the tree keeps nothing but the roots. Stands in for one under the state archive: an audit
- * writes as much of that as the host has, and gives none of it to anybody.
+ * writes as much of that as the host has, and gives none of it to anybody. `copies/audited-state.ts` reads the two files.
  */
 export class PlainLog extends StandIn {
   readonly key: Uint8Array = new Uint8Array(32)

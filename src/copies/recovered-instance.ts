@@ -27,6 +27,7 @@ import { headOf } from '../state/head.ts'
 import type { Wal } from '../state/wal.ts'
 import { contractOf } from '../vm/record.ts'
 import { openVm } from '../vm/registry.ts'
+import { AuditedState } from './audited-state.ts'
 import { awaitBlocks, discard, fetchBlocks, openCopy } from './copy.ts'
 import type { Progress } from './progress.ts'
 import type { RecoveryEvent } from './recovery.ts'
@@ -39,6 +40,8 @@ export interface RecoveredOptions {
   readonly wal: Wal
   /** What others show. */
   readonly replica: Replica
+  /** Data directories of auditors. */
+  readonly auditors: readonly string[]
   readonly progress: Progress
   readonly setBacks: SetBacks
   readonly address: Uint8Array
@@ -57,11 +60,13 @@ interface Part {
   /** Whose log it is, in z-base-32; null for those of the host. */
   readonly user: string | null
   readonly own: Hypercore
-  readonly copy: Hypercore
+  readonly copy: Blocks
   readonly to: Version
   /** Of a log that we cannot sign. */
   readonly signature: Uint8Array | null
 }
+
+type Blocks = Hypercore | AuditedState
 
 /** Brings one instance to the newest head that anybody knows, or leaves it as it is and throws why. */
 export async function recoverInstance(options: RecoveredOptions): Promise<RecoveryEvent> {
@@ -76,7 +81,7 @@ export async function recoverInstance(options: RecoveredOptions): Promise<Recove
 class RecoveredInstance {
   readonly #options: RecoveredOptions
   readonly #id: string
-  readonly #cores: Hypercore[] = []
+  readonly #cores: { close(): Promise<void> }[] = []
 
   constructor(options: RecoveredOptions) {
     this.#options = options
@@ -138,7 +143,10 @@ class RecoveredInstance {
   }
 
   /** A log with all that is lacking here, verified to be what was signed, and to go on from what is here. */
-  async #part(of: Omit<Part, 'signature'>, signature: Uint8Array | null = null): Promise<Part> {
+  async #part(
+    of: Omit<Part, 'signature'> & { readonly copy: Hypercore },
+    signature: Uint8Array | null = null
+  ): Promise<Part> {
     const { what, own, copy, to } = of
     const part = { ...of, signature }
     if (own.length >= to.length) {
@@ -174,14 +182,20 @@ class RecoveredInstance {
     const files = stateManifest(host, address)
     const blobs = blobsManifest(host, address)
     const parts: Part[] = []
-    for (const [what, manifest, version] of [
-      ['the archive', files, commit.archive],
-      ['the blobs', blobs, commit.blobs]
+    for (const [what, name, manifest, version] of [
+      ['the archive', 'files', files, commit.archive],
+      ['the blobs', 'blobs', blobs, commit.blobs]
     ] as const) {
       const own = await this.#own(manifest)
       if (own.length > version.length) throw ahead(what)
+      const part = { what, user: null, own, to: version }
+      const audited = own.length < version.length ? await this.#audited(name, own, version) : null
+      if (audited !== null) {
+        parts.push({ ...part, copy: audited, signature: null })
+        continue
+      }
       const copy = await this.#copy(manifestKey(manifest))
-      parts.push(await this.#part({ what, user: null, own, copy, to: version }))
+      parts.push(await this.#part({ ...part, copy }))
     }
     const users = new Map<string, Part>()
     for (const [id, { key, head }] of walk.users) {
@@ -202,6 +216,30 @@ class RecoveredInstance {
     // a host signs with its own key alone
     if (!b4a.equals(host, keyPair.publicKey)) throw nothing('an instance of this host')
     return [...parts, ...users.values()]
+  }
+
+  /**
+   * What an auditor has come to, where that is what was signed: of the archive that the host has shown, auditors keep no
+   * more than the newest head.
+   */
+  async #audited(
+    name: 'files' | 'blobs',
+    own: Hypercore,
+    { length, treeHash }: Version
+  ): Promise<AuditedState | null> {
+    for (const dir of this.#options.auditors) {
+      const state = await AuditedState.open(dir, this.#id, name)
+      if (state === null) continue
+      this.#cores.push(state)
+      const tree = new Tree(own.state.roots)
+      while (tree.length < length) {
+        const block = await state.get(tree.length)
+        if (block === null) break
+        tree.append(block)
+      }
+      if (tree.length === length && b4a.equals(tree.treeHash(), treeHash)) return state
+    }
+    return null
   }
 
   async #user(id: string, key: Uint8Array, head: Head): Promise<Part> {
@@ -333,7 +371,7 @@ async function methodsOf(
   }
 }
 
-async function blockOf(core: Hypercore, index: number): Promise<Uint8Array> {
+async function blockOf(core: Blocks, index: number): Promise<Uint8Array> {
   const block = await core.get(index, { wait: false })
   if (block !== null) return block
   throw new MivmError('INSTANCE_DAMAGED', `block ${index} of a log cannot be read: try again`)

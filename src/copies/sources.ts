@@ -41,6 +41,8 @@ export interface Opened {
   readonly wal: Wal
   /** What others show. */
   readonly replica: Replica
+  /** Data directories of auditors. */
+  readonly auditors: readonly string[]
   readonly patience: number
 }
 
@@ -74,7 +76,11 @@ export async function withSources<Event extends { readonly type: string }>(
     const { replica, close, remove } = await openSources(dir, from, bootstrap)
     try {
       const index = store.get({ name: 'instances' })
-      for await (const event of work({ keyPair, store, index, wal, replica, patience })) {
+      const auditors = await Array.fromAsync(from, async (name) =>
+        (await isDirectory(name)) ? [name] : []
+      )
+      const opened = { keyPair, store, index, wal, replica, patience, auditors: auditors.flat() }
+      for await (const event of work(opened)) {
         events.push(event)
         onEvent(event)
       }
