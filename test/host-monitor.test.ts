@@ -117,6 +117,8 @@ test('monitor - a disk that takes nothing is not healthy', async (t) => {
 
 test('monitor - nothing else is answered', async (t) => {
   const { monitor } = await open(t)
+  t.is((await get(monitor, '/healthz?t=1')).status, 200, 'what is asked with it is of no account')
+  t.is((await get(monitor, '/status?x')).status, 404)
   t.is((await get(monitor, '/status')).status, 404, 'not over a port')
   t.is((await get(monitor, '/../../etc/passwd')).status, 404)
   const post = await fetch(`${monitor.url}/metrics`, { method: 'POST', body: 'x' })

@@ -88,7 +88,9 @@ export class Monitor {
   }
 
   async #answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
-    const { method, url } = request
+    const { method } = request
+    // probes put a time behind it, so that nothing on the way answers for us
+    const [url] = request.url?.split('?') ?? []
     if (method === 'POST' && url === '/backup' && 'socket' in this.#place) {
       return respond(response, 200, JSON.stringify(await this.#backUp(request)), JSON_TYPE)
     }
