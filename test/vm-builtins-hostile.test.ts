@@ -327,7 +327,7 @@ test('vm builtins - attacks: buffers and typed arrays', async (t) => {
     'typed fill': ['const u=new Uint8Array(1e7);for(;;)u.fill(1)', FUEL],
     'typed indexOf': ['const u=new Float64Array(1e6);for(;;)u.indexOf(5)', FUEL],
     'typed join': [
-      'const u=new Float64Array(1e6).fill(1.2345678901234567e-300);for(;;)u.join()',
+      'const u=new Float64Array(5e5).fill(1.2345678901234567e-300);for(;;)u.join()',
       FUEL
     ],
     'typed set': ['const u=new Float64Array(1e5),a=Array(1e5).fill(1);for(;;)u.set(a)', FUEL],
@@ -336,6 +336,25 @@ test('vm builtins - attacks: buffers and typed arrays', async (t) => {
     'typed slice': ['const u=new Uint8Array(1e5);for(;;)u.slice()', BUFFERS],
     'typed map': ['const u=new Uint8Array(1e5);for(;;)u.forEach(Object)', FUEL]
   })
+  // what they come to would be more than their memory
+  await runAttacks(
+    t,
+    {
+      'typed join, of long numbers': [
+        'new Float64Array(1e6).fill(1.2345678901234567e-300).join()',
+        ALLOCATION
+      ],
+      'typed join, of long big integers': [
+        'new BigInt64Array(1e6).fill(-(2n**63n)).join()',
+        ALLOCATION
+      ],
+      'typed text, of long big integers': [
+        'new BigInt64Array(1e6).fill(-(2n**63n)).toLocaleString()',
+        ALLOCATION
+      ]
+    },
+    LIMITS.fuel
+  )
 })
 
 test('vm builtins - attacks: numbers and big integers', async (t) => {

@@ -419,14 +419,16 @@
       join(separator) {
         const length = lengthOf(this)
         const between = separator === undefined ? ',' : toText(separator)
-        spend(length, prices.arrayJoin)
-        textRoom(length * (between.length + 4))
+        const most = charactersOf(tagOf(this))
+        // long ones take as many times longer to be written
+        spend(length, most > 11 ? prices.arrayJoin * 4 : prices.arrayJoin)
+        textRoom(length * (between.length + most))
         return apply(join, this, [between])
       },
       toLocaleString() {
         const length = lengthOf(this)
         spend(length, prices.arrayJoin * 4)
-        textRoom(length * 5)
+        textRoom(length * (charactersOf(tagOf(this)) + 1))
         return guarded(toLocaleString, this, [])
       }
     })
@@ -450,6 +452,14 @@
         return apply(setFromHex, this, [text])
       }
     })
+  }
+
+  /** What an element comes to as text, at most. */
+  function charactersOf(tag) {
+    if (isBig(tag)) return 20
+    if (isFloat(tag)) return 25
+    if (tag === 'Int32Array' || tag === 'Uint32Array') return 11
+    return tag === 'Int16Array' || tag === 'Uint16Array' ? 6 : 4
   }
 
   function chargeOutput(array) {
