@@ -412,8 +412,7 @@ test('engine - more is given to a batch than goes to an engine at once', async (
     'what is too long is an error'
   )
   t.alike([results[0], results.at(-1)].map(briefOf), ['ok 1', 'ok 2'])
-  const { deaths, started } = vm.figures()
-  t.alike([deaths, started], [{ time: 0, memory: 0, crash: 0 }, 1], 'no engine ended')
+  t.alike(vm.figures().deaths, { time: 0, memory: 0, crash: 0 }, 'no engine ended')
 })
 
 test('engine - more instances than it keeps take turns', async (t) => {
