@@ -78,6 +78,26 @@ test('mirror - an instance is audited through it where its host is there, and sa
   }
 })
 
+test('mirror - one that is started while the host is away shows what it has', async (t) => {
+  const { scene, host, alice, link, address } = await Scene.deployed(t)
+  await alice.call(link, 'add', ['a'])
+  const { length } = (await host.instance(decodeId(address))).head
+  const before = await scene.mirror([link])
+  await before.whole(address, length)
+  await before.mirror.close()
+  await alice.close()
+  await host.close()
+  const { whole } = await scene.mirror([link])
+  await whole(address, length)
+  const { bootstrap, root } = scene
+  for (const name of [link, address]) {
+    const dir = path.join(root, `auditor-${name.length}`)
+    for await (const event of audit({ address: name, dir, bootstrap, patience: 3_000 })) {
+      if (event.type === 'verdict') t.alike([event.verdict, event.counts.calls], ['clean', 2])
+    }
+  }
+})
+
 test('mirror - it goes on where it was, and from another mirror', async (t) => {
   const { scene, host, alice, link, address } = await Scene.deployed(t)
   const first = await scene.mirror([link])

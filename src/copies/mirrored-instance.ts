@@ -4,6 +4,7 @@ import { MerkleTree } from 'hypercore/lib/merkle-tree.js'
 import { checkGenesis } from '../client/locate.ts'
 import { Others } from '../client/others.ts'
 import type { Replica } from '../client/replica.ts'
+import { decodeMethods, encodeMethods } from '../host/stand.ts'
 import type { Bootstrap } from '../net/network.ts'
 import type { Held } from '../protocol/comparison.ts'
 import type { Version } from '../protocol/entries.ts'
@@ -198,7 +199,7 @@ export class MirroredInstance {
     const genesis = await log.get(0, { wait: false })
     if (genesis === null) return null
     const { host } = checkGenesis(this.address, genesis)
-    this.#methods = info?.methods ?? this.#methods
+    this.#methods = await methodsOf(log, info)
     const files = await openCopy(store, filesKey(host, this.address))
     const blobs = await openCopy(store, blobsKey(host, this.address))
     return { log, files, blobs, host, genesis }
@@ -372,4 +373,16 @@ function readerOf(log: Hypercore): ProofReader {
     log,
     (what) => new MivmError('INSTANCE_DAMAGED', `${what} of the copy cannot be read`)
   )
+}
+
+/**
+ * The names of its methods, as its host says them, and as they were noted down when it is away: who knows of none is taken
+ * for a user, who has no logs to show.
+ */
+async function methodsOf(log: Hypercore, info: InfoReply | null): Promise<readonly string[]> {
+  if (info === null || info.methods.length === 0) {
+    return decodeMethods(await log.getUserData('methods'))
+  }
+  await log.setUserData('methods', encodeMethods(info.methods))
+  return info.methods
 }

@@ -43,7 +43,8 @@ export function encodeMethods(methods: readonly string[]): Uint8Array {
   return b4a.from(JSON.stringify(methods))
 }
 
-function decodeMethods(note: Uint8Array | null): string[] {
+/** Of no note there are none. */
+export function decodeMethods(note: Uint8Array | null): string[] {
   const text = b4a.toString(note ?? new Uint8Array())
   // as they were noted down first, a line each
   if (!text.startsWith('["')) return text.split('\n').filter((method) => method !== '')
