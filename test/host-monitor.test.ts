@@ -38,6 +38,12 @@ test('monitor - figures are in the format of Prometheus, and add up', async (t) 
     t.ok((family?.value({ stage }, '_sum') ?? 0) < 60 * count, 'seconds')
   }
   t.is(families.get('mivm_batch_calls')?.value({}, '_sum'), 40)
+  const bounds = Array.from(body.matchAll(/le="([^"]+)"/g), ([, bound = '']) => bound)
+  t.alike(
+    bounds.filter((bound) => bound.length > 8),
+    [],
+    'bounds that people read'
+  )
   if (process.platform === 'linux') {
     t.ok((families.get('process_open_fds')?.value({}) ?? 0) > 3)
     t.ok((families.get('mivm_engine_memory_bytes')?.value({}) ?? 0) > 2 ** 20)

@@ -177,7 +177,9 @@ function histogram(
       let below = 0
       const buckets = bounds.map((bound, i) => {
         below += counts[i] ?? 0
-        return line(`${name}_bucket`, { ...labels, le: String(bound / unit) }, below)
+        // 0.015 ms are no 0.000014999999999999999 s to whoever reads a dashboard
+        const le = String(Number((bound / unit).toPrecision(6)))
+        return line(`${name}_bucket`, { ...labels, le }, below)
       })
       return [
         ...buckets,
