@@ -22,13 +22,15 @@ await state.readdir('/topics')
 addPost()
 nonsense
 contract.addPost(1, 'x') instanceof Promise
+addPost(
 `
   const { status, stdout, stderr } = await cli.run(['repl', 'forum'], { input })
   t.is(status, 0)
   t.is(stdout, "1\n[ '1' ]\ntrue\n")
-  const [thrown = '', uncaught, ...more] = stderr.trim().split('\n')
+  const [thrown = '', uncaught, open, ...more] = stderr.trim().split('\n')
   t.ok(/^Error: .*EINVAL/.test(thrown), thrown)
   t.is(uncaught, 'Uncaught ReferenceError: nonsense is not defined')
+  t.is(open, 'Uncaught SyntaxError: Unexpected end of input', 'what is cut off is not left out')
   t.alike(more, [])
   const { objects } = await cli.json(['repl', 'forum'], { input: '({ a: 1 })\n' })
   t.alike(objects, [

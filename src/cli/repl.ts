@@ -1,5 +1,5 @@
 import { once } from 'node:events'
-import repl, { type REPLEval, type REPLServer } from 'node:repl'
+import repl, { type REPLEval, type REPLServer, Recoverable } from 'node:repl'
 import { PassThrough } from 'node:stream'
 import { setImmediate } from 'node:timers/promises'
 import { inspect, types } from 'node:util'
@@ -33,6 +33,8 @@ export class Console {
   #done = () => {}
   #lines = 0
   #left = false
+  /** Whether what the last line began goes on in the next one. */
+  #isOpen = false
 
   constructor({ contract, state, output, terminal, name }: ConsoleOptions) {
     this.#output = output
@@ -82,7 +84,9 @@ export class Console {
     }
   }
 
+  /** What the last line of a pipe leaves open is not executed, and that is said. */
   close(): void {
+    if (this.#isOpen) this.#fail(new SyntaxError('Unexpected end of input'))
     this.server.close()
   }
 
@@ -102,6 +106,7 @@ export class Console {
     this.#pending = done.promise
     this.#done = done.resolve
     this.#evaluate.call(this.server, code, context, file, async (error, value) => {
+      this.#isOpen = error instanceof Recoverable
       try {
         if (error !== null) callback(error, undefined)
         else callback(null, types.isPromise(value) ? await value : value)
