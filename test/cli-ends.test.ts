@@ -57,6 +57,23 @@ test('cli - a call that is interrupted says that it is delivered later', {
   t.ok(/^(mivm: HOST_CLOSED: .* is delivered later\n)?$/.test(stderr), stderr)
 })
 
+test('cli - a call that is interrupted before it is written says nothing', async (t) => {
+  const cli = new Cli(await tempDir(t), '127.0.0.1:9')
+  for (let ms = 300; ms <= 2100; ms += 200) {
+    const child = cli.start(['call', `mivm://${'y'.repeat(52)}/${'y'.repeat(52)}`, 'x'])
+    let stderr = ''
+    child.stderr?.setEncoding('utf8').on('data', (text: string) => {
+      stderr += text
+    })
+    // somewhere on its way to the network
+    await sleep(ms)
+    child.kill('SIGINT')
+    await once(child, 'close')
+    if (child.signalCode === null) t.is(child.exitCode, INTERRUPTED, `${ms} ms`)
+    t.ok(/^(created the identity "default": \w+\n)?$/.test(stderr), stderr)
+  }
+})
+
 test('cli - a disk that is full under its output is said, and is no verdict', {
   skip: process.platform !== 'linux'
 }, async (t) => {

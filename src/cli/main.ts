@@ -20,13 +20,19 @@ async function main(args: readonly string[]): Promise<number> {
     await cleanUp().catch(() => {})
     const stopped = ending()
     // what was closed under a command that was told to end is no trouble of its own; but a call that waits is to be known
-    const isTold = error instanceof MivmError && error.code === 'HOST_CLOSED'
-    const code = stopped === null || isTold ? reportError(error, json) : 0
+    const code = stopped === null || leavesCall(error) ? reportError(error, json) : 0
     if (stopped !== null) return stopped
     process.exitCode = code
   }
   await flush()
   return ending() ?? Number(process.exitCode ?? 0)
+}
+
+/** Whether what a command ends with says of a call that it is written, and not of a client that it was closed before that. */
+function leavesCall(error: unknown): boolean {
+  return (
+    error instanceof MivmError && error.code === 'HOST_CLOSED' && error.message.includes('the call')
+  )
 }
 
 /** What nobody else catches: Node would end with 1, and 1 says that a host has cheated. */
