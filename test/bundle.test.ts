@@ -227,6 +227,7 @@ test('bundle - a class keeps its name, which callers see of errors', async (t) =
   const { call } = await open(t, {
     'app.ts': `
       import { other, Unknown as Theirs } from './other.ts'
+      import Common from './common.cjs'
       export class Voted extends Error {
         static code = 'VOTED'
         code = Voted.code
@@ -237,7 +238,7 @@ test('bundle - a class keeps its name, which callers see of errors', async (t) =
       const Alias = class _Alias { static self = () => _Alias }
       export const vote = () => { throw new Voted('twice') }
       export const find = () => { throw new Sub('nothing') }
-      export const names = () => [Voted, Unknown, Theirs, Sub, Alias, Alias.self(), Unknown.same(), other()].map((f) => f.name)
+      export const names = () => [Voted, Unknown, Theirs, Sub, Alias, Alias.self(), Unknown.same(), other(), Common].map((f) => f.name)
       class Clash { static n = 1; static at(Clash: string) { return [Clash, this.n] } static next() { return Clash.n + 1 } }
       export const clash = () => [...Clash.at('x'), Clash.next()]
     `,
@@ -245,7 +246,8 @@ test('bundle - a class keeps its name, which callers see of errors', async (t) =
       export class Unknown { static count = 0; static next() { return ++Unknown.count } }
       class Sub {}
       export const other = () => Sub
-    `
+    `,
+    'common.cjs': 'class Common { static self = () => Common }\nmodule.exports = Common'
   })
   await t.exception(call('vote'), { name: 'Voted', code: 'VOTED' })
   t.alike(await call('clash'), ['x', 1, 2])
@@ -258,7 +260,8 @@ test('bundle - a class keeps its name, which callers see of errors', async (t) =
     '_Alias',
     '_Alias',
     'Unknown',
-    'Sub'
+    'Sub',
+    'Common'
   ])
 })
 

@@ -62,7 +62,7 @@ export async function build(entry: string): Promise<Bundle> {
   const check = new Check(entry, scanned, modules, places)
   check.refuse(text, program)
   for (const { node } of check.foreign) edits.replace(node.start, node.end, 'undefined')
-  keepClassNames(program, scanned, places, edits)
+  keepClassNames(scanned, places, edits)
   replaceEval(check.evals, scanned, edits)
   const gone = new Set([...check.foreign, ...check.evals])
   const references = scanned.references.filter((each) => !gone.has(each))

@@ -1,4 +1,4 @@
-import type { AnyNode, Class, Identifier, Program } from 'acorn'
+import type { AnyNode, Class, Identifier } from 'acorn'
 import type { Edits } from './edits.ts'
 import type { Places } from './places.ts'
 import type { Scan } from './scan.ts'
@@ -9,12 +9,11 @@ import type { Scan } from './scan.ts'
  * another one.
  */
 export function keepClassNames(
-  program: Program,
   scan: Scan,
   places: Pick<Places, 'at' | 'nameAt'>,
   edits: Edits
 ): void {
-  for (const { name, id, value } of classesOf(program)) {
+  for (const { name, id, value } of classesOf(scan)) {
     const own = places.nameAt(id.start) ?? name
     if (!value.id) {
       if (own === name || isAssigned(scan, name)) continue
@@ -26,10 +25,9 @@ export function keepClassNames(
   }
 }
 
-/** `var Name = class …` at the top level. */
-function* classesOf({ body }: Program) {
-  for (const node of body) {
-    if (node.type !== 'VariableDeclaration') continue
+/** `var Name = class …`, which may be in the function that is around a CommonJS module. */
+function* classesOf({ variables }: Scan) {
+  for (const { node } of variables) {
     for (const { id, init } of node.declarations) {
       if (id.type !== 'Identifier' || init?.type !== 'ClassExpression') continue
       yield { name: id.name, id, value: init }
