@@ -281,6 +281,21 @@ test('bundle - packages find the global object by any of its names', async (t) =
   t.alike(await call('get'), [true, 1, 2, true])
 })
 
+test('bundle - of the ways to run a package that without a page is taken', async (t) => {
+  const { call } = await open(t, {
+    'app.mjs': "import a from 'dom'\nimport b from 'both'\nexport const get = () => [a, b]",
+    'node_modules/dom/package.json':
+      '{ "name": "dom", "exports": { "worker": "./i.mjs", "browser": "./dom.mjs", "default": "./i.mjs" } }',
+    'node_modules/dom/i.mjs': "export default 'plain'",
+    'node_modules/dom/dom.mjs': "document.createElement('i')\nexport default 'page'",
+    'node_modules/both/package.json':
+      '{ "name": "both", "exports": { "node": "./n.cjs", "module": "./m.mjs", "require": "./n.cjs" } }',
+    'node_modules/both/m.mjs': "export default 'module'",
+    'node_modules/both/n.cjs': "module.exports = 'node'"
+  })
+  t.alike(await call('get'), ['plain', 'module'])
+})
+
 test('bundle - a package that only mentions eval is no reason to refuse a contract', async (t) => {
   const { contract, call } = await open(t, {
     'app.mjs': "export { kind, made, run } from 'intrinsic'",

@@ -120,6 +120,8 @@ async function runBundler(entry: string, plugins: Plugin[] = [markEntry(entry)])
       sourcesContent: false,
       format: 'esm',
       platform: 'browser',
+      // what runs in a worker of a browser asks for no page
+      conditions: ['worker', 'module'],
       target: TARGET,
       charset: 'utf8',
       legalComments: 'inline',
