@@ -448,6 +448,30 @@ test('meter - every kind of function that nests comes to the end of its depth', 
   await runAll(t, FATTEST, DEPTH, {})
 })
 
+test('meter - what V8 says of code does not name what the meter has made of it', async (t) => {
+  const bodies = {
+    'new Map().foo()': '(intermediate value).foo is not a function',
+    'const f = ({ a }) => a; f()':
+      "Cannot destructure property 'a' of '(intermediate value)' as it is undefined.",
+    'const { a, ...b } = none':
+      "Cannot destructure property 'a' of '(intermediate value)' as it is undefined.",
+    'const f = ([a]) => a; f()': '(intermediate value) is not iterable',
+    'list[list.length - 1].foo()': 'list[(intermediate value)].foo is not a function',
+    'list[key]()': 'list[(intermediate value)] is not a function',
+    '(list[0] + 1)()': '(intermediate value) is not a function',
+    'list.foo()': 'list.foo is not a function'
+  }
+  const vm = await openOne(t)
+  const methods = Object.keys(bodies).map(
+    (body, i) => `exports.m${i} = (none) => { const list = [1], key = 'k'; ${body} }`
+  )
+  const instance = new Instance(contractOf(methods.join('\n')))
+  const lines = methods.map((_, i): Line => [`m${i}`])
+  const [, ...results] = await instance.run(vm, [['init'], ...lines])
+  const messages = results.map((result) => (result.status === 'error' ? result.error.message : ''))
+  t.alike(messages, Object.values(bodies))
+})
+
 test('meter - a function that keeps many values at a time comes to the end of its depth, not of the stack', async (t) => {
   await runAll(t, WIDE, DEPTH, {})
 })

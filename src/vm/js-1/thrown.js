@@ -1,11 +1,17 @@
 ;(function makeThrown(primordials, errors, { encodeValue }, { insteadOf }) {
   // What was thrown, as far as the log records it.
 
-  const { errorPrototype, isError, isPrototypeOf, slice } = primordials
+  const { charCodeAt, errorPrototype, isError, isPrototypeOf, slice, split, startsWith } =
+    primordials
   const { cut, ERROR_TEXT_MAX, isObject, paidText } = errors
 
   /** What V8 says of a name that there is not, behind it. */
   const UNDEFINED = ' is not defined'
+  /** What V8 says of what has no name, and what the names of the meter begin with. */
+  const NAMELESS = '(intermediate value)'
+  const OURS = '$mivm'
+  /** What the meter makes of `new X`, and of a value that it looks at, as V8 prints them. */
+  const MADE = [`((${NAMELESS}++) , ${NAMELESS})`, `(${NAMELESS} , ${NAMELESS})`]
 
   return { describe, isThrownError }
 
@@ -21,6 +27,7 @@
         code: typeof code === 'string' ? cut(code) : typeof code === 'number' ? `${code}` : null
       }
       if (error.name === 'ReferenceError') error.message = explained(error.message)
+      else if (error.name === 'TypeError') error.message = withoutOurs(error.message)
       // what a call that went too far ends with is nobody's to throw
       const isForged = error.code === 'OUT_OF_FUEL' || error.code === 'CALL_DEPTH'
       if (isForged && error.name === 'MivmError') error.name = 'Error'
@@ -34,6 +41,37 @@
     const name = slice(message, 0, -UNDEFINED.length)
     const instead = `${name}${UNDEFINED}` === message ? insteadOf(name) : undefined
     return instead === undefined ? message : `${message} in this VM: ${instead}`
+  }
+
+  /** A message in which V8 calls something by a name of the meter's. */
+  function withoutOurs(message) {
+    const parts = split(message, OURS)
+    let text = parts[0]
+    for (let i = 1; i < parts.length; i++) {
+      let end = 0
+      while (isOfName(charCodeAt(parts[i], end))) end++
+      const rest = slice(parts[i], end)
+      text += NAMELESS + (startsWith(rest, '(...)') ? slice(rest, 5) : rest)
+    }
+    text = replaced(text, `${NAMELESS}${NAMELESS}${NAMELESS}`)
+    for (let i = 0; i < MADE.length; i++) text = replaced(text, MADE[i])
+    return cut(text)
+  }
+
+  function replaced(text, part) {
+    const parts = split(text, part)
+    let result = parts[0]
+    for (let i = 1; i < parts.length; i++) result += NAMELESS + parts[i]
+    return result
+  }
+
+  function isOfName(code) {
+    return (
+      (code >= 97 && code <= 122) ||
+      (code >= 65 && code <= 90) ||
+      (code >= 48 && code <= 57) ||
+      code === 95
+    )
   }
 
   function isThrownError(value) {
