@@ -1,5 +1,5 @@
 // Hosts whose directories were set back, and who tells them.
-import { rm, writeFile } from 'node:fs/promises'
+import { readFile, rm, writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import test from 'brittle'
 import crypto from 'hypercore-crypto'
@@ -110,7 +110,7 @@ test('set back - an auditor tells, and accuses nobody', async (t) => {
 })
 
 test('set back - an auditor without a copy tells of its receipts, and of what it remembers', async (t) => {
-  const { scene, host, alice, link } = await Scene.deployed(t, 3_000)
+  const { scene, host, alice, link, address } = await Scene.deployed(t, 3_000)
   await alice.call(link, 'add', [])
   await host.close()
   await scene.keep()
@@ -132,14 +132,19 @@ test('set back - an auditor without a copy tells of its receipts, and of what it
   }
   t.alike(await run('remembers'), ['clean'])
   await rm(path.join(root, 'remembers', 'cache'), { recursive: true })
+  t.alike(await run('is damaged'), ['clean'])
+  const memory = path.join(root, 'is damaged', 'audits', `${address}.head`)
+  const head = JSON.parse(await readFile(memory, 'utf8'))
+  await writeFile(memory, JSON.stringify({ ...head, length: head.length + 10 }))
   await again.host.close()
-  for (const [name, receipts] of [
-    ['remembers', []],
-    ['has a receipt', [bytes]]
+  for (const [name, receipts, verdict] of [
+    ['is damaged', [], 'clean'],
+    ['remembers', [], 'inconclusive'],
+    ['has a receipt', [bytes], 'inconclusive']
   ] as const) {
     await scene.setBack()
     const set = await scene.start()
-    t.alike(await run(name, [...receipts]), ['inconclusive'], `${name}: it accuses nobody`)
+    t.alike(await run(name, [...receipts]), [verdict], `${name}: it accuses nobody`)
     t.is(set.events.filter(({ type }) => type === 'set-back').length, 1, 'and the host knows')
     await set.host.close()
   }

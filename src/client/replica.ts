@@ -222,20 +222,26 @@ export class Replica {
     return this.#setBack.has(b4a.toString(address, 'hex'))
   }
 
-  /** Tells a host the newest head that is known here: one that was set back finds out by this. */
+  /** Tells a host the newest heads that are known here: one that was set back finds out by this. */
   async #tell(rpc: Rpc, address: Uint8Array, host: Uint8Array): Promise<void> {
     const id = b4a.toString(address, 'hex')
-    try {
-      const held = this.#held.get(id) ?? null
-      const copied = await this.#copiedHead(address)
-      const head = (held?.length ?? 0) > (copied?.length ?? 0) ? held : copied
-      if (head === null || head.fork !== 0) return
-      const { signed } = await rpc.request(KNOWN, { address, head }, WAIT)
-      if (signed !== null && verifyHead(signed, address, host)) this.#setBack.add(id)
-      else this.#setBack.delete(id)
-    } catch {
-      // an older host does not know what that means
+    const copied = await this.#copiedHead(address).catch(() => null)
+    const held = this.#held.get(id) ?? null
+    // what is held may be nothing that the host has signed: the copy counts all the same
+    const isFurther = held !== null && held.length > (copied?.length ?? 0)
+    let [isKnown, isSetBack] = [false, false]
+    for (const head of isFurther ? [copied, held] : [copied]) {
+      if (head === null || head.fork !== 0) continue
+      try {
+        const { signed } = await rpc.request(KNOWN, { address, head }, WAIT)
+        isKnown = true
+        isSetBack ||= signed !== null && verifyHead(signed, address, host)
+      } catch {
+        // an older host does not know what that means
+      }
     }
+    if (isSetBack) this.#setBack.add(id)
+    else if (isKnown) this.#setBack.delete(id)
   }
 
   /** What a host says of an instance: which of them is its own is in the genesis that comes with it. */
