@@ -2,7 +2,7 @@
 import path from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import test from 'brittle'
-import { audit, Client, Host, openLocal, verify } from '../src/index.ts'
+import { audit, Client, Host, openLocal, verify, verifyEvidence } from '../src/index.ts'
 import { type Teardown, tempDir } from './helpers.ts'
 
 test('library - a network that cannot be leaves no directory locked', async (t) => {
@@ -23,6 +23,35 @@ test('library - a network that cannot be leaves no directory locked', async (t) 
   const host = await Host.open({ dir: path.join(dir, 'host'), bootstrap })
   await host.close()
   t.pass('they open')
+})
+
+test('library - what it is given is looked at when it is given', async (t) => {
+  const { bootstrap } = await open(t)
+  const dir = path.join(await tempDir(t), 'host')
+  for (const [options, problem] of [
+    [{ engines: 0 }, 'engines: expected a whole number from 1 to 1024, found 0'],
+    [{ engines: Number.NaN }, 'engines: expected a whole number from 1 to 1024, found NaN'],
+    [{ patience: () => 1 }, 'patience: expected a whole number from 1 to 100, found () => 1'],
+    [{ openMax: -1 }, 'openMax: expected'],
+    [{ isolateBy: 'all' }, 'isolateBy: expected one of'],
+    [{ quotas: { user: { callsPerSecond: -1 } } }, 'quotas.user.callsPerSecond: expected'],
+    [{ quotas: { usr: {} } }, 'quotas.usr is unknown: did you mean "user"?']
+  ] as const) {
+    // @ts-expect-error: what a program in JavaScript gives
+    const error = await Host.open({ dir, bootstrap, ...options }).catch((error) => error)
+    t.is(error.code, 'CONFIG_INVALID')
+    t.ok(error.message.includes(problem), error.message)
+  }
+  // @ts-expect-error: the same
+  t.exception(() => verify(new Uint8Array(), { host: 'x' }), { code: 'PROOF_UNKNOWN' })
+  for (const wrong of [undefined, null, 7, {}]) {
+    // @ts-expect-error: the same
+    t.exception(() => verify(wrong), { code: 'PROOF_UNKNOWN' })
+    // @ts-expect-error: the same
+    await t.exception(verifyEvidence(wrong), { code: 'PROOF_UNKNOWN' })
+    // @ts-expect-error: the same
+    await t.exception(audit({ bootstrap, dir, address: wrong }).next(), { code: 'KEY_INVALID' })
+  }
 })
 
 test('library - calls by name that begin at once are executed in their order', async (t) => {

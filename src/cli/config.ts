@@ -1,42 +1,14 @@
 import path from 'node:path'
 import { readAtMost } from '../bundle/bounded-file.ts'
+import { choice, type Field, list, object, parsed, type Read, text } from '../host/fields.ts'
+import { SETTINGS } from '../host/options.ts'
 import { MivmError } from '../protocol/errors.ts'
 import { decodeId, encodeId } from '../protocol/ids.ts'
 import { type Endpoint, parseEndpoint } from './endpoint.ts'
-import {
-  choice,
-  type Field,
-  flag,
-  list,
-  number,
-  object,
-  optional,
-  parsed,
-  type Read,
-  text
-} from './fields.ts'
 import { LOG_LEVELS } from './host-log.ts'
 
 /** Where the settings of a host are, in its data directory, when no other file is named. */
 export const CONFIG_NAME = 'mivm.config.json'
-
-const RATE = optional(number({ min: 0.001, fraction: true }))
-const COUNT = optional(number({ min: 0 }))
-const RATES = { callsPerSecond: RATE, fuelPerSecond: RATE, bytesPerSecond: RATE }
-
-const QUOTAS = object({
-  burstSeconds: number({ min: 0.1, max: 3600, fraction: true }),
-  user: object({ ...RATES, callsWaiting: COUNT, connections: COUNT, bytesStored: COUNT }),
-  deployer: object({ ...RATES, deploymentsPerSecond: RATE, instances: COUNT, bytesStored: COUNT }),
-  connection: object({ ...RATES, users: COUNT }),
-  host: object({
-    connections: COUNT,
-    connectionsPerAddress: COUNT,
-    silentSeconds: RATE,
-    bytesWaiting: COUNT,
-    logsOpen: COUNT
-  })
-})
 
 const ENDPOINT_TEXT = parsed('a port, or an address and a port', (said) =>
   parseEndpoint(said, 'metrics')
@@ -54,14 +26,9 @@ const FIELDS = {
     parsed('an id of an identity', (id) => encodeId(decodeId(id, 'id of an identity')))
   ),
   oracle: text,
-  engines: number({ min: 1, max: 1024 }),
-  isolateBy: choice(['deployer', 'instance', 'none']),
-  patience: number({ min: 1, max: 100 }),
-  sandbox: choice(['auto', 'none']),
-  requireSandbox: flag,
   metrics: ENDPOINT,
   logLevel: choice(LOG_LEVELS),
-  quotas: QUOTAS
+  ...SETTINGS
 }
 
 /** What `mivm host` takes from a file; what its command line says as well goes before. */

@@ -4,11 +4,11 @@ import type { Replica } from '../client/replica.ts'
 import type { Bootstrap } from '../net/network.ts'
 import { MivmError } from '../protocol/errors.ts'
 import { decodeId, encodeId, formatLink, type Link, parseLink } from '../protocol/ids.ts'
+import { suggest } from '../protocol/suggest.ts'
 import { listIdentities, openIdentity, readIdentity } from '../state/identity.ts'
 import { atEnd } from './interruption.ts'
 import { Output } from './output.ts'
 import { readAliases, readSettings } from './settings.ts'
-import { suggest } from './suggest.ts'
 
 /** Options that every command takes. */
 export type Globals = {

@@ -4,8 +4,8 @@ import path from 'node:path'
 import { Command, type CommandUnknownOpts, Option } from '@commander-js/extra-typings'
 import { LOCAL_PORT } from '../net/local-port.ts'
 import { MivmError } from '../protocol/errors.ts'
+import { suggest } from '../protocol/suggest.ts'
 import type { Globals } from './context.ts'
-import { suggest } from './suggest.ts'
 
 export type Program = Command<[], Globals>
 

@@ -30,6 +30,7 @@ import { Gate } from './gate.ts'
 import { type ExecutionOptions, Instance } from './instance.ts'
 import type { Writing } from './ledger.ts'
 import { Measures } from './measures.ts'
+import { checkOptions } from './options.ts'
 import { Oracles } from './oracles.ts'
 import { Peers } from './peers.ts'
 import { allowAll, type Policy } from './policy.ts'
@@ -159,6 +160,7 @@ export class Host {
    */
   static async open(options: HostOptions): Promise<Host> {
     checkBootstrap(options.bootstrap)
+    checkOptions(options)
     await mkdir(options.dir, { recursive: true, mode: 0o700 })
     const { keyPair } = await openHostIdentity(options.dir)
     const setBacks = await SetBacks.open(options.dir, keyPair.publicKey)

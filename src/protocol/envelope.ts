@@ -19,6 +19,8 @@ export function unwrap(file: Uint8Array | string): {
   bytes: Uint8Array
   body: Uint8Array
 } {
+  // programs in JavaScript give anything
+  if (typeof file !== 'string' && !b4a.isBuffer(file)) throw unknown()
   if (file.length > ARMORED_MAX) throw tooLarge()
   const armored = typeof file === 'string' || !startsAsProof(file)
   const { name, bytes } = armored ? readArmor(file) : { name: null, bytes: file }

@@ -15,7 +15,8 @@ export function encodeId(key: Uint8Array): string {
 
 /** The 32 bytes of a key written in z-base-32, or in hex; throws KEY_INVALID. */
 export function decodeId(text: string, what = 'key'): Uint8Array {
-  const key = tryDecode(text.trim())
+  // programs in JavaScript give anything
+  const key = typeof text === 'string' ? tryDecode(text.trim()) : null
   if (key === null) {
     throw new MivmError(
       'KEY_INVALID',
@@ -39,6 +40,7 @@ export function formatLink(link: Link): string {
 
 /** Reads what {@link formatLink} writes; throws LINK_INVALID. */
 export function parseLink(text: string): Link {
+  if (typeof text !== 'string') return { host: null, address: decodeId(text, 'address') }
   const match = /^mivm:\/\/([^/]+)\/([^/]+)\/?$/.exec(text.trim())
   if (match === null) {
     if (text.trim().startsWith('mivm:')) {
@@ -67,7 +69,8 @@ function tryDecode(text: string): Uint8Array | null {
   }
 }
 
-function shorten(text: string): string {
+function shorten(given: string): string {
+  const text = String(given)
   return text.length > 80 ? `${text.slice(0, 77)}...` : text
 }
 

@@ -2,12 +2,12 @@ import { writeFile } from 'node:fs/promises'
 import type { CallPromise } from '../../client/contract.ts'
 import { armor } from '../../protocol/envelope.ts'
 import { MivmError } from '../../protocol/errors.ts'
+import { suggest } from '../../protocol/suggest.ts'
 import { Context } from '../context.ts'
 import { outcomeOf } from '../outcome.ts'
 import { printableLines } from '../output.ts'
 import type { Program } from '../program.ts'
 import { checkWritable } from '../proof-file.ts'
-import { suggest } from '../suggest.ts'
 import { formatThrown, formatValue, parseArgument, parseSeconds } from '../text.ts'
 
 const HELP = `

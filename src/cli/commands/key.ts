@@ -1,5 +1,6 @@
 import { noFile, readAtMost } from '../../bundle/bounded-file.ts'
 import { MivmError } from '../../protocol/errors.ts'
+import { suggest } from '../../protocol/suggest.ts'
 import {
   createIdentity,
   exportIdentity,
@@ -11,7 +12,6 @@ import {
 import { Context } from '../context.ts'
 import type { Program } from '../program.ts'
 import { changeSettings } from '../settings.ts'
-import { suggest } from '../suggest.ts'
 import { count } from '../text.ts'
 
 /** `mivm key new|ls|show|use|export|import` */

@@ -1,4 +1,4 @@
-import { suggest } from './suggest.ts'
+import { suggest } from '../protocol/suggest.ts'
 
 /** What is wrong with a field, each in one line that begins with its path. */
 type Problems = string[]
@@ -107,6 +107,7 @@ export function object<F extends Fields>(fields: F): Field<Read<F>> {
       }
       const read: { [name: string]: unknown } = {}
       for (const [name, one] of Object.entries(value)) {
+        if (one === undefined) continue
         const at = path === '' ? name : `${path}.${name}`
         const field = Object.hasOwn(fields, name) ? fields[name] : undefined
         if (field !== undefined) read[name] = field.read(one, at, problems)
@@ -131,8 +132,9 @@ function wrong(expected: string, value: unknown, path: string, problems: Problem
 }
 
 function brief(value: unknown): string {
-  // JSON has no word for what 1e999 is read as
-  const json = typeof value === 'number' ? String(value) : JSON.stringify(value)
+  // JSON has no word for what 1e999 is read as, nor for a function
+  const isJson = typeof value === 'object' || typeof value === 'string'
+  const json = isJson ? JSON.stringify(value) : String(value)
   return json.length > BRIEF ? `${json.slice(0, BRIEF)}…` : json
 }
 
