@@ -81,6 +81,24 @@ test('vm builtins - attacks: strings', async (t) => {
     symbols: ["const t='x'.repeat(1e6);for(let i=0;;i++)Symbol.for(t+i)", ALLOCATION],
     escape: ["const t='+'.repeat(1e5);for(;;)RegExp.escape(t)", ALLOCATION]
   })
+  await runAttacks(
+    t,
+    {
+      'replace by a pattern, with a long text': [
+        "const t='x'.repeat(1e6);'a'.repeat(64).replace(/a/g,()=>t)",
+        ALLOCATION
+      ],
+      'replace by a pattern, with what is before it': [
+        "('x'.repeat(1e6)+'a'.repeat(64)).replace(/a/g,'$`')",
+        ALLOCATION
+      ],
+      'replace by a pattern, with a long template': [
+        "('x'.repeat(1e6)+'a').replace(/a/,'$`'.repeat(1000))",
+        ALLOCATION
+      ]
+    },
+    LIMITS.fuel
+  )
 })
 
 test('vm builtins - attacks: arrays', async (t) => {

@@ -70,6 +70,8 @@
   let leave = () => {}
   let toText = (value) => `${value}`
   let toNumber = (value) => +value
+  /** Throws where a text would be longer than one may be. */
+  let checkLength = () => {}
   /** For what is thrown where the stack of the matcher grows. */
   let rethrow = (error) => {
     throw error
@@ -89,6 +91,9 @@
     toText = kit.toText
     toNumber = kit.toNumber
     rethrow = kit.rethrow
+    checkLength = (length) => {
+      if (length > kit.limits.text) kit.textRoom(length)
+    }
   }
 
   /** Every call pays for its own patterns. */
@@ -596,7 +601,9 @@
       const result = regExpExec(object, text)
       if (result !== null) visit(result)
     }
-    return end >= text.length ? replaced : replaced + slice(text, end)
+    if (end >= text.length) return replaced
+    checkLength(replaced.length + text.length - end)
+    return replaced + slice(text, end)
 
     function visit(result) {
       const length = toLength(result.length)
@@ -626,6 +633,7 @@
       }
       if (position < end) return
       charge(ceil((position - end + piece.length) * prices.CHARACTER))
+      checkLength(replaced.length + position - end + piece.length)
       replaced += slice(text, end, position) + piece
       end = position + matched.length
     }
@@ -664,6 +672,7 @@
           end = close + 1
         }
       }
+      checkLength(result.length)
     }
     return result + slice(template, end)
   }
