@@ -92,6 +92,8 @@ test('vm builtins - attacks: strings', async (t) => {
         "('x'.repeat(1e6)+'a'.repeat(64)).replace(/a/g,'$`')",
         ALLOCATION
       ],
+      'letters that become three': ["'\\u0390'.repeat(6e6).toUpperCase()", ALLOCATION],
+      'letters that become eighteen': ["'\\ufdfa'.repeat(1e6).normalize('NFKC')", ALLOCATION],
       'replace by a pattern, with a long template': [
         "('x'.repeat(1e6)+'a').replace(/a/,'$`'.repeat(1000))",
         ALLOCATION

@@ -395,9 +395,12 @@
     const changed = (name) => (value) => {
       const text = thisText(value, name)
       spend(text.length, prices.changeCase)
-      // one letter may become three
       room(text.length)
-      return raw[name](text)
+      const result = raw[name](text)
+      // one letter may become three, which takes longer
+      const more = result.length - text.length
+      if (more > 0) spend(more, prices.changeCase * 4)
+      return checked(result)
     }
     const lower = changed('toLowerCase')
     const upper = changed('toUpperCase')
@@ -433,7 +436,13 @@
     // with compatibility forms, one character becomes up to 18
     room(length * 4)
     chargeMarks(text)
-    return raw.normalize(text, form)
+    return checked(raw.normalize(text, form))
+  }
+
+  /** What nobody knew the length of before it was made. */
+  function checked(result) {
+    if (result.length > limits.text) textRoom(result.length)
+    return result
   }
 
   function chargeMarks(text) {
