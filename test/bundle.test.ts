@@ -605,6 +605,18 @@ test('bundle - what is asked for with typeof may be missing', async (t) => {
   t.is(await call('where'), 'nowhere')
 })
 
+test('bundle - whoever asks for what only CommonJS has is told that it is not there', async (t) => {
+  const { contract, call } = await open(t, {
+    'app.mjs': "import { kinds } from './kinds.mjs'\nexport const get = () => kinds",
+    'kinds.mjs': `
+      const find = typeof require === 'function' ? require : () => 'nothing'
+      export const kinds = [typeof require, typeof module, typeof exports, find('x' + find.name)]
+    `
+  })
+  t.alike(contract.warnings, [])
+  t.alike(await call('get'), ['undefined', 'undefined', 'undefined', 'nothing'])
+})
+
 test('bundle - of a contract in one file the author is told what is not there, and where', async (t) => {
   const text = `exports.copy = (x) => structuredClone(x)
 exports.later = () => {

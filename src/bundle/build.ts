@@ -64,6 +64,7 @@ export async function build(entry: string): Promise<Bundle> {
   for (const { node } of check.foreign) edits.replace(node.start, node.end, 'undefined')
   keepClassNames(scanned, places, edits)
   replaceEval(check.evals, scanned, edits)
+  for (const { node } of check.askedRequires) edits.replace(node.start, node.end, 'undefined')
   const gone = new Set([...check.foreign, ...check.evals])
   const references = scanned.references.filter((each) => !gone.has(each))
   const own = { ...scanned, references }
@@ -223,6 +224,8 @@ class Check {
   readonly foreign: readonly Reference[]
   /** `eval` in packages: one that only mentions it is no reason to refuse the contract. */
   readonly evals: readonly Reference[]
+  /** `typeof require`. */
+  readonly askedRequires: readonly Reference[]
   /** Other names of the global object, which packages use without asking whether they are there. */
   readonly globals: readonly Reference[]
 
@@ -234,6 +237,8 @@ class Check {
     const bound = new Set(scanned.bindings.map(({ name }) => name))
     const free = this.#findFree()
     const isForeign = ({ node }: Reference) => !modules.isOwn(node.start)
+    // esbuild's own would be a function, for who asks for one
+    this.askedRequires = free.filter((each) => each.name === '__require' && isTypeof(each.parent))
     this.evals = free.filter((each) => each.name === 'eval' && isForeign(each))
     const missing = this.#withoutAsked(free)
     this.globals = missing.filter((each) => isGlobal(each) && isForeign(each))
@@ -277,7 +282,8 @@ class Check {
       'export * of a CommonJS module is not available: import it, and export functions of your own'
     )
     refuse(
-      this.foreign.find(({ node }) => this.#modules.isOwn(node.start))?.node,
+      this.foreign.find(({ node, parent }) => this.#modules.isOwn(node.start) && !isTypeof(parent))
+        ?.node,
       'exports and module are there in the file that is deployed alone: export from here, and import there'
     )
     for (const { name, node } of this.#missing) {
