@@ -193,6 +193,11 @@ const USAGE: [words: string[], stderr: string][] = [
     'mivm: USAGE: --webhook example.org/hook is no URL: give http://… or https://…\n'
   ],
   [
+    ['audit', 'y'.repeat(52), '--report', ''],
+    'mivm: USAGE: --report is empty: give a file or a folder\n'
+  ],
+  [['audit', 'y'.repeat(52), '--exec', ''], 'mivm: USAGE: --exec is empty: give a command\n'],
+  [
     ['log', 'not an address'],
     'mivm: KEY_INVALID: "not an address" is not a valid address: expected 52 characters of z-base-32, as "mivm ls" or "mivm key ls" show them\n'
   ],

@@ -4,6 +4,7 @@ import b4a from 'b4a'
 import { optimizeLate } from '../../audit/optimizing.ts'
 import { readAtMost } from '../../bundle/bounded-file.ts'
 import type { Finding } from '../../index.ts'
+import { MivmError } from '../../protocol/errors.ts'
 import { EvidenceDir } from '../../state/evidence-dir.ts'
 import { type AlertOptions, Alerts } from '../alerts.ts'
 import { renderAudit } from '../audit-view.ts'
@@ -60,6 +61,7 @@ async function run(context: Context, instance: string, options: Options): Promis
   // what ends before its verdict, for whatever reason, has found nothing and has not found it clean
   process.exitCode = EXIT_INCONCLUSIVE
   const { output } = context
+  checkGiven(options)
   const alerts = new Alerts(output, options)
   const receipts = await Promise.all((options.receipt ?? []).map(readProof))
   const { link, address } = await context.instance(instance)
@@ -95,6 +97,12 @@ async function run(context: Context, instance: string, options: Options): Promis
     const kept = await new EvidenceDir(context.dir).find(address)
     if (kept !== null) output.note(`evidence of two histories: ${kept}`)
   }
+}
+
+/** What is empty, as of a variable that is not set, would be found out when there is something to report. */
+function checkGiven({ report, exec }: Options): void {
+  if (report === '') throw new MivmError('USAGE', '--report is empty: give a file or a folder')
+  if (exec === '') throw new MivmError('USAGE', '--exec is empty: give a command')
 }
 
 function untilInterrupted(): AbortSignal {
