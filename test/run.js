@@ -18,7 +18,7 @@ const TIMEOUT_LONG_S = 3600
  * A file waits for more than half of its time (connections, disks, peers that are gone): so many more run than there are
  * cores. Long ones compute.
  */
-const JOBS_MORE = 3
+const JOBS_MORE = 5
 const JOBS_MORE_LONG = 1
 
 /** From so many files on it pays to compile for all of them first. */
