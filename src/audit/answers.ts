@@ -76,14 +76,14 @@ export class Answers {
 
   async compare(): Promise<void> {
     this.#compareKnown()
-    const waiting = this.#waiting
-    this.#waiting = []
-    this.#waitingBytes = 0
-    if (waiting.length === 0) return
-    const claims = waiting.filter(({ index }) => index < this.#callLog.length)
+    const { length } = this.#callLog
+    const claims = this.#waiting.filter(({ index }) => index < length)
+    const later = this.#waiting.filter(({ index }) => index >= length)
+    if (claims.length === 0) return this.#keep(later)
     const blocks = await this.#read(claims.map(({ index }) => index))
     const results = blocks.map((block) => (block === null ? null : decode(block)))
     const acks = await this.#read(results.map(ackOf))
+    this.#keep([...later, ...claims.filter((_, i) => blocks[i] === null)])
     this.#report.counts.falseAnswers += claims.filter((claim, i) => {
       const [block = null, result = null, ack = null] = [blocks[i], results[i], acks[i]]
       // what is not here says nothing
@@ -99,6 +99,14 @@ export class Answers {
     const asked = indexes.filter((index) => index !== null)
     const blocks = await readBlocks(this.#callLog, asked)
     return indexes.map((index) => (index === null ? null : (blocks.shift() ?? null)))
+  }
+
+  /** Those of results that are not here yet, as far as there is room for more. */
+  #keep(claims: Claim[]): void {
+    const bytes = claims.reduce((sum, { result }) => sum + result.byteLength, 0)
+    const isFull = claims.length > WAITING_MAX / 2 || bytes > WAITING_BYTES_MAX / 2
+    this.#waiting = isFull ? [] : claims
+    this.#waitingBytes = isFull ? 0 : bytes
   }
 
   /** Compares those to results that are at hand. */
