@@ -4,16 +4,19 @@ import path from 'node:path'
 import { syncDirectory } from './sync-directory.ts'
 
 /**
- * Writes a file, readable by its owner alone: it is on disk, whole and under its name, when this resolves. `fresh` is what it is
- * called until then, by default as nobody else does; whoever writes it alone gives a name that is there once at most.
+ * Writes a file, readable by its owner alone: it is on disk, whole and under its name, when this resolves. `once` is what it is
+ * called until then, for who alone writes it, so that one at most is left behind; by default a name that nobody else has.
  */
 export async function writeDurably(
   file: string,
   bytes: Uint8Array | string,
-  fresh: string = `${file}.${randomUUID()}`
+  once?: string
 ): Promise<void> {
   const dir = path.dirname(file)
+  const fresh = once ?? `${file}.${randomUUID()}`
   await mkdir(dir, { recursive: true, mode: 0o700 })
+  // what a process has left that was killed
+  if (once !== undefined) await rm(once, { force: true })
   try {
     await writeSynced(fresh, bytes)
     await rename(fresh, file)
@@ -25,9 +28,9 @@ export async function writeDurably(
   await syncDirectory(dir)
 }
 
-/** Puts what is in a file on disk, readable by its owner alone; a power cut may still take its name back. */
+/** Puts a file on disk that is not there yet, readable by its owner alone; a power cut may still take its name back. */
 export async function writeSynced(file: string, bytes: Uint8Array | string): Promise<void> {
-  const handle = await open(file, 'w', 0o600)
+  const handle = await open(file, 'wx', 0o600)
   try {
     await handle.writeFile(bytes)
     await handle.sync()

@@ -6,8 +6,9 @@ import { formatThrown, parseSeq } from '../text.ts'
 
 const HELP = `
 Errors have no stack in the VM. The call is executed once more on this machine, on the state that the host published,
-with code that notes where it is; below the line that threw are those that it was called from. Give the file that was deployed to hear of its own lines; without it they are those of
-contract.js, which is the source as the log has it ("mivm state cat <instance> /.mivm/contract.js").
+with code that notes where it is; below the line that threw are those that it was called from. Give the file that was
+deployed to hear of its own lines; without it they are those of contract.js, which is the source as the log has it
+("mivm state cat <instance> /.mivm/contract.js").
 
 Example:
   $ mivm trace forum 3 forum.js --local
