@@ -21,8 +21,8 @@ const QUICK_MAX = 10_000
  * are any, those of which nothing is known yet: who can have many deployed would have each of them hold it once.
  */
 export class Laggards {
-  readonly #instances: Tally
-  readonly #deployers: Tally
+  readonly #instances: Lags
+  readonly #deployers: Lags
   /** Instances that held it as briefly as they should when they last did, the one of longest ago first. */
   readonly #quick = new Set<string>()
   readonly #clock: () => number
@@ -30,8 +30,8 @@ export class Laggards {
 
   constructor(clock: () => number = () => performance.now()) {
     this.#clock = clock
-    this.#instances = new Tally(clock)
-    this.#deployers = new Tally(clock)
+    this.#instances = new Lags(clock)
+    this.#deployers = new Lags(clock)
   }
 
   /** `inTheWay`: in an engine that is for all. Who lags where it is alone says nothing about others. */
@@ -58,7 +58,7 @@ export class Laggards {
 }
 
 /** Counts for each of many, until there was nothing to count for a while. */
-class Tally {
+class Lags {
   /** How many, and when the last one was; the one that has been quiet for longest comes first. */
   readonly #known = new Map<string, { readonly count: number; readonly at: number }>()
   readonly #clock: () => number
