@@ -1,0 +1,477 @@
+import { isOfMath, isPlain } from './analysis.js'
+import { Emitter, LEAVE, nameless } from './emitter.js'
+import {
+  COPIED,
+  hasNestedRest,
+  hasSpread,
+  ITERATED,
+  isBig,
+  isEasilyEqual,
+  isNoText,
+  isRepeatable,
+  isShort,
+  isShortKey,
+  isStill,
+  isText,
+  KEY_MAX,
+  mayBeElement,
+  mayBeLength,
+  shapeOf,
+  TEXT_MAX
+} from './forms.js'
+import { bare, Refusal } from './syntax.js'
+
+/** Stands for a value in a variable of ours, of which nothing is known. */
+const TEMP = { type: 'Identifier', name: '$mivm', variable: null }
+
+const OPERATORS = {
+  '+': 'add',
+  '-': 'subtract',
+  '*': 'multiply',
+  '/': 'divide',
+  '%': 'remainder',
+  '**': 'power',
+  '<<': 'shiftLeft',
+  '>>': 'shiftRight',
+  '>>>': 'shiftRightUnsigned',
+  '&': 'bitAnd',
+  '|': 'bitOr',
+  '^': 'bitXor',
+  '<': 'less',
+  '<=': 'lessOrEqual',
+  '>': 'greater',
+  '>=': 'greaterOrEqual',
+  '==': 'equal',
+  '===': 'same'
+}
+
+/** Functions of Math of which there are two, see builtins/conversions.js. */
+const NUMERIC = new Set(
+  'abs ceil clz32 f16round floor fround imul max min pow round sign sqrt trunc'.split(' ')
+)
+
+const COMPARISONS = new Set(['<', '<=', '>', '>='])
+
+const UNARY = { '-': 'negate', '+': 'positive', '~': 'bitNot' }
+
+/** What {@link Emitter} does with patterns and expressions; meter.js has the rest, and says what it is all for. */
+export class Expressions extends Emitter {
+  // ---- patterns
+
+  /** A pattern, whose parts are assigned to where they stand. */
+  pattern(node) {
+    switch (node.type) {
+      case 'ObjectPattern':
+        return this.copy(node, node.properties, (each) => this.pattern(each))
+      case 'ArrayPattern': {
+        const elements = node.elements.filter((each) => each !== null)
+        return this.copy(node, elements, (each) => this.pattern(each))
+      }
+      case 'Property': {
+        if (node.shorthand) return this.pattern(node.value)
+        const { start, key, value, computed } = node
+        const head = this.text.slice(start, key.start) + this.name(key, computed)
+        return head + this.text.slice(key.end, value.start) + this.pattern(value)
+      }
+      case 'AssignmentPattern': {
+        const { left, right } = node
+        return `${this.pattern(left)} = ${this.destructured(left, this.emit(right))}`
+      }
+      case 'RestElement':
+        if (hasNestedRest(node.argument)) {
+          throw new Refusal(
+            node,
+            'a pattern behind ... with a rest element of its own is not available: destructure it in a statement of its own'
+          )
+        }
+        return `...${this.pattern(node.argument)}`
+      case 'ParenthesizedExpression':
+        return `(${this.pattern(node.expression)})`
+      case 'MemberExpression':
+        return this.place(node)
+      default:
+        return this.emit(node)
+    }
+  }
+
+  /** A property that a pattern assigns to: whether it is the length of an array shows when it is done. */
+  place(node) {
+    const { object, property, computed } = node
+    if (!mayBeLength(node) && !mayBeElement(node)) return this.emit(node)
+    if (object.type === 'Super') {
+      throw new Refusal(
+        node,
+        'super here may be the length or an element of an array: assign to it in a statement'
+      )
+    }
+    const key = computed ? this.key(property) : `'${property.name}'`
+    return `$mivmV(${this.emit(object)}, ${key}).v`
+  }
+
+  /** The value that is destructured by a pattern. */
+  destructured(pattern, text) {
+    const shape = shapeOf(pattern)
+    if (shape === null) return text
+    if (shape === ITERATED) return `$mivm_iterated(${text})`
+    if (shape === COPIED) return `$mivm_copied(${text})`
+    return `$mivmS(${text}, ${shape})`
+  }
+
+  name(key, computed) {
+    return computed ? this.key(key) : this.source(key)
+  }
+
+  // ---- expressions
+
+  SequenceExpression(node) {
+    return `(${this.copy(node)})`
+  }
+
+  ConditionalExpression({ test, consequent, alternate }) {
+    return `${this.emit(test)} ? ${this.tolled(consequent)} : ${this.tolled(alternate)}`
+  }
+
+  LogicalExpression({ operator, left, right }) {
+    return `${this.emit(left)} ${operator} ${this.tolled(right)}`
+  }
+
+  BinaryExpression(node) {
+    const { operator, left, right } = node
+    if (operator === 'in') {
+      return left.type === 'PrivateIdentifier'
+        ? this.copy(node, [right])
+        : `${this.key(left)} in ${this.emit(right)}`
+    }
+    const sign = operator === '!==' ? '===' : operator === '!=' ? '==' : operator
+    if (OPERATORS[sign] === undefined) return `${this.emit(left)} ${operator} ${this.emit(right)}`
+    if (sign === '==' || sign === '===') return this.equality(node, sign)
+    return this.operation(operator, left, this.emit(left), right)
+  }
+
+  equality({ operator, left, right }, sign) {
+    const a = this.emit(left)
+    const isEasy = sign === '===' ? isShort(left) || isShort(right) : isEasilyEqual(left, right)
+    if (isEasy) return `${a} ${operator} ${this.emit(right)}`
+    const not = operator.startsWith('!') ? '!' : ''
+    if (sign === '==') return `${not}$mivm_equal(${a}, ${this.emit(right)})`
+    const operands = this.operands(left, a, right)
+    const { first, second } = operands
+    const tests = `typeof ${first} === 'string' || typeof ${first} === 'bigint'`
+    return this.closed(
+      operands,
+      `${tests} ? ${not}$mivm_same(${first}, ${second}) : ${first} ${operator} ${second}`
+    )
+  }
+
+  /** `a operator right`, where `a` is the text of the left operand. */
+  operation(operator, left, a, right) {
+    const name = OPERATORS[operator]
+    if (isPlain(left) && isPlain(right)) return `${a} ${operator} ${this.emit(right)}`
+    if (operator === '+' && (isText(left) || isText(right))) {
+      return `$mivm_add(${a}, ${this.emit(right)})`
+    }
+    if (COMPARISONS.has(operator) && (isText(left) || isText(right))) {
+      return `$mivm_${name}(${a}, ${this.emit(right)})`
+    }
+    if (isBig(left) || isBig(right)) return `$mivm_${name}(${a}, ${this.emit(right)})`
+    const operands = this.operands(left, a, right)
+    const { first, second } = operands
+    const tests = []
+    if (!isPlain(left)) tests.push(`typeof ${first} === 'number'`)
+    if (!isPlain(right) && second !== first) tests.push(`typeof ${second} === 'number'`)
+    return this.closed(
+      operands,
+      `${tests.join(' && ')} ? ${first} ${operator} ${second} : $mivm_${name}(${first}, ${second})`
+    )
+  }
+
+  /** Two operands as texts that can be repeated, and what has to be evaluated before. */
+  operands(left, a, right) {
+    const before = []
+    let count = 0
+    let first = a
+    if (!isRepeatable(left) || !isStill(right)) {
+      first = this.temp()
+      count++
+      before.push(`${first} = ${nameless(left, a)}`)
+    }
+    let second = this.emit(right)
+    if (!isRepeatable(right)) {
+      const text = second
+      second = this.temp()
+      count++
+      before.push(`${second} = ${nameless(right, text)}`)
+    }
+    return { first, second, before, count }
+  }
+
+  closed({ before, count }, text) {
+    this.free(count)
+    return `(${[...before, text].join(', ')})`
+  }
+
+  UnaryExpression(node) {
+    const { operator, argument } = node
+    const name = UNARY[operator]
+    if (name === undefined || isPlain(argument)) return this.copy(node)
+    const text = this.emit(argument)
+    if (isRepeatable(argument)) {
+      return `(typeof ${text} === 'number' ? ${operator}${text} : $mivm_${name}(${text}))`
+    }
+    const value = this.temp()
+    this.free(1)
+    return `(typeof (${value} = ${nameless(argument, text)}) === 'number' ? ${operator}${value} : $mivm_${name}(${value}))`
+  }
+
+  UpdateExpression(node) {
+    const { operator, prefix } = node
+    const target = bare(node.argument)
+    if (isPlain(target)) return this.copy(node)
+    const sign = operator[0]
+    const name = sign === '+' ? 'increment' : 'decrement'
+    const { before, place, count, receiver, isLength } = this.target(target)
+    const old = this.temp()
+    this.free(count + 1)
+    let next = `typeof ${old} === 'number' ? ${old} ${sign} 1 : $mivm_${name}(${old})`
+    // what makes an array longer by one is no work
+    if (sign === '-' && isLength !== null) {
+      next = `${isLength} ? $mivm_length(${receiver}, ${next}) : ${next}`
+    }
+    if (prefix) return `(${before}${old} = ${place}, ${place} = ${next})`
+    const numeric = `typeof (${old} = ${place}) === 'number' || (${old} = $mivm_numeric(${old}))`
+    return `(${before}${numeric}, ${place} = ${next}, ${old})`
+  }
+
+  /**
+   * What is read and then written, as a text that can be repeated; what has to be evaluated before it, and how many
+   * variables that takes until they are freed; the object, and a test for whether it is the length of it, or null; and the
+   * name of the variable with the key, where there is one.
+   */
+  target(node) {
+    if (node.type === 'Identifier') {
+      return { before: '', place: this.emit(node), count: 0, receiver: '', isLength: null }
+    }
+    const { object, property, computed } = node
+    let before = ''
+    let count = 0
+    let base = this.emit(object)
+    if (object.type !== 'Super' && object.type !== 'ThisExpression') {
+      const text = base
+      base = this.temp()
+      count++
+      before = `${base} = ${text}, `
+    }
+    const receiver = object.type === 'Super' ? 'this' : base
+    if (!computed) {
+      const isLength = mayBeLength(node) ? 'true' : null
+      return { before, place: `${base}.${this.source(property)}`, count, receiver, isLength }
+    }
+    const key = this.temp()
+    this.free(1)
+    before += `${key} = ${this.key(property)}, `
+    this.temp()
+    const isLength = mayBeLength(node) ? `${key} === 'length'` : null
+    return { before, place: `${base}[${key}]`, count: count + 1, receiver, isLength, name: key }
+  }
+
+  AssignmentExpression(node) {
+    const { operator, right } = node
+    const left = bare(node.left)
+    if (left.type === 'ObjectPattern' || left.type === 'ArrayPattern') return this.assigned(node)
+    const sign = operator.slice(0, -1)
+    const isCompound = OPERATORS[sign] !== undefined
+    const isElement = mayBeElement(left) && (isCompound ? sign === '+' : !isNoText(right))
+    const isEasy = isCompound ? isPlain(left) && isPlain(right) : !mayBeLength(left) && !isElement
+    if (operator === '=' && isElement && !mayBeLength(left)) return this.element(left, right)
+    if (isEasy) return `${this.emit(node.left)} ${operator} ${this.emit(right)}`
+    const { before, place, count, receiver, isLength, name } = this.target(left)
+    let value
+    if (!isCompound) value = nameless(right, this.emit(right))
+    else if (left.type === 'Identifier') value = this.operation(sign, left, place, right)
+    else {
+      const old = this.temp()
+      const text = this.operation(sign, TEMP, old, right)
+      this.free(1)
+      value = `(${old} = ${place}, ${text})`
+    }
+    if (isLength === 'true') value = `$mivm_length(${receiver}, ${value})`
+    else if (isLength !== null || isElement) {
+      const result = this.temp()
+      this.free(1)
+      const stored = isElement ? elementOf(receiver, result, name) : result
+      const chosen =
+        isLength === null
+          ? stored
+          : `${isLength} ? $mivm_length(${receiver}, ${result}) : ${stored}`
+      value = `(${result} = ${value}, ${chosen})`
+    }
+    this.free(count)
+    return `(${before}${place} ${isCompound ? '=' : operator} ${value})`
+  }
+
+  /** An assignment to what may be an element of a typed array, of a value that may have to be made a number. */
+  element({ object, property, computed }, right) {
+    let base = this.emit(object)
+    let receiver = 'this'
+    let count = 1
+    if (object.type !== 'Super' && object.type !== 'ThisExpression') {
+      receiver = this.temp()
+      count++
+      base = `(${receiver} = ${base})`
+    }
+    const place = computed ? `[${this.key(property)}]` : `.${this.source(property)}`
+    const text = nameless(right, this.emit(right))
+    const value = this.temp()
+    this.free(count)
+    return `${base}${place} = (${value} = ${text}, ${elementOf(receiver, value)})`
+  }
+
+  /** An assignment to a pattern. */
+  assigned(node) {
+    const pattern = bare(node.left)
+    const shape = shapeOf(pattern)
+    if (shape === null) return `${this.pattern(node.left)} = ${this.emit(node.right)}`
+    return `({v: ${this.pattern(pattern)}} = $mivmB(${this.emit(node.right)}, ${shape})).o`
+  }
+
+  MemberExpression(node) {
+    const { object, property, computed, optional } = node
+    if (!computed) return this.copy(node, [object])
+    return `${this.emit(object)}${optional ? '?.' : ''}[${this.key(property)}]`
+  }
+
+  /** The key of a property. */
+  key(node) {
+    const text = this.emit(node)
+    if (isShortKey(node, false)) return text
+    if (isRepeatable(node)) return this.keyTest(text, text)
+    const key = this.temp()
+    this.free(1)
+    return this.keyTest(key, `(${key} = ${nameless(node, text)})`)
+  }
+
+  keyTest(key, first) {
+    const isShort = `typeof ${key} === 'string' && ${key}.length <= ${KEY_MAX}`
+    return `(typeof ${first} === 'number' || ${isShort} ? ${key} : $mivm_key(${key}))`
+  }
+
+  TemplateLiteral(node) {
+    if (node.expressions.length === 0) return this.source(node)
+    const text = this.copy(node, node.expressions, (part) => {
+      const inner = this.emit(part)
+      if (isPlain(part) || isText(part)) return inner
+      if (isRepeatable(part))
+        return `typeof ${inner} === 'string' ? ${inner} : $mivm_part(${inner})`
+      const value = this.temp()
+      this.free(1)
+      return `typeof (${value} = ${nameless(part, inner)}) === 'string' ? ${value} : $mivm_part(${value})`
+    })
+    const value = this.temp()
+    this.free(1)
+    return `((${value} = ${text}).length <= ${TEXT_MAX} ? ${value} : $mivm_text(${value}))`
+  }
+
+  TaggedTemplateExpression(node) {
+    const { tag, quasi } = node
+    return this.copy(node, [tag, quasi], (each) => {
+      return each === quasi ? this.copy(quasi, quasi.expressions) : this.emit(tag)
+    })
+  }
+
+  SpreadElement({ argument }) {
+    // of an array; those of objects and calls are emitted with these
+    return `...$mivm_spread(${this.emit(argument)})`
+  }
+
+  ObjectExpression(node) {
+    return this.copy(node, node.properties, (each) => {
+      return each.type === 'SpreadElement'
+        ? `...$mivm_copied(${this.emit(each.argument)})`
+        : this.emit(each)
+    })
+  }
+
+  CallExpression(node) {
+    const isSuper = node.callee.type === 'Super'
+    // of what can only be numbers, V8's own do as well
+    if (isOfMath(node.callee) && NUMERIC.has(node.callee.property.name) && !node.callee.optional) {
+      const isCheap = node.arguments.every((each) => each.type !== 'SpreadElement' && isPlain(each))
+      if (isCheap && !node.optional) {
+        const list = node.arguments.map((each) => this.emit(each)).join(', ')
+        return `$mivmM.${node.callee.property.name}(${list})`
+      }
+    }
+    if (!hasSpread(node)) return isSuper ? noted(this.copy(node)) : this.copy(node)
+    const text = `${this.emit(node.callee)}${node.optional ? '?.' : ''}(${this.spreadArguments(node)})`
+    // a part of a chain cannot be taken out of it: the whole of it restores the depth
+    return node.isInChain ? text : this.restored(isSuper ? noted(text) : text)
+  }
+
+  NewExpression(node) {
+    if (!hasSpread(node)) return noted(this.copy(node))
+    return this.restored(noted(`new ${this.emit(node.callee)}(${this.spreadArguments(node)})`))
+  }
+
+  /** All arguments in one array: what they take of the stack is counted when the last one is there. */
+  spreadArguments(node) {
+    const [only] = node.arguments
+    if (node.arguments.length === 1) return `...$mivmA(${this.emit(only.argument)})`
+    return `...$mivmA([${node.arguments.map((each) => this.emit(each)).join(', ')}])`
+  }
+
+  restored(text) {
+    const result = this.temp()
+    this.free(1)
+    return `(${result} = ${text}, $mivmD = $mivmd - ${this.fn.levels}, ${result})`
+  }
+
+  ChainExpression({ expression }) {
+    let isSpread = false
+    for (let at = expression; at !== undefined; at = at.callee ?? at.object) {
+      if (at.type !== 'CallExpression' && at.type !== 'MemberExpression') break
+      at.isInChain = true
+      if (at.type === 'CallExpression' && hasSpread(at)) isSpread = true
+    }
+    const text = this.emit(expression)
+    return isSpread ? this.restored(text) : text
+  }
+
+  AwaitExpression({ argument }) {
+    return this.suspended('await', argument, this.emit(argument), this.prices.AwaitExpression)
+  }
+
+  YieldExpression({ argument, delegate }) {
+    const { isAsyncGenerator } = this.fn
+    if (argument === null) {
+      const result = this.temp()
+      this.free(1)
+      return `(${result} = yield (${LEAVE}, void 0), ${this.enter(this.prices.YieldExpression)}, ${result})`
+    }
+    const text = this.emit(argument)
+    if (!delegate) {
+      return this.suspended('yield', argument, text, this.prices.YieldExpression)
+    }
+    const source = `$mivmY(${text}, ${isAsyncGenerator})`
+    return this.suspended('yield*', null, source, this.prices.YieldExpression)
+  }
+
+  suspended(keyword, node, text, cost) {
+    const value = this.temp()
+    this.free(1)
+    const given = `${value} = ${node === null ? text : nameless(node, text)}`
+    const isAwaited = keyword === 'await' || this.fn.isAsyncGenerator
+    const note = isAwaited ? `$mivmF -= $mivmN >> ${this.prices.notes}, ` : ''
+    return `(${value} = ${keyword} (${given}, ${note}${LEAVE}, ${value}), ${this.enter(cost)}, ${value})`
+  }
+}
+
+/** What may make a promise that nobody sees. */
+function noted(text) {
+  return `($mivmN++, ${text})`
+}
+
+/** What is stored as an element: `value` is a variable of ours, and so is the key where it may be no number. */
+function elementOf(receiver, value, key) {
+  const place = key === undefined ? '' : `, ${key}`
+  return `typeof ${value} === 'number' ? ${value} : $mivm_element(${receiver}, ${value}${place})`
+}

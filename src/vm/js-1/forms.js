@@ -1,0 +1,211 @@
+import { isPlain } from './analysis.js'
+import { bare, isClass, isFunction } from './syntax.js'
+
+/** Of a big integer and anything else they make a big integer, or an error; `+` may make a text. */
+const BIG_OPERATORS = new Set(['+', '-', '*', '/', '%', '**', '<<', '>>', '&', '|', '^'])
+
+/** Keys up to this length are as cheap as numbers. */
+export const KEY_MAX = 32
+
+/** So are texts. */
+export const TEXT_MAX = 128
+
+/** What {@link shapeOf} says of `[...a]` and `{ ...a }`. */
+export const ITERATED = '[1,1,[]]'
+export const COPIED = '[0,1,[]]'
+
+// What can be said of a node by looking at it, so that less has to be inserted.
+
+export function isDirective({ directive }) {
+  return directive !== undefined
+}
+
+export function hasSpread(node) {
+  return node.arguments.some(({ type }) => type === 'SpreadElement')
+}
+
+/** Whether evaluating it can run no code, and evaluating it later comes to the same. */
+export function isRepeatable({ type, regex, value }) {
+  if (type === 'Literal') return regex === undefined && typeof value !== 'string'
+  return type === 'Identifier' || type === 'ThisExpression'
+}
+
+/** Whether evaluating a parameter or an operand can run no code and change nothing. */
+export function isStill(node) {
+  if (isName(node)) return true
+  if (node.type === 'AssignmentPattern') {
+    return node.left.type === 'Identifier' && isStillValue(node.right)
+  }
+  return isStillValue(node)
+}
+
+/** Whether evaluating it runs no code, whatever a contract does. */
+export function isQuiet({ type, regex, variable }) {
+  if (type === 'Identifier') return variable !== null
+  return type === 'ThisExpression' || (type === 'Literal' && regex === undefined)
+}
+
+export function isName({ type, argument }) {
+  return type === 'Identifier' || (type === 'RestElement' && argument.type === 'Identifier')
+}
+
+function isStillValue(node) {
+  const { type, expressions, argument, elements, properties } = bare(node)
+  switch (type) {
+    case 'Literal':
+    case 'Identifier':
+    case 'ThisExpression':
+      return true
+    case 'TemplateLiteral':
+      return expressions.length === 0
+    case 'UnaryExpression':
+      return argument.type === 'Literal'
+    case 'ArrayExpression':
+      return elements.every((each) => each !== null && isStillValue(each))
+    case 'ObjectExpression':
+      return properties.every((each) => {
+        return each.type === 'Property' && !each.computed && isStillProperty(each)
+      })
+    default:
+      return isFunction(bare(node))
+  }
+}
+
+export function isStillField({ value, isElement = false }) {
+  return !isElement && isStillValue(value)
+}
+
+function isStillProperty({ key, value }) {
+  return (key.name ?? key.value) !== '__proto__' && isStillValue(value)
+}
+
+/** Whether it is null or undefined. */
+function isNothing(node) {
+  const { type, raw, name, operator, variable } = bare(node)
+  if (type === 'UnaryExpression') return operator === 'void'
+  return type === 'Identifier' ? name === 'undefined' && variable === null : raw === 'null'
+}
+
+/** Whether comparing with it is no work. */
+export function isShort(node) {
+  const inner = bare(node)
+  if (isPlain(inner) || isNothing(inner)) return true
+  if (inner.type === 'Literal')
+    return typeof inner.value === 'string' && inner.value.length <= TEXT_MAX
+  if (inner.type === 'UnaryExpression') return inner.operator === 'typeof'
+  return isFunction(inner) || isClass(inner)
+}
+
+/** Whether making a number of it is no work. */
+export function isNoText(node) {
+  return isShort(node) && !isClass(bare(node))
+}
+
+/** Whether V8 runs a constructor for it in every class. */
+export function isOfInstances({ type, static: isStatic, key }) {
+  if (isStatic || type === 'StaticBlock') return false
+  return type === 'PropertyDefinition' || key.type === 'PrivateIdentifier'
+}
+
+/** Whether `==` is no work: a text may have to be made a number. */
+export function isEasilyEqual(left, right) {
+  if (isNothing(left) || isNothing(right)) return true
+  if (isPlain(left) || isPlain(right)) return isPlain(left) && isPlain(right)
+  return isShort(left) || isShort(right)
+}
+
+/** Whether a key is known to be short; `isLength`: and to be another one than `length`. */
+export function isShortKey(node, isOther = true) {
+  const inner = bare(node)
+  if (isPlain(inner)) return true
+  if (inner.type !== 'Literal' || typeof inner.value !== 'string') return false
+  return inner.value.length <= KEY_MAX && !(isOther && inner.value === 'length')
+}
+
+/** Whether what is assigned to may be the length of an array. */
+export function mayBeLength({ type, property, computed }) {
+  if (type !== 'MemberExpression') return false
+  return computed
+    ? !isShortKey(property)
+    : property.name === 'length' && property.type === 'Identifier'
+}
+
+/**
+ * Whether what is assigned to may be an element of a typed array, for which V8 makes a number of the value. It does so for
+ * Infinity and NaN, too.
+ */
+export function mayBeElement({ type, property, computed }) {
+  return type === 'MemberExpression' && mayBeIndex(property, computed)
+}
+
+export function isElementField({ key, value, computed }) {
+  return value !== null && !isNoText(value) && mayBeIndex(key, computed)
+}
+
+function mayBeIndex(key, computed) {
+  const { type, name, value } = bare(key)
+  if (type === 'Identifier' && !computed) return NUMERIC_NAMES.has(name)
+  if (type === 'PrivateIdentifier') return false
+  return type !== 'Literal' || typeof value !== 'string' || isNumeric(value)
+}
+
+function isNumeric(text) {
+  return NUMERIC_NAMES.has(text) || `${Number(text)}` === text || text === '-0'
+}
+
+const NUMERIC_NAMES = new Set(['Infinity', 'NaN'])
+
+/** Whether it is known to be a string; found out once a node, since sums may be long. */
+export function isText(node) {
+  node.isText ??= findText(bare(node))
+  return node.isText
+}
+
+/** Whether it can only be a big integer, found out once a node: testing it for a number is of no use. */
+export function isBig(node) {
+  node.isBig ??= findBig(bare(node))
+  return node.isBig
+}
+
+function findBig({ type, bigint, operator, left, right, argument }) {
+  if (type === 'Literal') return bigint !== undefined
+  if (type === 'UnaryExpression') return (operator === '-' || operator === '~') && isBig(argument)
+  if (type !== 'BinaryExpression' || !BIG_OPERATORS.has(operator)) return false
+  return operator === '+' ? isBig(left) && isBig(right) : isBig(left) || isBig(right)
+}
+
+function findText({ type, value, operator, left, right }) {
+  if (type === 'Literal') return typeof value === 'string'
+  if (type === 'BinaryExpression') return operator === '+' && (isText(left) || isText(right))
+  return type === 'TemplateLiteral'
+}
+
+/**
+ * What $mivmS in counter.js takes, as text; null for a pattern that has no rest element in it. Found out once a node, since
+ * patterns nest.
+ */
+export function shapeOf(pattern) {
+  const node = bare(pattern)
+  if (node.shape === undefined) node.shape = findShape(node)
+  return node.shape
+}
+
+function findShape(node) {
+  if (node.type === 'AssignmentPattern') return shapeOf(node.left)
+  const isArray = node.type === 'ArrayPattern'
+  if (!isArray && node.type !== 'ObjectPattern') return null
+  const parts = isArray ? node.elements : node.properties.map((each) => each.value ?? each)
+  const rest = parts.at(-1)?.type === 'RestElement' ? 1 : 0
+  const shapes = parts
+    .slice(0, parts.length - rest)
+    .map((each) => (each === null ? null : shapeOf(each)))
+  const isFlat = shapes.every((shape) => shape === null)
+  if (isFlat && rest === 0) return null
+  return `[${isArray ? 1 : 0},${rest},[${isFlat ? '' : shapes.map(String).join(',')}]]`
+}
+
+/** Whether a pattern behind `...` has something in it that needs {@link shapeOf}, but for its own rest element. */
+export function hasNestedRest(pattern) {
+  const shape = shapeOf(pattern)
+  return shape !== null && shape !== ITERATED && shape !== COPIED
+}
