@@ -1,8 +1,10 @@
 // Honest hosts that are away for a while, or that have closed a log and opened it again, in the middle of an audit.
+import { readFile } from 'node:fs/promises'
 import { setTimeout as sleep } from 'node:timers/promises'
 import test from 'brittle'
 import type Corestore from 'corestore'
 import type Hypercore from 'hypercore'
+import { Patience, Stall } from '../src/audit/patience.ts'
 import { closeVm, openStore, replicate, run, Writer } from './audit-writer.ts'
 
 const PATIENCE = 2000
@@ -75,6 +77,31 @@ test('patience - what is never shown is said with how long it was waited for', a
   t.alike(words, ['nobody has shown them in 1 s'])
   t.is(verdict.verdict, 'inconclusive')
   await end()
+})
+
+test('patience - what was not read for want of a block is not said to be withheld', async (t) => {
+  const { writer, store } = await scene(t)
+  const head = await writer.head()
+  await writer.commit([await writer.call(0, 'add', ['b'])])
+  await writer.log.clear(10, 12)
+  const end = await replicate(store, writer)
+  const shown = { address: writer.address, store }
+  const { verdict } = await run(t, shown, { patience: 500, heads: [head] })
+  t.alike([...new Set(verdict.missing.map(({ reason }) => reason))], ['missing'])
+  t.is(verdict.verdict, 'inconclusive')
+  await end()
+})
+
+test("patience - time in which the auditor does not get to run is nobody's silence", async (t) => {
+  const stall = new Stall(new Patience(400))
+  const come = readFile(new URL(import.meta.url)).then(() => {
+    stall.progress()
+    stall.end()
+    return 'it has come'
+  })
+  // as on a machine that has something better to do; what is read is there at the end of that
+  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 1000)
+  t.is(await Promise.race([come, stall.promise]), 'it has come')
 })
 
 test.hook('patience - the VM of these tests closes', async (t) => {

@@ -154,6 +154,8 @@ export class Heads {
     const furthest = this.#furthest(({ hearsay }) => hearsay === undefined) ?? this.#furthest()
     if (furthest === undefined) return
     const to = furthest.head.length
+    // what is open below that was not read, for want of something that is named already
+    if (to <= shown && this.#report.gaps.length > 0) return
     // the host has seen that user's entry, and has therefore been where the entry says
     const length = hostShows(null)
     const { core, user = '', block, hearsay } = furthest.source

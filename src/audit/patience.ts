@@ -3,6 +3,9 @@ import type Hypercore from 'hypercore'
 /** How many times as long as for one thing an audit waits for all that never comes. */
 const FRUITLESS_MAX = 4
 
+/** The steps in which a {@link Stall} counts, ms. */
+const STEP_MS = 100
+
 /** How often an audit asks for the same blocks. */
 export const ASKED_MAX = 2
 
@@ -48,13 +51,19 @@ export class Patience {
   }
 }
 
-/** A promise that resolves when nothing has come for as long as there is patience. */
+/**
+ * A promise that resolves when nothing has come for as long as there is patience. It is counted in small steps: where
+ * this process does not get to run, what has come meanwhile has not been looked at either.
+ */
 export class Stall {
   readonly promise: Promise<void>
   /** For how long nothing came, ms. */
   waited = 0
   readonly #patience: Patience
   readonly #resolve: () => void
+  /** Until patience is asked again, ms. */
+  #left = 0
+  #each = 0
   #timer: NodeJS.Timeout | null = null
 
   constructor(patience: Patience) {
@@ -67,7 +76,7 @@ export class Stall {
 
   progress(): void {
     this.waited = 0
-    this.#timer?.refresh()
+    this.#left = this.#each
   }
 
   end(): void {
@@ -75,13 +84,23 @@ export class Stall {
   }
 
   #wait(): void {
-    const { ms } = this.#patience
-    if (ms > 0) this.#timer = setTimeout(() => this.#over(ms), ms)
+    this.#each = this.#patience.ms
+    this.#left = this.#each
+    if (this.#each > 0) this.#step()
   }
 
-  #over(ms: number): void {
-    this.waited += ms
-    if (this.#patience.spend(ms)) this.#wait()
+  #step(): void {
+    const ms = Math.min(this.#left, STEP_MS)
+    this.#timer = setTimeout(() => {
+      this.#left -= ms
+      if (this.#left > 0) this.#step()
+      else this.#over()
+    }, ms)
+  }
+
+  #over(): void {
+    this.waited += this.#each
+    if (this.#patience.spend(this.#each)) this.#wait()
     else this.#resolve()
   }
 }
