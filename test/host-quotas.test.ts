@@ -151,6 +151,22 @@ test('quotas - a request that was let in is not refused for the bytes of its own
   t.is(refusal(() => caller.request(1)).retryAfter, 2910, 'what it is sent counts as well')
 })
 
+test('quotas - what was under way when a connection ended does not count as one for ever', async (t) => {
+  const { admission } = await open(t, { user: { connections: 1 } })
+  const tenant = admission.tenant('instance', 'deployer')
+  const gone = admission.caller()
+  gone.close()
+  tenant.take('ann', gone, 1, 100)
+  t.is(admission.status().users[0]?.connections, 0)
+  tenant.admit({
+    user: 'ann',
+    caller: admission.caller(),
+    waiting: 0,
+    entries: 1,
+    countCalls: () => 1
+  })
+})
+
 test('quotas - acks cost bytes, and no calls', async (t) => {
   const { admission } = await open(t, {
     burstSeconds: 1,

@@ -77,7 +77,8 @@ export class Caller {
 
   /** What the user has signed has come from here, and from nowhere before. */
   addUser(user: string): void {
-    if (this.#users.has(user)) return
+    // one that is gone by then would be counted for ever
+    if (this.#isClosed || this.#users.has(user)) return
     this.#users.add(user)
     this.#callers.users.set(user, (this.#callers.users.get(user) ?? 0) + 1)
   }
