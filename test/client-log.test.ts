@@ -396,6 +396,34 @@ function signedResult(keyPair: KeyPair, user: Uint8Array, method: string) {
   }
 }
 
+test('client - what was lost of a connection is no fault of the host: a session begins anew, over another one where its channel has ended', async (t) => {
+  const { dir, bootstrap } = await openNetwork(t)
+  const host = await openHost(t, path.join(dir, 'host'), bootstrap)
+  const { request } = Rpc.prototype
+  t.teardown(() => Object.assign(Rpc.prototype, { request }))
+  const rpcs = new Set<Rpc>()
+  Rpc.prototype.request = function (...args) {
+    rpcs.add(this)
+    return request.apply(this, args) as ReturnType<typeof request<never, never>>
+  }
+  const client = await Client.open({ dir: path.join(dir, 'client'), bootstrap })
+  t.teardown(() => client.close(), { order: 1 })
+  const { link, address } = await client.deploy({ host: host.id, source: SOURCE })
+  t.is(await client.call(link, 'add', []), 1)
+  const [rpc] = rpcs
+  if (rpc === undefined) throw new Error('nothing was asked')
+  const begin = (start: number) => {
+    const log = { user: decodeId(client.id), start, blocks: [], head: null }
+    const question = { address: decodeId(address), log, from: 0, to: 0, known: 0, anchored: false }
+    return rpc.request(CALL, question)
+  }
+  const { length } = await begin(1_000)
+  t.is((await begin(length)).proof?.start, 0, 'what one before it was sent it may not have had')
+  rpc.destroy()
+  t.is(await client.call(link, 'add', []), 2)
+  t.is(rpcs.size, 2)
+})
+
 async function openNetwork(t: Test): Promise<{ dir: string; bootstrap: Bootstrap }> {
   const dir = await tempDir(t)
   const { bootstrap, close } = await openLocal(0)

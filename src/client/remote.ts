@@ -87,10 +87,12 @@ export class Remote {
     this.#stream = stream
     if (this.#replicating) this.#store.replicate(stream)
     const rpc = new Rpc(Protomux.from(stream))
-    stream.once('close', () => {
+    // a stream without its channel is of no use to anybody, whoever has ended that
+    rpc.onClose(() => {
       this.#connecting = null
-      rpc.destroy()
+      stream.destroy()
     })
+    stream.once('close', () => rpc.destroy())
     return rpc
   }
 }

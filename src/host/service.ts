@@ -161,13 +161,13 @@ export class Service {
     return this.#prepare(address, async (instance) => {
       const key = `${encodeId(address)}/${encodeId(log.user)}`
       const { head } = instance
-      const before = this.#sent.get(key)
+      const before = isFirst(request) ? undefined : this.#sent.get(key)
       const through = Math.min(before ?? request.known, head.length)
-      // Set at the moment of the head's choice: of two replies under way the second must begin where the first ends. For
-      // users who have no log nothing is kept: anybody can name any number of them.
-      if (length > 0) this.#sent.set(key, head.length)
       const anchored = before !== undefined || request.anchored
       const proof = await instance.proofs.prove(log.user, request.from, to, through, anchored)
+      // The next one is made when this one is: it begins where this one ends, and nothing where none could be made. For users
+      // who have no log nothing is kept: anybody can name any number of them.
+      if (length > 0) this.#sent.set(key, head.length)
       const now = performance.now()
       const calls = resultsIn(proof)
       this.#host.measures.stages.reply.add(now - settled, calls)
@@ -231,6 +231,14 @@ export class Service {
 function isOther({ log, to }: CallRequest, length: number): boolean {
   if (to > 0 && log.blocks.length === 0) return false
   return length < log.start || length > log.start + log.blocks.length
+}
+
+/**
+ * Whether a caller sends nothing and asks for nothing, as each session does first. What an earlier one was sent over this
+ * connection may have come too late for it.
+ */
+function isFirst({ log, to }: CallRequest): boolean {
+  return to === 0 && log.blocks.length === 0
 }
 
 /** Of each call there is an ack and a result. */
