@@ -15,7 +15,7 @@ import type { Admission } from './admission.ts'
 import type { Caller } from './caller.ts'
 import { checkDeployer, type Deployment, executeInit } from './deployment.ts'
 import { type Executed, Executor } from './executor.ts'
-import { Intake, openQueue, type Queue } from './intake.ts'
+import { Intake, openQueue, type Queue, type Waiting } from './intake.ts'
 import { Ledger, type Writing } from './ledger.ts'
 import { Measures } from './measures.ts'
 import { ackOf, OracleCall } from './oracle-call.ts'
@@ -403,9 +403,14 @@ export class Instance {
     executedAt
   }: Executed): Promise<{ durable: Promise<void> }> {
     const stand = this.#stand
+    const users = await this.#logsOf(items)
     const { opened } = this.#oracleCall
-    // an answer of an oracle that comes late may still be on its way into the log
-    if (opened !== null) await this.#ledger.settle()
+    if (opened !== null) {
+      // An answer of an oracle that comes from now on is too late; one that came before may still be on its way into the log.
+      this.#oracleCall.close()
+      await this.#ledger.settle()
+    }
+    // from here on until all is handed to the ledger nothing is waited for: acks and results are named by their blocks
     const blocks: Uint8Array[] = []
     const positions = new Map<UserLog, Position>()
     const answered: [user: string, at: Answered][] = []
@@ -414,9 +419,9 @@ export class Instance {
     let { seq, time } = stand
     for (const [i, item] of items.entries()) {
       const step = steps[i]
-      if (step === undefined) break
+      const user = users.get(item.id)
+      if (step === undefined || user === undefined) break
       time = times[i] ?? time
-      const user = this.#ledger.opened(item.id) ?? (await this.#ledger.user(item.user))
       seq++
       const isOpened = opened?.item === item
       const ack = isOpened ? opened.ack : start + blocks.length
@@ -429,7 +434,6 @@ export class Instance {
       positions.set(user, { entry: item.entry, ack })
       writes.push(...step.writes)
     }
-    this.#oracleCall.close()
     const filled = Promise.withResolvers<Uint8Array>()
     const durable = this.#ledger
       .commit(blocks, lastWrites(writes), positions, filled.resolve)
@@ -447,6 +451,16 @@ export class Instance {
     stand.time = time
     updateVariables(stand.variables, writes)
     return { durable }
+  }
+
+  /** The host's copies of the logs that these calls are in, by user. */
+  async #logsOf(items: readonly Waiting[]): Promise<ReadonlyMap<string, UserLog>> {
+    const logs = new Map<string, UserLog>()
+    for (const { id, user } of items) {
+      if (logs.has(id)) continue
+      logs.set(id, this.#ledger.opened(id) ?? (await this.#ledger.user(user)))
+    }
+    return logs
   }
 
   /** Queues what was waiting when the host went down, the call that had asked an oracle first of all. */

@@ -50,7 +50,7 @@ export class OracleCall {
     this.#stopped ??= why
   }
 
-  /** Its result is about to be committed. */
+  /** Its result is about to be committed: no answer comes into the log any more, but for those that are on their way. */
   close(): void {
     this.#opened = null
   }
