@@ -8,6 +8,7 @@ import { MivmError } from '../protocol/errors.ts'
 import { userLogKey } from '../protocol/manifest.ts'
 import type { InfoReply } from '../protocol/messages.ts'
 import { openDrive } from './drive.ts'
+import { update } from './newest.ts'
 
 /** How long to wait for peers to say what they have, ms. */
 const WAIT = 10_000
@@ -88,22 +89,6 @@ export class InstanceReplica {
       await sleep(20)
       await update(core, 1_000)
     }
-  }
-}
-
-/** Waits for the first peer that has this core, and asks it for its newest head. */
-async function update(core: Hypercore, timeout: number): Promise<void> {
-  const found = core.findingPeers()
-  const timer = setTimeout(found, timeout)
-  const onPeer = () => found()
-  core.once('peer-add', onPeer)
-  if (core.peers.length > 0) found()
-  try {
-    await core.update({ wait: true })
-  } finally {
-    core.off('peer-add', onPeer)
-    clearTimeout(timer)
-    found()
   }
 }
 

@@ -1,0 +1,56 @@
+// How far a log goes is asked of peers, who may never answer.
+import path from 'node:path'
+import b4a from 'b4a'
+import test from 'brittle'
+import Hypercore from 'hypercore'
+import { update } from '../src/client/newest.ts'
+import { type Teardown, tempDir } from './helpers.ts'
+
+const PATIENCE = 300
+
+test('newest - a peer that says that there is more, and does not show it, is not waited for', async (t) => {
+  const { reader, join } = await scene(t)
+  await join({ isMute: true })
+  t.is(await update(reader, PATIENCE), false)
+  t.is(reader.length, 0)
+})
+
+test('newest - what a peer shows is there, also of one that comes meanwhile', async (t) => {
+  const { reader, join } = await scene(t)
+  const asked = update(reader, 100 * PATIENCE)
+  await join({ isMute: false })
+  t.is(await asked, true)
+  t.is(reader.length, 2)
+})
+
+test('newest - where nobody comes it ends', async (t) => {
+  const { reader } = await scene(t)
+  await update(reader, PATIENCE)
+  t.is(reader.length, 0)
+})
+
+/** A log of two blocks, and somebody who reads it over a stream. */
+async function scene(t: Teardown) {
+  const dir = await tempDir(t)
+  const author = new Hypercore(path.join(dir, 'author'))
+  await author.append([b4a.from('a'), b4a.from('b')])
+  const reader = new Hypercore(path.join(dir, 'reader'), author.key)
+  await reader.ready()
+  const join = async ({ isMute }: { readonly isMute: boolean }) => {
+    const added = new Promise((resolve) => author.once('peer-add', resolve))
+    const streams = [author.replicate(true), reader.replicate(false)] as const
+    for (const stream of streams) stream.on('error', () => {})
+    streams[0].pipe(streams[1]).pipe(streams[0])
+    await added
+    const [peer] = author.peers
+    if (isMute && peer !== undefined) peer.onrequest = async () => {}
+    t.teardown(() => {
+      for (const stream of streams) stream.destroy()
+    })
+  }
+  t.teardown(async () => {
+    await reader.close()
+    await author.close()
+  })
+  return { reader, join }
+}
