@@ -2,8 +2,10 @@
 import path from 'node:path'
 import b4a from 'b4a'
 import test from 'brittle'
+import Corestore from 'corestore'
 import Hypercore from 'hypercore'
 import { update } from '../src/client/newest.ts'
+import { boundPeers } from '../src/state/peers.ts'
 import { type Teardown, tempDir } from './helpers.ts'
 
 const PATIENCE = 300
@@ -28,6 +30,51 @@ test('newest - where nobody comes it ends', async (t) => {
   await update(reader, PATIENCE)
   t.is(reader.length, 0)
 })
+
+test('newest - a peer that never shows what it says there is keeps nobody else from it', async (t) => {
+  const dir = await tempDir(t)
+  const author = new Hypercore(path.join(dir, 'author'))
+  await author.append([b4a.from('a'), b4a.from('b')])
+  const store = new Corestore(path.join(dir, 'reader'))
+  boundPeers(store, PATIENCE)
+  const reader = store.get({ key: author.key })
+  await reader.ready()
+  const ends: { destroy(): void }[] = []
+  // nobody waits for these timers
+  const awake = setInterval(() => {}, PATIENCE)
+  const join = async (isMute: boolean) => {
+    const added = new Promise((resolve) => author.once('peer-add', resolve))
+    const streams = [author.replicate(true), store.replicate(false)] as const
+    for (const stream of streams) stream.on('error', () => {})
+    streams[0].pipe(streams[1]).pipe(streams[0])
+    ends.push(...streams)
+    await added
+    const peer = author.peers.at(-1)
+    if (isMute && peer !== undefined) peer.onrequest = async () => {}
+  }
+  for (let i = 0; i < 2; i++) await join(true)
+  const asked = update(reader, 100 * PATIENCE)
+  t.is(
+    await Promise.race([asked, later(2 * PATIENCE)]),
+    null,
+    'of those who are silent all are waited for'
+  )
+  await join(false)
+  t.is(await asked, true)
+  t.is(reader.length, 2)
+  t.alike(await reader.get(1), b4a.from('b'))
+  await author.append(b4a.from('c'))
+  t.is(await update(reader, 100 * PATIENCE), true)
+  t.is(reader.length, 3, 'and from then on those are not asked')
+  clearInterval(awake)
+  for (const end of ends) end.destroy()
+  await store.close()
+  await author.close()
+})
+
+function later(ms: number): Promise<null> {
+  return new Promise((resolve) => setTimeout(resolve, ms, null))
+}
 
 /** A log of two blocks, and somebody who reads it over a stream. */
 async function scene(t: Teardown) {

@@ -106,6 +106,14 @@ declare module 'hypercore' {
     onrange: (range: PeerRange) => Promise<void>
     onbitfield: (bits: { start: number; bitfield: Uint32Array }) => void
     onrequest: (request: PeerRequest) => Promise<void>
+    onsync: (sync: { readonly canUpgrade: boolean }) => Promise<void>
+    ondata: (data: { readonly upgrade: object | null }) => Promise<void>
+    /** Whether it says that it can show how the log goes on. */
+    remoteCanUpgrade: boolean
+    /** Asks the peer for something; private, as is the next one. */
+    _send: (request: SentRequest) => Promise<void>
+    /** Tells it that it is not waited for any more. */
+    _cancelRequest(request: SentRequest): void
     /** Answers a request, if it is not cancelled meanwhile; private. */
     _handleRequest(request: PeerRequest): Promise<void>
   }
@@ -119,6 +127,11 @@ declare module 'hypercore' {
 
   export interface PeerRequest {
     readonly id: number
+  }
+
+  /** What a peer is asked for; with `upgrade` how the log goes on. */
+  export interface SentRequest {
+    readonly upgrade: object | null
   }
 
   /** The state of a core, shared by its sessions. */
@@ -162,6 +175,14 @@ declare module 'hypercore' {
       setPushOnly(pushOnly: boolean): void
       readonly pushOnly: boolean
       readonly peers: readonly Peer[]
+      /** What peers are asked for and have not answered; private, as is what follows. */
+      readonly _inflight: { readonly idle: boolean }
+      /** Looks again what to ask of one peer. */
+      updatePeer(peer: Peer): void
+      /** The question how the log goes on, with who is asked; null where nobody wants to know. */
+      readonly _upgrade: { readonly inflight: readonly SentRequest[] } | null
+      /** Has a peer that is asked for something count as not asked. */
+      _clearRequest(peer: Peer, request: SentRequest): void
       /** Called for each peer when its channel is open, before anything comes from it; private. */
       _addPeer: (peer: Peer) => void
       /** Requests under way to a peer; 16 to 512, by the time a round trip takes. */

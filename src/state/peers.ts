@@ -1,5 +1,5 @@
 import type Corestore from 'corestore'
-import type { Peer, PeerRange, PeerRequest, SharedCore } from 'hypercore'
+import type { Peer, PeerRange, PeerRequest, SentRequest, SharedCore } from 'hypercore'
 import type Protomux from 'protomux'
 
 /**
@@ -14,22 +14,91 @@ const ANSWERING_MAX = 32
 const WAITING_MAX = 64 * 1024
 /** Bytes that a peer has not read, beyond which it is answered nothing more. */
 const UNREAD_MAX = 4 * 1024 * 1024
+/** How long a peer has to show the head that it says there is before another one is asked, ms. */
+const ANSWER_MS = 3_000
 
 /**
  * Bounds what a peer can make Hypercore do with all logs of a store. As it is, one message that says that the peer has
- * blocks 1 to 2^50 takes memory until the process dies, and requests for blocks are all answered at once, whether the
- * peer reads what it asked for or not.
+ * blocks 1 to 2^50 takes memory until the process dies, requests for blocks are all answered at once, whether the
+ * peer reads what it asked for or not, and nobody else is asked how a log goes on while one peer does not say it.
  */
-export function boundPeers(store: Corestore): void {
+export function boundPeers(store: Corestore, answerMs: number = ANSWER_MS): void {
   store.watch((core) => {
     const { replicator } = core
+    const turns = new Turns(core, answerMs)
     const add = replicator._addPeer
     replicator._addPeer = (peer) => {
       boundClaims(peer, core)
       boundRequests(peer)
+      turns.bound(peer)
       add.call(replicator, peer)
     }
   })
+}
+
+/**
+ * Whose turn it is to be asked. Hypercore asks one peer how a log goes on and waits for that one, and asks others for a block
+ * only when they have just sent something: a single peer that says that it has more, and shows nothing, would keep the
+ * host from showing what it has. After a while it is another one's turn, where there is any, and how the log goes on is
+ * not asked of the silent one any more until it has said so after all.
+ */
+class Turns {
+  readonly #core: SharedCore
+  readonly #answerMs: number
+  readonly #silent = new WeakSet<Peer>()
+  #asked: { readonly peer: Peer; readonly request: SentRequest; readonly at: number } | null = null
+  #timer: NodeJS.Timeout | null = null
+
+  constructor(core: SharedCore, answerMs: number) {
+    this.#core = core
+    this.#answerMs = answerMs
+  }
+
+  bound(peer: Peer): void {
+    const { _send, onsync, ondata } = peer
+    peer._send = (request) => {
+      // of those there is one at a time
+      if (request.upgrade !== null) this.#asked = { peer, request, at: performance.now() }
+      this.#wait()
+      return _send.call(peer, request)
+    }
+    peer.onsync = (sync) => {
+      return onsync.call(peer, this.#silent.has(peer) ? { ...sync, canUpgrade: false } : sync)
+    }
+    peer.ondata = (data) => {
+      if (data.upgrade !== null && this.#silent.delete(peer)) peer.remoteCanUpgrade = true
+      return ondata.call(peer, data)
+    }
+  }
+
+  #wait(): void {
+    this.#timer ??= setTimeout(() => {
+      this.#timer = null
+      const { replicator } = this.#core
+      if (replicator._inflight.idle) return
+      this.#pass()
+      // each is asked for what others have not sent
+      for (const peer of [...replicator.peers]) replicator.updatePeer(peer)
+      this.#wait()
+    }, this.#answerMs).unref()
+  }
+
+  #pass(): void {
+    const { replicator } = this.#core
+    if (this.#asked === null || performance.now() < this.#asked.at + this.#answerMs) return
+    const { peer, request } = this.#asked
+    if (replicator._upgrade?.inflight.includes(request) !== true) return
+    if (!replicator.peers.some((other) => other !== peer && this.#isAhead(other))) return
+    this.#silent.add(peer)
+    peer.remoteCanUpgrade = false
+    replicator._clearRequest(peer, request)
+    peer._cancelRequest(request)
+  }
+
+  #isAhead({ remoteCanUpgrade, remoteFork, remoteLength }: Peer): boolean {
+    const { fork, length } = this.#core.state
+    return remoteCanUpgrade && remoteFork === fork && remoteLength > length
+  }
 }
 
 /** Of what a peer says that it has only that is taken in which may be asked of it. */
