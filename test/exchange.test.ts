@@ -8,7 +8,7 @@ import crypto from 'hypercore-crypto'
 import Protomux from 'protomux'
 import { Exchange } from '../src/client/exchange.ts'
 import { contradiction, stateProof } from '../src/protocol/comparison.ts'
-import { verifyEvidence } from '../src/protocol/evidence.ts'
+import { encodeEvidence, verifyEvidence } from '../src/protocol/evidence.ts'
 import type { Head } from '../src/protocol/head.ts'
 import { topicOf } from '../src/protocol/manifest.ts'
 import { HEADS_ASK, HEADS_HEAD, HEADS_PROOF, HEADS_PROTOCOL } from '../src/protocol/messages.ts'
@@ -239,6 +239,30 @@ test('exchange - who says what the host has not signed is not heard again on tha
   }
 })
 
+test('exchange - who opens the channel again and again may have us do no more than on one', async (t) => {
+  const ours = new SignedHistory(LENGTH)
+  const holder = new Holder(ours, LENGTH)
+  const peer = await listen(t, holder)
+  // a proof of our own history, said to be evidence
+  const file = encodeEvidence({
+    code: 'TWO_HISTORIES',
+    genesis: ours.subject.genesis,
+    heads: [{ log: 'call log', head: ours.head(9) }],
+    callLog: await ours.proof([9]),
+    userLog: null,
+    state: null,
+    otherLog: null
+  })
+  const verified = countVerified(t)
+  for (let i = 0; i < 100; i++) await peer.repeat(3, file)
+  await holder.exchange.settled(1_000)
+  const count = verified()
+  t.ok(count < 50, `${count} signatures, and each piece takes two`)
+  t.alike(holder.kept, [])
+  await meet(t, holder, new Holder(new SignedHistory(LENGTH, 7), LENGTH))
+  await holder.accuses(t)
+})
+
 test('exchange - heads of our own history cost no signature, however many say them', async (t) => {
   const history = new SignedHistory(LENGTH)
   const holder = new Holder(history, 9)
@@ -443,7 +467,16 @@ async function listen(t: Test, { exchange }: Holder) {
   const send = (type: number, bytes: Uint8Array) => messages[type]?.send(bytes)
   /** Whether the channel can be opened once more. */
   const again = () => open().channel.fullyOpened()
-  return { send, again, lengths, closed: closed.promise }
+  /** Says it on a channel of its own. */
+  const repeat = async (type: number, bytes: Uint8Array) => {
+    channel.close()
+    const { channel: next, messages } = open()
+    await Promise.race([next.fullyOpened(), sleep(20)])
+    messages[type]?.send(bytes)
+    await sleep(0)
+    next.close()
+  }
+  return { send, again, repeat, lengths, closed: closed.promise }
 }
 
 /** Signatures that were checked from now on. */

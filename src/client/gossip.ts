@@ -1,6 +1,6 @@
 import type SecretStream from '@hyperswarm/secret-stream'
 import Protomux from 'protomux'
-import { HeadsChannel } from '../net/heads-channel.ts'
+import { HeadsBudget, HeadsChannel, type HeadsListener } from '../net/heads-channel.ts'
 import type { Head } from '../protocol/head.ts'
 import { HEADS_PROTOCOL } from '../protocol/messages.ts'
 import type { Proof } from '../protocol/proof.ts'
@@ -48,6 +48,7 @@ export class Gossip {
   readonly #listener: GossipListener
   readonly #peers = new Map<SecretStream, Peer>()
   readonly #streams = new Set<SecretStream>()
+  readonly #budgets = new WeakMap<SecretStream, HeadsBudget>()
   /** Those who are not listened to any more. */
   readonly #refused = new WeakSet<SecretStream>()
   #telling: NodeJS.Timeout | null = null
@@ -132,7 +133,9 @@ export class Gossip {
     if (this.#refused.has(stream)) return
     const listener = this.#listener
     const id = listener.onEnter()
-    const channel = HeadsChannel.open(stream, this.#topic, {
+    const budget = this.#budgets.get(stream) ?? new HeadsBudget()
+    this.#budgets.set(stream, budget)
+    const heard: HeadsListener = {
       onOpen: () => this.#greet(stream),
       onHead: (head) => {
         const peer = this.#peers.get(stream)
@@ -151,7 +154,8 @@ export class Gossip {
         listener.onLeave(id)
         this.#peers.delete(stream)
       }
-    })
+    }
+    const channel = HeadsChannel.open(stream, this.#topic, heard, budget)
     if (channel === null) {
       listener.onLeave(id)
       return

@@ -15,9 +15,10 @@ import { Bucket } from './bucket.ts'
 /** Bytes of one message; evidence of two histories has a few thousand. */
 export const HEADS_MESSAGE_MAX = 64 * 1024
 
-/** What a peer may have us do at once, and in a second; a head costs 1, a proof or a question 2, evidence 8. */
+/** What a peer may have us do at once, and in a second; a head costs 1, a proof, a question or a channel 2, evidence 8. */
 const BURST = 32
 const PER_SECOND = 4
+const CHANNEL_COST = 2
 /** Messages beyond that, in a row, after which it is not listened to any more. */
 const IGNORED_MAX = 256
 
@@ -29,6 +30,23 @@ export interface HeadsListener {
   onProof(proof: Proof | null): void
   onEvidence(file: Uint8Array): void
   onClose(): void
+}
+
+/** What a peer has had us do, on one channel after the other: who opens it anew begins where it was. */
+export class HeadsBudget {
+  readonly #bucket = new Bucket(BURST, PER_SECOND)
+  #ignored = 0
+
+  /** False where it has said too much. */
+  take(cost: number): boolean {
+    const isTaken = this.#bucket.take(cost)
+    this.#ignored = isTaken ? 0 : this.#ignored + 1
+    return isTaken
+  }
+
+  get isSpent(): boolean {
+    return this.#ignored > IGNORED_MAX
+  }
 }
 
 interface Sender<T> {
@@ -45,11 +63,11 @@ export class HeadsChannel {
   readonly #ask: Sender<{ readonly lengths: readonly number[] }>
   readonly #proof: Sender<{ readonly proof: Proof | null }>
   readonly #evidence: Sender<Uint8Array>
-  readonly #bucket = new Bucket(BURST, PER_SECOND)
-  #ignored = 0
+  readonly #budget: HeadsBudget
 
-  private constructor(channel: Channel, listener: HeadsListener) {
+  private constructor(channel: Channel, listener: HeadsListener, budget: HeadsBudget) {
     this.#channel = channel
+    this.#budget = budget
     this.#head = this.#message(HEADS_HEAD, 1, (head) => listener.onHead(head))
     this.#ask = this.#message(HEADS_ASK, 2, ({ lengths }) => {
       if (lengths.length <= LENGTHS_MAX) listener.onAsk(lengths)
@@ -58,12 +76,14 @@ export class HeadsChannel {
     this.#evidence = this.#message(c.raw, 8, (file) => listener.onEvidence(file))
   }
 
-  /** Null where the stream has ended, or has such a channel already. */
+  /** Null where the stream has ended, has such a channel already, or has had too many. */
   static open(
     stream: SecretStream,
     topic: Uint8Array,
-    listener: HeadsListener
+    listener: HeadsListener,
+    budget: HeadsBudget = new HeadsBudget()
   ): HeadsChannel | null {
+    if (!budget.take(CHANNEL_COST)) return null
     const channel = Protomux.from(stream).createChannel<unknown>({
       protocol: HEADS_PROTOCOL,
       id: topic,
@@ -71,7 +91,7 @@ export class HeadsChannel {
       onclose: () => listener.onClose()
     })
     if (channel === null) return null
-    const heads = new HeadsChannel(channel, listener)
+    const heads = new HeadsChannel(channel, listener, budget)
     channel.open()
     return heads
   }
@@ -110,11 +130,8 @@ export class HeadsChannel {
   }
 
   #take(cost: number): boolean {
-    if (this.#bucket.take(cost)) {
-      this.#ignored = 0
-      return true
-    }
-    if (++this.#ignored > IGNORED_MAX) this.close()
+    if (this.#budget.take(cost)) return true
+    if (this.#budget.isSpent) this.close()
     return false
   }
 }
