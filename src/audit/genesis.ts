@@ -44,7 +44,9 @@ export async function readGenesis(
   tree.append(block)
   const prologue = core.manifest?.prologue
   if (prologue?.length !== 1) {
-    report.find('ADDRESS_WRONG', place, 'at this address there is no instance')
+    // hosts sign archives and users their logs, and whoever asks for one of these as an instance accuses nobody
+    const message = `at the address ${id} there is no instance, but another log`
+    report.gap({ reason: 'missing', log: 'call log', from: 0, to: null, message })
     return null
   }
   if (!b4a.equals(prologue.hash, tree.treeHash())) {
