@@ -18,7 +18,8 @@ import { signHead } from '../src/protocol/head.ts'
 import { addressOf } from '../src/protocol/manifest.ts'
 import { Tree, type TreeNode } from '../src/protocol/merkle.ts'
 import { createProof, type Proof } from '../src/protocol/proof.ts'
-import { closeVm, run, Writer } from './audit-writer.ts'
+import { openVm as openRegistered } from '../src/vm/registry.ts'
+import { closeVm, openShared, run, Writer } from './audit-writer.ts'
 import { headAt, itemsOf, proofOf, proven, range } from './evidence-parts.ts'
 import type { Teardown } from './helpers.ts'
 import { Random } from './random.ts'
@@ -102,6 +103,19 @@ test('evidence - that begins with another state than that of the commit fails', 
   ]
   for (const other of states) await proven(encodeEvidence({ ...parts, state: other }), refused)
   t.alike(refused, Array(states.length).fill('PROOF_INVALID'))
+})
+
+test('evidence - of calls of a genesis that no VM runs comes to nothing', async (t) => {
+  for (const [genesis, code] of [
+    [{ limits: { fuel: 10_000_001 } }, 'NOT_REPRODUCED'],
+    [{ vm: 'js-2', limits: { fuel: 10_000_001 } }, 'VM_UNKNOWN']
+  ] as const) {
+    const writer = await Writer.deploy(t, { genesis })
+    const refused: string[] = []
+    const evidence = encodeEvidence(await replayParts(writer, 'RESULT_WRONG', 3))
+    t.is(await proven(evidence, refused, 'vm' in genesis ? openRegistered : openShared), null)
+    t.alike(refused, [code])
+  }
 })
 
 /** Nodes of the last block of a tree of files, keys `k1` and `k2`, that no Hyperbee has written. */

@@ -7,6 +7,7 @@ import { MivmError } from '../src/protocol/errors.ts'
 import type { Evidence } from '../src/protocol/evidence.ts'
 import { type Head, signHead } from '../src/protocol/head.ts'
 import { createItems, createProof, type Proof, type ProofItem } from '../src/protocol/proof.ts'
+import type { VirtualMachine } from '../src/vm/vm.ts'
 import { openShared } from './audit-writer.ts'
 
 /** The head that the author of a log signs at any length that the log has had. */
@@ -44,10 +45,11 @@ export async function itemsOf(
 /** What evidence proves; null where it is refused, in whatever way it may be. */
 export async function proven(
   file: Uint8Array | string,
-  codes: string[] = []
+  codes: string[] = [],
+  openVm: (id: string) => Promise<VirtualMachine> = openShared
 ): Promise<Evidence | null> {
   try {
-    return await verifyEvidence(file, { openVm: openShared })
+    return await verifyEvidence(file, { openVm })
   } catch (error) {
     if (!(error instanceof MivmError)) throw error
     codes.push(error.code)

@@ -43,7 +43,7 @@ export async function executeOn(
   vm: VirtualMachine
 ): Promise<ReplayedClaim | null> {
   const archive = new Guarded(state)
-  const contract = contractToReplay(address, genesis, source)
+  const contract = contractIn(address, genesis, source)
   const variables = start === null ? null : await readVariables(archive)
   archive.begin()
   const report = new Report()
@@ -81,6 +81,16 @@ export async function executeOn(
   const [gap] = report.gaps
   if (gap !== undefined) throw new MivmError('NOT_REPRODUCED', gap.message)
   return null
+}
+
+/** Of limits that the VM does not give nobody can say what calls come to. */
+function contractIn(...instance: Parameters<typeof contractToReplay>) {
+  try {
+    return contractToReplay(...instance)
+  } catch (error) {
+    if (!(error instanceof MivmError) || error.code !== 'LIMIT_INVALID') throw error
+    throw new MivmError('NOT_REPRODUCED', `genesis cannot be run: ${error.message}`)
+  }
 }
 
 /** An archive that others made up, maybe: what cannot be read in it is their fault, whatever comes of it. */

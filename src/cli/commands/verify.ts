@@ -16,8 +16,9 @@ Needs no network, no data directory and nobody's word. Anybody can make a host a
 Of two or more files of one instance it is also said whether they are of one history: two receipts that contradict each
 other are evidence, which -o writes into a file. Whether two agree cannot always be said: "mivm audit --receipt" does.
 
-Exit codes: 0 it holds, 1 it does not, 2 this cannot be said here, 64 this is no such file. Of several files 0 says that
-they contradict each other, and 2 that nothing of that is seen in them.
+Exit codes: 0 it holds, 1 it does not, 2 this cannot be said here, 64 this is no such file, 69 what executes its calls is
+not here: a newer VM, or an engine that starts. Of several files 0 says that they contradict each other, and 2 that
+nothing of that is seen in them.
 
 Example:
   $ mivm verify post.receipt --host qemd8udjzyts5r4wbos7wbepspmrsrbia6u5khr7e6ef4toucrry
