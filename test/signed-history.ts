@@ -10,7 +10,7 @@ import { createProof, type Proof } from '../src/protocol/proof.ts'
 import { encodeReceipt } from '../src/protocol/receipt.ts'
 import { encodeResult } from '../src/vm/record.ts'
 
-const HOST = crypto.keyPair(b4a.alloc(32, 1))
+export const HOST: KeyPair = crypto.keyPair(b4a.alloc(32, 1))
 const USER = crypto.keyPair(b4a.alloc(32, 2)).publicKey
 
 /** A call log that its host has signed at every length, without anything that is executed. */

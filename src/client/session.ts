@@ -27,6 +27,8 @@ const REQUEST_BYTES = 1024 * 1024
 /** Waits between tries to reach the host, ms. */
 const RETRY_MIN = 100
 const RETRY_MAX = 2_000
+/** Replies in a row that bring nothing of what was asked for: those under way may be overtaken, and more are no accident. */
+const FRUITLESS_MAX = 2 * REQUESTS_MAX
 /** The longest that is waited because the host says so, ms: it may have more room sooner than it thinks. */
 const WAIT_MAX = 60_000
 
@@ -80,6 +82,8 @@ export class Session {
   #retry = 0
   /** Waiting for the next try. */
   #backingOff = false
+  /** Replies in a row that have brought nothing. */
+  #fruitless = 0
   /** Why the last try did not succeed. */
   #trouble: MivmError | null = null
   #failed: unknown = null
@@ -312,7 +316,7 @@ export class Session {
     rpc
       .request(CALL, this.#request(blocks, asked.from, asked.to))
       .then((reply) => {
-        return this.#rpc === rpc ? this.#receive(reply) : undefined
+        return this.#rpc === rpc ? this.#harvest(reply, asked) : undefined
       })
       .catch((error) => {
         if (this.#rpc === rpc) this.#refused(rpc, blocks, error)
@@ -329,6 +333,16 @@ export class Session {
   #request(log: UserBlocks, from: number, to: number) {
     const { length: known, anchored } = this.#replies
     return { address: this.#options.address, log, from, to, known, anchored }
+  }
+
+  /** A host that answers and never says what was asked is asked again as one that is away: less and less often. */
+  async #harvest(reply: CallReply, { from }: Asked): Promise<void> {
+    await this.#receive(reply)
+    // as far as results go into one reply, they are the first that were asked for
+    const isFruitful = reply.proof !== null && !this.#waiting.has(from)
+    this.#fruitless = isFruitful ? 0 : this.#fruitless + 1
+    const beyond = this.#fruitless - FRUITLESS_MAX
+    if (beyond > 0 && !this.#backingOff) this.#rest(Math.min(RETRY_MAX, RETRY_MIN * 2 ** beyond))
   }
 
   async #receive(reply: CallReply): Promise<void> {
@@ -375,11 +389,16 @@ export class Session {
     }
     this.#trouble = error
     if (isToBeMended) this.#waiting.fail(this.#late())
+    this.#rest(this.#waitAfter(error))
+  }
+
+  /** Sends nothing for so long, ms. */
+  #rest(ms: number): void {
     this.#backingOff = true
     setTimeout(() => {
       this.#backingOff = false
       this.#pump()
-    }, this.#waitAfter(error)).unref()
+    }, ms).unref()
   }
 
   /** For how long nothing is sent, ms: as long as the host says, or longer each time. */
