@@ -227,6 +227,40 @@ test('audit - the host is found where its head lies far beyond what it executes'
   }
 })
 
+test('audit - a head that is too short for what the host executes shows what it has seen', async (t) => {
+  const writer = await Writer.deploy(t)
+  const items: Item[] = []
+  for (let i = 0; i < 5; i++) items.push(await writer.call(1, 'roll'))
+  const [one, , third, , fifth] = items as [Item, Item, Item, Item, Item]
+  const blocks = await blocksOf(one.user.core)
+  const head = (length: number) => () => [
+    signBlocks(writer, one.user.keyPair, blocks.slice(0, length))
+  ]
+  await writer.commit([third, { ...fifth, block: callOf('forged') }], { heads: head(3) })
+  // the copy is read beyond the next one by then
+  await writer.commit([{ ...one, block: callOf('forged') }], { heads: head(4) })
+  t.alike(found(await run(t, writer)), [
+    'COMMIT_HEADS_WRONG call 3 block 9',
+    'CALL_SKIPPED call 2 block 5',
+    'CALL_OUT_OF_ORDER call 4 block 10'
+  ])
+  const late = await Writer.deploy(t)
+  const own: Item[] = []
+  for (let i = 0; i < 5; i++) own.push(await late.call(1, 'roll'))
+  const [, , nearer, , further] = own as [Item, Item, Item, Item, Item]
+  const all = await blocksOf(nearer.user.core)
+  const short = (length: number) => () => [
+    signBlocks(late, nearer.user.keyPair, all.slice(0, length))
+  ]
+  await late.commit([nearer, further], { heads: short(1) })
+  await late.commit([{ ...nearer, entry: 1 }], { heads: short(4) })
+  t.alike(found(await run(t, late)), [
+    'COMMIT_HEADS_WRONG call 3 block 9',
+    'CALL_SKIPPED call 2 block 5',
+    'CALL_OUT_OF_ORDER call 4 block 10'
+  ])
+})
+
 test('audit - a log that ends before the head says nothing until the rest is there', async (t) => {
   const writer = await Writer.deploy(t)
   const item = await writer.call(1, 'add', ['a'])

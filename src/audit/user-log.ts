@@ -50,6 +50,8 @@ interface Expected {
 /** What the host has done, if it has seen what this copy says. */
 interface Suspicion {
   readonly code: FindingCode
+  /** The entry that the host has seen, if a head in a commit covers it. */
+  readonly entry: number
   readonly place: Place
   readonly message: string
   /** Whether that is found to be so, and said. */
@@ -170,20 +172,22 @@ export class UserLog {
     }
   }
 
-  /** The head of this log in a commit at `place`. */
-  expect(head: UserHead, place: Place): void {
+  /** The head of this log in a commit at `place`; null where nothing is to be waited for. */
+  expect(head: UserHead, place: Place): Promise<void> | null {
     const { key, publicKey } = this.#owner
     if (!verifyHead({ ...head, fork: 0 }, key, publicKey)) {
       const message = `the user has not signed the head of ${head.length} blocks that this commit has of its log`
       this.#into.report.find('USER_HEAD_INVALID', place, message)
-      return
+      return null
     }
     // one that is behind adds nothing: a later one covers the same entries
-    const isBehind = head.length <= this.#expectedTo || head.length < this.#copy.at
-    if (this.#dispute !== null || isBehind) return
+    if (this.#dispute !== null || head.length <= this.#expectedTo) return null
     this.#expectedTo = head.length
-    this.#expected.set(head.length, { head, block: place.block })
+    const expected = { head, block: place.block }
+    if (head.length < this.#copy.at) return this.#settlePassed(expected)
+    this.#expected.set(head.length, expected)
     this.#settle()
+    return null
   }
 
   /**
@@ -316,10 +320,10 @@ export class UserLog {
       if (!copy.hasNext) return false
       const { asks, isSame } = this.#take(place, copy.at + 1 === entry ? next : null)
       if (copy.at === entry) {
-        this.#compare(isSame, asks, place)
+        this.#compare(isSame, asks, next)
         if (skipped.count > 0) {
           const message = `${skipped.count} calls of the user before entry ${entry} have no ack, entry ${skipped.first} first`
-          this.#suspect('CALL_SKIPPED', place, message)
+          this.#suspect('CALL_SKIPPED', entry, place, message)
         }
       } else if (asks) {
         skipped.count++
@@ -358,17 +362,18 @@ export class UserLog {
     }
   }
 
-  #compare(isSame: boolean, asks: boolean, place: Place): void {
+  #compare(isSame: boolean, asks: boolean, { entry, place }: Waiting): void {
     if (!isSame) {
-      this.#suspect('CALL_ALTERED', place, 'the call is not the one that the user has written')
+      const message = 'the call is not the one that the user has written'
+      this.#suspect('CALL_ALTERED', entry, place, message)
     } else if (!asks) {
-      this.#suspect('CALL_INVENTED', place, 'the entry of the user asks for no call')
+      this.#suspect('CALL_INVENTED', entry, place, 'the entry of the user asks for no call')
     }
   }
 
-  #suspect(code: FindingCode, place: Place, message: string): void {
+  #suspect(code: FindingCode, entry: number, place: Place, message: string): void {
     if (this.#suspicions.length >= SUSPICIONS_MAX) return
-    this.#suspicions.push({ code, place, message, told: false })
+    this.#suspicions.push({ code, entry, place, message, told: false })
   }
 
   /** Where the copy has come to a length that a commit names: what is suspected so far is so, or is no one's doing. */
@@ -377,18 +382,29 @@ export class UserLog {
     const expected = this.#expected.get(at)
     if (expected === undefined) return
     this.#expected.delete(at)
-    const tree = new Tree(roots)
-    if (!b4a.equals(expected.head.treeHash, tree.treeHash())) {
+    this.#judge(expected, new Tree(roots).treeHash())
+  }
+
+  /** The same where the copy is beyond that: for a host that executes what is behind all heads that it has. */
+  async #settlePassed(expected: Expected): Promise<void> {
+    const treeHash = await this.#copy.reader?.treeHashAt(expected.head.length)
+    if (treeHash) this.#judge(expected, treeHash)
+  }
+
+  #judge(expected: Expected, treeHash: Uint8Array): void {
+    const { length } = expected.head
+    if (!b4a.equals(expected.head.treeHash, treeHash)) {
       this.#disbelieve(expected)
       return
     }
-    this.#agreed = at
+    this.#agreed = length
     for (const suspicion of this.#suspicions) {
-      const { code, place, message, told } = suspicion
-      if (!told) this.#into.report.find(code, place, message)
+      const { code, entry, place, message, told } = suspicion
+      if (told || entry > length) continue
+      this.#into.report.find(code, place, message)
       suspicion.told = true
     }
-    this.#suspicions = []
+    this.#suspicions = this.#suspicions.filter(({ entry }) => entry > length)
   }
 
   #disbelieve({ head, block }: Expected): void {
@@ -435,7 +451,7 @@ export class UserLog {
     // who has seen the head has written the call behind it
     if (ack === null || head.length <= ack.block || head.fork > 0 || !heads.isSigned(head)) return
     const message = `block ${ack.block} is before the head of ${head.length} blocks that the user had seen when it called`
-    this.#suspect('ACK_BEFORE_HEAD', ack, message)
+    this.#suspect('ACK_BEFORE_HEAD', block + 1, ack, message)
   }
 
   /** Reads on, where there is nothing left to look at, and waits for entry `to` where the copy ends before it. */

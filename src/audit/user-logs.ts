@@ -101,7 +101,8 @@ export class UserLogs {
     for (const { user, head } of heads) {
       const log = await this.#open(user)
       const place = { log: 'call log', block: commitIndex, seq, user: log.id } as const
-      if (head !== null) log.expect(head, place)
+      const settling = head === null ? null : log.expect(head, place)
+      if (settling !== null) await settling
     }
     for (const call of calls) {
       const { user } = call.ack

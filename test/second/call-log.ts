@@ -183,8 +183,10 @@ export class CallLogWalk {
     const isOn = last.head === null || follows(head, last.head)
     const core = userLog(Buffer.from(user, 'hex'), this.#core.key)
     if (!covers || !isOn) this.#find('R7', at)
-    else if (!holds(head, core)) this.#find('R18', at)
-    else this.userHeads.set(user, [...(this.userHeads.get(user) ?? []), head])
+    if (!isOn) return
+    // one that is too short shows what the host has seen as well
+    if (holds(head, core)) this.userHeads.set(user, [...(this.userHeads.get(user) ?? []), head])
+    else this.#find('R18', at)
   }
 }
 
