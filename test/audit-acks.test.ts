@@ -22,6 +22,8 @@ import {
   openStore,
   replicate,
   run,
+  signBlocks,
+  type User,
   Writer
 } from './audit-writer.ts'
 import { tempDir } from './helpers.ts'
@@ -274,6 +276,45 @@ test('audit - a lie in a result counts without a commit as well', async (t) => {
     t.is(audited.verdict.pending, 4)
     t.is(audited.verdict.counts.replayed, 2)
   }
+})
+
+test('audit - acks that cannot be right count without a commit as well', async (t) => {
+  const writer = await Writer.deploy(t)
+  const [alice, bob] = writer.users as [User, User]
+  const items: Item[] = []
+  for (let i = 0; i < 6; i++) items.push(await writer.call(1, 'roll'))
+  const [one, , three, four, five] = items as [Item, Item, Item, Item, Item]
+  const other = encodeUserEntry({ type: 'call', method: 'other', args: '[]', head: null })
+  // the host says that it has seen four of six
+  const seen = signBlocks(writer, bob.keyPair, (await blocksOf(bob.core)).slice(0, 4))
+  await writer.commit([one], { heads: () => [seen] })
+  const carol = { ...bob, lastAck: 0, keyPair: crypto.keyPair() }
+  const tail = [
+    three,
+    { ...four, block: other },
+    // nobody can say yet whether that is so
+    { ...five, block: other },
+    three,
+    { user: carol, entry: 2, block: other },
+    await writer.call(0, 'roll'),
+    { user: carol, entry: 2, block: other }
+  ]
+  await writer.commit(tail, {
+    // the last of them has no result
+    entries: (entries) => entries.slice(0, -2),
+    writes: () => [],
+    aborts: tail.map((_, i) => i)
+  })
+  t.is(alice.lastAck, 18)
+  const audited = await run(t, writer)
+  t.alike(found(audited).toSorted(), [
+    'CALL_ALTERED call 4 block 10',
+    'CALL_REPEATED call 6 block 14',
+    'CALL_REPEATED call 9 block 20',
+    'CALL_SKIPPED call 3 block 8'
+  ])
+  t.is(audited.verdict.pending, 13)
+  t.alike(audited.verdict.missing, [])
 })
 
 test('audit - a deployment that is lied about counts without a commit as well', async (t) => {

@@ -43,20 +43,26 @@ test('follow - a lie without a commit is found when it happens, and not again wi
   const follower = await Follower.open(t, { store, address: writer.address })
   await follower.until('following')
   let commit: CallLogEntry | undefined
-  await writer.commit([await writer.call(1, 'read', [7]), await writer.call(1, 'roll')], {
+  const [read, roll] = [await writer.call(1, 'read', [7]), await writer.call(1, 'roll')]
+  await writer.commit([read, roll, read], {
     entries: (entries) => {
       commit = entries.pop()
       return entries.map((it) => (it.type === 'result' ? { ...it, fuel: it.fuel + 1 } : it))
     }
   })
-  await follower.found(2)
+  await follower.found(4)
   await follower.until('evidence')
   if (commit !== undefined) await writer.log.append(encodeEntry(commit))
   await follower.replayed(writer.seq)
   const live = await follower.stop()
-  t.alike(found(live), ['RESULT_WRONG call 2 block 6', 'RESULT_WRONG call 3 block 8'])
-  t.is(live.evidence.filter((it) => it !== null).length, 2)
-  t.is(live.verdict.counts.replayed, 3)
+  t.alike(found(live), [
+    'CALL_REPEATED call 4 block 9',
+    'RESULT_WRONG call 2 block 6',
+    'RESULT_WRONG call 3 block 8',
+    'RESULT_WRONG call 4 block 10'
+  ])
+  t.is(live.evidence.filter((it) => it !== null).length, 4)
+  t.is(live.verdict.counts.replayed, 4)
   await end()
 })
 

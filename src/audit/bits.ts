@@ -33,6 +33,13 @@ export class Bits {
     this.#used = Math.max(this.#used, page * PAGE + at + 1)
   }
 
+  clone(): Bits {
+    const copy = new Bits()
+    for (const [at, page] of this.#pages) copy.#pages.set(at, new Uint8Array(page))
+    copy.#used = this.#used
+    return copy
+  }
+
   /** What the constructor takes; null where a number is too large for that. */
   bytes(): Uint8Array | null {
     if (this.#used > BYTES_MAX) return null

@@ -46,6 +46,9 @@ interface OpenCall {
   readonly oracles: OracleRecord[]
 }
 
+/** A call that may have no result yet. */
+export type AckedCall = Pick<LoggedCall, 'ack' | 'asked' | 'index'>
+
 interface Caller {
   readonly key: Uint8Array
   readonly id: string
@@ -145,6 +148,11 @@ export class CallLogWalk {
   /** Calls behind the last commit that have a result, and the tree hash of the log at that commit. */
   get tail(): Pick<LoggedBatch, 'calls' | 'committed'> {
     return { calls: [...this.#calls], committed: this.#committed }
+  }
+
+  /** Calls behind the last commit, with a result or without. */
+  get acked(): AckedCall[] {
+    return this.#call === null ? [...this.#calls] : [...this.#calls, this.#call]
   }
 
   /** Takes genesis, which has been checked. */

@@ -75,7 +75,8 @@ export class Course {
   #from: Checkpoint | null = null
   /** Whether the kept copy of the state was looked at, where something was found with it. */
   #isWhole = false
-  /** The last result that was judged before a commit covered it. */
+  /** The last ack and the last result that were judged before a commit covered them. */
+  #ackedTo = 0
   #tailTo = 0
   /** Since when the host shows less than it has signed. */
   #lessSince: number | null = null
@@ -260,11 +261,14 @@ export class Course {
     return true
   }
 
-  /** Judges results that no commit covers: a host that has signed them cannot take them back. */
+  /** Judges acks and results that no commit covers: a host that has signed them cannot take them back. */
   async #judgeTail(): Promise<void> {
     // where more was signed than is here, the commit may be in that
     if (!this.#history.complete) return
-    const { tail } = this.#history
+    const { tail, acked } = this.#history
+    const to = acked.at(-1)?.index ?? 0
+    if (to > this.#ackedTo) await this.#users.checkTail(acked)
+    this.#ackedTo = Math.max(to, this.#ackedTo)
     const at = tail.calls.at(-1)?.resultIndex ?? 0
     if (at <= this.#tailTo) return
     this.#tailTo = at

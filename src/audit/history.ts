@@ -117,6 +117,11 @@ export class History {
     return this.#walk.tail
   }
 
+  /** The same, with the call that has no result yet. */
+  get acked(): CallLogWalk['acked'] {
+    return this.#walk.acked
+  }
+
   /** Whether all of it could be read and understood. */
   get complete(): boolean {
     return this.reader.done && !this.broken

@@ -1,11 +1,11 @@
 import b4a from 'b4a'
 import { readUserEntry, type UserHead, type UserLogEntry } from '../protocol/entries.ts'
 import { MivmError } from '../protocol/errors.ts'
-import type { LoggedCall } from '../protocol/evidence-replay.ts'
 import { type Head, verifyHead } from '../protocol/head.ts'
 import { Tree, type TreeNode } from '../protocol/merkle.ts'
 import type { Answers } from './answers.ts'
 import { Bits } from './bits.ts'
+import type { AckedCall } from './call-log.ts'
 import type { FindingCode, Gap, Place, Report } from './findings.ts'
 import type { Heads } from './heads.ts'
 import type { UserCopy } from './user-copy.ts'
@@ -36,6 +36,8 @@ export interface UserLogReaders {
   readonly heads: Heads
   readonly report: Report
   readonly answers: Answers
+  /** What was found of acks that no commit covered, by code and block: it is found again with the commit. */
+  readonly told: Set<string>
   /** Whether what is not here may still come. */
   isLive(): boolean
 }
@@ -128,6 +130,8 @@ export class UserLog {
   #ahead: Ahead | null = null
   /** Goes ahead of this to the end of the copy. */
   #scout: Scout | null = null
+  /** Whether no commit covers yet what is checked. */
+  #isTail = false
 
   constructor(owner: LogOwner, copy: UserCopy, into: UserLogReaders) {
     this.id = owner.id
@@ -199,19 +203,46 @@ export class UserLog {
   }
 
   /** The next call of this user in the call log; null where that is done, as far as it can be. */
-  check({ ack, asked, index }: LoggedCall): Promise<void> | null {
+  check(call: AckedCall): Promise<void> | null {
+    if (!this.#add(call)) return null
+    // the copy is read some hundred blocks at a time: most calls wait for nothing
+    return this.#compareRead() && this.#copy.gap === null ? null : this.#checkLate()
+  }
+
+  /**
+   * Calls that no commit covers yet. Of the copy counts what an earlier one has covered; when their own comes they are
+   * checked like all others, and what is found here is not said again.
+   */
+  async checkTail(calls: readonly AckedCall[]): Promise<void> {
+    const ahead = this.#fork()
+    ahead.#isTail = true
+    ahead.#acked = this.#acked.clone()
+    ahead.#gaveUp = this.#gaveUp || this.#waiting.length > 0
+    const to = ahead.#expectedTo
+    for (const call of calls) {
+      if (!ahead.#add(call)) continue
+      while (!ahead.#compareRead() && ahead.#copy.at < to && (await ahead.#fill(to)));
+    }
+    while (ahead.#suspicions.length > 0 && ahead.#copy.at < to && (await ahead.#fill(to))) {
+      ahead.#take(null, null)
+      ahead.#settle()
+    }
+    await ahead.#copy.close()
+  }
+
+  /** Whether this ack is to be held against the copy. */
+  #add({ ack, asked, index }: AckedCall): boolean {
     const place = { log: 'call log', block: index, seq: ack.seq, user: this.id } as const
     if (ack.entry <= this.#ackedTo) {
       this.#again(ack.entry, place)
-      return null
+      return false
     }
     this.#acked.add(ack.entry)
     this.#ackedTo = ack.entry
-    if (this.#dispute !== null || this.#gaveUp) return null
+    if (this.#dispute !== null || this.#gaveUp) return false
     this.#waiting.push({ entry: ack.entry, call: ack.call, asked, place })
     this.#waitingBytes += ack.call.byteLength
-    // the copy is read some hundred blocks at a time: most calls wait for nothing
-    return this.#compareRead() && this.#copy.gap === null ? null : this.#checkLate()
+    return true
   }
 
   /** Goes on where what is read of the copy is not enough. */
@@ -353,12 +384,11 @@ export class UserLog {
 
   /** What acks alone show: there is no log in which an entry is called twice. */
   #again(entry: number, place: Place): void {
-    const { report } = this.#into
     if (this.#acked.has(entry)) {
-      report.find('CALL_REPEATED', place, `entry ${entry} of the user is executed again`)
+      this.#find('CALL_REPEATED', place, `entry ${entry} of the user is executed again`)
     } else {
       const message = `entry ${entry} of the user is executed after entry ${this.#ackedTo}`
-      report.find('CALL_OUT_OF_ORDER', place, message)
+      this.#find('CALL_OUT_OF_ORDER', place, message)
     }
   }
 
@@ -369,6 +399,14 @@ export class UserLog {
     } else if (!asks) {
       this.#suspect('CALL_INVENTED', entry, place, 'the entry of the user asks for no call')
     }
+  }
+
+  #find(code: FindingCode, place: Place, message: string): void {
+    const { told, report } = this.#into
+    const name = `${code} ${place.block}`
+    if (told.has(name)) return
+    if (this.#isTail) told.add(name)
+    report.find(code, place, message)
   }
 
   #suspect(code: FindingCode, entry: number, place: Place, message: string): void {
@@ -401,7 +439,7 @@ export class UserLog {
     for (const suspicion of this.#suspicions) {
       const { code, entry, place, message, told } = suspicion
       if (told || entry > length) continue
-      this.#into.report.find(code, place, message)
+      this.#find(code, place, message)
       suspicion.told = true
     }
     this.#suspicions = this.#suspicions.filter(({ entry }) => entry > length)

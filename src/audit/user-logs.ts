@@ -5,7 +5,7 @@ import { encodeId } from '../protocol/ids.ts'
 import { manifestKey, userLogManifest } from '../protocol/manifest.ts'
 import type { TreeNode } from '../protocol/merkle.ts'
 import { Answers } from './answers.ts'
-import type { LoggedBatch } from './call-log.ts'
+import type { AckedCall, LoggedBatch } from './call-log.ts'
 import { type AskRange, Feed } from './feed.ts'
 import type { Gap, Report } from './findings.ts'
 import type { Heads } from './heads.ts'
@@ -57,6 +57,7 @@ export class UserLogs {
   #time = 0
   /** Copies in which there is nothing yet. */
   #absent = 0
+  readonly #told = new Set<string>()
 
   constructor(witness: Witness) {
     this.#witness = witness
@@ -115,6 +116,16 @@ export class UserLogs {
     }
   }
 
+  /** Calls behind the newest commit: of users who have none before it nothing is known but these acks. */
+  async checkTail(calls: readonly AckedCall[]): Promise<void> {
+    const own = Map.groupBy(calls, ({ ack }) => encodeId(ack.user))
+    for (const [id, acked] of own) {
+      const [first] = acked
+      const log = this.#logs.get(id) ?? (first && this.#logOf(first.ack.user, absent(id)))
+      await log?.checkTail(acked)
+    }
+  }
+
   /** What the users have written behind their last call that has an ack. */
   async finish(): Promise<void> {
     let unanswered = 0
@@ -138,14 +149,18 @@ export class UserLogs {
     const id = encodeId(publicKey)
     const known = this.#logs.get(id)
     if (known !== undefined) return known
-    const { address, heads, report, news } = this.#witness
-    const manifest = userLogManifest(publicKey, address)
-    const owner = { id, publicKey, key: manifestKey(manifest) }
-    const into = { heads, report, answers: this.#answers, isLive: () => news !== null }
-    const copy = new UserCopy(await this.#copyOf(id, publicKey, roots))
-    const log = new UserLog(owner, copy, into)
+    const log = this.#logOf(publicKey, await this.#copyOf(id, publicKey, roots))
     this.#logs.set(id, log)
     return log
+  }
+
+  #logOf(publicKey: Uint8Array, copy: LogReader | Gap): UserLog {
+    const { address, heads, report, news } = this.#witness
+    const key = manifestKey(userLogManifest(publicKey, address))
+    const owner = { id: encodeId(publicKey), publicKey, key }
+    const answers = this.#answers
+    const into = { heads, report, answers, told: this.#told, isLive: () => news !== null }
+    return new UserLog(owner, new UserCopy(copy), into)
   }
 
   async #copyOf(
@@ -159,10 +174,7 @@ export class UserLogs {
     // every core that is opened takes space on disk, and a log may name any number of users who do not exist
     const here = await store.storage.hasCore(crypto.discoveryKey(manifestKey(manifest)))
     const isAwaited = patience.ms > 0 || (news !== null && this.#absent < ABSENT_MAX)
-    if (!here && !isAwaited) {
-      const message = `the log of user ${id}: nobody has shown it`
-      return { reason: 'missing', ...name, from: 0, to: null, message }
-    }
+    if (!here && !isAwaited) return absent(id)
     const core = store.get({ manifest, allowFork: false })
     await core.ready()
     if (core.length === 0) {
@@ -175,4 +187,9 @@ export class UserLogs {
     else news?.watch(core)
     return new LogReader(core, publicKey, name, patience, roots, feed)
   }
+}
+
+function absent(user: string): Gap {
+  const message = `the log of user ${user}: nobody has shown it`
+  return { reason: 'missing', log: 'user log', user, from: 0, to: null, message }
 }

@@ -40,6 +40,8 @@ export class CallLogWalk {
   readonly gaps: string[] = []
   /** Those that a commit covers. */
   readonly acks: Ack[] = []
+  /** Those that none covers yet. */
+  readonly tail: readonly Ack[]
   readonly commits: Entry<'commit'>[] = []
   /** Heads in commits that hold, by user, in the order of the commits. */
   readonly userHeads = new Map<string, Head[]>()
@@ -57,6 +59,8 @@ export class CallLogWalk {
     this.#core = core
     if (blocks.length < 2) this.gaps.push('the call log ends before the code')
     this.whole = this.#walk(blocks)
+    const open = this.#open === null ? [] : [this.#open.ack]
+    this.tail = this.whole ? [...this.#batch, ...open] : []
   }
 
   #find(rule: string, block: number): void {

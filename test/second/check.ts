@@ -74,12 +74,15 @@ class Checker {
     this.gaps.push(...walk.gaps)
     const copies = new Map(users.map((copy) => [hex(copy.user), copy]))
     const acks = Map.groupBy(walk.acks, ({ user }) => hex(user))
+    const tail = Map.groupBy(walk.tail, ({ user }) => hex(user))
     for (const [user, own] of acks) {
       const heads = walk.userHeads.get(user) ?? []
       const witness = this.#witness(copies.get(user), heads)
-      this.#checkAcks(own, witness)
+      this.#checkAcks([...own, ...(tail.get(user) ?? [])], witness)
       this.#checkHeads(witness)
     }
+    // of who has no other calls no head is in a commit
+    for (const [user, own] of tail) if (!acks.has(user)) this.#checkAcks(own, NOBODY)
     this.#checkBeyond()
     if (walk.whole) this.#checkArchive(walk)
   }
@@ -89,15 +92,14 @@ class Checker {
   }
 
   #witness(copy: UserCopy | undefined, heads: readonly Head[]): Witness {
-    const nobody = { copy: null, entries: [], trusted: 0, disputed: true }
     if (copy === undefined) {
       this.gaps.push('the log of a user is not there')
-      return nobody
+      return NOBODY
     }
     const hashes = treeHashes(copy.blocks)
     if (!isProven(copy, hashes, userLog(copy.user, this.#history.core.key))) {
       this.gaps.push('the log of a user is not proven')
-      return nobody
+      return NOBODY
     }
     const entries = copy.blocks.map(readUserEntry)
     // the host had one copy, so that these heads agree; where they do not, the first that is another one ends it
@@ -186,6 +188,7 @@ class Checker {
 }
 
 const NONE = new Uint8Array()
+const NOBODY: Witness = { copy: null, entries: [], trusted: 0, disputed: true }
 
 function isProven({ blocks, head }: Log, hashes: readonly Uint8Array[], core: Core): boolean {
   const version = { length: blocks.length, treeHash: hashes[blocks.length] ?? NONE }
