@@ -1,7 +1,8 @@
 import b4a from 'b4a'
 import test from 'brittle'
+import crypto from 'hypercore-crypto'
 import { encodeUserEntry, type UserHead } from '../src/protocol/entries.ts'
-import type { Head } from '../src/protocol/head.ts'
+import { type Head, signHead } from '../src/protocol/head.ts'
 import {
   blocksOf,
   type Cheat,
@@ -258,6 +259,27 @@ test('audit - a head that is too short for what the host executes shows what it 
     'COMMIT_HEADS_WRONG call 3 block 9',
     'CALL_SKIPPED call 2 block 5',
     'CALL_OUT_OF_ORDER call 4 block 10'
+  ])
+})
+
+test('audit - what shows an ack before a head is an entry that a commit covers', async (t) => {
+  const writer = await Writer.deploy(t)
+  const { address, keyPair } = writer
+  const other = { length: 9, fork: 0, treeHash: b4a.alloc(32) }
+  const head = signHead(other, address, (message) => crypto.sign(message, keyPair.secretKey))
+  const items: Item[] = []
+  for (const seen of [head, null, head]) items.push(await writer.call(1, 'roll', [], seen))
+  const [, , last] = items as [Item, Item, Item]
+  const { core, keyPair: bob } = last.user
+  const two = signBlocks(writer, bob, (await blocksOf(core)).slice(0, 2))
+  await writer.commit([last], { heads: () => [two] })
+  await writer.commit([await writer.call(0, 'roll'), await writer.call(0, 'roll')])
+  // it throws where there is no evidence of one of them
+  t.alike(found(await run(t, writer)), [
+    'COMMIT_HEADS_WRONG call 2 block 7',
+    'ACK_BEFORE_HEAD call 2 block 5',
+    'TWO_HISTORIES call - block 0',
+    'TWO_HISTORIES call - block 2'
   ])
 })
 

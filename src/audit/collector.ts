@@ -219,37 +219,39 @@ export class Collector {
     const ack = await this.#entry(block)
     if (id === undefined || ack?.type !== 'ack') return
     const user = decodeId(id)
-    const guilty = await this.#guiltyEntry(code, user, ack, block)
-    if (guilty === null) return
-    for await (const { index, head } of this.#commitsOf(user, block)) {
-      if (head.length <= guilty) continue
-      const previous = code === 'CALL_SKIPPED' && ack.previous > 0 ? [ack.previous] : []
-      const indexes = [...new Set([...previous, block, index])].sort((a, b) => a - b)
-      const proof = await this.#proveUser(user, guilty, { ...head, fork: 0 })
-      yield { ...NOTHING, callLog: await this.#prove(indexes), userLog: { user, proof } }
+    for await (const guilty of this.#guiltyEntries(code, user, ack, block)) {
+      for await (const { index, head } of this.#commitsOf(user, block)) {
+        if (head.length <= guilty) continue
+        const previous = code === 'CALL_SKIPPED' && ack.previous > 0 ? [ack.previous] : []
+        const indexes = [...new Set([...previous, block, index])].sort((a, b) => a - b)
+        const proof = await this.#proveUser(user, guilty, { ...head, fork: 0 })
+        yield { ...NOTHING, callLog: await this.#prove(indexes), userLog: { user, proof } }
+      }
     }
   }
 
-  /** The block of the user's log that does not go with the ack. */
-  async #guiltyEntry(
+  /** Blocks of the user's log that do not go with the ack, the last one first; not all of them may a commit cover. */
+  async *#guiltyEntries(
     code: Finding['code'],
     user: Uint8Array,
     ack: Ack,
     block: number
-  ): Promise<number | null> {
-    if (code === 'CALL_ALTERED') return ack.entry - 1
+  ): AsyncGenerator<number> {
+    if (code === 'CALL_ALTERED') {
+      yield ack.entry - 1
+      return
+    }
     const { address, genesis } = this.#from
     // an ack can name what is far behind the end of the log
     const length = await this.#withUser(user, async (core) => core.length)
     for (let index = Math.min(ack.entry, length) - 1; index >= 0; index--) {
       const entry = await this.#userEntry(user, index)
       if (code === 'CALL_SKIPPED') {
-        if (index < ack.entry - 1 && entry?.type !== 'ack') return index
-      } else if (entry?.head && entry.head.length > block) {
-        if (verifyHead(entry.head, address, genesis.host)) return index
+        if (index < ack.entry - 1 && entry?.type !== 'ack') yield index
+      } else if (entry?.head && entry.head.length > block && entry.head.fork === 0) {
+        if (verifyHead(entry.head, address, genesis.host)) yield index
       }
     }
-    return null
   }
 
   /** Commits with a head of a user: that of the batch of its ack, and those before and behind. */
