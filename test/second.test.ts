@@ -2,6 +2,7 @@ import b4a from 'b4a'
 import test from 'brittle'
 import { closeVm, run, Writer } from './audit-writer.ts'
 import { Random } from './random.ts'
+import { Batches } from './second-batches.ts'
 import { Mutator } from './second-mutate.ts'
 
 const HISTORIES = Number(process.env['MIVM_HISTORIES'] ?? 100)
@@ -32,6 +33,29 @@ for (const heads of [true, false]) {
     for (const verdict of ['clean', 'violation']) t.ok(counts[verdict], verdict)
   })
 }
+
+test('second - the two agree on what a host may make of the logs of its users', async (t) => {
+  const random = new Random()
+  t.comment(`MIVM_SEED=${random.seed}`)
+  const writer = await Writer.deploy(t, { seed: 'batches' })
+  const counts: { [said: string]: number } = {}
+  for (let i = 0; i < HISTORIES; i++) {
+    const told = await Batches.tell(writer, random)
+    const store = await told.store(t)
+    try {
+      const { verdict, findings } = await run(t, { store, address: writer.address })
+      for (const said of new Set([verdict.verdict, ...findings.map(({ code }) => code)])) {
+        counts[said] = (counts[said] ?? 0) + 1
+      }
+    } catch (error) {
+      const why = error instanceof Error ? error.message : error
+      t.fail(`${i}: ${told.what.join(', ')}: ${why}`)
+    }
+    await store.close()
+  }
+  t.comment(JSON.stringify(counts))
+  for (const verdict of ['clean', 'violation']) t.ok(counts[verdict], verdict)
+})
 
 test.hook('second - the VM of these tests closes', async (t) => {
   await t.execution(closeVm())
