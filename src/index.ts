@@ -16,10 +16,12 @@ import { openLocal as openLocalNetwork } from './net/network.ts'
 import { statementsIn } from './protocol/comparison.ts'
 import { MivmError } from './protocol/errors.ts'
 import { type Evidence, isHistoryCode } from './protocol/evidence.ts'
+import { checkGiven, directory, duration, flag, given, list, needed } from './protocol/fields.ts'
 import type { Head } from './protocol/head.ts'
 import { encodeId, parseLink } from './protocol/ids.ts'
 import type { LimitName } from './protocol/limits.ts'
 import { EvidenceDir } from './state/evidence-dir.ts'
+import { fileError } from './state/file-error.ts'
 import * as identities from './state/identity.ts'
 
 /**
@@ -61,19 +63,37 @@ export interface Identity {
 
 /** Creates an identity in a directory of keys; throws IDENTITY_EXISTS. `seed`: 32 bytes that it is derived from. */
 export const createIdentity: (dir: string, name: string, seed?: Uint8Array) => Promise<Identity> =
-  identities.createIdentity
+  inDirectory(identities.createIdentity)
 /** Throws IDENTITY_UNKNOWN or KEY_INVALID. */
-export const readIdentity: (dir: string, name: string) => Promise<Identity> =
+export const readIdentity: (dir: string, name: string) => Promise<Identity> = inDirectory(
   identities.readIdentity
+)
 /** The identity of that name, created where there is none. */
-export const openIdentity: (dir: string, name: string) => Promise<Identity> =
+export const openIdentity: (dir: string, name: string) => Promise<Identity> = inDirectory(
   identities.openIdentity
+)
 /** Names of all identities, sorted. */
-export const listIdentities: (dir: string) => Promise<string[]> = identities.listIdentities
+export const listIdentities: (dir: string) => Promise<string[]> = inDirectory(
+  identities.listIdentities
+)
 /** The text that `importIdentity` reads: whoever has it is this identity. */
 export const exportIdentity: (identity: Identity) => string = identities.exportIdentity
 export const importIdentity: (dir: string, name: string, text: string) => Promise<Identity> =
-  identities.importIdentity
+  inDirectory(identities.importIdentity)
+
+/** What the file system says of the directory that is named first is an error of ours. */
+function inDirectory<A extends readonly unknown[], R>(
+  fn: (dir: string, ...args: A) => Promise<R>
+): (dir: string, ...args: A) => Promise<R> {
+  return async (dir, ...args) => {
+    checkGiven({ dir }, { dir: needed(directory) }, 'the identities')
+    try {
+      return await fn(dir, ...args)
+    } catch (error) {
+      throw fileError(error)
+    }
+  }
+}
 
 export interface HostOptions {
   /** The data directory: identity, logs and archives. One host at a time. */
@@ -242,6 +262,29 @@ export const verifyEvidence: (
  * INSTANCE_UNKNOWN or HOST_UNKNOWN where there is nothing to audit; what is wrong with the instance is never thrown.
  */
 export async function* audit(options: AuditOptions): AsyncGenerator<AuditEvent> {
+  checkGiven(options, AUDIT, 'the options of the audit')
+  try {
+    yield* events(options)
+  } catch (error) {
+    throw fileError(error)
+  }
+}
+
+const AUDIT = {
+  // what is no address, or no node, is said where they are read
+  address: given(),
+  bootstrap: given(),
+  dir: needed(directory),
+  patience: duration(0),
+  evidence: flag,
+  receipts: list(given()),
+  fromGenesis: flag,
+  follow: given('an AbortSignal', (value): value is AbortSignal => value instanceof AbortSignal)
+}
+/** A timer that is to wait for longer fires at once, ms. */
+const PATIENCE_MAX = 2 ** 31 - 1
+
+async function* events(options: AuditOptions): AsyncGenerator<AuditEvent> {
   const { dir, bootstrap, patience, evidence, fromGenesis, follow, receipts = [] } = options
   const { address } = parseLink(options.address)
   const heads = receipts.flatMap((file) => headsIn(file, address))
@@ -271,7 +314,7 @@ export async function* audit(options: AuditOptions): AsyncGenerator<AuditEvent> 
     const meeting = await Others.open({ replica, address, info, kept, ...network })
     others = meeting
     const ranges = replica.ranges(options.address)
-    const events = auditLogs({
+    const running = auditLogs({
       address,
       heads,
       store: replica.store,
@@ -283,14 +326,14 @@ export async function* audit(options: AuditOptions): AsyncGenerator<AuditEvent> 
       overheard: (held) => meeting.overhear(held),
       // who follows waits for the host
       ...(info !== null || isLive ? {} : { patience: 0 }),
-      ...(patience === undefined ? {} : { patience }),
+      ...(patience === undefined ? {} : { patience: Math.min(patience, PATIENCE_MAX) }),
       evidence: evidence === true ? true : 'histories',
       ...(fromGenesis === undefined ? {} : { fromGenesis }),
       answeredAt: () => answeredAt,
       askHost,
       ...(follow === undefined ? {} : { follow, heard: () => told.splice(0) })
     })
-    for await (const event of events) {
+    for await (const event of running) {
       // on disk before anything is closed, whoever asks for it or not
       if (event.type === 'evidence' && event.evidence !== null && isHistoryCode(event.finding.code))
         await kept.keep(encodeId(address), event.finding.code, event.evidence)

@@ -1,9 +1,31 @@
 // The library as a program meets it: what it refuses, and what it leaves behind.
+import { writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import test from 'brittle'
-import { audit, Client, Host, openLocal, verify, verifyEvidence } from '../src/index.ts'
+import {
+  allowOnly,
+  armor,
+  audit,
+  bundle,
+  Client,
+  createIdentity,
+  encodeId,
+  exportIdentity,
+  formatLink,
+  Host,
+  listIdentities,
+  MivmError,
+  Oracles,
+  openLocal,
+  parseLink,
+  readIdentity,
+  verify,
+  verifyEvidence
+} from '../src/index.ts'
 import { type Teardown, tempDir } from './helpers.ts'
+
+const ID = 'y'.repeat(52)
 
 test('library - a network that cannot be leaves no directory locked', async (t) => {
   const dir = await tempDir(t)
@@ -52,6 +74,146 @@ test('library - what it is given is looked at when it is given', async (t) => {
     // @ts-expect-error: the same
     await t.exception(audit({ bootstrap, dir, address: wrong }).next(), { code: 'KEY_INVALID' })
   }
+})
+
+test('library - whatever a program gives, what is wrong with it is said in one line', async (t) => {
+  const dir = await tempDir(t)
+  const { bootstrap } = await open(t)
+  await writeFile(path.join(dir, 'file'), '')
+  // programs in JavaScript give anything
+  // biome-ignore lint/suspicious/noExplicitAny: that is what they do
+  const any = (value: unknown): any => value
+  const cycle: { self?: unknown } = {}
+  cycle.self = cycle
+  const identity = await createIdentity(path.join(dir, 'keys'), 'eve')
+  const at = (name: string) => ({ dir: path.join(dir, name), bootstrap })
+  const refused: [() => unknown, code: string, text: string][] = [
+    [() => openLocal(any('x')), 'USAGE', 'x is not a port'],
+    [() => openLocal(any({})), 'USAGE', 'is not a port'],
+    [() => openLocal(65_536), 'USAGE', '65536 is not a port'],
+    [() => Client.open(any(undefined)), 'USAGE', 'expected an object with dir'],
+    [() => Client.open(any({})), 'USAGE', 'dir: expected the path of a directory, found undefined'],
+    [() => Client.open({ dir: '' }), 'USAGE', 'dir: expected the path of a directory, found ""'],
+    [() => Client.open({ dir: 'a\0b' }), 'USAGE', 'dir: expected'],
+    [() => Client.open({ ...at('u'), timeout: any('5') }), 'USAGE', 'timeout: expected'],
+    [() => Client.open({ ...at('u'), timeout: Number.NaN }), 'USAGE', 'timeout: expected'],
+    [() => Client.open(any({ ...at('u'), identiy: 'x' })), 'USAGE', 'did you mean "identity"'],
+    [() => Client.open({ ...at('u'), identity: any(null) }), 'KEY_INVALID', 'this is no identity'],
+    [() => Client.open({ ...at('u'), identity: any(7) }), 'KEY_INVALID', 'this is no identity'],
+    [
+      () => Client.open({ ...at('u'), identity: { ...identity, name: '../../eve' } }),
+      'USAGE',
+      'is no name for an identity'
+    ],
+    [() => Client.open(at('file')), 'STORAGE_FAILED', 'the file system refuses'],
+    [() => Host.open(any(undefined)), 'CONFIG_INVALID', 'expected an object with'],
+    [() => Host.open(any({})), 'CONFIG_INVALID', 'dir: expected'],
+    [() => Host.open(at('file')), 'STORAGE_FAILED', 'the file system refuses'],
+    [() => Host.open(any({ ...at('h'), polcy: 7 })), 'CONFIG_INVALID', 'did you mean "policy"'],
+    [
+      () => Host.open({ ...at('h'), policy: any(7) }),
+      'CONFIG_INVALID',
+      'policy: expected a function'
+    ],
+    [() => Host.open({ ...at('h'), onEvent: any({}) }), 'CONFIG_INVALID', 'onEvent: expected'],
+    [() => Host.open({ ...at('h'), oracles: any({}) }), 'CONFIG_INVALID', 'oracles: expected'],
+    [() => Host.open({ ...at('h'), engines: any(cycle) }), 'CONFIG_INVALID', 'engines: expected'],
+    [() => audit(any(undefined)).next(), 'USAGE', 'expected an object with'],
+    [() => audit(any({ address: ID })).next(), 'USAGE', 'dir: expected'],
+    [() => audit({ ...at('file'), address: ID }).next(), 'STORAGE_FAILED', 'refuses'],
+    [() => audit({ ...at('a'), address: ID, follow: any(true) }).next(), 'USAGE', 'AbortSignal'],
+    [() => audit({ ...at('a'), address: ID, receipts: any('x') }).next(), 'USAGE', 'receipts: '],
+    [() => audit({ ...at('a'), address: ID, patience: -1 }).next(), 'USAGE', 'patience: '],
+    [() => verifyEvidence('', any(null)), 'USAGE', 'expected an object with host'],
+    [() => createIdentity(any(undefined), 'x'), 'USAGE', 'dir: expected'],
+    [() => createIdentity(dir, any({})), 'USAGE', 'is no name for an identity'],
+    [() => createIdentity(dir, 'x', new Uint8Array(3)), 'KEY_INVALID', 'not 32 bytes'],
+    [() => createIdentity(path.join(dir, 'file'), 'x'), 'STORAGE_FAILED', 'refuses'],
+    [() => readIdentity(any(7), 'x'), 'USAGE', 'dir: expected'],
+    [() => listIdentities(any(null)), 'USAGE', 'dir: expected'],
+    [() => exportIdentity(any(undefined)), 'KEY_INVALID', 'this is no identity'],
+    [() => allowOnly(any(7)), 'USAGE', 'give an array'],
+    [() => allowOnly(['bob']), 'KEY_INVALID', 'is not a valid id of an identity'],
+    [() => new Oracles(any(null)), 'ORACLE_INVALID', 'these are no oracles'],
+    [() => new Oracles({ price: any(7) }), 'ORACLE_INVALID', 'the oracle price is no function'],
+    [() => Oracles.load(any(undefined)), 'ORACLE_INVALID', 'a module is undefined'],
+    [() => bundle(any(undefined)), 'USAGE', 'this is no file'],
+    [() => armor(any('x')), 'PROOF_UNKNOWN', 'neither'],
+    [() => encodeId(any(7)), 'KEY_INVALID', 'this is no key'],
+    [() => encodeId(new Uint8Array(3)), 'KEY_INVALID', 'this is no key'],
+    [() => formatLink(any(null)), 'KEY_INVALID', 'this is no key']
+  ]
+  for (const [use, code, text] of refused) {
+    const error = await (async () => use())().catch((error) => error)
+    const isOurs = error instanceof MivmError && !error.message.includes('\n')
+    t.ok(isOurs && error.code === code && error.message.includes(text), `${code} ${text}: ${error}`)
+  }
+})
+
+test('library - what a program asks of an instance that cannot be is said in one line', async (t) => {
+  const { client, address } = await deploy(t, 'exports.one = () => 1')
+  const host = /mivm:..([^/]*)/.exec(address)?.[1] ?? ''
+  const source = 'exports.two = () => 2'
+  // biome-ignore lint/suspicious/noExplicitAny: what a program in JavaScript gives
+  const any = (value: unknown): any => value
+  const state = client.state(address)
+  const bytes = parseLink(address).address
+  const refused: [() => unknown, code: string][] = [
+    [() => client.deploy(any(undefined)), 'USAGE'],
+    [() => client.deploy({ host, source, salt: any('x') }), 'USAGE'],
+    [() => client.deploy({ host, source, limits: any(7) }), 'USAGE'],
+    [() => client.deploy(any({ host, source, limit: {} })), 'USAGE'],
+    [() => client.call(any(undefined), 'one'), 'KEY_INVALID'],
+    [() => client.call(any(bytes), 'one'), 'KEY_INVALID'],
+    [() => client.call(address, any(undefined)), 'METHOD_UNKNOWN'],
+    [() => client.call(address, any(7)), 'METHOD_UNKNOWN'],
+    [() => client.deliver(any(7)), 'KEY_INVALID'],
+    [() => state.readFile(any(7)), 'USAGE'],
+    [() => state.readFile('/x', any('binary')), 'USAGE'],
+    [() => state.exists(any({})), 'USAGE'],
+    [() => state.readdir(any([])), 'USAGE']
+  ]
+  for (const [use, code] of refused) {
+    const error = await (async () => use())().catch((error) => error)
+    t.ok(error instanceof MivmError && error.code === code, `${use}: ${error}`)
+  }
+  t.is(await client.call(address, 'one'), 1)
+})
+
+test('library - two that begin with the same new identity are both told who has the directory', async (t) => {
+  const dir = await tempDir(t)
+  const { bootstrap } = await open(t)
+  const opening = [1, 2, 3].map(() => Client.open({ dir, bootstrap }))
+  const codes = (await Promise.allSettled(opening)).map((it) =>
+    it.status === 'fulfilled' ? 'open' : it.reason.code
+  )
+  t.alike(codes.sort(), ['DIRECTORY_LOCKED', 'DIRECTORY_LOCKED', 'open'])
+  for (const client of await Promise.allSettled(opening)) {
+    if (client.status === 'fulfilled') await client.value.close()
+  }
+})
+
+test('library - what a listener throws ends nothing on the host', async (t) => {
+  const dir = await tempDir(t)
+  const { bootstrap } = await open(t)
+  const thrown: unknown[] = []
+  const onThrown = (error: unknown) => thrown.push(error)
+  process.on('uncaughtException', onThrown)
+  t.teardown(() => process.off('uncaughtException', onThrown))
+  const onEvent = () => {
+    throw new Error('of the program')
+  }
+  const host = await Host.open({ dir: path.join(dir, 'host'), bootstrap, engines: 1, onEvent })
+  t.teardown(() => host.close(), { order: 100 })
+  const client = await Client.open({ dir: path.join(dir, 'user'), bootstrap })
+  t.teardown(() => client.close())
+  const { address } = await client.deploy({ host: host.id, source: 'exports.one = () => 1' })
+  t.is(await client.call(address, 'one'), 1)
+  t.alike(
+    thrown.map((error) => (error instanceof Error ? error.message : error)),
+    ['of the program'],
+    'and is the program’s'
+  )
 })
 
 test('library - calls by name that begin at once are executed in their order', async (t) => {

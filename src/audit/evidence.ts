@@ -1,7 +1,10 @@
 import { type Evidence, verifyEvidence as verifyParts } from '../protocol/evidence.ts'
+import { callback, checkGiven, given } from '../protocol/fields.ts'
 import { openVm as openRegistered } from '../vm/registry.ts'
 import type { VirtualMachine } from '../vm/vm.ts'
 import { reexecute } from './reexecute.ts'
+
+const OPTIONS = { host: given(), openVm: callback }
 
 export interface VerifyOptions {
   /** The host that has to be the accused, z-base-32. */
@@ -16,8 +19,10 @@ export interface VerifyOptions {
  */
 export async function verifyEvidence(
   file: Uint8Array | string,
-  { host, openVm = (id) => openRegistered(id, { engines: 1 }) }: VerifyOptions = {}
+  options: VerifyOptions = {}
 ): Promise<Evidence> {
+  checkGiven(options, OPTIONS, 'the options of verifyEvidence')
+  const { host, openVm = (id) => openRegistered(id, { engines: 1 }) } = options
   return verifyParts(file, {
     ...(host === undefined ? {} : { host }),
     replay: async (code, replayCase) => {

@@ -39,6 +39,14 @@ export async function bundle(file: string): Promise<Bundle> {
   return bundled
 }
 
+/** A contract as somebody gives it: its source, or what `bundle` has made of a file; throws USAGE. */
+export function bundleOf(contract: string | Bundle): Bundle {
+  if (typeof contract === 'string') return verbatim(contract)
+  if (typeof contract?.source === 'string' && typeof contract.explain === 'function')
+    return contract
+  throw new MivmError('USAGE', 'this is no contract: give its source, or what bundle(file) makes')
+}
+
 /** A source that is a contract already, and the file that it is from. */
 export function verbatim(source: string, file = 'contract.js'): Bundle {
   return {
@@ -74,6 +82,9 @@ async function buildModule(file: string): Promise<Bundle> {
 const FILE_MAX = 16 * LIMITS.code
 
 async function readText(file: string): Promise<string> {
+  if (typeof file !== 'string' || file.includes('\0')) {
+    throw new MivmError('USAGE', 'this is no file: give the path of a contract')
+  }
   const bytes = await readAtMost(file, FILE_MAX).catch((error) => noFile(error, file))
   if (bytes === null) {
     throw new MivmError(

@@ -1,5 +1,6 @@
 import { CommanderError } from 'commander'
 import { MivmError } from '../protocol/errors.ts'
+import { fileError } from '../state/file-error.ts'
 import { Output, printable } from './output.ts'
 
 /**
@@ -25,17 +26,9 @@ export function reportError(error: unknown, json: boolean): number {
 function describe(error: unknown): MivmError {
   if (error instanceof MivmError) return error
   if (error instanceof CommanderError) return new MivmError('USAGE', usage(error))
+  const known = fileError(error)
+  if (known instanceof MivmError) return known
   const message = error instanceof Error ? error.message : String(error)
-  const code = error instanceof Error && 'code' in error ? String(error.code) : ''
-  if (code === 'ENOSPC' || code === 'EDQUOT') {
-    return new MivmError('STORAGE_FULL', `the disk is full (${message}): make room and try again`)
-  }
-  if (DENIED.has(code)) {
-    return new MivmError(
-      'STORAGE_FAILED',
-      `the file system refuses (${message}): check the path and its permissions`
-    )
-  }
   return new MivmError('INTERNAL', message, { cause: error })
 }
 
@@ -53,16 +46,3 @@ function stackOf(error: unknown): string {
   const cause = error.cause === undefined ? '' : `\ncaused by ${stackOf(error.cause)}`
   return `${error.stack ?? error.message}${cause}`
 }
-
-const DENIED: ReadonlySet<string> = new Set([
-  'EACCES',
-  'EEXIST',
-  'ENOENT',
-  'EPERM',
-  'EROFS',
-  'EISDIR',
-  'ENOTDIR',
-  'ELOOP',
-  'ENAMETOOLONG',
-  'EMFILE'
-])

@@ -8,6 +8,15 @@ import { type Bootstrap, checkBootstrap, Network } from '../net/network.ts'
 import { contradiction, subjectOf } from '../protocol/comparison.ts'
 import { checkLimits, encodeEntry, encodeUserEntry } from '../protocol/entries.ts'
 import { MivmError } from '../protocol/errors.ts'
+import {
+  bytes,
+  checkGiven,
+  directory,
+  duration,
+  given,
+  needed,
+  record
+} from '../protocol/fields.ts'
 import { codeHash } from '../protocol/hash.ts'
 import type { Head } from '../protocol/head.ts'
 import { decodeId, encodeId, formatLink, parseLink } from '../protocol/ids.ts'
@@ -17,7 +26,8 @@ import { CONSISTENCY, DEPLOY, INFO, LENGTHS_MAX, PROVE, STATUS } from '../protoc
 import { encodeReceipt, type Receipt, verifyReceipt } from '../protocol/receipt.ts'
 import { decodeValue, encodeArgs, type Value } from '../protocol/values.ts'
 import { EvidenceDir } from '../state/evidence-dir.ts'
-import { type Identity, openIdentity } from '../state/identity.ts'
+import { fileError } from '../state/file-error.ts'
+import { checkIdentity, type Identity, openIdentity } from '../state/identity.ts'
 import { closeStore, openStore } from '../state/store.ts'
 import { Wal } from '../state/wal.ts'
 import type { Conflict } from './chain.ts'
@@ -59,6 +69,21 @@ export interface DeployOptions {
   /** 32 bytes; the same deployment with the same salt has the same address. Default: random. */
   readonly salt?: Uint8Array
   readonly limits?: { readonly [name in LimitName]?: number }
+}
+
+const OPTIONS = {
+  dir: needed(directory),
+  bootstrap: given(),
+  identity: given(),
+  timeout: duration(0)
+}
+/** What the rest of them may be is said where it is used. */
+const DEPLOYMENT = {
+  host: given(),
+  source: given(),
+  args: given(),
+  salt: bytes(32),
+  limits: record
 }
 
 const TIMEOUT = 60_000
@@ -118,10 +143,18 @@ export class Client {
 
   /** Throws DIRECTORY_LOCKED where another client has this identity open. */
   static async open(options: ClientOptions): Promise<Client> {
-    const { identity = 'default' } = options
+    checkGiven(options, OPTIONS, 'the options of the client')
     checkBootstrap(options.bootstrap)
+    return Client.#open(options).catch((error) => {
+      throw fileError(error)
+    })
+  }
+
+  static async #open(options: ClientOptions): Promise<Client> {
+    const { identity = 'default' } = options
     const keys = path.join(options.dir, 'keys')
-    const self = typeof identity === 'string' ? await openIdentity(keys, identity) : identity
+    const self =
+      typeof identity === 'string' ? await openIdentity(keys, identity) : checkIdentity(identity)
     const dir = path.join(options.dir, 'users', self.name)
     await mkdir(path.join(dir, 'instances'), { recursive: true, mode: 0o700 })
     const store = await openStore(path.join(dir, 'store'), { advice: TAKE_BACK })
@@ -139,8 +172,9 @@ export class Client {
   }
 
   async #deploy(options: DeployOptions): Promise<{ address: string; link: string }> {
+    checkGiven(options, DEPLOYMENT, 'the deployment')
     const { source, args = [], salt = crypto.randomBytes(32), limits = {} } = options
-    checkDeployment(source, salt)
+    checkSource(source)
     checkLimits(limits)
     const host = decodeId(options.host, 'host key')
     const block = encodeEntry({
@@ -192,12 +226,12 @@ export class Client {
   async connect<T extends object = AnyContract>(instance: string): Promise<ContractObject<T>> {
     const address = await this.#whileOpen(() => this.#resolve(instance))
     const { methods } = this.#known.get(address)
-    return contractObject(methods, (method, args) => this.#call(address, method, args))
+    return contractObject(methods, (method, args) => this.#call(async () => address, method, args))
   }
 
   /** Calls any method by name; throws ContractError for what the contract threw. */
   call(instance: string, method: string, args: readonly unknown[] = []): CallPromise {
-    return this.#call(instance, method, args)
+    return this.#call(() => this.#resolve(instance), method, args)
   }
 
   /**
@@ -205,7 +239,9 @@ export class Client {
    * those that were given up. In the order in which they were made; the host executes them in no other.
    */
   async deliver(instance: string): Promise<Undelivered[]> {
-    const { address, session } = await this.#whileOpen(() => this.#sessionOf(instance))
+    const { address, session } = await this.#whileOpen(async () =>
+      this.#sessionOf(await this.#resolve(instance))
+    )
     const late = await session.deliver()
     return late.map(({ call: { method, args }, done }) => {
       const result = this.#promise(done.then((it) => ({ address, ...it })))
@@ -272,18 +308,17 @@ export class Client {
     await closeStore(this.#store)
   }
 
-  #call(instance: Uint8Array | string, method: string, args: readonly unknown[]): CallPromise {
+  #call(find: () => Promise<Uint8Array>, method: string, args: readonly unknown[]): CallPromise {
     const done = (async () => {
       // first, since the caller may go on to change them
       const text = encodeArgs(args)
-      const { address, session } = await this.#whileOpen(() => this.#sessionOf(instance))
+      const { address, session } = await this.#whileOpen(async () => this.#sessionOf(await find()))
       return { address, ...(await session.call(method, text)) }
     })()
     return this.#promise(done)
   }
 
-  async #sessionOf(instance: Uint8Array | string) {
-    const address = await (typeof instance === 'string' ? this.#resolve(instance) : instance)
+  async #sessionOf(address: Uint8Array) {
     return { address, session: await this.#session(address) }
   }
 
@@ -418,13 +453,9 @@ function argumentsOf(text: string): Value[] {
 }
 
 /** Throws USAGE for what no contract is deployed from, before anything is written of it. */
-function checkDeployment(source: string, salt: Uint8Array): void {
-  if (typeof source !== 'string') {
-    throw new MivmError('USAGE', 'source is not a text: give the code, or what bundle(file) makes')
-  }
-  if (salt.byteLength !== 32) {
-    throw new MivmError('USAGE', `a salt of ${salt.byteLength} bytes: give 32, or leave it out`)
-  }
+function checkSource(source: string): void {
+  if (typeof source === 'string') return
+  throw new MivmError('USAGE', 'source is not a text: give the code, or what bundle(file) makes')
 }
 
 /** The first entry of the deployer's log; there already where the deployment is tried again. */

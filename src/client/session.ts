@@ -447,7 +447,9 @@ function refuse(method: string, args: string): MivmError | null {
       `the arguments have ${size} bytes and may have ${LIMITS.args}: send less in one call`
     )
   }
-  if (method.isWellFormed() && Buffer.byteLength(method) <= METHOD_MAX) return null
+  // programs in JavaScript give anything
+  const isName = typeof method === 'string' && method.isWellFormed()
+  if (isName && Buffer.byteLength(method) <= METHOD_MAX) return null
   return new MivmError(
     'METHOD_UNKNOWN',
     'no method has such a name: see the methods of the instance'

@@ -38,6 +38,8 @@ export class StateReader {
     path: string,
     options?: { readonly encoding: 'binary' }
   ): Promise<string | Uint8Array> {
+    checkPath(path)
+    checkEncoding(options)
     const drive = await this.drive()
     const bytes = await drive.get(path, { timeout: WAIT }).catch(lateOrNone)
     if (bytes === null)
@@ -46,12 +48,14 @@ export class StateReader {
   }
 
   async exists(path: string): Promise<boolean> {
+    checkPath(path)
     const drive = await this.drive()
     return (await drive.entry(path, { timeout: WAIT }).catch(lateOrNone)) !== null
   }
 
   /** Names of the files and directories in a directory. */
   async readdir(path: string): Promise<string[]> {
+    checkPath(path)
     const drive = await this.drive()
     const names: string[] = []
     try {
@@ -92,6 +96,21 @@ export class StateReader {
 }
 
 const WAIT = 10_000
+
+/** Programs in JavaScript give anything, and a drive takes some of it for the path of another file. */
+function checkPath(path: string): void {
+  if (typeof path === 'string') return
+  throw new MivmError('USAGE', `a path is ${typeof path}: give a text`)
+}
+
+/** Text in place of the bytes that somebody has asked for would be another file. */
+function checkEncoding(options: { readonly encoding: 'binary' } | undefined): void {
+  if (options === undefined || options?.encoding === 'binary') return
+  throw new MivmError(
+    'USAGE',
+    'what a file is read as is no text or bytes: give { encoding: "binary" } for bytes, or nothing for text'
+  )
+}
 
 async function firstPeer(core: Hypercore): Promise<void> {
   if (core.peers.length > 0) return

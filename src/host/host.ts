@@ -12,6 +12,7 @@ import type { Head } from '../protocol/head.ts'
 import { decodeId, encodeId } from '../protocol/ids.ts'
 import { addressOf, topicOf } from '../protocol/manifest.ts'
 import type { DeployRequest, KnownReply } from '../protocol/messages.ts'
+import { fileError } from '../state/file-error.ts'
 import { mendedText } from '../state/mend-records.ts'
 import { Readers } from '../state/readers.ts'
 import { closeStore, openStore, settleStore } from '../state/store.ts'
@@ -159,14 +160,20 @@ export class Host {
    * where contracts cannot be run here, SANDBOX_UNAVAILABLE where the sandbox is required and not complete.
    */
   static async open(options: HostOptions): Promise<Host> {
-    checkBootstrap(options.bootstrap)
     checkOptions(options)
+    checkBootstrap(options.bootstrap)
+    return Host.#begin(options).catch((error) => {
+      throw fileError(error)
+    })
+  }
+
+  static async #begin(options: HostOptions): Promise<Host> {
     await mkdir(options.dir, { recursive: true, mode: 0o700 })
     const { keyPair } = await openHostIdentity(options.dir)
     const setBacks = await SetBacks.open(options.dir, keyPair.publicKey)
     const restored = await Restored.find(options.dir)
     const store = await openStore(storeOf(options.dir), {
-      onMended: (mended) => options.onEvent?.({ type: 'mended', message: mendedText(mended) })
+      onMended: (mended) => tell(options, { type: 'mended', message: mendedText(mended) })
     })
     store.watch(serveOnly)
     const index = await openIndex(store, options.dir)
@@ -177,7 +184,7 @@ export class Host {
     const measures = new Measures()
     const onEvent = (event: HostEvent) => {
       measures.note(event)
-      options.onEvent?.(event)
+      tell(options, event)
     }
     const writing = {
       store,
@@ -501,6 +508,17 @@ function serveOnly(core: SharedCore): void {
   core.replicator.allowFork = false
   core.updateRemoteContiguousLength = () => {}
   core.checkConflict = async () => true
+}
+
+/** What the program throws is its own, and must not end what is under way here. */
+function tell({ onEvent }: HostOptions, event: HostEvent): void {
+  try {
+    onEvent?.(event)
+  } catch (error) {
+    setImmediate(() => {
+      throw error
+    })
+  }
 }
 
 function openEngines(options: HostOptions): Promise<Supervisor> {

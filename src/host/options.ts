@@ -1,5 +1,16 @@
-import { MivmError } from '../protocol/errors.ts'
-import { choice, flag, number, object, optional } from './fields.ts'
+import {
+  callback,
+  checkGiven,
+  choice,
+  directory,
+  flag,
+  given,
+  needed,
+  number,
+  object,
+  optional
+} from '../protocol/fields.ts'
+import { Oracles } from './oracles.ts'
 
 const RATE = optional(number({ min: 0.001, fraction: true }))
 const COUNT = optional(number({ min: 0 }))
@@ -29,21 +40,18 @@ export const SETTINGS = {
   quotas: QUOTAS
 }
 
-const OPTIONS = object({ ...SETTINGS, openMax: number({ min: 1 }) })
+const OPTIONS = {
+  ...SETTINGS,
+  dir: needed(directory),
+  // what is no node is said where they are read
+  bootstrap: given(),
+  policy: callback,
+  oracles: given('Oracles, as of new Oracles({ … })', (value) => value instanceof Oracles),
+  onEvent: callback,
+  openMax: number({ min: 1 })
+}
 
 /** Throws CONFIG_INVALID, with all that is wrong in one line, for what would show much later. */
-export function checkOptions(
-  options: { readonly [name in keyof typeof SETTINGS]?: unknown } & {
-    readonly openMax?: unknown
-  }
-): void {
-  const { engines, isolateBy, patience, sandbox, requireSandbox, quotas, openMax } = options
-  const problems: string[] = []
-  const said = { engines, isolateBy, patience, sandbox, requireSandbox, quotas, openMax }
-  OPTIONS.read(said, '', problems)
-  if (problems.length === 0) return
-  throw new MivmError(
-    'CONFIG_INVALID',
-    `the options of the host: ${problems.join('; ')}: mend them`
-  )
+export function checkOptions(options: object): void {
+  checkGiven(options, OPTIONS, 'the options of the host', 'CONFIG_INVALID')
 }

@@ -22,12 +22,16 @@ export class Oracles {
   readonly #timeMax: number
 
   constructor(functions: { readonly [name: string]: Oracle } = {}, timeMax: number = TIME_MAX) {
+    checkFunctions(functions)
     this.#functions = new Map(Object.entries(functions))
     this.#timeMax = timeMax
   }
 
   /** Every exported function of a module file; throws ORACLE_INVALID. */
   static async load(file: string): Promise<Oracles> {
+    if (typeof file !== 'string') {
+      throw new MivmError('ORACLE_INVALID', `a module is ${typeof file}: give the path of its file`)
+    }
     let module: object
     try {
       module = await import(pathToFileURL(path.resolve(file)).href)
@@ -87,6 +91,16 @@ export class Oracles {
       clearTimeout(timer)
     }
   }
+}
+
+/** Throws ORACLE_INVALID: what is no function would be found out by a contract that asks. */
+function checkFunctions(functions: { readonly [name: string]: Oracle }): void {
+  const isObject = typeof functions === 'object' && functions !== null
+  const wrong = Object.entries(isObject ? functions : {}).find(([, it]) => typeof it !== 'function')
+  if (isObject && wrong === undefined) return
+  const what =
+    wrong === undefined ? 'these are no oracles' : `the oracle ${wrong[0]} is no function`
+  throw new MivmError('ORACLE_INVALID', `${what}: give an object of functions, one an oracle`)
 }
 
 /** An answer has to be loggable: well-formed text, of bounded length, and a code that is one. */

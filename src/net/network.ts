@@ -188,6 +188,9 @@ export async function openLocal(port: number = LOCAL_PORT): Promise<{
   close(): Promise<void>
   [Symbol.asyncDispose](): Promise<void>
 }> {
+  if (!Number.isInteger(port) || port < 0 || port > 65_535) {
+    throw new MivmError('USAGE', `${String(port)} is not a port: give a number up to 65535, or 0`)
+  }
   // fewer nodes than three let a connection by key hang
   const testnet = await createTestnet(3, { host: '127.0.0.1', port })
   const [first] = testnet.bootstrap

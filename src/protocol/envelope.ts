@@ -32,6 +32,7 @@ export function unwrap(file: Uint8Array | string): {
 
 /** The same as text that can be pasted into a message: base64 between two lines that say what it is. */
 export function armor(bytes: Uint8Array): string {
+  if (!b4a.isBuffer(bytes)) throw unknown()
   const name = readLine(bytes).kind.toUpperCase()
   const lines = b4a.toString(bytes, 'base64').match(/.{1,64}/g) ?? []
   return `${BEGIN} ${name}-----\n${lines.join('\n')}\n${END} ${name}-----\n`

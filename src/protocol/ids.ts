@@ -4,9 +4,12 @@ import { MivmError } from './errors.ts'
 
 /** A key as people see it: 52 characters of z-base-32 (https://philzimmermann.com/docs/human-oriented-base-32-encoding.txt). */
 export function encodeId(key: Uint8Array): string {
+  // programs in JavaScript give anything
+  if (!b4a.isBuffer(key)) throw noKey()
   const name = b4a.toString(key, 'latin1')
   const known = IDS.get(name)
   if (known !== undefined) return known
+  if (key.byteLength !== 32) throw noKey()
   const id = z32.encode(key)
   if (IDS.size >= IDS_MAX) IDS.clear()
   IDS.set(name, id)
@@ -34,8 +37,10 @@ export interface Link {
 
 /** `mivm://<host>/<address>`, or the bare address where no host is known. */
 export function formatLink(link: Link): string {
-  const address = encodeId(link.address)
-  return link.host === null ? address : `mivm://${encodeId(link.host)}/${address}`
+  // programs in JavaScript give anything
+  const { address, host = null }: Link = link ?? {}
+  const id = encodeId(address)
+  return host === null ? id : `mivm://${encodeId(host)}/${id}`
 }
 
 /** Reads what {@link formatLink} writes; throws LINK_INVALID. */
@@ -53,6 +58,10 @@ export function parseLink(text: string): Link {
   }
   const [, host = '', address = ''] = match
   return { host: decodeId(host, 'host key'), address: decodeId(address, 'address') }
+}
+
+function noKey(): MivmError {
+  return new MivmError('KEY_INVALID', 'this is no key: give 32 bytes, a Uint8Array')
 }
 
 function tryDecode(text: string): Uint8Array | null {

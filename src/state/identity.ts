@@ -23,6 +23,9 @@ export async function createIdentity(
   seed: Uint8Array = crypto.randomBytes(32)
 ): Promise<Identity> {
   checkName(name)
+  if (!b4a.isBuffer(seed) || seed.byteLength !== 32) {
+    throw new MivmError('KEY_INVALID', 'a seed is not 32 bytes: give a Uint8Array of as many')
+  }
   await mkdir(dir, { recursive: true, mode: 0o700 })
   const keyPair = crypto.keyPair(seed)
   const id = encodeId(keyPair.publicKey)
@@ -69,7 +72,13 @@ export async function openIdentity(dir: string, name: string): Promise<Identity>
     return await readIdentity(dir, name)
   } catch (error) {
     if (!(error instanceof MivmError && error.code === 'IDENTITY_UNKNOWN')) throw error
-    return createIdentity(dir, name)
+  }
+  try {
+    return await createIdentity(dir, name)
+  } catch (error) {
+    if (!(error instanceof MivmError && error.code === 'IDENTITY_EXISTS')) throw error
+    // somebody else has just created it
+    return readIdentity(dir, name)
   }
 }
 
@@ -87,12 +96,36 @@ export async function listIdentities(dir: string): Promise<string[]> {
 
 /** The text that {@link importIdentity} reads: whoever has it is this identity. */
 export function exportIdentity(identity: Identity): string {
+  checkIdentity(identity)
   const seed = b4a.toString(identity.keyPair.secretKey.subarray(0, 32), 'hex')
   return `${JSON.stringify({ mivm: 'identity/1', id: identity.id, seed })}\n`
 }
 
 export async function importIdentity(dir: string, name: string, text: string): Promise<Identity> {
   return createIdentity(dir, name, parseSeed(text, 'the text'))
+}
+
+/** An identity that a program has from elsewhere; throws KEY_INVALID for what is none, and USAGE for its name. */
+export function checkIdentity(identity: Identity): Identity {
+  const { name, id, keyPair } = identity ?? {}
+  const { publicKey, secretKey } = keyPair ?? {}
+  // the second half of a secret key is the public one
+  const isPair =
+    isBytes(publicKey, 32) &&
+    isBytes(secretKey, 64) &&
+    b4a.equals(secretKey.subarray(32), publicKey)
+  if (!isPair || encodeId(publicKey) !== id) {
+    throw new MivmError(
+      'KEY_INVALID',
+      'this is no identity: give its name, or what readIdentity gives'
+    )
+  }
+  checkName(name)
+  return identity
+}
+
+function isBytes(value: unknown, length: number): value is Uint8Array {
+  return value instanceof Uint8Array && value.byteLength === length
 }
 
 const EXTENSION = '.key'
@@ -102,10 +135,10 @@ function fileOf(dir: string, name: string): string {
 }
 
 function checkName(name: string): void {
-  if (/^[a-z0-9][a-z0-9_-]{0,63}$/i.test(name)) return
+  if (typeof name === 'string' && /^[a-z0-9][a-z0-9_-]{0,63}$/i.test(name)) return
   throw new MivmError(
     'USAGE',
-    `"${name.slice(0, 80)}" is no name for an identity: use up to 64 letters, digits, - and _, not - or _ first`
+    `"${String(name).slice(0, 80)}" is no name for an identity: use up to 64 letters, digits, - and _, not - or _ first`
   )
 }
 

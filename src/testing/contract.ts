@@ -27,6 +27,10 @@ export function callBy(
 }
 
 export function userKey(name: string): Uint8Array {
+  // programs in JavaScript give anything
+  if (typeof name !== 'string') {
+    throw new MivmError('USAGE', `a caller is ${typeof name}: give a name, any text`)
+  }
   return hash('testing/user', new TextEncoder().encode(name))
 }
 

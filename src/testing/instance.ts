@@ -1,9 +1,10 @@
-import { type Bundle, verbatim } from '../bundle/bundle.ts'
+import { type Bundle, bundleOf } from '../bundle/bundle.ts'
 import type { MethodName } from '../client/contract.ts'
 import { initFailed } from '../host/deployment.ts'
 import { type Oracle, Oracles } from '../host/oracles.ts'
 import { checkLimits } from '../protocol/entries.ts'
 import { ContractError, MivmError } from '../protocol/errors.ts'
+import { checkGiven, given, number, record } from '../protocol/fields.ts'
 import { RESERVED } from '../protocol/files.ts'
 import type { LimitName } from '../protocol/limits.ts'
 import { decodeValue, encodeArgs, type Value } from '../protocol/values.ts'
@@ -35,6 +36,15 @@ export interface DeployOptions {
   readonly limits?: { readonly [name in LimitName]?: number }
 }
 
+const OPTIONS = {
+  args: given(),
+  // what is no name is said where one is used
+  caller: given(),
+  oracles: given(),
+  time: number({ min: 0 }),
+  limits: record
+}
+
 /** A method as its caller sees it: resolves to the value, rejects with ContractError. */
 export type Method = (...args: readonly unknown[]) => Promise<Value | undefined>
 
@@ -58,8 +68,9 @@ export async function deploy<T extends string | object = string>(
   contract: string | Bundle,
   options: DeployOptions = {}
 ): Promise<TestInstance<T>> {
+  const bundle = bundleOf(contract)
+  checkGiven(options, OPTIONS, 'the options of the deployment')
   const { vm, release } = await acquireVm()
-  const bundle = typeof contract === 'string' ? verbatim(contract) : contract
   try {
     return await TestInstance.deploy<T>(vm, release, bundle, options)
   } catch (error) {

@@ -1,4 +1,4 @@
-import { type Bundle, verbatim } from '../bundle/bundle.ts'
+import { type Bundle, bundleOf } from '../bundle/bundle.ts'
 import type { Contract, VirtualMachine } from '../vm/vm.ts'
 import { callBy, contractOf, userKey } from './contract.ts'
 import { locateDeployment } from './locate.ts'
@@ -17,7 +17,7 @@ export interface LoadCost {
  * the contract.
  */
 export async function loadCost(contract: string | Bundle): Promise<LoadCost> {
-  const bundle = typeof contract === 'string' ? verbatim(contract) : contract
+  const bundle = bundleOf(contract)
   const { vm, release } = await acquireVm()
   try {
     return await measure(vm, contractOf(vm.id, bundle.source, userKey('deployer'), {}))

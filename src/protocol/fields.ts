@@ -1,11 +1,14 @@
-import { suggest } from '../protocol/suggest.ts'
+import { type ErrorCode, MivmError } from './errors.ts'
+import { suggest } from './suggest.ts'
 
 /** What is wrong with a field, each in one line that begins with its path. */
 type Problems = string[]
 
-/** What a field of a file of settings may hold. `read` gives the value, undefined where it is wrong, and says why. */
+/** What an option, or a field of a file of settings, may hold. `read` gives the value, undefined where it is wrong, and says why. */
 export interface Field<T> {
   readonly expected: string
+  /** Where there has to be one. */
+  readonly isNeeded?: true
   read(value: unknown, path: string, problems: Problems): T | undefined
 }
 
@@ -39,6 +42,56 @@ export const text: Field<string> = plain(
   'a text',
   (value): value is string => typeof value === 'string' && value !== ''
 )
+
+/** What a program gives of a kind of its own, as `expected` says; anything, where nothing else is said. */
+export function given<T = unknown>(
+  expected = 'anything',
+  is: (value: unknown) => value is T = (_): _ is T => true
+): Field<T> {
+  return plain(expected, is)
+}
+
+export const callback: Field<unknown> = given(
+  'a function',
+  (value): value is unknown => typeof value === 'function'
+)
+
+/** Where files are. */
+export const directory: Field<string> = given(
+  'the path of a directory',
+  (value): value is string => typeof value === 'string' && value !== '' && !value.includes('\0')
+)
+
+/** An object of which more is said elsewhere. */
+export const record: Field<object> = given(
+  'an object',
+  (value): value is object =>
+    typeof value === 'object' &&
+    value !== null &&
+    !Array.isArray(value) &&
+    !ArrayBuffer.isView(value)
+)
+
+/** How long to wait, ms: what is more than a timer can wait for is for ever. */
+export function duration(min: number): Field<number> {
+  return plain(
+    `a number of milliseconds from ${min}`,
+    (value): value is number => typeof value === 'number' && value >= min
+  )
+}
+
+/** So many bytes. */
+export function bytes(length: number): Field<Uint8Array> {
+  return plain(
+    `${length} bytes, a Uint8Array`,
+    (value): value is Uint8Array => value instanceof Uint8Array && value.byteLength === length
+  )
+}
+
+/** A field that may not be missing. */
+export function needed<T>(field: Field<T>): Field<T> {
+  return { ...field, isNeeded: true }
+}
 
 /** One of some texts. */
 export function choice<const T extends string>(choices: readonly T[]): Field<T> {
@@ -92,7 +145,7 @@ export function list<T>(field: Field<T>): Field<readonly T[]> {
 
 type Fields = { readonly [name: string]: Field<unknown> }
 
-/** What an object of these fields holds; each may be missing. */
+/** What an object of these fields holds; each may be missing, unless it is needed. */
 export type Read<F extends Fields> = {
   readonly [name in keyof F]?: F[name] extends Field<infer T> ? T : never
 }
@@ -113,10 +166,29 @@ export function object<F extends Fields>(fields: F): Field<Read<F>> {
         if (field !== undefined) read[name] = field.read(one, at, problems)
         else problems.push(`${at} is unknown${suggest(name, Object.keys(fields))}`)
       }
+      for (const [name, field] of Object.entries(fields)) {
+        if (field.isNeeded !== true || Reflect.get(value, name) !== undefined) continue
+        wrong(field.expected, undefined, path === '' ? name : `${path}.${name}`, problems)
+      }
       // what was read has the types of the fields that have read it
       return read as Read<F>
     }
   }
+}
+
+/**
+ * Throws, with all that is wrong in one line, where what a program gives is no object of these fields: programs in JavaScript
+ * give anything, and an option that is misspelled would be none.
+ */
+export function checkGiven(
+  value: unknown,
+  fields: Fields,
+  what: string,
+  code: ErrorCode = 'USAGE'
+): void {
+  const problems: Problems = []
+  object(fields).read(value, '', problems)
+  if (problems.length > 0) throw new MivmError(code, `${what}: ${problems.join('; ')}: mend them`)
 }
 
 function plain<T>(expected: string, is: (value: unknown) => value is T): Field<T> {
@@ -132,10 +204,19 @@ function wrong(expected: string, value: unknown, path: string, problems: Problem
 }
 
 function brief(value: unknown): string {
+  const text = describe(value).replace(/\s+/g, ' ')
+  return text.length > BRIEF ? `${text.slice(0, BRIEF)}…` : text
+}
+
+function describe(value: unknown): string {
   // JSON has no word for what 1e999 is read as, nor for a function
   const isJson = typeof value === 'object' || typeof value === 'string'
-  const json = isJson ? JSON.stringify(value) : String(value)
-  return json.length > BRIEF ? `${json.slice(0, BRIEF)}…` : json
+  try {
+    return isJson ? JSON.stringify(value) : String(value)
+  } catch {
+    // what is a part of itself, or has no text
+    return `an ${typeof value}`
+  }
 }
 
 const BRIEF = 40

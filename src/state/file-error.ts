@@ -1,0 +1,34 @@
+import { MivmError } from '../protocol/errors.ts'
+
+/** What the file system says, as an error of ours: STORAGE_FULL or STORAGE_FAILED; any other as it is. */
+export function fileError(error: unknown): unknown {
+  if (!(error instanceof Error) || error instanceof MivmError) return error
+  const code = 'code' in error ? String(error.code) : ''
+  const { message } = error
+  if (FULL.has(code)) {
+    return new MivmError('STORAGE_FULL', `the disk is full (${message}): make room and try again`, {
+      cause: error
+    })
+  }
+  if (!DENIED.has(code)) return error
+  return new MivmError(
+    'STORAGE_FAILED',
+    `the file system refuses (${message}): check the path and its permissions`,
+    { cause: error }
+  )
+}
+
+const FULL: ReadonlySet<string> = new Set(['ENOSPC', 'EDQUOT'])
+
+const DENIED: ReadonlySet<string> = new Set([
+  'EACCES',
+  'EEXIST',
+  'ENOENT',
+  'EPERM',
+  'EROFS',
+  'EISDIR',
+  'ENOTDIR',
+  'ELOOP',
+  'ENAMETOOLONG',
+  'EMFILE'
+])
