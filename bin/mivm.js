@@ -3,7 +3,7 @@
 // Plain JavaScript, because it has to run on whatever Node the user has.
 import { existsSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
-import { isPinned, startPinned } from './node.js'
+import { isPinned, report, startPinned } from './node.js'
 
 // A checkout runs its sources, a package from the registry holds only what was built from them.
 const source = new URL('../src/cli/main.ts', import.meta.url)
@@ -17,8 +17,7 @@ if (isPinned) {
   process.channel?.unref()
   await import(existsSync(source) ? source.href : built.href).catch((error) => {
     // Node would end with 1, which is what an audit says of a host that has cheated
-    process.stderr.write(`mivm: INTERNAL: ${error.message.split('\n')[0]}: run "npm ci" again\n`)
-    process.exit(EXIT_INTERNAL)
+    report('INTERNAL', `${error.message.split('\n')[0]}: run "npm ci" again`, EXIT_INTERNAL)
   })
 } else {
   startPinned([fileURLToPath(import.meta.url), ...process.argv.slice(2)])

@@ -81,6 +81,16 @@ function unloadable() {
 }
 
 function fail(message) {
-  process.stderr.write(`mivm: NODE_MISSING: ${message}\n`)
-  process.exit(EXIT_UNAVAILABLE)
+  report('NODE_MISSING', message, EXIT_UNAVAILABLE)
+}
+
+/** What cannot be started says it as the command line does, with --json too. */
+export function report(code, message, status) {
+  const end = process.argv.indexOf('--')
+  const words = end === -1 ? process.argv : process.argv.slice(0, end)
+  process.stderr.write(`mivm: ${code}: ${message}\n`)
+  if (!words.includes('--json')) process.exit(status)
+  // whoever reads through a pipe gets it whole
+  const line = JSON.stringify({ type: 'error', code, message })
+  process.stdout.write(`${line}\n`, () => process.exit(status))
 }

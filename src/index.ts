@@ -142,7 +142,10 @@ export interface Host extends AsyncDisposable {
 }
 
 export const Host: {
-  /** Throws DIRECTORY_LOCKED where another process has the directory, ENGINE_FAILED where no engine starts, SANDBOX_UNAVAILABLE. */
+  /**
+   * Throws DIRECTORY_LOCKED where another process has the directory, ENGINE_FAILED where no engine starts,
+   * SANDBOX_UNAVAILABLE, CONFIG_INVALID for options that are none, STORAGE_FAILED where the directory cannot be used.
+   */
   open(options: HostOptions): Promise<Host>
 } = HostClass
 
@@ -198,7 +201,10 @@ export interface Client extends AsyncDisposable {
 }
 
 export const Client: {
-  /** Throws DIRECTORY_LOCKED where another client has this identity open. */
+  /**
+   * Throws DIRECTORY_LOCKED where another client has this identity open, USAGE for options that are none, KEY_INVALID for an
+   * identity that is none, STORAGE_FAILED where the directory cannot be used.
+   */
   open(options: ClientOptions): Promise<Client>
 } = ClientClass
 

@@ -624,6 +624,7 @@ exports.later = () => {
 }
 exports.asked = () => typeof process === 'object' && process.version
 exports.own = (URL) => new URL('x').crypto
+exports.made = (x) => x instanceof Function && new Function('return 1')()
 `
   const file = await write(t, { 'app.js': text })
   const { source, isBundled, warnings } = await bundle(file)
@@ -632,6 +633,7 @@ exports.own = (URL) => new URL('x').crypto
   t.alike(
     warnings.map((line) => line.replace(/^.*(?=app\.js)/, '')),
     [
+      'app.js:7:48: code from strings is not there: generate it before deployment',
       'app.js:1:23: structuredClone is not there: use JSON.parse(JSON.stringify(value)), or copy what changes: { ...value }',
       'app.js:3:3: setTimeout is not there: time stands still during a call: compare env.time in a later one'
     ]

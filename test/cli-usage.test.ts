@@ -64,11 +64,20 @@ test('cli - help of a command, however deep, is what it says itself', async (t) 
   }
 })
 
-test('cli - the version is an object for who reads objects', async (t) => {
+test('cli - the version, and help, is an object for who reads objects', async (t) => {
   const cli = new Cli(await tempDir(t), NOWHERE)
   const { stdout } = await cli.run(['--version'])
   const { objects } = await cli.json(['--version'])
   t.alike(objects, [{ type: 'summary', version: stdout.trim() }])
+  const help = await cli.run(['help', 'state', 'ls'])
+  for (const words of [
+    ['help', 'state', 'ls'],
+    ['state', 'ls', '--help']
+  ]) {
+    const said = await cli.json(words)
+    t.is(said.status, 0)
+    t.alike(said.objects, [{ type: 'summary', help: help.stdout }], 'and so is help')
+  }
 })
 
 test('cli - the list of commands is the help without a command', async (t) => {
@@ -209,6 +218,8 @@ const USAGE: [words: string[], stderr: string][] = [
     ['status'],
     'mivm: USAGE: which host? give --host <id> or MIVM_HOST: "mivm host" prints the id of one\n'
   ],
+  [['host', '--recover', '--local=0', '--log-level', 'error'], 'mivm: USAGE: there is no host in '],
+  [['backup', ''], 'mivm: USAGE: the backup has no name: give a file, or a directory\n'],
   [['host', '--oracle', 'no-such.js'], 'mivm: ORACLE_INVALID: '],
   [
     ['--as', 'bob', 'call', 'y'.repeat(52), 'x'],

@@ -50,6 +50,10 @@ test('cli - prove and verify: any call, by anybody, offline', async (t) => {
   const other = await offline.run(['verify', proven, '--host', link.slice(-52)])
   t.is(other.status, 1)
   t.is(other.stderr, `mivm: PROOF_INVALID: not a valid receipt: it is of the host ${host.id}\n`)
+  t.is((await offline.run(['verify', file, proven, '--host', host.id])).status, 2)
+  const others = await offline.run(['verify', file, proven, '--host', link.slice(-52)])
+  t.is(others.status, 1)
+  t.is(others.stderr, `mivm: PROOF_INVALID: ${file}: it is of the host ${host.id}\n`)
 })
 
 test('cli - call --receipt: of a call that the contract refused', async (t) => {

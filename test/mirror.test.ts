@@ -178,9 +178,18 @@ test('mirror - on the command line, in processes of their own', async (t) => {
   const alice = new Cli(path.join(root, 'alice'), nodes)
   const [{ link } = {}] = (await alice.json(['deploy', FORUM, '--host', host.id])).objects.slice(-1)
   await alice.run(['call', String(link), 'addTopic', 'text'])
-  const args = ['--mirror', String(link), '--mirror-max', '1G']
+  const args = ['--mirror', String(link), '--mirror-max', '1G', '--metrics', '0']
   const mirror = await startHost(t, path.join(root, 'two'), args, network)
   await until(() => mirror.events.some(({ type }) => type === 'mirrored'))
+  const operator = new Cli(path.join(root, 'two'), nodes)
+  const address = String(link).slice(-52)
+  const seen = await operator.run(['status'])
+  t.ok(seen.stdout.includes(`mirrored     ${address}: `), seen.stdout)
+  const { mirrored } = (await operator.json(['status'])).objects[0] ?? {}
+  t.ok(JSON.stringify(mirrored).includes(address))
+  const ready = mirror.events.find(({ type }) => type === 'ready')
+  const metrics = await (await fetch(`${ready?.['metrics']}/metrics`)).text()
+  t.ok(metrics.includes(`mivm_mirrored_whole{address="${address}"} 1`), metrics)
   await host.stop('SIGKILL')
 
   const reader = new Cli(path.join(root, 'reader'), nodes)

@@ -123,6 +123,12 @@ test('oracles - what goes wrong is an error that the contract can catch', async 
   const codes = (await readLog(address)).flatMap((entry) =>
     entry.type === 'oracle-answer' ? [entry.error?.code ?? null] : []
   )
+  const names = (await readLog(address)).flatMap((entry) =>
+    entry.type === 'oracle-answer' && entry.error !== null ? [entry.error.name] : []
+  )
+  const [thrown, ...others] = names
+  t.is(thrown, 'Error', 'what an oracle throws keeps its name')
+  t.alike(new Set(others), new Set(['OracleError']), 'and what the host says of one has its own')
   t.alike(codes, [
     null,
     null,

@@ -134,6 +134,10 @@ test('package - without the pinned Node it says so in one line', { skip: !older 
   t.is(status, 69)
   t.is(stdout, '')
   t.ok(/^mivm: NODE_MISSING: .*omit=optional\n$/.test(stderr), stderr)
+  const json = startInsteadOf(() => {}, ['ls', '--json'])
+  t.alike([json.status, json.stderr], [69, stderr])
+  const message = stderr.trim().replace('mivm: NODE_MISSING: ', '')
+  t.alike(JSON.parse(json.stdout), { type: 'error', code: 'NODE_MISSING', message })
 })
 
 test('package - where a library is missing for the pinned Node it says so', {
@@ -156,7 +160,7 @@ exit 127
 `
 
 /** Runs the command line while there is something else in the place of the package with the pinned Node. */
-function startInsteadOf(put) {
+function startInsteadOf(put, words = ['--version']) {
   const modules = join(folder, 'app/node_modules')
   const names = Object.keys(readJson('node_modules/mivm/package.json').optionalDependencies)
   const [name = ''] = names.filter((each) => existsSync(join(modules, each)))
@@ -165,7 +169,7 @@ function startInsteadOf(put) {
   renameSync(join(modules, name), hidden)
   try {
     put(join(modules, name), manifest)
-    return attempt('node', ['node_modules/mivm/bin/mivm.js', '--version'])
+    return attempt('node', ['node_modules/mivm/bin/mivm.js', ...words])
   } finally {
     rmSync(join(modules, name), { recursive: true, force: true })
     renameSync(hidden, join(modules, name))

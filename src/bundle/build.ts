@@ -13,7 +13,7 @@ import { type ErrorCode, MivmError } from '../protocol/errors.ts'
 import type { Bundle } from './bundle.ts'
 import { keepClassNames } from './class-names.ts'
 import { Edits } from './edits.ts'
-import { insteadOfModule, MISSING } from './missing.ts'
+import { insteadOfModule, MISSING, NO_CODE } from './missing.ts'
 import { Modules } from './modules.ts'
 import { explain, formatFile, formatPlace, Places } from './places.ts'
 import {
@@ -24,7 +24,7 @@ import {
   replaceGlobal,
   rewrite
 } from './rewrite.ts'
-import { isTypeof, type Reference, type Scan, scan } from './scan.ts'
+import { isCodeFromString, isTypeof, type Reference, type Scan, scan } from './scan.ts'
 
 /**
  * The language that contracts run in, for esbuild and acorn. These options, and the version of esbuild, decide the
@@ -314,13 +314,10 @@ class Check {
       const use = `${name === '__require' ? 'require' : name} is not there, and ${module} uses it`
       lines.set(`${name} ${module}`, `${use}: ${MISSING.get(name)}`)
     }
-    for (const { parent, node } of this.#scan.references.filter(isCodeFromString)) {
+    for (const { parent, node } of this.#scan.references.filter(isCode)) {
       const module = this.#modules.nameOf(this.#modules.at(node.start) ?? '')
       const place = this.#format(parent.start)
-      lines.set(
-        `Function ${module}`,
-        `${place}: code from strings is not there: generate it before deployment`
-      )
+      lines.set(`Function ${module}`, `${place}: ${NO_CODE}`)
     }
     const all = [...lines.values()]
     const more = all.length - WARNINGS_MAX
@@ -372,12 +369,9 @@ function nameOfMissing(name: string, text: string, node: AnyNode): string {
   return `${name}${member?.[0] ?? ''}`
 }
 
-/** `new Function(…)`, but not where it stands for the global object. */
-function isCodeFromString(reference: Reference): boolean {
-  const { name, node, parent } = reference
-  if (name !== 'Function') return false
-  if (parent.type !== 'NewExpression' && parent.type !== 'CallExpression') return false
-  return parent.callee === node && !findsGlobal(reference)
+/** But not where it stands for the global object. */
+function isCode(reference: Reference): boolean {
+  return isCodeFromString(reference) && !findsGlobal(reference)
 }
 
 /** A refusal by the VM, which names line and column of the bundle, in the author's terms. */

@@ -59,7 +59,7 @@ export function verbatim(source: string, file = 'contract.js'): Bundle {
   }
 }
 
-const ANY_MISSING = new RegExp(`\\b(?:${[...MISSING.keys()].join('|')})\\b`)
+const ANY_MISSING = new RegExp(`\\b(?:${[...MISSING.keys(), 'Function'].join('|')})\\b`)
 
 async function plain(file: string, text: string): Promise<Bundle> {
   const found = verbatim(text, file)

@@ -60,6 +60,9 @@ export const MISSING: ReadonlyMap<string, string> = new Map([
   ['TransformStream', 'use iterators']
 ])
 
+/** Of `new Function(…)`. */
+export const NO_CODE = 'code from strings is not there: generate it before deployment'
+
 /** Node's modules, by name without `node:`. */
 const MODULES: ReadonlyMap<string, string> = new Map([
   ['fs', 'use state for files'],

@@ -1,6 +1,6 @@
-import { MISSING } from './missing.ts'
+import { MISSING, NO_CODE } from './missing.ts'
 import { formatPlace, placeIn } from './places.ts'
-import { isTypeof, scan } from './scan.ts'
+import { isCodeFromString, isTypeof, scan } from './scan.ts'
 import { parseScript } from './syntax.ts'
 
 /**
@@ -17,6 +17,11 @@ export function warningsOf(file: string, text: string): string[] {
     if (isTypeof(parent)) known.add(name)
   }
   const lines: string[] = []
+  const code = references.find((each) => !known.has('Function') && isCodeFromString(each))
+  if (code !== undefined) {
+    const place = formatPlace(placeIn(text, file, code.parent.start))
+    lines.push(`${place}: ${NO_CODE}`)
+  }
   for (const { name, node } of references) {
     const instead = MISSING.get(name)
     if (instead === undefined || known.has(name)) continue

@@ -207,3 +207,9 @@ function isNode(value: unknown): value is AnyNode {
     typeof value === 'object' && value !== null && 'type' in value && typeof value.type === 'string'
   )
 }
+
+/** `Function(…)`, with or without `new`. */
+export function isCodeFromString({ name, node, parent }: Reference): boolean {
+  const isMade = parent.type === 'NewExpression' || parent.type === 'CallExpression'
+  return name === 'Function' && isMade && parent.callee === node
+}

@@ -6,6 +6,7 @@ import { LOCAL_PORT } from '../net/local-port.ts'
 import { MivmError } from '../protocol/errors.ts'
 import { suggest } from '../protocol/suggest.ts'
 import type { Globals } from './context.ts'
+import { Output } from './output.ts'
 
 export type Program = Command<[], Globals>
 
@@ -16,7 +17,7 @@ export type Program = Command<[], Globals>
 export async function createProgram(words: readonly string[], json: boolean): Promise<Program> {
   const program = new Command('mivm')
     .description('Runs small JavaScript backends whose every call can be audited.')
-    .version(json ? JSON.stringify({ type: 'summary', version: version() }) : version())
+    .version(version())
     .addOption(
       new Option('--dir <path>', 'data directory').env('MIVM_DIR').default(defaultDir(), '~/.mivm')
     )
@@ -38,7 +39,7 @@ export async function createProgram(words: readonly string[], json: boolean): Pr
       sortSubcommands: false
     })
     // what is wrong is said once, by main
-    .configureOutput({ outputError: () => {} })
+    .configureOutput({ outputError: () => {}, ...(json ? { writeOut: gathered() } : {}) })
     .exitOverride()
   const named = Object.entries(COMMANDS).filter(([name]) => words.includes(name))
   const loading = named.length > 0 ? named.map(([, load]) => load) : Object.values(COMMANDS)
@@ -117,6 +118,20 @@ function defaultDir(): string {
     return path.join(homedir() || userInfo().homedir, '.mivm')
   } catch {
     return ''
+  }
+}
+
+/** Of what is written at once, which help is in parts, one object. */
+function gathered(): (text: string) => void {
+  let written = ''
+  return (text) => {
+    if (written === '') queueMicrotask(print)
+    written += text
+  }
+  function print(): void {
+    const says = written.trim() === version() ? { version: version() } : { help: written }
+    new Output(true).object({ type: 'summary', ...says })
+    written = ''
   }
 }
 

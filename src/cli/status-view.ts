@@ -1,5 +1,5 @@
 import type { Account } from '../host/admission.ts'
-import type { HostStatus, Lately, Latency, Totals } from '../host/status.ts'
+import type { HostStatus, Lately, Latency, Mirrored, Totals } from '../host/status.ts'
 import type { EngineFigures } from '../vm/supervisor.ts'
 import { printable } from './output.ts'
 import { count, formatBytes, formatDuration } from './text.ts'
@@ -13,7 +13,7 @@ export function statusLines(status: HostStatus): string[] {
     status
   const { lately, total, engines, process, ...rest } = figures
   // quotas themselves are in its configuration
-  const { connections, quotas, refused, bytesWaiting, users, deployers, ...others } = rest
+  const { connections, quotas, refused, bytesWaiting, users, deployers, mirrored, ...others } = rest
   const { loop, memory, descriptors, disk } = process
   const rows: (readonly [name: string, text: string])[] = [
     ['host', id],
@@ -43,6 +43,7 @@ export function statusLines(status: HostStatus): string[] {
       'disk',
       disk === null ? '?' : `${formatBytes(disk.used)} used, ${formatBytes(disk.free)} free`
     ],
+    ...(mirrored ?? []).map((one) => ['mirrored', mirroredOf(one)] as const),
     ['in all', totalOf(total)],
     ...unknownOf(others)
   ]
@@ -97,6 +98,10 @@ function enginesOf(engines: EngineFigures): string {
   if (Object.keys(died).length > 0) parts.push(`ended over a job${codes(died)}`)
   if (failing) parts.push('none can be started')
   return parts.join(', ')
+}
+
+function mirroredOf({ address, blocks, bytes, state }: Mirrored): string {
+  return `${address}: ${count(blocks, 'block')}, ${formatBytes(bytes)}, ${printable(state)}`
 }
 
 function accountOf({ id, calls, fuel, bytes, bytesStored, refused }: Account): string {

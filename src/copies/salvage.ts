@@ -3,7 +3,7 @@ import Corestore from 'corestore'
 import type Hypercore from 'hypercore'
 import type CorestoreStorage from 'hypercore-storage'
 import type { CoreInfo, CoreStorage } from 'hypercore-storage'
-import { storeOf } from '../host/directory.ts'
+import { readHostIdentity, storeOf } from '../host/directory.ts'
 import { Restored } from '../host/restored.ts'
 import { SetBacks } from '../host/set-back.ts'
 import { MivmError } from '../protocol/errors.ts'
@@ -11,7 +11,6 @@ import { decodeId, encodeId } from '../protocol/ids.ts'
 import { isCallLog, userLogKey } from '../protocol/manifest.ts'
 import { Tree } from '../protocol/merkle.ts'
 import { leafHash } from '../protocol/tree-hash.ts'
-import { readIdentity } from '../state/identity.ts'
 import { BLOCK, type DataKey, HEAD, isNote, PAGE, parseDataKey, TREE } from '../state/keys.ts'
 import { mendedText } from '../state/mend-records.ts'
 import { isWhole, type Lost, salvage as salvageStore } from '../state/salvage.ts'
@@ -48,7 +47,7 @@ export async function salvage(
   isStuck = false,
   onMended: (message: string) => void = () => {}
 ): Promise<SalvageEvent | null> {
-  const { keyPair } = await readIdentity(dir, 'host')
+  const { keyPair } = await readHostIdentity(dir)
   const setBacks = await SetBacks.open(dir, keyPair.publicKey)
   const storeDir = storeOf(dir)
   const store = await openStore(storeDir, {

@@ -4,11 +4,10 @@ import type Corestore from 'corestore'
 import type Hypercore from 'hypercore'
 import type { KeyPair } from 'hypercore-crypto'
 import { Replica } from '../client/replica.ts'
-import { storeOf } from '../host/directory.ts'
+import { readHostIdentity, storeOf } from '../host/directory.ts'
 import type { Bootstrap } from '../net/network.ts'
 import { MivmError } from '../protocol/errors.ts'
 import { decodeId, encodeId } from '../protocol/ids.ts'
-import { readIdentity } from '../state/identity.ts'
 import { mendedText } from '../state/mend-records.ts'
 import { closeStore, openStore } from '../state/store.ts'
 import { Wal } from '../state/wal.ts'
@@ -66,7 +65,7 @@ export async function withSources<Event extends { readonly type: string }>(
 ): Promise<Event[]> {
   const { dir, bootstrap, from = [], patience = PATIENCE_MS } = options
   const { onEvent = () => {}, onMended = () => {} } = options
-  const { keyPair } = await readIdentity(dir, 'host')
+  const { keyPair } = await readHostIdentity(dir)
   const store = await openStore(storeOf(dir), {
     onMended: (mended) => onMended(mendedText(mended))
   })

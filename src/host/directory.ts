@@ -3,7 +3,7 @@ import path from 'node:path'
 import type Corestore from 'corestore'
 import type Hypercore from 'hypercore'
 import { MivmError } from '../protocol/errors.ts'
-import { type Identity, listIdentities, openIdentity } from '../state/identity.ts'
+import { type Identity, listIdentities, openIdentity, readIdentity } from '../state/identity.ts'
 import { isUnreadable } from '../state/salvage.ts'
 import { closeStore } from '../state/store.ts'
 
@@ -27,6 +27,15 @@ export function openError(error: unknown, dir: string): unknown {
     'DIRECTORY_DAMAGED',
     `files of the database in ${storeOf(dir)} are damaged (${message}): "mivm host --repair" takes out what cannot be read, or restore it from a backup`,
     { cause: error }
+  )
+}
+
+/** The identity of a host that there is; throws USAGE where there is none, since nothing can be done for it. */
+export async function readHostIdentity(dir: string): Promise<Identity> {
+  if ((await listIdentities(dir)).includes('host')) return readIdentity(dir, 'host')
+  throw new MivmError(
+    'USAGE',
+    `there is no host in ${dir}: give its --dir, or put its key there, ${path.join(dir, 'host.key')}`
   )
 }
 

@@ -1,5 +1,5 @@
 import { type Histogram, type Measures, STAGES } from './measures.ts'
-import type { HostStatus } from './status.ts'
+import type { HostStatus, Mirrored } from './status.ts'
 
 /** Content type of {@link exposition}. */
 export const EXPOSITION_TYPE = 'text/plain; version=0.0.4; charset=utf-8'
@@ -63,6 +63,19 @@ const METRICS: readonly Metric[] = [
   }),
   gauge('mivm_instances_set_back', 'Instances of which it has signed more.', ({ total }) => {
     return total.setBack.length
+  }),
+  gauge(
+    'mivm_mirrored_blocks',
+    'Blocks of call logs of which there are whole copies.',
+    (status) => {
+      return eachMirrored(status, ({ blocks }) => blocks)
+    }
+  ),
+  gauge('mivm_mirrored_bytes', 'Bytes of those copies.', (status) => {
+    return eachMirrored(status, ({ bytes }) => bytes)
+  }),
+  gauge('mivm_mirrored_whole', 'Whether all of it is there that its host has shown.', (status) => {
+    return eachMirrored(status, ({ state }) => Number(state === 'whole'))
   }),
   gauge('mivm_logs_open', 'Hypercores that are open.', ({ logs }) => logs),
   gauge('mivm_peers', 'Connections.', ({ peers }) => peers),
@@ -146,6 +159,14 @@ function counter(name: string, help: string, read: Metric['read']): Metric {
 
 function gauge(name: string, help: string, read: Metric['read']): Metric {
   return { name, help, type: 'gauge', read }
+}
+
+/** Null where no copies are kept. */
+function eachMirrored(
+  { mirrored }: HostStatus,
+  read: (one: Mirrored) => number
+): readonly Sample[] | null {
+  return mirrored?.map((one) => [{ address: one.address }, read(one)]) ?? null
 }
 
 /** With those codes that `always` are there. */

@@ -7,6 +7,7 @@ import { http } from '../net/http.ts'
 import { MivmError } from '../protocol/errors.ts'
 import { EXPOSITION_TYPE, exposition } from './exposition.ts'
 import type { Host } from './host.ts'
+import type { HostStatus, Mirrored } from './status.ts'
 
 /** Where a monitor listens: at a port, or at a socket in the file system. */
 export type Place =
@@ -32,6 +33,7 @@ export class Monitor {
   readonly #place: Place
   readonly #dir: string
   #host: Host | null = null
+  #mirrored: (() => readonly Mirrored[]) | null = null
   #probe: { readonly at: number; readonly problem: Promise<string | null> } | null = null
 
   /** Answers before there is a host; `dir` is its directory. Throws USAGE where it cannot listen, DIRECTORY_LOCKED where another host does. */
@@ -66,6 +68,11 @@ export class Monitor {
     this.#host = host
   }
 
+  /** What the same process keeps of other hosts. */
+  watchMirror(read: () => readonly Mirrored[]): void {
+    this.#mirrored = read
+  }
+
   async close(): Promise<void> {
     this.#host = null
     await new Promise<void>((resolve) => {
@@ -87,6 +94,11 @@ export class Monitor {
     this.#server.on('error', () => {})
   }
 
+  #status(host: Host): HostStatus {
+    const mirrored = this.#mirrored?.()
+    return { ...host.status(), ...(mirrored === undefined ? {} : { mirrored }) }
+  }
+
   async #answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const { method } = request
     // probes put a time behind it, so that nothing on the way answers for us
@@ -105,10 +117,15 @@ export class Monitor {
     if (host === null) return respond(response, 503, 'there is no host yet\n')
     switch (url) {
       case '/metrics':
-        return respond(response, 200, exposition(host.status(), host.measures), EXPOSITION_TYPE)
+        return respond(
+          response,
+          200,
+          exposition(this.#status(host), host.measures),
+          EXPOSITION_TYPE
+        )
       case '/status':
         if ('socket' in this.#place) {
-          return respond(response, 200, `${JSON.stringify(host.status())}\n`, JSON_TYPE)
+          return respond(response, 200, `${JSON.stringify(this.#status(host))}\n`, JSON_TYPE)
         }
     }
     respond(response, 404, 'there are /metrics, /healthz and /readyz\n')

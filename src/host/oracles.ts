@@ -64,7 +64,8 @@ export class Oracles {
       const decoded = decodeValue(args)
       const value = await this.#inTime(name, oracle, Array.isArray(decoded) ? decoded : [])
       if (value === undefined) return { ok: true, value: null }
-      const text = encodeValue(value, `oracle.${name}`)
+      const text = encoded(name, value)
+      if (typeof text !== 'string') return text
       const size = Buffer.byteLength(text)
       if (size <= ANSWER_MAX) return { ok: true, value: text }
       return failed(
@@ -81,7 +82,7 @@ export class Oracles {
     const late = new Promise<never>((_, reject) => {
       const message = `oracle.${name} did not answer within ${this.#timeMax} ms`
       timer = setTimeout(
-        () => reject(Object.assign(new Error(message), { code: 'ORACLE_TIMEOUT' })),
+        () => reject(Object.assign(new Error(message), { name: NAME, code: 'ORACLE_TIMEOUT' })),
         this.#timeMax
       )
     })
@@ -103,8 +104,21 @@ function checkFunctions(functions: { readonly [name: string]: Oracle }): void {
   throw new MivmError('ORACLE_INVALID', `${what}: give an object of functions, one an oracle`)
 }
 
+/** What an answer is in the log, or what is wrong with it: that, no oracle has thrown. */
+function encoded(name: string, value: unknown): string | OracleAnswer {
+  try {
+    return encodeValue(value, `oracle.${name}`)
+  } catch (error) {
+    if (error instanceof MivmError) return failed(error.code, error.message)
+    throw error
+  }
+}
+
+/** What a host says of an oracle has this name; what the oracle has thrown keeps its own. */
+const NAME = 'OracleError'
+
 /** An answer has to be loggable: well-formed text, of bounded length, and a code that is one. */
-function failed(code: string, message: string, name = 'OracleError'): OracleAnswer {
+function failed(code: string, message: string, name = NAME): OracleAnswer {
   const [safeName, safeMessage, safeCode] = [name, message, code].map((text) =>
     text.slice(0, ERROR_TEXT_MAX).toWellFormed()
   )

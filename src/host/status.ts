@@ -34,6 +34,17 @@ export interface HostStatus extends PublicStatus, AdmissionStatus {
   readonly total: Totals
   readonly engines: EngineFigures
   readonly process: VitalsSample
+  /** The copies of other hosts' instances, where this process keeps such. */
+  readonly mirrored?: readonly Mirrored[]
+}
+
+/** A copy of an instance of another host. */
+export interface Mirrored {
+  readonly address: string
+  /** Of its call log, and bytes of all its logs, that are here whole. */
+  readonly blocks: number
+  readonly bytes: number
+  readonly state: string
 }
 
 /** ms; null where there was nothing to measure. */

@@ -37,6 +37,9 @@ async function backup({ output, hostDir, hostSocket }: Context, to: string): Pro
 }
 
 async function fileAt(target: string): Promise<string> {
+  // it would be the directory where one happens to be
+  if (target === '')
+    throw new MivmError('USAGE', 'the backup has no name: give a file, or a directory')
   const isDirectory = await stat(target).then(
     (stats) => stats.isDirectory(),
     () => false

@@ -60,7 +60,7 @@ async function call(
   output.progress('looking for the instance…')
   const contract = await client.connect(link)
   const invoke = Object.hasOwn(contract, method) ? contract[method] : undefined
-  if (invoke === undefined) throw unknownMethod(instance, method, Object.keys(contract))
+  if (invoke === undefined) throw unknownMethod(instance, method, callable(contract))
   output.progress(`calling ${method}…`)
   const calling = invoke(...values)
   const { value, thrown, words } = await outcomeOf(calling)
@@ -83,6 +83,11 @@ async function call(
 /** As text that can be mailed; an error is an answer like any other, and proven as well. */
 async function save(file: string, calling: CallPromise): Promise<void> {
   await writeFile(file, armor((await calling.receipt).bytes))
+}
+
+/** `init` is over. */
+function callable(contract: object): string[] {
+  return Object.keys(contract).filter((name) => name !== 'init')
 }
 
 function unknownMethod(instance: string, method: string, methods: readonly string[]): MivmError {

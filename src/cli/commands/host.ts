@@ -104,8 +104,8 @@ export function addHost(program: Program): void {
     .option('--mirror-max <bytes>', 'of each such instance at most (default: 16G)', parseBytes)
     .addHelpText(
       'after',
-      `\nThe settings are JSON, with the options above by their names (allowDeploy, engines, …); what is given here goes
-before. docs/configuration.md has all of them.
+      `\nThe settings are JSON, with the options above by their names (allowDeploy, engines, …), down to --log-level; what is
+given here goes before. docs/configuration.md has all of them.
 
 SIGINT and SIGTERM finish what is under way and close.\n\nExample:\n  $ mivm host --local\n`
     )
@@ -145,7 +145,8 @@ async function host(context: Context, options: Options): Promise<void> {
   })
   atEnd(() => running.host.close())
   if (options.mirror !== undefined) {
-    await openMirror(context, log, options.mirror, options.mirrorMax, bootstrap)
+    const mirror = await openMirror(context, log, options.mirror, options.mirrorMax, bootstrap)
+    for (const each of monitors) each.watchMirror(() => mirror.status())
   }
   const stopped = interrupted()
   for (;;) {

@@ -1,5 +1,5 @@
 import { writeFile } from 'node:fs/promises'
-import { contradictionIn } from '../../protocol/comparison.ts'
+import { contradictionIn, statementsIn } from '../../protocol/comparison.ts'
 import { unwrap } from '../../protocol/envelope.ts'
 import { MivmError } from '../../protocol/errors.ts'
 import { decodeId, encodeId } from '../../protocol/ids.ts'
@@ -52,7 +52,7 @@ async function compare(
   const proofs: Uint8Array[] = []
   for (const file of files) {
     const proof = await readProof(file)
-    checkAlone(file, proof)
+    checkAlone(file, proof, host)
     proofs.push(proof)
   }
   const evidence = contradictionIn(proofs)
@@ -70,10 +70,13 @@ async function compare(
   output.object({ type: 'summary', holds: true, kind: 'evidence', ...says, file: target ?? null })
 }
 
-/** Throws for what does not hold by itself, with its name: of several files one has to know which. */
-function checkAlone(file: string, proof: Uint8Array): void {
+/** Throws for what does not hold by itself, or is of another host, with its name: of several files one has to know which. */
+function checkAlone(file: string, proof: Uint8Array, host: string | undefined): void {
   try {
     contradictionIn([proof])
+    const named = encodeId(statementsIn(proof).subject.host)
+    if (host === undefined || named === host) return
+    throw new MivmError('PROOF_INVALID', `it is of the host ${named}`)
   } catch (error) {
     if (!(error instanceof MivmError)) throw error
     throw new MivmError(error.code, `${file}: ${error.message}`)
