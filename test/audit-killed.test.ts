@@ -27,8 +27,9 @@ import {
   Writer
 } from './audit-writer.ts'
 import { type Teardown, tempDir } from './helpers.ts'
+import { programOf } from './programs.js'
 
-const AUDIT = fileURLToPath(new URL('./killed-audit.ts', import.meta.url))
+const AUDIT = programOf(fileURLToPath(new URL('./killed-audit.ts', import.meta.url)))
 
 /** As many calls as are executed in one run, in batches. */
 const RUN_BATCHES = 4
@@ -72,7 +73,7 @@ class Auditor {
   /** Is killed behind so many runs. */
   async killed({ address }: Writer, runs: number): Promise<void> {
     const child = fork(AUDIT, [encodeId(address), this.copy, this.dir, String(runs)], {
-      execArgv: process.execArgv
+      execArgv: ['--conditions=mivm-source']
     })
     const [, signal] = await once(child, 'exit')
     if (signal !== 'SIGKILL') throw new Error('it ended before it was killed')

@@ -4,8 +4,9 @@ import path from 'node:path'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
 import type { Teardown } from './helpers.ts'
+import { programOf } from './programs.js'
 
-const BIN = fileURLToPath(new URL('../bin/mivm.js', import.meta.url))
+const BIN = programOf(fileURLToPath(new URL('../bin/mivm.js', import.meta.url)))
 
 /** The contracts of this repository. */
 export const CONTRACTS: string = fileURLToPath(new URL('../contracts', import.meta.url))

@@ -3,8 +3,9 @@ import { once } from 'node:events'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
 import type { Teardown } from './helpers.ts'
+import { programOf } from './programs.js'
 
-const CLI = fileURLToPath(new URL('../bin/mivm.js', import.meta.url))
+const CLI = programOf(fileURLToPath(new URL('../bin/mivm.js', import.meta.url)))
 
 /** A host in a process of its own, as the command line starts it. */
 export class HostProcess {

@@ -10,6 +10,7 @@ import { basename, join, relative, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import { isPinned } from '../bin/node.js'
+import { makePrograms } from './programs.js'
 
 const TIMEOUT_S = 900
 const TIMEOUT_LONG_S = 3600
@@ -90,7 +91,11 @@ for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, () => abandon(sig
 
 const files = listFiles(options)
 if (files.length === 0) console.log('no test file matches')
-if (files.length >= MANY) compileOnce()
+if (files.length >= MANY) {
+  // long runs have the time for the sources themselves
+  if (!options.long) await makeOnce()
+  compileOnce(join(root, 'bin', 'mivm.js'))
+}
 let passed = 0
 let failed = 0
 const skipped = []
@@ -102,16 +107,26 @@ if (failures.length > 0) console.log(`\nfailed: ${failures.join(', ')}`)
 console.log(`\n${passed} passed, ${failed} failed`)
 process.exit(failed > 0 || passed === 0 ? 1 : 0)
 
+/** Makes the programs that tests start, for all files of this run. */
+async function makeOnce() {
+  const made = join(compiled, 'programs')
+  for (const file of await makePrograms(made)) compileOnce(file)
+  process.env.MIVM_TEST_PROGRAMS = made
+}
+
 /**
  * Loads what most files load, so that not each of the first ones compiles it for itself, nor those that they kill: only
- * who comes to an end leaves what he has compiled to others.
+ * who comes to an end leaves what he has compiled to others. But for the command line, these do nothing of themselves.
  */
-function compileOnce() {
-  const cli = join(root, 'bin', 'mivm.js')
-  spawnSync(process.execPath, [...FLAGS, cli, '--help'], {
-    stdio: 'ignore',
-    env: { ...process.env, NODE_COMPILE_CACHE: compiled }
-  })
+function compileOnce(file) {
+  spawnSync(
+    process.execPath,
+    [...FLAGS, file, ...(/mivm/.test(basename(file)) ? ['--help'] : [])],
+    {
+      stdio: 'ignore',
+      env: { ...process.env, NODE_COMPILE_CACHE: compiled }
+    }
+  )
 }
 
 async function worker() {

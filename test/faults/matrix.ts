@@ -2,6 +2,7 @@ import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdirSync, readFileSync } from 'node:fs'
 import path from 'node:path'
+import { programOf } from '../programs.js'
 import type { Random } from '../random.ts'
 import { cutPower } from './power-cut.ts'
 import type { Doom } from './steps.ts'
@@ -27,7 +28,7 @@ export class Matrix {
 
   constructor(script: URL, dir: string, random: Random, args: readonly string[] = []) {
     this.dir = dir
-    this.#script = script.pathname
+    this.#script = programOf(script.pathname)
     this.#args = args
     this.#random = random
     mkdirSync(dir)

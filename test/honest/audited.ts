@@ -8,10 +8,11 @@ import { closeStore, openStore } from '../../src/state/store.ts'
 import { found, run } from '../audit-writer.ts'
 import { deployment } from '../bare-user.ts'
 import { type Teardown, tempDir } from '../helpers.ts'
+import { programOf } from '../programs.js'
 import type { Story } from './history.ts'
 import { HOST } from './host.ts'
 
-const SCRIPT = new URL('./host.ts', import.meta.url).pathname
+const SCRIPT = programOf(new URL('./host.ts', import.meta.url).pathname)
 
 /** Places far from where these tests run, and from each other. */
 const PLACES: readonly { readonly TZ: string; readonly LANG: string }[] = [
