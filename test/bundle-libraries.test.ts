@@ -8,7 +8,11 @@ import standalone from 'ajv/dist/standalone/index.js'
 import test, { type Test } from 'brittle'
 import { type Bundle, bundle, deploy, type TestInstance } from 'mivm/testing'
 import { LIMITS } from '../src/protocol/limits.ts'
+import { acquireVm } from '../src/testing/shared-vm.ts'
 import { tempDir } from './helpers.ts'
+
+// from one test to the next: to bundle what is deployed takes longer than it is kept
+const held = acquireVm()
 
 const LIBRARIES = fileURLToPath(new URL('./bundles/libraries/', import.meta.url))
 
@@ -246,4 +250,8 @@ test('libraries - @noble/curves', async (t) => {
   const args = [new Uint8Array(theirs), bytes, new Uint8Array(point)]
   t.is(await call('verifySecp256k1', ...args), true)
   t.comment(`a verification on secp256k1: ${instance.fuel} fuel`)
+})
+
+test.hook('libraries - the VM of these tests closes', async (t) => {
+  await t.execution((await held).release())
 })

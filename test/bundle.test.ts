@@ -6,7 +6,11 @@ import test, { type Test } from 'brittle'
 import { type Bundle, bundle, deploy, loadCost, MivmError } from 'mivm/testing'
 import { MISSING } from '../src/bundle/missing.ts'
 import { offsetOf, placeIn } from '../src/bundle/places.ts'
+import { acquireVm } from '../src/testing/shared-vm.ts'
 import { tempDir } from './helpers.ts'
+
+// from one test to the next: to bundle what is deployed takes longer than it is kept
+const held = acquireVm()
 
 type Files = { readonly [name: string]: string }
 
@@ -714,3 +718,7 @@ test('bundle - the cost of loading is that of the body, and the same in every ru
 async function bundleOf(t: Test, text: string): Promise<Bundle> {
   return bundle(await write(t, { 'app.ts': text }))
 }
+
+test.hook('bundle - the VM of these tests closes', async (t) => {
+  await t.execution((await held).release())
+})

@@ -96,7 +96,7 @@ export async function run(
  */
 export async function alongEngines(t: Test, subjects: readonly string[]): Promise<void> {
   const vm = await openOne(t)
-  const alone = await openOne(t)
+  const alone = await openOne(t, {})
   const look = async (subject: string, among = vm, together = true) => {
     const instance = new Instance(contractOf(CONTRACTS[subject] ?? '', { address: subject }))
     const results = together

@@ -216,7 +216,7 @@ test('engine - a batch has the same steps in a fresh and in a used engine', asyn
     results.push(await new Instance(contractOf(CURIOUS)).run(vm, VISIT))
     if (i === 1) vm.evict('address')
   }
-  const other = await openOne(t)
+  const other = await openOne(t, {})
   results.push(await new Instance(contractOf(CURIOUS)).run(other, VISIT))
   const [first, ...others] = results
   t.is(first?.filter(({ status }) => status === 'ok').length, 7)

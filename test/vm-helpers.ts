@@ -1,5 +1,6 @@
 import type { Test } from 'brittle'
 import { LIMITS } from '../src/protocol/limits.ts'
+import { acquireVm } from '../src/testing/shared-vm.ts'
 import { compareBytes } from '../src/vm/js-1/order.js'
 import { openVm, type VmOptions } from '../src/vm/registry.ts'
 import { sortVariables, updateVariables } from '../src/vm/variables.ts'
@@ -17,10 +18,18 @@ import type {
   Write
 } from '../src/vm/vm.ts'
 
-/** A VM with one engine, closed at the end of the test. */
-export async function openOne(t: Test, options: VmOptions = {}): Promise<VirtualMachine> {
-  const vm = await openVm('js-1', { engines: 1, ...options })
-  t.teardown(() => vm.close())
+/**
+ * A VM with one engine. One with options is closed at the end of the test; one without them is the same for all tests of a
+ * file, since to start an engine, and to compile with a process that has compiled nothing yet, takes longer than most.
+ */
+export async function openOne(t: Test, options?: VmOptions): Promise<VirtualMachine> {
+  if (options !== undefined) {
+    const vm = await openVm('js-1', { engines: 1, ...options })
+    t.teardown(() => vm.close())
+    return vm
+  }
+  const { vm, leave } = await acquireVm()
+  t.teardown(leave)
   return vm
 }
 

@@ -500,7 +500,7 @@ test('meter - fuel is the same in every engine, and in the middle of a batch', a
   const lines: Line[] = [['init'], ['f', 50], ['g'], ['f', 50], ['f', 1], ['h'], ['f', 50]]
   const runs: number[][] = []
   for (let i = 0; i < 2; i++) {
-    const vm = await openOne(t)
+    const vm = await openOne(t, {})
     for (const parts of [[lines], lines.map((line) => [line])]) {
       const fuel: number[] = []
       const instance = new Instance(contractOf(source))

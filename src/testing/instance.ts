@@ -70,12 +70,12 @@ export async function deploy<T extends string | object = string>(
 ): Promise<TestInstance<T>> {
   const bundle = bundleOf(contract)
   checkGiven(options, OPTIONS, 'the options of the deployment')
-  const { vm, release } = await acquireVm()
+  const { vm, leave } = await acquireVm()
   try {
-    return await TestInstance.deploy<T>(vm, release, bundle, options)
+    return await TestInstance.deploy<T>(vm, leave, bundle, options)
   } catch (error) {
     const located = await locateDeployment(bundle, options.args ?? [], bundle.explain(error))
-    await release()
+    leave()
     throw located
   }
 }
@@ -83,7 +83,7 @@ export async function deploy<T extends string | object = string>(
 /** A deployed contract. Everything in it is the same in every run: addresses, ids, time and random numbers. */
 export class TestInstance<T extends string | object = string> {
   readonly #vm: VirtualMachine
-  readonly #release: () => Promise<void>
+  readonly #leave: () => void
   readonly #bundle: Bundle
   readonly #contract: Contract
   readonly #oracles: Oracles
@@ -100,7 +100,7 @@ export class TestInstance<T extends string | object = string> {
   /** Use the function {@link deploy}. */
   static async deploy<T extends string | object>(
     vm: VirtualMachine,
-    release: () => Promise<void>,
+    leave: () => void,
     bundle: Bundle,
     options: DeployOptions
   ): Promise<TestInstance<T>> {
@@ -108,7 +108,7 @@ export class TestInstance<T extends string | object = string> {
     checkLimits(limits)
     const contract = contractOf(vm.id, bundle.source, userKey(caller), limits)
     const oracles = new Oracles(options.oracles)
-    const instance = new TestInstance<T>(vm, release, bundle, contract, oracles, time)
+    const instance = new TestInstance<T>(vm, leave, bundle, contract, oracles, time)
     instance.#methods = await vm.inspect(contract)
     const { outcome } = await instance.#execute(caller, 'init', encodeArgs(args))
     if (outcome.status === 'ok') return instance
@@ -117,14 +117,14 @@ export class TestInstance<T extends string | object = string> {
 
   private constructor(
     vm: VirtualMachine,
-    release: () => Promise<void>,
+    leave: () => void,
     bundle: Bundle,
     contract: Contract,
     oracles: Oracles,
     time: number
   ) {
     this.#vm = vm
-    this.#release = release
+    this.#leave = leave
     this.#bundle = bundle
     this.#contract = contract
     this.#oracles = oracles
@@ -210,7 +210,7 @@ export class TestInstance<T extends string | object = string> {
   close(): Promise<void> {
     this.#closing ??= this.#tail.then(() => {
       this.#vm.evict(this.#contract.address)
-      return this.#release()
+      this.#leave()
     })
     return this.#closing
   }

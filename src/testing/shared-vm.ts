@@ -1,21 +1,28 @@
 import { openVm } from '../vm/registry.ts'
 import type { VirtualMachine } from '../vm/vm.ts'
 
+/** How long the VM is kept for who comes next, ms: the next test deploys as soon as the one before has closed what it had. */
+const KEPT_MS = 250
+
 /**
- * One VM with one engine for all instances of this process that are open: starting an engine takes much longer than
- * most tests. Each user releases it once, and the last one ends the engine, so that the process can end.
+ * One VM with one engine for all instances of this process: starting an engine, and compiling in a process that has not
+ * compiled anything yet, take much longer than most tests. Each user releases it once, or leaves it for who comes next; the
+ * last one ends the engine, or it ends soon after, so that the process can.
  */
-export async function acquireVm(): Promise<{ vm: VirtualMachine; release(): Promise<void> }> {
+export async function acquireVm(): Promise<Acquired> {
   shared ??= { opening: openVm('js-1', { engines: 1 }), users: 0 }
   const mine = shared
   mine.users++
   const release = async () => {
-    if (--mine.users > 0) return
-    if (shared === mine) shared = null
-    await (await mine.opening).close()
+    mine.users--
+    await closeUnused(mine)
+  }
+  const leave = () => {
+    mine.users--
+    setTimeout(() => void closeUnused(mine), KEPT_MS)
   }
   try {
-    return { vm: await mine.opening, release }
+    return { vm: await mine.opening, release, leave }
   } catch (error) {
     // the next one tries again
     if (shared === mine) shared = null
@@ -23,4 +30,21 @@ export async function acquireVm(): Promise<{ vm: VirtualMachine; release(): Prom
   }
 }
 
-let shared: { readonly opening: Promise<VirtualMachine>; users: number } | null = null
+export interface Acquired {
+  readonly vm: VirtualMachine
+  release(): Promise<void>
+  leave(): void
+}
+
+interface Shared {
+  readonly opening: Promise<VirtualMachine>
+  users: number
+}
+
+async function closeUnused(mine: Shared): Promise<void> {
+  if (mine.users > 0 || shared !== mine) return
+  shared = null
+  await (await mine.opening).close()
+}
+
+let shared: Shared | null = null
