@@ -709,3 +709,138 @@ test('vm builtins - attacks: contracts and builtins that call each other', async
     ]
   })
 })
+
+/** By name: what the method does, and units that it has to cost at least. */
+type Priced = Record<string, readonly [body: string, least: number]>
+
+const LONG = '(1n << 1_000_000n)'
+
+test('vm builtins - what takes V8 long costs as much', async (t) => {
+  await checkPrices(t, {
+    'for-in of a text': ["const s = 'x'.repeat(1e5); for (const _ in s) break", 1e5],
+    'shift of a table': ['const a = []; a[1e5] = 1; a.shift()', 1e5],
+    'unshift of a table': ['const a = []; a[1e5] = 1; a.unshift(1)', 1e5],
+    'shift of a table that inherits': [
+      'class A extends Array {} const a = new A(); a[1e5] = 1; a.shift()',
+      1e5
+    ],
+    'big integers in a switch': [
+      `const n = ${LONG}, m = -n; switch (n) { ${'case m:'.repeat(100)} }`,
+      2e4
+    ],
+    'big integers in an array': [`Array(100).fill(${LONG}).includes(-${LONG})`, 2e4],
+    'big integers in an array, from behind': [
+      `Array(100).fill(${LONG}).lastIndexOf(${LONG} + 1n)`,
+      2e4
+    ],
+    'big integers in a set': [
+      `const n = ${LONG}, s = new Set([n]); for (let i = 0; i < 100; i++) s.has(n)`,
+      2e4
+    ],
+    'big integers in two sets': [
+      `const a = new Set(), b = new Set(); for (let i = 0n; i < 8n; i++) { a.add(${LONG} + (i << 64n)); b.add(${LONG} + (i << 64n)) } a.isSubsetOf(b)`,
+      3e4
+    ],
+    'texts of one hash in a set': [
+      "const s = new Set(); for (let i = 0; i < 100; i++) s.add(`${i}`.padStart(16_384, 'x'))",
+      3e5
+    ],
+    'texts of one hash as keys': [
+      "const o = {}; for (let i = 0; i < 10; i++) o[`${i}`.padStart(16_384, 'x')] = i",
+      5e5
+    ],
+    'a length that is a text': [
+      "const a = [], n = '0'.repeat(1e5); Reflect.set(a, 'length', n); Object.assign(a, { length: n }); Object.defineProperty(a, 'length', { value: n }); Object.defineProperties(a, { length: { value: n } }); Reflect.defineProperty(a, 'length', { value: n }); new Proxy(a, {}).length = n",
+      6 * 3000
+    ],
+    'a length that is a field': [
+      "class A extends Array { length = '0'.repeat(1e5) } try { new A() } catch {}",
+      3000
+    ],
+    'what is like an array, as arguments': ['Math.max.apply(null, { length: 1e4 })', 2e4],
+    'what is like an array, as numbers': ['new Uint8Array({ length: 1e4 })', 2e4],
+    'raw JSON': [
+      "const r = JSON.rawJSON('1'.repeat(1e5)); for (let i = 0; i < 9; i++) JSON.stringify([r])",
+      2e5
+    ],
+    'raw JSON of some keys': [
+      "const r = JSON.rawJSON('1'.repeat(1e5)); for (let i = 0; i < 9; i++) JSON.stringify([r], ['x'])",
+      2e5
+    ],
+    'concat of iterators': ['Iterator.concat(...Array(1000).fill([]))', 1e4]
+  })
+  const room = 'const a = []; for (;;) { const b = []; a.push(b); '
+  await runAttacks(
+    t,
+    {
+      'lengths that are texts': [`${room} Reflect.set(b, 'length', '4000000') }`, ALLOCATION],
+      'lengths that are getters': [
+        `${room} Object.assign(b, { get length() { return 4e6 } }) }`,
+        ALLOCATION
+      ],
+      'lengths that are inherited': [
+        `${room} Object.defineProperty(b, 'length', Object.create({ value: 4e6 })) }`,
+        ALLOCATION
+      ],
+      'lengths of proxies': [`${room} new Proxy(b, {}).length = 4e6 }`, ALLOCATION],
+      'lengths that a proxy makes up': [
+        `${room} [].pop.call(new Proxy(b, { get: (o, key) => (key === 'length' ? 4e6 : o[key]) })) }`,
+        ALLOCATION
+      ],
+      'raw JSON that grows': [
+        "const r = JSON.rawJSON('1'.repeat(1e6)); JSON.stringify(Array(100).fill(r))",
+        ALLOCATION
+      ]
+    },
+    LIMITS.fuel
+  )
+})
+
+test('vm builtins - the length of an array is what was given, however it was given', async (t) => {
+  const vm = await openOne(t)
+  const source = `
+    exports.f = () => {
+      const a = Array(100).fill(1)
+      const lengths = []
+      const note = (done) => lengths.push(a.length, done)
+      note(Reflect.set(a, 'length', '90'))
+      Object.assign(a, { length: { valueOf: () => 80 }, x: 1, 3: 2 })
+      note(a[3] + a.x)
+      Object.defineProperty(a, 'length', { value: 70n ** 1n === 70n ? '70' : 0 })
+      note(Reflect.defineProperty(a, 'length', { value: 60, writable: true }))
+      const p = new Proxy(a, {})
+      p.length = 50
+      p.push(7)
+      note(p.pop())
+      note(Reflect.set({}, 'length', 40, a))
+      for (const bad of [-1, 1.5, 'x', 5n, undefined, Symbol()]) {
+        try { Reflect.set(a, 'length', bad); note('kept') } catch (error) { note(error.name) }
+      }
+      Object.defineProperties(a, { length: { value: 30, writable: false }, 2: { value: 5 } })
+      note(Reflect.set(a, 'length', 20))
+      return lengths
+    }`
+  const [, result] = await new Instance(contractOf(source)).run(vm, [['init'], ['f']])
+  const range = Array.from({ length: 3 }, () => [40, 'RangeError']).flat()
+  const lengths = [90, true, 80, 3, 60, true, 50, 7, 40, true, ...range]
+  lengths.push(40, 'TypeError', 40, 'RangeError', 40, 'TypeError', 30, false)
+  t.is(briefOf(result), `ok ${JSON.stringify(lengths)}`)
+})
+
+async function checkPrices(t: Test, priced: Priced): Promise<void> {
+  const vm = await openOne(t)
+  const entries = Object.entries(priced)
+  const methods = entries.map(([, [body]], i) => `exports.m${i} = () => { ${body} }`)
+  const fuel: number[] = []
+  const lines = entries.map((_, i) => [`m${i}`] as const)
+  const [, ...results] = await new Instance(contractOf(methods.join('\n'))).run(
+    vm,
+    [['init'], ...lines],
+    { overrides: { onStep: (step) => fuel.push(step.fuel) } }
+  )
+  entries.forEach(([name, [, least]], i) => {
+    const used = fuel[i + 1] ?? 0
+    t.is(results[i]?.status, 'ok', `${name}: ${briefOf(results[i])}`)
+    t.ok(used >= least, `${name}: ${used} of ${least} units`)
+  })
+}

@@ -70,6 +70,7 @@
     toNumber,
     primitiveOf,
     element,
+    lengthGiven,
     numbersIn,
     placesIn,
     toPrimitive,
@@ -241,7 +242,9 @@
    * nobody knows, so that an object pays for whatever it may come to.
    */
   function element(target, value, key = 0) {
-    if (typeof value === 'number' || !isView(target)) return value
+    if (typeof value === 'number') return value
+    if (!isView(target))
+      return key === null || key === 'length' ? lengthRefused(target, value) : value
     const tag = tagOf(target)
     if (tag === undefined || (key !== null && !isNumeric(key))) return value
     const isBig = tag === 'BigInt64Array' || tag === 'BigUint64Array'
@@ -253,6 +256,29 @@
       else spend(value.length, prices.parseNumber)
     }
     return value
+  }
+
+  /** For a field, which no array lets its length be: V8 makes a number of it before it says so. */
+  function lengthRefused(target, value) {
+    if (!isPlain(target)) return value
+    if (isObject(value)) charge(limits.text * prices.parseNumber)
+    else if (typeof value === 'string') spend(value.length, prices.parseNumber)
+    return value
+  }
+
+  /**
+   * For a value that is about to be the length of what may be an array: of an array's it makes a number, once, and pays for
+   * the elements that there will be room for, or that are left.
+   */
+  function lengthGiven(target, value) {
+    if (!isPlain(target)) return value
+    const length = toNumber(value)
+    const added = length - target.length
+    if (added > 0 && length < 2 ** 32) {
+      room(added * 8)
+      spend(added, prices.arrayNew)
+    } else if (added < 0 && length > 64) spend(length, prices.arrayLeft)
+    return length
   }
 
   /** CanonicalNumericIndexString: what is longer is none. */
@@ -353,19 +379,12 @@
   function listOf(object) {
     if (!isObject(object)) throw new TypeError('CreateListFromArrayLike called on non-object')
     const length = lengthOf(object)
-    spend(length, prices.argument)
+    spend(length, isPlain(object) ? prices.argument : prices.arrayLike)
     const list = []
     room(length * 8)
     enter()
     try {
-      for (let i = 0; i < length; i++) {
-        defineProperty(list, i, {
-          value: object[i],
-          writable: true,
-          enumerable: true,
-          configurable: true
-        })
-      }
+      for (let i = 0; i < length; i++) list[i] = object[i]
     } finally {
       leave()
     }

@@ -139,7 +139,12 @@ export function mayBeElement({ type, property, computed }) {
 }
 
 export function isElementField({ key, value, computed }) {
-  return value !== null && !isNoText(value) && mayBeIndex(key, computed)
+  if (value === null || isNoText(value)) return false
+  return mayBeIndex(key, computed) || isLength(key)
+}
+
+export function isLength({ name, value }) {
+  return (name ?? value) === 'length'
 }
 
 function mayBeIndex(key, computed) {

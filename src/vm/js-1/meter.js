@@ -4,6 +4,7 @@ import { Expressions } from './expressions.js'
 import {
   isDirective,
   isElementField,
+  isLength,
   isName,
   isOfInstances,
   isQuiet,
@@ -468,7 +469,8 @@ class Meter extends Expressions {
   field({ start, key, value, computed, cost, levels, isElement = false }, extra) {
     const { text, temps } = this.within({ levels: 1, isSuspendable: false }, () => {
       const given = computed || !isAnonymous(value) ? this.emit(value) : this.named(key, value)
-      return isElement ? `$mivm_element(this, ${given}${computed ? ', null' : ''})` : given
+      if (!isElement) return given
+      return `$mivm_element(this, ${given}${computed ? ', null' : isLength(key) ? ", 'length'" : ''})`
     })
     const head = this.text.slice(start, key.start) + this.name(key, computed)
     const evaluate = `() => {${declaration(temps)}${this.pay(cost + extra)}return ${text}}`

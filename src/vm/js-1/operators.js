@@ -394,7 +394,7 @@
   function key(value) {
     if (typeof value === 'number' || typeof value === 'symbol') return value
     if (typeof value === 'string') {
-      if (value.length > 32) spend(value.length, prices.hash)
+      if (value.length > 32) kit.chargeName(value)
       return value
     }
     return kit.keyOf(value)
@@ -418,10 +418,13 @@
     return value
   }
 
-  /** How many comparisons a switch makes with a long text. */
+  /** How many comparisons a switch makes with a long text or big integer. */
   function compared(value, cases) {
-    if (typeof value === 'string' && value.length > 512) {
-      charge(trunc(value.length * cases * prices.copy))
+    if (typeof value === 'string') {
+      if (value.length > 512) charge(trunc(value.length * cases * prices.copy))
+    } else if (typeof value === 'bigint') {
+      const words = wordsOf(value)
+      if (words > 1) spend(words * cases, prices.word)
     }
     return value
   }
@@ -484,6 +487,11 @@
   /** for-in goes through the prototypes, too; what the usual ones have is not enumerable, and V8 knows that. */
   function enumerated(object) {
     let size = 0
+    if (typeof object === 'string') {
+      size = object.length
+      // V8 makes a text of every index
+      if (size > 32) room(size * 32)
+    }
     for (let at = object; isObject(at) && !isProxy(at); at = getPrototypeOf(at)) {
       size += at === arrayPrototype || at === objectPrototype ? 1 : sizeOf(at)
     }

@@ -125,6 +125,8 @@ export const PRICES = {
     /** lastIndexOf compares at every place, whatever the length: as findProduct. */
     findLast: 1 / 60,
     hash: 1 / 10,
+    /** Of one that is longer than 16383, as the key of a property: as many as there may be in memory have its hash. */
+    hashLong: 4,
     changeCase: 1 / 12,
     normalize: 1,
     /** Combining marks in a row are sorted in quadratic time: for each pair. */
@@ -152,6 +154,8 @@ export const PRICES = {
     math: 10,
 
     // arrays, an element
+    /** One that is read from what is like an array. */
+    arrayLike: 2,
     arrayNew: 1 / 16,
     /** What is left in an array that becomes shorter; by pop, which can be a table only where much more is missing. */
     arrayLeft: 1 / 16,

@@ -255,17 +255,18 @@
       const method = raw[name]
       replace(prototype, {
         [name](sought, ...rest) {
-          if (rest.length === 0 && typeof sought !== 'string' && isPlain(this)) {
+          const isLong = typeof sought === 'string' || typeof sought === 'bigint'
+          if (rest.length === 0 && !isLong && isPlain(this)) {
             if (this.length > 4) charge(1 + trunc(this.length * prices.arrayFind))
             return nested(method, this, [sought])
           }
           const object = toObject(this, name)
           const length = lengthOf(object)
           spend(length, prices.arrayFind)
-          // equal strings are compared to their ends
+          // what is equal is compared to its end
           if (typeof sought === 'string' && sought.length > 16) {
             spend(length * sought.length, prices.copy)
-          }
+          } else if (typeof sought === 'bigint') spend(length * kit.wordsOf(sought), prices.word)
           // of an empty one nobody asks where
           const isKnown = placed(rest, 0, length === 0 ? 0 : 1)
           return run(method, object, length, [sought, ...rest], isKnown && isPlain(object))
@@ -283,6 +284,7 @@
       ['unshift', prices.arrayMove]
     ]) {
       const method = raw[name]
+      const shifts = name === 'shift' || name === 'unshift'
       const [from, to] = name === 'copyWithin' ? [0, 3] : name === 'fill' ? [1, 3] : [0, 0]
       replace(prototype, {
         [name](...args) {
@@ -294,7 +296,8 @@
           const length = lengthOf(object)
           const isKnown = placed(args, from, to)
           // what is no array is not moved as a block
-          spend(length, isKnown && isBlock(object) ? price : prices.arrayCopy * 4)
+          const isMoved = isKnown && isBlock(object) && (!shifts || isDense(object))
+          spend(length, isMoved ? price : prices.arrayCopy * 4)
           return run(method, object, length, args, isKnown && isPlain(object))
         }
       })
@@ -317,6 +320,11 @@
         return run(rawSplice, object, length, args)
       }
     })
+  }
+
+  /** Whether it is known to have no holes: of an array that has, V8 may have made a table. */
+  function isDense(array) {
+    return Reflect.getPrototypeOf(array) === prototype && !rawIncludes(array, undefined)
   }
 
   /** splice, where what is removed may go into anything. */

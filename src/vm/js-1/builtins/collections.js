@@ -3,7 +3,7 @@
   // integers whose lowest word is the same are all in one bucket of V8's.
 
   const { apply, charge, construct, enter, isObject, leave, metered, prices } = kit
-  const { chargeKeyClass, chargeKeys, crowdMin, isHashed, noteKey } = kit
+  const { chargeKeyClass, chargeKeys, crowdMin, HASHED_MAX, isHashed, noteKey } = kit
   const { replace, room, spend, state, uncurry, wrapConstructor, isIntact } = kit
   const { iterator } = Symbol
   const { getPrototypeOf, ownKeys } = Reflect
@@ -15,6 +15,8 @@
   const addRaw = uncurry(Set.prototype.add)
   /** Iterators that the call has made of its collections. */
   let iterators = 0
+  /** Units for comparing the longest of the keys that V8 may all find under one hash. */
+  let longest = 0
 
   for (const name of ['Map', 'Set', 'WeakMap', 'WeakSet']) replaceConstructor(name)
   replaceAccess()
@@ -26,6 +28,7 @@
     chargeKey,
     startCollections() {
       iterators = 0
+      longest = 0
     }
   }
 
@@ -33,9 +36,16 @@
   function chargeKey(key, size) {
     if (typeof key === 'string') {
       if (key.length > 32) spend(key.length, prices.hash)
+      if (key.length > HASHED_MAX) chargeCompared(size, key.length * prices.copy)
     } else if (typeof key === 'bigint' && (key >= WORD || key <= -WORD)) {
-      spend(size, prices.entryRead)
+      chargeCompared(size, prices.entryRead + kit.wordsOf(key) * prices.word)
     } else if (state.crowded && isHashed(key)) chargeKeyClass(key)
+  }
+
+  /** For a key that may have to be compared, to its end, with as many as there are. */
+  function chargeCompared(size, price) {
+    if (price > longest) longest = price
+    spend(size, price)
   }
 
   function replaceConstructor(name) {
@@ -96,7 +106,7 @@
             if (puts) charge(prices.entryPut)
             else if (removes && iterators > 0) charge(iterators * prices.iteratorPassing)
             if (typeof key === 'string') {
-              if (key.length > 32) spend(key.length, prices.hash)
+              if (key.length > 32) chargeKey(key, key.length > HASHED_MAX ? sizeOf(this) : 0)
             } else if (typeof key === 'number') {
               if (state.crowded) chargeKeyClass(key)
               if (puts && sizeOf(this) >= crowdMin) return noted(method, sizeOf, this, key, value)
@@ -115,12 +125,12 @@
     replace(Map.prototype, {
       getOrInsert(key, value) {
         charge(prices.entryPut)
-        chargeKey(key, typeof key === 'bigint' ? sizeOfMap(this) : 0)
+        chargeKey(key, sizeOfMap(this))
         return noted(getOrInsert, sizeOfMap, this, key, value)
       },
       getOrInsertComputed(key, callback) {
         charge(prices.entryPut)
-        chargeKey(key, typeof key === 'bigint' ? sizeOfMap(this) : 0)
+        chargeKey(key, sizeOfMap(this))
         enter()
         try {
           return noted(getOrInsertComputed, sizeOfMap, this, key, callback)
@@ -246,12 +256,14 @@
             const others = sizeOfSet(other)
             spend(others, prices.entry)
             chargeKeys(others)
+            if (longest > 0) spend(size * others, longest)
             if (makes) room(others * 16)
             return apply(method, this, [other])
           }
           enter()
           try {
-            return apply(method, this, [isObject(other) ? meteredSet(other, makes) : other])
+            const given = isObject(other) ? meteredSet(other, size * longest, makes) : other
+            return apply(method, this, [given])
           } finally {
             leave()
           }
@@ -272,8 +284,8 @@
     }
   }
 
-  /** Stands for what is like a set, as GetSetRecord reads it. */
-  function meteredSet(other, makes) {
+  /** Stands for what is like a set, as GetSetRecord reads it; `price` is that of looking for one of its keys. */
+  function meteredSet(other, price, makes) {
     return {
       get size() {
         return kit.toNumber(other.size)
@@ -292,14 +304,14 @@
         return () => {
           const iterated = apply(keys, other, [])
           if (!isObject(iterated)) return iterated
-          return stepping(iterated, makes)
+          return stepping(iterated, price, makes)
         }
       }
     }
   }
 
-  function stepping(iterated, makes) {
-    const steps = kit.meteredIterator(iterated, prices.entry)
+  function stepping(iterated, price, makes) {
+    const steps = kit.meteredIterator(iterated, prices.entry + price)
     return {
       get next() {
         const { next } = steps

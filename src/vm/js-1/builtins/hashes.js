@@ -4,6 +4,10 @@
   // collections it is counted how many of them are of one class, by the last bits of their hash, and where these are
   // many more than chance would make them, whatever is done with such a key pays for all of its class.
 
+  //
+  // Of a text it reads the first 16383 characters at most, and takes the length where it has more: long texts of one length
+  // are all compared with each other.
+
   const { charge, prices, spend, state, uncurry } = kit
   const { imul, trunc } = Math
   const { setFloat64, getUint32 } = DataView.prototype
@@ -12,6 +16,7 @@
   const RawNumber = Number
   const { asUintN } = BigInt
 
+  const HASHED_MAX = 16383
   const CLASSES = 4096
   /** Keys that a class may have in any case, and of all keys the part that it may have: sixteen times its share. */
   const USUAL = 64
@@ -28,6 +33,9 @@
   return {
     /** A collection of fewer keys is searched in less time than is paid for. */
     crowdMin: 1024,
+    /** Characters of a text that V8 hashes by what it is. */
+    HASHED_MAX,
+    chargeName,
     isHashed,
     noteKey,
     chargeKeyClass,
@@ -39,6 +47,11 @@
       most = 0
       state.crowded = false
     }
+  }
+
+  /** Before a text is the key of a property: V8 looks for it among all that there are, which memory bounds. */
+  function chargeName(text) {
+    spend(text.length, text.length > HASHED_MAX ? prices.hashLong : prices.hash)
   }
 
   /** Longer big integers pay otherwise, see collections.js. */

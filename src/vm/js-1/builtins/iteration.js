@@ -72,7 +72,7 @@
       concat(...items) {
         const sources = []
         for (let i = 0; i < items.length; i++) {
-          charge(1)
+          charge(prices.object)
           const item = items[i]
           if (!isObject(item)) return apply(concat, Iterator, [item])
           const method = item[iterator]

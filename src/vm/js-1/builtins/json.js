@@ -72,6 +72,12 @@
     return stringify(text)
   }
 
+  /** What JSON.rawJSON was given, which is copied. */
+  function rawText({ rawJSON: text }) {
+    if (text.length > 64) spend(text.length, prices.jsonQuote)
+    return text
+  }
+
   /**
    * Whether a value holds nothing that could run anything: plain objects and arrays without accessors. Pays for
    * what it finds, which V8 then writes without asking.
@@ -177,7 +183,10 @@
         }
       }
       last = own === undefined ? given : apply(own, this, [key, given])
-      if (isObject(last)) last = unboxed(last)
+      if (isObject(last)) {
+        if (isRawJSON(last)) size += rawText(last).length
+        else last = unboxed(last)
+      }
       const spaces = top * gap.length
       if (spaces > 0) charge(spaces * prices.jsonSpace)
       size += key.length + 8 + spaces
@@ -265,7 +274,7 @@
     }
     if (isObject(value)) {
       if (isRawJSON(value)) {
-        put(writer, value.rawJSON)
+        put(writer, rawText(value))
         return true
       }
       value = unboxed(value)

@@ -2,13 +2,13 @@
   // Object, Reflect, Function.prototype and errors. A property's key that is a long string is hashed to its end.
   // What reads the keys of an object pays for as many as it has; so does a chain of prototypes for its length.
 
-  const { apply, charge, construct, enter, isConstructor, isObject, isPlain, isProxy, leave } = kit
+  const { apply, charge, construct, enter, isConstructor, isObject, isPlain, leave } = kit
   const { listOf, metered, note, pop, prices, push, refuse, replace, room, sizeOf, spend, toText } =
     kit
   const { chain, limits, link, uncurry, wrapConstructor } = kit
   const { getPrototypeOf, ownKeys } = Reflect
   const { getOwnPropertyDescriptor } = Object
-  const { element, noteArray, primitiveOf } = kit
+  const { element, lengthGiven, noteArray, primitiveOf } = kit
   const { isView } = ArrayBuffer
   const { defineProperty: defineRaw, getOwnPropertyDescriptor: describeRaw } = Reflect
   const { defineProperty: defineStrictly, prototype } = Object
@@ -41,7 +41,7 @@
   }
 
   function hashed(key) {
-    if (key.length > 32) spend(key.length, prices.hash)
+    if (key.length > 32) kit.chargeName(key)
     return key
   }
 
@@ -87,10 +87,9 @@
       assign(target, ...sources) {
         for (let i = 0; i < sources.length; i++) chargeCopy(sources[i])
         charge(1)
-        if (isPlain(target)) for (let i = 0; i < sources.length; i++) checkLength(sources[i])
         enter()
         try {
-          if (isView(target)) return assigned(target, sources)
+          if (isView(target) || isPlain(target)) return assigned(target, sources)
           return apply(assign, Object, [target, ...sources])
         } finally {
           leave()
@@ -98,9 +97,9 @@
       },
       defineProperties(object, properties) {
         chargeCopy(properties)
-        if (isPlain(object)) checkDefinition(properties)
         noteArray(object)
-        if (isView(object) && isObject(properties)) return defined(object, properties)
+        if ((isView(object) || isPlain(object)) && isObject(properties))
+          return defined(object, properties)
         return defineProperties(object, properties)
       },
       fromEntries(items) {
@@ -153,7 +152,7 @@
     defineRaw(object, key, { value, writable: true, enumerable: true, configurable: true })
   }
 
-  /** Object.assign to what may be a typed array. */
+  /** Object.assign to what may be an array, or a typed one. */
   function assigned(target, sources) {
     for (let i = 0; i < sources.length; i++) {
       const source = sources[i]
@@ -163,13 +162,18 @@
       for (let k = 0; k < keys.length; k++) {
         const key = keys[k]
         if (!describeRaw(from, key)?.enumerable) continue
-        target[key] = element(target, from[key], key)
+        target[key] = placed(target, from[key], key)
       }
     }
     return target
   }
 
-  /** Object.defineProperties of what may be a typed array. */
+  /** A value that is about to be a property, as `element` of builtins.js has it; of an array it may be the length. */
+  function placed(target, value, key) {
+    return key === 'length' ? lengthGiven(target, value) : element(target, value, key)
+  }
+
+  /** Object.defineProperties of what may be an array, or a typed one. */
   function defined(object, properties) {
     const keys = ownKeys(properties)
     const list = []
@@ -189,9 +193,10 @@
     return object
   }
 
-  /** A descriptor of what may be an element of a typed array: one of ours, with a value that is paid for. */
+  /** A descriptor of what may be an element of a typed array, or a length: one of ours, with a value that is paid for. */
   function elementary(object, descriptor, key) {
-    if (!isView(object) || !isObject(descriptor)) return descriptor
+    if (!isObject(descriptor)) return descriptor
+    if (!isView(object) && !(key === 'length' && isPlain(object))) return descriptor
     const own = { __proto__: null }
     enter()
     try {
@@ -201,7 +206,7 @@
     } finally {
       leave()
     }
-    if ('value' in own) own.value = element(object, own.value, key)
+    if ('value' in own) own.value = placed(object, own.value, key)
     return own
   }
 
@@ -209,29 +214,6 @@
     const size = sizeOf(source)
     room(size * 8)
     spend(size + 1, prices.keyWrite)
-  }
-
-  /** A length that is assigned to an array makes room for as many elements. */
-  function checkLength(source) {
-    if (!isObject(source) || isProxy(source)) return
-    const property = Object.getOwnPropertyDescriptor(source, 'length')
-    if (property?.enumerable && typeof property.value === 'number') chargeLength(property.value)
-  }
-
-  function checkDefinition(properties) {
-    if (!isObject(properties) || isProxy(properties)) return
-    const property = Object.getOwnPropertyDescriptor(properties, 'length')
-    if (property !== undefined && isObject(property.value)) {
-      const inner = Object.getOwnPropertyDescriptor(property.value, 'value')
-      if (inner !== undefined && typeof inner.value === 'number') chargeLength(inner.value)
-    }
-  }
-
-  function chargeLength(length) {
-    if (length > 0 && length < 2 ** 32) {
-      room(length * 8)
-      spend(length, prices.arrayNew)
-    }
   }
 
   function replaceKeyed() {
@@ -275,7 +257,6 @@
       defineProperty(object, key, descriptor) {
         if (!isObject(object)) return defineProperty(object)
         const name = keyOf(key)
-        if (name === 'length' && isPlain(object)) checkDefinition({ length: descriptor })
         noteArray(object)
         return defineProperty(object, name, elementary(object, descriptor, name))
       }
@@ -286,7 +267,6 @@
       defineProperty(object, key, descriptor) {
         if (!isObject(object)) return reflect.defineProperty(object)
         const name = keyOf(key)
-        if (name === 'length' && isPlain(object)) checkDefinition({ length: descriptor })
         noteArray(object)
         return reflect.defineProperty(object, name, elementary(object, descriptor, name))
       },
@@ -317,10 +297,7 @@
         if (!isObject(object)) return reflect.set(object)
         const name = keyOf(key)
         charge(1)
-        if (name === 'length' && typeof value === 'number') {
-          if (isPlain(receiver.length > 0 ? receiver[0] : object)) chargeLength(value)
-        }
-        const given = element(receiver.length > 0 ? receiver[0] : object, value, name)
+        const given = placed(receiver.length > 0 ? receiver[0] : object, value, name)
         enter()
         try {
           return reflect.set(object, name, given, ...receiver)

@@ -135,7 +135,9 @@
             if (CLOSING.includes(name)) kit.noteArray(this.target)
             // what V8 would do by itself, but for the numbers that it makes of elements
             const isElement = name === 'defineProperty' && (method === undefined || method === null)
-            return isElement && isView(this.target) ? defineElement : method
+            return isElement && (isView(this.target) || isArray(this.target))
+              ? defineElement
+              : method
           } finally {
             leave()
           }
@@ -145,9 +147,13 @@
     return made
   }
 
-  /** In the place of no trap, for an array of numbers. */
+  /** In the place of no trap, for an array, or one of numbers. */
   function defineElement(target, key, descriptor) {
-    if ('value' in descriptor) descriptor.value = kit.element(target, descriptor.value, key)
+    if ('value' in descriptor) {
+      const { value } = descriptor
+      const isLength = key === 'length'
+      descriptor.value = isLength ? kit.lengthGiven(target, value) : kit.element(target, value, key)
+    }
     return defineProperty(target, key, descriptor)
   }
 
