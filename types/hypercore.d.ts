@@ -383,6 +383,21 @@ declare module 'hypercore/lib/verifier.js' {
   }
 }
 
+declare module 'hypercore/lib/session-state.js' {
+  /** What sessions of a log share that see the same of it; private to Hypercore. */
+  export default class SessionState {
+    /** Of one in an atom: what the log is without it. */
+    readonly parent: SessionState | null
+    readonly length: number
+    readonly fork: number
+    readonly signature: Uint8Array | null
+    /** Blocks that an atom has and the log has not yet. */
+    readonly _pendingBitfield: object | null
+    /** Has the log take over what a session in an atom has: that is on disk now. */
+    _commit(): Promise<void>
+  }
+}
+
 declare module 'hypercore/lib/merkle-tree.js' {
   import type { SessionState } from 'hypercore'
   import type { TreeNode } from 'hypercore-crypto'

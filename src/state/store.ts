@@ -4,6 +4,7 @@ import Corestore from 'corestore'
 import CorestoreStorage from 'hypercore-storage'
 import { MivmError } from '../protocol/errors.ts'
 import { takeOverHashes } from '../protocol/tree-hash.ts'
+import { skipUnchanged } from './atom.ts'
 import { Cache } from './cache.ts'
 import { mendDeviceFile, syncDeviceFile } from './device-file.ts'
 import { type Mended, mendRecords } from './mend-records.ts'
@@ -40,6 +41,7 @@ export async function openStore(
     await syncDeviceFile(dir)
     Cache.over(store.storage)
     takeOverHashes()
+    skipUnchanged()
     keepUsed(store)
     boundPeers(store)
     return store
