@@ -1,26 +1,15 @@
-import path from 'node:path'
-import { audit as auditLogs } from './audit/audit.ts'
-import type { AuditEvent } from './audit/events.ts'
 import { verifyEvidence as verifyCollected } from './audit/evidence.ts'
-import { Memory } from './audit/memory.ts'
 import { Client as ClientClass } from './client/client.ts'
 import type { AnyContract, CallPromise, ContractObject, Undelivered } from './client/contract.ts'
-import { Others } from './client/others.ts'
-import { Replica } from './client/replica.ts'
 import type { HostEvent } from './host/events.ts'
 import { Host as HostClass } from './host/host.ts'
 import type { Oracles } from './host/oracles.ts'
 import type { Policy } from './host/policy.ts'
 import type { SomeQuotas } from './host/quotas.ts'
 import { openLocal as openLocalNetwork } from './net/network.ts'
-import { statementsIn } from './protocol/comparison.ts'
-import { MivmError } from './protocol/errors.ts'
-import { type Evidence, isHistoryCode } from './protocol/evidence.ts'
-import { checkGiven, directory, duration, flag, given, list, needed } from './protocol/fields.ts'
-import type { Head } from './protocol/head.ts'
-import { encodeId, parseLink } from './protocol/ids.ts'
+import type { Evidence } from './protocol/evidence.ts'
+import { checkGiven, directory, needed } from './protocol/fields.ts'
 import type { LimitName } from './protocol/limits.ts'
-import { EvidenceDir } from './state/evidence-dir.ts'
 import { fileError } from './state/file-error.ts'
 import * as identities from './state/identity.ts'
 
@@ -36,6 +25,7 @@ export type { AnyContract, CallPromise, ContractObject, Undelivered } from './cl
 export type { HostEvent } from './host/events.ts'
 export { type Oracle, Oracles } from './host/oracles.ts'
 export { allowAll, allowOnly, type Policy } from './host/policy.ts'
+export { type AuditOptions, audit } from './network-audit.ts'
 export { armor } from './protocol/envelope.ts'
 export { ContractError, type ErrorCode, MivmError } from './protocol/errors.ts'
 export type { Evidence } from './protocol/evidence.ts'
@@ -230,27 +220,6 @@ export interface Drive {
   checkout(version: number): Drive
 }
 
-export interface AuditOptions {
-  /** Address or link of the instance. */
-  readonly address: string
-  /** The data directory: copies of the logs, and what this auditor has seen before. */
-  readonly dir: string
-  readonly bootstrap?: Bootstrap
-  /** How long to wait for something that nobody shows, ms; default 10 s. */
-  readonly patience?: number
-  /** Has evidence put together for each finding: an event of its own, before those of the checks. */
-  readonly evidence?: boolean
-  /** Receipts, or evidence, of this instance: the log has to agree with the heads in them. */
-  readonly receipts?: readonly (Uint8Array | string)[]
-  /** Begins at genesis also where an earlier audit in this directory has left a checkpoint. */
-  readonly fromGenesis?: boolean
-  /**
-   * Goes on as calls come in, until this is aborted: findings come as they happen, and the verdict is of what was
-   * verified so far. Goes on also while the host is away.
-   */
-  readonly follow?: AbortSignal
-}
-
 /**
  * Verifies evidence offline, without believing who made it; where calls are said to come to something else, they are
  * executed again. Throws PROOF_INVALID where it does not hold, with `host` also where it accuses another one;
@@ -261,103 +230,3 @@ export const verifyEvidence: (
   file: Uint8Array | string,
   options?: { readonly host?: string }
 ) => Promise<Evidence> = verifyCollected
-
-/**
- * Audits an instance, from its host and whoever else serves it; where nobody does, the copy on this machine. It begins
- * where the last audit of this directory was, or at the first entry. The last event is the verdict. Throws
- * INSTANCE_UNKNOWN or HOST_UNKNOWN where there is nothing to audit; what is wrong with the instance is never thrown.
- */
-export async function* audit(options: AuditOptions): AsyncGenerator<AuditEvent> {
-  checkGiven(options, AUDIT, 'the options of the audit')
-  try {
-    yield* events(options)
-  } catch (error) {
-    throw fileError(error)
-  }
-}
-
-const AUDIT = {
-  // what is no address, or no node, is said where they are read
-  address: given(),
-  bootstrap: given(),
-  dir: needed(directory),
-  patience: duration(0),
-  evidence: flag,
-  receipts: list(given()),
-  fromGenesis: flag,
-  follow: given('an AbortSignal', (value): value is AbortSignal => value instanceof AbortSignal)
-}
-/** A timer that is to wait for longer fires at once, ms. */
-const PATIENCE_MAX = 2 ** 31 - 1
-
-async function* events(options: AuditOptions): AsyncGenerator<AuditEvent> {
-  const { dir, bootstrap, patience, evidence, fromGenesis, follow, receipts = [] } = options
-  const { address } = parseLink(options.address)
-  const heads = receipts.flatMap((file) => headsIn(file, address))
-  const network = bootstrap === undefined ? {} : { bootstrap }
-  const kept = new EvidenceDir(dir)
-  const replica = await Replica.open({ dir, ...network })
-  const audits = path.join(dir, 'audits')
-  const remembered = await new Memory(audits, encodeId(address)).read()
-  for (const head of remembered === null ? heads : [...heads, remembered]) {
-    replica.hold(address, head)
-  }
-  const told: Head[] = []
-  const isLive = follow !== undefined
-  let answeredAt = Number.NEGATIVE_INFINITY
-  const onHead = (head: Head, askedAt: number) => {
-    told.push(head)
-    answeredAt = askedAt
-  }
-  const askHost = async () => {
-    // all that it had said before has come by then, whenever it was asked
-    if ((await replica.newest(options.address)) !== null) answeredAt = performance.now()
-  }
-  const end = isLive ? replica.listen(options.address, onHead) : () => {}
-  let others: Others | null = null
-  try {
-    const info = await replica.reach(options.address, { again: isLive })
-    const meeting = await Others.open({ replica, address, info, kept, ...network })
-    others = meeting
-    const ranges = replica.ranges(options.address)
-    const running = auditLogs({
-      address,
-      heads,
-      store: replica.store,
-      ask: (request) => ranges.ask(request),
-      dir: audits,
-      peers: () => replica.peers,
-      isSetBack: () => replica.isSetBack(address),
-      others: (held) => meeting.hear(held),
-      overheard: (held) => meeting.overhear(held),
-      // who follows waits for the host
-      ...(info !== null || isLive ? {} : { patience: 0 }),
-      ...(patience === undefined ? {} : { patience: Math.min(patience, PATIENCE_MAX) }),
-      evidence: evidence === true ? true : 'histories',
-      ...(fromGenesis === undefined ? {} : { fromGenesis }),
-      answeredAt: () => answeredAt,
-      askHost,
-      ...(follow === undefined ? {} : { follow, heard: () => told.splice(0) })
-    })
-    for await (const event of running) {
-      // on disk before anything is closed, whoever asks for it or not
-      if (event.type === 'evidence' && event.evidence !== null && isHistoryCode(event.finding.code))
-        await kept.keep(encodeId(address), event.finding.code, event.evidence)
-      if (event.type !== 'evidence' || evidence === true) yield event
-    }
-  } finally {
-    await others?.close()
-    end()
-    await replica.close()
-  }
-}
-
-/** Heads in a receipt, or in evidence; throws USAGE where it is about another instance. */
-function headsIn(file: Uint8Array | string, address: Uint8Array): Head[] {
-  const { subject, statements } = statementsIn(file)
-  if (encodeId(subject.address) === encodeId(address)) return statements.map(({ head }) => head)
-  throw new MivmError(
-    'USAGE',
-    `a receipt is of another instance, ${encodeId(subject.address)}: leave it out`
-  )
-}
