@@ -37,6 +37,7 @@ import { openVm } from '../src/vm/registry.ts'
 import { sortVariables, updateVariables } from '../src/vm/variables.ts'
 import type { Contract, OracleAnswer, Step, VirtualMachine } from '../src/vm/vm.ts'
 import { type Teardown, tempDir } from './helpers.ts'
+import { lent } from './lent-vm.ts'
 import { agree } from './second-compare.ts'
 
 /** A contract whose calls succeed, fail, write, and write nothing. */
@@ -132,17 +133,6 @@ export async function closeVm(): Promise<void> {
 /** The VM as an auditor or a writer gets it: it stays open when they are done. */
 export async function openShared(): Promise<VirtualMachine> {
   return lent(await vm())
-}
-
-/** A VM that whoever gets it does not close. */
-export function lent(machine: VirtualMachine): VirtualMachine {
-  return {
-    id: machine.id,
-    inspect: (contract) => machine.inspect(contract),
-    run: (batch, options) => machine.run(batch, options),
-    evict: (address) => machine.evict(address),
-    close: async () => {}
-  }
 }
 
 /**

@@ -15,6 +15,7 @@ import type { DeployRequest, UserBlocks } from '../src/protocol/messages.ts'
 import { encodeArgs } from '../src/protocol/values.ts'
 import { openStore } from '../src/state/store.ts'
 import { type Teardown, tempDir } from './helpers.ts'
+import { lendVm } from './lent-vm.ts'
 
 /** A user that signs a log by hand, and hands it to an instance without a client or a network between them. */
 export class BareUser {
@@ -86,7 +87,8 @@ export async function auditStore(
   const store = await openStore(dir)
   const events: AuditEvent[] = []
   try {
-    const options = { address, store, dir: await tempDir(t), patience: 0 }
+    const openVm = () => lendVm(t)
+    const options = { address, store, dir: await tempDir(t), patience: 0, openVm }
     for await (const event of audit(options)) events.push(event)
   } finally {
     await store.close()

@@ -7,8 +7,8 @@ import type { Heard, Held } from '../src/protocol/comparison.ts'
 import type { Head } from '../src/protocol/head.ts'
 import { openVm } from '../src/vm/registry.ts'
 import type { VirtualMachine } from '../src/vm/vm.ts'
-import { lent } from './audit-writer.ts'
 import { type Teardown, tempDir } from './helpers.ts'
+import { lent } from './lent-vm.ts'
 
 type EventOf<Type extends AuditEvent['type']> = Extract<AuditEvent, { type: Type }>
 

@@ -1,5 +1,6 @@
 // Databases of hosts with blocks that the disk has damaged: what can be read goes on, the rest comes back from others.
-import { cp, readdir, readFile, rename, stat, writeFile } from 'node:fs/promises'
+import { cp, mkdtemp, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import test, { type Test } from 'brittle'
@@ -19,15 +20,15 @@ import { closeStore, openStore, settleStore } from '../src/state/store.ts'
 import { startHost } from './cli.ts'
 import { tempDir } from './helpers.ts'
 import { Random } from './random.ts'
-import { codeOf, type Mirrored, Scene, SOURCE } from './set-back-scene.ts'
+import { codeOf, copyDirectory, type Mirrored, Scene, SOURCE } from './set-back-scene.ts'
 
 const INSTANCES = 3
 const CALLS = 120
 const ROUNDS = Number(process.env['MIVM_ROUNDS'] ?? 2)
 
 test('salvage - whatever block is damaged, the others are served, and all comes back from a mirror', async (t) => {
-  const filled = await fill(t)
-  const { scene } = filled
+  const all = await fillMirrored(t)
+  const { scene } = all
   const random = new Random()
   t.comment(`MIVM_SEED=${random.seed}`)
   const counts = { beyond: 0, blocks: 0, gone: 0 }
@@ -48,7 +49,7 @@ test('salvage - whatever block is damaged, the others are served, and all comes 
     }
     t.ok(event.lost > 0, `${where}: ${event.gone.length} gone`)
     counts[event.gone.length === 0 ? 'blocks' : 'gone']++
-    await check(t, filled, event)
+    await check(t, all, event)
   }
   // where the keys of a run put what decides which of these it is
   t.comment(JSON.stringify(counts))
@@ -296,8 +297,51 @@ async function loseNotes(t: Test, dir: string, address: string): Promise<void> {
   t.ok(await flipAt(path.join(dir, 'db'), users[50] ?? '', '.blob'))
 }
 
-/** A closed host with some instances that a mirror has as well. */
-async function fill(t: Test) {
+/** The directory of a closed host with some instances, which is filled once for all tests that want no more. */
+async function fill(t: Test): Promise<Filled> {
+  filled ??= fillOnce(t)
+  const { dir, addresses, links } = await filled
+  const scene = await Scene.open(t)
+  await copyDirectory(dir, scene.dir)
+  return { scene, addresses, links }
+}
+
+async function fillOnce(t: Test) {
+  const { scene, addresses, links } = await fillHost(t, async () => {})
+  const dir = await mkdtemp(path.join(tmpdir(), 'mivm-filled-'))
+  await cp(scene.dir, dir, { recursive: true })
+  return { dir, addresses, links }
+}
+
+let filled: ReturnType<typeof fillOnce> | null = null
+
+test.hook('salvage - what was filled for these tests goes', async (t) => {
+  const { dir } = (await filled) ?? {}
+  if (dir !== undefined) await t.execution(rm(dir, { recursive: true }))
+})
+
+interface Filled {
+  readonly scene: Scene
+  readonly addresses: readonly string[]
+  readonly links: readonly string[]
+}
+
+/** The same with a mirror that has all of it as well. */
+async function fillMirrored(t: Test): Promise<Filled & { readonly mirrored: Mirrored }> {
+  let mirrored: Mirrored | null = null
+  const all = await fillHost(t, async ({ scene, addresses, links }, host) => {
+    mirrored = await scene.mirror(links)
+    for (const address of addresses) await mirror(host, address, mirrored)
+  })
+  if (mirrored === null) throw new Error('no mirror')
+  return { ...all, mirrored }
+}
+
+/** Does something else before the host is closed. */
+async function fillHost(
+  t: Test,
+  before: (filled: Filled, host: Host) => Promise<void>
+): Promise<Filled> {
   const scene = await Scene.open(t)
   const { host } = await scene.start()
   const alice = await scene.client('alice')
@@ -309,11 +353,10 @@ async function fill(t: Test) {
   }
   const links = deployed.map(({ link }) => link)
   const addresses = deployed.map(({ address }) => address)
-  const mirrored = await scene.mirror(links)
   await alice.close()
-  for (const address of addresses) await mirror(host, address, mirrored)
+  await before({ scene, addresses, links }, host)
   await host.close()
-  return { scene, addresses, links, mirrored }
+  return { scene, addresses, links }
 }
 
 /** Resolves when a mirror has all that a host has of an instance. */
@@ -323,7 +366,7 @@ async function mirror(host: Host, address: string, { whole }: Mirrored): Promise
 
 async function check(
   t: Test,
-  { scene, links, addresses, mirrored }: Awaited<ReturnType<typeof fill>>,
+  { scene, links, addresses, mirrored }: Awaited<ReturnType<typeof fillMirrored>>,
   { gone }: SalvageEvent
 ): Promise<void> {
   const store = await openStore(path.join(scene.dir, 'store'))

@@ -127,7 +127,7 @@ export class Scene {
 }
 
 /** As a snapshot of a virtual machine does, and not as a copy of files that the store would notice. */
-async function copyDirectory(from: string, to: string): Promise<void> {
+export async function copyDirectory(from: string, to: string): Promise<void> {
   await cp(from, to, { recursive: true })
   await rm(path.join(to, 'store', 'CORESTORE'), { force: true })
 }
