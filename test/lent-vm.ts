@@ -1,4 +1,5 @@
 import { acquireVm } from '../src/testing/shared-vm.ts'
+import { Supervisor } from '../src/vm/supervisor.ts'
 import type { VirtualMachine } from '../src/vm/vm.ts'
 import type { Teardown } from './helpers.ts'
 
@@ -25,4 +26,33 @@ export function lent(machine: VirtualMachine): VirtualMachine {
     evict: (address) => machine.evict(address),
     close: async () => {}
   }
+}
+
+/**
+ * Until the end of a test, hosts and audits that it opens in this process have one VM: where the same host is opened again and
+ * again, and what it executes is not what is tested.
+ */
+export function shareVm(t: Teardown): void {
+  const { open } = Supervisor
+  const opening = open.call(Supervisor, 'js-1', { engines: 1 })
+  opening.catch(() => {})
+  Supervisor.open = async () => keptOpen(await opening)
+  t.teardown(
+    async () => {
+      Supervisor.open = open
+      await (await opening).close()
+    },
+    { order: 8 }
+  )
+}
+
+/** The same, whose `close` does nothing. */
+function keptOpen(vm: Supervisor): Supervisor {
+  return new Proxy(vm, {
+    get(target, name) {
+      if (name === 'close') return async () => {}
+      const value: unknown = Reflect.get(target, name, target)
+      return typeof value === 'function' ? value.bind(target) : value
+    }
+  })
 }

@@ -12,6 +12,7 @@ import { readIdentity } from '../src/state/identity.ts'
 import { openStore } from '../src/state/store.ts'
 import { auditStore } from './bare-user.ts'
 import { tempDir } from './helpers.ts'
+import { shareVm } from './lent-vm.ts'
 
 export const SOURCE = `
 exports.count = 0
@@ -51,6 +52,7 @@ export class Scene {
     const root = await tempDir(t)
     const network = await openLocal(0)
     t.teardown(() => network.close(), { order: 9 })
+    shareVm(t)
     return new Scene(t, root, network.bootstrap)
   }
 
