@@ -34,6 +34,37 @@ test('state - an atom is read like one of the library, however much is in it', a
   t.is(wrong, 0)
 })
 
+test('state - the flush of an atom leaves those logs alone to which nothing was appended', async (t) => {
+  const store = await openStore(await tempDir(t))
+  t.teardown(() => store.close())
+  const atom = createAtom(store)
+  const told: string[] = []
+  const open = async (name: string) => {
+    const log = store.get({ name })
+    await log.append(b4a.from('before'))
+    const session = log.session({ atom })
+    await session.ready()
+    log.on('append', () => told.push(name))
+    return { log, session }
+  }
+  const a = await open('a')
+  const b = await open('b')
+  const flushed = async ({ session }: typeof a, block: string) => {
+    await session.append(b4a.from(block))
+    await atom.flush()
+    return told.splice(0)
+  }
+  t.alike(await flushed(a, 'first'), ['a'])
+  t.alike(await flushed(a, 'second'), ['a'])
+  t.alike(await flushed(b, 'first'), ['b'])
+  t.alike(await flushed(a, 'third'), ['a'])
+  await atom.flush()
+  t.alike(told, [], 'nothing is told of a flush of nothing')
+  t.alike([a.log.length, b.log.length], [4, 2])
+  t.alike(await a.log.get(3, { wait: false }), b4a.from('third'))
+  t.alike(a.log.state.signature, a.session.state.signature)
+})
+
 function changeOf(random: Random): AtomChange {
   const key = keyOf(random)
   const kind = random.below(12)
