@@ -92,6 +92,34 @@ test('rpc - what nobody answers has its price as well', async (t) => {
   t.ok(host.closed)
 })
 
+test('rpc - who asks for large replies in one frame, and reads none, is cut off', async (t) => {
+  const { near, far } = await connect(t)
+  const host = new Rpc(Protomux.from(near))
+  let made = 0
+  host.respond(STATUS, async () => {
+    made++
+    return { json: 'x'.repeat(8 * MEBIBYTE) }
+  })
+  const peer = new ProtomuxRPC(far, { protocol: RPC_PROTOCOL })
+  await peer.fullyOpened()
+  near._write = () => {}
+  const bytes = c.encode(STATUS.request, { verbose: false })
+  peer.cork()
+  for (let i = 0; i < 20; i++) peer.request(STATUS.name, bytes, RAW).catch(() => {})
+  peer.uncork()
+  let peak = 0
+  while (!near.destroying && made < 20) {
+    await sleep(1)
+    peak = Math.max(peak, host.unread)
+  }
+  await sleep(1)
+  peak = Math.max(peak, host.unread)
+  t.ok(near.destroying, `${made} were made`)
+  t.ok(peak < 100 * MEBIBYTE, `${peak} bytes`)
+})
+
+const MEBIBYTE = 1024 * 1024
+
 const RAW = { requestEncoding: c.raw, responseEncoding: c.raw }
 
 async function connect(t: Test): Promise<{ near: SecretStream; far: SecretStream }> {

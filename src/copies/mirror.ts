@@ -81,19 +81,21 @@ export class Mirror {
 
   answer(rpc: Rpc): void {
     const replies = new Mutex()
-    rpc.respond(INFO, ({ address }) => this.#instance(address).info())
-    rpc.respond(CONSISTENCY, async ({ address, lengths }) => {
-      const proof = await this.#instance(address).prove(lengths)
-      if (proof !== null) return { proof }
-      throw new MivmError('REQUEST_INVALID', 'there is no such proof here: ask the host')
-    })
-    // one at a time, and none while the peer does not read
-    rpc.respond(RANGE, (request) =>
+    // one at a time, and none while the peer does not read: names of methods may be many, and long
+    const reply = <T>(make: () => Promise<T>): Promise<T> =>
       replies.run(async () => {
         await rpc.readable()
-        return readRange(this.#replica.store, request)
+        return make()
+      })
+    rpc.respond(INFO, ({ address }) => reply(() => this.#instance(address).info()))
+    rpc.respond(CONSISTENCY, ({ address, lengths }) =>
+      reply(async () => {
+        const proof = await this.#instance(address).prove(lengths)
+        if (proof !== null) return { proof }
+        throw new MivmError('REQUEST_INVALID', 'there is no such proof here: ask the host')
       })
     )
+    rpc.respond(RANGE, (request) => reply(() => readRange(this.#replica.store, request)))
   }
 
   async close(): Promise<void> {

@@ -32,6 +32,7 @@ export class Rpc {
   readonly #replied: Replied
   /** What is answered. */
   readonly #methods = new Set<string>()
+  #isCutOff = false
   /** Cost of the peer's requests that are not answered. */
   #answering = 0
   /** Cost of our requests that are not answered, and those that wait for it to become less. */
@@ -56,7 +57,7 @@ export class Rpc {
     // every session over this channel listens for its end
     this.#rpc.setMaxListeners(0)
     mux.stream.on('data', () => {
-      if (this.unread > UNREAD_MAX) mux.destroy()
+      if (this.unread > UNREAD_MAX) this.cutOff()
     })
     this.#rpc.once('close', () => {
       for (const { go } of this.#turns.splice(0)) go()
@@ -89,7 +90,10 @@ export class Rpc {
     method: Method<Request, Reply>,
     handler: (request: Request, arrived: number) => Promise<Reply>
   ): void {
-    const responseEncoding = counting(method.reply, this.#replied)
+    const responseEncoding = counting(method.reply, (bytes) => {
+      this.#assertRead()
+      this.#replied(bytes)
+    })
     const encodings = { requestEncoding: c.raw, responseEncoding }
     this.#methods.add(method.name)
     this.#rpc.respond(method.name, encodings, async (bytes) => {
@@ -163,7 +167,14 @@ export class Rpc {
 
   /** Ends the connection, with what the peer has not read. */
   cutOff(): void {
+    this.#isCutOff = true
     this.#mux.destroy()
+  }
+
+  /** Thousands of requests may come in one frame: nothing more is made for a peer that has left so much unread. */
+  #assertRead(): void {
+    if (this.#isCutOff || this.unread > UNREAD_MAX) this.cutOff()
+    if (this.#isCutOff) throw new MivmError('CONNECTION_LOST', 'the peer does not read its replies')
   }
 
   /** What nobody answers is let in as anything else: else it could be asked for without end. */
