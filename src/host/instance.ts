@@ -305,12 +305,12 @@ export class Instance {
         const calls = this.#intake.take(user, fresh, known, caller)
         this.#measures.stages.submit.add(performance.now() - arrived, calls)
       }
-      return [known, user.length] as const
+      return user.length
     })
     if (taken === null) return 0
-    const [before, length] = taken
+    const length = taken
     this.#wake()
-    if (length > before && this.#working === null) this.#flushAcks()
+    this.#tidy()
     return length
   }
 
@@ -337,6 +337,13 @@ export class Instance {
     await this.#ledger.close()
   }
 
+  /** What nobody who works would see to: acks that came with no call, and logs that were only opened to be asked about. */
+  #tidy(): void {
+    if (this.#held || this.#working !== null || this.#closing || this.#ledger.isBarred) return
+    if (this.#ledger.isDirty) this.#flushAcks()
+    else if (this.#ledger.isCrowded) this.#start()
+  }
+
   /** Acks that come with no call wait for nothing: one flush takes all that have arrived. */
   #flushAcks(): void {
     this.#flushing ??= this.#ledger
@@ -351,11 +358,16 @@ export class Instance {
   #wake(): void {
     if (this.#held || this.#ledger.isBarred) return
     if (this.#working !== null || this.#closing || this.#queue.length === 0) return
+    this.#start()
+  }
+
+  #start(): void {
     this.#working = this.#work().then(
       () => {
         this.#rest()
         // what has come since the last look at the queue has found somebody at work, and waits
         this.#wake()
+        this.#tidy()
       },
       (error: unknown) => {
         this.#rest()

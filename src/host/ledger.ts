@@ -19,7 +19,7 @@ import { Mutex } from './mutex.ts'
 import { checkRoom } from './room.ts'
 import { decodePending, encodePending } from './stand.ts'
 import { Tail } from './tail.ts'
-import { encodePosition, type Position, UserLog } from './user-log.ts'
+import { decodePosition, encodePosition, type Position, UserLog } from './user-log.ts'
 
 /** What all instances of a host write with. */
 export interface Writing {
@@ -140,7 +140,7 @@ export class Ledger {
       const commit = encodeEntry({ type: 'commit', ...archive.version(), heads })
       // not by the session itself: it reads what is there before, one after the other
       const noted = [...positions].map(([user, position]) =>
-        log.state.setUserData(`user/${user.id}`, encodePosition(position))
+        log.state.setUserData(nameOf(user.id), encodePosition(position))
       )
       await Promise.all(noted)
       return [...blocks, commit]
@@ -161,6 +161,17 @@ export class Ledger {
   /** The host's copy of a user's log, to read what it says; created where there is none. */
   async user(key: Uint8Array): Promise<UserLog> {
     return this.#users.get(encodeId(key)) ?? this.#mutex.run(() => this.#openUser(key))
+  }
+
+  /** How far a user's calls are executed. Opens no log for that: anybody may ask, of everybody. */
+  async position(key: Uint8Array): Promise<Position> {
+    const id = encodeId(key)
+    const opened = this.#users.get(id)
+    if (opened !== undefined) return opened.position
+    return this.#mutex.run(async () => {
+      if (this.#failed !== null) throw this.#failed
+      return this.#users.get(id)?.position ?? decodePosition(await this.note(nameOf(id)))
+    })
   }
 
   /** That copy, by the user in z-base-32, where it is open. */
@@ -212,7 +223,7 @@ export class Ledger {
 
   /** Lets go of the users' sessions when there are too many, but not of what is in them and not on disk. */
   async trim(): Promise<void> {
-    if (this.#isCrowded) await this.#mutex.run(() => this.#reopen())
+    if (this.isCrowded) await this.#mutex.run(() => this.#reopen())
   }
 
   /**
@@ -229,6 +240,11 @@ export class Ledger {
   /** Tree hash of the call log when it had this length. */
   async treeHash(length: number): Promise<Uint8Array> {
     return this.#log.treeHash(length)
+  }
+
+  /** Whether something was taken in that is not on its way to the disk. */
+  get isDirty(): boolean {
+    return this.#dirty
   }
 
   /** Resolves when what is on its way to the disk is there. */
@@ -256,7 +272,8 @@ export class Ledger {
     })
   }
 
-  get #isCrowded(): boolean {
+  /** Whether so many logs of users are open that they are to be let go of. */
+  get isCrowded(): boolean {
     const { size } = this.#users
     if (size < SESSIONS_MIN || size >= SESSIONS_MAX) return size >= SESSIONS_MAX
     const since = performance.now() - IDLE_MS
@@ -343,8 +360,13 @@ export class Ledger {
     if (this.#failed !== null) throw this.#failed
     this.refuseWhenBarred()
     const user = await this.#openUser(key)
-    this.#dirty = true
-    return fn(user)
+    const { length } = user
+    try {
+      return await fn(user)
+    } finally {
+      // who only asks what is here leaves nothing to be written
+      if (user.length !== length) this.#dirty = true
+    }
   }
 
   async #openUser(key: Uint8Array): Promise<UserLog> {
@@ -364,7 +386,7 @@ export class Ledger {
     await session.ready().catch(async (error) => {
       throw await unwritten(error, this.#writing)
     })
-    const user = new UserLog(key, core, session, await log.getUserData(`user/${id}`))
+    const user = new UserLog(key, core, session, await log.getUserData(nameOf(id)))
     this.#users.set(id, user)
     return user
   }
@@ -407,6 +429,11 @@ export class Ledger {
     if (length === 0 || signature === null) return null
     return { length, fork, treeHash: this.tail.treeHash(), signature: b4a.from(signature) }
   }
+}
+
+/** Name of the note of how far a user's calls are executed. */
+function nameOf(user: string): string {
+  return `user/${user}`
 }
 
 /** Why something is not in the database. */

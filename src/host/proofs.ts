@@ -1,6 +1,7 @@
 import { decodeEntry } from '../protocol/entries.ts'
 import { MivmError } from '../protocol/errors.ts'
 import type { Head } from '../protocol/head.ts'
+import { encodeId } from '../protocol/ids.ts'
 import type { UserBlocks } from '../protocol/messages.ts'
 import { createProof, type Proof, type ProofRequest } from '../protocol/proof.ts'
 import type { Accounts, Answered } from './accounts.ts'
@@ -78,9 +79,9 @@ export class Proofs {
 
   /** Where acks and results of a user's entries are, in order: from memory, else along the acks' chain. */
   async #answers(key: Uint8Array, from: number, to: number): Promise<Answered[]> {
-    if (to === 0 || !(await this.#ledger.hasUser(key))) return []
-    const user = await this.#ledger.user(key)
-    const { id, position } = user
+    if (to === 0) return []
+    const id = encodeId(key)
+    const position = await this.#ledger.position(key)
     const lately = this.#accounts.lately(id, from, to)
     if (lately !== null) return lately
     const last = Math.min(to, from + ENTRIES_MAX)

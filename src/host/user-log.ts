@@ -35,7 +35,7 @@ export class UserLog {
     this.id = encodeId(key)
     this.#core = core
     this.#session = session
-    this.#position = position === null ? { entry: 0, ack: 0 } : decodePosition(position)
+    this.#position = decodePosition(position)
   }
 
   get length(): number {
@@ -157,7 +157,9 @@ export function encodePosition({ entry, ack }: Position): Uint8Array {
   return b4a.concat([c.encode(c.uint, entry), c.encode(c.uint, ack)])
 }
 
-function decodePosition(bytes: Uint8Array): Position {
+/** Of no note it is the beginning. */
+export function decodePosition(bytes: Uint8Array | null): Position {
+  if (bytes === null) return { entry: 0, ack: 0 }
   const state = { start: 0, end: bytes.byteLength, buffer: bytes }
   return { entry: c.uint.decode(state), ack: c.uint.decode(state) }
 }
