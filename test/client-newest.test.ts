@@ -4,7 +4,7 @@ import b4a from 'b4a'
 import test from 'brittle'
 import Corestore from 'corestore'
 import Hypercore from 'hypercore'
-import { update } from '../src/client/newest.ts'
+import { findNewest } from '../src/client/newest.ts'
 import { boundPeers } from '../src/state/peers.ts'
 import { type Teardown, tempDir } from './helpers.ts'
 
@@ -13,13 +13,13 @@ const PATIENCE = 300
 test('newest - a peer that says that there is more, and does not show it, is not waited for', async (t) => {
   const { reader, join } = await scene(t)
   await join({ isMute: true })
-  t.is(await update(reader, PATIENCE), false)
+  t.is(await findNewest(reader, PATIENCE), false)
   t.is(reader.length, 0)
 })
 
 test('newest - what a peer shows is there, also of one that comes meanwhile', async (t) => {
   const { reader, join } = await scene(t)
-  const asked = update(reader, 100 * PATIENCE)
+  const asked = findNewest(reader, 100 * PATIENCE)
   await join({ isMute: false })
   t.is(await asked, true)
   t.is(reader.length, 2)
@@ -27,7 +27,7 @@ test('newest - what a peer shows is there, also of one that comes meanwhile', as
 
 test('newest - where nobody comes it ends', async (t) => {
   const { reader } = await scene(t)
-  await update(reader, PATIENCE)
+  await findNewest(reader, PATIENCE)
   t.is(reader.length, 0)
 })
 
@@ -53,7 +53,7 @@ test('newest - a peer that never shows what it says there is keeps nobody else f
     if (isMute && peer !== undefined) peer.onrequest = async () => {}
   }
   for (let i = 0; i < 2; i++) await join(true)
-  const asked = update(reader, 100 * PATIENCE)
+  const asked = findNewest(reader, 100 * PATIENCE)
   t.is(
     await Promise.race([asked, later(2 * PATIENCE)]),
     null,
@@ -64,7 +64,7 @@ test('newest - a peer that never shows what it says there is keeps nobody else f
   t.is(reader.length, 2)
   t.alike(await reader.get(1), b4a.from('b'))
   await author.append(b4a.from('c'))
-  t.is(await update(reader, 100 * PATIENCE), true)
+  t.is(await findNewest(reader, 100 * PATIENCE), true)
   t.is(reader.length, 3, 'and from then on those are not asked')
   clearInterval(awake)
   for (const end of ends) end.destroy()

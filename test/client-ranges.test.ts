@@ -1,13 +1,16 @@
-// What asks a host for ranges of logs: whoever the host is, an audit goes on.
+// What asks a host for ranges of logs, and for their heads: whoever the host is, an audit goes on.
+import { setImmediate as turn } from 'node:timers/promises'
 import SecretStream from '@hyperswarm/secret-stream'
 import b4a from 'b4a'
 import test from 'brittle'
 import Protomux from 'protomux'
+import { askNewest } from '../src/client/newest.ts'
 import { Ranges } from '../src/client/ranges.ts'
 import { Rpc } from '../src/net/rpc.ts'
 import { MivmError } from '../src/protocol/errors.ts'
 import { RANGE, type RangeReply } from '../src/protocol/messages.ts'
-import type { Teardown } from './helpers.ts'
+import { openStore } from '../src/state/store.ts'
+import { type Teardown, tempDir } from './helpers.ts'
 
 const REQUEST = { key: b4a.alloc(32, 1), start: 0, length: 3, blocks: 2 }
 const REPLY: RangeReply = {
@@ -108,4 +111,31 @@ test('ranges - a host that fails is no reason to wait, and may do better the nex
   t.is(await ranges.ask(REQUEST), null)
   isWell = true
   t.alike(await ranges.ask(REQUEST), REPLY)
+})
+
+test('newest - who says that there is more and does not show it is not waited for, and costs nothing', async (t) => {
+  const stores = [await openStore(await tempDir(t)), await openStore(await tempDir(t))] as const
+  t.teardown(() => Promise.all(stores.map((store) => store.close())))
+  const [theirs, ours] = stores
+  const log = theirs.get({ name: 'log' })
+  await log.append([b4a.from('one')])
+  const copy = ours.get({ key: log.key, allowFork: false })
+  await copy.ready()
+  const streams = [theirs.replicate(true), ours.replicate(false)] as const
+  streams[0].pipe(streams[1]).pipe(streams[0])
+  t.teardown(() => streams.map((stream) => stream.destroy()), { order: -1 })
+  while (copy.length < 1) await askNewest(copy, 1_000)
+  for (const peer of log.core.replicator.peers) peer.onrequest = async () => {}
+  await log.append([b4a.from('two')])
+  while (copy.peers.every(({ remoteLength }) => remoteLength < 2)) await turn()
+  const { update } = copy
+  let updates = 0
+  copy.update = (options) => {
+    updates++
+    return update.call(copy, options)
+  }
+  const asked = Array.from({ length: 50 }, () => askNewest(copy, 20))
+  t.alike(new Set(await Promise.all(asked)), new Set([false]))
+  t.is(updates, 1, 'it was asked once')
+  t.is(await askNewest(log, 20), true, 'nobody has more than who writes')
 })

@@ -8,7 +8,7 @@ import { MivmError } from '../protocol/errors.ts'
 import { userLogKey } from '../protocol/manifest.ts'
 import type { InfoReply } from '../protocol/messages.ts'
 import { openDrive } from './drive.ts'
-import { update } from './newest.ts'
+import { findNewest } from './newest.ts'
 
 /** How long to wait for peers to say what they have, ms. */
 const WAIT = 10_000
@@ -83,11 +83,11 @@ export class InstanceReplica {
       )
     }
     const end = performance.now() + WAIT
-    await update(core, WAIT)
+    await findNewest(core, WAIT)
     while (core.length < length) {
       if (performance.now() > end) throw late(core.length, length)
       await sleep(20)
-      await update(core, 1_000)
+      await findNewest(core, 1_000)
     }
   }
 }

@@ -1,25 +1,44 @@
 import type Hypercore from 'hypercore'
 
+/** What is asked about each log, and not answered by all. */
+const asking = new WeakMap<Hypercore, Promise<unknown>>()
+
 /**
- * Asks whoever has this log for its newest head, the first peer where nobody is there yet. A peer may say that it has
- * more, and never show it: false where nothing has come within so many ms, then it is as it was.
+ * Asks peers for the newest head of a log. Resolves when all who are there have answered, false where that takes longer than
+ * `ms`: Hypercore waits without end for one who says that there is more and does not show it, and keeps each that waits
+ * beside it. So what is asked already is not asked again.
  */
-export async function update(core: Hypercore, ms: number): Promise<boolean> {
-  const found = core.findingPeers()
+export async function askNewest(log: Hypercore, ms: number): Promise<boolean> {
+  const answered = asking.get(log) ?? ask(log)
   const { promise: late, resolve } = Promise.withResolvers<false>()
-  const timer = setTimeout(() => {
-    found()
-    resolve(false)
-  }, ms)
-  core.once('peer-add', found)
-  if (core.peers.length > 0) found()
-  const updated = core.update({ wait: true }).then(() => true)
-  // it ends with the log, whoever still waits for it
-  updated.catch(() => {})
+  const timer = setTimeout(() => resolve(false), ms)
   try {
-    return await Promise.race([updated, late])
+    return await Promise.race([answered.then(() => true), late])
   } finally {
-    core.off('peer-add', found)
+    clearTimeout(timer)
+  }
+}
+
+/** A log that is closed meanwhile has said what there is to say. */
+function ask(log: Hypercore): Promise<unknown> {
+  const answered = log
+    .update({ wait: true })
+    .catch(() => {})
+    .finally(() => asking.delete(log))
+  asking.set(log, answered)
+  return answered
+}
+
+/** The same where nobody may be there yet: as long for the first peer as for what it says. */
+export async function findNewest(log: Hypercore, ms: number): Promise<boolean> {
+  const found = log.findingPeers()
+  const timer = setTimeout(found, ms)
+  log.once('peer-add', found)
+  if (log.peers.length > 0) found()
+  try {
+    return await askNewest(log, ms)
+  } finally {
+    log.off('peer-add', found)
     clearTimeout(timer)
     found()
   }

@@ -6,7 +6,7 @@ import type Hyperdrive from 'hyperdrive'
 import { MivmError } from '../protocol/errors.ts'
 import { manifestKey, stateManifest } from '../protocol/manifest.ts'
 import { openDrive } from './drive.ts'
-import { update } from './newest.ts'
+import { askNewest } from './newest.ts'
 
 /** Reads the files of an instance, as Hyperdrive replicates them. Nothing that it says is verified beyond the host's signature. */
 export class StateReader {
@@ -71,7 +71,7 @@ export class StateReader {
     const { core } = await this.#open()
     // without anybody who has it an update ends at once, with what was here before
     await firstPeer(core)
-    if (!(await update(core, WAIT)) || core.peers.length === 0) throw missing()
+    if (!(await askNewest(core, WAIT)) || core.peers.length === 0) throw missing()
     const isHosts = ({ remotePublicKey }: Peer) => b4a.equals(remotePublicKey, host)
     if (core.peers.some((peer) => isHosts(peer) && peer.remoteFork > core.fork)) throw rewritten()
     const { length } = core

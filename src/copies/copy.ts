@@ -1,6 +1,7 @@
 import b4a from 'b4a'
 import type Corestore from 'corestore'
 import type Hypercore from 'hypercore'
+import { askNewest } from '../client/newest.ts'
 import type { Version } from '../protocol/entries.ts'
 import { blobsManifest, manifestKey, stateManifest } from '../protocol/manifest.ts'
 
@@ -100,7 +101,7 @@ async function grown(core: Hypercore): Promise<void> {
   const timer = setTimeout(wake, 200)
   core.once('append', wake)
   try {
-    core.update({ wait: true }).catch(() => {})
+    void askNewest(core, 0)
     await promise
   } finally {
     clearTimeout(timer)

@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type Hypercore from 'hypercore'
 import { MerkleTree } from 'hypercore/lib/merkle-tree.js'
 import { checkGenesis } from '../client/locate.ts'
+import { askNewest } from '../client/newest.ts'
 import { Others } from '../client/others.ts'
 import type { Replica } from '../client/replica.ts'
 import { decodeMethods, encodeMethods } from '../host/stand.ts'
@@ -341,8 +342,8 @@ export class MirroredInstance {
     if (log.length > this.#walk.length) return
     const { signal } = this.#stop
     const wait = sleep(LOOK_MS, undefined, { signal, ref: false }).catch(() => {})
-    const isNewer = log.update({ wait: true }).catch(() => false)
-    if (!(await Promise.race([isNewer, wait]))) await wait
+    await Promise.race([askNewest(log, LOOK_MS), wait])
+    if (log.length === this.#walk.length) await wait
   }
 
   get #bytes(): number {

@@ -4,7 +4,7 @@ import type Hypercore from 'hypercore'
 import type { KeyPair } from 'hypercore-crypto'
 import type { Atom } from 'hypercore-storage'
 import { checkGenesis } from '../client/locate.ts'
-import { update } from '../client/newest.ts'
+import { askNewest } from '../client/newest.ts'
 import type { Replica } from '../client/replica.ts'
 import type { SetBacks } from '../host/set-back.ts'
 import { decodePending, encodeMethods, encodePending } from '../host/stand.ts'
@@ -52,10 +52,11 @@ export interface RecoveredOptions {
   enlist(): Promise<void>
 }
 
-/** How long peers have to show the head that they say there is, ms. */
-const SHOWN_MS = 10_000
 /** How often the log of a user is fetched where what came is not what the host has taken in. */
 const USER_TRIES = 3
+
+/** How long those who are there have to say what the newest head is, ms. */
+const SHOWN_MS = 10_000
 
 /** A log of which more was signed than is here, with what others have of it. */
 interface Part {
@@ -128,7 +129,7 @@ class RecoveredInstance {
   /** What a peer shows may be newer than what all have said. */
   async #shown(copy: Hypercore): Promise<Head | null> {
     const { address, keyPair } = this.#options
-    if (copy.peers.length > 0) await update(copy, SHOWN_MS)
+    await askNewest(copy, SHOWN_MS)
     const head = headOf(copy)
     return head !== null && verifyHead(head, address, keyPair.publicKey) ? head : null
   }
