@@ -1,12 +1,15 @@
 // Backups of hosts that run and of hosts that do not, and what comes of them.
 import { readdir, readFile, stat, writeFile } from 'node:fs/promises'
 import path from 'node:path'
-import { setImmediate } from 'node:timers/promises'
+import { setImmediate, setTimeout as sleep } from 'node:timers/promises'
 import { deflateSync } from 'node:zlib'
 import test from 'brittle'
 import crypto from 'hypercore-crypto'
 import { recover } from '../src/copies/recovery.ts'
 import { backUpClosed, restore } from '../src/host/backup.ts'
+import { Host } from '../src/host/host.ts'
+import { Restored } from '../src/host/restored.ts'
+import { openLocal } from '../src/net/network.ts'
 import { decodeId } from '../src/protocol/ids.ts'
 import { deployment } from './bare-user.ts'
 import { Cli, CONTRACTS, startHost } from './cli.ts'
@@ -191,3 +194,21 @@ function framed(frame: Uint8Array): Uint8Array {
   }
   return Buffer.concat(parts)
 }
+
+test('backup - a host that cannot note that it has asked the others asks them again at its next start, and works', async (t) => {
+  const dir = await tempDir(t)
+  const { bootstrap, close } = await openLocal(0)
+  t.teardown(close, { order: 3 })
+  await Restored.mark(dir)
+  const { asked } = Restored.prototype
+  t.teardown(() => Object.assign(Restored.prototype, { asked }))
+  Restored.prototype.asked = async () => {
+    throw new Error('EROFS')
+  }
+  const host = await Host.open({ dir, bootstrap, engines: 1 })
+  t.teardown(() => host.close(), { order: 2 })
+  const end = performance.now() + 20_000
+  while (!host.isReady && performance.now() < end) await sleep(20)
+  t.ok(host.isReady)
+  t.is((await Restored.find(dir))?.isAsked, false)
+})

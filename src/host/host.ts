@@ -308,7 +308,8 @@ export class Host {
     while (!(await this.#ask([...this.#known])) && !signal.aborted) {
       await sleep(ASK_AGAIN_MS, undefined, { signal }).catch(() => {})
     }
-    if (this.#closing === null) await restored.asked()
+    // what cannot be noted down is done again at the next start
+    if (this.#closing === null) await restored.asked().catch(() => {})
   }
 
   /** Hears what others hold of instances; false where there is no network. */
