@@ -134,3 +134,15 @@ async function deploy(host: Host, salt: number): Promise<Uint8Array> {
   await host.deploy({ ...request, genesis: block, log })
   return address
 }
+
+test('residents - one that cannot be closed ends nothing but itself', async (t) => {
+  const residents = new Residents(0)
+  const close = async () => {
+    throw new Error('the disk')
+  }
+  await residents.keep('a', Promise.resolve({ idleSince: 0, weight: 1, close }))
+  residents.closeIdle()
+  await t.execution(residents.left('a'))
+  t.absent(residents.has('a'))
+  await residents.close()
+})

@@ -118,9 +118,11 @@ export class Residents<R extends Resident> {
     if (resident === undefined) return
     this.#open.delete(id)
     this.#opening.delete(id)
+    // what is wrong with it, whoever opens it again is told
+    const leaving = resident.close().catch(() => {})
     this.#leaving.set(
       id,
-      resident.close().finally(() => this.#leaving.delete(id))
+      leaving.finally(() => this.#leaving.delete(id))
     )
   }
 }
