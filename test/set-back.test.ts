@@ -80,6 +80,32 @@ test('set back - calls that were in flight are not continued before somebody cou
   t.is((await scene.look(decodeId(address))).length, length, 'nothing was signed')
 })
 
+test('set back - what a caller has seen is in its log, whatever else it says', async (t) => {
+  const { scene, host, alice, link, address } = await Scene.deployed(t, 3_000)
+  await host.close()
+  await scene.keep()
+  const again = await scene.start()
+  for (let i = 0; i < 2; i++) await alice.call(link, 'add', [])
+  await again.host.close()
+  await scene.setBack()
+  const { length } = await scene.look(decodeId(address))
+  const set = await scene.start()
+  const { request } = Rpc.prototype
+  t.teardown(() => Object.assign(Rpc.prototype, { request }))
+  // a client of another make, which says nothing of what it knows
+  Object.assign(Rpc.prototype, {
+    request(this: Rpc, method: object, what: object, ...rest: unknown[]) {
+      if (method === KNOWN) return Promise.resolve({ signed: null })
+      const said = 'known' in what ? { ...what, known: 0, anchored: false } : what
+      return Reflect.apply(request, this, [method, said, ...rest])
+    }
+  })
+  t.is(await codeOf(alice.call(link, 'add', [])), 'INSTANCE_SET_BACK')
+  t.is(set.events.filter(({ type }) => type === 'set-back').length, 1)
+  await set.host.close()
+  t.alike(await scene.look(decodeId(address)), { length, verdict: 'clean' }, 'nothing was signed')
+})
+
 test('set back - an auditor tells, and accuses nobody', async (t) => {
   const { scene, host, alice, link } = await Scene.deployed(t, 3_000)
   await alice.call(link, 'add', [])

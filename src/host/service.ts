@@ -1,5 +1,6 @@
 import type Corestore from 'corestore'
 import type { Rpc } from '../net/rpc.ts'
+import { readUserEntry } from '../protocol/entries.ts'
 import { MivmError } from '../protocol/errors.ts'
 import type { Head } from '../protocol/head.ts'
 import { encodeId } from '../protocol/ids.ts'
@@ -34,7 +35,7 @@ import type { Instance } from './instance.ts'
 import type { Measures } from './measures.ts'
 import { Mutex } from './mutex.ts'
 import { readRange } from './ranges.ts'
-import { notThatFar, type SetBacks } from './set-back.ts'
+import { notThatFar, type SetBacks, setBack } from './set-back.ts'
 import type { PublicStatus } from './status.ts'
 
 /** A host as those see it who answer its peers. */
@@ -143,6 +144,7 @@ export class Service {
       const { length: own } = instance.head
       // said and not shown: it is no proof, but what could be answered would be less than that user has seen
       if (request.known > own) throw notThatFar(request.known, own)
+      await this.#heedSeen(address, log.blocks, own)
       const length = await instance.submit(log, { caller: this.#caller, arrived })
       if (!isOther(request, length) && to > 0 && to <= length) await instance.settled(log.user, to)
       return length
@@ -174,6 +176,14 @@ export class Service {
       this.#host.measures.calls.add(now - arrived, calls)
       return { length, through, proof, behind: null }
     })
+  }
+
+  /** What a user has seen of a host stands in its own log, whatever its caller says: an ack below that would be a second history. */
+  async #heedSeen(address: Uint8Array, blocks: readonly Uint8Array[], own: number): Promise<void> {
+    const seen = furthestHead(blocks)
+    if (seen === null || seen.length <= own) return
+    const { signed } = await this.#hear(() => this.#host.heed(address, seen))
+    if (signed !== null) throw setBack(signed)
   }
 
   async #prove({ address, user, entry }: ProveRequest): Promise<ProveReply> {
@@ -239,6 +249,16 @@ function isOther({ log, to }: CallRequest, length: number): boolean {
  */
 function isFirst({ log, to }: CallRequest): boolean {
   return to === 0 && log.blocks.length === 0
+}
+
+/** The longest head of a call log in blocks of a user's log, which anybody may have made up. */
+function furthestHead(blocks: readonly Uint8Array[]): Head | null {
+  let furthest: Head | null = null
+  for (const block of blocks) {
+    const head = readUserEntry(block)?.head ?? null
+    if (head !== null && head.length > (furthest?.length ?? 0)) furthest = head
+  }
+  return furthest
 }
 
 /** Of each call there is an ack and a result. */
