@@ -83,6 +83,12 @@ test('frames - nothing is believed of what an engine says', async (t) => {
     ['an unknown status', step([], { status: 'fine', error })],
     ['an error without a message', step([], { status: 'error', error: { name: 'E', code: null } })],
     ['a value that is no text', step([], { status: 'ok', value: 1 })],
+    ['a value that no log takes', step([], { status: 'ok', value: '"\ud800"' })],
+    [
+      'an error that no log takes',
+      step([], { status: 'error', error: { ...error, name: '\udfff' } })
+    ],
+    ['a path that no log takes', step([['/\ud800', 'text', '']])],
     [
       'a count that is no number',
       { type: 'done', steps: [], count: '1', work: 0, outOfTime: false }

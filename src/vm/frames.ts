@@ -191,13 +191,14 @@ function checkStep(value: unknown): StepReport {
 
 function checkOutcome(outcome: Fields): Outcome {
   const { status } = outcome
-  if (status === 'ok') return { status, value: stringOrNull(outcome['value']) }
+  if (status === 'ok') return { status, value: wellFormedOrNull(outcome['value']) }
   return { status: failure(status), error: checkThrown(record(outcome['error'])) }
 }
 
 function checkWrite(value: unknown): Write {
-  const [path, encoding, data] = array(value)
-  if (typeof path !== 'string' || !path.startsWith('/')) throw new Error('a write without a path')
+  const [file, encoding, data] = array(value)
+  const path = wellFormed(file)
+  if (!path.startsWith('/')) throw new Error('a write without a path')
   if (path.startsWith(RESERVED) && variableName(path) === null) {
     throw new Error('a write to a reserved path')
   }
@@ -224,9 +225,9 @@ function checkCompiled({ text, refusal }: Fields): Compiled {
 
 function checkThrown(error: Fields): Thrown {
   return {
-    name: string(error['name']),
-    message: string(error['message']),
-    code: stringOrNull(error['code'])
+    name: wellFormed(error['name']),
+    message: wellFormed(error['message']),
+    code: wellFormedOrNull(error['code'])
   }
 }
 
@@ -264,9 +265,19 @@ function string(value: unknown): string {
 }
 
 /** Text that goes into the log: the log takes no other. */
-function loggable(value: unknown): string {
+function wellFormed(value: unknown): string {
   const text = string(value)
-  if (!text.isWellFormed() || text.length > LIMITS.args) throw new Error('a text that no log takes')
+  if (!text.isWellFormed()) throw new Error('a text that no log takes')
+  return text
+}
+
+function wellFormedOrNull(value: unknown): string | null {
+  return value === null ? null : wellFormed(value)
+}
+
+function loggable(value: unknown): string {
+  const text = wellFormed(value)
+  if (text.length > LIMITS.args) throw new Error('a text that no log takes')
   return text
 }
 
@@ -275,10 +286,6 @@ function wordOf(bytes: Uint8Array, at: number): number {
   const low = (bytes[at] ?? 0) | ((bytes[at + 1] ?? 0) << 8)
   const high = (bytes[at + 2] ?? 0) | ((bytes[at + 3] ?? 0) << 8)
   return low + high * 2 ** 16
-}
-
-function stringOrNull(value: unknown): string | null {
-  return value === null ? null : string(value)
 }
 
 function number(value: unknown): number {
