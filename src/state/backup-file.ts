@@ -54,7 +54,12 @@ export class BackupWriter {
       throw error.code === 'EEXIST' ? isThere(part) : error
     })
     const writer = new BackupWriter(file, part, handle)
-    await handle.writeFile(FIRST_LINE)
+    try {
+      await handle.writeFile(FIRST_LINE)
+    } catch (error) {
+      await writer.abandon()
+      throw error
+    }
     return writer
   }
 

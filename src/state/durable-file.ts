@@ -12,9 +12,9 @@ export async function writeDurably(
   bytes: Uint8Array | string,
   once?: string
 ): Promise<void> {
-  const dir = path.dirname(file)
+  const dir = path.resolve(path.dirname(file))
   const fresh = once ?? `${file}.${randomUUID()}`
-  await mkdir(dir, { recursive: true, mode: 0o700 })
+  await makeDirectory(dir)
   // what a process has left that was killed
   if (once !== undefined) await rm(once, { force: true })
   try {
@@ -26,6 +26,15 @@ export async function writeDurably(
     throw error
   }
   await syncDirectory(dir)
+}
+
+/** Makes a directory, and those above it, so that a power cut takes none of their names back. */
+async function makeDirectory(dir: string): Promise<void> {
+  const first = await mkdir(dir, { recursive: true, mode: 0o700 })
+  if (first === undefined) return
+  for (let made = dir; made.length >= first.length; made = path.dirname(made)) {
+    await syncDirectory(path.dirname(made))
+  }
 }
 
 /** Puts a file on disk that is not there yet, readable by its owner alone; a power cut may still take its name back. */
