@@ -33,7 +33,7 @@ export function createAtom(store: Corestore): Atom {
 
 /**
  * Has the flush of an atom go by the logs to which nothing was appended. As it is it takes over every one that it has, hashes
- * its roots and tells its peers of it: with 50 users that was as much as all else that the call of one of them writes.
+ * its roots and tells its peers of it: with the logs of 400 users that was as much as all else of a commit of one call.
  */
 export function skipUnchanged(): void {
   SessionState.prototype._commit = async function () {
