@@ -11,6 +11,7 @@ import { readIdentity } from '../src/state/identity.ts'
 import { closeStore, openStore } from '../src/state/store.ts'
 import { Cli, startHost, startNetwork } from './cli.ts'
 import { tempDir } from './helpers.ts'
+import { shareVm } from './lent-vm.ts'
 
 const SOURCE = `
 exports.count = 0
@@ -146,6 +147,7 @@ async function scene(t: Test) {
   const network = await openLocal(0)
   t.teardown(() => network.close(), { order: 3 })
   const { bootstrap } = network
+  shareVm(t)
   const start = async () => {
     const events: HostEvent[] = []
     const onEvent = (event: HostEvent) => events.push(event)

@@ -11,6 +11,7 @@ import { openStore } from '../src/state/store.ts'
 import { auditStore, BareUser, deployment, runToItsDeath } from './bare-user.ts'
 import { tempDir } from './helpers.ts'
 import { SOURCE } from './killed-host.ts'
+import { shareVm } from './lent-vm.ts'
 
 const KILLED_HOST = new URL('./killed-host.ts', import.meta.url)
 
@@ -239,6 +240,7 @@ async function open(t: Test, options: Partial<HostOptions> = {}): Promise<Opened
   const dir = await tempDir(t)
   const { bootstrap, close } = await openLocal(0)
   t.teardown(close, { order: 2 })
+  shareVm(t)
   const reopen = async () => {
     const host = await Host.open({ dir, bootstrap, engines: 1, ...options })
     t.teardown(() => host.close(), { order: 1 })

@@ -5,6 +5,7 @@ import { audit, Client, ContractError, openLocal } from 'mivm'
 import { tempDir } from './helpers.ts'
 import { HostProcess } from './host-process.ts'
 import { type Attack, contractOf, INNOCENT, THEMES } from './hostile/index.ts'
+import { shareVm } from './lent-vm.ts'
 
 /** Attacks that are about loops need no more. */
 const FUEL = 1_000_000
@@ -21,6 +22,7 @@ test('hostile - whatever a contract does, its own later calls, its neighbours an
   const network = await openLocal(0)
   t.teardown(() => network.close(), { order: 2 })
   const { bootstrap } = network
+  shareVm(t)
   // what is tested is the fuel: the watchdog leaves it the time that it needs on a busy machine
   const flags = ['--isolate-by', 'deployer', '--engines', '4', '--patience', '10']
   const host = await HostProcess.start(t, path.join(dir, 'host'), bootstrap, flags)

@@ -34,13 +34,13 @@ export function lent(machine: VirtualMachine): VirtualMachine {
  */
 export function shareVm(t: Teardown): void {
   const { open } = Supervisor
-  const opening = open.call(Supervisor, 'js-1', { engines: 1 })
-  opening.catch(() => {})
-  Supervisor.open = async () => keptOpen(await opening)
+  const acquiring = acquireVm()
+  acquiring.catch(() => {})
+  Supervisor.open = async () => keptOpen((await acquiring).vm)
   t.teardown(
     async () => {
       Supervisor.open = open
-      await (await opening).close()
+      ;(await acquiring).leave()
     },
     { order: 8 }
   )

@@ -5,6 +5,7 @@ import test, { type Test } from 'brittle'
 import { audit, Client, Host, openLocal } from 'mivm'
 import { exportIdentity, importIdentity, readIdentity } from '../src/state/identity.ts'
 import { tempDir } from './helpers.ts'
+import { shareVm } from './lent-vm.ts'
 
 const SOURCE = `
 exports.count = 0
@@ -92,6 +93,7 @@ async function scene(t: Test) {
   const network = await openLocal(0)
   t.teardown(() => network.close(), { order: 3 })
   const { bootstrap } = network
+  shareVm(t)
   const host = await Host.open({ dir: path.join(root, 'host'), bootstrap, engines: 1 })
   t.teardown(() => host.close(), { order: 2 })
   return {

@@ -18,7 +18,7 @@ async function runBodies(
   bodies: Hostile,
   limits: Partial<Limits>
 ) {
-  const vm = await openOne(t)
+  const vm = await openOne(t, {})
   const methods = Object.entries(bodies).map(
     ([name, [body]]) => `exports['${name}'] = async () => { ${body} }`
   )
@@ -138,7 +138,7 @@ test('hostile - whoever takes too much memory meets a limit, or ends alone', asy
 })
 
 test('hostile - code that does it while it is loaded', async (t) => {
-  const vm = await openOne(t)
+  const vm = await openOne(t, {})
   const limits = { ...LIMITS, fuel: 1_000_000, time: 30_000 }
   const loop = contractOf('exports.a = () => {}; for (;;);', { address: 'loop', limits })
   const native = contractOf('exports.a = () => {}; [].indexOf.call({ length: 2 ** 53 - 1 }, 1)', {
@@ -162,7 +162,7 @@ test('hostile - code that does it while it is loaded', async (t) => {
 })
 
 test('hostile - patience gives a call more time', async (t) => {
-  const vm = await openOne(t)
+  const vm = await openOne(t, {})
   const source = `${COUNTER}
     exports.slow = () => { for (let i = 0; i < 3e6; i++); return 'done' }`
   const limits = { ...LIMITS, time: 1 }
@@ -179,7 +179,7 @@ test('hostile - patience gives a call more time', async (t) => {
 })
 
 test('hostile - a call that is ended by time costs those beside it nothing', async (t) => {
-  const vm = await openOne(t)
+  const vm = await openOne(t, {})
   const source = `${COUNTER}\nexports.slow = () => { exports.n = 9; for (let i = 0; i < 1e9; i++); }`
   const limits = { ...LIMITS, fuel: 2 ** 31 - 1, time: 2000 }
   const instance = new Instance(contractOf(source, { limits }))
@@ -188,7 +188,7 @@ test('hostile - a call that is ended by time costs those beside it nothing', asy
 })
 
 test('hostile - what V8 collects for one contract costs the calls of another one nothing', async (t) => {
-  const vm = await openOne(t)
+  const vm = await openOne(t, {})
   // V8 looks through all of these maps again for each of their keys
   const source = `exports.idle = () => {}
     exports.keep = () => {
@@ -228,7 +228,7 @@ test('hostile - what V8 collects for one contract costs the calls of another one
 test('hostile - an engine that somebody else kills costs no call its outcome', {
   skip: process.platform !== 'linux'
 }, async (t) => {
-  const vm = await openOne(t)
+  const vm = await openOne(t, {})
   const source = `${COUNTER}\nexports.ask = async () => [++exports.n, await oracle.who()]`
   const instance = new Instance(contractOf(source))
   let kills = 0

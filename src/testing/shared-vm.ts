@@ -1,5 +1,5 @@
 import { openVm } from '../vm/registry.ts'
-import type { VirtualMachine } from '../vm/vm.ts'
+import type { Supervisor } from '../vm/supervisor.ts'
 
 /** How long the VM is kept for who comes next, ms: the next test deploys as soon as the one before has closed what it had. */
 const KEPT_MS = 250
@@ -31,13 +31,13 @@ export async function acquireVm(): Promise<Acquired> {
 }
 
 export interface Acquired {
-  readonly vm: VirtualMachine
+  readonly vm: Supervisor
   release(): Promise<void>
   leave(): void
 }
 
 interface Shared {
-  readonly opening: Promise<VirtualMachine>
+  readonly opening: Promise<Supervisor>
   users: number
 }
 
