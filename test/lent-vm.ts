@@ -33,18 +33,22 @@ export function lent(machine: VirtualMachine): VirtualMachine {
  * again, and what it executes is not what is tested.
  */
 export function shareVm(t: Teardown): void {
-  const { open } = Supervisor
   const acquiring = acquireVm()
   acquiring.catch(() => {})
+  sharing++
   Supervisor.open = async () => keptOpen((await acquiring).vm)
   t.teardown(
     async () => {
-      Supervisor.open = open
+      if (--sharing === 0) Supervisor.open = open
       ;(await acquiring).leave()
     },
     { order: 8 }
   )
 }
+
+/** Scenes of a test may share it twice. */
+let sharing = 0
+const { open } = Supervisor
 
 /** The same, whose `close` does nothing. */
 function keptOpen(vm: Supervisor): Supervisor {
