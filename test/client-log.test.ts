@@ -26,6 +26,7 @@ import { encodeResult } from '../src/vm/record.ts'
 import { headOf } from './audit-writer.ts'
 import { heldOracle } from './held-oracle.ts'
 import { tempDir } from './helpers.ts'
+import { shareVm } from './lent-vm.ts'
 
 const SOURCE = 'exports.count = 0; exports.add = () => ++exports.count'
 
@@ -428,6 +429,7 @@ async function openNetwork(t: Test): Promise<{ dir: string; bootstrap: Bootstrap
   const dir = await tempDir(t)
   const { bootstrap, close } = await openLocal(0)
   t.teardown(close, { order: 3 })
+  shareVm(t)
   return { dir, bootstrap }
 }
 

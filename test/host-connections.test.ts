@@ -11,6 +11,7 @@ import { Refusals } from '../src/host/refusals.ts'
 import { openLocal } from '../src/net/network.ts'
 import { decodeId } from '../src/protocol/ids.ts'
 import { tempDir } from './helpers.ts'
+import { shareVm } from './lent-vm.ts'
 
 const SOURCE = 'exports.count = 0; exports.add = () => ++exports.count'
 
@@ -139,6 +140,7 @@ async function hostScene(t: Test, options: Partial<HostOptions>) {
   const network = await openLocal(0)
   t.teardown(() => network.close(), { order: 3 })
   const { bootstrap } = network
+  shareVm(t)
   const host = await Host.open({ dir: await tempDir(t), bootstrap, engines: 1, ...options })
   t.teardown(() => host.close(), { order: 2 })
   const another = async () => {

@@ -11,6 +11,7 @@ import { decodeId } from '../src/protocol/ids.ts'
 import { openStore } from '../src/state/store.ts'
 import { readContract } from './contracts.ts'
 import { tempDir } from './helpers.ts'
+import { shareVm } from './lent-vm.ts'
 
 const PRICES = fileURLToPath(new URL('../examples/oracle-prices.js', import.meta.url))
 const DAY_MS = 86_400_000
@@ -291,6 +292,7 @@ async function open(t: Test, oracles: Oracles): Promise<Opened> {
   const { bootstrap, close } = await openLocal(0)
   t.teardown(close, { order: 3 })
   const hostDir = path.join(dir, 'host')
+  shareVm(t)
   const start = async () => {
     const host = await Host.open({ dir: hostDir, bootstrap, engines: 1, oracles })
     t.teardown(() => host.close(), { order: 2 })

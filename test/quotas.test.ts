@@ -26,6 +26,7 @@ import type { Proof } from '../src/protocol/proof.ts'
 import { auditStore, BareUser, deployment } from './bare-user.ts'
 import { heldOracle } from './held-oracle.ts'
 import { tempDir } from './helpers.ts'
+import { shareVm } from './lent-vm.ts'
 import { codeOf } from './set-back-scene.ts'
 
 const SOURCE = `
@@ -390,6 +391,7 @@ async function scene(t: Test, options: Partial<HostOptions> = {}) {
   const dir = await tempDir(t)
   const { bootstrap, close } = await openLocal(0)
   t.teardown(close, { order: 2 })
+  shareVm(t)
   let host: Host
   const reopen = async () => {
     host = await Host.open({ dir, bootstrap, engines: 1, ...options })
