@@ -5,6 +5,8 @@ import { compareBytes } from './js-1/order.js'
 export class Overlay implements Files {
   readonly #base: Files
   readonly #writes = new Map<string, Uint8Array | null>()
+  /** Those that nobody has asked for yet: most calls read nothing that others before them wrote. */
+  #added: (readonly Write[])[] = []
   #sorted: string[] | null = null
 
   constructor(base: Files) {
@@ -12,17 +14,17 @@ export class Overlay implements Files {
   }
 
   add(writes: readonly Write[]): void {
-    if (writes.length === 0) return
-    for (const { path, data } of writes) this.#writes.set(path, data)
-    this.#sorted = null
+    if (writes.length > 0) this.#added.push(writes)
   }
 
   async get(path: string): Promise<Uint8Array | null> {
+    this.#sortIn()
     const data = this.#writes.get(path)
     return data === undefined ? this.#base.get(path) : data
   }
 
   async list(range: PathRange): Promise<readonly string[]> {
+    this.#sortIn()
     if (this.#writes.size === 0) return this.#base.list(range)
     const { limit, reverse } = range
     const order = (a: string, b: string) => (reverse ? compareBytes(b, a) : compareBytes(a, b))
@@ -45,6 +47,7 @@ export class Overlay implements Files {
 
   /** Written and not deleted, between two exclusive bounds. */
   #within(gt: string, lt: string): string[] {
+    this.#sortIn()
     this.#sorted ??= [...this.#writes.keys()].sort(compareBytes)
     const from = this.#sorted.findIndex((path) => compareBytes(path, gt) > 0)
     if (from === -1) return []
@@ -54,5 +57,13 @@ export class Overlay implements Files {
       if (this.#writes.get(path) !== null) paths.push(path)
     }
     return paths
+  }
+
+  #sortIn(): void {
+    if (this.#added.length === 0) return
+    for (const writes of this.#added)
+      for (const { path, data } of writes) this.#writes.set(path, data)
+    this.#added = []
+    this.#sorted = null
   }
 }
