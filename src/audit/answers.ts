@@ -2,6 +2,7 @@ import b4a from 'b4a'
 import type Hypercore from 'hypercore'
 import type { Ack, Answer } from '../protocol/entries.ts'
 import type { LoggedCall } from '../protocol/evidence-replay.ts'
+import { encodeId } from '../protocol/ids.ts'
 import { readBlocks } from '../state/blocks.ts'
 import type { Report } from './findings.ts'
 import { decode } from './history.ts'
@@ -17,14 +18,14 @@ const GENERATION_BYTES = 2 * 1024 * 1024
 
 /** What a user says that it was answered. */
 interface Claim extends Answer {
-  /** Its key. */
-  readonly user: Uint8Array
+  /** In z-base-32. */
+  readonly user: string
 }
 
 /** A result of the call log, and whose entry it answers. */
 interface Known {
   readonly block: Uint8Array
-  readonly user: Uint8Array
+  readonly user: string
   readonly entry: number
 }
 
@@ -44,8 +45,8 @@ export class Answers {
     this.#report = report
   }
 
-  /** `user`: the key of whoever says so. */
-  add(answers: readonly Answer[], user: Uint8Array): void {
+  /** `user`: who says so, in z-base-32. */
+  add(answers: readonly Answer[], user: string): void {
     for (const answer of answers.slice(0, ANSWERS_MAX)) {
       this.#waiting.push({ ...answer, user })
       this.#waitingBytes += answer.result.byteLength
@@ -54,11 +55,11 @@ export class Answers {
 
   /** Takes results of the call log, proven. */
   know(calls: readonly LoggedCall[]): void {
-    for (const { ack, resultIndex, resultBlock } of calls) {
+    for (const { ack, caller, resultIndex, resultBlock } of calls) {
       // what it is cut from would stay with it
       const isWhole = resultBlock.byteLength === resultBlock.buffer.byteLength
       const block = isWhole ? resultBlock : new Uint8Array(resultBlock)
-      this.#young.set(resultIndex, { block, user: new Uint8Array(ack.user), entry: ack.entry })
+      this.#young.set(resultIndex, { block, user: caller, entry: ack.entry })
       this.#youngBytes += block.byteLength
     }
     if (this.#young.size < GENERATION_RESULTS && this.#youngBytes < GENERATION_BYTES) return
@@ -90,7 +91,7 @@ export class Answers {
       if (block === null) return false
       if (!b4a.equals(block, claim.result) || ackOf(result) === null) return true
       const entry = ack === null ? null : decode(ack)
-      return entry !== null && !(isAck(entry) && isFor(claim, entry))
+      return entry !== null && !(isAck(entry) && isFor(claim, encodeId(entry.user), entry.entry))
     }).length
   }
 
@@ -114,7 +115,7 @@ export class Answers {
     this.#waiting = this.#waiting.filter((claim) => {
       const known = this.#young.get(claim.index) ?? this.#old.get(claim.index)
       if (known === undefined) return true
-      const isTrue = b4a.equals(known.block, claim.result) && isFor(claim, known)
+      const isTrue = b4a.equals(known.block, claim.result) && isFor(claim, known.user, known.entry)
       if (!isTrue) this.#report.counts.falseAnswers++
       this.#waitingBytes -= claim.result.byteLength
       return false
@@ -133,6 +134,6 @@ function isAck(entry: Decoded): entry is Ack {
   return typeof entry === 'object' && entry.type === 'ack'
 }
 
-function isFor(claim: Claim, { user, entry }: Pick<Known, 'user' | 'entry'>): boolean {
-  return claim.entry === entry && b4a.equals(claim.user, user)
+function isFor(claim: Claim, user: string, entry: number): boolean {
+  return claim.entry === entry && claim.user === user
 }

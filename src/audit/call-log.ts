@@ -41,6 +41,7 @@ export interface LoggedBatch {
 
 interface OpenCall {
   readonly ack: Ack
+  readonly caller: string
   readonly asked: UserLogEntry | null
   readonly index: number
   readonly oracles: OracleRecord[]
@@ -240,7 +241,7 @@ export class CallLogWalk {
     caller.lastAck = index
     this.#seq = seq
     this.#time = Math.max(time, this.#time)
-    this.#call = { ack, asked, index, oracles: [] }
+    this.#call = { ack, caller: caller.id, asked, index, oracles: [] }
   }
 
   #pushOracle(

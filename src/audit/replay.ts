@@ -3,7 +3,6 @@ import type { Commit, Genesis, Result, ThrownEntry, Version } from '../protocol/
 import type { LoggedCall } from '../protocol/evidence-replay.ts'
 import { CONTRACT_PATH, type Files, lastWrites, type Write } from '../protocol/files.ts'
 import { writesHash } from '../protocol/hash.ts'
-import { encodeId } from '../protocol/ids.ts'
 import { LIMITS } from '../protocol/limits.ts'
 import { Overlay } from '../vm/overlay.ts'
 import { answerOf, callAt, contractOf, encodeResult, MALFORMED } from '../vm/record.ts'
@@ -306,10 +305,10 @@ export class Replay {
 
 function tasksOf({ calls, committed }: Tail): Task[] {
   return calls.map((logged) => {
-    const { ack, asked, result } = logged
-    const { call, user, seq, time } = ack
+    const { ack, caller, asked, result } = logged
+    const { call, seq, time } = ack
     const isExecuted = result.outcome !== 'abort' && asked?.type === 'call'
-    const executed = isExecuted ? callAt(asked, call, encodeId(user), seq, time, committed) : null
+    const executed = isExecuted ? callAt(asked, call, caller, seq, time, committed) : null
     return { logged, call: executed }
   })
 }

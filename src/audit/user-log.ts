@@ -479,7 +479,7 @@ export class UserLog {
     if (entry === null) return { asks: true, isSame }
     if (entry.head !== null) this.#claim(index, entry.head, ack, isNew)
     if (entry.type === 'call') return { asks: true, isSame }
-    if (isNew) this.#into.answers.add(entry.answers, this.#owner.publicKey)
+    if (isNew) this.#into.answers.add(entry.answers, this.id)
     return { asks: false, isSame }
   }
 

@@ -106,8 +106,7 @@ export class UserLogs {
       if (settling !== null) await settling
     }
     for (const call of calls) {
-      const { user } = call.ack
-      const log = this.#logs.get(encodeId(user)) ?? (await this.#open(user))
+      const log = this.#logs.get(call.caller) ?? (await this.#open(call.ack.user))
       const comparing = log.check(call)
       if (comparing !== null) await comparing
     }

@@ -14,6 +14,7 @@ import { MivmError } from './errors.ts'
 import type { Material, ReplayCode, Shown } from './evidence.ts'
 import type { Claim } from './evidence-rules.ts'
 import { codeHash } from './hash.ts'
+import { encodeId } from './ids.ts'
 import { BATCH_CALLS_MAX } from './limits.ts'
 import { Tree, type TreeNode } from './merkle.ts'
 import { type ProofItem, pushItem } from './proof.ts'
@@ -31,6 +32,8 @@ export interface OracleRecord {
 /** One call as the log tells it. */
 export interface LoggedCall {
   readonly ack: Ack
+  /** Its user in z-base-32. */
+  readonly caller: string
   /** The user's block in it; null where that is no entry of a user's log. */
   readonly asked: UserLogEntry | null
   /** Blocks of ack and result. */
@@ -127,13 +130,15 @@ function readSparse(items: readonly ProofItem[], version: Version): SparseLog {
 /** The calls of blocks that follow each other, without the commit at their end. */
 export function readCalls(shown: readonly Shown[]): LoggedCall[] {
   const calls: LoggedCall[] = []
-  let open: (Pick<LoggedCall, 'ack' | 'asked' | 'index'> & { oracles: OracleRecord[] }) | null =
-    null
+  let open:
+    | (Pick<LoggedCall, 'ack' | 'caller' | 'asked' | 'index'> & { oracles: OracleRecord[] })
+    | null = null
   for (const { index, block, entry } of shown) {
     const last: OracleRecord | undefined = open?.oracles.at(-1)
     const waits = last !== undefined && last.answer === null
     if (entry?.type === 'ack' && open === null) {
-      open = { ack: entry, asked: readUserEntry(entry.call), index, oracles: [] }
+      const caller = encodeId(entry.user)
+      open = { ack: entry, caller, asked: readUserEntry(entry.call), index, oracles: [] }
     } else if (entry?.type === 'oracle-request' && open !== null && !waits) {
       open.oracles.push({ request: entry, block: index, answer: null })
     } else if (entry?.type === 'oracle-answer' && waits) {
