@@ -121,5 +121,9 @@ test('overlay - lists what a base with the writes in it would list', async (t) =
     t.alike(await overlay.list(range), await baseOf(files).list(range), JSON.stringify(range))
     const one = path()
     t.is((await overlay.get(one))?.toString(), files.get(one), one)
+    overlay.add([{ path: one, data: Buffer.from('later') }])
+    files.set(one, 'later')
+    t.alike(await overlay.list(range), await baseOf(files).list(range), 'also what comes later')
+    t.is((await overlay.get(one))?.toString(), 'later')
   }
 })
