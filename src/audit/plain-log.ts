@@ -1,15 +1,9 @@
-import { fstatSync, readSync, writeSync } from 'node:fs'
-import { type FileHandle, open } from 'node:fs/promises'
-import path from 'node:path'
-import b4a from 'b4a'
 import flat from 'flat-tree'
 import { MivmError } from '../protocol/errors.ts'
 import type { TreeNode } from '../protocol/merkle.ts'
-import { leafHash, parentHash, writeUint64 } from '../protocol/tree-hash.ts'
+import { leafHash, parentHash } from '../protocol/tree-hash.ts'
+import { BlockFiles } from '../state/block-files.ts'
 import { StandIn } from './stand-in.ts'
-
-/** Where a block ends in the file of blocks: a uint64. */
-const END_BYTES = 8
 
 /** Bytes of blocks that are kept in memory, with what each of them takes beside its own: those of two generations. */
 const GENERATION_BYTES = 4 * 1024 * 1024
@@ -19,14 +13,13 @@ const BLOCK_BYTES = 192
 const NODES_MAX = 65_536
 
 /**
- * A log that nobody else reads, in two files: its blocks, and where each of them ends. It has the tree hash of a Hypercore
- * with the same blocks, and of the tree keeps nothing but the roots. Stands in for one under the state archive: an audit
- * writes as much of that as the host has, and gives none of it to anybody. `copies/audited-state.ts` reads the two files.
+ * A log in two files. It has the tree hash of a Hypercore with the same blocks, and of the tree keeps nothing but the roots.
+ * Stands in for one under the state archive: an audit writes as much of that as the host has, and gives none of it to
+ * anybody. A host that has lost its own reads the files (`copies/recovered-instance.ts`).
  */
 export class PlainLog extends StandIn {
   readonly key: Uint8Array = new Uint8Array(32)
-  readonly #blocks: FileHandle
-  readonly #ends: FileHandle
+  readonly #files: BlockFiles
   #byteLength: number
   /** Blocks that are in the files, and their bytes. */
   #written: number
@@ -38,10 +31,9 @@ export class PlainLog extends StandIn {
   #youngBytes = 0
   readonly #nodes = new Map<number, TreeNode>()
 
-  private constructor(blocks: FileHandle, ends: FileHandle, roots: readonly TreeNode[]) {
+  private constructor(files: BlockFiles, roots: readonly TreeNode[]) {
     super(roots)
-    this.#blocks = blocks
-    this.#ends = ends
+    this.#files = files
     this.#byteLength = roots.reduce((sum, { size }) => sum + size, 0)
     this.#written = this.tree.length
     this.#writtenBytes = this.#byteLength
@@ -57,21 +49,14 @@ export class PlainLog extends StandIn {
     roots: readonly TreeNode[] = [],
     { readOnly = false } = {}
   ): Promise<PlainLog | null> {
-    const files = [`${name}.blocks`, `${name}.ends`].map((file) => path.join(dir, file))
-    const flags = readOnly ? 'r' : 'a+'
-    const [blocks, ends] = await Promise.all(files.map((file) => open(file, flags, 0o600)))
-    if (blocks === undefined || ends === undefined) throw new Error('two files were opened')
-    const log = new PlainLog(blocks, ends, roots)
-    const { size } = fstatSync(blocks.fd)
-    const indexed = fstatSync(ends.fd).size
-    const isThere = size >= log.#byteLength && indexed >= log.length * END_BYTES
-    if (!isThere || log.#endOf(log.length - 1) !== log.#byteLength) {
+    const files = await BlockFiles.open(dir, name, readOnly ? 'r' : 'a+')
+    const log = new PlainLog(files, roots)
+    const isThere = files.byteLength >= log.#byteLength
+    if (!isThere || files.endOf(log.length - 1) !== log.#byteLength) {
       await log.close()
       return null
     }
-    if (readOnly) return log
-    await blocks.truncate(log.#byteLength)
-    await ends.truncate(log.length * END_BYTES)
+    if (!readOnly) await files.truncate(log.length, log.#byteLength)
     return log
   }
 
@@ -104,17 +89,14 @@ export class PlainLog extends StandIn {
     // one piece that is the log's own: a block that is kept is cut from it, and not from a slab that all share, which
     // would stay as a whole
     const bytes = Buffer.allocUnsafeSlow(this.#byteLength - this.#writtenBytes)
-    const ends = b4a.alloc(blocks.length * END_BYTES)
-    const view = new DataView(ends.buffer, ends.byteOffset, ends.byteLength)
     let at = 0
-    blocks.forEach((block, i) => {
+    const ends = blocks.map((block, i) => {
       bytes.set(block, at)
       this.#remember(this.#written + i, bytes.subarray(at, at + block.byteLength))
       at += block.byteLength
-      writeUint64(view, i * END_BYTES, this.#writtenBytes + at)
+      return this.#writtenBytes + at
     })
-    append(this.#blocks.fd, bytes)
-    append(this.#ends.fd, ends)
+    this.#files.append(bytes, ends)
     this.#written += blocks.length
     this.#writtenBytes += at
     this.#pending = []
@@ -123,35 +105,22 @@ export class PlainLog extends StandIn {
   /** Resolves when it survives a power cut. */
   async sync(): Promise<void> {
     this.flush()
-    await this.#blocks.datasync()
-    await this.#ends.datasync()
+    await this.#files.sync()
   }
 
-  async close(): Promise<void> {
-    await this.#blocks.close()
-    await this.#ends.close()
+  close(): Promise<void> {
+    return this.#files.close()
   }
 
-  /** The files are those of this machine: waiting for a thread takes longer than reading them. */
   protected block(index: number): Uint8Array {
     const pending = this.#pending[index - this.#written]
     if (pending !== undefined) return pending
     const known = this.#young.get(index) ?? this.#old.get(index)
     if (known !== undefined) return known
-    const start = this.#endOf(index - 1)
-    const block = b4a.alloc(this.#endOf(index) - start)
-    if (readSync(this.#blocks.fd, block, 0, block.byteLength, start) < block.byteLength) {
-      throw damaged()
-    }
+    const block = this.#files.get(index)
+    if (block === null) throw damaged()
     this.#remember(index, block)
     return block
-  }
-
-  #endOf(index: number): number {
-    if (index < 0) return 0
-    const bytes = Buffer.alloc(END_BYTES)
-    if (readSync(this.#ends.fd, bytes, 0, END_BYTES, index * END_BYTES) < END_BYTES) throw damaged()
-    return Number(bytes.readBigUInt64LE())
   }
 
   #remember(index: number, block: Uint8Array): void {
@@ -173,10 +142,6 @@ export class PlainLog extends StandIn {
     const right = this.node(children[1])
     return { index, size: left.size + right.size, hash: parentHash(left, right) }
   }
-}
-
-function append(descriptor: number, bytes: Uint8Array): void {
-  for (let at = 0; at < bytes.byteLength; ) at += writeSync(descriptor, bytes, at)
 }
 
 function damaged(): MivmError {

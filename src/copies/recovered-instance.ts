@@ -1,3 +1,4 @@
+import path from 'node:path'
 import b4a from 'b4a'
 import type Corestore from 'corestore'
 import type Hypercore from 'hypercore'
@@ -24,11 +25,11 @@ import {
 } from '../protocol/manifest.ts'
 import { Tree } from '../protocol/merkle.ts'
 import { createAtom } from '../state/atom.ts'
+import { BlockFiles } from '../state/block-files.ts'
 import { headOf } from '../state/head.ts'
 import type { Wal } from '../state/wal.ts'
 import { contractOf } from '../vm/record.ts'
 import { openVm } from '../vm/registry.ts'
-import { AuditedState } from './audited-state.ts'
 import { awaitBlocks, discard, fetchBlocks, openCopy } from './copy.ts'
 import type { Progress } from './progress.ts'
 import type { RecoveryEvent } from './recovery.ts'
@@ -70,7 +71,7 @@ interface Part {
   readonly signature: Uint8Array | null
 }
 
-type Blocks = Hypercore | AuditedState
+type Blocks = Hypercore | BlockFiles
 
 /** Brings one instance to the newest head that anybody knows, or leaves it as it is and throws why. */
 export async function recoverInstance(options: RecoveredOptions): Promise<RecoveryEvent> {
@@ -230,14 +231,15 @@ class RecoveredInstance {
     name: 'files' | 'blobs',
     own: Hypercore,
     { length, treeHash }: Version
-  ): Promise<AuditedState | null> {
+  ): Promise<BlockFiles | null> {
     for (const dir of this.#options.auditors) {
-      const state = await AuditedState.open(dir, this.#id, name)
+      const shadow = path.join(dir, 'audits', `${this.#id}.shadow`)
+      const state = await BlockFiles.open(shadow, name, 'r').catch(() => null)
       if (state === null) continue
       this.#cores.push(state)
       const tree = new Tree(own.state.roots)
       while (tree.length < length) {
-        const block = await state.get(tree.length)
+        const block = state.get(tree.length)
         if (block === null) break
         tree.append(block)
       }
