@@ -93,10 +93,13 @@ export interface JobHandlers {
 /** The engine died over a job: killed by the watchdog (`time`), of memory, or of something else. */
 export class EngineDeath extends Error {
   readonly reason: 'time' | 'memory' | 'crash'
+  /** False where it cannot have come to the job: it died before it was sent, or before it said a word about its first one. */
+  readonly hasBegun: boolean
 
-  constructor(reason: 'time' | 'memory' | 'crash', message: string) {
+  constructor(reason: 'time' | 'memory' | 'crash', message: string, hasBegun = true) {
     super(message)
     this.reason = reason
+    this.hasBegun = hasBegun
   }
 }
 
@@ -220,7 +223,9 @@ export class Engine {
    */
   run<T extends Job>(job: T, handlers: JobHandlers): Promise<JobReport> {
     if (this.#job !== null) throw new MivmError('INTERNAL', 'the engine has a job: report this')
-    if (!this.#alive) return Promise.reject(new EngineDeath('crash', 'the engine is not running'))
+    if (!this.#alive) return Promise.reject(new EngineDeath('crash', 'the engine is not running', false))
+    // one that has the instance may go on with it at once
+    const hasBegun = this.#used
     this.#used = true
     return new Promise((resolve, reject) => {
       this.#job = {
@@ -228,7 +233,8 @@ export class Engine {
         resolve,
         reject,
         failure: null,
-        silence: job.time + SLACK_MS
+        silence: job.time + SLACK_MS,
+        hasBegun
       }
       this.send(job)
       this.#watch(this.#tidying ? TIDY_MS : this.#job.silence)
@@ -285,6 +291,7 @@ export class Engine {
     }
     const job = this.#job
     if (job === null) throw new Error('it speaks without being asked')
+    job.hasBegun = true
     switch (report.type) {
       case 'building':
         this.#watch(BUILD_MS)
@@ -381,10 +388,10 @@ export class Engine {
     this.#ready = null
     const job = this.#job
     this.#job = null
-    job?.reject(job.failure === null ? this.#death(how) : job.failure.error)
+    job?.reject(job.failure === null ? this.#death(how, job) : job.failure.error)
   }
 
-  #death(how: string): Error {
+  #death(how: string, { hasBegun }: RunningJob): Error {
     if (this.#closing) return new MivmError('ENGINE_FAILED', 'the VM is closed: open it again')
     // a job that has not begun has no part in it
     if (this.#timedOut && !this.#tidying)
@@ -395,7 +402,8 @@ export class Engine {
     const told = lastLine(this.#stderr)
     return new EngineDeath(
       'crash',
-      `the engine ended with ${told === '' ? how : `${how}: ${told}`}`
+      `the engine ended with ${told === '' ? how : `${how}: ${told}`}`,
+      hasBegun
     )
   }
 }
@@ -407,6 +415,8 @@ interface RunningJob {
   readonly silence: number
   /** What a handler threw. */
   failure: { readonly error: unknown } | null
+  /** Whether the engine may have come to it. */
+  hasBegun: boolean
 }
 
 interface Readiness {

@@ -13,6 +13,9 @@ import type { Batch, Call, OracleAnswer, OracleRequest, Outcome, RunOptions, Wri
  */
 const JOB_CHARACTERS = 8 * 1024 * 1024
 
+/** Engines of a batch that may die before they come to a call, until calls have to answer for it. */
+const UNBEGUN_MAX = 3
+
 /**
  * One batch on its way through an engine. What the executed calls left is kept here, so that an engine that
  * dies loses nothing: the next one goes on behind the last step that came, first with one call at a time,
@@ -31,6 +34,8 @@ export class Execution {
   #work = 0
   #held = 0
   #died = false
+  /** Engines that died before they came to a call: they were started ahead, and killed with the one before. */
+  #unbegun = 0
   /** Whether one call is executed at a time, to find the one that kills engines. */
   #alone = false
 
@@ -46,7 +51,7 @@ export class Execution {
    * Executes the calls, as many as there is time for and at least one; resolves to whether it is done. Where it `leaves`, it
    * is not when its engine has died: it is to go on where nobody waits for that.
    */
-  async run(slot: Slot, leaves: boolean): Promise<boolean> {
+  async run(slot: Pick<Slot, 'run'>, leaves: boolean): Promise<boolean> {
     const { calls } = this.#batch
     if (!this.#begun) this.#options.onBegin?.()
     this.#begun = true
@@ -67,6 +72,7 @@ export class Execution {
         this.#died = true
         // A lone call that ran out of time has to answer for it. One that is found over a dead engine may be
         // there by chance (somebody else may have killed it), and is tried once more.
+        if (!error.hasBegun && this.#unbegun++ < UNBEGUN_MAX) continue
         const isAlone = this.#alone || (jobCalls.length === 1 && error.reason === 'time')
         const isFound = isAlone && this.#executed === first
         if (isFound) this.#abort(error)
@@ -97,7 +103,7 @@ export class Execution {
     return this.#batch.contract.limits.time * (this.#options.patience ?? 1)
   }
 
-  #job(slot: Slot, calls: readonly string[]) {
+  #job(slot: Pick<Slot, 'run'>, calls: readonly string[]) {
     const first = this.#executed
     const { contract } = this.#batch
     this.#takeOver(this.#left.splice(0).flat())
