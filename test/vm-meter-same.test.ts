@@ -52,6 +52,8 @@ const PROGRAMS: Record<string, string> = {
     'const o = { set a({ b, ...c }) { this.r = [b, c] }, set d([e = 5]) { this.s = e } }; o.a = { b: 1, c: 2 }; o.d = []; return [o.r, o.s, Object.getOwnPropertyDescriptor(o, "a").set.length]',
   parameters:
     "const f = (a, { b, c = b + a, ...d } = { b: note('default', 9) }, [e, ...g] = [1, 2, 3], h = () => [a, b, e], ...i) => [a, b, c, d, e, g, h(), i]; return [f(1), f(1, { b: 2, x: 3 }, 'xyz'), f(1, { b: 2, c: undefined }, [], () => 0, 4, 5), log]",
+  'parameters that are used before they have a value':
+    'const z = (v) => v, r = (f) => caught(() => String(f())); return [r(() => ((a = b, b) => a)()), r(() => ((a = z(b), b) => a)(undefined, 5)), r(() => (({ a = c } = {}, c = 1) => a)()), r(() => (([a] = [b], [b] = [1]) => a)()), r(() => ((a = z(a)) => a)()), r(() => ((a = z(1), b = a) => [a, b])()), r(() => ((a = z(() => b), b, c) => [a(), b, c])(undefined, 2, 3)), r(() => (function ({ a = b }, b) { return a })({}, 1)), r(() => (function ({ a = b }, b) { var b; return a })({ a: 3 }, 1)), r(() => new (class { constructor({ x = y }, y) { this.x = x } })({}, 1).x), ((a = z(1), { b }, c, d = 2) => 0).length, ((a, { b }, c, d = 2) => 0).length, (function ({ a = b }, b) { return [arguments.length, arguments[1]] })({ a: 1 }, 7)]',
   'parameters with the name of the prototype':
     'function f(__proto__ = class {}) { return [typeof __proto__, __proto__.name] } function* g(__proto__ = class {}) { yield __proto__.name } return [f(), f(Map), ...g()]',
   'parameters and variables of one name':

@@ -280,7 +280,7 @@ class Meter extends Expressions {
     let enter
     const { text, temps, handles } = this.within(fn, () => {
       enter = this.enterTest(node.cost + extra)
-      given = isGenerator ? this.generatorParams(node) : this.params(node)
+      given = isGenerator ? this.generatorParams(node) : this.params(node, declaredIn(node))
       const heir = isConstructor ? 'if (new.target) $mivm_heir(this);' : ''
       if (body.type !== 'BlockStatement') {
         return `${given.moved}${isAsync ? `return $mivmQ((${this.emit(body)}))` : this.directReturn(body)}`
@@ -332,23 +332,34 @@ class Meter extends Expressions {
 
   /**
    * Parameters whose evaluation may run code are evaluated in the body, where it is counted: in the order in which
-   * they stand, from the first of them on.
+   * they stand, from the first of them on. None has a value before its turn, unless the body declares one of its names
+   * (`declared`) once more: that can only be done with `var`.
    */
-  params({ params }) {
+  params({ params }, declared = new Set()) {
     if (params.every(isStill)) {
       return { params: params.map((param) => this.emit(param)).join(', '), moved: '', names: [] }
     }
+    const kind = params.flatMap(namesIn).some(({ name }) => declared.has(name)) ? 'var' : 'let'
     const names = []
     let moved = ''
     const texts = params.map((param, i) => {
-      if (isName(param)) return this.source(param)
+      const isEarlier =
+        names.length > 0 && kind === 'let' && this.mentions(params.slice(0, i), param)
+      if (isName(param) && !isEarlier) return this.source(param)
       names.push(...namesIn(param).map(({ name }) => name))
-      moved += `var ${this.movedParam(param, `$mivmp${i}`)};`
+      moved += `${kind} ${this.movedParam(param, `$mivmp${i}`)};`
       if (param.type === 'RestElement') return `...$mivmp${i}`
       // it still ends the count of the parameters that `length` of the function is
       return param.type === 'AssignmentPattern' ? `$mivmp${i} = void 0` : `$mivmp${i}`
     })
     return { params: texts.join(', '), moved, names }
+  }
+
+  /** Whether one of these may use the name of a parameter behind them. */
+  mentions(params, { type, name }) {
+    return (
+      type === 'Identifier' && this.text.slice(params[0].start, params.at(-1).end).includes(name)
+    )
   }
 
   /** `given`: what the caller has given for it. Without a declaration: an assignment for parentheses around it. */
@@ -500,4 +511,12 @@ class Meter extends Expressions {
     if (isPrototype && bare(value).raw !== 'null') text = `$mivm_heir(${text})`
     return head + middle + text + this.text.slice(value.end, end)
   }
+}
+
+/** What the body of a function declares with `var`, or as a function of its own. */
+function declaredIn({ body, names }) {
+  const declared = new Set(names)
+  if (body.type !== 'BlockStatement') return declared
+  for (const { type, id } of body.body) if (type === 'FunctionDeclaration') declared.add(id.name)
+  return declared
 }
