@@ -459,11 +459,18 @@ test('meter - what V8 says of code does not name what the meter has made of it',
     'list[list.length - 1].foo()': 'list[(intermediate value)].foo is not a function',
     'list[key]()': 'list[(intermediate value)] is not a function',
     '(list[0] + 1)()': '(intermediate value) is not a function',
-    'list.foo()': 'list.foo is not a function'
+    'list.foo()': 'list.foo is not a function',
+    'const { a } = await none':
+      "Cannot destructure property 'a' of '(intermediate value)' as it is undefined.",
+    'new (await key)()': '(intermediate value) is not a constructor',
+    'const f = function* () { const { a } = yield }; const g = f(); g.next(); g.next()':
+      "Cannot destructure property 'a' of '(intermediate value)' as it is undefined.",
+    'new Set(1)': 'number is not iterable',
+    'await Promise.all({})': 'object is not iterable'
   }
   const vm = await openOne(t)
   const methods = Object.keys(bodies).map(
-    (body, i) => `exports.m${i} = (none) => { const list = [1], key = 'k'; ${body} }`
+    (body, i) => `exports.m${i} = async (none) => { const list = [1], key = 'k'; ${body} }`
   )
   const instance = new Instance(contractOf(methods.join('\n')))
   const lines = methods.map((_, i): Line => [`m${i}`])

@@ -396,7 +396,9 @@
   function metered(iterable, price, bytes = 0, growth = 0) {
     return {
       [ITERATOR]() {
-        const iterator = apply(iterable[ITERATOR], iterable, [])
+        const method = iterable[ITERATOR]
+        if (typeof method !== 'function') throw new TypeError(`${typeof iterable} is not iterable`)
+        const iterator = apply(method, iterable, [])
         if (!isObject(iterator)) {
           throw new TypeError('Result of the Symbol.iterator method is not an object')
         }

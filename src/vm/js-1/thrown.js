@@ -10,8 +10,12 @@
   /** What V8 says of what has no name, and what the names of the meter begin with. */
   const NAMELESS = '(intermediate value)'
   const OURS = '$mivm'
-  /** What the meter makes of `new X`, and of a value that it looks at, as V8 prints them. */
-  const MADE = [`((${NAMELESS}++) , ${NAMELESS})`, `(${NAMELESS} , ${NAMELESS})`]
+  /** What the meter makes of `new X`, of `await x` and `yield x`, and of a value that it looks at, as V8 prints them. */
+  const MADE = [
+    `((${NAMELESS}++) , ${NAMELESS})`,
+    `(${NAMELESS} , (((${NAMELESS} | ${NAMELESS}) >> 31) && ${NAMELESS}) , ${NAMELESS})`,
+    `(${NAMELESS} , ${NAMELESS})`
+  ]
 
   return { describe, isThrownError }
 
