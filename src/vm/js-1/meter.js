@@ -343,9 +343,8 @@ class Meter extends Expressions {
     const names = []
     let moved = ''
     const texts = params.map((param, i) => {
-      const isEarlier =
-        names.length > 0 && kind === 'let' && this.mentions(params.slice(0, i), param)
-      if (isName(param) && !isEarlier) return this.source(param)
+      const isBehind = moved !== '' && kind === 'let' && param.type === 'Identifier'
+      if (isName(param) && !isBehind) return this.source(param)
       names.push(...namesIn(param).map(({ name }) => name))
       moved += `${kind} ${this.movedParam(param, `$mivmp${i}`)};`
       if (param.type === 'RestElement') return `...$mivmp${i}`
@@ -353,13 +352,6 @@ class Meter extends Expressions {
       return param.type === 'AssignmentPattern' ? `$mivmp${i} = void 0` : `$mivmp${i}`
     })
     return { params: texts.join(', '), moved, names }
-  }
-
-  /** Whether one of these may use the name of a parameter behind them. */
-  mentions(params, { type, name }) {
-    return (
-      type === 'Identifier' && this.text.slice(params[0].start, params.at(-1).end).includes(name)
-    )
   }
 
   /** `given`: what the caller has given for it. Without a declaration: an assignment for parentheses around it. */
