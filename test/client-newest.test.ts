@@ -72,6 +72,76 @@ test('newest - a peer that never shows what it says there is keeps nobody else f
   await author.close()
 })
 
+test('newest - who was silent once is asked again where nobody else shows more', async (t) => {
+  const { author, reader, mirror, join } = await bounded(t)
+  const host = await join(author, true)
+  const asked = findNewest(reader, 100 * PATIENCE)
+  await join(mirror, false)
+  t.is(await asked, true)
+  t.is(reader.length, 2, 'a mirror has what there was a while ago')
+  host.unmute()
+  for (let i = 0; i < 100 && reader.length < 3; i++) await later(PATIENCE / 10)
+  t.is(reader.length, 3, 'and the host the rest')
+})
+
+test('newest - who was silent once is asked again where somebody else is silent for ever', async (t) => {
+  const { author, reader, join } = await bounded(t)
+  const host = await join(author, true)
+  const asked = findNewest(reader, 100 * PATIENCE)
+  await join(author, true)
+  // both have had their turn
+  await later(1.5 * PATIENCE)
+  host.unmute()
+  t.is(await Promise.race([asked, later(30 * PATIENCE)]), true)
+  t.is(reader.length, 3)
+})
+
+/** A log of three blocks, a mirror that has two of them, and a reader whose patience is bounded. */
+async function bounded(t: Teardown) {
+  const dir = await tempDir(t)
+  const author = new Hypercore(path.join(dir, 'author'))
+  await author.append([b4a.from('a'), b4a.from('b')])
+  const mirror = new Hypercore(path.join(dir, 'mirror'), author.key)
+  await mirror.ready()
+  const copying = [author.replicate(true), mirror.replicate(false)] as const
+  copying[0].pipe(copying[1]).pipe(copying[0])
+  await mirror.get(1)
+  for (const stream of copying) stream.destroy()
+  while (author.peers.length > 0) await later(5)
+  await author.append(b4a.from('c'))
+  const store = new Corestore(path.join(dir, 'reader'))
+  boundPeers(store, PATIENCE)
+  const reader = store.get({ key: author.key })
+  await reader.ready()
+  const awake = setInterval(() => {}, PATIENCE)
+  const ends: { destroy(): void }[] = []
+  const join = async (log: Hypercore, isMute: boolean) => {
+    const added = new Promise((resolve) => log.once('peer-add', resolve))
+    const streams = [log.replicate(true), store.replicate(false)] as const
+    for (const stream of streams) stream.on('error', () => {})
+    streams[0].pipe(streams[1]).pipe(streams[0])
+    ends.push(...streams)
+    await added
+    const peer = log.peers.at(-1)
+    if (peer === undefined) throw new Error('there is no peer')
+    const { onrequest } = peer
+    if (isMute) peer.onrequest = async () => {}
+    return {
+      unmute: () => {
+        peer.onrequest = onrequest
+      }
+    }
+  }
+  t.teardown(async () => {
+    clearInterval(awake)
+    for (const end of ends) end.destroy()
+    await store.close()
+    await mirror.close()
+    await author.close()
+  })
+  return { author, mirror, store, reader, join }
+}
+
 function later(ms: number): Promise<null> {
   return new Promise((resolve) => setTimeout(resolve, ms, null))
 }

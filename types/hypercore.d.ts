@@ -181,6 +181,8 @@ declare module 'hypercore' {
       updatePeer(peer: Peer): void
       /** The question how the log goes on, with who is asked; null where nobody wants to know. */
       readonly _upgrade: { readonly inflight: readonly SentRequest[] } | null
+      /** Asks it, where heads are asked for unasked; private. */
+      _addUpgradeMaybe(): void
       /** Has a peer that is asked for something count as not asked. */
       _clearRequest(peer: Peer, request: SentRequest): void
       /** Called for each peer when its channel is open, before anything comes from it; private. */

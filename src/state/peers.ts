@@ -16,6 +16,8 @@ const WAITING_MAX = 64 * 1024
 const UNREAD_MAX = 4 * 1024 * 1024
 /** How long a peer has to show the head that it says there is before another one is asked, ms. */
 const ANSWER_MS = 3_000
+/** How often the time doubles for which a silent one is not asked: up to 3 min. */
+const SILENCES_MAX = 6
 
 /**
  * Bounds what a peer can make Hypercore do with all logs of a store. As it is, one message that says that the peer has
@@ -36,16 +38,26 @@ export function boundPeers(store: Corestore, answerMs: number = ANSWER_MS): void
   })
 }
 
+/** A peer that has not shown in time what it says there is. */
+interface Silence {
+  /** Whether it still says so. */
+  says: boolean
+  readonly end: NodeJS.Timeout
+}
+
 /**
  * Whose turn it is to be asked. Hypercore asks one peer how a log goes on and waits for that one, and asks others for a block
  * only when they have just sent something: a single peer that says that it has more, and shows nothing, would keep the
- * host from showing what it has. After a while it is another one's turn, where there is any, and how the log goes on is
- * not asked of the silent one any more until it has said so after all.
+ * host from showing what it has. After a while it is another one's turn, where there is any. How the log goes on is then not
+ * asked of the silent one until it has said so after all, all others were silent, too, or a time has passed, which is twice
+ * as long each time: a host that was busy for once may be the only one who has what is new.
  */
 class Turns {
   readonly #core: SharedCore
   readonly #answerMs: number
-  readonly #silent = new WeakSet<Peer>()
+  readonly #silences = new Map<Peer, Silence>()
+  /** How often each has been silent since it has shown something. */
+  readonly #counts = new WeakMap<Peer, number>()
   #asked: { readonly peer: Peer; readonly request: SentRequest; readonly at: number } | null = null
   #timer: NodeJS.Timeout | null = null
 
@@ -63,11 +75,16 @@ class Turns {
       return _send.call(peer, request)
     }
     peer.onsync = (sync) => {
-      return onsync.call(peer, this.#silent.has(peer) ? { ...sync, canUpgrade: false } : sync)
+      const silence = this.#silences.get(peer)
+      if (silence === undefined) return onsync.call(peer, sync)
+      silence.says = sync.canUpgrade
+      return onsync.call(peer, { ...sync, canUpgrade: false })
     }
-    peer.ondata = (data) => {
-      if (data.upgrade !== null && this.#silent.delete(peer)) peer.remoteCanUpgrade = true
-      return ondata.call(peer, data)
+    peer.ondata = async (data) => {
+      const { length } = this.#core.state
+      if (data.upgrade !== null) this.#hear(peer)
+      await ondata.call(peer, data)
+      if (this.#core.state.length > length) this.#counts.delete(peer)
     }
   }
 
@@ -88,16 +105,48 @@ class Turns {
     if (this.#asked === null || performance.now() < this.#asked.at + this.#answerMs) return
     const { peer, request } = this.#asked
     if (replicator._upgrade?.inflight.includes(request) !== true) return
-    if (!replicator.peers.some((other) => other !== peer && this.#isAhead(other))) return
-    this.#silent.add(peer)
-    peer.remoteCanUpgrade = false
+    const others = replicator.peers.filter((other) => other !== peer && this.#isAhead(other))
+    if (others.length === 0) return
+    // all have had their turn
+    if (others.every((other) => this.#silences.has(other))) {
+      for (const other of others) this.#hear(other)
+    }
+    this.#silence(peer)
     replicator._clearRequest(peer, request)
     peer._cancelRequest(request)
   }
 
-  #isAhead({ remoteCanUpgrade, remoteFork, remoteLength }: Peer): boolean {
+  #silence(peer: Peer): void {
+    const { replicator } = this.#core
+    const count = Math.min((this.#counts.get(peer) ?? 0) + 1, SILENCES_MAX)
+    this.#counts.set(peer, count)
+    const end = setTimeout(
+      () => {
+        this.#hear(peer)
+        if (!replicator.peers.includes(peer)) return
+        if (this.#isAhead(peer)) replicator._addUpgradeMaybe()
+        replicator.updatePeer(peer)
+      },
+      this.#answerMs * 2 ** count
+    ).unref()
+    this.#silences.set(peer, { says: true, end })
+    peer.remoteCanUpgrade = false
+  }
+
+  /** It is asked again. */
+  #hear(peer: Peer): void {
+    const silence = this.#silences.get(peer)
+    if (silence === undefined) return
+    clearTimeout(silence.end)
+    this.#silences.delete(peer)
+    peer.remoteCanUpgrade = silence.says
+  }
+
+  /** Whether it says that it can show more than is here. */
+  #isAhead(peer: Peer): boolean {
     const { fork, length } = this.#core.state
-    return remoteCanUpgrade && remoteFork === fork && remoteLength > length
+    const says = this.#silences.get(peer)?.says ?? peer.remoteCanUpgrade
+    return says && peer.remoteFork === fork && peer.remoteLength > length
   }
 }
 
