@@ -1,3 +1,5 @@
+import { mock } from 'node:test'
+import { setTimeout as sleep } from 'node:timers/promises'
 import test, { type Test } from 'brittle'
 import {
   ContractError,
@@ -275,4 +277,20 @@ test('testing - the time that code takes to be compiled is not that of the first
   const instance = await deploy(source, { limits: { time: 800 } })
   t.teardown(() => instance.close())
   t.is(await instance.call('alice', 'get', []), 1)
+})
+
+// the last one: those before have closed what they had
+test('testing - nothing is left running by a test with a clock of its own', async (t) => {
+  const isRunning = () => process.getActiveResourcesInfo().includes('ProcessWrap')
+  const ended = async () => {
+    for (let i = 0; i < 100 && isRunning(); i++) await sleep(50)
+    return !isRunning()
+  }
+  await ended()
+  mock.timers.enable({ apis: ['setTimeout'] })
+  const instance = await deploy(NOTES)
+  await instance.close()
+  mock.timers.reset()
+  t.ok(isRunning())
+  t.ok(await ended())
 })

@@ -4,6 +4,9 @@ import type { Supervisor } from '../vm/supervisor.ts'
 /** How long the VM is kept for who comes next, ms: the next test deploys as soon as the one before has closed what it had. */
 const KEPT_MS = 250
 
+/** As it is before a test puts a clock of its own in its place, by which the VM would never end. */
+const later = setTimeout
+
 /**
  * One VM with one engine for all instances of this process: starting an engine, and compiling in a process that has not
  * compiled anything yet, take much longer than most tests. Each user releases it once, or leaves it for who comes next; the
@@ -19,7 +22,7 @@ export async function acquireVm(): Promise<Acquired> {
   }
   const leave = () => {
     mine.users--
-    setTimeout(() => void closeUnused(mine), KEPT_MS)
+    later(() => void closeUnused(mine), KEPT_MS)
   }
   try {
     return { vm: await mine.opening, release, leave }
