@@ -96,6 +96,18 @@ test('newest - who was silent once is asked again where somebody else is silent 
   t.is(reader.length, 3)
 })
 
+test('newest - who is silent again is not waited for without end, also where nobody else has more', async (t) => {
+  const { author, reader, mirror, join } = await bounded(t)
+  await join(author, true)
+  const asked = findNewest(reader, 100 * PATIENCE)
+  await join(mirror, false)
+  t.is(await asked, true)
+  // until it is asked again
+  await later(2.5 * PATIENCE)
+  t.is(await findNewest(reader, 10 * PATIENCE), true)
+  t.is(reader.length, 2)
+})
+
 /** A log of three blocks, a mirror that has two of them, and a reader whose patience is bounded. */
 async function bounded(t: Teardown) {
   const dir = await tempDir(t)

@@ -50,7 +50,7 @@ interface Silence {
  * only when they have just sent something: a single peer that says that it has more, and shows nothing, would keep the
  * host from showing what it has. After a while it is another one's turn, where there is any. How the log goes on is then not
  * asked of the silent one until it has said so after all, all others were silent, too, or a time has passed, which is twice
- * as long each time: a host that was busy for once may be the only one who has what is new.
+ * as long each time where others have more: a host that was busy for once may be the only one who has what is new.
  */
 class Turns {
   readonly #core: SharedCore
@@ -102,23 +102,29 @@ class Turns {
 
   #pass(): void {
     const { replicator } = this.#core
-    if (this.#asked === null || performance.now() < this.#asked.at + this.#answerMs) return
-    const { peer, request } = this.#asked
+    if (this.#asked === null) return
+    const { peer, request, at } = this.#asked
     if (replicator._upgrade?.inflight.includes(request) !== true) return
     const others = replicator.peers.filter((other) => other !== peer && this.#isAhead(other))
-    if (others.length === 0) return
+    const isAlone = others.length === 0
+    if (performance.now() < at + this.#patience(peer, isAlone)) return
     // all have had their turn
     if (others.every((other) => this.#silences.has(other))) {
       for (const other of others) this.#hear(other)
     }
-    this.#silence(peer)
+    this.#silence(peer, isAlone ? 1 : (this.#counts.get(peer) ?? 0) + 1)
     replicator._clearRequest(peer, request)
     peer._cancelRequest(request)
   }
 
-  #silence(peer: Peer): void {
+  /** How long a peer is waited for, ms. Where nobody else has more there is no hurry, but for one that was silent before. */
+  #patience(peer: Peer, isAlone: boolean): number {
+    if (!isAlone) return this.#answerMs
+    return this.#counts.has(peer) ? 2 * this.#answerMs : Number.POSITIVE_INFINITY
+  }
+
+  #silence(peer: Peer, count: number): void {
     const { replicator } = this.#core
-    const count = Math.min((this.#counts.get(peer) ?? 0) + 1, SILENCES_MAX)
     this.#counts.set(peer, count)
     const end = setTimeout(
       () => {
@@ -127,7 +133,7 @@ class Turns {
         if (this.#isAhead(peer)) replicator._addUpgradeMaybe()
         replicator.updatePeer(peer)
       },
-      this.#answerMs * 2 ** count
+      this.#answerMs * 2 ** Math.min(count, SILENCES_MAX)
     ).unref()
     this.#silences.set(peer, { says: true, end })
     peer.remoteCanUpgrade = false
