@@ -2,6 +2,7 @@
 import { writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { runInNewContext } from 'node:vm'
 import test from 'brittle'
 import {
   allowOnly,
@@ -14,6 +15,7 @@ import {
   exportIdentity,
   formatLink,
   Host,
+  importIdentity,
   listIdentities,
   MivmError,
   Oracles,
@@ -95,6 +97,7 @@ test('library - whatever a program gives, what is wrong with it is said in one l
     [() => Client.open(any({})), 'USAGE', 'dir: expected the path of a directory, found undefined'],
     [() => Client.open({ dir: '' }), 'USAGE', 'dir: expected the path of a directory, found ""'],
     [() => Client.open({ dir: 'a\0b' }), 'USAGE', 'dir: expected'],
+    [() => Client.open({ dir: any({ toJSON() {} }) }), 'USAGE', 'dir: expected'],
     [() => Client.open({ ...at('u'), timeout: any('5') }), 'USAGE', 'timeout: expected'],
     [() => Client.open({ ...at('u'), timeout: Number.NaN }), 'USAGE', 'timeout: expected'],
     [() => Client.open(any({ ...at('u'), identiy: 'x' })), 'USAGE', 'did you mean "identity"'],
@@ -178,6 +181,18 @@ test('library - what a program asks of an instance that cannot be is said in one
     t.ok(error instanceof MivmError && error.code === code, `${use}: ${error}`)
   }
   t.is(await client.call(address, 'one'), 1)
+  // programs that run their modules in contexts, as some test runners do
+  const foreign = (bytes: Uint8Array): Uint8Array => {
+    return runInNewContext('(bytes) => new Uint8Array(bytes)')([...bytes])
+  }
+  const salt = foreign(new Uint8Array(32))
+  const { link } = await client.deploy({ host, source, salt })
+  t.is(await client.call(link, 'two'), 2)
+  const dir = await tempDir(t)
+  const identity = await createIdentity(dir, 'eve', foreign(new Uint8Array(32)))
+  const { publicKey, secretKey } = identity.keyPair
+  const keyPair = { publicKey: foreign(publicKey), secretKey: foreign(secretKey) }
+  t.ok((await importIdentity(dir, 'twin', exportIdentity({ ...identity, keyPair }))).id)
 })
 
 test('library - two that begin with the same new identity are both told who has the directory', async (t) => {

@@ -82,10 +82,15 @@ export function duration(min: number): Field<number> {
 
 /** So many bytes. */
 export function bytes(length: number): Field<Uint8Array> {
-  return plain(
-    `${length} bytes, a Uint8Array`,
-    (value): value is Uint8Array => value instanceof Uint8Array && value.byteLength === length
+  return plain(`${length} bytes, a Uint8Array`, (value): value is Uint8Array =>
+    isBytes(value, length)
   )
+}
+
+/** Whether it is a Uint8Array of so many bytes; also of another context, which is no instance of the one here. */
+export function isBytes(value: unknown, length: number): value is Uint8Array {
+  if (!ArrayBuffer.isView(value) || value.byteLength !== length) return false
+  return Object.prototype.toString.call(value) === '[object Uint8Array]'
 }
 
 /** A field that may not be missing. */
@@ -212,7 +217,8 @@ function describe(value: unknown): string {
   // JSON has no word for what 1e999 is read as, nor for a function
   const isJson = typeof value === 'object' || typeof value === 'string'
   try {
-    return isJson ? JSON.stringify(value) : String(value)
+    // JSON of what says so itself may be no text
+    return String(isJson ? JSON.stringify(value) : value)
   } catch {
     // what is a part of itself, or has no text
     return `an ${typeof value}`

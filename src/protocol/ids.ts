@@ -1,11 +1,12 @@
 import b4a from 'b4a'
 import z32 from 'z32'
 import { MivmError } from './errors.ts'
+import { isBytes } from './fields.ts'
 
 /** A key as people see it: 52 characters of z-base-32 (https://philzimmermann.com/docs/human-oriented-base-32-encoding.txt). */
 export function encodeId(key: Uint8Array): string {
   // programs in JavaScript give anything
-  if (!b4a.isBuffer(key)) throw noKey()
+  if (!b4a.isBuffer(key) && !isBytes(key, 32)) throw noKey()
   const name = b4a.toString(key, 'latin1')
   const known = IDS.get(name)
   if (known !== undefined) return known

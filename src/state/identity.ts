@@ -4,6 +4,7 @@ import path from 'node:path'
 import b4a from 'b4a'
 import crypto, { type KeyPair } from 'hypercore-crypto'
 import { MivmError } from '../protocol/errors.ts'
+import { isBytes } from '../protocol/fields.ts'
 import { encodeId } from '../protocol/ids.ts'
 import { writeSynced } from './durable-file.ts'
 import { syncDirectory } from './sync-directory.ts'
@@ -23,7 +24,7 @@ export async function createIdentity(
   seed: Uint8Array = crypto.randomBytes(32)
 ): Promise<Identity> {
   checkName(name)
-  if (!b4a.isBuffer(seed) || seed.byteLength !== 32) {
+  if (!isBytes(seed, 32)) {
     throw new MivmError('KEY_INVALID', 'a seed is not 32 bytes: give a Uint8Array of as many')
   }
   await mkdir(dir, { recursive: true, mode: 0o700 })
@@ -122,10 +123,6 @@ export function checkIdentity(identity: Identity): Identity {
   }
   checkName(name)
   return identity
-}
-
-function isBytes(value: unknown, length: number): value is Uint8Array {
-  return value instanceof Uint8Array && value.byteLength === length
 }
 
 const EXTENSION = '.key'
