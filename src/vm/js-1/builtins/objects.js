@@ -181,15 +181,15 @@
     try {
       for (let i = 0; i < keys.length; i++) {
         if (!describeRaw(properties, keys[i])?.enumerable) continue
-        list[list.length] = {
-          key: keys[i],
-          descriptor: elementary(object, properties[keys[i]], keys[i])
-        }
+        list[list.length] = { key: keys[i], descriptor: fieldsOf(properties[keys[i]]) }
       }
     } finally {
       leave()
     }
-    for (let i = 0; i < list.length; i++) defineStrictly(object, list[i].key, list[i].descriptor)
+    // V8 defines none before it has read all of them
+    for (let i = 0; i < list.length; i++) {
+      defineStrictly(object, list[i].key, paid(object, list[i].descriptor, list[i].key))
+    }
     return object
   }
 
@@ -197,15 +197,25 @@
   function elementary(object, descriptor, key) {
     if (!isObject(descriptor)) return descriptor
     if (!isView(object) && !(key === 'length' && isPlain(object))) return descriptor
+    return paid(object, fieldsOf(descriptor), key)
+  }
+
+  /** What a descriptor says, read once; throws where it is none. */
+  function fieldsOf(descriptor) {
     const own = { __proto__: null }
     enter()
     try {
-      for (let i = 0; i < FIELDS.length; i++) {
+      for (let i = 0; isObject(descriptor) && i < FIELDS.length; i++) {
         if (FIELDS[i] in descriptor) own[FIELDS[i]] = descriptor[FIELDS[i]]
       }
     } finally {
       leave()
     }
+    defineStrictly({}, 'any', isObject(descriptor) ? own : descriptor)
+    return own
+  }
+
+  function paid(object, own, key) {
     if ('value' in own) own.value = placed(object, own.value, key)
     return own
   }

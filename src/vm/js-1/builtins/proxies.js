@@ -135,7 +135,8 @@
             if (CLOSING.includes(name)) kit.noteArray(this.target)
             // what V8 would do by itself, but for the numbers that it makes of elements
             const isElement = name === 'defineProperty' && (method === undefined || method === null)
-            return isElement && (isView(this.target) || isArray(this.target))
+            // a proxy of a proxy leaves it to that one, since V8 asks the target more where there is a trap
+            return isElement && (isView(this.target) || kit.isPlain(this.target))
               ? defineElement
               : method
           } finally {
