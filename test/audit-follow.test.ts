@@ -4,10 +4,11 @@ import b4a from 'b4a'
 import test from 'brittle'
 import type Corestore from 'corestore'
 import crypto from 'hypercore-crypto'
-import { type CallLogEntry, encodeEntry } from '../src/protocol/entries.ts'
+import { type CallLogEntry, encodeEntry, encodeUserEntry } from '../src/protocol/entries.ts'
 import {
   type Cheat,
   closeVm,
+  coresWithout,
   found,
   headOf,
   openStore,
@@ -264,6 +265,32 @@ test("follow - a user's log that comes later is made up for", async (t) => {
   const { verdict } = await follower.stop()
   t.alike(verdict.missing, [])
   t.alike(verdict.counts, (await run(t, writer)).verdict.counts)
+  for (const end of ends) await end()
+})
+
+test("follow - acks without a commit are held against a user's log that comes later", async (t) => {
+  const writer = await Writer.deploy(t)
+  const store = await openStore(t)
+  const bob = writer.users[1]?.core
+  const ends = [await replicate(store, writer, coresWithout(writer, bob))]
+  const follower = await Follower.open(t, { store, address: writer.address })
+  await follower.until('following')
+  const [one, two] = [await writer.call(1, 'roll'), await writer.call(1, 'roll')]
+  await writer.commit([one])
+  const block = encodeUserEntry({ type: 'call', method: 'roll', args: '[1]', head: null })
+  let commit: CallLogEntry | undefined
+  await writer.commit([{ ...two, block }], {
+    entries: (entries) => {
+      commit = entries.pop()
+      return entries
+    }
+  })
+  await follower.read(writer.log.length)
+  ends.push(await replicate(store, writer, bob === undefined ? [] : [bob]))
+  await follower.found(1)
+  if (commit !== undefined) await writer.log.append(encodeEntry(commit))
+  await follower.replayed(writer.seq)
+  t.alike(found(await follower.stop()), ['CALL_ALTERED call 3 block 8'])
   for (const end of ends) await end()
 })
 

@@ -267,8 +267,7 @@ export class Course {
     if (!this.#history.complete) return
     const { tail, acked } = this.#history
     const to = acked.at(-1)?.index ?? 0
-    if (to > this.#ackedTo) await this.#users.checkTail(acked)
-    this.#ackedTo = Math.max(to, this.#ackedTo)
+    if (to > this.#ackedTo && (await this.#users.checkTail(acked))) this.#ackedTo = to
     const at = tail.calls.at(-1)?.resultIndex ?? 0
     if (at <= this.#tailTo) return
     this.#tailTo = at

@@ -211,9 +211,9 @@ export class UserLog {
 
   /**
    * Calls that no commit covers yet. Of the copy counts what an earlier one has covered; when their own comes they are
-   * checked like all others, and what is found here is not said again.
+   * checked like all others, and what is found here is not said again. False where some of that is not here.
    */
-  async checkTail(calls: readonly AckedCall[]): Promise<void> {
+  async checkTail(calls: readonly AckedCall[]): Promise<boolean> {
     const ahead = this.#fork()
     ahead.#isTail = true
     ahead.#acked = this.#acked.clone()
@@ -228,6 +228,9 @@ export class UserLog {
       ahead.#settle()
     }
     await ahead.#copy.close()
+    const isLeft = ahead.#waiting.length > 0 || ahead.#suspicions.length > 0
+    const isShort = ahead.#dispute === null && ahead.#copy.at < to && isLeft
+    return this.#gaveUp || !(isShort || this.#waiting.length > 0)
   }
 
   /** Whether this ack is to be held against the copy. */

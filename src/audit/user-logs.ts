@@ -115,14 +115,19 @@ export class UserLogs {
     }
   }
 
-  /** Calls behind the newest commit: of users who have none before it nothing is known but these acks. */
-  async checkTail(calls: readonly AckedCall[]): Promise<void> {
+  /**
+   * Calls behind the newest commit: of users who have none before it nothing is known but these acks. False where a
+   * log is not here yet that they could be held against.
+   */
+  async checkTail(calls: readonly AckedCall[]): Promise<boolean> {
     const own = Map.groupBy(calls, ({ ack }) => encodeId(ack.user))
+    let isDone = true
     for (const [id, acked] of own) {
       const [first] = acked
       const log = this.#logs.get(id) ?? (first && this.#logOf(first.ack.user, absent(id)))
-      await log?.checkTail(acked)
+      if (log !== undefined && !(await log.checkTail(acked))) isDone = false
     }
+    return isDone
   }
 
   /** What the users have written behind their last call that has an ack. */
