@@ -29,6 +29,24 @@ test('heads - one that stays open is verified once, however often it is looked f
   )
 })
 
+test('heads - a host that shows less than it has signed is found, whatever else was not read', (t) => {
+  for (const [shows, codes] of [
+    [20, ['HISTORY_TRUNCATED']],
+    [30, []],
+    [null, []]
+  ] as const) {
+    const report = new Report()
+    const heads = new Heads(ADDRESS, HOST.publicKey, report)
+    heads.claim(headOf(25), { core: null, block: 24 })
+    // others have shown that there is more, and not all of it
+    const gap = { reason: 'missing', log: 'call log', from: 22, to: 30, message: '' } as const
+    report.gap(gap)
+    heads.withheld(30, () => shows)
+    const found = report.take().map(({ code }) => code)
+    t.alike([found, report.gaps], [codes, [gap]])
+  }
+})
+
 class Counting extends Heads {
   verified = 0
 

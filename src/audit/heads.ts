@@ -154,8 +154,6 @@ export class Heads {
     const furthest = this.#furthest(({ hearsay }) => hearsay === undefined) ?? this.#furthest()
     if (furthest === undefined) return
     const to = furthest.head.length
-    // what is open below that was not read, for want of something that is named already
-    if (to <= shown && this.#report.gaps.length > 0) return
     // the host has seen that user's entry, and has therefore been where the entry says
     const length = hostShows(null)
     const { core, user = '', block, hearsay } = furthest.source
@@ -167,7 +165,8 @@ export class Heads {
       this.#truncatedTo = to
       const message = `the host has signed a history of ${to} blocks and shows ${length}`
       this.#report.find('HISTORY_TRUNCATED', placeOf(furthest.source, furthest.head), message)
-    } else {
+    } else if (to > shown || this.#report.gaps.length === 0) {
+      // what is open below was not read, for want of something that is named already
       this.#report.gap({
         reason: 'withheld',
         log: 'call log',
