@@ -30,7 +30,7 @@ import {
   type UserBlocks
 } from '../src/protocol/messages.ts'
 import { Cli, type CliHost, startHost } from './cli.ts'
-import { tempDir } from './helpers.ts'
+import { type Teardown, tempDir } from './helpers.ts'
 import { Random } from './random.ts'
 
 /** What a loopback host waits for a peer to say something, ms, and some more. */
@@ -53,7 +53,7 @@ const SPINS = 200
 const SPINS_SILENCE = 120_000
 
 test('hostile peers - garbage ends a connection and nothing else', async (t) => {
-  const { dial, random, goesOn } = await scene(t)
+  const { dial, random, goesOn } = await sharedScene(t)
   for (let round = 0; round < 40; round++) {
     const stream = await dial()
     for (let i = 0; i < 20 && !stream.destroyed; i++) stream.write(frame(random))
@@ -68,7 +68,7 @@ test('hostile peers - garbage ends a connection and nothing else', async (t) => 
 })
 
 test('hostile peers - silence and half a frame are not waited for', async (t) => {
-  const { dial, goesOn } = await scene(t)
+  const { dial, goesOn } = await sharedScene(t)
   const silent = await dial()
   const oversized = await dial()
   // a frame of the largest length that three bytes can say, of which nothing more comes
@@ -82,7 +82,7 @@ test('hostile peers - silence and half a frame are not waited for', async (t) =>
 })
 
 test('hostile peers - requests that make no sense are refused one by one', async (t) => {
-  const { dial, random, goesOn, address } = await scene(t)
+  const { dial, random, goesOn, address } = await sharedScene(t)
   const user = crypto.keyPair(random.bytes(32))
   const nobody = { user: user.publicKey, start: 0, blocks: [], head: null }
   const head = { length: 1, fork: 0, treeHash: random.bytes(32), signature: random.bytes(68) }
@@ -123,7 +123,7 @@ test('hostile peers - requests that make no sense are refused one by one', async
 })
 
 test('hostile peers - replication of nonsense ends a connection at most', async (t) => {
-  const { dial, random, goesOn, address } = await scene(t)
+  const { dial, random, goesOn, address } = await sharedScene(t)
   for (let round = 0; round < 40; round++) {
     const stream = await dial()
     // a real reader of the call log, among whose messages are others
@@ -142,6 +142,59 @@ test('hostile peers - replication of nonsense ends a connection at most', async 
     stream.destroy()
   }
   await goesOn('while others read nonsense')
+})
+
+test('hostile peers - a connection that ends at any byte of a request takes nothing with it', async (t) => {
+  const { dial, random, goesOn, address } = await sharedScene(t)
+  const call = encodeUserEntry({ type: 'call', method: 'increment', args: '[]', head: null })
+  const request = () => {
+    const log = signed(crypto.keyPair(random.bytes(32)), address, [call])
+    return c.encode(CALL.request, { address, log, from: 1, to: 1, known: 0, anchored: false })
+  }
+  const bytes = request()
+  const send = async (stream: SecretStream, bytes: Uint8Array, onSent = () => {}) => {
+    const rpc = new ProtomuxRPC(stream, { protocol: RPC_PROTOCOL })
+    await rpc.fullyOpened()
+    const reply = rpc.request(CALL.name, bytes, RAW)
+    setImmediate(onSent)
+    return reply
+  }
+  // what the host opens beside may be refused before the request is sent, or behind it: then the request is shorter
+  let total = Number.POSITIVE_INFINITY
+  for (let i = 0; i < 5; i++) {
+    const whole = await dial()
+    const sent = cutAfter(whole, Number.POSITIVE_INFINITY)
+    const reply = send(whole, request(), () => {
+      total = Math.min(total, sent())
+    })
+    t.ok(await reply, 'the request makes sense')
+    whole.destroy()
+  }
+  const cutAt = async (position: number) => {
+    const stream = await dial()
+    cutAfter(stream, position)
+    return send(stream, bytes).then(
+      () => true,
+      () => false
+    )
+  }
+  let answered = 0
+  for (let position = 0; position < total; position += 8) {
+    const positions = Array.from({ length: Math.min(8, total - position) }, (_, i) => position + i)
+    const isAnswered = await Promise.all(positions.map(cutAt))
+    answered += isAnswered.filter(Boolean).length
+  }
+  t.is(answered, 0, `${total} connections that ended too early`)
+  const last = await dial()
+  t.ok(await send(last, bytes), 'and the request once more, whole')
+  last.destroy()
+  await goesOn('beside them')
+})
+
+test.hook('hostile peers - the host of these tests ends', async (t) => {
+  await shared
+  for (const { fn } of closings.toSorted((a, b) => a.order - b.order)) await fn()
+  t.pass()
 })
 
 test('hostile peers - what cannot be of a log is neither waited for nor kept in mind', async (t) => {
@@ -316,53 +369,6 @@ test('hostile peers - large requests that are not waited for end the connection'
   await goesOn('beside it')
 })
 
-test('hostile peers - a connection that ends at any byte of a request takes nothing with it', async (t) => {
-  const { dial, random, goesOn, address } = await scene(t)
-  const call = encodeUserEntry({ type: 'call', method: 'increment', args: '[]', head: null })
-  const request = () => {
-    const log = signed(crypto.keyPair(random.bytes(32)), address, [call])
-    return c.encode(CALL.request, { address, log, from: 1, to: 1, known: 0, anchored: false })
-  }
-  const bytes = request()
-  const send = async (stream: SecretStream, bytes: Uint8Array, onSent = () => {}) => {
-    const rpc = new ProtomuxRPC(stream, { protocol: RPC_PROTOCOL })
-    await rpc.fullyOpened()
-    const reply = rpc.request(CALL.name, bytes, RAW)
-    setImmediate(onSent)
-    return reply
-  }
-  // what the host opens beside may be refused before the request is sent, or behind it: then the request is shorter
-  let total = Number.POSITIVE_INFINITY
-  for (let i = 0; i < 5; i++) {
-    const whole = await dial()
-    const sent = cutAfter(whole, Number.POSITIVE_INFINITY)
-    const reply = send(whole, request(), () => {
-      total = Math.min(total, sent())
-    })
-    t.ok(await reply, 'the request makes sense')
-    whole.destroy()
-  }
-  const cutAt = async (position: number) => {
-    const stream = await dial()
-    cutAfter(stream, position)
-    return send(stream, bytes).then(
-      () => true,
-      () => false
-    )
-  }
-  let answered = 0
-  for (let position = 0; position < total; position += 8) {
-    const positions = Array.from({ length: Math.min(8, total - position) }, (_, i) => position + i)
-    const isAnswered = await Promise.all(positions.map(cutAt))
-    answered += isAnswered.filter(Boolean).length
-  }
-  t.is(answered, 0, `${total} connections that ended too early`)
-  const last = await dial()
-  t.ok(await send(last, bytes), 'and the request once more, whole')
-  last.destroy()
-  await goesOn('beside them')
-})
-
 const SOURCE = `
 exports.count = 0
 exports.increment = () => ++exports.count
@@ -460,8 +466,25 @@ function wireMessage(random: Random): readonly [WireMessage, object] {
 
 /** A host with an instance, whom somebody calls all the time, and the means to connect to it as anybody can. */
 async function scene(t: Test, quotas: object = {}) {
+  return sceneOf(t, await openScene(t, quotas))
+}
+
+/** The same host for all tests that look at neither its memory nor its quotas: what one of them did to it, the next would see. */
+async function sharedScene(t: Test) {
+  shared ??= openScene({ teardown: (fn, { order = 0 } = {}) => closings.push({ fn, order }) }, {})
+  return sceneOf(t, await shared)
+}
+
+let shared: ReturnType<typeof openScene> | null = null
+const closings: { readonly fn: () => unknown; readonly order: number }[] = []
+
+function sceneOf(t: Test, { calls, ...rest }: Awaited<ReturnType<typeof openScene>>) {
   const random = new Random()
   t.comment(`seed ${random.seed}`)
+  return { ...rest, random, goesOn: (when: string) => goOn(t, calls, rest.host, when) }
+}
+
+async function openScene(t: Teardown, quotas: object) {
   const dir = await tempDir(t)
   const network = await openLocal(0)
   t.teardown(() => network.close(), { order: 3 })
@@ -472,7 +495,7 @@ async function scene(t: Test, quotas: object = {}) {
   const client = await Client.open({ dir: path.join(dir, 'user'), bootstrap, timeout: 45_000 })
   t.teardown(() => client.close(), { order: 1 })
   const { address, link } = await client.deploy({ host: host.id, source: SOURCE })
-  const goesOn = callAllTheTime(t, client, link, host)
+  const calls = callAllTheTime(t, client, link)
   const dht = new DHT({ bootstrap: [...bootstrap], host: '127.0.0.1', firewalled: false })
   t.teardown(() => dht.destroy({ force: true }), { order: 2 })
   const dial = async () => {
@@ -493,20 +516,24 @@ async function scene(t: Test, quotas: object = {}) {
     const { objects } = await owner.json(['status'])
     return Number(Object(objects.at(-1)?.['refused'])[quota] ?? 0)
   }
-  return { host, client, link, address: decodeId(address), random, dial, goesOn, deploy, refusals }
+  return { host, client, link, address: decodeId(address), dial, calls, deploy, refusals }
 }
 
-/** Asserts, when told to, that the calls of an innocent caller have succeeded and still do. */
-function callAllTheTime(t: Test, client: Client, link: string, host: CliHost) {
-  let calls = 0
-  let failed: unknown = null
+/** Calls of an innocent caller, one after the other: how many have succeeded, and what was wrong with the first that has not. */
+interface Calls {
+  count: number
+  failed: unknown
+}
+
+function callAllTheTime(t: Teardown, client: Client, link: string): Calls {
+  const calls: Calls = { count: 0, failed: null }
   let calling = true
   const loop = (async () => {
-    for (; calling && failed === null; await sleep(PAUSE)) {
+    for (; calling && calls.failed === null; await sleep(PAUSE)) {
       await client.call(link, 'increment', []).then(
-        () => calls++,
+        () => calls.count++,
         (error) => {
-          failed = error
+          calls.failed = error
         }
       )
     }
@@ -518,15 +545,18 @@ function callAllTheTime(t: Test, client: Client, link: string, host: CliHost) {
     },
     { order: -1 }
   )
-  return async (when: string) => {
-    const end = Date.now() + 45_000
-    for (const before = calls; calls < before + 3 && failed === null && Date.now() < end; ) {
-      await sleep(5)
-    }
-    t.absent(failed, `calls go on: ${when}`)
-    t.ok(Date.now() < end, 'in time')
-    t.is(host.child.exitCode, null, 'the host lives')
+  return calls
+}
+
+/** Asserts that the calls of an innocent caller have succeeded and still do. */
+async function goOn(t: Test, calls: Calls, { child }: CliHost, when: string): Promise<void> {
+  const end = Date.now() + 45_000
+  for (const before = calls.count; calls.count < before + 3; await sleep(5)) {
+    if (calls.failed !== null || Date.now() >= end) break
   }
+  t.absent(calls.failed, `calls go on: ${when}`)
+  t.ok(Date.now() < end, 'in time')
+  t.is(child.exitCode, null, 'the host lives')
 }
 
 /** Bytes that look like the beginning of a frame as often as not. */
