@@ -2,7 +2,8 @@
 // of ours, in the real engine. None ends by the clock or by what V8 has left, which would be an abort.
 import test, { type Test } from 'brittle'
 import { LIMITS } from '../src/protocol/limits.ts'
-import { briefOf, contractOf, Instance, openOne } from './vm-helpers.ts'
+import type { Step } from '../src/vm/vm.ts'
+import { briefOf, contractOf, Instance, type Line, openOne } from './vm-helpers.ts'
 
 /** By name: what the method does, and how its call has to end. */
 type Attacks = Record<string, readonly [body: string, outcome: string]>
@@ -794,6 +795,26 @@ test('vm builtins - what takes V8 long costs as much', async (t) => {
     },
     LIMITS.fuel
   )
+})
+
+test('vm builtins - what is undefined in a queue is no hole in it', async (t) => {
+  const vm = await openOne(t)
+  const queue = (fill: string) =>
+    `() => { const a = ${fill}; for (let i = 0; i < 200; i++) a.shift(); return a.length }`
+  const source = `
+    exports.numbers = ${queue('Array(500).fill(1)')}
+    exports.nothing = ${queue('[...Array(499).fill(1), undefined]')}
+    exports.holes = ${queue('Array(500).fill(1, 0, 499)')}`
+  const instance = new Instance(contractOf(source))
+  const fuel: number[] = []
+  const onStep = (step: Step) => fuel.push(step.fuel)
+  const overrides = { onStep }
+  const lines: Line[] = [['init'], ['numbers'], ['nothing'], ['holes']]
+  const [, ...results] = await instance.run(vm, lines, { overrides })
+  t.alike(results.map(briefOf), ['ok 300', 'ok 300', 'ok 300'])
+  const [, numbers = 0, nothing = 0, holes = 0] = fuel
+  t.ok(nothing < numbers + (200 * 500) / 2, `${numbers}, ${nothing}`)
+  t.ok(holes > 200 * 300 * 4, `${holes}`)
 })
 
 test('vm builtins - the length of an array is what was given, however it was given', async (t) => {

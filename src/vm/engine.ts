@@ -223,7 +223,8 @@ export class Engine {
    */
   run<T extends Job>(job: T, handlers: JobHandlers): Promise<JobReport> {
     if (this.#job !== null) throw new MivmError('INTERNAL', 'the engine has a job: report this')
-    if (!this.#alive) return Promise.reject(new EngineDeath('crash', 'the engine is not running', false))
+    if (!this.#alive)
+      return Promise.reject(new EngineDeath('crash', 'the engine is not running', false))
     // one that has the instance may go on with it at once
     const hasBegun = this.#used
     this.#used = true

@@ -324,7 +324,13 @@
 
   /** Whether it is known to have no holes: of an array that has, V8 may have made a table. */
   function isDense(array) {
-    return Reflect.getPrototypeOf(array) === prototype && !rawIncludes(array, undefined)
+    if (Reflect.getPrototypeOf(array) !== prototype) return false
+    if (!rawIncludes(array, undefined)) return true
+    const { length } = array
+    spend(length, prices.arrayFind)
+    // one that holds `undefined` is no hole
+    for (let i = 0; i < length; i++) if (array[i] === undefined && !(i in array)) return false
+    return true
   }
 
   /** splice, where what is removed may go into anything. */
