@@ -70,7 +70,7 @@
     toNumber,
     primitiveOf,
     element,
-    lengthGiven,
+    stored,
     numbersIn,
     placesIn,
     toPrimitive,
@@ -248,22 +248,27 @@
     const tag = tagOf(target)
     if (tag === undefined || (key !== null && !isNumeric(key))) return value
     const isBig = tag === 'BigInt64Array' || tag === 'BigUint64Array'
-    if (isObject(value)) {
-      if (key !== null) return isBig ? kit.toBig(value) : toNumber(value)
-      charge(limits.text * prices.parseNumber)
-    } else if (typeof value === 'string') {
-      if (isBig) kit.toBig(value)
-      else spend(value.length, prices.parseNumber)
-    }
+    if (isObject(value) && key !== null) return isBig ? kit.toBig(value) : toNumber(value)
+    if (isBig && typeof value === 'string') kit.toBig(value)
+    else chargeNumber(value)
     return value
   }
 
   /** For a field, which no array lets its length be: V8 makes a number of it before it says so. */
   function lengthRefused(target, value) {
-    if (!isPlain(target)) return value
+    if (isPlain(target)) chargeNumber(value)
+    return value
+  }
+
+  /** Before V8 makes a number of a value, where that may be any number of things. */
+  function chargeNumber(value) {
     if (isObject(value)) charge(limits.text * prices.parseNumber)
     else if (typeof value === 'string') spend(value.length, prices.parseNumber)
-    return value
+  }
+
+  /** A value that is about to be a property by a builtin: see {@link element}; of an array it may be the length. */
+  function stored(target, value, key) {
+    return key === 'length' ? lengthGiven(target, value) : element(target, value, key)
   }
 
   /**

@@ -8,7 +8,7 @@
   const { chain, limits, link, uncurry, wrapConstructor } = kit
   const { getPrototypeOf, ownKeys } = Reflect
   const { getOwnPropertyDescriptor } = Object
-  const { element, lengthGiven, noteArray, primitiveOf } = kit
+  const { noteArray, primitiveOf, stored } = kit
   const { isView } = ArrayBuffer
   const { defineProperty: defineRaw, getOwnPropertyDescriptor: describeRaw } = Reflect
   const { defineProperty: defineStrictly, prototype } = Object
@@ -162,15 +162,10 @@
       for (let k = 0; k < keys.length; k++) {
         const key = keys[k]
         if (!describeRaw(from, key)?.enumerable) continue
-        target[key] = placed(target, from[key], key)
+        target[key] = stored(target, from[key], key)
       }
     }
     return target
-  }
-
-  /** A value that is about to be a property, as `element` of builtins.js has it; of an array it may be the length. */
-  function placed(target, value, key) {
-    return key === 'length' ? lengthGiven(target, value) : element(target, value, key)
   }
 
   /** Object.defineProperties of what may be an array, or a typed one. */
@@ -216,7 +211,7 @@
   }
 
   function paid(object, own, key) {
-    if ('value' in own) own.value = placed(object, own.value, key)
+    if ('value' in own) own.value = stored(object, own.value, key)
     return own
   }
 
@@ -307,7 +302,7 @@
         if (!isObject(object)) return reflect.set(object)
         const name = keyOf(key)
         charge(1)
-        const given = placed(receiver.length > 0 ? receiver[0] : object, value, name)
+        const given = stored(receiver.length > 0 ? receiver[0] : object, value, name)
         enter()
         try {
           return reflect.set(object, name, given, ...receiver)

@@ -150,11 +150,7 @@
 
   /** In the place of no trap, for an array, or one of numbers. */
   function defineElement(target, key, descriptor) {
-    if ('value' in descriptor) {
-      const { value } = descriptor
-      const isLength = key === 'length'
-      descriptor.value = isLength ? kit.lengthGiven(target, value) : kit.element(target, value, key)
-    }
+    if ('value' in descriptor) descriptor.value = kit.stored(target, descriptor.value, key)
     return defineProperty(target, key, descriptor)
   }
 
