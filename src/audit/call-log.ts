@@ -48,7 +48,7 @@ interface OpenCall {
 }
 
 /** A call that may have no result yet. */
-export type AckedCall = Pick<LoggedCall, 'ack' | 'asked' | 'index'>
+export type AckedCall = Pick<LoggedCall, 'ack' | 'caller' | 'asked' | 'index'>
 
 interface Caller {
   readonly key: Uint8Array

@@ -120,7 +120,7 @@ export class UserLogs {
    * log is not here yet that they could be held against.
    */
   async checkTail(calls: readonly AckedCall[]): Promise<boolean> {
-    const own = Map.groupBy(calls, ({ ack }) => encodeId(ack.user))
+    const own = Map.groupBy(calls, ({ caller }) => caller)
     let isDone = true
     for (const [id, acked] of own) {
       const [first] = acked
