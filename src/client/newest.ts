@@ -29,7 +29,7 @@ function ask(log: Hypercore): Promise<unknown> {
   return answered
 }
 
-/** The same where nobody may be there yet: as long for the first peer as for what it says. */
+/** The same where nobody may be there yet: `ms` for the first peer and for what it says, together. */
 export async function findNewest(log: Hypercore, ms: number): Promise<boolean> {
   const found = log.findingPeers()
   const timer = setTimeout(found, ms)

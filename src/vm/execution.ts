@@ -70,9 +70,9 @@ export class Execution {
         if (!(error instanceof EngineDeath)) throw error
         this.#work += performance.now() - started
         this.#died = true
+        if (!error.hasBegun && this.#unbegun++ < UNBEGUN_MAX) continue
         // A lone call that ran out of time has to answer for it. One that is found over a dead engine may be
         // there by chance (somebody else may have killed it), and is tried once more.
-        if (!error.hasBegun && this.#unbegun++ < UNBEGUN_MAX) continue
         const isAlone = this.#alone || (jobCalls.length === 1 && error.reason === 'time')
         const isFound = isAlone && this.#executed === first
         if (isFound) this.#abort(error)
