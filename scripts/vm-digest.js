@@ -1,4 +1,5 @@
-// What the VM id js-1 stands for, by value or by hash: test/vectors/vm.json. test/vm-digest.test.ts compares.
+// What the VM id js-1 stands for, by value or by hash: test/vectors/vm.json. test/vm-digest.test.ts compares. Makes the text of
+// the realm before, which is a part of it.
 //
 //   node scripts/vm-digest.js     writes it anew, until the id is released; then never again
 import { createHash } from 'node:crypto'
@@ -9,6 +10,7 @@ import { fileURLToPath } from 'node:url'
 import { LIMITS, VALUE_DEPTH_MAX } from '../src/protocol/limits.ts'
 import { flagsOf } from '../src/vm/engine.ts'
 import { findParser, NODE_VERSION } from '../src/vm/node.ts'
+import { writeRealm } from './realm.js'
 
 const FILE = fileURLToPath(new URL('../test/vectors/vm.json', import.meta.url))
 const SOURCE = fileURLToPath(new URL('../src/vm/js-1', import.meta.url))
@@ -55,6 +57,7 @@ function main() {
     console.error('js-1 is released, and what it is never changes: copy it under a new id')
     return 1
   }
+  writeRealm()
   writeFileSync(FILE, `${JSON.stringify({ released, ...describeVm() }, null, 1)}\n`)
   return 0
 }

@@ -5,7 +5,7 @@ import * as acorn from 'acorn'
 import ivm from 'isolated-vm'
 import { compile } from '../src/vm/js-1/compile.js'
 import { compileDrain } from '../src/vm/js-1/microtasks.js'
-import { composeRealm } from '../src/vm/js-1/realm.js'
+import { readRealm } from '../src/vm/js-1/realm.js'
 import { sortVariables, variableName } from '../src/vm/js-1/variables.js'
 
 // the defaults of js-1, see protocol/limits.ts, but for fuel: what is tested here is something else
@@ -31,7 +31,7 @@ process.kill(process.pid, 'SIGKILL')
 function runScenario({ source, calls, memory = 64, probe = false }) {
   const isolate = new ivm.Isolate({ memoryLimit: memory })
   const context = isolate.createContextSync()
-  const controller = context.evalSync(composeRealm(), { reference: true })
+  const controller = context.evalSync(readRealm(), { reference: true })
   const functions = ['load', 'open', 'run', 'rest'].map((name) => {
     return controller.getSync(name, { reference: true })
   })
@@ -198,13 +198,19 @@ function probeText() {
         const name = `${path}${path === '' ? '' : '.'}${String(key)}`
         const { value, get, set } = Object.getOwnPropertyDescriptor(object, key)
         const repaired = get !== undefined && 'originalValue' in get
-        found.push(repaired ? `${name} (repaired)` : name)
+        const what = repaired ? ` (repaired)${about(get.originalValue)}` : about(value)
+        found.push(`${name}${what}${about(get)}${about(set)}`)
         if (get === undefined) visit(value, name)
         else if (repaired) visit(get.originalValue, name)
         else visit(get, `${name} get`)
         visit(set, `${name} set`)
       }
       visit(Object.getPrototypeOf(object), `${path}.[[Prototype]]`)
+    }
+
+    /** Name and length of a function. */
+    function about(value) {
+      return typeof value === 'function' ? ` ${value.name}/${value.length}` : ''
     }
   }.toString()
 }

@@ -66,6 +66,27 @@ test("vm realm - V8's own functions are nobody's but the realm's", (t) => {
   t.is(natives, false)
 })
 
+test("vm realm - no message says how the realm's own variables are called", (t) => {
+  const source = `exports.main = async () => [
+    () => TextDecoder.prototype.decode.call({}),
+    () => Reflect.get(TextDecoder.prototype, 'fatal', undefined),
+    () => TextEncoder(),
+    () => RegExp.prototype[Symbol.matchAll].call({ constructor: { [Symbol.species]: 1 }, flags: '' }, ''),
+    () => RegExp.prototype[Symbol.split].call({ constructor: { [Symbol.species]: {} }, flags: '' }, ''),
+    () => Reflect.construct(parseFloat, []),
+    () => Reflect.construct(Map, [], parseFloat)
+  ].map((f) => { try { f() } catch ({ message }) { return message } })`
+  t.alike(resultValue(run({ source, calls: [{}, {}] }).results[1]), [
+    'TextDecoder: it is called on something that is none',
+    'TextDecoder: it is called on something that is none',
+    "Class constructor TextEncoder cannot be invoked without 'new'",
+    '1 is not a constructor',
+    '[object Object] is not a constructor',
+    'the target is not a constructor',
+    'new.target is not a constructor'
+  ])
+})
+
 test('vm realm - overriding what is inherited works as if nothing were frozen', (t) => {
   const cases = {
     'a class that sets its name': `class MyError extends Error { constructor (m) { super(m); this.name = 'MyError' } }

@@ -6,14 +6,14 @@ import * as acorn from 'acorn'
 import { compileOrRefuse } from '../../src/vm/js-1/compile.js'
 import { Abort, Instance } from '../../src/vm/js-1/instance.js'
 import { Operations } from '../../src/vm/js-1/operations.js'
-import { composeRealm } from '../../src/vm/js-1/realm.js'
+import { readRealm } from '../../src/vm/js-1/realm.js'
 import { View } from '../../src/vm/js-1/view.js'
 
 /** No watchdog: what ends has to end by itself. */
 const TIME = 60_000
 
 const { ivm } = createRequire(import.meta.url)(process.argv[2])
-const tools = { ivm, realm: composeRealm(), compiledRealm: null }
+const tools = { ivm, realm: readRealm(), compiledRealm: null }
 const { attacks, limits } = JSON.parse(readFileSync(0, 'utf8'))
 for (const attack of attacks) writeSync(1, `${JSON.stringify(measure(attack))}\n`)
 process.kill(process.pid, 'SIGKILL')

@@ -5,7 +5,7 @@ import * as acorn from 'acorn'
 import ivm from 'isolated-vm'
 import { compile } from '../../src/vm/js-1/compile.js'
 import { compileDrain } from '../../src/vm/js-1/microtasks.js'
-import { composeRealm } from '../../src/vm/js-1/realm.js'
+import { readRealm } from '../../src/vm/js-1/realm.js'
 import { CALL, KERNELS } from './kernels.js'
 
 const ROUNDS = Number(process.argv[2])
@@ -21,7 +21,7 @@ const LIMITS = {
   written: 1e8,
   path: 1024
 }
-const REALM = composeRealm()
+const REALM = readRealm()
 
 const kernels = Object.entries(KERNELS).map(([name, body]) => {
   const source = `exports.init = () => {}\nexports.f = () => { ${body} }`

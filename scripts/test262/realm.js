@@ -21,7 +21,7 @@ export class Realm {
   #context = null
   #drain = null
 
-  /** `text` is that of composeRealm; `tests`: how many contracts one isolate runs. */
+  /** `text` is that of readRealm or composeRealm; `tests`: how many contracts one isolate runs. */
   constructor(text, tests = TESTS) {
     this.#text = text
     this.#tests = tests

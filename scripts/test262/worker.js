@@ -4,7 +4,7 @@ import * as acorn from 'acorn'
 import ivm from 'isolated-vm'
 import { compileOrRefuse } from '../../src/vm/js-1/compile.js'
 import { Abort, errorOf, Instance } from '../../src/vm/js-1/instance.js'
-import { composeRealm } from '../../src/vm/js-1/realm.js'
+import { composeRealm, readRealm } from '../../src/vm/js-1/realm.js'
 import { wrap } from '../../src/vm/js-1/source.js'
 import { Bare } from './bare.js'
 import { describe, judge } from './judge.js'
@@ -23,10 +23,10 @@ const [, , checkout, limitsText] = process.argv
 const limits = JSON.parse(limitsText)
 const lifted = { ...limits, ...LIFTED }
 const sources = new Sources(checkout)
-const tools = { ivm, realm: composeRealm(), compiledRealm: null }
+const tools = { ivm, realm: readRealm(), compiledRealm: null }
 const bare = new Bare()
 const frozen = new Realm(tools.realm)
-const thawed = new Realm(thaw(tools.realm), 1)
+const thawed = new Realm(thaw(composeRealm()), 1)
 
 process.on('message', ({ path, compiled }) => process.send({ path, ...execute(path, compiled) }))
 process.send({ ready: true })

@@ -14,7 +14,7 @@ import {
   type Report,
   type StepReport
 } from './frames.ts'
-import { composeRealm } from './js-1/realm.js'
+import { readRealm } from './js-1/realm.js'
 import { findAddon, findParser, NODE_VERSION } from './node.ts'
 import { type Command, Launcher } from './sandbox/launcher.ts'
 import { residentMemory } from './sandbox/processes.ts'
@@ -478,7 +478,7 @@ function commandOf(program: Program, node: string, addon: string, memoryMax: num
 
 /** What an engine is to read first: made while the first one starts, and the same for all. */
 function startFrame(): Uint8Array {
-  start ??= encodeFrame({ realm: composeRealm() })
+  start ??= encodeFrame({ realm: readRealm() })
   return start
 }
 

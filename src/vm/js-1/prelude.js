@@ -250,9 +250,9 @@
         if (!isObject(target)) throw new TypeError('Error.captureStackTrace: not an object')
       }
     })
-    // assigned to by libraries; ignored
-    const ignore = () => {}
-    defineAccessor(Error, 'stackTraceLimit', () => 0, ignore)
+    // libraries assign to it, which is ignored
+    const { get, set } = { get: () => 0, set: () => {} }
+    defineAccessor(Error, 'stackTraceLimit', get, set)
   }
 
   function replaceDate() {
@@ -601,7 +601,8 @@
     const { value, writable, configurable } = getOwnPropertyDescriptor(object, key)
     if (!writable || !configurable) return
     const name = primordials.toText(key)
-    const get = () => value
+    // named by a property: variables have other names in engines
+    const { get } = { get: () => value }
     // where libraries that look behind accessors find what it stands for
     defineProperty(get, 'originalValue', { value })
     const { set } = getOwnPropertyDescriptor(

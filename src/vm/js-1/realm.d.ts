@@ -1,3 +1,3 @@
+export function readRealm(): string
 export function composeRealm(charge?: string): string
-export function composeScript(charge?: string): string
 export function composeRegExp(): string

@@ -21,16 +21,16 @@ const BUILTINS = [
 /** The function around every contract, with `$mivmBody` in its place: strict, since it assigns for patterns of the contract. */
 export const COUNTER = readExpression('counter').replace('{', "{ 'use strict'\n")
 
+/** The text of {@link composeRealm} as engines get it, in fewer characters, since every isolate has a copy: scripts/realm.js. */
+export function readRealm() {
+  return readFileSync(new URL('./realm.min.js', import.meta.url), 'latin1').trimEnd()
+}
+
 /**
  * One expression that turns a fresh context into the realm and gives the controller's functions. `charge` is the text
  * of an expression for the function that takes fuel: it is called with units, and throws when there are none left.
  */
 export function composeRealm(charge = 'fuel.charge') {
-  return narrow(squeeze(composeScript(charge)))
-}
-
-/** The text of {@link composeRealm} as it is written, but for comments and indentation. */
-export function composeScript(charge = 'fuel.charge') {
   const parts = BUILTINS.map((name) => readExpression(`builtins/${name}`)).join(',\n')
   return `(function () { 'use strict'
 const prices = ${JSON.stringify(PRICES)}
@@ -85,34 +85,7 @@ return { ...${regexp}({ charge, ...parts, prices }), parts }
 }
 
 /**
- * The same program in fewer characters, as every isolate has a copy of them: without spaces around punctuation where a line
- * has no text, pattern or template in it, and without the ends of lines at brackets. This holds for how the realm is
- * written, and not for any script: test/vm-realm-text.test.ts compares what a parser makes of both.
- */
-function squeeze(text) {
-  const marks = / ?([=<>?:&|*,{}()[\];]+) ?/g
-  return text
-    .replace(/ +\/\/ .*$/gm, '')
-    .replace(/^[^'"`/\n]+$/gm, (line) => line.replace(marks, '$1'))
-    .replace(/([{([,])\n/g, '$1')
-    .replace(/\n(?=[})\]])/g, '')
-}
-
-/**
- * A text that V8 keeps in one byte a character, which it does as long as no character takes more: every isolate has a
- * copy of it.
- */
-function narrow(text) {
-  const escaped = text.replace(/[^\0-\xff]/g, (character) => {
-    return `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`
-  })
-  // a part of a text that was in two bytes stays in two
-  return Buffer.from(escaped, 'latin1').toString('latin1')
-}
-
-/**
- * A realm script is comments and one function in parentheses, which the formatter guards with a semicolon. Comments on
- * lines of their own, and indentation, are left out: every isolate has a copy of the text.
+ * A realm script is comments and one function in parentheses, which the formatter guards with a semicolon.
  */
 function readExpression(name) {
   const text = readFileSync(new URL(`./${name}.js`, import.meta.url), 'utf8')

@@ -522,7 +522,7 @@
         const input = toText(text)
         const Species = speciesOf(this)
         const flags = toText(this.flags)
-        const copy = new Species(this, flags)
+        const copy = construct(Species, [this, flags])
         copy.lastIndex = toLength(this.lastIndex)
         const iterator = { __proto__: iteratorPrototype }
         setKnown(iterators, iterator, {
@@ -688,7 +688,7 @@
     const isPlain = isOurs && sameFlags(object, flags)
     const splitter = isPlain
       ? null
-      : new Species(object, includes(flags, 'y') ? flags : `${flags}y`)
+      : construct(Species, [object, includes(flags, 'y') ? flags : `${flags}y`])
     const parts = []
     const max = limit === undefined ? 2 ** 32 - 1 : toNumber(limit) >>> 0
     if (max === 0) return parts

@@ -44,178 +44,184 @@
     'x-unicode20utf8'
   ]
 
-  class TextEncoder {
-    get encoding() {
-      return 'utf-8'
-    }
-
-    encode(text = '') {
-      return bytesOfText(toText(text))
-    }
-
-    encodeInto(text, bytes) {
-      const given = toText(text)
-      if (tagOf(bytes) !== 'Uint8Array') throw new RawTypeError('encodeInto: give a Uint8Array')
-      const room = typedSizeOf(bytes)
-      // a unit is a byte or more: what is behind can never fit
-      const start = slice(given, 0, endOfPiece(given, 0, room))
-      const encoded = bytesOfText(start)
-      if (encoded.length <= room) {
-        copy(bytes, encoded)
-        return { read: start.length, written: encoded.length }
+  /** In an object, which their names are from: those of variables are other ones in engines. */
+  const coders = {
+    TextEncoder: class {
+      get encoding() {
+        return 'utf-8'
       }
-      let written = room
-      while (isContinuation(encoded[written])) written--
-      let read = 0
-      for (let i = 0; i < written; i++) {
-        if (!isContinuation(encoded[i])) read += encoded[i] < 0xf0 ? 1 : 2
+
+      encode(text = '') {
+        return bytesOfText(toText(text))
       }
-      copy(bytes, subarray(encoded, 0, written))
-      return { read, written }
-    }
-  }
 
-  class TextDecoder {
-    #fatal
-    #ignoreBOM
-    /** Of a character that has begun: its bits so far, bytes that are missing, bounds of the next one. */
-    #point = 0
-    #missing = 0
-    #lower = 0x80
-    #upper = 0xbf
-    /** Nothing has come out yet, so that a mark of byte order may. */
-    #atStart = true
-
-    constructor(label = 'utf-8', options = undefined) {
-      const name = toLowerCase(trim(toText(label)))
-      let known = false
-      for (let i = 0; i < LABELS.length; i++) if (LABELS[i] === name) known = true
-      if (!known) {
-        throw new RawRangeError(`TextDecoder: ${name} is not available in this VM; it has utf-8`)
+      encodeInto(text, bytes) {
+        const given = toText(text)
+        if (tagOf(bytes) !== 'Uint8Array') throw new RawTypeError('encodeInto: give a Uint8Array')
+        const room = typedSizeOf(bytes)
+        // a unit is a byte or more: what is behind can never fit
+        const start = slice(given, 0, endOfPiece(given, 0, room))
+        const encoded = bytesOfText(start)
+        if (encoded.length <= room) {
+          copy(bytes, encoded)
+          return { read: start.length, written: encoded.length }
+        }
+        let written = room
+        while (isContinuation(encoded[written])) written--
+        let read = 0
+        for (let i = 0; i < written; i++) {
+          if (!isContinuation(encoded[i])) read += encoded[i] < 0xf0 ? 1 : 2
+        }
+        copy(bytes, subarray(encoded, 0, written))
+        return { read, written }
       }
-      this.#fatal = isObject(options) && !!options.fatal
-      this.#ignoreBOM = isObject(options) && !!options.ignoreBOM
-    }
+    },
 
-    get encoding() {
-      return 'utf-8'
-    }
+    TextDecoder: class {
+      #fatal
+      #ignoreBOM
+      /** Of a character that has begun: its bits so far, bytes that are missing, bounds of the next one. */
+      #point = 0
+      #missing = 0
+      #lower = 0x80
+      #upper = 0xbf
+      /** Nothing has come out yet, so that a mark of byte order may. */
+      #atStart = true
 
-    get fatal() {
-      return this.#fatal
-    }
+      constructor(label = 'utf-8', options = undefined) {
+        const name = toLowerCase(trim(toText(label)))
+        let known = false
+        for (let i = 0; i < LABELS.length; i++) if (LABELS[i] === name) known = true
+        if (!known) {
+          throw new RawRangeError(`TextDecoder: ${name} is not available in this VM; it has utf-8`)
+        }
+        this.#fatal = isObject(options) && !!options.fatal
+        this.#ignoreBOM = isObject(options) && !!options.ignoreBOM
+      }
 
-    get ignoreBOM() {
-      return this.#ignoreBOM
-    }
+      get encoding() {
+        return 'utf-8'
+      }
 
-    decode(input = undefined, options = undefined) {
-      const streams = isObject(options) && !!options.stream
-      const bytes = input === undefined ? new Bytes(0) : bytesOf(input)
-      const size = typedSizeOf(bytes)
-      charge(prices.converted)
-      spend(size, prices.utf8)
-      textRoom(size + 1)
-      if (!streams && this.#missing === 0) {
-        const text = wellFormed(bytes, size)
-        if (text !== null) {
-          const hasMark = this.#atStart && !this.#ignoreBOM && text[0] === '\ufeff'
+      get fatal() {
+        if (!isObject(this) || !(#fatal in this)) throw noDecoder()
+        return this.#fatal
+      }
+
+      get ignoreBOM() {
+        if (!isObject(this) || !(#ignoreBOM in this)) throw noDecoder()
+        return this.#ignoreBOM
+      }
+
+      decode(input = undefined, options = undefined) {
+        if (!isObject(this) || !(#missing in this)) throw noDecoder()
+        const streams = isObject(options) && !!options.stream
+        const bytes = input === undefined ? new Bytes(0) : bytesOf(input)
+        const size = typedSizeOf(bytes)
+        charge(prices.converted)
+        spend(size, prices.utf8)
+        textRoom(size + 1)
+        if (!streams && this.#missing === 0) {
+          const text = wellFormed(bytes, size)
+          if (text !== null) {
+            const hasMark = this.#atStart && !this.#ignoreBOM && text[0] === '\ufeff'
+            this.#reset()
+            return hasMark ? slice(text, 1) : text
+          }
+        }
+        spend(size, prices.utf8Broken)
+        try {
+          const text = this.#read(bytes, size, streams)
+          if (!streams) this.#reset()
+          return text
+        } catch (error) {
           this.#reset()
-          return hasMark ? slice(text, 1) : text
+          throw error
         }
       }
-      spend(size, prices.utf8Broken)
-      try {
-        const text = this.#read(bytes, size, streams)
-        if (!streams) this.#reset()
-        return text
-      } catch (error) {
-        this.#reset()
-        throw error
+
+      #reset() {
+        this.#clear()
+        this.#atStart = true
       }
-    }
 
-    #reset() {
-      this.#clear()
-      this.#atStart = true
-    }
-
-    #clear() {
-      this.#point = 0
-      this.#missing = 0
-      this.#lower = 0x80
-      this.#upper = 0xbf
-    }
-
-    #read(bytes, size, streams) {
-      let text = ''
-      let units = []
-      const put = (unit) => {
-        if (this.#atStart) {
-          this.#atStart = false
-          if (unit === 0xfeff && !this.#ignoreBOM) return
-        }
-        units[units.length] = unit
-        if (units.length < UNITS_MAX) return
-        text += apply(fromCharCode, undefined, units)
-        units = []
-      }
-      for (let i = 0; i < size; i++) {
-        const byte = bytes[i]
-        if (this.#missing === 0) {
-          if (byte < 0x80) put(byte)
-          else if (!this.#begin(byte)) put(this.#broken())
-          continue
-        }
-        if (byte < this.#lower || byte > this.#upper) {
-          this.#clear()
-          put(this.#broken())
-          i-- // it may begin the next character
-          continue
-        }
+      #clear() {
+        this.#point = 0
+        this.#missing = 0
         this.#lower = 0x80
         this.#upper = 0xbf
-        this.#point = (this.#point << 6) | (byte & 0x3f)
-        if (--this.#missing > 0) continue
-        const point = this.#point
-        this.#point = 0
-        if (point < 0x10000) put(point)
-        else {
-          put(0xd800 + ((point - 0x10000) >> 10))
-          put(0xdc00 + ((point - 0x10000) & 0x3ff))
+      }
+
+      #read(bytes, size, streams) {
+        let text = ''
+        let units = []
+        const put = (unit) => {
+          if (this.#atStart) {
+            this.#atStart = false
+            if (unit === 0xfeff && !this.#ignoreBOM) return
+          }
+          units[units.length] = unit
+          if (units.length < UNITS_MAX) return
+          text += apply(fromCharCode, undefined, units)
+          units = []
         }
+        for (let i = 0; i < size; i++) {
+          const byte = bytes[i]
+          if (this.#missing === 0) {
+            if (byte < 0x80) put(byte)
+            else if (!this.#begin(byte)) put(this.#broken())
+            continue
+          }
+          if (byte < this.#lower || byte > this.#upper) {
+            this.#clear()
+            put(this.#broken())
+            i-- // it may begin the next character
+            continue
+          }
+          this.#lower = 0x80
+          this.#upper = 0xbf
+          this.#point = (this.#point << 6) | (byte & 0x3f)
+          if (--this.#missing > 0) continue
+          const point = this.#point
+          this.#point = 0
+          if (point < 0x10000) put(point)
+          else {
+            put(0xd800 + ((point - 0x10000) >> 10))
+            put(0xdc00 + ((point - 0x10000) & 0x3ff))
+          }
+        }
+        if (!streams && this.#missing > 0) {
+          this.#clear()
+          put(this.#broken())
+        }
+        return text + apply(fromCharCode, undefined, units)
       }
-      if (!streams && this.#missing > 0) {
-        this.#clear()
-        put(this.#broken())
-      }
-      return text + apply(fromCharCode, undefined, units)
-    }
 
-    /** The first of several bytes; false where it can be none. */
-    #begin(byte) {
-      if (byte >= 0xc2 && byte <= 0xdf) {
-        this.#missing = 1
-        this.#point = byte & 0x1f
-      } else if (byte >= 0xe0 && byte <= 0xef) {
-        if (byte === 0xe0) this.#lower = 0xa0
-        if (byte === 0xed) this.#upper = 0x9f
-        this.#missing = 2
-        this.#point = byte & 0xf
-      } else if (byte >= 0xf0 && byte <= 0xf4) {
-        if (byte === 0xf0) this.#lower = 0x90
-        if (byte === 0xf4) this.#upper = 0x8f
-        this.#missing = 3
-        this.#point = byte & 0x7
-      } else {
-        return false
+      /** The first of several bytes; false where it can be none. */
+      #begin(byte) {
+        if (byte >= 0xc2 && byte <= 0xdf) {
+          this.#missing = 1
+          this.#point = byte & 0x1f
+        } else if (byte >= 0xe0 && byte <= 0xef) {
+          if (byte === 0xe0) this.#lower = 0xa0
+          if (byte === 0xed) this.#upper = 0x9f
+          this.#missing = 2
+          this.#point = byte & 0xf
+        } else if (byte >= 0xf0 && byte <= 0xf4) {
+          if (byte === 0xf0) this.#lower = 0x90
+          if (byte === 0xf4) this.#upper = 0x8f
+          this.#missing = 3
+          this.#point = byte & 0x7
+        } else {
+          return false
+        }
+        return true
       }
-      return true
-    }
 
-    #broken() {
-      if (this.#fatal) throw new RawTypeError('TextDecoder: the bytes are not UTF-8')
-      return REPLACEMENT
+      #broken() {
+        if (this.#fatal) throw new RawTypeError('TextDecoder: the bytes are not UTF-8')
+        return REPLACEMENT
+      }
     }
   }
 
@@ -252,8 +258,8 @@
     }
   }
 
-  define('TextEncoder', TextEncoder)
-  define('TextDecoder', TextDecoder)
+  define('TextEncoder', coders.TextEncoder)
+  define('TextDecoder', coders.TextDecoder)
   define('atob', functions.atob)
   define('btoa', functions.btoa)
   return {}
@@ -347,6 +353,10 @@
     } catch {
       return undefined
     }
+  }
+
+  function noDecoder() {
+    return new RawTypeError('TextDecoder: it is called on something that is none')
   }
 
   function invalid(message) {

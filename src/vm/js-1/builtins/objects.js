@@ -446,8 +446,12 @@
       },
       construct(target, list, ...rest) {
         note(prices.object * 2)
-        if (!isConstructor(target) || !isObject(list)) return construct(target, list, ...rest)
-        if (rest.length > 0 && !isConstructor(rest[0])) return construct(target, list, rest[0])
+        // V8's own message has the text of a function in it, which may be one of ours
+        if (!isConstructor(target)) throw new TypeError('the target is not a constructor')
+        if (rest.length > 0 && !isConstructor(rest[0])) {
+          throw new TypeError('new.target is not a constructor')
+        }
+        if (!isObject(list)) return construct(target, list, ...rest)
         const args = listOf(list)
         push(args.length)
         enter()
