@@ -151,6 +151,17 @@ test('quotas - a request that was let in is not refused for the bytes of its own
   t.is(refusal(() => caller.request(1)).retryAfter, 2910, 'what it is sent counts as well')
 })
 
+test('quotas - what was looked at and refused counts for more than its bytes', async (t) => {
+  const { admission, clock } = await open(t, { connection: { bytesPerSecond: 10_000 } })
+  const caller = admission.caller()
+  caller.request(100)()
+  caller.refused(100)
+  const error = refusal(() => caller.request(100))
+  t.is(error.message.split(' of the host')[0], 'connection.bytesPerSecond')
+  clock.pass(60_000)
+  caller.request(100)()
+})
+
 test('quotas - what was under way when a connection ended does not count as one for ever', async (t) => {
   const { admission } = await open(t, { user: { connections: 1 } })
   const tenant = admission.tenant('instance', 'deployer')

@@ -144,6 +144,25 @@ test('hostile peers - replication of nonsense ends a connection at most', async 
   await goesOn('while others read nonsense')
 })
 
+test('hostile peers - logs that nobody has signed take the host no time', async (t) => {
+  const { dial, random, goesOn, address, host } = await sharedScene(t)
+  const blocks = Array.from({ length: 4096 }, () => Uint8Array.of(1))
+  const log = { ...signed(crypto.keyPair(), address, blocks), user: random.bytes(32) }
+  const ask = { address, log, from: 0, to: 0, known: 0, anchored: false }
+  const bytes = c.encode(CALL.request, ask)
+  const rpc = new ProtomuxRPC(await dial(), { protocol: RPC_PROTOCOL })
+  await rpc.fullyOpened()
+  const before = processorTimeOf(host)
+  // in one frame
+  rpc.cork()
+  const replies = Array.from({ length: 100 }, () => rpc.request(CALL.name, bytes, RAW))
+  rpc.uncork()
+  for (const reply of replies) await t.exception(reply)
+  t.ok(processorTimeOf(host) - before < 2.5, `${processorTimeOf(host) - before} s`)
+  rpc.destroy()
+  await goesOn('beside them')
+})
+
 test('hostile peers - a connection that ends at any byte of a request takes nothing with it', async (t) => {
   const { dial, random, goesOn, address } = await sharedScene(t)
   const call = encodeUserEntry({ type: 'call', method: 'increment', args: '[]', head: null })
@@ -624,6 +643,13 @@ interface RawSocket {
 
 function isSocket(stream: object | null): stream is RawSocket {
   return stream !== null && 'write' in stream && 'pause' in stream
+}
+
+/** Seconds that the host, without its engines, has used of its processors. */
+function processorTimeOf({ child }: CliHost): number {
+  const [, fields = ''] = readFileSync(`/proc/${child.pid}/stat`, 'utf8').split(') ')
+  const [user, system] = fields.split(' ').slice(11)
+  return (Number(user) + Number(system)) / 100
 }
 
 /** Bytes that the host, without its engines, has in memory. */

@@ -118,7 +118,61 @@ test('rpc - who asks for large replies in one frame, and reads none, is cut off'
   t.ok(peak < 100 * MEBIBYTE, `${peak} bytes`)
 })
 
+test('rpc - thousands of requests in one frame hold up nobody else', async (t) => {
+  const [flooder, other] = [await connect(t), await connect(t)]
+  let made = 0
+  const spin = async () => {
+    made++
+    for (const end = performance.now() + 1; performance.now() < end; );
+    return { json: '{}' }
+  }
+  for (const { near } of [flooder, other]) new Rpc(Protomux.from(near)).respond(STATUS, spin)
+  const peers = [flooder, other].map(({ far }) => new ProtomuxRPC(far, { protocol: RPC_PROTOCOL }))
+  for (const peer of peers) await peer.fullyOpened()
+  const bytes = c.encode(STATUS.request, { verbose: false })
+  const [flooding, asking] = peers
+  flooding?.cork()
+  for (let i = 0; i < 2_000; i++) flooding?.request(STATUS.name, bytes, RAW).catch(() => {})
+  flooding?.uncork()
+  while (made === 0) await sleep(1)
+  await asking?.request(STATUS.name, bytes, RAW)
+  t.ok(made < 500, `${made} were answered before`)
+})
+
+test('rpc - a million messages in one frame are not looked at to the end', async (t) => {
+  const request = (id: number) => Buffer.of(9, 0, id, 6, ...Buffer.from(STATUS.name))
+  // the RPC channel is the first one, 0 is what opens others
+  const frames = {
+    requests: [1, Buffer.alloc(4_500_000, request(1))],
+    'requests that want no reply': [1, Buffer.alloc(4_500_000, request(0))],
+    'replies to nothing': [1, Buffer.alloc(4_000_000, Buffer.of(3, 1, 0, 99))],
+    channels: [0, Buffer.concat(Array.from({ length: 100_000 }, (_, i) => opening(i + 2)))]
+  } as const
+  for (const [name, [channel, messages]] of Object.entries(frames)) {
+    const { near, far } = await connect(t)
+    new Rpc(Protomux.from(near)).respond(STATUS, async () => ({ json: '{}' }))
+    await new ProtomuxRPC(far, { protocol: RPC_PROTOCOL }).fullyOpened()
+    const before = process.cpuUsage()
+    far.write(Buffer.concat([Buffer.of(0, 0, channel), messages]))
+    while (!near.destroying && isWithin(before)) await sleep(1)
+    t.ok(near.destroying, name)
+    t.ok(isWithin(before), 'in little time')
+  }
+})
+
 const MEBIBYTE = 1024 * 1024
+
+/** Wants to open a channel that nobody knows. */
+function opening(id: number): Buffer {
+  const message = Buffer.of(1, ...c.encode(c.uint, id), ...c.encode(c.string, 'x'), 0)
+  return Buffer.of(message.byteLength, ...message)
+}
+
+/** Whether less than two seconds of a processor were used since. */
+function isWithin(before: NodeJS.CpuUsage): boolean {
+  const { user, system } = process.cpuUsage(before)
+  return user + system < 2_000_000
+}
 
 const RAW = { requestEncoding: c.raw, responseEncoding: c.raw }
 

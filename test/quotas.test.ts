@@ -23,6 +23,7 @@ import {
   type UserBlocks
 } from '../src/protocol/messages.ts'
 import type { Proof } from '../src/protocol/proof.ts'
+import { Wal } from '../src/state/wal.ts'
 import { auditStore, BareUser, deployment } from './bare-user.ts'
 import { heldOracle } from './held-oracle.ts'
 import { tempDir } from './helpers.ts'
@@ -117,6 +118,26 @@ test('quotas - nobody uses up what another one has', async (t) => {
     'QUOTA_EXCEEDED',
     'it has called init'
   )
+  await finish(2)
+})
+
+test('turns - who asks for logs that nobody has waits for no disk, and has no call wait', async (t) => {
+  const { instance, address, finish } = await scene(t)
+  const { sync } = Wal.prototype
+  const disk = Promise.withResolvers<void>()
+  Wal.prototype.sync = async function () {
+    await disk.promise
+    return sync.call(this)
+  }
+  const ann = calls(new BareUser(address, 'ann'), 1)
+  await instance.submit(ann.log())
+  const settled = instance.settled(ann.key, 1)
+  await sleep(100)
+  const nobody = { user: new BareUser(address, 'nobody').key, start: 0, blocks: [], head: null }
+  t.is(await Promise.race([instance.submit(nobody), sleep(5_000)]), 0)
+  Wal.prototype.sync = sync
+  disk.resolve()
+  await settled
   await finish(2)
 })
 

@@ -42,6 +42,12 @@ declare module 'protomux-rpc' {
         channel: unknown
       ): unknown
     }
+    /** What is done with replies. */
+    readonly _response: {
+      onmessage(reply: { readonly id: number }, channel: unknown): unknown
+    }
+    /** What was asked and not answered, by number. */
+    readonly _requests: ReadonlyMap<number, unknown>
     fullyOpened(): Promise<void>
     respond(method: string, handler: (value: Bytes) => Bytes | Promise<Bytes>): this
     respond<Req = Bytes, Res = Bytes>(

@@ -71,6 +71,10 @@ declare module 'protomux' {
     isIdle(): boolean
     /** Sends what was gathered while it was corked; `end` is how many bytes those are. Private. */
     _sendBatch: (batch: unknown, state: { readonly end: number }) => void
+    /** A place for each channel that the peer has opened, or wants to. Private. */
+    readonly _remote: readonly unknown[]
+    /** Takes in that the peer opens one; what it throws ends the stream. Private. */
+    _onopensession: (state: unknown) => unknown
     destroy(error?: Error): void
     [Symbol.iterator](): IterableIterator<Channel>
   }

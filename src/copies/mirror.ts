@@ -85,6 +85,7 @@ export class Mirror {
     const reply = <T>(make: () => Promise<T>): Promise<T> =>
       replies.run(async () => {
         await rpc.readable()
+        await rpc.turn()
         return make()
       })
     rpc.respond(INFO, ({ address }) => reply(() => this.#instance(address).info()))

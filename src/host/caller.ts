@@ -3,6 +3,9 @@ import { BYTES_ALONE, type Meter } from './meter.ts'
 import type { Quotas } from './quotas.ts'
 import type { Refusals } from './refusals.ts'
 
+/** Bytes that count for each entry that was looked at and refused: what it is found out by takes as long as so many more. */
+const REFUSED_BYTES = 4096
+
 const SOON_MS = 250
 const LATER_MS = 5_000
 
@@ -65,6 +68,11 @@ export class Caller {
   /** Charges a reply. */
   replied(bytes: number): void {
     this.meter.take(0, bytes)
+  }
+
+  /** Charges entries of a user's log that were sent and not taken in, on top of their bytes. */
+  refused(entries: number): void {
+    this.meter.take(0, entries * REFUSED_BYTES)
   }
 
   /** Throws QUOTA_EXCEEDED where no more calls of this user may come from here. */

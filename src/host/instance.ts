@@ -285,17 +285,14 @@ export class Instance {
     this.#usedAt = performance.now()
     this.#ledger.refuseWhenBarred()
     this.#held = false
+    // anybody can name users without end: nobody who calls shall wait for that to be looked up
+    if (log.blocks.length === 0 && !(await this.#ledger.hasUser(log.user))) return 0
     if (log.blocks.length > 0) {
       await this.#ledger.checkRoom()
       await this.#intake.prepare(log.user)
     }
-    const admit = () => {
-      if (log.blocks.length === 0 || log.start > 0) return false
-      this.#intake.admit(log, 0, caller)
-      checkLog(log, this.address)
-      return true
-    }
-    const taken = await this.#ledger.withUserIf(admit, log.user, async (user) => {
+    const isNew = await this.#isNew(log, caller)
+    const taken = await this.#ledger.withUserIf(isNew, log.user, async (user) => {
       this.#refuseWhenClosing()
       const known = user.length
       this.#intake.admit(log, known, caller)
@@ -312,6 +309,18 @@ export class Instance {
     this.#wake()
     this.#tidy()
     return length
+  }
+
+  /**
+   * Whether this is the beginning of a log of which there is none here yet, and may be taken in. All of it is looked at before
+   * anybody waits for that: anybody can send thousands of entries.
+   */
+  async #isNew(log: UserBlocks, caller: Caller | null): Promise<boolean> {
+    if (log.blocks.length === 0) return false
+    if (log.start > 0 || (await this.#ledger.hasUser(log.user))) return false
+    this.#intake.admit(log, 0, caller)
+    checkLog(log, this.address)
+    return true
   }
 
   /** Resolves when a user's calls up to this entry of its log have their results, on disk. */

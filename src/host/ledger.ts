@@ -191,14 +191,14 @@ export class Ledger {
     return this.#mutex.run(() => this.#use(key, fn))
   }
 
-  /** The same; where there is no copy of that log yet and `admit` says no, none is made, and null comes back. */
+  /** The same; where there is no copy of that log yet, and none is to be made, null comes back. */
   withUserIf<T>(
-    admit: () => boolean,
+    isNew: boolean,
     key: Uint8Array,
     fn: (user: UserLog) => Promise<T>
   ): Promise<T | null> {
     return this.#mutex.run(async () => {
-      return (await this.hasUser(key)) || admit() ? this.#use(key, fn) : null
+      return isNew || (await this.hasUser(key)) ? this.#use(key, fn) : null
     })
   }
 

@@ -25,7 +25,8 @@ import {
   RANGE,
   type RangeReply,
   type RangeRequest,
-  STATUS
+  STATUS,
+  type UserBlocks
 } from '../protocol/messages.ts'
 import type { Proof } from '../protocol/proof.ts'
 import { isUnreadable } from '../state/salvage.ts'
@@ -33,10 +34,11 @@ import type { Caller } from './caller.ts'
 import type { HostEvent } from './events.ts'
 import type { Instance } from './instance.ts'
 import type { Measures } from './measures.ts'
-import { Mutex } from './mutex.ts'
+import { Mutex, Places } from './mutex.ts'
 import { readRange } from './ranges.ts'
 import { notThatFar, type SetBacks, setBack } from './set-back.ts'
 import type { PublicStatus } from './status.ts'
+import { checkSigned } from './user-log.ts'
 
 /** A host as those see it who answer its peers. */
 export interface Served {
@@ -58,6 +60,8 @@ export interface Served {
 
 /** Deployments of one peer that are under way at the same time. */
 const DEPLOYING_MAX = 4
+/** Requests of one peer that come into instances at the same time: all of an instance, its commits too, wait for them. */
+const SUBMITTING_MAX = 64
 
 /** Answers what one peer asks of a host. */
 export class Service {
@@ -69,6 +73,7 @@ export class Service {
   readonly #replies = new Mutex()
   readonly #deployments = Array.from({ length: DEPLOYING_MAX }, () => new Mutex())
   #deployed = 0
+  readonly #submissions = new Places(SUBMITTING_MAX)
   /** Resolves when what this peer has said so far of heads was taken notice of. */
   #heard: Promise<unknown> = Promise.resolve()
 
@@ -144,8 +149,7 @@ export class Service {
       const { length: own } = instance.head
       // said and not shown: it is no proof, but what could be answered would be less than that user has seen
       if (request.known > own) throw notThatFar(request.known, own)
-      await this.#heedSeen(address, log.blocks, own)
-      const length = await instance.submit(log, { caller: this.#caller, arrived })
+      const length = await this.#submit(instance, log, arrived)
       if (!isOther(request, length) && to > 0 && to <= length) await instance.settled(log.user, to)
       return length
     })
@@ -175,6 +179,20 @@ export class Service {
       this.#host.measures.stages.reply.add(now - settled, calls)
       this.#host.measures.calls.add(now - arrived, calls)
       return { length, through, proof, behind: null }
+    })
+  }
+
+  #submit(instance: Instance, log: UserBlocks, arrived: number): Promise<number> {
+    const caller = this.#caller
+    return this.#submissions.run(async () => {
+      try {
+        checkSigned(log, instance.address)
+        await this.#heedSeen(instance.address, log.blocks, instance.head.length)
+        return await instance.submit(log, { caller, arrived })
+      } catch (error) {
+        caller.refused(log.blocks.length)
+        throw error
+      }
     })
   }
 
@@ -221,6 +239,8 @@ export class Service {
   #large<T>(reply: () => Promise<T>): Promise<T> {
     return this.#replies.run(async () => {
       await this.#rpc.readable(this.#host.unreadMax())
+      // those that have waited for the one before would all be made before anything else of the process goes on
+      await this.#rpc.turn()
       return reply()
     })
   }

@@ -12,6 +12,9 @@ import { Tree } from '../protocol/merkle.ts'
 import type { UserBlocks } from '../protocol/messages.ts'
 import { isSignatureError } from '../state/head.ts'
 
+/** Entries that take longer to be read and hashed than a signature takes to be looked at. */
+const MANY = 64
+
 /** The last of a user's calls that has a result. */
 export interface Position {
   /** Number of its entry in the user's log; 0 before the first. */
@@ -121,6 +124,15 @@ export class UserLog {
         )
       : notSigned()
   }
+}
+
+/**
+ * Throws REQUEST_INVALID where a large part of a log has a head that its user has not signed, without looking at what it is of. Of
+ * a few entries that is done with them.
+ */
+export function checkSigned({ user, blocks, head }: UserBlocks, address: Uint8Array): void {
+  if (blocks.length < MANY) return
+  if (head === null || !verifyHead(head, userLogKey(user, address), user)) throw notSigned()
 }
 
 /** Throws REQUEST_INVALID unless a log, from its beginning, is signed by its user for this instance. */

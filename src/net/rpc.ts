@@ -3,11 +3,18 @@ import type Protomux from 'protomux'
 import ProtomuxRPC from 'protomux-rpc'
 import { isErrorCode, MivmError } from '../protocol/errors.ts'
 import { type Method, RPC_PROTOCOL } from '../protocol/messages.ts'
+import { Bucket } from './bucket.ts'
+import { Pace } from './pace.ts'
 
 /** Bytes of requests that one peer may have under way; we ask for half of it at most. */
 const REQUESTS_MAX = 32 * 1024 * 1024
 /** What a request takes beside its bytes, about. */
 const REQUEST_COST = 1024
+/** Messages that nobody has asked for, at once and in a second: beyond them a peer is cut off. */
+const STRAYS_BURST = 4096
+const STRAYS_PER_SECOND = 16
+/** Channels that a peer may have, or want to have, at the same time: one for each log that it reads, and some more. */
+const CHANNELS_MAX = 64 * 1024
 /** Bytes that wait for a peer to read them: beyond the first no large reply is made, beyond the second it is cut off. */
 const UNREAD_LARGE = 4 * 1024 * 1024
 const UNREAD_MAX = 64 * 1024 * 1024
@@ -33,6 +40,7 @@ export class Rpc {
   /** What is answered. */
   readonly #methods = new Set<string>()
   #isCutOff = false
+  readonly #strays = new Bucket(STRAYS_BURST, STRAYS_PER_SECOND)
   /** Cost of the peer's requests that are not answered. */
   #answering = 0
   /** Cost of our requests that are not answered, and those that wait for it to become less. */
@@ -50,10 +58,19 @@ export class Rpc {
     requests.autoBatch = false
     const { onmessage } = requests
     requests.onmessage = (request, channel) => {
+      // nothing more is read of a frame that has a million of them
+      if (this.#isCutOff) throw cutOff()
       // what has no number wants no reply: none is sent, nor counted, however long it takes to make, and none of ours asks so
-      if (request.id === 0 || !this.#isPaid(request)) return undefined
-      return onmessage(request, channel)
+      if (request.id === 0) return this.#stray()
+      if (this.#methods.has(request.method)) return onmessage(request, channel)
+      return this.#refuse(request, () => onmessage(request, channel))
     }
+    const replies = this.#rpc._response
+    const onreply = replies.onmessage
+    replies.onmessage = (reply, channel) => {
+      return this.#rpc._requests.has(reply.id) ? onreply(reply, channel) : this.#stray()
+    }
+    boundChannels(mux)
     // every session over this channel listens for its end
     this.#rpc.setMaxListeners(0)
     mux.stream.on('data', () => {
@@ -98,23 +115,18 @@ export class Rpc {
     this.#methods.add(method.name)
     this.#rpc.respond(method.name, encodings, async (bytes) => {
       const arrived = performance.now()
-      const cost = bytes.byteLength + REQUEST_COST
-      let done = () => {}
-      this.#answering += cost
       try {
-        if (this.#answering > REQUESTS_MAX) {
-          this.#mux.destroy()
-          throw new MivmError('REQUEST_INVALID', 'too many requests at once: wait for replies')
-        }
-        done = this.#admit(cost)
-        return await handler(decode(method, bytes), arrived)
+        const reply = () => handler(decode(method, bytes), arrived)
+        return await this.#inTurn(bytes.byteLength + REQUEST_COST, reply)
       } catch (error) {
         throw withContext(error)
-      } finally {
-        this.#answering -= cost
-        done()
       }
     })
+  }
+
+  /** Resolves when the next thing may be done for this peer: all peers have their turns. */
+  turn(): Promise<void> {
+    return PACE.turn(this)
   }
 
   /** Resolves when the peer has read enough, all but `most` bytes, for a large reply to be made, or is gone. */
@@ -174,18 +186,42 @@ export class Rpc {
   /** Thousands of requests may come in one frame: nothing more is made for a peer that has left so much unread. */
   #assertRead(): void {
     if (this.#isCutOff || this.unread > UNREAD_MAX) this.cutOff()
-    if (this.#isCutOff) throw new MivmError('CONNECTION_LOST', 'the peer does not read its replies')
+    if (this.#isCutOff) throw cutOff()
+  }
+
+  /** What nobody wants to have; of replies, those that come too late. */
+  #stray(): void {
+    if (this.#strays.take()) return
+    this.cutOff()
+    throw cutOff()
   }
 
   /** What nobody answers is let in as anything else: else it could be asked for without end. */
-  #isPaid({ method, value }: { readonly method: string; readonly value: Uint8Array }): boolean {
-    if (this.#methods.has(method)) return true
+  async #refuse(
+    { method, value }: { readonly method: string; readonly value: Uint8Array },
+    refuse: () => void
+  ): Promise<void> {
+    const cost = method.length + value.byteLength + REQUEST_COST
+    await this.#inTurn(cost, async () => refuse()).catch(() => this.cutOff())
+  }
+
+  /** Lets a request in, and answers it when it is this peer's turn; to refuse it is an answer as well. */
+  async #inTurn<Reply>(cost: number, reply: () => Promise<Reply>): Promise<Reply> {
+    let done = () => {}
+    this.#answering += cost
     try {
-      this.#admit(method.length + value.byteLength + REQUEST_COST)()
-      return true
-    } catch {
-      this.#mux.destroy()
-      return false
+      if (this.#answering > REQUESTS_MAX) this.cutOff()
+      if (this.#isCutOff) throw cutOff()
+      const refused = attempt(() => {
+        done = this.#admit(cost)
+      })
+      await this.turn()
+      if (refused !== null) throw refused.error
+      if (this.closed) throw cutOff()
+      return await reply()
+    } finally {
+      this.#answering -= cost
+      done()
     }
   }
 
@@ -204,6 +240,36 @@ export class Rpc {
 }
 
 const RPCS = new WeakMap<Protomux, Rpc>()
+
+/** Of all that is asked in this process. */
+const PACE = new Pace()
+
+/** Protomux keeps each that a peer wants to open until somebody has said no: a million come in one frame. */
+function boundChannels(mux: Protomux): void {
+  const open = mux._onopensession
+  mux._onopensession = (state) => {
+    if (mux._remote.length >= CHANNELS_MAX) throw cutOff()
+    return open.call(mux, state)
+  }
+}
+
+/** Nobody reads it any more. */
+function cutOff(): MivmError {
+  return new MivmError(
+    'CONNECTION_LOST',
+    'the peer asks for too much, or does not read its replies'
+  )
+}
+
+/** What a function throws; null where it returns. */
+function attempt(fn: () => void): { readonly error: unknown } | null {
+  try {
+    fn()
+    return null
+  } catch (error) {
+    return { error }
+  }
+}
 
 /** The same encoding; it says how many bytes come of what is encoded. */
 function counting<T>(encoding: Encoder<T>, onBytes: (bytes: number) => void): Encoder<T> {
