@@ -3,7 +3,7 @@ import path from 'node:path'
 import b4a from 'b4a'
 import test from 'brittle'
 import Corestore from 'corestore'
-import Hypercore from 'hypercore'
+import Hypercore, { type PeerRequest } from 'hypercore'
 import { findNewest } from '../src/client/newest.ts'
 import { boundPeers } from '../src/state/peers.ts'
 import { type Teardown, tempDir } from './helpers.ts'
@@ -108,6 +108,22 @@ test('newest - who is silent again is not waited for without end, also where nob
   t.is(reader.length, 2)
 })
 
+test('newest - blocks that some never send, or one by one, are asked of others', async (t) => {
+  const { author, reader, join } = await bounded(t)
+  await author.append(Array.from({ length: 10 }, (_, i) => b4a.from(String(i))))
+  const drips: (() => void)[] = []
+  const timer = setInterval(() => drips.shift()?.(), 5 * PATIENCE)
+  for (const mute of [isBlock, isBlock, delayed(drips)]) await join(author, mute)
+  t.is(await findNewest(reader, 100 * PATIENCE), true)
+  const { length } = reader
+  const download = reader.download({ start: 0, end: length })
+  const done = download.done().then(() => 'done')
+  t.is(await Promise.race([done, later(2 * PATIENCE)]), null, 'all three are asked for all')
+  await join(author, false)
+  t.is(await Promise.race([done, later(20 * PATIENCE)]), 'done')
+  clearInterval(timer)
+})
+
 /** A log of three blocks, a mirror that has two of them, and a reader whose patience is bounded. */
 async function bounded(t: Teardown) {
   const dir = await tempDir(t)
@@ -127,7 +143,7 @@ async function bounded(t: Teardown) {
   await reader.ready()
   const awake = setInterval(() => {}, PATIENCE)
   const ends: { destroy(): void }[] = []
-  const join = async (log: Hypercore, isMute: boolean) => {
+  const join = async (log: Hypercore, mute: boolean | Mute) => {
     const added = new Promise((resolve) => log.once('peer-add', resolve))
     const streams = [log.replicate(true), store.replicate(false)] as const
     for (const stream of streams) stream.on('error', () => {})
@@ -137,7 +153,11 @@ async function bounded(t: Teardown) {
     const peer = log.peers.at(-1)
     if (peer === undefined) throw new Error('there is no peer')
     const { onrequest } = peer
-    if (isMute) peer.onrequest = async () => {}
+    const isMute = typeof mute === 'boolean' ? () => mute : mute
+    peer.onrequest = async (request) => {
+      const answer = () => onrequest.call(peer, request)
+      if (!isMute(request, answer)) await answer()
+    }
     return {
       unmute: () => {
         peer.onrequest = onrequest
@@ -152,6 +172,15 @@ async function bounded(t: Teardown) {
     await author.close()
   })
   return { author, mirror, store, reader, join }
+}
+
+/** Whether a request is not answered now; `answer` does so later. */
+type Mute = (request: PeerRequest, answer: () => void) => boolean
+
+const isBlock: Mute = ({ block }) => block !== null
+
+function delayed(drips: (() => void)[]): Mute {
+  return ({ block }, answer) => block !== null && drips.push(answer) > 0
 }
 
 function later(ms: number): Promise<null> {

@@ -107,11 +107,17 @@ declare module 'hypercore' {
     onbitfield: (bits: { start: number; bitfield: Uint32Array }) => void
     onrequest: (request: PeerRequest) => Promise<void>
     onsync: (sync: { readonly canUpgrade: boolean }) => Promise<void>
-    ondata: (data: { readonly upgrade: object | null }) => Promise<void>
+    ondata: (data: {
+      readonly block: object | null
+      readonly upgrade: object | null
+    }) => Promise<void>
     /** Whether it says that it can show how the log goes on. */
     remoteCanUpgrade: boolean
     /** Asks the peer for something; private, as is the next one. */
     _send: (request: SentRequest) => Promise<void>
+    /** Whether it may be asked for a block, and says that it has it; private, both. */
+    _canRequest: (index: number, force: boolean) => boolean
+    _remoteHasBlock(index: number): boolean
     /** Tells it that it is not waited for any more. */
     _cancelRequest(request: SentRequest): void
     /** Answers a request, if it is not cancelled meanwhile; private. */
@@ -127,11 +133,16 @@ declare module 'hypercore' {
 
   export interface PeerRequest {
     readonly id: number
+    readonly block: object | null
   }
 
   /** What a peer is asked for; with `upgrade` how the log goes on. */
   export interface SentRequest {
     readonly upgrade: object | null
+    readonly block: { readonly index: number } | null
+    readonly peer: Peer
+    /** When, as Date.now(). */
+    readonly timestamp: number
   }
 
   /** The state of a core, shared by its sessions. */
@@ -176,7 +187,7 @@ declare module 'hypercore' {
       readonly pushOnly: boolean
       readonly peers: readonly Peer[]
       /** What peers are asked for and have not answered; private, as is what follows. */
-      readonly _inflight: { readonly idle: boolean }
+      readonly _inflight: Iterable<SentRequest> & { readonly idle: boolean }
       /** Looks again what to ask of one peer. */
       updatePeer(peer: Peer): void
       /** The question how the log goes on, with who is asked; null where nobody wants to know. */

@@ -1,6 +1,7 @@
 import type Corestore from 'corestore'
 import type { Peer, PeerRange, PeerRequest, SentRequest, SharedCore } from 'hypercore'
 import type Protomux from 'protomux'
+import { BlockTurns } from './block-turns.ts'
 
 /**
  * How far beyond the verified end of a log it is noted which blocks a peer says that it has: a bit for each, in memory.
@@ -58,15 +59,18 @@ class Turns {
   readonly #silences = new Map<Peer, Silence>()
   /** How often each has been silent since it has shown something. */
   readonly #counts = new WeakMap<Peer, number>()
+  readonly #blocks: BlockTurns
   #asked: { readonly peer: Peer; readonly request: SentRequest; readonly at: number } | null = null
   #timer: NodeJS.Timeout | null = null
 
   constructor(core: SharedCore, answerMs: number) {
     this.#core = core
     this.#answerMs = answerMs
+    this.#blocks = new BlockTurns(core, answerMs)
   }
 
   bound(peer: Peer): void {
+    this.#blocks.bound(peer)
     const { _send, onsync, ondata } = peer
     peer._send = (request) => {
       // of those there is one at a time
@@ -94,6 +98,7 @@ class Turns {
       const { replicator } = this.#core
       if (replicator._inflight.idle) return
       this.#pass()
+      this.#blocks.pass()
       // each is asked for what others have not sent
       for (const peer of [...replicator.peers]) replicator.updatePeer(peer)
       this.#wait()
