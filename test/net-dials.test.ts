@@ -1,7 +1,62 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import test from 'brittle'
 import crypto from 'hypercore-crypto'
+import Protomux from 'protomux'
+import { locate } from '../src/client/locate.ts'
 import { Network, openLocal } from '../src/net/network.ts'
+import { Rpc } from '../src/net/rpc.ts'
 import { encodeId } from '../src/protocol/ids.ts'
+import { topicOf } from '../src/protocol/manifest.ts'
+import { INFO } from '../src/protocol/messages.ts'
+import { deployment } from './bare-user.ts'
+
+test('network - those who come to us are so many at a time, and keep us from going to nobody', async (t) => {
+  const { bootstrap, close } = await openLocal(0)
+  t.teardown(close, { order: 1 })
+  const topic = crypto.randomBytes(32)
+  const open = (inboundMax?: number) => {
+    const options = inboundMax === undefined ? {} : { inboundMax }
+    const network = new Network(crypto.keyPair(), bootstrap, options)
+    t.teardown(() => network.close())
+    network.onConnection(() => {})
+    return network
+  }
+  const host = open(3)
+  await host.listen()
+  const visitors = Array.from({ length: 5 }, () => open())
+  for (const visitor of visitors) await visitor.connect(host.publicKey)
+  while (host.streams.length > 3) await sleep(5)
+  t.is(host.streams.length, 3)
+  await open().announce(topic)
+  await host.find(topic)
+  t.is(host.streams.filter((it) => it.isInitiator).length, 1)
+})
+
+test('network - who announces an instance and has nothing to say of it is in the way of nobody', async (t) => {
+  const { bootstrap, close } = await openLocal(0)
+  t.teardown(close, { order: 1 })
+  const { address, request } = deployment(encodeId(crypto.keyPair().publicKey), '')
+  const { genesis } = request
+  const head = {
+    length: 1,
+    fork: 0,
+    treeHash: crypto.randomBytes(32),
+    signature: new Uint8Array(64)
+  }
+  for (let i = 0; i < 9; i++) {
+    const network = new Network(crypto.keyPair(), bootstrap)
+    t.teardown(() => network.close())
+    network.onConnection((stream) => {
+      const info = { genesis: i === 8 ? genesis : crypto.randomBytes(100), methods: ['m'], head }
+      new Rpc(Protomux.from(stream)).respond(INFO, async () => info)
+    })
+    await network.announce(topicOf(address))
+  }
+  const network = new Network(crypto.keyPair(), bootstrap)
+  t.teardown(() => network.close())
+  network.dialsMax = 1
+  t.is((await locate(network, address)).type, 'genesis')
+})
 
 const PEERS = 7
 const DIALS = 2

@@ -126,7 +126,9 @@ test('rpc - thousands of requests in one frame hold up nobody else', async (t) =
     for (const end = performance.now() + 1; performance.now() < end; );
     return { json: '{}' }
   }
-  for (const { near } of [flooder, other]) new Rpc(Protomux.from(near)).respond(STATUS, spin)
+  for (const { near } of [flooder, other]) {
+    new Rpc(Protomux.from(near), () => () => {}).respond(STATUS, spin)
+  }
   const peers = [flooder, other].map(({ far }) => new ProtomuxRPC(far, { protocol: RPC_PROTOCOL }))
   for (const peer of peers) await peer.fullyOpened()
   const bytes = c.encode(STATUS.request, { verbose: false })

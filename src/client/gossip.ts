@@ -7,6 +7,8 @@ import type { Proof } from '../protocol/proof.ts'
 
 /** Peers that heads are exchanged with at once. */
 const PEERS_MAX = 64
+/** Of those, who have come to us: nobody who does so again and again takes the places of those whom we go to. */
+const INBOUND_MAX = 48
 /** Between two of our heads, ms, and how many peers are told at once: with 64 all of them are in 8 s. */
 const TELL_MS = 500
 const TOLD_AT_ONCE = 4
@@ -130,7 +132,7 @@ export class Gossip {
 
   #open(stream: SecretStream): void {
     if (this.#closed || this.#peers.size >= PEERS_MAX || this.#peers.has(stream)) return
-    if (this.#refused.has(stream)) return
+    if (this.#refused.has(stream) || !this.#hasRoomFor(stream)) return
     const listener = this.#listener
     const id = listener.onEnter()
     const budget = this.#budgets.get(stream) ?? new HeadsBudget()
@@ -165,6 +167,11 @@ export class Gossip {
     setTimeout(() => {
       peer.heard = true
     }, TELL_MS).unref()
+  }
+
+  #hasRoomFor({ isInitiator }: SecretStream): boolean {
+    const inbound = [...this.#peers.keys()].filter((stream) => !stream.isInitiator)
+    return isInitiator || inbound.length < INBOUND_MAX
   }
 
   #greet(stream: SecretStream): void {

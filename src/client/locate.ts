@@ -20,11 +20,12 @@ const WAIT = 10_000
 export async function locate(network: Network, address: Uint8Array): Promise<Genesis> {
   const { promise: found, resolve } = Promise.withResolvers<Genesis>()
   const ask = (stream: SecretStream) => {
-    Rpc.of(Protomux.from(stream))
-      .request(INFO, { address }, WAIT / 2)
-      // anybody can announce a topic: an answer that is not the instance's is none
-      .then(({ genesis }) => resolve(checkGenesis(address, genesis)))
-      .catch(() => {})
+    // anybody can announce a topic: an answer that is not the instance's is none
+    const isServer = (info: InfoReply) => {
+      resolve(checkGenesis(address, info.genesis))
+      return info.methods.length > 0
+    }
+    void askOne(stream, address, isServer)
   }
   const stop = network.onConnection(ask)
   // who is found on two topics is connected once
@@ -48,16 +49,18 @@ export async function locate(network: Network, address: Uint8Array): Promise<Gen
 export async function findServer(network: Network, address: Uint8Array): Promise<InfoReply | null> {
   const { promise: found, resolve } = Promise.withResolvers<InfoReply | null>()
   const asked: Promise<void>[] = []
-  const ask = async (stream: SecretStream) => {
-    const info = await Rpc.of(Protomux.from(stream)).request(INFO, { address }, WAIT / 2)
-    const { host } = checkGenesis(address, info.genesis)
+  const ask = (stream: SecretStream) => {
     // users answer as well, who have no logs to show: they know of no methods
-    if (info.methods.length > 0 && verifyHead(info.head, address, host)) resolve(info)
+    const isServer = (info: InfoReply) => {
+      const { host } = checkGenesis(address, info.genesis)
+      if (info.methods.length === 0 || !verifyHead(info.head, address, host)) return false
+      resolve(info)
+      return true
+    }
+    asked.push(askOne(stream, address, isServer))
   }
-  const stop = network.onConnection((stream) => {
-    asked.push(ask(stream).catch(() => {}))
-  })
-  for (const stream of network.streams) asked.push(ask(stream).catch(() => {}))
+  const stop = network.onConnection(ask)
+  for (const stream of network.streams) ask(stream)
   const tried = network.find(topicOf(address)).then(() => Promise.all(asked))
   tried.then(
     () => resolve(null),
@@ -66,6 +69,32 @@ export async function findServer(network: Network, address: Uint8Array): Promise
   const info = await found
   stop()
   return info
+}
+
+/** What was asked of whom, over all instances that are looked for. */
+const found = new WeakMap<SecretStream, { asking: number; isServer: boolean }>()
+
+/**
+ * Asks one of those who were found. Who serves nothing that is looked for has to go: there are so many connections at a time, and
+ * whoever does serve it may be behind those that are there.
+ */
+async function askOne(
+  stream: SecretStream,
+  address: Uint8Array,
+  isServer: (info: InfoReply) => boolean
+): Promise<void> {
+  const peer = found.get(stream) ?? { asking: 0, isServer: false }
+  found.set(stream, peer)
+  peer.asking++
+  try {
+    const rpc = Rpc.of(Protomux.from(stream))
+    const is = isServer(await rpc.request(INFO, { address }, WAIT / 2))
+    peer.isServer ||= is
+  } catch {
+    // it says nothing, or something else
+  }
+  peer.asking--
+  if (peer.asking === 0 && !peer.isServer && stream.isInitiator) stream.destroy()
 }
 
 /** Reads the genesis of an instance. Its address commits to it, so nobody can show another one: PROOF_INVALID. */

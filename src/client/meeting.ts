@@ -13,6 +13,9 @@ import type { Exchange } from './exchange.ts'
  */
 export const CALLER_DIALS = 8
 
+/** Others who may have come to us at a time, for all instances. */
+const INBOUND_MAX = 256
+
 /**
  * Where clients and auditors of instances meet: on the instances' topics, under a key that is nobody's, and apart from
  * the connections to hosts. To those nobody is connected here: they are whom the others talk about.
@@ -58,7 +61,11 @@ export class Meeting {
 
   #open(): Network {
     const deny = (key: Uint8Array) => this.#hosts.has(b4a.toString(key, 'hex'))
-    const network = new Network(crypto.keyPair(), this.#bootstrap, { deny, isPatient: true })
+    const network = new Network(crypto.keyPair(), this.#bootstrap, {
+      deny,
+      isPatient: true,
+      inboundMax: INBOUND_MAX
+    })
     network.onConnection((stream) => {
       for (const exchange of this.#exchanges) exchange.join(stream)
       // who looks for the host finds us as well, and maybe only us

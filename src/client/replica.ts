@@ -37,6 +37,8 @@ export interface ReplicaOptions {
   readonly onPeer?: (rpc: Rpc) => void
 }
 
+/** Readers who may be connected to copies that are served. */
+const INBOUND_MAX = 512
 /** How long a host has to answer, ms. */
 const WAIT = 10_000
 /** Where copies cannot be opened. */
@@ -93,7 +95,7 @@ export class Replica {
       }
     )
     Readers.bound(store)
-    const network = new Network(keyPair, bootstrap)
+    const network = new Network(keyPair, bootstrap, { inboundMax: INBOUND_MAX })
     if (onPeer !== undefined) {
       network.onConnection((stream) => onPeer(Rpc.of(Protomux.from(stream))))
     }

@@ -1,7 +1,7 @@
 import type SecretStream from '@hyperswarm/secret-stream'
 import type Corestore from 'corestore'
 import Protomux from 'protomux'
-import { remoteAddressOf } from '../net/network.ts'
+import { remoteAddressOf } from '../net/remote-address.ts'
 import { Rpc } from '../net/rpc.ts'
 import type { Admission } from './admission.ts'
 import type { Caller } from './caller.ts'

@@ -5,6 +5,7 @@ import DHT, { type Server } from 'hyperdht'
 import createTestnet from 'hyperdht/testnet.js'
 import Hyperswarm from 'hyperswarm'
 import { MivmError } from '../protocol/errors.ts'
+import { Inbound } from './inbound.ts'
 import { LOCAL_PORT } from './local-port.ts'
 
 /** `host:port` of nodes to enter the network through; none for the public one. */
@@ -22,6 +23,15 @@ export function checkBootstrap(bootstrap: Bootstrap | undefined): void {
   for (const node of bootstrap) parseNode(String(node))
 }
 
+/** Connections by topics that we open at most. */
+const DIALS_MAX = 64
+
+export interface NetworkOptions {
+  readonly deny?: (publicKey: Uint8Array) => boolean
+  readonly isPatient?: boolean
+  readonly inboundMax?: number
+}
+
 /**
  * A peer's place in the network: connects to other keys, is found under its own and on topics. Streams are
  * Noise-encrypted and bound to both keys.
@@ -36,15 +46,17 @@ export class Network {
 
   /**
    * `deny` says to whose keys there shall be no connection by a topic. Where `isPatient`, nobody waits for those peers, and
-   * who is gone may be noticed late: with many of them, what they say to be there is most of what they say.
+   * who is gone may be noticed late: with many of them, what they say to be there is most of what they say. `inboundMax`: so many
+   * connections that others open are there at a time.
    */
   constructor(
     keyPair: KeyPair,
     bootstrap?: Bootstrap,
     {
       deny = () => false,
-      isPatient = false
-    }: { readonly deny?: (publicKey: Uint8Array) => boolean; readonly isPatient?: boolean } = {}
+      isPatient = false,
+      inboundMax = Number.POSITIVE_INFINITY
+    }: NetworkOptions = {}
   ) {
     this.#keyPair = keyPair
     this.#silenceMax = isPatient ? PATIENCE_MS : isLoopback(bootstrap) ? 2_000 : 8_000
@@ -54,7 +66,14 @@ export class Network {
       // on loopback nobody is behind a firewall, and a node that thinks it is punches holes until the stream dies
       ...(isLoopback(bootstrap) ? { host: '127.0.0.1', firewalled: false } : {})
     })
-    this.#swarm = new Hyperswarm({ keyPair, dht, firewall: deny })
+    // as it is, whoever opens 64 connections to us keeps us from opening any
+    const maxPeers = Number.POSITIVE_INFINITY
+    this.#swarm = new Hyperswarm({ keyPair, dht, firewall: deny, maxPeers })
+    this.dialsMax = DIALS_MAX
+    const inbound = new Inbound(inboundMax)
+    this.#swarm.on('connection', (stream) => {
+      if (!stream.isInitiator) inbound.add(stream)
+    })
   }
 
   get publicKey(): Uint8Array {
@@ -83,7 +102,7 @@ export class Network {
 
   /** How many connections by topics we open at most, whatever others open to us. */
   set dialsMax(count: number) {
-    this.#swarm.maxClientConnections = count
+    this.#swarm.maxClientConnections = Math.min(count, DIALS_MAX)
   }
 
   /** Takes connections under our key. */
@@ -172,14 +191,6 @@ export class Network {
     await Promise.race([this.#swarm.clear(), later(GOODBYE_MS)])
     await this.#swarm.destroy({ force: true })
   }
-}
-
-/** Where a stream comes from, as far as that can be seen: the other end or a relay. */
-export function remoteAddressOf(stream: SecretStream): string | null {
-  const { rawStream } = stream
-  if (rawStream === null || !('remoteHost' in rawStream)) return null
-  const { remoteHost } = rawStream
-  return typeof remoteHost === 'string' && remoteHost !== '' ? remoteHost : null
 }
 
 /** The network of one machine: three nodes on loopback in this process, or the ones that another process runs there. */

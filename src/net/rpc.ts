@@ -8,6 +8,8 @@ import { Pace } from './pace.ts'
 
 /** Bytes of requests that one peer may have under way; we ask for half of it at most. */
 const REQUESTS_MAX = 32 * 1024 * 1024
+/** The same where nobody holds them against quotas, and all that is asked is small. */
+const SMALL_REQUESTS_MAX = 1024 * 1024
 /** What a request takes beside its bytes, about. */
 const REQUEST_COST = 1024
 /** Messages that nobody has asked for, at once and in a second: beyond them a peer is cut off. */
@@ -36,6 +38,7 @@ export class Rpc {
   readonly #mux: Protomux
   readonly #rpc: ProtomuxRPC
   readonly #admit: Admit
+  readonly #requestsMax: number
   readonly #replied: Replied
   /** What is answered. */
   readonly #methods = new Set<string>()
@@ -47,9 +50,10 @@ export class Rpc {
   #asking = 0
   readonly #turns: { readonly cost: number; go(): void }[] = []
 
-  constructor(mux: Protomux, admit: Admit = () => () => {}, replied: Replied = () => {}) {
+  constructor(mux: Protomux, admit: Admit | null = null, replied: Replied = () => {}) {
     this.#mux = mux
-    this.#admit = admit
+    this.#admit = admit ?? (() => () => {})
+    this.#requestsMax = admit === null ? SMALL_REQUESTS_MAX : REQUESTS_MAX
     this.#replied = replied
     this.#rpc = new ProtomuxRPC(mux, { protocol: RPC_PROTOCOL })
     // Protomux has all replies to a peer wait for the last one of a frame, which may be asked for so that it takes minutes, and
@@ -210,7 +214,7 @@ export class Rpc {
     let done = () => {}
     this.#answering += cost
     try {
-      if (this.#answering > REQUESTS_MAX) this.cutOff()
+      if (this.#answering > this.#requestsMax) this.cutOff()
       if (this.#isCutOff) throw cutOff()
       const refused = attempt(() => {
         done = this.#admit(cost)
