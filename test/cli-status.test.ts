@@ -20,7 +20,7 @@ test('status - the host of the same directory says all, without a network', asyn
   const { status, stdout, stderr } = await operator.run(['status'])
   t.is(status, 0, stderr)
   t.ok(stdout.includes(`host        ${host.id}\n`), stdout)
-  t.ok(/^in all +3 calls, 0 errors, 0 aborts; 1 deployment$/m.test(stdout), stdout)
+  t.ok(/^in all +4 calls, 0 errors, 0 aborts; 1 deployment$/m.test(stdout), stdout)
   t.ok(/^engine +[\d.]+ m?s +[\d.]+ m?s$/m.test(stdout), stdout)
   const [said] = (await operator.json(['status', '--host', host.id])).objects
   t.is(said?.['type'], 'summary')

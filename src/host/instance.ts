@@ -183,6 +183,7 @@ export class Instance {
       lastWrites([{ path: CONTRACT_PATH, data: b4a.from(source) }, ...step.writes]),
       new Map([[user, { entry: 1, ack: 2 }]])
     )
+    this.#measures.executed([step])
     this.#accounts.answer(user.id, { entry: 1, ack: 2, result: 3 })
     this.#intake.keep(ledger.bytes)
     this.#stand.committed = ledger.tail.treeHash()

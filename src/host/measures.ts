@@ -161,6 +161,11 @@ export class Measures {
     this.batches.add(length)
     this.stages.commit.add(ms - syncMs, length)
     this.stages.sync.add(syncMs, length)
+    this.executed(steps)
+  }
+
+  /** Notes what came of calls with a result on disk, the `init` of a deployment among them. */
+  executed(steps: readonly Step[]): void {
     for (const { outcome, fuel } of steps) {
       this.outcomes[outcome.status]++
       this.fuel += fuel
