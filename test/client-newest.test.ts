@@ -124,6 +124,34 @@ test('newest - blocks that some never send, or one by one, are asked of others',
   clearInterval(timer)
 })
 
+test('newest - who says a million things at once is not listened to to the end', async (t) => {
+  const said: [name: string, message: number[]][] = [
+    ['how long a log is', [0, 0, 0, 3, 0]],
+    ['what it has', [8, 0, 1, 1]],
+    ['what it wants to know', [5, 0, 1]],
+    ['what it wants to have', [1, 1, 1, 0, 0, 0]]
+  ]
+  for (const [name, message] of said) {
+    const { author, store, reader } = await bounded(t)
+    reader.core.replicator.setPushOnly(true)
+    const streams = [author.replicate(true), store.replicate(false)] as const
+    for (const stream of streams) stream.on('error', () => {})
+    streams[0].pipe(streams[1]).pipe(streams[0])
+    while (author.peers.length === 0) await later(5)
+    const { noiseStream } = streams[0]
+    const before = process.cpuUsage()
+    // the channel of the only log
+    const frame = Buffer.alloc(
+      400_000 * (message.length + 1),
+      Buffer.of(message.length, ...message)
+    )
+    noiseStream.write(Buffer.concat([Buffer.of(0, 0, 1), frame]))
+    const used = () => Object.values(process.cpuUsage(before)).reduce((a, b) => a + b)
+    while (!streams[1].destroyed && used() < 4_000_000) await later(5)
+    t.ok(streams[1].destroyed, `${name}: ${used() / 1000} ms`)
+  }
+})
+
 /** A log of three blocks, a mirror that has two of them, and a reader whose patience is bounded. */
 async function bounded(t: Teardown) {
   const dir = await tempDir(t)

@@ -106,6 +106,8 @@ declare module 'hypercore' {
     onrange: (range: PeerRange) => Promise<void>
     onbitfield: (bits: { start: number; bitfield: Uint32Array }) => void
     onrequest: (request: PeerRequest) => Promise<void>
+    onwant: (range: { readonly start: number; readonly length: number }) => void
+    onunwant: (range: { readonly start: number; readonly length: number }) => void
     onsync: (sync: { readonly canUpgrade: boolean }) => Promise<void>
     ondata: (data: {
       readonly block: object | null

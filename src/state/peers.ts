@@ -13,6 +13,13 @@ const PAGE = 32_768
 const ANSWERING_MAX = 32
 /** Requests of one peer that wait for that; whoever has more is cut off. */
 const WAITING_MAX = 64 * 1024
+/**
+ * Messages of one peer about what it has and wants, at once and in a second: one of five bytes takes kilobytes and tens of
+ * microseconds. Who shows logs tells of each that grows; who reads them tells as often that it has heard of it, and a host hears more
+ * of that than there is.
+ */
+const SHOWN = { burst: 64 * 1024, perSecond: 64 * 1024 }
+const READ = { burst: 16 * 1024, perSecond: 4 * 1024 }
 /** Bytes that a peer has not read, beyond which it is answered nothing more. */
 const UNREAD_MAX = 4 * 1024 * 1024
 /** How long a peer has to show the head that it says there is before another one is asked, ms. */
@@ -34,6 +41,7 @@ export function boundPeers(store: Corestore, answerMs: number = ANSWER_MS): void
       boundClaims(peer, core)
       boundRequests(peer)
       turns.bound(peer)
+      boundMessages(peer, core)
       add.call(replicator, peer)
     }
   })
@@ -192,14 +200,50 @@ function boundRequests(peer: Peer): void {
   const { protomux, remoteRequests } = peer
   const answering = ANSWERING.get(protomux) ?? new Answering(protomux)
   ANSWERING.set(protomux, answering)
-  peer.onrequest = async (request: PeerRequest) => {
+  peer.onrequest = (request: PeerRequest) => {
+    answering.checkRoom()
     // one of the same number takes its place; it is gone when it is cancelled, or the log is closed
     remoteRequests.set(request.id, request)
-    await answering.run(async () => {
+    return answering.run(async () => {
       if (remoteRequests.get(request.id) === request) await peer._handleRequest(request)
     })
   }
 }
+
+/** What is thrown here ends the connection, and nothing more is read of a frame that has a million of them. */
+function boundMessages(peer: Peer, core: SharedCore): void {
+  const { protomux } = peer
+  const said = SAID.get(protomux) ?? new Said()
+  SAID.set(protomux, said)
+  const counted = <Message, Done>(listener: (message: Message) => Done) => {
+    return (message: Message) => {
+      said.count(core.replicator.pushOnly ? READ : SHOWN)
+      return listener.call(peer, message)
+    }
+  }
+  peer.onsync = counted(peer.onsync)
+  peer.onrange = counted(peer.onrange)
+  peer.onbitfield = counted(peer.onbitfield)
+  peer.onwant = counted(peer.onwant)
+  peer.onunwant = counted(peer.onunwant)
+}
+
+/** What one peer has said lately. */
+class Said {
+  #messages = 0
+  #countedAt = performance.now()
+
+  /** Throws where it is too much. */
+  count({ burst, perSecond }: typeof READ): void {
+    const now = performance.now()
+    const less = ((now - this.#countedAt) * perSecond) / 1000
+    this.#messages = Math.max(0, this.#messages - less) + 1
+    this.#countedAt = now
+    if (this.#messages > burst) throw new Error('the peer says too much at once')
+  }
+}
+
+const SAID = new WeakMap<Protomux, Said>()
 
 const ANSWERING = new WeakMap<Protomux, Answering>()
 
@@ -226,8 +270,13 @@ class Answering {
     }
   }
 
+  /** Throws where a peer has asked for more than may wait, which ends the connection. */
+  checkRoom(): void {
+    if (this.#waiting.length - this.#gone < WAITING_MAX) return
+    throw new Error('the peer asks for too much at once')
+  }
+
   async #turn(): Promise<void> {
-    if (this.#waiting.length - this.#gone >= WAITING_MAX) this.#mux.destroy()
     await new Promise<void>((go) => this.#waiting.push(go))
   }
 
