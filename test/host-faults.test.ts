@@ -44,6 +44,34 @@ test('descriptors - a host without any refuses, lives on, and goes on when there
   t.is(await host.stop(), 0)
 })
 
+test('descriptors - a database that could make no file is opened anew when there are some again', async (t) => {
+  const { host, open, link, verdict } = await scene(t)
+  const user = await open('user', 2_000)
+  // as many numbers as are used, so that none is free
+  const used = new Set(readdirSync(`/proc/${host.child.pid}/fd`).map(Number))
+  let free = 0
+  while (used.has(free)) free++
+  if (!limitDescriptors(host, free)) {
+    t.pass('SKIPPED: there is no prlimit here, so nothing was tested')
+    return
+  }
+  const isStuck = () => host.events.some(({ type }) => type === 'stuck')
+  const text = 'x'.repeat(200_000)
+  let told = 0
+  // what it has in memory becomes a file after some megabytes
+  for (let i = 0; i < 40 && !isStuck(); i++) {
+    const calls = Array.from({ length: 5 }, () => user.call(link, 'add', [text]))
+    told += (await Promise.all(calls.map(refusal))).filter((code) => code === 'none').length
+  }
+  t.ok(isStuck(), `after ${told} calls a write has failed, and the operator is told`)
+  t.is(host.child.exitCode, null, 'the host lives')
+  limitDescriptors(host, 4_096)
+  while ((await user.pendingCalls()) > 0) await sleep(20)
+  t.ok(Number(await user.call(link, 'add', [])) > told, 'it goes on, without a restart')
+  t.alike(await verdict(), ['clean'])
+  t.is(await host.stop(), 0)
+})
+
 test('engines - a host whose engines are killed again and again serves between two deaths', async (t) => {
   const { host, open, link, verdict } = await scene(t)
   const user = await open('user', 60_000)

@@ -95,8 +95,10 @@ test('monitor - a host that cannot write any more is not healthy', async (t) => 
   const { host, monitor } = await open(t)
   host.measures.failed.add('ENGINE_FAILED')
   host.measures.failed.add('STORAGE_FULL')
-  t.is((await get(monitor, '/healthz')).status, 200, 'that may be over')
   host.measures.failed.add('STORAGE_FAILED')
+  t.is((await get(monitor, '/healthz')).status, 200, 'that may be over')
+  const message = 'the disk of the host cannot be written'
+  host.measures.note({ type: 'stuck', code: 'STORAGE_FAILED', message })
   const { status, body } = await get(monitor, '/healthz')
   t.is(status, 503)
   t.ok(/disk/.test(body), body)

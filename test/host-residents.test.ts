@@ -10,6 +10,7 @@ import { decodeEntry, encodeEntry } from '../src/protocol/entries.ts'
 import { decodeId } from '../src/protocol/ids.ts'
 import { addressOf } from '../src/protocol/manifest.ts'
 import { CALL, CONSISTENCY, INFO, PROVE } from '../src/protocol/messages.ts'
+import { Archive } from '../src/state/archive.ts'
 import { BareUser, deployment } from './bare-user.ts'
 import { tempDir } from './helpers.ts'
 import { codeOf } from './set-back-scene.ts'
@@ -71,6 +72,33 @@ test('residents - who has many users weighs more', async (t) => {
   t.is(instance.weight - weight, 10 * 32 * 1024)
 })
 
+test('residents - an instance whose commit has failed before it was written is opened anew, however often it is called', async (t) => {
+  const dir = await tempDir(t)
+  const { bootstrap, close } = await openLocal(0)
+  t.teardown(close, { order: 1 })
+  const host = await Host.open({ dir, bootstrap, engines: 1 })
+  t.teardown(() => host.close(), { order: 0 })
+  const address = await deploy(host, 0)
+  const { version } = Archive.prototype
+  t.teardown(() => {
+    Archive.prototype.version = version
+  })
+  Archive.prototype.version = () => {
+    Archive.prototype.version = version
+    throw new Error('IO error: While open a file for random read: Too many open files')
+  }
+  const user = new BareUser(address, 'user').call('add')
+  const call = () =>
+    host.use(address, async (instance) => {
+      await instance.submit(user.log())
+      await instance.settled(user.key, 1)
+      return instance.seq
+    })
+  t.is(await codeOf(call()), 'STORAGE_FAILED')
+  t.is(await call(), 2, 'as soon as it is called again')
+  t.is(host.status().problem, null)
+})
+
 test('residents - whoever asks while a host looks through its instances is answered', async (t) => {
   const dir = await tempDir(t)
   const { bootstrap, close } = await openLocal(0)
@@ -112,6 +140,7 @@ test('residents - whoever asks while a host looks through its instances is answe
 class Idle implements Resident {
   readonly weight: number
   readonly idleSince: number | null
+  isSpoilt = false
   isClosed = false
 
   constructor(weight = 0, idleSince: number | null = 0) {
@@ -140,7 +169,7 @@ test('residents - one that cannot be closed ends nothing but itself', async (t) 
   const close = async () => {
     throw new Error('the disk')
   }
-  await residents.keep('a', Promise.resolve({ idleSince: 0, weight: 1, close }))
+  await residents.keep('a', Promise.resolve({ idleSince: 0, weight: 1, isSpoilt: false, close }))
   residents.closeIdle()
   await t.execution(residents.left('a'))
   t.absent(residents.has('a'))

@@ -155,7 +155,8 @@ function describe(event: HostEvent): Description {
       return { level: 'info', text: 'deployed', colour: null, said }
     }
     case 'fatal':
-    case 'full': {
+    case 'full':
+    case 'stuck': {
       const said = ` ${event.code}: ${brief(event.message)}`
       return { level: 'error', text: event.type, colour: 'red', said }
     }

@@ -10,5 +10,7 @@ export type HostEvent =
   | { readonly type: 'refused'; readonly code: string; readonly message: string }
   /** A write has failed for want of room: nothing is written until the host is opened again, and there is room for that. */
   | { readonly type: 'full'; readonly code: string; readonly message: string }
+  /** A write has failed for another reason: nothing is written until the host is opened again. */
+  | { readonly type: 'stuck'; readonly code: string; readonly message: string }
   /** Nothing can be written any more; the host has to be stopped. */
   | { readonly type: 'fatal'; readonly code: string; readonly message: string }

@@ -192,8 +192,9 @@ export class Host {
       wal: new Wal(store.storage.rocks),
       gate: new Gate(),
       onFatal: ({ code, message }: MivmError) => onEvent({ type: 'fatal', code, message }),
-      onFull: ({ code, message }: MivmError) => {
-        if (measures.full === null) onEvent({ type: 'full', code, message })
+      onStuck: ({ code, message }: MivmError) => {
+        const type = code === 'STORAGE_FULL' ? 'full' : 'stuck'
+        if (measures.stuck === null) onEvent({ type, code, message })
       }
     }
     const admission = new Admission(withDefaults(options.quotas), new StoredBytes(index))

@@ -227,6 +227,11 @@ export class Instance {
     return this.#working === null && this.#watchers.size === 0 && !isHeld ? this.#usedAt : null
   }
 
+  /** Whether it is to be opened anew before it takes anything. */
+  get isSpoilt(): boolean {
+    return this.#ledger.isSpoilt
+  }
+
   /** What it has in memory, about, bytes: code, variables, and the logs of its users. */
   get weight(): number {
     const variables = this.#stand.variables.size * VARIABLE_WEIGHT

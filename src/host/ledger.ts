@@ -12,7 +12,7 @@ import { encodeId } from '../protocol/ids.ts'
 import { type Manifest, stateManifest, userLogKey, userLogManifest } from '../protocol/manifest.ts'
 import { Archive } from '../state/archive.ts'
 import { createAtom } from '../state/atom.ts'
-import { isUnwritable, storageError } from '../state/storage-error.ts'
+import { isUnwritable, isWriteFailure, storageError } from '../state/storage-error.ts'
 import type { Wal } from '../state/wal.ts'
 import type { Gate } from './gate.ts'
 import { Mutex } from './mutex.ts'
@@ -29,8 +29,8 @@ export interface Writing {
   readonly gate: Gate
   /** Something was written that may not be on disk: nothing may leave this process any more. */
   onFatal(error: MivmError): void
-  /** A write has failed for want of room: RocksDB takes no other one until it is opened again. */
-  onFull?(error: MivmError): void
+  /** A write has failed: RocksDB takes no other one until it is opened again. */
+  onStuck?(error: MivmError): void
 }
 
 /**
@@ -60,6 +60,7 @@ export class Ledger {
   #tail: Tail | null = null
   #head: Head | null = null
   #failed: MivmError | null = null
+  #isSpoilt = false
   #barred: MivmError | null = null
 
   private constructor(writing: Writing, log: Hypercore, pending: Pending) {
@@ -216,6 +217,11 @@ export class Ledger {
     if (this.#barred !== null) throw this.#barred
   }
 
+  /** Whether what it has in memory is of no use any more, and what is on disk is: opened anew, it goes on. */
+  get isSpoilt(): boolean {
+    return this.#isSpoilt
+  }
+
   /** Throws STORAGE_FULL where nothing may be taken in. */
   checkRoom(): Promise<void> {
     return checkRoom(this.#writing.store.storage.path)
@@ -324,6 +330,7 @@ export class Ledger {
         this.#failed = await (written
           ? storageError(error, this.#writing.store.storage.path, DISK)
           : unwritten(error, this.#writing))
+        this.#isSpoilt = !written && !isStuck(error, this.#failed) && !isUnwritable(error)
         // Unwritten, nothing was announced. Written but not synced, the new head must never leave: the gate stays
         // shut, and the host has to go down.
         if (written) this.#writing.onFatal(this.#failed)
@@ -439,8 +446,13 @@ function nameOf(user: string): string {
 /** Why something is not in the database. */
 async function unwritten(error: unknown, writing: Writing): Promise<MivmError> {
   const failed = await storageError(error, writing.store.storage.path, DISK)
-  if (failed.code === 'STORAGE_FULL') writing.onFull?.(failed)
+  if (isStuck(error, failed) && !isUnwritable(error)) writing.onStuck?.(failed)
   return failed
+}
+
+/** Whether nothing more is written until the database is opened again. */
+function isStuck(error: unknown, { code }: MivmError): boolean {
+  return code === 'STORAGE_FULL' || isWriteFailure(error)
 }
 
 /** As Hypercore says that there is no such log on this disk. */

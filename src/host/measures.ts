@@ -119,7 +119,7 @@ export class Measures {
   /** Why nothing can be written any more. */
   fatal: string | null = null
   /** Why nothing is written until the host is opened again. */
-  full: string | null = null
+  stuck: string | null = null
 
   /** Counts what the operator is told. */
   note(event: HostEvent): void {
@@ -137,7 +137,8 @@ export class Measures {
         this.lines++
         break
       case 'full':
-        this.full = event.message
+      case 'stuck':
+        this.stuck = event.message
         break
       case 'fatal':
         this.fatal = event.message
@@ -145,14 +146,10 @@ export class Measures {
     }
   }
 
-  /** What has happened that only a restart ends; null where nothing has. */
+  /** Why nothing is written until the host is opened again; null where nothing is wrong. */
   get problem(): string | null {
-    if (this.fatal !== null) return this.fatal
-    if (this.full !== null) return this.full
     // one that is full and was not written to goes on by itself
-    return this.failed.of('STORAGE_FAILED') > 0
-      ? 'calls could not be written: mend the disk, and start the host again'
-      : null
+    return this.fatal ?? this.stuck
   }
 
   /** Notes the calls of a commit that is on disk, in how many ms after their execution, and in how many of these it was synced. */

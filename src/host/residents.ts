@@ -9,6 +9,8 @@ export interface Resident {
   readonly idleSince: number | null
   /** What it has in memory, about, bytes. */
   readonly weight: number
+  /** Whether it can do nothing more until it is opened again. */
+  readonly isSpoilt: boolean
   close(): Promise<void>
 }
 
@@ -44,7 +46,9 @@ export class Residents<R extends Resident> {
     return this.#opening.has(id)
   }
 
+  /** One that is spoilt goes, whoever is at it, and is not there any more. */
   get(id: string): Promise<R> | undefined {
+    if (this.#open.get(id)?.isSpoilt) this.#leave(id)
     return this.#opening.get(id)
   }
 

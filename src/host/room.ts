@@ -1,4 +1,5 @@
-import { statfs } from 'node:fs/promises'
+import { rm, statfs, writeFile } from 'node:fs/promises'
+import path from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { MivmError } from '../protocol/errors.ts'
 
@@ -8,7 +9,7 @@ const RESERVE_SHARE = 1 / 16
 /** For how long what was found out holds, ms. */
 const KNOWN_MS = 1_000
 
-/** How often it is looked whether there is room again, ms. */
+/** How often it is looked whether a disk takes something again, ms. */
 const LOOK_MS = 5_000
 
 const known = new Map<string, { readonly at: number; readonly isLow: Promise<boolean> }>()
@@ -38,10 +39,24 @@ export async function hasRoom(dir: string): Promise<boolean> {
   return !(await last.isLow)
 }
 
-/** Resolves when the disk of a directory has more than its reserve, some seconds from now at the earliest. */
-export async function roomAgain(dir: string): Promise<void> {
+/**
+ * Resolves when the disk of a directory has more than its reserve, and takes a new file, some seconds from now at the
+ * earliest.
+ */
+export async function writableAgain(dir: string): Promise<void> {
   do await sleep(LOOK_MS, undefined, { ref: false })
-  while (await look(dir, 0).isLow)
+  while ((await look(dir, 0).isLow) || !(await takesFile(dir)))
+}
+
+/** Neither where it is read-only, nor where there is no descriptor left. */
+async function takesFile(dir: string): Promise<boolean> {
+  const file = path.join(dir, '.writable')
+  return writeFile(file, '')
+    .then(() => rm(file))
+    .then(
+      () => true,
+      () => false
+    )
 }
 
 function look(dir: string, at: number) {

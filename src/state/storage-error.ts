@@ -30,6 +30,13 @@ export function isUnwritable(error: unknown): boolean {
   return error instanceof Error && isUnreadable(error.cause)
 }
 
+/** Whether it was the database that has failed to write: it takes no other write until it is opened again. */
+export function isWriteFailure(error: unknown): boolean {
+  // where several reads have failed it says the same, of all of them
+  const isOfWrite = error instanceof Error && !(error instanceof AggregateError)
+  return isOfWrite && error.message === 'Batch was not applied'
+}
+
 /** Whether an operation on files failed for want of room. */
 export async function isFull(error: unknown, dir: string): Promise<boolean> {
   const room = await statfs(dir).then(

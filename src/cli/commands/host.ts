@@ -3,7 +3,7 @@ import { Host, type HostOptions } from '../../host/host.ts'
 import { Monitor } from '../../host/monitor.ts'
 import { Oracles } from '../../host/oracles.ts'
 import { allowOnly } from '../../host/policy.ts'
-import { roomAgain } from '../../host/room.ts'
+import { writableAgain } from '../../host/room.ts'
 import { useSmallSlabs } from '../../host/slabs.ts'
 import { LOCAL_PORT } from '../../net/local-port.ts'
 import { type Bootstrap, openLocal } from '../../net/network.ts'
@@ -151,12 +151,12 @@ async function host(context: Context, options: Options): Promise<void> {
   const stopped = interrupted()
   for (;;) {
     welcome(context, log, running.host, bootstrap, monitor?.url ?? null)
-    const problem = await Promise.race([stopped, running.fatal, running.roomAgain])
+    const problem = await Promise.race([stopped, running.fatal, running.writableAgain])
     log.write('info', 'finishing what is under way…')
     await running.host.close()
     if (problem === undefined) break
     if (problem === null) {
-      log.write('info', 'there is room on the disk again: opening the database anew')
+      log.write('info', 'the disk takes something again: opening the database anew')
     } else {
       if (problem.code !== 'DIRECTORY_DAMAGED') throw problem
       log.write('error', printable(problem.message))
@@ -173,8 +173,8 @@ interface Running {
   readonly host: Host
   /** What it cannot go on after. */
   readonly fatal: Promise<MivmError>
-  /** A write has failed for want of room, and there is room now. */
-  readonly roomAgain: Promise<null>
+  /** A write has failed, and the disk takes something now. */
+  readonly writableAgain: Promise<null>
 }
 
 async function startHost(
@@ -184,7 +184,7 @@ async function startHost(
   monitors: readonly Monitor[]
 ): Promise<Running> {
   const fatal = Promise.withResolvers<MivmError>()
-  const room = Promise.withResolvers<null>()
+  const writable = Promise.withResolvers<null>()
   const events = new EventObjects(output)
   const host = await Host.open({
     ...options,
@@ -192,11 +192,13 @@ async function startHost(
       events.write(event)
       log.event(event)
       if (event.type === 'fatal') fatal.resolve(asError(event))
-      if (event.type === 'full') void roomAgain(options.dir).then(() => room.resolve(null))
+      if (event.type === 'full' || event.type === 'stuck') {
+        void writableAgain(options.dir).then(() => writable.resolve(null))
+      }
     }
   })
   for (const monitor of monitors) monitor.watch(host)
-  return { host, fatal: fatal.promise, roomAgain: room.promise }
+  return { host, fatal: fatal.promise, writableAgain: writable.promise }
 }
 
 async function hostOptionsOf(
