@@ -223,6 +223,36 @@ test('set back - an instance that is not there any more is not deployed a second
   )
 })
 
+test('set back - an instance that a crash has left out of the index is compared like any other', async (t) => {
+  const scene = await Scene.open(t)
+  const { host } = await scene.start()
+  const alice = await scene.client('alice', 3_000)
+  const deployment = { host: host.id, source: SOURCE, salt: new Uint8Array(32) }
+  const { link, address } = await alice.deploy(deployment)
+  await host.close()
+  // as a crash leaves it that comes between its first commit and its place in the index
+  const store = await openStore(path.join(scene.dir, 'store'))
+  const index = store.get({ name: 'instances' })
+  await index.ready()
+  await index.truncate(0)
+  await closeStore(store)
+  await scene.keep()
+  const again = await scene.start()
+  t.is((await alice.deploy(deployment)).address, address)
+  t.absent(
+    again.events.some(({ type }) => type === 'set-back'),
+    'of what it has it was told'
+  )
+  t.is(await alice.call(link, 'add', []), 1)
+  await again.host.close()
+
+  await scene.setBack()
+  const set = await scene.start()
+  t.is(await codeOf(alice.deploy(deployment)), 'INSTANCE_SET_BACK')
+  t.alike(set.host.instances, [])
+  await alice.close()
+})
+
 test('set back - a head that the host has not signed, or has, is no reason to stop', async (t) => {
   const { scene, host, events, alice, link, address } = await Scene.deployed(t)
   await alice.call(link, 'add', [])

@@ -1,5 +1,6 @@
 import { mkdir } from 'node:fs/promises'
 import { setTimeout as sleep } from 'node:timers/promises'
+import b4a from 'b4a'
 import type Corestore from 'corestore'
 import type Hypercore from 'hypercore'
 import type { SharedCore } from 'hypercore'
@@ -10,7 +11,7 @@ import type { Genesis } from '../protocol/entries.ts'
 import { MivmError } from '../protocol/errors.ts'
 import type { Head } from '../protocol/head.ts'
 import { decodeId, encodeId } from '../protocol/ids.ts'
-import { addressOf, topicOf } from '../protocol/manifest.ts'
+import { addressOf, isCallLog, topicOf } from '../protocol/manifest.ts'
 import type { DeployRequest, KnownReply } from '../protocol/messages.ts'
 import { fileError } from '../state/file-error.ts'
 import { mendedText } from '../state/mend-records.ts'
@@ -366,12 +367,28 @@ export class Host {
   /** Takes notice of a head that a peer holds: one that this host has signed and cannot show ends its signing there. */
   async #heed(address: Uint8Array, head: Head): Promise<KnownReply> {
     const id = encodeId(address)
-    const isHere = this.#known.has(id) || this.#instances.has(id)
-    // archives are signed with the same key, and are no instances
-    if (!isHere && (await this.#hasLog(address))) return { signed: null }
-    if (isHere) await this.use(address, (instance) => this.#hold(id, head, instance))
+    const isHere = () => this.#known.has(id) || this.#instances.has(id)
+    const isLogAlone = !isHere() && (await this.#hasLog(address))
+    if (isLogAlone && !(await this.#isLeftOut(address, head))) return { signed: null }
+    if (isHere()) await this.use(address, (instance) => this.#hold(id, head, instance))
     else await this.#hold(id, head, null)
     return { signed: this.#setBacks.get(id) }
+  }
+
+  /**
+   * Whether a log that is in no index is that of calls, which a crash has left out, and does not lead to a head. Archives
+   * are signed with the same key, and are no instances.
+   */
+  async #isLeftOut(address: Uint8Array, { length, treeHash }: Head): Promise<boolean> {
+    const log = this.#store.get({ key: address })
+    try {
+      await log.ready()
+      const { manifest } = log
+      if (manifest === null || !isCallLog(manifest, this.#writing.keyPair.publicKey)) return false
+      return length > log.length || !b4a.equals(await log.treeHash(length), treeHash)
+    } finally {
+      await log.close()
+    }
   }
 
   async #hold(id: string, head: Head, instance: Instance | null): Promise<void> {
