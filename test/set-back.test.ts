@@ -9,6 +9,7 @@ import { askOthers } from '../src/host/asking.ts'
 import { SetBacks } from '../src/host/set-back.ts'
 import { Network } from '../src/net/network.ts'
 import { Rpc } from '../src/net/rpc.ts'
+import { MivmError } from '../src/protocol/errors.ts'
 import { type Head, signHead } from '../src/protocol/head.ts'
 import { decodeId, encodeId } from '../src/protocol/ids.ts'
 import { blobsManifest, manifestKey, stateManifest } from '../src/protocol/manifest.ts'
@@ -221,6 +222,21 @@ test('set back - an instance that is not there any more is not deployed a second
     set.events.flatMap((event) => (event.type === 'set-back' ? [event.address] : [])),
     [address]
   )
+})
+
+test('set back - who was told that there is no such instance goes on when it is back', async (t) => {
+  const { scene, host, alice, link } = await Scene.deployed(t)
+  const bob = await scene.client('bob')
+  t.is(await bob.call(link, 'add', []), 1)
+  // as by a host that was set back to before the deployment, and nobody has told so
+  const instance = host.instance
+  host.instance = async () => {
+    throw new MivmError('INSTANCE_UNKNOWN', 'this host has no such instance')
+  }
+  t.is(await codeOf(bob.call(link, 'add', [])), 'INSTANCE_UNKNOWN')
+  host.instance = instance
+  t.is(await bob.call(link, 'add', []), 3, 'and what waited was executed')
+  await Promise.all([alice.close(), bob.close()])
 })
 
 test('set back - an instance that a crash has left out of the index is compared like any other', async (t) => {

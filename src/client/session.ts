@@ -462,7 +462,7 @@ function isPassing(error: unknown): error is MivmError {
 }
 
 /** What its operator has to see to: nobody waits for that, but then this goes on. */
-const MENDED: ReadonlySet<string> = new Set(['INSTANCE_DAMAGED', 'INTERNAL'])
+const MENDED: ReadonlySet<string> = new Set(['INSTANCE_DAMAGED', 'INSTANCE_UNKNOWN', 'INTERNAL'])
 
 const PASSING: ReadonlySet<string> = new Set([
   'CONNECTION_LOST',
