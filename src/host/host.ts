@@ -324,14 +324,14 @@ export class Host {
 
   /** Finds instances with calls that were in flight, and what cannot be opened; announces all. */
   async #continueAll(): Promise<void> {
-    const held: Instance[] = []
+    const waiting: string[] = []
     for (let i = 0; i < this.#index.length && this.#closing === null; i++) {
       const address = await this.#index.get(i, { wait: false }).catch(() => null)
       if (address === null) continue
       try {
         const instance = await this.instance(address)
-        if (instance.isWaiting || this.#asked !== null) held.push(instance)
-        else instance.release()
+        if (instance.isWaiting) waiting.push(instance.id)
+        else if (this.#asked === null) instance.release()
       } catch (error) {
         const message = error instanceof Error ? error.message : String(error)
         if (this.#closing === null) {
@@ -342,9 +342,10 @@ export class Host {
       void this.#announce(address)
     }
     this.#looked = true
-    await (this.#asked ?? this.#ask(held.map(({ id }) => id)))
+    await (this.#asked ?? this.#ask(waiting))
     this.#continued = true
-    for (const instance of held) instance.release()
+    // those that were closed meanwhile are released when they are opened again
+    for (const instance of this.#instances.open) instance.release()
   }
 
   async #announce(address: Uint8Array): Promise<void> {

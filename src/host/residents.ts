@@ -38,6 +38,11 @@ export class Residents<R extends Resident> {
     return this.#opening.size
   }
 
+  /** Those that are open now. */
+  get open(): readonly R[] {
+    return [...this.#open.values()]
+  }
+
   get isCrowded(): boolean {
     return this.#opening.size > this.#max
   }
