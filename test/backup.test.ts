@@ -5,13 +5,16 @@ import { setImmediate, setTimeout as sleep } from 'node:timers/promises'
 import { deflateSync } from 'node:zlib'
 import test from 'brittle'
 import crypto from 'hypercore-crypto'
+import Protomux from 'protomux'
 import { recover } from '../src/copies/recovery.ts'
 import { backUpClosed, restore } from '../src/host/backup.ts'
 import { Host } from '../src/host/host.ts'
 import { Restored } from '../src/host/restored.ts'
-import { openLocal } from '../src/net/network.ts'
+import { Network, openLocal } from '../src/net/network.ts'
+import { Rpc } from '../src/net/rpc.ts'
 import { decodeId } from '../src/protocol/ids.ts'
-import { deployment } from './bare-user.ts'
+import { CALL } from '../src/protocol/messages.ts'
+import { BareUser, deployment } from './bare-user.ts'
 import { Cli, CONTRACTS, startHost } from './cli.ts'
 import { tempDir } from './helpers.ts'
 import { codeOf, Scene, SOURCE, until } from './set-back-scene.ts'
@@ -40,6 +43,17 @@ test('backup - of a host under load, restored, asks first and takes back the res
   t.is(verdict, 'clean', `${length} blocks`)
   t.ok(length > 20, 'all that was acknowledged before it began is in it')
   const { dir, bootstrap } = scene
+  const stopped = await scene.start()
+  const network = new Network(crypto.keyPair(), bootstrap)
+  t.teardown(() => network.close(), { order: 1 })
+  const rpc = new Rpc(Protomux.from(await network.connect(decodeId(host.id))))
+  const log = new BareUser(key, 'carol').call('add', 'c').log()
+  const ask = { address: key, log, from: 1, to: 1, known: 0, anchored: false }
+  const waiting = codeOf(rpc.request(CALL, ask, 10_000))
+  await until(() => stopped.host.status().open > 0)
+  await stopped.host.close()
+  t.not(await waiting, 'none')
+  t.is((await scene.look(key)).length, length, 'nor is anything by one that is told to stop')
   const set = await scene.start()
   await until(() => set.events.some(({ type }) => type === 'set-back'))
   const bob = await scene.client('bob', 3_000)

@@ -343,6 +343,8 @@ export class Host {
     }
     this.#looked = true
     await (this.#asked ?? this.#ask(waiting))
+    // who is told to stop meanwhile has not heard all of them
+    if (this.#closing !== null) return
     this.#continued = true
     // those that were closed meanwhile are released when they are opened again
     for (const instance of this.#instances.open) instance.release()
@@ -430,7 +432,7 @@ export class Host {
       store: this.#store,
       measures: this.measures,
       setBacks: this.#setBacks,
-      asked: () => this.#asked,
+      asked: () => this.#asked?.then(() => this.#refuseWhenClosing()) ?? null,
       status: () => this.#publicStatus(),
       unreadMax: () => this.#peers.unreadMax,
       use: (address, fn) => this.use(address, fn),

@@ -45,7 +45,10 @@ export interface Served {
   readonly store: Corestore
   readonly measures: Measures
   readonly setBacks: SetBacks
-  /** Until others were asked, in a directory that was restored; null where that is over, or there was no need. */
+  /**
+   * Until others were asked, in a directory that was restored; null where there was no need. Rejects where the host is told
+   * to stop before that.
+   */
   asked(): Promise<void> | null
   status(): PublicStatus
   /** Bytes that a peer may have left unread when it is sent more. */
