@@ -140,6 +140,39 @@ test('full disk - beyond the reserve reads go on, and with room again all goes o
   t.is(await host.stop(), 0)
 })
 
+test('full disk - of a mirror: with room again it goes on, without a restart', async (t) => {
+  const root = await tempDir(t)
+  const disk = SmallDisk.mount(t, path.join(root, 'mirror'), 64)
+  if (disk === null) {
+    t.pass('SKIPPED: this process may not mount a file system, so nothing was tested')
+    return
+  }
+  const { bootstrap, open, user } = await scene(t, root)
+  const host = await open()
+  const bob = await user('bob')
+  const { link } = await bob.deploy({ host: host.id, source: readContract('forum') })
+  await bob.call(link, 'addTopic', ['a topic'])
+  const network = `--bootstrap=${bootstrap.join()}`
+  const mirror = await startHost(t, disk.dir, ['--mirror', link], network)
+  const told = (type: string) => mirror.events.filter((event) => event['type'] === type)
+  while (told('mirrored').length === 0) await sleep(20)
+  await disk.leave(2)
+  // the log of its database has some room that is its own already
+  const posting = Array.from({ length: 32 }, () => bob.call(link, 'addPost', [1, POST]))
+  await Promise.all(posting)
+  while (told('mirror-stopped').length === 0) await sleep(20)
+  t.is(told('mirror-stopped')[0]?.['reason'], 'storage', 'and the operator is told')
+  disk.resize(256)
+  await disk.leave(128)
+  while (told('mirrored').length === 1) await sleep(20)
+  t.ok(Number(told('mirrored')[1]?.['blocks']) > 2 * posting.length)
+  t.is(mirror.child.exitCode, null, 'it is the same process')
+  await bob.close()
+  t.is(await host.stop(), 0)
+  t.alike(await verdict(link, path.join(root, 'auditor'), bootstrap), ['clean'], 'from the mirror')
+  t.is(await mirror.stop(), 0)
+})
+
 test('full disk - of a caller: what it has written is executed and answered, and nothing else', async (t) => {
   const root = await tempDir(t)
   const disk = SmallDisk.mount(t, path.join(root, 'bob'), 16)

@@ -1,4 +1,6 @@
-import type { Mirror, MirrorEvent } from '../copies/mirror.ts'
+import type { Mirror, MirrorEvent, MirrorOptions } from '../copies/mirror.ts'
+import { writableAgain } from '../host/room.ts'
+import type { Mirrored } from '../host/status.ts'
 import type { Bootstrap } from '../net/network.ts'
 import { MivmError } from '../protocol/errors.ts'
 import type { Context } from './context.ts'
@@ -7,18 +9,40 @@ import { atEnd } from './interruption.ts'
 import { printable } from './output.ts'
 import { count } from './text.ts'
 
-/** Opens a mirror of instances, by link, address or name; it is closed at the end. */
+/**
+ * Opens a mirror of instances, by link, address or name; it is closed at the end. Where its disk has refused a write, it
+ * is opened anew when that takes something again. Gives what there is of each instance.
+ */
 export async function openMirror(
   context: Context,
   log: HostLog,
   names: readonly string[],
   bytesMax: number | undefined,
   bootstrap: Bootstrap | undefined
-): Promise<Mirror> {
+): Promise<() => readonly Mirrored[]> {
   const { Mirror } = await import('../copies/mirror.ts')
   const { output, dir } = context
   const found = await Promise.all(names.map((name) => context.instance(name)))
-  const mirror = await Mirror.open({
+  let mirror: Mirror | null = null
+  let reopening: Promise<void> | null = null
+  let isEnding = false
+  const reopen = async () => {
+    do await writableAgain(dir)
+    while (!isEnding && !(await openAgain()))
+    reopening = null
+  }
+  const openAgain = async () => {
+    await mirror?.close()
+    try {
+      mirror = await Mirror.open(options)
+      log.write('info', 'the disk takes something again: the mirror was opened anew')
+      return true
+    } catch (error) {
+      log.write('error', printable(error instanceof Error ? error.message : String(error)))
+      return false
+    }
+  }
+  const options: MirrorOptions = {
     dir,
     instances: found.map(({ link }) => link),
     ...(bytesMax === undefined ? {} : { bytesMax }),
@@ -26,12 +50,20 @@ export async function openMirror(
     onEvent: (event) => {
       output.object(event)
       report(log, event)
+      const isStuck = event.type === 'mirror-stopped' && event.reason === 'storage'
+      if (isStuck && !isEnding) reopening ??= reopen()
     }
+  }
+  const first = await Mirror.open(options)
+  mirror = first
+  atEnd(() => {
+    isEnding = true
+    return mirror?.close()
   })
-  atEnd(() => mirror.close())
-  output.object({ type: 'mirror', id: mirror.id, instances: found.map(({ address }) => address) })
-  log.write('info', `mirror ${mirror.id} of ${count(found.length, 'instance')}`, { id: mirror.id })
-  return mirror
+  const { id } = first
+  output.object({ type: 'mirror', id, instances: found.map(({ address }) => address) })
+  log.write('info', `mirror ${id} of ${count(found.length, 'instance')}`, { id })
+  return () => mirror?.status() ?? []
 }
 
 function report(log: HostLog, { address, ...event }: MirrorEvent): void {

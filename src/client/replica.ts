@@ -35,6 +35,8 @@ export interface ReplicaOptions {
   readonly keyPair?: KeyPair
   /** Answers those who connect. */
   readonly onPeer?: (rpc: Rpc) => void
+  /** Told why a write has failed: no other one succeeds until the copies are opened again. */
+  readonly onStuck?: (error: unknown) => void
 }
 
 /** Readers who may be connected to copies that are served. */
@@ -81,11 +83,12 @@ export class Replica {
   }
 
   static async open(options: ReplicaOptions): Promise<Replica> {
-    const { dir, bootstrap, copies, keyPair = crypto.keyPair(), onPeer } = options
+    const { dir, bootstrap, copies, keyPair = crypto.keyPair(), onPeer, onStuck } = options
     const cache = path.join(dir, copies ?? 'cache')
     checkBootstrap(bootstrap)
     await mkdir(cache, { recursive: true, mode: 0o700 })
-    const [store, temporary] = await openStore(cache, { advice: FETCH_AGAIN }).then(
+    const storeOptions = { advice: FETCH_AGAIN, ...(onStuck === undefined ? {} : { onStuck }) }
+    const [store, temporary] = await openStore(cache, storeOptions).then(
       (opened) => [opened, null] as const,
       async (error) => {
         const isLocked = error instanceof MivmError && error.code === 'DIRECTORY_LOCKED'

@@ -52,7 +52,8 @@ export class Mirror {
     let mirror: Mirror | null = null
     const onPeer = (rpc: Rpc) => mirror?.answer(rpc)
     const copies = path.join('mirror', 'store')
-    const replica = await Replica.open({ dir, copies, keyPair, onPeer, ...network })
+    const onStuck = (error: unknown) => mirror?.fail(error)
+    const replica = await Replica.open({ dir, copies, keyPair, onPeer, onStuck, ...network })
     // what is announced as here shall be here: no head is asked for before what is below the last one is
     const callLogs = new Set(links.map(({ address }) => encodeId(address)))
     replica.store.watch((core) => {
@@ -77,6 +78,11 @@ export class Mirror {
   /** What there is of each instance. */
   status(): { address: string; blocks: number; bytes: number; state: string }[] {
     return [...this.#instances].map(([address, copy]) => ({ address, ...copy.status() }))
+  }
+
+  /** Ends all of it: nothing can be written until it is opened again. */
+  fail(error: unknown): void {
+    for (const copy of this.#instances.values()) copy.fail(error)
   }
 
   answer(rpc: Rpc): void {

@@ -115,13 +115,22 @@ export class MirroredInstance {
 
   start(): void {
     this.#running = this.#run().catch((error: unknown) => {
-      if (this.#stop.signal.aborted) return
-      this.#unlisten()
-      const reason = error instanceof Stopped ? error.reason : 'storage'
-      const message = error instanceof Error ? error.message : String(error)
-      this.#state = `stopped: ${message}`
-      this.#options.onEvent({ type: 'mirror-stopped', address: this.#id, reason, message })
+      if (!this.#stop.signal.aborted) this.#end(error)
     })
+  }
+
+  /** Ends it where its store takes nothing more: Hypercore keeps to itself that it could not write what came. */
+  fail(error: unknown): void {
+    if (!this.#stop.signal.aborted) this.#end(error)
+  }
+
+  #end(error: unknown): void {
+    this.#stop.abort()
+    this.#unlisten()
+    const reason = error instanceof Stopped ? error.reason : 'storage'
+    const message = error instanceof Error ? error.message : String(error)
+    this.#state = `stopped: ${message}`
+    this.#options.onEvent({ type: 'mirror-stopped', address: this.#id, reason, message })
   }
 
   status(): { blocks: number; bytes: number; state: string } {

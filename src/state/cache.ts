@@ -34,10 +34,18 @@ export class Cache {
   #writing = 0
   /** Counts the ends of writes: what was read across one is not kept. */
   #epoch = 0
+  readonly #onFailed: (error: unknown) => void
 
-  /** Has all batches of a store that are made from now on go through a cache. */
-  static over({ rocks, db: cores }: CorestoreStorage): void {
-    const cache = new Cache()
+  private constructor(onFailed: (error: unknown) => void) {
+    this.#onFailed = onFailed
+  }
+
+  /** Has all batches of a store that are made from now on go through a cache; `onFailed` is told of writes that fail. */
+  static over(
+    { rocks, db: cores }: CorestoreStorage,
+    onFailed: (error: unknown) => void = () => {}
+  ): void {
+    const cache = new Cache(onFailed)
     const { _state: state } = rocks
     const createReadBatch = state.createReadBatch.bind(state)
     const createWriteBatch = state.createWriteBatch.bind(state)
@@ -103,6 +111,7 @@ export class Cache {
     } catch (error) {
       // what is on disk now is not known
       this.#clear()
+      this.#onFailed(error)
       throw error
     } finally {
       this.#writing--

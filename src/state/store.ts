@@ -15,6 +15,8 @@ import { isFull } from './storage-error.ts'
 export interface StoreOptions {
   /** Told of bits that the disk had flipped and that are as they were written again. */
   readonly onMended?: (mended: Mended) => void
+  /** Told why a write has failed: no other one succeeds until the store is opened again. */
+  readonly onStuck?: (error: unknown) => void
   /** What to do where it cannot be opened; default: what the operator of a host does. */
   readonly advice?: string
 }
@@ -25,7 +27,7 @@ export interface StoreOptions {
  */
 export async function openStore(
   dir: string,
-  { onMended = () => {}, advice = RESTORE }: StoreOptions = {}
+  { onMended = () => {}, onStuck = () => {}, advice = RESTORE }: StoreOptions = {}
 ): Promise<Corestore> {
   await mendDeviceFile(dir)
   await finishSalvage(dir)
@@ -39,7 +41,7 @@ export async function openStore(
     store = new Corestore(storage)
     await store.ready()
     await syncDeviceFile(dir)
-    Cache.over(store.storage)
+    Cache.over(store.storage, onStuck)
     takeOverHashes()
     skipUnchanged()
     keepUsed(store)

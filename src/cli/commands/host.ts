@@ -146,7 +146,7 @@ async function host(context: Context, options: Options): Promise<void> {
   atEnd(() => running.host.close())
   if (options.mirror !== undefined) {
     const mirror = await openMirror(context, log, options.mirror, options.mirrorMax, bootstrap)
-    for (const each of monitors) each.watchMirror(() => mirror.status())
+    for (const each of monitors) each.watchMirror(mirror)
   }
   const stopped = interrupted()
   for (;;) {
