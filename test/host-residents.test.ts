@@ -2,6 +2,7 @@
 import path from 'node:path'
 import b4a from 'b4a'
 import test from 'brittle'
+import Hypercore from 'hypercore'
 import { Replica } from '../src/client/replica.ts'
 import { Host } from '../src/host/host.ts'
 import { type Resident, Residents } from '../src/host/residents.ts'
@@ -97,6 +98,36 @@ test('residents - an instance whose commit has failed before it was written is o
   t.is(await codeOf(call()), 'STORAGE_FAILED')
   t.is(await call(), 2, 'as soon as it is called again')
   t.is(host.status().problem, null)
+})
+
+test('residents - one that cannot be opened leaves nothing open, however often it is called', async (t) => {
+  const dir = await tempDir(t)
+  const { bootstrap, close } = await openLocal(0)
+  t.teardown(close, { order: 1 })
+  const options = { dir, bootstrap, engines: 1 }
+  const first = await Host.open(options)
+  const address = await deploy(first, 0)
+  await first.close()
+  const { ready } = Archive.prototype
+  const logs = new Set<Hypercore>()
+  t.teardown(() => {
+    Archive.prototype.ready = ready
+  })
+  Archive.prototype.ready = async () => {
+    throw new Error('IO error')
+  }
+  const { close: closeCore } = Hypercore.prototype
+  t.teardown(() => {
+    Hypercore.prototype.close = closeCore
+  })
+  Hypercore.prototype.close = function (...args) {
+    logs.add(this)
+    return closeCore.apply(this, args)
+  }
+  const host = await Host.open(options)
+  t.teardown(() => host.close(), { order: 0 })
+  for (let i = 0; i < 3; i++) t.is(await codeOf(host.instance(address)), undefined)
+  t.ok(logs.size >= 3 * 5 && [...logs].every(({ closed }) => closed), `${logs.size} sessions`)
 })
 
 test('residents - whoever asks while a host looks through its instances is answered', async (t) => {

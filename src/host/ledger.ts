@@ -87,13 +87,19 @@ export class Ledger {
       createIfMissing: manifest !== undefined,
       ...(manifest === undefined ? {} : { manifest })
     })
-    await log.ready().catch(async (error) => {
-      if (manifest !== undefined) throw await unwritten(error, writing)
-      throw isMissing(error) ? lost() : error
-    })
-    const ledger = new Ledger(writing, log, pending)
-    await ledger.#open()
-    return ledger
+    try {
+      await log.ready().catch(async (error) => {
+        if (manifest !== undefined) throw await unwritten(error, writing)
+        throw isMissing(error) ? lost() : error
+      })
+      const ledger = new Ledger(writing, log, pending)
+      await ledger.#open()
+      return ledger
+    } catch (error) {
+      // a damaged one is opened again by each of its callers
+      await log.close().catch(() => {})
+      throw error
+    }
   }
 
   /** The call log as committed. */
@@ -389,31 +395,46 @@ export class Ledger {
       allowFork: false
     })
     const session = core.session({ atom, wait: false })
-    // a user who was never here before gets a log on disk
-    await session.ready().catch(async (error) => {
-      throw await unwritten(error, this.#writing)
-    })
-    const user = new UserLog(key, core, session, await log.getUserData(nameOf(id)))
-    this.#users.set(id, user)
-    return user
+    try {
+      // a user who was never here before gets a log on disk
+      await session.ready().catch(async (error) => {
+        throw await unwritten(error, this.#writing)
+      })
+      const user = new UserLog(key, core, session, await log.getUserData(nameOf(id)))
+      this.#users.set(id, user)
+      return user
+    } catch (error) {
+      for (const it of [session, core]) await it.close().catch(() => {})
+      throw error
+    }
   }
 
   async #open(): Promise<void> {
     const { store, keyPair } = this.#writing
     const atom = createAtom(store)
     const manifest = stateManifest(keyPair.publicKey, this.address)
-    const files = store.get({ manifest, keyPair })
-    await files.ready()
-    const contentManifest = Hyperdrive.getContentManifest(manifest, files.key)
-    if (contentManifest === null) throw new MivmError('INTERNAL', 'no manifest for the blobs')
-    const blobs = store.get({ manifest: contentManifest, keyPair })
-    await blobs.ready()
-    // a block that a damaged disk has lost is an error, and nothing to wait for
-    const here = { atom, wait: false }
-    const log = this.#log.session(here)
-    const archive = new Archive(files.session(here), blobs.session(here), blobs.key)
-    await Promise.all([log.ready(), archive.ready()])
-    this.#sessions = { atom, log, archive, files, blobs }
+    const opened: Hypercore[] = []
+    const open = (core: Hypercore): Hypercore => {
+      opened.push(core)
+      return core
+    }
+    try {
+      const files = open(store.get({ manifest, keyPair }))
+      await files.ready()
+      const contentManifest = Hyperdrive.getContentManifest(manifest, files.key)
+      if (contentManifest === null) throw new MivmError('INTERNAL', 'no manifest for the blobs')
+      const blobs = open(store.get({ manifest: contentManifest, keyPair }))
+      await blobs.ready()
+      // a block that a damaged disk has lost is an error, and nothing to wait for
+      const here = { atom, wait: false }
+      const log = open(this.#log.session(here))
+      const archive = new Archive(open(files.session(here)), open(blobs.session(here)), blobs.key)
+      await Promise.all([log.ready(), archive.ready()])
+      this.#sessions = { atom, log, archive, files, blobs }
+    } catch (error) {
+      for (const core of opened.reverse()) await core.close().catch(() => {})
+      throw error
+    }
     this.#tail?.forget()
     this.#tail = new Tail(this.#log)
     this.#head = this.#readHead()
