@@ -315,12 +315,14 @@ export class Ledger {
       this.refuseWhenBarred()
       const sessions = this.#session()
       const release = this.#writing.gate.hold()
+      let begun = false
       let written = false
       try {
         const blocks = await fill(sessions)
         await this.#notePending(sessions, positions)
         if (blocks.length > 0) await sessions.log.append([...blocks])
         onFilled(crypto.tree(sessions.log.state.roots))
+        begun = true
         await sessions.atom.flush()
         written = true
         this.#dirty = false
@@ -336,7 +338,8 @@ export class Ledger {
         this.#failed = await (written
           ? storageError(error, this.#writing.store.storage.path, DISK)
           : unwritten(error, this.#writing))
-        this.#isSpoilt = !written && !isStuck(error, this.#failed) && !isUnwritable(error)
+        // of what may be in the database, and not on disk, nothing is read anew
+        this.#isSpoilt = !begun && !isStuck(error, this.#failed) && !isUnwritable(error)
         // Unwritten, nothing was announced. Written but not synced, the new head must never leave: the gate stays
         // shut, and the host has to go down.
         if (written) this.#writing.onFatal(this.#failed)
