@@ -268,8 +268,11 @@ test('set back - an instance that a crash has left out of the index is compared 
 
   await scene.setBack()
   const set = await scene.start()
+  await writeFile(path.join(scene.dir, 'set-back'), 'in the way')
   t.is(await codeOf(alice.deploy(deployment)), 'INSTANCE_SET_BACK')
   t.alike(set.host.instances, [])
+  const isTold = set.events.some(({ type }) => type === 'set-back')
+  t.ok(isTold, 'the operator is told, also of what cannot be written down')
   await alice.close()
 })
 

@@ -400,8 +400,10 @@ export class Host {
     const why = setBack(head)
     const isNews = this.#setBacks.get(id) === null
     instance?.bar(why)
-    await this.#setBacks.keep(id, head)
+    // it holds from here on, also where it cannot be written down
+    const kept = this.#setBacks.keep(id, head)
     if (isNews) this.#onEvent({ type: 'set-back', address: id, message: why.message })
+    await kept
   }
 
   async #create(address: Uint8Array, genesis: Genesis, deployment: Deployment): Promise<Instance> {
