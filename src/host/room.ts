@@ -12,6 +12,9 @@ const KNOWN_MS = 1_000
 /** How often it is looked whether a disk takes something again, ms. */
 const LOOK_MS = 5_000
 
+/** What is written to see whether it is taken. */
+const PROBE_BYTES = 64 * 1024
+
 const known = new Map<string, { readonly at: number; readonly isLow: Promise<boolean> }>()
 
 /**
@@ -48,15 +51,15 @@ export async function writableAgain(dir: string): Promise<void> {
   while ((await look(dir, 0).isLow) || !(await takesFile(dir)))
 }
 
-/** Neither where it is read-only, nor where there is no descriptor left. */
+/** Not where it is read-only, and not for want of descriptors, of inodes, or of a quota. */
 async function takesFile(dir: string): Promise<boolean> {
   const file = path.join(dir, '.writable')
-  return writeFile(file, '')
-    .then(() => rm(file))
-    .then(
-      () => true,
-      () => false
-    )
+  const taken = await writeFile(file, new Uint8Array(PROBE_BYTES)).then(
+    () => true,
+    () => false
+  )
+  await rm(file, { force: true }).catch(() => {})
+  return taken
 }
 
 function look(dir: string, at: number) {
