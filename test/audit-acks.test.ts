@@ -15,6 +15,7 @@ import { Tree } from '../src/protocol/merkle.ts'
 import { openVm } from '../src/vm/registry.ts'
 import {
   blocksOf,
+  type Cheat,
   closeVm,
   found,
   headOf,
@@ -276,6 +277,87 @@ test('audit - a lie in a result counts without a commit as well', async (t) => {
     t.is(audited.verdict.pending, 4)
     t.is(audited.verdict.counts.replayed, 2)
   }
+})
+
+test('audit - what is not shown or not understood hides nothing that is before it', async (t) => {
+  const lie: Cheat = {
+    entries: (all) =>
+      all.map((it) => (it.type === 'result' && it.value === '2' ? { ...it, value: '99' } : it)),
+    writes: () => []
+  }
+  const tail: Cheat = { ...lie, entries: (all) => lie.entries?.(all.slice(0, -1)) ?? [] }
+  const newer = b4a.from([2, 0])
+  const patience = 1
+  // of a batch, whose commit is not shown, and of none
+  for (const [cheat, hidden] of [
+    [lie, true],
+    [tail, false]
+  ] as const) {
+    const writer = await Writer.deploy(t)
+    await writer.commit([await writer.call(0, 'add', ['a'])])
+    await writer.commit(
+      [await writer.call(1, 'read', [1]), await writer.call(0, 'add', ['b'])],
+      cheat
+    )
+    if (hidden) await writer.log.clear(writer.log.length - 1)
+    else await writer.log.append([newer])
+    const { verdict, ...audited } = await run(t, writer, hidden ? { patience } : {})
+    t.alike(found(audited), ['RESULT_WRONG call 4 block 11'])
+    t.is(verdict.missing.length, 1)
+  }
+  // nor in the log of a user
+  const writer = await Writer.deploy(t)
+  const item = await writer.call(1, 'add', ['mine'])
+  const block = encodeUserEntry({ type: 'call', method: 'add', args: '["other"]', head: null })
+  await writer.commit([{ ...item, block }])
+  for (const text of ['two', 'three']) await writer.call(1, 'add', [text])
+  await writer.users[1]?.core.clear(2)
+  t.alike(found(await run(t, writer, { patience })), ['CALL_ALTERED call 2 block 5'])
+})
+
+test('audit - an archive is judged by what was read of the call log', async (t) => {
+  const writer = await Writer.deploy(t)
+  const { log, files, content, users, keyPair } = writer
+  await writer.tamper([{ path: '/items/1', data: b4a.from('of no call') }])
+  const archive = await Promise.all([files, content].map(blocksOf))
+  await writer.archive.write([])
+  await writer.commit([await writer.call(0, 'add', ['a'])])
+  await log.append([b4a.from([2, 0])])
+  const store = await openStore(t)
+  for (const [i, core] of [files, content].entries()) {
+    const { manifest } = core
+    if (manifest !== null) await store.get({ manifest, keyPair }).append(archive[i] ?? [])
+  }
+  for (const { core, keyPair: pair } of [{ core: log, keyPair }, ...users]) {
+    const { manifest, length } = core
+    if (manifest !== null && length > 0) {
+      await store.get({ manifest, keyPair: pair }).append(await blocksOf(core))
+    }
+  }
+  const audited = await run(t, { store, address: writer.address })
+  t.alike(
+    found(audited).map((it) => it.split(' ')[0]),
+    [
+      'COMMIT_WRONG',
+      'ARCHIVE_UNCOMMITTED',
+      'ARCHIVE_TRUNCATED',
+      'ARCHIVE_UNCOMMITTED',
+      'ARCHIVE_TRUNCATED'
+    ]
+  )
+})
+
+test('audit - a head of the length that is shown is held against it, also where blocks are not shown', async (t) => {
+  const writer = await Writer.deploy(t)
+  await writer.commit([await writer.call(0, 'add', ['a'])])
+  const { length } = writer.log
+  const { keyPair, address } = writer
+  const head = signHead({ length, fork: 0, treeHash: crypto.randomBytes(32) }, address, (message) =>
+    crypto.sign(message, keyPair.secretKey)
+  )
+  await writer.log.clear(length - 1)
+  const audited = await run(t, writer, { patience: 1, heads: [head] })
+  t.alike(found(audited), [`TWO_HISTORIES call - block ${length - 1}`])
 })
 
 test('audit - acks that cannot be right count without a commit as well', async (t) => {

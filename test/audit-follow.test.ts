@@ -99,6 +99,26 @@ test('follow - a cheat is found when it happens, with its evidence', async (t) =
   }
 })
 
+test('follow - a commit that is not shown hides no lie before it', async (t) => {
+  const writer = await Writer.deploy(t)
+  const store = await openStore(t)
+  await story(writer)
+  await story(writer, {
+    steps: (steps) => steps.splice(0, 1, { ...steps[0], fuel: 1 } as (typeof steps)[0])
+  })
+  const { length } = writer.log
+  await writer.log.clear(length - 1)
+  const end = await replicate(store, writer)
+  const follower = await Follower.open(t, { store, address: writer.address, patience: 300 })
+  const { finding } = await follower.until('finding')
+  t.is(finding.code, 'RESULT_WRONG')
+  await follower.until('evidence', ({ evidence }) => evidence !== null)
+  const { findings, verdict } = await follower.stop()
+  t.is(findings.length, 1)
+  t.is(verdict.missing[0]?.from, length - 1)
+  await end()
+})
+
 test('follow - a history that a user was shown is found when the user writes it down', async (t) => {
   const seed = 'two histories, live'
   const [writer, other] = [await Writer.deploy(t, { seed }), await Writer.deploy(t, { seed })]

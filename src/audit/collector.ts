@@ -186,6 +186,8 @@ export class Collector {
       const heads = [{ log: 'call log', head }] as const
       yield withHeads(heads)
       if (shown === null || head.length > shown.length) continue
+      if (head.length === shown.length)
+        yield withHeads([...heads, { log: 'call log', head: shown }])
       yield { ...withHeads(heads), callLog: await this.#prove([], head.length) }
       // blocks that are too large to be sent around may do for a file
       for (const index of [head.length - 1, head.length]) {

@@ -78,6 +78,8 @@ export class Course {
   /** The last ack and the last result that were judged before a commit covered them. */
   #ackedTo = 0
   #tailTo = 0
+  /** How much of the log was read when it was looked at last, and since when it is no more. */
+  #stuck = { at: 0, since: performance.now() }
   /** Since when the host shows less than it has signed. */
   #lessSince: number | null = null
 
@@ -169,6 +171,7 @@ export class Course {
     if (!hearsay && reader.head !== null && reader.head.fork > 0) {
       this.#heads.claim(reader.head, { core: null, block: reader.length - 1 })
     }
+    this.#noteHead()
     for (const head of heads) {
       const source = { core: null, block: head.length - 1 }
       this.#heads.claim(head, hearsay ? { ...source, hearsay } : source)
@@ -198,6 +201,12 @@ export class Course {
       await this.#replayer?.finish()
     }
     yield false
+  }
+
+  /** The head is signed: another one of its length is held against it whether the blocks below are shown or not. */
+  #noteHead(): void {
+    const { head } = this.reader
+    if (head !== null && head.fork === 0) this.#heads.note(head.length, head.treeHash)
   }
 
   /** Has what executes the calls get ready while the log is read, where there is something to execute. */
@@ -239,6 +248,7 @@ export class Course {
     this.report.rewind()
     if (this.#isForked()) return
     await this.#history.goOn()
+    this.#noteHead()
     await this.#users.retry()
   }
 
@@ -261,10 +271,19 @@ export class Course {
     return true
   }
 
+  /**
+   * Whether there is nothing to wait for: all of the log is read that can be understood, or nothing of it has come for long.
+   * While more comes, the commit may be in that.
+   */
+  #isUpToDate(): boolean {
+    const { at } = this.reader
+    if (at !== this.#stuck.at) this.#stuck = { at, since: performance.now() }
+    if (this.#history.complete || this.#history.broken) return true
+    return this.#stuck.since < performance.now() - this.#subject.grace
+  }
+
   /** Judges acks and results that no commit covers: a host that has signed them cannot take them back. */
   async #judgeTail(): Promise<void> {
-    // where more was signed than is here, the commit may be in that
-    if (!this.#history.complete) return
     const { tail, acked } = this.#history
     const to = acked.at(-1)?.index ?? 0
     if (to > this.#ackedTo && (await this.#users.checkTail(acked))) this.#ackedTo = to
@@ -279,14 +298,17 @@ export class Course {
   async judge(): Promise<void> {
     const { report, reader, head } = this
     const { grace } = this.#subject
-    await this.#judgeTail()
+    const isUpToDate = this.#isUpToDate()
+    if (isUpToDate) await this.#judgeTail()
     report.mark()
     await this.#users.finish()
     report.weigh()
     await this.#history.lookUp()
-    if (!this.#history.complete) return
+    if (!isUpToDate) return
     const hostShows = this.#hostView.showsNow
-    this.published.judgeLive(hostShows, reader.length, grace)
+    const { complete } = this.#history
+    this.published.judgeLive(hostShows, complete ? reader.length : null, grace)
+    if (!complete) return
     const to = Math.max(reader.length, this.#heads.openTo)
     const isLess = to > reader.length || (this.#hostView.shows(null) ?? to) < to
     this.#lessSince = isLess ? (this.#lessSince ?? performance.now()) : null
@@ -331,7 +353,7 @@ export class Course {
     for (const head of held) {
       if (this.#heads.isSigned(head)) this.#heads.truncated(head, reader.length, hostShows)
     }
-    if (history.complete) this.published.judge(hostShows, reader.length)
+    this.published.judge(hostShows, history.complete ? reader.length : null)
   }
 
   /**

@@ -46,6 +46,8 @@ export class LogReader {
   #tree: Tree
   #byteLength = 0
   #head: Head | null = null
+  /** What was not shown when the blocks before it were read: it is not waited for twice. */
+  #next: Gap | null = null
 
   /** `roots` are those of the part that has been read before, which is not read again. */
   constructor(
@@ -113,6 +115,8 @@ export class LogReader {
       this.#tree = grow(this.#tree, sent, visit)
       return { start, blocks: sent.blocks }
     }
+    const next = this.#takeNext()
+    if (next?.from === start) return next
     const end = await this.#windowEnd(start)
     const read = await this.#fetch(start, end)
     if (!Array.isArray(read)) return read
@@ -122,7 +126,9 @@ export class LogReader {
         this.#tree = tree
         return { start, blocks: read }
       case 'open':
-        return this.gap('missing', start, end, 'nobody has shown what proves them')
+        return (
+          this.#takeNext() ?? this.gap('missing', start, end, 'nobody has shown what proves them')
+        )
       case 'wrong':
         return this.gap('damaged', start, end, 'these blocks are not what the signed head says')
     }
@@ -174,6 +180,12 @@ export class LogReader {
   /** Ends what is still asked of peers. */
   async close(): Promise<void> {
     await this.#session.close()
+  }
+
+  #takeNext(): Gap | null {
+    const next = this.#next
+    this.#next = null
+    return next
   }
 
   /** Many at once, where the next block is not here. */
@@ -229,7 +241,12 @@ export class LogReader {
     }
     const why =
       waited === 0 ? 'nobody has shown them' : `nobody has shown them in ${inWords(waited)}`
-    return this.gap('missing', start + blocks.indexOf(null), start + blocks.length, why)
+    const missing = blocks.indexOf(null)
+    const gap = this.gap('missing', start + missing, start + blocks.length, why)
+    if (missing === 0) return gap
+    // one block that is not shown hides none of those before it
+    this.#next = gap
+    return blocks.slice(0, missing).filter((block) => block !== null)
   }
 
   /** Puts in what comes; how long nothing came in the end, ms. */

@@ -182,8 +182,8 @@ export class Published {
     return this.#sides.map(({ name, core }) => [name, core])
   }
 
-  /** Judges all that was seen; `read` blocks of the call log are known. */
-  judge(hostShows: HostShows, read: number): void {
+  /** Judges all that was seen; `read` blocks of the call log are known, null: not all that there are. */
+  judge(hostShows: HostShows, read: number | null): void {
     for (const side of this.#sides) {
       this.#judgeFresh(side, hostShows, read, null)
       for (const head of side.seen) this.#judge(side, head, hostShows, read)
@@ -195,7 +195,7 @@ export class Published {
    * Judges what was seen, while the host goes on writing. Log and archive come each on its own: only what is ahead of
    * the other, or behind it, for longer than `grace` ms, stays so.
    */
-  judgeLive(hostShows: HostShows, read: number, grace: number): void {
+  judgeLive(hostShows: HostShows, read: number | null, grace: number): void {
     const before = performance.now() - grace
     for (const side of this.#sides) {
       this.#judgeFresh(side, hostShows, read, before)
@@ -233,7 +233,7 @@ export class Published {
   }
 
   /** What came since, up to what came `before` where it is ahead of the commits; null: all of it. */
-  #judgeFresh(side: Side, hostShows: HostShows, read: number, before: number | null): void {
+  #judgeFresh(side: Side, hostShows: HostShows, read: number | null, before: number | null): void {
     const { fresh, core } = side
     side.fresh = []
     for (const one of fresh) {
@@ -250,7 +250,7 @@ export class Published {
   }
 
   /** False where it may be right, as far as anybody here can say. */
-  #judge(side: Side, head: Head, hostShows: HostShows, read: number): boolean {
+  #judge(side: Side, head: Head, hostShows: HostShows, read: number | null): boolean {
     const { name, core, wrong } = side
     if (wrong.includes(head)) return true
     const place = { log: name, block: Math.max(0, head.length - 1) } as const
@@ -262,9 +262,11 @@ export class Published {
     }
     if (isNamed(side, head)) return true
     const beyond = head.length > side.committedTo
+    // what is not read of the call log is a gap already
+    if (beyond && read === null) return false
     const shown = hostShows(null)
     // the commit may be in what the host has said that there is, and nobody has sent
-    const isRead = shown !== null && shown <= read
+    const isRead = shown !== null && read !== null && shown <= read
     if (beyond && (!isRead || (hostShows(core) ?? 0) < head.length)) {
       const message = `the ${name} has ${head.length} blocks: nobody here shows a call log with the commit to that`
       this.#report.gap({ reason: 'withheld', log: 'call log', from: null, to: null, message })

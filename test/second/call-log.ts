@@ -60,7 +60,7 @@ export class CallLogWalk {
     if (blocks.length < 2) this.gaps.push('the call log ends before the code')
     this.whole = this.#walk(blocks)
     const open = this.#open === null ? [] : [this.#open.ack]
-    this.tail = this.whole ? [...this.#batch, ...open] : []
+    this.tail = [...this.#batch, ...open]
   }
 
   #find(rule: string, block: number): void {
