@@ -52,6 +52,20 @@ const CASES: [string, string[], (entries: CallLogEntry[]) => CallLogEntry[]][] =
       [ack, answer, request, ...rest].filter((e) => e !== undefined)
   ],
   [
+    'an answer that takes more memory than a call has',
+    ['ENTRY_TOO_LARGE call 2 block 7'],
+    (entries) => set(entries, 'oracle-answer', { value: `[${'[],'.repeat(22_000)}0]` })
+  ],
+  [
+    'an error of more text than a host logs',
+    ['ENTRY_TOO_LARGE call 2 block 7'],
+    (entries) =>
+      set(entries, 'oracle-answer', {
+        value: null,
+        error: { name: 'Error', message: 'x'.repeat(4097), code: null }
+      })
+  ],
+  [
     'a request without an answer in a call that succeeded',
     ['ENTRY_UNEXPECTED call 2 block 7'],
     (entries) => entries.filter(({ type }) => type !== 'oracle-answer')

@@ -7,13 +7,14 @@ import {
   encodeEntry,
   encodeUserEntry,
   type Genesis,
+  isTooLarge,
   limitsOf,
   type ThrownEntry,
   type UserLogEntry
 } from '../src/protocol/entries.ts'
 import { MivmError } from '../src/protocol/errors.ts'
 import type { Head } from '../src/protocol/head.ts'
-import { LIMITS } from '../src/protocol/limits.ts'
+import { ERROR_TEXT_MAX, LIMITS, ORACLE_ANSWER_MAX } from '../src/protocol/limits.ts'
 import { Random } from './random.ts'
 import { inHex } from './same.ts'
 
@@ -44,6 +45,18 @@ test('protocol entries - a block with one byte changed is refused or is another 
     tamper(t, random, userBlock, counts, (block) => encodeUserEntry(decodeUserEntry(block)))
   }
   t.ok(counts.refused > 0 && counts.other > 0, `${counts.refused} refused, ${counts.other} others`)
+})
+
+test('protocol entries - an answer of an oracle has a largest size, in bytes, and its error in code units', (t) => {
+  const answer = { type: 'oracle-answer', ack: 2, index: 0, value: null, error: null } as const
+  t.absent(isTooLarge(answer))
+  t.absent(isTooLarge({ ...answer, value: 'x'.repeat(ORACLE_ANSWER_MAX) }))
+  t.ok(isTooLarge({ ...answer, value: `é${'x'.repeat(ORACLE_ANSWER_MAX - 1)}` }))
+  const error = { name: '', message: 'é'.repeat(ERROR_TEXT_MAX), code: null }
+  t.absent(isTooLarge({ ...answer, error }))
+  for (const field of ['name', 'message', 'code']) {
+    t.ok(isTooLarge({ ...answer, error: { ...error, [field]: 'x'.repeat(ERROR_TEXT_MAX + 1) } }))
+  }
 })
 
 test('protocol entries - random bytes are refused as malformed', (t) => {

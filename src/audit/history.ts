@@ -1,4 +1,10 @@
-import { type CallLogEntry, decodeEntry, type Genesis, isNewer } from '../protocol/entries.ts'
+import {
+  type CallLogEntry,
+  decodeEntry,
+  type Genesis,
+  isNewer,
+  isTooLarge
+} from '../protocol/entries.ts'
 import { MivmError } from '../protocol/errors.ts'
 import { BLOCK_MAX } from '../protocol/limits.ts'
 import type { Tree, TreeNode } from '../protocol/merkle.ts'
@@ -284,7 +290,8 @@ export class History {
 export function decode(block: Uint8Array): CallLogEntry | Unreadable {
   if (block.byteLength > BLOCK_MAX) return isNewer(block) ? 'newer' : 'large'
   try {
-    return decodeEntry(block)
+    const entry = decodeEntry(block)
+    return isTooLarge(entry) ? 'large' : entry
   } catch (error) {
     if (!(error instanceof MivmError)) throw error
     return error.code === 'ENTRY_VERSION' ? 'newer' : 'malformed'

@@ -1,7 +1,7 @@
 import path from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { MivmError } from '../protocol/errors.ts'
-import { ERROR_TEXT_MAX } from '../protocol/limits.ts'
+import { ERROR_TEXT_MAX, ORACLE_ANSWER_MAX } from '../protocol/limits.ts'
 import { decodeValue, encodeValue, type Value } from '../protocol/values.ts'
 import type { OracleAnswer } from '../vm/vm.ts'
 
@@ -10,8 +10,6 @@ export type Oracle = (...args: never[]) => unknown
 
 /** How long a contract waits for an answer, ms. */
 const TIME_MAX = 10_000
-/** Bytes of an answer in the text form of values. */
-const ANSWER_MAX = 64 * 1024
 
 /**
  * The oracles of a host. Whatever goes wrong with one is an answer too: an error that the contract can catch, with the
@@ -67,10 +65,10 @@ export class Oracles {
       const text = encoded(name, value)
       if (typeof text !== 'string') return text
       const size = Buffer.byteLength(text)
-      if (size <= ANSWER_MAX) return { ok: true, value: text }
+      if (size <= ORACLE_ANSWER_MAX) return { ok: true, value: text }
       return failed(
         'ORACLE_ANSWER_TOO_LARGE',
-        `oracle.${name} gave ${size} bytes, the limit is ${ANSWER_MAX}`
+        `oracle.${name} gave ${size} bytes, the limit is ${ORACLE_ANSWER_MAX}`
       )
     } catch (error) {
       return thrown(error)

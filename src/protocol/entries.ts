@@ -2,7 +2,13 @@ import b4a from 'b4a'
 import type { Encoder, State } from 'compact-encoding'
 import { MivmError } from './errors.ts'
 import { type Head, hasSignatureForm } from './head.ts'
-import { LIMITS, type LimitName, type Limits } from './limits.ts'
+import {
+  ERROR_TEXT_MAX,
+  LIMITS,
+  type LimitName,
+  type Limits,
+  ORACLE_ANSWER_MAX
+} from './limits.ts'
 import { getEncoding } from './schema/index.js'
 
 /** An error as a log records it. */
@@ -211,6 +217,18 @@ export function readUserEntry(block: Uint8Array): UserLogEntry | null {
     if (error instanceof MivmError) return null
     throw error
   }
+}
+
+/**
+ * Whether this is an answer of an oracle that no honest host writes down, whatever it was told: a larger one may take more
+ * memory than a call has, and nobody could replay it, nor what follows.
+ */
+export function isTooLarge(entry: CallLogEntry): boolean {
+  if (entry.type !== 'oracle-answer') return false
+  const { value, error } = entry
+  const texts = error === null ? [] : [error.name, error.message, error.code ?? '']
+  if (texts.some(({ length }) => length > ERROR_TEXT_MAX)) return true
+  return value !== null && b4a.byteLength(value) > ORACLE_ANSWER_MAX
 }
 
 /** The limits that hold for an instance; throws LIMIT_INVALID where genesis asks for more than the VM gives. */

@@ -5,6 +5,7 @@ import {
   type Commit,
   extendsVersion,
   isAbortError,
+  isTooLarge,
   limitsOf,
   readUserEntry
 } from './entries.ts'
@@ -80,8 +81,13 @@ export const RULES = {
   }),
 
   ENTRY_TOO_LARGE: shownBy(([it, ...more]) => {
-    if (it === undefined || more.length > 0 || it.block.byteLength <= BLOCK_MAX) return null
-    return at(it, `block ${it.index} has ${it.block.byteLength} bytes, ${BLOCK_MAX} are allowed`)
+    if (it === undefined || more.length > 0) return null
+    const { index, block, entry } = it
+    if (entry !== null && isTooLarge(entry)) {
+      return at(it, `the answer of an oracle in block ${index} is larger than any host logs`)
+    }
+    if (block.byteLength <= BLOCK_MAX) return null
+    return at(it, `block ${index} has ${block.byteLength} bytes, ${BLOCK_MAX} are allowed`)
   }),
 
   ENTRY_UNEXPECTED: shownBy((shown) => {

@@ -46,7 +46,10 @@ export const BATCH_WORK_MS = 50
 /** Length of a method's name, in UTF-8 bytes, that a client sends. */
 export const METHOD_MAX = 256
 
-/** Characters of an error's name, message and code that a result entry keeps. */
+/** What an oracle answers, bytes of its text form: who replays a call has to have it in the memory that the call has. */
+export const ORACLE_ANSWER_MAX: number = 64 * 1024
+
+/** Characters of an error's name, message and code that a result entry keeps, or an oracle's answer. */
 export const ERROR_TEXT_MAX = 4096
 
 /** The largest block of a user's log, bytes: an ack in the call log has to hold it. */

@@ -84,7 +84,8 @@ export class CallLogWalk {
 
   #read(block: Uint8Array, at: number): void {
     const read = readEntry(block)
-    const entry = block.length > BLOCK_MAX && read !== 'newer' ? 'malformed' : read
+    const isLarge = block.length > BLOCK_MAX || saysTooMuch(read)
+    const entry = isLarge && read !== 'newer' ? 'malformed' : read
     if (entry === 'newer') {
       this.gaps.push(`block ${at} of the call log is of a newer version`)
       throw new End()
@@ -196,6 +197,14 @@ export class CallLogWalk {
 
 export function isSame(a: Version, b: Version): boolean {
   return a.length === b.length && equal(a.treeHash, b.treeHash)
+}
+
+/** Of what an oracle answers so much is in the log and no more: who replays it has to have it in memory. */
+function saysTooMuch(entry: Read<CallLogEntry>): boolean {
+  if (typeof entry === 'string' || entry.type !== 'oracle-answer') return false
+  const { name = '', message = '', code = '' } = entry.error ?? {}
+  const isLong = [name, message, code ?? ''].some((text) => text.length > 4096)
+  return isLong || Buffer.byteLength(entry.value ?? '') > 65_536
 }
 
 function follows(now: Version, before: Version): boolean {
