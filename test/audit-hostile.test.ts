@@ -3,7 +3,7 @@ import test from 'brittle'
 import type Hypercore from 'hypercore'
 import crypto from 'hypercore-crypto'
 import { encodeUserEntry } from '../src/protocol/entries.ts'
-import type { VirtualMachine } from '../src/vm/vm.ts'
+import type { Step, VirtualMachine } from '../src/vm/vm.ts'
 import {
   closeVm,
   found,
@@ -110,6 +110,23 @@ test('audit - hostile code ends in a gap, not in a stall', async (t) => {
     [['not-reproduced', 11, 13]]
   )
   t.is(audited.checks.find(({ name }) => name === 'replay')?.complete, false)
+  // what the log says to have changed nothing hides no lie behind it, in this batch or later
+  const lie = (steps: Step[]) => steps.splice(-1, 1, { ...(steps.at(-1) as Step), fuel: 7 })
+  const both = [await writer.call(1, 'grow'), await writer.call(0, 'add', ['c'])]
+  await writer.commit(both, {
+    aborts: [0],
+    steps: (steps) => {
+      steps[0] = { outcome: { status: 'ok', value: '1' }, writes: [], fuel: 0 }
+      lie(steps)
+    }
+  })
+  await writer.commit([await writer.call(0, 'add', ['d'])], { steps: lie })
+  const lied = await run(t, writer)
+  t.alike(found(lied), ['RESULT_WRONG call 7 block 20', 'RESULT_WRONG call 8 block 23'])
+  t.alike(
+    lied.verdict.missing.map(({ from }) => from),
+    [11, 17]
+  )
 })
 
 test('audit - an engine that fails is a gap', async (t) => {

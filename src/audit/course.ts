@@ -161,8 +161,13 @@ export class Course {
     return {
       pending: this.#history.pending,
       walked: this.#history.complete && this.#hasCode,
-      replayed: this.#replayer?.stopped !== true
+      replayed: this.#replayer?.stopped !== true && !this.#isPassedOver
     }
+  }
+
+  /** Whether there is a call that could not be executed here. */
+  get #isPassedOver(): boolean {
+    return this.report.gaps.some(({ reason }) => reason === 'not-reproduced')
   }
 
   /** Heads that are known from elsewhere: the log has to agree with them. `hearsay`: peers have told them. */

@@ -14,6 +14,9 @@ import type { Report } from './findings.ts'
 /** An auditor waits this many times longer than a host: a slow machine accuses nobody. */
 const PATIENCE = 10
 
+/** Calls that cannot be executed here and are passed over: each may take as long as an auditor waits for one. */
+const PASSED_OVER_MAX = 4
+
 /** Characters of either side that a difference shows. */
 const SHOWN_MAX = 200
 
@@ -87,6 +90,8 @@ export class Replay {
   #judging: Promise<void> = Promise.resolve()
   #first: boolean
   #stopped = false
+  /** Calls that could not be executed here, by the blocks of their results. */
+  readonly #passedOver = new Set<number>()
   /** What was found behind the newest commit, by its code and block: it is found again with the commit that covers it. */
   readonly #told = new Set<string>()
   #isTail = false
@@ -179,6 +184,8 @@ export class Replay {
       if (task.logged.result.outcome === 'abort') continue
       const at = isExecuted(task) ? place.next++ : null
       const step = at === null ? MALFORMED : run.steps[at]
+      if (step?.outcome.status === 'abort' && this.#passOver(task.logged, step.outcome.error))
+        continue
       if (step === undefined || step.outcome.status === 'abort') {
         this.#stop(task.logged, run, at, step)
         return null
@@ -238,6 +245,29 @@ export class Replay {
     const which = differences.map(({ what }) => what).join(', ')
     const message = `replay comes to another result: ${which}`
     this.#find('RESULT_WRONG', place, message, differences)
+  }
+
+  /**
+   * Goes on behind a call that this machine cannot execute, where the log says that it has changed nothing: on that the host's
+   * word is as good as that of an abort, and it hides no lie behind it. False where that cannot be.
+   */
+  #passOver(
+    { ack, result, resultIndex, index }: LoggedCall,
+    { message: why }: ThrownEntry
+  ): boolean {
+    if (!b4a.equals(result.writes, NOTHING)) return false
+    if (this.#passedOver.has(resultIndex)) return true
+    if (this.#passedOver.size >= PASSED_OVER_MAX) return false
+    this.#passedOver.add(resultIndex)
+    const message = `call ${ack.seq} could not be executed on this machine: ${why}`
+    this.#report.gap({
+      reason: 'not-reproduced',
+      log: 'call log',
+      from: index,
+      to: resultIndex + 1,
+      message
+    })
+    return true
   }
 
   /** Why call `next` of the run has no outcome that the log could be held against. */
@@ -302,6 +332,8 @@ export class Replay {
     return { path: CONTRACT_PATH, data: b4a.from(this.#contract.source) }
   }
 }
+
+const NOTHING = writesHash([])
 
 function tasksOf({ calls, committed }: Tail): Task[] {
   return calls.map((logged) => {
