@@ -57,6 +57,11 @@ const CASES: [string, string[], (entries: CallLogEntry[]) => CallLogEntry[]][] =
     (entries) => set(entries, 'oracle-answer', { value: `[${'[],'.repeat(22_000)}0]` })
   ],
   [
+    'a question of more than fuel buys',
+    ['ENTRY_TOO_LARGE call 2 block 6'],
+    (entries) => set(entries, 'oracle-request', { index: 250 })
+  ],
+  [
     'an error of more text than a host logs',
     ['ENTRY_TOO_LARGE call 2 block 7'],
     (entries) =>

@@ -7,7 +7,7 @@ import {
   encodeEntry,
   encodeUserEntry,
   type Genesis,
-  isTooLarge,
+  isTooMuch,
   limitsOf,
   type ThrownEntry,
   type UserLogEntry
@@ -47,15 +47,18 @@ test('protocol entries - a block with one byte changed is refused or is another 
   t.ok(counts.refused > 0 && counts.other > 0, `${counts.refused} refused, ${counts.other} others`)
 })
 
-test('protocol entries - an answer of an oracle has a largest size, in bytes, and its error in code units', (t) => {
+test('protocol entries - an oracle has a largest answer, in bytes, and code units of an error, and a call so many questions', (t) => {
   const answer = { type: 'oracle-answer', ack: 2, index: 0, value: null, error: null } as const
-  t.absent(isTooLarge(answer))
-  t.absent(isTooLarge({ ...answer, value: 'x'.repeat(ORACLE_ANSWER_MAX) }))
-  t.ok(isTooLarge({ ...answer, value: `é${'x'.repeat(ORACLE_ANSWER_MAX - 1)}` }))
+  t.absent(isTooMuch(answer))
+  const request = { type: 'oracle-request', ack: 2, index: 249, name: '', args: '[]' } as const
+  t.absent(isTooMuch(request))
+  t.ok(isTooMuch({ ...request, index: 250 }))
+  t.absent(isTooMuch({ ...answer, value: 'x'.repeat(ORACLE_ANSWER_MAX) }))
+  t.ok(isTooMuch({ ...answer, value: `é${'x'.repeat(ORACLE_ANSWER_MAX - 1)}` }))
   const error = { name: '', message: 'é'.repeat(ERROR_TEXT_MAX), code: null }
-  t.absent(isTooLarge({ ...answer, error }))
+  t.absent(isTooMuch({ ...answer, error }))
   for (const field of ['name', 'message', 'code']) {
-    t.ok(isTooLarge({ ...answer, error: { ...error, [field]: 'x'.repeat(ERROR_TEXT_MAX + 1) } }))
+    t.ok(isTooMuch({ ...answer, error: { ...error, [field]: 'x'.repeat(ERROR_TEXT_MAX + 1) } }))
   }
 })
 

@@ -3,7 +3,7 @@ import {
   decodeEntry,
   type Genesis,
   isNewer,
-  isTooLarge
+  isTooMuch
 } from '../protocol/entries.ts'
 import { MivmError } from '../protocol/errors.ts'
 import { BLOCK_MAX } from '../protocol/limits.ts'
@@ -228,7 +228,8 @@ export class History {
     }
     if (entry === 'malformed') return this.#walk.refuse('ENTRY_MALFORMED', 'this is no entry')
     if (entry === 'large') {
-      return this.#walk.refuse('ENTRY_TOO_LARGE', `an entry of ${block.byteLength} bytes`)
+      const why = `an entry of ${block.byteLength} bytes, or that says more than a call can ask or be told`
+      return this.#walk.refuse('ENTRY_TOO_LARGE', why)
     }
     if (entry.type === 'genesis' && this.#walk.next === 0) return this.#walk.begin()
     if (entry.type === 'code' && this.#source === '') this.#source = entry.source
@@ -291,7 +292,7 @@ export function decode(block: Uint8Array): CallLogEntry | Unreadable {
   if (block.byteLength > BLOCK_MAX) return isNewer(block) ? 'newer' : 'large'
   try {
     const entry = decodeEntry(block)
-    return isTooLarge(entry) ? 'large' : entry
+    return isTooMuch(entry) ? 'large' : entry
   } catch (error) {
     if (!(error instanceof MivmError)) throw error
     return error.code === 'ENTRY_VERSION' ? 'newer' : 'malformed'

@@ -7,7 +7,8 @@ import {
   LIMITS,
   type LimitName,
   type Limits,
-  ORACLE_ANSWER_MAX
+  ORACLE_ANSWER_MAX,
+  ORACLE_REQUESTS_MAX
 } from './limits.ts'
 import { getEncoding } from './schema/index.js'
 
@@ -220,10 +221,12 @@ export function readUserEntry(block: Uint8Array): UserLogEntry | null {
 }
 
 /**
- * Whether this is an answer of an oracle that no honest host writes down, whatever it was told: a larger one may take more
- * memory than a call has, and nobody could replay it, nor what follows.
+ * Whether this is a record of an oracle that no honest host writes down, whatever it was asked and told: a larger answer may
+ * take more memory than a call has, and more questions than fuel buys more than an auditor has, and nobody could replay
+ * the call, nor what follows.
  */
-export function isTooLarge(entry: CallLogEntry): boolean {
+export function isTooMuch(entry: CallLogEntry): boolean {
+  if (entry.type === 'oracle-request') return entry.index >= ORACLE_REQUESTS_MAX
   if (entry.type !== 'oracle-answer') return false
   const { value, error } = entry
   const texts = error === null ? [] : [error.name, error.message, error.code ?? '']

@@ -5,7 +5,7 @@ import {
   type Commit,
   extendsVersion,
   isAbortError,
-  isTooLarge,
+  isTooMuch,
   limitsOf,
   readUserEntry
 } from './entries.ts'
@@ -83,8 +83,11 @@ export const RULES = {
   ENTRY_TOO_LARGE: shownBy(([it, ...more]) => {
     if (it === undefined || more.length > 0) return null
     const { index, block, entry } = it
-    if (entry !== null && isTooLarge(entry)) {
-      return at(it, `the answer of an oracle in block ${index} is larger than any host logs`)
+    if (entry !== null && isTooMuch(entry)) {
+      return at(
+        it,
+        `the record of an oracle in block ${index} is more than a call can ask, or be told`
+      )
     }
     if (block.byteLength <= BLOCK_MAX) return null
     return at(it, `block ${index} has ${block.byteLength} bytes, ${BLOCK_MAX} are allowed`)

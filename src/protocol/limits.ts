@@ -46,6 +46,9 @@ export const BATCH_WORK_MS = 50
 /** Length of a method's name, in UTF-8 bytes, that a client sends. */
 export const METHOD_MAX = 256
 
+/** Questions of one call to oracles; the fuel of `js-1` buys fewer. */
+export const ORACLE_REQUESTS_MAX = 250
+
 /** What an oracle answers, bytes of its text form: who replays a call has to have it in the memory that the call has. */
 export const ORACLE_ANSWER_MAX: number = 64 * 1024
 
