@@ -146,6 +146,15 @@ test('library - whatever a program gives, what is wrong with it is said in one l
     [() => encodeId(new Uint8Array(3)), 'KEY_INVALID', 'this is no key'],
     [() => formatLink(any(null)), 'KEY_INVALID', 'this is no key']
   ]
+  // takes no directories, and says that it is not there: Node would try for ever
+  const never = '/proc/mivm/x'
+  if (process.platform === 'linux') {
+    refused.push(
+      [() => Client.open({ dir: never, bootstrap }), 'STORAGE_FAILED', 'refuses'],
+      [() => Host.open({ dir: never, bootstrap }), 'STORAGE_FAILED', 'refuses'],
+      [() => audit({ dir: never, bootstrap, address: ID }).next(), 'STORAGE_FAILED', 'refuses']
+    )
+  }
   for (const [use, code, text] of refused) {
     const error = await (async () => use())().catch((error) => error)
     const isOurs = error instanceof MivmError && !error.message.includes('\n')

@@ -1,4 +1,4 @@
-import { mkdir, rm } from 'node:fs/promises'
+import { rm } from 'node:fs/promises'
 import path from 'node:path'
 import b4a from 'b4a'
 import type Corestore from 'corestore'
@@ -7,6 +7,7 @@ import { MivmError } from '../protocol/errors.ts'
 import type { Write } from '../protocol/files.ts'
 import { Tree, type TreeNode } from '../protocol/merkle.ts'
 import { Archive } from '../state/archive.ts'
+import { makeDirectory } from '../state/make-directory.ts'
 import { closeStore, openStore } from '../state/store.ts'
 import { PlainLog } from './plain-log.ts'
 
@@ -157,7 +158,7 @@ function dirOf(dir: string, id: string): string {
 }
 
 async function lockIn(dir: string): Promise<Corestore> {
-  await mkdir(dir, { recursive: true, mode: 0o700 })
+  await makeDirectory(dir)
   return openStore(path.join(dir, 'lock'))
 }
 

@@ -1,4 +1,3 @@
-import { mkdir } from 'node:fs/promises'
 import path from 'node:path'
 import type Corestore from 'corestore'
 import type Hypercore from 'hypercore'
@@ -10,6 +9,7 @@ import { MivmError } from '../protocol/errors.ts'
 import { encodeId } from '../protocol/ids.ts'
 import { callLogManifest, stateManifest, userLogManifest } from '../protocol/manifest.ts'
 import { exportIdentity, importIdentity, readIdentity } from '../state/identity.ts'
+import { makeDirectory } from '../state/make-directory.ts'
 import { openStore } from '../state/store.ts'
 
 export interface Lie {
@@ -27,7 +27,7 @@ export interface Lie {
  */
 export async function falsify(honestDir: string, cheatDir: string, lie: Lie): Promise<void> {
   const host = await readIdentity(honestDir, 'host')
-  await mkdir(cheatDir, { recursive: true, mode: 0o700 })
+  await makeDirectory(cheatDir)
   await importIdentity(cheatDir, 'host', exportIdentity(host))
   const from = await openStore(path.join(honestDir, 'store'))
   const to = await openStore(path.join(cheatDir, 'store'))

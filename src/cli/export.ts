@@ -2,6 +2,7 @@ import { constants } from 'node:fs'
 import { lstat, mkdir, open } from 'node:fs/promises'
 import path from 'node:path'
 import { MivmError } from '../protocol/errors.ts'
+import { makeDirectory } from '../state/make-directory.ts'
 import type { ArchiveFile } from './archive.ts'
 
 /** A file that was left out, and why. */
@@ -36,7 +37,7 @@ export async function exportFiles(
     else leftOut.push({ path: file.path, why })
   }
   if (!options.force) await refuseOverwriting(directory, targets)
-  await mkdir(directory, { recursive: true })
+  await makeDirectory(directory, 0o777)
   let bytes = 0
   for (const [done, { file, parts }] of targets.entries()) {
     options.onFile(file.path, done)

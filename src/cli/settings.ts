@@ -3,6 +3,7 @@ import path from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { MivmError } from '../protocol/errors.ts'
 import { writeDurably } from '../state/durable-file.ts'
+import { makeDirectory } from '../state/make-directory.ts'
 
 /** Whoever has a file locked for longer was killed, ms; and how often it is looked. */
 const LOCKED_MAX = 5_000
@@ -85,7 +86,7 @@ async function update<T extends object>(
   read: () => Promise<T>,
   change: Partial<T>
 ): Promise<T> {
-  await mkdir(path.dirname(file), { recursive: true, mode: 0o700 })
+  await makeDirectory(path.dirname(file))
   const lock = `${file}.lock`
   await take(lock)
   try {

@@ -1,4 +1,3 @@
-import { mkdir } from 'node:fs/promises'
 import path from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import b4a from 'b4a'
@@ -28,6 +27,7 @@ import { decodeValue, encodeArgs, type Value } from '../protocol/values.ts'
 import { EvidenceDir } from '../state/evidence-dir.ts'
 import { fileError } from '../state/file-error.ts'
 import { checkIdentity, type Identity, openIdentity } from '../state/identity.ts'
+import { makeDirectory } from '../state/make-directory.ts'
 import { closeStore, openStore } from '../state/store.ts'
 import { Wal } from '../state/wal.ts'
 import type { Conflict } from './chain.ts'
@@ -156,7 +156,7 @@ export class Client {
     const self =
       typeof identity === 'string' ? await openIdentity(keys, identity) : checkIdentity(identity)
     const dir = path.join(options.dir, 'users', self.name)
-    await mkdir(path.join(dir, 'instances'), { recursive: true, mode: 0o700 })
+    await makeDirectory(path.join(dir, 'instances'))
     const store = await openStore(path.join(dir, 'store'), { advice: TAKE_BACK })
     // not the identity's key: who calls is proven by the log, and two clients of one identity do not shut each other out
     const network = new Network(crypto.keyPair(), options.bootstrap)

@@ -1,4 +1,4 @@
-import { mkdir, mkdtemp, rm } from 'node:fs/promises'
+import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -18,6 +18,7 @@ import { encodeId, parseLink } from '../protocol/ids.ts'
 import { CONSISTENCY, INFO, type InfoReply, KNOWN } from '../protocol/messages.ts'
 import { EvidenceDir } from '../state/evidence-dir.ts'
 import { headOf } from '../state/head.ts'
+import { makeDirectory } from '../state/make-directory.ts'
 import { Readers } from '../state/readers.ts'
 import { openStore } from '../state/store.ts'
 import { twoHistories } from './exchange.ts'
@@ -86,7 +87,7 @@ export class Replica {
     const { dir, bootstrap, copies, keyPair = crypto.keyPair(), onPeer, onStuck } = options
     const cache = path.join(dir, copies ?? 'cache')
     checkBootstrap(bootstrap)
-    await mkdir(cache, { recursive: true, mode: 0o700 })
+    await makeDirectory(cache)
     const storeOptions = { advice: FETCH_AGAIN, ...(onStuck === undefined ? {} : { onStuck }) }
     const [store, temporary] = await openStore(cache, storeOptions).then(
       (opened) => [opened, null] as const,

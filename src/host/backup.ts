@@ -1,4 +1,4 @@
-import { mkdir, mkdtemp, readdir, readFile, rename, rm } from 'node:fs/promises'
+import { mkdtemp, readdir, readFile, rename, rm } from 'node:fs/promises'
 import path from 'node:path'
 import b4a from 'b4a'
 import CorestoreStorage from 'hypercore-storage'
@@ -6,6 +6,7 @@ import { MivmError } from '../protocol/errors.ts'
 import { type BackupRecord, BackupWriter, readBackup } from '../state/backup-file.ts'
 import { writeDurably } from '../state/durable-file.ts'
 import { fill } from '../state/fill.ts'
+import { makeDirectory } from '../state/make-directory.ts'
 import { closeStore, openStore } from '../state/store.ts'
 import { syncDirectory } from '../state/sync-directory.ts'
 import { Wal } from '../state/wal.ts'
@@ -75,7 +76,7 @@ export async function restore(file: string, dir: string): Promise<{ records: num
   let records = 0
   for await (const _ of readBackup(file)) records++
   const parent = path.dirname(dir)
-  await mkdir(parent, { recursive: true, mode: 0o700 })
+  await makeDirectory(parent)
   const fresh = await mkdtemp(path.join(parent, '.restoring-'))
   try {
     await Restored.mark(fresh)

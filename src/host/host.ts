@@ -1,4 +1,3 @@
-import { mkdir } from 'node:fs/promises'
 import { setTimeout as sleep } from 'node:timers/promises'
 import b4a from 'b4a'
 import type Corestore from 'corestore'
@@ -14,6 +13,7 @@ import { decodeId, encodeId } from '../protocol/ids.ts'
 import { addressOf, isCallLog, topicOf } from '../protocol/manifest.ts'
 import type { DeployRequest, KnownReply } from '../protocol/messages.ts'
 import { fileError } from '../state/file-error.ts'
+import { makeDirectory } from '../state/make-directory.ts'
 import { mendedText } from '../state/mend-records.ts'
 import { Readers } from '../state/readers.ts'
 import { closeStore, openStore, settleStore } from '../state/store.ts'
@@ -169,7 +169,7 @@ export class Host {
   }
 
   static async #begin(options: HostOptions): Promise<Host> {
-    await mkdir(options.dir, { recursive: true, mode: 0o700 })
+    await makeDirectory(options.dir)
     const { keyPair } = await openHostIdentity(options.dir)
     const setBacks = await SetBacks.open(options.dir, keyPair.publicKey)
     const restored = await Restored.find(options.dir)

@@ -1,10 +1,11 @@
-import { chmod, mkdir, rm, unlink, writeFile } from 'node:fs/promises'
+import { chmod, rm, unlink, writeFile } from 'node:fs/promises'
 import type { IncomingMessage, Server, ServerResponse } from 'node:http'
 import { connect } from 'node:net'
 import path from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { http } from '../net/http.ts'
 import { MivmError } from '../protocol/errors.ts'
+import { makeDirectory } from '../state/make-directory.ts'
 import { EXPOSITION_TYPE, exposition } from './exposition.ts'
 import type { Host } from './host.ts'
 import type { HostStatus, Mirrored } from './status.ts'
@@ -38,7 +39,7 @@ export class Monitor {
 
   /** Answers before there is a host; `dir` is its directory. Throws USAGE where it cannot listen, DIRECTORY_LOCKED where another host does. */
   static async open(place: Place, dir: string): Promise<Monitor> {
-    await mkdir(dir, { recursive: true, mode: 0o700 })
+    await makeDirectory(dir)
     const monitor = new Monitor(place, dir)
     await monitor.#listen()
     return monitor

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto'
-import { mkdir, open, rename, rm } from 'node:fs/promises'
+import { open, rename, rm } from 'node:fs/promises'
 import path from 'node:path'
+import { makeDirectory } from './make-directory.ts'
 import { syncDirectory } from './sync-directory.ts'
 
 /**
@@ -14,7 +15,7 @@ export async function writeDurably(
 ): Promise<void> {
   const dir = path.resolve(path.dirname(file))
   const fresh = once ?? `${file}.${randomUUID()}`
-  await makeDirectory(dir)
+  await nameDirectory(dir)
   // what a process has left that was killed
   if (once !== undefined) await rm(once, { force: true })
   try {
@@ -29,8 +30,8 @@ export async function writeDurably(
 }
 
 /** Makes a directory, and those above it, so that a power cut takes none of their names back. */
-async function makeDirectory(dir: string): Promise<void> {
-  const first = await mkdir(dir, { recursive: true, mode: 0o700 })
+async function nameDirectory(dir: string): Promise<void> {
+  const first = await makeDirectory(dir)
   if (first === undefined) return
   for (let made = dir; made.length >= first.length; made = path.dirname(made)) {
     await syncDirectory(path.dirname(made))

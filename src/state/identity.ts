@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto'
-import { chmod, link, mkdir, readdir, readFile, rm, stat } from 'node:fs/promises'
+import { chmod, link, readdir, readFile, rm, stat } from 'node:fs/promises'
 import path from 'node:path'
 import b4a from 'b4a'
 import crypto, { type KeyPair } from 'hypercore-crypto'
@@ -7,6 +7,7 @@ import { MivmError } from '../protocol/errors.ts'
 import { isBytes } from '../protocol/fields.ts'
 import { encodeId } from '../protocol/ids.ts'
 import { writeSynced } from './durable-file.ts'
+import { makeDirectory } from './make-directory.ts'
 import { syncDirectory } from './sync-directory.ts'
 
 /** An Ed25519 identity, of a host or of a user, as it lies on disk: one file, readable by its owner alone. */
@@ -27,7 +28,7 @@ export async function createIdentity(
   if (!isBytes(seed, 32)) {
     throw new MivmError('KEY_INVALID', 'a seed is not 32 bytes: give a Uint8Array of as many')
   }
-  await mkdir(dir, { recursive: true, mode: 0o700 })
+  await makeDirectory(dir)
   const keyPair = crypto.keyPair(seed)
   const id = encodeId(keyPair.publicKey)
   const text = JSON.stringify({ mivm: 'identity/1', id, seed: b4a.toString(seed, 'hex') })

@@ -1,4 +1,4 @@
-import { mkdir, stat, writeFile } from 'node:fs/promises'
+import { stat, writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import b4a from 'b4a'
 import { optimizeLate } from '../../audit/optimizing.ts'
@@ -6,6 +6,7 @@ import { readAtMost } from '../../bundle/bounded-file.ts'
 import type { Finding } from '../../index.ts'
 import { MivmError } from '../../protocol/errors.ts'
 import { EvidenceDir } from '../../state/evidence-dir.ts'
+import { makeDirectory } from '../../state/make-directory.ts'
 import { type AlertOptions, Alerts } from '../alerts.ts'
 import { renderAudit } from '../audit-view.ts'
 import { Context } from '../context.ts'
@@ -148,7 +149,7 @@ class Report {
       () => false
     )
     const isFolder = isThere || /[/\\]$/.test(target)
-    await mkdir(isFolder ? target : path.dirname(target), { recursive: true })
+    await makeDirectory(isFolder ? target : path.dirname(target), 0o777)
     return new Report(target, isFolder)
   }
 

@@ -1,5 +1,5 @@
 import { constants } from 'node:fs'
-import { access, mkdir, readdir } from 'node:fs/promises'
+import { access, readdir } from 'node:fs/promises'
 import path from 'node:path'
 import { Option } from '@commander-js/extra-typings'
 import crypto from 'hypercore-crypto'
@@ -7,6 +7,7 @@ import { Network } from '../../net/network.ts'
 import { MivmError } from '../../protocol/errors.ts'
 import { encodeId } from '../../protocol/ids.ts'
 import { LIMITS } from '../../protocol/limits.ts'
+import { makeDirectory } from '../../state/make-directory.ts'
 import { openStore } from '../../state/store.ts'
 import { findAddon, findNode, NODE_VERSION } from '../../vm/node.ts'
 import { openVm } from '../../vm/registry.ts'
@@ -116,7 +117,7 @@ function showLayer(output: Output, { name, state, message }: Layer): void {
 }
 
 async function checkDirectory({ dir }: Context): Promise<Finding> {
-  await mkdir(dir, { recursive: true, mode: 0o700 })
+  await makeDirectory(dir)
   await access(dir, constants.R_OK | constants.W_OK | constants.X_OK)
   return ok(`${dir} can be written`)
 }
