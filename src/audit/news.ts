@@ -1,5 +1,6 @@
 import type Hypercore from 'hypercore'
 import type { Download } from 'hypercore'
+import { deferred } from '../protocol/deferred.ts'
 
 /**
  * Says when there is something new in the logs that an audit follows. Logs that are followed are downloaded as they
@@ -56,7 +57,7 @@ export class News {
   /** Resolves when there is something new since the last time, or after `ms`. */
   async next(ms: number): Promise<void> {
     if (!this.#fresh && !this.stopped) {
-      const { promise, resolve } = Promise.withResolvers<void>()
+      const { promise, resolve } = deferred<void>()
       const timer = setTimeout(resolve, ms)
       this.#wake = resolve
       await promise

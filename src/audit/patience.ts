@@ -1,4 +1,5 @@
 import type Hypercore from 'hypercore'
+import { deferred } from '../protocol/deferred.ts'
 
 /** How many times as long as for one thing an audit waits for all that never comes. */
 const FRUITLESS_MAX = 4
@@ -67,7 +68,7 @@ export class Stall {
   #timer: NodeJS.Timeout | null = null
 
   constructor(patience: Patience) {
-    const { promise, resolve } = Promise.withResolvers<void>()
+    const { promise, resolve } = deferred<void>()
     this.promise = promise
     this.#resolve = resolve
     this.#patience = patience
@@ -114,7 +115,7 @@ export async function awaitLength(
   if (patience.ms === 0) return
   const stall = new Stall(patience)
   const updated = core.update({ wait: true }).catch(() => false)
-  const grown = Promise.withResolvers<void>()
+  const grown = deferred<void>()
   const onAppend = () => {
     if (core.length >= lengthMin) grown.resolve()
   }

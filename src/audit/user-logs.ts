@@ -120,7 +120,12 @@ export class UserLogs {
    * log is not here yet that they could be held against.
    */
   async checkTail(calls: readonly AckedCall[]): Promise<boolean> {
-    const own = Map.groupBy(calls, ({ caller }) => caller)
+    const own = new Map<string, AckedCall[]>()
+    for (const call of calls) {
+      const before = own.get(call.caller)
+      if (before === undefined) own.set(call.caller, [call])
+      else before.push(call)
+    }
     let isDone = true
     for (const [id, acked] of own) {
       const [first] = acked

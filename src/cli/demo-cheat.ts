@@ -60,7 +60,7 @@ async function rewrite(stores: Stores, lie: Lie): Promise<void> {
   const copy = to.get({ manifest: callLogManifest(keyPair.publicKey, genesis), keyPair })
   await copy.ready()
   await copy.append(blocks)
-  for (const note of ['methods', ...users.keys().map((id) => `user/${id}`)]) {
+  for (const note of ['methods', ...[...users.keys()].map((id) => `user/${id}`)]) {
     await copy.setUserData(note, await log.getUserData(note))
   }
   await copyArchive(stores, address)

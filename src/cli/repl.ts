@@ -5,6 +5,7 @@ import { setImmediate } from 'node:timers/promises'
 import { inspect, types } from 'node:util'
 import { type CallPromise, type ContractObject, contractObject } from '../client/contract.ts'
 import type { StateReader } from '../index.ts'
+import { deferred } from '../protocol/deferred.ts'
 import { ContractError, MivmError } from '../protocol/errors.ts'
 import { encodeValue } from '../protocol/values.ts'
 import type { Output } from './output.ts'
@@ -102,7 +103,7 @@ export class Console {
   }
 
   readonly #queue: REPLEval = (code, context, file, callback) => {
-    const done = Promise.withResolvers<void>()
+    const done = deferred<void>()
     this.#pending = done.promise
     this.#done = done.resolve
     this.#evaluate.call(this.server, code, context, file, async (error, value) => {

@@ -3,6 +3,7 @@ import b4a from 'b4a'
 import Protomux from 'protomux'
 import type { Network } from '../net/network.ts'
 import { Rpc } from '../net/rpc.ts'
+import { deferred } from '../protocol/deferred.ts'
 import { decodeEntry, type Genesis } from '../protocol/entries.ts'
 import { MivmError } from '../protocol/errors.ts'
 import { verifyHead } from '../protocol/head.ts'
@@ -18,7 +19,7 @@ const WAIT = 10_000
  * INSTANCE_UNKNOWN.
  */
 export async function locate(network: Network, address: Uint8Array): Promise<Genesis> {
-  const { promise: found, resolve } = Promise.withResolvers<Genesis>()
+  const { promise: found, resolve } = deferred<Genesis>()
   const ask = (stream: SecretStream) => {
     // anybody can announce a topic: an answer that is not the instance's is none
     const isServer = (info: InfoReply) => {
@@ -47,7 +48,7 @@ export async function locate(network: Network, address: Uint8Array): Promise<Gen
  * who were found.
  */
 export async function findServer(network: Network, address: Uint8Array): Promise<InfoReply | null> {
-  const { promise: found, resolve } = Promise.withResolvers<InfoReply | null>()
+  const { promise: found, resolve } = deferred<InfoReply | null>()
   const asked: Promise<void>[] = []
   const ask = (stream: SecretStream) => {
     // users answer as well, who have no logs to show: they know of no methods

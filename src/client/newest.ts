@@ -1,4 +1,5 @@
 import type Hypercore from 'hypercore'
+import { deferred } from '../protocol/deferred.ts'
 
 /** What is asked about each log, and not answered by all. */
 const asking = new WeakMap<Hypercore, Promise<unknown>>()
@@ -10,7 +11,7 @@ const asking = new WeakMap<Hypercore, Promise<unknown>>()
  */
 export async function askNewest(log: Hypercore, ms: number): Promise<boolean> {
   const answered = asking.get(log) ?? ask(log)
-  const { promise: late, resolve } = Promise.withResolvers<false>()
+  const { promise: late, resolve } = deferred<false>()
   const timer = setTimeout(() => resolve(false), ms)
   try {
     return await Promise.race([answered.then(() => true), late])

@@ -3,6 +3,7 @@ import type Corestore from 'corestore'
 import type Hypercore from 'hypercore'
 import type { Peer } from 'hypercore'
 import type Hyperdrive from 'hyperdrive'
+import { deferred } from '../protocol/deferred.ts'
 import { MivmError } from '../protocol/errors.ts'
 import { manifestKey, stateManifest } from '../protocol/manifest.ts'
 import { openDrive } from './drive.ts'
@@ -114,7 +115,7 @@ function checkEncoding(options: { readonly encoding: 'binary' } | undefined): vo
 
 async function firstPeer(core: Hypercore): Promise<void> {
   if (core.peers.length > 0) return
-  const found = Promise.withResolvers<void>()
+  const found = deferred<void>()
   const timer = setTimeout(() => found.reject(missing()), WAIT)
   const onPeer = () => found.resolve()
   core.once('peer-add', onPeer)

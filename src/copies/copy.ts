@@ -2,6 +2,7 @@ import b4a from 'b4a'
 import type Corestore from 'corestore'
 import type Hypercore from 'hypercore'
 import { askNewest } from '../client/newest.ts'
+import { deferred } from '../protocol/deferred.ts'
 import type { Version } from '../protocol/entries.ts'
 import { blobsManifest, manifestKey, stateManifest } from '../protocol/manifest.ts'
 
@@ -54,7 +55,7 @@ export async function awaitBlocks(
   length: number,
   { signal }: Waiting
 ): Promise<boolean> {
-  const { promise: stopped, resolve } = Promise.withResolvers<void>()
+  const { promise: stopped, resolve } = deferred<void>()
   const wake = () => resolve()
   signal.addEventListener('abort', wake)
   try {
@@ -96,7 +97,7 @@ export async function isVersion(core: Hypercore, { length, treeHash }: Version):
 
 /** Resolves when a log has grown, or may have. */
 async function grown(core: Hypercore): Promise<void> {
-  const { promise, resolve } = Promise.withResolvers<void>()
+  const { promise, resolve } = deferred<void>()
   const wake = () => resolve()
   const timer = setTimeout(wake, 200)
   core.once('append', wake)

@@ -75,8 +75,8 @@ export async function withSources<Event extends { readonly type: string }>(
     const { replica, close, remove } = await openSources(dir, from, bootstrap)
     try {
       const index = store.get({ name: 'instances' })
-      const auditors = await Array.fromAsync(from, async (name) =>
-        (await isDirectory(name)) ? [name] : []
+      const auditors = await Promise.all(
+        from.map(async (name) => ((await isDirectory(name)) ? [name] : []))
       )
       const opened = { keyPair, store, index, wal, replica, patience, auditors: auditors.flat() }
       for await (const event of work(opened)) {

@@ -1,4 +1,5 @@
 import b4a from 'b4a'
+import { deferred } from '../protocol/deferred.ts'
 import { type Ack, type CallLogEntry, encodeEntry, type Genesis } from '../protocol/entries.ts'
 import { MivmError } from '../protocol/errors.ts'
 import { CONTRACT_PATH, lastWrites, type Write } from '../protocol/files.ts'
@@ -461,7 +462,7 @@ export class Instance {
       positions.set(user, { entry: item.entry, ack })
       writes.push(...step.writes)
     }
-    const filled = Promise.withResolvers<Uint8Array>()
+    const filled = deferred<Uint8Array>()
     const durable = this.#ledger
       .commit(blocks, lastWrites(writes), positions, filled.resolve)
       .then((syncMs) => {

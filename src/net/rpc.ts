@@ -1,6 +1,7 @@
 import c, { type Encoder } from 'compact-encoding'
 import type Protomux from 'protomux'
 import ProtomuxRPC from 'protomux-rpc'
+import { deferred } from '../protocol/deferred.ts'
 import { isErrorCode, MivmError } from '../protocol/errors.ts'
 import { type Method, RPC_PROTOCOL } from '../protocol/messages.ts'
 import { Bucket } from './bucket.ts'
@@ -139,7 +140,7 @@ export class Rpc {
     // a stream that was never full does not say that it is drained
     const least = stream._writableState.highWaterMark
     if (this.unread <= Math.max(least, Math.min(most, UNREAD_LARGE))) return
-    const { promise, resolve } = Promise.withResolvers<void>()
+    const { promise, resolve } = deferred<void>()
     const go = () => resolve()
     stream.once('drain', go).once('close', go)
     await promise

@@ -1,6 +1,7 @@
 import type Corestore from 'corestore'
 import type { Peer, PeerRange, PeerRequest, SentRequest, SharedCore } from 'hypercore'
 import type Protomux from 'protomux'
+import { deferred } from '../protocol/deferred.ts'
 import { BlockTurns } from './block-turns.ts'
 
 /**
@@ -294,7 +295,7 @@ class Answering {
   async #readable(): Promise<void> {
     const { stream } = this.#mux
     while (stream._writableState.buffered > UNREAD_MAX && !stream.destroyed) {
-      const { promise, resolve } = Promise.withResolvers<void>()
+      const { promise, resolve } = deferred<void>()
       const go = () => resolve()
       stream.once('drain', go).once('close', go)
       await promise

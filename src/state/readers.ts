@@ -158,8 +158,9 @@ export class Readers {
 
   async #makeRoom(mux: Protomux, held: Held): Promise<boolean> {
     while (!mux.stream.destroyed && !this.#hasRoom(held)) {
-      const [core, usedAt] = held.logs.entries().find(([core]) => !held.kept.has(core)) ?? []
-      if (core === undefined || usedAt === undefined) return false
+      const oldest = firstOf(held)
+      if (oldest === null) return false
+      const [core, usedAt] = oldest
       const wait = usedAt + IDLE_MS - performance.now()
       if (wait > 0) await sleep(wait, undefined, { ref: false })
       else this.#close(mux, core, held)
@@ -173,6 +174,12 @@ export class Readers {
     // else the peer could have it again without asking
     core.replicator.detachFrom(mux)
   }
+}
+
+/** The log that was asked for first, of those that may be closed, and when that was. */
+function firstOf({ logs, kept }: Held): [core: SharedCore, usedAt: number] | null {
+  for (const entry of logs) if (!kept.has(entry[0])) return entry
+  return null
 }
 
 /** Whether a log was closed a short time ago, so that there was room for another one. */

@@ -1,3 +1,4 @@
+import { deferred } from '../protocol/deferred.ts'
 import { type Queued, Turns } from './turns.ts'
 
 /** What a task costs at least, µs. */
@@ -34,9 +35,10 @@ export class Tasks {
     task: () => Promise<T>,
     onEnd: () => Promise<void>
   ): Promise<T> {
-    const { promise, resolve, reject } = Promise.withResolvers<T>()
+    const { promise, resolve, reject } = deferred<T>()
     const run = async () => {
-      await Promise.try(task)
+      // what it throws at once is its result, too
+      await new Promise<T>((started) => started(task()))
         .finally(() => this.#load--)
         .then(resolve, reject)
       await onEnd()

@@ -4,6 +4,7 @@ import path from 'node:path'
 import { Option } from '@commander-js/extra-typings'
 import crypto from 'hypercore-crypto'
 import { Network } from '../../net/network.ts'
+import { deferred } from '../../protocol/deferred.ts'
 import { MivmError } from '../../protocol/errors.ts'
 import { encodeId } from '../../protocol/ids.ts'
 import { LIMITS } from '../../protocol/limits.ts'
@@ -175,7 +176,7 @@ async function checkNetwork({ bootstrap }: Context): Promise<Finding> {
 }
 
 async function inTime(work: Promise<unknown>, ms: number): Promise<void> {
-  const late = Promise.withResolvers<never>()
+  const late = deferred<never>()
   const timer = setTimeout(() => late.reject(new Error('late')), ms)
   try {
     await Promise.race([work, late.promise])

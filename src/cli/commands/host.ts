@@ -7,6 +7,7 @@ import { writableAgain } from '../../host/room.ts'
 import { useSmallSlabs } from '../../host/slabs.ts'
 import { LOCAL_PORT } from '../../net/local-port.ts'
 import { type Bootstrap, openLocal } from '../../net/network.ts'
+import { deferred } from '../../protocol/deferred.ts'
 import { isErrorCode, MivmError } from '../../protocol/errors.ts'
 import { decodeId, encodeId } from '../../protocol/ids.ts'
 import { isUnreadable } from '../../state/salvage.ts'
@@ -183,8 +184,8 @@ async function startHost(
   options: HostOptions,
   monitors: readonly Monitor[]
 ): Promise<Running> {
-  const fatal = Promise.withResolvers<MivmError>()
-  const writable = Promise.withResolvers<null>()
+  const fatal = deferred<MivmError>()
+  const writable = deferred<null>()
   const events = new EventObjects(output)
   const host = await Host.open({
     ...options,
