@@ -12,7 +12,7 @@ export type Program = Command<[], Globals>
 
 /**
  * The command line: options that all commands share, accepted before and after the command, and the commands. Only
- * those that are named among the words are loaded, since each brings much with it; all, where none is.
+ * those that are named among the words are loaded, since each brings much with it; all, where none is, but for its version.
  */
 export async function createProgram(words: readonly string[], json: boolean): Promise<Program> {
   const program = new Command('mivm')
@@ -41,9 +41,7 @@ export async function createProgram(words: readonly string[], json: boolean): Pr
     // what is wrong is said once, by main
     .configureOutput({ outputError: () => {}, ...(json ? { writeOut: gathered() } : {}) })
     .exitOverride()
-  const named = Object.entries(COMMANDS).filter(([name]) => words.includes(name))
-  const loading = named.length > 0 ? named.map(([, load]) => load) : Object.values(COMMANDS)
-  for (const add of await Promise.all(loading.map((load) => load()))) add(program)
+  for (const add of await Promise.all(loading(words).map((load) => load()))) add(program)
   for (const group of program.commands) if (group.commands.length > 0) addHelp(group)
   addHelp(program)
   program.addHelpText('after', `\nTry it: mivm demo\n`)
@@ -70,6 +68,12 @@ const COMMANDS: { readonly [name: string]: () => Promise<(program: Program) => v
   backup: async () => (await import('./commands/backup.ts')).addBackup,
   restore: async () => (await import('./commands/restore.ts')).addRestore,
   doctor: async () => (await import('./commands/doctor.ts')).addDoctor
+}
+
+function loading(words: readonly string[]): (typeof COMMANDS)[string][] {
+  const named = Object.entries(COMMANDS).filter(([name]) => words.includes(name))
+  if (named.length > 0) return named.map(([, load]) => load)
+  return words.some((word) => word === '--version' || word === '-V') ? [] : Object.values(COMMANDS)
 }
 
 /** Commander's own takes one name, and shows the help of whatever is there where that is not known. */
