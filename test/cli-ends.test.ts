@@ -1,8 +1,8 @@
 // How a command ends where what is around it goes away: who reads it, who waits for it, the disk that it writes to.
-import { spawn } from 'node:child_process'
+import { spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
 import { openSync } from 'node:fs'
-import { cp, readFile } from 'node:fs/promises'
+import { cp, open, readFile } from 'node:fs/promises'
 import { constants } from 'node:os'
 import path from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -72,6 +72,26 @@ test('cli - a call that is interrupted before it is written says nothing', async
     if (child.signalCode === null) t.is(child.exitCode, INTERRUPTED, `${ms} ms`)
     t.ok(/^(created the identity "default": \w+\n)?$/.test(stderr), stderr)
   }
+})
+
+test('cli - who reads a pipe in which nothing comes is ended by another signal', {
+  skip: process.platform !== 'linux'
+}, async (t) => {
+  const dir = await tempDir(t)
+  const pipe = path.join(dir, 'pipe')
+  spawnSync('mkfifo', [pipe])
+  const child = new Cli(dir, '127.0.0.1:9').start(['verify', pipe])
+  t.teardown(() => child.kill('SIGKILL'))
+  const ended = once(child, 'close')
+  const writer = await open(pipe, 'w')
+  t.teardown(() => writer.close())
+  // more than there is room for: when it is written, most of it is read
+  await writer.write(Buffer.alloc(1024 * 1024))
+  // the first one waits for what is read, and so would an exit
+  const again = setInterval(() => child.kill('SIGINT'), 200)
+  await ended
+  clearInterval(again)
+  t.ok(child.signalCode === 'SIGINT' || child.exitCode === INTERRUPTED)
 })
 
 test('cli - a disk that is full under its output is said, and is no verdict', {

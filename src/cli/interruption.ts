@@ -54,9 +54,8 @@ export function stopQuietly(): void {
 }
 
 function onSignal(signal: (typeof SIGNALS)[number]): void {
-  const code = 128 + constants.signals[signal]
-  if (asked) process.exit(code)
-  if (waiter === null) end(code)
+  if (asked) die(signal)
+  else if (waiter === null) end(128 + constants.signals[signal])
   else tell()
 }
 
@@ -71,5 +70,15 @@ function end(code: number): void {
     () => code,
     () => code
   )
-  void ended.then((known) => process.exit(known))
+  void ended.then((known) => {
+    // Node ends only when what it reads has come, a pipe that nobody writes to included: the next signal is the system's
+    for (const signal of SIGNALS) process.removeAllListeners(signal)
+    process.exit(known)
+  })
+}
+
+/** At once, as one who does not listen. */
+function die(signal: (typeof SIGNALS)[number]): void {
+  process.removeAllListeners(signal)
+  process.kill(process.pid, signal)
 }
