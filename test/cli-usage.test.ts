@@ -1,6 +1,7 @@
 // What needs no host: help, usage errors, identities, settings.
 import { spawnSync } from 'node:child_process'
 import { stat, writeFile } from 'node:fs/promises'
+import { createServer } from 'node:net'
 import { userInfo } from 'node:os'
 import path from 'node:path'
 import test from 'brittle'
@@ -380,6 +381,26 @@ test('cli - a data directory that is a file is refused', async (t) => {
   const { status, stderr } = await new Cli(file, NOWHERE).run(['key', 'new'])
   t.is(status, 69)
   t.ok(/^mivm: STORAGE_FAILED: .*\n$/.test(stderr), stderr)
+})
+
+test('cli - what is no file, or on a disk that fails, is no bug', {
+  skip: process.platform !== 'linux'
+}, async (t) => {
+  const dir = await tempDir(t)
+  const socket = path.join(dir, 'host.sock')
+  const server = createServer().listen(socket)
+  t.teardown(() => server.close())
+  // of a process's memory nothing is at 0, and the system says what it says of a bad sector
+  for (const file of [socket, '/proc/self/mem']) {
+    for (const words of [
+      ['verify', file],
+      ['key', 'import', 'bob', file]
+    ]) {
+      const { status, stderr } = await new Cli(dir, NOWHERE).run(words)
+      t.is(status, 69, words.join(' '))
+      t.ok(/^mivm: STORAGE_FAILED: the .*\n$/.test(stderr), stderr)
+    }
+  }
 })
 
 test('cli - output that nobody reads ends a command quietly', async (t) => {

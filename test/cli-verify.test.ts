@@ -83,7 +83,13 @@ test('cli - call --receipt: of a call that the contract refused', async (t) => {
     t.ok(stderr.includes(`${code}: `), stderr)
     t.is(stdout, printed, words.join(' '))
   }
-  t.is((await cli.run(['call', 'counter', 'add'])).stdout, '2\n')
+  const { objects } = await cli.json(['call', 'counter', 'add', '--receipt', full])
+  t.alike(
+    [objects[0]?.['value'], objects[0]?.['outcome']],
+    [2, 'ok'],
+    'programs get the value, too'
+  )
+  t.is((await cli.run(['call', 'counter', 'add'])).stdout, '3\n')
 })
 
 test('cli - verify: what is no receipt is told in one line', async (t) => {

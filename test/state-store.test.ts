@@ -1,4 +1,5 @@
 // Stores: what is closed, what is kept where one cannot be opened.
+import { spawnSync } from 'node:child_process'
 import { cp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import SecretStream from '@hyperswarm/secret-stream'
@@ -113,6 +114,19 @@ test('store - one whose beginning is damaged is not locked by who has tried to o
   const again = await openStore(dir)
   t.is((await again.get({ name: 'log' }).get(0))?.toString(), 'acknowledged')
   await closeStore(again)
+})
+
+test('store - a limit to how large files may be is not taken for damage', {
+  skip: process.platform === 'win32'
+}, async (t) => {
+  const dir = await tempDir(t)
+  await closeStore(await openStore(dir))
+  const script = `import(process.argv[1]).then(({ openStore }) => openStore(process.argv[2]))
+    .catch(({ code }) => console.log(code))`
+  const store = new URL('../src/state/store.ts', import.meta.url).href
+  const limited = ['-c', 'ulimit -f 1; exec "$0" "$@"', process.execPath]
+  const { stdout } = spawnSync('sh', [...limited, '-e', script, store, dir], { encoding: 'utf8' })
+  t.is(stdout, 'STORAGE_FAILED\n')
 })
 
 test('store - what the file system refuses is not taken for damage', async (t) => {

@@ -10,6 +10,15 @@ export function fileError(error: unknown): unknown {
       cause: error
     })
   }
+  if (code === 'EIO') {
+    return new MivmError(
+      'STORAGE_FAILED',
+      `the disk fails (${message}): see what the system says of it`,
+      {
+        cause: error
+      }
+    )
+  }
   if (!DENIED.has(code)) return error
   return new MivmError(
     'STORAGE_FAILED',
@@ -30,5 +39,8 @@ const DENIED: ReadonlySet<string> = new Set([
   'ENOTDIR',
   'ELOOP',
   'ENAMETOOLONG',
-  'EMFILE'
+  'EMFILE',
+  'ENFILE',
+  'ENXIO',
+  'EFBIG'
 ])

@@ -64,7 +64,7 @@ export async function openStore(
     if (REFUSED.test(message)) {
       throw new MivmError(
         'STORAGE_FAILED',
-        `${dir} cannot be opened (${message}): check who owns it, that it may be written, and how many files may be open`,
+        `${dir} cannot be opened (${message}): check who owns it, that it may be written, how many files may be open, and how large they may be`,
         { cause: error }
       )
     }
@@ -84,7 +84,7 @@ const RESTORE = 'restore it from a backup, and start with "mivm host --recover"'
 
 /** What the system says of files in which nothing is wrong: RocksDB has its words, and no code. */
 const REFUSED =
-  /permission denied|operation not permitted|read-only file system|too many open files/i
+  /permission denied|operation not permitted|read-only file system|too many open files|file too large/i
 
 /**
  * hypercore-storage removes all write-ahead logs where RocksDB finds that they do not follow each other, and begins anew

@@ -75,7 +75,12 @@ async function call(
     process.exitCode = 1
   }
   // the call is made, whether there is room for the receipt or not
-  if (receipt !== undefined) await save(receipt, calling)
+  if (receipt !== undefined) {
+    await save(receipt, calling).catch((error) => {
+      output.object({ type: 'call', address, method, ...words })
+      throw error
+    })
+  }
   const saved = receipt === undefined ? {} : { receipt }
   output.object({ type: 'summary', address, method, ...words, ...saved })
 }
