@@ -188,7 +188,7 @@ async function inTime(work: Promise<unknown>, ms: number): Promise<void> {
 function asFinding(error: unknown): Finding {
   if (error instanceof MivmError) return problem(`${error.code}: ${error.message}`)
   const code = error instanceof Error && 'code' in error ? error.code : ''
-  if (typeof code === 'string' && /^(EACCES|EEXIST|ENOTDIR|EPERM|EROFS)$/.test(code)) {
+  if (typeof code === 'string' && /^(EACCES|EEXIST|ENOENT|ENOTDIR|EPERM|EROFS)$/.test(code)) {
     return problem(`${error instanceof Error ? error.message : ''}: choose another --dir`)
   }
   throw error
