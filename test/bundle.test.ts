@@ -621,6 +621,93 @@ test('bundle - whoever asks for what only CommonJS has is told that it is not th
   t.alike(await call('get'), ['undefined', 'undefined', 'undefined', 'nothing'])
 })
 
+test('bundle - there is a require for who asks, where all that it requires is in the bundle', async (t) => {
+  const { contract, call } = await open(t, {
+    'app.mjs': "import found from 'guarded'\nexport const get = () => found",
+    'node_modules/guarded/package.json': '{ "name": "guarded", "version": "1.0.0" }',
+    'node_modules/guarded/index.js': `
+      let found
+      if (typeof require === "function") {
+        try {
+          found = { a: require("./a") }
+        } catch (e) {}
+      }
+      exports.found = found || window.found
+      exports.node = require("./node")
+    `,
+    'node_modules/guarded/a.js': 'module.exports = 1',
+    'node_modules/guarded/node.js': `
+      const found = { name: "zlib" }
+      let zlib = "none"
+      if (typeof require !== "undefined") zlib = require(found.name)
+      exports.zlib = zlib
+      exports.a = require("./a")
+    `
+  })
+  t.alike(await call('get'), { found: { a: 1 }, node: { zlib: 'none', a: 1 } })
+  t.is(contract.warnings.length, 1, 'of window')
+})
+
+test('bundle - what a module puts on the global object, others find by its name', async (t) => {
+  const { contract, call } = await open(t, {
+    'app.ts': `
+      import './shim.ts'
+      import { all } from 'user'
+      export { caller } from 'user'
+      export const own = () => [crypto.bits(), new URL('x').href, Own, typeof Buffer, env.seq]
+      export { all }
+      export const scoped = (URL: string) => ((crypto) => [crypto, URL])(1)
+    `,
+    'shim.ts': `
+      declare const globalThis: { [name: string]: unknown }
+      globalThis.crypto = { bits: () => 7 }
+      globalThis['URL'] ??= class URL { constructor(public href: string) {} }
+      globalThis.Own = 'own'
+      globalThis.bare = function () { return this === undefined }
+      globalThis.env = 'no'
+      globalThis.Map ||= class {}
+    `,
+    'node_modules/user/package.json': '{ "name": "user", "type": "module", "exports": "./i.js" }',
+    'node_modules/user/i.js': `
+      import { named } from './named.js'
+      const has = typeof URL === 'function' && 'href' in new URL('')
+      export const all = () => [crypto.bits(), has, bare(), { crypto }.crypto.bits(), named(), new Map().size]
+      export const caller = () => globalThis.crypto.bits()
+    `,
+    'node_modules/user/named.js': 'const crypto = 1\nexport const named = () => crypto'
+  })
+  t.alike(contract.warnings, [])
+  t.alike(await call('own'), [7, 'x', 'own', 'undefined', 2])
+  t.alike(await call('all'), [7, true, true, 7, 1, 0])
+  t.is(await call('caller'), 7)
+  t.alike(await call('scoped', 'u'), [1, 'u'])
+})
+
+test('bundle - of a package whose build for browsers is no module, the module is taken', async (t) => {
+  const { contract, call } = await open(t, {
+    'app.mjs': `import umd, { kind } from 'umd'
+      import esm from 'esm'
+      import map from '@scope/map'
+      import part from 'umd/part.js'
+      export const get = () => [umd, kind, esm, map, part]`,
+    'node_modules/umd/package.json':
+      '{ "name": "umd", "version": "1.0.0", "browser": "umd.js", "module": "./m.mjs" }',
+    'node_modules/umd/umd.js': 'delete Array.prototype.push\nexports.default = "umd"',
+    'node_modules/umd/m.mjs': 'export const kind = "m"\nexport default "module"',
+    'node_modules/umd/part.js': 'export default "part"',
+    'node_modules/esm/package.json':
+      '{ "name": "esm", "version": "1.0.0", "browser": "./b", "module": "node.js" }',
+    'node_modules/esm/b.js': '// import\nexport { a as default }\nconst a = "browser"',
+    'node_modules/esm/node.js': 'import "fs"\nexport default "node"',
+    'node_modules/@scope/map/package.json':
+      '{ "name": "@scope/map", "version": "1.0.0", "module": "m.js", "browser": { "./m.js": "./b.js" } }',
+    'node_modules/@scope/map/m.js': 'export default "node"',
+    'node_modules/@scope/map/b.js': 'export default "browser"'
+  })
+  t.alike(await call('get'), ['module', 'm', 'browser', 'browser', 'part'])
+  t.alike(contract.packages, ['@scope/map@1.0.0', 'esm@1.0.0', 'umd@1.0.0'])
+})
+
 test('bundle - of a contract in one file the author is told what is not there, and where', async (t) => {
   const text = `exports.copy = (x) => structuredClone(x)
 exports.later = () => {

@@ -15,6 +15,7 @@ import { keepClassNames } from './class-names.ts'
 import { Edits } from './edits.ts'
 import { insteadOfModule, MISSING, NO_CODE } from './missing.ts'
 import { Modules } from './modules.ts'
+import { preferModules } from './packages.ts'
 import { explain, formatFile, formatPlace, Places } from './places.ts'
 import {
   CONTRACT_NAMES,
@@ -22,7 +23,8 @@ import {
   Refusal,
   replaceEval,
   replaceGlobal,
-  rewrite
+  rewrite,
+  sharedNames
 } from './rewrite.ts'
 import { isCodeFromString, isTypeof, type Reference, type Scan, scan } from './scan.ts'
 
@@ -40,14 +42,14 @@ const WARNINGS_MAX = 8
 /** Bundles the module `entry`, a real path, and all that it imports. */
 export async function build(entry: string): Promise<Bundle> {
   const dir = path.dirname(entry)
-  const { text, map, inputs, warnings } = await runBundler(entry)
+  const { text, map, inputs, requiring, warnings } = await runBundler(entry)
   const places = new Places(dir, text, map)
   const comments: ParsedComment[] = []
   const program = parseBundle(text, comments, places)
   const lineComments = comments
     .filter(({ type }) => type === 'Line')
     .map(({ value, start, end }) => ({ text: value, start, end }))
-  const modules = new Modules(entry, inputs, lineComments)
+  const modules = new Modules(entry, inputs, requiring, lineComments)
   const edits = new Edits(text)
   const keys: { text: string; start: number; end: number }[] = []
   const scanned = scan(program, (node) => {
@@ -65,11 +67,14 @@ export async function build(entry: string): Promise<Bundle> {
   keepClassNames(scanned, places, edits)
   replaceEval(check.evals, scanned, edits)
   for (const { node } of check.askedRequires) edits.replace(node.start, node.end, 'undefined')
+  for (const { parent } of check.knownRequires) {
+    edits.replace(parent.start, parent.end, '"function"')
+  }
   const gone = new Set([...check.foreign, ...check.evals])
   const references = scanned.references.filter((each) => !gone.has(each))
   const own = { ...scanned, references }
   try {
-    replaceGlobal(own, check.globals, edits)
+    replaceGlobal(own, check.globals, check.shared, edits)
     rewrite(program, own, edits)
   } catch (error) {
     if (!(error instanceof Refusal)) throw error
@@ -107,7 +112,7 @@ function parseBundle(text: string, comments: ParsedComment[], places: Places): P
   }
 }
 
-async function runBundler(entry: string, plugins: Plugin[] = [markEntry(entry)]) {
+async function runBundler(entry: string, plugins = [markEntry(entry), preferModules()]) {
   const dir = path.dirname(entry)
   try {
     const { outputFiles, metafile, warnings } = await runEsbuild({
@@ -147,14 +152,22 @@ async function runBundler(entry: string, plugins: Plugin[] = [markEntry(entry)])
       text: scripts[0]?.text ?? '',
       map: outputFiles.find((file) => file.path.endsWith('.map'))?.text ?? '{}',
       inputs: Object.keys(metafile.inputs),
+      requiring: requiringOf(metafile),
       warnings: warnings.filter(isOwn).map((message) => formatMessage(dir, message))
     }
   } catch (error) {
     if (!isBuildFailure(error)) throw error
     // once more with the file as it is: an error at its end would be told of what was put behind it
-    if (plugins.length > 0) await runBundler(entry, [])
+    if (plugins.length > 1) await runBundler(entry, [preferModules()])
     throw failure(dir, error.errors)
   }
+}
+
+/** The modules that call `require` for others, which are in the bundle. */
+function requiringOf({ inputs }: Metafile): string[] {
+  return Object.keys(inputs).filter((input) =>
+    inputs[input]?.imports.some(({ kind, external }) => kind === 'require-call' && !external)
+  )
 }
 
 const IMPORTABLE = 'import code, JSON or .txt'
@@ -224,10 +237,14 @@ class Check {
   readonly foreign: readonly Reference[]
   /** `eval` in packages: one that only mentions it is no reason to refuse the contract. */
   readonly evals: readonly Reference[]
-  /** `typeof require`. */
+  /** `typeof require`, where there is none. */
   readonly askedRequires: readonly Reference[]
+  /** `typeof require`, where all that the module requires is in the bundle. */
+  readonly knownRequires: readonly Reference[]
   /** Other names of the global object, which packages use without asking whether they are there. */
   readonly globals: readonly Reference[]
+  /** What is on the global object because a module puts it there, by its name alone. */
+  readonly shared: readonly Reference[]
 
   constructor(entry: string, scanned: Scan, modules: Modules, places: Places) {
     this.#entry = entry
@@ -235,14 +252,21 @@ class Check {
     this.#modules = modules
     this.#places = places
     const bound = new Set(scanned.bindings.map(({ name }) => name))
-    const free = this.#findFree()
+    const free = this.#findFree((name) => MISSING.has(name))
     const isForeign = ({ node }: Reference) => !modules.isOwn(node.start)
-    // esbuild's own would be a function, for who asks for one
-    this.askedRequires = free.filter((each) => each.name === '__require' && isTypeof(each.parent))
+    const [asked, known] = this.#askedRequires(free)
+    this.askedRequires = asked
+    this.knownRequires = known
     this.evals = free.filter((each) => each.name === 'eval' && isForeign(each))
     const missing = this.#withoutAsked(free)
     this.globals = missing.filter((each) => isGlobal(each) && isForeign(each))
-    this.#missing = missing.filter((each) => !this.globals.includes(each))
+    const names = sharedNames(scanned, [
+      ...scanned.references.filter(({ name }) => name === 'globalThis'),
+      ...this.globals
+    ])
+    this.shared = this.#findFree((name) => names.has(name))
+    const there = new Set([...this.globals, ...this.shared])
+    this.#missing = missing.filter((each) => !there.has(each))
     this.foreign = scanned.references.filter(
       ({ name, node }) =>
         (name === 'exports' || name === 'module') &&
@@ -332,12 +356,32 @@ class Check {
     )
   }
 
+  /**
+   * Uses of `typeof require`. esbuild's own would be a function, for who asks for one, but one that only throws: there is
+   * one where nothing is left of it.
+   */
+  #askedRequires(free: readonly Reference[]): [asked: Reference[], known: Reference[]] {
+    const all = free.filter(({ name }) => name === '__require')
+    const used = new Set<string | null>()
+    for (const { node, parent } of all)
+      if (!isTypeof(parent)) used.add(this.#modules.at(node.start))
+    const asked: Reference[] = []
+    const known: Reference[] = []
+    for (const each of all) {
+      if (!isTypeof(each.parent)) continue
+      const input = this.#modules.at(each.node.start)
+      const isKnown = !used.has(input) && this.#modules.isRequiring(input)
+      ;(isKnown ? known : asked).push(each)
+    }
+    return [asked, known]
+  }
+
   /** Uses of what is not there. A variable of another module, in a function of its own, is not seen from this one. */
-  #findFree(): Reference[] {
-    const free = this.#scan.references.filter(({ name }) => MISSING.has(name))
+  #findFree(isWanted: (name: string) => boolean): Reference[] {
+    const free = this.#scan.references.filter(({ name }) => isWanted(name))
     const seen = new Set<string>()
     for (const { name, node, inFunction } of this.#scan.bindings) {
-      if (!MISSING.has(name) || name === '__require') continue
+      if (!isWanted(name) || name === '__require') continue
       seen.add(inFunction ? `${name} ${this.#modules.at(node.start)}` : name)
     }
     return free.filter(({ name, node }) => {

@@ -18,16 +18,23 @@ export class Modules {
   readonly #dir: string
   readonly #entry: string
   readonly #inputs: ReadonlySet<string>
+  readonly #requiring: ReadonlySet<string>
   /** Where the code of a module begins; one may begin more than once. */
   readonly #beginnings: readonly { readonly start: number; readonly input: string }[]
   readonly #comments: readonly Comment[]
   readonly #packages = new Map<string, string>()
 
-  /** The paths of `inputs` start from the folder of the entry. */
-  constructor(entry: string, inputs: Iterable<string>, comments: readonly Comment[]) {
+  /** The paths of `inputs`, and of those of them that require others, start from the folder of the entry. */
+  constructor(
+    entry: string,
+    inputs: Iterable<string>,
+    requiring: Iterable<string>,
+    comments: readonly Comment[]
+  ) {
     this.#dir = path.dirname(entry)
     this.#entry = path.basename(entry)
     this.#inputs = new Set(inputs)
+    this.#requiring = new Set(requiring)
     this.#comments = comments.filter(({ text }) => this.#inputs.has(text.slice(1)))
     this.#beginnings = this.#comments.map(({ text, start }) => ({ start, input: text.slice(1) }))
   }
@@ -39,6 +46,11 @@ export class Modules {
 
   isEntry(offset: number): boolean {
     return this.at(offset) === this.#entry
+  }
+
+  /** Whether a module calls `require` for modules that are in the bundle. */
+  isRequiring(input: string | null): boolean {
+    return input !== null && this.#requiring.has(input)
   }
 
   /** Whether it is code of the author's, and not of a package. */

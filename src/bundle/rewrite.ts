@@ -1,4 +1,10 @@
-import type { AnyNode, ExportSpecifier, Program, VariableDeclaration } from 'acorn'
+import type {
+  AnyNode,
+  ExportSpecifier,
+  MemberExpression,
+  Program,
+  VariableDeclaration
+} from 'acorn'
 import type { Edits } from './edits.ts'
 import { type Binding, isTypeof, type Reference, type Scan } from './scan.ts'
 
@@ -84,29 +90,51 @@ function refuseHidden({ bindings, references }: Scan): void {
 }
 
 /**
- * Some packages keep something on the global object, which is frozen. Where one might, all get an object that has
+ * Some modules keep something on the global object, which is frozen. Where one might, all get an object that has
  * everything of it and can be added to: like every variable, it lasts as long as the call. `others` are further names
- * that stand for it.
+ * that stand for it, and `shared` are names of what is kept there.
  */
 export function replaceGlobal(
-  { bindings, references, globalWrites, shorthands }: Scan,
+  { bindings, references, memberWrites, shorthands }: Scan,
   others: readonly Reference[],
+  shared: readonly Reference[],
   edits: Edits
 ): void {
   const uses = references.filter(({ name }) => name === 'globalThis')
   const finders = references.filter(findsGlobal)
+  const written = new Set<AnyNode>(memberWrites)
   const isRead = ({ node, parent }: Reference) =>
-    (parent.type === 'MemberExpression' &&
-      parent.object === node &&
-      !globalWrites.includes(parent)) ||
+    (parent.type === 'MemberExpression' && parent.object === node && !written.has(parent)) ||
     isTypeof(parent)
   if (others.length === 0 && finders.length === 0 && uses.every(isRead)) return
   const taken = new Set([...bindings, ...references].map(({ name }) => name))
   let name = 'globals'
   while (taken.has(name)) name += '_'
   for (const each of [...uses, ...others]) replaceReference(each, name, shorthands, edits)
+  for (const each of shared) {
+    const property = `${name}.${each.name}`
+    const by = isCalled(each.node, each.parent) ? `(0, ${property})` : property
+    replaceReference(each, by, shorthands, edits)
+  }
   for (const { parent } of finders) edits.replace(parent.start, parent.end, `(() => ${name})`)
   edits.insert(0, `var ${name} = Object.create(globalThis);\n`)
+}
+
+/** What modules keep on the global object, each by `globals` in one of its names: the names that it has for others. */
+export function sharedNames(
+  { memberWrites }: Pick<Scan, 'memberWrites'>,
+  globals: readonly Reference[]
+): ReadonlySet<string> {
+  const objects = new Set(globals.map(({ node }) => node))
+  const written = memberWrites.filter(({ object }) => objects.has(object))
+  const names = new Set(written.map(nameOfMember))
+  for (const name of CONTRACT_NAMES) names.delete(name)
+  return names
+}
+
+function nameOfMember({ property, computed }: MemberExpression): string {
+  if (property.type === 'Literal') return String(property.value)
+  return property.type === 'Identifier' && !computed ? property.name : ''
 }
 
 /** `Function('return this')`, with or without `new`. */

@@ -1,4 +1,4 @@
-import type { AnyNode, Program, VariableDeclaration } from 'acorn'
+import type { AnyNode, Identifier, MemberExpression, Program, VariableDeclaration } from 'acorn'
 
 /** A name where it stands for what it is bound to. */
 export interface Reference {
@@ -27,8 +27,8 @@ export interface Scan {
   readonly topLevelAwaits: readonly AnyNode[]
   readonly importMetas: readonly AnyNode[]
   readonly dynamicImports: readonly AnyNode[]
-  /** `globalThis.x` where it is assigned to. */
-  readonly globalWrites: readonly AnyNode[]
+  /** `name.x` where it is assigned to. */
+  readonly memberWrites: readonly (MemberExpression & { readonly object: Identifier })[]
   /** Where `{ name }` stands for `{ name: name }`: the offsets of the names. */
   readonly shorthands: ReadonlySet<number>
 }
@@ -42,7 +42,7 @@ export function scan(program: Program, skip: (node: AnyNode) => boolean): Scan {
     topLevelAwaits: [] as AnyNode[],
     importMetas: [] as AnyNode[],
     dynamicImports: [] as AnyNode[],
-    globalWrites: [] as AnyNode[],
+    memberWrites: [] as (MemberExpression & { object: Identifier })[],
     shorthands: new Set<number>()
   }
   const todo: Visit[] = [
@@ -65,8 +65,7 @@ export function scan(program: Program, skip: (node: AnyNode) => boolean): Scan {
         if (node.kind === 'await using' && !inFunction) found.topLevelAwaits.push(node)
         break
       case 'MemberExpression':
-        if (visit.role !== 'target' || node.object.type !== 'Identifier') break
-        if (node.object.name === 'globalThis') found.globalWrites.push(node)
+        if (visit.role === 'target' && isOfName(node)) found.memberWrites.push(node)
         break
       case 'AwaitExpression':
         if (!inFunction) found.topLevelAwaits.push(node)
@@ -88,6 +87,10 @@ export function scan(program: Program, skip: (node: AnyNode) => boolean): Scan {
   }
   found.references.sort((a, b) => a.node.start - b.node.start)
   return found
+}
+
+function isOfName(node: MemberExpression): node is MemberExpression & { object: Identifier } {
+  return node.object.type === 'Identifier'
 }
 
 /** Whether it asks what something is, which may not be there. */

@@ -1,4 +1,4 @@
-import { type Program, parse } from 'acorn'
+import { type AnyNode, type Program, parse } from 'acorn'
 import { scan } from './scan.ts'
 
 /**
@@ -19,6 +19,17 @@ export function hasModules(text: string): boolean {
     ({ name, node, parent }) =>
       name === 'require' && parent.type === 'CallExpression' && parent.callee === node
   )
+}
+
+/** Whether a file of JavaScript imports or exports anything as a module does. */
+export function isESModule(text: string): boolean {
+  if (!/\b(?:import|export)\b/.test(text)) return false
+  const module = tryParse(text, 'module')
+  return typeof module !== 'number' && module.body.some(isOfModule)
+}
+
+function isOfModule({ type }: AnyNode): boolean {
+  return type.startsWith('Import') || type.startsWith('Export')
 }
 
 /** The file as a script, as contracts are; null where it is none. */
