@@ -436,6 +436,39 @@ test('bundle - what cannot be bundled is refused with file, line and column', as
       /a\.ts:2:17: there is no "no-such-package": run "npm install"/
     ],
     [
+      { 'a.ts': "import { b } from '@/b'\nexport const a = b", 'b.ts': 'export const b = 1' },
+      'IMPORT_UNKNOWN',
+      /a\.ts:1:19: there is no "@\/b": the paths of a tsconfig\.json are not known: write a relative one, or name it in "imports" of package\.json$/
+    ],
+    [
+      {
+        'src/a.ts': "import { b } from 'lib/b'\nexport const a = b",
+        'lib/b.ts': 'export const b = 1',
+        'tsconfig.json': '{ /* comment */ "compilerOptions": { "baseUrl": "." } }'
+      },
+      'IMPORT_UNKNOWN',
+      /a\.ts:1:19: there is no "lib\/b": run "npm install" .*; the paths of a tsconfig\.json are not known$/
+    ],
+    [
+      { 'a.ts': "import { b } from '#b'\nexport const a = b" },
+      'IMPORT_UNKNOWN',
+      /a\.ts:1:19: there is no "#b": name it in "imports" of package\.json$/
+    ],
+    [
+      {
+        'a.ts': "import b from 'sealed/b.js'\nexport const a = b",
+        'node_modules/sealed/package.json': '{ "name": "sealed", "exports": "./i.js" }',
+        'node_modules/sealed/b.js': 'export default 1'
+      },
+      'IMPORT_UNKNOWN',
+      /a\.ts:1:15: there is no "sealed\/b\.js": its package does not export that, or for Node alone$/
+    ],
+    [
+      { 'a.ts': 'class A { m(@p b: 1) {} }\nfunction p() {}\nexport const a = () => A' },
+      'CODE_SYNTAX',
+      /a\.ts:1:13: Parameter decorators .*: write the class without, since no tsconfig\.json is read and decorators are those of ECMAScript$/
+    ],
+    [
       { 'a.ts': "import { c } from './b.ts'\nexport const a = c", 'b.ts': 'export const b = 1' },
       'IMPORT_UNKNOWN',
       /a\.ts:1:10: No matching export in "b\.ts" for import "c"$/

@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import { isBuiltin } from 'node:module'
 import path from 'node:path'
@@ -432,20 +433,49 @@ function failure(dir: string, errors: readonly Message[]): MivmError {
       : isBuiltin(wanted)
         ? 'CODE_UNAVAILABLE'
         : 'IMPORT_UNKNOWN'
-  return new MivmError(code, `${formatMessage(dir, first)}${advice(first, wanted)}${more}`)
+  return new MivmError(code, `${formatMessage(dir, first)}${advice(dir, first, wanted)}${more}`)
 }
 
-function advice({ text }: Message, wanted: string | undefined): string {
+function advice(dir: string, { text, notes }: Message, wanted: string | undefined): string {
   if (text.startsWith('No loader')) return `: ${IMPORTABLE}`
   if (/^No matching export .* "default"$/s.test(text)) {
     return ': import what it exports by name, or all of it with import * as'
   }
+  if (text.startsWith('Parameter decorators')) {
+    return ': write the class without, since no tsconfig.json is read and decorators are those of ECMAScript'
+  }
   if (wanted === undefined) return ''
   if (isBuiltin(wanted))
     return `, a module of Node: ${insteadOfModule(wanted.replace(/^node:/, ''))}`
-  return /^[./]/.test(wanted)
-    ? ': check the path and its extension'
-    : ': run "npm install" where its package.json is, or check the name'
+  if (/^[./]/.test(wanted)) return ': check the path and its extension'
+  if (notes.some((note) => / is not (?:currently )?exported by package /.test(note.text))) {
+    return ': its package does not export that, or for Node alone'
+  }
+  if (wanted.startsWith('#')) return ': name it in "imports" of package.json'
+  const unread = 'the paths of a tsconfig.json are not known'
+  // no package has such a name
+  if (/^[@~]\//.test(wanted)) {
+    return `: ${unread}: write a relative one, or name it in "imports" of package.json`
+  }
+  const known = hasPaths(dir) ? `; ${unread}` : ''
+  return `: run "npm install" where its package.json is, or check the name${known}`
+}
+
+/** Whether a `tsconfig.json`, there or above, has names that look like those of packages. */
+function hasPaths(dir: string): boolean {
+  for (let folder = dir; ; folder = path.dirname(folder)) {
+    const text = readText(path.join(folder, 'tsconfig.json'))
+    if (text !== null) return /"(?:paths|baseUrl)"/.test(text)
+    if (folder === path.dirname(folder)) return false
+  }
+}
+
+function readText(file: string): string | null {
+  try {
+    return readFileSync(file, 'utf8')
+  } catch {
+    return null
+  }
 }
 
 function formatMessage(dir: string, { text, location }: Message): string {
