@@ -318,6 +318,27 @@ test('bundle - a package that only mentions eval is no reason to refuse a contra
   await t.exception(call('run'), { name: 'EvalError' })
 })
 
+test('bundle - a function of a package may have exports and module of its own', async (t) => {
+  const files = {
+    'app.mjs':
+      "import { all, made } from 'packed'\nexport let count = 1\nexport const next = () => [++count, made.a, all.b]",
+    'node_modules/packed/package.json': '{ "name": "packed", "main": "index.mjs" }',
+    // where code is made of strings, esbuild gives nothing another name
+    'node_modules/packed/index.mjs': `
+      const define = (f) => { const module = { exports: {} }; f(module.exports, module); return module.exports }
+      export const made = define(function (exports, module) { exports.a = 1; if (module.none) eval('1') })
+      export const all = (function () { var exports = {}, module = { exports }; module.exports.b = 2; eval; return exports })()
+    `
+  }
+  const { call, instance } = await open(t, files)
+  t.alike(await call('next'), [2, 1, 2])
+  t.alike(instance.variables, { count: 2 })
+  const hidden =
+    'export let count = 1\nexport const next = (exports) => { if (exports) new Function(""); return count }'
+  const own = await open(t, { 'app.mjs': hidden })
+  t.is(await own.call('next', 0), 1, 'esbuild gives it another name')
+})
+
 test('bundle - what another module has under a name is not there for this one', async (t) => {
   const file = await write(t, {
     'app.mjs': "import './other.mjs'\nexport const later = () => setTimeout(() => 1)",

@@ -44,7 +44,6 @@ export const CONTRACT_NAMES: readonly string[] = [
  */
 export function rewrite(program: Program, scan: Scan, edits: Edits): number {
   const specifiers = takeExports(program, edits)
-  if (specifiers.length > 0) refuseHidden(scan)
   const shown: string[] = []
   const variables = new Map<string, string>()
   for (const { local, exported } of specifiers) {
@@ -61,6 +60,7 @@ export function rewrite(program: Program, scan: Scan, edits: Edits): number {
       variables.set(name, property)
     }
   }
+  if (specifiers.length > 0) refuseHidden(scan, variables)
   edits.insert(0, shown.join(''))
   if (variables.size > 0) replaceVariables(scan, variables, edits)
   return specifiers.length
@@ -80,13 +80,30 @@ function takeExports(program: Program, edits: Edits): ExportSpecifier[] {
   return specifiers
 }
 
-/** `exports` has to be the contract's own everywhere, and all of it. */
-function refuseHidden({ bindings, references }: Scan): void {
-  const hidden = bindings.find(({ name }) => name === 'exports')
+/**
+ * `exports` has to be the contract's own wherever a variable of it is used, and all of it. Functions of packages may have
+ * such names: where one makes code of strings, esbuild gives nothing another name.
+ */
+function refuseHidden(
+  { bindings, references }: Scan,
+  variables: ReadonlyMap<string, string>
+): void {
+  const isOf = (name: string) => (each: { readonly name: string }) => each.name === name
+  const used = references.filter(({ name }) => variables.has(name))
+  const hidden = bindings
+    .filter(isOf('exports'))
+    .find(({ scope }) => scope === null || used.some(({ node }) => isInside(node, scope)))
   if (hidden !== undefined) throw new Refusal(hidden.node.start, 'exports: give it another name')
-  const mixed = references.find(({ name }) => name === 'module')
+  const scopes = bindings.filter(isOf('module')).map(({ scope }) => scope)
+  const mixed = references
+    .filter(isOf('module'))
+    .find(({ node }) => !scopes.some((scope) => scope !== null && isInside(node, scope)))
   if (mixed === undefined) return
   throw new Refusal(mixed.node.start, 'module.exports and export in one contract: use export alone')
+}
+
+function isInside(node: AnyNode, around: AnyNode): boolean {
+  return node.start >= around.start && node.end <= around.end
 }
 
 /**

@@ -15,6 +15,8 @@ export interface Binding {
   readonly node: AnyNode
   /** The declaration, function, class, or clause that it is a part of. */
   readonly owner: AnyNode
+  /** The innermost function, class or clause around it, outside of which it is not seen; null at the top. */
+  readonly scope: AnyNode | null
   readonly inFunction: boolean
 }
 
@@ -46,15 +48,17 @@ export function scan(program: Program, skip: (node: AnyNode) => boolean): Scan {
     shorthands: new Set<number>()
   }
   const todo: Visit[] = [
-    { node: program, parent: program, role: 'value', owner: program, inFunction: false }
+    { node: program, parent: program, role: 'value', owner: program, scope: null }
   ]
   for (let visit = todo.pop(); visit !== undefined; visit = todo.pop()) {
-    const { node, parent, inFunction } = visit
+    const { node, parent, scope } = visit
+    const inFunction = scope !== null
     if (skip(node)) continue
     switch (node.type) {
       case 'Identifier':
         if (visit.role === 'binding') {
-          found.bindings.push({ name: node.name, node, owner: visit.owner, inFunction })
+          const { owner } = visit
+          found.bindings.push({ name: node.name, node, owner, scope, inFunction })
         } else {
           const write = visit.role === 'target'
           found.references.push({ name: node.name, node, parent, write })
@@ -104,17 +108,16 @@ interface Visit {
   /** Whether names in it are values, declared, or assigned to. */
   readonly role: 'value' | 'binding' | 'target'
   readonly owner: AnyNode
-  readonly inFunction: boolean
+  readonly scope: AnyNode | null
 }
 
 /** The nodes in a node, without those that only name a property, a label or an export. */
 function children(visit: Visit): Visit[] {
-  const { node, role, owner, inFunction } = visit
+  const { node, role, owner, scope } = visit
   const next: Visit[] = []
-  const add = (child: unknown, as: Visit['role'], by = owner, inside = inFunction) => {
+  const add = (child: unknown, as: Visit['role'], by = owner, inside = scope) => {
     for (const each of Array.isArray(child) ? child : [child]) {
-      if (isNode(each))
-        next.push({ node: each, parent: node, role: as, owner: by, inFunction: inside })
+      if (isNode(each)) next.push({ node: each, parent: node, role: as, owner: by, scope: inside })
     }
   }
   switch (node.type) {
@@ -130,22 +133,22 @@ function children(visit: Visit): Visit[] {
     case 'FunctionExpression':
     case 'ArrowFunctionExpression':
       // the name of a function expression is seen inside of it alone
-      add(node.id, 'binding', node, inFunction || node.type === 'FunctionExpression')
-      add(node.params, 'binding', node, true)
-      add(node.body, 'value', node, true)
+      add(node.id, 'binding', node, node.type === 'FunctionExpression' ? node : scope)
+      add(node.params, 'binding', node, node)
+      add(node.body, 'value', node, node)
       break
     case 'ClassDeclaration':
     case 'ClassExpression':
-      add(node.id, 'binding', node, inFunction || node.type === 'ClassExpression')
+      add(node.id, 'binding', node, node.type === 'ClassExpression' ? node : scope)
       add(node.superClass, 'value')
       add(node.body, 'value')
       break
     case 'StaticBlock':
-      add(node.body, 'value', node, true)
+      add(node.body, 'value', node, node)
       break
     case 'PropertyDefinition':
       if (node.computed) add(node.key, 'value')
-      add(node.value, 'value', node, true)
+      add(node.value, 'value', node, node)
       break
     case 'MethodDefinition':
       if (node.computed) add(node.key, 'value')
@@ -170,7 +173,7 @@ function children(visit: Visit): Visit[] {
       add(node.init, 'value')
       break
     case 'CatchClause':
-      add(node.param, 'binding', node, true)
+      add(node.param, 'binding', node, node)
       add(node.body, 'value')
       break
     case 'AssignmentExpression':
