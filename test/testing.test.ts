@@ -75,6 +75,24 @@ test('testing - a call that fails changes nothing and says what was thrown', asy
   t.is(await notes.call('alice', 'add', ['two']), 2)
 })
 
+test('testing - the place of an error is known where V8 says the code of a function in it', async (t) => {
+  const source = `class Point { area(x) { for (;;) return x } }
+exports.rename = () => { Point.name = 'x' }
+exports.extend = () => { return class extends (() => Point) {} }
+exports.make = (...words) => {
+  Reflect.construct(Point, words, () => Point)
+}`
+  const points = await open(t, source)
+  const places: string[] = []
+  for (const method of ['rename', 'extend', 'make']) {
+    const { stack } = await points.call('alice', method, []).catch((thrown) => thrown)
+    places.push(stack.match(/ at contract\.js:\d+/)?.[0] ?? stack)
+  }
+  t.alike(places, [' at contract.js:2', ' at contract.js:3', ' at contract.js:5'])
+  const early = await deploy(`${source}\nPoint.prototype = 1`).catch((thrown) => thrown)
+  t.ok(early.message.startsWith('contract.js:7:1: the code throws'), early.message)
+})
+
 test('testing - exported variables live on, others do not', async (t) => {
   const memory = await open(
     t,

@@ -19,7 +19,7 @@ import type {
   VirtualMachine
 } from '../vm/vm.ts'
 import { callBy, contractOf, userKey } from './contract.ts'
-import { locate, locateDeployment } from './locate.ts'
+import { isSameError, locate, locateDeployment } from './locate.ts'
 import { MemoryFiles } from './memory-files.ts'
 import { acquireVm } from './shared-vm.ts'
 
@@ -268,10 +268,9 @@ export class TestInstance<T extends string | object = string> {
   ): Promise<string | null> {
     // of a deployment `deploy` says it
     if (outcome.status !== 'error' || this.#seq === 0) return null
-    const { name, message } = outcome.error
     const onOracle = async ({ index }: OracleRequest) => answers[index] ?? NO_ANSWER
     const located = await locate(this.#vm, this.#bundle, { ...batch, onOracle })
-    return located?.text === `${name}: ${message}` ? located.place : null
+    return located !== null && isSameError(located.text, outcome.error) ? located.place : null
   }
 }
 

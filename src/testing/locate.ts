@@ -56,6 +56,21 @@ export async function locate(
   return { text: `${name}: ${message}`, place, through: thrown?.through.flatMap(placeOf) ?? [] }
 }
 
+/** Whether what a call with traced code ended with is what the call itself ended with: `name: message`. */
+export function isSameError(text: string, { name, message }: Thrown): boolean {
+  return withoutBodies(text) === withoutBodies(`${name}: ${message}`)
+}
+
+interface Thrown {
+  readonly name: string
+  readonly message: string
+}
+
+/** V8 says the code of a function in some messages: as it was rewritten, and in the traced one it is another. */
+function withoutBodies(text: string): string {
+  return text.replace(/\{.*\(intermediate value\).*\}/s, '{}')
+}
+
 /** To read a large bundle takes longer than to execute a call of it, and in a test many calls throw. */
 function tracedOf(bundle: Bundle): string | null {
   let text = TRACED.get(bundle)
@@ -97,9 +112,8 @@ export async function locateDeployment(
       onOracle: async () => ({ ok: true, value: null })
     })
     // here it may come to something else than there
-    if (located === null || located.place === null || !error.message.includes(located.text)) {
-      return error
-    }
+    if (located === null || located.place === null) return error
+    if (!withoutBodies(error.message).includes(withoutBodies(located.text))) return error
     return new MivmError(error.code, `${located.place}: ${error.message}`, {
       cause: error.cause ?? error
     })

@@ -10,7 +10,7 @@ import { Overlay } from '../vm/overlay.ts'
 import { answerOf, callAt, contractOf } from '../vm/record.ts'
 import { readVariables, sortVariables, updateVariables } from '../vm/variables.ts'
 import type { Batch, Call, OracleRequest, Step, VirtualMachine } from '../vm/vm.ts'
-import { locate, PATIENCE } from './locate.ts'
+import { isSameError, locate, PATIENCE } from './locate.ts'
 
 /** What ended a call of the log, and where the author's code threw it. */
 export interface Thrown {
@@ -77,7 +77,7 @@ async function locateLogged(
   })
   if (located === null || located.place === null) return null
   const { text, place, through } = located
-  return text === `${error.name}: ${error.message}` ? { place, through } : null
+  return isSameError(text, error) ? { place, through } : null
 }
 
 /** Executes the calls of a batch that come before another one, for what they write. */
