@@ -810,6 +810,43 @@ test('bundle - packages are not refused for what they may never use, and the aut
   t.is(await call('get'), 1)
 })
 
+test('bundle - a package may require modules of Node that it never comes to', async (t) => {
+  const files = {
+    'app.mjs':
+      "import { late, make, safe } from 'engines'\nexport const get = () => safe(3)\nexport { late, make }",
+    'node_modules/engines/package.json':
+      '{ "name": "engines", "version": "2.0.0", "main": "m.mjs", "module": "m.mjs" }',
+    'node_modules/engines/m.mjs': `
+      import guarded from './guarded.cjs'
+      export const safe = (x) => [x, guarded, typeof require]
+      export const make = () => require('node:crypto').randomBytes(4)
+      export const late = async () => (await import('fs/promises')).readFile
+    `,
+    'node_modules/engines/guarded.cjs':
+      "try { module.exports = require('util').inspect } catch (e) { module.exports = e.code }"
+  }
+  const { contract, call } = await open(t, files)
+  t.alike(await call('get'), [3, 'MODULE_NOT_FOUND', 'undefined'])
+  t.alike(contract.warnings, [
+    'util, a module of Node, is not there, and npm:engines@2.0.0/guarded.cjs uses it: use a package that runs in browsers too',
+    'crypto, a module of Node, is not there, and npm:engines@2.0.0/m.mjs uses it: use a package such as @noble/hashes',
+    'fs/promises, a module of Node, is not there, and npm:engines@2.0.0/m.mjs uses it: use state for files'
+  ])
+  const error = await call('make').catch((thrown) => thrown)
+  t.is(error.message, 'there is no "crypto", a module of Node: use a package such as @noble/hashes')
+  t.ok(/at .*node_modules\/engines\/m\.mjs:4:\d+$/m.test(error.stack), error.stack)
+  await t.exception(call('late'), /there is no "fs\/promises", a module of Node: use state/)
+  t.ok(contract.source.includes('"node:crypto"'))
+  const early = await write(t, {
+    ...files,
+    'node_modules/engines/m.mjs':
+      "const fs = require('fs')\nexport const safe = 1, make = fs, late = fs"
+  })
+  const thrown = await deploy(await bundle(early)).catch((reason) => reason)
+  t.is(thrown.code, 'CODE_THROWS')
+  t.ok(/m\.mjs:1:\d+: .*there is no "fs", a module of Node: use state/.test(thrown.message))
+})
+
 test('bundle - what the VM refuses is explained with the place in the file of the author', async (t) => {
   const contract = await bundle(
     await write(t, {

@@ -16,6 +16,7 @@ import { keepClassNames } from './class-names.ts'
 import { Edits } from './edits.ts'
 import { insteadOfModule, MISSING, NO_CODE } from './missing.ts'
 import { Modules } from './modules.ts'
+import { isOfNode, requiredOfNode, throwForNode } from './node-modules.ts'
 import { preferModules } from './packages.ts'
 import { explain, formatFile, formatPlace, Places } from './places.ts'
 import {
@@ -43,7 +44,7 @@ const WARNINGS_MAX = 8
 /** Bundles the module `entry`, a real path, and all that it imports. */
 export async function build(entry: string): Promise<Bundle> {
   const dir = path.dirname(entry)
-  const { text, map, inputs, requiring, warnings } = await runBundler(entry)
+  const { text, map, inputs, requiring, ofNode, warnings } = await runBundler(entry)
   const places = new Places(dir, text, map)
   const comments: ParsedComment[] = []
   const program = parseBundle(text, comments, places)
@@ -94,7 +95,7 @@ export async function build(entry: string): Promise<Bundle> {
     source,
     isBundled: true,
     packages: modules.packages,
-    warnings: [...warnings, ...check.warnings()],
+    warnings: [...warnings, ...check.warnings(ofNode)],
     explain: (error) => explain(error, source, placeOf),
     placeOf
   }
@@ -113,7 +114,7 @@ function parseBundle(text: string, comments: ParsedComment[], places: Places): P
   }
 }
 
-async function runBundler(entry: string, plugins = [markEntry(entry), preferModules()]) {
+async function runBundler(entry: string, isMarked = true) {
   const dir = path.dirname(entry)
   try {
     const { outputFiles, metafile, warnings } = await runEsbuild({
@@ -138,7 +139,7 @@ async function runBundler(entry: string, plugins = [markEntry(entry), preferModu
       logLevel: 'silent',
       // for a contract, exports is no mistake but the VM's
       logOverride: { 'commonjs-variable-in-esm': 'silent' },
-      plugins
+      plugins: [...(isMarked ? [markEntry(entry)] : []), preferModules(), throwForNode()]
     })
     const scripts = outputFiles.filter((file) => file.path.endsWith('.js'))
     const other = outputFiles.find((file) => !/\.(?:js|map)$/.test(file.path))
@@ -154,21 +155,25 @@ async function runBundler(entry: string, plugins = [markEntry(entry), preferModu
       map: outputFiles.find((file) => file.path.endsWith('.map'))?.text ?? '{}',
       inputs: Object.keys(metafile.inputs),
       requiring: requiringOf(metafile),
+      ofNode: requiredOfNode(metafile),
       warnings: warnings.filter(isOwn).map((message) => formatMessage(dir, message))
     }
   } catch (error) {
     if (!isBuildFailure(error)) throw error
     // once more with the file as it is: an error at its end would be told of what was put behind it
-    if (plugins.length > 1) await runBundler(entry, [preferModules()])
+    if (isMarked) await runBundler(entry, false)
     throw failure(dir, error.errors)
   }
 }
 
-/** The modules that call `require` for others, which are in the bundle. */
+/** The modules that call `require` for others, of which all are in the bundle. */
 function requiringOf({ inputs }: Metafile): string[] {
-  return Object.keys(inputs).filter((input) =>
-    inputs[input]?.imports.some(({ kind, external }) => kind === 'require-call' && !external)
-  )
+  return Object.keys(inputs).filter((input) => {
+    const required = inputs[input]?.imports.filter(({ kind }) => kind === 'require-call') ?? []
+    const isThere = ({ path, external }: { path: string; external?: boolean }) =>
+      !external && !isOfNode(path)
+    return required.length > 0 && required.every(isThere)
+  })
 }
 
 const IMPORTABLE = 'import code, JSON or .txt'
@@ -330,8 +335,13 @@ class Check {
   }
 
   /** What packages use that is missing: they may never come to it. */
-  warnings(): string[] {
+  warnings(ofNode: readonly (readonly [input: string, name: string])[]): string[] {
     const lines = new Map<string, string>()
+    for (const [input, name] of ofNode) {
+      const module = this.#modules.nameOf(input)
+      const use = `${name}, a module of Node, is not there, and ${module} uses it`
+      lines.set(`${name} of Node ${module}`, `${use}: ${insteadOfModule(name)}`)
+    }
     for (const { name, node } of this.#missing) {
       const input = this.#modules.at(node.start)
       if (input === null) continue

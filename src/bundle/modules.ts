@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs'
 import path from 'node:path'
 import type { Edits } from './edits.ts'
+import { isOfNode } from './node-modules.ts'
 
 /** A comment of the bundle, from `start` to `end`. */
 export interface Comment {
@@ -56,7 +57,7 @@ export class Modules {
   /** Whether it is code of the author's, and not of a package. */
   isOwn(offset: number): boolean {
     const input = this.at(offset)
-    return input !== null && !this.nameOf(input).startsWith('npm:')
+    return input !== null && !isOfNode(input) && !this.nameOf(input).startsWith('npm:')
   }
 
   /** `name@version` of the packages in the bundle, sorted. */

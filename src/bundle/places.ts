@@ -1,6 +1,7 @@
 import { SourceMap } from 'node:module'
 import path from 'node:path'
 import { MivmError } from '../protocol/errors.ts'
+import { isOfNode } from './node-modules.ts'
 
 /** A place in a file of the author's, or of a package; lines and columns count from 1. */
 export interface Place {
@@ -23,10 +24,10 @@ export class Places {
     this.#map = new SourceMap(JSON.parse(map))
   }
 
-  /** Null for code that esbuild made up. */
+  /** Null for code that is of no file. */
   at(offset: number): Place | null {
     const entry = this.#entryAt(offset)
-    if (entry === null) return null
+    if (entry === null || isOfNode(entry.originalSource)) return null
     return {
       file: path.resolve(this.#dir, entry.originalSource),
       line: entry.originalLine + 1,

@@ -52,8 +52,10 @@ export async function locate(
     const place = bundle.placeOf(offset)
     return place === null ? [] : [formatPlace(place)]
   }
-  const [place = null] = thrown === null ? [] : placeOf(thrown.offset)
-  return { text: `${name}: ${message}`, place, through: thrown?.through.flatMap(placeOf) ?? [] }
+  // what is of no file is called by what is
+  const offsets = thrown === null ? [] : [thrown.offset, ...thrown.through]
+  const [place = null, ...through] = offsets.flatMap(placeOf)
+  return { text: `${name}: ${message}`, place, through }
 }
 
 /** Whether what a call with traced code ended with is what the call itself ended with: `name: message`. */
