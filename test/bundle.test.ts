@@ -689,7 +689,12 @@ test('bundle - there is a require for who asks, where all that it requires is in
       exports.found = found || window.found
       exports.node = require("./node")
     `,
-    'node_modules/guarded/a.js': 'module.exports = 1',
+    'node_modules/guarded/a.js': `
+      (function (root, make) {
+        if (typeof require === 'function' && typeof exports === 'object') module.exports = make()
+        else root.a = make()
+      })(this, () => 1)
+    `,
     'node_modules/guarded/node.js': `
       const found = { name: "zlib" }
       let zlib = "none"
@@ -845,6 +850,22 @@ test('bundle - a package may require modules of Node that it never comes to', as
   const thrown = await deploy(await bundle(early)).catch((reason) => reason)
   t.is(thrown.code, 'CODE_THROWS')
   t.ok(/m\.mjs:1:\d+: .*there is no "fs", a module of Node: use state/.test(thrown.message))
+})
+
+test('bundle - packages that ask a bundler for its mode are told that it is production', async (t) => {
+  const { contract, call } = await open(t, {
+    'app.mjs':
+      "import { mode, where } from 'moded'\nexport const get = () => [mode, typeof where()]",
+    'node_modules/moded/package.json': '{ "name": "moded", "version": "1.0.0", "module": "m.mjs" }',
+    'node_modules/moded/m.mjs': `
+      export const mode = (import.meta.env ? import.meta.env.MODE : void 0) !== 'production' ? 1 : 2
+      export const where = () => import.meta.url
+    `
+  })
+  t.alike(await call('get'), [2, 'undefined'])
+  t.alike(contract.warnings, [
+    'import.meta is not there, and npm:moded@1.0.0/m.mjs uses it: a contract has no address of its own'
+  ])
 })
 
 test('bundle - what the VM refuses is explained with the place in the file of the author', async (t) => {

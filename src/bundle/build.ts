@@ -38,6 +38,10 @@ import { isCodeFromString, isTypeof, type Reference, type Scan, scan } from './s
 const TARGET = 'es2025'
 const ECMA_VERSION = 2026
 
+/** What packages get for `import.meta`, who ask bundlers for their mode in different ways. */
+const META = '({ env: { MODE: "production" } })'
+const NO_META = 'a contract has no address of its own'
+
 /** Warnings about packages that are worth a line each. */
 const WARNINGS_MAX = 8
 
@@ -72,6 +76,7 @@ export async function build(entry: string): Promise<Bundle> {
   for (const { parent } of check.knownRequires) {
     edits.replace(parent.start, parent.end, '"function"')
   }
+  for (const { start, end } of scanned.importMetas) edits.replace(start, end, META)
   const gone = new Set([...check.foreign, ...check.evals])
   const references = scanned.references.filter((each) => !gone.has(each))
   const own = { ...scanned, references }
@@ -95,7 +100,7 @@ export async function build(entry: string): Promise<Bundle> {
     source,
     isBundled: true,
     packages: modules.packages,
-    warnings: [...warnings, ...check.warnings(ofNode)],
+    warnings: [...warnings, ...check.warnings(text, ofNode)],
     explain: (error) => explain(error, source, placeOf),
     placeOf
   }
@@ -166,13 +171,13 @@ async function runBundler(entry: string, isMarked = true) {
   }
 }
 
-/** The modules that call `require` for others, of which all are in the bundle. */
+/** The modules that have a `require`, or call it, and of which all that they require is in the bundle. */
 function requiringOf({ inputs }: Metafile): string[] {
-  return Object.keys(inputs).filter((input) => {
-    const required = inputs[input]?.imports.filter(({ kind }) => kind === 'require-call') ?? []
-    const isThere = ({ path, external }: { path: string; external?: boolean }) =>
-      !external && !isOfNode(path)
-    return required.length > 0 && required.every(isThere)
+  return Object.entries(inputs).flatMap(([input, { imports, format }]) => {
+    const required = imports.filter(({ kind }) => kind === 'require-call')
+    const hasSome = format === 'cjs' || required.length > 0
+    const isWhole = required.every(({ path, external }) => !external && !isOfNode(path))
+    return hasSome && isWhole ? [input] : []
   })
 }
 
@@ -296,7 +301,8 @@ class Check {
       topLevelAwaits[0],
       'await outside of a function is not available: await in a method, or in init'
     )
-    refuse(importMetas[0], 'import.meta is not available: a contract has no address of its own')
+    const meta = importMetas.find(({ start }) => this.#modules.isOwn(start))
+    refuse(meta, `import.meta is not available: ${NO_META}`)
     refuse(
       dynamicImports[0],
       'import() of something that is not known at deployment: write the path as plain text'
@@ -335,7 +341,7 @@ class Check {
   }
 
   /** What packages use that is missing: they may never come to it. */
-  warnings(ofNode: readonly (readonly [input: string, name: string])[]): string[] {
+  warnings(text: string, ofNode: readonly (readonly [input: string, name: string])[]): string[] {
     const lines = new Map<string, string>()
     for (const [input, name] of ofNode) {
       const module = this.#modules.nameOf(input)
@@ -353,6 +359,14 @@ class Check {
       const module = this.#modules.nameOf(this.#modules.at(node.start) ?? '')
       const place = this.#format(parent.start)
       lines.set(`Function ${module}`, `${place}: ${NO_CODE}`)
+    }
+    for (const { start, end } of this.#scan.importMetas) {
+      if (text.startsWith('.env', end)) continue
+      const module = this.#modules.nameOf(this.#modules.at(start) ?? '')
+      lines.set(
+        `import.meta ${module}`,
+        `import.meta is not there, and ${module} uses it: ${NO_META}`
+      )
     }
     const all = [...lines.values()]
     const more = all.length - WARNINGS_MAX

@@ -25,7 +25,7 @@ export class Modules {
   readonly #comments: readonly Comment[]
   readonly #packages = new Map<string, string>()
 
-  /** The paths of `inputs`, and of those of them that require others, start from the folder of the entry. */
+  /** The paths of `inputs`, and of those of them that are `requiring`, start from the folder of the entry. */
   constructor(
     entry: string,
     inputs: Iterable<string>,
@@ -49,7 +49,7 @@ export class Modules {
     return this.at(offset) === this.#entry
   }
 
-  /** Whether a module calls `require` for modules that are in the bundle. */
+  /** Whether a module has a `require`, of which nothing is left: all that it requires is in the bundle. */
   isRequiring(input: string | null): boolean {
     return input !== null && this.#requiring.has(input)
   }
