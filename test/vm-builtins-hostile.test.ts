@@ -797,6 +797,77 @@ test('vm builtins - what takes V8 long costs as much', async (t) => {
   )
 })
 
+test('vm builtins - what V8 does for the syntax around some code costs as much', async (t) => {
+  const names = (count: number) => Array.from({ length: count }, (_, i) => `a${i}`).join(', ')
+  const ten = 'for (let i = 0; i < 10; i++)'
+  const hundred = 'for (let i = 0; i < 100; i++)'
+  const handlers = `let z = 0; if (z) { ${'try { z() } catch {} '.repeat(2000)} }`
+  const caught = `${hundred} { try { throw 1 } catch {} }`
+  await checkPrices(t, {
+    'variables of each turn': [
+      `let f; for (let i = 0, ${names(1000)}; i < 10; i++) f ??= () => [${names(1000)}]`,
+      2000
+    ],
+    'variables of a case that it is not': [
+      `${ten} switch (i) { case -1: let ${names(1000)}; (() => [${names(1000)}])() }`,
+      2000
+    ],
+    'functions of a case that it is not': [
+      `${ten} switch (i) { case -1: ${Array.from({ length: 100 }, (_, i) => `function f${i}() {}`).join(' ')} }`,
+      10_000
+    ],
+    'variables of a branch that is not taken': [
+      `const f = (z) => { if (z) { var ${names(1000)}; return () => [${names(1000)}] } }; ${ten} f()`,
+      2000
+    ],
+    'variables of a generator': [
+      `function* g() { let ${names(1000)}; ${ten} yield } for (const _ of g());`,
+      1000
+    ],
+    'variables of an async function': [
+      `const f = async () => { let ${names(1000)}; ${ten} await 0 }; return f()`,
+      1000
+    ],
+    'variables around yield*': [
+      `function* g() { let ${names(1000)}; yield* Array(10) } for (const _ of g());`,
+      1000
+    ],
+    'variables around for await': [
+      `const f = async () => { let ${names(1000)}; for await (const _ of Array(10)); }; return f()`,
+      1000
+    ],
+    'keys that a pattern leaves out': [
+      `const o = {}; for (let i = 0; i < 1000; i++) o[i] = i; const { ${names(1000)}, ...r } = o`,
+      60_000
+    ],
+    'handlers that an error is not for': [`${handlers} ${caught}`, 15_000],
+    'handlers of a static block': [`class A { static { ${handlers} ${caught} } }`, 15_000],
+    'loops that an error closes, and handlers': [
+      `const f = () => { ${'for (const _ of [0]) '.repeat(50)} { ${handlers} throw 1 } }; try { f() } catch {}`,
+      9000
+    ],
+    'keys that are computed': [
+      `${ten} ({ ${Array.from({ length: 100 }, (_, i) => `['k' + ${i}]: 1`).join(', ')} })`,
+      3000
+    ],
+    'what is left of far exponents': [`for (let i = 0; i < 1000; i++) 1e308 % 5e-324`, 1000]
+  })
+})
+
+test('vm builtins - an error in a static part of a class takes no longer than one elsewhere', async (t) => {
+  const vm = await openOne(t)
+  // V8 would read all of this again for each error
+  const long = `if (z) { ${'z();'.repeat(40_000)} }`
+  const throws = 'for (let i = 0; i < 8000; i++) try { throw 1 } catch {}'
+  const source = `exports.f = () => { let z = 0; class A { static { ${long} ${throws} } } }`
+  const instance = new Instance(contractOf(source, { limits: { ...LIMITS, time: 60_000 } }))
+  await instance.run(vm, [['init']])
+  const before = performance.now()
+  const [result] = await instance.run(vm, [['f']])
+  t.is(briefOf(result), 'ok null')
+  t.ok(performance.now() - before < 5000, 'a few milliseconds, and not ten seconds')
+})
+
 test('vm builtins - what is undefined in a queue is no hole in it', async (t) => {
   const vm = await openOne(t)
   const queue = (fill: string) =>

@@ -1,5 +1,14 @@
 import { NESTING_MAX, TOO_DEEP } from './source.js'
-import { bare, childrenOf, isClass, isFunction, isLoop, Refusal, TooDeep } from './syntax.js'
+import {
+  bare,
+  childrenOf,
+  isClass,
+  isFunction,
+  isLoop,
+  isNamedByKey,
+  Refusal,
+  TooDeep
+} from './syntax.js'
 
 /** Registers that a function may have for one level of depth: what 512 levels take of the stack depends on it. */
 const FRAME = 64
@@ -12,6 +21,16 @@ const STATIC = 6
 
 const NO_EVAL = 'eval is not available: write the code out: what runs is what was deployed'
 
+/** Names of one scope, and handlers of one function, up to which V8 takes no time for them that counts. */
+const NAMES_FEW = 8
+const HANDLERS_FEW = 16
+
+/** Entries that V8 has in the table of handlers of a function for a `try`, a loop over an iterator, a pattern or `using`, at most. */
+const HANDLERS = 3
+
+/** Entries of that table that V8 goes through for a unit. */
+const HANDLERS_UNIT = 32
+
 /** Places that V8 keeps while it puts together an array, an object or a text, however many parts these have. */
 const LITERAL = 2
 
@@ -22,7 +41,7 @@ const LITERAL = 2
  * - `toll`: fuel for a branch that is not small, to be paid where it is entered
  * - `variable`: what an identifier stands for, or null for a global; see {@link isPlain}
  * - `names`: of a function, what `var` declares anywhere in it; `levels`: how many levels of depth it takes, or the
- *   evaluation of a field; `returnsLate`: whether anything of the contract's may run between the value of a `return` and its end
+ *   evaluation of a field; `search`: units for finding a handler in it; `returnsLate`: whether anything of the contract's may run between the value of a `return` and its end
  *
  * `prices` is the section `code` of prices.js.
  */
@@ -151,7 +170,11 @@ class Analysis {
       case 'VariableDeclaration':
         return price + this.#declaration(node)
       case 'TryStatement':
+        this.#handles()
         return price + this.#try(node)
+      case 'ArrayPattern':
+        this.#handles()
+        return price + this.#all(childrenOf(node))
       case 'IfStatement':
       case 'ConditionalExpression':
         return price + this.visit(node.test) + this.#either(node.consequent, node.alternate)
@@ -159,9 +182,11 @@ class Analysis {
         return price + this.visit(node.left) + this.#branch(node.right)
       case 'SwitchStatement':
         return price + this.#switch(node)
+      case 'BinaryExpression':
+        return price + this.#remainder(node) + this.#all([node.left, node.right])
       case 'AssignmentExpression':
         this.#assign(node.left, node)
-        return price + this.#all([node.left, node.right])
+        return price + this.#remainder(node) + this.#all([node.left, node.right])
       case 'UpdateExpression':
         this.#assign(node.argument, node)
         return price + this.visit(node.argument)
@@ -172,7 +197,7 @@ class Analysis {
       case 'Property':
         if (node.shorthand) return price + this.visit(node.value)
         if (node.method || node.kind !== 'init') node.value.isMethod = true
-        return price + this.#key(node, node.key) + this.visit(node.value)
+        return price + this.#made(node) + this.#key(node, node.key) + this.visit(node.value)
       case 'LabeledStatement':
         return price + this.visit(node.body)
       case 'BreakStatement':
@@ -248,6 +273,28 @@ class Analysis {
     return METHODS.has(computed ? property.value : property.name) ? this.#prices.method : 0
   }
 
+  #remainder({ operator }) {
+    return operator === '%' || operator === '%=' ? this.#prices.remainder : 0
+  }
+
+  /** A property of a literal, with a key that V8 has to look for. */
+  #made({ computed }) {
+    return computed ? this.#prices.computed : 0
+  }
+
+  /** V8 goes through all handlers of a function for each error in it; and again where something around it is closed. */
+  #handles() {
+    const { fn } = this.#scope
+    if (fn === null) return
+    fn.handlers += HANDLERS
+    if (this.#closing > fn.closing) fn.closing = this.#closing
+  }
+
+  /** What V8 makes room for, and clears, wherever so many names are declared at once. */
+  #names(count) {
+    return count <= NAMES_FEW ? 0 : (count - NAMES_FEW) * this.#prices.name
+  }
+
   /** A name behind a dot or before a colon is no variable. */
   #key({ computed }, key) {
     return computed ? this.visit(key) : 0
@@ -301,7 +348,7 @@ class Analysis {
     const { id, params, body, type } = node
     if (type === 'FunctionDeclaration') this.#name(id)
     Object.assign(node, { names: new Set(), locals: params.length, alive: 0 })
-    Object.assign(node, { hasForAwait: false, returnsLate: false })
+    Object.assign(node, { hasForAwait: false, returnsLate: false, handlers: 0, closing: 0 })
     const [alive, closing] = [this.#alive, this.#closing]
     this.#alive = 0
     this.#closing = 0
@@ -322,6 +369,9 @@ class Analysis {
     this.#alive = alive
     this.#closing = closing
     node.levels = levelsOf(node, node)
+    node.search = searchOf(node)
+    // those that it declares may be in branches that it never enters
+    node.cost += this.#names(node.names.size)
     // its frame is kept while it is suspended
     if (node.async || node.generator) node.cost += this.#prices.suspendable * node.levels
     return hasPrototype(node) ? this.#prices.constructor : this.#prices.closure
@@ -334,8 +384,12 @@ class Analysis {
       node.cost = this.#prices.turn
       if (type === 'ForStatement') {
         if (node.init !== null) before += this.visit(node.init)
+        // each turn has variables of its own
+        if (node.init?.kind === 'let') node.cost += this.#names(declaredBy(node.init))
         if (node.update !== null) node.cost += this.visit(node.update)
       } else if (type === 'ForOfStatement' || type === 'ForInStatement') {
+        if (type === 'ForOfStatement') this.#handles()
+        if (node.await === true) this.#handles()
         before += this.visit(node.right)
         node.cost += this.#prices.step + this.#head(node.left)
         if (node.await === true) {
@@ -377,7 +431,7 @@ class Analysis {
       for (const member of body.body) {
         cost += this.#prices.member
         if (member.type === 'StaticBlock') {
-          cost += this.#static(member)
+          cost += this.#static(member, member)
           continue
         }
         cost += this.#key(member, member.key)
@@ -388,7 +442,7 @@ class Analysis {
           kept++
         }
         if (member.type === 'PropertyDefinition' && !member.static) this.#field(member)
-        else if (member.type === 'PropertyDefinition') cost += this.#static(member.value)
+        else if (member.type === 'PropertyDefinition') cost += this.#static(member, member.value)
         else cost += this.visit(member.value)
       }
       this.#keep(-kept)
@@ -396,11 +450,25 @@ class Analysis {
     })
   }
 
-  #static(node) {
+  /** A static block, or the value of a static field: the meter makes a function of it. */
+  #static(member, node) {
     if (node === null) return 0
-    this.#keep(STATIC)
+    const { fn } = this.#scope
+    const { locals, alive: most, handlers, closing: deepest } = fn
+    const [alive, closing] = [this.#alive, this.#closing]
+    Object.assign(fn, { locals: 0, alive: 0, handlers: 0, closing: 0 })
+    this.#alive = 0
+    this.#closing = 0
     const cost = this.visit(node)
-    this.#keep(-STATIC)
+    member.levels = levelsOf(member, fn)
+    member.search = searchOf(fn)
+    // one that V8 evaluates itself, see the meter
+    const places = STATIC + (isNamedByKey(member) ? fn.alive : 0)
+    Object.assign(fn, { locals, alive: most, handlers, closing: deepest })
+    this.#alive = alive
+    this.#closing = closing
+    this.#keep(places)
+    this.#keep(-places)
     return cost
   }
 
@@ -417,7 +485,10 @@ class Analysis {
 
   #declaration({ kind, declarations }) {
     const { fn } = this.#scope
-    if (kind === 'using' && fn !== null) fn.returnsLate = true
+    if (kind === 'using' && fn !== null) {
+      fn.returnsLate = true
+      this.#handles()
+    }
     let scope = this.#scope
     if (kind === 'var') while (!scope.isFunction) scope = scope.parent
     let cost = 0
@@ -467,12 +538,18 @@ class Analysis {
     let cost = this.visit(discriminant)
     return this.#within(this.#scope.fn, () => {
       let sum = 0
+      let names = 0
       const costs = cases.map(({ test, consequent }) => {
         if (test !== null) cost += this.visit(test)
-        const own = this.#each(consequent)
+        // whichever case it is, all that they declare is there
+        const functions = this.#each(consequent.filter(isFunction))
+        const own = this.#each(consequent.filter((each) => !isFunction(each)))
+        cost += functions
+        for (const each of consequent) names += declaredBy(each)
         sum += own
         return own
       })
+      cost += this.#names(names)
       if (sum <= this.#prices.branch) return cost + sum
       cases.forEach((node, i) => {
         if (costs[i] > 0) node.toll = costs[i]
@@ -480,6 +557,18 @@ class Analysis {
       return cost
     })
   }
+}
+
+/** How many names a statement declares for the block that it is in. */
+function declaredBy({ type, kind, declarations }) {
+  if (type === 'ClassDeclaration') return 1
+  if (type !== 'VariableDeclaration' || kind === 'var') return 0
+  return declarations.reduce((sum, { id }) => sum + namesIn(id).length, 0)
+}
+
+function searchOf({ handlers, closing }) {
+  if (handlers <= HANDLERS_FEW) return 0
+  return Math.ceil((handlers * (1 + closing)) / HANDLERS_UNIT)
 }
 
 /** How many levels of depth a function takes for what it keeps at a time. */

@@ -282,16 +282,16 @@
 
   /**
    * What yield* delegates to: while it does, the generator itself is not entered and left by code of its own, so
-   * this counts a level for it, and fuel for every step.
+   * this counts a level for it, and fuel for every step, on top of it what the generator keeps.
    */
-  function $mivmY(iterable, isAsync) {
+  function $mivmY(iterable, isAsync, kept) {
     var method = isAsync ? iterable[$mivmAI] : undefined
     if (method !== undefined && method !== null) {
-      return { [$mivmAI]: () => $mivmSteps($mivmApply(method, iterable, []), null) }
+      return { [$mivmAI]: () => $mivmSteps($mivmApply(method, iterable, []), null, kept) }
     }
     method = iterable[$mivmI]
     if (typeof method !== 'function') throw new TypeError('the operand of yield* is not iterable')
-    return { [$mivmI]: () => $mivmSteps($mivmApply(method, iterable, []), null) }
+    return { [$mivmI]: () => $mivmSteps($mivmApply(method, iterable, []), null, kept) }
   }
 
   /** What `for await` iterates over: `leave` is called before the function that does it is suspended. */
@@ -300,37 +300,37 @@
     if (method === undefined || method === null) {
       method = iterable[$mivmI]
       if (typeof method !== 'function') throw new TypeError('the value is not async iterable')
-      return { [$mivmI]: () => $mivmSteps($mivmApply(method, iterable, []), leave) }
+      return { [$mivmI]: () => $mivmSteps($mivmApply(method, iterable, []), leave, 0) }
     }
-    return { [$mivmAI]: () => $mivmSteps($mivmApply(method, iterable, []), leave) }
+    return { [$mivmAI]: () => $mivmSteps($mivmApply(method, iterable, []), leave, 0) }
   }
 
-  function $mivmSteps(iterator, leave) {
+  function $mivmSteps(iterator, leave, kept) {
     if ((typeof iterator !== 'object' || iterator === null) && typeof iterator !== 'function') {
       throw new TypeError(`${typeof iterator} is not an iterator`)
     }
     var { next } = iterator
     return {
-      next: (value) => $mivmStep(iterator, next, value, leave, 1),
+      next: (value) => $mivmStep(iterator, next, value, leave, 1, kept),
       get return() {
-        return $mivmMethod(iterator, iterator.return, leave)
+        return $mivmMethod(iterator, iterator.return, leave, kept)
       },
       get throw() {
-        return $mivmMethod(iterator, iterator.throw, leave)
+        return $mivmMethod(iterator, iterator.throw, leave, kept)
       }
     }
   }
 
-  function $mivmMethod(iterator, method, leave) {
+  function $mivmMethod(iterator, method, leave, kept) {
     if (method === undefined || method === null) return undefined
     // yield*: what closes a generator, or throws into it, takes a level by itself
-    return (value) => $mivmStep(iterator, method, value, leave, leave === null ? 0 : 1)
+    return (value) => $mivmStep(iterator, method, value, leave, leave === null ? 0 : 1, kept)
   }
 
-  function $mivmStep(iterator, method, value, leave, levels) {
+  function $mivmStep(iterator, method, value, leave, levels, kept) {
     var $mivmd = $mivmD
     // it may be awaited
-    var units = $mivmStepPrice + ($mivmN >> $mivmNotes)
+    var units = $mivmStepPrice + kept + ($mivmN >> $mivmNotes)
     if (($mivmF -= units) < 0 || ($mivmD = $mivmd - levels) < 0) $mivmT()
     try {
       return $mivmApply(method, iterator, [value])
@@ -347,16 +347,17 @@
 
   /**
    * A value that is destructured by a pattern with rest elements somewhere in it. `shape` is null, for anything
-   * without, or `[isArray, hasRest, shapes]`, with one shape for every element or property.
+   * without, or `[isArray, hasRest, shapes]`, with one shape for every element or property; behind them, how many properties an
+   * object pattern with a rest element has, where those are many.
    */
   function $mivmS(value, shape) {
     if (shape === null || value === undefined || value === null) return value
-    var { 0: isArray, 1: hasRest, 2: shapes } = shape
+    var { 0: isArray, 1: hasRest, 2: shapes, 3: others = 0 } = shape
     if (isArray) {
       var list = hasRest ? $mivm_iterated(value) : value
       return shapes.length === 0 ? list : $mivmElements(list, shapes)
     }
-    if (hasRest) $mivm_copied(value)
+    if (hasRest) $mivm_copied(value, others)
     return shapes.length === 0 ? value : $mivmProperties(value, shapes)
   }
 

@@ -10,8 +10,8 @@ export const LEAVE_ONCE = `if ($mivmd >= 0) {${LEAVE}}`
 export class Emitter {
   text
   prices
-  /** What is emitted: `{ levels, isDirect, isSuspendable, isAsync, isAsyncGenerator, hasForAwait, temps, tempsMax }`. */
-  fn = { levels: 1, isSuspendable: false, temps: 0, tempsMax: 0 }
+  /** What is emitted: `{ levels, search, isDirect, isSuspendable, isAsync, isAsyncGenerator, hasForAwait, temps, tempsMax }`. */
+  fn = { levels: 1, search: 0, isSuspendable: false, temps: 0, tempsMax: 0 }
 
   constructor(text, prices) {
     this.text = text
@@ -79,18 +79,30 @@ export class Emitter {
     return node.toll === undefined ? text : `(${this.take(node.toll)} && $mivmT(), ${text})`
   }
 
+  /** What a function of many variables pays, on top, wherever it may be suspended; of an async generator, twice. */
+  kept() {
+    const { levels, isAsyncGenerator } = this.fn
+    return (levels - 1) * this.prices.kept * (isAsyncGenerator ? 2 : 1)
+  }
+
   /** At the beginning of a handler: whatever led here, the depth is that of the function again. */
   handle(cost) {
-    const { rejection } = this.prices
+    const { rejection, scale } = this.prices
+    const search = this.fn.search / scale
     const enter = this.fn.isSuspendable
       ? `if ($mivmd < 0) {$mivmd = $mivmD;$mivmF -= ${rejection}}`
       : ''
-    return `${enter}$mivmD = $mivmd - ${this.fn.levels};${this.pay(cost)}`
+    return `${enter}$mivmD = $mivmd - ${this.fn.levels};${this.pay(cost + search)}`
   }
 
   /** Behind what suspended the function, as an expression. */
   enter(cost) {
     return `${this.enterTest(cost)} && $mivmT()`
+  }
+
+  /** The same, with what was kept of the function. */
+  resume(cost) {
+    return this.enter(cost + this.kept())
   }
 
   /** Where a function may be that `for await` has suspended: V8 does that by itself, also when it leaves a loop. */

@@ -445,13 +445,14 @@ export class Expressions extends Emitter {
     if (argument === null) {
       const result = this.temp()
       this.free(1)
-      return `(${result} = yield (${LEAVE}, void 0), ${this.enter(this.prices.YieldExpression)}, ${result})`
+      return `(${result} = yield (${LEAVE}, void 0), ${this.resume(this.prices.YieldExpression)}, ${result})`
     }
     const text = this.emit(argument)
     if (!delegate) {
       return this.suspended('yield', argument, text, this.prices.YieldExpression)
     }
-    const source = `$mivmY(${text}, ${isAsyncGenerator})`
+    const units = Math.ceil(this.kept() * this.prices.scale)
+    const source = `$mivmY(${text}, ${isAsyncGenerator}, ${units})`
     return this.suspended('yield*', null, source, this.prices.YieldExpression)
   }
 
@@ -461,7 +462,7 @@ export class Expressions extends Emitter {
     const given = `${value} = ${node === null ? text : nameless(node, text)}`
     const isAwaited = keyword === 'await' || this.fn.isAsyncGenerator
     const note = isAwaited ? `$mivmF -= $mivmN >> ${this.prices.notes}, ` : ''
-    return `(${value} = ${keyword} (${given}, ${note}${LEAVE}, ${value}), ${this.enter(cost)}, ${value})`
+    return `(${value} = ${keyword} (${given}, ${note}${LEAVE}, ${value}), ${this.resume(cost)}, ${value})`
   }
 }
 

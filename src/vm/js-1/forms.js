@@ -10,6 +10,9 @@ export const KEY_MAX = 32
 /** So are texts. */
 export const TEXT_MAX = 128
 
+/** Properties of a pattern beside its rest element, up to which it does not matter how many they are. */
+const OTHERS_FEW = 16
+
 /** What {@link shapeOf} says of `[...a]` and `{ ...a }`. */
 export const ITERATED = '[1,1,[]]'
 export const COPIED = '[0,1,[]]'
@@ -206,7 +209,9 @@ function findShape(node) {
     .map((each) => (each === null ? null : shapeOf(each)))
   const isFlat = shapes.every((shape) => shape === null)
   if (isFlat && rest === 0) return null
-  return `[${isArray ? 1 : 0},${rest},[${isFlat ? '' : shapes.map(String).join(',')}]]`
+  // what V8 copies it compares with each of them
+  const others = !isArray && rest === 1 && shapes.length > OTHERS_FEW ? `,${shapes.length}` : ''
+  return `[${isArray ? 1 : 0},${rest},[${isFlat ? '' : shapes.map(String).join(',')}]${others}]`
 }
 
 /** Whether a pattern behind `...` has something in it that needs {@link shapeOf}, but for its own rest element. */

@@ -13,7 +13,7 @@ import {
   isStillField,
   shapeOf
 } from './forms.js'
-import { bare, isAnonymous, Refusal } from './syntax.js'
+import { bare, isAnonymous, isNamedByKey, Refusal } from './syntax.js'
 
 /**
  * Rewrites a program so that it pays for what it does; counter.js has what the new names stand for.
@@ -39,6 +39,9 @@ const RETURN = '$mivmD = $mivmd;'
 
 const SUSPENDABLE_RETURN = `if ($mivmd >= 0) ${RETURN}`
 
+/** How many characters one of the source comes to, about. */
+const COMPILED = 3
+
 /** Statements, functions and classes, on top of {@link Expressions}. */
 class Meter extends Expressions {
   // ---- statements
@@ -47,10 +50,15 @@ class Meter extends Expressions {
     return `{${this.toll(node)}${this.statements(node.body)}}`
   }
 
-  StaticBlock(node) {
-    const fn = { levels: 1, isSuspendable: false }
-    const { text, temps, handles } = this.within(fn, () => this.statements(node.body))
-    return `static {${declaration(temps)}${handles ? this.size(text) : ''}${text}}`
+  /**
+   * In a function of ours, as are the values of static fields: for every error in the one that V8 makes of all of them, it
+   * reads the whole class again.
+   */
+  StaticBlock({ body, levels, search }) {
+    const fn = { levels: 1, isSuspendable: false, search }
+    const { text, temps, handles } = this.within(fn, () => this.statements(body))
+    const evaluate = `() => {${declaration(temps)}${handles ? this.size(text) : ''}${text}}`
+    return `static {${this.evaluated(evaluate, text, levels)};}`
   }
 
   statements(nodes) {
@@ -149,7 +157,8 @@ class Meter extends Expressions {
     let right = this.emit(node.right)
     if (node.await) right = `$mivmW(${right}, () => { ${LEAVE_ONCE} })`
     const { head, start } = this.head(node.left)
-    return `for ${node.await ? 'await ' : ''}(${head} of ${right}) ${this.turn(node, start)}`
+    const cost = node.await ? node.cost + this.kept() : node.cost
+    return `for ${node.await ? 'await ' : ''}(${head} of ${right}) ${this.turn({ ...node, cost }, start)}`
   }
 
   /**
@@ -266,10 +275,11 @@ class Meter extends Expressions {
   }
 
   code(node, isConstructor, extra = 0) {
-    const { body, levels, async: isAsync, generator: isGenerator, hasForAwait } = node
+    const { body, levels, search, async: isAsync, generator: isGenerator, hasForAwait } = node
     const isSuspendable = isAsync || isGenerator
     const fn = {
       levels,
+      search,
       hasForAwait,
       isSuspendable,
       isDirect: !isSuspendable && !node.returnsLate,
@@ -297,7 +307,7 @@ class Meter extends Expressions {
         : []
     const size = handles ? this.size(text) : ''
     const entry = `${size}var $mivmd${temps};if (${enter}) $mivmT();`
-    const price = this.prices.thrown + (isAsync ? this.prices.rejection : 0)
+    const price = this.prices.thrown + search + (isAsync ? this.prices.rejection : 0)
     const note = isAsync ? '$mivmN++;' : ''
     const thrown = `${note}$mivmX($mivme, ${this.failure(text)}, ${price})`
     const start = `{${directives.join('')}${entry}try {${text}\n`
@@ -431,6 +441,7 @@ class Meter extends Expressions {
       rest = 0
     }
     for (const member of body.body) {
+      if (member.static && isNamedByKey(member)) member.isRead = body.end - body.start
       if (member === payer) members += this.field(member, rest)
       else if (member === constructor) {
         members += this.member(member, payer === undefined ? rest : 0)
@@ -460,12 +471,15 @@ class Meter extends Expressions {
   member(member, extra) {
     if (member.type === 'StaticBlock') return this.emit(member)
     const { start, key, value, computed } = member
-    const head = this.text.slice(start, key.start) + this.name(key, computed)
+    const head = this.text.slice(start, key.start) + this.keyOf(member)
     if (member.type === 'MethodDefinition') {
       return head + this.text.slice(key.end, value.start) + this.method(value, extra)
     }
     if (value === null) return `${head}${computed ? ']' : ''};`
-    if (!member.static && !isStillField(member)) return this.field(member, 0)
+    const isOurs = member.static ? member.isRead === undefined : true
+    if (isOurs && !isStillField(member)) {
+      return member.static ? this.staticField(member) : this.field(member, 0)
+    }
     return `${head}${this.text.slice(key.end, value.start)}${this.emit(value)};`
   }
 
@@ -477,6 +491,22 @@ class Meter extends Expressions {
     })
     const head = this.text.slice(start, key.start) + this.name(key, computed)
     const evaluate = `() => {${declaration(temps)}${this.pay(cost + extra)}return ${text}}`
+    return `${head}${this.text.slice(key.end, value.start)}${this.evaluated(evaluate, text, levels)};`
+  }
+
+  /** The key of a member. One that gives its name to a class is of V8's own function, where errors are paid for beforehand. */
+  keyOf({ key, computed, isRead }) {
+    const text = this.name(key, computed)
+    if (isRead === undefined) return text
+    return `($mivmG(${this.failure({ length: COMPILED * isRead })}), ${text})`
+  }
+
+  staticField({ start, key, value, computed, levels }) {
+    const { text, temps } = this.within({ levels: 1, isSuspendable: false }, () => {
+      return computed || !isAnonymous(value) ? this.emit(value) : this.named(key, value)
+    })
+    const head = this.text.slice(start, key.start) + this.name(key, computed)
+    const evaluate = `() => {${declaration(temps)}return ${text}}`
     return `${head}${this.text.slice(key.end, value.start)}${this.evaluated(evaluate, text, levels)};`
   }
 

@@ -12,7 +12,7 @@
   //   === !== == !=         same, !same, equal, !equal
   //   `…${a}…`              text(`…${part(a)}…`): each part before the next expression is evaluated
   //   [...a]  f(...a)       [...spread(a)]  f(...passed(a)): an array that is iterated as it is
-  //   {...a}                {...copied(a)}, also for { x, ...rest } = copied(a)
+  //   {...a}                {...copied(a)}, also for { x, ...rest } = copied(a), with how many others if many
   //   [x, y] = a            [x, y] = iterated(a), where there is a rest element or none
   //   o[a]  a in o          o[key(a)]  key(a) in o; also for delete, computed members, computed names in patterns
   //   o.length = a          o.length = length(o, a)
@@ -475,11 +475,13 @@
     return metered({ [iterator]: () => apply(method, iterable, []) }, prices.step, 16)
   }
 
-  function copied(source) {
+  /** `others`: how many keys V8 compares each with, since they are not copied. */
+  function copied(source, others = 0) {
     if (isObject(source) || typeof source === 'string') {
       const size = sizeOf(source)
       if (size > 32) room(size * 8)
       charge(1 + size * prices.keyCopied)
+      if (others > 0) spend(size * others, prices.keyCompared)
     }
     return source
   }

@@ -28,6 +28,14 @@ export const PRICES = {
     SpreadElement: 80,
     AwaitExpression: 48,
     YieldExpression: 16,
+    /** What V8 keeps of a function that is suspended, for each level of depth but the first, each time. */
+    kept: 128,
+    /** On top: what divides numbers whose exponents are far apart takes long. */
+    remainder: 16,
+    /** A property of a literal whose key is computed, on top. */
+    computed: 48,
+    /** A name that is declared together with many others, wherever that is done. */
+    name: 4,
     ThrowStatement: 32,
     CatchClause: 48,
     /** Entering a function; one that can be suspended, on top, for each level of depth. */
@@ -227,6 +235,8 @@ export const PRICES = {
     keyWrite: 12,
     /** One that `...` copies. */
     keyCopied: 8,
+    /** One that `...` in a pattern compares with one that the pattern has. */
+    keyCompared: 1 / 16,
     /** A key that a trap of a proxy answers with. */
     keyTrapped: 24,
     prototype: 1 / 2,

@@ -121,3 +121,9 @@ export function isAnonymous(node) {
   if (type === 'ArrowFunctionExpression') return true
   return (type === 'FunctionExpression' || type === 'ClassExpression') && id === null
 }
+
+/** Whether a member is a field with a class that takes its name from a key that nobody knows before it runs. */
+export function isNamedByKey({ type, computed, value = null }) {
+  if (type !== 'PropertyDefinition' || !computed || value === null) return false
+  return isClass(bare(value)) && isAnonymous(value)
+}

@@ -35,6 +35,7 @@
   function keyOf(value) {
     charge(prices.keyGiven)
     if (typeof value === 'string') return hashed(value)
+    if (value === undefined || value === null) return `${value}`
     if (!isObject(value)) return typeof value === 'bigint' ? toText(value) : value
     const key = primitiveOf(value, 'string')
     return typeof key === 'symbol' ? key : hashed(toText(key))
