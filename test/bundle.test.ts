@@ -784,7 +784,7 @@ exports.made = (x) => x instanceof Function && new Function('return 1')()
     warnings.map((line) => line.replace(/^.*(?=app\.js)/, '')),
     [
       'app.js:7:48: code from strings is not there: generate it before deployment',
-      'app.js:1:23: structuredClone is not there: use JSON.parse(JSON.stringify(value)), or copy what changes: { ...value }',
+      'app.js:1:23: structuredClone is not there: copy what changes: { ...value }; JSON.parse(JSON.stringify(value)) copies all of it, but for bytes, big integers, dates, maps and sets',
       'app.js:3:3: setTimeout is not there: time stands still during a call: compare env.time in a later one'
     ]
   )

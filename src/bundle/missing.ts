@@ -19,7 +19,10 @@ export const MISSING: ReadonlyMap<string, string> = new Map([
   ['localStorage', 'use state for files, or exported variables'],
   ['sessionStorage', 'use state for files, or exported variables'],
   ['eval', 'write the code out: what runs is what was deployed'],
-  ['structuredClone', 'use JSON.parse(JSON.stringify(value)), or copy what changes: { ...value }'],
+  [
+    'structuredClone',
+    'copy what changes: { ...value }; JSON.parse(JSON.stringify(value)) copies all of it, but for bytes, big integers, dates, maps and sets'
+  ],
   ['fetch', 'use oracle: the host asks, and the answer is logged'],
   ['XMLHttpRequest', 'use oracle: the host asks, and the answer is logged'],
   ['WebSocket', 'use oracle: the host asks, and the answer is logged'],

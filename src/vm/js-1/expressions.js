@@ -282,10 +282,11 @@ export class Expressions extends Emitter {
     const isCompound = OPERATORS[sign] !== undefined
     const isElement = mayBeElement(left) && (isCompound ? sign === '+' : !isNoText(right))
     const isEasy = isCompound ? isPlain(left) && isPlain(right) : !mayBeLength(left) && !isElement
-    if (operator === '=' && isElement && !mayBeLength(left)) return this.element(left, right)
+    if (operator === '=' && isElement && !mayBeLength(left)) return this.element(left, node)
     if (isEasy) return `${this.emit(node.left)} ${operator} ${this.emit(right)}`
     const { before, place, count, receiver, isLength, name } = this.target(left)
     let value
+    let given = null
     if (!isCompound) value = nameless(right, this.emit(right))
     else if (left.type === 'Identifier') value = this.operation(sign, left, place, right)
     else {
@@ -304,13 +305,19 @@ export class Expressions extends Emitter {
           ? stored
           : `${isLength} ? $mivm_length(${receiver}, ${result}) : ${stored}`
       value = `(${result} = ${value}, ${chosen})`
+      if (!isCompound) given = result
     }
     this.free(count)
+    if (given !== null && !(operator === '=' && node.isUnused)) {
+      // the value is what was given, whatever it came to as an element
+      if (operator === '=') return `(${before}${place} = ${value}, ${given})`
+      return `(${before}${place} ${sign} (${place} = ${value}, ${given}))`
+    }
     return `(${before}${place} ${isCompound ? '=' : operator} ${value})`
   }
 
   /** An assignment to what may be an element of a typed array, of a value that may have to be made a number. */
-  element({ object, property, computed }, right) {
+  element({ object, property, computed }, { right, isUnused }) {
     let base = this.emit(object)
     let receiver = 'this'
     let count = 1
@@ -323,7 +330,8 @@ export class Expressions extends Emitter {
     const text = nameless(right, this.emit(right))
     const value = this.temp()
     this.free(count)
-    return `${base}${place} = (${value} = ${text}, ${elementOf(receiver, value)})`
+    const stored = `${base}${place} = (${value} = ${text}, ${elementOf(receiver, value)})`
+    return isUnused ? stored : `(${stored}, ${value})`
   }
 
   /** An assignment to a pattern. */

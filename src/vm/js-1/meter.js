@@ -72,6 +72,7 @@ class Meter extends Expressions {
   }
 
   ExpressionStatement({ expression }) {
+    expression.isUnused = true
     return this.emit(expression)
   }
 
@@ -131,6 +132,7 @@ class Meter extends Expressions {
 
   loopForStatement(node) {
     const { init, test, update } = node
+    if (update !== null) update.isUnused = true
     const texts = [
       init === null ? '' : this.emit(init),
       test === null ? '' : update === null ? this.between(test) : this.emit(test),

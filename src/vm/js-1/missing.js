@@ -60,7 +60,8 @@
     setInterval: TIMERS,
     setTimeout: TIMERS,
     SharedArrayBuffer: 'use ArrayBuffer',
-    structuredClone: 'use JSON.parse(JSON.stringify(value)), or copy what changes: { ...value }',
+    structuredClone:
+      'copy what changes: { ...value }; JSON.parse(JSON.stringify(value)) copies all of it, but for bytes, big integers, dates, maps and sets',
     Temporal: 'use Date',
     TransformStream: ITERATORS,
     URL: URLS,
