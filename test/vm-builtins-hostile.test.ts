@@ -850,6 +850,20 @@ test('vm builtins - what V8 does for the syntax around some code costs as much',
       `${ten} ({ ${Array.from({ length: 100 }, (_, i) => `['k' + ${i}]: 1`).join(', ')} })`,
       3000
     ],
+    'elements that a pattern passes over': [
+      `const [${','.repeat(1000)}] = Array(1000).fill(1)`,
+      400
+    ],
+    'elements that a pattern takes': [`const [${names(1000)}] = 'x'.repeat(1000)`, 500],
+    'short texts in other letters': [
+      `const s = '\\u0390'.repeat(20); ${hundred} { s.toUpperCase(); s.toLowerCase() }`,
+      2000
+    ],
+    'short texts that are replaced by what is around them': [
+      `const s = 'a'.repeat(23); ${hundred} s.replaceAll('a', "$'$\`")`,
+      8000
+    ],
+    'codes of a text': [`${hundred} String.fromCharCode(${'65,'.repeat(100)})`, 5000],
     'what is left of far exponents': [`for (let i = 0; i < 1000; i++) 1e308 % 5e-324`, 1000]
   })
 })

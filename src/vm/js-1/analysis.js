@@ -174,7 +174,7 @@ class Analysis {
         return price + this.#try(node)
       case 'ArrayPattern':
         this.#handles()
-        return price + this.#all(childrenOf(node))
+        return price + this.#steps(node) + this.#all(childrenOf(node))
       case 'IfStatement':
       case 'ConditionalExpression':
         return price + this.visit(node.test) + this.#either(node.consequent, node.alternate)
@@ -271,6 +271,10 @@ class Analysis {
     const { type, property, computed } = bare(callee)
     if (type !== 'MemberExpression') return 0
     return METHODS.has(computed ? property.value : property.name) ? this.#prices.method : 0
+  }
+
+  #steps({ elements }) {
+    return elements.length * this.#prices.element
   }
 
   #remainder({ operator }) {

@@ -23,6 +23,8 @@ export const PRICES = {
     ObjectExpression: 48,
     ArrayExpression: 48,
     ArrayPattern: 24,
+    /** An element of one, or the lack of one: a step of an iterator. */
+    element: 8,
     /** A regular expression as a literal. */
     pattern: 64,
     SpreadElement: 80,
@@ -141,6 +143,8 @@ export const PRICES = {
     normalizePair: 1 / 128,
     escape: 1 / 8,
     parseNumber: 1 / 32,
+    /** One of several codes that a text is made of. */
+    code: 1 / 2,
     /** A part that split, replaceAll or String.raw makes. */
     part: 3,
     /** Number#toString with a radix, toFixed and so on: of an integer or with few digits, and of up to 1,100. */

@@ -3,7 +3,7 @@
   // read as a number as it is long, and a long big integer far longer to be written. So here they get numbers and texts
   // that are made, and paid for, before. What does the same and charges for more is in the other parts.
 
-  const { apply, construct, numbersIn, placesIn, replace } = kit
+  const { apply, construct, numbersIn, placesIn, prices, replace, spend } = kit
   const { tagOf, toBig, toNumber, toText, uncurry, wrapConstructor } = kit
   const { isView } = ArrayBuffer
   const { freeze, getOwnPropertyDescriptor, setPrototypeOf } = Object
@@ -142,6 +142,7 @@
           // biome-ignore lint/complexity/noArguments: a list of one would be slower
           const codes = arguments
           if (codes.length === 1 && typeof code === 'number') return make(code)
+          spend(codes.length, prices.code)
           for (let i = 0; i < codes.length; i++) {
             if (typeof codes[i] === 'number') continue
             codes[i] = toNumber(codes[i])

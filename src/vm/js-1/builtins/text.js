@@ -238,8 +238,8 @@
       const own = methodOf(pattern, symbols.replace)
       if (own !== undefined) return delegate(own, pattern, receiver, replacement)
     }
-    if (isShort(receiver, pattern) && typeof replacement === 'string' && replacement.length < 8) {
-      charge(4)
+    if (isShort(receiver, pattern) && isShortText(replacement)) {
+      charge(all ? 4 + receiver.length : 4)
       return all
         ? rawReplaceAll(receiver, pattern, replacement)
         : rawReplace(receiver, pattern, replacement)
@@ -282,6 +282,11 @@
     pieces[count] = raw.slice(text, end)
     textRoom(length + text.length - end)
     return join(pieces, '')
+  }
+
+  /** What a `$` in it stands for may be longer. */
+  function isShortText(value) {
+    return typeof value === 'string' && value.length < 8 && rawIndexOf(value, '$') === -1
   }
 
   function textOfCall(replacement, sought, at, text) {
@@ -391,6 +396,12 @@
     return method(text)
   }
 
+  /** Letters beyond ASCII take V8 more than ten times as long, the first of them included. */
+  function changedShort(method, text) {
+    charge(1 + (text.length >> 1))
+    return method(text)
+  }
+
   function replaceCases() {
     const changed = (name) => (value) => {
       const text = thisText(value, name)
@@ -406,11 +417,11 @@
     const upper = changed('toUpperCase')
     replace(prototype, {
       toLowerCase() {
-        if (typeof this === 'string' && this.length < SHORT) return rawLower(this)
+        if (typeof this === 'string' && this.length < SHORT) return changedShort(rawLower, this)
         return lower(this)
       },
       toUpperCase() {
-        if (typeof this === 'string' && this.length < SHORT) return rawUpper(this)
+        if (typeof this === 'string' && this.length < SHORT) return changedShort(rawUpper, this)
         return upper(this)
       },
       toLocaleLowerCase() {
