@@ -24,12 +24,14 @@ export async function openMirror(
   const { output, dir } = context
   const found = await Promise.all(names.map((name) => context.instance(name)))
   let mirror: Mirror | null = null
-  let reopening: Promise<void> | null = null
+  let isReopening = false
   let isEnding = false
   const reopen = async () => {
+    if (isReopening || isEnding) return
+    isReopening = true
     do await writableAgain(dir)
     while (!isEnding && !(await openAgain()))
-    reopening = null
+    isReopening = false
   }
   const openAgain = async () => {
     await mirror?.close()
@@ -51,7 +53,7 @@ export async function openMirror(
       output.object(event)
       report(log, event)
       const isStuck = event.type === 'mirror-stopped' && event.reason === 'storage'
-      if (isStuck && !isEnding) reopening ??= reopen()
+      if (isStuck) void reopen()
     }
   }
   const first = await Mirror.open(options)
