@@ -300,6 +300,18 @@ test('quotas - what is deployed over a connection counts there, whoever it is of
   await replica.close()
 })
 
+test('quotas - code that is compiled counts on its connection, whatever comes of it', async (t) => {
+  const quotas = { burstSeconds: 1, connection: { fuelPerSecond: 1000 } }
+  const { host, dir, bootstrap } = await scene(t, { quotas })
+  const replica = await Replica.open({ dir: path.join(dir, 'reader'), bootstrap })
+  const rpc = await replica.connect(decodeId(host.id))
+  const code = await codeOf(rpc.request(DEPLOY, deployment(host.id, '(((').request))
+  t.is(code, 'CODE_SYNTAX')
+  const { message } = await refusal(rpc.request(DEPLOY, deployment(host.id, '((((').request))
+  t.ok(message.startsWith('connection.fuelPerSecond '), message)
+  await replica.close()
+})
+
 test('quotas - a client goes on by itself', async (t) => {
   const quotas = { burstSeconds: 1, user: { callsPerSecond: 20 } }
   const { host, link, client } = await clientScene(t, quotas)

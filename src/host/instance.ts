@@ -38,6 +38,9 @@ export interface ExecutionOptions {
   readonly measures?: Measures
 }
 
+/** What compiling takes for each character of a code, in fuel: the largest code takes about a second. */
+const COMPILE_COST = 1000
+
 /** Of a user's log that is open, and of a variable that is exported, about, bytes. */
 const USER_WEIGHT = 32 * 1024
 const VARIABLE_WEIGHT = 128
@@ -121,6 +124,8 @@ export class Instance {
     const contract = contractOf(address, genesis, source)
     const block = checkDeployer(address, genesis, log)
     await checkRoom(writing.store.storage.path)
+    // whoever makes a new key for each deployment has it compiled all the same
+    caller?.meter.burn(source.length * COMPILE_COST)
     const methods = await execution.vm.inspect(contract)
     const code = encodeEntry({ type: 'code', source })
     const tree = new Tree()
