@@ -20,7 +20,7 @@ const WAITING_MAX = 64 * 1024
  * of that than there is.
  */
 const SHOWN = { burst: 64 * 1024, perSecond: 64 * 1024 }
-const READ = { burst: 16 * 1024, perSecond: 4 * 1024 }
+const READ = { burst: 16 * 1024, perSecond: 16 * 1024 }
 /** Bytes that a peer has not read, beyond which it is answered nothing more. */
 const UNREAD_MAX = 4 * 1024 * 1024
 /** How long a peer has to show the head that it says there is before another one is asked, ms. */
