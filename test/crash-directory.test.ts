@@ -1,10 +1,15 @@
 // What a crash leaves of a directory that was being made.
-import { readdir, rm, writeFile } from 'node:fs/promises'
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { readdir, rm, stat, writeFile } from 'node:fs/promises'
 import path from 'node:path'
+import { fileURLToPath } from 'node:url'
 import test from 'brittle'
 import { createIdentity, openIdentity } from '../src/state/identity.ts'
 import { openStore } from '../src/state/store.ts'
+import { readSyncs } from './faults/synced.ts'
 import { tempDir } from './helpers.ts'
+import { programOf } from './programs.js'
 
 for (const [what, bytes] of [
   ['nothing', new Uint8Array()],
@@ -39,4 +44,26 @@ test('identity - what a crash has left of a new one is in nobody’s way', async
   await t.exception(createIdentity(dir, 'alice'), /there is an identity "alice" already/)
   await rm(path.join(dir, 'alice.key.0b0e'))
   t.alike(await readdir(dir), ['alice.key'], 'nothing else is left')
+})
+
+test('directories - a power cut takes back none that a host, a caller or a restored host has made', async (t) => {
+  const dir = await tempDir(t)
+  const notes = path.join(await tempDir(t), 'synced')
+  const script = (name: string) => programOf(fileURLToPath(new URL(name, import.meta.url)))
+  const flags = ['--conditions=mivm-source', '--import', script('./faults/synced.ts')]
+  const args = [...flags, script('./faults/fresh-directories.ts'), dir, notes]
+  const child = spawn(process.execPath, args, { stdio: ['ignore', 'ignore', 'inherit'] })
+  t.alike(await once(child, 'exit'), [0, null])
+  const { names } = readSyncs(notes)
+  const restored = path.join(dir, 'three', 'host')
+  for (const { parentPath, name } of await readdir(dir, { recursive: true, withFileTypes: true })) {
+    const made = path.join(parentPath, name)
+    if (!(await stat(made)).isDirectory()) continue
+    // it had another name while it was made
+    const isSynced = [...names].some((it) => {
+      const fresh = it.replace(/three\/\.restoring-[^/]*/, 'three/host')
+      return it === made || (made.startsWith(`${restored}/`) && fresh === made)
+    })
+    t.ok(isSynced, path.relative(dir, made))
+  }
 })

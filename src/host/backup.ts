@@ -103,6 +103,7 @@ async function restoreAll(dir: string, records: AsyncIterable<BackupRecord>): Pr
   }
   // the store remembers which directory it was made in, and this one gets another name
   await rm(path.join(storeOf(dir), 'CORESTORE'), { force: true })
+  await syncDirectory(storeOf(dir))
 }
 
 /** What goes into the database; files are written as they come. */

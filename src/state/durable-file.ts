@@ -29,15 +29,6 @@ export async function writeDurably(
   await syncDirectory(dir)
 }
 
-/** Makes a directory, and those above it, so that a power cut takes none of their names back. */
-async function nameDirectory(dir: string): Promise<void> {
-  const first = await makeDirectory(dir)
-  if (first === undefined) return
-  for (let made = dir; made.length >= first.length; made = path.dirname(made)) {
-    await syncDirectory(path.dirname(made))
-  }
-}
-
 /** Puts a file on disk that is not there yet, readable by its owner alone; a power cut may still take its name back. */
 export async function writeSynced(file: string, bytes: Uint8Array | string): Promise<void> {
   const handle = await open(file, 'wx', 0o600)

@@ -1,31 +1,31 @@
 import { mkdir, stat } from 'node:fs/promises'
 import path from 'node:path'
+import { syncDirectory } from './sync-directory.ts'
 
 /**
- * Makes a directory, for its owner alone, and those above it; resolves to the first that was not there, undefined where all
- * were. Node's own `recursive` never ends where the one above takes no directories, as /proc does not.
+ * Makes a directory, for its owner alone, and those above it that are not there, so that a power cut takes none of their names
+ * back. Node's own `recursive` never ends where the one above takes no directories, as /proc does not.
  */
-export async function makeDirectory(dir: string, mode = 0o700): Promise<string | undefined> {
+export async function makeDirectory(dir: string, mode = 0o700): Promise<void> {
   const wanted = path.resolve(dir)
   const parent = path.dirname(wanted)
   try {
-    return await make(wanted, mode)
+    await make(wanted, mode)
   } catch (error) {
     const isAbsent = error instanceof Error && 'code' in error && error.code === 'ENOENT'
     if (!isAbsent || parent === wanted) throw error
+    await makeDirectory(parent, mode)
+    await make(wanted, mode)
   }
-  const first = await makeDirectory(parent, mode)
-  const made = await make(wanted, mode)
-  return first ?? made
 }
 
-async function make(dir: string, mode: number): Promise<string | undefined> {
+async function make(dir: string, mode: number): Promise<void> {
   try {
     await mkdir(dir, { mode })
-    return dir
   } catch (error) {
     const found = await stat(dir).catch(() => null)
-    if (found?.isDirectory() === true) return undefined
+    if (found?.isDirectory() === true) return
     throw error
   }
+  await syncDirectory(path.dirname(dir))
 }
