@@ -34,8 +34,8 @@ export async function openMirror(
     isReopening = false
   }
   const openAgain = async () => {
-    await mirror?.close()
     try {
+      await mirror?.close()
       mirror = await Mirror.open(options)
       log.write('info', 'the disk takes something again: the mirror was opened anew')
       return true
