@@ -808,6 +808,10 @@ test('vm builtins - what V8 does for the syntax around some code costs as much',
       `let f; for (let i = 0, ${names(1000)}; i < 10; i++) f ??= () => [${names(1000)}]`,
       2000
     ],
+    'constants of each turn': [
+      `let f, i = 0; for (const [${names(1000)}] = []; i < 10; i++) f ??= () => [${names(1000)}]`,
+      2000
+    ],
     'variables of a case that it is not': [
       `${ten} switch (i) { case -1: let ${names(1000)}; (() => [${names(1000)}])() }`,
       2000

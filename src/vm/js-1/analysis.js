@@ -389,7 +389,7 @@ class Analysis {
       if (type === 'ForStatement') {
         if (node.init !== null) before += this.visit(node.init)
         // each turn has variables of its own
-        if (node.init?.kind === 'let') node.cost += this.#names(declaredBy(node.init))
+        if (node.init !== null) node.cost += this.#names(declaredBy(node.init))
         if (node.update !== null) node.cost += this.visit(node.update)
       } else if (type === 'ForOfStatement' || type === 'ForInStatement') {
         if (type === 'ForOfStatement') this.#handles()
