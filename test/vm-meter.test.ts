@@ -662,6 +662,22 @@ const NESTS: Record<string, readonly [open: string, close: string, levels?: numb
   patterns: ['([x = ', '] = [])', 4]
 }
 
+test('meter - classes inside of fields and static blocks of others may not hold too much code', async (t) => {
+  const vm = await openOne(t)
+  const long = `if (z) {${'z(1);'.repeat(20_000)}}`
+  const nest = (depth: number, around: (inner: string) => string): string =>
+    depth === 0 ? long : around(nest(depth - 1, around))
+  for (const around of [
+    (inner: string) => `new (class { a = (() => { ${inner} })() })()`,
+    (inner: string) => `(class { static { ${inner} } })`
+  ]) {
+    const run = (depth: number) =>
+      new Instance(contractOf(`let z = 0; ${nest(depth, around)}`)).run(vm, [['init']])
+    t.is(briefOf((await run(2))[0]), 'ok null')
+    t.is(briefOf((await run(60))[0]), 'error CODE_SYNTAX')
+  }
+})
+
 test('meter - code that nests as deep as it may is compiled, and no deeper', async (t) => {
   const vm = await openOne(t)
   const inspect = async (source: string) => {

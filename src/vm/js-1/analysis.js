@@ -19,6 +19,12 @@ const LEVELS_MAX = 512
 /** Places that the function takes which V8 evaluates all static fields and blocks of a class in: it is not called by ours. */
 const STATIC = 6
 
+/**
+ * Characters of all fields and static blocks of classes together, of which those inside of others count again: V8 reads what
+ * is in one anew for each that it is inside of.
+ */
+const INITIALIZERS_MAX = 4 * 1024 * 1024
+
 const NO_EVAL = 'eval is not available: write the code out: what runs is what was deployed'
 
 /** Names of one scope, and handlers of one function, up to which V8 takes no time for them that counts. */
@@ -131,6 +137,7 @@ class Analysis {
   #alive = 0
   /** Loops over iterators, and blocks with a `finally`, around this place in its function. */
   #closing = 0
+  #initializers = 0
   /** `[identifier, scope]`: a name may be declared behind its use. */
   #uses = []
   /** `[identifier, expression]`, null for a value that nobody knows. */
@@ -457,6 +464,7 @@ class Analysis {
   /** A static block, or the value of a static field: the meter makes a function of it. */
   #static(member, node) {
     if (node === null) return 0
+    this.#initializer(node)
     const { fn } = this.#scope
     const { locals, alive: most, handlers, closing: deepest } = fn
     const [alive, closing] = [this.#alive, this.#closing]
@@ -478,6 +486,7 @@ class Analysis {
 
   /** A field is evaluated whenever there is a new instance, in a function of its own. */
   #field(field) {
+    if (field.value !== null) this.#initializer(field.value)
     const { fn } = this.#scope
     const [alive, most] = [this.#alive, fn.alive]
     this.#alive = fn.alive = 0
@@ -485,6 +494,15 @@ class Analysis {
     field.levels = levelsOf(field, { locals: 0, alive: fn.alive })
     this.#alive = alive
     fn.alive = most
+  }
+
+  #initializer(node) {
+    this.#initializers += node.end - node.start
+    if (this.#initializers <= INITIALIZERS_MAX) return
+    throw new Refusal(
+      node,
+      'fields and static blocks of classes are inside of each other with too much code: make functions of what is in them'
+    )
   }
 
   #declaration({ kind, declarations }) {
