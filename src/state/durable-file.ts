@@ -15,7 +15,7 @@ export async function writeDurably(
 ): Promise<void> {
   const dir = path.resolve(path.dirname(file))
   const fresh = once ?? `${file}.${randomUUID()}`
-  await nameDirectory(dir)
+  await makeDirectory(dir)
   // what a process has left that was killed
   if (once !== undefined) await rm(once, { force: true })
   try {
