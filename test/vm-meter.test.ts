@@ -678,6 +678,8 @@ test('meter - classes inside of fields and static blocks of others may not hold 
   }
 })
 
+const TOO_DEEP = /deeper than 1000 levels|inside of each other/
+
 test('meter - code that nests as deep as it may is compiled, and no deeper', async (t) => {
   const vm = await openOne(t)
   const inspect = async (source: string) => {
@@ -688,7 +690,8 @@ test('meter - code that nests as deep as it may is compiled, and no deeper', asy
     const nested = (count: number) =>
       `let x\nconst f = () => {}\nexports.f = () => ${open.repeat(count)}0${close.repeat(count)}`
     t.is(await inspect(nested(Math.floor(950 / levels))), 'ok', name)
-    t.ok((await inspect(nested(1000))).includes('deeper than 1000 levels'), `more ${name}`)
+    // classes of that many levels have too much code in each other before
+    t.ok(TOO_DEEP.test(await inspect(nested(1000))), `more ${name}`)
     t.ok((await inspect(nested(20_000))).includes('deeper than 1000 levels'), `many ${name}`)
   }
 })
