@@ -149,7 +149,8 @@ test('full disk - of a mirror: with room again it goes on, without a restart', a
   }
   const { bootstrap, open, user } = await scene(t, root)
   const host = await open()
-  const bob = await user('bob')
+  // nobody is refused here, and a busy machine takes longer than those wait who are
+  const bob = await user('bob', 60_000)
   const { link } = await bob.deploy({ host: host.id, source: readContract('forum') })
   await bob.call(link, 'addTopic', ['a topic'])
   const network = `--bootstrap=${bootstrap.join()}`
@@ -221,8 +222,8 @@ async function scene(t: Test, root: string) {
   return {
     bootstrap,
     open: () => startHost(t, path.join(root, 'host'), [], `--bootstrap=${bootstrap.join()}`),
-    user: async (name: string) => {
-      const client = await Client.open({ dir: path.join(root, name), bootstrap, timeout: 4_000 })
+    user: async (name: string, timeout = 4_000) => {
+      const client = await Client.open({ dir: path.join(root, name), bootstrap, timeout })
       t.teardown(() => client.close(), { order: 1 })
       return client
     }
