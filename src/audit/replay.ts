@@ -251,32 +251,29 @@ export class Replay {
    * Goes on behind a call that this machine cannot execute, where the log says that it has changed nothing: on that the host's
    * word is as good as that of an abort, and it hides no lie behind it. False where that cannot be.
    */
-  #passOver(
-    { ack, result, resultIndex, index }: LoggedCall,
-    { message: why }: ThrownEntry
-  ): boolean {
+  #passOver(logged: LoggedCall, { message: why }: ThrownEntry): boolean {
+    const { result, resultIndex } = logged
     if (!b4a.equals(result.writes, NOTHING)) return false
     if (this.#passedOver.has(resultIndex)) return true
     if (this.#passedOver.size >= PASSED_OVER_MAX) return false
     this.#passedOver.add(resultIndex)
-    const message = `call ${ack.seq} could not be executed on this machine: ${why}`
+    this.#miss(logged, why)
+    return true
+  }
+
+  #miss({ ack, index, resultIndex }: LoggedCall, why: string): void {
     this.#report.gap({
       reason: 'not-reproduced',
       log: 'call log',
       from: index,
       to: resultIndex + 1,
-      message
+      message: `call ${ack.seq} could not be executed on this machine: ${why}`
     })
-    return true
   }
 
   /** Why call `next` of the run has no outcome that the log could be held against. */
-  #stop(
-    { ack, resultIndex, index }: LoggedCall,
-    run: Run,
-    at: number | null,
-    step: Step | undefined
-  ): void {
+  #stop(logged: LoggedCall, run: Run, at: number | null, step: Step | undefined): void {
+    const { ack } = logged
     this.#stopped = true
     if (run.wrong !== null && run.wrong.call === at) {
       const { block, difference } = run.wrong
@@ -290,14 +287,7 @@ export class Replay {
       step?.outcome.status === 'abort'
         ? step.outcome.error.message
         : (run.failure ?? 'the engine stopped')
-    const message = `call ${ack.seq} could not be executed on this machine: ${why}; what follows was not replayed`
-    this.#report.gap({
-      reason: 'not-reproduced',
-      log: 'call log',
-      from: index,
-      to: resultIndex + 1,
-      message
-    })
+    this.#miss(logged, `${why}; what follows was not replayed`)
   }
 
   async #commit(
