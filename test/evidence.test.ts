@@ -85,18 +85,23 @@ test('evidence - with a block or a part that its code does not name is refused',
   t.is((await proven(encode({ ...replayed, otherLog: replayed.callLog })))?.code, undefined)
 })
 
-test('evidence - of a block of a newer version comes to nothing, however large it is', async (t) => {
+test('evidence - a block of another version than genesis is no entry, however large it is', async (t) => {
   for (const size of [3, BLOCK_MAX + 1]) {
     const { log, keyPair } = await Writer.deploy(t)
     await log.append(b4a.alloc(size, 2))
     const genesis = (await log.get(0)) ?? b4a.alloc(0)
     const callLog = await proofOf(log, await headAt(log, keyPair), [log.length - 1])
-    for (const code of ['ENTRY_TOO_LARGE', 'ENTRY_MALFORMED']) {
-      const codes: string[] = []
-      const parts = { genesis, heads: [], userLog: null, state: null, otherLog: null }
-      t.is((await proven(encode({ ...parts, code, callLog }), codes))?.code, undefined)
-      t.alike(codes, ['ENTRY_VERSION'], `${code}, ${size} bytes`)
+    const right = size === 3 ? 'ENTRY_MALFORMED' : 'ENTRY_TOO_LARGE'
+    const parts = { genesis, heads: [], userLog: null, state: null, otherLog: null }
+    for (const code of ['ENTRY_TOO_LARGE', 'ENTRY_MALFORMED', 'ENTRY_UNEXPECTED']) {
+      const evidence = await proven(encode({ ...parts, code, callLog }))
+      t.is(evidence?.code, code === right ? code : undefined, `${code}, ${size} bytes`)
     }
+    const codes: string[] = []
+    const newer = b4a.from(genesis)
+    newer[0] = 2
+    await proven(encode({ ...parts, genesis: newer, code: right, callLog }), codes)
+    t.alike(codes, ['ENTRY_VERSION'], 'whose genesis is of a newer version')
   }
 })
 

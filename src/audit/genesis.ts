@@ -1,6 +1,6 @@
 import b4a from 'b4a'
 import type Hypercore from 'hypercore'
-import { decodeEntry, type Genesis, limitsOf } from '../protocol/entries.ts'
+import { decodeEntry, type Genesis, isNewer, limitsOf } from '../protocol/entries.ts'
 import { MivmError } from '../protocol/errors.ts'
 import { codeHash } from '../protocol/hash.ts'
 import { verifyHead } from '../protocol/head.ts'
@@ -10,7 +10,7 @@ import { Tree } from '../protocol/merkle.ts'
 import { headOf } from '../state/head.ts'
 import { VM_IDS } from '../vm/registry.ts'
 import type { Report } from './findings.ts'
-import { decode, newerFormat } from './history.ts'
+import { decode } from './history.ts'
 import { ASKED_MAX, awaitLength, type Patience, reopen } from './patience.ts'
 
 /** Block 0 of a call log that belongs at its address. */
@@ -54,11 +54,12 @@ export async function readGenesis(
     report.gap({ reason: 'damaged', log: 'call log', from: 0, to: 1, message })
     return null
   }
-  const entry = decode(block)
-  if (entry === 'newer') {
-    report.gap(newerFormat(0))
+  if (isNewer(block)) {
+    const message = 'the call log, block 0: the instance is of a newer format; update MIVM'
+    report.gap({ reason: 'unsupported', log: 'call log', from: 0, to: null, message })
     return null
   }
+  const entry = decode(block)
   const genesis = typeof entry === 'object' && entry.type === 'genesis' ? entry : null
   const wrong = wrongIn(genesis, block, address)
   if (wrong !== null && isSigned(core)) {

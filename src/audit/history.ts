@@ -1,11 +1,4 @@
-import {
-  type CallLogEntry,
-  decodeEntry,
-  type Genesis,
-  isNewer,
-  isTooMuch
-} from '../protocol/entries.ts'
-import { MivmError } from '../protocol/errors.ts'
+import { type CallLogEntry, type Genesis, isTooMuch, readEntry } from '../protocol/entries.ts'
 import { BLOCK_MAX } from '../protocol/limits.ts'
 import type { Tree, TreeNode } from '../protocol/merkle.ts'
 import type { Run } from './ahead.ts'
@@ -40,7 +33,7 @@ interface Read {
   readonly roots: readonly TreeNode[] | null
 }
 
-type Unreadable = 'malformed' | 'newer' | 'large'
+type Unreadable = 'malformed' | 'large'
 
 /** What a call log is read into. */
 export interface Readers {
@@ -221,11 +214,6 @@ export class History {
   }
 
   #push({ entry, block, treeHash, roots }: Read): LoggedBatch | null {
-    if (entry === 'newer') {
-      this.#into.report.gap(newerFormat(this.#walk.next))
-      this.#stopped = true
-      return null
-    }
     if (entry === 'malformed') return this.#walk.refuse('ENTRY_MALFORMED', 'this is no entry')
     if (entry === 'large') {
       const why = `an entry of ${block.byteLength} bytes, or that says more than a call can ask or be told`
@@ -287,19 +275,10 @@ export class History {
   }
 }
 
-/** An entry of a call log, or why it is none. */
+/** An entry of a call log whose genesis is of this version, or why it is none. */
 export function decode(block: Uint8Array): CallLogEntry | Unreadable {
-  if (block.byteLength > BLOCK_MAX) return isNewer(block) ? 'newer' : 'large'
-  try {
-    const entry = decodeEntry(block)
-    return isTooMuch(entry) ? 'large' : entry
-  } catch (error) {
-    if (!(error instanceof MivmError)) throw error
-    return error.code === 'ENTRY_VERSION' ? 'newer' : 'malformed'
-  }
-}
-
-export function newerFormat(block: number): Gap {
-  const message = `the call log, block ${block}: it is of a newer format; update MIVM`
-  return { reason: 'unsupported', log: 'call log', from: block, to: null, message }
+  if (block.byteLength > BLOCK_MAX) return 'large'
+  const entry = readEntry(block)
+  if (entry === null) return 'malformed'
+  return isTooMuch(entry) ? 'large' : entry
 }

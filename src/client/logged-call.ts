@@ -1,5 +1,5 @@
 import type Hypercore from 'hypercore'
-import { type CallLogEntry, type Commit, decodeEntry } from '../protocol/entries.ts'
+import { type CallLogEntry, type Commit, readEntry } from '../protocol/entries.ts'
 import { MivmError } from '../protocol/errors.ts'
 import { type LoggedCall, readCalls } from '../protocol/evidence-replay.ts'
 import type { InstanceReplica } from './instance-replica.ts'
@@ -23,7 +23,7 @@ export interface CallInLog {
   readonly call: LoggedCall
 }
 
-/** Reads a call from a copy of the call log. Throws CALL_UNKNOWN, CALL_PENDING, TIMEOUT, NOT_REPRODUCED; ENTRY_MALFORMED, ENTRY_VERSION. */
+/** Reads a call from a copy of the call log. Throws CALL_UNKNOWN, CALL_PENDING, TIMEOUT, NOT_REPRODUCED; ENTRY_MALFORMED. */
 export async function readLogged(instance: InstanceReplica, seq: number): Promise<CallInLog> {
   const log = await instance.callLog()
   const ack = await findAck(log, log.length, seq)
@@ -35,11 +35,11 @@ export async function readLogged(instance: InstanceReplica, seq: number): Promis
     const block = await readBlock(log, index)
     bytes += block.byteLength + BLOCK_BYTES
     if (bytes > BATCH_BYTES_MAX) throw tooLarge(seq)
-    shown.push({ index, block, entry: decodeEntry(block) })
+    shown.push({ index, block, entry: entryIn(block) })
   }
   const calls = callsOf(shown)
   const call = calls.pop()
-  const [code, commit] = [await readEntry(log, 1), await readEntry(log, start)]
+  const [code, commit] = [await entryAt(log, 1), await entryAt(log, start)]
   if (call === undefined || code.type !== 'code') throw wrong()
   return {
     source: code.source,
@@ -96,7 +96,7 @@ export async function findResult(
   seq: number
 ): Promise<number> {
   for (let index = ack + 1; index < length; index++) {
-    if ((await readEntry(log, index)).type === 'result') return index
+    if ((await entryAt(log, index)).type === 'result') return index
   }
   throw new MivmError('CALL_PENDING', `call ${seq} has no result yet: try again later`)
 }
@@ -108,8 +108,14 @@ export async function readBlock(log: Hypercore, index: number): Promise<Uint8Arr
   throw new MivmError('TIMEOUT', `block ${index} of the call log did not come: try again later`)
 }
 
-async function readEntry(log: Hypercore, index: number): Promise<CallLogEntry> {
-  return decodeEntry(await readBlock(log, index))
+async function entryAt(log: Hypercore, index: number): Promise<CallLogEntry> {
+  return entryIn(await readBlock(log, index))
+}
+
+function entryIn(block: Uint8Array): CallLogEntry {
+  const entry = readEntry(block)
+  if (entry === null) throw wrong()
+  return entry
 }
 
 async function nextAck(
@@ -118,7 +124,7 @@ async function nextAck(
   to: number
 ): Promise<{ index: number; seq: number } | null> {
   for (let index = from; index < to; index++) {
-    const entry = await readEntry(log, index)
+    const entry = await entryAt(log, index)
     if (entry.type === 'ack') return { index, seq: entry.seq }
   }
   return null
@@ -127,7 +133,7 @@ async function nextAck(
 /** The last commit before a block; 1, where the code is, if there is none. */
 async function lastEnd(log: Hypercore, block: number): Promise<number> {
   for (let index = block - 1; index > 1; index--) {
-    if ((await readEntry(log, index)).type === 'commit') return index
+    if ((await entryAt(log, index)).type === 'commit') return index
   }
   return 1
 }

@@ -1,4 +1,10 @@
-import { type Commit, decodeEntry, type UserHead, type Version } from '../protocol/entries.ts'
+import {
+  type Commit,
+  decodeEntry,
+  readEntry,
+  type UserHead,
+  type Version
+} from '../protocol/entries.ts'
 import { MivmError } from '../protocol/errors.ts'
 import { encodeId } from '../protocol/ids.ts'
 
@@ -49,7 +55,9 @@ export class Walk {
 
   /** Takes the next block; throws ENTRY_MALFORMED, ENTRY_VERSION. Returns the users whose heads it names. */
   visit(block: Uint8Array): readonly WalkedUser[] {
-    const entry = decodeEntry(block)
+    // genesis says which version all of it has
+    const entry = this.#next === 0 ? decodeEntry(block) : readEntry(block)
+    if (entry === null) throw malformed(`block ${this.#next} of the call log is no entry of it`)
     const index = this.#next++
     if (entry.type === 'ack') {
       this.#open.set(encodeId(entry.user), { key: entry.user, entry: entry.entry, ack: index })
@@ -60,10 +68,7 @@ export class Walk {
   #close({ archive, blobs, heads }: Commit, index: number): readonly WalkedUser[] {
     const acked = [...this.#open]
     if (acked.length !== heads.length) {
-      throw new MivmError(
-        'ENTRY_MALFORMED',
-        `the commit in block ${index} does not name the heads of its users: audit the instance`
-      )
+      throw malformed(`the commit in block ${index} does not name the heads of its users`)
     }
     const named: WalkedUser[] = []
     for (const [i, head] of heads.entries()) {
@@ -78,4 +83,8 @@ export class Walk {
     this.#open = new Map()
     return named
   }
+}
+
+function malformed(what: string): MivmError {
+  return new MivmError('ENTRY_MALFORMED', `${what}: audit the instance`)
 }

@@ -187,7 +187,7 @@ export function isNewer([version = 0]: Uint8Array): boolean {
   return version > FORMAT_VERSION
 }
 
-/** Reads a block of a call log; throws ENTRY_MALFORMED, or ENTRY_VERSION where a newer MIVM wrote it. */
+/** Reads a block by itself, as of a call log; throws ENTRY_MALFORMED, or ENTRY_VERSION where a newer MIVM wrote it. */
 export function decodeEntry(block: Uint8Array): CallLogEntry {
   const [id, fields] = decodeBlock(block, CALL_LOG_ENCODINGS)
   const type = CALL_LOG_TYPES[id]
@@ -195,6 +195,14 @@ export function decodeEntry(block: Uint8Array): CallLogEntry {
   if (!isWhole(entry)) throw malformed()
   checkForm(block, id, CALL_LOG_ENCODINGS, fields)
   return entry
+}
+
+/**
+ * Reads a block of a call log whose genesis is of this version, which then is that of all its entries: null where it is none
+ * of them, whatever a newer MIVM could make of it.
+ */
+export function readEntry(block: Uint8Array): CallLogEntry | null {
+  return attempt(() => decodeEntry(block))
 }
 
 /** Throws VALUE_UNSUPPORTED where a field cannot be written as it is. */
@@ -212,12 +220,7 @@ export function decodeUserEntry(block: Uint8Array): UserLogEntry {
 
 /** Reads a block that anybody may have written; null where it is no entry of a user log. */
 export function readUserEntry(block: Uint8Array): UserLogEntry | null {
-  try {
-    return decodeUserEntry(block)
-  } catch (error) {
-    if (error instanceof MivmError) return null
-    throw error
-  }
+  return attempt(() => decodeUserEntry(block))
 }
 
 /**
@@ -289,6 +292,15 @@ function encodeBlock(
   state.start = 2
   encoding.encode(state, fields)
   return state.buffer
+}
+
+function attempt<T>(decode: () => T): T | null {
+  try {
+    return decode()
+  } catch (error) {
+    if (error instanceof MivmError) return null
+    throw error
+  }
 }
 
 function decodeBlock(block: Uint8Array, encodings: readonly Encoder<object>[]): [number, object] {

@@ -1,6 +1,6 @@
 import b4a from 'b4a'
 import c from 'compact-encoding'
-import { type CallLogEntry, decodeEntry, type Genesis, isNewer } from './entries.ts'
+import { type CallLogEntry, decodeEntry, type Genesis, readEntry } from './entries.ts'
 import { damaged, unwrap, wrap } from './envelope.ts'
 import { MivmError } from './errors.ts'
 import { checkReplay, invalid, type ReplayCase, type ReplayedClaim } from './evidence-replay.ts'
@@ -124,8 +124,8 @@ export function encodeEvidence({ code, genesis, ...parts }: EvidenceParts): Uint
 /**
  * Verifies evidence, as bytes or as text in armour, without believing who made it. No I/O but that of `replay`. Throws
  * PROOF_INVALID where it does not hold, with `host` also where it accuses another one; NOT_REPRODUCED and VM_UNKNOWN
- * where this machine cannot execute the calls; PROOF_UNKNOWN, PROOF_VERSION, PROOF_DAMAGED, PROOF_TOO_LARGE and
- * ENTRY_VERSION as for receipts.
+ * where this machine cannot execute the calls; PROOF_UNKNOWN, PROOF_VERSION, PROOF_DAMAGED, PROOF_TOO_LARGE and, for
+ * genesis, ENTRY_MALFORMED and ENTRY_VERSION as for receipts.
  */
 export async function verifyEvidence(
   file: Uint8Array | string,
@@ -270,21 +270,10 @@ function unread(blocks: ReadonlyMap<number, Uint8Array>): Shown[] {
 /** Of what is no entry a rule is shown two blocks at most; not to read on makes files cheap that are made up. */
 function readBlocks(blocks: ReadonlyMap<number, Uint8Array>): Shown[] {
   return [...blocks].map(([index, block]) => {
-    const entry = readEntry(block)
+    const entry = block.byteLength > BLOCK_MAX ? null : readEntry(block)
     if (entry === null && blocks.size > 2) throw invalid(`block ${index} in it is no entry`)
     return { index, block, entry }
   })
-}
-
-/** Null for what is no entry, whatever it is; throws ENTRY_VERSION for what this version does not know. */
-function readEntry(block: Uint8Array): CallLogEntry | null {
-  if (block.byteLength > BLOCK_MAX && !isNewer(block)) return null
-  try {
-    return decodeEntry(block)
-  } catch (error) {
-    if (error instanceof MivmError && error.code === 'ENTRY_MALFORMED') return null
-    throw error
-  }
 }
 
 function signaturesOf({ heads, callLog, userLog, otherLog }: Material): string[] {

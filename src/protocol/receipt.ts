@@ -1,6 +1,13 @@
 import b4a from 'b4a'
 import c from 'compact-encoding'
-import { type Ack, decodeEntry, type Genesis, type Result, readUserEntry } from './entries.ts'
+import {
+  type Ack,
+  decodeEntry,
+  type Genesis,
+  type Result,
+  readEntry,
+  readUserEntry
+} from './entries.ts'
 import { damaged, unwrap, wrap } from './envelope.ts'
 import { MivmError } from './errors.ts'
 import type { Head } from './head.ts'
@@ -41,7 +48,7 @@ export function encodeReceipt(genesis: Uint8Array, proof: Proof): Uint8Array {
  * Verifies a receipt, as bytes or as text in armour: that the host which genesis names has signed, in the log that
  * genesis makes the address of, this ack and this result. No I/O. Throws PROOF_INVALID, with `host`, z-base-32, also
  * for any other host's; PROOF_UNKNOWN, PROOF_VERSION, PROOF_DAMAGED or PROOF_TOO_LARGE for what is no whole receipt;
- * ENTRY_MALFORMED and ENTRY_VERSION for the entries in it.
+ * ENTRY_MALFORMED and ENTRY_VERSION for its genesis.
  */
 export function verifyReceipt(file: Uint8Array | string, host?: string): Receipt {
   const { bytes } = unwrap(file)
@@ -90,9 +97,9 @@ function describe(genesis: Genesis, address: Uint8Array, ack: Ack, result: Resul
 function readPair(blocks: ReadonlyMap<number, Uint8Array>): { ack: Ack; result: Result } {
   const [first, second, ...more] = [...blocks].map(([index, block]) => ({
     index,
-    entry: decodeEntry(block)
+    entry: readEntry(block)
   }))
-  if (first?.entry.type !== 'ack' || second?.entry.type !== 'result' || more.length > 0) {
+  if (first?.entry?.type !== 'ack' || second?.entry?.type !== 'result' || more.length > 0) {
     throw invalid('it does not hold one ack and one result')
   }
   if (second.entry.ack !== first.index) throw invalid('its result answers another call')

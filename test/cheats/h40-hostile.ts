@@ -10,6 +10,7 @@ const BLOCKS: readonly [what: string, code: string, block: Uint8Array][] = [
   ['a huge entry', 'ENTRY_TOO_LARGE', HUGE],
   ['an empty entry', 'ENTRY_MALFORMED', b4a.alloc(0)],
   ['an entry of an unknown type', 'ENTRY_MALFORMED', b4a.from([1, 200, 0, 0])],
+  ['an entry of a newer version', 'ENTRY_MALFORMED', b4a.from([2, 3, 0])],
   ['an entry that is cut off', 'ENTRY_MALFORMED', b4a.from([1, 3, 0xfe])],
   ['an entry with a length beyond its end', 'ENTRY_MALFORMED', b4a.alloc(64, 0xff).fill(1, 0, 1)]
 ]

@@ -84,12 +84,13 @@ export class CallLogWalk {
 
   #read(block: Uint8Array, at: number): void {
     const read = readEntry(block)
-    const isLarge = block.length > BLOCK_MAX || saysTooMuch(read)
-    const entry = isLarge && read !== 'newer' ? 'malformed' : read
-    if (entry === 'newer') {
-      this.gaps.push(`block ${at} of the call log is of a newer version`)
+    if (read === 'newer' && at === 0) {
+      this.gaps.push('the instance is of a newer version')
       throw new End()
     }
+    // the version of genesis is that of all that follows it
+    const isNone = read === 'newer' || block.length > BLOCK_MAX || saysTooMuch(read)
+    const entry = isNone ? 'malformed' : read
     if (at === 0) this.#first(entry, block)
     else if (at === 1) this.#code(entry)
     else if (entry === 'malformed') this.#stop('R4', at)
