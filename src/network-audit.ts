@@ -3,6 +3,7 @@ import { audit as auditLogs } from './audit/audit.ts'
 import type { AuditEvent } from './audit/events.ts'
 import { Memory } from './audit/memory.ts'
 import { Others } from './client/others.ts'
+import { copyOwnLogs } from './client/own-copies.ts'
 import { Replica } from './client/replica.ts'
 import type { Bootstrap } from './index.ts'
 import { statementsIn } from './protocol/comparison.ts'
@@ -83,6 +84,8 @@ async function* events(options: AuditOptions): AsyncGenerator<AuditEvent> {
     const info = await replica.reach(options.address, { again: isLive })
     const meeting = await Others.open({ replica, address, info, kept, ...network })
     others = meeting
+    // where nobody is there nobody withholds anything, and they may have gone on behind the copy
+    if (info !== null || isLive) await copyOwnLogs(dir, address, replica.store)
     const ranges = replica.ranges(options.address)
     const running = auditLogs({
       address,

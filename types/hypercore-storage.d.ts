@@ -129,6 +129,8 @@ declare module 'hypercore-storage' {
     )
     /** Called with what opening has failed with; private to hypercore-storage. */
     _maybeRecoverLater: (error: unknown) => void
+    /** Of the layout; 0 until it was looked at, and then opening what is older writes; private to hypercore-storage. */
+    version: number
     readonly path: string
     /** The whole database. */
     readonly rocks: Rocks
