@@ -139,6 +139,26 @@ test('host - users who have gone take no memory', async (t) => {
   t.is((await provenBlocks(instance, second, 2)).length, 2, 'who comes again is known')
 })
 
+test('host - what a new user sends next is there behind its first entries', async (t) => {
+  const { host } = await open(t)
+  const { request, address } = deployment(host.id, SOURCE)
+  const instance = await host.deploy(request)
+  for (let i = 0; i < 10; i++) {
+    const user = new BareUser(address, `new ${i}`).call('add')
+    const first = user.log()
+    user.call('add')
+    t.alike(await Promise.all([first, user.log(1)].map((log) => instance.submit(log))), [1, 2])
+    // neither does one that is refused keep the next one from coming
+    const wrong = { ...user.log(2), blocks: [new Uint8Array(1)] }
+    const right = user.call('add').log(2)
+    const [refused, taken] = await Promise.allSettled(
+      [wrong, right].map((it) => instance.submit(it))
+    )
+    t.is(refused?.status, 'rejected')
+    t.alike(taken, { status: 'fulfilled', value: 3 })
+  }
+})
+
 test('host - who comes to an instance that is leaving the memory is told to come again', async (t) => {
   const { host } = await open(t)
   const { request, address } = deployment(host.id, SOURCE)

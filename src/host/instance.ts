@@ -19,6 +19,7 @@ import { type Executed, Executor } from './executor.ts'
 import { Intake, openQueue, type Queue, type Waiting } from './intake.ts'
 import { Ledger, type Writing } from './ledger.ts'
 import { Measures } from './measures.ts'
+import { Order } from './mutex.ts'
 import { ackOf, OracleCall } from './oracle-call.ts'
 import type { Oracles } from './oracles.ts'
 import { Proofs } from './proofs.ts'
@@ -74,6 +75,7 @@ export class Instance {
   readonly #measures: Measures
   readonly #accounts = new Accounts()
   readonly #watchers = new Watchers(this.#accounts)
+  readonly #order = new Order()
   #working: Promise<void> | null = null
   #flushing: Promise<void> | null = null
   #closing = false
@@ -299,12 +301,31 @@ export class Instance {
     this.#held = false
     // anybody can name users without end: nobody who calls shall wait for that to be looked up
     if (log.blocks.length === 0 && !(await this.#ledger.hasUser(log.user))) return 0
+    const { taken } = await this.#order.run(encodeId(log.user), () =>
+      this.#enter(log, caller, arrived)
+    )
+    const length = await taken
+    if (length === null) return 0
+    this.#wake()
+    this.#tidy()
+    return length
+  }
+
+  /**
+   * Resolves when a log is on its way into the copy, behind what came of it before. Looking for the log takes a while where there
+   * is none, and what follows would find none either if it were there first.
+   */
+  async #enter(
+    log: UserBlocks,
+    caller: Caller | null,
+    arrived: number
+  ): Promise<{ readonly taken: Promise<number | null> }> {
     if (log.blocks.length > 0) {
       await this.#ledger.checkRoom()
       await this.#intake.prepare(log.user)
     }
     const isNew = await this.#isNew(log, caller)
-    const taken = await this.#ledger.withUserIf(isNew, log.user, async (user) => {
+    const taken = this.#ledger.withUserIf(isNew, log.user, async (user) => {
       this.#refuseWhenClosing()
       const known = user.length
       this.#intake.admit(log, known, caller)
@@ -316,11 +337,7 @@ export class Instance {
       }
       return user.length
     })
-    if (taken === null) return 0
-    const length = taken
-    this.#wake()
-    this.#tidy()
-    return length
+    return { taken }
   }
 
   /**

@@ -30,3 +30,19 @@ export class Places {
     }
   }
 }
+
+/** Runs functions of the same name one at a time, in the order of the calls. */
+export class Order {
+  readonly #last = new Map<string, Promise<unknown>>()
+
+  async run<T>(name: string, fn: () => Promise<T>): Promise<T> {
+    const before = this.#last.get(name)
+    const result = before === undefined ? fn() : before.catch(() => {}).then(fn)
+    this.#last.set(name, result)
+    try {
+      return await result
+    } finally {
+      if (this.#last.get(name) === result) this.#last.delete(name)
+    }
+  }
+}
