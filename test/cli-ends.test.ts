@@ -94,6 +94,24 @@ test('cli - who reads a pipe in which nothing comes is ended by another signal',
   t.ok(child.signalCode === 'SIGINT' || child.exitCode === INTERRUPTED)
 })
 
+/** Begins what runs as the first process of its own, as in a container. */
+const ALONE = ['--user', '--map-root-user', '--pid', '--fork']
+
+test('cli - a second signal ends the first process of a container as well', {
+  skip: spawnSync('unshare', [...ALONE, 'true']).status !== 0
+}, (t) => {
+  const interruption = new URL('../src/cli/interruption.ts', import.meta.url)
+  const program = `
+    import { handleSignals, interrupted } from '${interruption}'
+    handleSignals()
+    setTimeout(() => process.exit(0), 5_000)
+    process.kill(process.pid, 'SIGINT')
+    await interrupted()
+    process.kill(process.pid, 'SIGINT')`
+  const node = [process.execPath, '--conditions=mivm-source', '--input-type=module', '-e', program]
+  t.is(spawnSync('unshare', [...ALONE, ...node]).status, INTERRUPTED)
+})
+
 test('cli - a disk that is full under its output is said, and is no verdict', {
   skip: process.platform !== 'linux'
 }, async (t) => {

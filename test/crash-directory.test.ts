@@ -1,15 +1,19 @@
 // What a crash leaves of a directory that was being made.
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { readdir, rm, stat, writeFile } from 'node:fs/promises'
+import { chmod, chown, mkdir, readdir, rm, stat, writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import { fileURLToPath } from 'node:url'
 import test from 'brittle'
 import { createIdentity, openIdentity } from '../src/state/identity.ts'
+import { makeDirectory } from '../src/state/make-directory.ts'
 import { openStore } from '../src/state/store.ts'
 import { readSyncs } from './faults/synced.ts'
 import { tempDir } from './helpers.ts'
 import { programOf } from './programs.js'
+
+/** The user of Linux who owns nothing. */
+const NOBODY = 65_534
 
 for (const [what, bytes] of [
   ['nothing', new Uint8Array()],
@@ -44,6 +48,24 @@ test('identity - what a crash has left of a new one is in nobody’s way', async
   await t.exception(createIdentity(dir, 'alice'), /there is an identity "alice" already/)
   await rm(path.join(dir, 'alice.key.0b0e'))
   t.alike(await readdir(dir), ['alice.key'], 'nothing else is left')
+})
+
+test('directories - one is made where its maker may write and not read', {
+  skip: process.platform === 'win32'
+}, async (t) => {
+  const dir = path.join(await tempDir(t), 'drop')
+  await mkdir(dir)
+  const user = process.geteuid?.() ?? 0
+  const other = user === 0 ? NOBODY : user
+  await chown(dir, other, -1)
+  await chmod(dir, 0o300)
+  await chmod(path.dirname(dir), 0o711)
+  process.seteuid?.(other)
+  t.teardown(() => process.seteuid?.(user))
+  await makeDirectory(path.join(dir, 'host', 'store'))
+  process.seteuid?.(user)
+  t.ok((await stat(path.join(dir, 'host', 'store'))).isDirectory())
+  await chmod(dir, 0o700)
 })
 
 test('directories - a power cut takes back none that a host, a caller or a restored host has made', async (t) => {

@@ -81,4 +81,6 @@ function end(code: number): void {
 function die(signal: (typeof SIGNALS)[number]): void {
   process.removeAllListeners(signal)
   process.kill(process.pid, signal)
+  // the first process of a container, which no signal of its own ends
+  process.exit(128 + constants.signals[signal])
 }

@@ -27,5 +27,8 @@ async function make(dir: string, mode: number): Promise<void> {
     if (found?.isDirectory() === true) return
     throw error
   }
-  await syncDirectory(path.dirname(dir))
+  await syncDirectory(path.dirname(dir)).catch((error) => {
+    // one that may be written to and not read, where nobody but its owner can sync anything
+    if (error?.code !== 'EACCES') throw error
+  })
 }
