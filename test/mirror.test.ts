@@ -5,6 +5,7 @@ import path from 'node:path'
 import test from 'brittle'
 import { audit } from 'mivm'
 import { ArchiveView } from '../src/cli/archive.ts'
+import { Reopening } from '../src/cli/mirror.ts'
 import { Replica } from '../src/client/replica.ts'
 import { MivmError } from '../src/protocol/errors.ts'
 import { verifyEvidence } from '../src/protocol/evidence.ts'
@@ -114,6 +115,31 @@ test('mirror - it goes on where it was, and from another mirror', async (t) => {
   const second = await scene.mirror([address], { dir: path.join(scene.root, 'second') })
   await second.whole(address, length)
   t.pass('without the host')
+})
+
+test('mirror - what fails before it is said to be open again is opened once more', async (t) => {
+  let waits = 0
+  let opened = 0
+  const done = Promise.withResolvers<void>()
+  const wait = async () => {
+    waits++
+  }
+  const reopening = new Reopening(wait, async () => {
+    opened++
+    if (opened === 1) reopening.failed()
+    if (opened === 3) done.resolve()
+    return opened !== 2
+  })
+  reopening.failed()
+  reopening.failed()
+  await done.promise
+  await new Promise(setImmediate)
+  t.is(opened, 3)
+  t.is(waits, 3)
+  reopening.stop()
+  reopening.failed()
+  await new Promise(setImmediate)
+  t.is(opened, 3)
 })
 
 test('mirror - nothing is taken beyond what an instance may have', async (t) => {

@@ -24,15 +24,6 @@ export async function openMirror(
   const { output, dir } = context
   const found = await Promise.all(names.map((name) => context.instance(name)))
   let mirror: Mirror | null = null
-  let isReopening = false
-  let isEnding = false
-  const reopen = async () => {
-    if (isReopening || isEnding) return
-    isReopening = true
-    do await writableAgain(dir)
-    while (!isEnding && !(await openAgain()))
-    isReopening = false
-  }
   const openAgain = async () => {
     try {
       await mirror?.close()
@@ -44,6 +35,7 @@ export async function openMirror(
       return false
     }
   }
+  const reopening = new Reopening(() => writableAgain(dir), openAgain)
   const options: MirrorOptions = {
     dir,
     instances: found.map(({ link }) => link),
@@ -53,19 +45,55 @@ export async function openMirror(
       output.object(event)
       report(log, event)
       const isStuck = event.type === 'mirror-stopped' && event.reason === 'storage'
-      if (isStuck) void reopen()
+      if (isStuck) reopening.failed()
     }
   }
   const first = await Mirror.open(options)
   mirror = first
   atEnd(() => {
-    isEnding = true
+    reopening.stop()
     return mirror?.close()
   })
   const { id } = first
   output.object({ type: 'mirror', id, instances: found.map(({ address }) => address) })
   log.write('info', `mirror ${id} of ${count(found.length, 'instance')}`, { id })
   return () => mirror?.status() ?? []
+}
+
+/** Opens something anew as often as it fails, once at a time. */
+export class Reopening {
+  readonly #wait: () => Promise<void>
+  readonly #open: () => Promise<boolean>
+  #hasFailed = false
+  #isUnderWay = false
+  #isStopped = false
+
+  /** `wait` resolves when it is worth a try, `open` to whether that has succeeded. */
+  constructor(wait: () => Promise<void>, open: () => Promise<boolean>) {
+    this.#wait = wait
+    this.#open = open
+  }
+
+  failed(): void {
+    this.#hasFailed = true
+    if (!this.#isUnderWay) void this.#run()
+  }
+
+  stop(): void {
+    this.#isStopped = true
+  }
+
+  async #run(): Promise<void> {
+    this.#isUnderWay = true
+    while (this.#hasFailed && !this.#isStopped) {
+      await this.#wait()
+      if (this.#isStopped) return
+      // what is open may fail before it is said to be
+      this.#hasFailed = false
+      if (!(await this.#open())) this.#hasFailed = true
+    }
+    this.#isUnderWay = false
+  }
 }
 
 function report(log: HostLog, { address, ...event }: MirrorEvent): void {
