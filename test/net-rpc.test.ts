@@ -7,7 +7,7 @@ import Protomux from 'protomux'
 import ProtomuxRPC from 'protomux-rpc'
 import { Rpc } from '../src/net/rpc.ts'
 import { MivmError } from '../src/protocol/errors.ts'
-import { KNOWN, RPC_PROTOCOL, STATUS } from '../src/protocol/messages.ts'
+import { INFO, KNOWN, RPC_PROTOCOL, STATUS } from '../src/protocol/messages.ts'
 
 test('rpc - what is held back is made when the peer has read, however little it was to leave', async (t) => {
   const { near, far } = await connect(t)
@@ -51,6 +51,17 @@ test('rpc - an answer that takes long holds back none of the others, however the
   t.is(near._writableState.buffered, 0)
   slow.resolve({ signed: null })
   await late
+})
+
+test('rpc - who asks a mirror of thousands of instances is answered all of it', async (t) => {
+  const { near, far } = await connect(t)
+  const mirror = new Rpc(Protomux.from(near))
+  const head = { length: 1, fork: 0, treeHash: new Uint8Array(32), signature: new Uint8Array(64) }
+  mirror.respond(INFO, async ({ address: genesis }) => ({ genesis, methods: [], head }))
+  const rpc = new Rpc(Protomux.from(far))
+  const request = { address: new Uint8Array(32) }
+  const replies = await Promise.all(Array.from({ length: 2_000 }, () => rpc.request(INFO, request)))
+  t.is(replies.length, 2_000)
 })
 
 test('rpc - what wants no answer, for which nobody would pay, is not made', async (t) => {

@@ -3,7 +3,8 @@ import type Protomux from 'protomux'
 import ProtomuxRPC from 'protomux-rpc'
 import { deferred } from '../protocol/deferred.ts'
 import { isErrorCode, MivmError } from '../protocol/errors.ts'
-import { type Method, RPC_PROTOCOL } from '../protocol/messages.ts'
+import { CALL, DEPLOY, type Method, RPC_PROTOCOL } from '../protocol/messages.ts'
+import { Asking } from './asking.ts'
 import { Bucket } from './bucket.ts'
 import { Pace } from './pace.ts'
 
@@ -11,6 +12,8 @@ import { Pace } from './pace.ts'
 const REQUESTS_MAX = 32 * 1024 * 1024
 /** The same where nobody holds them against quotas, and all that is asked is small. */
 const SMALL_REQUESTS_MAX = 1024 * 1024
+/** What only hosts are asked for; anything else may be asked of a mirror, thousands of times for as many instances. */
+const ASKED_OF_HOSTS: ReadonlySet<string> = new Set([CALL.name, DEPLOY.name])
 /** What a request takes beside its bytes, about. */
 const REQUEST_COST = 1024
 /** Messages that nobody has asked for, at once and in a second: beyond them a peer is cut off. */
@@ -47,9 +50,8 @@ export class Rpc {
   readonly #strays = new Bucket(STRAYS_BURST, STRAYS_PER_SECOND)
   /** Cost of the peer's requests that are not answered. */
   #answering = 0
-  /** Cost of our requests that are not answered, and those that wait for it to become less. */
-  #asking = 0
-  readonly #turns: { readonly cost: number; go(): void }[] = []
+  readonly #asking = new Asking(REQUESTS_MAX / 2)
+  readonly #askingSmall = new Asking(SMALL_REQUESTS_MAX / 2)
 
   constructor(mux: Protomux, admit: Admit | null = null, replied: Replied = () => {}) {
     this.#mux = mux
@@ -82,7 +84,7 @@ export class Rpc {
       if (this.unread > UNREAD_MAX) this.cutOff()
     })
     this.#rpc.once('close', () => {
-      for (const { go } of this.#turns.splice(0)) go()
+      for (const asking of [this.#asking, this.#askingSmall]) asking.close()
     })
   }
 
@@ -154,23 +156,18 @@ export class Rpc {
     timeout?: number
   ): Promise<Reply> {
     const bytes = c.encode(method.request, request)
-    const cost = bytes.byteLength + REQUEST_COST
-    if (this.#turns.length > 0 || !this.#hasRoom(cost)) {
-      await new Promise<void>((go) => this.#turns.push({ cost, go }))
-    }
-    this.#asking += cost
-    try {
-      return await this.#rpc.request(method.name, bytes, {
-        requestEncoding: c.raw,
-        responseEncoding: method.reply,
-        ...(timeout === undefined ? {} : { timeout })
-      })
-    } catch (error) {
-      throw remoteError(error)
-    } finally {
-      this.#asking -= cost
-      this.#nextTurn()
-    }
+    const asking = ASKED_OF_HOSTS.has(method.name) ? this.#asking : this.#askingSmall
+    return asking.run(bytes.byteLength + REQUEST_COST, async () => {
+      try {
+        return await this.#rpc.request(method.name, bytes, {
+          requestEncoding: c.raw,
+          responseEncoding: method.reply,
+          ...(timeout === undefined ? {} : { timeout })
+        })
+      } catch (error) {
+        throw remoteError(error)
+      }
+    })
   }
 
   destroy(): void {
@@ -228,19 +225,6 @@ export class Rpc {
       this.#answering -= cost
       done()
     }
-  }
-
-  #hasRoom(cost: number): boolean {
-    return this.#asking === 0 || this.#asking + cost <= REQUESTS_MAX / 2
-  }
-
-  /** One at a time, in the order in which they came; it makes the next one's turn when it is under way. */
-  #nextTurn(): void {
-    const [next] = this.#turns
-    if (next === undefined || !this.#hasRoom(next.cost)) return
-    this.#turns.shift()
-    next.go()
-    queueMicrotask(() => this.#nextTurn())
   }
 }
 
