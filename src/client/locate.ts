@@ -73,7 +73,7 @@ export async function findServer(network: Network, address: Uint8Array): Promise
 }
 
 /** What was asked of whom, over all instances that are looked for. */
-const found = new WeakMap<SecretStream, { asking: number; isServer: boolean }>()
+const ASKED = new WeakMap<SecretStream, { asking: number; isServer: boolean }>()
 
 /**
  * Asks one of those who were found. Who serves nothing that is looked for has to go: there are so many connections at a time, and
@@ -84,8 +84,8 @@ async function askOne(
   address: Uint8Array,
   isServer: (info: InfoReply) => boolean
 ): Promise<void> {
-  const peer = found.get(stream) ?? { asking: 0, isServer: false }
-  found.set(stream, peer)
+  const peer = ASKED.get(stream) ?? { asking: 0, isServer: false }
+  ASKED.set(stream, peer)
   peer.asking++
   try {
     const rpc = Rpc.of(Protomux.from(stream))
