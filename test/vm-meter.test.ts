@@ -465,6 +465,28 @@ test('meter - what V8 says of code does not name what the meter has made of it',
     'new (await key)()': '(intermediate value) is not a constructor',
     'const f = function* () { const { a } = yield }; const g = f(); g.next(); g.next()':
       "Cannot destructure property 'a' of '(intermediate value)' as it is undefined.",
+    'class A extends (a => a + 1) {}':
+      'Class extends value function () { [native code] } is not a constructor or null',
+    'class A extends parseFloat {}':
+      'Class extends value function parseFloat() { [native code] } is not a constructor or null',
+    'await Promise.all.call(parseFloat, [])':
+      'function parseFloat() { [native code] } is not a constructor',
+    'await Promise.all.call({ async *m(a) { yield a } }.m, [])':
+      'function m() { [native code] } is not a constructor',
+    "class A extends Map { constructor() { super() } }; A.name = 'x'":
+      "Cannot assign to read only property 'name' of function 'function A() { [native code] }'",
+    "(class extends Map { constructor() { super() } }).prototype = 'x'":
+      "Cannot assign to read only property 'prototype' of function 'function () { [native code] }'",
+    "Map.name = 'x'":
+      "Cannot assign to read only property 'name' of function 'function () { [native code] }'",
+    'delete Object.freeze(async function* q(a) { return a }).name':
+      "Cannot delete property 'name' of function q() { [native code] }",
+    'Map.prototype.get.call(() => list)':
+      'Method Map.prototype.get called on incompatible receiver function () { [native code] }',
+    'const { get } = Object.getOwnPropertyDescriptor(Object.prototype, "toString"); Object.setPrototypeOf(get, list)':
+      'function () { [native code] } is not extensible',
+    "throw new TypeError('class A {} or (a) => a is not a constructor')":
+      'class A {} or (a) => a is not a constructor',
     'new Set(1)': 'number is not iterable',
     'await Promise.all({})': 'object is not iterable'
   }
@@ -477,6 +499,29 @@ test('meter - what V8 says of code does not name what the meter has made of it',
   const [, ...results] = await instance.run(vm, [['init'], ...lines])
   const messages = results.map((result) => (result.status === 'error' ? result.error.message : ''))
   t.alike(messages, Object.values(bodies))
+})
+
+test('meter - what V8 says of a builtin does not say its code', async (t) => {
+  const source = `exports.f = () => {
+    const seen = new Set(), found = [globalThis, state, console, (function* () {})(), async function* () {}]
+    for (const o of found) {
+      if (Object(o) !== o || seen.has(o)) continue
+      seen.add(o)
+      if (typeof o === 'function') try { Object.setPrototypeOf(o, {}) } catch (e) { if (seen.size % 2) console.log(e) }
+      found.push(Object.getPrototypeOf(o))
+      for (const key of Reflect.ownKeys(o)) found.push(...Object.values(Object.getOwnPropertyDescriptor(o, key)))
+    }
+  }`
+  const instance = new Instance(contractOf(source))
+  const results = await instance.run(await openOne(t), [['init'], ['f']])
+  t.is(briefOf(results[1]), 'ok null')
+  t.ok(instance.logs.length > 400)
+  const name =
+    /^TypeError: function (?:[gs]et )?(?:\w*|\[Symbol\.\w+\])\(\) \{ \[native code\] \} is not extensible$/
+  t.alike(
+    instance.logs.filter((line) => !name.test(line)),
+    []
+  )
 })
 
 test('meter - a function that keeps many values at a time comes to the end of its depth, not of the stack', async (t) => {

@@ -108,7 +108,8 @@
       isWellFormed: uncurry(String.prototype.isWellFormed),
       toWellFormed: uncurry(String.prototype.toWellFormed),
       isPrototypeOf: uncurry(Object.prototype.isPrototypeOf),
-      // by V8's own exec, which nothing is charged for; `test` would look for the one of the realm
+      // V8's own, which nothing is charged for; `test` would look for the one of the realm
+      exec,
       test: (regexp, text) => exec(regexp, text) !== null,
       then: uncurry(Promise.prototype.then),
       withResolvers: Promise.withResolvers.bind(Promise),

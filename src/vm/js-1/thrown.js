@@ -1,8 +1,17 @@
 ;(function makeThrown(primordials, errors, { encodeValue }, { insteadOf }) {
   // What was thrown, as far as the log records it.
 
-  const { charCodeAt, errorPrototype, isError, isPrototypeOf, slice, split, startsWith } =
-    primordials
+  const {
+    charCodeAt,
+    errorPrototype,
+    exec,
+    isError,
+    isPrototypeOf,
+    slice,
+    split,
+    startsWith,
+    test
+  } = primordials
   const { cut, ERROR_TEXT_MAX, isObject, paidText } = errors
 
   /** What V8 says of a name that there is not, behind it. */
@@ -16,6 +25,24 @@
     `(${NAMELESS} , (((${NAMELESS} | ${NAMELESS}) >> 31) && ${NAMELESS}) , ${NAMELESS})`,
     `(${NAMELESS} , ${NAMELESS})`
   ]
+  /** What V8 says before and behind the code of a function, of which it says so many characters at most. */
+  const AROUND_CODE = [
+    ['Class extends value ', ' is not a constructor or null'],
+    ['', ' is not a constructor'],
+    ['', ' is not extensible'],
+    [" of function '", "'"],
+    ["' of ", ''],
+    [' called on incompatible receiver ', ''],
+    ['Invalid hint: ', ''],
+    ["' of object '", "' is not a function"]
+  ]
+  const CODE_MAX = 128
+  /** A class, a function or method, and what is so far to its end that V8 leaves it out; an arrow function of the realm. */
+  const CODE = /(?:^class\b|\)\s*\{|\.\.\.<omitted>\.\.\.).*\}$|^[^\s{]*=>/s
+  const NATIVE = /\{ \[native code\] \}$/
+  /** The name where code says it, which is none of a variable: those that contracts get are methods. */
+  const NAME =
+    /^(?:async\b\s*)?(?:function\b\s*\*?|class\b|[gs]et\s|\*)?\s*(?!extends\b)([^\s(){}[\]=>,*/'"`]*)\s*[({\s]/
 
   return { describe, isThrownError }
 
@@ -31,7 +58,7 @@
         code: typeof code === 'string' ? cut(code) : typeof code === 'number' ? `${code}` : null
       }
       if (error.name === 'ReferenceError') error.message = explained(error.message)
-      else if (error.name === 'TypeError') error.message = withoutOurs(error.message)
+      else if (error.name === 'TypeError') error.message = withoutOurs(withoutCode(error.message))
       // what a call that went too far ends with is nobody's to throw
       const isForged = error.code === 'OUT_OF_FUEL' || error.code === 'CALL_DEPTH'
       if (isForged && error.name === 'MivmError') error.name = 'Error'
@@ -45,6 +72,21 @@
     const name = slice(message, 0, -UNDEFINED.length)
     const instead = `${name}${UNDEFINED}` === message ? insteadOf(name) : undefined
     return instead === undefined ? message : `${message} in this VM: ${instead}`
+  }
+
+  /** A message in which V8 says the code of a function, which is what the meter has made of it, or the realm's. */
+  function withoutCode(message) {
+    for (let i = 0; i < AROUND_CODE.length; i++) {
+      const { 0: before, 1: behind } = AROUND_CODE[i]
+      const start = before === '' ? 0 : split(message, before)[0].length + before.length
+      const end = message.length - behind.length
+      if (end <= start || end - start > CODE_MAX || slice(message, end) !== behind) continue
+      const code = slice(message, start, end)
+      if (!test(CODE, code) || test(NATIVE, code)) continue
+      const name = exec(NAME, code)?.[1] ?? ''
+      return `${slice(message, 0, start)}function ${name}() { [native code] }${behind}`
+    }
+    return message
   }
 
   /** A message in which V8 calls something by a name of the meter's. */
