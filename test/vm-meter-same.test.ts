@@ -142,7 +142,7 @@ const PROGRAMS: Record<string, string> = {
   'patterns that assign to what cannot be changed':
     "const f = Object.freeze({ x: 1 }), t = 'abc', k = 'x'; return [caught(() => { [f[k]] = [2] }), caught(() => { ({ a: f[k] } = { a: 2 }) }), caught(() => { [t[k]] = [2] }), caught(() => { [t.length] = [2] }), caught(() => { for (f[k] of [2]); }), f.x]",
   'the value of a length that is assigned':
-    "const a = [1, 2, 3, 4], o = { a }; let k = 'length'; return [a.length = '2', a.length, a[k] = true, a.length, o.a.length = null, a.length, typeof (a.length = '1'), caught(() => a.length = 1n), caught(() => a.length = 'x'), caught(() => a.length = -1), (a.length += 2), a.length ||= 5, a.length &&= '3', a.length]",
+    "const a = [1, 2, 3, 4], o = { a }; let k = 'length'; return [a.length = '2', a.length, a[k] = true, a.length, o.a.length = null, a.length, typeof (a.length = '1'), caught(() => a.length = 1n), caught(() => a.length = 'x'), caught(() => a.length = -1), (a.length += 2), a.length ||= 5, a.length &&= '3', a.length, (a.length = log) === log, (a.length ||= log) === log, a.length]",
   'order of patterns':
     "const source = (n) => new Proxy({}, { get: (t, k) => { log.push(n + '.' + String(k)); return k === 'c' ? [1, 2] : undefined }, ownKeys: () => { log.push(n + ' keys'); return ['e'] }, getOwnPropertyDescriptor: () => ({ enumerable: true, configurable: true }) }); const { a = note('A'), [note('k', 'b')]: b = note('B'), c: [c, ...d], ...e } = source('s'); let x, o = {}; ({ a: note('t', o)[note('u', 'x')] = note('v', 1), ...x } = source('r')); return [c, d, log]",
   'errors of patterns':

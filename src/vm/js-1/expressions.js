@@ -295,8 +295,15 @@ export class Expressions extends Emitter {
       this.free(1)
       value = `(${old} = ${place}, ${text})`
     }
-    if (isLength === 'true') value = `$mivm_length(${receiver}, ${value})`
-    else if (isLength !== null || isElement) {
+    if (isLength === 'true') {
+      // an object comes to a number, but is the value
+      if (!isCompound && !isNoText(right) && !(operator === '=' && node.isUnused)) {
+        given = this.temp()
+        this.free(1)
+        value = `${given} = ${value}`
+      }
+      value = `$mivm_length(${receiver}, ${value})`
+    } else if (isLength !== null || isElement) {
       const result = this.temp()
       this.free(1)
       const stored = isElement ? elementOf(receiver, result, name) : result
