@@ -112,6 +112,18 @@ declare global {
     warn(...args: unknown[]): void
     error(...args: unknown[]): void
     debug(...args: unknown[]): void
+    trace(...args: unknown[]): void
+    group(...args: unknown[]): void
+    groupCollapsed(...args: unknown[]): void
+    groupEnd(): void
+    dir(value?: unknown): void
+    table(value?: unknown): void
+    assert(condition?: unknown, ...args: unknown[]): void
+    count(label?: string): void
+    countReset(label?: string): void
+    time(label?: string): void
+    timeLog(label?: string, ...args: unknown[]): void
+    timeEnd(label?: string): void
   }
 
   // TextEncoder and TextDecoder cannot be declared beside Node's types: they come with those, or the lib dom

@@ -147,7 +147,7 @@ test('to find the place changes nothing, and asks no oracle', async (t) => {
     `exports.count = 0
     exports.fail = async () => {
       exports.count++
-      console.log('once')
+      console.log('once'); console.groupEnd()
       const price = await oracle.price('ABC')
       await state.writeFile('/a', 'b')
       throw new Error('price ' + price)

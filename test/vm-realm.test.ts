@@ -661,6 +661,7 @@ test('vm realm - oracles, console and System', (t) => {
   const source = `exports.main = async () => {
     const code = (p) => p.then(() => 'ok', (e) => [e.name, e.code])
     console.log('a', 1, { b: [1n] }, new TypeError('q'), undefined, Symbol('x'), () => {}, new Map(), new Proxy({}, {}), { get x () { return 1 } }); console.warn(); console.error('\\ud800')
+    console.assert(1, 'not said'); console.assert(); console.assert(0, 'x', 2); console.dir({ a: 1 }, { depth: 0 }); console.table([1], ['a']); console.trace('at', 1); console.group('g'); console.groupCollapsed(); console.groupEnd(); console.time(); console.timeLog('t', 1); console.timeEnd(); console.count(); console.countReset(); console.count('c')
     return [await oracle.price('ACME', { at: 1n }), await oracle.nothing() === undefined, await code(oracle.fails()), await code(oracle.price(undefined)), await code(oracle.price('x'.repeat(300000))),
       Object.keys(oracle), await oracle === oracle, System.caller, System.files === state, caller.id, env.seq, Object.keys(env)] }`
   const { results } = run({ source, calls: [{}, {}] })
@@ -676,7 +677,9 @@ test('vm realm - oracles, console and System', (t) => {
   t.alike(results[1]?.logs, [
     'a 1 {"b":[{"$bigint":"1"}]} TypeError: q undefined Symbol(x) [a function] [a Map] [a Proxy] [an object]',
     '',
-    '\ufffd'
+    '\ufffd',
+    ...['Assertion failed', 'Assertion failed x 2', '{"a":1}', '[1]', 'at 1', 'g', ''],
+    ...['t 1', 'default', 'default', 'c']
   ])
   t.alike(results[1]?.ops[0], ['oracle', 'price', '["ACME",{"at":{"$bigint":"1"}}]'])
   const early = 'exports.init = () => oracle.price().catch((e) => [e.name, e.code])'

@@ -43,8 +43,8 @@ const headOf = (prefix: string) => `const ${prefix}Thrown = ((console, errors) =
   }
 })(console, new globalThis.WeakMap())
 console = (() => {
-  const none = () => {}
-  return globalThis.Object.freeze({ log: none, info: none, warn: none, error: none, debug: none })
+  const { Object } = globalThis
+  return Object.freeze(Object.fromEntries(Object.keys(console).map((name) => [name, () => {}])))
 })()
 const ${prefix}Kept = (value, at) => {
   if (value instanceof globalThis.Promise) value.then(undefined, (error) => ${prefix}Thrown(error, at))

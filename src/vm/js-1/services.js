@@ -62,7 +62,22 @@
       info: (...args) => log(args),
       warn: (...args) => log(args),
       error: (...args) => log(args),
-      debug: (...args) => log(args)
+      debug: (...args) => log(args),
+      // what libraries say with the others: time stands still, and nothing is counted or indented
+      dir: (value) => log([value]),
+      table: (value) => log([value]),
+      trace: (...args) => log(args),
+      group: (...args) => log(args),
+      groupCollapsed: (...args) => log(args),
+      groupEnd: () => {},
+      assert(condition, ...args) {
+        if (!condition) log(['Assertion failed', ...args])
+      },
+      count: (label = 'default') => log([label]),
+      countReset: () => {},
+      time: () => {},
+      timeLog: (label = 'default', ...args) => log([label, ...args]),
+      timeEnd: (label = 'default') => log([label])
     })
   }
 
