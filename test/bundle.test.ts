@@ -347,6 +347,21 @@ test('bundle - what another module has under a name is not there for this one', 
   await t.exception(bundle(file), /app\.mjs:2:28: setTimeout is not available/)
 })
 
+test('bundle - what may be on the global object is not refused', async (t) => {
+  const asking = [
+    'const c = globalThis.setTimeout ? globalThis.setTimeout(1) : 2',
+    'const c = globalThis.setTimeout?.(1)',
+    "const c = typeof globalThis.setTimeout === 'function' && globalThis.setTimeout(1)",
+    'globalThis.setTimeout ??= (x) => x\nconst c = globalThis.setTimeout(1)',
+    'Object.assign(globalThis, { setTimeout: (x) => x })\nconst c = globalThis.setTimeout(1)',
+    'const f = (globalThis) => globalThis.setTimeout(1)\nconst c = f'
+  ]
+  for (const text of asking) {
+    const file = await write(t, { 'app.mjs': `${text}\nexport const a = () => c` })
+    t.ok(await bundle(file), text)
+  }
+})
+
 test('bundle - a contract that is one already stays as it is, byte for byte', async (t) => {
   const plain = [
     'exports.count = 0\r\n\texports.export = () => "import x from y" // require(\'fs\')\n',
@@ -558,6 +573,11 @@ test('bundle - what cannot be bundled is refused with file, line and column', as
       },
       'CODE_UNAVAILABLE',
       /b\.ts:1:24: setTimeout is not available: time stands still/
+    ],
+    [
+      { 'a.ts': 'export const a = () => globalThis.setTimeout(a, 1)' },
+      'CODE_UNAVAILABLE',
+      /a\.ts:1:24: globalThis\.setTimeout is not available: time stands still/
     ],
     [
       { 'a.ts': 'const x = await Promise.resolve(1)\nexport const a = () => x' },

@@ -326,6 +326,29 @@ class Check {
       if (!this.#modules.isOwn(node.start)) continue
       refuse(node, `${nameOfMissing(name, text, node)} is not available: ${MISSING.get(name)}`)
     }
+    for (const { name, node } of this.#usesOfGlobal(text)) {
+      refuse(node, `globalThis.${name} is not available: ${MISSING.get(name)}`)
+    }
+  }
+
+  /**
+   * `globalThis.x(…)` and `globalThis.x.y` in the author's own files, of an `x` that is not there. None where a file looks
+   * whether it is, a module puts it there, or the object goes where that may be done.
+   */
+  #usesOfGlobal(text: string): { name: string; node: AnyNode }[] {
+    const { bindings, references } = this.#scan
+    const all = references.filter(({ name }) => name === 'globalThis')
+    if (bindings.some(({ name }) => name === 'globalThis') || !all.every(isOfMember)) return []
+    const names = sharedNames(this.#scan, [...all, ...this.globals])
+    const asked = new Set<string>()
+    const used: { name: string; node: AnyNode }[] = []
+    for (const { node, parent } of all) {
+      if (!this.#modules.isOwn(node.start)) continue
+      const name = text.slice(node.end + 1, parent.end)
+      if (/^[.([]/.test(text.slice(parent.end))) used.push({ name, node })
+      else asked.add(name)
+    }
+    return used.filter(({ name }) => MISSING.has(name) && !names.has(name) && !asked.has(name))
   }
 
   /** What is left of imports: esbuild leaves those from a URL to the browser. */
@@ -426,6 +449,11 @@ class Check {
     const place = this.#places.at(offset)
     return place === null ? formatFile(this.#entry) : formatPlace(place)
   }
+}
+
+/** Whether it is the `a` of `a.b`. */
+function isOfMember({ node, parent }: Reference): boolean {
+  return parent.type === 'MemberExpression' && parent.object === node && !parent.computed
 }
 
 function isGlobal({ name, write }: Reference): boolean {
