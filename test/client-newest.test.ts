@@ -124,6 +124,27 @@ test('newest - blocks that some never send, or one by one, are asked of others',
   clearInterval(timer)
 })
 
+test('newest - who was slow once is asked again where nobody else is left', async (t) => {
+  for (let kept = 0; kept < 3; kept++) {
+    const { author, reader, join } = await bounded(t)
+    await author.append(b4a.from('d'))
+    const hosts = [await join(author, isBlock), await join(author, isBlock)]
+    hosts.push(await join(author, isBlock))
+    t.is(await findNewest(reader, 100 * PATIENCE), true)
+    const first = reader.download({ start: 0, end: 2 }).done()
+    const done = first.then(() => 'done')
+    await later(2 * PATIENCE)
+    hosts.push(await join(author, false))
+    t.is(await Promise.race([done, later(20 * PATIENCE)]), 'done')
+    for (const [i, host] of hosts.entries()) {
+      if (i === kept) host.unmute()
+      else host.leave()
+    }
+    while (reader.peers.length > 1) await later(5)
+    t.alike(await Promise.race([reader.get(2), later(20 * PATIENCE)]), b4a.from('c'))
+  }
+})
+
 test('newest - who says a million things at once is not listened to to the end', async (t) => {
   const said: [name: string, message: number[]][] = [
     ['how long a log is', [0, 0, 0, 3, 0]],
@@ -189,6 +210,9 @@ async function bounded(t: Teardown) {
     return {
       unmute: () => {
         peer.onrequest = onrequest
+      },
+      leave: () => {
+        for (const stream of streams) stream.destroy()
       }
     }
   }

@@ -84,6 +84,11 @@ export class BlockTurns {
     this.#silences.set(peer, count)
     const ms = this.#waitMs * 2 ** Math.min(count, SILENCES_MAX)
     this.#resting.set(peer, performance.now() + ms)
+    // nothing may be under way by then, and nobody else may have what is left
+    setTimeout(() => {
+      const { replicator } = this.#core
+      if (replicator.peers.includes(peer)) replicator.updatePeer(peer)
+    }, ms + 1).unref()
   }
 
   #isResting(peer: Peer): boolean {
