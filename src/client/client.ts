@@ -195,8 +195,9 @@ export class Client {
     try {
       await writeInit(log, text)
       const remote = this.#remote(host)
-      const { head } = await log.recap()
-      // where it was deployed before, and the host does not know it any more
+      // where it was deployed before, and the host does not know it any more; the log may not say yet what the last reply has shown
+      const open = await this.#sessions.get(id)?.catch(() => null)
+      const head = open?.head ?? (await log.recap()).head
       if (head !== null) await remote.tell({ address, head }, this.#timeout)
       const blocks = await log.blocks(0, 1, 1)
       await remote.ask(DEPLOY, { genesis: block, source, log: blocks }, this.#timeout)

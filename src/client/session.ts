@@ -201,6 +201,11 @@ export class Session {
     return this.#writer.isIdle && open === 0 && this.#sent >= this.#options.log.durable
   }
 
+  /** The newest head of the call log that was verified; null where there was none yet. */
+  get head(): Head | null {
+    return this.#replies.head
+  }
+
   get pendingCalls(): number {
     return this.#writer.length + this.#waiting.size
   }
