@@ -1,6 +1,8 @@
 import b4a from 'b4a'
 import test from 'brittle'
 import crypto from 'hypercore-crypto'
+import { Answers } from '../src/audit/answers.ts'
+import { Report } from '../src/audit/findings.ts'
 import {
   type CallLogEntry,
   encodeEntry,
@@ -10,6 +12,7 @@ import {
 } from '../src/protocol/entries.ts'
 import { codeHash } from '../src/protocol/hash.ts'
 import { signHead, verifyHead } from '../src/protocol/head.ts'
+import { encodeId } from '../src/protocol/ids.ts'
 import { callLogManifest } from '../src/protocol/manifest.ts'
 import { Tree } from '../src/protocol/merkle.ts'
 import { openVm } from '../src/vm/registry.ts'
@@ -596,6 +599,28 @@ test('audit - an abort that passes for what the contract says is found', async (
     const expected = wrong ? [`RESULT_FORM call 2 block ${ack + 1}`] : []
     t.alike(found(await run(t, writer)), expected, `${error.name} ${error.code}`)
   }
+})
+
+test('audit - what is said of a result waits for the call that it answers', async (t) => {
+  const writer = await Writer.deploy(t)
+  const ack = await writer.commit([await writer.call(1, 'add', ['b'])])
+  const store = await openStore(t)
+  const end = await replicate(store, writer)
+  const copy = store.get({ key: writer.address })
+  const result = (await copy.get(ack + 1)) ?? b4a.alloc(0)
+  const report = new Report()
+  const answers = new Answers(copy, report)
+  answers.add(
+    [{ entry: 1, index: ack + 1, result }],
+    encodeId(writer.users[0]?.keyPair.publicKey ?? b4a.alloc(32))
+  )
+  t.absent(await copy.has(ack))
+  await answers.compare()
+  t.is(report.counts.falseAnswers, 0)
+  await copy.get(ack)
+  await answers.compare()
+  t.is(report.counts.falseAnswers, 1, 'it is for another user')
+  await end()
 })
 
 test.hook('audit - the VM of these tests closes', async (t) => {

@@ -5,6 +5,7 @@ import test from 'brittle'
 import crypto from 'hypercore-crypto'
 import type { AuditOptions } from '../src/audit/audit.ts'
 import type { AuditEvent } from '../src/audit/events.ts'
+import { encodeUserEntry } from '../src/protocol/entries.ts'
 import { signHead } from '../src/protocol/head.ts'
 import { encodeId } from '../src/protocol/ids.ts'
 import { manifestKey, userLogManifest } from '../src/protocol/manifest.ts'
@@ -311,6 +312,25 @@ test('checkpoint - a user who has signed two histories does not keep others from
   t.unlike(again.began, 'genesis')
   t.alike(again.verdict, remembering((await run(t, writer)).verdict))
   t.is(again.verdict.verdict, 'inconclusive')
+})
+
+test('checkpoint - what a user says of results that are not here yet, the next audit holds against them', async (t) => {
+  const writer = await Writer.deploy(t)
+  const auditor = await Auditor.open(t)
+  await story(writer)
+  const index = writer.log.length + 1
+  const result = (await writer.log.get(3)) ?? b4a.alloc(0)
+  const answers = [{ entry: 3, index, result }]
+  await writer.write(1, encodeUserEntry({ type: 'ack', answers, head: await writer.head() }))
+  const before = await auditor.audit(writer)
+  t.is(before.verdict.counts.falseAnswers, 0)
+  await writer.commit([await writer.call(0, 'add', ['more'])])
+  const again = await auditor.audit(writer)
+  t.unlike(again.began, 'genesis')
+  t.is(again.verdict.counts.falseAnswers, 1)
+  t.alike(again.verdict, remembering((await run(t, writer)).verdict))
+  const third = await auditor.audit(writer)
+  t.is(third.verdict.counts.falseAnswers, 1, 'and once')
 })
 
 test('checkpoint - numbers of entries that are far away are not written down, however many users they are of', async (t) => {

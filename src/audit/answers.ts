@@ -17,7 +17,7 @@ const GENERATION_RESULTS = 2048
 const GENERATION_BYTES = 2 * 1024 * 1024
 
 /** What a user says that it was answered. */
-interface Claim extends Answer {
+export interface AnswerClaim extends Answer {
   /** In z-base-32. */
   readonly user: string
 }
@@ -33,7 +33,7 @@ interface Known {
 export class Answers {
   readonly #callLog: Hypercore
   readonly #report: Report
-  #waiting: Claim[] = []
+  #waiting: AnswerClaim[] = []
   #waitingBytes = 0
   /** Results that were read last, by their blocks: most answers are to one of them. */
   #young = new Map<number, Known>()
@@ -43,6 +43,16 @@ export class Answers {
   constructor(callLog: Hypercore, report: Report) {
     this.#callLog = callLog
     this.#report = report
+  }
+
+  /** Those of results that are not here yet: the next audit has to hold them against the call log. */
+  get waiting(): readonly AnswerClaim[] {
+    return this.#waiting
+  }
+
+  /** Goes on where another audit was. */
+  resume(waiting: readonly AnswerClaim[]): void {
+    this.#keep(waiting)
   }
 
   /** `user`: who says so, in z-base-32. */
@@ -84,15 +94,18 @@ export class Answers {
     const blocks = await this.#read(claims.map(({ index }) => index))
     const results = blocks.map((block) => (block === null ? null : decode(block)))
     const acks = await this.#read(results.map(ackOf))
-    this.#keep([...later, ...claims.filter((_, i) => blocks[i] === null)])
-    this.#report.counts.falseAnswers += claims.filter((claim, i) => {
+    const missing = claims.filter((claim, i) => {
       const [block = null, result = null, ack = null] = [blocks[i], results[i], acks[i]]
       // what is not here says nothing
-      if (block === null) return false
-      if (!b4a.equals(block, claim.result) || ackOf(result) === null) return true
-      const entry = ack === null ? null : decode(ack)
-      return entry !== null && !(isAck(entry) && isFor(claim, encodeId(entry.user), entry.entry))
-    }).length
+      if (block === null) return true
+      const isResult = b4a.equals(block, claim.result) && ackOf(result) !== null
+      if (isResult && ack === null) return true
+      const entry = isResult && ack !== null ? decode(ack) : null
+      const isTrue = isAck(entry) && isFor(claim, encodeId(entry.user), entry.entry)
+      if (!isTrue) this.#report.counts.falseAnswers++
+      return false
+    })
+    this.#keep([...later, ...missing])
   }
 
   /** Blocks of the call log; null for those that are not here, and for none. */
@@ -103,10 +116,10 @@ export class Answers {
   }
 
   /** Those of results that are not here yet, as far as there is room for more. */
-  #keep(claims: Claim[]): void {
+  #keep(claims: readonly AnswerClaim[]): void {
     const bytes = claims.reduce((sum, { result }) => sum + result.byteLength, 0)
     const isFull = claims.length > WAITING_MAX / 2 || bytes > WAITING_BYTES_MAX / 2
-    this.#waiting = isFull ? [] : claims
+    this.#waiting = isFull ? [] : [...claims]
     this.#waitingBytes = isFull ? 0 : bytes
   }
 
@@ -130,10 +143,10 @@ function ackOf(entry: Decoded | null): number | null {
   return typeof entry === 'object' && entry?.type === 'result' ? entry.ack : null
 }
 
-function isAck(entry: Decoded): entry is Ack {
-  return typeof entry === 'object' && entry.type === 'ack'
+function isAck(entry: Decoded | null): entry is Ack {
+  return typeof entry === 'object' && entry?.type === 'ack'
 }
 
-function isFor(claim: Claim, user: string, entry: number): boolean {
+function isFor(claim: AnswerClaim, user: string, entry: number): boolean {
   return claim.entry === entry && claim.user === user
 }

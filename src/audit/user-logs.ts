@@ -4,7 +4,7 @@ import crypto from 'hypercore-crypto'
 import { encodeId } from '../protocol/ids.ts'
 import { manifestKey, userLogManifest } from '../protocol/manifest.ts'
 import type { TreeNode } from '../protocol/merkle.ts'
-import { Answers } from './answers.ts'
+import { type AnswerClaim, Answers } from './answers.ts'
 import type { AckedCall, LoggedBatch } from './call-log.ts'
 import { type AskRange, Feed } from './feed.ts'
 import type { Gap, Report } from './findings.ts'
@@ -34,6 +34,8 @@ export interface UserLogsState {
   /** Host time of the newest call. */
   readonly time: number
   readonly logs: readonly UserLogState[]
+  /** What users say of results that were not here yet; older checkpoints do not have it. */
+  readonly answers?: readonly AnswerClaim[]
 }
 
 /** Blocks of the log of one user that are asked for at once. */
@@ -65,8 +67,9 @@ export class UserLogs {
   }
 
   /** Goes on where another audit was; false where the copies that are here are not the ones that it had. */
-  async resume({ time, logs }: UserLogsState): Promise<boolean> {
+  async resume({ time, logs, answers = [] }: UserLogsState): Promise<boolean> {
     this.#time = time
+    this.#answers.resume(answers)
     for (const state of logs) {
       const log = await this.#open(state.key, state.roots)
       if (!(await log.resume(state))) return false
@@ -85,7 +88,7 @@ export class UserLogs {
       if (bytes > ACKED_BYTES_MAX) return null
       logs.push(state)
     }
-    return { time: this.#time, logs }
+    return { time: this.#time, logs, answers: this.#answers.waiting }
   }
 
   /** Looks again for what was not there. */
