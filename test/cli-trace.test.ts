@@ -117,7 +117,9 @@ test('trace - of contracts that look at their address, say much or use much fuel
   t.teardown(() => host.close(), { order: 2 })
   const client = await Client.open({ dir: path.join(root, 'client'), bootstrap })
   t.teardown(() => client.close(), { order: 1 })
-  const { link } = await client.deploy({ host: host.id, source: SPECIAL })
+  // little enough for a busy machine to execute in time
+  const limits = { fuel: 1_250_000 }
+  const { link } = await client.deploy({ host: host.id, source: SPECIAL, limits })
   const methods = ['where', 'talk', 'again', 'work']
   for (const method of methods) await t.exception(client.call(link, method, []), /(at|no|it is)/)
   const vm = await openVm('js-1', { engines: 1 })
@@ -270,7 +272,7 @@ exports.again = () => {
 exports.work = () => {
   let sum = 0
   const add = (x) => { if (x) sum += x }
-  for (let i = 0; i < 1_600_000; i++) add(i)
+  for (let i = 0; i < 200_000; i++) add(i)
   throw new Error('it is ' + sum) // WORK
 }
 `

@@ -3,6 +3,7 @@ import path from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import test, { type Test } from 'brittle'
 import { audit, Client, Host, openLocal } from 'mivm'
+import { Replica } from '../src/client/replica.ts'
 import { Cli, startHost } from './cli.ts'
 import { readContract } from './contracts.ts'
 import { heldOracle } from './held-oracle.ts'
@@ -165,8 +166,9 @@ test('full disk - of a mirror: with room again it goes on, without a restart', a
   t.is(told('mirror-stopped')[0]?.['reason'], 'storage', 'and the operator is told')
   disk.resize(256)
   await disk.leave(128)
-  while (told('mirrored').length === 1) await sleep(20)
-  t.ok(Number(told('mirrored')[1]?.['blocks']) > 2 * posting.length)
+  const length = await lengthOf(t, link, path.join(root, 'reader'), bootstrap)
+  t.ok(length > 2 * posting.length)
+  while ((await mirroredBlocks(disk.dir)) < length) await sleep(200)
   t.is(mirror.child.exitCode, null, 'it is the same process')
   await bob.close()
   t.is(await host.stop(), 0)
@@ -211,8 +213,18 @@ test('full disk - of a caller: what it has written is executed and answered, and
 
 /** As the host of a directory says. */
 async function readiness(dir: string): Promise<unknown> {
+  return (await statusOf(dir))?.['ready']
+}
+
+/** Under which a mirror has all; 0 where it has not begun. */
+async function mirroredBlocks(dir: string): Promise<number> {
+  const mirrored = (await statusOf(dir))?.['mirrored']
+  return Array.isArray(mirrored) ? Number(mirrored[0]?.blocks ?? 0) : 0
+}
+
+async function statusOf(dir: string) {
   const { objects } = await new Cli(dir, '').json(['status'])
-  return objects.at(-1)?.['ready']
+  return objects.at(-1)
 }
 
 async function scene(t: Test, root: string) {
@@ -259,10 +271,20 @@ async function drained(client: Client): Promise<void> {
   while ((await client.pendingCalls()) > 0) await sleep(20)
 }
 
+/** Of the call log, as its host shows it. */
+async function lengthOf(t: Test, link: string, dir: string, bootstrap: readonly string[]) {
+  const replica = await Replica.open({ dir, bootstrap })
+  t.teardown(() => replica.close(), { order: 1 })
+  const log = await (await replica.follow(link)).callLog()
+  return log.length
+}
+
 async function verdict(address: string, dir: string, bootstrap: readonly string[]) {
   const verdicts: string[] = []
   for await (const event of audit({ address, dir, bootstrap })) {
-    if (event.type === 'verdict') verdicts.push(event.verdict)
+    if (event.type === 'verdict') {
+      verdicts.push(event.verdict, ...event.missing.map(({ message }) => message))
+    }
     if (event.type === 'finding') verdicts.push(JSON.stringify(event.finding))
   }
   return verdicts
