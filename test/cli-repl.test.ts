@@ -52,16 +52,19 @@ addPost()
   const { status, stdout } = await cli.run(['repl', 'forum'], { input })
   t.is(status, 0)
   t.is(stdout, "post 1\n'second'\ntopic 2\n'third'\n")
-  const { objects } = await cli.json(['repl', 'forum'], { input: 'addPost()\nnonsense\n3\n' })
-  const [thrown, uncaught, ...more] = objects
+  const { objects } = await cli.json(['repl', 'forum'], {
+    input: 'addPost()\nnonsense\naddTopic("caf\ufffd")\n3\n'
+  })
+  const [thrown, uncaught, malformed, ...more] = objects
   t.is(thrown?.['type'], 'error', 'errors are in their places among the values')
   t.alike(uncaught, {
     type: 'error',
     error: { name: 'ReferenceError', message: 'nonsense is not defined', code: null }
   })
+  t.ok(JSON.stringify(malformed).includes('"code":"VALUE_MALFORMED"'), 'nothing of it is called')
   t.alike(more, [
     { type: 'value', value: 3 },
-    { type: 'summary', lines: 3 }
+    { type: 'summary', lines: 4 }
   ])
 })
 

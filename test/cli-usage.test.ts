@@ -187,6 +187,14 @@ const USAGE: [words: string[], stderr: string][] = [
     'mivm: VALUE_MALFORMED: argument: no number is exactly -12345678901234567891: write {"$bigint":"-12345678901234567891"}, or text in quotes\n'
   ],
   [
+    ['call', 'forum', 'x', 'caf\ufffd'],
+    'mivm: VALUE_MALFORMED: argument: has U+FFFD, as bytes become that are not UTF-8: convert them, or write "\\ufffd" where that character is meant\n'
+  ],
+  [
+    ['call', 'forum', 'x', '"caf\\ufffd"'],
+    'mivm: LINK_INVALID: there is no instance named "forum": see "mivm ls", or give its link\n'
+  ],
+  [
     ['call', 'forum', 'x', '[9007199254740991, 10000000000000000000000, 0.1]'],
     'mivm: LINK_INVALID: there is no instance named "forum": see "mivm ls", or give its link\n'
   ],
@@ -222,6 +230,10 @@ const USAGE: [words: string[], stderr: string][] = [
   [['host', '--recover', '--local=0', '--log-level', 'error'], 'mivm: USAGE: there is no host in '],
   [['backup', ''], 'mivm: USAGE: the backup has no name: give a file, or a directory\n'],
   [['host', '--oracle', 'no-such.js'], 'mivm: ORACLE_INVALID: '],
+  [
+    ['host', '--oracle', '/dev/zero'],
+    'mivm: ORACLE_INVALID: /dev/zero is no file: give the path of a module\n'
+  ],
   [
     ['--as', 'bob', 'call', 'y'.repeat(52), 'x'],
     'mivm: IDENTITY_UNKNOWN: there is no identity "bob": make it with "mivm key new bob"\n'

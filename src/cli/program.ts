@@ -32,7 +32,11 @@ export async function createProgram(words: readonly string[], json: boolean): Pr
         .env('MIVM_BOOTSTRAP')
         .argParser(parseNodes)
     )
-    .option('--json', 'print one JSON object a line, the last one the summary', asTrue)
+    .option(
+      '--json',
+      'print one JSON object a line, the last one a summary, verdict or error',
+      asTrue
+    )
     .configureHelp({
       showGlobalOptions: true,
       optionTerm: ({ flags }) => flags.replace('--local <port>', '--local[=port]'),

@@ -9,7 +9,7 @@ import { deferred } from '../protocol/deferred.ts'
 import { ContractError, MivmError } from '../protocol/errors.ts'
 import { encodeValue } from '../protocol/values.ts'
 import type { Output } from './output.ts'
-import { embed, formatThrown } from './text.ts'
+import { checkUtf8, embed, formatThrown } from './text.ts'
 
 export interface ConsoleOptions {
   readonly contract: ContractObject
@@ -70,9 +70,16 @@ export class Console {
     return this.#lines
   }
 
-  /** Executes a line, when all before it are done, the calls included that nobody awaits. */
+  /** Executes a line, when all before it are done, the calls included that nobody awaits; none that is not UTF-8. */
   async line(text: string): Promise<void> {
     if (this.#left || this.#input === null) return
+    try {
+      checkUtf8(text, `line ${this.#lines + 1}`)
+    } catch (error) {
+      this.#lines++
+      this.#fail(error)
+      return
+    }
     const taken = once(this.server, 'line')
     this.#input.write(`${text}\n`)
     await taken

@@ -6,9 +6,10 @@ import { printable } from './output.ts'
 /**
  * An argument as it is written on the command line: the text form of a value, that is JSON with `{"$bytes":"<base64>"}`
  * and `{"$bigint":"<decimal>"}`, or else text. Throws VALUE_MALFORMED for JSON that is no value, or that has integers which are
- * no numbers: they would be signed as others.
+ * no numbers: they would be signed as others. So would bytes that are not UTF-8, of which Node leaves U+FFFD.
  */
 export function parseArgument(text: string): Value {
+  checkUtf8(text, 'argument')
   try {
     JSON.parse(text)
   } catch {
@@ -18,6 +19,15 @@ export function parseArgument(text: string): Value {
   // which goes down by recursion: what is too deep for that is refused by now, and is not taken for text
   JSON.parse(text, refuseRounded)
   return value
+}
+
+/** Throws VALUE_MALFORMED for what may have been other bytes: nothing tells that from the character. */
+export function checkUtf8(text: string, what: string): void {
+  if (!text.includes('\ufffd')) return
+  throw new MivmError(
+    'VALUE_MALFORMED',
+    `${what}: has U+FFFD, as bytes become that are not UTF-8: convert them, or write "\\ufffd" where that character is meant`
+  )
 }
 
 function refuseRounded(_: string, value: unknown, context?: { readonly source?: string }): unknown {

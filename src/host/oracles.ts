@@ -1,3 +1,4 @@
+import { stat } from 'node:fs/promises'
 import path from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { MivmError } from '../protocol/errors.ts'
@@ -29,6 +30,11 @@ export class Oracles {
   static async load(file: string): Promise<Oracles> {
     if (typeof file !== 'string') {
       throw new MivmError('ORACLE_INVALID', `a module is ${typeof file}: give the path of its file`)
+    }
+    // an import of what is no file may never end
+    const stats = await stat(file).catch(() => null)
+    if (stats !== null && !stats.isFile()) {
+      throw new MivmError('ORACLE_INVALID', `${file} is no file: give the path of a module`)
     }
     let module: object
     try {
