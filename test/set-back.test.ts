@@ -118,24 +118,25 @@ test('set back - an auditor tells, and accuses nobody', async (t) => {
   await scene.keep()
   const again = await scene.start()
   t.is(await alice.call(link, 'add', []), 2)
-  const run = async () => {
-    const findings: string[] = []
-    let verdict = ''
+  const run = async (name = 'auditor') => {
+    const said: string[] = []
     const { bootstrap } = scene
-    const options = { address: link, dir: `${scene.root}/auditor`, bootstrap, patience: 1_000 }
+    const options = { address: link, dir: path.join(scene.root, name), bootstrap, patience: 1_000 }
     for await (const event of audit(options)) {
-      if (event.type === 'finding') findings.push(event.finding.code)
-      if (event.type === 'verdict') verdict = event.verdict
+      if (event.type === 'finding') said.push(event.finding.code)
+      if (event.type !== 'verdict') continue
+      said.push(event.verdict, ...event.suspicions.map(({ code }) => code))
     }
-    return [verdict, ...findings]
+    return said
   }
   await alice.close()
   t.alike(await run(), ['clean'])
   await again.host.close()
   await scene.setBack()
   const set = await scene.start()
-  t.alike(await run(), ['clean'], 'what it has a copy of is whole')
+  t.alike(await run(), ['clean', 'SET_BACK'], 'what it has a copy of is whole')
   t.is(set.events.filter(({ type }) => type === 'set-back').length, 1)
+  t.alike(await run('stranger'), ['clean', 'SET_BACK'], 'who has seen nothing of it hears of it')
   const bob = await scene.client('bob', 2_000)
   t.is(await codeOf(bob.call(link, 'add', [])), 'INSTANCE_SET_BACK')
 })

@@ -224,6 +224,7 @@ class Audit {
     await course.wait()
     await this.#options.askHost?.()
     course.end(held)
+    this.#lookForSetBack(course)
     this.#hearsay.accuse(course.report)
     this.#behind = course.behind
     this.#exhibits.note({ head: reader.head, replayer: course.replayer })
@@ -280,6 +281,14 @@ class Audit {
     this.#exhibits.note({ head: course.head, replayer: course.replayer })
     yield* this.#findings()
     yield* this.#exhibits.take()
+  }
+
+  /** Who was never shown more cannot know what is lacking: that something is, is to be said. */
+  #lookForSetBack({ report, reader }: Course): void {
+    if (this.#options.isSetBack?.() !== true) return
+    const message =
+      'the host says that it has signed more of this log than it has: its directory was set back, and calls may be lacking here until it has them back'
+    report.suspect('SET_BACK', { log: 'call log', block: reader.at }, message)
   }
 
   /** Leaves a checkpoint, where all that is behind is right. */

@@ -69,10 +69,11 @@ export interface Finding extends Place {
  * What an honest host hardly does, and nobody can prove that one did. It changes no verdict:
  *
  * - `ABORTS_MANY`: a large part of all calls is aborted, which only the host's word stands for;
- * - `CALLS_UNANSWERED`: a call that the host has held for long has no ack.
+ * - `CALLS_UNANSWERED`: a call that the host has held for long has no ack;
+ * - `SET_BACK`: the host says itself that it has signed more than it shows.
  */
 export interface Suspicion extends Place {
-  readonly code: 'ABORTS_MANY' | 'CALLS_UNANSWERED'
+  readonly code: 'ABORTS_MANY' | 'CALLS_UNANSWERED' | 'SET_BACK'
   readonly message: string
 }
 
