@@ -1,7 +1,7 @@
 // What is in deploy/, as far as it can be checked without a Docker engine and without systemd as the first process.
 import { spawnSync } from 'node:child_process'
 import { existsSync, readFileSync } from 'node:fs'
-import { writeFile } from 'node:fs/promises'
+import { mkdir, symlink, writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import { fileURLToPath } from 'node:url'
 import test from 'brittle'
@@ -87,6 +87,19 @@ test('deploy - the unit starts the host as it is installed, and lets engines hav
   t.alike(kinds, ['cgroup', 'ipc', 'mnt', 'net', 'pid', 'user', 'uts'])
   t.ok(settings.get('RestrictAddressFamilies')?.includes('AF_NETLINK'))
   t.ok(settings.get('SystemCallFilter')?.split(' ').includes('@mount'))
+})
+
+test('deploy - the Node that the units start is there, whatever npm has installed it', {
+  skip: process.platform === 'win32'
+}, async (t) => {
+  const dir = await tempDir(t)
+  await mkdir(path.join(dir, 'node_modules/.bin'), { recursive: true })
+  await symlink(path.join(ROOT, 'bin'), path.join(dir, 'bin'))
+  const [line = ''] = /^ln -sf .*$/m.exec(read('docs/operating.md')) ?? []
+  const linked = spawnSync('sh', ['-c', line], { cwd: dir, encoding: 'utf8' })
+  t.is(linked.status, 0, linked.stderr)
+  const node = path.join(dir, 'node_modules/.bin/node')
+  t.is(spawnSync(node, ['-v'], { encoding: 'utf8' }).stdout, 'v26.10.0\n')
 })
 
 test('deploy - systemd understands the units', async (t) => {
