@@ -105,6 +105,14 @@ const USAGE: [words: string[], stderr: string][] = [
     `mivm: FILE_UNKNOWN: ${TESTS} is a directory: give a file\n`
   ],
   [
+    ['prove', 'y'.repeat(52), '3', '-o', TESTS],
+    `mivm: FILE_UNKNOWN: ${TESTS} is a directory: give a file\n`
+  ],
+  [
+    ['verify', 'a.receipt', 'b.receipt', '-o', TESTS],
+    `mivm: FILE_UNKNOWN: ${TESTS} is a directory: give a file\n`
+  ],
+  [
     ['key', 'new', 'x'.repeat(3000)],
     `mivm: USAGE: "${'x'.repeat(80)}" is no name for an identity: use up to 64 letters, digits, - and _, not - or _ first\n`
   ],

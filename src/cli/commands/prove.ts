@@ -2,6 +2,7 @@ import { writeFile } from 'node:fs/promises'
 import { armor } from '../../protocol/envelope.ts'
 import { Context } from '../context.ts'
 import type { Program } from '../program.ts'
+import { checkWritable } from '../proof-file.ts'
 import { describeReceipt } from '../proof-view.ts'
 import { parseSeq } from '../text.ts'
 
@@ -34,6 +35,7 @@ async function run(
   file: string | undefined
 ): Promise<void> {
   const { output } = context
+  if (file !== undefined) await checkWritable(file)
   const { link } = await context.instance(instance)
   const { prove } = await import('../../client/prove.ts')
   const replica = await context.openReplica()

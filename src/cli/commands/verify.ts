@@ -6,7 +6,7 @@ import { decodeId, encodeId } from '../../protocol/ids.ts'
 import { verifyReceipt } from '../../protocol/receipt.ts'
 import { Context } from '../context.ts'
 import type { Program } from '../program.ts'
-import { readProof } from '../proof-file.ts'
+import { checkWritable, readProof } from '../proof-file.ts'
 import { describeReceipt, renderEvidence, renderReceipt } from '../proof-view.ts'
 
 const HELP = `
@@ -49,6 +49,7 @@ async function compare(
   files: readonly string[],
   { host, output: target }: { readonly host?: string; readonly output?: string }
 ): Promise<void> {
+  if (target !== undefined) await checkWritable(target)
   const proofs: Uint8Array[] = []
   for (const file of files) {
     const proof = await readProof(file)
