@@ -72,8 +72,8 @@ async function* events(options: AuditOptions): AsyncGenerator<AuditEvent> {
   const kept = new EvidenceDir(dir)
   const replica = await Replica.open({ dir, ...network })
   const audits = path.join(dir, 'audits')
-  const remembered = await new Memory(audits, encodeId(address)).read()
-  for (const head of remembered === null ? heads : [...heads, remembered]) {
+  const { seen, told } = await new Memory(audits, encodeId(address)).read()
+  for (const head of [...heads, ...(seen === null ? [] : [seen]), ...told]) {
     replica.hold(address, head)
   }
   const isLive = follow !== undefined

@@ -3,7 +3,9 @@ import { readFile } from 'node:fs/promises'
 import path from 'node:path'
 import b4a from 'b4a'
 import test from 'brittle'
+import crypto from 'hypercore-crypto'
 import { audit, verifyEvidence } from 'mivm'
+import type { AuditOptions } from '../src/audit/audit.ts'
 import type { Heard, Held } from '../src/protocol/comparison.ts'
 import { verifyEvidence as verify } from '../src/protocol/evidence.ts'
 import type { Head } from '../src/protocol/head.ts'
@@ -11,7 +13,7 @@ import { encodeId } from '../src/protocol/ids.ts'
 import { verifyProof } from '../src/protocol/proof.ts'
 import { closeVm, found, openStore, replicate, run, Writer } from './audit-writer.ts'
 import { closeOwnVm, Follower } from './follower.ts'
-import type { Teardown } from './helpers.ts'
+import { type Teardown, tempDir } from './helpers.ts'
 import { evidenceIn, SOURCE, scene } from './split-scene.ts'
 
 const NOTHING: Heard = { heads: [], evidence: null }
@@ -108,6 +110,34 @@ test('overheard - a head beyond what is shown is waited for, and is missing in t
     const reasons = verdict.missing.map(({ reason }) => reason)
     t.alike(reasons, isShown ? [] : ['withheld'])
     t.is(verdict.verdict, isShown ? 'clean' : 'inconclusive')
+    await end()
+  }
+})
+
+test('overheard - a head that nobody shows the log to is remembered, whoever has told it', async (t) => {
+  for (const isShown of [true, false]) {
+    const seed = `remembered ${isShown}`
+    const [writer, teller] = [await Writer.deploy(t, { seed }), await Writer.deploy(t, { seed })]
+    const write = async (to: Writer, text: string) => to.commit([await to.call(0, 'add', [text])])
+    await write(writer, 'one')
+    await write(teller, isShown ? 'one' : 'other')
+    await write(teller, 'more')
+    const dir = await tempDir(t)
+    const store = await openStore(t)
+    const end = await replicate(store, { store: writer.store, keyPair: crypto.keyPair() })
+    const look = (options: Partial<AuditOptions> = {}) =>
+      run(t, { store, address: writer.address }, { dir, patience: 300, ...options })
+    const head = await teller.head()
+    const first = await look({ others: async () => ({ heads: [head], evidence: null }) })
+    t.is(first.verdict.verdict, 'inconclusive')
+    const alone = await look()
+    t.is(alone.verdict.verdict, 'inconclusive', 'it is as open as before')
+    t.is(alone.verdict.missing[0]?.reason, 'withheld')
+    await write(writer, 'more')
+    const later = await look()
+    t.alike(found(later), isShown ? [] : [`TWO_HISTORIES call - block ${head.length - 1}`])
+    t.is(later.verdict.verdict, isShown ? 'clean' : 'violation')
+    t.is((await look()).verdict.verdict, later.verdict.verdict)
     await end()
   }
 })

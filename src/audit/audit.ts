@@ -16,7 +16,6 @@ import type { AskRange } from './feed.ts'
 import { type Finding, Report } from './findings.ts'
 import { readGenesis } from './genesis.ts'
 import { Hearsay, type HearsayOptions } from './hearsay.ts'
-import type { LogReader } from './log-reader.ts'
 import { Memory } from './memory.ts'
 import { News } from './news.ts'
 import { Patience } from './patience.ts'
@@ -152,8 +151,9 @@ class Audit {
     const { heads = [], fromGenesis = false } = this.#options
     const subject = this.#subject(core, genesis)
     const kept = fromGenesis ? null : await this.#checkpoints.read()
-    const pinned = await this.#memory.read()
-    const held = pinned === null ? [...heads] : [pinned, ...heads]
+    const { seen, told } = await this.#memory.read()
+    const held = seen === null ? [...heads] : [seen, ...heads]
+    for (const head of told) addHead(held, head)
     if (this.#askRange === null) this.#news?.follow(core)
     else this.#news?.watch(core)
     if (kept !== null) {
@@ -230,7 +230,7 @@ class Audit {
     this.#exhibits.note({ head: reader.head, replayer: course.replayer })
     await this.#assertSound()
     await this.#keep(course)
-    await this.#remember(reader)
+    await this.#remember(course)
   }
 
   async *#walk(course: Course): AsyncGenerator<AuditEvent> {
@@ -255,7 +255,8 @@ class Audit {
     yield { type: 'following', blocks, calls }
     while (!news.stopped) {
       if (performance.now() >= this.#keptAt + this.#keepEvery) {
-        if (await this.#keep(course)) await this.#remember(course.reader)
+        await this.#keep(course)
+        await this.#remember(course)
       }
       await news.next(LOOK_MS)
       if (course.isHostHere !== isOnline) {
@@ -361,13 +362,16 @@ class Audit {
     }
   }
 
-  async #remember({ head, at }: LogReader): Promise<void> {
-    if (head === null || at < head.length) return
+  async #remember({ reader: { head, at }, told }: Course): Promise<void> {
     const memory = this.#memory
     const before = await memory.read()
     // what was seen first is kept where the two do not agree
-    if (this.#report.verdict === 'violation' && before !== null) return
-    if (before === null || before.length < head.length) await memory.write(head)
+    const isKept = before.seen !== null || before.told.length > 0
+    if (this.#report.verdict === 'violation' && isKept) return
+    const isRead = head !== null && at >= head.length
+    const isNewer = isRead && head.length > (before.seen?.length ?? 0)
+    if (!isNewer && areSame(told, before.told)) return
+    await memory.write({ seen: isNewer ? head : before.seen, told })
   }
 
   async #openLog(): Promise<Hypercore> {
@@ -411,6 +415,12 @@ class Audit {
 
 function addHead(heads: Head[], head: Head): void {
   if (!heads.some(({ signature }) => b4a.equals(signature, head.signature))) heads.push(head)
+}
+
+function areSame(some: readonly Head[], others: readonly Head[]): boolean {
+  const of = (heads: readonly Head[]) =>
+    heads.map(({ signature }) => b4a.toString(signature, 'hex'))
+  return of(some).join() === of(others).join()
 }
 
 function nameOf({ code, log, block, user = '' }: Finding): string {

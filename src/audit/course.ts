@@ -153,6 +153,11 @@ export class Course {
     return this.reader.head
   }
 
+  /** Signed heads from elsewhere to which nobody has shown the log. */
+  get told(): readonly Head[] {
+    return this.#heads.told
+  }
+
   get replayer(): Replayer | null {
     return this.#replayer
   }

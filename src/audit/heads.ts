@@ -131,6 +131,12 @@ export class Heads {
     return to
   }
 
+  /** Those of them that are in no log: whoever has told them may not tell them again. */
+  get told(): readonly Head[] {
+    const claims = [...this.#open.values()].flat()
+    return claims.filter(({ source }) => source.core === null).map(({ head }) => head)
+  }
+
   /** Whether one of them is in a user's log, where it is read once. */
   get isOpenInLogs(): boolean {
     return [...this.#open.values()].some((it) => it.some(({ source }) => source.core !== null))

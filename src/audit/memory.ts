@@ -4,9 +4,20 @@ import b4a from 'b4a'
 import type { Head } from '../protocol/head.ts'
 import { writeDurably } from '../state/durable-file.ts'
 
+/** Heads that others have told and that are kept; those that came first stay. */
+const TOLD_MAX = 8
+
+/** What an auditor has seen of a call log. */
+export interface Remembered {
+  /** The newest head that it was read to; null where that is not known. */
+  readonly seen: Head | null
+  /** Heads that the host has signed, from elsewhere, to which nobody has shown it yet. */
+  readonly told: readonly Head[]
+}
+
 /**
- * The newest head that this auditor has seen of each instance, one file each. A file that cannot be read is as good
- * as none: it accuses nobody.
+ * The heads that this auditor has seen of each instance, one file each. A file that cannot be read is as good as none: it
+ * accuses nobody.
  */
 export class Memory {
   readonly #file: string
@@ -15,24 +26,36 @@ export class Memory {
     this.#file = path.join(dir, `${id}.head`)
   }
 
-  async read(): Promise<Head | null> {
+  async read(): Promise<Remembered> {
     try {
-      return parse(JSON.parse(await readFile(this.#file, 'utf8')))
+      const json: unknown = JSON.parse(await readFile(this.#file, 'utf8'))
+      const told = typeof json === 'object' && json !== null && 'told' in json ? json.told : []
+      return { seen: parse(json), told: Array.isArray(told) ? parseAll(told) : [] }
     } catch {
-      return null
+      return { seen: null, told: [] }
     }
   }
 
   /** On disk, whole, when it resolves. */
-  async write({ length, fork, treeHash, signature }: Head): Promise<void> {
-    const text = JSON.stringify({
-      length,
-      fork,
-      treeHash: b4a.toString(treeHash, 'hex'),
-      signature: b4a.toString(signature, 'hex')
-    })
+  async write({ seen, told }: Remembered): Promise<void> {
+    const kept = told.slice(0, TOLD_MAX).map(show)
+    const head = seen === null ? {} : show(seen)
+    const text = JSON.stringify(kept.length === 0 ? head : { ...head, told: kept })
     await writeDurably(this.#file, `${text}\n`, `${this.#file}.new`)
   }
+}
+
+function show({ length, fork, treeHash, signature }: Head) {
+  return {
+    length,
+    fork,
+    treeHash: b4a.toString(treeHash, 'hex'),
+    signature: b4a.toString(signature, 'hex')
+  }
+}
+
+function parseAll(all: readonly unknown[]): Head[] {
+  return all.map(parse).filter((head) => head !== null)
 }
 
 function parse(json: unknown): Head | null {
