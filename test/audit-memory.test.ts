@@ -2,6 +2,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
+import b4a from 'b4a'
 import test from 'brittle'
 import crypto from 'hypercore-crypto'
 import { audit } from '../src/audit/audit.ts'
@@ -39,6 +40,19 @@ test('memory - of a head that nobody shows nothing is kept but the head', async 
   for (let i = 0; i < TAIL; i++) await writer.write(1, largeCall(head))
   const { verdict, kept } = await keptBy(t, writer)
   t.is(verdict, 'violation')
+  t.ok(kept < 6 * MEBIBYTE, `${kept} bytes are kept of ${TAIL * LARGE} that were read`)
+})
+
+test('memory - of an answer that is not here to compare nothing is kept but the answer', async (t) => {
+  const writer = await Writer.deploy(t)
+  await writer.commit([await writer.call(1, 'roll')])
+  const head = await writer.head()
+  const lie = { entry: 1, index: 0, result: b4a.alloc(LARGE) }
+  const answers = [lie, { entry: 1, index: 1000, result: b4a.alloc(1) }]
+  for (let i = 0; i < TAIL; i++)
+    await writer.write(1, encodeUserEntry({ type: 'ack', answers, head }))
+  const { verdict, kept } = await keptBy(t, writer)
+  t.is(verdict, 'clean')
   t.ok(kept < 6 * MEBIBYTE, `${kept} bytes are kept of ${TAIL * LARGE} that were read`)
 })
 

@@ -66,9 +66,7 @@ export class Answers {
   /** Takes results of the call log, proven. */
   know(calls: readonly LoggedCall[]): void {
     for (const { ack, caller, resultIndex, resultBlock } of calls) {
-      // what it is cut from would stay with it
-      const isWhole = resultBlock.byteLength === resultBlock.buffer.byteLength
-      const block = isWhole ? resultBlock : new Uint8Array(resultBlock)
+      const block = wholeOf(resultBlock)
       this.#young.set(resultIndex, { block, user: caller, entry: ack.entry })
       this.#youngBytes += block.byteLength
     }
@@ -119,7 +117,7 @@ export class Answers {
   #keep(claims: readonly AnswerClaim[]): void {
     const bytes = claims.reduce((sum, { result }) => sum + result.byteLength, 0)
     const isFull = claims.length > WAITING_MAX / 2 || bytes > WAITING_BYTES_MAX / 2
-    this.#waiting = isFull ? [] : [...claims]
+    this.#waiting = isFull ? [] : claims.map(toKeep)
     this.#waitingBytes = isFull ? 0 : bytes
   }
 
@@ -134,6 +132,15 @@ export class Answers {
       return false
     })
   }
+}
+
+function toKeep(claim: AnswerClaim): AnswerClaim {
+  return { ...claim, result: wholeOf(claim.result) }
+}
+
+/** The same bytes by themselves: what they are cut from would stay with them. */
+function wholeOf(bytes: Uint8Array): Uint8Array {
+  return bytes.byteLength === bytes.buffer.byteLength ? bytes : new Uint8Array(bytes)
 }
 
 type Decoded = ReturnType<typeof decode>
