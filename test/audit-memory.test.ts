@@ -18,6 +18,7 @@ const MEBIBYTE = 1024 * 1024
 const LARGE = 250_000
 /** Calls of one user who has written more of them than are read at once. */
 const TAIL = 150
+const NONE = b4a.alloc(0)
 
 setFlagsFromString('--expose-gc')
 const collect: () => void = runInNewContext('gc')
@@ -54,6 +55,25 @@ test('memory - of an answer that is not here to compare nothing is kept but the 
   const { verdict, kept } = await keptBy(t, writer)
   t.is(verdict, 'clean')
   t.ok(kept < 6 * MEBIBYTE, `${kept} bytes are kept of ${TAIL * LARGE} that were read`)
+})
+
+test('memory - a large block that many answers name is read once', async (t) => {
+  const writer = await Writer.deploy(t)
+  const call = { type: 'call', method: 'roll', head: null } as const
+  const args = encodeArgs(['x'.repeat(LARGE)])
+  const index = await writer.commit([await writer.write(1, encodeUserEntry({ ...call, args }))])
+  const head = await writer.head()
+  const answers = Array.from({ length: 256 }, (_, entry) => ({ entry, index, result: NONE }))
+  await writer.write(1, encodeUserEntry({ type: 'ack', answers, head }))
+  const before = await external()
+  let most = 0
+  const measuring = setInterval(() => {
+    most = Math.max(most, process.memoryUsage().external - before)
+  }, 1)
+  const { verdict } = await keptBy(t, writer)
+  clearInterval(measuring)
+  t.is(verdict, 'clean')
+  t.ok(most < 16 * MEBIBYTE, `${most} bytes at once, of a block of ${LARGE}`)
 })
 
 test.hook('memory - the VM of these tests closes', async (t) => {

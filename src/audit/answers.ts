@@ -12,6 +12,8 @@ const ANSWERS_MAX = 256
 /** Answers that wait for the call log to be read so far, and their bytes; with more of them it is asked for theirs. */
 const WAITING_MAX = 1024
 const WAITING_BYTES_MAX = 4 * 1024 * 1024
+/** Blocks of the call log that are read at once: each may be as large as a block can be, and any number of answers name it. */
+const READ_BLOCKS = 16
 /** Results that are kept, and their bytes: those of two generations. */
 const GENERATION_RESULTS = 2048
 const GENERATION_BYTES = 2 * 1024 * 1024
@@ -86,24 +88,37 @@ export class Answers {
   async compare(): Promise<void> {
     this.#compareKnown()
     const { length } = this.#callLog
-    const claims = this.#waiting.filter(({ index }) => index < length)
-    const later = this.#waiting.filter(({ index }) => index >= length)
-    if (claims.length === 0) return this.#keep(later)
-    const blocks = await this.#read(claims.map(({ index }) => index))
-    const results = blocks.map((block) => (block === null ? null : decode(block)))
+    const open = this.#waiting.filter(({ index }) => index >= length)
+    const here = [...byIndex(this.#waiting.filter(({ index }) => index < length))]
+    for (let i = 0; i < here.length; i += READ_BLOCKS) {
+      for (const claim of await this.#judge(here.slice(i, i + READ_BLOCKS))) open.push(claim)
+    }
+    this.#keep(open)
+  }
+
+  /** Takes some with the blocks that they name; returns those about which nothing can be said yet. */
+  async #judge(named: readonly (readonly [number, readonly AnswerClaim[]])[]) {
+    const blocks = await this.#read(named.map(([index]) => index))
+    const results = named.map(([, claims], i) => {
+      const block = blocks[i] ?? null
+      const isSaid = block !== null && claims.some(({ result }) => b4a.equals(block, result))
+      return isSaid ? decode(block) : null
+    })
     const acks = await this.#read(results.map(ackOf))
-    const missing = claims.filter((claim, i) => {
+    return named.flatMap(([, claims], i) => {
       const [block = null, result = null, ack = null] = [blocks[i], results[i], acks[i]]
       // what is not here says nothing
-      if (block === null) return true
-      const isResult = b4a.equals(block, claim.result) && ackOf(result) !== null
-      if (isResult && ack === null) return true
-      const entry = isResult && ack !== null ? decode(ack) : null
-      const isTrue = isAck(entry) && isFor(claim, encodeId(entry.user), entry.entry)
-      if (!isTrue) this.#report.counts.falseAnswers++
-      return false
+      if (block === null) return claims
+      const isResult = ackOf(result) !== null
+      const entry = ack === null ? null : decode(ack)
+      return claims.filter((claim) => {
+        const isSaid = isResult && b4a.equals(block, claim.result)
+        if (isSaid && ack === null) return true
+        const isTrue = isSaid && isAck(entry) && isFor(claim, encodeId(entry.user), entry.entry)
+        if (!isTrue) this.#report.counts.falseAnswers++
+        return false
+      })
     })
-    this.#keep([...later, ...missing])
   }
 
   /** Blocks of the call log; null for those that are not here, and for none. */
@@ -132,6 +147,16 @@ export class Answers {
       return false
     })
   }
+}
+
+function byIndex(claims: readonly AnswerClaim[]): ReadonlyMap<number, readonly AnswerClaim[]> {
+  const named = new Map<number, AnswerClaim[]>()
+  for (const claim of claims) {
+    const same = named.get(claim.index)
+    if (same === undefined) named.set(claim.index, [claim])
+    else same.push(claim)
+  }
+  return named
 }
 
 function toKeep(claim: AnswerClaim): AnswerClaim {
