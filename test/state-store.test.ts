@@ -7,6 +7,8 @@ import b4a from 'b4a'
 import test from 'brittle'
 import type Corestore from 'corestore'
 import crypto from 'hypercore-crypto'
+import CorestoreStorage from 'hypercore-storage'
+import { fill } from '../src/state/fill.ts'
 import { createIdentity, readIdentity } from '../src/state/identity.ts'
 import { closeStore, openStore, settleStore } from '../src/state/store.ts'
 import { Wal } from '../src/state/wal.ts'
@@ -148,4 +150,32 @@ test('store - what the file system refuses is not taken for damage', async (t) =
   t.is((await readIdentity(disk.dir, 'bob')).id, id, 'what can be read is read')
   disk.protect(false)
   await closeStore(await openStore(dir))
+})
+
+test('store - what is written anew is never in memory as a whole, however large its entries are', async (t) => {
+  const storage = new CorestoreStorage(await tempDir(t))
+  t.teardown(() => storage.close())
+  const { db } = storage
+  await db.ready()
+  let [held, most] = [0, 0]
+  const write = db.write.bind(db)
+  db.write = (options) => {
+    const batch = write(options)
+    const flush = batch.flush.bind(batch)
+    batch.flush = async () => {
+      await flush()
+      held = 0
+    }
+    return batch
+  }
+  const value = new Uint8Array(1024 * 1024)
+  const entries = async function* () {
+    for (let i = 0; i < 40; i++) {
+      held += value.byteLength
+      most = Math.max(most, held)
+      yield { key: Uint8Array.of(i), value }
+    }
+  }
+  t.is(await fill(storage, entries()), 40)
+  t.ok(most <= 16 * 1024 * 1024, `${most} bytes`)
 })
