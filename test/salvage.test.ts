@@ -233,7 +233,9 @@ test('salvage - what is lost of an instance beside its bitfield is not taken for
   await closeStore(store)
   const page = Buffer.from([DATA, info?.core.dataPointer ?? 0, PAGE, 0, 0])
   t.ok(await flipValue(path.join(dir, 'db'), page), 'a bit of the bitfield')
+  const reads = countReads(t)
   t.alike((await salvage(scene.dir))?.gone, [], 'it is made anew')
+  t.ok(reads.most > 0 && reads.most <= 64, `${reads.most} blocks in memory`)
   t.ok(await flipValue(path.join(dir, 'db'), page), 'the same')
   t.ok(await flipAt(path.join(dir, 'db'), users[50] ?? '', '.blob'), 'and one of who waits')
   const event = await salvage(scene.dir)
@@ -283,6 +285,30 @@ test('salvage - one that comes to nothing leaves no instance marked as set back'
   t.alike((await salvage(scene.dir))?.gone, [address], 'the next one removes it')
   t.alike((await SetBacks.open(scene.dir, id)).addresses, [address])
 })
+
+/** Counts the blocks of a log that are read at once. */
+function countReads(t: Test): { most: number } {
+  const reads = { most: 0 }
+  const { resumeCore } = CorestoreStorage.prototype
+  t.teardown(() => Object.assign(CorestoreStorage.prototype, { resumeCore }))
+  CorestoreStorage.prototype.resumeCore = async function (key) {
+    const core = await resumeCore.call(this, key)
+    const read = core?.read.bind(core)
+    if (core === null || read === undefined) return core
+    core.read = () => {
+      const rx = read()
+      const getBlock = rx.getBlock.bind(rx)
+      let count = 0
+      rx.getBlock = (index) => {
+        reads.most = Math.max(reads.most, ++count)
+        return getBlock(index)
+      }
+      return rx
+    }
+    return core
+  }
+  return reads
+}
 
 /** Damages what an instance of a closed host has noted of its users. */
 async function loseNotes(t: Test, dir: string, address: string): Promise<void> {

@@ -33,6 +33,8 @@ export type SalvageEvent = {
 /** Blocks that a page of a bitfield is about, and its bytes. */
 const PAGE_BLOCKS = 32_768
 const PAGE_BYTES = PAGE_BLOCKS / 8
+/** Blocks that are in memory at once: they may have hundreds of kilobytes. */
+const BLOCKS_AT_ONCE = 64
 
 /**
  * Takes what the disk has damaged out of the database of a host that is not running, so that RocksDB takes writes again.
@@ -176,13 +178,15 @@ class Mending {
     try {
       const tree = new Tree()
       for (let from = 0; from < head.length; from += PAGE_BLOCKS) {
-        const leaves = await readLeaves(log, from, Math.min(from + PAGE_BLOCKS, head.length))
+        const to = Math.min(from + PAGE_BLOCKS, head.length)
         const page = b4a.alloc(PAGE_BYTES)
         const tx = log.write()
-        for (const [i, { isThere, node }] of leaves.entries()) {
+        let i = 0
+        for await (const { isThere, node } of leavesOf(log, from, to)) {
           if (node === null) return false
           if (isThere) page[i >> 3] = (page[i >> 3] ?? 0) | (1 << (i & 7))
           for (const complete of tree.push(node)) tx.putTreeNode(complete)
+          i++
         }
         tx.putBitfieldPage(from / PAGE_BLOCKS, page)
         await tx.flush()
@@ -226,6 +230,12 @@ class Mending {
     const { length, fork, rootHash, signature } = core.head
     const head = { length, fork, treeHash: rootHash, signature }
     if (this.#setBacks.isSigned(address, head)) await this.#setBacks.keep(address, head)
+  }
+}
+
+async function* leavesOf(log: CoreStorage, from: number, to: number) {
+  for (let at = from; at < to; at += BLOCKS_AT_ONCE) {
+    yield* await readLeaves(log, at, Math.min(at + BLOCKS_AT_ONCE, to))
   }
 }
 
