@@ -7,6 +7,8 @@ import { repair } from '../src/copies/repair.ts'
 import { decodeId } from '../src/protocol/ids.ts'
 import { blobsManifest, stateManifest, userLogManifest } from '../src/protocol/manifest.ts'
 import { closeStore, openStore } from '../src/state/store.ts'
+import { BareUser } from './bare-user.ts'
+import { showLog } from './other-log.ts'
 import { codeOf, Scene, SOURCE } from './set-back-scene.ts'
 
 test('repair - blocks of every log that are lost come back from a mirror', async (t) => {
@@ -86,6 +88,45 @@ test('repair - what nobody has stays damaged', async (t) => {
   t.is(event?.type, 'unrepaired')
   if (event?.type === 'unrepaired')
     t.ok(/block [01] of the call log/.test(event.message), event.message)
+})
+
+test('repair - nothing is cleared for what does not lead to what is here', async (t) => {
+  const { scene, host, alice, link, address } = await Scene.deployed(t)
+  const key = decodeId(address)
+  const eve = new BareUser(key, 'eve').call('add').call('add')
+  const instance = await host.instance(key)
+  await instance.submit(eve.log())
+  await instance.settled(eve.key, 2)
+  const mirrored = await scene.mirror([link])
+  await mirrored.whole(address, instance.head.length)
+  await mirrored.mirror.close()
+  await alice.close()
+  await host.close()
+  const other = new BareUser(key, 'eve').call('add', 'x').call('add', 'y')
+  const { core, fill } = await showLog(t, scene, other, key)
+  await fill(path.join(scene.dir, 'recovering'))
+  const store = await openStore(path.join(scene.dir, 'store'))
+  const log = await store.storage.resumeCore(core.discoveryKey)
+  // the block itself can be read: what has suffered is its leaf of the tree
+  const tx = log?.write()
+  tx?.putTreeNode({ index: 2, size: 1, hash: Buffer.alloc(32) })
+  await tx?.flush()
+  await log?.close()
+  await closeStore(store)
+  const { dir, bootstrap } = scene
+  const [event] = await repair({ dir, bootstrap, patience: 1_000 })
+  t.is(event?.type, 'unrepaired')
+  const after = await openStore(path.join(scene.dir, 'store'))
+  const same = after.get({ key: core.key })
+  await same.ready()
+  for (const [i, block] of eve.blocks.entries()) {
+    t.alike(await same.get(i, { wait: false }), block, `block ${i}`)
+  }
+  await closeStore(after)
+  await scene.mirror([link])
+  await fill(path.join(scene.dir, 'recovering'))
+  t.alike(await repair({ dir, bootstrap }), [{ type: 'repaired', address, blocks: 1 }])
+  t.is((await scene.look(key)).verdict, 'clean')
 })
 
 const MARK = 'a-mark-that-is-on-the-disk-once.'

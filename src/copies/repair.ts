@@ -1,5 +1,6 @@
 import b4a from 'b4a'
 import type Corestore from 'corestore'
+import flat from 'flat-tree'
 import type Hypercore from 'hypercore'
 import { MerkleTree } from 'hypercore/lib/merkle-tree.js'
 import { findServer } from '../client/locate.ts'
@@ -7,8 +8,9 @@ import type { Replica } from '../client/replica.ts'
 import { MivmError } from '../protocol/errors.ts'
 import { decodeId, encodeId } from '../protocol/ids.ts'
 import { blobsManifest, type Manifest, stateManifest, userLogKey } from '../protocol/manifest.ts'
-import { leafHash } from '../protocol/tree-hash.ts'
-import { awaitBlocks, fetchBlocks, openCopy } from './copy.ts'
+import type { TreeNode } from '../protocol/merkle.ts'
+import { leafHash, parentHash } from '../protocol/tree-hash.ts'
+import { awaitBlocks, discard, fetchBlocks, openCopy } from './copy.ts'
 import { Progress } from './progress.ts'
 import { type RecoveryOptions, readIndex, withSources } from './sources.ts'
 import { Walk } from './walk.ts'
@@ -18,6 +20,9 @@ export type RepairEvent =
   | { readonly type: 'repaired'; readonly address: string; readonly blocks: number }
   | { readonly type: 'intact'; readonly address: string }
   | { readonly type: 'unrepaired'; readonly address: string; readonly message: string }
+
+/** How often a log is fetched where what came is not what the host has taken in. */
+const TRIES = 3
 
 interface Repairing {
   readonly store: Corestore
@@ -80,14 +85,19 @@ async function repairLog(
     const bad: number[] = []
     for (let i = 0; i < own.length; i++) if (!(await isWhole(own, i))) bad.push(i)
     if (bad.length === 0) return 0
-    const copy = await openCopy(replica.store, own.key)
-    try {
-      await findServer(replica.network, address)
-      for (const index of bad) await replace(own, copy, index, what, progress)
-    } finally {
-      await copy.close()
+    await findServer(replica.network, address)
+    for (let tries = TRIES; ; tries--) {
+      const copy = await openCopy(replica.store, own.key)
+      try {
+        const other = await replaceAll(own, copy, bad, what, progress)
+        if (other === null) return bad.length
+        if (tries === 1) throw isOther(what, other)
+        // users can sign two logs, and show the other one: it makes room for what somebody else has
+        await discard(copy)
+      } finally {
+        await copy.close()
+      }
     }
-    return bad.length
   } finally {
     await own.close()
   }
@@ -100,13 +110,29 @@ async function isWhole(own: Hypercore, index: number): Promise<boolean> {
   return block !== null && node !== null && b4a.equals(leafHash(block), node.hash)
 }
 
+/** Null, or the first block of which the copy has another one than is here. */
+async function replaceAll(
+  own: Hypercore,
+  copy: Hypercore,
+  bad: readonly number[],
+  what: string,
+  progress: Progress
+): Promise<number | null> {
+  for (const index of bad) {
+    if (await isWhole(own, index)) continue
+    if (!(await replace(own, copy, index, what, progress))) return index
+  }
+  return null
+}
+
+/** False where the copy has another block there than what is here leads to; then all is as it was. */
 async function replace(
   own: Hypercore,
   copy: Hypercore,
   index: number,
   what: string,
   progress: Progress
-): Promise<void> {
+): Promise<boolean> {
   const isThere = await progress.during(
     copy,
     async (waiting) =>
@@ -120,13 +146,45 @@ async function replace(
       `block ${index} of ${what} is damaged, and nobody who can be found has it: let mirrors and auditors come, or name them with --from, and try again`
     )
   }
+  if (!(await leadsToRoots(own, copy, index, block))) return false
+  if (await take(own, copy, index)) return true
+  // nodes of the tree that are not what they should be go with the block, and come with it again
   await own.clear(index, index + 1)
-  // what does not lead to the roots that are here is not taken
-  const nodes = await own.missingNodes(index)
-  const proof = await copy.proof({ block: { index, nodes } })
-  const isTaken = await own.applyProof(proof).catch(() => false)
-  if (isTaken && (await isWhole(own, index))) return
-  throw new MivmError(
+  return take(own, copy, index)
+}
+
+/** Takes a block of a copy over, with the nodes above it that are not here; false where that does not hold. */
+async function take(own: Hypercore, copy: Hypercore, index: number): Promise<boolean> {
+  try {
+    const nodes = await own.missingNodes(index)
+    const isTaken = await own.applyProof(await copy.proof({ block: { index, nodes } }))
+    return isTaken && (await isWhole(own, index))
+  } catch {
+    return false
+  }
+}
+
+/** Whether a block, with the nodes beside it in a copy, is what the roots that are here were made of. */
+async function leadsToRoots(
+  own: Hypercore,
+  copy: Hypercore,
+  index: number,
+  block: Uint8Array
+): Promise<boolean> {
+  const roots = new Map(own.state.roots.map((root) => [root.index, root.hash]))
+  let node: TreeNode = { index: 2 * index, size: block.byteLength, hash: leafHash(block) }
+  for (;;) {
+    const root = roots.get(node.index)
+    if (root !== undefined) return b4a.equals(root, node.hash)
+    const sibling = await MerkleTree.get(copy.state, flat.sibling(node.index)).catch(() => null)
+    if (sibling === null) return false
+    const size = node.size + sibling.size
+    node = { index: flat.parent(node.index), size, hash: parentHash(node, sibling) }
+  }
+}
+
+function isOther(what: string, index: number): MivmError {
+  return new MivmError(
     'INSTANCE_DAMAGED',
     `block ${index} of ${what} is damaged, and what others have there does not go with what is here: restore the host from a backup, and recover the rest`
   )
