@@ -6,7 +6,9 @@ import test from 'brittle'
 import { audit } from 'mivm'
 import { ArchiveView } from '../src/cli/archive.ts'
 import { Reopening } from '../src/cli/mirror.ts'
+import { Others } from '../src/client/others.ts'
 import { Replica } from '../src/client/replica.ts'
+import { Network } from '../src/net/network.ts'
 import { MivmError } from '../src/protocol/errors.ts'
 import { verifyEvidence } from '../src/protocol/evidence.ts'
 import { decodeId, parseLink } from '../src/protocol/ids.ts'
@@ -140,6 +142,47 @@ test('mirror - what fails before it is said to be open again is opened once more
   reopening.failed()
   await new Promise(setImmediate)
   t.is(opened, 3)
+})
+
+test('mirror - one that is closed before it is open leaves nothing behind', async (t) => {
+  const { scene, host, link, address } = await Scene.deployed(t)
+  const { length } = (await host.instance(decodeId(address))).head
+  const first = await scene.mirror([link])
+  await first.whole(address, length)
+  await first.mirror.close()
+  const { open } = Others
+  t.teardown(() => Object.assign(Others, { open }))
+  const left = new Set<Others>()
+  let count = 0
+  Others.open = async (options) => {
+    const others = await open.call(Others, options)
+    const close = others.close.bind(others)
+    others.close = async () => {
+      left.delete(others)
+      await close()
+    }
+    left.add(others)
+    count++
+    return others
+  }
+  // there is a copy that it begins with at once
+  const { mirror } = await scene.mirror([link])
+  await mirror.close()
+  t.is(count, 1, 'it had come that far')
+  t.is(left.size, 0)
+})
+
+test('mirror - where it cannot listen its directory is free again', async (t) => {
+  const { scene, host, link, address } = await Scene.deployed(t)
+  const { listen } = Network.prototype
+  t.teardown(() => Object.assign(Network.prototype, { listen }))
+  Network.prototype.listen = async () => {
+    throw new Error('no descriptor is left')
+  }
+  await t.exception(scene.mirror([link]), /no descriptor/)
+  Network.prototype.listen = listen
+  const { whole } = await scene.mirror([link])
+  await whole(address, (await host.instance(decodeId(address))).head.length)
 })
 
 test('mirror - nothing is taken beyond what an instance may have', async (t) => {

@@ -70,7 +70,13 @@ export class Mirror {
       mirror.#instances.set(encodeId(address), copy)
       copy.start()
     }
-    await replica.network.listen()
+    try {
+      await replica.network.listen()
+    } catch (error) {
+      // else nobody could open it again in this process
+      await mirror.close()
+      throw error
+    }
     for (const { address } of links) void replica.network.announce(topicOf(address)).catch(() => {})
     return mirror
   }

@@ -159,9 +159,10 @@ export class MirroredInstance {
 
   async close(): Promise<void> {
     this.#stop.abort()
+    // it may only be about to meet the others, and to listen
+    await this.#running
     this.#unlisten()
     await this.#others?.close()
-    await this.#running
     for (const core of [this.#logs?.log, this.#logs?.files, this.#logs?.blobs]) {
       await core?.close()
     }
