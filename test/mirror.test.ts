@@ -8,13 +8,16 @@ import { ArchiveView } from '../src/cli/archive.ts'
 import { Reopening } from '../src/cli/mirror.ts'
 import { Others } from '../src/client/others.ts'
 import { Replica } from '../src/client/replica.ts'
+import { Host } from '../src/host/host.ts'
 import { Network } from '../src/net/network.ts'
 import { MivmError } from '../src/protocol/errors.ts'
 import { verifyEvidence } from '../src/protocol/evidence.ts'
 import { decodeId, parseLink } from '../src/protocol/ids.ts'
 import { EvidenceDir } from '../src/state/evidence-dir.ts'
+import { closeStore, openStore } from '../src/state/store.ts'
 import { BareUser, deployment } from './bare-user.ts'
 import { Cli, CONTRACTS, startHost } from './cli.ts'
+import { heldOracle } from './held-oracle.ts'
 import { showLog } from './other-log.ts'
 import { codeOf, Scene, SOURCE, until } from './set-back-scene.ts'
 
@@ -342,4 +345,38 @@ test('mirror - what a user shows beyond what the host has taken fills nothing', 
   await whole(id, instance.head.length)
   t.absent(events.some(({ type }) => type === 'mirror-stopped'))
   t.ok((mirror.status()[0]?.bytes ?? 0) < 100_000)
+})
+
+test('mirror - nor does what it shows while its call is under way', async (t) => {
+  const scene = await Scene.open(t)
+  const { dir, bootstrap, root } = scene
+  const { oracles, asked, answer } = heldOracle()
+  const host = await Host.open({ dir, bootstrap, engines: 1, oracles })
+  t.teardown(() => host.close(), { order: 5 })
+  const { request } = deployment(
+    host.id,
+    'exports.init = () => {}; exports.ask = () => oracle.wait()'
+  )
+  const { id, address } = await host.deploy(request)
+  const instance = await host.instance(address)
+  const eve = new BareUser(address, 'eve').call('ask')
+  await instance.submit(eve.log())
+  await asked
+  for (let i = 0; i < 3; i++) eve.write(new Uint8Array(700_000))
+  const shown = await showLog(t, scene, eve, address)
+  const copies = path.join(root, 'mirror', 'mirror', 'store')
+  await shown.fill(copies, 1)
+  const link = `mivm://${host.id}/${id}`
+  const { mirror, whole, events } = await scene.mirror([link], { bytesMax: 1_000_000 })
+  await shown.join(mirror.id)
+  await whole(id, instance.head.length)
+  t.absent(events.some(({ type }) => type === 'mirror-stopped'))
+  await mirror.close()
+  answer()
+  const store = await openStore(copies)
+  t.teardown(() => closeStore(store))
+  const copy = store.get({ key: shown.core.key })
+  await copy.ready()
+  const has = await Promise.all(eve.blocks.map((_, i) => copy.has(i)))
+  t.alike(has, [true, false, false, false])
 })

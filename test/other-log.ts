@@ -23,14 +23,14 @@ export async function showLog(t: Test, scene: Scene, user: BareUser, address: Ui
   const join = async (id: string) => {
     store.replicate(await network.connect(decodeId(id)))
   }
-  /** As if it had been there first. */
-  const fill = async (dir: string) => {
+  /** As if it had been there first: its head, and so many blocks. */
+  const fill = async (dir: string, end = user.blocks.length) => {
     const copies = await openStore(dir)
     const [one, two] = [store.replicate(true), copies.replicate(false)]
     one.pipe(two).pipe(one)
     const copy = copies.get({ key: core.key })
     await copy.ready()
-    await copy.download({ start: 0, end: user.blocks.length }).done()
+    await copy.download({ start: 0, end }).done()
     one.destroy()
     two.destroy()
     await closeStore(copies)

@@ -64,6 +64,8 @@ const USER_TRIES = 2
 const LATER_MS = 30_000
 /** Bytes of a user's log that are taken beyond what a commit names. */
 const BEYOND_MAX = 1024 * 1024
+/** The same beyond a call that is under way, where others wait behind it. */
+const OPEN_BEYOND_MAX = 64 * 1024 * 1024
 /** Blocks of a log that are taken at once. */
 const BLOCKS_MAX = 1024
 
@@ -301,13 +303,20 @@ export class MirroredInstance {
     return true
   }
 
-  /** The log of a user whose call is under way: no commit names it yet, and the host could not go on without it. */
+  /**
+   * The log of a user whose call is under way: no commit names it yet, and the host could not go on without it. A head that
+   * covers it may be one of far more than the host has.
+   */
   async #takeOpen(key: Uint8Array, entry: number): Promise<void> {
     const signal = AbortSignal.any([this.#stop.signal, AbortSignal.timeout(OPEN_MS)])
     const core = await openCopy(this.#options.replica.store, userLogKey(key, this.address))
     try {
       const isThere = core.length >= entry || (await awaitBlocks(core, entry, { signal }))
-      if (isThere) await fetchBlocks(core, 0, core.length, { signal })
+      if (!isThere || !(await fetchBlocks(core, 0, entry, { signal }))) return
+      const beyond = core.byteLength - (await bytesOf(core, entry))
+      if (beyond > Math.min(OPEN_BEYOND_MAX, this.#options.bytesMax - this.#bytes)) return
+      await fetchBlocks(core, entry, core.length, { signal })
+      this.#userBytes.set(encodeId(core.key), core.byteLength)
     } finally {
       await core.close()
     }
