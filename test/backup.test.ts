@@ -1,10 +1,13 @@
 // Backups of hosts that run and of hosts that do not, and what comes of them.
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
 import { readdir, readFile, stat, writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import { setImmediate, setTimeout as sleep } from 'node:timers/promises'
 import { deflateSync } from 'node:zlib'
 import test from 'brittle'
 import crypto from 'hypercore-crypto'
+import CorestoreStorage from 'hypercore-storage'
 import Protomux from 'protomux'
 import { recover } from '../src/copies/recovery.ts'
 import { backUpClosed, restore } from '../src/host/backup.ts'
@@ -157,6 +160,49 @@ test('backup - what is no whole backup is one clear line, and restores nothing',
   t.is(await codeOf(restore(file, scene.dir)), 'USAGE', 'not over what is there')
   t.is(await codeOf(backUpClosed(scene.dir, file)), 'USAGE', 'nor over another backup')
   t.is(await codeOf(backUpClosed(dir, `${file}-2`)), 'USAGE', 'nor of nothing')
+})
+
+test('backup - one that is given up leaves nothing', async (t) => {
+  const scene = await Scene.open(t)
+  const { host } = await scene.start()
+  const [file, late] = ['backup', 'late'].map((name) => path.join(scene.root, name))
+  const { records } = await host.backUp(file ?? '')
+  const waiting = codeOf(host.backUp(late ?? ''))
+  await host.close()
+  t.is(await waiting, 'HOST_CLOSED', 'who stops a host does not wait until all is written')
+  const stop = new AbortController()
+  await t.exception(backUpClosed(scene.dir, late ?? '', AbortSignal.abort()))
+
+  const dir = path.join(scene.root, 'restored')
+  const { close } = CorestoreStorage.prototype
+  t.teardown(() => Object.assign(CorestoreStorage.prototype, { close }))
+  CorestoreStorage.prototype.close = async function () {
+    stop.abort()
+    await close.call(this)
+  }
+  await t.exception(restore(file ?? '', dir, stop.signal))
+  t.alike((await readdir(scene.root)).sort(), ['backup', 'host'])
+  t.is((await restore(file ?? '', dir)).records, records)
+})
+
+test('backup - what a restore leaves that is killed goes with the next one', async (t) => {
+  const scene = await Scene.open(t)
+  await (await scene.start()).host.close()
+  const file = path.join(scene.root, 'backup')
+  await backUpClosed(scene.dir, file)
+  const dir = path.join(scene.root, 'restored')
+  const killed = `
+    import CorestoreStorage from 'hypercore-storage'
+    import { restore } from ${JSON.stringify(new URL('../src/host/backup.ts', import.meta.url))}
+    CorestoreStorage.prototype.close = () => process.kill(process.pid, 'SIGKILL')
+    await restore(${JSON.stringify(file)}, ${JSON.stringify(dir)})`
+  const flags = ['--conditions=mivm-source', '--input-type=module', '--eval', killed]
+  const child = spawn(process.execPath, flags, { stdio: ['ignore', 'ignore', 'inherit'] })
+  t.alike(await once(child, 'exit'), [null, 'SIGKILL'])
+  const left = (await readdir(scene.root)).find((name) => name.startsWith('.restoring-'))
+  t.ok((await readdir(path.join(scene.root, left ?? ''))).includes('host.key'))
+  await restore(file, dir)
+  t.alike((await readdir(scene.root)).sort(), ['backup', 'host', 'restored'])
 })
 
 test('backup - on the command line, while the host runs and when it does not', async (t) => {

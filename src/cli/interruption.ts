@@ -28,6 +28,17 @@ export function atEnd(cleanup: () => unknown): void {
   cleanups.add(cleanup)
 }
 
+/** Does something that is given up, and leaves nothing behind, where the command is told to end. */
+export function untilEnd<T>(work: (stop: AbortSignal) => Promise<T>): Promise<T> {
+  const stop = new AbortController()
+  const working = work(stop.signal)
+  atEnd(async () => {
+    stop.abort()
+    await working.catch(() => {})
+  })
+  return working
+}
+
 /** Does what {@link atEnd} was told, the latest first; throws the first error when all is done. */
 export async function cleanUp(): Promise<void> {
   const errors: unknown[] = []

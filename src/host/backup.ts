@@ -22,12 +22,13 @@ export interface Backup {
   readonly records: number
 }
 
-/** Writes a backup of a host that is open, as it is at this moment, while it goes on. */
+/** Writes a backup of a host that is open, as it is at this moment, while it goes on; until `stop`, which leaves nothing. */
 export async function backUp(
   dir: string,
   storage: CorestoreStorage,
   wal: Wal,
-  file: string
+  file: string,
+  stop?: AbortSignal
 ): Promise<Backup> {
   const writer = await BackupWriter.create(file)
   try {
@@ -40,6 +41,7 @@ export async function backUp(
         await writer.add({ kind: 'file', key: b4a.from(name), value })
       }
       for await (const { key, value } of snapshot.iterator({}, { capacity: KEYS_AT_ONCE })) {
+        stop?.throwIfAborted()
         await writer.add({ kind: 'key', key, value })
       }
     } finally {
@@ -53,14 +55,14 @@ export async function backUp(
 }
 
 /** The same of a host that is not running; throws DIRECTORY_LOCKED where it is. */
-export async function backUpClosed(dir: string, file: string): Promise<Backup> {
+export async function backUpClosed(dir: string, file: string, stop?: AbortSignal): Promise<Backup> {
   if (!(await filesOf(dir)).includes('host.key')) {
     throw new MivmError('USAGE', `there is no host in ${dir}: give its --dir`)
   }
   const store = await openStore(storeOf(dir))
   const wal = new Wal(store.storage.rocks)
   try {
-    return await backUp(dir, store.storage, wal, file)
+    return await backUp(dir, store.storage, wal, file, stop)
   } finally {
     await wal.close()
     await closeStore(store)
@@ -69,19 +71,28 @@ export async function backUpClosed(dir: string, file: string): Promise<Backup> {
 
 /**
  * Brings a host back into a directory in which there is nothing yet; its mark has the host ask others what it has signed
- * since, before it signs anything. Nothing is there before all of the backup was read and found whole.
+ * since, before it signs anything. Nothing is there before all of the backup was read and found whole, nor after `stop`.
  */
-export async function restore(file: string, dir: string): Promise<{ records: number }> {
+export async function restore(
+  file: string,
+  dir: string,
+  stop?: AbortSignal
+): Promise<{ records: number }> {
   await refuseWhenThere(dir)
   let records = 0
-  for await (const _ of readBackup(file)) records++
+  for await (const _ of readBackup(file)) {
+    stop?.throwIfAborted()
+    records++
+  }
   const parent = path.dirname(dir)
   await makeDirectory(parent)
-  const fresh = await mkdtemp(path.join(parent, '.restoring-'))
+  await removeLeft(dir)
+  const fresh = await mkdtemp(unfinished(dir))
   try {
     await Restored.mark(fresh)
-    await restoreAll(fresh, readBackup(file))
+    await restoreAll(fresh, untilStopped(readBackup(file), stop))
     await refuseWhenThere(dir)
+    stop?.throwIfAborted()
     await rename(fresh, dir)
     await syncDirectory(parent)
   } catch (error) {
@@ -89,6 +100,36 @@ export async function restore(file: string, dir: string): Promise<{ records: num
     throw error
   }
   return { records }
+}
+
+/** How directories begin that are to become this one. */
+function unfinished(dir: string): string {
+  return path.join(path.dirname(dir), `.restoring-${path.basename(dir)}-`)
+}
+
+/** Removes what was left by one that was killed: it has the key of the host in it, and as many bytes as the host. */
+async function removeLeft(dir: string): Promise<void> {
+  const parent = path.dirname(dir)
+  const beginning = path.basename(unfinished(dir))
+  const names = (await readdir(parent)).filter((name) => name.startsWith(beginning))
+  for (const name of names.filter((it) => /^[^-]{6}(\.left)?$/.test(it.slice(beginning.length)))) {
+    const left = path.join(parent, name)
+    const taken = name.endsWith('.left') ? left : `${left}.left`
+    // one that is under way after all then comes to nothing, instead of to a part of a host
+    if (taken !== left) await rename(left, taken).catch(ignoreMissing)
+    await rm(taken, { recursive: true, force: true })
+  }
+}
+
+async function* untilStopped<T>(records: AsyncIterable<T>, stop?: AbortSignal): AsyncGenerator<T> {
+  for await (const record of records) {
+    stop?.throwIfAborted()
+    yield record
+  }
+}
+
+function ignoreMissing(error: NodeJS.ErrnoException): void {
+  if (error.code !== 'ENOENT') throw error
 }
 
 async function restoreAll(dir: string, records: AsyncIterable<BackupRecord>): Promise<void> {

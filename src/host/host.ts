@@ -118,6 +118,8 @@ export class Host {
   #asked: Promise<void> | null = null
   readonly #deployments = new Rounds((ids) => this.#ask(ids))
   readonly #stop = new AbortController()
+  /** Those that are being written. */
+  readonly #backups = new Set<Promise<Backup>>()
   #continuing: Promise<void> = Promise.resolve()
   /** Whether what was in flight when the host went down goes on by itself. */
   #continued = false
@@ -271,9 +273,20 @@ export class Host {
     return instance
   }
 
-  /** Writes a backup of all that there is now, while calls go on. Throws USAGE where there is a file of that name. */
-  backUp(file: string): Promise<Backup> {
-    return backUp(this.#dir, this.#store.storage, this.#writing.wal, file)
+  /** Writes a backup of all that there is now, while calls go on. Throws USAGE where there is a file of that name, HOST_CLOSED where this is closed before all is written. */
+  async backUp(file: string): Promise<Backup> {
+    this.#refuseWhenClosing()
+    const { wal } = this.#writing
+    const writing = backUp(this.#dir, this.#store.storage, wal, file, this.#stop.signal)
+    this.#backups.add(writing)
+    try {
+      return await writing
+    } catch (error) {
+      this.#refuseWhenClosing()
+      throw error
+    } finally {
+      this.#backups.delete(writing)
+    }
   }
 
   /** Finishes the batches in flight and lets go of everything. */
@@ -503,6 +516,7 @@ export class Host {
     this.#peers.stop()
     this.#vitals.close()
     this.#stop.abort()
+    await Promise.allSettled(this.#backups)
     await this.#continuing
     await this.#instances.close()
     this.#peers.close()

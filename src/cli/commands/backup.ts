@@ -2,6 +2,7 @@ import { stat } from 'node:fs/promises'
 import path from 'node:path'
 import { MivmError } from '../../protocol/errors.ts'
 import { Context } from '../context.ts'
+import { untilEnd } from '../interruption.ts'
 import { tellLocally } from '../local-host.ts'
 import type { Program } from '../program.ts'
 
@@ -28,7 +29,7 @@ async function backup({ output, hostDir, hostSocket }: Context, to: string): Pro
   const file = await fileAt(to)
   output.progress(`writing ${file}…`)
   const done = (await tellLocally(hostSocket, '/backup', { file })) ?? {
-    ...(await backUpClosed(hostDir, file))
+    ...(await untilEnd((stop) => backUpClosed(hostDir, file, stop)))
   }
   output.done()
   output.line(file)

@@ -1,5 +1,6 @@
 import path from 'node:path'
 import { Context } from '../context.ts'
+import { untilEnd } from '../interruption.ts'
 import type { Program } from '../program.ts'
 
 const HELP = `
@@ -23,7 +24,7 @@ export function addRestore(program: Program): void {
 async function run({ output, hostDir }: Context, file: string): Promise<void> {
   const { restore } = await import('../../host/backup.ts')
   output.progress(`reading ${file}…`)
-  const done = await restore(path.resolve(file), hostDir)
+  const done = await untilEnd((stop) => restore(path.resolve(file), hostDir, stop))
   output.done()
   output.line(hostDir)
   output.note('start it with "mivm host --recover": it may have signed more since')
