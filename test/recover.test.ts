@@ -4,7 +4,8 @@ import { EventEmitter, once } from 'node:events'
 import { readFile, writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import test from 'brittle'
+import test, { type Test } from 'brittle'
+import CorestoreStorage from 'hypercore-storage'
 import { audit } from 'mivm'
 import { Progress } from '../src/copies/progress.ts'
 import { recover } from '../src/copies/recovery.ts'
@@ -13,7 +14,7 @@ import { Oracles } from '../src/host/oracles.ts'
 import { SetBacks } from '../src/host/set-back.ts'
 import { decodeId } from '../src/protocol/ids.ts'
 import { Wal } from '../src/state/wal.ts'
-import { BareUser } from './bare-user.ts'
+import { BareUser, deployment } from './bare-user.ts'
 import { startHost } from './cli.ts'
 import { showLog } from './other-log.ts'
 import { codeOf, type Mirrored, Scene, SOURCE } from './set-back-scene.ts'
@@ -133,6 +134,55 @@ test('recover - one that is interrupted is refused, and done again', async (t) =
   await alice.close()
   await set.host.close()
   t.is((await scene.look(decodeId(address))).verdict, 'clean')
+})
+
+test('recover - what is much comes back in parts, and one that is interrupted between them goes on', async (t) => {
+  const scene = await Scene.open(t)
+  const { host } = await scene.start()
+  const { address: key, request } = deployment(
+    host.id,
+    `exports.init = () => {}
+exports.fill = async (text) => { for (const name of ['a', 'b', 'c']) await state.writeFile('/' + name, text.repeat(1e6)) }`
+  )
+  const { id: address } = await host.deploy(request)
+  await host.close()
+  await scene.keep()
+  const again = await scene.start()
+  const instance = await again.host.instance(key)
+  const users = ['eve', 'bob'].map((name) => new BareUser(key, name))
+  for (let round = 0; round < 3; round++) {
+    for (const user of users) {
+      await instance.submit(user.call('fill', `${round}`).log(round))
+      await instance.settled(user.key, round + 1)
+    }
+  }
+  const { length: to } = instance.head
+  const mirrored = await scene.mirror([`mivm://${host.id}/${address}`])
+  await mirrored.whole(address, to)
+  await again.host.close()
+  await scene.setBack()
+
+  const { dir, bootstrap } = scene
+  const writes = watchAtoms(t, 2)
+  await t.exception(recover({ dir, bootstrap }), /interrupted/)
+  const set = await scene.start()
+  const nothing = { user: users[0]?.key ?? key, start: 0, blocks: [], head: null }
+  t.is(await codeOf((await set.host.instance(key)).submit(nothing)), 'INSTANCE_SET_BACK')
+  await set.host.close()
+  const { length: from, verdict } = await scene.look(key)
+  t.ok(from > 5 && from < to, `${from} of ${to} blocks`)
+  t.is(verdict, 'clean', 'a part is whole as far as it goes')
+  t.alike(await recover({ dir, bootstrap }), [{ type: 'recovered', address, from, to }])
+  t.ok(writes.most < 9_000_000, `${writes.most} bytes at once`)
+  const { host: last } = await scene.start()
+  const recovered = await last.instance(key)
+  for (const user of users) {
+    await recovered.submit(user.call('fill', 'x').log(3))
+    await recovered.settled(user.key, 4)
+  }
+  t.is(recovered.seq, 9)
+  await last.close()
+  t.is((await scene.look(key)).verdict, 'clean')
 })
 
 test('recover - a call that waits for an oracle is gone on with', async (t) => {
@@ -377,4 +427,25 @@ async function headsUpTo(host: Host, { whole }: Mirrored, address: string) {
   const { head } = instance
   await whole(address, head.length)
   return [head]
+}
+
+/** Notes how many bytes are written at once, and has one of these writes fail. */
+function watchAtoms(t: Test, failing: number): { most: number } {
+  const writes = { most: 0 }
+  const { createAtom } = CorestoreStorage.prototype
+  t.teardown(() => Object.assign(CorestoreStorage.prototype, { createAtom }))
+  let count = 0
+  CorestoreStorage.prototype.createAtom = function () {
+    const atom = createAtom.call(this)
+    const flush = atom.flush.bind(atom)
+    atom.flush = async () => {
+      const sizes = atom.view.changes?.map(([, value]) => value?.byteLength ?? 0) ?? []
+      const bytes = sizes.reduce((sum, size) => sum + size, 0)
+      writes.most = Math.max(writes.most, bytes)
+      if (bytes > 100_000 && ++count === failing) throw new Error('interrupted')
+      await flush()
+    }
+    return atom
+  }
+  return writes
 }

@@ -3,7 +3,6 @@ import b4a from 'b4a'
 import type Corestore from 'corestore'
 import type Hypercore from 'hypercore'
 import type { KeyPair } from 'hypercore-crypto'
-import type { Atom } from 'hypercore-storage'
 import { checkGenesis } from '../client/locate.ts'
 import { askNewest } from '../client/newest.ts'
 import type { Replica } from '../client/replica.ts'
@@ -31,9 +30,10 @@ import type { Wal } from '../state/wal.ts'
 import { contractOf } from '../vm/record.ts'
 import { openVm } from '../vm/registry.ts'
 import { awaitBlocks, discard, fetchBlocks, openCopy } from './copy.ts'
+import { append, blockOf, leadsThrough, type Part, stagesOf } from './parts.ts'
 import type { Progress } from './progress.ts'
 import type { RecoveryEvent } from './recovery.ts'
-import { Walk } from './walk.ts'
+import { Walk, type WalkedUser } from './walk.ts'
 
 export interface RecoveredOptions {
   /** The host's own store. */
@@ -58,20 +58,6 @@ const USER_TRIES = 3
 
 /** How long those who are there have to say what the newest head is, ms. */
 const SHOWN_MS = 10_000
-
-/** A log of which more was signed than is here, with what others have of it. */
-interface Part {
-  readonly what: string
-  /** Whose log it is, in z-base-32; null for those of the host. */
-  readonly user: string | null
-  readonly own: Hypercore
-  readonly copy: Blocks
-  readonly to: Version
-  /** Of a log that we cannot sign. */
-  readonly signature: Uint8Array | null
-}
-
-type Blocks = Hypercore | BlockFiles
 
 /** Brings one instance to the newest head that anybody knows, or leaves it as it is and throws why. */
 export async function recoverInstance(options: RecoveredOptions): Promise<RecoveryEvent> {
@@ -109,12 +95,18 @@ class RecoveredInstance {
       if (!isOurs) throw forked('the call log', known.length)
     }
     const walk = await this.#walk(log)
-    const parts = await this.#named(walk, genesis)
+    const { archive, users } = await this.#named(walk, genesis)
+    const parts = [...archive, ...users]
     const isBehind = [log, ...parts].some((part) => part.own.length < part.to.length)
     // a crash on the way leaves something that is refused
     if (isBehind) await setBacks.keep(this.#id, newest)
     // also where that had come so far before, and no further
-    if (setBacks.get(this.#id) !== null) await this.#write(log, parts, walk)
+    if (setBacks.get(this.#id) !== null) {
+      for await (const stage of stagesOf(log, archive, users)) {
+        await this.#write(stage.log, stage.parts, (own) => this.#notePositions(own, stage.users))
+      }
+      await this.#write(log, parts, (own) => this.#note(own, walk, parts))
+    }
     await this.#options.enlist()
     await wal.sync()
     await setBacks.remove(this.#id)
@@ -179,29 +171,20 @@ class RecoveredInstance {
   }
 
   /** What the newest commit names, and what the call behind it needs. */
-  async #named(walk: Walk, genesisBlock: Uint8Array): Promise<Part[]> {
+  async #named(
+    walk: Walk,
+    genesisBlock: Uint8Array
+  ): Promise<{ archive: [files: Part, blobs: Part]; users: Part[] }> {
     const { address, keyPair } = this.#options
     const { commit } = walk
     if (commit === null) throw nothing('the first commit')
     const { host } = checkGenesis(address, genesisBlock)
     const files = stateManifest(host, address)
     const blobs = blobsManifest(host, address)
-    const parts: Part[] = []
-    for (const [what, name, manifest, version] of [
-      ['the archive', 'files', files, commit.archive],
-      ['the blobs', 'blobs', blobs, commit.blobs]
-    ] as const) {
-      const own = await this.#own(manifest)
-      if (own.length > version.length) throw ahead(what)
-      const part = { what, user: null, own, to: version }
-      const audited = own.length < version.length ? await this.#audited(name, own, version) : null
-      if (audited !== null) {
-        parts.push({ ...part, copy: audited, signature: null })
-        continue
-      }
-      const copy = await this.#copy(manifestKey(manifest))
-      parts.push(await this.#part({ ...part, copy }))
-    }
+    const archive: [Part, Part] = [
+      await this.#archived('the archive', 'files', files, commit.archive),
+      await this.#archived('the blobs', 'blobs', blobs, commit.blobs)
+    ]
     const users = new Map<string, Part>()
     for (const [id, { key, head }] of walk.users) {
       users.set(id, await this.#user(id, key, { ...head, fork: 0 }))
@@ -220,7 +203,21 @@ class RecoveredInstance {
     }
     // a host signs with its own key alone
     if (!b4a.equals(host, keyPair.publicKey)) throw nothing('an instance of this host')
-    return [...parts, ...users.values()]
+    return { archive, users: [...users.values()] }
+  }
+
+  async #archived(
+    what: string,
+    name: 'files' | 'blobs',
+    manifest: Manifest,
+    to: Version
+  ): Promise<Part> {
+    const own = await this.#own(manifest)
+    if (own.length > to.length) throw ahead(what)
+    const part = { what, user: null, own, to }
+    const audited = own.length < to.length ? await this.#audited(name, own, to) : null
+    if (audited !== null) return { ...part, copy: audited, signature: null }
+    return this.#part({ ...part, copy: await this.#copy(manifestKey(manifest)) })
   }
 
   /**
@@ -280,13 +277,34 @@ class RecoveredInstance {
    * Writes what was verified, all of it at once, as a commit is: an archive that is ahead of its call log, or behind it,
    * would be what cheating hosts show.
    */
-  async #write(log: Part, parts: readonly Part[], walk: Walk): Promise<void> {
+  async #write(
+    log: Part,
+    parts: readonly Part[],
+    note: (own: Hypercore) => Promise<void>
+  ): Promise<void> {
     const atom = createAtom(this.#options.store)
-    for (const part of parts) await write(part, await this.#session(part.own, atom))
-    const own = await this.#session(log.own, atom)
-    await write(log, own)
-    await this.#note(own, walk, parts)
-    await atom.flush()
+    const sessions: Hypercore[] = []
+    const open = async ({ own }: Part) => {
+      const session = own.session({ atom })
+      sessions.push(session)
+      await session.ready()
+      return session
+    }
+    try {
+      for (const part of parts) await append(part, await open(part))
+      const own = await open(log)
+      await append(log, own)
+      await note(own)
+      await atom.flush()
+    } finally {
+      for (const session of sessions) await session.close()
+    }
+  }
+
+  async #notePositions(log: Hypercore, users: ReadonlyMap<string, WalkedUser>): Promise<void> {
+    for (const [id, { entry, ack }] of users) {
+      await log.setUserData(`user/${id}`, encodePosition({ entry, ack }))
+    }
   }
 
   /** What the instance notes about itself beside its logs. */
@@ -295,9 +313,7 @@ class RecoveredInstance {
     // who had calls waiting when this was written may have them still, and the log knows nothing of those
     const pending = new Set(decodePending(await log.getUserData('pending')))
     for (const { key } of walk.open) pending.add(encodeId(key))
-    for (const [id, { entry, ack }] of walk.users) {
-      await log.setUserData(`user/${id}`, encodePosition({ entry, ack }))
-    }
+    await this.#notePositions(log, walk.users)
     for (const { user, own, to } of parts) {
       const entry = user === null ? undefined : walk.users.get(user)?.entry
       if (entry !== undefined && Math.max(own.length, to.length) > entry) pending.add(user ?? '')
@@ -325,13 +341,6 @@ class RecoveredInstance {
     return core
   }
 
-  async #session(core: Hypercore, atom: Atom): Promise<Hypercore> {
-    const session = core.session({ atom })
-    this.#cores.push(session)
-    await session.ready()
-    return session
-  }
-
   /** A log that this host signs. */
   #own(manifest: Manifest): Promise<Hypercore> {
     const { store, keyPair } = this.#options
@@ -346,24 +355,6 @@ class RecoveredInstance {
   }
 }
 
-/** Whether the log as it will be has this head. */
-async function leadsThrough({ own, copy, to }: Part, head: Version): Promise<boolean> {
-  if (head.length > to.length) return false
-  if (head.length <= own.length) return b4a.equals(await own.treeHash(head.length), head.treeHash)
-  const tree = new Tree(own.state.roots)
-  for (let i = own.length; i < head.length; i++) tree.append(await blockOf(copy, i))
-  return b4a.equals(tree.treeHash(), head.treeHash)
-}
-
-/** Appends what is missing to a session of the log. */
-async function write({ what, copy, to, signature }: Part, session: Hypercore): Promise<void> {
-  const blocks: Uint8Array[] = []
-  for (let i = session.length; i < to.length; i++) blocks.push(await blockOf(copy, i))
-  if (blocks.length > 0) await session.append(blocks, signature === null ? {} : { signature })
-  if (b4a.equals(await session.treeHash(to.length), to.treeHash)) return
-  throw new MivmError('INTERNAL', `${what} is not what was verified`)
-}
-
 async function methodsOf(
   address: Uint8Array,
   genesis: Genesis,
@@ -375,12 +366,6 @@ async function methodsOf(
   } finally {
     await vm.close()
   }
-}
-
-async function blockOf(core: Blocks, index: number): Promise<Uint8Array> {
-  const block = await core.get(index, { wait: false })
-  if (block !== null) return block
-  throw new MivmError('INSTANCE_DAMAGED', `block ${index} of a log cannot be read: try again`)
 }
 
 async function firstMissing(core: Hypercore, start: number, end: number): Promise<number> {
