@@ -5,6 +5,7 @@ import test, { type Test } from 'brittle'
 import type Hypercore from 'hypercore'
 import Hyperdrive from 'hyperdrive'
 import { Client, Host, type HostEvent, openLocal } from 'mivm'
+import { Replica } from '../src/client/replica.ts'
 import { decodeId } from '../src/protocol/ids.ts'
 import { stateManifest } from '../src/protocol/manifest.ts'
 import { readIdentity } from '../src/state/identity.ts'
@@ -112,6 +113,15 @@ test('damage - a store that cannot be opened is one clear line', async (t) => {
   const { host } = await start()
   t.is(host.instances.length, 2, 'and whole again')
   await host.close()
+})
+
+test('damage - copies are let go of also where one of them cannot be opened', async (t) => {
+  const dir = await tempDir(t)
+  const replica = await Replica.open({ dir, bootstrap: ['127.0.0.1:9'] })
+  const lost = replica.store.get({ key: Buffer.alloc(32, 7), createIfMissing: false })
+  await t.exception(lost.ready())
+  await replica.close()
+  await closeStore(await openStore(path.join(dir, 'cache')))
 })
 
 test('damage - a host does not go on under another key', async (t) => {

@@ -20,7 +20,7 @@ import { EvidenceDir } from '../state/evidence-dir.ts'
 import { headOf } from '../state/head.ts'
 import { makeDirectory } from '../state/make-directory.ts'
 import { Readers } from '../state/readers.ts'
-import { openStore } from '../state/store.ts'
+import { closeStore, openStore } from '../state/store.ts'
 import { twoHistories } from './exchange.ts'
 import { InstanceReplica } from './instance-replica.ts'
 import { checkGenesis, findServer, locate } from './locate.ts'
@@ -376,7 +376,7 @@ export class Replica {
 
   async #close(): Promise<void> {
     await this.network.close()
-    await this.store.close()
+    await closeStore(this.store)
     if (this.#temporary !== null) await rm(this.#temporary, { recursive: true, force: true })
   }
 }
