@@ -71,6 +71,25 @@ test('backup - of a host under load, restored, asks first and takes back the res
   t.is((await scene.look(key)).verdict, 'clean')
 })
 
+test('backup - one that is restored beside the host that runs does not start', async (t) => {
+  const { scene, host, alice, link, address } = await Scene.deployed(t)
+  await alice.close()
+  const file = path.join(scene.root, 'backup')
+  await host.backUp(file)
+  const key = decodeId(address)
+  const { length } = (await host.instance(key)).head
+  scene.dir = path.join(scene.root, 'restored')
+  await restore(file, scene.dir)
+  t.is(await codeOf(scene.start()), 'DIRECTORY_LOCKED')
+  t.is((await scene.look(key)).length, length)
+  const carol = await scene.client('carol')
+  t.is(await carol.call(link, 'add', []), 1, 'the other one is there as before')
+  await carol.close()
+  await host.close()
+  const alone = await scene.start()
+  t.is(alone.host.id, host.id)
+})
+
 test('backup - a restored host that nobody knows more of goes on', async (t) => {
   const { scene, host, alice, link, address } = await Scene.deployed(t)
   await host.close()

@@ -10,6 +10,8 @@ import { INFO } from '../protocol/messages.ts'
 
 /** How long those who were found have to say what they hold, ms. */
 const HEAR_MS = 1_500
+/** How long somebody is tried who may have gone without a word, ms. */
+const CONNECT_MS = 4_000
 /** Topics that are looked for at once. */
 const FIND_MAX = 16
 
@@ -60,6 +62,19 @@ export async function askOthers(
   try {
     await Promise.race([find(), stopped])
     return network.isConnected
+  } finally {
+    await network.close()
+  }
+}
+
+/** Whether somebody is there under a key, which nobody is but those who have it. */
+export async function isAnybody(publicKey: Uint8Array, bootstrap?: Bootstrap): Promise<boolean> {
+  const network = new Network(crypto.keyPair(), bootstrap)
+  try {
+    await network.connect(publicKey, CONNECT_MS)
+    return true
+  } catch {
+    return false
   } finally {
     await network.close()
   }

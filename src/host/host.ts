@@ -22,7 +22,7 @@ import { openVm } from '../vm/registry.ts'
 import type { Layer, SandboxMode } from '../vm/sandbox/sandbox.ts'
 import type { IsolateBy, Supervisor } from '../vm/supervisor.ts'
 import { Admission } from './admission.ts'
-import { askOthers, Rounds } from './asking.ts'
+import { askOthers, isAnybody, Rounds } from './asking.ts'
 import { type Backup, backUp } from './backup.ts'
 import type { Caller } from './caller.ts'
 import { checkDeployer, checkRequest, type Deployment } from './deployment.ts'
@@ -159,7 +159,8 @@ export class Host {
   }
 
   /**
-   * Opens the directory and begins to answer. Throws DIRECTORY_LOCKED where another process has it, ENGINE_FAILED
+   * Opens the directory and begins to answer. Throws DIRECTORY_LOCKED where another process has it, or the host that it was
+   * restored from still runs, ENGINE_FAILED
    * where contracts cannot be run here, SANDBOX_UNAVAILABLE where the sandbox is required and not complete.
    */
   static async open(options: HostOptions): Promise<Host> {
@@ -304,6 +305,8 @@ export class Host {
       const address = await this.#index.get(i, { wait: false })
       if (address !== null) this.#known.add(encodeId(address))
     }
+    const restored = this.#restored?.isAsked === false ? this.#restored : null
+    if (restored !== null) await this.#refuseBeside()
     this.#network.onConnection((stream) => this.#peers.add(stream))
     await this.#network.listen()
     this.#listening = true
@@ -311,9 +314,17 @@ export class Host {
       const { message = '' } = this.#setBacks.refusal(address) ?? {}
       this.#onEvent({ type: 'set-back', address, message })
     }
-    const restored = this.#restored?.isAsked === false ? this.#restored : null
     this.#asked = restored && this.#askAll(restored)
     this.#continuing = this.#continueAll().catch(() => {})
+  }
+
+  /** Of two hosts with one key each would sign what the other one has not. Where this one listened, it would find itself. */
+  async #refuseBeside(): Promise<void> {
+    if (!(await isAnybody(this.#writing.keyPair.publicKey, this.#bootstrap))) return
+    throw new MivmError(
+      'DIRECTORY_LOCKED',
+      `${this.#dir} was restored, and the host that it is of is running: stop that one, and then start this one with --recover`
+    )
   }
 
   /** A restored directory may be an old one: before it signs anything it hears whoever can be found. */
