@@ -14,7 +14,9 @@ import { type Head, signHead } from '../src/protocol/head.ts'
 import { decodeId, encodeId } from '../src/protocol/ids.ts'
 import { blobsManifest, manifestKey, stateManifest } from '../src/protocol/manifest.ts'
 import { KNOWN } from '../src/protocol/messages.ts'
+import { Archive } from '../src/state/archive.ts'
 import { headOf } from '../src/state/head.ts'
+import { readIdentity } from '../src/state/identity.ts'
 import { closeStore, openStore } from '../src/state/store.ts'
 import { tempDir } from './helpers.ts'
 import { codeOf, Scene, SOURCE, until } from './set-back-scene.ts'
@@ -298,6 +300,32 @@ test('set back - a head that the host has not signed, or has, is no reason to st
   }
   t.is(await alice.call(link, 'add', []), 2)
   t.absent(events.some(({ type }) => type === 'set-back'))
+})
+
+test('set back - what is being committed when it is told is signed nowhere', async (t) => {
+  const { scene, host, events, alice, link, address } = await Scene.deployed(t, 2_000)
+  t.is(await alice.call(link, 'add', ['a']), 1)
+  const key = decodeId(address)
+  const { length } = (await host.instance(key)).head
+  const { keyPair } = await readIdentity(scene.dir, 'host')
+  const newer = { length: length + 9, fork: 0, treeHash: Buffer.alloc(32, 1) }
+  const head = signHead(newer, key, (message) => crypto.sign(message, keyPair.secretKey))
+  const network = new Network(crypto.keyPair(), scene.bootstrap)
+  t.teardown(() => network.close(), { order: 1 })
+  const rpc = new Rpc(Protomux.from(await network.connect(decodeId(host.id))))
+  const { write } = Archive.prototype
+  t.teardown(() => Object.assign(Archive.prototype, { write }))
+  Archive.prototype.write = async function (writes) {
+    await write.call(this, writes)
+    // nothing leaves meanwhile, the answer to this neither
+    rpc.request(KNOWN, { address: key, head }).catch(() => {})
+    await until(() => events.some(({ type }) => type === 'set-back'))
+  }
+  t.is(await codeOf(alice.call(link, 'add', ['b'])), 'INSTANCE_SET_BACK')
+  t.is((await host.instance(key)).head.length, length)
+  await alice.close()
+  await host.close()
+  t.is((await scene.look(key)).length, length)
 })
 
 test('set back - heads of an archive, which the host signs as well, are of no instance', async (t) => {

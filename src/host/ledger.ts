@@ -321,6 +321,8 @@ export class Ledger {
         const blocks = await fill(sessions)
         await this.#notePending(sessions, positions)
         if (blocks.length > 0) await sessions.log.append([...blocks])
+        // somebody may have shown meanwhile what this host has signed and lost: this is signed, and still nobody's
+        this.refuseWhenBarred()
         onFilled(crypto.tree(sessions.log.state.roots))
         begun = true
         await sessions.atom.flush()
@@ -335,9 +337,7 @@ export class Ledger {
         release()
         return synced
       } catch (error) {
-        this.#failed = await (written
-          ? storageError(error, this.#writing.store.storage.path, DISK)
-          : unwritten(error, this.#writing))
+        this.#failed = await this.#reasonOf(error, written)
         // of what may be in the database, and not on disk, nothing is read anew
         this.#isSpoilt = !begun && !isStuck(error, this.#failed) && !isUnwritable(error)
         // Unwritten, nothing was announced. Written but not synced, the new head must never leave: the gate stays
@@ -350,6 +350,12 @@ export class Ledger {
         throw this.#failed
       }
     })
+  }
+
+  async #reasonOf(error: unknown, written: boolean): Promise<MivmError> {
+    if (this.#barred !== null && error === this.#barred) return this.#barred
+    if (written) return storageError(error, this.#writing.store.storage.path, DISK)
+    return unwritten(error, this.#writing)
   }
 
   /** A restart finds by this which calls it has to continue: all that wait but those of the commit that is written. */
