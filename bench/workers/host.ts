@@ -2,11 +2,13 @@
 import { monitorEventLoopDelay } from 'node:perf_hooks'
 import { Host } from '../../src/host/host.ts'
 import { eachStage, Mark, type Stage } from '../../src/host/measures.ts'
+import { optimizeEarly } from '../../src/host/optimizing.ts'
 import type { SomeQuotas } from '../../src/host/quotas.ts'
 import { useSmallSlabs } from '../../src/host/slabs.ts'
 import { serve } from '../process.ts'
 
 useSmallSlabs()
+optimizeEarly()
 
 let host: Host | null = null
 let before: Mark | null = null

@@ -1,6 +1,7 @@
 import { Option } from '@commander-js/extra-typings'
 import { Host, type HostOptions } from '../../host/host.ts'
 import { Monitor } from '../../host/monitor.ts'
+import { optimizeEarly } from '../../host/optimizing.ts'
 import { Oracles } from '../../host/oracles.ts'
 import { allowOnly } from '../../host/policy.ts'
 import { writableAgain } from '../../host/room.ts'
@@ -115,6 +116,7 @@ SIGINT and SIGTERM finish what is under way and close.\n\nExample:\n  $ mivm hos
 
 async function host(context: Context, options: Options): Promise<void> {
   useSmallSlabs()
+  optimizeEarly()
   const { output } = context
   const { config, file } = await readConfig(context.dir, options.config)
   const settings = { ...config, ...given(options) }
