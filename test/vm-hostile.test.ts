@@ -137,6 +137,19 @@ test('hostile - whoever takes too much memory meets a limit, or ends alone', asy
   )
 })
 
+test('hostile - nothing that a call hangs on what all calls share takes memory of those behind it', async (t) => {
+  const vm = await openOne(t)
+  // frozen objects take no private members, and proxies always do
+  const source = `class Given { constructor(object) { return object } }
+    class Held extends Given { #held; constructor(object, held) { super(object); this.#held = held } }
+    exports.hang = () => { new Held(oracle, new Uint8Array(2 ** 22)) }`
+  const memory = 16 * 1024 * 1024
+  const instance = new Instance(contractOf(source, { limits: { ...LIMITS, memory } }))
+  const calls = Array.from({ length: 12 }, (): Line => ['hang'])
+  const results = await instance.run(vm, [['init'], ...calls])
+  t.alike(results.map(briefOf), Array(13).fill('ok null'))
+})
+
 test('hostile - code that does it while it is loaded', async (t) => {
   const vm = await openOne(t, {})
   const limits = { ...LIMITS, fuel: 1_000_000, time: 30_000 }

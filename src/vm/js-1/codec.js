@@ -44,7 +44,7 @@
   const parents = []
   /** What the value being decoded is called. */
   const reader = { root: '', name: undefined }
-  /** The proxy that is older than every call, and therefore unknown to `isProxy`. */
+  /** The proxy that the call was given, and that is therefore unknown to `isProxy`. */
   let oracle = null
 
   return { decodeArgs, decodeValue, encodeValue, refuseOracle }

@@ -34,7 +34,7 @@
   const { describe } = thrown
   const { answer, call, changes, checkWrites, isWaiting, start, unsent } = calls
   const { layOver, price, readProperty, take } = exported
-  const { console, oracle } = services
+  const { console, makeOracle } = services
   const { charge } = fuel
 
   /**
@@ -216,7 +216,8 @@
     const exports = {}
     const module = { exports }
     const env = freeze({ address, host, deployer, seq, time })
-    apply(body, undefined, [exports, module, state, user.id, env, oracle, console, user.system])
+    const { id, system } = user
+    apply(body, undefined, [exports, module, state, id, env, makeOracle(), console, system])
     const E = module.exports
     if (!isObject(E) || isProxy(E)) {
       throw ours(

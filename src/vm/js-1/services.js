@@ -10,24 +10,26 @@
   const ORACLE_NAME_MAX = 256
   const LOG_LINES_MAX = 1000
 
-  const oracle = makeOracle()
-  refuseOracle(oracle)
-
-  return { console: makeConsole(), oracle }
-
+  const nothing = freeze({ __proto__: null })
   /**
    * Any name is an oracle: which ones a host has is not part of the record, so no contract may see it. A host answers
    * for those that it does not have with an error, which is logged like every answer.
    */
+  const byName = {
+    get(_, name) {
+      // not then: whoever awaits `oracle` asks nothing
+      if (typeof name !== 'string' || name === 'then') return undefined
+      return freeze((...args) => consult(name, args))
+    }
+  }
+
+  return { console: makeConsole(), makeOracle }
+
+  /** For one call: a proxy takes private members, whatever its target is, and keeps them for as long as it is there. */
   function makeOracle() {
-    const target = freeze({ __proto__: null })
-    return new rawProxy(target, {
-      get(_, name) {
-        // not then: whoever awaits `oracle` asks nothing
-        if (typeof name !== 'string' || name === 'then') return undefined
-        return freeze((...args) => consult(name, args))
-      }
-    })
+    const oracle = new rawProxy(nothing, byName)
+    refuseOracle(oracle)
+    return oracle
   }
 
   function consult(name, args) {
