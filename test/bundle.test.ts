@@ -911,6 +911,15 @@ test('bundle - what the VM refuses is explained with the place in the file of th
   t.is(contract.explain(other), other)
 })
 
+test('bundle - a first line for the shell is left out, and the others stay where they are', async (t) => {
+  const { contract, call } = await open(t, {
+    'app.mjs': '#!/usr/bin/env -S node --x\nexport const greet = () => "hello"\n'
+  })
+  t.is(await call('greet'), 'hello')
+  const { line, column } = contract.placeOf(contract.source.indexOf('"hello"')) ?? {}
+  t.alike([line, column], [2, 28])
+})
+
 test('bundle - lines are counted as the parsers count them, whatever ends them', (t) => {
   const text = 'a\nbc\r\nd\re\u2028f\u2029\n\r\n\n\rg'
   for (let offset = 0; offset <= text.length; offset++) {

@@ -210,7 +210,9 @@ function markEntry(entry: string): Plugin {
         if (file !== entry) return null
         const text = await readFile(entry, 'utf8')
         const marker = `globalThis[${JSON.stringify(MARKER)}](${CONTRACT_NAMES.join(', ')});`
-        return { contents: `${text}\n;${marker}`, loader: 'default' }
+        // a first line for the shell would be kept, and runs nowhere else: as a comment it goes
+        const code = text.replace(/^#!/, '//')
+        return { contents: `${code}\n;${marker}`, loader: 'default' }
       })
     }
   }
