@@ -5,7 +5,8 @@ import { readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import test from 'brittle'
 import { PRICES } from '../src/vm/js-1/prices.js'
-import { briefOf, contractOf, Instance, openOne } from './vm-helpers.ts'
+import type { Step } from '../src/vm/vm.ts'
+import { briefOf, contractOf, Instance, type Line, openOne } from './vm-helpers.ts'
 
 const PROCESS = fileURLToPath(new URL('./builtins-process.js', import.meta.url))
 const LIST_FILE = new URL('./vectors/builtins.json', import.meta.url)
@@ -29,8 +30,7 @@ const OURS_AND_CONSTANT = [
   'get TextDecoder.prototype.ignoreBOM',
   ...['Function.prototype.toString', 'get TypedArray.prototype.buffer', 'Function', 'Date.now'],
   ...['Symbol.keyFor', 'Date.prototype.getTimezoneOffset'],
-  ...['Error.captureStackTrace', 'get Error.stackTraceLimit', 'set Error.stackTraceLimit'],
-  'Math.random'
+  ...['Error.captureStackTrace', 'get Error.stackTraceLimit', 'set Error.stackTraceLimit']
 ]
 
 /** By path: why calls of these do not come to what they come to in V8. */
@@ -210,6 +210,31 @@ test('vm builtins - each limit is where it is said to be', async (t) => {
     t.is(below?.status, 'ok', `${name}: ${limit} ${briefOf(below)}`)
     t.is(briefOf(above), `error ${code}`, `${name}: ${limit + 1}`)
   }
+})
+
+test('vm builtins - what is short is paid for, too', async (t) => {
+  const least: Record<string, number> = {
+    'Math.random()': PRICES.builtins.numberMade,
+    'new DataView(buffer).setFloat64(0, NaN)': PRICES.builtins.call,
+    'buffer.slice()': PRICES.builtins.view,
+    "Uint8Array.fromHex('00')": PRICES.builtins.converted,
+    "Uint8Array.fromBase64('AAAA')": PRICES.builtins.converted,
+    'new Uint8Array(buffer).toHex()': PRICES.builtins.view + PRICES.builtins.converted
+  }
+  const vm = await openOne(t)
+  const bodies = ['undefined', ...Object.keys(least)]
+  const methods = bodies.map(
+    (body, i) =>
+      `exports.m${i} = () => { const buffer = new ArrayBuffer(8); for (let i = 0; i < 100; i++) ${body} }`
+  )
+  const fuel: number[] = []
+  const overrides = { onStep: (step: Step) => fuel.push(step.fuel) }
+  const lines: Line[] = [['init'], ...bodies.map((_, i): Line => [`m${i}`])]
+  await new Instance(contractOf(methods.join('\n'))).run(vm, lines, { overrides })
+  Object.entries(least).forEach(([body, units], i) => {
+    const used = ((fuel[i + 2] ?? 0) - (fuel[1] ?? 0)) / 100
+    t.ok(used >= units, `${body}: ${used}`)
+  })
 })
 
 function look<Found>(what: string): Found {

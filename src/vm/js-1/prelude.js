@@ -155,6 +155,7 @@
     let d = 0
     replace(Math, {
       random() {
+        charge(prices.numberMade)
         // 53 bits, the high ones of two outputs
         return ((next() >>> 5) * 0x4000000 + (next() >>> 6)) / 0x20000000000000
       }
@@ -518,24 +519,23 @@
   /** A DataView writes every NaN with the same bits. */
   function canonicalizeNaN() {
     const { setFloat16, setFloat32, setFloat64, setUint16, setUint32 } = DataView.prototype
-    // throws where it is no view, before anything is coerced
     const sizeOf = uncurry(getOwnPropertyDescriptor(DataView.prototype, 'byteLength').get)
     replace(DataView.prototype, {
       setFloat16(offset, value, littleEndian) {
-        sizeOf(this)
-        const [at, number] = [toIndex(offset), toNumber(value)]
+        const at = place(this, offset)
+        const number = toNumber(value)
         apply(setFloat16, this, [at, number === number ? number : 0, littleEndian])
         if (number !== number) apply(setUint16, this, [at, 0x7e00, littleEndian])
       },
       setFloat32(offset, value, littleEndian) {
-        sizeOf(this)
-        const [at, number] = [toIndex(offset), toNumber(value)]
+        const at = place(this, offset)
+        const number = toNumber(value)
         apply(setFloat32, this, [at, number === number ? number : 0, littleEndian])
         if (number !== number) apply(setUint32, this, [at, 0x7fc00000, littleEndian])
       },
       setFloat64(offset, value, littleEndian) {
-        sizeOf(this)
-        const [at, number] = [toIndex(offset), toNumber(value)]
+        const at = place(this, offset)
+        const number = toNumber(value)
         apply(setFloat64, this, [at, number === number ? number : 0, littleEndian])
         // of the zero just written, only the half with the exponent changes
         if (number !== number) {
@@ -545,6 +545,13 @@
     })
     for (const name of ['setFloat16', 'setFloat32', 'setFloat64']) {
       defineProperty(DataView.prototype[name], 'length', { value: 2 })
+    }
+
+    /** Throws where there is no view. */
+    function place(view, offset) {
+      charge(prices.call)
+      sizeOf(view)
+      return toIndex(offset)
     }
 
     /** Throws for what is no index at all before the value is coerced, as V8 does. */

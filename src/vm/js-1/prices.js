@@ -211,7 +211,7 @@ export const PRICES = {
     bytesConvert: 1 / 16,
     /** A character or byte that TextEncoder, TextDecoder, atob or btoa converts; a byte that is no UTF-8. */
     utf8: 1,
-    /** A text or buffer that one of them is given, however short. */
+    /** A text or buffer that one of them is given, or that is base64 or hexadecimal digits, however short. */
     converted: 12,
     utf8Broken: 8,
 

@@ -116,6 +116,7 @@
     const { fromBase64, fromHex } = Raw
     replace(Wrapped, {
       fromBase64(text, ...options) {
+        charge(prices.converted)
         if (typeof text === 'string') {
           chargeBytes(trunc((text.length * 3) / 4))
           spend(text.length, prices.bytesConvert)
@@ -123,6 +124,7 @@
         return guarded(fromBase64, Raw, [text, ...options])
       },
       fromHex(text) {
+        charge(prices.converted)
         if (typeof text === 'string') {
           chargeBytes(trunc(text.length / 2))
           spend(text.length, prices.bytesConvert)
@@ -164,6 +166,7 @@
         const size = sizeOf(this)
         const first = position(start, size, 0)
         const last = position(end, size, size)
+        charge(prices.view)
         if (last > first) chargeBytes(last - first)
         const copy = allocate(RawArrayBuffer, [last > first ? last - first : 0])
         set(new raw.Uint8Array(copy), new raw.Uint8Array(this, first, sizeOf(copy)))
@@ -444,10 +447,12 @@
         return apply(toHex, this, [])
       },
       setFromBase64(text, ...options) {
+        charge(prices.converted)
         if (typeof text === 'string') spend(text.length, prices.bytesConvert)
         return guarded(setFromBase64, this, [text, ...options])
       },
       setFromHex(text) {
+        charge(prices.converted)
         if (typeof text === 'string') spend(text.length, prices.bytesConvert)
         return apply(setFromHex, this, [text])
       }
@@ -464,6 +469,7 @@
 
   function chargeOutput(array) {
     if (tagOf(array) !== 'Uint8Array') return
+    charge(prices.converted)
     textRoom(lengthOf(array) * 2)
     spend(lengthOf(array), prices.bytesConvert)
   }
