@@ -129,4 +129,6 @@ declare global {
   // TextEncoder and TextDecoder cannot be declared beside Node's types: they come with those, or the lib dom
   function atob(text: string): string
   function btoa(text: string): string
+  function queueMicrotask(callback: () => void): void
+  function structuredClone<T>(value: T): T
 }

@@ -6,6 +6,7 @@ import { fileURLToPath } from 'node:url'
 import test from 'brittle'
 import { PRICES } from '../src/vm/js-1/prices.js'
 import type { Step } from '../src/vm/vm.ts'
+import { cloned, ordered } from './cloned-values.js'
 import { briefOf, contractOf, Instance, type Line, openOne } from './vm-helpers.ts'
 
 const PROCESS = fileURLToPath(new URL('./builtins-process.js', import.meta.url))
@@ -116,7 +117,7 @@ test("vm builtins - none of V8's own asks anything of an object that could answe
 })
 
 /** What other environments have beside the language, and this realm too. */
-const ADDED = ['TextEncoder', 'TextDecoder', 'atob', 'btoa']
+const ADDED = ['TextEncoder', 'TextDecoder', 'atob', 'btoa', 'queueMicrotask', 'structuredClone']
 
 test("vm builtins - they look like V8's", (t) => {
   type Look = Record<string, { kind: string; properties: Record<string, string> }>
@@ -212,6 +213,20 @@ test('vm builtins - each limit is where it is said to be', async (t) => {
   }
 })
 
+test('vm builtins - copies of values are those of Node, and microtasks come when they do there', async (t) => {
+  const vm = await openOne(t)
+  const source = `exports.cloned = ${cloned}\nexports.ordered = ${ordered}`
+  const instance = new Instance(contractOf(source))
+  const lines: Line[] = [['init'], ['cloned'], ['ordered', false], ['ordered', true]]
+  const [, ...results] = await instance.run(vm, lines)
+  const [copies, ...orders] = results.map((result) =>
+    result.status === 'ok' ? JSON.parse(result.value ?? 'null') : result.error
+  )
+  t.alike(copies, cloned())
+  const order = await ordered(false)
+  t.alike(orders, [order, order])
+})
+
 test('vm builtins - what is short is paid for, too', async (t) => {
   const least: Record<string, number> = {
     'Math.random()': PRICES.builtins.numberMade,
@@ -219,7 +234,10 @@ test('vm builtins - what is short is paid for, too', async (t) => {
     'buffer.slice()': PRICES.builtins.view,
     "Uint8Array.fromHex('00')": PRICES.builtins.converted,
     "Uint8Array.fromBase64('AAAA')": PRICES.builtins.converted,
-    'new Uint8Array(buffer).toHex()': PRICES.builtins.view + PRICES.builtins.converted
+    'new Uint8Array(buffer).toHex()': PRICES.builtins.view + PRICES.builtins.converted,
+    'structuredClone(1)': PRICES.builtins.object,
+    'structuredClone({ a: [] })': 2 * PRICES.builtins.proxy,
+    'queueMicrotask(Object)': PRICES.builtins.then
   }
   const vm = await openOne(t)
   const bodies = ['undefined', ...Object.keys(least)]

@@ -19,10 +19,6 @@ export const MISSING: ReadonlyMap<string, string> = new Map([
   ['localStorage', 'use state for files, or exported variables'],
   ['sessionStorage', 'use state for files, or exported variables'],
   ['eval', 'write the code out: what runs is what was deployed'],
-  [
-    'structuredClone',
-    'copy what changes: { ...value }; JSON.parse(JSON.stringify(value)) copies all of it, but for bytes, big integers, dates, maps and sets'
-  ],
   ['fetch', 'use oracle: the host asks, and the answer is logged'],
   ['XMLHttpRequest', 'use oracle: the host asks, and the answer is logged'],
   ['WebSocket', 'use oracle: the host asks, and the answer is logged'],
@@ -31,7 +27,6 @@ export const MISSING: ReadonlyMap<string, string> = new Map([
   ['setImmediate', 'use await'],
   ['clearTimeout', 'time stands still during a call'],
   ['clearInterval', 'time stands still during a call'],
-  ['queueMicrotask', 'use await, or Promise.resolve().then'],
   ['requestAnimationFrame', 'time stands still during a call'],
   ['performance', 'use env.time'],
   ['crypto', 'use Math.random (not to bet on), or a package such as @noble/hashes'],

@@ -47,7 +47,6 @@
     navigator: 'a contract must not know where it runs',
     performance: 'use env.time',
     process: 'use arguments of init, exported variables, or env',
-    queueMicrotask: 'use await',
     React: 'name what makes elements of JSX: /** @jsx h */',
     ReadableStream: ITERATORS,
     Request: WORLD,
@@ -60,8 +59,6 @@
     setInterval: TIMERS,
     setTimeout: TIMERS,
     SharedArrayBuffer: 'use ArrayBuffer',
-    structuredClone:
-      'copy what changes: { ...value }; JSON.parse(JSON.stringify(value)) copies all of it, but for bytes, big integers, dates, maps and sets',
     Temporal: 'use Date',
     TransformStream: ITERATORS,
     URL: URLS,

@@ -15,7 +15,8 @@ const BUILTINS = [
   'encodings',
   'iteration',
   'nesting',
-  'conversions'
+  'conversions',
+  'cloning'
 ]
 
 /** The function around every contract, with `$mivmBody` in its place: strict, since it assigns for patterns of the contract. */

@@ -48,6 +48,9 @@
   chargeText()
   return {
     chargeBytes,
+    bufferOf,
+    offsetOf,
+    rawArrays: raw,
     startBytes() {
       bytes = 0
     }

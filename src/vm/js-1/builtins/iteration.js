@@ -17,6 +17,7 @@
   replaceAsyncGenerators()
   replaceStacks()
   return {
+    waitFor,
     startPromises() {
       asked = { length: 0 }
     }

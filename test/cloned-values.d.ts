@@ -1,0 +1,2 @@
+export function cloned(): string[]
+export function ordered(fails: boolean): Promise<string>
