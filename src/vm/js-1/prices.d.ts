@@ -1,4 +1,7 @@
 export const PRICES: {
+  readonly builtins: Readonly<
+    Record<'call' | 'converted' | 'numberMade' | 'object' | 'proxy' | 'then' | 'view', number>
+  >
   readonly limits: Readonly<
     Record<
       | 'allocation'
