@@ -159,19 +159,19 @@ function perform(files, before, [name, path, ...rest]) {
     case 'readFile':
       return files.has(path) ? [true, files.get(path)[1]] : missing('open')
     case 'unlink':
-      return files.delete(path) ? [true, [[path, before.has(path)]]] : missing('unlink')
+      return files.delete(path) ? [true, [[[path, before.has(path)]], 0]] : missing('unlink')
     case 'rmdir':
       for (const key of below) files.delete(key)
       return [true, below.map((key) => [key, before.has(key)])]
     case 'readdir': {
       const names = below.map((key) => key.slice(path === '/' ? 1 : path.length + 1).split('/')[0])
-      return [true, [...new Set(names)].sort()]
+      return [true, [[...new Set(names)].sort(), 0]]
     }
     case 'stat':
       if (files.has(path)) return [true, { type: 'file', size: files.get(path)[1].length }]
       return below.length > 0 ? [true, { type: 'directory' }] : missing('stat')
     case 'exists':
-      return [true, files.has(path) || below.length > 0]
+      return [true, [files.has(path) || below.length > 0, 0]]
     case 'oracle':
       if (path === 'fails') return [false, { name: 'Error', code: 'ORACLE_FAILED', message: 'no' }]
       return [true, path === 'nothing' ? null : rest[0]]

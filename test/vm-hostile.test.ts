@@ -3,7 +3,8 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import test from 'brittle'
 import { LIMITS, type Limits } from '../src/protocol/limits.ts'
 import { innermost } from '../src/vm/sandbox/processes.ts'
-import { briefOf, contractOf, Instance, type Line, openOne } from './vm-helpers.ts'
+import type { BaseState } from '../src/vm/vm.ts'
+import { baseOf, briefOf, contractOf, Instance, type Line, openOne } from './vm-helpers.ts'
 
 /**
  * Contracts that want to stop, fill or break the engine. Between any two of their calls is an innocent one,
@@ -148,6 +149,38 @@ test('hostile - nothing that a call hangs on what all calls share takes memory o
   const calls = Array.from({ length: 12 }, (): Line => ['hang'])
   const results = await instance.run(vm, [['init'], ...calls])
   t.alike(results.map(briefOf), Array(13).fill('ok null'))
+})
+
+test('hostile - what the engine and its host do for an operation is paid for', async (t) => {
+  const vm = await openOne(t)
+  const source = `exports.list = () => state.readdir('/names')
+    exports.first = async () => { for (;;) await state.readdir('/dashes', { limit: 1 }) }
+    exports.bound = () => state.readdir('/', { lt: '!'.repeat(1e5) })
+    exports.look = async () => { for (;;) await state.exists('/large') }
+    exports.clear = async () => { for (;;) await state.rmdir('/names', { recursive: true }).catch(() => {}) }
+    exports.ask = async () => { for (;;) await state.stat('/large') }`
+  const instance = new Instance(contractOf(source, { limits: { ...LIMITS, fuel: 300_000 } }))
+  for (let i = 0; i < 4000; i++) instance.files.set(`/names/${i}.json`, '')
+  instance.files.set(`/dashes/${'-'.repeat(1000)}`, '')
+  instance.files.set('/large', 'x'.repeat(LIMITS.file))
+  const files = baseOf(instance.files)
+  const asked = { get: 0, list: 0 }
+  const base: BaseState = {
+    get(path) {
+      asked.get++
+      return files.get(path)
+    },
+    list(range) {
+      asked.list++
+      return files.list(range)
+    }
+  }
+  const lines: Line[] = [['init'], ['list'], ['first'], ['look'], ['ask'], ['clear'], ['bound']]
+  const results = await instance.run(vm, lines, { overrides: { base } })
+  const outcomes = results.map(briefOf)
+  t.alike(outcomes, ['ok null', FUEL, FUEL, FUEL, FUEL, FUEL, 'error PATH_TOO_LONG'])
+  t.ok(asked.list < 100, `${asked.list} pages`)
+  t.ok(asked.get < 10, `${asked.get} files`)
 })
 
 test('hostile - code that does it while it is loaded', async (t) => {

@@ -538,7 +538,9 @@ test('vm realm - operations of the state', (t) => {
     ]
   ])
   const asked = (name: string) => results[1]?.ops.find((op) => op[0] === name)
-  t.alike(asked('readdir'), ['readdir', '/a', { gt: 'a', lt: null, limit: 5, reverse: true }])
+  const readdir = ['readdir', '/a', { gt: 'a', lt: null, limit: 5, reverse: true }]
+  // and how many names could be paid for
+  t.alike(asked('readdir')?.slice(0, 3), readdir)
   t.alike(asked('rmdir'), ['rmdir', '/a', true, 996])
   t.alike(
     files.map(([path]) => path),

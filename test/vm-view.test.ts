@@ -251,6 +251,40 @@ test('view - a large nested directory is passed over, not read', (t) => {
   t.is(base.asked.list - before, 1, 'the first names need one page')
 })
 
+test('view - directories that come before names are looked for in what is fetched', (t) => {
+  const files: Record<string, string> = {}
+  for (let i = 0; i < 1000; i++) files[`/dots/${i}.json`] = ''
+  // each dash could be the end of a directory, and all of those come far behind
+  files[`/dashes/a${'-'.repeat(1000)}`] = ''
+  for (let i = 0; i < 1000; i++) files[`/dashes/a${'-'.repeat(999)}.${i}`] = ''
+  files['/dashes/a---/x'] = ''
+  const base = baseOf(files)
+  const view = new View(base)
+  t.is(view.readdir('/dots', EVERYTHING).length, 1000)
+  t.ok(base.asked.list <= 20, `${base.asked.list} pages of names with dots`)
+  t.is(view.probed, 1000, 'which has its price')
+  const before = base.asked.list
+  t.alike(view.readdir('/dashes', { ...EVERYTHING, limit: 1 }), ['a---'])
+  t.ok(base.asked.list - before <= 8, `${base.asked.list - before} pages for one name`)
+  t.is(view.probed, 1000)
+  t.is(view.readdir('/dots', EVERYTHING, 5).length, 5, 'no more than can be paid for')
+  t.is(view.readdir('/dots', { ...EVERYTHING, limit: 3, reverse: true }, 5).length, 3)
+})
+
+test('view - what is looked at says how large it is', (t) => {
+  const view = viewOf({ '/a': 'text', '/b/c': '' })
+  view.writeFile('/new', 'text', 'ü')
+  const looked = ['/a', '/b', '/new', '/none'].map((path) => [view.exists(path), view.looked])
+  t.alike(looked, [
+    [true, 4],
+    [true, 0],
+    [true, 2],
+    [false, 0]
+  ])
+  view.unlink('/a')
+  t.is(view.looked, 4)
+})
+
 /** The names directly in a directory, straight from what a path is. */
 function namesBelow(
   directory: string,

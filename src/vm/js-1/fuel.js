@@ -21,7 +21,7 @@
   let bytesSince = 0
   let weighedAt = 0
 
-  return { charge, note, descend, ascend, rethrow, weigh, attach }
+  return { charge, note, descend, ascend, rethrow, spent, weigh, attach }
 
   /** Takes fuel, rounded up; throws when there is none left. While the realm is set up, nothing. */
   function charge(units) {
@@ -38,6 +38,11 @@
   /** Takes whole units for something that may add or handle a rejected promise: see counter.js. */
   function note(units) {
     if (takeForPromise !== null) takeForPromise(units)
+  }
+
+  /** Fuel that the call has used. */
+  function spent() {
+    return used()
   }
 
   /** Takes a level of depth, as a function of the contract does; returns what `ascend` takes behind it. */

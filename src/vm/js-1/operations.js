@@ -50,15 +50,15 @@ export class Operations {
         case 'readFile':
           return [true, view.readFile(op[1], op[2])]
         case 'unlink':
-          return [true, view.unlink(op[1])]
+          return [true, [view.unlink(op[1]), view.looked]]
         case 'rmdir':
           return [true, view.rmdir(op[1], op[2], op[3])]
         case 'readdir':
-          return [true, view.readdir(op[1], op[2])]
+          return [true, [view.readdir(op[1], op[2], op[3]), view.probed]]
         case 'stat':
           return [true, view.stat(op[1])]
         case 'exists':
-          return [true, view.exists(op[1])]
+          return [true, [view.exists(op[1]), view.looked]]
         case 'oracle':
           return this.#consult(op[1], op[2])
         default:

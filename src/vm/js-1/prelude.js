@@ -102,6 +102,7 @@
       slice: uncurry(String.prototype.slice),
       includes: uncurry(String.prototype.includes),
       ceil: Math.ceil,
+      floor: Math.floor,
       startsWith: uncurry(String.prototype.startsWith),
       split: uncurry(String.prototype.split),
       sort: uncurry(Array.prototype.sort),

@@ -101,6 +101,11 @@ export const PRICES = {
     /** One that is answered, or refused, on top: each is a turn of the engine, and some are a question to the host. */
     answer: 1000,
     byte: 0.2,
+    /** A byte of a file that is looked at and not read. */
+    looked: 0.1,
+    /** A name that is listed, a file that rmdir comes to; a directory that is looked for since its name begins another. */
+    listed: 100,
+    probed: 40,
     /** A question to an oracle, on top: each is two entries of the log, synced. */
     oracle: 50_000
   },

@@ -55,7 +55,7 @@ return ${composeController()}(primordials)
 
 /** A function that takes the intrinsics of the realm and gives the controller's functions, in scope of `composeRealm`. */
 function composeController() {
-  const tariff = '{ charge, prices: prices.state }'
+  const tariff = '{ charge, spent: fuel.spent, prices: prices.state }'
   return `(function (primordials) {
 const errors = ${readExpression('errors')}(primordials)
 const codec = ${readExpression('codec')}(primordials, errors, ${tariff})

@@ -1,10 +1,11 @@
-;(function makeState(primordials, errors, calls, { charge, prices }) {
+;(function makeState(primordials, errors, calls, { charge, prices, spent }) {
   // `state`, the files of the instance as the contract sees them. Operations are answered in the order in which they
   // were asked, each in its own turn; a write needs no answer.
 
   const {
     chargeBytes,
     defineProperty,
+    floor,
     freeze,
     freezeMethods,
     fromBase64,
@@ -77,7 +78,12 @@
       try {
         const normal = normalPath(path, 'rmdir')
         const recursive = flag(options, 'recursive')
-        return ask(`["rmdir",${stringify(normal)},${recursive},${writesLeft()}]`, noteAllRemoved)
+        const most = writesLeft()
+        const refuse = (error) => {
+          if (error.code === 'WRITES_TOO_MANY') charge(most * prices.listed)
+          return makeError(error)
+        }
+        return ask(`["rmdir",${stringify(normal)},${recursive},${most}]`, noteAllRemoved, refuse)
       } catch (thrown) {
         return tell(thrown)
       }
@@ -89,7 +95,9 @@
         const lt = bound(options, 'lt')
         const limit = countOf(options, 'limit')
         const range = `{"gt":${gt},"lt":${lt},"limit":${limit},"reverse":${flag(options, 'reverse')}}`
-        return ask(`["readdir",${stringify(normal)},${range}]`, identity)
+        // more than these could not be paid for
+        const most = floor((call.limits.fuel - spent()) / prices.listed) + 1
+        return ask(`["readdir",${stringify(normal)},${range},${most}]`, namesOf)
       } catch (thrown) {
         return tell(thrown)
       }
@@ -103,7 +111,7 @@
     },
     exists(path) {
       try {
-        return ask(`["exists",${stringify(normalPath(path, 'stat'))}]`, identity)
+        return ask(`["exists",${stringify(normalPath(path, 'stat'))}]`, whetherItIs)
       } catch (thrown) {
         return tell(thrown)
       }
@@ -154,11 +162,24 @@
     return payload
   }
 
-  function noteRemoved(removed, entry) {
+  /** The engine reads a file to look at it, so that it is paid for by its size. */
+  function whetherItIs({ 0: isThere, 1: size }) {
+    charge(size * prices.looked)
+    return isThere
+  }
+
+  function namesOf({ 0: names, 1: probed }) {
+    charge(names.length * prices.listed + probed * prices.probed)
+    return names
+  }
+
+  function noteRemoved({ 0: removed, 1: size }, entry) {
+    charge(size * prices.looked)
     entry.removed = removed
   }
 
   function noteAllRemoved(removed, entry) {
+    charge(removed.length * prices.listed)
     entry.removed = removed
     countRemoved(removed.length)
   }
@@ -175,6 +196,7 @@
 
   function makeStat({ type, size }) {
     const isFile = type === 'file'
+    if (isFile) charge(size * prices.looked)
     const stat = { type, size: isFile ? size : 0 }
     // not enumerable, so that a stat is a value
     defineProperty(stat, 'isFile', { value: isFile ? yes : no })
@@ -242,7 +264,12 @@
   function bound(options, key) {
     const value = option(options, key)
     if (value === undefined || value === null) return 'null'
-    if (typeof value === 'string' && isWellFormed(value)) return stringify(normalize(value))
+    if (typeof value === 'string' && isWellFormed(value)) {
+      // no name is as long
+      const { path: limit } = call.limits
+      if (value.length > limit) throw tooLarge('PATH_TOO_LONG', key, limit, value.length)
+      return stringify(normalize(value))
+    }
     throw invalid(`EINVAL: ${key} is ${kindOf(value)}; give a name`)
   }
 

@@ -10,6 +10,9 @@ import { compareBytes } from './order.js'
  * below `/.mivm` is never seen.
  */
 export class View {
+  /** For prices: bytes of the file that the last operation looked at, and directories that `readdir` looked for. */
+  looked = 0
+  probed = 0
   #base
   #batch = new Layer()
   #call = new Layer()
@@ -46,7 +49,9 @@ export class View {
 
   /** Deletes a file; returns what `rmdir` does. */
   unlink(path) {
-    if (this.#file(path) === null) throw missing('unlink', path)
+    const file = this.#file(path)
+    if (file === null) throw missing('unlink', path)
+    this.looked = sizeOf(file)
     return [[path, this.#delete(path)]]
   }
 
@@ -77,29 +82,26 @@ export class View {
 
   /**
    * Names of what is directly in a directory. `gt` and `lt` are exclusive bounds or null, `limit` a number or
-   * null.
+   * null; `most`: how many the call can pay for.
    */
-  readdir(path, { gt, lt, limit, reverse }) {
+  readdir(path, { gt, lt, limit, reverse }, most = Number.POSITIVE_INFINITY) {
     const prefix = prefixOf(path)
-    const range = { gt, lt, limit: limit ?? Number.POSITIVE_INFINITY }
+    const range = { gt, lt, limit: Math.min(limit ?? most, most) }
+    this.probed = 0
     return reverse ? this.#descending(prefix, range) : this.#ascending(prefix, range)
   }
 
   stat(path) {
     const file = path === '/' ? null : this.#file(path)
-    if (file !== null) {
-      const { encoding, data } = file
-      return {
-        type: 'file',
-        size: Buffer.byteLength(data, encoding === 'text' ? 'utf8' : 'base64')
-      }
-    }
+    if (file !== null) return { type: 'file', size: sizeOf(file) }
     if (!this.#isDirectory(path)) throw missing('stat', path)
     return { type: 'directory' }
   }
 
   exists(path) {
-    return (path !== '/' && this.#file(path) !== null) || this.#isDirectory(path)
+    const file = path === '/' ? null : this.#file(path)
+    this.looked = file === null ? 0 : sizeOf(file)
+    return file !== null || this.#isDirectory(path)
   }
 
   #file(path) {
@@ -134,8 +136,23 @@ export class View {
     return this.#cursor(prefix, endOf(prefix), false)
   }
 
-  #cursor(gt, lt, reverse) {
-    return new Cursor([this.#call, this.#batch], this.#base, { gt, lt, reverse })
+  #cursor(gt, lt, reverse, pages = new Pages(this.#base, reverse ? gt : lt, reverse)) {
+    return new Cursor([this.#call, this.#batch], pages, { gt, lt, reverse })
+  }
+
+  /**
+   * Which of some names are directories; each of them begins with the one before it. They are looked for in the order of
+   * their paths, so that what was fetched for one answers for others, and first in what `known` has fetched.
+   */
+  #directoriesAmong(prefix, names, known = null) {
+    this.probed += names.length
+    const pages = new Pages(this.#base, endOf(prefix), false, known)
+    const found = []
+    for (let i = names.length - 1; i >= 0; i--) {
+      const below = prefixOf(prefix + names[i])
+      if (this.#cursor(below, endOf(below), false, pages).next() !== null) found.push(names[i])
+    }
+    return found.reverse()
   }
 
   /*
@@ -154,14 +171,14 @@ export class View {
       names.push(name)
       last = name
     }
+    const pages = new Pages(this.#base, boundOf(prefix, lt), false)
     const emitDirectories = (name) => {
-      for (const shorter of directoriesBefore(name)) {
-        if (probed.has(shorter)) continue
-        probed.add(shorter)
-        if (this.#isDirectory(prefix + shorter)) emit(shorter)
-      }
+      const shorter = directoriesBefore(name).filter((each) => !probed.has(each))
+      if (shorter.length === 0) return
+      for (const each of shorter) probed.add(each)
+      for (const each of this.#directoriesAmong(prefix, shorter, pages)) emit(each)
     }
-    const cursor = this.#cursor(prefix + (gt ?? ''), boundOf(prefix, lt), false)
+    const cursor = this.#cursor(prefix + (gt ?? ''), boundOf(prefix, lt), false, pages)
     while (names.length < limit) {
       const path = cursor.next()
       if (path === null) {
@@ -184,9 +201,7 @@ export class View {
     }
     const kept = []
     if (lt !== null) {
-      for (const shorter of directoriesBefore(lt)) {
-        if (this.#isDirectory(prefix + shorter)) kept.push(shorter)
-      }
+      kept.push(...this.#directoriesAmong(prefix, directoriesBefore(lt)))
     }
     const cursor = this.#cursor(prefix + (gt ?? ''), boundOf(prefix, lt), true)
     while (names.length < limit) {
@@ -266,9 +281,9 @@ class Cursor {
   #end
   #reverse
 
-  constructor(layers, base, { gt, lt, reverse }) {
+  constructor(layers, pages, { gt, lt, reverse }) {
     this.#layers = layers
-    this.#pages = new Pages(base, reverse ? gt : lt, reverse)
+    this.#pages = pages
     this.#at = reverse ? lt : gt
     this.#end = reverse ? gt : lt
     this.#reverse = reverse
@@ -315,20 +330,24 @@ class Cursor {
   }
 }
 
-/** The paths of the base, fetched by the page. */
+/** The paths of the base, fetched by the page; first of all from what others have, who go the same way. */
 class Pages {
   #base
   #end
   #reverse
+  #known
+  /** Everything of the base is in the page that is behind this path and not behind its last one. */
+  #from = null
   #page = []
   #index = 0
   #limit = PAGE_MIN
   #more = true
 
-  constructor(base, end, reverse) {
+  constructor(base, end, reverse, known = null) {
     this.#base = base
     this.#end = end
     this.#reverse = reverse
+    this.#known = known
   }
 
   /** The first path behind `at`, which never goes back. */
@@ -345,13 +364,38 @@ class Pages {
   }
 
   #fetch(at) {
+    if (this.#known?.#has(at, this.#end) === true) {
+      this.#page = this.#known.#page
+      this.#index = this.#known.#indexBehind(at)
+      this.#more = this.#known.#more || this.#known.#end !== this.#end
+      return
+    }
     const [gt, lt] = this.#reverse ? [this.#end, at] : [at, this.#end]
     const limit = this.#limit
     const inside = compareBytes(gt, lt) < 0
     this.#page = inside ? this.#base.list({ gt, lt, limit, reverse: this.#reverse }) : []
+    this.#from = at
     this.#index = 0
     this.#more = this.#page.length === limit
     this.#limit = Math.min(limit * 4, PAGE_MAX)
+  }
+
+  /** Whether the page has what comes behind `at`, or all there is up to `end`. */
+  #has(at, end) {
+    if (this.#from === null || compareBytes(at, this.#from) < 0) return false
+    if (!this.#more && end === this.#end) return true
+    return this.#page.length > 0 && compareBytes(at, this.#page.at(-1)) < 0
+  }
+
+  #indexBehind(at) {
+    let low = 0
+    let high = this.#page.length
+    while (low < high) {
+      const middle = (low + high) >> 1
+      if (compareBytes(this.#page[middle], at) <= 0) low = middle + 1
+      else high = middle
+    }
+    return low
   }
 }
 
@@ -412,6 +456,11 @@ function merge(a, b) {
   }
   while (i < a.length) merged.push(a[i++])
   return merged
+}
+
+/** Bytes of a file. */
+function sizeOf({ encoding, data }) {
+  return Buffer.byteLength(data, encoding === 'text' ? 'utf8' : 'base64')
 }
 
 function missing(syscall, path) {
