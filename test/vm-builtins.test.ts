@@ -237,7 +237,9 @@ test('vm builtins - what is short is paid for, too', async (t) => {
     'new Uint8Array(buffer).toHex()': PRICES.builtins.view + PRICES.builtins.converted,
     'structuredClone(1)': PRICES.builtins.object,
     'structuredClone({ a: [] })': 2 * PRICES.builtins.proxy,
-    'queueMicrotask(Object)': PRICES.builtins.then
+    'queueMicrotask(Object)': PRICES.builtins.then,
+    'console.log(Object)': PRICES.state.shown,
+    'console.log(new Error())': PRICES.state.shown
   }
   const vm = await openOne(t)
   const bodies = ['undefined', ...Object.keys(least)]

@@ -2,6 +2,7 @@ export const PRICES: {
   readonly builtins: Readonly<
     Record<'call' | 'converted' | 'numberMade' | 'object' | 'proxy' | 'then' | 'view', number>
   >
+  readonly state: Readonly<Record<'shown', number>>
   readonly limits: Readonly<
     Record<
       | 'allocation'

@@ -106,6 +106,8 @@ export const PRICES = {
     /** A name that is listed, a file that rmdir comes to; a directory that is looked for since its name begins another. */
     listed: 100,
     probed: 40,
+    /** Something that the console says and that is no value; of an error, a unit for each character, too. */
+    shown: 100,
     /** A question to an oracle, on top: each is two entries of the log, synced. */
     oracle: 50_000
   },

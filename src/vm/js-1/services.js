@@ -98,11 +98,13 @@
     if (typeof value === 'string') return cut(value)
     if (isThrownError(value)) {
       const { name, message } = describe(value)
+      charge(prices.shown + message.length)
       return `${name}: ${message}`
     }
     try {
       return encodeValue(value, 'value', ERROR_TEXT_MAX, 'RESULT_TOO_LARGE')
     } catch {
+      charge(prices.shown)
       return typeof value === 'symbol' || value === undefined ? toText(value) : `[${kindOf(value)}]`
     }
   }
