@@ -19,7 +19,7 @@ import { type Executed, Executor } from './executor.ts'
 import { Intake, openQueue, type Queue, type Waiting } from './intake.ts'
 import { Ledger, type Writing } from './ledger.ts'
 import { Measures } from './measures.ts'
-import { Order } from './mutex.ts'
+import { KeyedMutex } from './mutex.ts'
 import { ackOf, OracleCall } from './oracle-call.ts'
 import type { Oracles } from './oracles.ts'
 import { Proofs } from './proofs.ts'
@@ -75,7 +75,8 @@ export class Instance {
   readonly #measures: Measures
   readonly #accounts = new Accounts()
   readonly #watchers = new Watchers(this.#accounts)
-  readonly #order = new Order()
+  /** By user: what each sends comes in one after the other. */
+  readonly #entering = new KeyedMutex()
   #working: Promise<void> | null = null
   #flushing: Promise<void> | null = null
   #closing = false
@@ -301,7 +302,7 @@ export class Instance {
     this.#held = false
     // anybody can name users without end: nobody who calls shall wait for that to be looked up
     if (log.blocks.length === 0 && !(await this.#ledger.hasUser(log.user))) return 0
-    const { taken } = await this.#order.run(encodeId(log.user), () =>
+    const { taken } = await this.#entering.run(encodeId(log.user), () =>
       this.#enter(log, caller, arrived)
     )
     const length = await taken

@@ -9,40 +9,18 @@ export class Mutex {
   }
 }
 
-/** Runs so many functions at a time, in the order of the calls. */
-export class Places {
-  #free: number
-  readonly #waiting: (() => void)[] = []
-
-  constructor(count: number) {
-    this.#free = count
-  }
-
-  async run<T>(fn: () => Promise<T>): Promise<T> {
-    if (this.#free > 0) this.#free--
-    else await new Promise<void>((go) => this.#waiting.push(go))
-    try {
-      return await fn()
-    } finally {
-      const next = this.#waiting.shift()
-      if (next === undefined) this.#free++
-      else next()
-    }
-  }
-}
-
-/** Runs functions of the same name one at a time, in the order of the calls. */
-export class Order {
+/** A mutex for each key: nobody waits for functions of another one. */
+export class KeyedMutex {
   readonly #last = new Map<string, Promise<unknown>>()
 
-  async run<T>(name: string, fn: () => Promise<T>): Promise<T> {
-    const before = this.#last.get(name)
+  async run<T>(key: string, fn: () => Promise<T>): Promise<T> {
+    const before = this.#last.get(key)
     const result = before === undefined ? fn() : before.catch(() => {}).then(fn)
-    this.#last.set(name, result)
+    this.#last.set(key, result)
     try {
       return await result
     } finally {
-      if (this.#last.get(name) === result) this.#last.delete(name)
+      if (this.#last.get(key) === result) this.#last.delete(key)
     }
   }
 }

@@ -1,5 +1,6 @@
 import type Corestore from 'corestore'
 import type { Rpc } from '../net/rpc.ts'
+import { Semaphore } from '../net/semaphore.ts'
 import { readUserEntry } from '../protocol/entries.ts'
 import { MivmError } from '../protocol/errors.ts'
 import type { Head } from '../protocol/head.ts'
@@ -34,7 +35,7 @@ import type { Caller } from './caller.ts'
 import type { HostEvent } from './events.ts'
 import type { Instance } from './instance.ts'
 import type { Measures } from './measures.ts'
-import { Mutex, Places } from './mutex.ts'
+import { Mutex } from './mutex.ts'
 import { readRange } from './ranges.ts'
 import { notThatFar, type SetBacks, setBack } from './set-back.ts'
 import type { PublicStatus } from './status.ts'
@@ -74,9 +75,8 @@ export class Service {
   readonly #caller: Caller
   readonly #host: Served
   readonly #replies = new Mutex()
-  readonly #deployments = Array.from({ length: DEPLOYING_MAX }, () => new Mutex())
-  #deployed = 0
-  readonly #submissions = new Places(SUBMITTING_MAX)
+  readonly #deployments = new Semaphore(DEPLOYING_MAX)
+  readonly #submissions = new Semaphore(SUBMITTING_MAX)
   /** Resolves when what this peer has said so far of heads was taken notice of. */
   #heard: Promise<unknown> = Promise.resolve()
 
@@ -125,8 +125,7 @@ export class Service {
 
   /** Some at a time, as they came: who sends hundreds waits for them, and nobody else does. */
   #deploy(request: DeployRequest): Promise<DeployReply> {
-    const turn = this.#deployments[this.#deployed++ % DEPLOYING_MAX] ?? this.#replies
-    return turn.run(async () => {
+    return this.#deployments.run(async () => {
       await this.#heard
       await this.#host.asked()
       return { address: (await this.#host.deploy(request, this.#caller)).address }

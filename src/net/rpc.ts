@@ -4,9 +4,9 @@ import ProtomuxRPC from 'protomux-rpc'
 import { deferred } from '../protocol/deferred.ts'
 import { isErrorCode, MivmError } from '../protocol/errors.ts'
 import { CALL, DEPLOY, type Method, RPC_PROTOCOL } from '../protocol/messages.ts'
-import { Asking } from './asking.ts'
 import { Bucket } from './bucket.ts'
 import { Pace } from './pace.ts'
+import { Semaphore } from './semaphore.ts'
 
 /** Bytes of requests that one peer may have under way; we ask for half of it at most. */
 const REQUESTS_MAX = 32 * 1024 * 1024
@@ -50,8 +50,9 @@ export class Rpc {
   readonly #strays = new Bucket(STRAYS_BURST, STRAYS_PER_SECOND)
   /** Cost of the peer's requests that are not answered. */
   #answering = 0
-  readonly #asking = new Asking(REQUESTS_MAX / 2)
-  readonly #askingSmall = new Asking(SMALL_REQUESTS_MAX / 2)
+  /** Requests of ours, by their bytes. */
+  readonly #asking = new Semaphore(REQUESTS_MAX / 2)
+  readonly #askingSmall = new Semaphore(SMALL_REQUESTS_MAX / 2)
 
   constructor(mux: Protomux, admit: Admit | null = null, replied: Replied = () => {}) {
     this.#mux = mux
@@ -157,7 +158,7 @@ export class Rpc {
   ): Promise<Reply> {
     const bytes = c.encode(method.request, request)
     const asking = ASKED_OF_HOSTS.has(method.name) ? this.#asking : this.#askingSmall
-    return asking.run(bytes.byteLength + REQUEST_COST, async () => {
+    const ask = async () => {
       try {
         return await this.#rpc.request(method.name, bytes, {
           requestEncoding: c.raw,
@@ -167,7 +168,8 @@ export class Rpc {
       } catch (error) {
         throw remoteError(error)
       }
-    })
+    }
+    return asking.run(ask, bytes.byteLength + REQUEST_COST)
   }
 
   destroy(): void {
