@@ -1,4 +1,4 @@
-import { mkdtemp, readdir, readFile, rename, rm } from 'node:fs/promises'
+import { mkdtemp, readFile, rename, rm } from 'node:fs/promises'
 import path from 'node:path'
 import b4a from 'b4a'
 import CorestoreStorage from 'hypercore-storage'
@@ -6,6 +6,7 @@ import { MivmError } from '../protocol/errors.ts'
 import { type BackupRecord, BackupWriter, readBackup } from '../state/backup-file.ts'
 import { writeDurably } from '../state/durable-file.ts'
 import { fill } from '../state/fill.ts'
+import { listDirectory } from '../state/list-directory.ts'
 import { makeDirectory } from '../state/make-directory.ts'
 import { closeStore, openStore } from '../state/store.ts'
 import { syncDirectory } from '../state/sync-directory.ts'
@@ -166,18 +167,11 @@ async function fillFile(dir: string, { key, value }: BackupRecord): Promise<void
 }
 
 async function filesOf(dir: string): Promise<string[]> {
-  const names = await readdir(dir, { recursive: true }).catch((error: NodeJS.ErrnoException) => {
-    if (error.code === 'ENOENT') return []
-    throw error
-  })
+  const names = await listDirectory(dir, { recursive: true })
   return names.map((name) => name.split(path.sep).join('/')).filter((name) => FILES.test(name))
 }
 
 async function refuseWhenThere(dir: string): Promise<void> {
-  const names = await readdir(dir).catch((error: NodeJS.ErrnoException) => {
-    if (error.code === 'ENOENT') return []
-    throw error
-  })
-  if (names.length === 0) return
+  if ((await listDirectory(dir)).length === 0) return
   throw new MivmError('USAGE', `there is something in ${dir}: restore into an empty directory`)
 }

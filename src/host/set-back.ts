@@ -1,4 +1,4 @@
-import { readdir, readFile, rm } from 'node:fs/promises'
+import { readFile, rm } from 'node:fs/promises'
 import path from 'node:path'
 import c from 'compact-encoding'
 import { MivmError } from '../protocol/errors.ts'
@@ -6,6 +6,7 @@ import { type Head, verifyHead } from '../protocol/head.ts'
 import { decodeId } from '../protocol/ids.ts'
 import { HEADS_HEAD } from '../protocol/messages.ts'
 import { writeDurably } from '../state/durable-file.ts'
+import { listDirectory } from '../state/list-directory.ts'
 import { syncDirectory } from '../state/sync-directory.ts'
 
 const EXTENSION = '.head'
@@ -31,10 +32,7 @@ export class SetBacks {
   static async open(hostDir: string, host: Uint8Array): Promise<SetBacks> {
     const dir = path.join(hostDir, 'set-back')
     const all = new SetBacks(dir, host)
-    const names = await readdir(dir).catch((error: NodeJS.ErrnoException) => {
-      if (error.code === 'ENOENT') return []
-      throw error
-    })
+    const names = await listDirectory(dir)
     for (const name of names.filter((it) => it.endsWith(EXTENSION))) {
       const address = name.slice(0, -EXTENSION.length)
       const head = read(await readFile(path.join(dir, name)), address, host, dir)

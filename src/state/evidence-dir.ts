@@ -1,6 +1,7 @@
-import { readdir, readFile } from 'node:fs/promises'
+import { readFile } from 'node:fs/promises'
 import path from 'node:path'
 import { writeDurably } from './durable-file.ts'
+import { listDirectory } from './list-directory.ts'
 
 const EXTENSION = '.evidence'
 
@@ -15,10 +16,7 @@ export class EvidenceDir {
 
   /** The file about an instance, z-base-32; null where there is none. */
   async find(address: string): Promise<string | null> {
-    const names = await readdir(this.#dir).catch((error: NodeJS.ErrnoException) => {
-      if (error.code === 'ENOENT') return []
-      throw error
-    })
+    const names = await listDirectory(this.#dir)
     const name = names.find((it) => it.startsWith(`${address}-`) && it.endsWith(EXTENSION))
     return name === undefined ? null : path.join(this.#dir, name)
   }

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto'
-import { chmod, link, readdir, readFile, rm, stat } from 'node:fs/promises'
+import { chmod, link, readFile, rm, stat } from 'node:fs/promises'
 import path from 'node:path'
 import b4a from 'b4a'
 import crypto, { type KeyPair } from 'hypercore-crypto'
@@ -7,6 +7,7 @@ import { MivmError } from '../protocol/errors.ts'
 import { isBytes } from '../protocol/fields.ts'
 import { encodeId } from '../protocol/ids.ts'
 import { writeSynced } from './durable-file.ts'
+import { listDirectory } from './list-directory.ts'
 import { makeDirectory } from './make-directory.ts'
 import { syncDirectory } from './sync-directory.ts'
 
@@ -86,10 +87,7 @@ export async function openIdentity(dir: string, name: string): Promise<Identity>
 
 /** Names of all identities, sorted. */
 export async function listIdentities(dir: string): Promise<string[]> {
-  const files = await readdir(dir).catch((error: NodeJS.ErrnoException) => {
-    if (error.code === 'ENOENT') return []
-    throw error
-  })
+  const files = await listDirectory(dir)
   return files
     .filter((file) => file.endsWith(EXTENSION))
     .map((file) => file.slice(0, -EXTENSION.length))
