@@ -1,13 +1,10 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { BYTES_ALONE, type Meter } from './meter.ts'
 import type { Quotas } from './quotas.ts'
-import type { Refusals } from './refusals.ts'
+import { LATER_MS, type Refusals, SOON_MS } from './refusals.ts'
 
 /** Bytes that count for each entry that was looked at and refused: what it is found out by takes as long as so many more. */
 const REFUSED_BYTES = 4096
-
-const SOON_MS = 250
-const LATER_MS = 5_000
 
 /** What all connections of a host have in common. */
 export interface Callers {

@@ -1,7 +1,5 @@
 import type { Quotas } from './quotas.ts'
-import type { Refusals } from './refusals.ts'
-
-const LATER_MS = 5_000
+import { LATER_MS, type Refusals } from './refusals.ts'
 
 interface Stream {
   destroy(): void

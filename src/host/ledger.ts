@@ -1,4 +1,3 @@
-import b4a from 'b4a'
 import type Corestore from 'corestore'
 import type Hypercore from 'hypercore'
 import crypto, { type KeyPair } from 'hypercore-crypto'
@@ -12,6 +11,7 @@ import { encodeId } from '../protocol/ids.ts'
 import { type Manifest, stateManifest, userLogKey, userLogManifest } from '../protocol/manifest.ts'
 import { Archive } from '../state/archive.ts'
 import { createAtom } from '../state/atom.ts'
+import { headOf } from '../state/head.ts'
 import { isUnwritable, isWriteFailure, storageError } from '../state/storage-error.ts'
 import type { Wal } from '../state/wal.ts'
 import type { Gate } from './gate.ts'
@@ -332,7 +332,7 @@ export class Ledger {
         await this.#writing.wal.sync()
         const synced = performance.now() - started
         this.tail.append(blocks)
-        this.#head = this.#readHead()
+        this.#head = headOf(this.#log)
         for (const [user, position] of positions) user.advance(position)
         release()
         return synced
@@ -446,7 +446,7 @@ export class Ledger {
     }
     this.#tail?.forget()
     this.#tail = new Tail(this.#log)
-    this.#head = this.#readHead()
+    this.#head = headOf(this.#log)
   }
 
   async #closeSessions(): Promise<void> {
@@ -459,12 +459,6 @@ export class Ledger {
     await sessions.log.close()
     await sessions.files.close()
     await sessions.blobs.close()
-  }
-
-  #readHead(): Head | null {
-    const { length, signature, fork } = this.#log.state
-    if (length === 0 || signature === null) return null
-    return { length, fork, treeHash: this.tail.treeHash(), signature: b4a.from(signature) }
   }
 }
 

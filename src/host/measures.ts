@@ -16,7 +16,7 @@ export const TIME_BOUNDS: readonly number[] = [0.01, 0.1, 1, 10, 100, 1_000].fla
 )
 
 /** Upper bounds of numbers of calls. */
-export const CALLS_BOUNDS: readonly number[] = [1, 2, 4, 8, 16, 32, 64, 128, 256]
+const CALLS_BOUNDS: readonly number[] = [1, 2, 4, 8, 16, 32, 64, 128, 256]
 
 /** How often which values came: in fixed buckets, so that to note one allocates nothing. */
 export class Histogram {

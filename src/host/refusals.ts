@@ -1,7 +1,11 @@
 import { MivmError } from '../protocol/errors.ts'
 import type { Excess, Meter, Rate } from './meter.ts'
 
-/** What only the operator can change is asked for again after this, ms. */
+/** When to try again, ms: what calls that are executed make room for, */
+export const SOON_MS = 250
+/** what others make room for who go, */
+export const LATER_MS = 5_000
+/** and what only the operator can change. */
 export const ASKED_MS = 60_000
 
 /** Whose rate it is. */

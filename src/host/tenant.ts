@@ -1,10 +1,8 @@
 import type { Caller } from './caller.ts'
 import { BYTES_ALONE, type Meter, type Meters, type Rate } from './meter.ts'
 import type { Quotas } from './quotas.ts'
-import { ASKED_MS, type Refusals } from './refusals.ts'
+import { ASKED_MS, type Refusals, SOON_MS } from './refusals.ts'
 import type { StoredBytes } from './stored.ts'
-
-const SOON_MS = 250
 
 const CALLS_AND_FUEL: readonly Rate[] = ['calls', 'fuel']
 

@@ -13,7 +13,7 @@ import type { Proof } from '../protocol/proof.ts'
 import { Bucket } from './bucket.ts'
 
 /** Bytes of one message; evidence of two histories has a few thousand. */
-export const HEADS_MESSAGE_MAX = 64 * 1024
+const HEADS_MESSAGE_MAX = 64 * 1024
 
 /** What a peer may have us do at once, and in a second; a head costs 1, a proof, a question or a channel 2, evidence 8. */
 const BURST = 32

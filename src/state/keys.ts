@@ -10,7 +10,7 @@ export const HINTS = 2
 export const BLOCK = 3
 export const TREE = 4
 export const PAGE = 5
-export const NOTE = 6
+const NOTE = 6
 
 /** A key of the table of data. */
 export interface DataKey {
