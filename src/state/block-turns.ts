@@ -2,10 +2,10 @@ import type { Peer, SentRequest, SharedCore } from 'hypercore'
 
 /** So many are asked for one block at a time: Hypercore asks nobody else then, however long they take. */
 const ASKED_MAX = 3
-/** Who sends less than that part of what another one sends in the same time is as good as silent. */
-const SLOW_PART = 1 / 8
 /** How often the time doubles for which a silent one is not asked: up to 3 min. */
 const SILENCES_MAX = 6
+/** Who sends less than that part of what another one sends in the same time is as good as silent. */
+const SLOW_PART = 1 / 8
 
 /**
  * Whose turn it is to be asked for blocks. As it is, three peers that say that they have them, and send none or hardly any, keep
@@ -82,7 +82,7 @@ export class BlockTurns {
     if (this.#isResting(peer)) return
     const count = this.#sentBy(peer) > 0 ? 1 : (this.#silences.get(peer) ?? 0) + 1
     this.#silences.set(peer, count)
-    const ms = this.#waitMs * 2 ** Math.min(count, SILENCES_MAX)
+    const ms = restMs(this.#waitMs, count)
     this.#resting.set(peer, performance.now() + ms)
     // nothing may be under way by then, and nobody else may have what is left
     setTimeout(() => {
@@ -98,4 +98,9 @@ export class BlockTurns {
   #sentBy(peer: Peer): number {
     return this.#sent.get(peer) ?? 0
   }
+}
+
+/** For how long a peer is not asked that was silent so often in a row, for `waitMs` the first time, ms. */
+export function restMs(waitMs: number, silences: number): number {
+  return waitMs * 2 ** Math.min(silences, SILENCES_MAX)
 }
