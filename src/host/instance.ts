@@ -2,7 +2,7 @@ import b4a from 'b4a'
 import { deferred } from '../protocol/deferred.ts'
 import { type Ack, type CallLogEntry, encodeEntry, type Genesis } from '../protocol/entries.ts'
 import { MivmError } from '../protocol/errors.ts'
-import { CONTRACT_PATH, lastWrites, type Write } from '../protocol/files.ts'
+import { CONTRACT_PATH, lastWrites } from '../protocol/files.ts'
 import type { Head } from '../protocol/head.ts'
 import { decodeId, encodeId } from '../protocol/ids.ts'
 import { callLogManifest } from '../protocol/manifest.ts'
@@ -11,8 +11,9 @@ import type { UserBlocks } from '../protocol/messages.ts'
 import { callOf, contractOf, encodeResult } from '../vm/record.ts'
 import { updateVariables } from '../vm/variables.ts'
 import type { Contract, Step, VirtualMachine } from '../vm/vm.ts'
-import { Accounts, type Answered } from './accounts.ts'
+import { Accounts } from './accounts.ts'
 import type { Admission } from './admission.ts'
+import { entriesOf } from './batch-entries.ts'
 import type { Caller } from './caller.ts'
 import { checkDeployer, type Deployment, executeInit } from './deployment.ts'
 import { type Executed, Executor } from './executor.ts'
@@ -20,12 +21,12 @@ import { Intake, openQueue, type Queue, type Waiting } from './intake.ts'
 import { Ledger, type Writing } from './ledger.ts'
 import { Measures } from './measures.ts'
 import { KeyedMutex } from './mutex.ts'
-import { ackOf, OracleCall } from './oracle-call.ts'
+import { OracleCall } from './oracle-call.ts'
 import type { Oracles } from './oracles.ts'
 import { Proofs } from './proofs.ts'
 import { checkRoom } from './room.ts'
 import { damaged, encodeMethods, readEntry, readStand, type Stand } from './stand.ts'
-import { checkLog, type Position, type UserLog } from './user-log.ts'
+import { checkLog, type UserLog } from './user-log.ts'
 import { Watchers } from './watchers.ts'
 
 /** What an instance executes with. */
@@ -77,9 +78,12 @@ export class Instance {
   readonly #watchers = new Watchers(this.#accounts)
   /** By user: what each sends comes in one after the other. */
   readonly #entering = new KeyedMutex()
+  /** The loop that executes and commits, while there is something for it to do. */
   #working: Promise<void> | null = null
+  /** Acks that are on their way to the disk without any call. */
   #flushing: Promise<void> | null = null
   #closing = false
+  /** What was in flight when it was last on disk waits for `release`, or for somebody who calls. */
   #held = false
   #usedAt = performance.now()
 
@@ -169,7 +173,7 @@ export class Instance {
     code: Uint8Array,
     time: number,
     step: Step
-  ) {
+  ): Promise<void> {
     const ledger = this.#ledger
     const [block = new Uint8Array()] = log.blocks
     const user = await ledger.withUser(log.user, async (deployer) => {
@@ -447,12 +451,8 @@ export class Instance {
   }
 
   /** Resolves when the next batch can be executed; this one is on disk, and its users are told, when `durable` does. */
-  async #commit({
-    items,
-    steps,
-    times,
-    executedAt
-  }: Executed): Promise<{ durable: Promise<void> }> {
+  async #commit(executed: Executed): Promise<{ durable: Promise<void> }> {
+    const { items, steps, executedAt } = executed
     const stand = this.#stand
     const users = await this.#logsOf(items)
     const { opened } = this.#oracleCall
@@ -462,29 +462,8 @@ export class Instance {
       await this.#ledger.settle()
     }
     // from here on until all is handed to the ledger nothing is waited for: acks and results are named by their blocks
-    const blocks: Uint8Array[] = []
-    const positions = new Map<UserLog, Position>()
-    const answered: [user: string, at: Answered][] = []
-    const writes: Write[] = []
-    const start = this.#ledger.tail.length
-    let { seq, time } = stand
-    for (const [i, item] of items.entries()) {
-      const step = steps[i]
-      const user = users.get(item.id)
-      if (step === undefined || user === undefined) break
-      time = times[i] ?? time
-      seq++
-      const isOpened = opened?.item === item
-      const ack = isOpened ? opened.ack : start + blocks.length
-      if (!isOpened) {
-        const previous = (positions.get(user) ?? user.position).ack
-        blocks.push(encodeEntry(ackOf(item, seq, time, previous)))
-      }
-      answered.push([user.id, { entry: item.entry, ack, result: start + blocks.length }])
-      blocks.push(encodeResult(ack, step))
-      positions.set(user, { entry: item.entry, ack })
-      writes.push(...step.writes)
-    }
+    const place = { start: this.#ledger.tail.length, seq: stand.seq, time: stand.time, opened }
+    const { blocks, writes, positions, answered, seq, time } = entriesOf(executed, users, place)
     const filled = deferred<Uint8Array>()
     const durable = this.#ledger
       .commit(blocks, lastWrites(writes), positions, filled.resolve)
