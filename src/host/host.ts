@@ -1,17 +1,14 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import b4a from 'b4a'
 import type Corestore from 'corestore'
 import type Hypercore from 'hypercore'
 import type { SharedCore } from 'hypercore'
-import crypto from 'hypercore-crypto'
 import { Bucket } from '../net/bucket.ts'
 import { type Bootstrap, checkBootstrap, Network } from '../net/network.ts'
 import type { Genesis } from '../protocol/entries.ts'
 import { MivmError } from '../protocol/errors.ts'
-import type { Head } from '../protocol/head.ts'
 import { decodeId, encodeId } from '../protocol/ids.ts'
-import { addressOf, isCallLog, topicOf } from '../protocol/manifest.ts'
-import type { DeployRequest, KnownReply } from '../protocol/messages.ts'
+import { addressOf, topicOf } from '../protocol/manifest.ts'
+import type { DeployRequest } from '../protocol/messages.ts'
 import { fileError } from '../state/file-error.ts'
 import { makeDirectory } from '../state/make-directory.ts'
 import { mendedText } from '../state/mend-records.ts'
@@ -41,7 +38,8 @@ import { Residents } from './residents.ts'
 import { Restored } from './restored.ts'
 import { hasRoom } from './room.ts'
 import { type Served, Service } from './service.ts'
-import { SetBacks, setBack } from './set-back.ts'
+import { SetBacks } from './set-back.ts'
+import { hasLog, SetBackDetector } from './set-back-detector.ts'
 import { type HostStatus, type PublicStatus, Recent, totalsOf } from './status.ts'
 import { StoredBytes } from './stored.ts'
 import { Vitals } from './vitals.ts'
@@ -70,12 +68,17 @@ export interface HostOptions {
   readonly onEvent?: (event: HostEvent) => void
 }
 
-/** What a host keeps on disk beside its instances. */
-interface Kept {
-  /** Which there are. */
+/** What a host is made of. */
+interface Parts {
+  readonly writing: Writing
+  readonly network: Network
+  readonly execution: HostExecution
+  readonly admission: Admission
+  /** Which instances there are. */
   readonly index: Hypercore
   readonly setBacks: SetBacks
   readonly restored: Restored | null
+  onEvent(event: HostEvent): void
 }
 
 const QUOTA_EVENTS = 10
@@ -98,8 +101,10 @@ export class Host {
   readonly #policy: Policy
   readonly #index: Hypercore
   readonly #setBacks: SetBacks
+  readonly #detector: SetBackDetector
   readonly #restored: Restored | null
   readonly #onEvent: (event: HostEvent) => void
+  /** Addresses in the index, z-base-32. */
   readonly #known = new Set<string>()
   readonly #instances: Residents<Instance>
   readonly #peers: Peers
@@ -109,12 +114,13 @@ export class Host {
   readonly #vitals: Vitals
   readonly #openedAt = performance.now()
   #listening = false
+  /** Whether it was looked at all instances for calls that were left from before. */
   #looked = false
   /** Whether its disk had more than its reserve left when that was last looked at. */
   #hasRoom = true
   readonly #bootstrap: Bootstrap | undefined
   readonly #dir: string
-  /** Until others were asked, in a directory that was restored. */
+  /** Resolves when others were asked; null but in a directory that was restored. */
   #asked: Promise<void> | null = null
   readonly #deployments = new Rounds((ids) => this.#ask(ids))
   readonly #stop = new AbortController()
@@ -125,15 +131,8 @@ export class Host {
   #continued = false
   #closing: Promise<void> | null = null
 
-  private constructor(
-    options: HostOptions,
-    writing: Writing,
-    network: Network,
-    execution: HostExecution,
-    admission: Admission,
-    kept: Kept,
-    onEvent: (event: HostEvent) => void
-  ) {
+  private constructor(options: HostOptions, parts: Parts) {
+    const { writing, network, execution, admission, index, setBacks, restored, onEvent } = parts
     this.id = encodeId(writing.keyPair.publicKey)
     this.sandbox = execution.vm.layers
     this.#store = writing.store
@@ -142,9 +141,9 @@ export class Host {
     this.#execution = execution
     this.#admission = admission
     this.#policy = options.policy ?? allowAll
-    this.#index = kept.index
-    this.#setBacks = kept.setBacks
-    this.#restored = kept.restored
+    this.#index = index
+    this.#setBacks = setBacks
+    this.#restored = restored
     this.#onEvent = onEvent
     this.#bootstrap = options.bootstrap
     this.#dir = options.dir
@@ -152,6 +151,11 @@ export class Host {
     this.measures = execution.measures
     this.#recent = new Recent(execution.measures)
     this.#vitals = new Vitals(options.dir, () => this.#sample())
+    this.#detector = new SetBackDetector(writing.store, writing.keyPair.publicKey, setBacks, {
+      has: (id) => this.#has(id),
+      use: (address, fn) => this.use(address, fn),
+      onSetBack: (address, message) => onEvent({ type: 'set-back', address, message })
+    })
     const served = this.#serve()
     this.#peers = new Peers(writing.store, writing.gate, admission, (rpc, caller) => {
       new Service(rpc, caller, served).answer()
@@ -213,8 +217,16 @@ export class Host {
       onLog: (address: string, line: string) => onEvent({ type: 'log', address, line })
     }
     const network = new Network(keyPair, options.bootstrap)
-    const kept = { index, setBacks, restored }
-    const host = new Host(options, writing, network, execution, admission, kept, onEvent)
+    const host = new Host(options, {
+      writing,
+      network,
+      execution,
+      admission,
+      index,
+      setBacks,
+      restored,
+      onEvent
+    })
     try {
       await host.#start()
       return host
@@ -249,13 +261,17 @@ export class Host {
     return this.#instances.use(encodeId(address), async () => fn(await this.instance(address)))
   }
 
-  /** `caller`: over whose connection it came. */
+  /**
+   * Creates an instance, unless it is here already; `caller`: over whose connection the request came. Throws REQUEST_INVALID,
+   * VM_UNKNOWN, LIMIT_INVALID, DEPLOY_DENIED, QUOTA_EXCEEDED, INSTANCE_SET_BACK, and DEPLOY_FAILED or CODE_* for what is
+   * wrong with the contract.
+   */
   async deploy(request: DeployRequest, caller: Caller | null = null): Promise<Instance> {
     this.#refuseWhenClosing()
     const genesis = checkRequest(request, this.#writing.keyPair.publicKey, this.#execution.vm.id)
     const address = addressOf(genesis.host, request.genesis)
     const id = encodeId(address)
-    if (this.#known.has(id) || this.#instances.has(id)) return this.instance(address)
+    if (this.#has(id)) return this.instance(address)
     await this.#policy(encodeId(genesis.deployer))
     checkDeployer(address, genesis, request.log)
     // anybody can send a deployment again that came after the backup
@@ -264,7 +280,7 @@ export class Host {
     const refusal = this.#setBacks.refusal(id)
     if (refusal !== null) throw refusal
     // the same deployment may have come again meanwhile
-    if (this.#known.has(id) || this.#instances.has(id)) return this.instance(address)
+    if (this.#has(id)) return this.instance(address)
     // it is signed by the deployer: nobody uses up what another one may deploy
     this.#admission.deploy(encodeId(genesis.deployer), caller)
     const deployment = { ...request, caller }
@@ -298,6 +314,11 @@ export class Host {
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.close()
+  }
+
+  /** Whether there is such an instance, or will be as soon as it is deployed. */
+  #has(id: string): boolean {
+    return this.#known.has(id) || this.#instances.has(id)
   }
 
   async #start(): Promise<void> {
@@ -342,7 +363,7 @@ export class Host {
   #ask(ids: readonly string[]): Promise<boolean> {
     const addresses = ids.map((id) => decodeId(id))
     return askOthers(addresses, this.#bootstrap, this.#stop.signal, async (address, head) => {
-      await this.#heed(address, head)
+      await this.#detector.heed(address, head)
     }).catch(() => false)
   }
 
@@ -391,48 +412,9 @@ export class Host {
     return instance
   }
 
-  /** Takes notice of a head that a peer holds: one that this host has signed and cannot show ends its signing there. */
-  async #heed(address: Uint8Array, head: Head): Promise<KnownReply> {
-    const id = encodeId(address)
-    const isHere = () => this.#known.has(id) || this.#instances.has(id)
-    const isLogAlone = !isHere() && (await this.#hasLog(address))
-    if (isLogAlone && !(await this.#isLeftOut(address, head))) return { signed: null }
-    if (isHere()) await this.use(address, (instance) => this.#hold(id, head, instance))
-    else await this.#hold(id, head, null)
-    return { signed: this.#setBacks.get(id) }
-  }
-
-  /**
-   * Whether a log that is in no index is that of calls, which a crash has left out, and does not lead to a head. Archives
-   * are signed with the same key, and are no instances.
-   */
-  async #isLeftOut(address: Uint8Array, { length, treeHash }: Head): Promise<boolean> {
-    const log = this.#store.get({ key: address })
-    try {
-      await log.ready()
-      const { manifest } = log
-      if (manifest === null || !isCallLog(manifest, this.#writing.keyPair.publicKey)) return false
-      return length > log.length || !b4a.equals(await log.treeHash(length), treeHash)
-    } finally {
-      await log.close()
-    }
-  }
-
-  async #hold(id: string, head: Head, instance: Instance | null): Promise<void> {
-    const agrees = instance !== null && (await instance.agrees(head))
-    if (agrees || !this.#setBacks.isSigned(id, head)) return
-    const why = setBack(head)
-    const isNews = this.#setBacks.get(id) === null
-    instance?.bar(why)
-    // it holds from here on, also where it cannot be written down
-    const kept = this.#setBacks.keep(id, head)
-    if (isNews) this.#onEvent({ type: 'set-back', address: id, message: why.message })
-    await kept
-  }
-
   async #create(address: Uint8Array, genesis: Genesis, deployment: Deployment): Promise<Instance> {
     // a crash may have come between the deployment and its place in the index
-    const instance = (await this.#hasLog(address))
+    const instance = (await hasLog(this.#store, address))
       ? await Instance.open(this.#writing, this.#execution, address)
       : await Instance.deploy(this.#writing, this.#execution, address, genesis, deployment)
     try {
@@ -446,12 +428,6 @@ export class Host {
     return instance
   }
 
-  /** Whether there is a log of that key. */
-  async #hasLog(address: Uint8Array): Promise<boolean> {
-    const info = await this.#store.storage.getInfo(crypto.discoveryKey(address))
-    return (info?.head?.length ?? 0) > 0
-  }
-
   /** What peers are answered from. */
   #serve(): Served {
     return {
@@ -463,7 +439,7 @@ export class Host {
       unreadMax: () => this.#peers.unreadMax,
       use: (address, fn) => this.use(address, fn),
       deploy: (request, caller) => this.deploy(request, caller),
-      heed: (address, head) => this.#heed(address, head),
+      heed: (address, head) => this.#detector.heed(address, head),
       tell: (event) => this.#tell(event)
     }
   }
