@@ -27,8 +27,11 @@ export function checkBootstrap(bootstrap: Bootstrap | undefined): void {
 const DIALS_MAX = 64
 
 export interface NetworkOptions {
+  /** To whose keys there shall be no connection by a topic; default: nobody's. */
   readonly deny?: (publicKey: Uint8Array) => boolean
+  /** Nobody waits for the peers, and who is gone may be noticed late: with many of them, what they say to be there is most of what they say. */
   readonly isPatient?: boolean
+  /** Connections that others open, at a time; default: any number. */
   readonly inboundMax?: number
 }
 
@@ -41,14 +44,10 @@ export class Network {
   readonly #keyPair: KeyPair
   /** A peer that says nothing for so long is gone, ms; it says something four times as often. */
   readonly #silenceMax: number
-  readonly #looking = new Set<NodeJS.Timeout>()
+  /** For topics that are looked at again. */
+  readonly #timers = new Set<NodeJS.Timeout>()
   #closed = false
 
-  /**
-   * `deny` says to whose keys there shall be no connection by a topic. Where `isPatient`, nobody waits for those peers, and
-   * who is gone may be noticed late: with many of them, what they say to be there is most of what they say. `inboundMax`: so many
-   * connections that others open are there at a time.
-   */
   constructor(
     keyPair: KeyPair,
     bootstrap?: Bootstrap,
@@ -133,7 +132,7 @@ export class Network {
       const again = () => {
         if (!this.#closed) discovery.refresh().catch(() => {})
       }
-      this.#looking.add(setTimeout(again, ms).unref())
+      this.#timers.add(setTimeout(again, ms).unref())
     }
     await discovery.flushed()
     await this.#tried()
@@ -171,7 +170,7 @@ export class Network {
     }
   }
 
-  /** Who has gone without a word is tried for long. */
+  /** Resolves when all who were found were tried once, or after a while: who has gone without a word is tried for long. */
   async #tried(): Promise<void> {
     await Promise.race([this.#swarm.flush(), later(TRIED_MS)])
   }
@@ -186,7 +185,7 @@ export class Network {
 
   async close(): Promise<void> {
     this.#closed = true
-    for (const timer of this.#looking) clearTimeout(timer)
+    for (const timer of this.#timers) clearTimeout(timer)
     // says good-bye on the topics, as far as the network still answers; a forced end alone leaves their timers behind
     await Promise.race([this.#swarm.clear(), later(GOODBYE_MS)])
     await this.#swarm.destroy({ force: true })

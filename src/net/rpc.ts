@@ -60,24 +60,8 @@ export class Rpc {
     this.#requestsMax = admit === null ? SMALL_REQUESTS_MAX : REQUESTS_MAX
     this.#replied = replied
     this.#rpc = new ProtomuxRPC(mux, { protocol: RPC_PROTOCOL })
-    // Protomux has all replies to a peer wait for the last one of a frame, which may be asked for so that it takes minutes, and
-    // nobody sees them among what is unread.
-    const requests = this.#rpc._request
-    requests.autoBatch = false
-    const { onmessage } = requests
-    requests.onmessage = (request, channel) => {
-      // nothing more is read of a frame that has a million of them
-      if (this.#isCutOff) throw cutOff()
-      // what has no number wants no reply: none is sent, nor counted, however long it takes to make, and none of ours asks so
-      if (request.id === 0) return this.#stray()
-      if (this.#methods.has(request.method)) return onmessage(request, channel)
-      return this.#refuse(request, () => onmessage(request, channel))
-    }
-    const replies = this.#rpc._response
-    const onreply = replies.onmessage
-    replies.onmessage = (reply, channel) => {
-      return this.#rpc._requests.has(reply.id) ? onreply(reply, channel) : this.#stray()
-    }
+    this.#boundRequests()
+    this.#boundReplies()
     boundChannels(mux)
     // every session over this channel listens for its end
     this.#rpc.setMaxListeners(0)
@@ -185,6 +169,30 @@ export class Rpc {
   cutOff(): void {
     this.#isCutOff = true
     this.#mux.destroy()
+  }
+
+  #boundRequests(): void {
+    const requests = this.#rpc._request
+    // Protomux has all replies to a peer wait for the last one of a frame, which may be asked for so that it takes minutes, and
+    // nobody sees them among what is unread.
+    requests.autoBatch = false
+    const { onmessage } = requests
+    requests.onmessage = (request, channel) => {
+      // nothing more is read of a frame that has a million of them
+      if (this.#isCutOff) throw cutOff()
+      // what has no number wants no reply: none is sent, nor counted, however long it takes to make, and none of ours asks so
+      if (request.id === 0) return this.#stray()
+      if (this.#methods.has(request.method)) return onmessage(request, channel)
+      return this.#refuse(request, () => onmessage(request, channel))
+    }
+  }
+
+  #boundReplies(): void {
+    const replies = this.#rpc._response
+    const { onmessage } = replies
+    replies.onmessage = (reply, channel) => {
+      return this.#rpc._requests.has(reply.id) ? onmessage(reply, channel) : this.#stray()
+    }
   }
 
   /** Thousands of requests may come in one frame: nothing more is made for a peer that has left so much unread. */
