@@ -318,7 +318,8 @@ export class Instance {
 
   /**
    * Resolves when a log is on its way into the copy, behind what came of it before. Looking for the log takes a while where there
-   * is none, and what follows would find none either if it were there first.
+   * is none, and what follows would find none either if it were there first. What comes of it, `taken`, is in an object, so
+   * that it is not waited for here as well.
    */
   async #enter(
     log: UserBlocks,

@@ -32,7 +32,7 @@ export interface Excess {
   readonly room?: number
 }
 
-/** In parts of so much of a second's calls they come in where a rate is used up. */
+/** Where a rate is used up, calls are let in in parts: as many at once as it has for so long, s. */
 const PART_SECONDS = 0.1
 
 const NAMES: readonly Rate[] = ['calls', 'fuel', 'bytes']

@@ -1,11 +1,11 @@
 import { MivmError } from '../protocol/errors.ts'
 import type { Excess, Meter, Rate } from './meter.ts'
 
-/** When to try again, ms: what calls that are executed make room for, */
+/** When to try again, ms: where calls make room as they are executed. */
 export const SOON_MS = 250
-/** what others make room for who go, */
+/** Where others make room as they go. */
 export const LATER_MS = 5_000
-/** and what only the operator can change. */
+/** Where only the operator can. */
 export const ASKED_MS = 60_000
 
 /** Whose rate it is. */

@@ -19,7 +19,7 @@ export class Residents<R extends Resident> {
   readonly #max: number
   readonly #opening = new Map<string, Promise<R>>()
   readonly #open = new Map<string, R>()
-  /** How many are at it with which of them. */
+  /** How many do something with which of them, as `use` says. */
   readonly #uses = new Map<string, number>()
   /** On their way out of memory: one that is wanted again has to wait for that. */
   readonly #leaving = new Map<string, Promise<void>>()
@@ -51,7 +51,7 @@ export class Residents<R extends Resident> {
     return this.#opening.has(id)
   }
 
-  /** One that is spoilt goes, whoever is at it, and is not there any more. */
+  /** One that is open or being opened. One that is spoilt is closed first, whoever uses it, and counts as not there. */
   get(id: string): Promise<R> | undefined {
     if (this.#open.get(id)?.isSpoilt) this.#leave(id)
     return this.#opening.get(id)

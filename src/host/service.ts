@@ -146,26 +146,35 @@ export class Service {
     await this.#host.asked()
     const refusal = this.#host.setBacks.refusal(encodeId(address))
     if (refusal !== null) throw refusal
-    const end = log.start + log.blocks.length
     const length = await this.#host.use(address, async (instance) => {
       const { length: own } = instance.head
       // said and not shown: it is no proof, but what could be answered would be less than that user has seen
       if (request.known > own) throw notThatFar(request.known, own)
       const length = await this.#submit(instance, log, arrived)
-      if (!isOther(request, length) && to > 0 && to <= length) await instance.settled(log.user, to)
+      if (!differs(request, length) && to > 0 && to <= length) await instance.settled(log.user, to)
       return length
     })
-    if (isOther(request, length)) {
-      if (length < log.start) return { length, through: 0, proof: null, behind: null }
-      // one who sends blocks is not about to take any back
-      const behind =
-        log.blocks.length > 0
-          ? { ...log, start: end, blocks: [], head: null }
-          : await this.#prepare(address, (instance) => instance.proofs.takeBack(log.user, end))
-      return { length, through: 0, proof: null, behind }
-    }
+    if (differs(request, length)) return this.#answerOther(request, length)
     if (to > length) throw new MivmError('REQUEST_INVALID', `the user log has no entry ${to} yet`)
+    return this.#answerResults(request, length, arrived)
+  }
+
+  /** The log that is here has another length than the caller thinks: says so, and gives its end back to one who has lost it. */
+  async #answerOther({ address, log }: CallRequest, length: number): Promise<CallReply> {
+    if (length < log.start) return { length, through: 0, proof: null, behind: null }
+    const end = log.start + log.blocks.length
+    // one who sends blocks is not about to take any back
+    const behind =
+      log.blocks.length > 0
+        ? { ...log, start: end, blocks: [], head: null }
+        : await this.#prepare(address, (instance) => instance.proofs.takeBack(log.user, end))
+    return { length, through: 0, proof: null, behind }
+  }
+
+  /** Proves the results of the calls that were asked for, all of which are there. */
+  #answerResults(request: CallRequest, length: number, arrived: number): Promise<CallReply> {
     const settled = performance.now()
+    const { address, log, to } = request
     return this.#prepare(address, async (instance) => {
       const key = `${encodeId(address)}/${encodeId(log.user)}`
       const { head } = instance
@@ -260,7 +269,7 @@ export class Service {
  * Whether a log that is here has another length than the caller thinks. A request without blocks that asks for results says
  * nothing about that.
  */
-function isOther({ log, to }: CallRequest, length: number): boolean {
+function differs({ log, to }: CallRequest, length: number): boolean {
   if (to > 0 && log.blocks.length === 0) return false
   return length < log.start || length > log.start + log.blocks.length
 }

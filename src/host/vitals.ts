@@ -6,7 +6,7 @@ import { monitorEventLoopDelay, performance } from 'node:perf_hooks'
 /** How often the event loop is looked at, ms: its delay is what is on top of that. */
 const LOOP_MS = 20
 
-/** How often what the event loop did is summed up, and how many of these times the disk is measured once. */
+/** How often what the event loop did is summed up, ms; and after how many times the disk is measured again. */
 const SAMPLE_MS = 5_000
 const SAMPLES_A_WALK = 12
 
