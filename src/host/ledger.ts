@@ -1,19 +1,17 @@
 import type Corestore from 'corestore'
 import type Hypercore from 'hypercore'
 import crypto, { type KeyPair } from 'hypercore-crypto'
-import type { Atom } from 'hypercore-storage'
-import Hyperdrive from 'hyperdrive'
 import { encodeEntry } from '../protocol/entries.ts'
 import { MivmError } from '../protocol/errors.ts'
 import type { Write } from '../protocol/files.ts'
 import type { Head } from '../protocol/head.ts'
 import { encodeId } from '../protocol/ids.ts'
-import { type Manifest, stateManifest, userLogKey, userLogManifest } from '../protocol/manifest.ts'
-import { Archive } from '../state/archive.ts'
-import { createAtom } from '../state/atom.ts'
+import { type Manifest, userLogKey, userLogManifest } from '../protocol/manifest.ts'
+import type { Archive } from '../state/archive.ts'
 import { headOf } from '../state/head.ts'
 import { isUnwritable, isWriteFailure, storageError } from '../state/storage-error.ts'
 import type { Wal } from '../state/wal.ts'
+import { type AtomSessions, closeSessions, openSessions } from './atom-sessions.ts'
 import type { Gate } from './gate.ts'
 import { Mutex } from './mutex.ts'
 import { checkRoom } from './room.ts'
@@ -56,7 +54,7 @@ export class Ledger {
   #notedPending = ''
   /** Something was taken in that no flush has written yet. */
   #dirty = false
-  #sessions: Sessions | null = null
+  #sessions: AtomSessions | null = null
   #tail: Tail | null = null
   #head: Head | null = null
   #failed: MivmError | null = null
@@ -141,7 +139,7 @@ export class Ledger {
     positions: ReadonlyMap<UserLog, Position>,
     onFilled: (treeHash: Uint8Array) => void = () => {}
   ): Promise<number> {
-    const fill = async ({ archive, log }: Sessions) => {
+    const fill = async ({ archive, log }: AtomSessions) => {
       await archive.write(writes)
       const heads = [...positions.keys()].map((user) => user.head())
       const commit = encodeEntry({ type: 'commit', ...archive.version(), heads })
@@ -299,14 +297,14 @@ export class Ledger {
     await this.#open()
   }
 
-  #session(): Sessions {
+  #session(): AtomSessions {
     if (this.#sessions === null)
       throw this.#failed ?? new MivmError('HOST_CLOSED', 'the instance is closed')
     return this.#sessions
   }
 
   #write(
-    fill: (sessions: Sessions) => Promise<readonly Uint8Array[]>,
+    fill: (sessions: AtomSessions) => Promise<readonly Uint8Array[]>,
     positions: ReadonlyMap<UserLog, Position> = NONE,
     onFilled: (treeHash: Uint8Array) => void = () => {}
   ): Promise<number> {
@@ -359,7 +357,10 @@ export class Ledger {
   }
 
   /** A restart finds by this which calls it has to continue: all that wait but those of the commit that is written. */
-  async #notePending({ log }: Sessions, positions: ReadonlyMap<UserLog, Position>): Promise<void> {
+  async #notePending(
+    { log }: AtomSessions,
+    positions: ReadonlyMap<UserLog, Position>
+  ): Promise<void> {
     const waiting = new Map(this.#pending())
     for (const [{ id }, { entry }] of positions) {
       if ((waiting.get(id) ?? 0) <= entry) waiting.delete(id)
@@ -420,30 +421,7 @@ export class Ledger {
 
   async #open(): Promise<void> {
     const { store, keyPair } = this.#writing
-    const atom = createAtom(store)
-    const manifest = stateManifest(keyPair.publicKey, this.address)
-    const opened: Hypercore[] = []
-    const open = (core: Hypercore): Hypercore => {
-      opened.push(core)
-      return core
-    }
-    try {
-      const files = open(store.get({ manifest, keyPair }))
-      await files.ready()
-      const contentManifest = Hyperdrive.getContentManifest(manifest, files.key)
-      if (contentManifest === null) throw new MivmError('INTERNAL', 'no manifest for the blobs')
-      const blobs = open(store.get({ manifest: contentManifest, keyPair }))
-      await blobs.ready()
-      // a block that a damaged disk has lost is an error, and nothing to wait for
-      const here = { atom, wait: false }
-      const log = open(this.#log.session(here))
-      const archive = new Archive(open(files.session(here)), open(blobs.session(here)), blobs.key)
-      await Promise.all([log.ready(), archive.ready()])
-      this.#sessions = { atom, log, archive, files, blobs }
-    } catch (error) {
-      for (const core of opened.reverse()) await core.close().catch(() => {})
-      throw error
-    }
+    this.#sessions = await openSessions(store, keyPair, this.#log)
     this.#tail?.forget()
     this.#tail = new Tail(this.#log)
     this.#head = headOf(this.#log)
@@ -454,11 +432,7 @@ export class Ledger {
     this.#sessions = null
     for (const user of this.#users.values()) await user.close()
     this.#users.clear()
-    if (sessions === null) return
-    await sessions.archive.close()
-    await sessions.log.close()
-    await sessions.files.close()
-    await sessions.blobs.close()
+    if (sessions !== null) await closeSessions(sessions)
   }
 }
 
@@ -495,14 +469,6 @@ function lost(): MivmError {
 export type Pending = () => ReadonlyMap<string, number>
 
 const NONE: ReadonlyMap<UserLog, Position> = new Map()
-
-interface Sessions {
-  readonly atom: Atom
-  readonly log: Hypercore
-  readonly archive: Archive
-  readonly files: Hypercore
-  readonly blobs: Hypercore
-}
 
 const DISK = {
   disk: 'the disk of the host',
