@@ -22,6 +22,7 @@ import { makeDirectory } from '../state/make-directory.ts'
 import { Readers } from '../state/readers.ts'
 import { closeStore, openStore } from '../state/store.ts'
 import { twoHistories } from './exchange.ts'
+import { HostConnections } from './host-connections.ts'
 import { InstanceReplica } from './instance-replica.ts'
 import { checkGenesis, findServer, locate } from './locate.ts'
 import { Ranges } from './ranges.ts'
@@ -46,7 +47,7 @@ const INBOUND_MAX = 512
 const WAIT = 10_000
 /** Where copies cannot be opened. */
 const FETCH_AGAIN = 'move it away: what others still serve is fetched again'
-/** Between two tries to reach a host again, ms. */
+/** Before a host is asked again to which the connection was lost, ms. */
 const RETRY = 1_000
 /** Between two questions for the newest head, ms. */
 const ASK = 2_000
@@ -59,9 +60,7 @@ export class Replica {
   readonly #temporary: string | null
   readonly #kept: EvidenceDir
   readonly #peers = new Set<SecretStream>()
-  readonly #following = new Map<string, Promise<Rpc>>()
-  /** Those of them to whom there is a connection now. */
-  readonly #connected = new Map<string, Rpc>()
+  readonly #hosts: HostConnections
   /** What is asked of a host as soon as there is a connection to it again. */
   readonly #listening = new Set<() => Promise<void>>()
   /** Instances whose host says that it was set back. */
@@ -80,6 +79,11 @@ export class Replica {
     this.network = network
     this.#temporary = temporary
     this.#kept = kept
+    this.#hosts = new HostConnections(network, (stream) => {
+      this.#replicate(stream)
+      // a host that was set back is told before it is judged by what it shows
+      for (const ask of this.#listening) void ask()
+    })
     network.onConnection((stream) => this.#replicate(stream))
   }
 
@@ -122,7 +126,7 @@ export class Replica {
     if (!again) return reached
     const known = reached === null ? null : checkGenesis(address, reached.genesis).host
     const owner = host ?? known ?? (await this.#hostOf(address))
-    if (owner !== null && !this.#following.has(b4a.toString(owner, 'hex'))) this.#reconnect(owner)
+    if (owner !== null && this.#hosts.get(owner) === undefined) this.#hosts.reconnect(owner)
     return reached
   }
 
@@ -146,16 +150,9 @@ export class Replica {
     }
   }
 
-  /** A stream to a host over which everything is replicated; kept up until the replica is closed. */
-  async connect(host: Uint8Array): Promise<Rpc> {
-    const id = b4a.toString(host, 'hex')
-    let connecting = this.#following.get(id)
-    if (connecting === undefined) {
-      connecting = this.#connect(host)
-      this.#following.set(id, connecting)
-      connecting.catch(() => this.#following.delete(id))
-    }
-    return connecting
+  /** A connection to a host over which everything is replicated; kept up until the replica is closed. */
+  connect(host: Uint8Array): Promise<Rpc> {
+    return this.#hosts.connect(host)
   }
 
   /**
@@ -189,8 +186,8 @@ export class Replica {
     const { host, address } = parseLink(instance)
     try {
       const owner = host ?? (await this.#hostOf(address))
-      const connected = owner && this.#following.get(b4a.toString(owner, 'hex'))
-      if (!connected) return null
+      const connected = owner === null ? undefined : this.#hosts.get(owner)
+      if (owner === null || connected === undefined) return null
       const rpc = await connected
       await this.#tell(rpc, address, owner)
       const askedAt = performance.now()
@@ -207,7 +204,7 @@ export class Replica {
     let owner = host
     return new Ranges(async () => {
       owner ??= await this.#hostOf(address)
-      const rpc = owner && this.#connected.get(b4a.toString(owner, 'hex'))
+      const rpc = owner === null ? undefined : this.#hosts.connected(owner)
       return rpc ? [rpc] : [...this.#peers].map((stream) => Rpc.of(Protomux.from(stream)))
     })
   }
@@ -345,36 +342,14 @@ export class Replica {
     }
   }
 
-  async #connect(host: Uint8Array): Promise<Rpc> {
-    const stream = await this.network.connect(host)
-    this.#replicate(stream)
-    const id = b4a.toString(host, 'hex')
-    const rpc = Rpc.of(Protomux.from(stream))
-    this.#connected.set(id, rpc)
-    stream.once('close', () => {
-      this.#following.delete(id)
-      if (this.#connected.get(id) === rpc) this.#connected.delete(id)
-      this.#reconnect(host)
-    })
-    // a host that was set back is told before it is judged by what it shows
-    for (const ask of this.#listening) void ask()
-    return rpc
-  }
-
   #replicate(stream: SecretStream): void {
     this.store.replicate(stream)
     this.#peers.add(stream)
     stream.once('close', () => this.#peers.delete(stream))
   }
 
-  #reconnect(host: Uint8Array): void {
-    if (this.#closing !== null) return
-    setTimeout(() => {
-      if (this.#closing === null) this.connect(host).catch(() => this.#reconnect(host))
-    }, RETRY).unref()
-  }
-
   async #close(): Promise<void> {
+    this.#hosts.close()
     await this.network.close()
     await closeStore(this.store)
     if (this.#temporary !== null) await rm(this.#temporary, { recursive: true, force: true })
