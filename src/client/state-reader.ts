@@ -4,7 +4,7 @@ import type Hypercore from 'hypercore'
 import type { Peer } from 'hypercore'
 import type Hyperdrive from 'hyperdrive'
 import { deferred } from '../protocol/deferred.ts'
-import { MivmError } from '../protocol/errors.ts'
+import { codeOf, MivmError } from '../protocol/errors.ts'
 import { manifestKey, stateManifest } from '../protocol/manifest.ts'
 import { openDrive } from './drive.ts'
 import { askNewest } from './newest.ts'
@@ -129,8 +129,7 @@ async function firstPeer(core: Hypercore): Promise<void> {
 
 /** A block that nobody sends is no fault of ours. */
 function late(error: unknown): never {
-  const code = error instanceof Error && 'code' in error ? error.code : ''
-  throw code === 'REQUEST_TIMEOUT' ? missing() : error
+  throw codeOf(error) === 'REQUEST_TIMEOUT' ? missing() : error
 }
 
 /** The same; and what no file can be called, the root or what climbs out of it, is no file. */

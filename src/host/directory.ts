@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs'
 import path from 'node:path'
 import type Corestore from 'corestore'
 import type Hypercore from 'hypercore'
-import { MivmError } from '../protocol/errors.ts'
+import { MivmError, messageOf } from '../protocol/errors.ts'
 import { type Identity, listIdentities, openIdentity, readIdentity } from '../state/identity.ts'
 import { isUnreadable } from '../state/salvage.ts'
 import { closeStore } from '../state/store.ts'
@@ -22,7 +22,7 @@ export async function openIndex(store: Corestore, dir: string): Promise<Hypercor
 /** What the database cannot read before anything is asked of an instance. */
 export function openError(error: unknown, dir: string): unknown {
   if (!isUnreadable(error) || error instanceof MivmError) return error
-  const message = error instanceof Error ? error.message : String(error)
+  const message = messageOf(error)
   return new MivmError(
     'DIRECTORY_DAMAGED',
     `files of the database in ${storeOf(dir)} are damaged (${message}): "mivm host --repair" takes out what cannot be read, or restore it from a backup`,

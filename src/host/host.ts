@@ -5,7 +5,7 @@ import type { SharedCore } from 'hypercore'
 import { Bucket } from '../net/bucket.ts'
 import { type Bootstrap, checkBootstrap, Network } from '../net/network.ts'
 import type { Genesis } from '../protocol/entries.ts'
-import { MivmError } from '../protocol/errors.ts'
+import { MivmError, messageOf } from '../protocol/errors.ts'
 import { decodeId, encodeId } from '../protocol/ids.ts'
 import { addressOf, topicOf } from '../protocol/manifest.ts'
 import type { DeployRequest } from '../protocol/messages.ts'
@@ -378,7 +378,7 @@ export class Host {
         if (instance.isWaiting) waiting.push(instance.id)
         else if (this.#asked === null) instance.release()
       } catch (error) {
-        const message = error instanceof Error ? error.message : String(error)
+        const message = messageOf(error)
         if (this.#closing === null) {
           this.#onEvent({ type: 'damaged', address: encodeId(address), message })
         }

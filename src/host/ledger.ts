@@ -2,7 +2,7 @@ import type Corestore from 'corestore'
 import type Hypercore from 'hypercore'
 import crypto, { type KeyPair } from 'hypercore-crypto'
 import { encodeEntry } from '../protocol/entries.ts'
-import { MivmError } from '../protocol/errors.ts'
+import { codeOf, MivmError } from '../protocol/errors.ts'
 import type { Write } from '../protocol/files.ts'
 import type { Head } from '../protocol/head.ts'
 import { encodeId } from '../protocol/ids.ts'
@@ -455,7 +455,7 @@ function isStuck(error: unknown, { code }: MivmError): boolean {
 
 /** As Hypercore says that there is no such log on this disk. */
 function isMissing(error: unknown): boolean {
-  return error instanceof Error && 'code' in error && error.code === 'STORAGE_EMPTY'
+  return codeOf(error) === 'STORAGE_EMPTY'
 }
 
 function lost(): MivmError {

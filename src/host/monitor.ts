@@ -4,7 +4,7 @@ import { connect } from 'node:net'
 import path from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { http } from '../net/http.ts'
-import { MivmError } from '../protocol/errors.ts'
+import { codeOf, MivmError, messageOf } from '../protocol/errors.ts'
 import { makeDirectory } from '../state/make-directory.ts'
 import { EXPOSITION_TYPE, exposition } from './exposition.ts'
 import type { Host } from './host.ts'
@@ -51,7 +51,7 @@ export class Monitor {
     const options = { headersTimeout: REQUEST_MS, requestTimeout: REQUEST_MS }
     this.#server = http().createServer(options, (request, response) => {
       this.#answer(request, response).catch((error: unknown) => {
-        respond(response, 500, `${error instanceof Error ? error.message : error}\n`)
+        respond(response, 500, `${messageOf(error)}\n`)
       })
     })
     this.#server.maxConnections = CONNECTIONS_MAX
@@ -139,8 +139,7 @@ export class Monitor {
       return await this.#host.backUp(file)
     } catch (error) {
       // also the one of the file system: whoever has asked knows what it means
-      const code = error instanceof Error && 'code' in error ? String(error.code) : 'INTERNAL'
-      return { error: { code, message: error instanceof Error ? error.message : String(error) } }
+      return { error: { code: codeOf(error) ?? 'INTERNAL', message: messageOf(error) } }
     }
   }
 
@@ -183,7 +182,7 @@ async function probe(dir: string): Promise<string | null> {
     ])
   } catch (error) {
     void rm(file, { force: true }).catch(() => {})
-    return `the disk cannot be written: ${error instanceof Error ? error.message : error}`
+    return `the disk cannot be written: ${messageOf(error)}`
   } finally {
     late.abort()
   }

@@ -1,7 +1,7 @@
 import { stat } from 'node:fs/promises'
 import path from 'node:path'
 import { pathToFileURL } from 'node:url'
-import { MivmError } from '../protocol/errors.ts'
+import { MivmError, messageOf } from '../protocol/errors.ts'
 import { ERROR_TEXT_MAX, ORACLE_ANSWER_MAX } from '../protocol/limits.ts'
 import { decodeValue, encodeValue, type Value } from '../protocol/values.ts'
 import type { OracleAnswer } from '../vm/vm.ts'
@@ -40,7 +40,7 @@ export class Oracles {
     try {
       module = await import(pathToFileURL(path.resolve(file)).href)
     } catch (error) {
-      const text = error instanceof Error ? error.message : String(error)
+      const text = messageOf(error)
       const why = text.replace(/ imported from .*/s, '')
       throw new MivmError('ORACLE_INVALID', `${file} cannot be loaded as a module: ${why}`)
     }

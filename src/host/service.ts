@@ -2,7 +2,7 @@ import type Corestore from 'corestore'
 import type { Rpc } from '../net/rpc.ts'
 import { Semaphore } from '../net/semaphore.ts'
 import { readUserEntry } from '../protocol/entries.ts'
-import { MivmError } from '../protocol/errors.ts'
+import { MivmError, messageOf } from '../protocol/errors.ts'
 import type { Head } from '../protocol/head.ts'
 import { encodeId } from '../protocol/ids.ts'
 import {
@@ -300,7 +300,7 @@ function resultsIn({ items }: Proof): number {
 /** What the database cannot read belongs to the instance that was asked for. */
 function knownError(error: unknown, address?: Uint8Array): MivmError {
   if (error instanceof MivmError) return error
-  const message = error instanceof Error ? error.message : String(error)
+  const message = messageOf(error)
   if (address === undefined || !isUnreadable(error)) {
     return new MivmError('INTERNAL', message, { cause: error })
   }

@@ -4,7 +4,7 @@ import type { KeyPair } from 'hypercore-crypto'
 import DHT, { type Server } from 'hyperdht'
 import createTestnet from 'hyperdht/testnet.js'
 import Hyperswarm from 'hyperswarm'
-import { MivmError } from '../protocol/errors.ts'
+import { MivmError, messageOf } from '../protocol/errors.ts'
 import { Inbound } from './inbound.ts'
 import { LOCAL_PORT } from './local-port.ts'
 
@@ -160,7 +160,7 @@ export class Network {
       return stream
     } catch (error) {
       stream.destroy()
-      const why = error instanceof Error ? error.message : String(error)
+      const why = messageOf(error)
       throw new MivmError(
         'HOST_UNKNOWN',
         `the host cannot be reached (${why}): check its id, that it runs, and --local or --bootstrap`

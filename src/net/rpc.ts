@@ -2,7 +2,7 @@ import c, { type Encoder } from 'compact-encoding'
 import type Protomux from 'protomux'
 import ProtomuxRPC from 'protomux-rpc'
 import { deferred } from '../protocol/deferred.ts'
-import { isErrorCode, MivmError } from '../protocol/errors.ts'
+import { codeOf, isErrorCode, MivmError } from '../protocol/errors.ts'
 import { CALL, DEPLOY, type Method, RPC_PROTOCOL } from '../protocol/messages.ts'
 import { Bucket } from './bucket.ts'
 import { Pace } from './pace.ts'
@@ -331,7 +331,7 @@ function remoteError(error: unknown): MivmError {
     if (isErrorCode(code)) return new MivmError(code, oneLine(cause.message), contextOf(cause))
     return new MivmError('REQUEST_INVALID', `the host could not answer: ${oneLine(cause.message)}`)
   }
-  const code = 'code' in error ? String(error.code) : ''
+  const code = codeOf(error)
   if (code === 'TIMEOUT_EXCEEDED') {
     return new MivmError(
       'TIMEOUT',

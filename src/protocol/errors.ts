@@ -114,3 +114,13 @@ export class ContractError extends Error {
     this.aborted = aborted
   }
 }
+
+/** What somebody may read of anything that was thrown. */
+export function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error)
+}
+
+/** The code of an error, ours or that of the system; null where it has none. */
+export function codeOf(error: unknown): string | null {
+  return error instanceof Error && 'code' in error ? String(error.code) : null
+}

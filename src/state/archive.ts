@@ -4,6 +4,7 @@ import Hyperblobs, { type BlobId } from 'hyperblobs'
 import crypto from 'hypercore-crypto'
 import SubEncoder from 'sub-encoder'
 import type { Commit, Version } from '../protocol/entries.ts'
+import { codeOf } from '../protocol/errors.ts'
 import type { Files, PathRange, Write } from '../protocol/files.ts'
 import { BeeWriter, damaged } from './bee-writer.ts'
 
@@ -104,10 +105,9 @@ function versionOf({ state: { length, roots } }: BeeCore): Version {
   return { length, treeHash: crypto.tree(roots) }
 }
 
-/** Tells what this disk has lost from other errors. */
+/** Throws INSTANCE_DAMAGED for what this disk has lost, null among it, and any other error as it is. */
 function unreadable(error: unknown): never {
-  const code = error instanceof Error && 'code' in error ? error.code : null
-  if (error !== null && code !== 'BLOCK_NOT_AVAILABLE') throw error
+  if (error !== null && codeOf(error) !== 'BLOCK_NOT_AVAILABLE') throw error
   throw damaged(error)
 }
 

@@ -1,9 +1,9 @@
-import { MivmError } from '../protocol/errors.ts'
+import { codeOf, MivmError } from '../protocol/errors.ts'
 
 /** What the file system says, as an error of ours: STORAGE_FULL or STORAGE_FAILED; any other as it is. */
 export function fileError(error: unknown): unknown {
   if (!(error instanceof Error) || error instanceof MivmError) return error
-  const code = 'code' in error ? String(error.code) : ''
+  const code = codeOf(error) ?? ''
   const { message } = error
   if (FULL.has(code)) {
     return new MivmError('STORAGE_FULL', `the disk is full (${message}): make room and try again`, {

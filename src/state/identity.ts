@@ -3,7 +3,7 @@ import { chmod, link, readFile, rm, stat } from 'node:fs/promises'
 import path from 'node:path'
 import b4a from 'b4a'
 import crypto, { type KeyPair } from 'hypercore-crypto'
-import { MivmError } from '../protocol/errors.ts'
+import { codeOf, MivmError } from '../protocol/errors.ts'
 import { isBytes } from '../protocol/fields.ts'
 import { encodeId } from '../protocol/ids.ts'
 import { writeSynced } from './durable-file.ts'
@@ -40,7 +40,7 @@ export async function createIdentity(
     // never over a key that is there, since a key lost is an identity lost; and never half a key under this name
     await link(fresh, file)
   } catch (error) {
-    if (!(error instanceof Error && 'code' in error && error.code === 'EEXIST')) throw error
+    if (codeOf(error) !== 'EEXIST') throw error
     throw new MivmError(
       'IDENTITY_EXISTS',
       `there is an identity "${name}" already: choose another name`
@@ -60,7 +60,7 @@ export async function readIdentity(dir: string, name: string): Promise<Identity>
   try {
     text = await readFile(file, 'utf8')
   } catch (error) {
-    if (!(error instanceof Error && 'code' in error && error.code === 'ENOENT')) throw error
+    if (codeOf(error) !== 'ENOENT') throw error
     throw new MivmError('IDENTITY_UNKNOWN', `there is no identity "${name}": see "mivm key ls"`)
   }
   // where nothing may be written there is nothing to change, either
@@ -74,12 +74,12 @@ export async function openIdentity(dir: string, name: string): Promise<Identity>
   try {
     return await readIdentity(dir, name)
   } catch (error) {
-    if (!(error instanceof MivmError && error.code === 'IDENTITY_UNKNOWN')) throw error
+    if (codeOf(error) !== 'IDENTITY_UNKNOWN') throw error
   }
   try {
     return await createIdentity(dir, name)
   } catch (error) {
-    if (!(error instanceof MivmError && error.code === 'IDENTITY_EXISTS')) throw error
+    if (codeOf(error) !== 'IDENTITY_EXISTS') throw error
     // somebody else has just created it
     return readIdentity(dir, name)
   }

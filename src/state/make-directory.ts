@@ -1,5 +1,6 @@
 import { mkdir, stat } from 'node:fs/promises'
 import path from 'node:path'
+import { codeOf } from '../protocol/errors.ts'
 import { syncDirectory } from './sync-directory.ts'
 
 /**
@@ -12,8 +13,7 @@ export async function makeDirectory(dir: string, mode = 0o700): Promise<void> {
   try {
     await make(wanted, mode)
   } catch (error) {
-    const isAbsent = error instanceof Error && 'code' in error && error.code === 'ENOENT'
-    if (!isAbsent || parent === wanted) throw error
+    if (codeOf(error) !== 'ENOENT' || parent === wanted) throw error
     await makeDirectory(parent, mode)
     await make(wanted, mode)
   }
@@ -29,6 +29,6 @@ async function make(dir: string, mode: number): Promise<void> {
   }
   await syncDirectory(path.dirname(dir)).catch((error) => {
     // one that may be written to and not read, where nobody but its owner can sync anything
-    if (error?.code !== 'EACCES') throw error
+    if (codeOf(error) !== 'EACCES') throw error
   })
 }

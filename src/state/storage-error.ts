@@ -1,5 +1,5 @@
 import { statfs } from 'node:fs/promises'
-import { MivmError } from '../protocol/errors.ts'
+import { MivmError, messageOf } from '../protocol/errors.ts'
 import { isUnreadable } from './salvage.ts'
 
 /** With less room than this, bytes, a write that failed failed for want of it. */
@@ -16,13 +16,9 @@ export async function storageError(
 ): Promise<MivmError> {
   return (await isFull(error, dir))
     ? new MivmError('STORAGE_FULL', `${disk} is full: ${advice}`, { cause: error })
-    : new MivmError(
-        'STORAGE_FAILED',
-        `${disk} cannot be written (${messageOf(error)}): ${advice}`,
-        {
-          cause: error
-        }
-      )
+    : new MivmError('STORAGE_FAILED', `${disk} cannot be written (${reasonOf(error)}): ${advice}`, {
+        cause: error
+      })
 }
 
 /** Whether a write failed because of what the database had read before: it takes no more until that is taken out of it. */
@@ -52,7 +48,8 @@ function saysFull(error: unknown): boolean {
   return /no space|ENOSPC|quota exceeded/i.test(error.message) || saysFull(error.cause)
 }
 
-function messageOf(error: unknown): string {
-  if (!(error instanceof Error)) return String(error)
-  return isUnreadable(error.cause) ? messageOf(error.cause) : error.message
+/** What the database says, or where it has read something that is damaged, what it says of that. */
+function reasonOf(error: unknown): string {
+  const isOfRead = error instanceof Error && isUnreadable(error.cause)
+  return isOfRead ? reasonOf(error.cause) : messageOf(error)
 }

@@ -2,7 +2,7 @@ import path from 'node:path'
 import b4a from 'b4a'
 import Corestore from 'corestore'
 import CorestoreStorage from 'hypercore-storage'
-import { MivmError } from '../protocol/errors.ts'
+import { MivmError, messageOf } from '../protocol/errors.ts'
 import { takeOverHashes } from '../protocol/tree-hash.ts'
 import { skipUnchanged } from './atom.ts'
 import { Cache } from './cache.ts'
@@ -49,7 +49,7 @@ export async function openStore(
     return store
   } catch (error) {
     await (store === null ? storage.close() : closeStore(store)).catch(() => {})
-    const message = error instanceof Error ? error.message : String(error)
+    const message = messageOf(error)
     if (/could not be locked|while lock file/i.test(message)) {
       throw new MivmError(
         'DIRECTORY_LOCKED',

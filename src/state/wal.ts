@@ -4,6 +4,7 @@ import path from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { promisify } from 'node:util'
 import type { Rocks } from 'hypercore-storage'
+import { codeOf } from '../protocol/errors.ts'
 
 /** Syncs that take more than this on average, ms, are left to a thread. */
 const BLOCKING_MS = 1
@@ -143,7 +144,7 @@ export class Wal {
 
 /** What passes when somebody closes a file. */
 function isExhausted(error: unknown): boolean {
-  return error instanceof Error && 'code' in error && /^E[MN]FILE$/.test(String(error.code))
+  return /^E[MN]FILE$/.test(codeOf(error) ?? '')
 }
 
 /** Names are numbers, which only ever grow. */
