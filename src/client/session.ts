@@ -12,6 +12,7 @@ import {
   type RangeRequest,
   type UserBlocks
 } from '../protocol/messages.ts'
+import { Backoff } from './backoff.ts'
 import type { Conflict } from './chain.ts'
 import type { OwnLog, Recap } from './own-log.ts'
 import { type Done, PendingCalls } from './pending.ts'
@@ -24,13 +25,8 @@ import { type Delivery, Writer } from './writer.ts'
 const REQUESTS_MAX = 4
 /** Bytes of blocks in one request. */
 const REQUEST_BYTES = 1024 * 1024
-/** Waits between tries to reach the host, ms. */
-const RETRY_MIN = 100
-const RETRY_MAX = 2_000
 /** Replies in a row that bring nothing of what was asked for: those under way may be overtaken, and more are no accident. */
 const FRUITLESS_MAX = 2 * REQUESTS_MAX
-/** The longest that is waited because the host says so, ms: it may have more room sooner than it thinks. */
-const WAIT_MAX = 60_000
 
 export interface SessionOptions {
   readonly address: Uint8Array
@@ -79,11 +75,7 @@ export class Session {
   /** Requests under way on this connection, with the entries whose results they ask for. */
   readonly #requests = new Set<Asked>()
   #pumping = false
-  #retry = 0
-  /** Waiting for the next try. */
-  #backingOff = false
-  /** Replies in a row that have brought nothing. */
-  #fruitless = 0
+  readonly #backoff = new Backoff(FRUITLESS_MAX, () => this.#pump())
   /** Why the last try did not succeed. */
   #trouble: MivmError | null = null
   #failed: unknown = null
@@ -246,7 +238,7 @@ export class Session {
 
   #pump(): void {
     if (this.#pumping || this.#closed || this.#failed !== null) return
-    if (this.#backingOff) return
+    if (this.#backoff.isResting) return
     const connected = this.#rpc !== null && !this.#rpc.closed
     const news = this.#options.log.durable > this.#sent
     if (!news && (connected ? this.#missed().length === 0 : this.#waiting.size === 0)) return
@@ -268,7 +260,7 @@ export class Session {
       const start = this.#sent
       const blocks = await log.blocks(start, this.#atOnce, REQUEST_BYTES)
       // meanwhile the connection may have been lost, or what goes before this been refused
-      if (this.#rpc !== rpc || this.#backingOff) return
+      if (this.#rpc !== rpc || this.#backoff.isResting) return
       if (this.#sent !== start) continue
       const end = blocks.start + blocks.blocks.length
       const calls = this.#waiting.entries.filter((entry) => entry > blocks.start && entry <= end)
@@ -340,14 +332,10 @@ export class Session {
     return { address: this.#options.address, log, from, to, known, anchored }
   }
 
-  /** A host that answers and never says what was asked is asked again as one that is away: less and less often. */
   async #harvest(reply: CallReply, { from }: Asked): Promise<void> {
     await this.#receive(reply)
     // as far as results go into one reply, they are the first that were asked for
-    const isFruitful = reply.proof !== null && !this.#waiting.has(from)
-    this.#fruitless = isFruitful ? 0 : this.#fruitless + 1
-    const beyond = this.#fruitless - FRUITLESS_MAX
-    if (beyond > 0 && !this.#backingOff) this.#rest(Math.min(RETRY_MAX, RETRY_MIN * 2 ** beyond))
+    this.#backoff.replied(reply.proof !== null && !this.#waiting.has(from))
   }
 
   async #receive(reply: CallReply): Promise<void> {
@@ -363,7 +351,7 @@ export class Session {
       return
     }
     this.#trouble = null
-    this.#retry = 0
+    this.#backoff.reset()
     this.#atOnce = Math.min(BATCH_CALLS_MAX, this.#atOnce + 1)
     await this.#replies.take(reply)
   }
@@ -382,8 +370,8 @@ export class Session {
   #retryLater(error: unknown): void {
     const isToBeMended = error instanceof MivmError && MENDED.has(error.code)
     if (!isPassing(error) && !isToBeMended) {
-      // nothing is sent meanwhile
-      this.#backingOff = true
+      // what it ends with takes a while to be found out
+      this.#backoff.stop()
       void this.#reasonOf(error).then((why) => this.fail(why))
       return
     }
@@ -394,22 +382,7 @@ export class Session {
     }
     this.#trouble = error
     if (isToBeMended) this.#waiting.fail(this.#late())
-    this.#rest(this.#waitAfter(error))
-  }
-
-  /** Sends nothing for so long, ms. */
-  #rest(ms: number): void {
-    this.#backingOff = true
-    setTimeout(() => {
-      this.#backingOff = false
-      this.#pump()
-    }, ms).unref()
-  }
-
-  /** For how long nothing is sent, ms: as long as the host says, or longer each time. */
-  #waitAfter({ retryAfter }: MivmError): number {
-    this.#retry = Math.min(RETRY_MAX, Math.max(RETRY_MIN, this.#retry * 2))
-    return retryAfter === null ? this.#retry : Math.min(WAIT_MAX, Math.max(RETRY_MIN, retryAfter))
+    this.#backoff.failed(error)
   }
 
   /** Gives up calls behind an entry whose time is over at `now`, as performance.now(). */
