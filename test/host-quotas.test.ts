@@ -82,7 +82,7 @@ test('quotas - who is over a rate is told when it goes on, and nothing is charge
   const { clock, admission } = await open(t, { burstSeconds: 1, user: { callsPerSecond: 10 } })
   const tenant = admission.tenant('instance', 'deployer')
   const admit = (user = 'ann') =>
-    tenant.admit({ user, caller: null, waiting: 0, entries: 1, countCalls: () => 1 })
+    tenant.admit({ user, sender: null, waiting: 0, entries: 1, countCalls: () => 1 })
   admit()
   tenant.take('ann', null, 25, 100)
   for (let i = 0; i < 5; i++) {
@@ -101,7 +101,7 @@ test('quotas - who has used its burst gets its rate in small parts', async (t) =
   const { clock, admission } = await open(t, { burstSeconds: 1, user: { callsPerSecond: 100 } })
   const tenant = admission.tenant('instance', 'deployer')
   const call = (calls: number) => {
-    tenant.admit({ user: 'ann', caller: null, waiting: 0, entries: 256, countCalls: () => calls })
+    tenant.admit({ user: 'ann', sender: null, waiting: 0, entries: 256, countCalls: () => calls })
     tenant.take('ann', null, calls, 1)
   }
   call(256)
@@ -126,7 +126,7 @@ test('quotas - what calls have cost delays the next ones', async (t) => {
   const { clock, admission } = await open(t, { user: { fuelPerSecond: 1_000_000 } })
   const tenant = admission.tenant('instance', 'deployer')
   const admit = () =>
-    tenant.admit({ user: 'ann', caller: null, waiting: 0, entries: 1, countCalls: () => 1 })
+    tenant.admit({ user: 'ann', sender: null, waiting: 0, entries: 1, countCalls: () => 1 })
   for (const meter of tenant.metersOf('ann', null)) meter.burn(10_000_000)
   t.is(refusal(admit).retryAfter, 5001, 'what is over five seconds’ worth')
   clock.pass(5001)
@@ -138,40 +138,40 @@ test('quotas - a request that was let in is not refused for the bytes of its own
   const quotas = { burstSeconds: 1, connection: { bytesPerSecond: 100, callsPerSecond: 1 } }
   const { clock, admission } = await open(t, quotas)
   const tenant = admission.tenant('instance', 'deployer')
-  const caller = admission.caller()
+  const sender = admission.sender()
   const admit = () =>
-    tenant.admit({ user: 'ann', caller, waiting: 0, entries: 1, countCalls: () => 1 })
-  caller.request(250)()
+    tenant.admit({ user: 'ann', sender, waiting: 0, entries: 1, countCalls: () => 1 })
+  sender.request(250)()
   admit()
-  tenant.take('ann', caller, 1, 200)
-  t.ok(refusal(() => caller.request(1)).message.startsWith('connection.bytesPerSecond '))
+  tenant.take('ann', sender, 1, 200)
+  t.ok(refusal(() => sender.request(1)).message.startsWith('connection.bytesPerSecond '))
   t.ok(refusal(admit).message.startsWith('connection.callsPerSecond '))
   clock.pass(1600)
-  caller.replied(300)
-  t.is(refusal(() => caller.request(1)).retryAfter, 2910, 'what it is sent counts as well')
+  sender.replied(300)
+  t.is(refusal(() => sender.request(1)).retryAfter, 2910, 'what it is sent counts as well')
 })
 
 test('quotas - what was looked at and refused counts for more than its bytes', async (t) => {
   const { admission, clock } = await open(t, { connection: { bytesPerSecond: 10_000 } })
-  const caller = admission.caller()
-  caller.request(100)()
-  caller.refused(100)
-  const error = refusal(() => caller.request(100))
+  const sender = admission.sender()
+  sender.request(100)()
+  sender.refused(100)
+  const error = refusal(() => sender.request(100))
   t.is(error.message.split(' of the host')[0], 'connection.bytesPerSecond')
   clock.pass(60_000)
-  caller.request(100)()
+  sender.request(100)()
 })
 
 test('quotas - what was under way when a connection ended does not count as one for ever', async (t) => {
   const { admission } = await open(t, { user: { connections: 1 } })
   const tenant = admission.tenant('instance', 'deployer')
-  const gone = admission.caller()
+  const gone = admission.sender()
   gone.close()
   tenant.take('ann', gone, 1, 100)
   t.is(admission.status().users[0]?.connections, 0)
   tenant.admit({
     user: 'ann',
-    caller: admission.caller(),
+    sender: admission.sender(),
     waiting: 0,
     entries: 1,
     countCalls: () => 1
@@ -187,7 +187,7 @@ test('quotas - acks cost bytes, and no calls', async (t) => {
   const admit = (hasCalls: boolean, waiting: number) => () =>
     tenant.admit({
       user: 'ann',
-      caller: null,
+      sender: null,
       waiting,
       entries: 1,
       countCalls: () => (hasCalls ? 1 : 0)
@@ -208,7 +208,7 @@ test('quotas - bytes of a user count in all instances, and after a restart', asy
   for (const name of ['one', 'two']) {
     const tenant = first.admission.tenant(name, 'deployer')
     await tenant.prepare('ann')
-    tenant.admit({ user: 'ann', caller: null, waiting: 0, entries: 1, countCalls: () => 1 })
+    tenant.admit({ user: 'ann', sender: null, waiting: 0, entries: 1, countCalls: () => 1 })
     tenant.take('ann', null, 1, 500)
   }
   await first.close()
@@ -216,7 +216,7 @@ test('quotas - bytes of a user count in all instances, and after a restart', asy
   const tenant = again.admission.tenant('three', 'deployer')
   await tenant.prepare('ann')
   const error = refusal(() =>
-    tenant.admit({ user: 'ann', caller: null, waiting: 0, entries: 1, countCalls: () => 1 })
+    tenant.admit({ user: 'ann', sender: null, waiting: 0, entries: 1, countCalls: () => 1 })
   )
   t.is(error.retryAfter, 60_000)
   t.is(
@@ -224,7 +224,7 @@ test('quotas - bytes of a user count in all instances, and after a restart', asy
     'user.bytesStored of the host, 1000, is used up: wait, or ask its operator for more'
   )
   await tenant.prepare('bob')
-  tenant.admit({ user: 'bob', caller: null, waiting: 0, entries: 1, countCalls: () => 1 })
+  tenant.admit({ user: 'bob', sender: null, waiting: 0, entries: 1, countCalls: () => 1 })
   await again.close()
 })
 
@@ -243,7 +243,7 @@ test('quotas - a deployer has so many instances, and bytes in them', async (t) =
   admission.deploy('bob')
   const tenant = admission.tenant('two', 'ann')
   const admit = () =>
-    tenant.admit({ user: 'eve', caller: null, waiting: 0, entries: 1, countCalls: () => 1 })
+    tenant.admit({ user: 'eve', sender: null, waiting: 0, entries: 1, countCalls: () => 1 })
   admit()
   tenant.keep(700)
   admit()
@@ -255,25 +255,25 @@ test('quotas - a deployer has so many instances, and bytes in them', async (t) =
 test('quotas - a connection has so many users, and a user so many connections', async (t) => {
   const { admission } = await open(t, { connection: { users: 2 }, user: { connections: 2 } })
   const tenant = admission.tenant('instance', 'deployer')
-  const callers = [admission.caller(), admission.caller(), admission.caller()]
-  const call = (user: string, caller = callers[0] ?? null) => {
-    tenant.admit({ user, caller, waiting: 0, entries: 1, countCalls: () => 1 })
-    tenant.take(user, caller, 1, 1)
+  const senders = [admission.sender(), admission.sender(), admission.sender()]
+  const call = (user: string, sender = senders[0] ?? null) => {
+    tenant.admit({ user, sender, waiting: 0, entries: 1, countCalls: () => 1 })
+    tenant.take(user, sender, 1, 1)
   }
   call('ann')
   call('bob')
   t.ok(refusal(() => call('eve')).message.startsWith('connection.users '))
   call('ann')
-  call('ann', callers[1])
-  t.ok(refusal(() => call('ann', callers[2])).message.startsWith('user.connections '))
-  callers[0]?.close()
-  call('ann', callers[2])
+  call('ann', senders[1])
+  t.ok(refusal(() => call('ann', senders[2])).message.startsWith('user.connections '))
+  senders[0]?.close()
+  call('ann', senders[2])
   t.is(admission.status().users.find(({ id }) => id === 'ann')?.connections, 2)
 })
 
 test('quotas - memory for what waits is shared: who holds little is let in', async (t) => {
   const { admission } = await open(t, { host: { bytesWaiting: 1000 } })
-  const [greedy, modest] = [admission.caller(), admission.caller()]
+  const [greedy, modest] = [admission.sender(), admission.sender()]
   const ends = Array.from({ length: 9 }, () => greedy.request(100))
   t.ok(refusal(() => greedy.request(100)).message.startsWith('host.bytesWaiting '))
   t.is(refusal(() => greedy.request(200)).retryAfter, 250)

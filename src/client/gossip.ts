@@ -7,7 +7,7 @@ import type { Proof } from '../protocol/proof.ts'
 
 /** Peers that heads are exchanged with at once. */
 const PEERS_MAX = 64
-/** Of those, who have come to us: nobody who does so again and again takes the places of those whom we go to. */
+/** Of those, how many may have come to us: whoever comes again and again takes no place of those whom we go to. */
 const INBOUND_MAX = 48
 /** Between two of our heads, ms, and how many peers are told at once: with 64 all of them are in 8 s. */
 const TELL_MS = 500

@@ -9,7 +9,7 @@ import { KNOWN, type KnownRequest, type Method } from '../protocol/messages.ts'
 
 /** Between two tries, ms. */
 const RETRY_MS = 100
-/** How long a connection may take where calls may take longer, and where they may not, ms: a busy machine takes a while. */
+/** A connection may take as long as calls may, within these bounds, ms: on a busy machine it takes a while. */
 const CONNECT_MS = 10_000
 const CONNECT_MIN_MS = 2_000
 

@@ -67,7 +67,7 @@ export class Session {
   readonly #writer: Writer
   readonly #replies: Replies
   readonly #ticker: NodeJS.Timeout
-  /** Length of the log as far as it has been sent on this connection. */
+  /** How much of the log has been sent on this connection, blocks. */
   #sent = 0
   /** Entries in one request: as many as the host has room for, where it has said so. */
   #atOnce = BATCH_CALLS_MAX

@@ -1,8 +1,8 @@
 import type { Clock } from '../net/bucket.ts'
-import { Caller, type Callers } from './caller.ts'
 import { Meter, Meters, type Usage } from './meter.ts'
 import type { Quotas, Rates } from './quotas.ts'
 import { ASKED_MS, Refusals } from './refusals.ts'
+import { Sender, type Senders } from './sender.ts'
 import type { StoredBytes } from './stored.ts'
 import { Holdings, Tenant, type Tenants } from './tenant.ts'
 
@@ -40,7 +40,7 @@ export class Admission {
   readonly quotas: Quotas
   readonly #clock: Clock
   readonly #deployments: Meters
-  readonly #callers: Callers
+  readonly #senders: Senders
   readonly #tenants: Tenants
 
   constructor(quotas: Quotas, stored: StoredBytes, clock: Clock = () => performance.now()) {
@@ -54,7 +54,7 @@ export class Admission {
       ...NO_RATES,
       callsPerSecond: quotas.deployer.deploymentsPerSecond
     })
-    this.#callers = { quotas, refusals, open: new Set(), users: new Map(), held: 0 }
+    this.#senders = { quotas, refusals, open: new Set(), users: new Map(), held: 0 }
     this.#tenants = {
       quotas,
       refusals,
@@ -66,9 +66,9 @@ export class Admission {
   }
 
   /** Who calls over a connection. */
-  caller(): Caller {
+  sender(): Sender {
     const { connection, burstSeconds } = this.quotas
-    return new Caller(this.#callers, new Meter(connection, burstSeconds, this.#clock))
+    return new Sender(this.#senders, new Meter(connection, burstSeconds, this.#clock))
   }
 
   /** An instance; both are z-base-32. */
@@ -77,11 +77,11 @@ export class Admission {
   }
 
   /** Throws QUOTA_EXCEEDED where somebody may not deploy now, or not from there; charges the deployment where it may. */
-  deploy(deployer: string, caller: Caller | null = null): void {
+  deploy(deployer: string, sender: Sender | null = null): void {
     const { refusals, holdings } = this.#tenants
     const { instances, bytesStored, deploymentsPerSecond } = this.quotas.deployer
-    caller?.checkRates()
-    caller?.limitUser(deployer)
+    sender?.checkRates()
+    sender?.limitUser(deployer)
     refusals.limit('deployer.instances', instances, holdings.instances(deployer), ASKED_MS)
     refusals.limit('deployer.bytesStored', bytesStored, holdings.bytes(deployer), ASKED_MS)
     const wait = this.#deployments.known(deployer)?.exceeded()?.wait ?? 0
@@ -98,12 +98,12 @@ export class Admission {
     return {
       quotas: this.quotas,
       refused: this.refusals.counts,
-      bytesWaiting: this.#callers.held,
+      bytesWaiting: this.#senders.held,
       users: users.largest(LARGEST).map(({ id, usage }) => ({
         id,
         ...usage,
         bytesStored: stored.of(id),
-        connections: this.#callers.users.get(id) ?? 0
+        connections: this.#senders.users.get(id) ?? 0
       })),
       deployers: deployers.largest(LARGEST).map(({ id, usage }) => ({
         id,

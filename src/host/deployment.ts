@@ -5,7 +5,7 @@ import { codeHash } from '../protocol/hash.ts'
 import { encodeId } from '../protocol/ids.ts'
 import type { DeployRequest, UserBlocks } from '../protocol/messages.ts'
 import type { Call, Contract, Step, VirtualMachine } from '../vm/vm.ts'
-import type { Caller } from './caller.ts'
+import type { Sender } from './sender.ts'
 import { checkLog } from './user-log.ts'
 
 /** What a deployer sends: genesis as it wrote it, the code, and its log with the call of `init`, over whose connection. */
@@ -13,7 +13,7 @@ export interface Deployment {
   readonly genesis: Uint8Array
   readonly source: string
   readonly log: UserBlocks
-  readonly caller?: Caller | null
+  readonly sender?: Sender | null
 }
 
 /**

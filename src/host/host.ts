@@ -21,7 +21,6 @@ import type { IsolateBy, Supervisor } from '../vm/supervisor.ts'
 import { Admission } from './admission.ts'
 import { askOthers, isAnybody, Rounds } from './asking.ts'
 import { type Backup, backUp } from './backup.ts'
-import type { Caller } from './caller.ts'
 import { checkDeployer, checkRequest, type Deployment } from './deployment.ts'
 import { openError, openHostIdentity, openIndex, storeOf } from './directory.ts'
 import type { HostEvent } from './events.ts'
@@ -37,6 +36,7 @@ import { type SomeQuotas, withDefaults } from './quotas.ts'
 import { Residents } from './residents.ts'
 import { Restored } from './restored.ts'
 import { hasRoom } from './room.ts'
+import type { Sender } from './sender.ts'
 import { type Served, Service } from './service.ts'
 import { SetBacks } from './set-back.ts'
 import { hasLog, SetBackDetector } from './set-back-detector.ts'
@@ -114,7 +114,7 @@ export class Host {
   readonly #vitals: Vitals
   readonly #openedAt = performance.now()
   #listening = false
-  /** Whether it was looked at all instances for calls that were left from before. */
+  /** Whether all instances were looked at for calls that are left from before. */
   #looked = false
   /** Whether its disk had more than its reserve left when that was last looked at. */
   #hasRoom = true
@@ -157,8 +157,8 @@ export class Host {
       onSetBack: (address, message) => onEvent({ type: 'set-back', address, message })
     })
     const served = this.#serve()
-    this.#peers = new Peers(writing.store, writing.gate, admission, (rpc, caller) => {
-      new Service(rpc, caller, served).answer()
+    this.#peers = new Peers(writing.store, writing.gate, admission, (rpc, sender) => {
+      new Service(rpc, sender, served).answer()
     })
   }
 
@@ -262,11 +262,11 @@ export class Host {
   }
 
   /**
-   * Creates an instance, unless it is here already; `caller`: over whose connection the request came. Throws REQUEST_INVALID,
+   * Creates an instance, unless it is here already; `sender`: over whose connection the request came. Throws REQUEST_INVALID,
    * VM_UNKNOWN, LIMIT_INVALID, DEPLOY_DENIED, QUOTA_EXCEEDED, INSTANCE_SET_BACK, and DEPLOY_FAILED or CODE_* for what is
    * wrong with the contract.
    */
-  async deploy(request: DeployRequest, caller: Caller | null = null): Promise<Instance> {
+  async deploy(request: DeployRequest, sender: Sender | null = null): Promise<Instance> {
     this.#refuseWhenClosing()
     const genesis = checkRequest(request, this.#writing.keyPair.publicKey, this.#execution.vm.id)
     const address = addressOf(genesis.host, request.genesis)
@@ -282,8 +282,8 @@ export class Host {
     // the same deployment may have come again meanwhile
     if (this.#has(id)) return this.instance(address)
     // it is signed by the deployer: nobody uses up what another one may deploy
-    this.#admission.deploy(encodeId(genesis.deployer), caller)
-    const deployment = { ...request, caller }
+    this.#admission.deploy(encodeId(genesis.deployer), sender)
+    const deployment = { ...request, sender }
     const instance = await this.#instances.keep(id, this.#create(address, genesis, deployment))
     this.#onEvent({ type: 'deployed', address: id, deployer: encodeId(genesis.deployer) })
     void this.#announce(address)
@@ -438,7 +438,7 @@ export class Host {
       status: () => this.#publicStatus(),
       unreadMax: () => this.#peers.unreadMax,
       use: (address, fn) => this.use(address, fn),
-      deploy: (request, caller) => this.deploy(request, caller),
+      deploy: (request, sender) => this.deploy(request, sender),
       heed: (address, head) => this.#detector.heed(address, head),
       tell: (event) => this.#tell(event)
     }

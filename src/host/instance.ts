@@ -14,7 +14,6 @@ import type { Contract, Step, VirtualMachine } from '../vm/vm.ts'
 import { Accounts } from './accounts.ts'
 import type { Admission } from './admission.ts'
 import { entriesOf } from './batch-entries.ts'
-import type { Caller } from './caller.ts'
 import { checkDeployer, type Deployment, executeInit } from './deployment.ts'
 import { type Executed, Executor } from './executor.ts'
 import { Intake, openQueue, type Queue, type Waiting } from './intake.ts'
@@ -25,6 +24,7 @@ import { OracleCall } from './oracle-call.ts'
 import type { Oracles } from './oracles.ts'
 import { Proofs } from './proofs.ts'
 import { checkRoom } from './room.ts'
+import type { Sender } from './sender.ts'
 import { damaged, encodeMethods, readEntry, readStand, type Stand } from './stand.ts'
 import { checkLog, type UserLog } from './user-log.ts'
 import { Watchers } from './watchers.ts'
@@ -50,7 +50,7 @@ const VARIABLE_WEIGHT = 128
 /** How a request came. */
 interface Arrival {
   /** Over whose connection. */
-  readonly caller?: Caller | null
+  readonly sender?: Sender | null
   /** When its bytes came, as performance.now(). */
   readonly arrived?: number
 }
@@ -127,12 +127,12 @@ export class Instance {
     genesis: Genesis,
     deployment: Deployment
   ): Promise<Instance> {
-    const { source, log, caller = null } = deployment
+    const { source, log, sender = null } = deployment
     const contract = contractOf(address, genesis, source)
     const block = checkDeployer(address, genesis, log)
     await checkRoom(writing.store.storage.path)
     // whoever makes a new key for each deployment has it compiled all the same
-    caller?.meter.burn(source.length * COMPILE_COST)
+    sender?.meter.burn(source.length * COMPILE_COST)
     const methods = await execution.vm.inspect(contract)
     const code = encodeEntry({ type: 'code', source })
     const tree = new Tree()
@@ -143,7 +143,7 @@ export class Instance {
     }
     const tenant = execution.admission?.tenant(contract.address, contract.deployer)
     const step = await executeInit(execution.vm, contract, call, (fuel) => {
-      for (const meter of tenant?.metersOf(contract.deployer, caller) ?? []) meter.burn(fuel)
+      for (const meter of tenant?.metersOf(contract.deployer, sender) ?? []) meter.burn(fuel)
     })
     const variables = new Map<string, string>()
     updateVariables(variables, step.writes)
@@ -169,7 +169,7 @@ export class Instance {
 
   /** Commits the deployment. */
   async #begin(
-    { genesis, source, log, caller = null }: Deployment,
+    { genesis, source, log, sender = null }: Deployment,
     code: Uint8Array,
     time: number,
     step: Step
@@ -178,7 +178,7 @@ export class Instance {
     const [block = new Uint8Array()] = log.blocks
     const user = await ledger.withUser(log.user, async (deployer) => {
       await deployer.extend(log)
-      this.#intake.charge(deployer, [block], 1, caller)
+      this.#intake.charge(deployer, [block], 1, sender)
       return deployer
     })
     await ledger.setNote('methods', encodeMethods(this.methods))
@@ -299,7 +299,7 @@ export class Instance {
    */
   async submit(
     log: UserBlocks,
-    { caller = null, arrived = performance.now() }: Arrival = {}
+    { sender = null, arrived = performance.now() }: Arrival = {}
   ): Promise<number> {
     this.#usedAt = performance.now()
     this.#ledger.refuseWhenBarred()
@@ -307,7 +307,7 @@ export class Instance {
     // anybody can name users without end: nobody who calls shall wait for that to be looked up
     if (log.blocks.length === 0 && !(await this.#ledger.hasUser(log.user))) return 0
     const { taken } = await this.#entering.run(encodeId(log.user), () =>
-      this.#enter(log, caller, arrived)
+      this.#enter(log, sender, arrived)
     )
     const length = await taken
     if (length === null) return 0
@@ -323,22 +323,22 @@ export class Instance {
    */
   async #enter(
     log: UserBlocks,
-    caller: Caller | null,
+    sender: Sender | null,
     arrived: number
   ): Promise<{ readonly taken: Promise<number | null> }> {
     if (log.blocks.length > 0) {
       await this.#ledger.checkRoom()
       await this.#intake.prepare(log.user)
     }
-    const isNew = await this.#isNew(log, caller)
+    const isNew = await this.#isNew(log, sender)
     const taken = this.#ledger.withUserIf(isNew, log.user, async (user) => {
       this.#refuseWhenClosing()
       const known = user.length
-      this.#intake.admit(log, known, caller)
+      this.#intake.admit(log, known, sender)
       await user.extend(log)
       if (user.length > known) {
         const fresh = log.blocks.slice(known - log.start)
-        const calls = this.#intake.take(user, fresh, known, caller)
+        const calls = this.#intake.take(user, fresh, known, sender)
         this.#measures.stages.submit.add(performance.now() - arrived, calls)
       }
       return user.length
@@ -350,10 +350,10 @@ export class Instance {
    * Whether this is the beginning of a log of which there is none here yet, and may be taken in. All of it is looked at before
    * anybody waits for that: anybody can send thousands of entries.
    */
-  async #isNew(log: UserBlocks, caller: Caller | null): Promise<boolean> {
+  async #isNew(log: UserBlocks, sender: Sender | null): Promise<boolean> {
     if (log.blocks.length === 0) return false
     if (log.start > 0 || (await this.#ledger.hasUser(log.user))) return false
-    this.#intake.admit(log, 0, caller)
+    this.#intake.admit(log, 0, sender)
     checkLog(log, this.address)
     return true
   }

@@ -5,10 +5,10 @@ import { readAsked, readCall } from '../vm/record.ts'
 import { Turns } from '../vm/turns.ts'
 import type { Contract, Step } from '../vm/vm.ts'
 import type { Accounts } from './accounts.ts'
-import type { Caller } from './caller.ts'
 import { fuelOf } from './deployment.ts'
 import type { Measures } from './measures.ts'
 import type { Meter } from './meter.ts'
+import type { Sender } from './sender.ts'
 import type { Tenant } from './tenant.ts'
 import type { UserLog } from './user-log.ts'
 
@@ -33,7 +33,7 @@ export interface Waiting {
   /** Who pays for it. */
   readonly meters: readonly Meter[]
   /** Over whose connection it came; null where that was before the host was started. */
-  readonly caller: Caller | null
+  readonly sender: Sender | null
   /** What it counts for of that connection's memory, bytes. */
   readonly held: number
 }
@@ -73,7 +73,7 @@ export class Intake {
   }
 
   /** Throws QUOTA_EXCEEDED where what is new in a log, of which `known` blocks are here, may not be taken in now. */
-  admit({ user, start, blocks }: UserBlocks, known: number, caller: Caller | null): void {
+  admit({ user, start, blocks }: UserBlocks, known: number, sender: Sender | null): void {
     if (start > known || start + blocks.length <= known) return
     const id = encodeId(user)
     const waiting = this.#queue.waiting(id)
@@ -82,20 +82,20 @@ export class Intake {
       return blocks.slice(fresh).filter((block) => readAsked(block) !== undefined).length
     }
     const entries = blocks.length - fresh
-    this.#tenant?.admit({ user: id, caller, waiting, entries, countCalls })
+    this.#tenant?.admit({ user: id, sender, waiting, entries, countCalls })
   }
 
   /** Queues what is new in a user's log, from block `start` on, and charges it; returns how many calls there were. */
-  take(user: UserLog, blocks: readonly Uint8Array[], start: number, caller: Caller | null): number {
-    const calls = this.enqueue(user, blocks, start, caller)
-    this.charge(user, blocks, calls, caller)
+  take(user: UserLog, blocks: readonly Uint8Array[], start: number, sender: Sender | null): number {
+    const calls = this.enqueue(user, blocks, start, sender)
+    this.charge(user, blocks, calls, sender)
     return calls
   }
 
   /** Charges a user for blocks with so many calls among them. */
-  charge(user: UserLog, blocks: readonly Uint8Array[], calls: number, caller: Caller | null): void {
+  charge(user: UserLog, blocks: readonly Uint8Array[], calls: number, sender: Sender | null): void {
     const bytes = blocks.reduce((sum, block) => sum + block.byteLength, 0)
-    this.#tenant?.take(user.id, caller, calls, bytes)
+    this.#tenant?.take(user.id, sender, calls, bytes)
   }
 
   /** Queues calls among blocks, and charges nothing; returns how many calls there were. */
@@ -103,11 +103,11 @@ export class Intake {
     user: UserLog,
     blocks: readonly Uint8Array[],
     start: number,
-    caller: Caller | null = null
+    sender: Sender | null = null
   ): number {
     const before = this.#queue.length
     const queuedAt = performance.now()
-    const meters = this.#tenant?.metersOf(user.id, caller) ?? []
+    const meters = this.#tenant?.metersOf(user.id, sender) ?? []
     for (const [i, block] of blocks.entries()) {
       const entry = start + i + 1
       const call = readAsked(block)
@@ -121,7 +121,7 @@ export class Intake {
         block,
         queuedAt,
         meters,
-        caller,
+        sender,
         held
       })
     }
@@ -134,7 +134,7 @@ export class Intake {
     const call = readCall(block)
     const meters = this.#tenant?.metersOf(id, null) ?? []
     const queuedAt = performance.now()
-    const item = { user, id, call, entry, block, queuedAt, meters, caller: null, held: 0 }
+    const item = { user, id, call, entry, block, queuedAt, meters, sender: null, held: 0 }
     this.#push(item)
     return item
   }
@@ -142,7 +142,7 @@ export class Intake {
   #push(item: Waiting): void {
     this.#accounts.wait(item.id, item.entry)
     this.#queue.push(item)
-    item.caller?.hold(item.held)
+    item.sender?.hold(item.held)
     this.#measures.queued++
   }
 
@@ -157,7 +157,7 @@ export class Intake {
     this.#queue.done(items, costs)
     this.#measures.queued -= items.length
     for (const [i, item] of items.entries()) {
-      item.caller?.hold(-item.held)
+      item.sender?.hold(-item.held)
       for (const meter of item.meters) meter.burn(costs[i] ?? 0)
     }
   }
@@ -170,6 +170,6 @@ export class Intake {
   /** What waits is executed when the instance is opened again. */
   close(): void {
     this.#measures.queued -= this.#queue.length
-    for (const item of this.#queue) item.caller?.hold(-item.held)
+    for (const item of this.#queue) item.sender?.hold(-item.held)
   }
 }

@@ -441,7 +441,7 @@ function nameOf(user: string): string {
   return `user/${user}`
 }
 
-/** Why something is not in the database. */
+/** Why something is not in the database, as an error of ours. Says so where nothing more can be written to it. */
 async function unwritten(error: unknown, writing: Writing): Promise<MivmError> {
   const failed = await storageError(error, writing.store.storage.path, DISK)
   if (isStuck(error, failed) && !isUnwritable(error)) writing.onStuck?.(failed)

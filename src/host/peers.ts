@@ -4,11 +4,11 @@ import Protomux from 'protomux'
 import { remoteAddressOf } from '../net/remote-address.ts'
 import { Rpc } from '../net/rpc.ts'
 import type { Admission } from './admission.ts'
-import type { Caller } from './caller.ts'
 import { Connections, type ConnectionsStatus } from './connections.ts'
 import type { Gate } from './gate.ts'
+import type { Sender } from './sender.ts'
 
-/** How often it is looked who says nothing, and who leaves too much unread. */
+/** How often those are looked for who say nothing, or leave too much unread, ms. */
 const SWEEP_MS = 500
 
 /** Who is connected: each stream with its RPC channel, and with replication as soon as something has come over it. */
@@ -16,7 +16,7 @@ export class Peers {
   readonly #store: Corestore
   readonly #gate: Gate
   readonly #admission: Admission
-  readonly #answer: (rpc: Rpc, caller: Caller) => void
+  readonly #answer: (rpc: Rpc, sender: Sender) => void
   readonly #rpcs = new Set<Rpc>()
   readonly #connections: Connections<SecretStream>
   readonly #sweep: NodeJS.Timeout
@@ -27,7 +27,7 @@ export class Peers {
     store: Corestore,
     gate: Gate,
     admission: Admission,
-    answer: (rpc: Rpc, caller: Caller) => void
+    answer: (rpc: Rpc, sender: Sender) => void
   ) {
     this.#store = store
     this.#gate = gate
@@ -69,20 +69,20 @@ export class Peers {
       this.#store.replicate(stream)
     })
     const mux = Protomux.from(stream)
-    const caller = this.#admission.caller()
+    const sender = this.#admission.sender()
     const rpc = new Rpc(
       mux,
-      (bytes) => caller.request(bytes),
-      (bytes) => caller.replied(bytes)
+      (bytes) => sender.request(bytes),
+      (bytes) => sender.replied(bytes)
     )
     this.#rpcs.add(rpc)
     stream.once('close', () => {
       this.#connections.delete(stream)
       this.#gate.delete(mux)
       this.#rpcs.delete(rpc)
-      caller.close()
+      sender.close()
     })
-    this.#answer(rpc, caller)
+    this.#answer(rpc, sender)
   }
 
   /** Takes nobody in any more; those who are here stay until `close`. */

@@ -11,23 +11,19 @@ const ASKED = 'restored-asked'
  * signed. Of instances that are not in the backup nobody could be asked: that is made up for when one is to be deployed.
  */
 export class Restored {
+  /** Whether others were asked at an earlier start. */
+  readonly isAsked: boolean
   readonly #dir: string
-  readonly #isAsked: boolean
 
   private constructor(dir: string, isAsked: boolean) {
+    this.isAsked = isAsked
     this.#dir = dir
-    this.#isAsked = isAsked
   }
 
   /** Null where a directory has no such mark. */
   static async find(dir: string): Promise<Restored | null> {
     if (await isThere(path.join(dir, FILE))) return new Restored(dir, false)
     return (await isThere(path.join(dir, ASKED))) ? new Restored(dir, true) : null
-  }
-
-  /** Whether others were asked at an earlier start. */
-  get isAsked(): boolean {
-    return this.#isAsked
   }
 
   static async mark(dir: string): Promise<void> {

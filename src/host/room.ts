@@ -9,7 +9,7 @@ const RESERVE_SHARE = 1 / 16
 /** For how long what was found out holds, ms. */
 const KNOWN_MS = 1_000
 
-/** How often it is looked whether a disk takes something again, ms. */
+/** How often a disk that took nothing is tried again, ms. */
 const LOOK_MS = 5_000
 
 /** What is written to see whether it is taken. */

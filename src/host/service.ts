@@ -31,12 +31,12 @@ import {
 } from '../protocol/messages.ts'
 import type { Proof } from '../protocol/proof.ts'
 import { isUnreadable } from '../state/salvage.ts'
-import type { Caller } from './caller.ts'
 import type { HostEvent } from './events.ts'
 import type { Instance } from './instance.ts'
 import type { Measures } from './measures.ts'
 import { Mutex } from './mutex.ts'
 import { readRange } from './ranges.ts'
+import type { Sender } from './sender.ts'
 import { notThatFar, type SetBacks, setBack } from './set-back.ts'
 import type { PublicStatus } from './status.ts'
 import { checkSigned } from './user-log.ts'
@@ -56,7 +56,7 @@ export interface Served {
   unreadMax(): number
   /** Does something with an instance, which stays in memory meanwhile. Throws INSTANCE_UNKNOWN or INSTANCE_DAMAGED. */
   use<T>(address: Uint8Array, fn: (instance: Instance) => Promise<T>): Promise<T>
-  deploy(request: DeployRequest, caller: Caller): Promise<Instance>
+  deploy(request: DeployRequest, sender: Sender): Promise<Instance>
   /** Takes notice of a head that a peer holds. */
   heed(address: Uint8Array, head: Head): Promise<KnownReply>
   tell(event: HostEvent): void
@@ -72,7 +72,7 @@ export class Service {
   /** Length of the last head sent, by instance and user: the next proof begins there. */
   readonly #sent = new Map<string, number>()
   readonly #rpc: Rpc
-  readonly #caller: Caller
+  readonly #sender: Sender
   readonly #host: Served
   readonly #replies = new Mutex()
   readonly #deployments = new Semaphore(DEPLOYING_MAX)
@@ -80,9 +80,9 @@ export class Service {
   /** Resolves when what this peer has said so far of heads was taken notice of. */
   #heard: Promise<unknown> = Promise.resolve()
 
-  constructor(rpc: Rpc, caller: Caller, host: Served) {
+  constructor(rpc: Rpc, sender: Sender, host: Served) {
     this.#rpc = rpc
-    this.#caller = caller
+    this.#sender = sender
     this.#host = host
   }
 
@@ -128,7 +128,7 @@ export class Service {
     return this.#deployments.run(async () => {
       await this.#heard
       await this.#host.asked()
-      return { address: (await this.#host.deploy(request, this.#caller)).address }
+      return { address: (await this.#host.deploy(request, this.#sender)).address }
     })
   }
 
@@ -194,14 +194,14 @@ export class Service {
   }
 
   #submit(instance: Instance, log: UserBlocks, arrived: number): Promise<number> {
-    const caller = this.#caller
+    const sender = this.#sender
     return this.#submissions.run(async () => {
       try {
         checkSigned(log, instance.address)
         await this.#heedSeen(instance.address, log.blocks, instance.head.length)
-        return await instance.submit(log, { caller, arrived })
+        return await instance.submit(log, { sender, arrived })
       } catch (error) {
-        caller.refused(log.blocks.length)
+        sender.refused(log.blocks.length)
         throw error
       }
     })
@@ -235,7 +235,7 @@ export class Service {
   /** Who asks for more than its rate is refused: it asks others, or again. */
   #range(request: RangeRequest): Promise<RangeReply> {
     return this.#large(async () => {
-      this.#caller.checkRates()
+      this.#sender.checkRates()
       return readRange(this.#host.store, request)
     })
   }
@@ -259,7 +259,7 @@ export class Service {
   /** The same of an instance, at the rate of that connection; nothing is kept in memory for one that does not read. */
   #prepare<T>(address: Uint8Array, reply: (instance: Instance) => Promise<T>): Promise<T> {
     return this.#large(async () => {
-      await this.#caller.mayReceive()
+      await this.#sender.mayReceive()
       return this.#host.use(address, reply)
     })
   }

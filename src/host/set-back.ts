@@ -19,7 +19,7 @@ export class SetBacks {
   readonly #dir: string
   readonly #host: Uint8Array
   readonly #heads = new Map<string, Head>()
-  /** What of that is on disk. */
+  /** Those of them that are on disk. */
   readonly #written = new Map<string, Head>()
   #writing: Promise<void> = Promise.resolve()
 

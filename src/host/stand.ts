@@ -43,7 +43,7 @@ export function encodeMethods(methods: readonly string[]): Uint8Array {
   return b4a.from(JSON.stringify(methods))
 }
 
-/** Of no note there are none. */
+/** None where there is no note. */
 export function decodeMethods(note: Uint8Array | null): string[] {
   const text = b4a.toString(note ?? new Uint8Array())
   // as they were noted down first, a line each

@@ -1,7 +1,7 @@
-import type { Caller } from './caller.ts'
 import { BYTES_ALONE, type Meter, type Meters, type Rate } from './meter.ts'
 import type { Quotas } from './quotas.ts'
 import { ASKED_MS, type Refusals, SOON_MS } from './refusals.ts'
+import type { Sender } from './sender.ts'
 import type { StoredBytes } from './stored.ts'
 
 const CALLS_AND_FUEL: readonly Rate[] = ['calls', 'fuel']
@@ -23,7 +23,7 @@ export class Holdings {
     { bytes: number; readonly instances: Map<string, number> }
   >()
 
-  /** Notes what an instance has; it counts from the first time on. */
+  /** Notes what an instance has, bytes; it counts as one of its deployer's from the first time on. */
   set(deployer: string, address: string, bytes: number): void {
     const held = this.#deployers.get(deployer) ?? { bytes: 0, instances: new Map() }
     this.#deployers.set(deployer, held)
@@ -44,7 +44,7 @@ export class Holdings {
 export interface Sent {
   /** Z-base-32. */
   readonly user: string
-  readonly caller: Caller | null
+  readonly sender: Sender | null
   /** Calls of that user that wait already. */
   readonly waiting: number
   /** Entries, of any kind. */
@@ -74,9 +74,9 @@ export class Tenant {
    * Throws QUOTA_EXCEEDED where nothing may be taken in of what was sent. Nothing is charged: who it is from is not
    * known before its signature is verified, and nobody shall use up what others have.
    */
-  admit({ user, caller, waiting, entries, countCalls }: Sent): void {
+  admit({ user, sender, waiting, entries, countCalls }: Sent): void {
     const { quotas, refusals, users, deployers, stored, holdings } = this.#tenants
-    caller?.limitUser(user)
+    sender?.limitUser(user)
     const { bytesStored, callsWaiting } = quotas.user
     refusals.limit('user.bytesStored', bytesStored, stored.of(user), ASKED_MS)
     const kept = holdings.bytes(this.#deployer)
@@ -84,7 +84,7 @@ export class Tenant {
     const meters = [
       ['user', users.known(user)],
       ['deployer', deployers.known(this.#deployer)],
-      ['connection', caller?.meter]
+      ['connection', sender?.meter]
     ] as const
     const isOver = meters.some(([, meter]) => meter?.exceeded() || meter?.tooMany(entries))
     if (!isOver && waiting < (callsWaiting ?? Number.POSITIVE_INFINITY)) return
@@ -101,20 +101,20 @@ export class Tenant {
   }
 
   /** Who pays for what comes of a user's calls. */
-  metersOf(user: string, caller: Caller | null): readonly Meter[] {
+  metersOf(user: string, sender: Sender | null): readonly Meter[] {
     const { users, deployers } = this.#tenants
     const meters = [users.of(user), deployers.of(this.#deployer)]
-    return caller === null ? meters : [...meters, caller.meter]
+    return sender === null ? meters : [...meters, sender.meter]
   }
 
   /** Charges what was taken in. */
-  take(user: string, caller: Caller | null, calls: number, bytes: number): void {
+  take(user: string, sender: Sender | null, calls: number, bytes: number): void {
     const { users, deployers, stored } = this.#tenants
     users.of(user).take(calls, bytes)
     deployers.of(this.#deployer).take(calls, bytes)
     // its bytes were counted with the request
-    caller?.meter.take(calls, 0)
-    caller?.addUser(user)
+    sender?.meter.take(calls, 0)
+    sender?.addUser(user)
     stored.add(user, bytes)
   }
 

@@ -169,7 +169,7 @@ export function encodePosition({ entry, ack }: Position): Uint8Array {
   return b4a.concat([c.encode(c.uint, entry), c.encode(c.uint, ack)])
 }
 
-/** Of no note it is the beginning. */
+/** The beginning where there is no note. */
 export function decodePosition(bytes: Uint8Array | null): Position {
   if (bytes === null) return { entry: 0, ack: 0 }
   const state = { start: 0, end: bytes.byteLength, buffer: bytes }

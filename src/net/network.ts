@@ -29,7 +29,10 @@ const DIALS_MAX = 64
 export interface NetworkOptions {
   /** To whose keys there shall be no connection by a topic; default: nobody's. */
   readonly deny?: (publicKey: Uint8Array) => boolean
-  /** Nobody waits for the peers, and who is gone may be noticed late: with many of them, what they say to be there is most of what they say. */
+  /**
+   * Nobody waits for the peers, and who is gone may be noticed late: with many of them, most messages would say no more than
+   * that somebody is still there.
+   */
   readonly isPatient?: boolean
   /** Connections that others open, at a time; default: any number. */
   readonly inboundMax?: number

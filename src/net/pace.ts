@@ -1,4 +1,4 @@
-/** How long what peers ask for is begun before everything else has its turn, ms, and how much of it at most. */
+/** For so long, ms, and so much at most, what peers ask for is begun before everything else has its turn. */
 const ROUND_MS = 4
 const ROUND_MAX = 64
 

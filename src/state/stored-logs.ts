@@ -39,7 +39,7 @@ export class StoredLogs {
     }
   }
 
-  /** Those that anything is signed of. */
+  /** Those in which anything is signed. */
   async *all(): AsyncGenerator<StoredLog> {
     for await (const { discoveryKey } of this.#storage.createCoreStream()) {
       const info = await this.#storage.getInfo(discoveryKey)

@@ -7,10 +7,10 @@ import { LATER_MS, type Refusals, SOON_MS } from './refusals.ts'
 const REFUSED_BYTES = 4096
 
 /** What all connections of a host have in common. */
-export interface Callers {
+export interface Senders {
   readonly quotas: Quotas
   readonly refusals: Refusals
-  readonly open: Set<Caller>
+  readonly open: Set<Sender>
   /** Connections over which the calls of each user come, by z-base-32. */
   readonly users: Map<string, number>
   /** Bytes in memory of what all of them have sent, and wait for. */
@@ -18,22 +18,22 @@ export interface Callers {
 }
 
 /** Who is at the other end of a connection, as far as quotas are concerned: nobody knows who that is. */
-export class Caller {
+export class Sender {
   readonly meter: Meter
-  readonly #callers: Callers
+  readonly #senders: Senders
   readonly #users = new Set<string>()
   #held = 0
   #isClosed = false
 
-  constructor(callers: Callers, meter: Meter) {
+  constructor(senders: Senders, meter: Meter) {
     this.meter = meter
-    this.#callers = callers
-    callers.open.add(this)
+    this.#senders = senders
+    senders.open.add(this)
   }
 
   /** Lets a request in; returns what is to be called at its end. Throws QUOTA_EXCEEDED. */
   request(bytes: number): () => void {
-    const { refusals, quotas, held, open } = this.#callers
+    const { refusals, quotas, held, open } = this.#senders
     refusals.rates('connection', this.meter)
     const { bytesWaiting } = quotas.host
     // who holds less than its share is let in, else one connection could take all there is
@@ -47,7 +47,7 @@ export class Caller {
 
   /** Throws QUOTA_EXCEEDED where what was done for it since it was let in is too much. */
   checkRates(): void {
-    this.#callers.refusals.rates('connection', this.meter)
+    this.#senders.refusals.rates('connection', this.meter)
   }
 
   /**
@@ -56,7 +56,7 @@ export class Caller {
    */
   async mayReceive(): Promise<void> {
     let excess = this.meter.exceeded(BYTES_ALONE)
-    if (excess !== null) this.#callers.refusals.delay('connection', this.meter, excess)
+    if (excess !== null) this.#senders.refusals.delay('connection', this.meter, excess)
     for (; excess !== null && !this.#isClosed; excess = this.meter.exceeded(BYTES_ALONE)) {
       await sleep(excess.wait, undefined, { ref: false })
     }
@@ -75,7 +75,7 @@ export class Caller {
   /** Throws QUOTA_EXCEEDED where no more calls of this user may come from here. */
   limitUser(user: string): void {
     if (this.#users.has(user)) return
-    const { refusals, quotas, users } = this.#callers
+    const { refusals, quotas, users } = this.#senders
     refusals.limit('connection.users', quotas.connection.users, this.#users.size, LATER_MS)
     refusals.limit('user.connections', quotas.user.connections, users.get(user) ?? 0, LATER_MS)
   }
@@ -85,18 +85,18 @@ export class Caller {
     // one that is gone by then would be counted for ever
     if (this.#isClosed || this.#users.has(user)) return
     this.#users.add(user)
-    this.#callers.users.set(user, (this.#callers.users.get(user) ?? 0) + 1)
+    this.#senders.users.set(user, (this.#senders.users.get(user) ?? 0) + 1)
   }
 
   /** What it has sent takes so many bytes more, or less. */
   hold(bytes: number): void {
     this.#held += bytes
-    this.#callers.held += bytes
+    this.#senders.held += bytes
   }
 
   /** The connection is gone; what it has sent and the host has taken in is not. */
   close(): void {
-    const { open, users } = this.#callers
+    const { open, users } = this.#senders
     this.#isClosed = true
     open.delete(this)
     for (const user of this.#users) {
