@@ -2,7 +2,6 @@ declare module 'hypercore-storage' {
   import type { Manifest } from 'hypercore'
   import type { KeyPair } from 'hypercore-crypto'
 
-  /** Several cores in one RocksDB write: pass it to `core.session({ atom })`, then flush. */
   /** A put or deletion, or with `end` the deletion of all keys from `key` up to it. */
   export type AtomChange = [key: Uint8Array, value: Uint8Array | null, end: Uint8Array | null]
 
@@ -14,6 +13,7 @@ declare module 'hypercore-storage' {
     reset(): void
   }
 
+  /** Several cores in one RocksDB write: pass it to `core.session({ atom })`, then flush. */
   export interface Atom {
     readonly flushing: boolean
     readonly view: AtomView
@@ -93,16 +93,18 @@ declare module 'hypercore-storage' {
     readonly hash: Uint8Array
   }
 
+  /** Reads of one core that go to the database together, with `tryFlush`. */
+  export interface CoreReads {
+    getBlock(index: number): Promise<Uint8Array | null>
+    getTreeNode(index: number): Promise<StoredNode | null>
+    /** Of 32,768 blocks. */
+    getBitfieldPage(index: number): Promise<Uint8Array | null>
+    tryFlush(): void
+  }
+
   /** One core in the database. */
   export interface CoreStorage {
-    /** Reads that go together with `tryFlush`. */
-    read(): {
-      getBlock(index: number): Promise<Uint8Array | null>
-      getTreeNode(index: number): Promise<StoredNode | null>
-      /** Of 32,768 blocks. */
-      getBitfieldPage(index: number): Promise<Uint8Array | null>
-      tryFlush(): void
-    }
+    read(): CoreReads
     write(): {
       putTreeNode(node: StoredNode): void
       putBitfieldPage(index: number, page: Uint8Array): void

@@ -4,7 +4,7 @@ declare module 'hypercore' {
   import type { RawStream } from '@hyperswarm/secret-stream'
   import type { KeyPair, TreeNode } from 'hypercore-crypto'
   import type CorestoreStorage from 'hypercore-storage'
-  import type { Atom } from 'hypercore-storage'
+  import type { Atom, CoreStorage } from 'hypercore-storage'
   import type Protomux from 'protomux'
 
   export interface ManifestSigner {
@@ -147,9 +147,14 @@ declare module 'hypercore' {
     readonly timestamp: number
   }
 
-  /** The state of a core, shared by its sessions. */
   /** What a log reads from and writes to. */
-  export interface SessionStorage {}
+  export interface SessionStorage {
+    /** As it is now, whatever is written later; past all that is between it and the database. */
+    snapshot(): CoreStorage
+    /** Where the log is in the database. */
+    readonly core: unknown
+    readonly store: { deleteCore(place: unknown): Promise<void> }
+  }
 
   /** What is written to a log at once; private to Hypercore. */
   export interface CoreBatch {
@@ -163,6 +168,7 @@ declare module 'hypercore' {
     get(index: number): boolean
   }
 
+  /** The state of a core, shared by its sessions. */
   export interface SessionState {
     readonly storage: SessionStorage
     readonly length: number

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import type SecretStream from '@hyperswarm/secret-stream'
 import b4a from 'b4a'
 import Protomux from 'protomux'
@@ -33,7 +34,7 @@ export async function locate(network: Network, address: Uint8Array): Promise<Gen
   for (const stream of network.streams) ask(stream)
   // users and auditors are there as well, and some of them have gone without a word
   network.find(topicOf(address)).catch(() => {})
-  const genesis = await Promise.race([found, sleep(WAIT)])
+  const genesis = await Promise.race([found, sleep(WAIT, null, { ref: false })])
   stop()
   await network.leave(topicOf(address))
   if (genesis !== null) return genesis
@@ -104,8 +105,4 @@ export function checkGenesis(address: Uint8Array, block: Uint8Array): Genesis {
   if (genesis.type === 'genesis' && b4a.equals(addressOf(genesis.host, block), address))
     return genesis
   throw new MivmError('PROOF_INVALID', `what was sent is not the genesis of ${encodeId(address)}`)
-}
-
-function sleep(ms: number): Promise<null> {
-  return new Promise((resolve) => setTimeout(resolve, ms, null).unref())
 }

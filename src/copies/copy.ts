@@ -6,17 +6,6 @@ import { deferred } from '../protocol/deferred.ts'
 import type { Version } from '../protocol/entries.ts'
 import { blobsManifest, manifestKey, stateManifest } from '../protocol/manifest.ts'
 
-declare module 'hypercore' {
-  interface SessionStorage {
-    /** Where a log is in the database. */
-    readonly core: unknown
-    readonly store: { deleteCore(place: unknown): Promise<void> }
-  }
-  interface SharedCore {
-    close(): Promise<void>
-  }
-}
-
 /** Blocks that are asked for at once. */
 const BLOCKS_MAX = 4096
 

@@ -1,4 +1,5 @@
 import { isIP } from 'node:net'
+import { setTimeout as sleep } from 'node:timers/promises'
 import type SecretStream from '@hyperswarm/secret-stream'
 import type { KeyPair } from 'hypercore-crypto'
 import DHT, { type Server } from 'hyperdht'
@@ -175,7 +176,7 @@ export class Network {
 
   /** Resolves when all who were found were tried once, or after a while: who has gone without a word is tried for long. */
   async #tried(): Promise<void> {
-    await Promise.race([this.#swarm.flush(), later(TRIED_MS)])
+    await Promise.race([this.#swarm.flush(), sleep(TRIED_MS, undefined, { ref: false })])
   }
 
   #tend(stream: SecretStream): void {
@@ -190,7 +191,7 @@ export class Network {
     this.#closed = true
     for (const timer of this.#timers) clearTimeout(timer)
     // says good-bye on the topics, as far as the network still answers; a forced end alone leaves their timers behind
-    await Promise.race([this.#swarm.clear(), later(GOODBYE_MS)])
+    await Promise.race([this.#swarm.clear(), sleep(GOODBYE_MS, undefined, { ref: false })])
     await this.#swarm.destroy({ force: true })
   }
 }
@@ -224,10 +225,6 @@ const GOODBYE_MS = 2_000
 const TRIED_MS = 5_000
 /** When a topic is looked at again, beside every ten minutes as the library does. */
 const LOOK_AGAIN_MS = [2_000, 10_000, 60_000]
-
-function later(ms: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, ms).unref())
-}
 
 function parseNode(text: string): { host: string; port: number } {
   const match = /^(.+):(\d{1,5})$/.exec(text.trim())

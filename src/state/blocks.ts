@@ -1,25 +1,8 @@
 import type Hypercore from 'hypercore'
 import type { SharedCore } from 'hypercore'
 import BitInterlude from 'hypercore/lib/bit-interlude.js'
+import type { CoreReads } from 'hypercore-storage'
 import type { TreeNode } from '../protocol/merkle.ts'
-
-declare module 'hypercore' {
-  interface SessionStorage {
-    snapshot(): StorageSnapshot
-  }
-}
-
-interface StorageSnapshot {
-  /** Gathers reads; nothing is read before `tryFlush`. */
-  read(): StorageRead
-  close(): Promise<void>
-}
-
-interface StorageRead {
-  getBlock(index: number): Promise<Uint8Array | null>
-  getTreeNode(index: number): Promise<TreeNode | null>
-  tryFlush(): void
-}
 
 /** The blocks that are on this machine, in one read of the disk; `get` would be one each. Nothing is proven. */
 export function readBlocks(
@@ -79,7 +62,7 @@ function announce(core: SharedCore, start: number, length: number): void {
 /** From a snapshot, which goes past the cache of the store: a log is read once, and would be all that is in it. */
 async function readTogether<T>(
   core: Hypercore,
-  ask: (read: StorageRead) => Promise<T>[]
+  ask: (read: CoreReads) => Promise<T>[]
 ): Promise<T[]> {
   const snapshot = core.state.storage.snapshot()
   try {

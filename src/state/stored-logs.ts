@@ -1,5 +1,9 @@
 import type { Manifest } from 'hypercore'
-import CorestoreStorage, { type CoreInfo, type CoreStorage } from 'hypercore-storage'
+import CorestoreStorage, {
+  type CoreInfo,
+  type CoreReads,
+  type CoreStorage
+} from 'hypercore-storage'
 import type { Head } from '../protocol/head.ts'
 import type { TreeNode } from '../protocol/merkle.ts'
 
@@ -78,7 +82,7 @@ function headIn({ head }: CoreInfo): Head | null {
 
 async function together<T>(
   core: CoreStorage,
-  ask: (read: ReturnType<CoreStorage['read']>) => Promise<T | null>[]
+  ask: (read: CoreReads) => Promise<T | null>[]
 ): Promise<T[] | null> {
   const read = core.read()
   const asked = ask(read)
