@@ -148,7 +148,7 @@ test('batches - logs of users who have their results are let go of, also where s
   most = 0
   for (let i = 0; i < 900; i++) {
     const { key } = new BareUser(address, `user ${i}`)
-    const { items } = await instance.proofs.prove(key, 1, 1, 0, false)
+    const { items } = await instance.proofs.prove({ user: key, from: 1, to: 1 })
     if (!items.some(({ block }) => block !== null)) t.fail(`nothing is proven to user ${i}`)
     await instance.submit({ user: key, start: 0, blocks: [], head: null })
     most = Math.max(most, instance.weight)

@@ -38,7 +38,7 @@ test('proofs - whoever asks for old results does not have the host read all of t
   t.teardown(() => Object.assign(Tail.prototype, { block }))
   const readsOf = async (from: number, to: number) => {
     reads = 0
-    const { items } = await proofs.prove(user, from, to, 0, false)
+    const { items } = await proofs.prove({ user, from, to })
     return { reads, proven: items.filter((item) => item.block !== null).map((item) => item.block) }
   }
   const first = await readsOf(1, 1)
@@ -49,7 +49,7 @@ test('proofs - whoever asks for old results does not have the host read all of t
   t.alike(again.proven, first.proven)
   for (const entry of [511, 512, 513, 1_024, 2_047, 2_500]) {
     const { proven } = await readsOf(entry, entry)
-    const [wide] = [await proofs.prove(user, entry, CALLS * 2, 0, false)]
+    const [wide] = [await proofs.prove({ user, from: entry, to: CALLS * 2 })]
     const blocks = wide.items.filter((item) => item.block !== null).map((item) => item.block)
     // an entry may be an ack of the user's, of which there is no result
     t.alike(proven, blocks.slice(0, proven.length), `entry ${entry}`)

@@ -160,7 +160,9 @@ test('residents - whoever asks while a host looks through its instances is answe
       note(rpc.request(PROVE, { address, user: user.key, entry: 1 })),
       note(rpc.request(CONSISTENCY, { address, lengths: [2] })),
       note(rpc.request(CALL, ask)),
-      note(host.use(address, (instance) => instance.proofs.prove(user.key, 1, 1, 0, false)))
+      note(
+        host.use(address, (instance) => instance.proofs.prove({ user: user.key, from: 1, to: 1 }))
+      )
     )
   }
   await Promise.all(asked)

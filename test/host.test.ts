@@ -220,8 +220,9 @@ test('host - a name alone takes no room on its disk', async (t) => {
     const stranger = crypto.keyPair().publicKey
     t.is(await instance.submit({ user: stranger, start: 0, blocks: [], head: null }), 0)
     t.is(
-      (await instance.proofs.prove(stranger, 1, 1, 0, false)).items.filter(({ block }) => block)
-        .length,
+      (await instance.proofs.prove({ user: stranger, from: 1, to: 1 })).items.filter(
+        ({ block }) => block
+      ).length,
       0
     )
     const { log } = request
@@ -274,6 +275,6 @@ async function provenBlocks(
   user: BareUser,
   entry: number
 ): Promise<unknown[]> {
-  const { items } = await instance.proofs.prove(user.key, entry, entry, 0, false)
+  const { items } = await instance.proofs.prove({ user: user.key, from: entry, to: entry })
   return items.filter(({ block }) => block !== null)
 }

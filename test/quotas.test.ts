@@ -66,7 +66,10 @@ test('quotas - what is in the copy of the host already is answered, over quota o
   t.is(await instance.submit(ann.log()), 3, 'sent again')
   await instance.settled(ann.key, 3)
   t.is(await instance.submit(ann.log()), 3)
-  t.is((await instance.proofs.prove(ann.key, 1, 3, 0, false)).items.filter(isBlock).length, 6)
+  t.is(
+    (await instance.proofs.prove({ user: ann.key, from: 1, to: 3 })).items.filter(isBlock).length,
+    6
+  )
   await refusal(instance.submit(calls(ann, 1).log(3)))
   await finish(4)
 })
@@ -485,7 +488,7 @@ async function refusal(asked: Promise<unknown>): Promise<MivmError> {
 
 /** Which call of the instance an entry of a user's log is. */
 async function seqOf(instance: Instance, user: BareUser, entry: number): Promise<number> {
-  const { items } = await instance.proofs.prove(user.key, entry, entry, 0, false)
+  const { items } = await instance.proofs.prove({ user: user.key, from: entry, to: entry })
   for (const { block } of items) {
     const found = block === null ? null : decodeEntry(block)
     if (found?.type === 'ack') return found.seq

@@ -331,6 +331,7 @@ export class Instance {
       await this.#intake.prepare(log.user)
     }
     const isNew = await this.#isNew(log, sender)
+    // looked for once more in its turn: one whose first entries are on their way is there by then
     const taken = this.#ledger.withUserIf(isNew, log.user, async (user) => {
       this.#refuseWhenClosing()
       const known = user.length

@@ -15,6 +15,18 @@ const PROOF_BYTES_MAX = 4 * 1024 * 1024
 /** Entries whose results are looked for in the log at once; a caller asks again for the rest. */
 const ENTRIES_MAX = 16_384
 
+/** Whose results are to be proven, and where the proof may begin. */
+export interface ResultsAsked {
+  readonly user: Uint8Array
+  /** Numbers of entries in the user's log, both included. */
+  readonly from: number
+  readonly to: number
+  /** A length that the user has a verified head of; default 0. */
+  readonly through?: number
+  /** Whether the proof can begin there; else, and for results further back, it begins at 0 with a boundary there. */
+  readonly anchored?: boolean
+}
+
 /** What an instance says of calls that have their results: where those are in the call log, and the proof of it. */
 export class Proofs {
   readonly #ledger: Ledger
@@ -33,23 +45,13 @@ export class Proofs {
     return head
   }
 
-  /**
-   * Proves acks and results of a user's entries `from` to `to` under the newest head, as many as fit. `through` is a
-   * length that the user has a verified head of: the proof begins there, or, with `anchored` false or for results
-   * further back, at 0 with a boundary there. The head is the one at the moment of the call.
-   */
-  async prove(
-    key: Uint8Array,
-    from: number,
-    to: number,
-    through: number,
-    anchored: boolean
-  ): Promise<Proof> {
+  /** Proves acks and results under the newest head, as many as fit. The head is the one at the moment of the call. */
+  async prove({ user, from, to, through = 0, anchored = false }: ResultsAsked): Promise<Proof> {
     const { tail } = this.#ledger
     const head = this.head
     const blocks: { index: number; block: Uint8Array }[] = []
     let bytes = 0
-    for (const { ack, result } of await this.#answers(key, from, to)) {
+    for (const { ack, result } of await this.#answers(user, from, to)) {
       if (bytes > PROOF_BYTES_MAX) break
       for (const index of [ack, result]) {
         const block = await tail.block(index)

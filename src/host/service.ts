@@ -181,7 +181,8 @@ export class Service {
       const before = isFirst(request) ? undefined : this.#sent.get(key)
       const through = Math.min(before ?? request.known, head.length)
       const anchored = before !== undefined || request.anchored
-      const proof = await instance.proofs.prove(log.user, request.from, to, through, anchored)
+      const asked = { user: log.user, from: request.from, to, through, anchored }
+      const proof = await instance.proofs.prove(asked)
       // The next one is made when this one is: it begins where this one ends, and nothing where none could be made. For users
       // who have no log nothing is kept: anybody can name any number of them.
       if (length > 0) this.#sent.set(key, head.length)
@@ -217,7 +218,7 @@ export class Service {
 
   async #prove({ address, user, entry }: ProveRequest): Promise<ProveReply> {
     const proof = await this.#prepare(address, (instance) =>
-      instance.proofs.prove(user, entry, entry, 0, false)
+      instance.proofs.prove({ user, from: entry, to: entry })
     )
     if (proof.items.some(({ block }) => block !== null)) return { proof }
     throw new MivmError('REQUEST_INVALID', `entry ${entry} has no result: check its number`)

@@ -177,7 +177,7 @@ class Scene {
       users.map(async (user) => {
         const { length } = user.blocks
         await this.#instance.settled(user.key, length)
-        this.#tell(await this.#instance.proofs.prove(user.key, 1, length, 0, false))
+        this.#tell(await this.#instance.proofs.prove({ user: user.key, from: 1, to: length }))
       })
     )
   }
