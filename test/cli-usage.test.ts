@@ -345,6 +345,19 @@ test('cli - without a home no key goes to where one happens to be', async (t) =>
   t.is(dir, `${path.join(userInfo().homedir, '.mivm')}\n`)
 })
 
+test('cli - on a terminal what went wrong has a line of its own', (t) => {
+  const script = `process.stderr.isTTY = true
+    const { Output } = await import(${JSON.stringify(path.join(PROGRAM, '../output.ts'))})
+    const { reportError } = await import(${JSON.stringify(path.join(PROGRAM, '../report.ts'))})
+    new Output(false).progress('looking…')
+    reportError(Object.assign(new Error('nothing'), { code: 'ENOENT' }), false)`
+  const { stderr } = spawnSync(process.execPath, ['--input-type=module', '-e', script], {
+    encoding: 'utf8'
+  })
+  t.ok(stderr.includes('looking…') && stderr.includes('mivm: STORAGE_FAILED:'), stderr)
+  t.absent(/looking…[^\r]*mivm/.test(stderr), JSON.stringify(stderr))
+})
+
 test('cli - an instance is named by who has its link', async (t) => {
   const cli = new Cli(await tempDir(t), NOWHERE)
   const [one, two] = ['y', 'b'].map((c) => `mivm://${'y'.repeat(52)}/${c.repeat(51)}y`)

@@ -2,10 +2,12 @@ import { styleText } from 'node:util'
 
 export type Style = Parameters<typeof styleText>[0]
 
+/** What stands in the line of a terminal that is written over; there is one stderr, whoever writes to it. */
+let progress = ''
+
 /** Where a command writes: data to stdout, as text or as JSON, and everything else to stderr. */
 export class Output {
   readonly json: boolean
-  #progress = ''
 
   constructor(json: boolean) {
     this.json = json
@@ -44,8 +46,8 @@ export class Output {
   progress(text: string): void {
     if (process.stderr.isTTY !== true) return
     this.#clear()
-    this.#progress = text.slice(0, (process.stderr.columns ?? 80) - 1)
-    process.stderr.write(this.paintNote('dim', this.#progress))
+    progress = text.slice(0, (process.stderr.columns ?? 80) - 1)
+    process.stderr.write(this.paintNote('dim', progress))
   }
 
   /** Ends the line of {@link progress}. */
@@ -88,9 +90,9 @@ export class Output {
   }
 
   #clear(): void {
-    if (this.#progress === '') return
+    if (progress === '') return
     process.stderr.write('\r\u001b[K')
-    this.#progress = ''
+    progress = ''
   }
 }
 
