@@ -3,16 +3,19 @@
 import { readFile } from 'node:fs/promises'
 import path from 'node:path'
 import test from 'brittle'
+import crypto from 'hypercore-crypto'
 import { audit } from 'mivm'
 import { ArchiveView } from '../src/cli/archive.ts'
 import { Reopening } from '../src/cli/mirror.ts'
+import { locate } from '../src/client/locate.ts'
 import { Others } from '../src/client/others.ts'
 import { Replica } from '../src/client/replica.ts'
 import { Host } from '../src/host/host.ts'
 import { Network } from '../src/net/network.ts'
 import { MivmError } from '../src/protocol/errors.ts'
 import { verifyEvidence } from '../src/protocol/evidence.ts'
-import { decodeId, parseLink } from '../src/protocol/ids.ts'
+import { decodeId, encodeId, parseLink } from '../src/protocol/ids.ts'
+import { topicOf } from '../src/protocol/manifest.ts'
 import { EvidenceDir } from '../src/state/evidence-dir.ts'
 import { closeStore, openStore } from '../src/state/store.ts'
 import { BareUser, deployment } from './bare-user.ts'
@@ -82,6 +85,22 @@ test('mirror - an instance is audited through it where its host is there, and sa
     }
     t.alike(said, ['clean', '2'], code)
   }
+})
+
+test('mirror - one that has looked for an instance is still found there itself', async (t) => {
+  const { scene, address } = await Scene.deployed(t)
+  const topic = topicOf(decodeId(address))
+  const open = () => {
+    const network = new Network(crypto.keyPair(), scene.bootstrap)
+    t.teardown(() => network.close(), { order: 1 })
+    return network
+  }
+  const [network, other] = [open(), open()]
+  await network.announce(topic)
+  await locate(network, decodeId(address))
+  await other.find(topic)
+  const found = other.streams.map(({ remotePublicKey }) => encodeId(remotePublicKey))
+  t.ok(found.includes(encodeId(network.publicKey)))
 })
 
 test('mirror - one that is started while the host is away shows what it has', async (t) => {

@@ -33,10 +33,10 @@ export async function locate(network: Network, address: Uint8Array): Promise<Gen
   // who is found on two topics is connected once
   for (const stream of network.streams) ask(stream)
   // users and auditors are there as well, and some of them have gone without a word
-  network.find(topicOf(address)).catch(() => {})
+  const leave = network.look(topicOf(address))
   const genesis = await Promise.race([found, sleep(WAIT, null, { ref: false })])
   stop()
-  await network.leave(topicOf(address))
+  await leave()
   if (genesis !== null) return genesis
   throw new MivmError(
     'INSTANCE_UNKNOWN',

@@ -1,10 +1,11 @@
 import { isIP } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type SecretStream from '@hyperswarm/secret-stream'
+import b4a from 'b4a'
 import type { KeyPair } from 'hypercore-crypto'
 import DHT, { type Server } from 'hyperdht'
 import createTestnet from 'hyperdht/testnet.js'
-import Hyperswarm from 'hyperswarm'
+import Hyperswarm, { type Discovery } from 'hyperswarm'
 import { MivmError, messageOf } from '../protocol/errors.ts'
 import { Inbound } from './inbound.ts'
 import { LOCAL_PORT } from './local-port.ts'
@@ -50,6 +51,8 @@ export class Network {
   readonly #silenceMax: number
   /** For topics that are looked at again. */
   readonly #timers = new Set<NodeJS.Timeout>()
+  /** What is looked for until the end, by topic in hex. */
+  readonly #finding = new Map<string, Discovery>()
   #closed = false
 
   constructor(
@@ -121,8 +124,19 @@ export class Network {
 
   /** Connects to whoever announces a topic; the streams come to `onConnection`. Returns when all were tried once. */
   async find(topic: Uint8Array): Promise<void> {
-    this.#swarm.join(topic, { server: false, client: true })
+    const id = b4a.toString(topic, 'hex')
+    const finding = this.#finding.get(id)
+    // whoever looks again and again, for weeks, leaves nothing behind each time
+    if (finding !== undefined) finding.refresh().catch(() => {})
+    else this.#finding.set(id, this.#swarm.join(topic, { server: false, client: true }))
     await this.#tried()
+  }
+
+  /** The same until what it returns is called. This peer is found there itself as before. */
+  look(topic: Uint8Array): () => Promise<void> {
+    if (this.#closed) return async () => {}
+    const looking = this.#swarm.join(topic, { server: false, client: true })
+    return () => looking.destroy()
   }
 
   /**
@@ -140,10 +154,6 @@ export class Network {
     }
     await discovery.flushed()
     await this.#tried()
-  }
-
-  async leave(topic: Uint8Array): Promise<void> {
-    await this.#swarm.leave(topic)
   }
 
   /** A stream to the peer with that key; throws HOST_UNKNOWN where it cannot be reached in time. */
