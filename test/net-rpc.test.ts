@@ -1,13 +1,56 @@
 // Requests and replies on one stream.
-import { setTimeout as sleep } from 'node:timers/promises'
+import { setImmediate, setTimeout as sleep } from 'node:timers/promises'
 import SecretStream from '@hyperswarm/secret-stream'
 import test, { type Test } from 'brittle'
 import c from 'compact-encoding'
 import Protomux from 'protomux'
 import ProtomuxRPC from 'protomux-rpc'
 import { Rpc } from '../src/net/rpc.ts'
+import { Semaphore } from '../src/net/semaphore.ts'
 import { MivmError } from '../src/protocol/errors.ts'
 import { INFO, KNOWN, RPC_PROTOCOL, STATUS } from '../src/protocol/messages.ts'
+
+test('semaphore - so much runs at a time, in the order of the calls, and what is too large alone', async (t) => {
+  const semaphore = new Semaphore(4)
+  const running = new Map<string, PromiseWithResolvers<void>>()
+  const runs: Promise<void>[] = []
+  const run = (name: string, cost: number) => {
+    const end = Promise.withResolvers<void>()
+    const whileOpen = () => {
+      running.set(name, end)
+      return end.promise.finally(() => running.delete(name))
+    }
+    runs.push(semaphore.run(whileOpen, cost))
+  }
+  const end = async (name: string) => {
+    running.get(name)?.resolve()
+    await setImmediate()
+  }
+  const names = () => [...running.keys()].join('')
+
+  run('a', 3)
+  run('b', 2)
+  run('c', 1)
+  t.is(names(), 'a', 'nobody overtakes another, also where there were room')
+  await end('a')
+  t.is(names(), 'bc')
+  run('d', 9)
+  await end('b')
+  t.is(names(), 'c')
+  await end('c')
+  t.is(names(), 'd')
+  run('e', 1)
+  run('f', 1)
+  t.is(names(), 'd')
+  semaphore.close()
+  await setImmediate()
+  t.is(names(), 'def', 'nobody is left waiting')
+  for (const name of 'def') await end(name)
+  run('g', 4)
+  t.is(names(), 'g', 'what was let in is not counted any more')
+  await end('g')
+  await Promise.all(runs)
+})
 
 test('rpc - what is held back is made when the peer has read, however little it was to leave', async (t) => {
   const { near, far } = await connect(t)
