@@ -112,7 +112,7 @@ function unfinished(dir: string): string {
 async function removeLeft(dir: string): Promise<void> {
   const parent = path.dirname(dir)
   const beginning = path.basename(unfinished(dir))
-  const names = (await readdir(parent)).filter((name) => name.startsWith(beginning))
+  const names = (await listDirectory(parent)).filter((name) => name.startsWith(beginning))
   for (const name of names.filter((it) => /^[^-]{6}(\.left)?$/.test(it.slice(beginning.length)))) {
     const left = path.join(parent, name)
     const taken = name.endsWith('.left') ? left : `${left}.left`

@@ -364,10 +364,12 @@ class Pages {
   }
 
   #fetch(at) {
-    if (this.#known?.#has(at, this.#end) === true) {
-      this.#page = this.#known.#page
-      this.#index = this.#known.#indexBehind(at)
-      this.#more = this.#known.#more || this.#known.#end !== this.#end
+    const known = this.#known
+    const isKnown = known === null ? false : known.#has(at, this.#end)
+    if (isKnown) {
+      this.#page = known.#page
+      this.#index = known.#indexBehind(at)
+      this.#more = known.#more || known.#end !== this.#end
       return
     }
     const [gt, lt] = this.#reverse ? [this.#end, at] : [at, this.#end]
