@@ -43,6 +43,8 @@ test('rewritten - a host that shows less than there is a copy of is found', asyn
   await replicate(store, short)
   const audited = await run(t, copy, { dir, patience: 500 })
   t.ok(found(audited).includes('HISTORY_TRUNCATED call - block 7'), found(audited).join())
+  const forgetful = await run(t, copy, { patience: 500 })
+  t.ok(found(forgetful).includes('HISTORY_TRUNCATED call - block 7'), 'whoever has made the copy')
 })
 
 test('rewritten - what peers say to an auditor counts as far as it is proven', async (t) => {

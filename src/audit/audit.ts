@@ -6,6 +6,7 @@ import crypto from 'hypercore-crypto'
 import type { Genesis } from '../protocol/entries.ts'
 import type { Head } from '../protocol/head.ts'
 import { encodeId } from '../protocol/ids.ts'
+import { headOf } from '../state/head.ts'
 import { openVm as openRegistered } from '../vm/registry.ts'
 import type { VirtualMachine } from '../vm/vm.ts'
 import { type Checkpoint, Checkpoints } from './checkpoint.ts'
@@ -101,6 +102,8 @@ class Audit {
   #report = new Report()
   readonly #opened: { close(): Promise<void> }[] = []
   #callLog: Hypercore | null = null
+  /** The head of the copy that was here before. */
+  #copied: Head | null = null
   #vm: Promise<VirtualMachine> | null = null
   #course: Course | null = null
   /** What was told, and what of it before all was begun anew. */
@@ -223,7 +226,7 @@ class Audit {
     await this.#hearsay.ask(course)
     await course.wait()
     await this.#options.askHost?.()
-    course.end(held)
+    course.end(this.#copied === null ? held : [...held, this.#copied])
     this.#lookForSetBack(course)
     this.#hearsay.accuse(course.report)
     this.#behind = course.behind
@@ -383,6 +386,7 @@ class Audit {
     const core = this.#keepOpen(store.get({ key: address, allowFork }))
     await core.ready()
     this.#callLog = core
+    this.#copied = headOf(core)
     return core
   }
 
