@@ -41,8 +41,12 @@ export const paths = inMethod({
     FUEL
   ],
   'a bound of marks': [
-    "const gt = '\\u0301\\u0316'.repeat(20_000); await state.readdir('/', { gt })",
+    "const gt = '\\u0301\\u0316'.repeat(500); for (;;) await state.readdir('/', { gt })",
     FUEL
+  ],
+  'a bound that is longer than any name': [
+    "await state.readdir('/', { gt: '\\u0301\\u0316'.repeat(20_000) })",
+    'error PATH_TOO_LONG'
   ],
   'options that are getters': ["await state.readdir('/', { get limit() { for (;;); } })", FUEL],
   'an encoding that is a getter': [
