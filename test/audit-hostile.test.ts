@@ -146,6 +146,29 @@ test('audit - an engine that fails is a gap', async (t) => {
   )
 })
 
+test('audit - evidence that nothing shows is not looked for without end', async (t) => {
+  const writer = await Writer.deploy(t)
+  const call = () => writer.call(1, 'roll')
+  await writer.commit([await call()])
+  for (let i = 0; i < 15; i++) await call()
+  // what was passed over shows nothing where it is not known what came before
+  await writer.commit([await call()], {
+    entries: (all) => all.map((it) => (it.type === 'ack' ? { ...it, previous: 2 } : it))
+  })
+  for (let i = 0; i < 9; i++) await writer.commit([await call()])
+  const { store } = writer
+  const get = store.get.bind(store)
+  let opened = 0
+  store.get = (options) => {
+    opened++
+    return get(options)
+  }
+  const audited = await run(t, writer)
+  t.alike(found(audited), ['ACK_CHAIN_WRONG call 3 block 8', 'CALL_SKIPPED call 3 block 8'])
+  t.is(audited.evidence[1], null)
+  t.ok(opened < 120, `${opened} logs are opened`)
+})
+
 test('audit - large entries are read a few at a time', async (t) => {
   const writer = await Writer.deploy(t)
   const big = b4a.alloc(6 * 1024 * 1024, 7)

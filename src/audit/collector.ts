@@ -58,6 +58,8 @@ type Parts = Omit<EvidenceParts, 'code' | 'genesis'>
 
 /** What one audit spends on evidence at most: a hostile log may hold any number of cheats, far apart. */
 const READS_MAX = 1_000_000
+/** And on one finding: each is put together and verified. Where any of them shows it, one of the first does. */
+const CANDIDATES_MAX = 64
 const REPLAYS_MAX = 20
 
 /**
@@ -89,7 +91,9 @@ export class Collector {
     const { code } = finding
     if (!isEvidenceCode(code)) return null
     const { genesisBlock: genesis, replayer } = this.#from
+    let tried = 0
     for await (const parts of this.#candidates(finding)) {
+      if (tried++ >= CANDIDATES_MAX) break
       const evidence = encodeEvidence({ ...parts, code, genesis })
       if (evidence.byteLength > PROOF_BYTES_MAX) continue
       const holds = await verifyEvidence(evidence, {
@@ -267,6 +271,8 @@ export class Collector {
       for (let index = from; index > 1 && index < this.#length; index += step) {
         const entry = await this.#entry(index)
         if (entry?.type !== 'commit') continue
+        // each takes a signature to know whose it is
+        this.#reads += entry.heads.length
         for (const head of headsOf(entry, user, key)) yield { index, head }
       }
     }
