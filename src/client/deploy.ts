@@ -99,7 +99,10 @@ async function takeBack(
 /** Throws USAGE for what no contract is deployed from, before anything is written of it. */
 function checkSource(source: string): void {
   if (typeof source === 'string') return
-  throw new MivmError('USAGE', 'source is not a text: give the code, or what bundle(file) makes')
+  throw new MivmError(
+    'USAGE',
+    'source is not a text: give the code, or the source of what bundle(file) makes'
+  )
 }
 
 /** The first entry of the deployer's log; there already where the deployment is tried again. */
