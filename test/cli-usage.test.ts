@@ -243,6 +243,14 @@ const USAGE: [words: string[], stderr: string][] = [
     'mivm: ORACLE_INVALID: /dev/zero is no file: give the path of a module\n'
   ],
   [
+    ['--as', '', 'call', 'y'.repeat(52), 'x'],
+    'mivm: USAGE: --as is empty: give the name of an identity, or leave it out\n'
+  ],
+  [
+    ['--as', '../x', 'call', 'y'.repeat(52), 'x'],
+    'mivm: USAGE: "../x" is no name for an identity: use up to 64 letters, digits, - and _, not - or _ first\n'
+  ],
+  [
     ['--as', 'bob', 'call', 'y'.repeat(52), 'x'],
     'mivm: IDENTITY_UNKNOWN: there is no identity "bob": make it with "mivm key new bob"\n'
   ]

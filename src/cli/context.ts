@@ -5,7 +5,7 @@ import type { Bootstrap } from '../net/network.ts'
 import { MivmError } from '../protocol/errors.ts'
 import { decodeId, encodeId, formatLink, type Link, parseLink } from '../protocol/ids.ts'
 import { suggest } from '../protocol/suggest.ts'
-import { listIdentities, openIdentity, readIdentity } from '../state/identity.ts'
+import { checkName, listIdentities, openIdentity, readIdentity } from '../state/identity.ts'
 import { atEnd } from './interruption.ts'
 import { Output } from './output.ts'
 import { readAliases, readSettings } from './settings.ts'
@@ -161,6 +161,10 @@ export class Context {
     const names = await listIdentities(this.keys)
     if (names.includes(name)) return readIdentity(this.keys, name)
     if (this.#as !== undefined || name !== 'default') {
+      if (name === '') {
+        throw new MivmError('USAGE', '--as is empty: give the name of an identity, or leave it out')
+      }
+      checkName(name)
       throw new MivmError(
         'IDENTITY_UNKNOWN',
         `there is no identity "${name}"${suggest(name, names) || `: make it with "mivm key new ${name}"`}`

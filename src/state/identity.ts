@@ -130,7 +130,8 @@ function fileOf(dir: string, name: string): string {
   return path.join(dir, `${name}${EXTENSION}`)
 }
 
-function checkName(name: string): void {
+/** Throws USAGE for what cannot be the name of an identity. */
+export function checkName(name: string): void {
   if (typeof name === 'string' && /^[a-z0-9][a-z0-9_-]{0,63}$/i.test(name)) return
   throw new MivmError(
     'USAGE',
