@@ -1,19 +1,21 @@
 // Hosts whose directories were set back, and who tells them.
 import { readFile, rm, writeFile } from 'node:fs/promises'
 import path from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import b4a from 'b4a'
 import test from 'brittle'
 import crypto from 'hypercore-crypto'
 import { type AuditEvent, audit } from 'mivm'
 import Protomux from 'protomux'
 import { askOthers } from '../src/host/asking.ts'
 import { SetBacks } from '../src/host/set-back.ts'
-import { Network } from '../src/net/network.ts'
+import { Network, openLocal } from '../src/net/network.ts'
 import { Rpc } from '../src/net/rpc.ts'
 import { MivmError } from '../src/protocol/errors.ts'
 import { type Head, signHead } from '../src/protocol/head.ts'
 import { decodeId, encodeId } from '../src/protocol/ids.ts'
-import { blobsManifest, manifestKey, stateManifest } from '../src/protocol/manifest.ts'
-import { KNOWN } from '../src/protocol/messages.ts'
+import { blobsManifest, manifestKey, stateManifest, topicOf } from '../src/protocol/manifest.ts'
+import { INFO, KNOWN } from '../src/protocol/messages.ts'
 import { Archive } from '../src/state/archive.ts'
 import { headOf } from '../src/state/head.ts'
 import { readIdentity } from '../src/state/identity.ts'
@@ -360,6 +362,34 @@ test('set back - it is known whether there was a network to ask in', async (t) =
     askOthers([crypto.randomBytes(32)], bootstrap, new AbortController().signal, async () => {})
   t.is(await ask(scene.bootstrap), true)
   t.is(await ask(['127.0.0.1:9']), false)
+})
+
+test('set back - who is asked about more than at once is heard to the end', async (t) => {
+  const { bootstrap, close } = await openLocal(0)
+  t.teardown(close, { order: 9 })
+  const addresses = Array.from({ length: 1_000 }, () => crypto.randomBytes(32))
+  const last = addresses.at(-1) ?? crypto.randomBytes(32)
+  const head = { length: 7, fork: 0, treeHash: Buffer.alloc(32), signature: Buffer.alloc(68) }
+  const peer = new Network(crypto.keyPair(), bootstrap)
+  t.teardown(() => peer.close(), { order: 1 })
+  peer.onConnection((stream) => {
+    new Rpc(Protomux.from(stream)).respond(INFO, async ({ address }) => {
+      // far away
+      await sleep(700)
+      if (!b4a.equals(address, last)) throw new MivmError('INSTANCE_UNKNOWN', 'not here')
+      return { genesis: new Uint8Array(), methods: [], head }
+    })
+  })
+  await peer.announce(topicOf(last))
+  const heard: number[] = []
+  const { signal } = new AbortController()
+  // on a machine that has much else to do somebody is silent who is not
+  for (let tries = 3; tries > 0 && heard.length === 0; tries--) {
+    await askOthers(addresses, bootstrap, signal, async (_, { length }) => {
+      heard.push(length)
+    })
+  }
+  t.alike(heard, [7])
 })
 
 test('set back - of heads that come at once the longest is kept', async (t) => {

@@ -12,6 +12,8 @@ import { INFO } from '../protocol/messages.ts'
 const HEAR_MS = 1_500
 /** How long somebody is tried who may have gone without a word, ms. */
 const CONNECT_MS = 4_000
+/** The same for all that they are asked, which is so much at a time, ms. */
+const ASK_MS = 30_000
 /** Topics that are looked for at once. */
 const FIND_MAX = 16
 
@@ -30,6 +32,7 @@ export async function askOthers(
   if (addresses.length === 0) return true
   if (stop.aborted) return false
   const network = new Network(crypto.keyPair(), bootstrap)
+  const asked: Promise<void>[] = []
   const heard = new Set<Promise<void>>()
   const hear = (address: Uint8Array, head: Head) => {
     heard.add(onHead(address, head).catch(() => {}))
@@ -42,10 +45,11 @@ export async function askOthers(
         topicOf(address),
         listenerOf((head) => hear(address, head))
       )
-      rpc.request(INFO, { address }, HEAR_MS).then(
+      const asking = rpc.request(INFO, { address }, HEAR_MS).then(
         ({ head }) => hear(address, head),
         () => {}
       )
+      asked.push(asking)
     }
   })
   const stopped = new Promise<void>((resolve) => {
@@ -57,6 +61,7 @@ export async function askOthers(
       await Promise.all(some.map((address) => network.find(topicOf(address))))
     }
     await sleep(HEAR_MS, undefined, { ref: false })
+    await Promise.race([Promise.all(asked), sleep(ASK_MS, undefined, { ref: false })])
     await Promise.all(heard)
   }
   try {
