@@ -2,6 +2,7 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { readdir, readFile, stat, writeFile } from 'node:fs/promises'
+import { request } from 'node:http'
 import path from 'node:path'
 import { setImmediate, setTimeout as sleep } from 'node:timers/promises'
 import { deflateSync } from 'node:zlib'
@@ -12,6 +13,7 @@ import Protomux from 'protomux'
 import { recover } from '../src/copies/recovery.ts'
 import { backUpClosed, restore } from '../src/host/backup.ts'
 import { Host } from '../src/host/host.ts'
+import { Monitor } from '../src/host/monitor.ts'
 import { Restored } from '../src/host/restored.ts'
 import { Network, openLocal } from '../src/net/network.ts'
 import { Rpc } from '../src/net/rpc.ts'
@@ -202,6 +204,28 @@ test('backup - one that is given up leaves nothing', async (t) => {
   await t.exception(restore(file ?? '', dir, stop.signal))
   t.alike((await readdir(scene.root)).sort(), ['backup', 'host'])
   t.is((await restore(file ?? '', dir)).records, records)
+})
+
+test('backup - a host does not go on with one that nobody waits for any more', async (t) => {
+  const dir = await tempDir(t)
+  const socket = path.join(dir, 'host.sock')
+  const monitor = await Monitor.open({ socket }, dir)
+  t.teardown(() => monitor.close())
+  const [asked, stopped] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()]
+  const backUp: Host['backUp'] = async (_, stop) => {
+    asked.resolve()
+    if (stop !== undefined) await once(stop, 'abort')
+    stopped.resolve()
+    throw new Error('given up')
+  }
+  monitor.watch(Object.assign(Object.create(Host.prototype), { backUp }))
+  const asking = request({ socketPath: socket, path: '/backup', method: 'POST', agent: false })
+  asking.once('error', () => {})
+  asking.end(JSON.stringify({ file: path.join(dir, 'backup') }))
+  await asked.promise
+  asking.destroy()
+  await stopped.promise
+  t.pass()
 })
 
 test('backup - what a restore leaves that is killed goes with the next one', async (t) => {

@@ -290,11 +290,15 @@ export class Host {
     return instance
   }
 
-  /** Writes a backup of all that there is now, while calls go on. Throws USAGE where there is a file of that name, HOST_CLOSED where this is closed before all is written. */
-  async backUp(file: string): Promise<Backup> {
+  /**
+   * Writes a backup of all that there is now, while calls go on, until `stop`, which leaves nothing. Throws USAGE where there
+   * is a file of that name, HOST_CLOSED where this is closed before all is written.
+   */
+  async backUp(file: string, stop?: AbortSignal): Promise<Backup> {
     this.#refuseWhenClosing()
     const { wal } = this.#writing
-    const writing = backUp(this.#dir, this.#store.storage, wal, file, this.#stop.signal)
+    const signal = AbortSignal.any([this.#stop.signal, ...(stop === undefined ? [] : [stop])])
+    const writing = backUp(this.#dir, this.#store.storage, wal, file, signal)
     this.#backups.add(writing)
     try {
       return await writing

@@ -105,7 +105,12 @@ export class Monitor {
     // probes put a time behind it, so that nothing on the way answers for us
     const [url] = request.url?.split('?') ?? []
     if (method === 'POST' && url === '/backup' && 'socket' in this.#place) {
-      return respond(response, 200, JSON.stringify(await this.#backUp(request)), JSON_TYPE)
+      return respond(
+        response,
+        200,
+        JSON.stringify(await this.#backUp(request, response)),
+        JSON_TYPE
+      )
     }
     if (method !== 'GET' && method !== 'HEAD') return respond(response, 405, 'only GET\n')
     const host = this.#host
@@ -132,11 +137,14 @@ export class Monitor {
     respond(response, 404, 'there are /metrics, /healthz and /readyz\n')
   }
 
-  async #backUp(request: IncomingMessage): Promise<object> {
+  async #backUp(request: IncomingMessage, response: ServerResponse): Promise<object> {
+    // who does not wait for it any more, for hours maybe, does not want it
+    const stop = new AbortController()
+    response.once('close', () => stop.abort())
     try {
       const file = await readFileName(request)
       if (this.#host === null) throw new MivmError('HOST_CLOSED', 'there is no host: try again')
-      return await this.#host.backUp(file)
+      return await this.#host.backUp(file, stop.signal)
     } catch (error) {
       // also the one of the file system: whoever has asked knows what it means
       return { error: { code: codeOf(error) ?? 'INTERNAL', message: messageOf(error) } }
