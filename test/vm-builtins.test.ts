@@ -238,6 +238,9 @@ test('vm builtins - what is short is paid for, too', async (t) => {
     'structuredClone(1)': PRICES.builtins.object,
     'structuredClone({ a: [] })': 2 * PRICES.builtins.proxy,
     'queueMicrotask(Object)': PRICES.builtins.then,
+    'JSON.stringify(hidden)': 100 * PRICES.builtins.keyWrite,
+    'JSON.stringify(hidden, (_, value) => value)': 100 * PRICES.builtins.keyWrite,
+    'JSON.stringify(new Map())': PRICES.builtins.jsonTagged,
     'console.log(Object)': PRICES.state.shown,
     'console.log(new Error())': PRICES.state.shown
   }
@@ -245,7 +248,10 @@ test('vm builtins - what is short is paid for, too', async (t) => {
   const bodies = ['undefined', ...Object.keys(least)]
   const methods = bodies.map(
     (body, i) =>
-      `exports.m${i} = () => { const buffer = new ArrayBuffer(8); for (let i = 0; i < 100; i++) ${body} }`
+      `exports.m${i} = () => { const buffer = new ArrayBuffer(8)
+        const hidden = {}
+        for (let i = 0; i < 100; i++) Object.defineProperty(hidden, 'k' + i, { value: i })
+        for (let i = 0; i < 100; i++) ${body} }`
   )
   const fuel: number[] = []
   const overrides = { onStep: (step: Step) => fuel.push(step.fuel) }

@@ -44,6 +44,9 @@
   const SEGMENT_FUEL = 100_000
   const SEGMENT_CHARACTERS = 1024 * 1024
 
+  /** Names of exports, of which no more than these are listed for nothing. */
+  const METHODS_FREE = 64
+
   /** In the place of steps: a call has ended for want of memory, see instance.js. */
   const NO_MEMORY = 'no memory is left'
 
@@ -287,6 +290,7 @@
   function methodNames(E) {
     const names = []
     const keys = ownKeys(E)
+    if (keys.length > METHODS_FREE) charge((keys.length - METHODS_FREE) * prices.item * 2)
     for (let i = 0; i < keys.length; i++) {
       const key = keys[i]
       if (typeof key !== 'string' || isForbidden(key)) continue

@@ -17,6 +17,8 @@
 
   /** Bytes that a path of the archive may have. */
   const PATH_MAX = 1024
+  /** Names of exports, of which no more than these are looked at for nothing. */
+  const METHODS_FREE = 64
 
   /** The variables as the call before left them, in the order of their paths, and by name. */
   let variables = []
@@ -142,6 +144,8 @@
       if (changed === null) changed = [{ entry, text, value }]
       else changed[changed.length] = { entry, text, value }
     }
+    // methods are few, and cost nothing
+    if (names.length > METHODS_FREE) cost += (names.length - METHODS_FREE) * prices.item
     charge(cost)
     // each is a file, and the host writes it while all others wait
     const gone = variables.length - kept

@@ -1,6 +1,17 @@
 export const PRICES: {
   readonly builtins: Readonly<
-    Record<'call' | 'converted' | 'numberMade' | 'object' | 'proxy' | 'then' | 'view', number>
+    Record<
+      | 'call'
+      | 'converted'
+      | 'jsonTagged'
+      | 'keyWrite'
+      | 'numberMade'
+      | 'object'
+      | 'proxy'
+      | 'then'
+      | 'view',
+      number
+    >
   >
   readonly state: Readonly<Record<'shown', number>>
   readonly limits: Readonly<

@@ -164,6 +164,8 @@ export const PRICES = {
     /** JSON.stringify: an element or property; JSON.parse with a reviver, the same. */
     jsonNode: 10,
     jsonRevive: 24,
+    /** An object with a tag, of which nothing else says what it is, but errors. */
+    jsonTagged: 200,
     /** A space in front of one, with the third argument of JSON.stringify. */
     jsonSpace: 1 / 16,
 

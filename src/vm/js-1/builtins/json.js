@@ -4,7 +4,7 @@
   // here. V8 reads; a reviver walks here.
 
   const { apply, charge, enter, isObject, isProxy, leave, lengthOf, prices, replace } = kit
-  const { limits, refuse, room, spend, state, textRoom, toInteger, toText, uncurry } = kit
+  const { limits, refuse, room, sizeOf, spend, state, textRoom, toInteger, toText, uncurry } = kit
   const { parse, rawJSON, isRawJSON, stringify } = JSON
   const { isArray } = Array
   const { defineProperty, deleteProperty } = Reflect
@@ -109,6 +109,7 @@
     const names = keysOf(value)
     const { length } = names
     charge(length * 6 + 1)
+    chargeHidden(value, length)
     if (indent > 0) growLines(length, level + 1)
     for (let i = 0; i < length; i++) {
       const name = names[i]
@@ -119,6 +120,12 @@
       if (name.length > 64) spend(name.length, prices.jsonQuote)
     }
     return true
+  }
+
+  /** V8 goes through all properties for those that it writes. */
+  function chargeHidden(object, shown) {
+    const hidden = sizeOf(object) - shown
+    if (hidden > 0) charge(hidden * prices.keyWrite)
   }
 
   /** Before V8 writes them: it would go on for as long as it has memory. */
@@ -184,6 +191,7 @@
       }
       last = own === undefined ? given : apply(own, this, [key, given])
       if (isObject(last)) {
+        if (!isArray(last) && !isProxy(last)) chargeHidden(last, keysOf(last).length)
         if (isRawJSON(last)) size += rawText(last).length
         else last = unboxed(last)
       }
@@ -330,6 +338,7 @@
           return value
       }
     }
+    charge(prices.jsonTagged)
     if (isBoxed(value, 'Number')) return kit.toNumber(value)
     if (isBoxed(value, 'String')) return toText(value)
     if (isBoxed(value, 'Boolean')) return tests.Boolean(value)
