@@ -241,6 +241,9 @@ test('vm builtins - what is short is paid for, too', async (t) => {
     'JSON.stringify(hidden)': 100 * PRICES.builtins.keyWrite,
     'JSON.stringify(hidden, (_, value) => value)': 100 * PRICES.builtins.keyWrite,
     'JSON.stringify(new Map())': PRICES.builtins.jsonTagged,
+    'hidden + 1': PRICES.builtins.object,
+    '`${hidden}`': PRICES.builtins.object,
+    'Object.defineProperty(list.slice(), 0, { value: 1 })': 100 * PRICES.builtins.arrayTable,
     'console.log(Object)': PRICES.state.shown,
     'console.log(new Error())': PRICES.state.shown
   }
@@ -250,6 +253,7 @@ test('vm builtins - what is short is paid for, too', async (t) => {
     (body, i) =>
       `exports.m${i} = () => { const buffer = new ArrayBuffer(8)
         const hidden = {}
+        const list = new Array(100).fill(0)
         for (let i = 0; i < 100; i++) Object.defineProperty(hidden, 'k' + i, { value: i })
         for (let i = 0; i < 100; i++) ${body} }`
   )

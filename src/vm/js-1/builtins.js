@@ -196,6 +196,9 @@
   /** Something is about to be defined on what may be an array, or it is closed. */
   function noteArray(value) {
     if (!isArray(value)) return
+    if (isPlain(value) && !(state.tables && isNoted(tables, value))) {
+      spend(value.length, prices.arrayTable)
+    }
     state.tables = true
     noteTable(tables, value)
   }
@@ -230,7 +233,7 @@
 
   /** ToPrimitive of an object, a level deeper. */
   function primitiveOf(object, hint) {
-    charge(1)
+    charge(prices.object)
     enter()
     try {
       return toPrimitive(object, hint)

@@ -302,7 +302,7 @@
   /** ToPrimitive. */
   function primitive(value, hint) {
     if (!isObject(value)) return value
-    charge(1)
+    charge(prices.object)
     enter()
     try {
       return kit.toPrimitive(value, hint)

@@ -1,6 +1,7 @@
 export const PRICES: {
   readonly builtins: Readonly<
     Record<
+      | 'arrayTable'
       | 'call'
       | 'converted'
       | 'jsonTagged'

@@ -121,7 +121,7 @@ export const PRICES = {
   builtins: {
     /** Of a builtin that calls back, on top of its items. */
     callback: 8,
-    /** What calls something of the contract's and is no longer than that; what makes an object and nothing else. */
+    /** What calls something of the contract's and is no longer than that; what makes an object, or a primitive of one. */
     call: 2,
     object: 10,
 
@@ -184,6 +184,8 @@ export const PRICES = {
     arrayCopy: 1,
     arrayMove: 1 / 64,
     arrayFind: 1 / 4,
+    /** In an array that V8 may make a table of, since something is defined on it. */
+    arrayTable: 1,
     arrayEach: 1,
     /** An array that is joined, on top of its elements. */
     join: 24,
