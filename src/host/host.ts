@@ -1,85 +1,38 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type Corestore from 'corestore'
 import type Hypercore from 'hypercore'
-import type { SharedCore } from 'hypercore'
 import { Bucket } from '../net/bucket.ts'
-import { type Bootstrap, checkBootstrap, Network } from '../net/network.ts'
+import { type Bootstrap, checkBootstrap, type Network } from '../net/network.ts'
 import type { Genesis } from '../protocol/entries.ts'
 import { MivmError, messageOf } from '../protocol/errors.ts'
 import { decodeId, encodeId } from '../protocol/ids.ts'
 import { addressOf, topicOf } from '../protocol/manifest.ts'
 import type { DeployRequest } from '../protocol/messages.ts'
 import { fileError } from '../state/file-error.ts'
-import { makeDirectory } from '../state/make-directory.ts'
-import { mendedText } from '../state/mend-records.ts'
-import { Readers } from '../state/readers.ts'
-import { closeStore, openStore, settleStore } from '../state/store.ts'
-import { Wal } from '../state/wal.ts'
-import { openVm } from '../vm/registry.ts'
-import type { Layer, SandboxMode } from '../vm/sandbox/sandbox.ts'
-import type { IsolateBy, Supervisor } from '../vm/supervisor.ts'
-import { Admission } from './admission.ts'
+import { closeStore, settleStore } from '../state/store.ts'
+import type { Layer } from '../vm/sandbox/sandbox.ts'
+import type { Admission } from './admission.ts'
 import { askOthers, isAnybody, Rounds } from './asking.ts'
 import { type Backup, backUp } from './backup.ts'
 import { checkDeployer, checkRequest, type Deployment } from './deployment.ts'
-import { openError, openHostIdentity, openIndex, storeOf } from './directory.ts'
+import { openError } from './directory.ts'
 import type { HostEvent } from './events.ts'
-import { Gate } from './gate.ts'
-import { type ExecutionOptions, Instance } from './instance.ts'
+import { Instance } from './instance.ts'
 import type { Writing } from './ledger.ts'
-import { Measures } from './measures.ts'
-import { checkOptions } from './options.ts'
-import { Oracles } from './oracles.ts'
+import type { Measures } from './measures.ts'
+import { checkOptions, type HostOptions } from './options.ts'
+import { type HostExecution, type HostParts, openParts } from './parts.ts'
 import { Peers } from './peers.ts'
 import { allowAll, type Policy } from './policy.ts'
-import { type SomeQuotas, withDefaults } from './quotas.ts'
 import { Residents } from './residents.ts'
-import { Restored } from './restored.ts'
+import type { Restored } from './restored.ts'
 import { hasRoom } from './room.ts'
 import type { Sender } from './sender.ts'
 import { type Served, Service } from './service.ts'
-import { SetBacks } from './set-back.ts'
+import type { SetBacks } from './set-back.ts'
 import { hasLog, SetBackDetector } from './set-back-detector.ts'
 import { type HostStatus, type PublicStatus, Recent, totalsOf } from './status.ts'
-import { StoredBytes } from './stored.ts'
 import { Vitals } from './vitals.ts'
-
-export interface HostOptions {
-  /** The data directory: identity, logs and archives. One host at a time. */
-  readonly dir: string
-  readonly bootstrap?: Bootstrap
-  /** Who may deploy; default: anybody. */
-  readonly policy?: Policy
-  readonly oracles?: Oracles
-  /** What users, deployers and connections may have; what is not said is as in DEFAULT_QUOTAS. */
-  readonly quotas?: SomeQuotas
-  /** Engine processes at most, but for one for contracts that hold up others; default: one a core, 16 where contracts are kept apart. */
-  readonly engines?: number
-  /** Whose contracts never share an engine process with others; default `none`. */
-  readonly isolateBy?: IsolateBy
-  /** Layers around the engines: all that work here (`auto`, the default), or those that every machine has. */
-  readonly sandbox?: SandboxMode
-  /** Refuse to open unless all layers are active. */
-  readonly requireSandbox?: boolean
-  /** Multiplies the wall clock that a call may take before the host aborts it, for a slow or busy machine; default 1. */
-  readonly patience?: number
-  /** Instances that stay in memory; default 256. */
-  readonly openMax?: number
-  readonly onEvent?: (event: HostEvent) => void
-}
-
-/** What a host is made of. */
-interface Parts {
-  readonly writing: Writing
-  readonly network: Network
-  readonly execution: HostExecution
-  readonly admission: Admission
-  /** Which instances there are. */
-  readonly index: Hypercore
-  readonly setBacks: SetBacks
-  readonly restored: Restored | null
-  onEvent(event: HostEvent): void
-}
 
 const QUOTA_EVENTS = 10
 const OPEN_MAX = 256
@@ -131,7 +84,7 @@ export class Host {
   #continued = false
   #closing: Promise<void> | null = null
 
-  private constructor(options: HostOptions, parts: Parts) {
+  private constructor(options: HostOptions, parts: HostParts) {
     const { writing, network, execution, admission, index, setBacks, restored, onEvent } = parts
     this.id = encodeId(writing.keyPair.publicKey)
     this.sandbox = execution.vm.layers
@@ -176,57 +129,7 @@ export class Host {
   }
 
   static async #begin(options: HostOptions): Promise<Host> {
-    await makeDirectory(options.dir)
-    const { keyPair } = await openHostIdentity(options.dir)
-    const setBacks = await SetBacks.open(options.dir, keyPair.publicKey)
-    const restored = await Restored.find(options.dir)
-    const store = await openStore(storeOf(options.dir), {
-      onMended: (mended) => tell(options, { type: 'mended', message: mendedText(mended) })
-    })
-    store.watch(serveOnly)
-    const index = await openIndex(store, options.dir)
-    const vm = await openEngines(options).catch(async (error) => {
-      await closeStore(store)
-      throw error
-    })
-    const measures = new Measures()
-    const onEvent = (event: HostEvent) => {
-      measures.note(event)
-      tell(options, event)
-    }
-    const writing = {
-      store,
-      keyPair,
-      wal: new Wal(store.storage.rocks),
-      gate: new Gate(),
-      onFatal: ({ code, message }: MivmError) => onEvent({ type: 'fatal', code, message }),
-      onStuck: ({ code, message }: MivmError) => {
-        const type = code === 'STORAGE_FULL' ? 'full' : 'stuck'
-        if (measures.stuck === null) onEvent({ type, code, message })
-      }
-    }
-    const admission = new Admission(withDefaults(options.quotas), new StoredBytes(index))
-    Readers.bound(store, admission.quotas.host.logsOpen, () => {
-      admission.refusals.count('host.logsOpen')
-    })
-    const execution = {
-      vm,
-      measures,
-      admission,
-      oracles: options.oracles ?? new Oracles(),
-      onLog: (address: string, line: string) => onEvent({ type: 'log', address, line })
-    }
-    const network = new Network(keyPair, options.bootstrap)
-    const host = new Host(options, {
-      writing,
-      network,
-      execution,
-      admission,
-      index,
-      setBacks,
-      restored,
-      onEvent
-    })
+    const host = new Host(options, await openParts(options))
     try {
       await host.#start()
       return host
@@ -518,45 +421,4 @@ export class Host {
     await settleStore(this.#store)
     await closeStore(this.#store)
   }
-}
-
-interface HostExecution extends ExecutionOptions {
-  readonly vm: Supervisor
-  readonly measures: Measures
-}
-
-/**
- * A host takes nothing in by replication: what users write comes with their calls, checked, in one atomic write with
- * the results. Nor does it note on disk how much a peer says it has, as Hypercore does: on a full disk that write
- * fails, and ends the stream of everybody who reads. Nor does it hear of a second version of a log: Hypercore would close
- * the first one for good, and with it, in the middle of a write, the whole instance. A user may sign two logs; what the
- * host has is the one that it has executed.
- */
-function serveOnly(core: SharedCore): void {
-  core.replicator.setPushOnly(true)
-  core.replicator.allowFork = false
-  core.updateRemoteContiguousLength = () => {}
-  core.checkConflict = async () => true
-}
-
-/** What the program throws is its own, and must not end what is under way here. */
-function tell({ onEvent }: HostOptions, event: HostEvent): void {
-  try {
-    onEvent?.(event)
-  } catch (error) {
-    setImmediate(() => {
-      throw error
-    })
-  }
-}
-
-function openEngines(options: HostOptions): Promise<Supervisor> {
-  const { engines, isolateBy, patience, sandbox, requireSandbox } = options
-  return openVm('js-1', {
-    ...(engines === undefined ? {} : { engines }),
-    ...(isolateBy === undefined ? {} : { isolateBy }),
-    ...(patience === undefined ? {} : { patience }),
-    ...(sandbox === undefined ? {} : { sandbox }),
-    ...(requireSandbox === undefined ? {} : { requireSandbox })
-  })
 }

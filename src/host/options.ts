@@ -1,3 +1,4 @@
+import type { Bootstrap } from '../net/network.ts'
 import {
   callback,
   checkGiven,
@@ -10,7 +11,36 @@ import {
   object,
   optional
 } from '../protocol/fields.ts'
+import type { SandboxMode } from '../vm/sandbox/sandbox.ts'
+import type { IsolateBy } from '../vm/supervisor.ts'
+import type { HostEvent } from './events.ts'
 import { Oracles } from './oracles.ts'
+import type { Policy } from './policy.ts'
+import type { SomeQuotas } from './quotas.ts'
+
+export interface HostOptions {
+  /** The data directory: identity, logs and archives. One host at a time. */
+  readonly dir: string
+  readonly bootstrap?: Bootstrap
+  /** Who may deploy; default: anybody. */
+  readonly policy?: Policy
+  readonly oracles?: Oracles
+  /** What users, deployers and connections may have; what is not said is as in DEFAULT_QUOTAS. */
+  readonly quotas?: SomeQuotas
+  /** Engine processes at most, but for one for contracts that hold up others; default: one a core, 16 where contracts are kept apart. */
+  readonly engines?: number
+  /** Whose contracts never share an engine process with others; default `none`. */
+  readonly isolateBy?: IsolateBy
+  /** Layers around the engines: all that work here (`auto`, the default), or those that every machine has. */
+  readonly sandbox?: SandboxMode
+  /** Refuse to open unless all layers are active. */
+  readonly requireSandbox?: boolean
+  /** Multiplies the wall clock that a call may take before the host aborts it, for a slow or busy machine; default 1. */
+  readonly patience?: number
+  /** Instances that stay in memory; default 256. */
+  readonly openMax?: number
+  readonly onEvent?: (event: HostEvent) => void
+}
 
 const RATE = optional(number({ min: 0.001, fraction: true }))
 const COUNT = optional(number({ min: 0 }))

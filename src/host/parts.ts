@@ -1,0 +1,125 @@
+import type Hypercore from 'hypercore'
+import type { SharedCore } from 'hypercore'
+import { Network } from '../net/network.ts'
+import type { MivmError } from '../protocol/errors.ts'
+import { makeDirectory } from '../state/make-directory.ts'
+import { mendedText } from '../state/mend-records.ts'
+import { Readers } from '../state/readers.ts'
+import { closeStore, openStore } from '../state/store.ts'
+import { Wal } from '../state/wal.ts'
+import { openVm } from '../vm/registry.ts'
+import type { Supervisor } from '../vm/supervisor.ts'
+import { Admission } from './admission.ts'
+import { openHostIdentity, openIndex, storeOf } from './directory.ts'
+import type { HostEvent } from './events.ts'
+import { Gate } from './gate.ts'
+import type { ExecutionOptions } from './instance.ts'
+import type { Writing } from './ledger.ts'
+import { Measures } from './measures.ts'
+import type { HostOptions } from './options.ts'
+import { Oracles } from './oracles.ts'
+import { withDefaults } from './quotas.ts'
+import { Restored } from './restored.ts'
+import { SetBacks } from './set-back.ts'
+import { StoredBytes } from './stored.ts'
+
+/** What a host is made of. */
+export interface HostParts {
+  readonly writing: Writing
+  readonly network: Network
+  readonly execution: HostExecution
+  readonly admission: Admission
+  /** Which instances there are. */
+  readonly index: Hypercore
+  readonly setBacks: SetBacks
+  readonly restored: Restored | null
+  /** Notes something, and tells the operator. */
+  onEvent(event: HostEvent): void
+}
+
+export interface HostExecution extends ExecutionOptions {
+  readonly vm: Supervisor
+  readonly measures: Measures
+}
+
+/** Opens a data directory, and starts engines. Nobody is connected yet. Throws as `Host.open` does. */
+export async function openParts(options: HostOptions): Promise<HostParts> {
+  await makeDirectory(options.dir)
+  const { keyPair } = await openHostIdentity(options.dir)
+  const setBacks = await SetBacks.open(options.dir, keyPair.publicKey)
+  const restored = await Restored.find(options.dir)
+  const store = await openStore(storeOf(options.dir), {
+    onMended: (mended) => tell(options, { type: 'mended', message: mendedText(mended) })
+  })
+  store.watch(serveOnly)
+  const index = await openIndex(store, options.dir)
+  const vm = await openEngines(options).catch(async (error) => {
+    await closeStore(store)
+    throw error
+  })
+  const measures = new Measures()
+  const onEvent = (event: HostEvent) => {
+    measures.note(event)
+    tell(options, event)
+  }
+  const writing = {
+    store,
+    keyPair,
+    wal: new Wal(store.storage.rocks),
+    gate: new Gate(),
+    onFatal: ({ code, message }: MivmError) => onEvent({ type: 'fatal', code, message }),
+    onStuck: ({ code, message }: MivmError) => {
+      const type = code === 'STORAGE_FULL' ? 'full' : 'stuck'
+      if (measures.stuck === null) onEvent({ type, code, message })
+    }
+  }
+  const admission = new Admission(withDefaults(options.quotas), new StoredBytes(index))
+  Readers.bound(store, admission.quotas.host.logsOpen, () => {
+    admission.refusals.count('host.logsOpen')
+  })
+  const execution = {
+    vm,
+    measures,
+    admission,
+    oracles: options.oracles ?? new Oracles(),
+    onLog: (address: string, line: string) => onEvent({ type: 'log', address, line })
+  }
+  const network = new Network(keyPair, options.bootstrap)
+  return { writing, network, execution, admission, index, setBacks, restored, onEvent }
+}
+
+/**
+ * A host takes nothing in by replication: what users write comes with their calls, checked, in one atomic write with
+ * the results. Nor does it note on disk how much a peer says it has, as Hypercore does: on a full disk that write
+ * fails, and ends the stream of everybody who reads. Nor does it hear of a second version of a log: Hypercore would close
+ * the first one for good, and with it, in the middle of a write, the whole instance. A user may sign two logs; what the
+ * host has is the one that it has executed.
+ */
+function serveOnly(core: SharedCore): void {
+  core.replicator.setPushOnly(true)
+  core.replicator.allowFork = false
+  core.updateRemoteContiguousLength = () => {}
+  core.checkConflict = async () => true
+}
+
+/** What the program throws is its own, and must not end what is under way here. */
+function tell({ onEvent }: HostOptions, event: HostEvent): void {
+  try {
+    onEvent?.(event)
+  } catch (error) {
+    setImmediate(() => {
+      throw error
+    })
+  }
+}
+
+function openEngines(options: HostOptions): Promise<Supervisor> {
+  const { engines, isolateBy, patience, sandbox, requireSandbox } = options
+  return openVm('js-1', {
+    ...(engines === undefined ? {} : { engines }),
+    ...(isolateBy === undefined ? {} : { isolateBy }),
+    ...(patience === undefined ? {} : { patience }),
+    ...(sandbox === undefined ? {} : { sandbox }),
+    ...(requireSandbox === undefined ? {} : { requireSandbox })
+  })
+}
