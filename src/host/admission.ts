@@ -65,7 +65,7 @@ export class Admission {
     }
   }
 
-  /** Who calls over a connection. */
+  /** Whoever is at the other end of a new connection. */
   sender(): Sender {
     const { connection, burstSeconds } = this.quotas
     return new Sender(this.#senders, new Meter(connection, burstSeconds, this.#clock))

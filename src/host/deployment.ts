@@ -8,7 +8,7 @@ import type { Call, Contract, Step, VirtualMachine } from '../vm/vm.ts'
 import type { Sender } from './sender.ts'
 import { checkLog } from './user-log.ts'
 
-/** What a deployer sends: genesis as it wrote it, the code, and its log with the call of `init`, over whose connection. */
+/** What a deployer sends: genesis as it wrote it, the code, and its log with the call of `init`; and over whose connection. */
 export interface Deployment {
   readonly genesis: Uint8Array
   readonly source: string

@@ -382,7 +382,7 @@ export class Instance {
     await this.#ledger.close()
   }
 
-  /** What nobody who works would see to: acks that came with no call, and logs that were only opened to be asked about. */
+  /** Sees to what the loop does not: acks that came with no call, and logs that were only opened to be asked about. */
   #tidy(): void {
     if (this.#held || this.#working !== null || this.#closing || this.#ledger.isBarred) return
     if (this.#ledger.isDirty) this.#flushAcks()

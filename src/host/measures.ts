@@ -18,7 +18,7 @@ export const TIME_BOUNDS: readonly number[] = [0.01, 0.1, 1, 10, 100, 1_000].fla
 /** Upper bounds of numbers of calls. */
 const CALLS_BOUNDS: readonly number[] = [1, 2, 4, 8, 16, 32, 64, 128, 256]
 
-/** How often which values came: in fixed buckets, so that to note one allocates nothing. */
+/** How often values came: in fixed buckets, so that to note one allocates nothing. */
 export class Histogram {
   /** In ascending order; values above the last one have a bucket of their own. */
   readonly bounds: readonly number[]
@@ -204,7 +204,7 @@ export function eachStage<T>(of: (stage: Stage) => T): Record<Stage, T> {
 /** What is counted by code: some codes are an engine's to choose, and shall not fill the memory. */
 const CODES_MAX = 64
 
-/** How often what came, by its code. */
+/** Counts by code. */
 export class Tally {
   readonly #counts = new Map<string, number>()
 

@@ -108,7 +108,7 @@ function checkFunctions(functions: { readonly [name: string]: Oracle }): void {
   throw new MivmError('ORACLE_INVALID', `${what}: give an object of functions, one an oracle`)
 }
 
-/** What an answer is in the log, or what is wrong with it: that, no oracle has thrown. */
+/** An answer as the log has it; where there can be none, the failure, which is not one that the oracle has thrown. */
 function encoded(name: string, value: unknown): string | OracleAnswer {
   try {
     return encodeValue(value, `oracle.${name}`)

@@ -48,7 +48,7 @@ export class Peers {
     return this.#connections.status
   }
 
-  /** The share of one of them of a part of what all may leave unread, bytes: the last reply comes on top. */
+  /** What one of them may leave unread and be sent more, bytes: its share of a part of what all may, since the last reply comes on top. */
   get unreadMax(): number {
     const { bytesWaiting } = this.#admission.quotas.host
     return (bytesWaiting ?? Number.POSITIVE_INFINITY) / 4 / this.#rpcs.size

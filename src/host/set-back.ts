@@ -79,7 +79,7 @@ export class SetBacks {
     this.#written.set(address, head)
   }
 
-  /** What is on disk leads there again. */
+  /** Forgets what was lost of an instance: what is on disk leads to that head again. */
   async remove(address: string): Promise<void> {
     if (!this.#heads.delete(address)) return
     this.#written.delete(address)

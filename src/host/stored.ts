@@ -4,7 +4,7 @@ import type Hypercore from 'hypercore'
 
 /** Users whose sums are in memory. */
 const KEPT = 10_000
-/** So much more is noted down at once; a crash forgets less than that of each user. */
+/** A sum is noted down when it has grown by so much: a crash forgets less than that of each user. */
 const NOTED_BYTES = 64 * 1024
 
 interface Sum {

@@ -3,7 +3,7 @@ export type Clock = () => number
 
 const CLOCK: Clock = () => performance.now()
 
-/** Lets through so much at once, and so much in a second from then on. */
+/** A token bucket: lets through so much at once, and so much in a second from then on. */
 export class Bucket {
   readonly #most: number
   readonly #perSecond: number

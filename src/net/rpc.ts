@@ -201,7 +201,7 @@ export class Rpc {
     if (this.#isCutOff) throw cutOff()
   }
 
-  /** What nobody wants to have; of replies, those that come too late. */
+  /** Counts a message that nobody has asked for, such as a reply that comes too late. Too many end the connection. */
   #stray(): void {
     if (this.#strays.take()) return
     this.cutOff()
@@ -252,7 +252,7 @@ function boundChannels(mux: Protomux): void {
   }
 }
 
-/** Nobody reads it any more. */
+/** What is thrown once a peer is cut off: it reads nothing of it. */
 function cutOff(): MivmError {
   return new MivmError(
     'CONNECTION_LOST',

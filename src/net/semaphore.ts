@@ -1,4 +1,4 @@
-/** Runs functions that cost no more together than may be under way at a time; the others wait, in the order of the calls. */
+/** Runs so many functions at a time that their costs together are within a bound; the others wait, in the order of the calls. */
 export class Semaphore {
   readonly #max: number
   /** Cost of what is under way. */
