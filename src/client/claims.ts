@@ -82,7 +82,7 @@ export class Claims {
     this.#sources.delete(id)
   }
 
-  /** A head that the host has signed, whoever holds it. */
+  /** Takes a head that the host has signed, whoever holds it. */
   add(head: Head): void {
     if (this.#isLeft(head)) return
     const first = { ...claimOf(head), signed: true }
@@ -91,7 +91,7 @@ export class Claims {
     if (this.#left.size > LEFT_MAX) this.#left.delete(oldest)
   }
 
-  /** The newest head of a source. */
+  /** Takes the newest head of a source. */
   hold(id: number, head: Head): void {
     const source = this.#sources.get(id)
     if (source === undefined) return
@@ -99,7 +99,7 @@ export class Claims {
     else source.newest = claimOf(head)
   }
 
-  /** What a source holds up to that length is of our history, since something is that goes on from there. */
+  /** Says that what a source holds up to that length is of our history, since something is that goes on from there. */
   agree(id: number, length: number): void {
     const source = this.#sources.get(id) ?? this.#left.get(id)
     if (source === undefined) return
@@ -132,7 +132,7 @@ export class Claims {
     return null
   }
 
-  /** All that is held at this length is of our history. Returns one head of it that is known to be signed. */
+  /** Says that all that is held at this length is of our history. Returns one head of it that is known to be signed. */
   settle(length: number): Head | null {
     let signed: Head | null = null
     for (const [id, claim] of this.#at(length)) {
@@ -142,7 +142,7 @@ export class Claims {
     return signed
   }
 
-  /** What is held at this length goes on from our newest head. */
+  /** Says that what is held at this length goes on from our newest head. */
   extend(length: number): void {
     for (const [id, claim] of this.#at(length)) {
       claim.isBeyond = true

@@ -53,7 +53,7 @@ export class PendingCalls {
     pending?.resolve({ entry, result })
   }
 
-  /** Nobody waits any more for calls behind an entry whose time is over at `now`, as performance.now(). */
+  /** Gives up, for whoever waits, calls behind an entry whose time is over at `now`, as performance.now(): results may still come. */
   expire(now: number, behind: number, late: () => MivmError): void {
     for (const [entry, pending] of this.#calls) {
       if (pending === null || pending.deadline > now || entry <= behind) continue
@@ -62,7 +62,7 @@ export class PendingCalls {
     }
   }
 
-  /** Calls behind an entry did not get into the log. */
+  /** Ends calls behind an entry, which did not get into the log. */
   drop(behind: number, error: unknown): void {
     for (const [entry, pending] of this.#calls) {
       if (entry <= behind) continue
@@ -71,7 +71,7 @@ export class PendingCalls {
     }
   }
 
-  /** Nobody waits any more. */
+  /** Gives up all, for whoever waits. */
   fail(error: unknown): void {
     for (const [entry, pending] of this.#calls) {
       this.#calls.set(entry, null)

@@ -55,7 +55,7 @@ export class Ranges {
     return null
   }
 
-  /** After how long it is worth to ask again, ms; null where it is not. */
+  /** After how long it is worth asking again, ms; null where it is not. */
   #waitOf(error: unknown, rpc: Rpc): number | null {
     const code = error instanceof MivmError ? error.code : 'INTERNAL'
     const after = error instanceof MivmError ? error.retryAfter : null

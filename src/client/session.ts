@@ -229,7 +229,7 @@ export class Session {
     }
   }
 
-  /** What is in the log is delivered, and waited for: to say of that as well that it is not written would have it called again. */
+  /** Calls that are in the log are delivered, and waited for as before: whoever was told that they are not would call again. */
   #stopWriting(error: unknown): void {
     this.#unwritable ??= error
     this.#writer.close(error)
