@@ -102,37 +102,26 @@ export class Monitor {
 
   async #answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const { method } = request
+    const isOperator = 'socket' in this.#place
     // probes put a time behind it, so that nothing on the way answers for us
     const [url] = request.url?.split('?') ?? []
-    if (method === 'POST' && url === '/backup' && 'socket' in this.#place) {
-      return respond(
-        response,
-        200,
-        JSON.stringify(await this.#backUp(request, response)),
-        JSON_TYPE
-      )
+    if (method === 'POST' && url === '/backup' && isOperator) {
+      const done = await this.#backUp(request, response)
+      return respond(response, 200, JSON.stringify(done), JSON_TYPE)
     }
     if (method !== 'GET' && method !== 'HEAD') return respond(response, 405, 'only GET\n')
+    if (url === '/healthz') return verdict(response, await this.#problem())
     const host = this.#host
-    switch (url) {
-      case '/healthz':
-        return verdict(response, await this.#problem())
-      case '/readyz':
-        return verdict(response, host?.isReady === true ? null : 'it does not take calls')
+    if (url === '/readyz') {
+      return verdict(response, host?.isReady === true ? null : 'it does not take calls')
     }
     if (host === null) return respond(response, 503, 'there is no host yet\n')
-    switch (url) {
-      case '/metrics':
-        return respond(
-          response,
-          200,
-          exposition(this.#status(host), host.measures),
-          EXPOSITION_TYPE
-        )
-      case '/status':
-        if ('socket' in this.#place) {
-          return respond(response, 200, `${JSON.stringify(this.#status(host))}\n`, JSON_TYPE)
-        }
+    if (url === '/metrics') {
+      const text = exposition(this.#status(host), host.measures)
+      return respond(response, 200, text, EXPOSITION_TYPE)
+    }
+    if (url === '/status' && isOperator) {
+      return respond(response, 200, `${JSON.stringify(this.#status(host))}\n`, JSON_TYPE)
     }
     respond(response, 404, 'there are /metrics, /healthz and /readyz\n')
   }

@@ -23,12 +23,13 @@ export async function readRange(store: Corestore, request: RangeRequest): Promis
     await core.ready()
     if (core.length < length || core.fork !== 0) return NOTHING
     const end = await endOf(core, request)
-    const blocks = await readBlocks(core, range(start, end))
-    const nodes = await readNodes(core, cover(end, length))
+    const wanted = range(start, end)
+    const behind = cover(end, length)
+    const blocks = (await readBlocks(core, wanted)).filter((block) => block !== null)
+    const nodes = (await readNodes(core, behind)).filter((node) => node !== null)
     // what a disk has lost is not shown
-    return blocks.includes(null) || nodes.includes(null)
-      ? NOTHING
-      : { blocks: blocks.filter(isThere), nodes: nodes.filter(isThere) }
+    const isWhole = blocks.length === wanted.length && nodes.length === behind.length
+    return isWhole ? { blocks, nodes } : NOTHING
   } finally {
     await core.close()
   }
@@ -69,8 +70,4 @@ async function takeOf(
 
 function range(start: number, end: number): number[] {
   return Array.from({ length: end - start }, (_, i) => start + i)
-}
-
-function isThere<T>(it: T | null): it is T {
-  return it !== null
 }
