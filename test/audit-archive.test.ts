@@ -142,6 +142,12 @@ test('audit - what this auditor saw last time is held against what it is shown n
 
   await long.commit([await long.call(1, 'add', ['more'])])
   t.is((await run(t, long, { dir })).verdict.verdict, 'clean', 'the first head is still remembered')
+
+  const given = { dir: await tempDir(t), heads: [await long.head()] }
+  t.is((await run(t, short, { dir: given.dir })).verdict.verdict, 'clean')
+  const truncated = found(await run(t, short, given))
+  t.alike(truncated, ['HISTORY_TRUNCATED call - block 10'])
+  t.alike(found(await run(t, short, { dir: given.dir })), truncated, 'also without the receipt')
 })
 
 test('audit - a short copy that is not the host’s accuses nobody', async (t) => {

@@ -137,7 +137,7 @@ test('overheard - a head that nobody shows the log to is remembered, whoever has
     const later = await look()
     t.alike(found(later), isShown ? [] : [`TWO_HISTORIES call - block ${head.length - 1}`])
     t.is(later.verdict.verdict, isShown ? 'clean' : 'violation')
-    t.is((await look()).verdict.verdict, later.verdict.verdict)
+    t.is((await look()).verdict.verdict, later.verdict.verdict, 'and is as long as it is so')
     await end()
   }
 })

@@ -368,13 +368,14 @@ class Audit {
   async #remember({ reader: { head, at }, told }: Course): Promise<void> {
     const memory = this.#memory
     const before = await memory.read()
-    // what was seen first is kept where the two do not agree
-    const isKept = before.seen !== null || before.told.length > 0
-    if (this.#report.verdict === 'violation' && isKept) return
-    const isRead = head !== null && at >= head.length
+    // what was there first is kept where the two do not agree
+    const isWrong = this.#report.verdict === 'violation'
+    const isRead = head !== null && at >= head.length && !(isWrong && before.seen !== null)
     const isNewer = isRead && head.length > (before.seen?.length ?? 0)
-    if (!isNewer && areSame(told, before.told)) return
-    await memory.write({ seen: isNewer ? head : before.seen, told })
+    const kept = isWrong ? [...before.told] : []
+    for (const one of told) addHead(kept, one)
+    if (!isNewer && areSame(kept, before.told)) return
+    await memory.write({ seen: isNewer ? head : before.seen, told: kept })
   }
 
   async #openLog(): Promise<Hypercore> {
