@@ -110,7 +110,9 @@ export class Client {
       typeof identity === 'string' ? await openIdentity(keys, identity) : checkIdentity(identity)
     const dir = path.join(options.dir, 'users', self.name)
     await makeDirectory(path.join(dir, 'instances'))
-    const store = await openStore(path.join(dir, 'store'), { advice: TAKE_BACK })
+    const store = await openStore(path.join(dir, 'store'), { advice: TAKE_BACK }).catch((error) => {
+      throw inUse(error, self.name)
+    })
     // not the identity's key: who calls is proven by the log, and two clients of one identity do not shut each other out
     const network = new Network(crypto.keyPair(), options.bootstrap)
     return new Client(self, dir, store, network, options)
@@ -277,6 +279,15 @@ export class Client {
     if (asking !== null) await asking
     return address
   }
+}
+
+/** Another directory, which is where a host may go, would write the log of that identity a second time. */
+function inUse(error: unknown, name: string): unknown {
+  if (!(error instanceof MivmError) || error.code !== 'DIRECTORY_LOCKED') return error
+  return new MivmError(
+    'DIRECTORY_LOCKED',
+    `the identity "${name}" is in use by another client in this directory: wait for that one, or call as another identity`
+  )
 }
 
 /** From the text form of the array, as the user's own log has it. */
