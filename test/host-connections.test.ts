@@ -6,11 +6,17 @@ import DHT from 'hyperdht'
 import { Client } from 'mivm'
 import { Connections } from '../src/host/connections.ts'
 import { Host } from '../src/host/host.ts'
+import { Instance } from '../src/host/instance.ts'
+import { Measures } from '../src/host/measures.ts'
 import type { HostOptions } from '../src/host/options.ts'
 import { withDefaults } from '../src/host/quotas.ts'
 import { Refusals } from '../src/host/refusals.ts'
+import { Sender } from '../src/host/sender.ts'
+import { type Served, Service } from '../src/host/service.ts'
 import { openLocal } from '../src/net/network.ts'
+import { Rpc } from '../src/net/rpc.ts'
 import { decodeId } from '../src/protocol/ids.ts'
+import { CALL } from '../src/protocol/messages.ts'
 import { tempDir } from './helpers.ts'
 import { shareVm } from './lent-vm.ts'
 
@@ -67,6 +73,46 @@ test('connections - an address has so many, and takes none from others', (t) => 
   for (const stream of others) connections.delete(stream)
   open(6, 'b')
   open(6, 'b')
+})
+
+test('connections - what one was sent of users without end is not kept', async (t) => {
+  const handlers = new Map<string, (request: unknown, arrived: number) => Promise<unknown>>()
+  const rpc: Rpc = Object.assign(Object.create(Rpc.prototype), {
+    respond: ({ name }: { name: string }, handler: () => Promise<unknown>) => {
+      handlers.set(name, handler)
+    },
+    readable: async () => {},
+    turn: async () => {}
+  })
+  const head = { length: 9, fork: 0, treeHash: Buffer.alloc(32), signature: Buffer.alloc(68) }
+  const instance: Instance = Object.create(Instance.prototype, {
+    head: { value: head },
+    submit: { value: async () => 1 },
+    settled: { value: async () => {} },
+    proofs: { value: { prove: async () => ({ items: [] }) } }
+  })
+  const served: Served = Object.create(null, {
+    measures: { value: new Measures() },
+    setBacks: { value: { refusal: () => null } },
+    asked: { value: () => null },
+    unreadMax: { value: () => 1 },
+    use: { value: (_: unknown, fn: (one: Instance) => Promise<unknown>) => fn(instance) }
+  })
+  const caller: Sender = Object.create(Sender.prototype, { mayReceive: { value: async () => {} } })
+  new Service(rpc, caller, served).answer()
+  const ask = async (n: number) => {
+    const user = Buffer.alloc(32)
+    user.writeUInt32LE(n)
+    const log = { user, start: 0, blocks: [], head: null }
+    const request = { address: user.fill(1, 8), log, from: 1, to: 1, known: 0, anchored: true }
+    const reply: unknown = await handlers.get(CALL.name)?.(request, 0)
+    return Object(reply).through
+  }
+  t.is(await ask(0), 0)
+  t.is(await ask(0), 9, 'the next one begins where that one ended')
+  for (let n = 1; n <= 3_000; n++) await ask(n)
+  t.is(await ask(3_000), 9)
+  t.is(await ask(0), 0, 'what is not known any more begins at what the caller says')
 })
 
 test('connections - thousands that say nothing are let go, and calls go on', async (t) => {

@@ -67,6 +67,9 @@ const DEPLOYING_MAX = 4
 /** Requests of one peer that come into instances at the same time: all of an instance, its commits too, wait for them. */
 const SUBMITTING_MAX = 64
 
+/** Users of instances of whom it is known what one peer was sent last: more than may call over a connection. */
+const SENT_MAX = 2_048
+
 /** Answers what one peer asks of a host. */
 export class Service {
   /** Length of the last head sent, by instance and user: the next proof begins there. */
@@ -185,13 +188,23 @@ export class Service {
       const proof = await instance.proofs.prove(asked)
       // The next one is made when this one is: it begins where this one ends, and nothing where none could be made. For users
       // who have no log nothing is kept: anybody can name any number of them.
-      if (length > 0) this.#sent.set(key, head.length)
+      if (length > 0) this.#note(key, head.length)
       const now = performance.now()
       const calls = resultsIn(proof)
       this.#host.measures.stages.reply.add(now - settled, calls)
       this.#host.measures.calls.add(now - arrived, calls)
       return { length, through, proof, behind: null }
     })
+  }
+
+  /** Of users who have logs there may be very many, and anybody can name them all: who is forgotten says what it knows itself. */
+  #note(key: string, length: number): void {
+    // insertion order is age
+    this.#sent.delete(key)
+    this.#sent.set(key, length)
+    if (this.#sent.size <= SENT_MAX) return
+    const [oldest = ''] = this.#sent.keys()
+    this.#sent.delete(oldest)
   }
 
   #submit(instance: Instance, log: UserBlocks, arrived: number): Promise<number> {
