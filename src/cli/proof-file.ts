@@ -1,6 +1,6 @@
 import { access, constants, open, stat } from 'node:fs/promises'
 import path from 'node:path'
-import { directory, noFile } from '../bundle/bounded-file.ts'
+import { directory, noFile, openPipe } from '../bundle/bounded-file.ts'
 import { ARMORED_MAX, tooLarge } from '../protocol/envelope.ts'
 import { atEnd } from './interruption.ts'
 
@@ -28,6 +28,8 @@ export async function checkWritable(file: string): Promise<void> {
 }
 
 async function openFile(file: string): Promise<AsyncIterable<Uint8Array>> {
+  const pipe = await openPipe(file)
+  if (pipe !== null) return pipe
   const handle = await open(file).catch((error) => noFile(error, file))
   atEnd(() => handle.close())
   const found = await handle.stat()
