@@ -47,16 +47,17 @@ export async function* stagesOf(
   logs: readonly Part[]
 ): AsyncGenerator<Stage> {
   const byUser = new Map(logs.map((part) => [part.user, part]))
+  const from = log.own.length
+  if (from >= log.to.length) return
   const walk = new Walk()
-  const tree = new Tree()
+  const tree = new Tree(log.own.state.roots)
   let users = new Map<string, WalkedUser>()
   let bytes = 0
   for (let i = 0; i < log.to.length; i++) {
-    const isNew = i >= log.own.length
-    const block = await blockOf(isNew ? log.copy : log.own, i)
+    const block = await blockOf(i < from ? log.own : log.copy, i)
     const named = walk.visit(block)
+    if (i < from) continue
     tree.append(block)
-    if (!isNew) continue
     // a call is in the log of its user as well
     bytes += 2 * block.byteLength
     for (const user of named) users.set(encodeId(user.key), user)
