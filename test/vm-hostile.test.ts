@@ -138,17 +138,25 @@ test('hostile - whoever takes too much memory meets a limit, or ends alone', asy
   )
 })
 
-test('hostile - nothing that a call hangs on what all calls share takes memory of those behind it', async (t) => {
+test('hostile - nothing that a call leaves in the isolate takes memory of those behind it', async (t) => {
   const vm = await openOne(t)
-  // frozen objects take no private members, and proxies always do
-  const source = `class Given { constructor(object) { return object } }
-    class Held extends Given { #held; constructor(object, held) { super(object); this.#held = held } }
-    exports.hang = () => { new Held(oracle, new Uint8Array(2 ** 22)) }`
-  const memory = 16 * 1024 * 1024
-  const instance = new Instance(contractOf(source, { limits: { ...LIMITS, memory } }))
-  const calls = Array.from({ length: 12 }, (): Line => ['hang'])
-  const results = await instance.run(vm, [['init'], ...calls])
-  t.alike(results.map(briefOf), Array(13).fill('ok null'))
+  const bodies = {
+    // frozen objects take no private members, and proxies always do
+    'private members of a proxy': `class Given { constructor(object) { return object } }
+      class Held extends Given { #held; constructor(object, held) { super(object); this.#held = held } }
+      new Held(oracle, new Uint8Array(2 ** 21))`,
+    // a part of a text keeps all of it
+    'a part of a text in a variable': `const text = ('part ' + exports.n).repeat(5e5); text.charCodeAt(9)
+      exports[\`v\${exports.n}\`] = text.slice(0, 20)`
+  }
+  for (const [name, body] of Object.entries(bodies)) {
+    const source = `exports.n = 0\nexports.hang = () => { exports.n++; ${body} }`
+    const limits = { ...LIMITS, memory: 8 * 1024 * 1024 }
+    const instance = new Instance(contractOf(source, { address: name, limits }))
+    const calls = Array.from({ length: 10 }, (): Line => ['hang'])
+    const results = await instance.run(vm, [['init'], ...calls])
+    t.alike(results.map(briefOf), Array(11).fill('ok null'), name)
+  }
 })
 
 test('hostile - what the engine and its host do for an operation is paid for', async (t) => {

@@ -8,6 +8,7 @@
     getOwnPropertyDescriptor,
     isWellFormed,
     keysOf,
+    parse,
     sort,
     stringify
   } = primordials
@@ -83,6 +84,11 @@
     entry.value = entry.isKnown ? value : undefined
   }
 
+  /** The same for a value of the contract's: a text may be a part of a long one, all of which it keeps in memory. */
+  function rememberCopy(entry, value) {
+    remember(entry, typeof value === 'string' ? parse(entry.text) : value)
+  }
+
   function fixed(name) {
     const path = pathOf('exports', name)
     return ours(
@@ -133,7 +139,7 @@
         if (!isWellFormed(name))
           throw unsupported(pathOf('exports', name), 'a name with a lone surrogate')
         const variable = makeVariable(name, text)
-        remember(variable, value)
+        rememberCopy(variable, value)
         if (added === null) added = [variable]
         else added[added.length] = variable
         continue
@@ -189,7 +195,7 @@
       const { entry, text, value } = changed[i]
       characters += text.length - entry.text.length
       entry.text = text
-      remember(entry, value)
+      rememberCopy(entry, value)
       writes[writes.length] = writeOf(entry.path, text)
     }
   }
