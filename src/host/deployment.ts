@@ -1,12 +1,18 @@
 import b4a from 'b4a'
-import { decodeEntry, type Genesis, limitsOf } from '../protocol/entries.ts'
+import { decodeEntry, encodeEntry, type Genesis, limitsOf } from '../protocol/entries.ts'
 import { MivmError } from '../protocol/errors.ts'
 import { codeHash } from '../protocol/hash.ts'
 import { encodeId } from '../protocol/ids.ts'
+import { Tree } from '../protocol/merkle.ts'
 import type { DeployRequest, UserBlocks } from '../protocol/messages.ts'
+import { callOf } from '../vm/record.ts'
 import type { Call, Contract, Step, VirtualMachine } from '../vm/vm.ts'
 import type { Sender } from './sender.ts'
+import type { Tenant } from './tenant.ts'
 import { checkLog } from './user-log.ts'
+
+/** What compiling takes for each character of a code, in fuel: the largest code takes about a second. */
+const COMPILE_COST = 1000
 
 /** What a deployer sends: genesis as it wrote it, the code, and its log with the call of `init`; and over whose connection. */
 export interface Deployment {
@@ -45,10 +51,10 @@ export function checkRequest(
 }
 
 /**
- * The first call of a deployer's log; throws REQUEST_INVALID unless it is its log, from the beginning, and signed. Calls behind
- * it come as all others do, which are held against quotas before they wait in memory.
+ * Throws REQUEST_INVALID unless a log is that of the deployer, signed, with its first entry. Calls behind that come as all others
+ * do, which are held against quotas before they wait in memory.
  */
-export function checkDeployer(address: Uint8Array, genesis: Genesis, log: UserBlocks): Uint8Array {
+export function checkDeployer(address: Uint8Array, genesis: Genesis, log: UserBlocks): void {
   const [block, ...more] = log.blocks
   const isInit = block !== undefined && more.length === 0 && log.start === 0
   if (!isInit || !b4a.equals(log.user, genesis.deployer)) {
@@ -58,7 +64,48 @@ export function checkDeployer(address: Uint8Array, genesis: Genesis, log: UserBl
     )
   }
   checkLog(log, address)
-  return block
+}
+
+/** What a deployment comes to before anything of it is written. */
+export interface ExecutedDeployment {
+  /** Names of the contract's methods. */
+  readonly methods: readonly string[]
+  /** The second entry of the call log, behind genesis. */
+  readonly code: Uint8Array
+  /** Of the call log with these two. */
+  readonly treeHash: Uint8Array
+  /** When `init` was called, as its ack has it. */
+  readonly time: number
+  /** What `init` came to. */
+  readonly step: Step
+}
+
+/**
+ * Compiles the contract of a deployment that `checkDeployer` has let through, and executes its `init`. Throws CODE_* for code
+ * that does not load, REQUEST_INVALID where the first call is another one, DEPLOY_FAILED.
+ */
+export async function executeDeployment(
+  vm: VirtualMachine,
+  contract: Contract,
+  { genesis, source, log, sender = null }: Deployment,
+  tenant: Tenant | null
+): Promise<ExecutedDeployment> {
+  // whoever makes a new key for each deployment has it compiled all the same
+  sender?.meter.burn(source.length * COMPILE_COST)
+  const methods = await vm.inspect(contract)
+  const code = encodeEntry({ type: 'code', source })
+  const tree = new Tree()
+  for (const block of [genesis, code]) tree.append(block)
+  const treeHash = tree.treeHash()
+  const [block = new Uint8Array()] = log.blocks
+  const call = callOf(block, log.user, 1, Date.now(), treeHash)
+  if (call?.method !== 'init') {
+    throw new MivmError('REQUEST_INVALID', 'the first call of the deployer is not init')
+  }
+  const step = await executeInit(vm, contract, call, (fuel) => {
+    for (const meter of tenant?.metersOf(contract.deployer, sender) ?? []) meter.burn(fuel)
+  })
+  return { methods, code, treeHash, time: call.time, step }
 }
 
 /** Executes `init`; `burn` gets what it has cost, also where it fails. Throws DEPLOY_FAILED. */

@@ -117,8 +117,8 @@ export class Host {
 
   /**
    * Opens the directory and begins to answer. Throws DIRECTORY_LOCKED where another process has it, or the host that it was
-   * restored from still runs, ENGINE_FAILED
-   * where contracts cannot be run here, SANDBOX_UNAVAILABLE where the sandbox is required and not complete.
+   * restored from still runs, ENGINE_FAILED where contracts cannot be run here, SANDBOX_UNAVAILABLE where the sandbox is
+   * required and not complete.
    */
   static async open(options: HostOptions): Promise<Host> {
     checkOptions(options)

@@ -6,15 +6,19 @@ import { CONTRACT_PATH, lastWrites } from '../protocol/files.ts'
 import type { Head } from '../protocol/head.ts'
 import { decodeId, encodeId } from '../protocol/ids.ts'
 import { callLogManifest } from '../protocol/manifest.ts'
-import { Tree } from '../protocol/merkle.ts'
 import type { UserBlocks } from '../protocol/messages.ts'
-import { callOf, contractOf, encodeResult } from '../vm/record.ts'
+import { contractOf, encodeResult } from '../vm/record.ts'
 import { updateVariables } from '../vm/variables.ts'
-import type { Contract, Step, VirtualMachine } from '../vm/vm.ts'
+import type { Contract, VirtualMachine } from '../vm/vm.ts'
 import { Accounts } from './accounts.ts'
 import type { Admission } from './admission.ts'
 import { entriesOf } from './batch-entries.ts'
-import { checkDeployer, type Deployment, executeInit } from './deployment.ts'
+import {
+  checkDeployer,
+  type Deployment,
+  type ExecutedDeployment,
+  executeDeployment
+} from './deployment.ts'
 import { type Executed, Executor } from './executor.ts'
 import { Intake, openQueue, type Queue, type Waiting } from './intake.ts'
 import { Ledger, type Writing } from './ledger.ts'
@@ -39,9 +43,6 @@ export interface ExecutionOptions {
   /** Where it is noted what calls take; default: nowhere. */
   readonly measures?: Measures
 }
-
-/** What compiling takes for each character of a code, in fuel: the largest code takes about a second. */
-const COMPILE_COST = 1000
 
 /** Of a user's log that is open, and of a variable that is exported, about, bytes. */
 const USER_WEIGHT = 32 * 1024
@@ -127,29 +128,17 @@ export class Instance {
     genesis: Genesis,
     deployment: Deployment
   ): Promise<Instance> {
-    const { source, log, sender = null } = deployment
-    const contract = contractOf(address, genesis, source)
-    const block = checkDeployer(address, genesis, log)
+    const contract = contractOf(address, genesis, deployment.source)
+    checkDeployer(address, genesis, deployment.log)
     await checkRoom(writing.store.storage.path)
-    // whoever makes a new key for each deployment has it compiled all the same
-    sender?.meter.burn(source.length * COMPILE_COST)
-    const methods = await execution.vm.inspect(contract)
-    const code = encodeEntry({ type: 'code', source })
-    const tree = new Tree()
-    for (const first of [deployment.genesis, code]) tree.append(first)
-    const call = callOf(block, genesis.deployer, 1, Date.now(), tree.treeHash())
-    if (call?.method !== 'init') {
-      throw new MivmError('REQUEST_INVALID', 'the first call of the deployer is not init')
-    }
-    const tenant = execution.admission?.tenant(contract.address, contract.deployer)
-    const step = await executeInit(execution.vm, contract, call, (fuel) => {
-      for (const meter of tenant?.metersOf(contract.deployer, sender) ?? []) meter.burn(fuel)
-    })
+    const tenant = execution.admission?.tenant(contract.address, contract.deployer) ?? null
+    const executed = await executeDeployment(execution.vm, contract, deployment, tenant)
+    const { methods, time, step, treeHash } = executed
     const variables = new Map<string, string>()
     updateVariables(variables, step.writes)
 
     const queue = openQueue()
-    const stand = { methods, variables, seq: 1, time: call.time, committed: tree.treeHash() }
+    const stand = { methods, variables, seq: 1, time, committed: treeHash }
     const ledger = await Ledger.open(
       writing,
       address,
@@ -158,7 +147,7 @@ export class Instance {
     )
     const instance = new Instance(ledger, execution, genesis, contract, stand, queue)
     try {
-      await instance.#begin(deployment, code, call.time, step)
+      await instance.#begin(deployment, executed)
       return instance
     } catch (error) {
       instance.#intake.close()
@@ -170,9 +159,7 @@ export class Instance {
   /** Commits the deployment. */
   async #begin(
     { genesis, source, log, sender = null }: Deployment,
-    code: Uint8Array,
-    time: number,
-    step: Step
+    { code, time, step }: ExecutedDeployment
   ): Promise<void> {
     const ledger = this.#ledger
     const [block = new Uint8Array()] = log.blocks
