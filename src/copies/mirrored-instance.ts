@@ -9,7 +9,7 @@ import { decodeMethods, encodeMethods } from '../host/stand.ts'
 import type { Bootstrap } from '../net/network.ts'
 import type { Held } from '../protocol/comparison.ts'
 import type { Version } from '../protocol/entries.ts'
-import { MivmError } from '../protocol/errors.ts'
+import { MivmError, messageOf } from '../protocol/errors.ts'
 import type { Head } from '../protocol/head.ts'
 import { encodeId, parseLink } from '../protocol/ids.ts'
 import { userLogKey } from '../protocol/manifest.ts'
@@ -130,7 +130,7 @@ export class MirroredInstance {
     this.#stop.abort()
     this.#unlisten()
     const reason = error instanceof Stopped ? error.reason : 'storage'
-    const message = error instanceof Error ? error.message : String(error)
+    const message = messageOf(error)
     this.#state = `stopped: ${message}`
     this.#options.onEvent({ type: 'mirror-stopped', address: this.#id, reason, message })
   }

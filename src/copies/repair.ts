@@ -5,7 +5,7 @@ import type Hypercore from 'hypercore'
 import { MerkleTree } from 'hypercore/lib/merkle-tree.js'
 import { findServer } from '../client/locate.ts'
 import type { Replica } from '../client/replica.ts'
-import { MivmError } from '../protocol/errors.ts'
+import { MivmError, messageOf } from '../protocol/errors.ts'
 import { decodeId, encodeId } from '../protocol/ids.ts'
 import { blobsManifest, type Manifest, stateManifest, userLogKey } from '../protocol/manifest.ts'
 import type { TreeNode } from '../protocol/merkle.ts'
@@ -77,7 +77,7 @@ async function repairLog(
   await own.ready().catch((error) => {
     throw new MivmError(
       'INSTANCE_DAMAGED',
-      `${what} is lost, or cannot be read (${error instanceof Error ? error.message : error}): "mivm host --recover" takes it back from others`,
+      `${what} is lost, or cannot be read (${messageOf(error)}): "mivm host --recover" takes it back from others`,
       { cause: error }
     )
   })
