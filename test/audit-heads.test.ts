@@ -5,6 +5,7 @@ import crypto from 'hypercore-crypto'
 import { Report } from '../src/audit/findings.ts'
 import { Heads } from '../src/audit/heads.ts'
 import { type Head, signHead } from '../src/protocol/head.ts'
+import { openStore } from './audit-writer.ts'
 
 const HOST = crypto.keyPair()
 const ADDRESS = crypto.hash(b4a.from('a call log'))
@@ -44,6 +45,26 @@ test('heads - a host that shows less than it has signed is found, whatever else 
     heads.withheld(30, () => shows)
     const found = report.take().map(({ code }) => code)
     t.alike([found, report.gaps], [codes, [gap]])
+  }
+})
+
+test('heads - one that the host may not have seen hides none that it has signed before', async (t) => {
+  const store = await openStore(t)
+  const core = store.get({ name: 'a copy that the host does not show' })
+  await core.ready()
+  for (const heard of [
+    { core, user: 'carol', block: 3 },
+    { core: null, block: 39, hearsay: true }
+  ] as const) {
+    const report = new Report()
+    const heads = new Heads(ADDRESS, HOST.publicKey, report)
+    heads.claim(headOf(25), { core: null, block: 24 })
+    heads.claim(headOf(40), heard)
+    heads.withheld(20, (of) => (of === null ? 20 : null))
+    t.alike(
+      report.take().map(({ code, block }) => [code, block]),
+      [['HISTORY_TRUNCATED', 24]]
+    )
   }
 })
 

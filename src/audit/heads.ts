@@ -142,14 +142,21 @@ export class Heads {
     return [...this.#open.values()].some((it) => it.some(({ source }) => source.core !== null))
   }
 
-  /** The longest open claim, of those from where it matters. */
+  /** The longest open claim, of those that matter. */
   #furthest(matters: (source: Source) => boolean = () => true): Claim | undefined {
     let furthest: Claim | undefined
-    for (const claims of this.#open.values()) {
-      const claim = claims.find(({ source }) => matters(source))
-      if (claim !== undefined && claim.head.length > (furthest?.head.length ?? 0)) furthest = claim
+    for (const [length, claims] of this.#open) {
+      if (length <= (furthest?.head.length ?? 0)) continue
+      furthest = claims.find(({ source }) => matters(source)) ?? furthest
     }
     return furthest
+  }
+
+  /** Whether the host had signed a head from there before it showed what it shows. */
+  #isEarlier({ core, user = '', block, hearsay }: Source, hostShows: HostShows): boolean {
+    if (core === null) return hearsay === undefined
+    // the host has seen that user's entry, and has therefore been where the entry says
+    return !this.#disbelieved.has(user) && (hostShows(core) ?? 0) > block
   }
 
   /**
@@ -157,22 +164,17 @@ export class Heads {
    * itself shows less than it has signed, which a copy of its log may well do.
    */
   withheld(shown: number, hostShows: HostShows): void {
-    const furthest = this.#furthest(({ hearsay }) => hearsay === undefined) ?? this.#furthest()
-    if (furthest === undefined) return
-    const to = furthest.head.length
-    // the host has seen that user's entry, and has therefore been where the entry says
     const length = hostShows(null)
-    const { core, user = '', block, hearsay } = furthest.source
-    const isTold = core === null && hearsay === undefined
-    const seen =
-      isTold || (core !== null && !this.#disbelieved.has(user) && (hostShows(core) ?? 0) > block)
-    if (length !== null && length < to && seen) {
-      if (this.#truncatedTo >= to) return
-      this.#truncatedTo = to
-      const message = `the host has signed a history of ${to} blocks and shows ${length}`
-      this.#report.find('HISTORY_TRUNCATED', placeOf(furthest.source, furthest.head), message)
-    } else if (to > shown || this.#report.gaps.length === 0) {
+    const earlier = this.#furthest((source) => this.#isEarlier(source, hostShows))
+    const furthest = this.#furthest()
+    if (length !== null && earlier !== undefined && length < earlier.head.length) {
+      this.#foundLess(earlier, length)
+    } else if (
+      furthest !== undefined &&
+      (furthest.head.length > shown || this.#report.gaps.length === 0)
+    ) {
       // what is open below was not read, for want of something that is named already
+      const to = furthest.head.length
       this.#report.gap({
         reason: 'withheld',
         log: 'call log',
@@ -181,6 +183,13 @@ export class Heads {
         message: `the call log, blocks ${shown} to ${to - 1}: the host has signed them, and nobody here shows them`
       })
     }
+  }
+
+  #foundLess({ head, source }: Claim, shown: number): void {
+    if (this.#truncatedTo >= head.length) return
+    this.#truncatedTo = head.length
+    const message = `the host has signed a history of ${head.length} blocks and shows ${shown}`
+    this.#report.find('HISTORY_TRUNCATED', placeOf(source, head), message)
   }
 }
 

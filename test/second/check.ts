@@ -54,8 +54,9 @@ class Checker {
   readonly gaps: string[] = []
   readonly #history: History
   readonly #hashes: readonly Uint8Array[]
-  /** The longest head that goes beyond the call log. */
-  #beyond: { head: Head; block: number; seen: boolean } | null = null
+  /** The longest head that goes beyond the call log, and of those in entries that the host has seen. */
+  #beyond = 0
+  #seenBeyond = { length: 0, block: 0 }
 
   constructor(history: History) {
     const { log, core, prologue } = history
@@ -151,17 +152,18 @@ class Checker {
       const isBeyond = head.fork === 0 && own === undefined
       const agrees = head.fork === 0 && equal(own ?? NONE, head.treeHash)
       if (!isBeyond && !agrees) this.#find('R16', block, 'user log')
-      if (isBeyond && head.length > (this.#beyond?.head.length ?? 0)) {
-        this.#beyond = { head, block, seen: !disputed }
-      }
+      if (!isBeyond) continue
+      this.#beyond = Math.max(this.#beyond, head.length)
+      if (disputed || head.length <= this.#seenBeyond.length) continue
+      this.#seenBeyond = { length: head.length, block }
     }
   }
 
   /** R17, for the call log. */
   #checkBeyond(): void {
-    if (this.#beyond === null) return
-    const { block, seen } = this.#beyond
-    if (this.#history.shownByHost && seen) this.#find('R17', block, 'user log')
+    if (this.#beyond === 0) return
+    const { length, block } = this.#seenBeyond
+    if (this.#history.shownByHost && length > 0) this.#find('R17', block, 'user log')
     else this.gaps.push('the host has signed more of the call log')
   }
 
