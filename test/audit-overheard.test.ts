@@ -69,6 +69,31 @@ test('overheard - a head of another history is found when somebody tells it', as
   await end()
 })
 
+test('overheard - what a host says again and again displaces no head that is still to be shown', async (t) => {
+  const [writer, other] = await twoHistories(t, 'overheard, long')
+  await other.commit([await other.call(0, 'add', ['more'])])
+  const store = await openStore(t)
+  const end = await replicate(store, writer)
+  const others = new Others()
+  const { overheard } = others
+  const own = await writer.head()
+  // whoever has signed them, they are of the log
+  const signed = (i: number) => ({ ...own, signature: crypto.hash(b4a.from(`${i}`)) })
+  const heard = () => Array.from({ length: 1100 }, (_, i) => signed(i))
+  const { address } = writer
+  const follower = await Follower.open(t, { store, address, overheard, heard })
+  await follower.until('following')
+  others.said = { heads: [await other.head()], evidence: null }
+  await others.heard(follower)
+  others.said = NOTHING
+  await others.heard(follower)
+  await writer.commit([await writer.call(0, 'add', ['more'])])
+  const { evidence } = await follower.until('evidence')
+  t.is((await verify(evidence ?? new Uint8Array())).code, 'TWO_HISTORIES')
+  await follower.stop()
+  await end()
+})
+
 test('overheard - a head that is not signed, or is that of the log, is no finding', async (t) => {
   const [writer, other] = await twoHistories(t, 'overheard, false')
   const others = new Others()

@@ -175,17 +175,20 @@ export class Course {
     return this.report.gaps.some(({ reason }) => reason === 'not-reproduced')
   }
 
-  /** Heads that are known from elsewhere: the log has to agree with them. `hearsay`: peers have told them. */
-  claim(heads: readonly Head[], { hearsay = false } = {}): void {
+  /**
+   * Heads that are known from elsewhere: the log has to agree with them. `hearsay`: peers have told them. Returns those that
+   * evidence may be made of.
+   */
+  claim(heads: readonly Head[], { hearsay = false } = {}): Head[] {
     const { reader } = this
     if (!hearsay && reader.head !== null && reader.head.fork > 0) {
       this.#heads.claim(reader.head, { core: null, block: reader.length - 1 })
     }
     this.#noteHead()
-    for (const head of heads) {
+    return heads.filter((head) => {
       const source = { core: null, block: head.length - 1 }
-      this.#heads.claim(head, hearsay ? { ...source, hearsay } : source)
-    }
+      return this.#heads.claim(head, hearsay ? { ...source, hearsay } : source)
+    })
   }
 
   /**

@@ -67,14 +67,19 @@ export class Heads {
     }
   }
 
-  claim(head: Head, source: Source): void {
+  /** Whether it may come to show something: the host has signed it, and it is not found to be of this log. */
+  claim(head: Head, source: Source): boolean {
     const known = this.#known.get(head.length)
     if (known !== undefined && head.fork === 0 && b4a.equals(known, head.treeHash)) {
       this.#report.counts.heads++
       if (source.core === null) this.#given++
-    } else if (!this.isSigned(head)) {
+      return false
+    }
+    if (!this.isSigned(head)) {
       this.#report.counts.falseHeads++
-    } else if (head.fork > 0) {
+      return false
+    }
+    if (head.fork > 0) {
       const message = `the host has signed a head with fork ${head.fork}: it has rewritten its log`
       this.#report.find('HISTORY_FORKED', placeOf(source, head), message)
     } else if (known !== undefined) {
@@ -85,6 +90,7 @@ export class Heads {
       if (claims.length === 0) this.#open.set(head.length, claims)
       claims.push({ head: copyHead(head), source })
     }
+    return true
   }
 
   /** Takes it that the host has seen another version of this log: heads in it count, where they stand does not. */

@@ -25,7 +25,7 @@ export class Hearsay {
   readonly #id: string
   readonly #options: HearsayOptions
   readonly #exhibits: Exhibits
-  /** Heads that others have told, by their signatures. */
+  /** Heads that were told, by where they come from and their signatures. */
   readonly #known = new Set<string>()
 
   /** `id`: the address in z-base-32. */
@@ -43,11 +43,8 @@ export class Hearsay {
 
   /** Takes what has come from elsewhere since it was last looked for. */
   async hear(course: Course): Promise<void> {
-    const heads = this.#options.heard?.() ?? []
-    if (heads.length > 0) {
-      course.claim(heads)
-      this.#exhibits.hold(heads)
-    }
+    const heads = this.#fresh('elsewhere', this.#options.heard?.() ?? [])
+    if (heads.length > 0) this.#exhibits.hold(course.claim(heads))
     const held = this.#held(course)
     if (held === null) return
     await this.#take(course, this.#options.overheard?.(held))
@@ -71,13 +68,22 @@ export class Hearsay {
     return { genesis: sources.genesisBlock, head, prove }
   }
 
+  /** Those that were not told before from there. */
+  #fresh(from: 'elsewhere' | 'peers', told: readonly Head[]): Head[] {
+    const heads = told.filter((head) => {
+      const name = `${from} ${nameOf(head)}`
+      if (this.#known.has(name)) return false
+      this.#known.add(name)
+      return true
+    })
+    if (this.#known.size > KNOWN_MAX) this.#known.clear()
+    return heads
+  }
+
   async #take(course: Course, said: Heard | undefined): Promise<void> {
     if (said === undefined) return
-    const heads = said.heads.filter((head) => !this.#known.has(nameOf(head)))
-    for (const head of heads) this.#known.add(nameOf(head))
-    if (this.#known.size > KNOWN_MAX) this.#known.clear()
-    course.claim(heads, { hearsay: true })
-    this.#exhibits.hold(heads)
+    const heads = this.#fresh('peers', said.heads)
+    this.#exhibits.hold(course.claim(heads, { hearsay: true }))
     if (said.evidence === null || this.#exhibits.sources?.heard !== null) return
     this.#exhibits.note({ heard: await verifyEvidence(said.evidence) })
   }
