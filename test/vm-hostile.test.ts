@@ -140,22 +140,35 @@ test('hostile - whoever takes too much memory meets a limit, or ends alone', asy
 
 test('hostile - nothing that a call leaves in the isolate takes memory of those behind it', async (t) => {
   const vm = await openOne(t)
-  const bodies = {
+  const most = 'new Uint8Array(4.5 * 2 ** 20)'
+  const bodies: Hostile = {
     // frozen objects take no private members, and proxies always do
-    'private members of a proxy': `class Given { constructor(object) { return object } }
+    'private members of a proxy': [
+      `class Given { constructor(object) { return object } }
       class Held extends Given { #held; constructor(object, held) { super(object); this.#held = held } }
-      new Held(oracle, new Uint8Array(2 ** 21))`,
+      new Held(oracle, ${most})`,
+      'ok null'
+    ],
     // a part of a text keeps all of it
-    'a part of a text in a variable': `const text = ('part ' + exports.n).repeat(5e5); text.charCodeAt(9)
-      exports[\`v\${exports.n}\`] = text.slice(0, 20)`
+    'a part of a text in a variable': [
+      `const text = ('part ' + exports.n).repeat(1e6); text.charCodeAt(9)
+      exports['v' + exports.n] = text.slice(0, 20)`,
+      'ok null'
+    ],
+    'what a variable was': [`exports.o.held = ${most}; exports.o = {}`, 'ok null'],
+    'a result that is none': [`return { held: ${most} }`, 'error RESULT_TOO_LARGE'],
+    'the stack of the matcher': [
+      `/^(?:(a+)|(b)|c)*d/.test('ab'.repeat(20000)); new Uint8Array(2 ** 20)`,
+      'ok null'
+    ]
   }
-  for (const [name, body] of Object.entries(bodies)) {
-    const source = `exports.n = 0\nexports.hang = () => { exports.n++; ${body} }`
+  for (const [name, [body, outcome]] of Object.entries(bodies)) {
+    const source = `${most}\nexports.n = 0\nexports.o = {}\nexports.hang = () => { exports.n++; ${body} }`
     const limits = { ...LIMITS, memory: 8 * 1024 * 1024 }
     const instance = new Instance(contractOf(source, { address: name, limits }))
-    const calls = Array.from({ length: 10 }, (): Line => ['hang'])
-    const results = await instance.run(vm, [['init'], ...calls])
-    t.alike(results.map(briefOf), Array(11).fill('ok null'), name)
+    const calls = Array.from({ length: 4 }, (): Line => ['hang'])
+    const [, ...results] = await instance.run(vm, [['init'], ...calls])
+    t.alike(results.map(briefOf), Array(4).fill(outcome), name)
   }
 })
 

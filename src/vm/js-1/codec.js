@@ -62,10 +62,11 @@
     }
     writer = { text: '', root, name, limit, code }
     depth = 0
-    parents.length = 0
     try {
       write(value)
     } finally {
+      // where it is no value, what it is in would be kept
+      parents.length = 0
       // also where it is no value: a contract may try again and again
       charge(1 + writer.text.length * prices.encoded)
     }

@@ -63,6 +63,8 @@
       if (defineProperty(E, entry.name, laid)) continue
       if (!defineProperty(E, entry.name, { value: laid.value })) throw fixed(entry.name)
     }
+    // it would keep what the call makes of it
+    laid.value = undefined
   }
 
   /** A variable with its text form. */

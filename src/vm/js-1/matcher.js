@@ -59,7 +59,12 @@
   let top = 0
   let registers = new RawInt32Array(16)
 
-  return { compile, search }
+  return { compile, search, shrink }
+
+  /** Gives back what a match of an earlier call has needed. */
+  function shrink() {
+    if (stack !== null && stack.length > STACK_KEPT) stack = null
+  }
 
   // ---- compiling
 

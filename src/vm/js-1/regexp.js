@@ -98,7 +98,9 @@
 
   /** Every call pays for its own patterns. */
   function startRegExps() {
-    if (paidCount > 0) forget()
+    if (paidCount === 0) return
+    forget()
+    matcher.shrink()
   }
 
   function forget() {
