@@ -271,6 +271,26 @@ test('view - directories that come before names are looked for in what is fetche
   t.is(view.readdir('/dots', { ...EVERYTHING, limit: 3, reverse: true }, 5).length, 3)
 })
 
+test('view - files that are deleted are passed once, not each time', (t) => {
+  const files: Record<string, string> = { '/t/9999': '' }
+  for (let i = 1000; i < 3000; i++) files[`/t/${i}`] = ''
+  const base = baseOf(files)
+  const view = new View(base)
+  view.rmdir('/t', true, 2001)
+  view.writeFile('/t/9998', 'text', '')
+  for (const reverse of [false, true]) {
+    t.alike(view.readdir('/t', { ...EVERYTHING, reverse }), ['9998'])
+    const before = base.asked.list
+    t.alike(view.readdir('/t', { ...EVERYTHING, reverse }), ['9998'])
+    t.ok(view.exists('/t'))
+    t.ok(base.asked.list - before <= 6, `${base.asked.list - before} pages`)
+  }
+  view.writeFile('/t/2000', 'text', '')
+  t.alike(view.readdir('/t', EVERYTHING), ['2000', '9998'])
+  view.rollback()
+  t.is(view.readdir('/t', EVERYTHING).length, 2001)
+})
+
 test('view - what is looked at says how large it is', (t) => {
   const view = viewOf({ '/a': 'text', '/b/c': '' })
   view.writeFile('/new', 'text', 'ü')

@@ -16,6 +16,8 @@ export class View {
   #base
   #batch = new Layer()
   #call = new Layer()
+  /** Paths that are deleted one after the other, from the first to the last of them: upwards, and downwards. */
+  #gone = [new Map(), new Map()]
 
   constructor(base) {
     this.#base = base
@@ -23,12 +25,14 @@ export class View {
 
   /** Takes in what a call has left: a file, or null for one that it deleted. */
   add(path, file) {
+    if (file !== null) this.#forgetGone()
     this.#batch.set(path, file)
   }
 
   /** Forgets what the call did. */
   rollback() {
     this.#call = new Layer()
+    this.#forgetGone()
   }
 
   readFile(path, encoding) {
@@ -41,6 +45,7 @@ export class View {
   }
 
   writeFile(path, encoding, data) {
+    this.#forgetGone()
     this.#call.set(path, {
       encoding,
       data: encoding === 'text' ? data.toWellFormed() : data
@@ -137,7 +142,12 @@ export class View {
   }
 
   #cursor(gt, lt, reverse, pages = new Pages(this.#base, reverse ? gt : lt, reverse)) {
-    return new Cursor([this.#call, this.#batch], pages, { gt, lt, reverse })
+    const gone = this.#gone[reverse ? 1 : 0]
+    return new Cursor([this.#call, this.#batch], pages, gone, { gt, lt, reverse })
+  }
+
+  #forgetGone() {
+    for (const runs of this.#gone) if (runs.size > 0) runs.clear()
   }
 
   /**
@@ -277,30 +287,44 @@ class Layer {
 class Cursor {
   #layers
   #pages
+  #gone
   #at
   #end
   #reverse
 
-  constructor(layers, pages, { gt, lt, reverse }) {
+  constructor(layers, pages, gone, { gt, lt, reverse }) {
     this.#layers = layers
     this.#pages = pages
+    this.#gone = gone
     this.#at = reverse ? lt : gt
     this.#end = reverse ? gt : lt
     this.#reverse = reverse
   }
 
-  /** The next path, or null. */
+  /** The next path, or null. Those that are deleted are passed one by one only once: a call may look again and again. */
   next() {
+    const run = { first: null, last: null }
     for (;;) {
       const path = this.#nearest()
-      if (path === null || this.#order(path, this.#end) >= 0) return null
+      if (path === null || this.#order(path, this.#end) >= 0) return this.#pass(run, null)
       this.#at = path
       if (isReserved(path)) {
         if (path !== RESERVED) this.skip(`${RESERVED}/`)
+        this.#pass(run, null)
       } else if (!this.#isDeleted(path)) {
-        return path
+        return this.#pass(run, path)
+      } else {
+        run.first ??= path
+        this.#at = run.last = this.#gone.get(path) ?? path
       }
     }
+  }
+
+  /** Keeps what was passed, and returns `path`. */
+  #pass(run, path) {
+    if (run.first !== run.last) this.#gone.set(run.first, run.last)
+    run.first = run.last = null
+    return path
   }
 
   /** Passes over all paths that begin with `prefix`, which the one just returned does. */
