@@ -406,6 +406,17 @@ class Pages {
     this.#limit = Math.min(limit * 4, PAGE_MAX)
   }
 
+  /** Takes the page of others that has what comes behind `at`; returns whether there is one. */
+  #share(at) {
+    const known = this.#known
+    if (known === null) return false
+    if (!known.#has(at, this.#end)) return false
+    this.#page = known.#page
+    this.#index = known.#indexBehind(at)
+    this.#more = known.#more || known.#end !== this.#end
+    return true
+  }
+
   /** Whether the page has what comes behind `at`, or all there is up to `end`. */
   #has(at, end) {
     if (this.#from === null || compareBytes(at, this.#from) < 0) return false
