@@ -388,14 +388,7 @@ class Pages {
   }
 
   #fetch(at) {
-    const known = this.#known
-    const isKnown = known === null ? false : known.#has(at, this.#end)
-    if (isKnown) {
-      this.#page = known.#page
-      this.#index = known.#indexBehind(at)
-      this.#more = known.#more || known.#end !== this.#end
-      return
-    }
+    if (this.#share(at)) return
     const [gt, lt] = this.#reverse ? [this.#end, at] : [at, this.#end]
     const limit = this.#limit
     const inside = compareBytes(gt, lt) < 0
