@@ -5,7 +5,7 @@ const CALLS_UNTIL_MAGLEV = 100
 
 /**
  * For a process that is a host, and before anything else in it. Of a batch most functions are called once, however many calls
- * are in it: where calls come one by one, V8 would wait for hundreds of them.
+ * are in it: where calls come one by one, V8 would wait for the first five hundred of them.
  */
 export function optimizeEarly(): void {
   setFlagsFromString(`--invocation-count-for-maglev=${CALLS_UNTIL_MAGLEV}`)
