@@ -129,6 +129,28 @@ test('repair - nothing is cleared for what does not lead to what is here', async
   t.is((await scene.look(key)).verdict, 'clean')
 })
 
+test('repair - a mirror that has less than the host helps with what it has', async (t) => {
+  const { scene, host, alice, link, address } = await Scene.deployed(t)
+  const key = decodeId(address)
+  const mirrored = await scene.mirror([link])
+  await mirrored.whole(address, (await host.instance(key)).head.length)
+  await mirrored.mirror.close()
+  await alice.call(link, 'add', [])
+  await alice.close()
+  await host.close()
+  await scene.mirror([link])
+  const store = await openStore(path.join(scene.dir, 'store'))
+  const log = store.get({ key })
+  await log.ready()
+  t.is(log.state.roots.length, 1, 'the mirror has no node beside its own root')
+  await log.clear(0, 1)
+  await closeStore(store)
+  const { dir, bootstrap } = scene
+  const repaired = await repair({ dir, bootstrap, patience: 2_000 })
+  t.alike(repaired, [{ type: 'repaired', address, blocks: 1 }])
+  t.is((await scene.look(key)).verdict, 'clean')
+})
+
 const MARK = 'a-mark-that-is-on-the-disk-once.'
 const TEXT = MARK + 'x'.repeat(20_000)
 

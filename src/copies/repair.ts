@@ -105,7 +105,7 @@ async function repairLog(
 
 /** Whether a block is the one that the tree has there. */
 async function isWhole(own: Hypercore, index: number): Promise<boolean> {
-  const node = await MerkleTree.get(own.state, 2 * index).catch(() => null)
+  const node = await nodeOf(own, 2 * index)
   const block = await own.get(index, { wait: false }).catch(() => null)
   return block !== null && node !== null && b4a.equals(leafHash(block), node.hash)
 }
@@ -164,7 +164,10 @@ async function take(own: Hypercore, copy: Hypercore, index: number): Promise<boo
   }
 }
 
-/** Whether a block, with the nodes beside it in a copy, is what the roots that are here were made of. */
+/**
+ * Whether a block is what the roots that are here were made of, with the nodes beside it as a copy has them; where that ends
+ * before, as they are here.
+ */
 async function leadsToRoots(
   own: Hypercore,
   copy: Hypercore,
@@ -176,11 +179,16 @@ async function leadsToRoots(
   for (;;) {
     const root = roots.get(node.index)
     if (root !== undefined) return b4a.equals(root, node.hash)
-    const sibling = await MerkleTree.get(copy.state, flat.sibling(node.index)).catch(() => null)
+    const beside = flat.sibling(node.index)
+    const sibling = (await nodeOf(copy, beside)) ?? (await nodeOf(own, beside))
     if (sibling === null) return false
     const size = node.size + sibling.size
     node = { index: flat.parent(node.index), size, hash: parentHash(node, sibling) }
   }
+}
+
+function nodeOf(core: Hypercore, index: number): Promise<TreeNode | null> {
+  return MerkleTree.get(core.state, index).catch(() => null)
 }
 
 function isOther(what: string, index: number): MivmError {
