@@ -146,7 +146,7 @@ async function replace(
       `block ${index} of ${what} is damaged, and nobody who can be found has it: let mirrors and auditors come, or name them with --from, and try again`
     )
   }
-  if (!(await leadsToRoots(own, copy, index, block))) return false
+  if (!(await leadsToTree(own, copy, index, block))) return false
   if (await take(own, copy, index)) return true
   // nodes of the tree that are not what they should be go with the block, and come with it again
   await own.clear(index, index + 1)
@@ -165,20 +165,22 @@ async function take(own: Hypercore, copy: Hypercore, index: number): Promise<boo
 }
 
 /**
- * Whether a block is what the roots that are here were made of, with the nodes beside it as a copy has them; where that ends
- * before, as they are here.
+ * Whether a block is what the tree that is here was made of: with the nodes beside it as a copy has them, and where that ends
+ * before as they are here, it leads to a node that is here. One that is wrong here is passed by, up to the root.
  */
-async function leadsToRoots(
+async function leadsToTree(
   own: Hypercore,
   copy: Hypercore,
   index: number,
   block: Uint8Array
 ): Promise<boolean> {
-  const roots = new Map(own.state.roots.map((root) => [root.index, root.hash]))
+  const roots = new Map(own.state.roots.map((root) => [root.index, root]))
   let node: TreeNode = { index: 2 * index, size: block.byteLength, hash: leafHash(block) }
   for (;;) {
     const root = roots.get(node.index)
-    if (root !== undefined) return b4a.equals(root, node.hash)
+    const known = root ?? (await nodeOf(own, node.index))
+    if (known !== null && b4a.equals(known.hash, node.hash)) return true
+    if (root !== undefined) return false
     const beside = flat.sibling(node.index)
     const sibling = (await nodeOf(copy, beside)) ?? (await nodeOf(own, beside))
     if (sibling === null) return false
