@@ -176,6 +176,7 @@ test('hostile - what the engine and its host do for an operation is paid for', a
   const vm = await openOne(t)
   const source = `exports.list = () => state.readdir('/names')
     exports.first = async () => { for (;;) await state.readdir('/dashes', { limit: 1 }) }
+    exports.many = () => state.readdir('/many')
     exports.bound = () => state.readdir('/', { lt: '!'.repeat(1e5) })
     exports.look = async () => { for (;;) await state.exists('/large') }
     exports.clear = async () => { for (;;) await state.rmdir('/names', { recursive: true }).catch(() => {}) }
@@ -183,6 +184,7 @@ test('hostile - what the engine and its host do for an operation is paid for', a
   const instance = new Instance(contractOf(source, { limits: { ...LIMITS, fuel: 300_000 } }))
   for (let i = 0; i < 4000; i++) instance.files.set(`/names/${i}.json`, '')
   instance.files.set(`/dashes/${'-'.repeat(1000)}`, '')
+  for (let i = 0; i < 1000; i++) instance.files.set(`/many/${i}${'-'.repeat(1000)}`, '')
   instance.files.set('/large', 'x'.repeat(LIMITS.file))
   const files = baseOf(instance.files)
   const asked = { get: 0, list: 0 }
@@ -196,10 +198,11 @@ test('hostile - what the engine and its host do for an operation is paid for', a
       return files.list(range)
     }
   }
-  const lines: Line[] = [['init'], ['list'], ['first'], ['look'], ['ask'], ['clear'], ['bound']]
+  const methods = ['init', 'list', 'first', 'many', 'look', 'ask', 'clear', 'bound']
+  const lines = methods.map((method): Line => [method])
   const results = await instance.run(vm, lines, { overrides: { base } })
   const outcomes = results.map(briefOf)
-  t.alike(outcomes, ['ok null', FUEL, FUEL, FUEL, FUEL, FUEL, 'error PATH_TOO_LONG'])
+  t.alike(outcomes, ['ok null', FUEL, FUEL, FUEL, FUEL, FUEL, FUEL, 'error PATH_TOO_LONG'])
   t.ok(asked.list < 100, `${asked.list} pages`)
   t.ok(asked.get < 10, `${asked.get} files`)
 })

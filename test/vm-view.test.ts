@@ -269,6 +269,8 @@ test('view - directories that come before names are looked for in what is fetche
   t.is(view.probed, 1000)
   t.is(view.readdir('/dots', EVERYTHING, 5).length, 5, 'no more than can be paid for')
   t.is(view.readdir('/dots', { ...EVERYTHING, limit: 3, reverse: true }, 5).length, 3)
+  view.readdir('/dots', EVERYTHING, 1000, 40)
+  t.is(view.probed, 40, 'nor looked for')
 })
 
 test('view - files that are deleted are passed once, not each time', (t) => {

@@ -54,7 +54,7 @@ export class Operations {
         case 'rmdir':
           return [true, view.rmdir(op[1], op[2], op[3])]
         case 'readdir':
-          return [true, [view.readdir(op[1], op[2], op[3]), view.probed]]
+          return [true, [view.readdir(op[1], op[2], op[3], op[4]), view.probed]]
         case 'stat':
           return [true, view.stat(op[1])]
         case 'exists':

@@ -96,8 +96,10 @@
         const limit = countOf(options, 'limit')
         const range = `{"gt":${gt},"lt":${lt},"limit":${limit},"reverse":${flag(options, 'reverse')}}`
         // more than these could not be paid for
-        const most = floor((call.limits.fuel - spent()) / prices.listed) + 1
-        return ask(`["readdir",${stringify(normal)},${range},${most}]`, namesOf)
+        const left = call.limits.fuel - spent()
+        const most = floor(left / prices.listed) + 1
+        const mostProbed = floor(left / prices.probed) + 1
+        return ask(`["readdir",${stringify(normal)},${range},${most},${mostProbed}]`, namesOf)
       } catch (thrown) {
         return tell(thrown)
       }

@@ -87,11 +87,12 @@ export class View {
 
   /**
    * Names of what is directly in a directory. `gt` and `lt` are exclusive bounds or null, `limit` a number or
-   * null; `most`: how many the call can pay for.
+   * null. `most`, `mostProbed`: with so many names, or directories looked for, the call has used all of its fuel, so that
+   * nobody sees what else there is.
    */
-  readdir(path, { gt, lt, limit, reverse }, most = Number.POSITIVE_INFINITY) {
+  readdir(path, { gt, lt, limit, reverse }, most = Infinity, mostProbed = Infinity) {
     const prefix = prefixOf(path)
-    const range = { gt, lt, limit: Math.min(limit ?? most, most) }
+    const range = { gt, lt, limit: Math.min(limit ?? most, most), mostProbed }
     this.probed = 0
     return reverse ? this.#descending(prefix, range) : this.#ascending(prefix, range)
   }
@@ -172,7 +173,7 @@ export class View {
    * downwards it comes too early and is kept until the names are done that it begins.
    */
 
-  #ascending(prefix, { gt, lt, limit }) {
+  #ascending(prefix, { gt, lt, limit, mostProbed }) {
     const names = []
     const probed = new Set()
     let last = gt
@@ -189,7 +190,7 @@ export class View {
       for (const each of this.#directoriesAmong(prefix, shorter, pages)) emit(each)
     }
     const cursor = this.#cursor(prefix + (gt ?? ''), boundOf(prefix, lt), false, pages)
-    while (names.length < limit) {
+    while (names.length < limit && this.probed < mostProbed) {
       const path = cursor.next()
       if (path === null) {
         if (lt !== null) emitDirectories(lt)
