@@ -215,10 +215,13 @@ test('vm builtins - each limit is where it is said to be', async (t) => {
 
 test('vm builtins - copies of values are those of Node, and microtasks come when they do there', async (t) => {
   const vm = await openOne(t)
-  const source = `exports.cloned = ${cloned}\nexports.ordered = ${ordered}`
+  const source = `exports.cloned = ${cloned}\nexports.ordered = ${ordered}
+    exports.oracle = () => structuredClone([oracle])`
   const instance = new Instance(contractOf(source))
   const lines: Line[] = [['init'], ['cloned'], ['ordered', false], ['ordered', true]]
   const [, ...results] = await instance.run(vm, lines)
+  const [refused] = await instance.run(vm, [['oracle']])
+  t.is(refused?.status === 'error' && refused.error.name, 'DataCloneError', 'oracle is a proxy')
   const [copies, ...orders] = results.map((result) =>
     result.status === 'ok' ? JSON.parse(result.value ?? 'null') : result.error
   )
@@ -237,6 +240,8 @@ test('vm builtins - what is short is paid for, too', async (t) => {
     'new Uint8Array(buffer).toHex()': PRICES.builtins.view + PRICES.builtins.converted,
     'structuredClone(1)': PRICES.builtins.object,
     'structuredClone({ a: [] })': 2 * PRICES.builtins.proxy,
+    'structuredClone({ __proto__: Date.prototype })':
+      PRICES.builtins.proxy + 3 * PRICES.builtins.kind + PRICES.builtins.kindMissed,
     'queueMicrotask(Object)': PRICES.builtins.then,
     'JSON.stringify(hidden)': 100 * PRICES.builtins.keyWrite,
     'JSON.stringify(hidden, (_, value) => value)': 100 * PRICES.builtins.keyWrite,

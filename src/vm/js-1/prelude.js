@@ -56,6 +56,7 @@
   return freeze({
     ...primordials,
     isProxy: kit.isProxy,
+    refuseCopies: kit.refuseCopies,
     chargeBytes: kit.chargeBytes,
     operators: kit.operators,
     // that of the realm, which is paid for

@@ -6,6 +6,8 @@ export const PRICES: {
       | 'converted'
       | 'jsonTagged'
       | 'keyWrite'
+      | 'kind'
+      | 'kindMissed'
       | 'numberMade'
       | 'object'
       | 'proxy'

@@ -255,6 +255,9 @@ export const PRICES = {
     /** A key that a trap of a proxy answers with. */
     keyTrapped: 24,
     prototype: 1 / 2,
+    /** structuredClone: a prototype that may say of which kind an object is; one that is of a kind and the object is not. */
+    kind: 4,
+    kindMissed: 40,
     /** A trap of a proxy, whether there is one or not. */
     trap: 30,
     proxy: 40,

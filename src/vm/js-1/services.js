@@ -1,7 +1,8 @@
 ;(function makeServices(primordials, errors, codec, thrown, calls, { charge, prices }) {
   // `oracle` and `console`: what a contract may ask of its host, and say to it.
 
-  const { freeze, freezeMethods, isWellFormed, rawProxy, stringify, toText } = primordials
+  const { freeze, freezeMethods, isWellFormed, rawProxy, refuseCopies, stringify, toText } =
+    primordials
   const { cut, ERROR_TEXT_MAX, kindOf, ours, pathOf } = errors
   const { decodeValue, encodeValue, refuseOracle } = codec
   const { describe, isThrownError } = thrown
@@ -29,6 +30,7 @@
   function makeOracle() {
     const oracle = new rawProxy(nothing, byName)
     refuseOracle(oracle)
+    refuseCopies(oracle)
     return oracle
   }
 

@@ -88,6 +88,8 @@
   ]) {
     note(refused, getPrototypeOf(iterator), 'an iterator')
   }
+  /** A proxy that is not of the contract's making. */
+  let given = null
   /** Of the copy that is being made: copies by what they are of, and what is not copied yet, the next one last. */
   let copies = null
   let todo = []
@@ -136,7 +138,12 @@
     if (name === 'structuredClone') defineRaw(value, 'length', { value: 1 })
     defineRaw(globalThis, name, { value, writable: true, enumerable: false, configurable: true })
   }
-  return {}
+  return {
+    /** From now on this one, and nothing before it, is a proxy that `isProxy` does not know. */
+    refuseCopies(proxy) {
+      given = proxy
+    }
+  }
 
   function refuseTransfer(options) {
     if (options === undefined || options === null) return
@@ -172,7 +179,7 @@
   /** The copy of an object, whose contents may still be to be copied. */
   function begin(object) {
     if (typeof object === 'function') throw uncloneable('a function')
-    if (isProxy(object)) throw uncloneable('a proxy')
+    if (isProxy(object) || object === given) throw uncloneable('a proxy')
     if (isArray(object)) {
       const array = []
       array.length = stored(array, object.length, 'length')
@@ -187,6 +194,7 @@
   /** The copy of what is no plain object, or undefined. */
   function copyOfKind(object) {
     for (let at = object; at !== null && !isProxy(at); at = getPrototypeOf(at)) {
+      charge(prices.kind)
       const what = lookUp(refused, at)
       if (what !== undefined) throw uncloneable(what)
       const make = at === object ? undefined : lookUp(makers, at)
@@ -195,6 +203,7 @@
         return make(object)
       } catch (error) {
         if (!(error instanceof RawTypeError)) throw error
+        charge(prices.kindMissed)
       }
     }
     if (describeRaw(object, 'callee')?.get === thrower) throw uncloneable('an arguments object')
