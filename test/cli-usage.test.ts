@@ -5,6 +5,7 @@ import { createServer } from 'node:net'
 import { userInfo } from 'node:os'
 import path from 'node:path'
 import test from 'brittle'
+import { formatValue, parseArgument } from '../src/cli/text.ts'
 import { Cli, CONTRACTS } from './cli.ts'
 import { tempDir } from './helpers.ts'
 
@@ -351,6 +352,19 @@ test('cli - without a home no key goes to where one happens to be', async (t) =>
     encoding: 'utf8'
   })
   t.is(dir, `${path.join(userInfo().homedir, '.mivm')}\n`)
+})
+
+test('cli - a value that was printed can be an argument again', (t) => {
+  for (const value of [
+    ['caf\ufffd'],
+    { '\ufffd': '\\\ufffd' },
+    'text',
+    1n,
+    new Uint8Array([1]),
+    null
+  ]) {
+    t.alike(parseArgument(formatValue(value)), value)
+  }
 })
 
 test('cli - on a terminal what went wrong has a line of its own', (t) => {

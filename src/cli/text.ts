@@ -43,7 +43,8 @@ function refuseRounded(_: string, value: unknown, context?: { readonly source?: 
 /** A value as it is printed: a string raw, nothing for undefined, everything else so that it can be an argument again. */
 export function formatValue(value: Value | undefined): string {
   if (value === undefined) return ''
-  return typeof value === 'string' ? value : encodeValue(value)
+  // the one character that no argument has as it is
+  return typeof value === 'string' ? value : encodeValue(value).replaceAll('\ufffd', '\\ufffd')
 }
 
 /** A value in one line of a log, as one would write it in JavaScript; long ones are cut. */
