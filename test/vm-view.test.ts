@@ -14,7 +14,7 @@ const EVERYTHING = { gt: null, lt: null, limit: null, reverse: false }
 /** A base over plain texts, which counts what it is asked. */
 function baseOf(files: Record<string, string>) {
   const paths = Object.keys(files).sort(compareBytes)
-  const asked = { get: 0, list: 0 }
+  const asked = { get: 0, list: 0, paths: 0 }
   return {
     asked,
     get(path: string) {
@@ -27,7 +27,9 @@ function baseOf(files: Record<string, string>) {
       const inside = paths.filter(
         (path) => compareBytes(path, gt) > 0 && compareBytes(path, lt) < 0
       )
-      return (reverse ? inside.reverse() : inside).slice(0, limit)
+      const page = (reverse ? inside.reverse() : inside).slice(0, limit)
+      asked.paths += page.length
+      return page
     }
   }
 }
@@ -249,6 +251,17 @@ test('view - a large nested directory is passed over, not read', (t) => {
   const before = base.asked.list
   t.is(view.readdir('/b', { ...EVERYTHING, limit: 10 }).length, 10)
   t.is(base.asked.list - before, 1, 'the first names need one page')
+})
+
+test('view - many large directories are passed over, each with a short page', (t) => {
+  const files: Record<string, string> = {}
+  for (let i = 0; i < 50; i++) for (let j = 0; j < 300; j++) files[`/d/${i}/${j}`] = ''
+  for (const reverse of [false, true]) {
+    const base = baseOf(files)
+    t.is(new View(base).readdir('/d', { ...EVERYTHING, reverse }).length, 50)
+    t.ok(base.asked.list <= 60, `${base.asked.list} pages for 50 names`)
+    t.ok(base.asked.paths <= 1200, `${base.asked.paths} paths for 50 names`)
+  }
 })
 
 test('view - directories that come before names are looked for in what is fetched', (t) => {

@@ -378,11 +378,14 @@ class Pages {
   /** The first path behind `at`, which never goes back. */
   after(at) {
     for (;;) {
+      const first = this.#index
       while (this.#index < this.#page.length) {
         const path = this.#page[this.#index]
         if ((this.#reverse ? compareBytes(at, path) : compareBytes(path, at)) > 0) return path
         this.#index++
       }
+      // a directory was passed over, and what comes behind it may be one as large
+      if (this.#index - first > this.#page.length / 2) this.#limit = PAGE_MIN
       if (!this.#more) return null
       this.#fetch(at)
     }
