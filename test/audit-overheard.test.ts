@@ -6,6 +6,7 @@ import test from 'brittle'
 import crypto from 'hypercore-crypto'
 import { audit, verifyEvidence } from 'mivm'
 import type { AuditOptions } from '../src/audit/audit.ts'
+import { Memory } from '../src/audit/memory.ts'
 import type { Heard, Held } from '../src/protocol/comparison.ts'
 import { verifyEvidence as verify } from '../src/protocol/evidence.ts'
 import type { Head } from '../src/protocol/head.ts'
@@ -165,6 +166,28 @@ test('overheard - a head that nobody shows the log to is remembered, whoever has
     t.is((await look()).verdict.verdict, later.verdict.verdict, 'and is as long as it is so')
     await end()
   }
+})
+
+test('overheard - what is remembered is not forgotten for being told again', async (t) => {
+  const seed = 'told again'
+  const [writer, teller] = [await Writer.deploy(t, { seed }), await Writer.deploy(t, { seed })]
+  const heads: Head[] = []
+  for (let i = 0; i < 8; i++) {
+    await teller.commit([await teller.call(0, 'add', [`${i}`])])
+    heads.push(await teller.head())
+  }
+  const [dir, store] = [await tempDir(t), await openStore(t)]
+  const end = await replicate(store, { store: writer.store, keyPair: crypto.keyPair() })
+  for (const told of [heads, heads.slice(0, 4)]) {
+    const others = async () => ({ heads: told, evidence: null })
+    await run(t, { store, address: writer.address }, { dir, patience: 100, others })
+  }
+  const { told } = await new Memory(dir, encodeId(writer.address)).read()
+  t.alike(
+    told.map(({ length }) => length),
+    heads.map(({ length }) => length)
+  )
+  await end()
 })
 
 test('overheard - evidence of others counts for this instance, and for what it shows', async (t) => {

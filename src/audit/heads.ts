@@ -137,10 +137,15 @@ export class Heads {
     return to
   }
 
-  /** Those of them that are in no log: whoever has told them may not tell them again. */
+  /** Those of them that are in no log, each once: whoever has told them may not tell them again. */
   get told(): readonly Head[] {
     const claims = [...this.#open.values()].flat()
-    return claims.filter(({ source }) => source.core === null).map(({ head }) => head)
+    const told = new Map<string, Head>()
+    for (const { head, source } of claims) {
+      const name = b4a.toString(head.signature, 'hex')
+      if (source.core === null && !told.has(name)) told.set(name, head)
+    }
+    return [...told.values()]
   }
 
   /** Whether one of them is in a user's log, where it is read once. */
