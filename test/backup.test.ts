@@ -27,7 +27,7 @@ import { codeOf, Scene, SOURCE, until } from './set-back-scene.ts'
 const FORUM = path.join(CONTRACTS, 'forum.js')
 
 test('backup - of a host under load, restored, asks first and takes back the rest', async (t) => {
-  const { scene, host, alice, link, address } = await Scene.deployed(t, 5_000)
+  const { scene, host, alice, link, address } = await Scene.deployed(t, 8_000)
   const mirrored = await scene.mirror([link])
   const file = path.join(scene.root, 'backup')
   const calls = Array.from({ length: 1000 }, (_, i) => alice.call(link, 'add', [String(i)]))
@@ -61,7 +61,7 @@ test('backup - of a host under load, restored, asks first and takes back the res
   t.is((await scene.look(key)).length, length, 'nor is anything by one that is told to stop')
   const set = await scene.start()
   await until(() => set.events.some(({ type }) => type === 'set-back'))
-  const bob = await scene.client('bob', 3_000)
+  const bob = await scene.client('bob', 8_000)
   t.is(await codeOf(bob.call(link, 'add', ['b'])), 'INSTANCE_SET_BACK')
   await set.host.close()
   t.is((await scene.look(key)).length, length, 'nothing was signed')

@@ -22,7 +22,7 @@ import { codeOf, type Mirrored, Scene, SOURCE } from './set-back-scene.ts'
 test('recover - what a mirror has is there again, and the users go on', async (t) => {
   const scene = await Scene.open(t)
   const before = await scene.start()
-  const alice = await scene.client('alice', 4_000)
+  const alice = await scene.client('alice', 8_000)
   const { link, address } = await alice.deploy({ host: before.host.id, source: SOURCE })
   await alice.call(link, 'add', ['a'])
   const mirrored = await scene.mirror([link])
@@ -31,7 +31,7 @@ test('recover - what a mirror has is there again, and the users go on', async (t
   await scene.keep()
 
   const again = await scene.start()
-  const bob = await scene.client('bob', 4_000)
+  const bob = await scene.client('bob', 8_000)
   for (const text of ['b', 'c']) {
     await alice.call(link, 'add', [text])
     await bob.call(link, 'add', [text])
@@ -69,7 +69,7 @@ test('recover - what a mirror has is there again, and the users go on', async (t
 })
 
 test('recover - where nobody is found it is not said that all is there', async (t) => {
-  const { scene, host, alice, address } = await Scene.deployed(t, 3_000)
+  const { scene, host, alice, address } = await Scene.deployed(t, 8_000)
   await alice.close()
   await host.close()
   const { length } = await scene.look(decodeId(address))
@@ -82,7 +82,7 @@ test('recover - an instance that is not there any more comes back as a whole', a
   await (await scene.start()).host.close()
   await scene.keep()
   const again = await scene.start()
-  const alice = await scene.client('alice', 4_000)
+  const alice = await scene.client('alice', 8_000)
   const { link, address } = await alice.deploy({ host: again.host.id, source: SOURCE })
   const mirrored = await scene.mirror([link])
   await alice.call(link, 'add', ['a'])
@@ -106,7 +106,7 @@ test('recover - an instance that is not there any more comes back as a whole', a
 })
 
 test('recover - one that is interrupted is refused, and done again', async (t) => {
-  const { scene, host, alice, link, address } = await Scene.deployed(t, 3_000)
+  const { scene, host, alice, link, address } = await Scene.deployed(t, 8_000)
   const mirrored = await scene.mirror([link])
   await host.close()
   await scene.keep()
@@ -281,7 +281,7 @@ test('recover - a call that waited behind another one is executed, and none behi
 })
 
 test('recover - an auditor who has seen all of it is enough', async (t) => {
-  const { scene, host, alice, link, address } = await Scene.deployed(t, 3_000)
+  const { scene, host, alice, link, address } = await Scene.deployed(t, 8_000)
   await alice.call(link, 'add', ['a'])
   const { length: from } = (await host.instance(decodeId(address))).head
   await host.close()
@@ -312,7 +312,7 @@ test('recover - an auditor who has seen all of it is enough', async (t) => {
 })
 
 test('recover - what nobody has stays refused, and it is said what that is', async (t) => {
-  const { scene, host, alice, link, address } = await Scene.deployed(t, 3_000)
+  const { scene, host, alice, link, address } = await Scene.deployed(t, 8_000)
   await alice.call(link, 'add', ['a'])
   await host.close()
   await scene.keep()
@@ -344,7 +344,7 @@ test('recover - what nobody has stays refused, and it is said what that is', asy
 })
 
 test('recover - a host that has signed two histories has nothing to go on from', async (t) => {
-  const { scene, host, alice, link, address } = await Scene.deployed(t, 3_000)
+  const { scene, host, alice, link, address } = await Scene.deployed(t, 8_000)
   await host.close()
   await scene.keep()
   const again = await scene.start()
@@ -371,7 +371,7 @@ test('recover - a host that has signed two histories has nothing to go on from',
 })
 
 test('recover - the other log of a user that has signed two is no reason to stop', async (t) => {
-  const { scene, host, alice, link, address } = await Scene.deployed(t, 3_000)
+  const { scene, host, alice, link, address } = await Scene.deployed(t, 8_000)
   const key = decodeId(address)
   await host.close()
   await scene.keep()

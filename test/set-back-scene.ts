@@ -21,7 +21,6 @@ exports.add = async (text) => {
   return text === undefined ? ++exports.count : exports.count
 }
 exports.read = async (n) => state.readFile('/texts/' + n)
-exports.work = () => { for (let i = 0; i < 20_000; i++); }
 `
 
 export interface Started {

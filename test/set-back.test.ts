@@ -26,7 +26,7 @@ import { codeOf, Scene, SOURCE, until } from './set-back-scene.ts'
 test('set back - a host is told by who has called it, says so, and signs nothing more', async (t) => {
   const scene = await Scene.open(t)
   const before = await scene.start()
-  const alice = await scene.client('alice', 3_000)
+  const alice = await scene.client('alice', 8_000)
   const { host } = before
   const { link, address } = await alice.deploy({ host: host.id, source: SOURCE })
   const carol = await scene.client('carol')
@@ -51,7 +51,7 @@ test('set back - a host is told by who has called it, says so, and signs nothing
     told.map((event) => 'address' in event && event.address),
     [address]
   )
-  const bob = await scene.client('bob', 3_000)
+  const bob = await scene.client('bob', 8_000)
   t.is(await codeOf(bob.call(link, 'add', [])), 'INSTANCE_SET_BACK', 'nobody else may call either')
   t.is(await bob.state(link).exists('/texts/1'), false, 'it is there to be read')
   t.is(await codeOf(bob.call(other.link, 'add', [])), 'none', 'nobody has told of the other one')
@@ -65,7 +65,9 @@ test('set back - a host is told by who has called it, says so, and signs nothing
 })
 
 test('set back - calls that were in flight are not continued before somebody could tell', async (t) => {
-  const { scene, host, alice, link, address } = await Scene.deployed(t)
+  const { scene, host, alice } = await Scene.deployed(t)
+  const source = `${SOURCE}exports.work = () => { for (let i = 0; i < 20_000; i++); }`
+  const { link, address } = await alice.deploy({ host: host.id, source })
   // more than go into the batches that it still commits
   const calls = Array.from({ length: 400 }, () => alice.call(link, 'work', []))
   await until(() => host.status().queued > 100)
@@ -91,7 +93,7 @@ test('set back - calls that were in flight are not continued before somebody cou
 })
 
 test('set back - what a caller has seen is in its log, whatever else it says', async (t) => {
-  const { scene, host, alice, link, address } = await Scene.deployed(t, 3_000)
+  const { scene, host, alice, link, address } = await Scene.deployed(t, 8_000)
   await host.close()
   await scene.keep()
   const again = await scene.start()
@@ -117,7 +119,7 @@ test('set back - what a caller has seen is in its log, whatever else it says', a
 })
 
 test('set back - an auditor tells, and accuses nobody', async (t) => {
-  const { scene, host, alice, link } = await Scene.deployed(t, 3_000)
+  const { scene, host, alice, link } = await Scene.deployed(t, 8_000)
   await alice.call(link, 'add', [])
   await host.close()
   await scene.keep()
@@ -142,12 +144,12 @@ test('set back - an auditor tells, and accuses nobody', async (t) => {
   t.alike(await run(), ['clean', 'SET_BACK'], 'what it has a copy of is whole')
   t.is(set.events.filter(({ type }) => type === 'set-back').length, 1)
   t.alike(await run('stranger'), ['clean', 'SET_BACK'], 'who has seen nothing of it hears of it')
-  const bob = await scene.client('bob', 2_000)
+  const bob = await scene.client('bob', 8_000)
   t.is(await codeOf(bob.call(link, 'add', [])), 'INSTANCE_SET_BACK')
 })
 
 test('set back - an auditor without a copy tells of its receipts, and of what it remembers', async (t) => {
-  const { scene, host, alice, link, address } = await Scene.deployed(t, 3_000)
+  const { scene, host, alice, link, address } = await Scene.deployed(t, 8_000)
   await alice.call(link, 'add', [])
   await host.close()
   await scene.keep()
@@ -220,7 +222,7 @@ test('set back - an instance that is not there any more is not deployed a second
   await (await scene.start()).host.close()
   await scene.keep()
   const again = await scene.start()
-  const alice = await scene.client('alice', 3_000)
+  const alice = await scene.client('alice', 8_000)
   const deployment = { host: again.host.id, source: SOURCE, salt: new Uint8Array(32) }
   const { address } = await alice.deploy(deployment)
   await again.host.close()
@@ -252,7 +254,7 @@ test('set back - who was told that there is no such instance goes on when it is 
 test('set back - an instance that a crash has left out of the index is compared like any other', async (t) => {
   const scene = await Scene.open(t)
   const { host } = await scene.start()
-  const alice = await scene.client('alice', 3_000)
+  const alice = await scene.client('alice', 8_000)
   const deployment = { host: host.id, source: SOURCE, salt: new Uint8Array(32) }
   const { link, address } = await alice.deploy(deployment)
   await host.close()
@@ -306,7 +308,7 @@ test('set back - a head that the host has not signed, or has, is no reason to st
 })
 
 test('set back - what is being committed when it is told is signed nowhere', async (t) => {
-  const { scene, host, events, alice, link, address } = await Scene.deployed(t, 2_000)
+  const { scene, host, events, alice, link, address } = await Scene.deployed(t, 8_000)
   t.is(await alice.call(link, 'add', ['a']), 1)
   const key = decodeId(address)
   const { length } = (await host.instance(key)).head
