@@ -62,6 +62,7 @@ test('backup - of a host under load, restored, asks first and takes back the res
   const set = await scene.start()
   await until(() => set.events.some(({ type }) => type === 'set-back'))
   const bob = await scene.client('bob', 8_000)
+  await scene.reached(bob)
   t.is(await codeOf(bob.call(link, 'add', ['b'])), 'INSTANCE_SET_BACK')
   await set.host.close()
   t.is((await scene.look(key)).length, length, 'nothing was signed')

@@ -42,6 +42,7 @@ test('recover - what a mirror has is there again, and the users go on', async (t
   await scene.setBack()
 
   const set = await scene.start()
+  await scene.reached(bob)
   t.is(await codeOf(bob.call(link, 'add', ['waits'])), 'INSTANCE_SET_BACK')
   await set.host.close()
   const { dir, bootstrap } = scene
@@ -90,6 +91,7 @@ test('recover - an instance that is not there any more comes back as a whole', a
   await again.host.close()
   await scene.setBack()
   const set = await scene.start()
+  await scene.reached(alice)
   t.is(await codeOf(alice.call(link, 'add', ['b'])), 'INSTANCE_SET_BACK')
   await set.host.close()
   const { dir, bootstrap } = scene
@@ -329,6 +331,7 @@ test('recover - what nobody has stays refused, and it is said what that is', asy
   await again.host.close()
   await scene.setBack()
   const set = await scene.start()
+  await scene.reached(alice)
   t.is(await codeOf(alice.call(link, 'add', ['d'])), 'INSTANCE_SET_BACK')
   await set.host.close()
   const { dir, bootstrap } = scene
@@ -338,6 +341,7 @@ test('recover - what nobody has stays refused, and it is said what that is', asy
   t.ok(event?.type === 'unrecovered' && /the call log goes on to block/.test(event.message))
   if (event?.type === 'unrecovered') t.comment(event.message)
   const still = await scene.start()
+  await scene.reached(alice)
   t.is(await codeOf(alice.call(link, 'add', ['e'])), 'INSTANCE_SET_BACK')
   await still.host.close()
   t.is((await scene.look(decodeId(address))).verdict, 'clean', 'nothing was written')

@@ -41,6 +41,8 @@ export class Scene {
   readonly bootstrap: readonly string[]
   readonly #t: Test
 
+  #host = ''
+
   private constructor(t: Test, root: string, bootstrap: readonly string[]) {
     this.#t = t
     this.root = root
@@ -71,7 +73,13 @@ export class Scene {
     const onEvent = (event: HostEvent) => events.push(event)
     const host = await Host.open({ dir, bootstrap, engines: 1, onEvent })
     this.#t.teardown(() => host.close(), { order: 5 })
+    this.#host = host.id
     return { host, events }
+  }
+
+  /** Waits for a client to reach the host again: who looks for it while it is away may do so for longer than a call waits. */
+  async reached(client: Client): Promise<void> {
+    while ((await codeOf(client.status(this.#host))) !== 'none') await sleep(100)
   }
 
   async client(name: string, timeout = 60_000): Promise<Client> {

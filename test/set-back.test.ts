@@ -44,6 +44,7 @@ test('set back - a host is told by who has called it, says so, and signs nothing
   const { length } = await scene.look(key)
 
   const set = await scene.start()
+  await scene.reached(alice)
   t.is(await codeOf(alice.call(link, 'add', [])), 'INSTANCE_SET_BACK')
   const told = set.events.filter(({ type }) => type === 'set-back')
   t.is(told.length, 1, 'the operator is told once')
@@ -52,6 +53,7 @@ test('set back - a host is told by who has called it, says so, and signs nothing
     [address]
   )
   const bob = await scene.client('bob', 8_000)
+  await scene.reached(bob)
   t.is(await codeOf(bob.call(link, 'add', [])), 'INSTANCE_SET_BACK', 'nobody else may call either')
   t.is(await bob.state(link).exists('/texts/1'), false, 'it is there to be read')
   t.is(await codeOf(bob.call(other.link, 'add', [])), 'none', 'nobody has told of the other one')
@@ -59,6 +61,7 @@ test('set back - a host is told by who has called it, says so, and signs nothing
 
   const restarted = await scene.start()
   t.is(restarted.events.filter(({ type }) => type === 'set-back').length, 1, 'it is still known')
+  await scene.reached(bob)
   t.is(await codeOf(bob.call(link, 'add', [])), 'INSTANCE_SET_BACK')
   await restarted.host.close()
   t.alike(await scene.look(key), { length, verdict: 'clean' }, 'nothing was signed')
@@ -112,6 +115,7 @@ test('set back - what a caller has seen is in its log, whatever else it says', a
       return Reflect.apply(request, this, [method, said, ...rest])
     }
   })
+  await scene.reached(alice)
   t.is(await codeOf(alice.call(link, 'add', [])), 'INSTANCE_SET_BACK')
   t.is(set.events.filter(({ type }) => type === 'set-back').length, 1)
   await set.host.close()
@@ -145,6 +149,7 @@ test('set back - an auditor tells, and accuses nobody', async (t) => {
   t.is(set.events.filter(({ type }) => type === 'set-back').length, 1)
   t.alike(await run('stranger'), ['clean', 'SET_BACK'], 'who has seen nothing of it hears of it')
   const bob = await scene.client('bob', 8_000)
+  await scene.reached(bob)
   t.is(await codeOf(bob.call(link, 'add', [])), 'INSTANCE_SET_BACK')
 })
 
@@ -326,6 +331,7 @@ test('set back - what is being committed when it is told is signed nowhere', asy
     rpc.request(KNOWN, { address: key, head }).catch(() => {})
     await until(() => events.some(({ type }) => type === 'set-back'))
   }
+  await scene.reached(alice)
   t.is(await codeOf(alice.call(link, 'add', ['b'])), 'INSTANCE_SET_BACK')
   t.is((await host.instance(key)).head.length, length)
   await alice.close()
