@@ -112,12 +112,11 @@ export class Heads {
   }
 
   /** A head that the host had signed before, while the log here has it as well: the host must not show less. */
-  truncated({ length }: Head, shown: number, hostShows: HostShows): void {
+  truncated(head: Head, shown: number, hostShows: HostShows): void {
+    const { length } = head
     const now = hostShows(null)
-    if (now === null || now >= length || shown < length || this.#truncatedTo >= length) return
-    this.#truncatedTo = length
-    const message = `the host has signed a history of ${length} blocks and shows ${now}`
-    this.#report.find('HISTORY_TRUNCATED', { log: 'call log', block: length - 1 }, message)
+    if (now === null || now >= length || shown < length) return
+    this.#foundLess({ head, source: { core: null, block: length - 1 } }, now)
   }
 
   /** Heads in logs that agree with the call log. */

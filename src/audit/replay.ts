@@ -1,5 +1,6 @@
 import b4a from 'b4a'
 import type { Commit, Genesis, Result, ThrownEntry, Version } from '../protocol/entries.ts'
+import { messageOf } from '../protocol/errors.ts'
 import type { LoggedCall } from '../protocol/evidence-replay.ts'
 import { CONTRACT_PATH, type Files, lastWrites, type Write } from '../protocol/files.ts'
 import { writesHash } from '../protocol/hash.ts'
@@ -219,8 +220,7 @@ export class Replay {
     try {
       await this.#vm.run(batch, { patience: PATIENCE })
     } catch (error) {
-      if (error !== UNANSWERABLE)
-        run.failure = error instanceof Error ? error.message : String(error)
+      if (error !== UNANSWERABLE) run.failure = messageOf(error)
     }
     return run
   }
