@@ -41,8 +41,8 @@ export async function backUp(
         const value = await readFile(path.join(dir, name))
         await writer.add({ kind: 'file', key: b4a.from(name), value })
       }
-      for await (const { key, value } of snapshot.iterator({}, { capacity: KEYS_AT_ONCE })) {
-        stop?.throwIfAborted()
+      const entries = snapshot.iterator({}, { capacity: KEYS_AT_ONCE })
+      for await (const { key, value } of untilStopped(entries, stop)) {
         await writer.add({ kind: 'key', key, value })
       }
     } finally {
@@ -81,10 +81,7 @@ export async function restore(
 ): Promise<{ records: number }> {
   await refuseWhenThere(dir)
   let records = 0
-  for await (const _ of readBackup(file)) {
-    stop?.throwIfAborted()
-    records++
-  }
+  for await (const _ of untilStopped(readBackup(file), stop)) records++
   const parent = path.dirname(dir)
   await makeDirectory(parent)
   await removeLeft(dir)

@@ -9,11 +9,11 @@ interface Silence {
 }
 
 /**
- * Whose turn it is to be asked how a log goes on. Hypercore asks one peer how a log goes on and waits for that one, and asks others for a block
- * only when they have just sent something: a single peer that says that it has more, and shows nothing, would keep the
- * host from showing what it has. After a while it is another one's turn, where there is any. How the log goes on is then not
- * asked of the silent one until it has said so after all, all others were silent, too, or a time has passed, which is twice
- * as long each time where others have more: a host that was busy for once may be the only one who has what is new.
+ * Whose turn it is to be asked how a log goes on. Hypercore asks one peer and waits for that one, and asks others for a
+ * block only when they have just sent something: a single peer that says that it has more, and shows nothing, would keep the
+ * host from showing what it has. After a while it is another one's turn, where there is any. The silent one is then not asked
+ * until it has said so after all, all others were silent, too, or a time has passed, which is twice as long each time where
+ * others have more: a host that was busy for once may be the only one who has what is new.
  */
 export class UpgradeTurns {
   readonly #core: SharedCore
