@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Finding } from '../index.ts'
-import { MivmError } from '../protocol/errors.ts'
+import { MivmError, messageOf } from '../protocol/errors.ts'
 import type { Output } from './output.ts'
 
 /** What somebody is told of who is not here. */
@@ -70,7 +70,7 @@ export class Alerts {
           await tell(text)
           this.#say(to, alert, null)
         } catch (error) {
-          this.#say(to, alert, error instanceof Error ? error.message : String(error))
+          this.#say(to, alert, messageOf(error))
         }
       })
     )

@@ -1,6 +1,6 @@
 import type { InstanceReplica } from '../client/instance-replica.ts'
 import { type Commit, decodeEntry } from '../protocol/entries.ts'
-import { MivmError } from '../protocol/errors.ts'
+import { codeOf, MivmError } from '../protocol/errors.ts'
 import { RESERVED } from '../protocol/files.ts'
 
 /** A file in the archive, at its path. */
@@ -78,8 +78,7 @@ async function* inTime<T>(list: AsyncIterable<T>): AsyncGenerator<T> {
 
 /** A block that nobody sends is no fault of ours. */
 function late(error: unknown): never {
-  const code = error instanceof Error && 'code' in error ? error.code : ''
-  if (code !== 'REQUEST_TIMEOUT') throw error
+  if (codeOf(error) !== 'REQUEST_TIMEOUT') throw error
   throw new MivmError('TIMEOUT', 'a part of the archive did not come: try again later')
 }
 

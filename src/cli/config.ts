@@ -1,7 +1,7 @@
 import path from 'node:path'
 import { readAtMost } from '../bundle/bounded-file.ts'
 import { SETTINGS } from '../host/options.ts'
-import { MivmError } from '../protocol/errors.ts'
+import { codeOf, MivmError, messageOf } from '../protocol/errors.ts'
 import { choice, type Field, list, object, parsed, type Read, text } from '../protocol/fields.ts'
 import { decodeId, encodeId } from '../protocol/ids.ts'
 import { type Endpoint, parseEndpoint } from './endpoint.ts'
@@ -61,9 +61,9 @@ async function read(file: string, wanted: boolean): Promise<string | null> {
     if (bytes === null) throw new Error(`it has more than ${BYTES_MAX} bytes`)
     return bytes.toString()
   } catch (error) {
-    const code = error instanceof Error && 'code' in error ? error.code : ''
+    const code = codeOf(error)
     if (code === 'ENOENT' && !wanted) return null
-    throw invalid(file, `cannot be read (${error instanceof Error ? error.message : error})`)
+    throw invalid(file, `cannot be read (${messageOf(error)})`)
   }
 }
 
@@ -72,7 +72,7 @@ function parse(written: string, file: string): unknown {
     // editors of some systems put it there
     return JSON.parse(written.replace(/^\uFEFF/, ''))
   } catch (error) {
-    throw invalid(file, `is not JSON (${error instanceof Error ? error.message : error})`)
+    throw invalid(file, `is not JSON (${messageOf(error)})`)
   }
 }
 

@@ -1,7 +1,7 @@
 import { constants } from 'node:fs'
 import { lstat, mkdir, open } from 'node:fs/promises'
 import path from 'node:path'
-import { MivmError } from '../protocol/errors.ts'
+import { codeOf, MivmError } from '../protocol/errors.ts'
 import { makeDirectory } from '../state/make-directory.ts'
 import type { ArchiveFile } from './archive.ts'
 
@@ -108,7 +108,7 @@ async function exists(file: string): Promise<boolean> {
     await lstat(file)
     return true
   } catch (error) {
-    const code = error instanceof Error && 'code' in error ? error.code : ''
+    const code = codeOf(error)
     if (code === 'ENOENT' || code === 'ENOTDIR') return false
     throw error
   }

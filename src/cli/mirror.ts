@@ -2,7 +2,7 @@ import type { Mirror, MirrorEvent, MirrorOptions } from '../copies/mirror.ts'
 import { writableAgain } from '../host/room.ts'
 import type { Mirrored } from '../host/status.ts'
 import type { Bootstrap } from '../net/network.ts'
-import { MivmError } from '../protocol/errors.ts'
+import { MivmError, messageOf } from '../protocol/errors.ts'
 import type { Context } from './context.ts'
 import type { HostLog } from './host-log.ts'
 import { atEnd } from './interruption.ts'
@@ -31,7 +31,7 @@ export async function openMirror(
       log.write('info', 'the disk takes something again: the mirror was opened anew')
       return true
     } catch (error) {
-      log.write('error', printable(error instanceof Error ? error.message : String(error)))
+      log.write('error', printable(messageOf(error)))
       return false
     }
   }

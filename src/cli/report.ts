@@ -1,5 +1,5 @@
 import { CommanderError } from 'commander'
-import { MivmError } from '../protocol/errors.ts'
+import { MivmError, messageOf } from '../protocol/errors.ts'
 import { fileError } from '../state/file-error.ts'
 import { Output, printable } from './output.ts'
 
@@ -28,7 +28,7 @@ function describe(error: unknown): MivmError {
   if (error instanceof CommanderError) return new MivmError('USAGE', usage(error))
   const known = fileError(error)
   if (known instanceof MivmError) return known
-  const message = error instanceof Error ? error.message : String(error)
+  const message = messageOf(error)
   return new MivmError('INTERNAL', message, { cause: error })
 }
 

@@ -1,7 +1,7 @@
 import { mkdir, readFile, rmdir } from 'node:fs/promises'
 import path from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { MivmError } from '../protocol/errors.ts'
+import { codeOf, MivmError } from '../protocol/errors.ts'
 import { writeDurably } from '../state/durable-file.ts'
 import { makeDirectory } from '../state/make-directory.ts'
 
@@ -63,7 +63,7 @@ async function readStrings(file: string): Promise<{ [key: string]: string }> {
   try {
     text = await readFile(file, 'utf8')
   } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return {}
+    if (codeOf(error) === 'ENOENT') return {}
     throw error
   }
   try {
@@ -104,7 +104,7 @@ async function take(lock: string): Promise<void> {
     try {
       return await mkdir(lock)
     } catch (error) {
-      if (!(error instanceof Error && 'code' in error && error.code === 'EEXIST')) throw error
+      if (codeOf(error) !== 'EEXIST') throw error
     }
     if (waited >= LOCKED_MAX) await rmdir(lock).catch(() => {})
     await sleep(LOOK_MS)

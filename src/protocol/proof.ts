@@ -1,6 +1,6 @@
 import b4a from 'b4a'
 import flat from 'flat-tree'
-import { MivmError } from './errors.ts'
+import { MivmError, messageOf } from './errors.ts'
 import { type Head, verifyHead } from './head.ts'
 import { cover, haveSizes, Tree, type TreeNode } from './merkle.ts'
 
@@ -213,7 +213,7 @@ export function pushItem(tree: Tree, { block, node }: ProofItem): readonly TreeN
     complete = block === null ? tree.push(node) : tree.append(block)
   } catch (error) {
     // a place that no node of one log can have
-    throw invalid(error instanceof Error ? error.message : String(error))
+    throw invalid(messageOf(error))
   }
   if (!haveSizes(complete)) throw invalid('its sizes add up to more bytes than any log has')
   return complete

@@ -2,7 +2,7 @@ import type Hyperdrive from 'hyperdrive'
 import { type Bundle, verbatim } from '../bundle/bundle.ts'
 import type { InstanceReplica } from '../client/instance-replica.ts'
 import { type CallInLog, readLogged } from '../client/logged-call.ts'
-import { MivmError } from '../protocol/errors.ts'
+import { codeOf, MivmError } from '../protocol/errors.ts'
 import type { LoggedCall } from '../protocol/evidence-replay.ts'
 import type { Files, PathRange } from '../protocol/files.ts'
 import { encodeId } from '../protocol/ids.ts'
@@ -165,8 +165,7 @@ const WAIT = 10_000
 const NO_FILES: Files = { get: async () => null, list: async () => [] }
 
 function late(error: unknown): never {
-  const code = error instanceof Error && 'code' in error ? error.code : ''
-  if (code !== 'REQUEST_TIMEOUT') throw error
+  if (codeOf(error) !== 'REQUEST_TIMEOUT') throw error
   throw new MivmError('TIMEOUT', 'a part of the archive did not come: try again later')
 }
 

@@ -2,7 +2,7 @@ import type { ChildProcess } from 'node:child_process'
 import { constants } from 'node:os'
 import { Readable, Writable } from 'node:stream'
 import { fileURLToPath } from 'node:url'
-import { MivmError } from '../protocol/errors.ts'
+import { MivmError, messageOf } from '../protocol/errors.ts'
 import {
   type CompiledReport,
   checkReport,
@@ -273,7 +273,7 @@ export class Engine {
     try {
       for (const frame of reader.read(chunk)) this.#handle(checkReport(frame))
     } catch (error) {
-      this.#stderr = `bad frame: ${error instanceof Error ? error.message : String(error)}`
+      this.#stderr = `bad frame: ${messageOf(error)}`
       this.#kill()
     }
   }

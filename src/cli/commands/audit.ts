@@ -4,7 +4,7 @@ import b4a from 'b4a'
 import { optimizeLate } from '../../audit/optimizing.ts'
 import { readAtMost } from '../../bundle/bounded-file.ts'
 import type { Finding } from '../../index.ts'
-import { MivmError } from '../../protocol/errors.ts'
+import { codeOf, MivmError } from '../../protocol/errors.ts'
 import { EvidenceDir } from '../../state/evidence-dir.ts'
 import { makeDirectory } from '../../state/make-directory.ts'
 import { type AlertOptions, Alerts } from '../alerts.ts'
@@ -172,7 +172,7 @@ async function isWritten(file: string, evidence: Uint8Array): Promise<boolean> {
     await writeFile(file, evidence, { flag: 'wx' })
     return true
   } catch (error) {
-    if (!(error instanceof Error && 'code' in error && error.code === 'EEXIST')) throw error
+    if (codeOf(error) !== 'EEXIST') throw error
     const known = await readAtMost(file, evidence.byteLength)
     return known !== null && b4a.equals(known, evidence)
   }

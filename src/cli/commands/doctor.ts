@@ -5,7 +5,7 @@ import { Option } from '@commander-js/extra-typings'
 import crypto from 'hypercore-crypto'
 import { Network } from '../../net/network.ts'
 import { deferred } from '../../protocol/deferred.ts'
-import { MivmError } from '../../protocol/errors.ts'
+import { codeOf, MivmError } from '../../protocol/errors.ts'
 import { encodeId } from '../../protocol/ids.ts'
 import { LIMITS } from '../../protocol/limits.ts'
 import { makeDirectory } from '../../state/make-directory.ts'
@@ -187,7 +187,7 @@ async function inTime(work: Promise<unknown>, ms: number): Promise<void> {
 
 function asFinding(error: unknown): Finding {
   if (error instanceof MivmError) return problem(`${error.code}: ${error.message}`)
-  const code = error instanceof Error && 'code' in error ? error.code : ''
+  const code = codeOf(error)
   if (typeof code === 'string' && /^(EACCES|EEXIST|ENOENT|ENOTDIR|EPERM|EROFS)$/.test(code)) {
     return problem(`${error instanceof Error ? error.message : ''}: choose another --dir`)
   }

@@ -10,7 +10,7 @@ import { useSmallSlabs } from '../../host/slabs.ts'
 import { LOCAL_PORT } from '../../net/local-port.ts'
 import { type Bootstrap, openLocal } from '../../net/network.ts'
 import { deferred } from '../../protocol/deferred.ts'
-import { isErrorCode, MivmError } from '../../protocol/errors.ts'
+import { isErrorCode, MivmError, messageOf } from '../../protocol/errors.ts'
 import { decodeId, encodeId } from '../../protocol/ids.ts'
 import { isUnreadable } from '../../state/salvage.ts'
 import type { SandboxMode } from '../../vm/sandbox/sandbox.ts'
@@ -255,7 +255,7 @@ async function openSocket({ hostSocket, hostDir }: Context, log: HostLog): Promi
     return monitor
   } catch (error) {
     if (error instanceof MivmError && error.code === 'DIRECTORY_LOCKED') throw error
-    const why = error instanceof Error ? error.message : String(error)
+    const why = messageOf(error)
     log.write(
       'warn',
       `"mivm status" will say little, and there are no backups while it runs: ${why}`
