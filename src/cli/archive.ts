@@ -1,6 +1,7 @@
+import { ARCHIVE_WAIT, throwLate } from '../client/drive.ts'
 import type { InstanceReplica } from '../client/instance-replica.ts'
 import { type Commit, decodeEntry } from '../protocol/entries.ts'
-import { codeOf, MivmError } from '../protocol/errors.ts'
+import { MivmError } from '../protocol/errors.ts'
 import { RESERVED } from '../protocol/files.ts'
 
 /** A file in the archive, at its path. */
@@ -10,8 +11,6 @@ export interface ArchiveFile {
   readonly size: number | null
   read(): Promise<Uint8Array>
 }
-
-const WAIT = 10_000
 
 /** The state of an instance as a commit left it, the newest where none is named. Throws COMMIT_UNKNOWN. */
 export class ArchiveView {
@@ -39,7 +38,7 @@ export class ArchiveView {
   async list(directory: string, all: boolean): Promise<ArchiveFile[]> {
     const files: ArchiveFile[] = []
     const prefix = directory.endsWith('/') ? directory : `${directory}/`
-    const options = { recursive: true, timeout: WAIT }
+    const options = { recursive: true, timeout: ARCHIVE_WAIT }
     for await (const { key, value } of inTime(this.#drive.list(prefix, options))) {
       if (!key.startsWith(prefix) || (key.startsWith(RESERVED) && !all)) continue
       files.push({
@@ -52,12 +51,17 @@ export class ArchiveView {
   }
 
   async has(path: string): Promise<boolean> {
-    return isName(path) && (await this.#drive.entry(path, { timeout: WAIT }).catch(late)) !== null
+    return (
+      isName(path) &&
+      (await this.#drive.entry(path, { timeout: ARCHIVE_WAIT }).catch(throwLate)) !== null
+    )
   }
 
   /** Throws FILE_UNKNOWN. */
   async read(path: string): Promise<Uint8Array> {
-    const bytes = isName(path) ? await this.#drive.get(path, { timeout: WAIT }).catch(late) : null
+    const bytes = isName(path)
+      ? await this.#drive.get(path, { timeout: ARCHIVE_WAIT }).catch(throwLate)
+      : null
     if (bytes !== null) return bytes
     throw new MivmError('FILE_UNKNOWN', `there is no file ${path}: see "mivm state ls"`)
   }
@@ -72,14 +76,8 @@ async function* inTime<T>(list: AsyncIterable<T>): AsyncGenerator<T> {
   try {
     yield* list
   } catch (error) {
-    late(error)
+    throwLate(error)
   }
-}
-
-/** A block that nobody sends is no fault of ours. */
-function late(error: unknown): never {
-  if (codeOf(error) !== 'REQUEST_TIMEOUT') throw error
-  throw new MivmError('TIMEOUT', 'a part of the archive did not come: try again later')
 }
 
 type Drive = Awaited<ReturnType<InstanceReplica['drive']>>
@@ -92,7 +90,7 @@ async function findCommit(
 ): Promise<Commit> {
   const log = await instance.callLog()
   const get = async (index: number) => {
-    const block = await log.get(index, { timeout: WAIT }).catch(() => null)
+    const block = await log.get(index, { timeout: ARCHIVE_WAIT }).catch(() => null)
     if (block !== null) return decodeEntry(block)
     throw new MivmError('TIMEOUT', `block ${index} of the call log did not come: try again later`)
   }

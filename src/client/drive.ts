@@ -1,6 +1,10 @@
 import type Corestore from 'corestore'
 import Hyperdrive from 'hyperdrive'
+import { codeOf, MivmError } from '../protocol/errors.ts'
 import { blobsManifest, manifestKey, stateManifest } from '../protocol/manifest.ts'
+
+/** For a block of an archive that has to come from a peer, ms. */
+export const ARCHIVE_WAIT = 10_000
 
 /**
  * The state archive of an instance, of which nothing is cut back under its reader: a drive opens its cores so that they
@@ -20,4 +24,14 @@ export async function openDrive(
   const drive = new Hyperdrive(own, key)
   await drive.ready()
   return drive
+}
+
+/** A block that nobody sends in time is no fault of ours. */
+export function throwLate(error: unknown): never {
+  throw codeOf(error) === 'REQUEST_TIMEOUT' ? lateArchive() : error
+}
+
+/** TIMEOUT, for an archive of which something did not come. */
+export function lateArchive(): MivmError {
+  return new MivmError('TIMEOUT', 'the archive, or a part of it, did not come: try again later')
 }

@@ -4,9 +4,9 @@ import type Hypercore from 'hypercore'
 import type { Peer } from 'hypercore'
 import type Hyperdrive from 'hyperdrive'
 import { deferred } from '../protocol/deferred.ts'
-import { codeOf, MivmError } from '../protocol/errors.ts'
+import { MivmError } from '../protocol/errors.ts'
 import { manifestKey, stateManifest } from '../protocol/manifest.ts'
-import { openDrive } from './drive.ts'
+import { ARCHIVE_WAIT, lateArchive, openDrive, throwLate } from './drive.ts'
 import { askNewest } from './newest.ts'
 
 /** Reads the files of an instance, as Hyperdrive replicates them. Nothing that it says is verified beyond the host's signature. */
@@ -42,7 +42,7 @@ export class StateReader {
     checkPath(path)
     checkEncoding(options)
     const drive = await this.drive()
-    const bytes = await drive.get(path, { timeout: WAIT }).catch(lateOrNone)
+    const bytes = await drive.get(path, { timeout: ARCHIVE_WAIT }).catch(lateOrNone)
     if (bytes === null)
       throw new MivmError('FILE_UNKNOWN', `there is no file ${path}: see "mivm state ls"`)
     return options?.encoding === 'binary' ? bytes : new TextDecoder().decode(bytes)
@@ -51,7 +51,7 @@ export class StateReader {
   async exists(path: string): Promise<boolean> {
     checkPath(path)
     const drive = await this.drive()
-    return (await drive.entry(path, { timeout: WAIT }).catch(lateOrNone)) !== null
+    return (await drive.entry(path, { timeout: ARCHIVE_WAIT }).catch(lateOrNone)) !== null
   }
 
   /** Names of the files and directories in a directory. */
@@ -60,9 +60,9 @@ export class StateReader {
     const drive = await this.drive()
     const names: string[] = []
     try {
-      for await (const name of drive.readdir(path, { timeout: WAIT })) names.push(name)
+      for await (const name of drive.readdir(path, { timeout: ARCHIVE_WAIT })) names.push(name)
     } catch (error) {
-      late(error)
+      throwLate(error)
     }
     return names
   }
@@ -72,7 +72,7 @@ export class StateReader {
     const { core } = await this.#open()
     // without anybody who has it an update ends at once, with what was here before
     await firstPeer(core)
-    if (!(await askNewest(core, WAIT)) || core.peers.length === 0) throw missing()
+    if (!(await askNewest(core, ARCHIVE_WAIT)) || core.peers.length === 0) throw lateArchive()
     const isHosts = ({ remotePublicKey }: Peer) => b4a.equals(remotePublicKey, host)
     if (core.peers.some((peer) => isHosts(peer) && peer.remoteFork > core.fork)) throw rewritten()
     const { length } = core
@@ -96,8 +96,6 @@ export class StateReader {
   }
 }
 
-const WAIT = 10_000
-
 /** Programs in JavaScript give anything, and a drive takes some of it for the path of another file. */
 function checkPath(path: string): void {
   if (typeof path === 'string') return
@@ -116,7 +114,7 @@ function checkEncoding(options: { readonly encoding: 'binary' } | undefined): vo
 async function firstPeer(core: Hypercore): Promise<void> {
   if (core.peers.length > 0) return
   const found = deferred<void>()
-  const timer = setTimeout(() => found.reject(missing()), WAIT)
+  const timer = setTimeout(() => found.reject(lateArchive()), ARCHIVE_WAIT)
   const onPeer = () => found.resolve()
   core.once('peer-add', onPeer)
   try {
@@ -127,16 +125,11 @@ async function firstPeer(core: Hypercore): Promise<void> {
   }
 }
 
-/** A block that nobody sends is no fault of ours. */
-function late(error: unknown): never {
-  throw codeOf(error) === 'REQUEST_TIMEOUT' ? missing() : error
-}
-
 /** The same; and what no file can be called, the root or what climbs out of it, is no file. */
 function lateOrNone(error: unknown): null {
   const message = error instanceof Error ? error.message : ''
   if (/^(Invalid filename|Path cannot be resolved)/.test(message)) return null
-  return late(error)
+  return throwLate(error)
 }
 
 function rewritten(): MivmError {
@@ -144,8 +137,4 @@ function rewritten(): MivmError {
     'HEAD_CONFLICT',
     'the host says that it has rewritten the archive, and what is here is kept: audit the instance'
   )
-}
-
-function missing(): MivmError {
-  return new MivmError('TIMEOUT', 'the archive, or a part of it, did not come: try again later')
 }

@@ -1,8 +1,9 @@
 import type Hyperdrive from 'hyperdrive'
 import { type Bundle, verbatim } from '../bundle/bundle.ts'
+import { ARCHIVE_WAIT, throwLate } from '../client/drive.ts'
 import type { InstanceReplica } from '../client/instance-replica.ts'
 import { type CallInLog, readLogged } from '../client/logged-call.ts'
-import { codeOf, MivmError } from '../protocol/errors.ts'
+import { MivmError } from '../protocol/errors.ts'
 import type { LoggedCall } from '../protocol/evidence-replay.ts'
 import type { Files, PathRange } from '../protocol/files.ts'
 import { encodeId } from '../protocol/ids.ts'
@@ -140,7 +141,7 @@ class DriveFiles implements Files {
   }
 
   async get(path: string): Promise<Uint8Array | null> {
-    return this.#drive.get(path, { timeout: WAIT }).catch(late)
+    return this.#drive.get(path, { timeout: ARCHIVE_WAIT }).catch(throwLate)
   }
 
   async list({ gt, lt, limit, reverse }: PathRange): Promise<string[]> {
@@ -148,26 +149,18 @@ class DriveFiles implements Files {
     try {
       for await (const { key } of this.#drive.entries(
         { gt, lt },
-        { limit, reverse, timeout: WAIT }
+        { limit, reverse, timeout: ARCHIVE_WAIT }
       )) {
         paths.push(key)
       }
     } catch (error) {
-      late(error)
+      throwLate(error)
     }
     return paths
   }
 }
 
-/** For a block of the archive that has to come from a peer, ms. */
-const WAIT = 10_000
-
 const NO_FILES: Files = { get: async () => null, list: async () => [] }
-
-function late(error: unknown): never {
-  if (codeOf(error) !== 'REQUEST_TIMEOUT') throw error
-  throw new MivmError('TIMEOUT', 'a part of the archive did not come: try again later')
-}
 
 function otherContract(): MivmError {
   return new MivmError(
