@@ -1,5 +1,5 @@
-// What the VM id js-1 stands for, by value or by hash: test/vectors/vm.json. test/vm-digest.test.ts compares. Makes the text of
-// the realm before, which is a part of it.
+// What the VM id js-1 stands for, by value or by hash: test/vectors/vm.json; and the id, which ends with a hash of that until it
+// is released: src/protocol/vm-id.ts. test/vm-digest.test.ts compares. Makes the text of the realm before, which is a part of it.
 //
 //   node scripts/vm-digest.js     writes it anew, until the id is released; then never again
 import { createHash } from 'node:crypto'
@@ -13,13 +13,13 @@ import { findParser, NODE_VERSION } from '../src/vm/node.ts'
 import { writeRealm } from './realm.js'
 
 const FILE = fileURLToPath(new URL('../test/vectors/vm.json', import.meta.url))
+const ID_FILE = fileURLToPath(new URL('../src/protocol/vm-id.ts', import.meta.url))
 const SOURCE = fileURLToPath(new URL('../src/vm/js-1', import.meta.url))
 const require = createRequire(import.meta.url)
 
 /** What decides what a contract sees, as it is now. */
 export function describeVm() {
   return {
-    id: 'js-1',
     node: NODE_VERSION,
     'isolated-vm': require('isolated-vm/package.json').version,
     acorn: hashOf(findParser()),
@@ -27,6 +27,12 @@ export function describeVm() {
     limits: { ...LIMITS, valueDepth: VALUE_DEPTH_MAX },
     files: Object.fromEntries(sources().map((file) => [nameOf(file), hashOf(file)]))
   }
+}
+
+/** The id of what is described so. */
+export function idOf(description, released) {
+  const hash = createHash('sha256').update(JSON.stringify(description)).digest('hex')
+  return released ? 'js-1' : `js-1@${hash.slice(0, 16)}`
 }
 
 /** As it is checked in: the same, and whether contracts rely on it. */
@@ -58,7 +64,11 @@ function main() {
     return 1
   }
   writeRealm()
-  writeFileSync(FILE, `${JSON.stringify({ released, ...describeVm() }, null, 1)}\n`)
+  const description = describeVm()
+  const id = idOf(description, released)
+  writeFileSync(FILE, `${JSON.stringify({ released, id, ...description }, null, 1)}\n`)
+  const text = readFileSync(ID_FILE, 'utf8')
+  writeFileSync(ID_FILE, text.replace(/(VM_ID = )'.*'/, `$1'${id}'`))
   return 0
 }
 

@@ -13,7 +13,9 @@ import { addressOf, manifestKey, userLogManifest } from '../src/protocol/manifes
 import { Tree } from '../src/protocol/merkle.ts'
 import type { DeployRequest, UserBlocks } from '../src/protocol/messages.ts'
 import { encodeArgs } from '../src/protocol/values.ts'
+import { VM_ID } from '../src/protocol/vm-id.ts'
 import { openStore } from '../src/state/store.ts'
+import type { VirtualMachine } from '../src/vm/vm.ts'
 import { type Teardown, tempDir } from './helpers.ts'
 import { lendVm } from './lent-vm.ts'
 
@@ -59,11 +61,12 @@ export class BareUser {
 /** A deployment by the user `deployer`; the same arguments make the same address. */
 export function deployment(
   host: string,
-  source: string
+  source: string,
+  vm = VM_ID
 ): { readonly address: Uint8Array; readonly deployer: BareUser; readonly request: DeployRequest } {
   const genesis = encodeEntry({
     type: 'genesis',
-    vm: 'js-1',
+    vm,
     host: decodeId(host),
     deployer: keyPairOf('deployer').publicKey,
     salt: b4a.alloc(32),
@@ -79,7 +82,8 @@ export function deployment(
 export async function auditStore(
   t: Teardown,
   dir: string,
-  address: Uint8Array
+  address: Uint8Array,
+  openVm: (id: string) => Promise<VirtualMachine> = () => lendVm(t)
 ): Promise<{
   readonly findings: readonly Finding[]
   readonly verdict: Extract<AuditEvent, { type: 'verdict' }> | undefined
@@ -87,7 +91,6 @@ export async function auditStore(
   const store = await openStore(dir)
   const events: AuditEvent[] = []
   try {
-    const openVm = () => lendVm(t)
     const options = { address, store, dir: await tempDir(t), patience: 0, openVm }
     for await (const event of audit(options)) events.push(event)
   } finally {

@@ -8,6 +8,7 @@ import { statusLines } from '../src/cli/status-view.ts'
 import { formatBytes, formatDuration } from '../src/cli/text.ts'
 import { DEFAULT_QUOTAS } from '../src/host/quotas.ts'
 import type { HostStatus } from '../src/host/status.ts'
+import { VM_ID } from '../src/protocol/vm-id.ts'
 import { Cli, CONTRACTS, type JsonObject, startNetwork } from './cli.ts'
 import { tempDir } from './helpers.ts'
 
@@ -29,7 +30,7 @@ test('status - the host of the same directory says all, without a network', asyn
 
   const stranger = await cli.json(['status', host.id])
   t.alike(stranger.objects, [
-    { id: host.id, vm: 'js-1', instances: 1, ready: true, type: 'summary' }
+    { id: host.id, vm: VM_ID, instances: 1, ready: true, type: 'summary' }
   ])
 })
 

@@ -19,6 +19,7 @@ import { addressOf, manifestKey, userLogManifest } from '../src/protocol/manifes
 import { Tree } from '../src/protocol/merkle.ts'
 import { CALL, DEPLOY, INFO, STATUS, type UserBlocks } from '../src/protocol/messages.ts'
 import { createProof } from '../src/protocol/proof.ts'
+import { VM_ID } from '../src/protocol/vm-id.ts'
 import { createIdentity } from '../src/state/identity.ts'
 import { openStore } from '../src/state/store.ts'
 import { Wal } from '../src/state/wal.ts'
@@ -221,7 +222,7 @@ test('client - what a log that is taken back has seen, no other history replaces
   const cheat = await openHost(t, two, bootstrap)
   const genesis = encodeEntry({
     type: 'genesis',
-    vm: 'js-1',
+    vm: VM_ID,
     host: decodeId(cheat.id),
     deployer: identity.keyPair.publicKey,
     salt,
@@ -361,7 +362,7 @@ for (const [what, method] of [
 function signedResult(keyPair: KeyPair, user: Uint8Array, method: string) {
   const genesis = encodeEntry({
     type: 'genesis',
-    vm: 'js-1',
+    vm: VM_ID,
     host: keyPair.publicKey,
     deployer: user,
     salt: new Uint8Array(32),

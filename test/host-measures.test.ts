@@ -5,6 +5,7 @@ import { Client } from '../src/client/client.ts'
 import { Host } from '../src/host/host.ts'
 import { Histogram, STAGES, Tally, TIME_BOUNDS } from '../src/host/measures.ts'
 import { openLocal } from '../src/net/network.ts'
+import { VM_ID } from '../src/protocol/vm-id.ts'
 import { tempDir } from './helpers.ts'
 
 const SOURCE = `exports.count = 0
@@ -108,7 +109,7 @@ test('measures - a host that is closed has no calls that wait', async (t) => {
 test('measures - a stranger learns nothing of others', async (t) => {
   const { host, client } = await open(t)
   const said = await client.status(host.id)
-  t.alike(said, { id: host.id, vm: 'js-1', instances: 0, ready: true })
+  t.alike(said, { id: host.id, vm: VM_ID, instances: 0, ready: true })
 })
 
 async function open(t: Test) {

@@ -2,6 +2,7 @@ import path from 'node:path'
 import b4a from 'b4a'
 import test, { type Test } from 'brittle'
 import crypto from 'hypercore-crypto'
+import type { HostEvent } from '../src/host/events.ts'
 import { Host } from '../src/host/host.ts'
 import type { HostOptions } from '../src/host/options.ts'
 import { Oracles } from '../src/host/oracles.ts'
@@ -9,11 +10,14 @@ import { openLocal } from '../src/net/network.ts'
 import type { Head } from '../src/protocol/head.ts'
 import { encodeId } from '../src/protocol/ids.ts'
 import { openStore } from '../src/state/store.ts'
+import { openVm } from '../src/vm/registry.ts'
+import { Supervisor } from '../src/vm/supervisor.ts'
 import { auditStore, BareUser, deployment, runToItsDeath } from './bare-user.ts'
 import { tempDir } from './helpers.ts'
 import { SOURCE } from './killed-host.ts'
 import { shareVm } from './lent-vm.ts'
 
+const OTHER_VM = 'js-1@0000000000000000'
 const KILLED_HOST = new URL('./killed-host.ts', import.meta.url)
 
 test('host - one deployment that comes twice at once is one instance', async (t) => {
@@ -170,6 +174,55 @@ test('host - who comes to an instance that is leaving the memory is told to come
   await t.exception(instance.submit(user.log()), /closed/)
 })
 
+test('host - an instance of another VM can be read, and nobody executes or judges its calls', async (t) => {
+  const { host, dir, reopen } = await open(t)
+  await t.exception(host.deploy(deployment(host.id, SOURCE, OTHER_VM).request), {
+    code: 'VM_UNKNOWN',
+    message: /does not run js-1@0{16} but js-1@/
+  })
+  await host.close()
+  const store = path.join(dir, 'store')
+
+  // as another version of MIVM has it
+  const { open: openOwn } = Supervisor
+  const restore = () => Object.assign(Supervisor, { open: openOwn })
+  t.teardown(restore)
+  Supervisor.open = async () => named(await openOwn(OTHER_VM), OTHER_VM)
+  const other = await reopen()
+  const { request, address } = deployment(other.id, SOURCE, OTHER_VM)
+  const bob = new BareUser(address, 'bob').call('add')
+  const { head } = await callOnce(await other.deploy(request), bob)
+  await other.close()
+  restore()
+
+  const events: HostEvent[] = []
+  const own = await reopen({ onEvent: (event) => events.push(event) })
+  const instance = await own.instance(address)
+  t.alike(instance.head, head)
+  t.is((await provenBlocks(instance, bob, 1)).length, 2, 'what was answered is proven')
+  const more = bob.call('add').log(1)
+  await t.exception(instance.submit(more), { code: 'VM_UNKNOWN', message: /can be read/ })
+  await own.close()
+  const [refused] = events.filter(({ type }) => type === 'refused')
+  t.is(refused?.type === 'refused' && refused.code, 'VM_UNKNOWN', 'the operator knows')
+  const { findings, verdict } = await auditStore(t, store, address, openVm)
+  t.alike(findings, [])
+  t.is(verdict?.verdict, 'inconclusive')
+  t.alike(
+    verdict?.missing.map(({ reason }) => reason),
+    ['unsupported']
+  )
+
+  Supervisor.open = async () => named(await openOwn(OTHER_VM), OTHER_VM)
+  const again = await reopen()
+  await callOnce(await again.instance(address), bob, 1)
+  await again.close()
+  restore()
+  const clean = await auditStore(t, store, address)
+  t.is(clean.verdict?.verdict, 'clean', 'by the VM that has executed it')
+  t.is(clean.verdict?.counts.calls, 3)
+})
+
 test('host - a signature in another form than the one is not taken in', async (t) => {
   const { host, dir } = await open(t)
   const { request, address } = deployment(host.id, SOURCE)
@@ -252,10 +305,12 @@ test('host - a deployment that its deployer has not signed is not executed', asy
   t.alike(host.instances, [])
 })
 
+type Served = Awaited<ReturnType<Host['instance']>>
+
 interface Opened {
   readonly host: Host
   readonly dir: string
-  reopen(): Promise<Host>
+  reopen(more?: Partial<HostOptions>): Promise<Host>
 }
 
 async function open(t: Test, options: Partial<HostOptions> = {}): Promise<Opened> {
@@ -263,19 +318,27 @@ async function open(t: Test, options: Partial<HostOptions> = {}): Promise<Opened
   const { bootstrap, close } = await openLocal(0)
   t.teardown(close, { order: 2 })
   shareVm(t)
-  const reopen = async () => {
-    const host = await Host.open({ dir, bootstrap, engines: 1, ...options })
+  const reopen = async (more: Partial<HostOptions> = {}) => {
+    const host = await Host.open({ dir, bootstrap, engines: 1, ...options, ...more })
     t.teardown(() => host.close(), { order: 1 })
     return host
   }
   return { host: await reopen(), dir, reopen }
 }
 
-async function provenBlocks(
-  instance: Awaited<ReturnType<Host['instance']>>,
-  user: BareUser,
-  entry: number
-): Promise<unknown[]> {
+/** The same VM, under another id. */
+function named(vm: Supervisor, id: string): Supervisor {
+  return new Proxy(vm, { get: (target, name) => (name === 'id' ? id : Reflect.get(target, name)) })
+}
+
+/** Sends what a user has written from a block on; resolves when it has its result. */
+async function callOnce(instance: Served, user: BareUser, start = 0): Promise<Served> {
+  await instance.submit(user.log(start))
+  await instance.settled(user.key, user.blocks.length)
+  return instance
+}
+
+async function provenBlocks(instance: Served, user: BareUser, entry: number): Promise<unknown[]> {
   const { items } = await instance.proofs.prove({ user: user.key, from: entry, to: entry })
   return items.filter(({ block }) => block !== null)
 }

@@ -3,6 +3,7 @@ import { existsSync, readFileSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
 import test from 'brittle'
 import { LIMITS } from '../src/protocol/limits.ts'
+import { VM_ID } from '../src/protocol/vm-id.ts'
 import { Engine } from '../src/vm/engine.ts'
 import { findNode } from '../src/vm/node.ts'
 import { openVm } from '../src/vm/registry.ts'
@@ -38,7 +39,7 @@ exports.addPost = async (id, content) => {
 
 test('engine - the forum of the note leaves exactly its files', async (t) => {
   const vm = await openOne(t)
-  t.is(vm.id, 'js-1')
+  t.is(vm.id, VM_ID)
   t.alike(await vm.inspect(contractOf(FORUM)), ['init', 'addTopic', 'addPost'])
 
   const forum = new Instance(contractOf(FORUM))

@@ -7,8 +7,8 @@ import { verifyHead } from '../protocol/head.ts'
 import { encodeId } from '../protocol/ids.ts'
 import { addressOf } from '../protocol/manifest.ts'
 import { Tree } from '../protocol/merkle.ts'
+import { isOwnVm } from '../protocol/vm-id.ts'
 import { headOf } from '../state/head.ts'
-import { VM_IDS } from '../vm/registry.ts'
 import type { Report } from './findings.ts'
 import { decode } from './history.ts'
 import { ASKED_MAX, awaitLength, type Patience, reopen } from './patience.ts'
@@ -121,7 +121,7 @@ function isSigned(core: Hypercore): boolean {
 
 /** Whether its limits are allowed, as far as this version knows the VM that they are limits of. */
 function hasLimits(genesis: Genesis): boolean {
-  if (!VM_IDS.includes(genesis.vm)) return true
+  if (!isOwnVm(genesis.vm)) return true
   try {
     limitsOf(genesis)
     return true

@@ -9,6 +9,7 @@ import type { LimitName } from '../protocol/limits.ts'
 import { addressOf } from '../protocol/manifest.ts'
 import { DEPLOY, INFO } from '../protocol/messages.ts'
 import { encodeArgs } from '../protocol/values.ts'
+import { VM_ID } from '../protocol/vm-id.ts'
 import { OwnLog } from './own-log.ts'
 import type { Calling, Sessions } from './sessions.ts'
 
@@ -49,7 +50,7 @@ export async function deploy(
   const host = decodeId(options.host, 'host key')
   const genesis = encodeEntry({
     type: 'genesis',
-    vm: 'js-1',
+    vm: VM_ID,
     host,
     deployer: keyPair.publicKey,
     salt,

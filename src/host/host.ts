@@ -282,6 +282,11 @@ export class Host {
       if (address === null) continue
       try {
         const instance = await this.instance(address)
+        const { id, refusal } = instance
+        if (refusal !== null) {
+          const { code, message } = refusal
+          this.#onEvent({ type: 'refused', code, message: `${id}: ${message}` })
+        }
         if (instance.isWaiting) waiting.push(instance.id)
         else if (this.#asked === null) instance.release()
       } catch (error) {

@@ -7,6 +7,7 @@ import type { Head } from '../protocol/head.ts'
 import { decodeId, encodeId } from '../protocol/ids.ts'
 import { callLogManifest } from '../protocol/manifest.ts'
 import type { UserBlocks } from '../protocol/messages.ts'
+import { isOwnVm } from '../protocol/vm-id.ts'
 import { contractOf, encodeResult } from '../vm/record.ts'
 import { updateVariables } from '../vm/variables.ts'
 import type { Contract, VirtualMachine } from '../vm/vm.ts'
@@ -192,7 +193,7 @@ export class Instance {
   /**
    * Opens an instance from disk. What was in flight is continued with the next call, or on `release`: a directory that
    * was set back does not know what came of it, and whoever calls may. Throws INSTANCE_DAMAGED. `barred`: it is there to
-   * be read, and signs nothing.
+   * be read, and signs nothing; so it is with one that was deployed for another VM.
    */
   static async open(
     writing: Writing,
@@ -211,7 +212,8 @@ export class Instance {
       instance = new Instance(ledger, execution, genesis, contract, stand, queue)
       instance.#intake.keep(ledger.bytes)
       instance.#held = true
-      if (barred !== null) instance.bar(barred)
+      const why = barred ?? instance.refusal
+      if (why !== null) instance.bar(why)
       await instance.#continue(trailing)
       return instance
     } catch (error) {
@@ -265,6 +267,16 @@ export class Instance {
   release(): void {
     this.#held = false
     this.#wake()
+  }
+
+  /** Why nothing is executed of it here: it was deployed for another VM. */
+  get refusal(): MivmError | null {
+    const { vm } = this.genesis
+    if (vm === this.#vm.id || isOwnVm(vm)) return null
+    return new MivmError(
+      'VM_UNKNOWN',
+      `the host runs ${this.#vm.id}, and the instance was deployed for ${vm}: it can be read, and goes on with the version of MIVM that it was deployed with`
+    )
   }
 
   /** Signs nothing from now on: calls end with this error, those that wait as well. */

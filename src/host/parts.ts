@@ -2,6 +2,7 @@ import type Hypercore from 'hypercore'
 import type { SharedCore } from 'hypercore'
 import { Network } from '../net/network.ts'
 import type { MivmError } from '../protocol/errors.ts'
+import { VM_ID } from '../protocol/vm-id.ts'
 import { makeDirectory } from '../state/make-directory.ts'
 import { mendedText } from '../state/mend-records.ts'
 import { Readers } from '../state/readers.ts'
@@ -115,7 +116,7 @@ function tell({ onEvent }: HostOptions, event: HostEvent): void {
 
 function openEngines(options: HostOptions): Promise<Supervisor> {
   const { engines, isolateBy, patience, sandbox, requireSandbox } = options
-  return openVm('js-1', {
+  return openVm(VM_ID, {
     ...(engines === undefined ? {} : { engines }),
     ...(isolateBy === undefined ? {} : { isolateBy }),
     ...(patience === undefined ? {} : { patience }),

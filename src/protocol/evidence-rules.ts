@@ -16,6 +16,7 @@ import { type Head, verifyHead } from './head.ts'
 import { encodeId } from './ids.ts'
 import { BATCH_CALLS_MAX, BLOCK_MAX } from './limits.ts'
 import { userLogKey } from './manifest.ts'
+import { isOwnVm, otherVm } from './vm-id.ts'
 
 /** What is proven: where it is, and why no honest host can have signed it. */
 export interface Claim {
@@ -48,7 +49,7 @@ export const RULES = {
   GENESIS_INVALID: rule(['heads:1'], ({ genesis, heads: [signed] }) => {
     if (signed?.log !== 'call log' || signed.head.length === 0) return null
     // what another VM allows is not known here
-    if (genesis.vm !== 'js-1') throw new MivmError('VM_UNKNOWN', `VM ${genesis.vm}: update MIVM`)
+    if (!isOwnVm(genesis.vm)) throw new MivmError('VM_UNKNOWN', otherVm(genesis.vm))
     const message = refusal(() => limitsOf(genesis))
     return message === null ? null : at(0, `genesis cannot be run: ${message}`)
   }),

@@ -1,3 +1,4 @@
+import { VM_ID } from '../protocol/vm-id.ts'
 import { openVm } from '../vm/registry.ts'
 import type { Supervisor } from '../vm/supervisor.ts'
 
@@ -13,7 +14,7 @@ const later = setTimeout
  * last one ends the engine, or it ends soon after, so that the process can.
  */
 export async function acquireVm(): Promise<Acquired> {
-  shared ??= { opening: openVm('js-1', { engines: 1 }), users: 0 }
+  shared ??= { opening: openVm(VM_ID, { engines: 1 }), users: 0 }
   const mine = shared
   mine.users++
   const release = async () => {

@@ -1,8 +1,6 @@
 import { MivmError } from '../protocol/errors.ts'
+import { isOwnVm, otherVm, VM_ID } from '../protocol/vm-id.ts'
 import { Supervisor, type SupervisorOptions } from './supervisor.ts'
-
-/** The VM ids that this version can execute. An id's semantics never change. */
-export const VM_IDS: readonly string[] = ['js-1']
 
 export type VmOptions = SupervisorOptions
 
@@ -12,11 +10,6 @@ export type VmOptions = SupervisorOptions
  * sandbox is required and not complete.
  */
 export async function openVm(id: string, options: VmOptions = {}): Promise<Supervisor> {
-  if (!VM_IDS.includes(id)) {
-    throw new MivmError(
-      'VM_UNKNOWN',
-      `there is no VM ${JSON.stringify(id)} in this version, only ${VM_IDS.join(', ')}: update MIVM`
-    )
-  }
-  return Supervisor.open(id, options)
+  if (!isOwnVm(id)) throw new MivmError('VM_UNKNOWN', otherVm(id))
+  return Supervisor.open(VM_ID, options)
 }

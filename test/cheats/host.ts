@@ -20,6 +20,7 @@ import { type Head, signHead } from '../../src/protocol/head.ts'
 import { encodeId } from '../../src/protocol/ids.ts'
 import { addressOf, stateManifest, userLogManifest } from '../../src/protocol/manifest.ts'
 import { Tree } from '../../src/protocol/merkle.ts'
+import { VM_ID } from '../../src/protocol/vm-id.ts'
 import { Archive } from '../../src/state/archive.ts'
 import { openStore } from '../../src/state/store.ts'
 import { Wal } from '../../src/state/wal.ts'
@@ -118,7 +119,7 @@ export class CheatingHost {
     this.store = stage.store
     this.#genesis = encodeEntry({
       type: 'genesis',
-      vm: 'js-1',
+      vm: VM_ID,
       host: HOST.publicKey,
       deployer: new BareUser(b4a.alloc(32), 'alice').key,
       salt: plot.salt,

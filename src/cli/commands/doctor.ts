@@ -8,6 +8,7 @@ import { deferred } from '../../protocol/deferred.ts'
 import { codeOf, MivmError } from '../../protocol/errors.ts'
 import { encodeId } from '../../protocol/ids.ts'
 import { LIMITS } from '../../protocol/limits.ts'
+import { VM_ID } from '../../protocol/vm-id.ts'
 import { makeDirectory } from '../../state/make-directory.ts'
 import { openStore } from '../../state/store.ts'
 import { findAddon, findNode, NODE_VERSION } from '../../vm/node.ts'
@@ -95,7 +96,7 @@ async function checkAddon(): Promise<Finding> {
 /** Starts an engine and has it read a contract: what a host does, and an auditor. */
 async function checkEngine({ output }: Context, { sandbox }: Options): Promise<Finding> {
   const started = performance.now()
-  const vm = await openVm('js-1', { engines: 1, ...(sandbox === undefined ? {} : { sandbox }) })
+  const vm = await openVm(VM_ID, { engines: 1, ...(sandbox === undefined ? {} : { sandbox }) })
   try {
     for (const layer of vm.layers) showLayer(output, layer)
     const key = encodeId(crypto.keyPair().publicKey)
