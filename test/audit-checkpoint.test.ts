@@ -3,12 +3,13 @@ import path from 'node:path'
 import b4a from 'b4a'
 import test from 'brittle'
 import crypto from 'hypercore-crypto'
-import type { AuditOptions } from '../src/audit/audit.ts'
+import { type AuditOptions, audit } from '../src/audit/audit.ts'
 import type { AuditEvent } from '../src/audit/events.ts'
 import { encodeUserEntry } from '../src/protocol/entries.ts'
 import { signHead } from '../src/protocol/head.ts'
 import { encodeId } from '../src/protocol/ids.ts'
 import { manifestKey, userLogManifest } from '../src/protocol/manifest.ts'
+import { encodeArgs } from '../src/protocol/values.ts'
 import {
   type Audited,
   blocksOf,
@@ -17,6 +18,7 @@ import {
   copyStore,
   found,
   type Item,
+  openShared,
   run,
   type Shown,
   signBlocks,
@@ -54,6 +56,14 @@ class Auditor {
     }
     const audited = await run(this.#t, shown, { ...options, dir: this.dir }, onEvent)
     return { ...audited, began }
+  }
+
+  /** One that ends as soon as it has executed something. */
+  async killed({ address, store }: Shown): Promise<void> {
+    const options = { dir: this.dir, patience: 0, keepEvery: 0, openVm: openShared }
+    for await (const event of audit({ address, store, ...options })) {
+      if (event.type === 'progress') return
+    }
   }
 }
 
@@ -234,6 +244,34 @@ test('checkpoint - it is not used where it is not wanted', async (t) => {
   t.is(again.began, 'genesis')
   t.is(again.verdict.verdict, 'clean')
   t.is((await auditor.audit(writer)).began, `block ${writer.log.length}`)
+})
+
+test('checkpoint - its head counts where it is not used, also for who is killed once it is gone', async (t) => {
+  const seed = 'killed twice'
+  const [writer, other] = [await Writer.deploy(t, { seed }), await Writer.deploy(t, { seed })]
+  for (const [to, text] of [
+    [writer, 'one'],
+    [other, 'other']
+  ] as const) {
+    for (let i = 0; i < 2; i++) {
+      // more than one run of calls, so that there is one on the way
+      const call = encodeUserEntry({
+        type: 'call',
+        method: 'add',
+        args: encodeArgs([text]),
+        head: null
+      })
+      await to.commit(await to.writeAll(0, Array(200).fill(call)))
+    }
+  }
+  const lines = [`TWO_HISTORIES call - block ${writer.log.length - 1}`]
+  for (const fromGenesis of [true, false]) {
+    const auditor = await Auditor.open(t)
+    await auditor.killed(writer)
+    if (!fromGenesis) await auditor.killed(other)
+    t.alike(found(await auditor.audit(other, { fromGenesis })), lines)
+    t.alike(found(await auditor.audit(other)), lines, 'and the next time')
+  }
 })
 
 test('checkpoint - a copy of the state that is not what it was accuses nobody', async (t) => {

@@ -9,7 +9,7 @@ import { encodeId } from '../protocol/ids.ts'
 import { headOf } from '../state/head.ts'
 import { openVm as openRegistered } from '../vm/registry.ts'
 import type { VirtualMachine } from '../vm/vm.ts'
-import { type Checkpoint, Checkpoints } from './checkpoint.ts'
+import { type Checkpoint, Checkpoints, type Kept } from './checkpoint.ts'
 import { type Behind, Course, type Subject } from './course.ts'
 import type { AuditEvent } from './events.ts'
 import { Exhibits } from './exhibits.ts'
@@ -153,19 +153,22 @@ class Audit {
   async *#instance(core: Hypercore, genesis: Genesis): AsyncGenerator<AuditEvent> {
     const { heads = [], fromGenesis = false } = this.#options
     const subject = this.#subject(core, genesis)
-    const kept = fromGenesis ? null : await this.#checkpoints.read()
+    const kept = await this.#checkpoints.read()
     const { seen, told } = await this.#memory.read()
     const held = seen === null ? [...heads] : [seen, ...heads]
-    for (const head of told) addHead(held, head)
+    // what was seen counts, whether all is read again or not
+    const before = headIn(kept)
+    for (const head of before === null ? told : [...told, before]) addHead(held, head)
     if (this.#askRange === null) this.#news?.follow(core)
     else this.#news?.watch(core)
-    if (kept !== null) {
-      if ('checkpoint' in kept) addHead(held, kept.checkpoint.head)
+    if (kept !== null && !fromGenesis) {
       const why =
         'unusable' in kept ? kept.unusable : yield* this.#resume(subject, kept.checkpoint, held)
       if (why === null) return
       yield { type: 'checkpoint', state: 'unusable', blocks: 0, calls: 0, message: why }
     }
+    // whoever is killed from here on may have it from nowhere else
+    if (before !== null) await this.#memory.hold(before)
     await this.#checkpoints.remove()
     this.#isKept = false
     const course = await this.#open(subject, null)
@@ -420,6 +423,10 @@ class Audit {
 
 function addHead(heads: Head[], head: Head): void {
   if (!heads.some(({ signature }) => b4a.equals(signature, head.signature))) heads.push(head)
+}
+
+function headIn(kept: Kept): Head | null {
+  return kept !== null && 'checkpoint' in kept ? kept.checkpoint.head : null
 }
 
 function areSame(some: readonly Head[], others: readonly Head[]): boolean {

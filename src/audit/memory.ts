@@ -11,7 +11,7 @@ const TOLD_MAX = 8
 export interface Remembered {
   /** The newest head that it was read to; null where that is not known. */
   readonly seen: Head | null
-  /** Heads that the host has signed, from elsewhere, to which nobody has shown it yet. */
+  /** Heads that the host has signed, from elsewhere or a checkpoint, to which nobody has shown it yet. */
   readonly told: readonly Head[]
 }
 
@@ -34,6 +34,15 @@ export class Memory {
     } catch {
       return { seen: null, told: [] }
     }
+  }
+
+  /** Adds one that was seen, and not read to: nothing that others told is kept in its place. */
+  async hold(head: Head): Promise<void> {
+    const { seen, told } = await this.read()
+    const isHeld = [...told, ...(seen === null ? [] : [seen])].some(({ signature }) =>
+      b4a.equals(signature, head.signature)
+    )
+    if (!isHeld) await this.write({ seen, told: [head, ...told] })
   }
 
   /** On disk, whole, when it resolves. */
