@@ -1,7 +1,6 @@
 import path from 'node:path'
-import { audit as auditLogs } from './audit/audit.ts'
+import { audit as auditLogs, headsSeen } from './audit/audit.ts'
 import type { AuditEvent } from './audit/events.ts'
-import { Memory } from './audit/memory.ts'
 import { Others } from './client/others.ts'
 import { copyOwnLogs } from './client/own-copies.ts'
 import { Replica } from './client/replica.ts'
@@ -72,8 +71,7 @@ async function* events(options: AuditOptions): AsyncGenerator<AuditEvent> {
   const kept = new EvidenceDir(dir)
   const replica = await Replica.open({ dir, ...network })
   const audits = path.join(dir, 'audits')
-  const { seen, told } = await new Memory(audits, encodeId(address)).read()
-  for (const head of [...heads, ...(seen === null ? [] : [seen]), ...told]) {
+  for (const head of [...heads, ...(await headsSeen(audits, address))]) {
     replica.hold(address, head)
   }
   const isLive = follow !== undefined

@@ -1,5 +1,5 @@
 // Hosts whose directories were set back, and who tells them.
-import { readFile, rm, writeFile } from 'node:fs/promises'
+import { cp, readFile, rm, writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import b4a from 'b4a'
@@ -176,6 +176,9 @@ test('set back - an auditor without a copy tells of its receipts, and of what it
   }
   t.alike(await run('remembers'), ['clean'])
   await rm(path.join(root, 'remembers', 'cache'), { recursive: true })
+  // as one leaves it that is killed, and was somewhere in the middle
+  await cp(path.join(root, 'remembers'), path.join(root, 'was killed'), { recursive: true })
+  await rm(path.join(root, 'was killed', 'audits', `${address}.head`))
   t.alike(await run('is damaged'), ['clean'])
   const memory = path.join(root, 'is damaged', 'audits', `${address}.head`)
   const head = JSON.parse(await readFile(memory, 'utf8'))
@@ -184,6 +187,7 @@ test('set back - an auditor without a copy tells of its receipts, and of what it
   for (const [name, receipts, verdict] of [
     ['is damaged', [], 'clean'],
     ['remembers', [], 'inconclusive'],
+    ['was killed', [], 'inconclusive'],
     ['has a receipt', [bytes], 'inconclusive']
   ] as const) {
     await scene.setBack()

@@ -87,6 +87,14 @@ export async function* audit(options: AuditOptions): AsyncGenerator<AuditEvent> 
   }
 }
 
+/** Heads of the call log that an auditor has seen before, in the directory that is its own. */
+export async function headsSeen(dir: string, address: Uint8Array): Promise<Head[]> {
+  const id = encodeId(address)
+  const { seen, told } = await new Memory(dir, id).read()
+  const kept = headIn(await new Checkpoints(dir, id, address).read())
+  return [seen, ...told, kept].filter((head) => head !== null)
+}
+
 /** What was kept of the state is not what it was; nothing that came of it can be told. */
 class Unsound extends Error {}
 
