@@ -172,6 +172,41 @@ test('rpc - who asks for large replies in one frame, and reads none, is cut off'
   t.ok(peak < 100 * MEBIBYTE, `${peak} bytes`)
 })
 
+test('rpc - nobody waits for one to read who is gone, however much it has left', async (t) => {
+  const { near, far } = await connect(t)
+  let held = 0
+  const admit = (bytes: number) => {
+    held += bytes
+    return () => {
+      held -= bytes
+    }
+  }
+  const host = new Rpc(Protomux.from(near), admit)
+  const replies = new Semaphore(1)
+  let begun = 0
+  host.respond(STATUS, () => {
+    begun++
+    return replies.run(async () => {
+      await host.readable()
+      return { json: '{}' }
+    })
+  })
+  const peer = new ProtomuxRPC(far, { protocol: RPC_PROTOCOL })
+  await peer.fullyOpened()
+  let read = (_?: Error | null) => {}
+  near._write = (_, done) => {
+    read = done
+  }
+  for (let i = 0; i < 2; i++) near.write(new Uint8Array(8 * MEBIBYTE))
+  const bytes = c.encode(STATUS.request, { verbose: false })
+  for (let i = 0; i < 3; i++) peer.request(STATUS.name, bytes, RAW).catch(() => {})
+  while (begun < 3) await sleep(1)
+  near.destroy()
+  read()
+  for (let i = 0; held > 0 && i < 200; i++) await sleep(1)
+  t.is(held, 0, 'what it has asked for takes no memory any more')
+})
+
 test('rpc - thousands of requests in one frame hold up nobody else', async (t) => {
   const [flooder, other] = [await connect(t), await connect(t)]
   let made = 0

@@ -116,6 +116,8 @@ export class Service {
     } catch (error) {
       const known = knownError(error, address)
       const { code, message } = known
+      // whoever is gone was refused nothing
+      if (code === 'CONNECTION_LOST') throw known
       this.#host.measures.refused.add(code)
       if (code === 'INSTANCE_DAMAGED' && address !== undefined) {
         this.#host.tell({ type: 'damaged', address: encodeId(address), message })

@@ -121,17 +121,23 @@ export class Rpc {
     return PACE.turn(this)
   }
 
-  /** Resolves when the peer has read enough, all but `most` bytes, for a large reply to be made, or is gone. */
+  /**
+   * Resolves when the peer has read enough, all but `most` bytes, for a large reply to be made; throws CONNECTION_LOST where it is
+   * gone: what it has left is never read, and nobody says so again to those who wait behind another one.
+   */
   async readable(most: number = UNREAD_LARGE): Promise<void> {
     const { stream } = this.#mux
     // a stream that was never full does not say that it is drained
     const least = stream._writableState.highWaterMark
-    if (this.unread <= Math.max(least, Math.min(most, UNREAD_LARGE))) return
-    const { promise, resolve } = deferred<void>()
-    const go = () => resolve()
-    stream.once('drain', go).once('close', go)
-    await promise
-    stream.off('drain', go).off('close', go)
+    const isFull = this.unread > Math.max(least, Math.min(most, UNREAD_LARGE))
+    if (isFull && !stream.destroyed) {
+      const { promise, resolve } = deferred<void>()
+      const go = () => resolve()
+      stream.once('drain', go).once('close', go)
+      await promise
+      stream.off('drain', go).off('close', go)
+    }
+    if (stream.destroyed) throw cutOff()
   }
 
   /** Throws the peer's error, CONNECTION_LOST or TIMEOUT. */
