@@ -1,8 +1,8 @@
 // What the command line remembers in the data directory.
-import { mkdir, readdir } from 'node:fs/promises'
+import { mkdir, readdir, writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import test from 'brittle'
-import { nameInstance, readAliases } from '../src/cli/settings.ts'
+import { nameInstance, readNames } from '../src/cli/settings.ts'
 import { writeDurably } from '../src/state/durable-file.ts'
 import { tempDir } from './helpers.ts'
 import { SmallDisk } from './small-disk.ts'
@@ -11,15 +11,24 @@ test('settings - names that are given at once are all there', async (t) => {
   const dir = await tempDir(t)
   const names = Array.from({ length: 20 }, (_, i) => `name${i}`)
   await Promise.all(names.map((name) => nameInstance(dir, name, `link of ${name}`)))
-  t.alike(Object.keys(await readAliases(dir)).sort(), [...names].sort())
-  t.alike(await readdir(dir), ['aliases.json'], 'and nothing else')
+  t.alike(Object.keys(await readNames(dir)).sort(), [...names].sort())
+  t.alike(await readdir(dir), ['names.json'], 'and nothing else')
+})
+
+test('settings - names in the file that they were in before are there', async (t) => {
+  const dir = await tempDir(t)
+  await writeFile(path.join(dir, 'aliases.json'), '{"forum":"old","market":"link"}')
+  t.is(await nameInstance(dir, 'forum', 'new'), 'old')
+  t.alike(await readNames(dir), { forum: 'new', market: 'link' })
+  await nameInstance(dir, 'market', 'other')
+  t.alike(await readNames(dir), { forum: 'new', market: 'other' })
 })
 
 test('settings - a command that was killed does not lock them for ever', async (t) => {
   const dir = await tempDir(t)
-  await mkdir(path.join(dir, 'aliases.json.lock'))
+  await mkdir(path.join(dir, 'names.json.lock'))
   await nameInstance(dir, 'name', 'link')
-  t.alike(await readAliases(dir), { name: 'link' })
+  t.alike(await readNames(dir), { name: 'link' })
 })
 
 test('settings - a file that does not fit on the disk leaves nothing there', async (t) => {

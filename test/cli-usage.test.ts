@@ -390,7 +390,7 @@ test('cli - an instance is named by who has its link', async (t) => {
   t.is(renamed.stderr, `"forum" was ${one} before\n`)
   const { objects } = await cli.json(['ls'])
   t.alike(
-    objects.map(({ alias, link }) => [alias, link]),
+    objects.map(({ name, link }) => [name, link]),
     [
       ['forum', two],
       ['same', one],
@@ -421,12 +421,12 @@ test('cli - a bare --local takes no word for its port', async (t) => {
 
 test('cli - a settings file that is damaged is named', async (t) => {
   const dir = await tempDir(t)
-  await writeFile(path.join(dir, 'aliases.json'), '{')
+  await writeFile(path.join(dir, 'names.json'), '{')
   const { status, stderr } = await new Cli(dir, NOWHERE).run(['ls'])
   t.is(status, 69)
   t.is(
     stderr,
-    `mivm: DIRECTORY_DAMAGED: ${path.join(dir, 'aliases.json')} is not what it should be: mend or remove it\n`
+    `mivm: DIRECTORY_DAMAGED: ${path.join(dir, 'names.json')} is not what it should be: mend or remove it\n`
   )
 })
 
@@ -460,9 +460,9 @@ test('cli - what is no file, or on a disk that fails, is no bug', {
 
 test('cli - output that nobody reads ends a command quietly', async (t) => {
   const dir = await tempDir(t)
-  const aliases: { [name: string]: string } = {}
-  for (let i = 0; i < 3000; i++) aliases[`name${i}`] = `mivm://${'y'.repeat(52)}/${'y'.repeat(52)}`
-  await writeFile(path.join(dir, 'aliases.json'), JSON.stringify(aliases))
+  const names: { [name: string]: string } = {}
+  for (let i = 0; i < 3000; i++) names[`name${i}`] = `mivm://${'y'.repeat(52)}/${'y'.repeat(52)}`
+  await writeFile(path.join(dir, 'names.json'), JSON.stringify(names))
   const child = new Cli(dir, NOWHERE).start(['ls'])
   let stderr = ''
   child.stderr?.setEncoding('utf8').on('data', (text: string) => {

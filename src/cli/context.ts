@@ -8,7 +8,7 @@ import { suggest } from '../protocol/suggest.ts'
 import { checkName, listIdentities, openIdentity, readIdentity } from '../state/identity.ts'
 import { atEnd } from './interruption.ts'
 import { Output } from './output.ts'
-import { readAliases, readSettings } from './settings.ts'
+import { readNames, readSettings } from './settings.ts'
 
 /** Options that every command takes. */
 export type Globals = {
@@ -93,21 +93,15 @@ export class Context {
     return replica
   }
 
-  /** Reads what is written where an instance is expected: a link, an address, or an alias. */
-  async instance(text: string): Promise<{ link: string; address: string; alias: string | null }> {
-    const aliases = await readAliases(this.dir)
-    const found = Object.hasOwn(aliases, text) ? aliases[text] : undefined
-    const link = found === undefined ? this.#parse(text, Object.keys(aliases)) : parseLink(found)
+  /** Reads what is written where an instance is expected: a link, an address, or a name. */
+  async instance(text: string): Promise<{ link: string; address: string; name: string | null }> {
+    const names = await readNames(this.dir)
+    const found = Object.hasOwn(names, text) ? names[text] : undefined
+    const link = found === undefined ? this.#parse(text, Object.keys(names)) : parseLink(found)
     const address = encodeId(link.address)
-    const name = Object.keys(aliases).find((key) => {
-      const other = aliases[key]
-      return other?.endsWith(address)
-    })
-    return {
-      link: formatLink(link),
-      address,
-      alias: found === undefined ? (name ?? null) : text
-    }
+    const name =
+      found === undefined ? Object.keys(names).find((key) => names[key]?.endsWith(address)) : text
+    return { link: formatLink(link), address, name: name ?? null }
   }
 
   /** The host to use where none is named: MIVM_HOST, the one of this directory, the last one used. */
@@ -148,11 +142,11 @@ export class Context {
     return own?.id ?? null
   }
 
-  #parse(text: string, aliases: readonly string[]): Link {
+  #parse(text: string, names: readonly string[]): Link {
     if (!/^[a-z][a-z0-9_-]{0,39}$/i.test(text)) return parseLink(text)
     throw new MivmError(
       'LINK_INVALID',
-      `there is no instance named "${text}"${suggest(text, aliases) || ': see "mivm ls", or give its link'}`
+      `there is no instance named "${text}"${suggest(text, names) || ': see "mivm ls", or give its link'}`
     )
   }
 

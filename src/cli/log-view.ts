@@ -179,9 +179,9 @@ export class LogView {
 }
 
 /** `forum` is `Forum`, `price-bet` is `PriceBet`; without a name it is just a contract. */
-export function contractName(alias: string | null): string {
-  if (alias === null) return 'Contract'
-  return alias
+export function contractName(name: string | null): string {
+  if (name === null) return 'Contract'
+  return name
     .split(/[-_]/)
     .map((word) => word.slice(0, 1).toUpperCase() + word.slice(1))
     .join('')

@@ -18,7 +18,7 @@ export interface Settings {
 }
 
 /** Links of instances by the names that this user gave them. */
-export type Aliases = { readonly [name: string]: string }
+export type Names = { readonly [name: string]: string }
 
 export async function readSettings(dir: string): Promise<Settings> {
   const { identity, host } = await readStrings(path.join(dir, 'settings.json'))
@@ -32,8 +32,10 @@ export async function changeSettings(dir: string, change: Settings): Promise<voi
   await update(path.join(dir, 'settings.json'), () => readSettings(dir), change)
 }
 
-export async function readAliases(dir: string): Promise<Aliases> {
-  return readStrings(path.join(dir, 'aliases.json'))
+export async function readNames(dir: string): Promise<Names> {
+  // what they were called before
+  const aliases = await readStrings(path.join(dir, 'aliases.json'))
+  return { ...aliases, ...(await readStrings(path.join(dir, 'names.json'))) }
 }
 
 /** The link that had this name before, if it was another one; throws USAGE. */
@@ -42,15 +44,15 @@ export async function nameInstance(
   name: string,
   link: string
 ): Promise<string | null> {
-  checkAlias(name)
-  const file = path.join(dir, 'aliases.json')
-  const aliases = await update(file, () => readAliases(dir), { [name]: link })
-  const before = Object.hasOwn(aliases, name) ? aliases[name] : undefined
+  checkInstanceName(name)
+  const file = path.join(dir, 'names.json')
+  const names = await update(file, () => readNames(dir), { [name]: link })
+  const before = Object.hasOwn(names, name) ? names[name] : undefined
   return before === undefined || before === link ? null : before
 }
 
 /** Throws USAGE for a name that could be taken for something else: an address, a link, a commit. */
-export function checkAlias(name: string): void {
+export function checkInstanceName(name: string): void {
   if (/^[a-z][a-z0-9_-]{0,39}$/i.test(name)) return
   throw new MivmError(
     'USAGE',

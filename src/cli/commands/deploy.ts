@@ -4,7 +4,7 @@ import { MivmError } from '../../protocol/errors.ts'
 import { Context } from '../context.ts'
 import { printable } from '../output.ts'
 import type { Program } from '../program.ts'
-import { changeSettings, checkAlias, nameInstance } from '../settings.ts'
+import { changeSettings, checkInstanceName, nameInstance } from '../settings.ts'
 import { parseArgument } from '../text.ts'
 
 interface Options {
@@ -29,7 +29,7 @@ export function addDeploy(program: Program): void {
       '--host <id>',
       'the host (default: MIVM_HOST, the one of this directory, the last used)'
     )
-    .option('--name <alias>', 'a name for the instance, to be used instead of its link')
+    .option('--name <name>', 'a name for the instance, to be used instead of its link')
     .option(
       '--salt <hex>',
       '32 bytes: the same deployment with the same salt has the same address',
@@ -48,7 +48,7 @@ async function deploy(
   { host: wanted, name, salt }: Options
 ): Promise<void> {
   const { output, dir } = context
-  if (name !== undefined) checkAlias(name)
+  if (name !== undefined) checkInstanceName(name)
   const { contract, cost } = await readContract(context, file)
   const values = args.map(parseArgument)
   const host = await context.host(wanted)
@@ -74,7 +74,7 @@ async function deploy(
     address,
     link,
     host,
-    alias: name ?? null,
+    name: name ?? null,
     deployer: client.id,
     ...(cost === null ? {} : { bundle: cost })
   })

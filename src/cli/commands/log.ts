@@ -45,7 +45,7 @@ export function addLog(program: Program): void {
 }
 
 async function log(context: Context, text: string, options: Options): Promise<void> {
-  const { link, address, alias } = await context.instance(text)
+  const { link, address, name } = await context.instance(text)
   const own = await context.ownNames()
   const user = options.user === undefined ? null : await userId(context, options.user)
   const replica = await context.openReplica()
@@ -56,7 +56,7 @@ async function log(context: Context, text: string, options: Options): Promise<vo
   }
   const view = new LogView({
     users: own,
-    contract: contractName(alias),
+    contract: contractName(name),
     fuel: options.fuel === true
   })
   const reader = new LogsReader(context, instance, view, user, options.from ?? 1)

@@ -6,7 +6,7 @@ import { MivmError } from '../../protocol/errors.ts'
 import { decodeId, encodeId, formatLink, parseLink } from '../../protocol/ids.ts'
 import { Context } from '../context.ts'
 import type { Program } from '../program.ts'
-import { readAliases } from '../settings.ts'
+import { readNames } from '../settings.ts'
 import { count } from '../text.ts'
 
 /** `mivm ls` */
@@ -20,18 +20,18 @@ export function addLs(program: Program): void {
 
 async function list(context: Context): Promise<void> {
   const { output } = context
-  const instances: { alias: string | null; address: string; link: string }[] = []
-  for (const [alias, link] of Object.entries(await readAliases(context.dir)).sort()) {
-    instances.push({ alias, address: encodeId(parseLink(link).address), link })
+  const instances: { name: string | null; address: string; link: string }[] = []
+  for (const [name, link] of Object.entries(await readNames(context.dir)).sort()) {
+    instances.push({ name, address: encodeId(parseLink(link).address), link })
   }
   for (const [address, link] of await usedInstances(context.dir)) {
     if (instances.some((instance) => instance.address === address)) continue
-    instances.push({ alias: null, address, link })
+    instances.push({ name: null, address, link })
   }
   for (const instance of instances) output.object({ type: 'instance', ...instance })
   output.table(
     ['NAME', 'LINK'],
-    instances.map(({ alias, link }) => [alias ?? '-', link])
+    instances.map(({ name, link }) => [name ?? '-', link])
   )
   if (instances.length === 0)
     output.note('no instances yet: "mivm deploy <file> --name <name>" makes one')

@@ -18,14 +18,14 @@ export function addRepl(program: Program): void {
 
 async function run(context: Context, instance: string): Promise<void> {
   const { output } = context
-  const { link, alias } = await context.instance(instance)
+  const { link, name } = await context.instance(instance)
   const client = await context.openClient()
   output.progress('looking for the instance…')
   const contract = await client.connect(link)
   const state = client.state(link)
   output.done()
   const terminal = process.stdin.isTTY === true && output.isTerminal && !output.json
-  const console = new Console({ contract, state, output, terminal, name: alias ?? 'mivm' })
+  const console = new Console({ contract, state, output, terminal, name: name ?? 'mivm' })
   if (terminal) {
     output.note(`methods: ${Object.keys(contract).join(', ')}; files: await state.readdir('/')`)
     await console.closed

@@ -140,14 +140,14 @@ async function exportState(
   { directory, force, all }: ExportOptions
 ): Promise<void> {
   const { output } = context
-  const { archive, alias, address } = await open(context, instance)
-  const target = path.resolve(directory ?? alias ?? address)
+  const { archive, name, address } = await open(context, instance)
+  const target = path.resolve(directory ?? name ?? address)
   const files = await archive.list(from, all)
   if (files.length === 0 && from !== '/') {
     // whoever gives one word more often means where to
     const hint =
       directory === undefined
-        ? `give the path first, as in "mivm state export ${alias ?? address} / <dir>"`
+        ? `give the path first, as in "mivm state export ${name ?? address} / <dir>"`
         : 'see "mivm state ls"'
     throw new MivmError('FILE_UNKNOWN', `there are no files below ${from}: ${hint}`)
   }
