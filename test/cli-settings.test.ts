@@ -2,6 +2,7 @@
 import { mkdir, readdir, writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import test from 'brittle'
+import { writeProof } from '../src/cli/proof-file.ts'
 import { nameInstance, readNames } from '../src/cli/settings.ts'
 import { writeDurably } from '../src/state/durable-file.ts'
 import { tempDir } from './helpers.ts'
@@ -39,6 +40,8 @@ test('settings - a file that does not fit on the disk leaves nothing there', asy
   }
   const file = path.join(disk.dir, 'file')
   await writeDurably(file, 'as it was')
-  await t.exception(writeDurably(file, new Uint8Array(2 * 1024 * 1024)), { code: 'ENOSPC' })
+  const large = new Uint8Array(2 * 1024 * 1024)
+  await t.exception(writeDurably(file, large), { code: 'ENOSPC' })
+  await t.exception(writeProof(path.join(disk.dir, 'proof'), large), { code: 'ENOSPC' })
   t.alike(await readdir(disk.dir), ['file'])
 })

@@ -106,6 +106,18 @@ const USAGE: [words: string[], stderr: string][] = [
     `mivm: FILE_UNKNOWN: ${TESTS} is a directory: give a file\n`
   ],
   [
+    ['call', 'y'.repeat(52), 'x', '--receipt', PROGRAM],
+    `mivm: USAGE: ${PROGRAM} is there already: choose another name, or remove it\n`
+  ],
+  [
+    ['prove', 'y'.repeat(52), '3', '-o', PROGRAM],
+    `mivm: USAGE: ${PROGRAM} is there already: choose another name, or remove it\n`
+  ],
+  [
+    ['verify', 'a.receipt', 'b.receipt', '-o', PROGRAM],
+    `mivm: USAGE: ${PROGRAM} is there already: choose another name, or remove it\n`
+  ],
+  [
     ['prove', 'y'.repeat(52), '3', '-o', TESTS],
     `mivm: FILE_UNKNOWN: ${TESTS} is a directory: give a file\n`
   ],

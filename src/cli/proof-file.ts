@@ -1,7 +1,9 @@
-import { access, constants, open, stat } from 'node:fs/promises'
+import { access, constants, lstat, open, rm, stat, writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import { directory, noFile, openPipe } from '../bundle/bounded-file.ts'
 import { ARMORED_MAX, tooLarge } from '../protocol/envelope.ts'
+import { codeOf } from '../protocol/errors.ts'
+import { isThere } from '../state/file-error.ts'
 import { atEnd } from './interruption.ts'
 
 /** Reads a receipt or evidence, `-` from stdin. A file may be of any size, and what is no file may never end. */
@@ -16,15 +18,40 @@ export async function readProof(file: string): Promise<Uint8Array> {
   return Buffer.concat(chunks)
 }
 
-/** Throws where no file can be written there: before something is done that it is to prove. */
+/**
+ * Throws where {@link writeProof} cannot write, USAGE where a file is there: before something is done that it is to prove.
+ */
 export async function checkWritable(file: string): Promise<void> {
   const resolved = path.resolve(file)
-  const found = await stat(resolved).catch((error) => {
-    if (error.code === 'ENOENT') return null
-    throw error
-  })
+  const found = await stat(resolved).catch(() => lstat(resolved).catch(noneThere))
   if (found?.isDirectory() === true) throw directory(file)
+  if (found?.isFile() === true || found?.isSymbolicLink() === true) throw isThere(file)
   await access(found === null ? path.dirname(resolved) : resolved, constants.W_OK)
+}
+
+/** Writes a receipt or evidence into a new file, never over one: it may be all that is left of a proof. Pipes take it as well. */
+export async function writeProof(file: string, proof: Uint8Array | string): Promise<void> {
+  await checkWritable(file)
+  const isNew = (await lstat(file).catch(noneThere)) === null
+  await (isNew ? writeNew(file, proof) : writeFile(file, proof))
+}
+
+/** All of a file, or nothing; throws EEXIST where there is something of that name. */
+export async function writeNew(file: string, content: Uint8Array | string): Promise<void> {
+  const handle = await open(file, 'wx')
+  try {
+    await handle.writeFile(content)
+  } catch (error) {
+    await rm(file, { force: true }).catch(() => {})
+    throw error
+  } finally {
+    await handle.close()
+  }
+}
+
+function noneThere(error: unknown): null {
+  if (codeOf(error) === 'ENOENT') return null
+  throw error
 }
 
 async function openFile(file: string): Promise<AsyncIterable<Uint8Array>> {

@@ -6,6 +6,7 @@ import b4a from 'b4a'
 import c from 'compact-encoding'
 import crypto from 'hypercore-crypto'
 import { MivmError } from '../protocol/errors.ts'
+import { isThere } from './file-error.ts'
 import { syncDirectory } from './sync-directory.ts'
 
 /** What a backup is made of: a file of the directory, or a key of the database with its value. */
@@ -201,10 +202,6 @@ async function refuseWhenThere(file: string): Promise<void> {
   if (handle === null) return
   await handle.close()
   throw isThere(file)
-}
-
-function isThere(file: string): MivmError {
-  return new MivmError('USAGE', `${file} is there already: choose another name, or remove it`)
 }
 
 function damaged(file: string): MivmError {

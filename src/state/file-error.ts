@@ -27,6 +27,11 @@ export function fileError(error: unknown): unknown {
   )
 }
 
+/** For a file that is not written over. */
+export function isThere(file: string): MivmError {
+  return new MivmError('USAGE', `${file} is there already: choose another name, or remove it`)
+}
+
 const FULL: ReadonlySet<string> = new Set(['ENOSPC', 'EDQUOT'])
 
 const DENIED: ReadonlySet<string> = new Set([

@@ -1,4 +1,4 @@
-import { stat, writeFile } from 'node:fs/promises'
+import { stat } from 'node:fs/promises'
 import path from 'node:path'
 import b4a from 'b4a'
 import { optimizeLate } from '../../audit/optimizing.ts'
@@ -12,7 +12,7 @@ import { renderAudit } from '../audit-view.ts'
 import { Context } from '../context.ts'
 import { interrupted } from '../interruption.ts'
 import type { Program } from '../program.ts'
-import { readProof } from '../proof-file.ts'
+import { readProof, writeNew } from '../proof-file.ts'
 
 const EXIT_INCONCLUSIVE = 2
 
@@ -169,7 +169,7 @@ class Report {
 /** False where there is something else. */
 async function isWritten(file: string, evidence: Uint8Array): Promise<boolean> {
   try {
-    await writeFile(file, evidence, { flag: 'wx' })
+    await writeNew(file, evidence)
     return true
   } catch (error) {
     if (codeOf(error) !== 'EEXIST') throw error

@@ -1,4 +1,3 @@
-import { writeFile } from 'node:fs/promises'
 import type { CallPromise } from '../../client/contract.ts'
 import { armor } from '../../protocol/envelope.ts'
 import { MivmError } from '../../protocol/errors.ts'
@@ -7,7 +6,7 @@ import { Context } from '../context.ts'
 import { outcomeOf } from '../outcome.ts'
 import { printableLines } from '../output.ts'
 import type { Program } from '../program.ts'
-import { checkWritable } from '../proof-file.ts'
+import { checkWritable, writeProof } from '../proof-file.ts'
 import { formatThrown, formatValue, parseArgument, parseSeconds } from '../text.ts'
 
 const HELP = `
@@ -32,7 +31,10 @@ export function addCall(program: Program): void {
     .argument('<instance>', 'link, address or name')
     .argument('<method>')
     .argument('[args...]', 'JSON, or else text; after -- also what begins with -')
-    .option('--receipt <file>', 'write the receipt: proof of call and result, for ever')
+    .option(
+      '--receipt <file>',
+      'write the receipt, proof of call and result for ever, into this new file'
+    )
     .option(
       '--timeout <seconds>',
       'how long to wait; the call stays in your log, see "mivm deliver"',
@@ -87,7 +89,7 @@ async function call(
 
 /** As text that can be mailed; an error is an answer like any other, and proven as well. */
 async function save(file: string, calling: CallPromise): Promise<void> {
-  await writeFile(file, armor((await calling.receipt).bytes))
+  await writeProof(file, armor((await calling.receipt).bytes))
 }
 
 /** `init` is over. */

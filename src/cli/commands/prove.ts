@@ -1,8 +1,7 @@
-import { writeFile } from 'node:fs/promises'
 import { armor } from '../../protocol/envelope.ts'
 import { Context } from '../context.ts'
 import type { Program } from '../program.ts'
-import { checkWritable } from '../proof-file.ts'
+import { checkWritable, writeProof } from '../proof-file.ts'
 import { describeReceipt } from '../proof-view.ts'
 import { parseSeq } from '../text.ts'
 
@@ -21,7 +20,7 @@ export function addProve(program: Program): void {
     .description('Writes the receipt of a call: proof of what the host has answered.')
     .argument('<instance>', 'link, address or name')
     .argument('<seq>', 'number of the call, as "mivm log" shows it: 3 or host+3', parseSeq)
-    .option('-o, --output <file>', 'write it into a file (default: stdout)')
+    .option('-o, --output <file>', 'write it into this new file (default: stdout)')
     .addHelpText('after', HELP)
     .action(async (instance, seq, { output }, command) =>
       run(new Context(command.optsWithGlobals()), instance, seq, output)
@@ -44,7 +43,7 @@ async function run(
   output.done()
   const text = armor(receipt.bytes)
   if (file === undefined) output.line(text.trimEnd())
-  else await writeFile(file, text)
+  else await writeProof(file, text)
   output.object({
     type: 'summary',
     ...describeReceipt(receipt),

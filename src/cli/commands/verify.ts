@@ -1,4 +1,3 @@
-import { writeFile } from 'node:fs/promises'
 import { contradictionIn, statementsIn } from '../../protocol/comparison.ts'
 import { unwrap } from '../../protocol/envelope.ts'
 import { MivmError } from '../../protocol/errors.ts'
@@ -6,7 +5,7 @@ import { decodeId, encodeId } from '../../protocol/ids.ts'
 import { verifyReceipt } from '../../protocol/receipt.ts'
 import { Context } from '../context.ts'
 import type { Program } from '../program.ts'
-import { checkWritable, readProof } from '../proof-file.ts'
+import { checkWritable, readProof, writeProof } from '../proof-file.ts'
 import { describeReceipt, renderEvidence, renderReceipt } from '../proof-view.ts'
 
 const HELP = `
@@ -31,7 +30,10 @@ export function addVerify(program: Program): void {
     .description('Checks a receipt or evidence offline, and says what it proves.')
     .argument('<files...>', 'receipts or evidence; - for stdin')
     .option('--host <id>', 'the host that it has to be of', parseHost)
-    .option('-o, --output <file>', 'write the evidence that two files come to together')
+    .option(
+      '-o, --output <file>',
+      'write the evidence that two files come to together into this new file'
+    )
     .addHelpText('after', HELP)
     .action(async (files, options, command) => {
       const context = new Context(command.optsWithGlobals())
@@ -66,7 +68,7 @@ async function compare(
   const { verifyEvidence } = await import('../../audit/evidence.ts')
   const proven = await verifyEvidence(evidence, host === undefined ? {} : { host })
   renderEvidence(output, proven)
-  if (target !== undefined) await writeFile(target, evidence)
+  if (target !== undefined) await writeProof(target, evidence)
   const { bytes: _, ...says } = proven
   output.object({ type: 'summary', holds: true, kind: 'evidence', ...says, file: target ?? null })
 }
