@@ -3,13 +3,14 @@ import { once } from 'node:events'
 import path from 'node:path'
 import { createInterface } from 'node:readline'
 import test from 'brittle'
-import { CONTRACTS, startNetwork } from './cli.ts'
+import { CONTRACTS } from './cli.ts'
+import { openNetwork } from './cli-network.ts'
 import { tempDir } from './helpers.ts'
 
 const FORUM = path.join(CONTRACTS, 'forum.js')
 
 test('cli - log --follow goes on until it is interrupted', async (t) => {
-  const { host, cli } = await startNetwork(t, await tempDir(t))
+  const { host, cli } = await openNetwork(t, await tempDir(t))
   await cli.run(['deploy', FORUM, '--host', host.id, '--name', 'forum'])
   const child = cli.start(['log', 'forum', '--follow'])
   t.teardown(() => child.kill('SIGKILL'))
@@ -28,7 +29,7 @@ test('cli - log --follow goes on until it is interrupted', async (t) => {
 })
 
 test('cli - without the host the copy on this machine is read', async (t) => {
-  const { host, cli } = await startNetwork(t, await tempDir(t))
+  const { host, cli } = await openNetwork(t, await tempDir(t))
   await cli.run(['deploy', FORUM, '--host', host.id, '--name', 'forum'])
   await cli.run(['call', 'forum', 'addTopic', 'kept'])
   const online = await cli.run(['log', 'forum'])

@@ -1,5 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
+import { Socket } from 'node:net'
 import path from 'node:path'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
@@ -7,6 +8,7 @@ import type { Teardown } from './helpers.ts'
 import { programOf } from './programs.js'
 
 const BIN = programOf(fileURLToPath(new URL('../bin/mivm.js', import.meta.url)))
+const COMMANDS = programOf(fileURLToPath(new URL('./cli-process.ts', import.meta.url)))
 
 /** The contracts of this repository. */
 export const CONTRACTS: string = fileURLToPath(new URL('../contracts', import.meta.url))
@@ -23,6 +25,15 @@ export interface SessionOptions {
   readonly input?: string
   readonly env?: { readonly [name: string]: string }
   readonly cwd?: string
+  /** Whether it has a process to itself, as it has for its users; where it reads something it has. */
+  readonly alone?: boolean
+}
+
+/** A command, for the process that runs those of a test. */
+export interface Asked {
+  readonly args: readonly string[]
+  readonly env: { readonly [name: string]: string | undefined }
+  readonly cwd: string | undefined
 }
 
 /** `mivm` on one data directory and network. */
@@ -35,8 +46,14 @@ export class Cli {
     this.bootstrap = bootstrap
   }
 
-  /** Runs a command to its end. */
+  /** Runs a command to its end: beside others, in a process of its own. */
   async run(args: readonly string[], options: SessionOptions = {}): Promise<Session> {
+    const { input, env = {}, cwd, alone = input !== undefined } = options
+    if (alone || commands.isBusy) return this.#runAlone(args, options)
+    return commands.run({ args, env: this.#environment(env), cwd })
+  }
+
+  async #runAlone(args: readonly string[], options: SessionOptions): Promise<Session> {
     const child = this.start(args, options)
     child.stdin?.end(options.input ?? '')
     const output = { stdout: '', stderr: '' }
@@ -60,17 +77,69 @@ export class Cli {
     return spawn(process.execPath, [BIN, ...args], {
       stdio: ['pipe', 'pipe', 'pipe'],
       ...(cwd === undefined ? {} : { cwd }),
-      env: {
-        PATH: process.env['PATH'],
-        TMPDIR: process.env['TMPDIR'],
-        NODE_COMPILE_CACHE: process.env['NODE_COMPILE_CACHE'],
-        MIVM_DIR: this.dir,
-        MIVM_BOOTSTRAP: this.bootstrap,
-        ...env
-      }
+      env: this.#environment(env)
     })
   }
+
+  #environment(env: { readonly [name: string]: string }) {
+    return {
+      PATH: process.env['PATH'],
+      TMPDIR: process.env['TMPDIR'],
+      NODE_COMPILE_CACHE: process.env['NODE_COMPILE_CACHE'],
+      MIVM_DIR: this.dir,
+      MIVM_BOOTSTRAP: this.bootstrap,
+      ...env
+    }
+  }
 }
+
+/** The process that runs commands for a test; it begins with the first one, and ends with this process. */
+class Commands {
+  isBusy = false
+  #child: ChildProcess | null = null
+  /** What it says of its own end. */
+  #stderr = ''
+
+  async run(asked: Asked): Promise<Session> {
+    this.isBusy = true
+    const child = this.#start()
+    child.ref()
+    child.channel?.ref()
+    try {
+      return await new Promise((resolve, reject) => {
+        child.once('message', (session: Session) => {
+          child.removeAllListeners('close')
+          resolve(session)
+        })
+        child.once('close', () => {
+          this.#child = null
+          reject(new Error(`the end of "mivm ${asked.args.join(' ')}": ${this.#stderr}`))
+        })
+        child.send(asked)
+      })
+    } finally {
+      child.unref()
+      child.channel?.unref()
+      this.isBusy = false
+    }
+  }
+
+  #start(): ChildProcess {
+    if (this.#child !== null) return this.#child
+    const child = spawn(process.execPath, ['--conditions=mivm-source', COMMANDS], {
+      stdio: ['ignore', 'ignore', 'pipe', 'ipc']
+    })
+    this.#stderr = ''
+    child.stderr?.setEncoding('utf8').on('data', (text: string) => {
+      this.#stderr += text
+    })
+    if (child.stderr instanceof Socket) child.stderr.unref()
+    this.#child = child
+    return child
+  }
+}
+
+const commands = new Commands()
 
 export type JsonObject = { readonly [key: string]: unknown }
 

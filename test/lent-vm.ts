@@ -51,7 +51,7 @@ let sharing = 0
 const { open } = Supervisor
 
 /** The same, whose `close` does nothing. */
-function keptOpen(vm: Supervisor): Supervisor {
+export function keptOpen(vm: Supervisor): Supervisor {
   return new Proxy(vm, {
     get(target, name) {
       if (name === 'close') return async () => {}
