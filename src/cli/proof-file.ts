@@ -19,17 +19,22 @@ export async function readProof(file: string): Promise<Uint8Array> {
 }
 
 /**
- * Throws where {@link writeProof} cannot write, USAGE where a file is there: before something is done that it is to prove.
+ * Throws where {@link writeProof} cannot write, USAGE where a file is there that is not empty: before something is done that it
+ * is to prove.
  */
 export async function checkWritable(file: string): Promise<void> {
   const resolved = path.resolve(file)
   const found = await stat(resolved).catch(() => lstat(resolved).catch(noneThere))
   if (found?.isDirectory() === true) throw directory(file)
-  if (found?.isFile() === true || found?.isSymbolicLink() === true) throw isThere(file)
+  const isFull = found?.isFile() === true && found.size > 0
+  if (isFull || found?.isSymbolicLink() === true) throw isThere(file)
   await access(found === null ? path.dirname(resolved) : resolved, constants.W_OK)
 }
 
-/** Writes a receipt or evidence into a new file, never over one: it may be all that is left of a proof. Pipes take it as well. */
+/**
+ * Writes a receipt or evidence into a new file, never over what is in one: it may be all that is left of a proof. Pipes take
+ * it as well, and empty files, as `mktemp` makes them.
+ */
 export async function writeProof(file: string, proof: Uint8Array | string): Promise<void> {
   await checkWritable(file)
   const isNew = (await lstat(file).catch(noneThere)) === null
