@@ -2,6 +2,10 @@ import b4a from 'b4a'
 import test from 'brittle'
 import Corestore from 'corestore'
 import crypto from 'hypercore-crypto'
+import { Report } from '../src/audit/findings.ts'
+import { News } from '../src/audit/news.ts'
+import { Patience } from '../src/audit/patience.ts'
+import { Published } from '../src/audit/published.ts'
 import {
   blocksOf,
   closeVm,
@@ -47,6 +51,27 @@ test('audit - a commit that names what is not in the archive is found', async (t
   const audited = await run(t, writer)
   t.ok(found(audited).every((line) => line.startsWith('ARCHIVE_UNCOMMITTED')))
   t.is(audited.verdict.verdict, 'violation')
+})
+
+test('audit - heads that come without end take no memory without end, and are not called checked', async (t) => {
+  const writer = await Writer.deploy(t)
+  const { store, address, keyPair } = writer
+  const report = new Report()
+  const host = keyPair.publicKey
+  const published = await Published.open(store, host, address, report, new Patience(0))
+  t.teardown(() => published.close(), { order: -1 })
+  published.watch(new News(new AbortController().signal))
+  const archive = published.cores[0]?.[1]
+  const judge = () => {
+    report.rewind()
+    published.judgeLive(() => null, 0, 60_000)
+    return report.gaps.map(({ reason, log }) => `${reason} ${log}`)
+  }
+  for (let i = 0; i < 65_536; i++) archive?.emit('append')
+  t.alike(judge(), [])
+  archive?.emit('append')
+  t.alike(judge(), ['withheld archive'])
+  t.alike(judge(), [])
 })
 
 test('audit - an archive that lacks the last commit is found', async (t) => {

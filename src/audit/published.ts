@@ -16,6 +16,23 @@ const NAMES = ['archive', 'blobs'] as const
 type Name = (typeof NAMES)[number]
 type Versions = Pick<Commit, 'archive' | 'blobs'>
 
+/**
+ * Heads of a log whose commits are not here yet: as many as an honest host has commits while a long log is caught up with,
+ * and some 25 MB. A hostile one may show any number.
+ */
+const FRESH_MAX = 65_536
+
+/** Heads that no commit has left so, for evidence: no more findings are told. */
+const WRONG_MAX = 1000
+
+/** A head that came in the course of the audit, as it is on this disk, and when. */
+interface Fresh {
+  readonly head: Head
+  readonly since: number
+  /** Whether the host has signed it, once that was looked at. */
+  isSigned: boolean | null
+}
+
 interface Side {
   readonly name: Name
   readonly core: Hypercore
@@ -28,8 +45,11 @@ interface Side {
   committedTo: number
   /** Heads that were seen in the course of the audit, signed by the host. */
   seen: Head[]
-  /** Heads that came since, as they are on this disk, and when. */
-  fresh: { readonly head: Head; readonly since: number }[]
+  /** Those that came since, and their lengths. */
+  fresh: Fresh[]
+  readonly freshAt: Set<number>
+  /** Whether more of them came than are kept. */
+  isCrowded: boolean
   /** Those that no commit has left so. */
   readonly wrong: Head[]
   /** Since when it is behind the newest commit. */
@@ -90,6 +110,8 @@ export class Published {
       committedTo: 0,
       seen: [],
       fresh: [],
+      freshAt: new Set<number>(),
+      isCrowded: false,
       wrong: [],
       behindSince: null
     }))
@@ -113,7 +135,7 @@ export class Published {
       news.watch(side.core)
       side.core.on('append', () => {
         const head = this.#isOver ? null : headOf(side.core)
-        if (head !== null) side.fresh.push({ head, since: performance.now() })
+        if (head !== null) keepFresh(side, { head, since: performance.now(), isSigned: null })
       })
     }
   }
@@ -235,24 +257,39 @@ export class Published {
   /** What came since, up to what came `before` where it is ahead of the commits; null: all of it. */
   #judgeFresh(side: Side, hostShows: HostShows, read: number | null, before: number | null): void {
     const { fresh, core } = side
+    if (side.isCrowded) this.#crowded(side)
     side.fresh = []
+    side.freshAt.clear()
+    side.isCrowded = false
     for (const one of fresh) {
       const { head, since } = one
       if (head.fork === 0 && isNamed(side, head)) {
         side.seen.push(head)
       } else if (head.length > side.committedTo && before !== null && since >= before) {
-        side.fresh.push(one)
-      } else if (verifyHead(head, core.key, this.#host)) {
+        keepFresh(side, one)
+      } else if (this.#isSigned(one, core)) {
         if (before === null) side.seen.push(head)
-        else if (!this.#judge(side, head, hostShows, read)) side.fresh.push(one)
+        else if (!this.#judge(side, head, hostShows, read)) keepFresh(side, one)
       }
     }
+  }
+
+  /** Whoever is ahead of the commits is looked at again and again. */
+  #isSigned(one: Fresh, core: Hypercore): boolean {
+    one.isSigned ??= verifyHead(one.head, core.key, this.#host)
+    return one.isSigned
+  }
+
+  /** Between those that are kept and those to come are some that nobody looks at. */
+  #crowded({ name }: Side): void {
+    const message = `the ${name}: more than ${FRESH_MAX} heads came of which no commit is here, and not all of them were looked at`
+    this.#report.gap({ reason: 'withheld', log: name, from: null, to: null, message })
   }
 
   /** False where it may be right, as far as anybody here can say. */
   #judge(side: Side, head: Head, hostShows: HostShows, read: number | null): boolean {
     const { name, core, wrong } = side
-    if (wrong.includes(head)) return true
+    if (wrong.includes(head) || wrong.length >= WRONG_MAX) return true
     const place = { log: name, block: Math.max(0, head.length - 1) } as const
     if (head.fork > 0) {
       wrong.push(head)
@@ -316,9 +353,21 @@ function isNamed({ committed }: Side, { length, treeHash }: Head): boolean {
 }
 
 /** Whether a head of this length may be held against commits: what comes later is longer than what was seen. */
-function isAsked({ seen, fresh }: Side, length: number): boolean {
+function isAsked({ seen, freshAt }: Side, length: number): boolean {
   if (length >= lengthOf(seen) || seen.some((head) => head.length === length)) return true
-  return fresh.some(({ head }) => head.length === length)
+  return freshAt.has(length)
+}
+
+/** The newest one always, since the end of the log is judged by it. */
+function keepFresh(side: Side, one: Fresh): void {
+  const { fresh, freshAt } = side
+  const last = fresh.length >= FRESH_MAX ? fresh.pop() : undefined
+  if (last !== undefined) {
+    side.isCrowded = true
+    freshAt.delete(last.head.length)
+  }
+  fresh.push(one)
+  freshAt.add(one.head.length)
 }
 
 function prune(side: Side): void {
