@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import b4a from 'b4a'
 import test from 'brittle'
 import Corestore from 'corestore'
@@ -264,6 +265,38 @@ test('audit - an archive that comes late, and is ahead of what was read then, is
   t.alike(audited.verdict.missing, [])
   t.is(audited.verdict.verdict, 'clean')
   await endAgain()
+  await end()
+})
+
+test('audit - a host that writes on for ever is judged by what it had written when it showed its archive', async (t) => {
+  const writer = await Writer.deploy(t)
+  await writer.commit([await writer.call(1, 'add', ['a'])])
+  await writer.tamper(BAD)
+  const store = await openStore(t)
+  const end = await replicate(store, writer)
+  let isOver = false
+  let blocks = 0
+  const writeOn = async () => {
+    while (!isOver && blocks++ < 300) {
+      await writer.log.append(b4a.from('more'))
+      await sleep(50)
+    }
+  }
+  let writing = Promise.resolve()
+  const others = async () => {
+    // all that is executed is read by now
+    writing = writeOn()
+    return { heads: [], evidence: null }
+  }
+  const options = { patience: 5000, others }
+  const audited = await run(t, { store, address: writer.address }, options)
+  isOver = true
+  await writing
+  t.alike(
+    audited.findings.map(({ code }) => code),
+    ['ARCHIVE_UNCOMMITTED', 'ARCHIVE_UNCOMMITTED']
+  )
+  t.ok(blocks < 300, `it ends when the host has written ${blocks} more`)
   await end()
 })
 

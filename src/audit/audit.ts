@@ -235,8 +235,9 @@ class Audit {
     if (this.#news !== null) yield* this.#follow(course, this.#news)
     await course.finish()
     await this.#hearsay.ask(course)
-    await course.wait()
-    await this.#options.askHost?.()
+    const { askHost = async () => {} } = this.#options
+    await course.wait(askHost)
+    await askHost()
     course.end(this.#copied === null ? held : [...held, this.#copied])
     this.#lookForSetBack(course)
     this.#hearsay.accuse(course.report)

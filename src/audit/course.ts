@@ -11,7 +11,7 @@ import { Report } from './findings.ts'
 import { readCode } from './genesis.ts'
 import { Heads } from './heads.ts'
 import { History } from './history.ts'
-import { HostView, type HostViewOptions } from './host-view.ts'
+import { type HostShows, HostView, type HostViewOptions } from './host-view.ts'
 import { LogReader } from './log-reader.ts'
 import type { News } from './news.ts'
 import type { Patience } from './patience.ts'
@@ -82,6 +82,8 @@ export class Course {
   #stuck = { at: 0, since: performance.now() }
   /** Since when the host shows less than it has signed. */
   #lessSince: number | null = null
+  /** What the host showed of the call log once it had shown all that was seen of the archive. */
+  #shownThen = Number.POSITIVE_INFINITY
 
   private constructor(
     subject: Subject,
@@ -345,11 +347,18 @@ export class Course {
     report.weigh()
   }
 
-  /** Waits for the last time for what others hold of the log and nobody has shown. */
-  async wait(): Promise<void> {
+  /**
+   * Waits for the last time for what others hold of the log and nobody has shown. When the host has answered `askHost` all has
+   * come that it had shown before.
+   */
+  async wait(askHost: () => Promise<void>): Promise<void> {
     const history = this.#history
     const { gap } = history
-    await history.settle()
+    await history.settle(async () => {
+      await askHost()
+      this.#shownThen = this.#hostView.shows(null) ?? Number.POSITIVE_INFINITY
+      return this.#hostView.longest
+    })
     if (history.gap !== null && history.gap !== gap) this.report.gap(history.gap)
   }
 
@@ -366,7 +375,11 @@ export class Course {
     for (const head of held) {
       if (this.#heads.isSigned(head)) this.#heads.truncated(head, reader.length, hostShows)
     }
-    this.published.judge(hostShows, history.complete ? reader.length : null)
+    const showed: HostShows = (core) => {
+      const shown = hostShows(core)
+      return core === null && shown !== null ? Math.min(shown, this.#shownThen) : shown
+    }
+    this.published.judge(showed, history.complete ? reader.length : null)
   }
 
   /**

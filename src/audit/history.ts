@@ -16,6 +16,9 @@ const RUN_BYTES = 16 * 1024 * 1024
 /** Tree hashes that are looked up before they are used: only so many are kept. */
 const LOOKED_UP = 1024
 
+/** How often the end of a log is looked for: somebody may always say that there is more. */
+const ROUNDS_MAX = 16
+
 /** Bytes of one batch of the log that this auditor holds in memory. */
 const BATCH_BYTES_MAX = 512 * 1024 * 1024
 
@@ -155,16 +158,23 @@ export class History {
     while (!this.reader.done && this.#gap === null && !this.#isForked) await this.#read()
   }
 
-  /** Looks for heads that are still open, and for the commit of a newer archive, in what there is by now. */
-  async settle(): Promise<void> {
+  /**
+   * Looks for heads that are still open, and for the commit of a newer archive, in what there is by now. `shown` says, once
+   * it is asked, up to where there is more: whoever has signed the archive had its commit by then, and may write on for ever.
+   */
+  async settle(shown: () => Promise<number>): Promise<void> {
     const { heads, published, report } = this.#into
     const { reader } = this
     const furthest = heads.openTo
-    while (this.complete && (furthest > reader.length || published.ahead)) {
+    let enough: number | null = null
+    const isShort = () => published.ahead && reader.length < (enough ?? Number.POSITIVE_INFINITY)
+    for (let i = 0; i < ROUNDS_MAX && this.complete; i++) {
+      if (furthest <= reader.length && !isShort()) break
       const before = reader.length
-      const gap = await reader.fix(Math.max(furthest, before + 1))
+      const gap = await reader.fix(Math.max(furthest, enough ?? before + 1))
       if (gap !== null) report.gap(gap)
       if (reader.length === before) break
+      enough ??= await shown()
       while (!reader.done && this.#gap === null) {
         for (const { entry } of await this.#read()) {
           if (typeof entry === 'object' && entry.type === 'commit') published.note(entry)

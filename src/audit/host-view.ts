@@ -52,6 +52,13 @@ export class HostView {
     return lengths.length === 0 ? null : Math.max(...lengths)
   }
 
+  /** The longest call log that anybody shows. */
+  get longest(): number {
+    const { length, fork, peers } = this.#callLog
+    const others = peers.filter(({ remoteFork }) => remoteFork === fork)
+    return others.reduce((most, { remoteLength }) => Math.max(most, remoteLength), length)
+  }
+
   /** Whether it says that it has rewritten a log since what is here of it. */
   hasRewritten(core: Hypercore): boolean {
     return this.#peersOf(core).some(({ remoteFork }) => remoteFork > core.fork)
