@@ -30,3 +30,17 @@ test('bits - a number that is far away takes no room, and is not written down', 
   t.ok(bits.has(3))
   t.is(bits.bytes(), null)
 })
+
+test('bits - numbers that are far from each other take little more room than what they come from', (t) => {
+  const bits = new Bits()
+  const before = room()
+  for (let i = 0; i < 20_000; i++) bits.add(i * 40_000)
+  const taken = room() - before
+  t.ok(bits.has(40_000) && !bits.has(40_001))
+  t.ok(taken < 20_000 * 600, `${taken} bytes for 20,000 acks, of 200 bytes each in a log`)
+})
+
+function room(): number {
+  const { heapUsed, arrayBuffers } = process.memoryUsage()
+  return heapUsed + arrayBuffers
+}

@@ -1,5 +1,5 @@
-/** Bytes of a page. */
-const PAGE = 4096
+/** Bytes of a page: V8 keeps what is no larger on its own heap, where it takes some hundred bytes, as an ack in a log does. */
+const PAGE = 64
 /** What is longer than any honest log makes it is not written down, bytes. */
 const BYTES_MAX = 16 * 1024 * 1024
 
@@ -14,8 +14,10 @@ export class Bits {
   constructor(bytes: Uint8Array = new Uint8Array()) {
     this.#used = bytes.byteLength
     for (let at = 0; at < bytes.byteLength; at += PAGE) {
+      const part = bytes.subarray(at, at + PAGE)
+      if (part.every((byte) => byte === 0)) continue
       const page = new Uint8Array(PAGE)
-      page.set(bytes.subarray(at, at + PAGE))
+      page.set(part)
       this.#pages.set(at / PAGE, page)
     }
   }
