@@ -1,5 +1,6 @@
 // Backups of hosts that run and of hosts that do not, and what comes of them.
 import { spawn } from 'node:child_process'
+import { createSocket } from 'node:dgram'
 import { once } from 'node:events'
 import { readdir, readFile, stat, writeFile } from 'node:fs/promises'
 import { request } from 'node:http'
@@ -9,9 +10,11 @@ import { deflateSync } from 'node:zlib'
 import test from 'brittle'
 import crypto from 'hypercore-crypto'
 import CorestoreStorage from 'hypercore-storage'
+import DHT from 'hyperdht'
 import Protomux from 'protomux'
 import { recover } from '../src/copies/recovery.ts'
 import { backUpClosed, restore } from '../src/host/backup.ts'
+import type { HostEvent } from '../src/host/events.ts'
 import { Host } from '../src/host/host.ts'
 import { Monitor } from '../src/host/monitor.ts'
 import { Restored } from '../src/host/restored.ts'
@@ -93,6 +96,36 @@ test('backup - one that is restored beside the host that runs does not start', a
   t.is(alone.host.id, host.id)
 })
 
+test('backup - one that is restored where there is no network does not begin beside the host that runs when there is one', async (t) => {
+  const { scene, host, link } = await Scene.deployed(t)
+  const file = path.join(scene.root, 'backup')
+  await host.backUp(file)
+  const dir = path.join(scene.root, 'restored')
+  await restore(file, dir)
+  const port = await freePort()
+  const events: HostEvent[] = []
+  const onEvent = (event: HostEvent) => events.push(event)
+  const lone = await Host.open({ dir, bootstrap: [`127.0.0.1:${port}`], engines: 1, onEvent })
+  t.teardown(() => lone.close(), { order: 2 })
+  t.absent(lone.isReady)
+  const bootstrap = [...scene.bootstrap]
+  const node = new DHT({ port, host: '127.0.0.1', bootstrap, ephemeral: false, firewalled: false })
+  t.teardown(() => node.destroy({ force: true }), { order: 3 })
+  const end = performance.now() + 30_000
+  while (events.length === 0 && performance.now() < end) await sleep(50)
+  t.alike(
+    events.map((event) => (event.type === 'fatal' ? event.code : event.type)),
+    ['DIRECTORY_LOCKED']
+  )
+  t.absent(lone.isReady)
+  const carol = await scene.client('carol')
+  t.is(await carol.call(link, 'add', []), 1, 'the other one is found as before')
+  await carol.close()
+  await host.close()
+  await lone.close()
+  await (await Host.open({ dir, bootstrap, engines: 1 })).close()
+})
+
 test('backup - a restored host that nobody knows more of goes on', async (t) => {
   const { scene, host, alice, link, address } = await Scene.deployed(t)
   await host.close()
@@ -128,10 +161,17 @@ test('backup - what was deployed after it is not deployed a second time', async 
   const first = await scene.start()
   await until(() => first.host.isReady)
   await first.host.close()
+  const { dir, bootstrap } = scene
+  const lone = await Host.open({ dir, bootstrap: ['127.0.0.1:9'], engines: 1 })
+  t.teardown(() => lone.close(), { order: 5 })
+  const deploying = codeOf(lone.deploy(request))
+  // longer than it looks for a network
+  await Promise.race([deploying, sleep(8_000)])
+  await lone.close()
+  t.is(await deploying, 'HOST_CLOSED', 'where there is nobody to be asked it waits')
   const again = await scene.start()
   t.is(await codeOf(again.host.deploy(request)), 'INSTANCE_SET_BACK')
   await again.host.close()
-  const { dir, bootstrap } = scene
   t.alike(await recover({ dir, bootstrap }), [{ type: 'recovered', address: id, from: 0, to: 5 }])
   t.is((await scene.look(address)).verdict, 'clean')
 })
@@ -316,3 +356,12 @@ test('backup - a host that cannot note that it has asked the others asks them ag
   t.ok(host.isReady)
   t.is((await Restored.find(dir))?.isAsked, false)
 })
+
+/** A port that nobody has. */
+async function freePort(): Promise<number> {
+  const socket = createSocket('udp4').bind(0, '127.0.0.1')
+  await once(socket, 'listening')
+  const { port } = socket.address()
+  socket.close()
+  return port
+}

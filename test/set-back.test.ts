@@ -1,4 +1,5 @@
 // Hosts whose directories were set back, and who tells them.
+import { getEventListeners } from 'node:events'
 import { cp, readFile, rm, writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -7,7 +8,7 @@ import test from 'brittle'
 import crypto from 'hypercore-crypto'
 import { type AuditEvent, audit } from 'mivm'
 import Protomux from 'protomux'
-import { askOthers } from '../src/host/asking.ts'
+import { askOthers, isAnybody } from '../src/host/asking.ts'
 import { SetBacks } from '../src/host/set-back.ts'
 import { Network, openLocal } from '../src/net/network.ts'
 import { Rpc } from '../src/net/rpc.ts'
@@ -371,10 +372,16 @@ test('set back - heads of an archive, which the host signs as well, are of no in
 
 test('set back - it is known whether there was a network to ask in', async (t) => {
   const scene = await Scene.open(t)
+  const { signal } = new AbortController()
   const ask = (bootstrap: readonly string[]) =>
-    askOthers([crypto.randomBytes(32)], bootstrap, new AbortController().signal, async () => {})
-  t.is(await ask(scene.bootstrap), true)
-  t.is(await ask(['127.0.0.1:9']), false)
+    askOthers([crypto.randomBytes(32)], bootstrap, signal, async () => {})
+  const nowhere = ['127.0.0.1:9']
+  const { publicKey } = crypto.keyPair()
+  const all = [ask(scene.bootstrap), ask(nowhere)]
+  const alone = [isAnybody(publicKey, scene.bootstrap), isAnybody(publicKey, nowhere)]
+  t.alike(await Promise.all(all), [true, false])
+  t.alike(await Promise.all(alone), [false, null])
+  t.is(getEventListeners(signal, 'abort').length, 0, 'nothing of it stays behind')
 })
 
 test('set back - who is asked about more than at once is heard to the end', async (t) => {

@@ -4,6 +4,7 @@ import Protomux from 'protomux'
 import { HeadsChannel } from '../net/heads-channel.ts'
 import { type Bootstrap, Network } from '../net/network.ts'
 import { Rpc } from '../net/rpc.ts'
+import { deferred } from '../protocol/deferred.ts'
 import type { Head } from '../protocol/head.ts'
 import { topicOf } from '../protocol/manifest.ts'
 import { INFO } from '../protocol/messages.ts'
@@ -52,9 +53,9 @@ export async function askOthers(
       asked.push(asking)
     }
   })
-  const stopped = new Promise<void>((resolve) => {
-    stop.addEventListener('abort', () => resolve(), { once: true })
-  })
+  const { promise: stopped, resolve: end } = deferred<void>()
+  const onStop = () => end()
+  stop.addEventListener('abort', onStop)
   const find = async () => {
     for (let i = 0; i < addresses.length; i += FIND_MAX) {
       const some = addresses.slice(i, i + FIND_MAX)
@@ -68,18 +69,26 @@ export async function askOthers(
     await Promise.race([find(), stopped])
     return network.isConnected
   } finally {
+    // a host that was restored asks as long as it runs
+    stop.removeEventListener('abort', onStop)
     await network.close()
   }
 }
 
-/** Whether somebody is there under a key, which nobody is but those who have it. */
-export async function isAnybody(publicKey: Uint8Array, bootstrap?: Bootstrap): Promise<boolean> {
+/**
+ * Whether somebody is there under a key, which nobody is but those who have it; null where there was no network to find
+ * anybody in.
+ */
+export async function isAnybody(
+  publicKey: Uint8Array,
+  bootstrap?: Bootstrap
+): Promise<boolean | null> {
   const network = new Network(crypto.keyPair(), bootstrap)
   try {
     await network.connect(publicKey, CONNECT_MS)
     return true
   } catch {
-    return false
+    return network.isConnected ? false : null
   } finally {
     await network.close()
   }

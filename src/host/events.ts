@@ -12,5 +12,5 @@ export type HostEvent =
   | { readonly type: 'full'; readonly code: string; readonly message: string }
   /** A write has failed for another reason: nothing is written until the host is opened again. */
   | { readonly type: 'stuck'; readonly code: string; readonly message: string }
-  /** Nothing can be written any more; the host has to be stopped. */
+  /** Nothing can be written any more, or the host is running that this one was restored from: it has to be stopped. */
   | { readonly type: 'fatal'; readonly code: string; readonly message: string }

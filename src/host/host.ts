@@ -3,8 +3,9 @@ import type Corestore from 'corestore'
 import type Hypercore from 'hypercore'
 import { Bucket } from '../net/bucket.ts'
 import { type Bootstrap, checkBootstrap, type Network } from '../net/network.ts'
+import { deferred } from '../protocol/deferred.ts'
 import type { Genesis } from '../protocol/entries.ts'
-import { MivmError, messageOf } from '../protocol/errors.ts'
+import { codeOf, MivmError, messageOf } from '../protocol/errors.ts'
 import { decodeId, encodeId } from '../protocol/ids.ts'
 import { addressOf, topicOf } from '../protocol/manifest.ts'
 import type { DeployRequest } from '../protocol/messages.ts'
@@ -67,6 +68,7 @@ export class Host {
   readonly #vitals: Vitals
   readonly #openedAt = performance.now()
   #listening = false
+  readonly #listens = deferred<void>()
   /** Whether all instances were looked at for calls that are left from before. */
   #looked = false
   /** Whether its disk had more than its reserve left when that was last looked at. */
@@ -75,7 +77,7 @@ export class Host {
   readonly #dir: string
   /** Resolves when others were asked; null but in a directory that was restored. */
   #asked: Promise<void> | null = null
-  readonly #deployments = new Rounds((ids) => this.#ask(ids))
+  readonly #deployments = new Rounds((ids) => this.#askAll(ids))
   readonly #stop = new AbortController()
   /** Those that are being written. */
   readonly #backups = new Set<Promise<Backup>>()
@@ -234,36 +236,64 @@ export class Host {
       if (address !== null) this.#known.add(encodeId(address))
     }
     const restored = this.#restored?.isAsked === false ? this.#restored : null
-    if (restored !== null) await this.#refuseBeside()
     this.#network.onConnection((stream) => this.#peers.add(stream))
-    await this.#network.listen()
-    this.#listening = true
+    if (restored === null) await this.#listen()
+    else await this.#listenAlone()
     for (const address of this.#setBacks.addresses) {
       const { message = '' } = this.#setBacks.refusal(address) ?? {}
       this.#onEvent({ type: 'set-back', address, message })
     }
-    this.#asked = restored && this.#askAll(restored)
+    this.#asked = restored && this.#askFirst(restored)
     this.#continuing = this.#continueAll().catch(() => {})
   }
 
-  /** Of two hosts with one key each would sign what the other one has not. Where this one listened, it would find itself. */
-  async #refuseBeside(): Promise<void> {
-    if (!(await isAnybody(this.#writing.keyPair.publicKey, this.#bootstrap))) return
-    throw new MivmError(
-      'DIRECTORY_LOCKED',
-      `${this.#dir} was restored, and the host that it is of is running: stop that one, and then start this one with --recover`
-    )
+  async #listen(): Promise<void> {
+    await this.#network.listen()
+    this.#listening = true
+    this.#listens.resolve()
+  }
+
+  /**
+   * Listens, unless the host is there that this one was restored from: of two with one key each would sign what the other one has
+   * not. Where this one listened, it would find itself. False where there is no network to find anybody in.
+   */
+  async #listenAlone(): Promise<boolean> {
+    const isBeside = await isAnybody(this.#writing.keyPair.publicKey, this.#bootstrap)
+    if (isBeside === null) return false
+    if (isBeside) throw beside(this.#dir)
+    await this.#listen()
+    return true
   }
 
   /** A restored directory may be an old one: before it signs anything it hears whoever can be found. */
-  async #askAll(restored: Restored): Promise<void> {
-    const { signal } = this.#stop
-    // where there is no network nobody could say anything
-    while (!(await this.#ask([...this.#known])) && !signal.aborted) {
-      await sleep(ASK_AGAIN_MS, undefined, { signal }).catch(() => {})
+  async #askFirst(restored: Restored): Promise<void> {
+    try {
+      await this.#untilDone(async () => this.#listening || this.#listenAlone())
+    } catch (error) {
+      this.#onEvent({
+        type: 'fatal',
+        code: codeOf(error) ?? 'INTERNAL',
+        message: messageOf(error)
+      })
+      // nobody is told anything any more
+      await this.#untilDone(async () => false)
     }
+    await this.#askAll([...this.#known])
     // what cannot be noted down is done again at the next start
     if (this.#closing === null) await restored.asked().catch(() => {})
+  }
+
+  /** Hears what others hold of instances, as soon as there is a network: before that nobody could say anything. */
+  #askAll(ids: readonly string[]): Promise<void> {
+    return this.#untilDone(() => this.#ask(ids))
+  }
+
+  /** Tries something again and again, until it has come to something or the host is told to stop. */
+  async #untilDone(attempt: () => Promise<boolean>): Promise<void> {
+    const { signal } = this.#stop
+    while (!signal.aborted && !(await attempt())) {
+      await sleep(ASK_AGAIN_MS, undefined, { signal }).catch(() => {})
+    }
   }
 
   /** Hears what others hold of instances; false where there is no network. */
@@ -308,6 +338,7 @@ export class Host {
   }
 
   async #announce(address: Uint8Array): Promise<void> {
+    await this.#listens.promise
     await this.#network.announce(topicOf(address)).catch(() => {})
   }
 
@@ -426,4 +457,11 @@ export class Host {
     await settleStore(this.#store)
     await closeStore(this.#store)
   }
+}
+
+function beside(dir: string): MivmError {
+  return new MivmError(
+    'DIRECTORY_LOCKED',
+    `${dir} was restored, and the host that it is of is running: stop that one, and then start this one with --recover`
+  )
 }
