@@ -178,6 +178,21 @@ test('client - who has lost a log and deploys once more with its salt has it aga
   t.is(await after.call(link, 'add', []), 2)
 })
 
+test('client - deployments with one salt that come at once are one, and other arguments are refused', async (t) => {
+  const { dir, bootstrap } = await openNetwork(t)
+  const host = await openHost(t, path.join(dir, 'host'), bootstrap)
+  const alice = await Client.open({ dir, bootstrap })
+  t.teardown(() => alice.close(), { order: 1 })
+  const deploy = (args: string[]) =>
+    alice.deploy({ host: host.id, source: SOURCE, salt: new Uint8Array(32), args }).then(
+      ({ address }) => address,
+      ({ code }) => String(code)
+    )
+  const [address = '', same, other] = await Promise.all([['a'], ['a'], ['b']].map(deploy))
+  t.alike([same, other], [address, 'USAGE'])
+  t.is((await host.instance(decodeId(address))).seq, 1, 'init was called once')
+})
+
 test('client - of a call whose sync fails nobody says that it is not written', async (t) => {
   const { dir, bootstrap } = await openNetwork(t)
   const host = await openHost(t, path.join(dir, 'host'), bootstrap)

@@ -1,5 +1,6 @@
 import b4a from 'b4a'
 import crypto from 'hypercore-crypto'
+import { Semaphore } from '../net/semaphore.ts'
 import { checkLimits, encodeEntry, encodeUserEntry } from '../protocol/entries.ts'
 import { MivmError } from '../protocol/errors.ts'
 import { bytes, checkGiven, given, record } from '../protocol/fields.ts'
@@ -46,7 +47,7 @@ export async function deploy(
   const { source, args = [], salt = crypto.randomBytes(32), limits = {} } = options
   checkSource(source)
   checkLimits(limits)
-  const { keyPair, store, wal, known, timeout } = calling
+  const { keyPair, known, timeout } = calling
   const host = decodeId(options.host, 'host key')
   const genesis = encodeEntry({
     type: 'genesis',
@@ -61,9 +62,8 @@ export async function deploy(
   const text = encodeArgs(args)
   // with a salt that was used before the host may hold a log that this machine has lost
   if (options.salt !== undefined) await takeBack(calling, sessions, host, address)
-  const log = await OwnLog.open(store, wal, keyPair, address)
+  const log = await BEGINNING.run(() => begin(calling, address, text))
   try {
-    await writeInit(log, text)
     const remote = calling.remote(host)
     // where it was deployed before, and the host does not know it any more; the log may not say yet what the last reply has shown
     const head = (await sessions.opened(address))?.head ?? (await log.recap()).head
@@ -104,6 +104,25 @@ function checkSource(source: string): void {
     'USAGE',
     'source is not a text: give the code, or the source of what bundle(file) makes'
   )
+}
+
+/** Two deployments with one salt that come at once would each write the first entry of the one log. */
+const BEGINNING = new Semaphore(1)
+
+/** The deployer's log, with its first entry. */
+async function begin(
+  { store, wal, keyPair }: Calling,
+  address: Uint8Array,
+  args: string
+): Promise<OwnLog> {
+  const log = await OwnLog.open(store, wal, keyPair, address)
+  try {
+    await writeInit(log, args)
+    return log
+  } catch (error) {
+    await log.close()
+    throw error
+  }
 }
 
 /** The first entry of the deployer's log; there already where the deployment is tried again. */
