@@ -3,6 +3,9 @@ import test, { type Test } from 'brittle'
 import c from 'compact-encoding'
 import Protomux from 'protomux'
 import { Gate } from '../src/host/gate.ts'
+import { Rpc } from '../src/net/rpc.ts'
+import { Semaphore } from '../src/net/semaphore.ts'
+import { STATUS } from '../src/protocol/messages.ts'
 
 const MEGABYTE = 1024 * 1024
 
@@ -43,6 +46,32 @@ test('gate - who has more held back than can be held is let go', async (t) => {
   t.alike(received, [])
 })
 
+test('gate - while it is closed no more large replies are made than a peer may leave unread', async (t) => {
+  const gate = new Gate()
+  const { mux, other } = await connect(t)
+  gate.add(mux)
+  const [near, far] = [new Rpc(mux), new Rpc(other)]
+  const turns = new Semaphore(1)
+  let made = 0
+  near.respond(STATUS, () =>
+    turns.run(async () => {
+      await near.readable()
+      made++
+      return { json: 'x'.repeat(MEGABYTE) }
+    })
+  )
+  const ask = () => far.request(STATUS, { verbose: false })
+  await ask()
+  const release = gate.hold()
+  const asked = Promise.all(Array.from({ length: 30 }, ask))
+  for (let i = 0; i < 10; i++) await settled()
+  t.ok(made > 2 && made < 10, `${made} were made`)
+  t.ok(near.unread > MEGABYTE, `${near.unread} bytes are held back`)
+  release()
+  t.is((await asked).length, 30, 'and the others then')
+  t.is(near.unread, 0)
+})
+
 /** Two ends of a stream: what sends numbered messages of so many bytes at one, and what has come to the other. */
 async function connect(t: Test) {
   const a = new SecretStream(true)
@@ -63,7 +92,7 @@ async function connect(t: Test) {
   to?.open()
   await from?.fullyOpened()
   const send = (n: number, bytes: number) => message?.send(new Uint8Array(bytes).fill(n, 0, 1))
-  return { mux, send, received }
+  return { mux, other, send, received }
 }
 
 /** Resolves when whatever is on its way has come. */

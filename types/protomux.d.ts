@@ -71,6 +71,8 @@ declare module 'protomux' {
     isIdle(): boolean
     /** Sends what was gathered while it was corked; `end` is how many bytes those are. Private. */
     _sendBatch: (batch: unknown, state: { readonly end: number }) => void
+    /** What is gathered while it is corked, with how many bytes those are. Private. */
+    readonly _batchState: { readonly end: number } | null
     /** A place for each channel that the peer has opened, or wants to. Private. */
     readonly _remote: readonly unknown[]
     /** Takes in that the peer opens one; what it throws ends the stream. Private. */

@@ -1,4 +1,5 @@
 import type Protomux from 'protomux'
+import { countHeldBack } from '../net/rpc.ts'
 
 /** Bytes that are held back for one peer, beyond which its connection ends: it has asked for them, and comes again. */
 const LATE_MAX = 64 * 1024 * 1024
@@ -22,6 +23,7 @@ export class Gate {
     const late: Late = { bytes: 0, sends: [] }
     this.#streams.set(mux, late)
     this.#gather(mux, late)
+    countHeldBack(mux, () => late.bytes + (mux._batchState?.end ?? 0))
     for (let i = 0; i < this.#holding; i++) mux.cork()
   }
 

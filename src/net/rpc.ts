@@ -1,3 +1,5 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import type SecretStream from '@hyperswarm/secret-stream'
 import c, { type Encoder } from 'compact-encoding'
 import type Protomux from 'protomux'
 import ProtomuxRPC from 'protomux-rpc'
@@ -24,6 +26,8 @@ const CHANNELS_MAX = 64 * 1024
 /** Bytes that wait for a peer to read them: beyond the first no large reply is made, beyond the second it is cut off. */
 const UNREAD_LARGE = 4 * 1024 * 1024
 const UNREAD_MAX = 64 * 1024 * 1024
+/** Between two looks whether what is held back for a peer has gone, ms. */
+const HELD_BACK_MS = 10
 
 /**
  * Called for each request of a peer, before it is read, with about the bytes that it takes; what it throws is the
@@ -129,13 +133,10 @@ export class Rpc {
     const { stream } = this.#mux
     // a stream that was never full does not say that it is drained
     const least = stream._writableState.highWaterMark
-    const isFull = this.unread > Math.max(least, Math.min(most, UNREAD_LARGE))
-    if (isFull && !stream.destroyed) {
-      const { promise, resolve } = deferred<void>()
-      const go = () => resolve()
-      stream.once('drain', go).once('close', go)
-      await promise
-      stream.off('drain', go).off('close', go)
+    const bound = Math.max(least, Math.min(most, UNREAD_LARGE))
+    while (this.unread > bound && !stream.destroyed) {
+      if (stream._writableState.buffered > least) await drained(stream)
+      else await sleep(HELD_BACK_MS, undefined, { ref: false })
     }
     if (stream.destroyed) throw cutOff()
   }
@@ -166,9 +167,10 @@ export class Rpc {
     this.#rpc.destroy()
   }
 
-  /** Bytes that the peer has not read. */
+  /** Bytes that the peer has not read, with those that are held back for it. */
   get unread(): number {
-    return this.#mux.stream._writableState.buffered
+    const heldBack = HELD_BACK.get(this.#mux)?.() ?? 0
+    return this.#mux.stream._writableState.buffered + heldBack
   }
 
   /** Ends the connection, with what the peer has not read. */
@@ -245,6 +247,22 @@ export class Rpc {
 }
 
 const RPCS = new WeakMap<Protomux, Rpc>()
+
+const HELD_BACK = new WeakMap<Protomux, () => number>()
+
+/** Says how many bytes are held back for a peer, whoever does that: they are in memory as what it has not read is. */
+export function countHeldBack(mux: Protomux, bytes: () => number): void {
+  HELD_BACK.set(mux, bytes)
+}
+
+/** Resolves when a stream that was full is empty, or is gone. */
+async function drained(stream: SecretStream): Promise<void> {
+  const { promise, resolve } = deferred<void>()
+  const go = () => resolve()
+  stream.once('drain', go).once('close', go)
+  await promise
+  stream.off('drain', go).off('close', go)
+}
 
 /** Of all that is asked in this process. */
 const PACE = new Pace()
