@@ -5,7 +5,7 @@ import { Output } from '../src/cli/output.ts'
 import { Console } from '../src/cli/repl.ts'
 import { callPromise, contractObject } from '../src/client/contract.ts'
 import { Client } from '../src/index.ts'
-import { ContractError } from '../src/protocol/errors.ts'
+import { ContractError, codeOf } from '../src/protocol/errors.ts'
 import { CONTRACTS, startNetwork } from './cli.ts'
 import { tempDir } from './helpers.ts'
 
@@ -53,19 +53,23 @@ addPost()
   t.is(status, 0)
   t.is(stdout, "post 1\n'second'\ntopic 2\n'third'\n")
   const { objects } = await cli.json(['repl', 'forum'], {
-    input: 'addPost()\nnonsense\naddTopic("caf\ufffd")\n3\n'
+    input: 'addPost()\nnonsense\n3\n'
   })
-  const [thrown, uncaught, malformed, ...more] = objects
+  const [thrown, uncaught, ...more] = objects
   t.is(thrown?.['type'], 'error', 'errors are in their places among the values')
   t.alike(uncaught, {
     type: 'error',
     error: { name: 'ReferenceError', message: 'nonsense is not defined', code: null }
   })
-  t.ok(JSON.stringify(malformed).includes('"code":"VALUE_MALFORMED"'), 'nothing of it is called')
   t.alike(more, [
     { type: 'value', value: 3 },
-    { type: 'summary', lines: 4 }
+    { type: 'summary', lines: 3 }
   ])
+  const lines = ['4', 'addTopic(', '"caf\ufffd"', ')', 'contract.addTopic("c")', '5\n']
+  const latin = await cli.run(['repl', 'forum'], { input: lines.join('\n') })
+  t.is(latin.status, 64)
+  t.is(latin.stdout, '4\n', 'nothing of it is called, nor what would be left of it')
+  t.ok(/^mivm: VALUE_MALFORMED: line 3: has U\+FFFD, [^\n]*\n$/.test(latin.stderr), latin.stderr)
 })
 
 test('cli - repl completes the names of methods', async (t) => {
@@ -117,6 +121,9 @@ test('cli - repl says what a call came to that ends when the prompt was left', a
     terminal: false,
     name: ''
   })
+  prompt.server.eval('late("caf\ufffd")\n', prompt.server.context, 'typed', (error) =>
+    t.is(codeOf(error), 'VALUE_MALFORMED')
+  )
   void prompt.line('late()')
   await setImmediate()
   prompt.close()

@@ -70,16 +70,13 @@ export class Console {
     return this.#lines
   }
 
-  /** Executes a line, when all before it are done, the calls included that nobody awaits; none that is not UTF-8. */
+  /**
+   * Executes a line, when all before it are done, the calls included that nobody awaits. Throws VALUE_MALFORMED for one that is
+   * not UTF-8: what follows may be the rest of what begins there.
+   */
   async line(text: string): Promise<void> {
     if (this.#left || this.#input === null) return
-    try {
-      checkUtf8(text, `line ${this.#lines + 1}`)
-    } catch (error) {
-      this.#lines++
-      this.#fail(error)
-      return
-    }
+    checkUtf8(text, `line ${this.#lines + 1}`)
     const taken = once(this.server, 'line')
     this.#input.write(`${text}\n`)
     await taken
@@ -110,6 +107,11 @@ export class Console {
   }
 
   readonly #queue: REPLEval = (code, context, file, callback) => {
+    try {
+      checkUtf8(code, 'what was typed')
+    } catch (error) {
+      return callback(asError(error), undefined)
+    }
     const done = deferred<void>()
     this.#pending = done.promise
     this.#done = done.resolve
@@ -119,7 +121,7 @@ export class Console {
         if (error !== null) callback(error, undefined)
         else callback(null, types.isPromise(value) ? await value : value)
       } catch (thrown) {
-        callback(thrown instanceof Error ? thrown : new Error(String(thrown)), undefined)
+        callback(asError(thrown), undefined)
       }
       done.resolve()
     })
@@ -168,6 +170,10 @@ function asJson(value: unknown): unknown {
   } catch {
     return inspect(value)
   }
+}
+
+function asError(thrown: unknown): Error {
+  return thrown instanceof Error ? thrown : new Error(String(thrown))
 }
 
 /** As `mivm call` says what a call ended with. */

@@ -11,7 +11,7 @@ export function addRepl(program: Program): void {
     .argument('<instance>', 'link, address or name')
     .addHelpText(
       'after',
-      '\nTab completes the names of methods; await works; lines from a pipe are executed one by one.\n\nExample:\n  $ mivm repl forum --local\n  > addTopic("Hello world")\n  1\n'
+      '\nTab completes the names of methods, and await works. Lines from a pipe are executed one by one; one that is not UTF-8\nends that.\n\nExample:\n  $ mivm repl forum --local\n  > addTopic("Hello world")\n  1\n'
     )
     .action(async (instance, _, command) => run(new Context(command.optsWithGlobals()), instance))
 }
