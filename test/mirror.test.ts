@@ -271,7 +271,12 @@ test('mirror - on the command line, in processes of their own', async (t) => {
   await alice.run(['call', String(link), 'addTopic', 'text'])
   const args = ['--mirror', String(link), '--mirror-max', '1G', '--metrics', '0']
   const mirror = await startHost(t, path.join(root, 'two'), args, network)
+  let lines = ''
+  mirror.child.stderr?.on('data', (text: string) => {
+    lines += text
+  })
   await until(() => mirror.events.some(({ type }) => type === 'mirrored'))
+  await until(() => lines.includes(`"event":"mirrored","address":"${String(link).slice(-52)}"`))
   const operator = new Cli(path.join(root, 'two'), nodes)
   const address = String(link).slice(-52)
   const seen = await operator.run(['status'])

@@ -96,12 +96,15 @@ export class Reopening {
   }
 }
 
-function report(log: HostLog, { address, ...event }: MirrorEvent): void {
-  if (event.type === 'mirrored') {
-    log.write('info', `mirrored ${address}: ${count(event.blocks, 'block')}`, { address })
+function report(log: HostLog, told: MirrorEvent): void {
+  const { type: event, address } = told
+  if (told.type === 'mirrored') {
+    const { blocks } = told
+    log.write('info', `mirrored ${address}: ${count(blocks, 'block')}`, { event, address, blocks })
   } else {
-    const message = printable(event.message)
-    log.write('error', `not mirrored any more ${address}: ${message}`, { address })
+    const { reason } = told
+    const text = `not mirrored any more ${address}: ${printable(told.message)}`
+    log.write('error', text, { event, address, reason })
   }
 }
 

@@ -81,7 +81,7 @@ function tellMended({ output }: Context, log: HostLog): (message: string) => voi
 
 function report(log: HostLog, event: RecoveryEvent | RepairEvent): void {
   const { address, type } = event
-  const write = (level: LogLevel, text: string) => log.write(level, text, { address })
+  const write = (level: LogLevel, text: string) => log.write(level, text, { event: type, address })
   switch (type) {
     case 'recovered':
       write('info', `recovered ${address}: ${event.from} to ${count(event.to, 'block')}`)
