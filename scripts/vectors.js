@@ -1,4 +1,4 @@
-// Writes the golden vectors of the protocol to test/vectors/. Run by hand (node scripts/vectors.js), and only where
+// Writes the golden vectors of the protocol to test/vectors/. Run by hand (node bin/node.js scripts/vectors.js), and only where
 // the format is meant to change: test/protocol-vectors.test.ts checks the code against the files as they are checked
 // in. All keys come from fixed seeds, so the same code writes the same files.
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'

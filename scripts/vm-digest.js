@@ -1,7 +1,7 @@
 // What the VM id js-1 stands for, by value or by hash: test/vectors/vm.json; and the id, which ends with a hash of that until it
 // is released: src/protocol/vm-id.ts. test/vm-digest.test.ts compares. Makes the text of the realm before, which is a part of it.
 //
-//   node scripts/vm-digest.js     writes it anew, until the id is released; then never again
+//   node bin/node.js scripts/vm-digest.js     writes it anew, until the id is released; then never again
 import { createHash } from 'node:crypto'
 import { readdirSync, readFileSync, realpathSync, writeFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
