@@ -104,6 +104,7 @@ test('status - what is drawn again neither wraps nor scrolls', (t) => {
   t.is(shown.at(-1), `… and ${lines.length - 23} more lines`)
   t.alike(fitted(lines, 200, lines.length + 1), lines, 'where there is room, all of it is there')
   t.alike(fitted(['a', 'b'], 1, 1), ['…'])
+  t.alike(fitted(['a', 'b'], 0, 0), ['a', 'b'], 'a terminal without a size has the usual one')
 })
 
 test('status - numbers for people', (t) => {

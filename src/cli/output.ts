@@ -46,7 +46,7 @@ export class Output {
   progress(text: string): void {
     if (process.stderr.isTTY !== true) return
     this.#clear()
-    progress = text.slice(0, (process.stderr.columns ?? 80) - 1)
+    progress = text.slice(0, (process.stderr.columns || COLUMNS) - 1)
     process.stderr.write(this.paintNote('dim', progress))
   }
 
@@ -58,7 +58,7 @@ export class Output {
   /** Lines that take the place of those before, where a person reads; else they follow them, after an empty one. */
   redraw(lines: readonly string[]): void {
     if (this.json) return
-    const { columns = 80, rows = 24 } = process.stdout
+    const { columns = 0, rows = 0 } = process.stdout
     const shown = fitted(lines, columns, rows)
     if (this.isTerminal) process.stdout.write(`${HOME}${shown.join(CLEARED)}${CLEARED}${CLEAR}`)
     else process.stdout.write(`${lines.join('\n')}\n\n`)
@@ -98,11 +98,11 @@ export class Output {
 
 /**
  * What a terminal has room for: what wraps, or scrolls, is not where the next lines are drawn over it. A line that is cut ends
- * with …, and the last one says how many more there are.
+ * with …, and the last one says how many more there are. 0 is what a terminal says that does not know its size.
  */
 export function fitted(lines: readonly string[], columns: number, rows: number): string[] {
   // the cursor stands in a line, and in a column, of its own
-  const [width, height] = [Math.max(columns - 1, 1), Math.max(rows - 1, 1)]
+  const [width, height] = [Math.max((columns || COLUMNS) - 1, 1), Math.max((rows || ROWS) - 1, 1)]
   const more = lines.length - height + 1
   const shown = more <= 1 ? lines : [...lines.slice(0, height - 1), `… and ${more} more lines`]
   return shown.map((line) => (line.length <= width ? line : `${line.slice(0, width - 1)}…`))
@@ -133,6 +133,9 @@ function encodeLine(object: object): string {
     return `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`
   })
 }
+
+const COLUMNS = 80
+const ROWS = 24
 
 const HOME = '\u001b[H'
 const CLEAR = '\u001b[J'

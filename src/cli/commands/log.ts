@@ -18,7 +18,7 @@ Example:
   $ mivm log forum --local
 `
 
-/** Columns where stdout is no terminal. */
+/** Columns where stdout is no terminal, or one that does not know its size. */
 const WIDTH = 120
 
 interface Options {
@@ -83,7 +83,7 @@ export async function printLogs({ output }: Context, reader: LogsReader): Promis
     `user log (${name})`,
     ...texts(lines)
   ])
-  const width = process.stdout.columns ?? WIDTH
+  const width = process.stdout.columns || WIDTH
   output.done()
   for (const line of sideBySide(left, ['call log (host)', ...texts(host)], width)) output.line(line)
 }
