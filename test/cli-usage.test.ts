@@ -171,6 +171,15 @@ const USAGE: [words: string[], stderr: string][] = [
     'mivm: USAGE: --metrics x:y is not a port, nor an address and a port\n'
   ],
   [
+    ['status', 'y'.repeat(52), '--host', 'y'.repeat(52)],
+    'mivm: USAGE: the host is given twice: leave --host out\n'
+  ],
+  [
+    ['ls', '--local', '--bootstrap', '127.0.0.1:9'],
+    'mivm: USAGE: --local and --bootstrap are two networks: give one of them\n'
+  ],
+  [['prove', 'forum', '0x3'], 'mivm: USAGE: 0x3 is not the number of a call: they count from 1\n'],
+  [
     ['host', '--mirror-max', '1M'],
     'mivm: USAGE: --mirror-max is for --mirror: say what to keep copies of as well\n'
   ],

@@ -7,6 +7,7 @@ import { MivmError } from '../protocol/errors.ts'
 import { suggest } from '../protocol/suggest.ts'
 import type { Globals } from './context.ts'
 import { Output } from './output.ts'
+import { wholeNumber } from './text.ts'
 
 export type Program = Command<[], Globals>
 
@@ -45,6 +46,7 @@ export async function createProgram(words: readonly string[], json: boolean): Pr
     // what is wrong is said once, by main
     .configureOutput({ outputError: () => {}, ...(json ? { writeOut: gathered() } : {}) })
     .exitOverride()
+    .hook('preAction', checkNetwork)
   for (const add of await Promise.all(loading(words).map((load) => load()))) add(program)
   for (const group of program.commands) if (group.commands.length > 0) addHelp(group)
   addHelp(program)
@@ -80,6 +82,13 @@ function loading(words: readonly string[]): (typeof COMMANDS)[string][] {
   return words.some((word) => word === '--version' || word === '-V') ? [] : Object.values(COMMANDS)
 }
 
+/** In the environment one of them may stand for all commands, and the other one for this; together they mean nothing. */
+function checkNetwork(program: CommandUnknownOpts): void {
+  const isGiven = (name: string) => program.getOptionValueSource(name) === 'cli'
+  if (!isGiven('local') || !isGiven('bootstrap')) return
+  throw new MivmError('USAGE', '--local and --bootstrap are two networks: give one of them')
+}
+
 /** Commander's own takes one name, and shows the help of whatever is there where that is not known. */
 function addHelp(group: CommandUnknownOpts): void {
   const parent = group.parent === null ? [] : [group.name()]
@@ -111,8 +120,8 @@ function unknownCommand(group: CommandUnknownOpts, name: string): MivmError {
 
 function parsePort(text: string): number {
   if (text === '') return LOCAL_PORT
-  const port = Number(text)
-  if (/^\d+$/.test(text) && port <= 65_535) return port
+  const port = wholeNumber(text)
+  if (port <= 65_535) return port
   throw new MivmError('USAGE', `--local=${text} is not a port: give a number up to 65535`)
 }
 

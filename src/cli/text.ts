@@ -141,9 +141,15 @@ const MALFORMED = Symbol('malformed')
 
 /** The number of a call, `3` or `host+3`; throws USAGE. */
 export function parseSeq(text: string): number {
-  const seq = Number(text.replace(/^host\+/, ''))
-  if (Number.isSafeInteger(seq) && seq >= 1) return seq
+  const seq = wholeNumber(text.replace(/^host\+/, ''))
+  if (seq >= 1) return seq
   throw new MivmError('USAGE', `${text} is not the number of a call: they count from 1`)
+}
+
+/** What is written in digits and nothing else; NaN for any other text, such as "" or 0x10. */
+export function wholeNumber(text: string): number {
+  const number = /^\d+$/.test(text) ? Number(text) : Number.NaN
+  return Number.isSafeInteger(number) ? number : Number.NaN
 }
 
 /** What `--timeout` takes, in ms; throws USAGE. */

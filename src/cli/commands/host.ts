@@ -24,7 +24,7 @@ import { openMirror, parseBytes } from '../mirror.ts'
 import { printable } from '../output.ts'
 import type { Program } from '../program.ts'
 import { recoverHost, repairHost, salvageHost } from '../recover.ts'
-import { count } from '../text.ts'
+import { count, wholeNumber } from '../text.ts'
 
 interface Options {
   readonly config?: string | undefined
@@ -310,7 +310,7 @@ const parseEngines = (text: string) => parseCount(text, '--engines', 1024)
 const parsePatience = (text: string) => parseCount(text, '--patience', 100)
 
 function parseCount(text: string, option: string, max: number): number {
-  const n = Number(text)
-  if (Number.isInteger(n) && n >= 1 && n <= max) return n
+  const n = wholeNumber(text)
+  if (n >= 1 && n <= max) return n
   throw new MivmError('USAGE', `${option} ${text} is not a whole number from 1 to ${max}`)
 }

@@ -9,7 +9,7 @@ import { Context } from '../context.ts'
 import { interrupted } from '../interruption.ts'
 import { contractName, type LogLine, LogView } from '../log-view.ts'
 import type { Program } from '../program.ts'
-import { count } from '../text.ts'
+import { count, wholeNumber } from '../text.ts'
 
 const HELP = `
 Calls have the numbers that the host gave them (host+2), entries of a user's log count from 1 (bob+3).
@@ -245,7 +245,7 @@ async function userId({ keys }: Context, text: string): Promise<string> {
 }
 
 function parseNumber(text: string): number {
-  const n = Number(text)
-  if (Number.isSafeInteger(n) && n >= 1) return n
+  const n = wholeNumber(text)
+  if (n >= 1) return n
   throw new MivmError('USAGE', `--from ${text} is not the number of a call: they count from 1`)
 }

@@ -5,7 +5,7 @@ import { Context } from '../context.ts'
 import { exportFiles } from '../export.ts'
 import { printable } from '../output.ts'
 import type { Program } from '../program.ts'
-import { count } from '../text.ts'
+import { count, wholeNumber } from '../text.ts'
 
 const EXIT_INCOMPLETE = 2
 
@@ -201,7 +201,7 @@ function normalize(text: string): string {
 }
 
 function parseCommit(text: string): number {
-  const n = Number(text)
-  if (/^\d+$/.test(text) && Number.isSafeInteger(n) && n >= 1) return n
+  const n = wholeNumber(text)
+  if (n >= 1) return n
   throw new MivmError('USAGE', `@${text} is not the number of a commit: they count from 1`)
 }

@@ -39,9 +39,14 @@ export function addStatus(program: Program): void {
     .option('--host <id>', 'the same')
     .option('--watch', 'ask again and again, until interrupted')
     .addHelpText('after', '\nExample:\n  $ mivm status --watch\n')
-    .action(async (host, options, command) =>
-      status(new Context(command.optsWithGlobals()), { ...options, host: host ?? options.host })
-    )
+    .action(async (host, options, command) => {
+      if (host !== undefined && options.host !== undefined)
+        throw new MivmError('USAGE', 'the host is given twice: leave --host out')
+      await status(new Context(command.optsWithGlobals()), {
+        ...options,
+        host: host ?? options.host
+      })
+    })
 }
 
 async function status(context: Context, { host, watch }: Options): Promise<void> {
