@@ -296,7 +296,7 @@ test('backup - on the command line, while the host runs and when it does not', a
   await user.run(['deploy', FORUM, '--host', host.id, '--name', 'forum'])
   await user.run(['call', 'forum', 'addTopic', 'kept'])
   const owner = new Cli(path.join(root, 'one'), host.bootstrap)
-  const running = await owner.run(['backup', path.join(root, 'running')])
+  const running = await owner.run(['backup', path.join(root, 'running')], { alone: true })
   t.is(running.status, 0, running.stderr)
   t.is((await owner.run(['backup', path.join(root, 'running')])).status, 64, 'not a second time')
   const nowhere = await owner.run(['backup', path.join(root, 'no', 'directory')])
@@ -315,7 +315,7 @@ test('backup - on the command line, while the host runs and when it does not', a
   t.is((await owner.run(['restore', path.join(root, 'running')])).status, 64, 'not over a host')
 
   const other = new Cli(path.join(root, 'two'), host.bootstrap)
-  const restored = await other.run(['restore', path.join(root, 'running')])
+  const restored = await other.run(['restore', path.join(root, 'running')], { alone: true })
   t.is(restored.status, 0, restored.stderr)
   const again = await startHost(t, path.join(root, 'two'), ['--recover'])
   t.is(again.id, host.id)

@@ -4,14 +4,16 @@ import path from 'node:path'
 import { fileURLToPath } from 'node:url'
 import test from 'brittle'
 import { bundle } from 'mivm'
-import { Cli, CONTRACTS, startNetwork } from './cli.ts'
+import { Cli, CONTRACTS } from './cli.ts'
+import { openNetwork } from './cli-network.ts'
 import { tempDir } from './helpers.ts'
 
 test('cli - a contract in TypeScript is bundled, deployed, called and audited', async (t) => {
   const root = await tempDir(t)
-  const { host, cli } = await startNetwork(t, root)
+  const { host, cli } = await openNetwork(t, root)
   const file = path.join(CONTRACTS, 'ladder.ts')
-  const deployed = await cli.run(['deploy', file, '--host', host.id, '--name', 'ladder'])
+  const words = ['deploy', file, '--host', host.id, '--name', 'ladder']
+  const deployed = await cli.run(words, { alone: true })
   t.is(deployed.status, 0, deployed.stderr)
   t.ok(/^mivm:\/\/\w+\/\w+\n$/.test(deployed.stdout))
   const notes = deployed.stderr.split('\n').filter((line) => !line.startsWith('created'))
@@ -44,7 +46,7 @@ test('cli - a contract in TypeScript is bundled, deployed, called and audited', 
 
 test('cli - packages in a contract are named, with what they cost and lack', async (t) => {
   const root = await tempDir(t)
-  const { host, cli } = await startNetwork(t, root)
+  const { host, cli } = await openNetwork(t, root)
   const dir = path.join(root, 'project')
   await mkdir(dir)
   await symlink(
@@ -79,7 +81,7 @@ test('cli - packages in a contract are named, with what they cost and lack', asy
 
 test('cli - modules that cannot be deployed are refused in one line, with the place', async (t) => {
   const root = await tempDir(t)
-  const { host, cli } = await startNetwork(t, root)
+  const { host, cli } = await openNetwork(t, root)
   const dir = path.join(root, 'project')
   await mkdir(dir)
   for (const [text, stderr] of BAD) {

@@ -8,7 +8,8 @@ import path from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import test from 'brittle'
 import { openLocal } from '../src/net/network.ts'
-import { Cli, CONTRACTS, startHost, startNetwork } from './cli.ts'
+import { Cli, CONTRACTS, startHost } from './cli.ts'
+import { openNetwork } from './cli-network.ts'
 import { tempDir } from './helpers.ts'
 
 const FORUM = path.join(CONTRACTS, 'forum.js')
@@ -137,7 +138,7 @@ test('cli - a disk that is full under its output is said, and is no verdict', {
 
 test('cli - an audit of which nobody reads what it says comes to the same verdict', async (t) => {
   const root = await tempDir(t)
-  const { host, cli } = await startNetwork(t, root)
+  const { host, cli } = await openNetwork(t, root)
   const { stdout } = await cli.run(['deploy', FORUM, '--host', host.id])
   const link = stdout.trim()
   t.is((await cli.run(['audit', link])).status, 0)
@@ -160,7 +161,7 @@ test('cli - an error that nobody catches is ours, and no verdict', async (t) => 
   const thrower = `setInterval(()=>{if(process.listenerCount("SIGHUP")>0)throw(Error("boom"))},50)`
   const env = { NODE_OPTIONS: `--import=data:text/javascript,${encodeURIComponent(thrower)}` }
   const link = `mivm://${'y'.repeat(52)}/${'y'.repeat(52)}`
-  const { status, stderr } = await cli.run(['audit', link], { env })
+  const { status, stderr } = await cli.run(['audit', link], { env, alone: true })
   t.is(status, 70)
   t.ok(/^mivm: INTERNAL: boom\nThis is a bug of MIVM[^\n]*\n$/.test(stderr), stderr)
 })

@@ -5,14 +5,15 @@ import test from 'brittle'
 import { falsify } from '../src/cli/demo-cheat.ts'
 import { verifyEvidence } from '../src/index.ts'
 import { decodeId } from '../src/protocol/ids.ts'
-import { Cli, CONTRACTS, type JsonObject, startHost, startNetwork } from './cli.ts'
+import { Cli, CONTRACTS, type JsonObject } from './cli.ts'
+import { openNetwork } from './cli-network.ts'
 import { tempDir } from './helpers.ts'
 
 const FORUM = path.join(CONTRACTS, 'forum.js')
 
 test('cli - audit --report and verify: what convinces others', async (t) => {
   const root = await tempDir(t)
-  const { host, cli } = await startNetwork(t, root)
+  const { host, cli } = await openNetwork(t, root)
   const link = (
     await cli.run(['deploy', FORUM, '--host', host.id, '--name', 'forum'])
   ).stdout.trim()
@@ -20,12 +21,8 @@ test('cli - audit --report and verify: what convinces others', async (t) => {
   await cli.run(['call', 'forum', 'addPost', '1', 'My name is bob'])
 
   const reports = `${path.join(root, 'reports')}${path.sep}`
-  const clean = await new Cli(path.join(root, 'carol'), cli.bootstrap).run([
-    'audit',
-    link,
-    '--report',
-    reports
-  ])
+  const carol = new Cli(path.join(root, 'carol'), cli.bootstrap)
+  const clean = await carol.run(['audit', link, '--report', reports], { alone: true })
   t.is(clean.status, 0, clean.stderr)
   t.alike(await readdir(reports), [], 'nothing of an honest host')
   await host.stop()
@@ -33,7 +30,7 @@ test('cli - audit --report and verify: what convinces others', async (t) => {
   const address = decodeId(link.slice(-52))
   const lie = { address, seq: 3, value: '7' }
   await falsify(path.join(root, 'host', 'host'), path.join(root, 'cheat', 'host'), lie)
-  const cheat = await startHost(t, path.join(root, 'cheat'))
+  const { host: cheat } = await openNetwork(t, root, 'cheat')
   const dave = new Cli(path.join(root, 'dave'), cheat.bootstrap)
   const audit = await dave.json(['audit', link, '--report', reports])
   t.is(audit.status, 1, audit.stderr)
@@ -67,7 +64,7 @@ test('cli - audit --report and verify: what convinces others', async (t) => {
   }
   const wrong = written.find(({ code }) => code === 'RESULT_WRONG')
   const file = String(wrong?.['file'])
-  const said = await offline.run(['verify', file])
+  const said = await offline.run(['verify', file], { alone: true })
   t.ok(said.stdout.includes('\n  value: the host has signed 7, replay gives 1\n'), said.stdout)
   const { objects } = await offline.json(['verify', file])
   t.alike(

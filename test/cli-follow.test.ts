@@ -13,6 +13,7 @@ import { Output } from '../src/cli/output.ts'
 import { type Finding, openLocal } from '../src/index.ts'
 import { decodeId } from '../src/protocol/ids.ts'
 import { Cli, CONTRACTS, type JsonObject, startHost } from './cli.ts'
+import { openHost } from './cli-network.ts'
 import { type Teardown, tempDir } from './helpers.ts'
 
 const FORUM = path.join(CONTRACTS, 'forum.js')
@@ -57,22 +58,25 @@ class Running {
   }
 }
 
-async function deployForum(t: Teardown) {
+/** With a host in a process of its own where that is killed. */
+async function deployForum(t: Teardown, isKilled: boolean) {
   const root = await tempDir(t)
   const { bootstrap, close } = await openLocal(0)
   t.teardown(close)
   const nodes = bootstrap.join(',')
   const network = `--bootstrap=${nodes}`
-  const host = await startHost(t, path.join(root, 'host'), [], network)
+  const start = () => startHost(t, path.join(root, 'host'), [], network)
+  const open = (name: string) => openHost(t, path.join(root, name), bootstrap)
+  const host = isKilled ? await start() : await open('host')
   const cli = new Cli(path.join(root, 'user'), nodes)
   const link = (
     await cli.run(['deploy', FORUM, '--host', host.id, '--name', 'forum'])
   ).stdout.trim()
-  return { root, nodes, network, host, cli, link }
+  return { root, nodes, start, open, host, cli, link }
 }
 
 test('cli - audit --follow goes on while the host is away, and where it was', async (t) => {
-  const { root, nodes, network, host, cli, link } = await deployForum(t)
+  const { root, nodes, start, host, cli, link } = await deployForum(t, true)
   const carol = new Cli(path.join(root, 'carol'), nodes)
   const auditor = new Running(t, carol, ['audit', link, '--follow'])
   await auditor.until(({ type }) => type === 'following')
@@ -80,7 +84,7 @@ test('cli - audit --follow goes on while the host is away, and where it was', as
   await auditor.until(({ replayed }) => Number(replayed) >= 2)
   await host.stop('SIGKILL')
   await auditor.until(({ type, online }) => type === 'host' && online === false)
-  const again = await startHost(t, path.join(root, 'host'), [], network)
+  const again = await start()
   await cli.run(['call', 'forum', 'addPost', '1', 'while it was away'])
   await auditor.until(({ type, online }) => type === 'host' && online === true)
   await auditor.until(({ replayed }) => Number(replayed) >= 3)
@@ -109,7 +113,7 @@ test('cli - audit --follow goes on while the host is away, and where it was', as
 })
 
 test('cli - audit --exec and --webhook tell of what is found', async (t) => {
-  const { root, nodes, network, host, cli, link } = await deployForum(t)
+  const { root, nodes, open, host, cli, link } = await deployForum(t, false)
   await cli.run(['call', 'forum', 'addTopic', 'Hello world'])
   await cli.run(['call', 'forum', 'addPost', '1', 'My name is bob'])
   const witness = new Running(t, new Cli(path.join(root, 'erin'), nodes), [
@@ -119,7 +123,7 @@ test('cli - audit --exec and --webhook tell of what is found', async (t) => {
   await host.stop()
   const lie = { address: decodeId(link.slice(-52)), seq: 3, value: '7' }
   await falsify(path.join(root, 'host', 'host'), path.join(root, 'cheat', 'host'), lie)
-  const cheat = await startHost(t, path.join(root, 'cheat'), [], network)
+  const cheat = await open('cheat')
 
   const posted: JsonObject[] = []
   const hook = createServer(async (request, response) => {

@@ -2,12 +2,13 @@
 import { writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import test from 'brittle'
-import { parseLines, startNetwork } from './cli.ts'
+import { parseLines } from './cli.ts'
+import { openNetwork } from './cli-network.ts'
 import { tempDir } from './helpers.ts'
 
 test('cli - contracts that cannot be deployed leave nothing behind', async (t) => {
   const root = await tempDir(t)
-  const { host, cli } = await startNetwork(t, root)
+  const { host, cli } = await openNetwork(t, root)
   for (const [source, stderr] of CONTRACTS_BAD) {
     const file = path.join(root, 'bad.js')
     await writeFile(file, source)
@@ -35,7 +36,7 @@ const CONTRACTS_BAD: [source: string, stderr: string][] = [
 
 test('cli - a syntax error is named with file, line and column, and with what to write instead', async (t) => {
   const root = await tempDir(t)
-  const { host, cli } = await startNetwork(t, root)
+  const { host, cli } = await openNetwork(t, root)
   const file = path.join(root, 'bad.js')
   await writeFile(file, 'exports.a = () => {\n  return 1 +\n}\n')
   const { stderr } = await cli.run(['deploy', file, '--host', host.id])
@@ -54,9 +55,9 @@ test('cli - a syntax error is named with file, line and column, and with what to
 
 test('cli - hosts and instances that are not there', async (t) => {
   const root = await tempDir(t)
-  const { host, cli } = await startNetwork(t, root)
+  const { host, cli } = await openNetwork(t, root)
   const nobody = (await cli.run(['key', 'new', 'nobody'])).stdout.trim()
-  const unknown = await cli.run(['call', `mivm://${nobody}/${nobody}`, 'x'])
+  const unknown = await cli.run(['call', `mivm://${nobody}/${nobody}`, 'x'], { alone: true })
   t.is(unknown.status, 69)
   t.ok(/mivm: HOST_UNKNOWN: .*--local or --bootstrap\n$/.test(unknown.stderr), unknown.stderr)
   const link = `mivm://${host.id}/${nobody}`
@@ -75,7 +76,7 @@ test('cli - hosts and instances that are not there', async (t) => {
 
 test('cli - what is kept of an instance and is damaged is asked for again', async (t) => {
   const root = await tempDir(t)
-  const { host, cli } = await startNetwork(t, root)
+  const { host, cli } = await openNetwork(t, root)
   const file = path.join(root, 'counter.js')
   await writeFile(file, 'exports.n = 0\nexports.add = () => ++exports.n\n')
   const { objects } = await cli.json(['deploy', file, '--host', host.id, '--name', 'counter'])

@@ -6,14 +6,15 @@ import { Console } from '../src/cli/repl.ts'
 import { callPromise, contractObject } from '../src/client/contract.ts'
 import { Client } from '../src/index.ts'
 import { ContractError, codeOf } from '../src/protocol/errors.ts'
-import { CONTRACTS, startNetwork } from './cli.ts'
+import { CONTRACTS } from './cli.ts'
+import { openNetwork } from './cli-network.ts'
 import { tempDir } from './helpers.ts'
 
 const FORUM = path.join(CONTRACTS, 'forum.js')
 
 test('cli - repl executes what comes through a pipe, line by line', async (t) => {
   const root = await tempDir(t)
-  const { host, cli } = await startNetwork(t, root)
+  const { host, cli } = await openNetwork(t, root)
   await cli.run(['deploy', FORUM, '--host', host.id, '--name', 'forum'])
   const input = `const topic = await addTopic('Hello')
 addPost(topic,
@@ -41,7 +42,7 @@ addPost(
 
 test('cli - repl has a line of a pipe done before the next one, whatever it awaits', async (t) => {
   const root = await tempDir(t)
-  const { host, cli } = await startNetwork(t, root)
+  const { host, cli } = await openNetwork(t, root)
   await cli.run(['deploy', FORUM, '--host', host.id, '--name', 'forum'])
   const input = `void addTopic('a').then((id) => addPost(id, 'first')).then((post) => console.log('post', post))
 'second'
@@ -74,7 +75,7 @@ addPost()
 
 test('cli - repl completes the names of methods', async (t) => {
   const dir = await tempDir(t)
-  const { host, cli } = await startNetwork(t, dir)
+  const { host, cli } = await openNetwork(t, dir)
   const source = `exports.addPost = (x) => x + 1
     exports.console = () => 'shadowed'\n`
   const client = await Client.open({

@@ -3,14 +3,16 @@ import { readFile, writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import test from 'brittle'
 import { verify } from '../src/index.ts'
-import { Cli, CONTRACTS, startNetwork } from './cli.ts'
+import { Cli, CONTRACTS, startHost } from './cli.ts'
+import { openNetwork } from './cli-network.ts'
 import { tempDir } from './helpers.ts'
 
 const FORUM = path.join(CONTRACTS, 'forum.js')
 
 test('cli - deploy, call, log, state, audit: each in a process', async (t) => {
   const root = await tempDir(t)
-  const { host, cli } = await startNetwork(t, root)
+  const host = await startHost(t, path.join(root, 'host'))
+  const cli = new Cli(path.join(root, 'user'), host.bootstrap, true)
   const bob = (await cli.run(['key', 'new', 'bob'])).stdout.trim()
   await cli.run(['key', 'use', 'bob'])
 
@@ -59,7 +61,7 @@ test('cli - deploy, call, log, state, audit: each in a process', async (t) => {
   t.is((await cli.run(['state', 'ls', 'forum'])).stdout, '/topics/\n')
   t.is((await cli.run(['state', 'cat', 'forum', '/topics/1/title'])).stdout, 'Hello world')
 
-  const audit = await new Cli(path.join(root, 'auditor'), cli.bootstrap).json(['audit', link])
+  const audit = await new Cli(path.join(root, 'auditor'), cli.bootstrap, true).json(['audit', link])
   t.is(audit.status, 0, audit.stderr)
   const checks = audit.objects.filter(({ type }) => type === 'check')
   t.alike(
@@ -87,7 +89,7 @@ bob+7 addPost(1, '2')`.trim()
 
 test('cli - values on the command line and back', async (t) => {
   const root = await tempDir(t)
-  const { host, cli } = await startNetwork(t, root)
+  const { host, cli } = await openNetwork(t, root)
   const echo = path.join(root, 'echo.js')
   await writeFile(
     echo,

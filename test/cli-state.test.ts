@@ -3,7 +3,7 @@ import { mkdir, readdir, readFile, symlink, writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import test from 'brittle'
 import { Client } from '../src/client/client.ts'
-import { startNetwork } from './cli.ts'
+import { openNetwork } from './cli-network.ts'
 import { tempDir } from './helpers.ts'
 
 const CONTRACT = `exports.n = 0
@@ -16,7 +16,7 @@ exports.bytes = async (path, bytes) => state.writeFile(path, bytes)
 
 test('cli - state reads what any commit left', async (t) => {
   const root = await tempDir(t)
-  const { host, cli } = await startNetwork(t, root)
+  const { host, cli } = await openNetwork(t, root)
   const file = path.join(root, 'files.js')
   await writeFile(file, CONTRACT)
   await cli.run(['deploy', file, '--host', host.id, '--name', 'files'])
@@ -29,7 +29,8 @@ test('cli - state reads what any commit left', async (t) => {
   t.is((await cli.run(['state', 'ls', 'files', '--recursive'])).stdout, '/a/one\n/b\n')
   const all = await cli.run(['state', 'ls', 'files', '/.mivm', '--recursive', '--all'])
   t.is(all.stdout, '/.mivm/contract.js\n/.mivm/exports/n.json\n')
-  t.is((await cli.run(['state', 'cat', 'files', '/a/one'])).stdout, 'second')
+  const last = ['state', 'cat', 'files', '/a/one']
+  t.is((await cli.run(last, { alone: true })).stdout, 'second')
   t.is((await cli.run(['state', 'cat', 'files@2', '/a/one'])).stdout, 'first')
   t.is((await cli.json(['state', 'cat', 'files', '/b'])).objects[0]?.['base64'], 'AP/+')
 
@@ -48,7 +49,7 @@ test('cli - state reads what any commit left', async (t) => {
 
 test('client - what no file can be called is no file', async (t) => {
   const root = await tempDir(t)
-  const { host, cli } = await startNetwork(t, root)
+  const { host, cli } = await openNetwork(t, root)
   const client = await Client.open({ dir: cli.dir, bootstrap: cli.bootstrap.split(',') })
   t.teardown(() => client.close())
   const state = client.state((await client.deploy({ host: host.id, source: CONTRACT })).link)
@@ -60,13 +61,13 @@ test('client - what no file can be called is no file', async (t) => {
 
 test('cli - state export writes below its directory, and over nothing', async (t) => {
   const root = await tempDir(t)
-  const { host, cli } = await startNetwork(t, root)
+  const { host, cli } = await openNetwork(t, root)
   const file = path.join(root, 'files.js')
   await writeFile(file, CONTRACT)
   await cli.run(['deploy', file, '--host', host.id, '--name', 'files'])
   await cli.run(['call', 'files', 'write', '/a/one', 'first'])
   const out = path.join(root, 'files')
-  const done = await cli.run(['state', 'export', 'files'], { cwd: root })
+  const done = await cli.run(['state', 'export', 'files'], { cwd: root, alone: true })
   t.alike(done, { status: 0, stdout: `${out}\n`, stderr: '1 file, 5 bytes\n' })
   t.is(await readFile(path.join(out, 'a/one'), 'utf8'), 'first')
 

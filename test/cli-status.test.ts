@@ -18,7 +18,7 @@ test('status - the host of the same directory says all, without a network', asyn
   await cli.run(['deploy', path.join(CONTRACTS, 'counter.js'), '--host', host.id, '--name', 'c'])
   for (let i = 0; i < 3; i++) await cli.run(['call', 'c', 'increment'])
   const operator = new Cli(path.join(root, 'host'), '127.0.0.1:9')
-  const { status, stdout, stderr } = await operator.run(['status'])
+  const { status, stdout, stderr } = await operator.run(['status'], { alone: true })
   t.is(status, 0, stderr)
   t.ok(stdout.includes(`host        ${host.id}\n`), stdout)
   t.ok(/^in all +4 calls, 0 errors, 0 aborts; 1 deployment$/m.test(stdout), stdout)

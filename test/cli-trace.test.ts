@@ -15,7 +15,8 @@ import { traceCall } from '../src/testing/trace.ts'
 import { encodeResult, MALFORMED } from '../src/vm/record.ts'
 import { openVm } from '../src/vm/registry.ts'
 import type { Step } from '../src/vm/vm.ts'
-import { Cli, startNetwork } from './cli.ts'
+import { Cli } from './cli.ts'
+import { openNetwork } from './cli-network.ts'
 import { tempDir } from './helpers.ts'
 
 const APP = `import { check, type Vote } from './rules.ts'
@@ -280,7 +281,7 @@ exports.work = () => {
 test('trace - on the command line', async (t) => {
   const root = await tempDir(t)
   const file = await writeApp(root)
-  const { host, cli } = await startNetwork(t, root)
+  const { host, cli } = await openNetwork(t, root)
   const link = (await cli.run(['deploy', file, '--host', host.id, '--name', 'app'])).stdout.trim()
   await cli.run(['call', 'app', 'vote', 'a'])
   const failed = await cli.run(['call', 'app', 'vote', 'a'])
@@ -288,7 +289,10 @@ test('trace - on the command line', async (t) => {
   await cli.run(['call', 'app', 'spin'])
   const author = new Cli(path.join(root, 'author'), cli.bootstrap)
   const cwd = path.dirname(file)
-  const { status, stdout, stderr } = await author.run(['trace', link, '3', 'app.ts'], { cwd })
+  const { status, stdout, stderr } = await author.run(['trace', link, '3', 'app.ts'], {
+    cwd,
+    alone: true
+  })
   t.is(status, 0, stderr)
   t.is(stdout, 'rules.ts:9:5: Error: a has its vote, of 1\n  from app.ts:10:3\n')
   const { objects } = await author.json(['trace', link, 'host+3'])

@@ -408,7 +408,11 @@ test('cli - an instance is named by who has its link', async (t) => {
   const cli = new Cli(await tempDir(t), NOWHERE)
   const [one, two] = ['y', 'b'].map((c) => `mivm://${'y'.repeat(52)}/${c.repeat(51)}y`)
   if (one === undefined || two === undefined) throw new Error('no links')
-  t.alike(await cli.run(['name', 'forum', one], { alone: true }), { status: 0, stdout: `${one}\n`, stderr: '' })
+  t.alike(await cli.run(['name', 'forum', one], { alone: true }), {
+    status: 0,
+    stdout: `${one}\n`,
+    stderr: ''
+  })
   t.is((await cli.run(['name', 'same', 'forum'])).stdout, `${one}\n`)
   const renamed = await cli.run(['name', 'forum', two])
   t.is(renamed.stderr, `"forum" was ${one} before\n`)

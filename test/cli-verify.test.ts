@@ -3,14 +3,15 @@ import { open, readFile, writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import test from 'brittle'
 import { verify } from '../src/index.ts'
-import { Cli, CONTRACTS, startNetwork } from './cli.ts'
+import { Cli, CONTRACTS } from './cli.ts'
+import { openNetwork } from './cli-network.ts'
 import { tempDir } from './helpers.ts'
 
 const FORUM = path.join(CONTRACTS, 'forum.js')
 
 test('cli - prove and verify: any call, by anybody, offline', async (t) => {
   const root = await tempDir(t)
-  const { host, cli } = await startNetwork(t, root)
+  const { host, cli } = await openNetwork(t, root)
   const link = (
     await cli.run(['deploy', FORUM, '--host', host.id, '--name', 'forum'])
   ).stdout.trim()
@@ -20,7 +21,8 @@ test('cli - prove and verify: any call, by anybody, offline', async (t) => {
 
   const stranger = new Cli(path.join(root, 'stranger'), cli.bootstrap)
   for (let seq = 1; seq <= 7; seq++) {
-    const { status, stdout, stderr } = await stranger.run(['prove', link, `host+${seq}`])
+    const alone = seq === 1
+    const { status, stdout, stderr } = await stranger.run(['prove', link, `host+${seq}`], { alone })
     t.is(status, 0, stderr)
     t.is(verify(stdout, host.id).seq, seq)
   }
@@ -58,12 +60,13 @@ test('cli - prove and verify: any call, by anybody, offline', async (t) => {
 
 test('cli - call --receipt: of a call that the contract refused', async (t) => {
   const root = await tempDir(t)
-  const { host, cli } = await startNetwork(t, root)
+  const { host, cli } = await openNetwork(t, root)
   const contract = path.join(root, 'no.js')
   await writeFile(contract, `exports.no = () => { throw new RangeError('never') }\n`)
   await cli.run(['deploy', contract, '--host', host.id, '--name', 'no'])
   const file = path.join(root, 'no.receipt')
-  t.is((await cli.run(['call', 'no', 'no', '--receipt', file])).status, 1)
+  const refused = ['call', 'no', 'no', '--receipt', file]
+  t.is((await cli.run(refused, { alone: true })).status, 1)
   t.alike(verify(await readFile(file)).error, { name: 'RangeError', message: 'never', code: null })
   const { status, stdout } = await cli.run(['verify', file])
   t.is(status, 0)
@@ -123,7 +126,7 @@ test('cli - verify: what is no receipt is told in one line', async (t) => {
   const huge = await open(path.join(root, 'huge'), 'w')
   await huge.truncate(1024 ** 3)
   await huge.close()
-  const large = await cli.run(['verify', path.join(root, 'huge')])
+  const large = await cli.run(['verify', path.join(root, 'huge')], { alone: true })
   t.is(large.status, 64)
   t.ok(/^mivm: PROOF_TOO_LARGE: [^\n]+\n$/.test(large.stderr), large.stderr)
   const endless = await cli.run(['verify', '/dev/zero'])

@@ -40,15 +40,19 @@ export interface Asked {
 export class Cli {
   readonly dir: string
   readonly bootstrap: string
+  readonly #alone: boolean
 
-  constructor(dir: string, bootstrap: string) {
+  /** With `alone` each command has a process to itself, as it has for its users. */
+  constructor(dir: string, bootstrap: string, alone = false) {
     this.dir = dir
     this.bootstrap = bootstrap
+    this.#alone = alone
   }
 
   /** Runs a command to its end: beside others, in a process of its own. */
   async run(args: readonly string[], options: SessionOptions = {}): Promise<Session> {
-    const { input, env = {}, cwd, alone = input !== undefined } = options
+    const { input, env = {}, cwd, alone = this.#alone || input !== undefined } = options
+    const commands = Commands.of(env['NODE_OPTIONS'] ?? '')
     if (alone || commands.isBusy) return this.#runAlone(args, options)
     return commands.run({ args, env: this.#environment(env), cwd })
   }
@@ -93,12 +97,26 @@ export class Cli {
   }
 }
 
-/** The process that runs commands for a test; it begins with the first one, and ends with this process. */
+/** A process that runs commands for tests; it begins with the first one, and ends with this process. */
 class Commands {
+  static readonly #all = new Map<string, Commands>()
+
   isBusy = false
+  readonly #options: string
   #child: ChildProcess | null = null
   /** What it says of its own end. */
   #stderr = ''
+
+  private constructor(options: string) {
+    this.#options = options
+  }
+
+  /** The one of a Node with these options. */
+  static of(options: string): Commands {
+    const commands = Commands.#all.get(options) ?? new Commands(options)
+    Commands.#all.set(options, commands)
+    return commands
+  }
 
   async run(asked: Asked): Promise<Session> {
     this.isBusy = true
@@ -127,7 +145,8 @@ class Commands {
   #start(): ChildProcess {
     if (this.#child !== null) return this.#child
     const child = spawn(process.execPath, ['--conditions=mivm-source', COMMANDS], {
-      stdio: ['ignore', 'ignore', 'pipe', 'ipc']
+      stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
+      env: { ...process.env, NODE_OPTIONS: this.#options }
     })
     this.#stderr = ''
     child.stderr?.setEncoding('utf8').on('data', (text: string) => {
@@ -138,8 +157,6 @@ class Commands {
     return child
   }
 }
-
-const commands = new Commands()
 
 export type JsonObject = { readonly [key: string]: unknown }
 

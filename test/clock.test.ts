@@ -6,7 +6,7 @@ import { pathToFileURL } from 'node:url'
 import test, { type Test } from 'brittle'
 import { Client, Host, type MivmError, openLocal } from 'mivm'
 import { Monitor } from '../src/host/monitor.ts'
-import { startNetwork } from './cli.ts'
+import { openNetwork } from './cli-network.ts'
 import { heldOracle } from './held-oracle.ts'
 import { tempDir } from './helpers.ts'
 
@@ -20,7 +20,7 @@ for (const years of [-30, 30]) {
       contract,
       "exports.init = () => state.writeFile('/a', 'text')\nexports.time = () => env.time\n"
     )
-    const { host, cli } = await startNetwork(t, root)
+    const { host, cli } = await openNetwork(t, root)
     // Stores compare the date of a file with what they noted, and the kernel that dates files has no wrong clock here:
     // they are made while the clock is right.
     await cli.run(['deploy', contract, '--host', host.id, '--name', 'clock'])
