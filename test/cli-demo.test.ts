@@ -7,7 +7,7 @@ import { tempDir } from './helpers.ts'
 test('cli - the demo ends with a cheat that is caught, and leaves nothing', async (t) => {
   const before = await demos()
   const cli = new Cli(await tempDir(t), '')
-  const { status, stderr, objects } = await cli.json(['demo'], { alone: true })
+  const { status, stderr, objects } = await cli.json(['demo'])
   t.is(status, 0, stderr)
   const { type, honest, cheat, caught } = objects.at(-1) ?? {}
   t.alike([type, honest, cheat], ['summary', 'clean', 'violation'])

@@ -73,7 +73,7 @@ test('cli - one directory has one host, and its own is the default', async (t) =
   const root = await tempDir(t)
   const host = await startHost(t, root)
   const second = new Cli(root, host.bootstrap)
-  const { status, stdout, stderr } = await second.run(['host'], { alone: true })
+  const { status, stdout, stderr } = await second.run(['host'])
   t.is(status, 69)
   t.is(stdout, '')
   t.ok(/^mivm: DIRECTORY_LOCKED: .*is in use by another process.*\n$/.test(stderr), stderr)

@@ -13,6 +13,9 @@ const COMMANDS = programOf(fileURLToPath(new URL('./cli-process.ts', import.meta
 /** The contracts of this repository. */
 export const CONTRACTS: string = fileURLToPath(new URL('../contracts', import.meta.url))
 
+/** Commands that are there to go on. */
+const LASTING = /^(demo|host|repl)$/
+
 /** How a command went. */
 export interface Session {
   readonly status: number | null
@@ -25,7 +28,7 @@ export interface SessionOptions {
   readonly input?: string
   readonly env?: { readonly [name: string]: string }
   readonly cwd?: string
-  /** Whether it has a process to itself, as it has for its users; where it reads something it has. */
+  /** Whether it has a process to itself, as it has for its users; one that reads something, or goes on, has. */
   readonly alone?: boolean
 }
 
@@ -51,7 +54,9 @@ export class Cli {
 
   /** Runs a command to its end: beside others, in a process of its own. */
   async run(args: readonly string[], options: SessionOptions = {}): Promise<Session> {
-    const { input, env = {}, cwd, alone = this.#alone || input !== undefined } = options
+    const { input, env = {}, cwd } = options
+    const alone =
+      options.alone ?? (this.#alone || input !== undefined || LASTING.test(args[0] ?? ''))
     const commands = Commands.of(env['NODE_OPTIONS'] ?? '')
     if (alone || commands.isBusy) return this.#runAlone(args, options)
     return commands.run({ args, env: this.#environment(env), cwd })

@@ -3,7 +3,7 @@ import b4a from 'b4a'
 import type { Test } from 'brittle'
 import { openIdentity } from '../../src/state/identity.ts'
 import { closeStore, openStore } from '../../src/state/store.ts'
-import { closeVm, found, run } from '../audit-writer.ts'
+import { closeVm, found, openShared, run } from '../audit-writer.ts'
 import { deployment } from '../bare-user.ts'
 import { tempDir } from '../helpers.ts'
 import type { Random } from '../random.ts'
@@ -59,17 +59,20 @@ export const HOST_STEPS: readonly string[] = [
 /** Steps of a host that opens a directory for the first time, or does something beside calls. */
 export const FIRST_STEPS: readonly string[] = ['write']
 
-/** Ends a host at each step, `times` times. */
+/** Ends a host at each step, `times` times; with an engine of its own, or one that it gets from here and that outlives it. */
 export async function endHost(
   t: Test,
   random: Random,
   times: number,
-  hows: readonly [End, ...End[]]
+  hows: readonly [End, ...End[]],
+  engine: 'own' | 'borrowed' = 'own'
 ) {
   const matrix = new Matrix(
     new URL('./host.ts', import.meta.url),
     path.join(await tempDir(t), 'matrix'),
-    random
+    random,
+    [],
+    engine === 'own' ? null : openShared
   )
   t.comment(`seed ${random.seed}`)
   for (const step of FIRST_STEPS) {

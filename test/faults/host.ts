@@ -21,6 +21,7 @@ import { Cache } from '../../src/state/cache.ts'
 import { Wal } from '../../src/state/wal.ts'
 import { Supervisor } from '../../src/vm/supervisor.ts'
 import { BareUser, deployment } from '../bare-user.ts'
+import { BorrowedVm } from '../borrowed-vm.ts'
 import {
   countSteps,
   type Doom,
@@ -77,8 +78,10 @@ function takeSteps(): void {
   nameWithin(Ledger.prototype, 'commit', (outer) =>
     outer === 'deployment' ? 'first commit' : 'commit'
   )
-  stepBefore(Supervisor.prototype, 'inspect', 'inspection')
-  stepBefore(Supervisor.prototype, 'run', 'run')
+  for (const vm of [Supervisor.prototype, BorrowedVm.prototype]) {
+    stepBefore(vm, 'inspect', 'inspection')
+    stepBefore(vm, 'run', 'run')
+  }
   stepBefore(UserLog.prototype, 'extend', 'user log')
   stepWithin(UserLog.prototype, 'advance', 'position')
   stepBefore(Accounts.prototype, 'answer', 'answer')
@@ -205,6 +208,7 @@ async function main(dir: string, round: number, doom: Doom | null, early: boolea
   noteSyncs(path.join(dir, 'synced'))
   takeSteps()
   Object.assign(Network.prototype, { listen: async () => {}, announce: async () => {} })
+  if (process.connected) Object.assign(Supervisor, { open: async () => new BorrowedVm() })
   let price = 0
   const oracles = new Oracles({ price: () => ++price })
   const options = { bootstrap: ['127.0.0.1:1'], engines: 1, sandbox: 'none', oracles } as const

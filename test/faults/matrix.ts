@@ -2,6 +2,8 @@ import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdirSync, readFileSync } from 'node:fs'
 import path from 'node:path'
+import type { VirtualMachine } from '../../src/vm/vm.ts'
+import { lendTo } from '../borrowed-vm.ts'
 import { programOf } from '../programs.js'
 import type { Random } from '../random.ts'
 import { cutPower } from './power-cut.ts'
@@ -19,6 +21,7 @@ export class Matrix {
   readonly #script: string
   readonly #args: readonly string[]
   readonly #random: Random
+  readonly #vm: (() => Promise<VirtualMachine>) | null
   /** Of processes that have come to their end: which steps they took, and how often. */
   #steps = new Map<string, number>()
   #round = 0
@@ -26,7 +29,15 @@ export class Matrix {
   /** Bytes that power cuts have taken. */
   lost = 0
 
-  constructor(script: URL, dir: string, random: Random, args: readonly string[] = []) {
+  /** With a VM that the process gets from this one, in the place of one of its own. */
+  constructor(
+    script: URL,
+    dir: string,
+    random: Random,
+    args: readonly string[] = [],
+    vm: (() => Promise<VirtualMachine>) | null = null
+  ) {
+    this.#vm = vm
     this.dir = dir
     this.#script = programOf(script.pathname)
     this.#args = args
@@ -67,10 +78,12 @@ export class Matrix {
     const args = [this.dir, String(this.#round), JSON.stringify(doom), when, ...this.#args, attempt]
     const flags = ['--conditions=mivm-source', '--import', SYNCED]
     const child = spawn(process.execPath, [...flags, this.#script, ...args], {
-      stdio: ['ignore', 'ignore', 'pipe']
+      stdio: ['ignore', 'ignore', 'pipe', ...(this.#vm === null ? [] : ['ipc' as const])],
+      serialization: 'advanced'
     })
+    if (this.#vm !== null) lendTo(child, this.#vm)
     let errors = ''
-    child.stderr.on('data', (chunk) => {
+    child.stderr?.on('data', (chunk) => {
       errors += chunk
     })
     const [code, signal] = await once(child, 'close')
