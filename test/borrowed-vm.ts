@@ -160,7 +160,7 @@ export class BorrowedVm implements Pick<Supervisor, keyof VirtualMachine | 'laye
   }
 
   async close(): Promise<void> {
-    process.disconnect()
+    process.disconnect?.()
   }
 
   async #answer(of: number, told: Told): Promise<unknown> {
