@@ -31,6 +31,18 @@ test('memory - of the first calls of many users nothing is kept but whose they a
   t.ok(kept < 6 * MEBIBYTE, `${kept} bytes are kept of ${2 * 60 * LARGE} that were read`)
 })
 
+test('memory - of what users have written ahead of the host little is read, however many they are', async (t) => {
+  const writer = await Writer.deploy(t)
+  for (let i = 0; i < 4; i++) {
+    const item = await newcomer(writer)
+    await item.user.core.append(Array(40).fill(item.block))
+    await writer.commit([item])
+  }
+  const { verdict, kept } = await keptBy(t, writer)
+  t.is(verdict, 'clean')
+  t.ok(kept < 12 * MEBIBYTE, `${kept} bytes are kept of ${4 * 40 * LARGE} that were read`)
+})
+
 test('memory - of a head that nobody shows nothing is kept but the head', async (t) => {
   const writer = await Writer.deploy(t)
   await writer.commit([await writer.call(1, 'roll')])

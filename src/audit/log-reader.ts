@@ -16,6 +16,8 @@ const WINDOW_BLOCKS = 256
 const WINDOW_DEPTH = Math.log2(WINDOW_BLOCKS)
 const WINDOW_BYTES = 32 * 1024 * 1024
 const WINDOW_BLOCKS_LARGE = 4
+/** Of the log of a user: there may be thousands of them, and what is read of each is kept until the host has executed it. */
+const USER_WINDOW_BYTES = 1024 * 1024
 
 export interface LogName {
   readonly log: Place['log']
@@ -209,11 +211,13 @@ export class LogReader {
     const offset = Math.floor(start / WINDOW_BLOCKS)
     const end = Math.min((offset + 1) * WINDOW_BLOCKS, this.length)
     const bytes = this.#tree.roots.reduce((sum, { size }) => sum + size, 0)
-    if (this.#byteLength - bytes <= WINDOW_BYTES) return end
+    const most = this.name.user === undefined ? WINDOW_BYTES : USER_WINDOW_BYTES
+    if (this.#byteLength - bytes <= most) return end
+    const few = Math.min(start + WINDOW_BLOCKS_LARGE, end)
     const node = await MerkleTree.get(this.core.state, flat.index(WINDOW_DEPTH, offset))
-    // the first block of a window comes with a proof, and that with the node above them all
-    if (node === null) return start + 1
-    return node.size <= WINDOW_BYTES ? end : Math.min(start + WINDOW_BLOCKS_LARGE, end)
+    if (node !== null) return node.size <= most ? end : few
+    // the first block of a window comes with a proof, and that with the node above them all; the last one may have none
+    return this.name.user === undefined ? start + 1 : few
   }
 
   async #fetch(start: number, end: number): Promise<Uint8Array[] | Gap> {
