@@ -10,6 +10,7 @@ import { signHead } from '../src/protocol/head.ts'
 import { encodeId } from '../src/protocol/ids.ts'
 import { manifestKey, userLogManifest } from '../src/protocol/manifest.ts'
 import { encodeArgs } from '../src/protocol/values.ts'
+import { openStore } from '../src/state/store.ts'
 import {
   type Audited,
   blocksOf,
@@ -272,6 +273,17 @@ test('checkpoint - its head counts where it is not used, also for who is killed 
     t.alike(found(await auditor.audit(other, { fromGenesis })), lines)
     t.alike(found(await auditor.audit(other)), lines, 'and the next time')
   }
+})
+
+test('checkpoint - whoever finds another audit in its place takes nothing from it', async (t) => {
+  const writer = await Writer.deploy(t)
+  const auditor = await Auditor.open(t)
+  await auditor.audit(writer)
+  const lock = await openStore(path.join(auditor.file(writer, 'shadow'), 'lock'))
+  const error = await auditor.audit(writer, { fromGenesis: true }).catch((thrown) => thrown)
+  await lock.close()
+  t.is(error.code, 'DIRECTORY_LOCKED')
+  t.is((await auditor.audit(writer)).began, `block ${writer.log.length}`)
 })
 
 test('checkpoint - a copy of the state that is not what it was accuses nobody', async (t) => {

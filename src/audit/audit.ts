@@ -177,7 +177,6 @@ class Audit {
     }
     // whoever is killed from here on may have it from nowhere else
     if (before !== null) await this.#memory.hold(before)
-    await this.#checkpoints.remove()
     this.#isKept = false
     const course = await this.#open(subject, null)
     yield* this.#through(course, held)

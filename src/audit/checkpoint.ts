@@ -1,4 +1,4 @@
-import { readFile, rm } from 'node:fs/promises'
+import { readFile } from 'node:fs/promises'
 import path from 'node:path'
 import b4a from 'b4a'
 import crypto, { type KeyPair } from 'hypercore-crypto'
@@ -26,6 +26,11 @@ export interface Checkpoint {
   readonly firstAbort: Place | null
 }
 
+/** Where that of an instance is, by its id. */
+export function checkpointFile(dir: string, id: string): string {
+  return path.join(dir, `${id}.checkpoint`)
+}
+
 /** A checkpoint, or why there is none that could be used; null where nobody has left one. */
 export type Kept = { readonly checkpoint: Checkpoint } | { readonly unusable: string } | null
 
@@ -45,7 +50,7 @@ export class Checkpoints {
 
   constructor(dir: string, id: string, address: Uint8Array) {
     this.#dir = dir
-    this.#file = path.join(dir, `${id}.checkpoint`)
+    this.#file = checkpointFile(dir, id)
     this.#address = address
   }
 
@@ -63,10 +68,6 @@ export class Checkpoints {
     const text = b4a.from(`${FIRST_LINE}\n${encodeValue(checkpoint)}\n`)
     const signed = b4a.concat([text, crypto.sign(text, secretKey)])
     await writeDurably(this.#file, signed, `${this.#file}.new`)
-  }
-
-  async remove(): Promise<void> {
-    await rm(this.#file, { force: true })
   }
 
   get #keyFile(): string {

@@ -9,6 +9,7 @@ import { Tree, type TreeNode } from '../protocol/merkle.ts'
 import { Archive } from '../state/archive.ts'
 import { makeDirectory } from '../state/make-directory.ts'
 import { closeStore, openStore } from '../state/store.ts'
+import { checkpointFile } from './checkpoint.ts'
 import { PlainLog } from './plain-log.ts'
 
 /** What a commit says of the archive. */
@@ -42,12 +43,13 @@ export class Shadow {
   }
 
   /**
-   * An empty one, in the place of what is there. `blobsKey` is the key of the published blobs. Throws DIRECTORY_LOCKED
-   * while another audit of it runs.
+   * An empty one, in the place of what is there, and of the checkpoint that goes with that. `blobsKey` is the key of the
+   * published blobs. Throws DIRECTORY_LOCKED while another audit of it runs.
    */
   static async create(dir: string, id: string, blobsKey: Uint8Array): Promise<Shadow> {
     const shadowDir = dirOf(dir, id)
     const lock = (await tryLock(shadowDir)) ?? (await lockAnew(shadowDir))
+    await rm(checkpointFile(dir, id), { force: true })
     // cuts off what is in the files
     const logs = await openLogs(shadowDir, { archive: [], blobs: [] })
     if (logs === null) throw new Error('an empty directory has a log')
