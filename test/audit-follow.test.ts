@@ -4,7 +4,9 @@ import b4a from 'b4a'
 import test from 'brittle'
 import type Corestore from 'corestore'
 import crypto from 'hypercore-crypto'
+import type { Finding } from '../src/audit/findings.ts'
 import { type CallLogEntry, encodeEntry, encodeUserEntry } from '../src/protocol/entries.ts'
+import { verifyEvidence } from '../src/protocol/evidence.ts'
 import {
   type Cheat,
   closeVm,
@@ -147,6 +149,33 @@ test('follow - an archive that changes without a call is found', async (t) => {
   t.is(finding.code, 'ARCHIVE_UNCOMMITTED')
   const live = await follower.stop()
   t.alike(found(live).sort(), found(await run(t, writer)).sort())
+  await end()
+})
+
+test('follow - a log that is rewritten is found, with its evidence', async (t) => {
+  const writer = await Writer.deploy(t)
+  const store = await openStore(t)
+  const end = await replicate(store, writer)
+  const follower = await Follower.open(t, { store, address: writer.address, patience: 500 })
+  await follower.until('following')
+  // who is there may also see it between the cut and what comes in its place
+  const shows = async (code: string, block?: number) => {
+    const isIt = ({ finding }: { readonly finding: Finding }) =>
+      finding.code === code && finding.block === (block ?? finding.block)
+    const { evidence } = await follower.until('evidence', isIt)
+    return evidence && (await verifyEvidence(evidence)).code
+  }
+  const { files, log } = writer
+  await files.append([b4a.from('no call has written this')])
+  const at = files.length - 1
+  t.is(await shows('ARCHIVE_UNCOMMITTED', at), null, 'a commit may come to name it')
+  await files.truncate(at)
+  await files.append([b4a.from('nor this')])
+  t.is(await shows('ARCHIVE_FORKED', at), 'ARCHIVE_FORKED', 'at the same length')
+  await log.truncate(log.length - 1)
+  await log.append([b4a.from('other')])
+  t.is(await shows('HISTORY_FORKED'), 'HISTORY_FORKED')
+  await follower.stop()
   await end()
 })
 

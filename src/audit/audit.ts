@@ -277,9 +277,7 @@ class Audit {
         isOnline = course.isHostHere
         yield { type: 'host', online: isOnline }
       }
-      await course.goOn()
-      await this.#hearsay.hear(course)
-      yield* this.#walk(course)
+      yield* this.#goOn(course)
       await course.judge()
       yield* this.#round(course)
     }
@@ -287,7 +285,12 @@ class Audit {
       this.#patience.renew()
       this.#userPatience.renew()
     }
-    await course.goOn()
+    yield* this.#goOn(course)
+  }
+
+  async *#goOn(course: Course): AsyncGenerator<AuditEvent> {
+    const forked = await course.goOn()
+    if (forked !== null) this.#exhibits.hold([forked])
     await this.#hearsay.hear(course)
     yield* this.#walk(course)
   }

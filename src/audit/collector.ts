@@ -120,7 +120,9 @@ export class Collector {
     } else if (isHistoryCode(code)) {
       yield* this.#historyParts(finding)
     } else if (log === 'archive' || log === 'blobs') {
-      yield* this.#archiveParts(log, block)
+      for (const head of this.#from.published?.wrongAt(log, block + 1) ?? []) {
+        yield* this.#archiveParts(log, head)
+      }
     } else if (code === 'CALL_ALTERED' || code === 'CALL_SKIPPED' || code === 'ACK_BEFORE_HEAD') {
       yield* this.#userParts(finding)
     } else {
@@ -201,9 +203,7 @@ export class Collector {
     }
   }
 
-  async *#archiveParts(log: 'archive' | 'blobs', block: number): AsyncGenerator<Parts> {
-    const head = this.#from.published?.headAt(log, block + 1)
-    if (!head) return
+  async *#archiveParts(log: 'archive' | 'blobs', head: Head): AsyncGenerator<Parts> {
     const heads = [{ log, head }]
     yield withHeads(heads)
     let before = 1

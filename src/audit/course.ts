@@ -258,32 +258,35 @@ export class Course {
     await this.#history.lookUp()
   }
 
-  /** Takes the newest head as the one to read to, and looks again for what was not there. */
-  async goOn(): Promise<void> {
+  /**
+   * Takes the newest head as the one to read to, and looks again for what was not there. Returns the one of a log that the
+   * host has rewritten since.
+   */
+  async goOn(): Promise<Head | null> {
     this.report.rewind()
-    if (this.#isForked()) return
+    const forked = this.#lookForFork()
+    if (this.#history.isForked) return forked
     await this.#history.goOn()
     this.#noteHead()
     await this.#users.retry()
+    return null
   }
 
   /**
-   * Whether the host has rewritten its log. That head is the evidence, and can only be fetched where forks are let in:
-   * what it takes the place of was verified, and who signs it has nothing to lose any more.
+   * Looks whether the host has rewritten its log. That head is the evidence, and can only be fetched where forks are let in:
+   * what it takes the place of was verified, and who signs it has nothing to lose any more. Returns it once.
    */
-  #isForked(): boolean {
+  #lookForFork(): Head | null {
     const { callLog } = this.#subject
     if (callLog.peers.some(({ remoteFork }) => remoteFork > callLog.fork)) {
       callLog.core.replicator.allowFork = true
       callLog.core.replicator.updateAll()
     }
-    const head = callLog.fork > 0 ? headOf(callLog) : null
-    if (head === null) return false
-    if (!this.#history.isForked) {
-      this.#heads.claim(head, { core: null, block: head.length - 1 })
-      this.#history.fork()
-    }
-    return true
+    const head = callLog.fork > 0 && !this.#history.isForked ? headOf(callLog) : null
+    if (head === null) return null
+    this.#heads.claim(head, { core: null, block: head.length - 1 })
+    this.#history.fork()
+    return head
   }
 
   /**

@@ -192,11 +192,10 @@ export class Published {
     await Promise.all(behind.map((side) => this.#look(side)))
   }
 
-  /** A head of either log that was seen, by its length. */
-  headAt(name: Name, length: number): Head | null {
+  /** Heads of either log that are wrong, by their length: there may be one with a fork as well. */
+  wrongAt(name: Name, length: number): Head[] {
     const side = this.#sides.find((one) => one.name === name)
-    const isIt = (head: Head) => head.length === length
-    return side?.wrong.find(isIt) ?? side?.seen.find(isIt) ?? null
+    return side?.wrong.filter((head) => head.length === length) ?? []
   }
 
   /** The two logs, by their names. */
