@@ -75,6 +75,23 @@ test('connections - an address has so many, and takes none from others', (t) => 
   open(6, 'b')
 })
 
+test('connections - a few addresses that take all there are keep nobody out', (t) => {
+  const { connections, open, refusals } = scene({ connections: 6, connectionsPerAddress: 3 })
+  const taken = ['a', 'a', 'a', 'b', 'b', 'b'].map((address) => open(0, address))
+  for (const stream of taken) connections.heard(stream)
+  const ended = () => taken.filter((stream) => stream.ended).length
+  const first = open(1, 'c')
+  t.is(ended(), 1)
+  connections.heard(first)
+  connections.heard(open(2, 'c'))
+  t.is(ended(), 2, 'from whom has most')
+  t.alike(refusals.counts, { 'host.connections': 2 }, 'the operator sees it')
+  t.exception(() => open(3, 'c'), /host.connections of the host, 6/)
+  t.exception(() => open(3, null), /host.connections/, 'and who is not known takes from nobody')
+  t.is(ended(), 2)
+  t.is(connections.status.open, 6)
+})
+
 test('connections - what one was sent of users without end is not kept', async (t) => {
   const handlers = new Map<string, (request: unknown, arrived: number) => Promise<unknown>>()
   const rpc: Rpc = Object.assign(Object.create(Rpc.prototype), {

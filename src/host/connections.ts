@@ -18,7 +18,7 @@ export interface ConnectionsStatus {
 
 /**
  * The connections that a host has, as many as it may have. Who connects and then says nothing goes first: when its time
- * is over, or before that where there is somebody else who would have no room.
+ * is over, or before that where there is somebody else who would have no room. Then it is the turn of whose address has most.
  */
 export class Connections<S extends Stream> {
   readonly #limits: Quotas['host']
@@ -46,6 +46,7 @@ export class Connections<S extends Stream> {
       this.#refusals.limit('host.connectionsPerAddress', connectionsPerAddress, used, LATER_MS)
     }
     this.#makeRoom(connections, () => this.#connections.size, null)
+    if (address !== null) this.#takeFromLargest(address)
     this.#refusals.limit('host.connections', connections, this.#connections.size, LATER_MS)
     this.#connections.set(stream, { address, since: now })
     this.#silent.add(stream)
@@ -88,6 +89,25 @@ export class Connections<S extends Stream> {
       this.#end(stream)
       return
     }
+  }
+
+  /**
+   * Where nobody is silent, one of the address that has most has to go, any, if this one would have fewer: whoever takes all there
+   * are, and says something over each, takes them from itself.
+   */
+  #takeFromLargest(address: string): void {
+    const { connections } = this.#limits
+    if (connections === null || this.#connections.size < connections) return
+    const own = this.#addresses.get(address) ?? 0
+    const most = Math.max(0, ...this.#addresses.values())
+    if (most <= own + 1) return
+    const streams = [...this.#connections].filter(([, { address: other }]) => {
+      return other !== null && this.#addresses.get(other) === most
+    })
+    const [stream] = streams[Math.floor(Math.random() * streams.length)] ?? []
+    if (stream === undefined) return
+    this.#refusals.count('host.connections')
+    this.#end(stream)
   }
 
   #end(stream: S): void {
