@@ -42,7 +42,10 @@ export class Oracles {
     } catch (error) {
       const text = messageOf(error)
       const why = text.replace(/ imported from .*/s, '')
-      throw new MivmError('ORACLE_INVALID', `${file} cannot be loaded as a module: ${why}`)
+      throw new MivmError(
+        'ORACLE_INVALID',
+        `${file} cannot be loaded as a module (${why}): mend it, or give another`
+      )
     }
     const functions: { [name: string]: Oracle } = {}
     for (const [name, value] of Object.entries(module)) {

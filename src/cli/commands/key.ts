@@ -1,6 +1,7 @@
 import { noFile, readAtMost } from '../../bundle/bounded-file.ts'
 import { MivmError } from '../../protocol/errors.ts'
 import { suggest } from '../../protocol/suggest.ts'
+import { fileError } from '../../state/file-error.ts'
 import {
   createIdentity,
   exportIdentity,
@@ -84,10 +85,12 @@ async function list(context: Context): Promise<void> {
   const { output } = context
   const inUse = await context.defaultIdentity()
   const rows: string[][] = []
-  for (const name of await listIdentities(context.keys)) {
-    const identity = await readIdentity(context.keys, name).catch((error) => {
+  const names = await listIdentities(context.keys)
+  for (const name of names) {
+    const identity = await readIdentity(context.keys, name).catch((thrown) => {
+      const error = fileError(thrown)
       if (!(error instanceof MivmError)) throw error
-      // one that is damaged does not hide the others
+      // one that is damaged, or that another user has made, does not hide the others
       output.note(`${name}: ${error.message}`)
       output.object({ type: 'damaged', name, code: error.code, message: error.message })
       return null
@@ -98,7 +101,7 @@ async function list(context: Context): Promise<void> {
     output.object({ type: 'identity', name, id, default: name === inUse })
   }
   output.table(['', 'NAME', 'ID'], rows)
-  if (rows.length === 0) output.note('no identities yet: make one with "mivm key new <name>"')
+  if (names.length === 0) output.note('no identities yet: make one with "mivm key new <name>"')
   else output.note(count(rows.length, 'identity'))
   output.object({ type: 'summary', identities: rows.length })
 }
