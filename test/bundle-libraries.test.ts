@@ -9,7 +9,13 @@ import test, { type Test } from 'brittle'
 import { type Bundle, bundle, deploy, type TestInstance } from 'mivm/testing'
 import { LIMITS } from '../src/protocol/limits.ts'
 import { acquireVm } from '../src/testing/shared-vm.ts'
+import { Supervisor } from '../src/vm/supervisor.ts'
 import { tempDir } from './helpers.ts'
+
+// what a call may take is a time of the clock: it is for calls that never end, and none of these shall on a busy machine
+const PATIENCE = 10
+const { open: openVm } = Supervisor
+Supervisor.open = (id, options) => openVm.call(Supervisor, id, { ...options, patience: PATIENCE })
 
 // from one test to the next: to bundle what is deployed takes longer than it is kept
 const held = acquireVm()

@@ -29,12 +29,13 @@ const FORUM = path.join(CONTRACTS, 'forum.js')
 test('mirror - an instance is audited and read through it while the host is away', async (t) => {
   const { scene, host, alice, link, address } = await Scene.deployed(t)
   await alice.call(link, 'add', ['before'])
-  const { whole, events } = await scene.mirror([link])
+  const { whole, found, events } = await scene.mirror([link])
   const bob = await scene.client('bob')
   await Promise.all(['a', 'b', 'c'].map((text) => bob.call(link, 'add', [text])))
   const { length } = (await host.instance(decodeId(address))).head
   await whole(address, length)
   t.is(events[0]?.type, 'mirrored')
+  await found(address)
   await Promise.all([alice.close(), bob.close()])
   await host.close()
 
@@ -71,8 +72,9 @@ test('mirror - an instance is audited through it where its host is there, and sa
   const { scene, host, alice, link, address } = await Scene.deployed(t)
   await alice.call(link, 'add', ['a'])
   await alice.close()
-  const { whole } = await scene.mirror([link])
+  const { whole, found } = await scene.mirror([link])
   await whole(address, (await host.instance(decodeId(address))).head.length)
+  await found(address)
   const { bootstrap, root } = scene
   for (const code of ['INSTANCE_DAMAGED', 'INTERNAL', 'USAGE'] as const) {
     host.use = async () => {
@@ -80,7 +82,7 @@ test('mirror - an instance is audited through it where its host is there, and sa
     }
     const options = { address: link, dir: path.join(root, `auditor ${code}`), bootstrap }
     const said: string[] = []
-    for await (const event of audit({ ...options, patience: 2_000 })) {
+    for await (const event of audit(options)) {
       if (event.type === 'verdict') said.push(event.verdict, String(event.counts.calls))
     }
     t.alike(said, ['clean', '2'], code)
@@ -112,8 +114,9 @@ test('mirror - one that is started while the host is away shows what it has', as
   await before.mirror.close()
   await alice.close()
   await host.close()
-  const { whole } = await scene.mirror([link])
+  const { whole, found } = await scene.mirror([link])
   await whole(address, length)
+  await found(address)
   const { bootstrap, root } = scene
   for (const name of [link, address]) {
     const dir = path.join(root, `auditor-${name.length}`)

@@ -3,11 +3,14 @@ import { cp, rm } from 'node:fs/promises'
 import path from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Test } from 'brittle'
+import crypto from 'hypercore-crypto'
 import { Client } from '../src/client/client.ts'
 import { Mirror, type MirrorEvent, type MirrorOptions } from '../src/copies/mirror.ts'
 import type { HostEvent } from '../src/host/events.ts'
 import { Host } from '../src/host/host.ts'
-import { openLocal } from '../src/net/network.ts'
+import { Network, openLocal } from '../src/net/network.ts'
+import { decodeId, encodeId } from '../src/protocol/ids.ts'
+import { topicOf } from '../src/protocol/manifest.ts'
 import { readIdentity } from '../src/state/identity.ts'
 import { openStore } from '../src/state/store.ts'
 import { auditStore } from './bare-user.ts'
@@ -33,6 +36,8 @@ export interface Mirrored {
   readonly events: MirrorEvent[]
   /** Resolves when the mirror has so much of an instance. */
   whole(address: string, blocks: number): Promise<void>
+  /** Resolves when it is found where the instance is looked for: it announces it beside copying it. */
+  found(address: string): Promise<void>
 }
 
 export class Scene {
@@ -102,7 +107,15 @@ export class Scene {
     const whole = async (address: string, blocks: number) => {
       await until(() => mirror.status().some((it) => it.address === address && it.blocks >= blocks))
     }
-    return { mirror, events, whole }
+    const found = async (address: string) => {
+      const network = new Network(crypto.keyPair(), bootstrap)
+      this.#t.teardown(() => network.close(), { order: 1 })
+      const isFound = () =>
+        network.streams.some(({ remotePublicKey }) => encodeId(remotePublicKey) === mirror.id)
+      while (!isFound()) await network.find(topicOf(decodeId(address)))
+      await network.close()
+    }
+    return { mirror, events, whole, found }
   }
 
   /** What a backup of the host, which is closed, would have. */

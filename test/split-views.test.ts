@@ -4,7 +4,7 @@ import path from 'node:path'
 import test from 'brittle'
 import { type Client, MivmError, verifyEvidence } from 'mivm'
 import { Cli } from './cli.ts'
-import { audited, codes, evidenceIn, SOURCE, scene } from './split-scene.ts'
+import { auditedAmong, codes, evidenceIn, SOURCE, scene } from './split-scene.ts'
 
 /** How many calls alice and anna, and then bob and ben, make at once: lengths of their heads are 5 + 3 for each. */
 const SPLITS: readonly (readonly [
@@ -42,7 +42,7 @@ for (const [what, [ofAlice, ofAnna, ofBob, ofBen]] of SPLITS) {
     for (const face of [0, 1] as const) {
       await host.show(face)
       const own = path.join(dir, `auditor ${face}`)
-      const events = await audited({
+      const events = await auditedAmong({
         address: link,
         dir: own,
         bootstrap,
