@@ -44,7 +44,10 @@ export function checkRequest(
     throw new MivmError('REQUEST_INVALID', 'the code is not the one that genesis names')
   }
   if (genesis.vm !== vm) {
-    throw new MivmError('VM_UNKNOWN', `this host does not run ${genesis.vm} but ${vm}: deploy with the version of MIVM that it has`)
+    throw new MivmError(
+      'VM_UNKNOWN',
+      `this host does not run ${genesis.vm} but ${vm}: deploy with the version of MIVM that it has`
+    )
   }
   limitsOf(genesis)
   return genesis
