@@ -287,18 +287,27 @@ test('checkpoint - whoever finds another audit in its place takes nothing from i
 })
 
 test('checkpoint - a copy of the state that is not what it was accuses nobody', async (t) => {
-  const writer = await Writer.deploy(t)
-  const auditor = await Auditor.open(t)
-  await story(writer)
-  await auditor.audit(writer)
-  const blobs = path.join(auditor.file(writer, 'shadow'), 'blobs.blocks')
-  await writeFile(blobs, b4a.alloc((await readFile(blobs)).byteLength, 'bad'))
-  await writer.commit([await writer.call(1, 'read', [2])])
-  const again = await auditor.audit(writer)
-  t.is(again.began, 'the copy of the state that belongs to it is damaged')
-  t.alike(found(again), [])
-  t.is(again.verdict.verdict, 'clean')
-  t.is(again.verdict.counts.replayed, 5)
+  for (const [name, kept] of [
+    ['blobs.blocks', 0],
+    ['files.blocks', 0],
+    ['blobs.ends', 8],
+    ['files.ends', 8]
+  ] as const) {
+    const writer = await Writer.deploy(t)
+    const auditor = await Auditor.open(t)
+    await story(writer)
+    await auditor.audit(writer)
+    const file = path.join(auditor.file(writer, 'shadow'), name)
+    const bytes = await readFile(file)
+    // the last end says whether all is there
+    await writeFile(file, bytes.fill('bad', 0, bytes.byteLength - kept))
+    await writer.commit([await writer.call(1, 'read', [2])])
+    const again = await auditor.audit(writer)
+    t.is(again.began, 'the copy of the state that belongs to it is damaged', name)
+    t.alike(found(again), [])
+    t.is(again.verdict.verdict, 'clean')
+    t.is(again.verdict.counts.replayed, 5)
+  }
 })
 
 test('checkpoint - it goes on where a copy of the state was written beyond it', async (t) => {

@@ -201,7 +201,9 @@ class Audit {
       yield* this.#through(course, held)
       return null
     } catch (error) {
-      if (!(error instanceof Unsound)) throw error
+      // what is damaged may be no tree of files any more, and then reading it fails
+      const isSound = !(error instanceof Unsound) && (await course.isSound().catch(() => true))
+      if (isSound) throw error
       for (const finding of this.#told) this.#toldBefore.add(nameOf(finding))
       await this.#leave(course)
       return 'the copy of the state that belongs to it is damaged'
