@@ -1,10 +1,12 @@
 import { cp, mkdir, readdir, readFile } from 'node:fs/promises'
 import path from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 import test, { type Test } from 'brittle'
 import crypto, { type KeyPair } from 'hypercore-crypto'
 import Protomux from 'protomux'
 import { Client } from '../src/client/client.ts'
 import { Replica } from '../src/client/replica.ts'
+import { Executor } from '../src/host/executor.ts'
 import { Host } from '../src/host/host.ts'
 import { Instance } from '../src/host/instance.ts'
 import { type Bootstrap, Network, openLocal } from '../src/net/network.ts'
@@ -20,6 +22,7 @@ import { Tree } from '../src/protocol/merkle.ts'
 import { CALL, DEPLOY, INFO, STATUS, type UserBlocks } from '../src/protocol/messages.ts'
 import { createProof } from '../src/protocol/proof.ts'
 import { VM_ID } from '../src/protocol/vm-id.ts'
+import { Archive } from '../src/state/archive.ts'
 import { createIdentity } from '../src/state/identity.ts'
 import { openStore } from '../src/state/store.ts'
 import { Wal } from '../src/state/wal.ts'
@@ -87,6 +90,56 @@ test('client - a connection that is lost while more calls are under way than one
     calls.map((_, i) => i + 1)
   )
   t.ok(streams.length > 1, `${streams.length - 1} connections were lost with calls under way`)
+})
+
+test('client - calls that a host had in memory alone are sent again when it has lost them', async (t) => {
+  const { dir, bootstrap } = await openNetwork(t)
+  const host = await openHost(t, path.join(dir, 'host'), bootstrap)
+  const { connect } = Network.prototype
+  const { execute } = Executor.prototype
+  const { write } = Archive.prototype
+  const { settled } = Instance.prototype
+  t.teardown(() => {
+    Object.assign(Network.prototype, { connect })
+    Object.assign(Executor.prototype, { execute })
+    Object.assign(Archive.prototype, { write })
+    Object.assign(Instance.prototype, { settled })
+  })
+  const streams: Awaited<ReturnType<typeof connect>>[] = []
+  Network.prototype.connect = async function (...args) {
+    const stream = await connect.apply(this, args)
+    streams.push(stream)
+    return stream
+  }
+  const alice = await Client.open({ dir: path.join(dir, 'alice'), bootstrap, timeout: 120_000 })
+  t.teardown(() => alice.close(), { order: 1 })
+  const { link } = await alice.deploy({ host: host.id, source: SOURCE })
+  const held = Promise.withResolvers<void>()
+  Executor.prototype.execute = async function () {
+    await held.promise
+    return execute.call(this)
+  }
+  // more than one request has, so that the results are asked for alone when the connection is there again
+  const calls = Promise.all(Array.from({ length: 600 }, () => alice.call(link, 'add', [])))
+  while (host.measures.queued < 600) await sleep(1)
+
+  const asked = Promise.withResolvers<void>()
+  Instance.prototype.settled = function (user, entry) {
+    if (streams.length > 1 && entry > 600) asked.resolve()
+    return settled.call(this, user, entry)
+  }
+  streams[0]?.destroy()
+  await asked.promise
+
+  Archive.prototype.write = async () => {
+    Object.assign(Archive.prototype, { write })
+    throw new Error('too many open files')
+  }
+  held.resolve()
+  t.alike(
+    await calls,
+    Array.from({ length: 600 }, (_, i) => i + 1)
+  )
 })
 
 test('client - what the operator of a host has to mend ends a call, and not the client', async (t) => {

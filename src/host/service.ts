@@ -160,13 +160,15 @@ export class Service {
       return length
     })
     if (differs(request, length)) return this.#answerOther(request, length)
+    // it was there, and in memory alone: a commit has failed since
+    if (to > length && log.blocks.length === 0) return lacking(length)
     if (to > length) throw new MivmError('REQUEST_INVALID', `the user log has no entry ${to} yet`)
     return this.#answerResults(request, length, arrived)
   }
 
   /** The log that is here has another length than the caller thinks: says so, and gives its end back to one who has lost it. */
   async #answerOther({ address, log }: CallRequest, length: number): Promise<CallReply> {
-    if (length < log.start) return { length, through: 0, proof: null, behind: null }
+    if (length < log.start) return lacking(length)
     const end = log.start + log.blocks.length
     // one who sends blocks is not about to take any back
     const behind =
@@ -288,6 +290,11 @@ export class Service {
 function differs({ log, to }: CallRequest, length: number): boolean {
   if (to > 0 && log.blocks.length === 0) return false
   return length < log.start || length > log.start + log.blocks.length
+}
+
+/** What comes before is to be sent again. */
+function lacking(length: number): CallReply {
+  return { length, through: 0, proof: null, behind: null }
 }
 
 /**
