@@ -5,7 +5,7 @@ import { createServer } from 'node:net'
 import { userInfo } from 'node:os'
 import path from 'node:path'
 import test from 'brittle'
-import { formatValue, parseArgument } from '../src/cli/text.ts'
+import { formatValue, inspectValue, parseArgument } from '../src/cli/text.ts'
 import { Cli, CONTRACTS } from './cli.ts'
 import { tempDir } from './helpers.ts'
 
@@ -391,6 +391,11 @@ test('cli - a value that was printed can be an argument again', (t) => {
   }
 })
 
+test('cli - a value of others is shown on one line that nothing in it turns', (t) => {
+  const value = { '\u202ekey': ['\u2028\u2066\u001b[2J', 'plain'] }
+  t.is(inspectValue(value), "{ '\\u202ekey': [ '\\u2028\\u2066\\x1B[2J', 'plain' ] }")
+})
+
 test('cli - on a terminal what went wrong has a line of its own', (t) => {
   const script = `process.stderr.isTTY = true
     const { Output } = await import(${JSON.stringify(path.join(PROGRAM, '../output.ts'))})
@@ -402,6 +407,18 @@ test('cli - on a terminal what went wrong has a line of its own', (t) => {
   })
   t.ok(stderr.includes('looking…') && stderr.includes('mivm: STORAGE_FAILED:'), stderr)
   t.absent(/looking…[^\r]*mivm/.test(stderr), JSON.stringify(stderr))
+})
+
+test('cli - a file that others wrote turns no terminal into something else', (t) => {
+  const bytes = '\\u001b[2Jgone\\n\\u009b\\t.'
+  const shown = (isTTY: boolean) => {
+    const script = `process.stdout.isTTY = ${isTTY}
+      const { Output } = await import(${JSON.stringify(path.join(PROGRAM, '../output.ts'))})
+      new Output(false).bytes(new TextEncoder().encode('${bytes}'))`
+    return spawnSync(process.execPath, ['--input-type=module', '-e', script], { encoding: 'utf8' })
+  }
+  t.is(shown(true).stdout, '\\x1b[2Jgone\n\\x9b\t.')
+  t.is(shown(false).stdout, '\u001b[2Jgone\n\u009b\t.', 'a pipe has it as it is')
 })
 
 test('cli - an instance is named by who has its link', async (t) => {

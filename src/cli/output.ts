@@ -30,10 +30,10 @@ export class Output {
     if (this.json) process.stdout.write(`${encodeLine(object)}\n`)
   }
 
-  /** Bytes as they are. */
+  /** A file that others wrote, as it is; a terminal gets its text, harmless. */
   bytes(bytes: Uint8Array): void {
     this.#clear()
-    process.stdout.write(bytes)
+    process.stdout.write(this.isTerminal ? printableLines(new TextDecoder().decode(bytes)) : bytes)
   }
 
   /** A line about what happens. */

@@ -8,7 +8,7 @@ import type { StateReader } from '../index.ts'
 import { deferred } from '../protocol/deferred.ts'
 import { ContractError, MivmError } from '../protocol/errors.ts'
 import { encodeValue } from '../protocol/values.ts'
-import type { Output } from './output.ts'
+import { type Output, printable } from './output.ts'
 import { checkUtf8, embed, formatThrown } from './text.ts'
 
 export interface ConsoleOptions {
@@ -161,7 +161,9 @@ function define(name: string, value: unknown): void {
 }
 
 function writer(value: unknown): string {
-  return inspect(value, { depth: 6, colors: process.stdout.hasColors?.() === true })
+  const text = inspect(value, { depth: 6, colors: process.stdout.hasColors?.() === true })
+  // control characters that are left are colours and line ends
+  return text.replace(/\P{Cc}+/gu, printable)
 }
 
 function asJson(value: unknown): unknown {

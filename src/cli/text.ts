@@ -47,15 +47,17 @@ export function formatValue(value: Value | undefined): string {
   return typeof value === 'string' ? value : encodeValue(value).replaceAll('\ufffd', '\\ufffd')
 }
 
-/** A value in one line of a log, as one would write it in JavaScript; long ones are cut. */
+/** A value in one line of a log, as one would write it in JavaScript, and harmless; long ones are cut. */
 export function inspectValue(value: Value | undefined): string {
-  return inspect(value, {
+  const text = inspect(value, {
     depth: 6,
     breakLength: Number.POSITIVE_INFINITY,
     compact: true,
     maxStringLength: 200,
     maxArrayLength: 20
   })
+  // it escapes control characters, and not what turns the direction of text
+  return printable(text)
 }
 
 /** The text form of a value as one would write it in JavaScript; as it is, where it is malformed. */

@@ -33,7 +33,9 @@ export function addState(program: Program): void {
     })
   state
     .command('cat')
-    .description('Writes a file to stdout, byte by byte.')
+    .description(
+      'Writes a file to stdout, byte by byte; to a terminal with its control characters escaped.'
+    )
     .argument('<instance>', INSTANCE)
     .argument('<path>', 'a file')
     .addHelpText('after', '\nExample:\n  $ mivm state cat forum@2 /topics/1/title --local\n')
