@@ -160,7 +160,8 @@ export class BorrowedVm implements Pick<Supervisor, keyof VirtualMachine | 'laye
   }
 
   async close(): Promise<void> {
-    process.disconnect?.()
+    // those of one process have it together
+    if (process.connected) process.disconnect?.()
   }
 
   async #answer(of: number, told: Told): Promise<unknown> {

@@ -7,6 +7,7 @@ import { Histogram, STAGES, Tally, TIME_BOUNDS } from '../src/host/measures.ts'
 import { openLocal } from '../src/net/network.ts'
 import { VM_ID } from '../src/protocol/vm-id.ts'
 import { tempDir } from './helpers.ts'
+import { shareVm } from './lent-vm.ts'
 
 const SOURCE = `exports.count = 0
 exports.add = () => { console.log('adding'); return ++exports.count }
@@ -117,6 +118,7 @@ async function open(t: Test) {
   const network = await openLocal(0)
   t.teardown(network.close, { order: 3 })
   const { bootstrap } = network
+  shareVm(t)
   const host = await Host.open({ dir: path.join(dir, 'host'), bootstrap, engines: 1 })
   t.teardown(() => host.close(), { order: 2 })
   const client = await Client.open({ dir: path.join(dir, 'user'), bootstrap })

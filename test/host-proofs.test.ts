@@ -7,6 +7,7 @@ import { Tail } from '../src/host/tail.ts'
 import { openLocal } from '../src/net/network.ts'
 import { decodeId } from '../src/protocol/ids.ts'
 import { tempDir } from './helpers.ts'
+import { shareVm } from './lent-vm.ts'
 
 const CALLS = 3_000
 
@@ -15,6 +16,7 @@ test('proofs - whoever asks for old results does not have the host read all of t
   const { bootstrap, close } = await openLocal(0)
   t.teardown(close, { order: 3 })
   const options = { dir: path.join(dir, 'host'), bootstrap }
+  shareVm(t)
   const before = await Host.open(options)
   t.teardown(() => before.close(), { order: 2 })
   const client = await Client.open({ dir: path.join(dir, 'client'), bootstrap })

@@ -9,6 +9,7 @@ import { decodeId } from '../src/protocol/ids.ts'
 import { userLogKey } from '../src/protocol/manifest.ts'
 import { BareUser } from './bare-user.ts'
 import { tempDir } from './helpers.ts'
+import { shareVm } from './lent-vm.ts'
 
 const SOURCE = 'exports.count = 0; exports.add = () => ++exports.count'
 
@@ -57,6 +58,7 @@ async function scene(t: Test) {
   const { bootstrap } = network
   const dir = await tempDir(t)
   const options = { dir, bootstrap, engines: 1, quotas: { host: { logsOpen: LOGS_OPEN } } }
+  shareVm(t)
   const before = await Host.open(options)
   const client = await Client.open({ dir: await tempDir(t), bootstrap })
   t.teardown(() => client.close(), { order: 1 })

@@ -14,6 +14,7 @@ import { CALL, CONSISTENCY, INFO, PROVE } from '../src/protocol/messages.ts'
 import { Archive } from '../src/state/archive.ts'
 import { BareUser, deployment } from './bare-user.ts'
 import { tempDir } from './helpers.ts'
+import { shareVm } from './lent-vm.ts'
 import { codeOf } from './set-back-scene.ts'
 
 const SOURCE = 'exports.count = 0; exports.add = () => ++exports.count'
@@ -63,6 +64,7 @@ test('residents - who has many users weighs more', async (t) => {
   const dir = await tempDir(t)
   const { bootstrap, close } = await openLocal(0)
   t.teardown(close, { order: 1 })
+  shareVm(t)
   const host = await Host.open({ dir, bootstrap, engines: 1 })
   t.teardown(() => host.close(), { order: 0 })
   const instance = await host.instance(await deploy(host, 0))
@@ -77,6 +79,7 @@ test('residents - an instance whose commit has failed before it was written is o
   const dir = await tempDir(t)
   const { bootstrap, close } = await openLocal(0)
   t.teardown(close, { order: 1 })
+  shareVm(t)
   const host = await Host.open({ dir, bootstrap, engines: 1 })
   t.teardown(() => host.close(), { order: 0 })
   const address = await deploy(host, 0)
@@ -105,6 +108,7 @@ test('residents - one that cannot be opened leaves nothing open, however often i
   const { bootstrap, close } = await openLocal(0)
   t.teardown(close, { order: 1 })
   const options = { dir, bootstrap, engines: 1 }
+  shareVm(t)
   const first = await Host.open(options)
   const address = await deploy(first, 0)
   await first.close()
@@ -135,6 +139,7 @@ test('residents - whoever asks while a host looks through its instances is answe
   const { bootstrap, close } = await openLocal(0)
   t.teardown(close, { order: 2 })
   const options = { dir: path.join(dir, 'host'), bootstrap, engines: 1, openMax: 1 }
+  shareVm(t)
   const first = await Host.open(options)
   const addresses: Uint8Array[] = []
   for (let i = 0; i < 12; i++) addresses.push(await deploy(first, i))

@@ -26,6 +26,7 @@ import {
   verifyEvidence
 } from '../src/index.ts'
 import { type Teardown, tempDir } from './helpers.ts'
+import { shareVm } from './lent-vm.ts'
 
 const ID = 'y'.repeat(52)
 
@@ -229,6 +230,7 @@ test('library - what a listener throws ends nothing on the host', async (t) => {
   const onEvent = () => {
     throw new Error('of the program')
   }
+  shareVm(t)
   const host = await Host.open({ dir: path.join(dir, 'host'), bootstrap, engines: 1, onEvent })
   t.teardown(() => host.close(), { order: 100 })
   const client = await Client.open({ dir: path.join(dir, 'user'), bootstrap })
@@ -341,6 +343,7 @@ test('library - what is opened with await using is closed behind it', async (t) 
 test('library - a client that is closed while it is in use says so, and is closed once', async (t) => {
   const dir = await tempDir(t)
   const { bootstrap } = await open(t)
+  shareVm(t)
   const host = await Host.open({ dir: path.join(dir, 'host'), bootstrap, engines: 1 })
   t.teardown(() => host.close(), { order: 100 })
   const source = 'exports.one = () => 1'
@@ -368,6 +371,7 @@ async function open(t: Teardown): Promise<{ bootstrap: readonly string[] }> {
 async function deploy(t: Teardown, source: string): Promise<{ client: Client; address: string }> {
   const dir = await tempDir(t)
   const { bootstrap } = await open(t)
+  shareVm(t)
   const host = await Host.open({ dir: path.join(dir, 'host'), bootstrap, engines: 1 })
   t.teardown(() => host.close(), { order: 100 })
   const users = path.join(dir, 'users')

@@ -7,6 +7,7 @@ import test from 'brittle'
 import { audit, Client, openLocal } from 'mivm'
 import { tempDir } from './helpers.ts'
 import { HostProcess } from './host-process.ts'
+import { shareVm } from './lent-vm.ts'
 
 const SOURCE = `
 exports.calls = 0
@@ -38,6 +39,7 @@ for (const [silent, when, value] of [
 ] as const) {
   test(`oracles - a host that is killed ${when} goes on from what is logged`, async (t) => {
     const dir = await tempDir(t)
+    shareVm(t)
     const network = await openLocal(0)
     t.teardown(() => network.close(), { order: 3 })
     const { bootstrap } = network

@@ -9,6 +9,7 @@ import { fileURLToPath, pathToFileURL } from 'node:url'
 /** The command line, and those of the tests that a run starts dozens of times. */
 const PROGRAMS = [
   'bin/mivm.js',
+  'test/cheats/two-faces.ts',
   'test/cli-process.ts',
   'test/faults/host.ts',
   'test/faults/client.ts',

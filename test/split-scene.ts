@@ -3,6 +3,7 @@ import path from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { type AuditEvent, audit, Client, openLocal } from 'mivm'
 import { type Teardown, tempDir } from './helpers.ts'
+import { shareVm } from './lent-vm.ts'
 import { TwoFaces } from './two-faces.ts'
 
 /** A contract of one counter. */
@@ -21,6 +22,7 @@ export async function scene(t: Teardown): Promise<Scene> {
   const network = await openLocal(0)
   t.teardown(() => network.close(), { order: 3 })
   const { bootstrap } = network
+  shareVm(t)
   const host = await TwoFaces.start(t, dir, bootstrap)
   const open = async (name: string) => {
     const client = await Client.open({ dir: path.join(dir, name), bootstrap, timeout: 30_000 })

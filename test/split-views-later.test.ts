@@ -14,6 +14,7 @@ import { topicOf } from '../src/protocol/manifest.ts'
 import { Cli } from './cli.ts'
 import { tempDir } from './helpers.ts'
 import { HostProcess } from './host-process.ts'
+import { shareVm } from './lent-vm.ts'
 import {
   audited,
   codes,
@@ -105,6 +106,7 @@ test('split views - an honest host is not accused, whatever others do and say', 
   const network = await openLocal(0)
   t.teardown(() => network.close(), { order: 3 })
   const { bootstrap } = network
+  shareVm(t)
   const start = () => HostProcess.start(t, path.join(dir, 'host'), bootstrap)
   const host = await start()
   const open = async (name: string) => {

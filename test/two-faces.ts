@@ -2,9 +2,12 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { createInterface, type Interface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
+import { lendTo } from './borrowed-vm.ts'
 import type { Teardown } from './helpers.ts'
+import { lendVm } from './lent-vm.ts'
+import { programOf } from './programs.js'
 
-const SCRIPT = fileURLToPath(new URL('./cheats/two-faces.ts', import.meta.url))
+const SCRIPT = programOf(fileURLToPath(new URL('./cheats/two-faces.ts', import.meta.url)))
 
 /** The host that shows some users another history than others: see cheats/two-faces.ts. */
 export class TwoFaces {
@@ -20,8 +23,13 @@ export class TwoFaces {
 
   static async start(t: Teardown, dir: string, bootstrap: readonly string[]): Promise<TwoFaces> {
     const args = ['--conditions=mivm-source', SCRIPT, dir, bootstrap.join(',')]
-    const child = spawn(process.execPath, args, { stdio: ['pipe', 'pipe', 'inherit'] })
+    const child = spawn(process.execPath, args, {
+      stdio: ['pipe', 'pipe', 'inherit', 'ipc'],
+      serialization: 'advanced'
+    })
+    lendTo(child, () => lendVm(t))
     t.teardown(() => end(child), { order: 2 })
+    if (child.stdout === null) throw new Error('no stdout')
     const lines = createInterface({ input: child.stdout })
     const [line] = await once(lines, 'line')
     return new TwoFaces(child, lines, JSON.parse(line).id)

@@ -7,6 +7,8 @@ import { Host } from '../../src/host/host.ts'
 import { SetBacks } from '../../src/host/set-back.ts'
 import { Network } from '../../src/net/network.ts'
 import { openIdentity } from '../../src/state/identity.ts'
+import { Supervisor } from '../../src/vm/supervisor.ts'
+import { BorrowedVm } from '../borrowed-vm.ts'
 
 /**
  * A host of one key with two directories, in a process of its own: whoever connects meets the one that it shows at that
@@ -41,6 +43,9 @@ async function main(dir: string, bootstrap: readonly string[]): Promise<void> {
 
   // what it is told that it has signed is nothing to it
   SetBacks.prototype.isSigned = () => false
+
+  const vm = new BorrowedVm()
+  Object.assign(Supervisor, { open: async () => vm })
 
   const names = ['one', 'two'].map((name) => path.join(dir, name))
   const [first = '', second = ''] = names
