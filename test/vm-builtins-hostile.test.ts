@@ -515,6 +515,8 @@ test('vm builtins - attacks: conversions', async (t) => {
 const TABLE =
   'const a = Array(5000).fill(1); Object.defineProperty(a, 1, { get: () => 1, set() {}, configurable: true });'
 const CLOSED = 'const a = Object.preventExtensions(Array(5000).fill(1));'
+const STAYING =
+  'const a = Array(5000).fill(1); Object.defineProperty(a, 4999, { configurable: false });'
 const GAP = 'const a = Array(5000).fill(1); a[9000] = 1;'
 
 test('vm builtins - attacks: arrays that are no blocks', async (t) => {
@@ -533,6 +535,11 @@ test('vm builtins - attacks: arrays that are no blocks', async (t) => {
     from: rounds(TABLE, 'Array.from(a)'),
     concat: rounds(TABLE, 'a.concat(1)'),
     'shift of one that is closed': rounds(CLOSED, 'a.shift()'),
+    'length of one with something that stays': rounds(STAYING, "Reflect.set(a, 'length', 0)"),
+    'length of one with something that stays, assigned': rounds(
+      STAYING,
+      'try { a.length = 0 } catch {}'
+    ),
     'spread with a gap': rounds(GAP, '[...a]'),
     'from with a gap': rounds(GAP, 'Array.from(a)')
   }

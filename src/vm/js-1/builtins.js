@@ -288,7 +288,7 @@
     if (added > 0 && length < 2 ** 32) {
       room(added * 8)
       spend(added, prices.arrayNew)
-    } else if (added < 0 && length > 64) spend(length, prices.arrayLeft)
+    } else if (added < 0) chargeLeft(target, length)
     return length
   }
 
@@ -301,6 +301,15 @@
   /** A list of ours, in place: what V8 takes numbers for, from `from` on. */
   function numbersIn(list, from = 0) {
     for (let i = from; i < list.length; i++) {
+  /**
+   * For a shorter length: V8 goes through all that are left where they are a table, and through those that go where one of
+   * them may have to stay, each time that it is tried.
+   */
+  function chargeLeft(array, length) {
+    if (!isBlock(array)) spend(array.length, prices.arrayTable)
+    else if (length > 64 && length < 2 ** 32) spend(length, prices.arrayLeft)
+  }
+
       if (typeof list[i] !== 'number') list[i] = toNumber(list[i])
     }
     return list

@@ -411,7 +411,7 @@
       if (added > 0 && count < 2 ** 32) {
         room(added * 8)
         spend(added, prices.arrayNew)
-      } else if (count > 64 && count < 2 ** 32) spend(count, prices.arrayLeft)
+      } else kit.chargeLeft(object, count)
       // the value of the assignment is what was assigned; an object could come to something else the next time
       return isObject(value) ? count : value
     }

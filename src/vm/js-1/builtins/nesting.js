@@ -110,8 +110,8 @@
   /** An array with gaps may be a table, all of which V8 goes through, in particular one without its last element. */
   function chargePop(array) {
     const { length } = array
-    const isWhole = isBlock(array) && length - 1 in array
-    if (!isWhole) spend(length, prices.arrayLeft)
+    if (!isBlock(array)) spend(length, prices.arrayTable)
+    else if (!(length - 1 in array)) spend(length, prices.arrayLeft)
     else if (length > POPPED_MIN) spend(length, prices.arrayPopped)
   }
 
