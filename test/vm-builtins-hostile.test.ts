@@ -546,6 +546,17 @@ test('vm builtins - attacks: arrays that are no blocks', async (t) => {
   await runAttacks(t, attacks, 25_000)
 })
 
+test('vm builtins - attacks: exports that have an index for a name', async (t) => {
+  const vm = await openOne(t)
+  const lists = { bytes: 'new Uint8Array(200_000)', text: "new String('x'.repeat(200_000))" }
+  for (const [name, list] of Object.entries(lists)) {
+    const source = `module.exports = Object.assign(${list}, { main() {} })`
+    const instance = new Instance(contractOf(source, { address: name, limits }))
+    const [init] = await instance.run(vm, [['init']])
+    t.is(briefOf(init), FUEL, name)
+  }
+})
+
 test('vm builtins - attacks: operations that ask nothing of the state', async (t) => {
   const attacks: Attacks = {
     mkdir: ["const p = '/a'.repeat(500); for (let i = 0; i < 1000; i++) state.mkdir(p)", FUEL]

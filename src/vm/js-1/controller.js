@@ -33,7 +33,7 @@
   const { decodeArgs, encodeValue } = codec
   const { describe } = thrown
   const { answer, call, changes, checkWrites, isWaiting, start, unsent } = calls
-  const { layOver, price, readProperty, take } = exported
+  const { layOver, payIndices, price, readProperty, take } = exported
   const { console, makeOracle } = services
   const { charge } = fuel
 
@@ -289,6 +289,7 @@
 
   function methodNames(E) {
     const names = []
+    payIndices(E)
     const keys = ownKeys(E)
     if (keys.length > METHODS_FREE) charge((keys.length - METHODS_FREE) * prices.item * 2)
     for (let i = 0; i < keys.length; i++) {

@@ -10,7 +10,9 @@
     keysOf,
     parse,
     sort,
-    stringify
+    stringify,
+    typedArrayLength,
+    typedArrayTag
   } = primordials
   const { isObject, ours, pathOf, tooLarge, unsupported, utf8Length } = errors
   const { decodeValue, encodeValue } = codec
@@ -31,7 +33,7 @@
   /** How variables are laid over the defaults; only its value changes. */
   const laid = { value: undefined, writable: true, enumerable: true, configurable: true }
 
-  return { layOver, open, price, readProperty, take }
+  return { layOver, open, payIndices, price, readProperty, take }
 
   /** Begins with these: `[name, text]` in the order of their paths. */
   function open(pairs) {
@@ -99,6 +101,17 @@
     )
   }
 
+  /**
+   * Before the names of all exports are asked for: of a list, bytes or a text, V8 makes a name of every index, which nobody has
+   * paid for.
+   */
+  function payIndices(E) {
+    const length = getOwnPropertyDescriptor(E, 'length')
+    const isList = length !== undefined && !length.configurable && !length.enumerable
+    const count = isList ? length.value : typedArrayTag(E) === undefined ? 0 : typedArrayLength(E)
+    if (count > METHODS_FREE) charge(count * prices.item)
+  }
+
   function readProperty(object, { value, get }) {
     return get === undefined ? value : apply(get, object, [])
   }
@@ -111,6 +124,7 @@
     // null as long as there is none: an array that grows is slow without a compiler
     let changed = null
     let added = null
+    payIndices(E)
     const names = keysOf(E)
     let cost = 0
     let units = 0
