@@ -14,6 +14,7 @@ const NESTING = 'error NESTING_LIMIT'
 const ARGUMENTS = 'error ARGUMENTS_LIMIT'
 const DEPTH = 'error CALL_DEPTH'
 const BUFFERS = 'error BUFFER_TOO_LARGE'
+const OK = 'ok null'
 
 /** A tenth of what a call has, so that all of it takes a tenth of the time; the clock is far away. */
 const limits = { ...LIMITS, fuel: 1_000_000, time: 60_000 }
@@ -555,6 +556,11 @@ test('vm builtins - attacks: exports that have an index for a name', async (t) =
     const [init] = await instance.run(vm, [['init']])
     t.is(briefOf(init), FUEL, name)
   }
+})
+
+test('vm builtins - attacks: templates with a tag, which V8 looks for among all of them', async (t) => {
+  const many = (count: number) => `const tag = () => 1; ${'tag`x`;'.repeat(count)}`
+  await runAttacks(t, { many: [many(5000), FUEL], few: [many(500), OK] })
 })
 
 test('vm builtins - attacks: operations that ask nothing of the state', async (t) => {

@@ -31,6 +31,9 @@ const NO_EVAL = 'eval is not available: write the code out: what runs is what wa
 const NAMES_FEW = 8
 const HANDLERS_FEW = 16
 
+/** Templates with a tag of one code, up to which the same holds. */
+const TAGGED_FEW = 16
+
 /** Entries that V8 has in the table of handlers of a function for a `try`, a loop over an iterator, a pattern or `using`, at most. */
 const HANDLERS = 3
 
@@ -52,7 +55,7 @@ const LITERAL = 2
  * `prices` is the section `code` of prices.js.
  */
 export function analyze(program, prices) {
-  const analysis = new Analysis(prices)
+  const analysis = new Analysis(prices, program.tagged)
   analysis.visit(program)
   analysis.settle()
 }
@@ -138,13 +141,16 @@ class Analysis {
   /** Loops over iterators, and blocks with a `finally`, around this place in its function. */
   #closing = 0
   #initializers = 0
+  /** For a template with a tag: V8 looks for it among all that the code has. */
+  #template = 0
   /** `[identifier, scope]`: a name may be declared behind its use. */
   #uses = []
   /** `[identifier, expression]`, null for a value that nobody knows. */
   #values = []
 
-  constructor(prices) {
+  constructor(prices, tagged) {
     this.#prices = prices
+    this.#template = Math.max(0, tagged - TAGGED_FEW) * prices.template
   }
 
   /** Notes what is in a node, and returns what it adds to the cost of the straight code around it. */
@@ -215,7 +221,7 @@ class Analysis {
         return price + this.#all(childrenOf(node))
       case 'TaggedTemplateExpression':
         node.quasi.isTagged = true
-        return price + this.#all(childrenOf(node))
+        return price + this.#template + this.#all(childrenOf(node))
       case 'TemplateLiteral':
         if (node.isTagged) return price + this.#all(node.expressions)
         return price + this.#each(node.expressions, LITERAL)

@@ -47,6 +47,8 @@ function quicken({ Parser, tokTypes }, Base) {
 
   return class extends Base {
     #special
+    /** Templates with a tag, which have to be known before they are priced. */
+    #tagged = 0
 
     constructor(options, input) {
       super(options, input)
@@ -109,6 +111,17 @@ function quicken({ Parser, tokTypes }, Base) {
       this.validateRegExpFlags(this.regexpState)
       this.validateRegExpPattern(this.regexpState)
       return this.finishToken(tokTypes.regexp, { pattern, flags, value: null })
+    }
+
+    parse() {
+      const program = super.parse()
+      program.tagged = this.#tagged
+      return program
+    }
+
+    parseTemplate(options) {
+      if (options?.isTagged) this.#tagged++
+      return super.parseTemplate(options)
     }
 
     checkUnreserved(node) {

@@ -19,6 +19,8 @@ export const PRICES = {
     method: 16,
     NewExpression: 48,
     TaggedTemplateExpression: 16,
+    /** On top, for each of the many that the code has. */
+    template: 1,
     TemplateLiteral: 40,
     ObjectExpression: 48,
     ArrayExpression: 48,
