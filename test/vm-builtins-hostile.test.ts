@@ -293,6 +293,61 @@ test('vm builtins - attacks: objects, proxies and chains of prototypes', async (
       NESTING
     ],
     'chain proto': ['let o={};for(;;){const p={};p.__proto__=o;o=p}', NESTING],
+    'chain by generators': ['function*g(){};let o={};for(;;){g.prototype=o;o=g()}', NESTING],
+    'chain by async generators': [
+      "async function*g(){};let o={};for(;;){g['prototype']=o;o=g()}",
+      NESTING
+    ],
+    'chain by a computed key': [
+      "const k='proto'+'type';function*g(){};let o={};for(;;){g[k]=o;o=g()}",
+      NESTING
+    ],
+    'chain by super': [
+      'const h={m(v){super.prototype=v}};function*g(){};let o={};for(;;){h.m.call(g,o);o=g()}',
+      NESTING
+    ],
+    'chain by a pattern': ['function*g(){};let o={};for(;;){[g.prototype]=[o];o=g()}', NESTING],
+    'chain by a loop': ['function*g(){};let o={};for(;;){for(g.prototype of [o]);o=g()}', NESTING],
+    'chain by assign': [
+      'function*g(){};let o={};for(;;){Object.assign(g,{prototype:o});o=g()}',
+      NESTING
+    ],
+    'chain by defineProperty': [
+      "function*g(){};let o={};for(;;){Object.defineProperty(g,'prototype',{value:o});o=g()}",
+      NESTING
+    ],
+    'chain by defineProperties': [
+      'function*g(){};let o={};for(;;){Object.defineProperties(g,{prototype:{value:o}});o=g()}',
+      NESTING
+    ],
+    'chain by Reflect.set': [
+      "function*g(){};let o={};for(;;){Reflect.set({},'prototype',o,g);o=g()}",
+      NESTING
+    ],
+    'chain by Reflect.construct': [
+      'class C{};function F(){};let o={};for(;;){F.prototype=o;o=Reflect.construct(C,[],F)}',
+      NESTING
+    ],
+    'chain by the get of a proxy': [
+      "class C{};let o={};const p=new Proxy(function(){},{get:(t,k)=>k==='prototype'?o:t[k]});for(;;)o=Reflect.construct(C,[],p)",
+      NESTING
+    ],
+    'chain by classes of a proxy': [
+      "let o={};const p=new Proxy(function(){},{get:(t,k)=>k==='prototype'?o:t[k]});for(;;)o=(class extends p{}).prototype",
+      NESTING
+    ],
+    'chain by a bound function': [
+      "class C{};let o={};const b=C.bind();Object.defineProperty(b,'prototype',{get:()=>o});for(;;)o=Reflect.construct(C,[],b)",
+      'error null'
+    ],
+    'chain by classes of a bound function': [
+      "let o={};const b=(class{}).bind();Object.defineProperty(b,'prototype',{get:()=>o});for(;;)o=(class extends b{}).prototype",
+      'error null'
+    ],
+    'chain by a proxy of a bound function': [
+      "let o={};const b=(class{}).bind();Object.defineProperty(b,'prototype',{get:()=>o});const p=new Proxy(b,{});for(;;)o=new p()",
+      'error null'
+    ],
     proxies: ['let o={};for(;;)o=new Proxy(o,{})', NESTING],
     'proxy chain by prototypes': [
       'const ps=Array.from({length:1e4},()=>({}));for(let i=0;i<9999;i++)Object.setPrototypeOf(ps[i],new Proxy(ps[i+1],{}));ps[0].x',

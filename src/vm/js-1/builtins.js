@@ -72,7 +72,9 @@
     toText,
     toNumber,
     primitiveOf,
+    chargeLeft,
     element,
+    heir,
     stored,
     numbersIn,
     placesIn,
@@ -245,10 +247,11 @@
   /**
    * For a value that is about to be a property, which V8 makes a number where that is an element of a typed array: pays for it.
    * An object comes to its number here, everything else stays what it is. A key that is not given is a number; of null
-   * nobody knows, so that an object pays for whatever it may come to.
+   * nobody knows, so that an object pays for whatever it may come to. What is made a prototype by being assigned pays for its own.
    */
   function element(target, value, key = 0) {
     if (typeof value === 'number') return value
+    if (key === 'prototype') return heir(value)
     if (!isView(target))
       return key === null || key === 'length' ? lengthRefused(target, value) : value
     const tag = tagOf(target)
@@ -257,6 +260,12 @@
     if (isObject(value) && key !== null) return isBig ? kit.toBig(value) : toNumber(value)
     if (isBig && typeof value === 'string') kit.toBig(value)
     else chargeNumber(value)
+    return value
+  }
+
+  /** For what a function may give to all that it makes, or an object to what inherits from it. */
+  function heir(value) {
+    if (isObject(value)) kit.chain(value)
     return value
   }
 
@@ -292,15 +301,6 @@
     return length
   }
 
-  /** CanonicalNumericIndexString: what is longer is none. */
-  function isNumeric(key) {
-    if (typeof key !== 'string') return typeof key === 'number'
-    return key.length < 32 && (key === '-0' || `${+key}` === key)
-  }
-
-  /** A list of ours, in place: what V8 takes numbers for, from `from` on. */
-  function numbersIn(list, from = 0) {
-    for (let i = from; i < list.length; i++) {
   /**
    * For a shorter length: V8 goes through all that are left where they are a table, and through those that go where one of
    * them may have to stay, each time that it is tried.
@@ -310,6 +310,15 @@
     else if (length > 64 && length < 2 ** 32) spend(length, prices.arrayLeft)
   }
 
+  /** CanonicalNumericIndexString: what is longer is none. */
+  function isNumeric(key) {
+    if (typeof key !== 'string') return typeof key === 'number'
+    return key.length < 32 && (key === '-0' || `${+key}` === key)
+  }
+
+  /** A list of ours, in place: what V8 takes numbers for, from `from` on. */
+  function numbersIn(list, from = 0) {
+    for (let i = from; i < list.length; i++) {
       if (typeof list[i] !== 'number') list[i] = toNumber(list[i])
     }
     return list

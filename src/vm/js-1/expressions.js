@@ -8,6 +8,7 @@ import {
   isBig,
   isEasilyEqual,
   isNoText,
+  isPrototype,
   isRepeatable,
   isShort,
   isShortKey,
@@ -97,11 +98,11 @@ export class Expressions extends Emitter {
   /** A property that a pattern assigns to: whether it is the length of an array shows when it is done. */
   place(node) {
     const { object, property, computed } = node
-    if (!mayBeLength(node) && !mayBeElement(node)) return this.emit(node)
+    if (!mayBeLength(node) && !mayBeElement(node) && !isPrototype(node)) return this.emit(node)
     if (object.type === 'Super') {
       throw new Refusal(
         node,
-        'super here may be the length or an element of an array: assign to it in a statement'
+        'super here may be the length or an element of an array, or a prototype: assign to it in a statement'
       )
     }
     const key = computed ? this.key(property) : `'${property.name}'`
@@ -283,7 +284,12 @@ export class Expressions extends Emitter {
     const isElement = mayBeElement(left) && (isCompound ? sign === '+' : !isNoText(right))
     const isEasy = isCompound ? isPlain(left) && isPlain(right) : !mayBeLength(left) && !isElement
     if (operator === '=' && isElement && !mayBeLength(left)) return this.element(left, node)
-    if (isEasy) return `${this.emit(node.left)} ${operator} ${this.emit(right)}`
+    if (isEasy) {
+      const target = this.emit(node.left)
+      const given = this.emit(right)
+      const isHeir = !isCompound && isPrototype(left) && !isNoText(right)
+      return `${target} ${operator} ${isHeir ? `$mivm_heir(${given})` : given}`
+    }
     const { before, place, count, receiver, isLength, name } = this.target(left)
     let value
     let given = null

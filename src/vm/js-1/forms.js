@@ -133,6 +133,13 @@ export function mayBeLength({ type, property, computed }) {
     : property.name === 'length' && property.type === 'Identifier'
 }
 
+/** Whether what is assigned to is what a function gives to what it makes, as far as that is known. */
+export function isPrototype({ type, property, computed }) {
+  if (type !== 'MemberExpression' || property.type === 'PrivateIdentifier') return false
+  const inner = bare(property)
+  return computed ? inner.value === 'prototype' : inner.name === 'prototype'
+}
+
 /**
  * Whether what is assigned to may be an element of a typed array, for which V8 makes a number of the value. It does so for
  * Infinity and NaN, too.

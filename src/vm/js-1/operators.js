@@ -22,6 +22,7 @@
   //   class extends a       class extends heritage(a)
   //   { __proto__: a }      { __proto__: heir(a) }
   //   new F                 heir(this) at the entry of a function that is called with new
+  //   F.prototype = a       F.prototype = heir(a)
   //
   // Nothing has to be emitted where an operand is a literal number, or both are known to be short.
 
@@ -86,7 +87,7 @@
       enumerated,
       compared,
       heritage,
-      heir
+      heir: kit.heir
     })
   }
 
@@ -505,15 +506,11 @@
 
   function heritage(Parent) {
     chain(Parent)
+    kit.refuseBound(Parent)
     if (typeof Parent === 'function' && !isProxy(Parent)) {
       const property = getOwnPropertyDescriptor(Parent, 'prototype')
       if (property !== undefined && isObject(property.value)) chain(property.value)
     }
     return Parent
-  }
-
-  function heir(object) {
-    if (isObject(object)) chain(object)
-    return object
   }
 })

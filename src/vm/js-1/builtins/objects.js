@@ -5,7 +5,7 @@
   const { apply, charge, construct, enter, isConstructor, isObject, isPlain, leave } = kit
   const { listOf, metered, note, pop, prices, push, refuse, replace, room, sizeOf, spend, toText } =
     kit
-  const { chain, limits, link, uncurry, wrapConstructor } = kit
+  const { chain, limits, link, targetOf, uncurry, wrapConstructor } = kit
   const { getPrototypeOf, ownKeys } = Reflect
   const { getOwnPropertyDescriptor } = Object
   const { noteArray, primitiveOf, stored } = kit
@@ -21,6 +21,8 @@
   const setLayers = uncurry(WeakMap.prototype.set)
   const { iterator } = Symbol
   const names = new WeakSet()
+  /** Bound functions, with how often they are, and how many arguments they hold. */
+  const bounds = new RawWeakMap()
   const isNoted = uncurry(WeakSet.prototype.has)
   const noteNative = uncurry(WeakSet.prototype.add)
 
@@ -29,7 +31,7 @@
   replacePrototypes()
   replaceFunctions()
   replaceErrors()
-  return { keyOf, noteNatives, isNative: (value) => isNoted(names, value) }
+  return { keyOf, noteNatives, isNative: (value) => isNoted(names, value), refuseBound }
 
   /** For a key that a contract gave; returns it as a property key. */
   function keyOf(value) {
@@ -90,7 +92,8 @@
         charge(1)
         enter()
         try {
-          if (isView(target) || isPlain(target)) return assigned(target, sources)
+          if (isView(target) || isPlain(target) || typeof target === 'function')
+            return assigned(target, sources)
           return apply(assign, Object, [target, ...sources])
         } finally {
           leave()
@@ -99,8 +102,8 @@
       defineProperties(object, properties) {
         chargeCopy(properties)
         noteArray(object)
-        if ((isView(object) || isPlain(object)) && isObject(properties))
-          return defined(object, properties)
+        const isStored = isView(object) || isPlain(object) || typeof object === 'function'
+        if (isStored && isObject(properties)) return defined(object, properties)
         return defineProperties(object, properties)
       },
       fromEntries(items) {
@@ -153,7 +156,7 @@
     defineRaw(object, key, { value, writable: true, enumerable: true, configurable: true })
   }
 
-  /** Object.assign to what may be an array, or a typed one. */
+  /** Object.assign to what may be an array, a typed one, or a function. */
   function assigned(target, sources) {
     for (let i = 0; i < sources.length; i++) {
       const source = sources[i]
@@ -169,7 +172,7 @@
     return target
   }
 
-  /** Object.defineProperties of what may be an array, or a typed one. */
+  /** Object.defineProperties of what may be an array, a typed one, or a function. */
   function defined(object, properties) {
     const keys = ownKeys(properties)
     const list = []
@@ -189,10 +192,14 @@
     return object
   }
 
-  /** A descriptor of what may be an element of a typed array, or a length: one of ours, with a value that is paid for. */
+  /**
+   * A descriptor of what may be an element of a typed array, a length, or what a function makes things of: one of ours, with a
+   * value that is paid for.
+   */
   function elementary(object, descriptor, key) {
     if (!isObject(descriptor)) return descriptor
-    if (!isView(object) && !(key === 'length' && isPlain(object))) return descriptor
+    const isLength = key === 'length' && isPlain(object)
+    if (!isView(object) && !isLength && key !== 'prototype') return descriptor
     return paid(object, fieldsOf(descriptor), key)
   }
 
@@ -402,9 +409,17 @@
     for (let i = 0; i < list.length; i++) noteNative(names, list[i])
   }
 
+  /**
+   * For what V8 is about to ask for a prototype, so that it asks no getter for one that nobody has looked at: of a function
+   * it is what it was given, but a bound one has none unless a contract has made one up.
+   */
+  function refuseBound(maker) {
+    if (layersOf(bounds, targetOf(maker)) === undefined) return
+    throw new TypeError('a bound function has no prototype: extend or name the function itself')
+  }
+
   function replaceFunctions() {
     const functions = Function.prototype
-    let bounds = new RawWeakMap()
     replace(functions, {
       apply(receiver, list) {
         if (typeof this !== 'function' || list === undefined || list === null) {
@@ -453,6 +468,7 @@
           throw new TypeError('new.target is not a constructor')
         }
         if (!isObject(list)) return construct(target, list, ...rest)
+        if (rest.length > 0 && rest[0] !== target) refuseBound(rest[0])
         const args = listOf(list)
         push(args.length)
         enter()
@@ -464,7 +480,6 @@
         }
       }
     })
-    bounds = new RawWeakMap()
   }
 
   /** V8 asks the function for its name and its length. */

@@ -30,10 +30,19 @@
   Guard.prototype = traps
 
   replaceProxy()
-  return { isProxy, chain, link, startProxies }
+  return { isProxy, targetOf, chain, link, startProxies }
 
   function isProxy(value) {
     return state.proxies && has(targets, value)
+  }
+
+  /** What a proxy stands for in the end; anything else itself. */
+  function targetOf(value) {
+    let at = value
+    for (let next = at; next !== undefined; next = isProxy(at) ? lookUp(targets, at) : undefined) {
+      at = next
+    }
+    return at
   }
 
   function startProxies() {
@@ -133,6 +142,7 @@
             const method = handler[name]
             if (typeof method === 'function') return (...args) => run(method, handler, args, name)
             if (CLOSING.includes(name)) kit.noteArray(this.target)
+            if (name === 'construct') kit.refuseBound(this.target)
             // what V8 would do by itself, but for the numbers that it makes of elements
             const isElement = name === 'defineProperty' && (method === undefined || method === null)
             // a proxy of a proxy leaves it to that one, since V8 asks the target more where there is a trap
@@ -160,6 +170,7 @@
       const result = apply(method, handler, args)
       // of an array, V8 makes a number of it
       if (name === 'get' && args[1] === 'length' && isArray(args[0])) return kit.toNumber(result)
+      if (name === 'get' && args[1] === 'prototype') return kit.heir(result)
       if (name !== 'ownKeys' || !isObject(result)) return result
       // each is looked up in a list that V8 makes of them
       const keys = listOf(result)
