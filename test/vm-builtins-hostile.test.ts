@@ -618,6 +618,15 @@ test('vm builtins - attacks: templates with a tag, which V8 looks for among all 
   await runAttacks(t, { many: [many(5000), FUEL], few: [many(500), OK] })
 })
 
+test('vm builtins - attacks: what is taken last', async (t) => {
+  const made = 'for (let i = 0; i < 200_000; i++) new Object();'
+  // a wait, and the end of a function, pay for the promises before them: more than there is left
+  const fuel = 802_500
+  await runAttacks(t, { wait: [`${made} await new Promise(() => {})`, FUEL] }, fuel)
+  const later = `(async () => { ${made} await 1; return {} })(); throw new Error('x')`
+  await runAttacks(t, { end: [later, FUEL] }, fuel + 1_500)
+})
+
 test('vm builtins - attacks: operations that ask nothing of the state', async (t) => {
   const attacks: Attacks = {
     mkdir: ["const p = '/a'.repeat(500); for (let i = 0; i < 1000; i++) state.mkdir(p)", FUEL]

@@ -118,20 +118,27 @@
       $mivmF = -1
       throw $mivmTrap
     },
-    /** Why no code of the contract runs any more in this call: `fuel`, `depth`, `memory`, or null if it does. */
+    /**
+     * Why no code of the contract runs any more in this call: `fuel`, `depth`, `memory`, or null if it does. What was taken
+     * last, where a function was suspended or ended, may not have been looked at yet.
+     */
     end() {
+      if ($mivmF < 0) $mivmEnds()
       return $mivmEnd
     }
   }
 
   /** Ends the call: everything that looks at the fuel from now on gets here again, so that nothing can go on. */
   function $mivmT() {
-    if ($mivmEnd === null) {
-      $mivmEnd = $mivmF < 0 ? 'fuel' : 'depth'
-      $mivmLeft = $mivmF < 0 ? 0 : $mivmF
-    }
+    $mivmEnds()
     $mivmF = -1
     throw $mivmTrap
+  }
+
+  function $mivmEnds() {
+    if ($mivmEnd !== null) return
+    $mivmEnd = $mivmF < 0 ? 'fuel' : 'depth'
+    $mivmLeft = $mivmF < 0 ? 0 : $mivmF
   }
 
   // ---- the usual cases of some operators, which are paid for here; the others are in operators.js. Two short texts
