@@ -3,6 +3,7 @@
 import type { ChildProcess } from 'node:child_process'
 import { setImmediate } from 'node:timers/promises'
 import type { Files } from '../src/protocol/files.ts'
+import { VM_ID } from '../src/protocol/vm-id.ts'
 import type { Supervisor } from '../src/vm/supervisor.ts'
 import type { Batch, RunOptions, VirtualMachine } from '../src/vm/vm.ts'
 
@@ -114,7 +115,7 @@ export function lendTo(child: ChildProcess, machine: () => Promise<VirtualMachin
 
 /** The VM that was lent to this process, which ends with what it was lent for. */
 export class BorrowedVm implements Pick<Supervisor, keyof VirtualMachine | 'layers' | 'figures'> {
-  readonly id = 'js-1'
+  readonly id = VM_ID
   readonly layers = []
   readonly #batches = new Map<number, Running>()
   readonly #channel = new Channel((message) => process.send?.(message))
