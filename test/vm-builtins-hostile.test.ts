@@ -618,6 +618,21 @@ test('vm builtins - attacks: templates with a tag, which V8 looks for among all 
   await runAttacks(t, { many: [many(5000), FUEL], few: [many(500), OK] })
 })
 
+test('vm builtins - attacks: texts that V8 puts into messages', async (t) => {
+  const many = (body: string): readonly [string, string] => [
+    `const s = 'x'.repeat(1e6); for (let i = 0; i < 10; i++) try { ${body} } catch {}`,
+    FUEL
+  ]
+  const attacks: Attacks = {
+    in: many("'a' in s"),
+    'a property': many('s.x = 1'),
+    'a receiver': many('Map.prototype.get.call(s)'),
+    'a prototype': many('Object.setPrototypeOf({}, s)'),
+    'a parent': many('void class extends s {}')
+  }
+  await runAttacks(t, attacks, 60_000)
+})
+
 test('vm builtins - attacks: what is taken last', async (t) => {
   const made = 'for (let i = 0; i < 200_000; i++) new Object();'
   // a wait, and the end of a function, pay for the promises before them: more than there is left

@@ -46,6 +46,8 @@
 
   /** Names of exports, of which no more than these are listed for nothing. */
   const METHODS_FREE = 64
+  /** Characters of a message that costs no more than any. */
+  const MESSAGE_FREE = 1024
 
   /** In the place of steps: a call has ended for want of memory, see instance.js. */
   const NO_MEMORY = 'no memory is left'
@@ -99,9 +101,14 @@
     body = counter.body
   }
 
-  /** Whether an error may be one whose message V8 has made from the code. */
+  /** Whether an error may be one whose message V8 has made from the code, and from a text of any length: pays for that one. */
   function isFailure(value) {
-    return isError(value) && getPrototypeOf(value) === typeErrorPrototype
+    if (!isError(value) || getPrototypeOf(value) !== typeErrorPrototype) return false
+    const message = getOwnPropertyDescriptor(value, 'message')?.value
+    if (typeof message === 'string' && message.length > MESSAGE_FREE) {
+      charge(message.length * counterPrices.message)
+    }
+    return true
   }
 
   /**

@@ -236,8 +236,10 @@
 
   /** An error gets to a handler, in a function that V8 may have made its message from, which costs `units`. */
   function $mivmC(error, units) {
-    if (typeof error === 'object' && ($mivmF -= $mivmFailed(error) ? units : $mivmError) < 0)
-      $mivmT()
+    if (typeof error !== 'object') return
+    // it may take fuel itself
+    var price = $mivmFailed(error) ? units : $mivmError
+    if (($mivmF -= price) < 0) $mivmT()
   }
 
   /** An error leaves a function, which costs `price` in any case. */

@@ -81,7 +81,9 @@ export const PRICES = {
     /** A step of what `yield*` and `for await` go through. */
     step: 8,
     /** A thrown object that is caught and no TypeError. */
-    error: 30
+    error: 30,
+    /** A character of the message of a TypeError that is a long one, wherever it is caught or leaves a function. */
+    message: 1 / 128
   },
 
   /** What a call asks of the host, and what goes in and out of it as text. */
