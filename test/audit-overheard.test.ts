@@ -1,18 +1,22 @@
 // What an auditor that follows an instance hears from others meanwhile.
 import { readFile } from 'node:fs/promises'
 import path from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 import b4a from 'b4a'
 import test from 'brittle'
 import crypto from 'hypercore-crypto'
-import { audit, verifyEvidence } from 'mivm'
+import { audit, openLocal, verifyEvidence } from 'mivm'
 import type { AuditOptions } from '../src/audit/audit.ts'
 import { Memory } from '../src/audit/memory.ts'
+import { Others as Meeting } from '../src/client/others.ts'
+import { Replica } from '../src/client/replica.ts'
 import type { Heard, Held } from '../src/protocol/comparison.ts'
 import { verifyEvidence as verify } from '../src/protocol/evidence.ts'
 import type { Head } from '../src/protocol/head.ts'
 import { encodeId } from '../src/protocol/ids.ts'
 import { verifyProof } from '../src/protocol/proof.ts'
-import { closeVm, found, openStore, replicate, run, Writer } from './audit-writer.ts'
+import { EvidenceDir } from '../src/state/evidence-dir.ts'
+import { closeVm, found, headOf, openStore, replicate, run, Writer } from './audit-writer.ts'
 import { closeOwnVm, Follower } from './follower.ts'
 import { type Teardown, tempDir } from './helpers.ts'
 import { evidenceIn, SOURCE, scene } from './split-scene.ts'
@@ -252,6 +256,32 @@ test('overheard - an auditor that follows meets somebody who was shown another h
   t.alike(told, ['TWO_HISTORIES', 'violation'])
   const file = await readFile(await evidenceIn(own, address))
   t.is((await verifyEvidence(file, { host: host.id })).code, 'TWO_HISTORIES')
+})
+
+test('overheard - who begins to follow while the host is away meets others all the same', async (t) => {
+  const network = await openLocal(0)
+  t.teardown(() => network.close(), { order: 3 })
+  const { bootstrap } = network
+  const writers = await twoHistories(t, 'overheard, away')
+  const auditors = await Promise.all(
+    writers.map(async ({ address, log }) => {
+      const dir = await tempDir(t)
+      const replica = await Replica.open({ dir, bootstrap })
+      t.teardown(() => replica.close(), { order: 2 })
+      const kept = new EvidenceDir(dir)
+      const others = await Meeting.open({ replica, address, info: null, kept, bootstrap })
+      t.teardown(() => others.close(), { order: 1 })
+      const [genesis, head] = [(await log.get(0)) ?? new Uint8Array(), await headOf(log)]
+      const held: Held = { genesis, head, prove: async () => null }
+      return { hear: () => others.overhear(held) }
+    })
+  )
+  const end = performance.now() + 60_000
+  const said = () => auditors.map(({ hear }) => hear().evidence)
+  while (said().includes(null) && performance.now() < end) await sleep(100)
+  for (const evidence of said()) {
+    t.is(evidence && (await verify(evidence)).code, 'TWO_HISTORIES')
+  }
 })
 
 /** What an auditor of one history makes of a head of another one. */

@@ -63,6 +63,8 @@ export class Others {
   /** The same without waiting, for an auditor that goes on: what they have said by now. */
   overhear(held: Held): Heard {
     this.#held = held
+    // whoever began while the host was away had no genesis to begin with
+    if (this.#exchange === null) this.#enter(held.genesis).catch(() => {})
     const exchange = this.#exchange
     if (exchange === null) return { heads: [], evidence: null }
     if (held.head !== null && held.head.length !== this.#toldTo) {
