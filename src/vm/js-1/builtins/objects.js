@@ -418,6 +418,11 @@
     throw new TypeError('a bound function has no prototype: extend or name the function itself')
   }
 
+  /** A function that is no class looks at what it is about to make: see heir in operators.js. */
+  function looksItself(maker) {
+    return describeRaw(targetOf(maker), 'prototype')?.writable === true
+  }
+
   function replaceFunctions() {
     const functions = Function.prototype
     replace(functions, {
@@ -468,7 +473,8 @@
           throw new TypeError('new.target is not a constructor')
         }
         if (!isObject(list)) return construct(target, list, ...rest)
-        if (rest.length > 0 && rest[0] !== target) refuseBound(rest[0])
+        const isOther = rest.length > 0 && rest[0] !== target
+        if (isOther && !looksItself(target)) refuseBound(rest[0])
         const args = listOf(list)
         push(args.length)
         enter()
