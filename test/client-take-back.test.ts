@@ -6,6 +6,7 @@ import Hypercore from 'hypercore'
 import crypto from 'hypercore-crypto'
 import Protomux from 'protomux'
 import { Client } from '../src/client/client.ts'
+import { OwnLog } from '../src/client/own-log.ts'
 import { Network, openLocal } from '../src/net/network.ts'
 import { Rpc } from '../src/net/rpc.ts'
 import { encodeEntry, encodeUserEntry } from '../src/protocol/entries.ts'
@@ -27,6 +28,7 @@ import {
 } from '../src/protocol/messages.ts'
 import { createIdentity, type Identity } from '../src/state/identity.ts'
 import { openStore } from '../src/state/store.ts'
+import { Wal } from '../src/state/wal.ts'
 import { tempDir } from './helpers.ts'
 
 /** What it may say that it holds, in all that it is asked. */
@@ -160,6 +162,24 @@ test('take back - a disk that does not take it is no second log', async (t) => {
   }
   t.teardown(() => Object.assign(Hypercore.prototype, { append }))
   await t.exception(client.call(link, 'add', []), /the disk of this machine is full/)
+})
+
+test('own log - of large entries only the last ones stay in memory, and all of them can be read', async (t) => {
+  const store = await openStore(path.join(await tempDir(t), 'store'))
+  t.teardown(() => store.close())
+  const wal = new Wal(store.storage.rocks)
+  t.teardown(() => wal.close(), { order: -1 })
+  const log = await OwnLog.open(store, wal, crypto.keyPair(), crypto.randomBytes(32))
+  const args = JSON.stringify(['x'.repeat(200_000)])
+  const call = { type: 'call', method: 'add', args, head: null } as const
+  for (let i = 0; i < 10; i++) await log.append(Array(10).fill(call))
+  const entries = Array.from({ length: 100 }, (_, i) => i + 1)
+  const recent = entries.filter((entry) => log.recent(entry) !== undefined)
+  t.ok(recent.includes(100) && recent.length < 50, `${recent.length} of 100`)
+  t.ok((await log.block(1)).byteLength > 200_000)
+  const { blocks } = await log.blocks(0, 100, 30_000_000)
+  t.is(blocks.length, 100)
+  await log.close()
 })
 
 /** What a user has written, as a host may show it. */

@@ -25,8 +25,9 @@ export interface Recap {
 /** Name of a note beside the log, local. */
 const BEHIND = 'behind'
 
-/** Blocks that are sent without reading them back. */
+/** Blocks that are sent without reading them back, and their bytes: some more than what is under way. */
 const RECENT_MAX = 1024
+const RECENT_BYTES_MAX = 8 * 1024 * 1024
 
 /** The user's own log for one instance: on disk before any of it is sent. */
 export class OwnLog {
@@ -36,6 +37,7 @@ export class OwnLog {
   readonly #wal: Wal
   /** The newest blocks by number of entry: they are about to be sent. */
   readonly #recent = new Map<number, Uint8Array>()
+  #recentBytes = 0
   #durable: number
   #isBehind: boolean
 
@@ -95,13 +97,17 @@ export class OwnLog {
   /** Appends entries and syncs them. */
   async append(entries: readonly UserLogEntry[]): Promise<void> {
     const blocks = entries.map(encodeUserEntry)
-    for (const [i, block] of blocks.entries()) this.#recent.set(this.length + i + 1, block)
+    for (const [i, block] of blocks.entries()) {
+      this.#recent.set(this.length + i + 1, block)
+      this.#recentBytes += block.byteLength
+    }
     await this.#write(() => this.#core.append(blocks))
     const { length } = this.#core
     this.#durable = length
-    for (const entry of this.#recent.keys()) {
-      if (entry > length - RECENT_MAX) break
+    for (const [entry, block] of this.#recent) {
+      if (entry > length - RECENT_MAX && this.#recentBytes <= RECENT_BYTES_MAX) break
       this.#recent.delete(entry)
+      this.#recentBytes -= block.byteLength
     }
   }
 
