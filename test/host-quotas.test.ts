@@ -284,6 +284,23 @@ test('quotas - memory for what waits is shared: who holds little is let in', asy
   t.is(admission.status().bytesWaiting, 500)
 })
 
+test('quotas - who comes again has less room as long as what was sent over a connection before still waits', async (t) => {
+  const { admission } = await open(t, { host: { bytesWaiting: 1000 } })
+  const before = admission.sender('a')
+  const end = before.request(900)
+  before.close()
+  const [again, other] = [admission.sender('a'), admission.sender('b')]
+  t.ok(refusal(() => again.request(200)).message.startsWith('host.bytesWaiting '))
+  other.request(400)()
+  before.hold(100)
+  end()
+  t.is(admission.status().bytesWaiting, 100)
+  again.request(300)()
+  before.hold(-100)
+  again.request(900)()
+  t.is(admission.status().bytesWaiting, 0)
+})
+
 class Clock {
   #now = 0
   readonly read = (): number => this.#now

@@ -284,10 +284,17 @@ test('quotas - the log of a user who waits counts for what it takes in memory', 
     else t.is(code, 'QUOTA_EXCEEDED')
   }
   t.ok(takenIn.length > 10 && takenIn.length < 40, `${takenIn.length} users`)
+  await replica.close()
+  while (host.status().peers > 0) await sleep(10)
+  const again = await Replica.open({ dir: path.join(dir, 'again'), bootstrap })
+  const other = await again.connect(decodeId(host.id))
+  const log = calls(new BareUser(address, 'one more'), 1).log()
+  const code = await codeOf(other.request(CALL, { ...ask, log }))
+  t.is(code, 'QUOTA_EXCEEDED', 'also for who comes again over another connection')
+  await again.close()
   held.answer()
   for (const user of takenIn) await instance.settled(user.key, 1)
   t.is(host.status().bytesWaiting, 0)
-  await replica.close()
   await finish(2 + takenIn.length)
 })
 

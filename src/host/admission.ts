@@ -54,7 +54,8 @@ export class Admission {
       ...NO_RATES,
       callsPerSecond: quotas.deployer.deploymentsPerSecond
     })
-    this.#senders = { quotas, refusals, open: new Set(), users: new Map(), held: 0 }
+    const left = new Map<string, number>()
+    this.#senders = { quotas, refusals, open: new Set(), users: new Map(), held: 0, left }
     this.#tenants = {
       quotas,
       refusals,
@@ -65,10 +66,10 @@ export class Admission {
     }
   }
 
-  /** Whoever is at the other end of a new connection. */
-  sender(): Sender {
+  /** Whoever is at the other end of a new connection, from a network address if that is known. */
+  sender(address: string | null = null): Sender {
     const { connection, burstSeconds } = this.quotas
-    return new Sender(this.#senders, new Meter(connection, burstSeconds, this.#clock))
+    return new Sender(this.#senders, new Meter(connection, burstSeconds, this.#clock), address)
   }
 
   /** An instance; both are z-base-32. */

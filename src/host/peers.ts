@@ -69,7 +69,7 @@ export class Peers {
       this.#store.replicate(stream)
     })
     const mux = Protomux.from(stream)
-    const sender = this.#admission.sender()
+    const sender = this.#admission.sender(remoteAddressOf(stream))
     const rpc = new Rpc(
       mux,
       (bytes) => sender.request(bytes),

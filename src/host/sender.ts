@@ -15,29 +15,35 @@ export interface Senders {
   readonly users: Map<string, number>
   /** Bytes in memory of what all of them have sent, and wait for. */
   held: number
+  /** The same of those that are gone, by the network address that they came from; '' where that is not known. */
+  readonly left: Map<string, number>
 }
 
 /** Who is at the other end of a connection, as far as quotas are concerned: nobody knows who that is. */
 export class Sender {
   readonly meter: Meter
   readonly #senders: Senders
+  readonly #address: string
   readonly #users = new Set<string>()
   #held = 0
   #isClosed = false
 
-  constructor(senders: Senders, meter: Meter) {
+  constructor(senders: Senders, meter: Meter, address: string | null) {
     this.meter = meter
     this.#senders = senders
+    this.#address = address ?? ''
     senders.open.add(this)
   }
 
   /** Lets a request in; returns what is to be called at its end. Throws QUOTA_EXCEEDED. */
   request(bytes: number): () => void {
-    const { refusals, quotas, held, open } = this.#senders
+    const { refusals, quotas, held, open, left } = this.#senders
     refusals.rates('connection', this.meter)
     const { bytesWaiting } = quotas.host
-    // who holds less than its share is let in, else one connection could take all there is
-    if (bytesWaiting !== null && this.#held + bytes > bytesWaiting / open.size) {
+    // Who holds less than its share is let in, else one connection could take all there is. Who comes again holds what it has sent
+    // before: else it could have as much each time.
+    const own = this.#held + (left.get(this.#address) ?? 0) + bytes
+    if (bytesWaiting !== null && own > bytesWaiting / open.size) {
       refusals.limit('host.bytesWaiting', bytesWaiting, held + bytes, SOON_MS)
     }
     this.meter.take(0, bytes)
@@ -92,11 +98,13 @@ export class Sender {
   hold(bytes: number): void {
     this.#held += bytes
     this.#senders.held += bytes
+    if (this.#isClosed) this.#leave(bytes)
   }
 
   /** The connection is gone; what it has sent and the host has taken in is not. */
   close(): void {
     const { open, users } = this.#senders
+    if (!this.#isClosed) this.#leave(this.#held)
     this.#isClosed = true
     open.delete(this)
     for (const user of this.#users) {
@@ -105,5 +113,13 @@ export class Sender {
       else users.delete(user)
     }
     this.#users.clear()
+  }
+
+  /** What it has sent takes so many bytes more, or less, since it is gone. */
+  #leave(bytes: number): void {
+    const { left } = this.#senders
+    const all = (left.get(this.#address) ?? 0) + bytes
+    if (all > 0) left.set(this.#address, all)
+    else left.delete(this.#address)
   }
 }
