@@ -506,7 +506,7 @@
 
   function heritage(Parent) {
     chain(Parent)
-    kit.refuseBound(Parent)
+    kit.refuseBound(Parent, true)
     if (typeof Parent === 'function' && !isProxy(Parent)) {
       const property = getOwnPropertyDescriptor(Parent, 'prototype')
       if (property !== undefined && isObject(property.value)) chain(property.value)

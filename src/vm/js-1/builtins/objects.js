@@ -21,7 +21,7 @@
   const setLayers = uncurry(WeakMap.prototype.set)
   const { iterator } = Symbol
   const names = new WeakSet()
-  /** Bound functions, with how often they are, and how many arguments they hold. */
+  /** Bound functions, with how often they are, how many arguments they hold, and what of. */
   const bounds = new RawWeakMap()
   const isNoted = uncurry(WeakSet.prototype.has)
   const noteNative = uncurry(WeakSet.prototype.add)
@@ -31,7 +31,13 @@
   replacePrototypes()
   replaceFunctions()
   replaceErrors()
-  return { keyOf, noteNatives, isNative: (value) => isNoted(names, value), refuseBound }
+  return {
+    keyOf,
+    noteNatives,
+    isNative: (value) => isNoted(names, value),
+    refuseBound,
+    refuseUnseen
+  }
 
   /** For a key that a contract gave; returns it as a property key. */
   function keyOf(value) {
@@ -411,16 +417,26 @@
 
   /**
    * For what V8 is about to ask for a prototype, so that it asks no getter for one that nobody has looked at: of a function
-   * it is what it was given, but a bound one has none unless a contract has made one up.
+   * it is what it was given, but a bound one has none unless a contract has made one up. `isNow`: nothing of the contract's
+   * runs before V8 asks, so that what it was given is looked at.
    */
-  function refuseBound(maker) {
-    if (layersOf(bounds, targetOf(maker)) === undefined) return
-    throw new TypeError('a bound function has no prototype: extend or name the function itself')
+  function refuseBound(maker, isNow = false) {
+    const target = targetOf(maker)
+    if (layersOf(bounds, target) === undefined) return
+    const given = isNow ? describeRaw(target, 'prototype') : undefined
+    if (given === undefined || !('value' in given)) {
+      throw new TypeError('a bound function has no prototype: extend or name the function itself')
+    }
+    if (isObject(given.value)) chain(given.value)
   }
 
-  /** A function that is no class looks at what it is about to make: see heir in operators.js. */
-  function looksItself(maker) {
-    return describeRaw(targetOf(maker), 'prototype')?.writable === true
+  /** Before `maker` makes something for `newTarget`. A function that is no class looks at what it makes: see heir in operators.js. */
+  function refuseUnseen(maker, newTarget) {
+    let at = targetOf(maker)
+    for (let bound = layersOf(bounds, at); bound !== undefined; bound = layersOf(bounds, at)) {
+      at = targetOf(bound.target)
+    }
+    if (describeRaw(at, 'prototype')?.writable !== true) refuseBound(newTarget)
   }
 
   function replaceFunctions() {
@@ -456,7 +472,7 @@
         // "bound " and the name of the function is a rope
         const { value } = getOwnPropertyDescriptor(bound, 'name')
         if (value.length > 64) kit.textRoom(value.length)
-        setLayers(bounds, bound, { layers, count })
+        setLayers(bounds, bound, { layers, count, target: this })
         return bound
       }
     })
@@ -473,8 +489,7 @@
           throw new TypeError('new.target is not a constructor')
         }
         if (!isObject(list)) return construct(target, list, ...rest)
-        const isOther = rest.length > 0 && rest[0] !== target
-        if (isOther && !looksItself(target)) refuseBound(rest[0])
+        if (rest.length > 0 && rest[0] !== target) refuseUnseen(target, rest[0])
         const args = listOf(list)
         push(args.length)
         enter()

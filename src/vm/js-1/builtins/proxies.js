@@ -142,7 +142,7 @@
             const method = handler[name]
             if (typeof method === 'function') return (...args) => run(method, handler, args, name)
             if (CLOSING.includes(name)) kit.noteArray(this.target)
-            if (name === 'construct') kit.refuseBound(this.target)
+            if (name === 'construct') kit.refuseUnseen(this.target, this.target)
             // what V8 would do by itself, but for the numbers that it makes of elements
             const isElement = name === 'defineProperty' && (method === undefined || method === null)
             // a proxy of a proxy leaves it to that one, since V8 asks the target more where there is a trap
