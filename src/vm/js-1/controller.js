@@ -44,8 +44,6 @@
   const SEGMENT_FUEL = 100_000
   const SEGMENT_CHARACTERS = 1024 * 1024
 
-  /** Names of exports, of which no more than these are listed for nothing. */
-  const METHODS_FREE = 64
   /** Characters of a message that costs no more than any. */
   const MESSAGE_FREE = 1024
 
@@ -298,7 +296,7 @@
     const names = []
     payIndices(E)
     const keys = ownKeys(E)
-    if (keys.length > METHODS_FREE) charge((keys.length - METHODS_FREE) * prices.item * 2)
+    if (keys.length > prices.namesFree) charge((keys.length - prices.namesFree) * prices.item * 2)
     for (let i = 0; i < keys.length; i++) {
       const key = keys[i]
       if (typeof key !== 'string' || isForbidden(key)) continue

@@ -20,8 +20,6 @@
 
   /** Bytes that a path of the archive may have. */
   const PATH_MAX = 1024
-  /** Names of exports, of which no more than these are looked at for nothing. */
-  const METHODS_FREE = 64
 
   /** The variables as the call before left them, in the order of their paths, and by name. */
   let variables = []
@@ -109,7 +107,7 @@
     const length = getOwnPropertyDescriptor(E, 'length')
     const isList = length !== undefined && !length.configurable && !length.enumerable
     const count = isList ? length.value : typedArrayTag(E) === undefined ? 0 : typedArrayLength(E)
-    if (count > METHODS_FREE) charge(count * prices.item)
+    if (count > prices.namesFree) charge(count * prices.item)
   }
 
   function readProperty(object, { value, get }) {
@@ -167,7 +165,7 @@
       else changed[changed.length] = { entry, text, value }
     }
     // methods are few, and cost nothing
-    if (names.length > METHODS_FREE) cost += (names.length - METHODS_FREE) * prices.item
+    if (names.length > prices.namesFree) cost += (names.length - prices.namesFree) * prices.item
     charge(cost)
     // each is a file, and the host writes it while all others wait
     const gone = variables.length - kept

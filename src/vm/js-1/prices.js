@@ -96,6 +96,8 @@ export const PRICES = {
     encoded: 0.6,
     /** An element or property that comes out, or is looked at for it. */
     item: 8,
+    /** Names of exports that are looked at for nothing: methods are few. */
+    namesFree: 64,
     /** A character of a path that is not in normal form yet. */
     pathCharacter: 4,
     /** An operation on the state, a question to an oracle, a line for the console; a character of it, or its answer. */
