@@ -4,6 +4,7 @@ import b4a from 'b4a'
 import test from 'brittle'
 import type Corestore from 'corestore'
 import crypto from 'hypercore-crypto'
+import { audit } from '../src/audit/audit.ts'
 import type { Finding } from '../src/audit/findings.ts'
 import { type CallLogEntry, encodeEntry, encodeUserEntry } from '../src/protocol/entries.ts'
 import { verifyEvidence } from '../src/protocol/evidence.ts'
@@ -13,6 +14,7 @@ import {
   coresWithout,
   found,
   headOf,
+  openShared,
   openStore,
   replicate,
   run,
@@ -147,6 +149,23 @@ test('follow - an archive that changes without a call is found', async (t) => {
   await writer.tamper([{ path: '/items/1', data: b4a.from('bad') }])
   const { finding } = await follower.until('finding')
   t.is(finding.code, 'ARCHIVE_UNCOMMITTED')
+  const live = await follower.stop()
+  t.alike(found(live).sort(), found(await run(t, writer)).sort())
+  await end()
+})
+
+test('follow - an archive that was changed before is found, where there is a copy of it as well', async (t) => {
+  const writer = await Writer.deploy(t)
+  await writer.tamper([{ path: '/items/1', data: b4a.from('bad') }])
+  const store = await openStore(t)
+  const end = await replicate(store, writer)
+  const shown = { store, address: writer.address, patience: 500 }
+  // nothing comes of the archive any more then
+  for await (const { type } of audit({ ...shown, dir: await tempDir(t), openVm: openShared }))
+    if (type === 'progress') break
+  const follower = await Follower.open(t, shown)
+  await follower.until('following')
+  t.is((await follower.until('finding')).finding.code, 'ARCHIVE_UNCOMMITTED')
   const live = await follower.stop()
   t.alike(found(live).sort(), found(await run(t, writer)).sort())
   await end()

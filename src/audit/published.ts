@@ -45,7 +45,7 @@ interface Side {
   committedTo: number
   /** Heads that were seen in the course of the audit, signed by the host. */
   seen: Head[]
-  /** Those that came since, and their lengths. */
+  /** Those that came since, with those that an audit which goes on began with, and their lengths. */
   fresh: Fresh[]
   readonly freshAt: Set<number>
   /** Whether more of them came than are kept. */
@@ -219,6 +219,7 @@ export class Published {
   judgeLive(hostShows: HostShows, read: number | null, grace: number): void {
     const before = performance.now() - grace
     for (const side of this.#sides) {
+      awaitCommits(side)
       this.#judgeFresh(side, hostShows, read, before)
       const settled = side.seen.filter(({ length }) => length <= side.committedTo)
       for (const head of settled) this.#judge(side, head, hostShows, read)
@@ -288,7 +289,7 @@ export class Published {
   /** False where it may be right, as far as anybody here can say. */
   #judge(side: Side, head: Head, hostShows: HostShows, read: number | null): boolean {
     const { name, core, wrong } = side
-    if (wrong.includes(head) || wrong.length >= WRONG_MAX) return true
+    if (wrong.length >= WRONG_MAX || wrong.some((known) => isSame(known, head))) return true
     const place = { log: name, block: Math.max(0, head.length - 1) } as const
     if (head.fork > 0) {
       wrong.push(head)
@@ -367,6 +368,20 @@ function keepFresh(side: Side, one: Fresh): void {
   }
   fresh.push(one)
   freshAt.add(one.head.length)
+}
+
+/** Heads that were there before an audit went on, and that no commit names yet, are waited for like those that come. */
+function awaitCommits(side: Side): void {
+  const { seen, fresh, wrong, committedTo } = side
+  const known = [...fresh.map(({ head }) => head), ...wrong]
+  for (const head of seen) {
+    if (head.length <= committedTo || known.some((one) => isSame(one, head))) continue
+    keepFresh(side, { head, since: performance.now(), isSigned: true })
+  }
+}
+
+function isSame(a: Head, b: Head): boolean {
+  return a.length === b.length && a.fork === b.fork && b4a.equals(a.treeHash, b.treeHash)
 }
 
 function prune(side: Side): void {
