@@ -265,6 +265,22 @@ test('quotas - who deploys does not wait for all that somebody else deploys', as
   t.ok(host.instances.length < 30, `it is the ${host.instances.length}th instance`)
 })
 
+test('quotas - nothing more is deployed for who is gone than what is under way', async (t) => {
+  const { host, dir, bootstrap } = await scene(t)
+  const replica = await Replica.open({ dir: path.join(dir, 'eve'), bootstrap })
+  const rpc = await replica.connect(decodeId(host.id))
+  for (let i = 1; i <= 60; i++) {
+    rpc.request(DEPLOY, saltedDeployment(host.id, i, `eve ${i}`).request).catch(() => {})
+  }
+  while (host.instances.length === 1) await sleep(10)
+  await replica.close()
+  while (host.status().peers > 0) await sleep(10)
+  const { length } = host.instances
+  while (host.status().bytesWaiting > 0) await sleep(10)
+  const more = host.instances.length - length
+  t.ok(more <= 4, `${more} more, of 60`)
+})
+
 test('quotas - the log of a user who waits counts for what it takes in memory', async (t) => {
   const held = heldOracle()
   const { host, dir, bootstrap, instance, address, finish } = await scene(t, {

@@ -133,6 +133,8 @@ export class Service {
     return this.#deployments.run(async () => {
       await this.#heard
       await this.#host.asked()
+      // nobody waits any more for those of who is gone
+      await this.#rpc.readable(this.#host.unreadMax())
       return { address: (await this.#host.deploy(request, this.#sender)).address }
     })
   }
