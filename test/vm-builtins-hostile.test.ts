@@ -348,6 +348,26 @@ test('vm builtins - attacks: objects, proxies and chains of prototypes', async (
       "let o={};const b=(class{}).bind();Object.defineProperty(b,'prototype',{get:()=>o});const p=new Proxy(b,{});for(;;)o=new p()",
       'error null'
     ],
+    'chain by functions for a bound one': [
+      "function F(){};let o={};const b=F.bind();Object.defineProperty(b,'prototype',{get:()=>o});for(;;)o=Reflect.construct(F,[],b)",
+      NESTING
+    ],
+    'chain by classes of a bound function that is given a prototype': [
+      'let o={};const b=(class{}).bind();for(;;){b.prototype=o;o=(class extends b{}).prototype}',
+      NESTING
+    ],
+    'no chain by a bound function': [
+      'function F(){this.by=new.target};const b=F.bind();return Reflect.construct(b.bind(),[],b).by===F',
+      'ok true'
+    ],
+    'no chain by a bound function that is extended': [
+      'function F(){};const b=F.bind();b.prototype=F.prototype;class C extends b{};return new C() instanceof F',
+      'ok true'
+    ],
+    'no chain by a proxy of a bound class': [
+      'class A{};class C extends A{};const p=new Proxy(new Proxy(A.bind(),{}),{});return Reflect.construct(p,[],C) instanceof C',
+      'ok true'
+    ],
     proxies: ['let o={};for(;;)o=new Proxy(o,{})', NESTING],
     'proxy chain by prototypes': [
       'const ps=Array.from({length:1e4},()=>({}));for(let i=0;i<9999;i++)Object.setPrototypeOf(ps[i],new Proxy(ps[i+1],{}));ps[0].x',

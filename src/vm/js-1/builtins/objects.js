@@ -35,6 +35,7 @@
     keyOf,
     noteNatives,
     isNative: (value) => isNoted(names, value),
+    isBound,
     refuseBound,
     refuseUnseen
   }
@@ -421,13 +422,17 @@
    * runs before V8 asks, so that what it was given is looked at.
    */
   function refuseBound(maker, isNow = false) {
+    if (!isBound(maker)) return
     const target = targetOf(maker)
-    if (layersOf(bounds, target) === undefined) return
     const given = isNow ? describeRaw(target, 'prototype') : undefined
     if (given === undefined || !('value' in given)) {
       throw new TypeError('a bound function has no prototype: extend or name the function itself')
     }
     if (isObject(given.value)) chain(given.value)
+  }
+
+  function isBound(maker) {
+    return layersOf(bounds, targetOf(maker)) !== undefined
   }
 
   /** Before `maker` makes something for `newTarget`. A function that is no class looks at what it makes: see heir in operators.js. */

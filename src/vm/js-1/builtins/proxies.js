@@ -5,7 +5,7 @@
 
   const { apply, charge, enter, isObject, leave, limits, listOf, prices, refuse, spend } = kit
   const { replace, sizeOf, state, uncurry } = kit
-  const { defineProperty, getPrototypeOf } = Reflect
+  const { construct, defineProperty, getPrototypeOf } = Reflect
   const { isArray } = Array
   const { isView } = ArrayBuffer
   const RawProxy = Proxy
@@ -142,9 +142,10 @@
             const method = handler[name]
             if (typeof method === 'function') return (...args) => run(method, handler, args, name)
             if (CLOSING.includes(name)) kit.noteArray(this.target)
-            if (name === 'construct') kit.refuseUnseen(this.target, this.target)
+            const isNone = method === undefined || method === null
+            if (isNone && name === 'construct' && kit.isBound(this.target)) return constructed
             // what V8 would do by itself, but for the numbers that it makes of elements
-            const isElement = name === 'defineProperty' && (method === undefined || method === null)
+            const isElement = isNone && name === 'defineProperty'
             // a proxy of a proxy leaves it to that one, since V8 asks the target more where there is a trap
             return isElement && (isView(this.target) || kit.isPlain(this.target))
               ? defineElement
@@ -156,6 +157,17 @@
       })
     }
     return made
+  }
+
+  /** In the place of no trap, for a bound function. */
+  function constructed(target, args, newTarget) {
+    enter()
+    try {
+      kit.refuseUnseen(target, newTarget)
+      return construct(target, args, newTarget)
+    } finally {
+      leave()
+    }
   }
 
   /** In the place of no trap, for an array, or one of numbers. */
