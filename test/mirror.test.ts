@@ -12,6 +12,7 @@ import { Others } from '../src/client/others.ts'
 import { Replica } from '../src/client/replica.ts'
 import { Host } from '../src/host/host.ts'
 import { Network } from '../src/net/network.ts'
+import { Rpc } from '../src/net/rpc.ts'
 import { MivmError } from '../src/protocol/errors.ts'
 import { verifyEvidence } from '../src/protocol/evidence.ts'
 import { decodeId, encodeId, parseLink } from '../src/protocol/ids.ts'
@@ -208,6 +209,27 @@ test('mirror - where it cannot listen its directory is free again', async (t) =>
   Network.prototype.listen = listen
   const { whole } = await scene.mirror([link])
   await whole(address, (await host.instance(decodeId(address))).head.length)
+})
+
+test('mirror - of those who read nothing of what they ask for, the largest have to go', async (t) => {
+  const scene = await Scene.open(t)
+  const { mirror } = await scene.mirror([])
+  const ended: number[] = []
+  const reader = (mebibytes: number) => {
+    const rpc: Rpc = Object.create(Rpc.prototype, {
+      unread: { value: mebibytes * 1024 * 1024 },
+      onClose: { value: () => {} },
+      respond: { value: () => {} },
+      cutOff: { value: () => ended.push(mebibytes) }
+    })
+    mirror.answer(rpc)
+  }
+  for (const mebibytes of [50, 90, 70, 60]) reader(mebibytes)
+  const end = performance.now() + 20_000
+  await until(() => ended.length > 0 || performance.now() > end)
+  await mirror.close()
+  t.is(Math.max(...ended), 90)
+  t.absent(ended.includes(70))
 })
 
 test('mirror - nothing is taken beyond what an instance may have', async (t) => {

@@ -3,7 +3,7 @@ import { Replica } from '../client/replica.ts'
 import { Mutex } from '../host/mutex.ts'
 import { readRange } from '../host/ranges.ts'
 import type { Bootstrap } from '../net/network.ts'
-import type { Rpc } from '../net/rpc.ts'
+import { type Rpc, relieve } from '../net/rpc.ts'
 import { MivmError } from '../protocol/errors.ts'
 import { encodeId, parseLink } from '../protocol/ids.ts'
 import { topicOf } from '../protocol/manifest.ts'
@@ -27,6 +27,10 @@ export interface MirrorOptions {
 
 const BYTES_MAX = 16 * 1024 ** 3
 
+/** Bytes that all who read copies may leave unread together, and how often that is looked at, ms. */
+const UNREAD_MAX = 256 * 1024 ** 2
+const SWEEP_MS = 500
+
 /**
  * Keeps whole copies of instances of other hosts, as they grow, and serves them to whoever looks for the instance. Each
  * block is under a head that its author has signed, archive and users' logs are those that the commits name, and the
@@ -37,10 +41,14 @@ export class Mirror {
   readonly id: string
   readonly #replica: Replica
   readonly #instances = new Map<string, MirroredInstance>()
+  /** Those who are answered. */
+  readonly #rpcs = new Set<Rpc>()
+  readonly #sweep: NodeJS.Timeout
 
   private constructor(id: string, replica: Replica) {
     this.id = id
     this.#replica = replica
+    this.#sweep = setInterval(() => relieve(this.#rpcs, UNREAD_MAX), SWEEP_MS).unref()
   }
 
   /** Throws DIRECTORY_LOCKED where another mirror has the directory, LINK_INVALID. */
@@ -92,6 +100,8 @@ export class Mirror {
   }
 
   answer(rpc: Rpc): void {
+    this.#rpcs.add(rpc)
+    rpc.onClose(() => this.#rpcs.delete(rpc))
     const replies = new Mutex()
     // one at a time, and none while the peer does not read: names of methods may be many, and long
     const reply = <T>(make: () => Promise<T>): Promise<T> =>
@@ -112,6 +122,7 @@ export class Mirror {
   }
 
   async close(): Promise<void> {
+    clearInterval(this.#sweep)
     await Promise.all([...this.#instances.values()].map((copy) => copy.close()))
     await this.#replica.close()
   }

@@ -2,7 +2,7 @@ import type SecretStream from '@hyperswarm/secret-stream'
 import type Corestore from 'corestore'
 import Protomux from 'protomux'
 import { remoteAddressOf } from '../net/remote-address.ts'
-import { Rpc } from '../net/rpc.ts'
+import { Rpc, relieve } from '../net/rpc.ts'
 import type { Admission } from './admission.ts'
 import { Connections, type ConnectionsStatus } from './connections.ts'
 import type { Gate } from './gate.ts'
@@ -106,18 +106,11 @@ export class Peers {
     }
   }
 
-  /** What a few may leave unread is too much where thousands do: then those who have left most have to go. */
+  /** Those who have left most have to go. */
   #relieve(): void {
     const { bytesWaiting } = this.#admission.quotas.host
     if (bytesWaiting === null) return
-    const rpcs = [...this.#rpcs].filter(({ unread }) => unread > 0)
-    let unread = rpcs.reduce((sum, rpc) => sum + rpc.unread, 0)
-    if (unread <= bytesWaiting) return
-    for (const rpc of rpcs.sort((a, b) => b.unread - a.unread)) {
-      if (unread <= bytesWaiting) return
-      unread -= rpc.unread
-      this.#admission.refusals.count('host.bytesWaiting')
-      rpc.cutOff()
-    }
+    const ended = relieve(this.#rpcs, bytesWaiting)
+    for (let i = 0; i < ended; i++) this.#admission.refusals.count('host.bytesWaiting')
   }
 }

@@ -255,6 +255,23 @@ export function countHeldBack(mux: Protomux, bytes: () => number): void {
   HELD_BACK.set(mux, bytes)
 }
 
+/**
+ * Ends the connections that have left most unread, until what all of them have is so many bytes at most: what a few may leave is
+ * too much where hundreds do. Returns how many those were.
+ */
+export function relieve(rpcs: Iterable<Rpc>, most: number): number {
+  const left = [...rpcs].filter(({ unread }) => unread > 0)
+  let unread = left.reduce((sum, rpc) => sum + rpc.unread, 0)
+  let ended = 0
+  for (const rpc of left.sort((a, b) => b.unread - a.unread)) {
+    if (unread <= most) break
+    unread -= rpc.unread
+    rpc.cutOff()
+    ended++
+  }
+  return ended
+}
+
 /** Resolves when a stream that was full is empty, or is gone. */
 async function drained(stream: SecretStream): Promise<void> {
   const { promise, resolve } = deferred<void>()
