@@ -12,5 +12,5 @@ export function thaw(realm) {
 
 const CUTS = [
   ['\nrepairOverrides()\n', '\n'],
-  ["freeze(object)\nif (!isFrozen(object)) throw new Error('an intrinsic cannot be frozen')\n", '']
+  ["close(object)\nif (!isFrozen(object)) throw new Error('an intrinsic cannot be frozen')\n", '']
 ]

@@ -635,7 +635,6 @@
     defineAccessor(object, key, get, set)
   }
 
-  /** Everything that can be reached from the global object, from a literal or from an error; returns the functions. */
   /**
    * Freezes an object. Behind an array or object whose prototypes are frozen at once V8 looks for elements that cannot be written,
    * whenever a new element is put into it, which takes three times as long: so these two are frozen property by property.
@@ -654,6 +653,7 @@
     } else freeze(object)
   }
 
+  /** Everything that can be reached from the global object, from a literal or from an error; returns the functions. */
   function freezeIntrinsics() {
     const todo = [
       realm,
