@@ -99,6 +99,17 @@ const NAMED = [
     ]
   },
   {
+    id: 'prototypes of bound functions',
+    text: 'A bound function has no `prototype` that a class would take: not by a getter, and not as the `new.target` of another class. V8 would look through any number of them without fuel.',
+    parts: [
+      'custom-proto-access-throws',
+      'prototype-from-newtarget',
+      'ArrayBuffer/data-allocation-after-object-creation',
+      'Promise/get-prototype-abrupt',
+      'class/definition/prototype-getter'
+    ]
+  },
+  {
     id: 'text of functions',
     text: '`Function.prototype.toString` gives `function () { [native code] }` for every function of a contract: its text has been rewritten.',
     parts: ['Function/prototype/toString/', 'hashbang/function-constructor']
