@@ -2,7 +2,7 @@ import b4a from 'b4a'
 import flat from 'flat-tree'
 import type Hypercore from 'hypercore'
 import { MerkleTree } from 'hypercore/lib/merkle-tree.js'
-import { type Head, verifyHead } from '../protocol/head.ts'
+import { type Head, isSameHead, verifyHead } from '../protocol/head.ts'
 import { cover, Tree, type TreeNode } from '../protocol/merkle.ts'
 import { leafHash, parentHash } from '../protocol/tree-hash.ts'
 import { readBlocks, readNodes } from '../state/blocks.ts'
@@ -100,7 +100,7 @@ export class LogReader {
     const head = headOf(this.core)
     if (head === null) return this.gap('missing', 0, null, 'nobody has shown it')
     // whoever follows thousands of logs looks at each of them again and again
-    if (this.#head !== null && isSame(this.#head, head)) return null
+    if (this.#head !== null && isSameHead(this.#head, head)) return null
     if (!verifyHead(head, this.core.key, this.#publicKey)) {
       return this.gap('damaged', 0, null, 'its head on this disk is not what its author signed')
     }
@@ -325,15 +325,6 @@ function grow(
     visit?.(block, tree)
   })
   return tree
-}
-
-function isSame(one: Head, other: Head): boolean {
-  return (
-    one.length === other.length &&
-    one.fork === other.fork &&
-    b4a.equals(one.treeHash, other.treeHash) &&
-    b4a.equals(one.signature, other.signature)
-  )
 }
 
 function inWords(ms: number): string {

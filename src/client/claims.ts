@@ -1,6 +1,6 @@
 import b4a from 'b4a'
 import { isSigned, type Subject } from '../protocol/comparison.ts'
-import type { Head } from '../protocol/head.ts'
+import { type Head, isSameHead } from '../protocol/head.ts'
 
 /** Heads of whoever is gone, or was only quoted; the oldest ones are let go. */
 const LEFT_MAX = 64
@@ -219,7 +219,7 @@ export class Claims {
     if (claim.signed === null) {
       // many say the same, and the host has one signature for it
       const same = this.#at(claim.head.length).find(([, { head, signed }]) => {
-        return signed === true && isSame(head, claim.head)
+        return signed === true && isSameHead(head, claim.head)
       })
       claim.signed = same !== undefined || isSigned(this.#subject, claim.head)
     }
@@ -227,11 +227,6 @@ export class Claims {
     if (this.#sources.delete(id)) this.#onLie(id)
     return false
   }
-}
-
-function isSame(a: Head, b: Head): boolean {
-  const isOne = a.length === b.length && a.fork === b.fork
-  return isOne && b4a.equals(a.treeHash, b.treeHash) && b4a.equals(a.signature, b.signature)
 }
 
 function emptySource(): Source {

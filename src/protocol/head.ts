@@ -17,6 +17,12 @@ export function copyHead<T extends Pick<Head, 'treeHash' | 'signature'>>(head: T
   return { ...head, treeHash: new Uint8Array(treeHash), signature: new Uint8Array(signature) }
 }
 
+/** Whether two heads are one, signature included: what was verified of the one holds for the other. */
+export function isSameHead(a: Head, b: Head): boolean {
+  const isOne = a.length === b.length && a.fork === b.fork
+  return isOne && b4a.equals(a.treeHash, b.treeHash) && b4a.equals(a.signature, b.signature)
+}
+
 /** Whether `publicKey` signed this head of the log with that key (hypercore, lib/caps.js, treeSignable). */
 export function verifyHead(head: Head, key: Uint8Array, publicKey: Uint8Array): boolean {
   const signature = unwrapSignature(head.signature)
