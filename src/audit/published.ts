@@ -373,9 +373,9 @@ function keepFresh(side: Side, one: Fresh): void {
 /** Heads that were there before an audit went on, and that no commit names yet, are waited for like those that come. */
 function awaitCommits(side: Side): void {
   const { seen, fresh, wrong, committedTo } = side
-  const known = [...fresh.map(({ head }) => head), ...wrong]
   for (const head of seen) {
-    if (head.length <= committedTo || known.some((one) => isSame(one, head))) continue
+    if (head.length <= committedTo || wrong.some((known) => isSame(known, head))) continue
+    if (fresh.some((known) => isSame(known.head, head))) continue
     keepFresh(side, { head, since: performance.now(), isSigned: true })
   }
 }
