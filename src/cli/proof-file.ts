@@ -36,9 +36,13 @@ export async function checkWritable(file: string): Promise<void> {
  * it as well, and empty files, as `mktemp` makes them.
  */
 export async function writeProof(file: string, proof: Uint8Array | string): Promise<void> {
-  await checkWritable(file)
-  const isNew = (await lstat(file).catch(noneThere)) === null
-  await (isNew ? writeNew(file, proof) : writeFile(file, proof))
+  try {
+    await writeNew(file, proof)
+  } catch (error) {
+    if (codeOf(error) !== 'EEXIST') throw error
+    await checkWritable(file)
+    await writeFile(file, proof)
+  }
 }
 
 /** All of a file, or nothing; throws EEXIST where there is something of that name. */
