@@ -55,16 +55,7 @@ test('client - a log that is larger than any message is taken back', async (t) =
 test('client - a connection that is lost while more calls are under way than one request has is no fork', async (t) => {
   const { dir, bootstrap } = await openNetwork(t)
   const host = await openHost(t, path.join(dir, 'host'), bootstrap)
-  const { connect } = Network.prototype
-  t.teardown(() => {
-    Network.prototype.connect = connect
-  })
-  const streams: Awaited<ReturnType<typeof connect>>[] = []
-  Network.prototype.connect = async function (...args) {
-    const stream = await connect.apply(this, args)
-    streams.push(stream)
-    return stream
-  }
+  const streams = noteConnections(t)
   const alice = await Client.open({ dir: path.join(dir, 'alice'), bootstrap, timeout: 60_000 })
   t.teardown(() => alice.close(), { order: 1 })
   const { link } = await alice.deploy({ host: host.id, source: SOURCE })
@@ -95,22 +86,15 @@ test('client - a connection that is lost while more calls are under way than one
 test('client - calls that a host had in memory alone are sent again when it has lost them', async (t) => {
   const { dir, bootstrap } = await openNetwork(t)
   const host = await openHost(t, path.join(dir, 'host'), bootstrap)
-  const { connect } = Network.prototype
+  const streams = noteConnections(t)
   const { execute } = Executor.prototype
   const { write } = Archive.prototype
   const { settled } = Instance.prototype
   t.teardown(() => {
-    Object.assign(Network.prototype, { connect })
     Object.assign(Executor.prototype, { execute })
     Object.assign(Archive.prototype, { write })
     Object.assign(Instance.prototype, { settled })
   })
-  const streams: Awaited<ReturnType<typeof connect>>[] = []
-  Network.prototype.connect = async function (...args) {
-    const stream = await connect.apply(this, args)
-    streams.push(stream)
-    return stream
-  }
   const alice = await Client.open({ dir: path.join(dir, 'alice'), bootstrap, timeout: 120_000 })
   t.teardown(() => alice.close(), { order: 1 })
   const { link } = await alice.deploy({ host: host.id, source: SOURCE })
@@ -493,6 +477,21 @@ test('client - what was lost of a connection is no fault of the host: a session 
   t.is(await client.call(link, 'add', []), 2)
   t.is(rpcs.size, 2)
 })
+
+/** The connections that are made from now on, until the end of a test. */
+function noteConnections(t: Test) {
+  const { connect } = Network.prototype
+  t.teardown(() => {
+    Network.prototype.connect = connect
+  })
+  const streams: Awaited<ReturnType<typeof connect>>[] = []
+  Network.prototype.connect = async function (...args) {
+    const stream = await connect.apply(this, args)
+    streams.push(stream)
+    return stream
+  }
+  return streams
+}
 
 async function openNetwork(t: Test): Promise<{ dir: string; bootstrap: Bootstrap }> {
   const dir = await tempDir(t)
