@@ -1,4 +1,6 @@
+import { spawnSync } from 'node:child_process'
 import { createRequire } from 'node:module'
+import { fileURLToPath } from 'node:url'
 import test from 'brittle'
 import { shortenRealm } from '../scripts/realm.js'
 import { composeRealm, readRealm } from '../src/vm/js-1/realm.js'
@@ -18,6 +20,15 @@ test('the text of the realm as isolates get it is the program that is written, b
   t.ok(written.length - given.length > 100_000, 'much shorter')
   t.is(/[^\n -~]/.exec(given), null, 'in one byte a character')
   t.ok(shapeOf(given) === shapeOf(written))
+})
+
+test('isolates share the text of the realm', (t) => {
+  const PROCESS = fileURLToPath(new URL('./realm-text-process.js', import.meta.url))
+  const flags = ['--no-node-snapshot', '--jitless', PROCESS]
+  const { stdout, stderr } = spawnSync(process.execPath, flags, { encoding: 'utf8' })
+  if (stdout === '') throw new Error(stderr)
+  const { text, alone, shared } = JSON.parse(stdout)
+  t.ok(alone - shared > text * 0.8, `${alone} bytes with a copy of ${text}, ${shared} without`)
 })
 
 interface Node {

@@ -13,7 +13,7 @@ import { View } from '../../src/vm/js-1/view.js'
 const TIME = 60_000
 
 const { ivm } = createRequire(import.meta.url)(process.argv[2])
-const tools = { ivm, realm: readRealm(), compiledRealm: null }
+const tools = { ivm, realm: readRealm(), cachedRealm: null }
 const { attacks, limits } = JSON.parse(readFileSync(0, 'utf8'))
 for (const attack of attacks) writeSync(1, `${JSON.stringify(measure(attack))}\n`)
 process.kill(process.pid, 'SIGKILL')

@@ -17,7 +17,7 @@ const channel = new Channel(3, 4)
 const tools = {
   ivm: createRequire(import.meta.url)(addon).ivm,
   realm: channel.read()?.realm,
-  compiledRealm: null
+  cachedRealm: null
 }
 const instances = new Map()
 const texts = new Texts()

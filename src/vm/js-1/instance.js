@@ -1,6 +1,6 @@
 import { collect } from './collect.js'
 import { compileDrain } from './microtasks.js'
-import { cacheRealm, compileRealm } from './realm-cache.js'
+import { cacheRealm, compileRealm, shareText } from './realm-cache.js'
 import { CodeError, syntaxError, tooDeep, wrap } from './source.js'
 
 const MEBIBYTE = 1024 * 1024
@@ -30,7 +30,7 @@ export class Abort extends Error {
 
 /**
  * One contract in an isolate of its own: the isolate is built on the first call, kept for the next ones and
- * built anew after an abort. `tools` are `{ ivm, realm, compiledRealm }`: the module, the text of the realm scripts, and
+ * built anew after an abort. `tools` are `{ ivm, realm, cachedRealm }`: the module, the text of the realm scripts, and
  * null or what V8 made of it. `code` is what the compiler made of `source`.
  */
 export class Instance {
@@ -113,7 +113,7 @@ export class Instance {
     this.#isSettled = true
     this.#attempt(() => {
       const { ivm, realm } = this.#tools
-      this.#tools.compiledRealm ??= cacheRealm(this.#isolate, realm)
+      this.#tools.cachedRealm ??= cacheRealm(ivm, this.#isolate, realm)
       collect(ivm, this.#realm.rest)
     })
   }
@@ -145,11 +145,12 @@ export class Instance {
     const memoryLimit = Math.floor(this.#memory / MEBIBYTE)
     this.#isolate = new this.#tools.ivm.Isolate({ memoryLimit })
     const context = this.#isolate.createContextSync()
-    const { realm: text, compiledRealm } = this.#tools
-    const script = compileRealm(this.#isolate, text, compiledRealm ?? undefined)
+    const { realm: text, cachedRealm } = this.#tools
+    const script = compileRealm(this.#isolate, text, cachedRealm)
     const realm = script.runSync(context, { reference: true, release: true })
-    const drain = compileDrain(this.#isolate, context)
     const load = realm.getSync('load', { reference: true })
+    if (cachedRealm !== null) shareText(this.#isolate, context, load, cachedRealm)
+    const drain = compileDrain(this.#isolate, context)
     const body = this.#compile(context, code)
     const ask = new this.#tools.ivm.Callback((...args) => this.#answer(...args))
     const hasRoom = new this.#tools.ivm.Callback((bytes) => this.#hasRoom(bytes))
