@@ -46,6 +46,11 @@ const SETTINGS: readonly Setting[] = [
   { name: 'a compacting collector', flags: [...JITLESS, '--stress-compaction'] },
   { name: 'a small nursery', flags: [...JITLESS, '--max-semi-space-size=1'] },
   { name: 'other hash and random seeds', flags: [...JITLESS, '--hash-seed=7', '--random-seed=9'] },
+  {
+    name: 'a library and a processor with powers of their own',
+    flags: [...JITLESS, '--no-use-std-math-pow'],
+    env: { GLIBC_TUNABLES: 'glibc.cpu.hwcaps=-FMA,-FMA4,-AVX2' }
+  },
   { name: 'less memory', memory: 32 },
   { name: 'more memory', memory: 256 },
   {
@@ -105,6 +110,7 @@ exports.main = async (bytes) => {
   see('transcendental', () => [Math.sin(1e300), Math.cos(1e22), Math.tan(1.5), Math.exp(1.1), Math.log(7.7), Math.sinh(1.3), Math.atan2(1, 3), Math.expm1(1e-5), Math.log1p(1e-5), Math.acosh(2), Math.log2(3), Math.log10(5)])
   see('other functions', () => [Math.cbrt(3), Math.hypot(1.1, 2.2, 3.3), Math.sqrt(2), Math.pow(1.1, 300.7), 1.1 ** 300.7, 2 ** -1074, Math.fround(0.1)])
   see('hot power', () => hot((i) => (1 + i / 1e4) ** 1.7))
+  see('many powers', () => { let all = 0n; const view = new DataView(new ArrayBuffer(8)); for (let i = 1; i < 5000; i++) { let x = i / 512; x **= i / 1024 - 2; view.setFloat64(0, x + Math.pow(i + 0.1, 1.3) + 1.7 ** (i / 100) + (i * 1.1) ** 3.3); all = (all * 31n + view.getBigUint64(0)) % (2n ** 64n) } return [all, 1.37 ** 0.77, 0.3 ** -7.1, 12.3 ** 45.6, 3.3 ** 44.4] })
   see('sums', () => { let x = 0; for (let i = 1; i < 20000; i++) x += 0.1 / i; return x })
   see('text of numbers', () => [0.1 + 0.2, 1e21, 5e-324, (123456789.123).toFixed(20), (1e21 + 1).toString(36), (0.1).toString(2), (1e-7).toPrecision(3), (25).toString(36)])
   see('parsed numbers', () => [Number('1e-320'), parseFloat('3.14abc'), parseInt('0x1f'), Number('0b11'), Number('  12  '), Number('1_000')])

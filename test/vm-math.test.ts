@@ -77,7 +77,9 @@ test('vm math - special values are those of ECMAScript', (t) => {
   }
   expect('cbrt', [0], 0)
   expect('cbrt', [-0], -0)
-  for (const name of Object.keys(reference)) expect(name, name === 'atan2' ? [nan, 1] : [nan], nan)
+  for (const name of Object.keys(reference)) {
+    expect(name, name === 'atan2' || name === 'pow' ? [nan, 1] : [nan], nan)
+  }
   for (const name of ['sin', 'cos', 'tan']) {
     expect(name, [inf], nan)
     expect(name, [-inf], nan)
@@ -165,6 +167,45 @@ test('vm math - special values are those of ECMAScript', (t) => {
   expect('hypot', [5e-324], 5e-324)
   expect('hypot', [1, 2, 3, 4, 5, 6, 7, 8, 14], 20)
 
+  for (const x of [nan, 0, -0, 1, -1, 2.5, inf, -inf]) {
+    expect('pow', [x, 0], 1)
+    expect('pow', [x, -0], 1)
+    expect('pow', [x, nan], nan)
+    expect('pow', [x, 1], x)
+  }
+  for (const x of [1, -1]) for (const y of [inf, -inf]) expect('pow', [x, y], nan)
+  for (const [most, least] of [
+    [inf, 0],
+    [-inf, -0]
+  ] as const) {
+    expect('pow', [1.1, most], inf * Number(most > 0) || 0)
+    expect('pow', [-0.9, most], most > 0 ? 0 : inf)
+    expect('pow', [most, 3], most)
+    expect('pow', [most, 2], inf)
+    expect('pow', [most, 0.5], inf)
+    expect('pow', [most, -3], least)
+    expect('pow', [most, -0.5], 0)
+    expect('pow', [least, 3], least)
+    expect('pow', [least, 4], 0)
+    expect('pow', [least, 1.5], 0)
+    expect('pow', [least, -3], most)
+    expect('pow', [least, -4], inf)
+    expect('pow', [least, 2 ** 53], 0)
+  }
+  expect('pow', [-8, 1 / 3], nan)
+  expect('pow', [-8, 2 ** 53 + 2], inf)
+  expect('pow', [-1, 2 ** 53 - 1], -1)
+  expect('pow', [-1, -(2 ** 53)], 1)
+  expect('pow', [2, -1075], 0)
+  expect('pow', [2, -1074], 5e-324)
+  expect('pow', [-2, 1023], -(2 ** 1023))
+  expect('pow', [5e-324, -1], inf)
+  expect('pow', [5e-324, 5e-324], 1)
+  expect('pow', [1.7e308, 1.7e308], inf)
+  expect('pow', [1.7e308, -1.7e308], 0)
+  expect('pow', [1 + 2 ** -52, 1.7e308], inf)
+  expect('pow', [1 - 2 ** -53, 1.7e308], 0)
+
   function expect(name: string, values: number[], value: number): void {
     const actual = evaluate(name, values)
     if (!Object.is(actual, value))
@@ -177,6 +218,19 @@ test('vm math - exact results are exact', (t) => {
   const wrong: string[] = []
   for (let k = -1074; k <= 1023; k++) {
     if (math['log2']?.(2 ** k) !== k) wrong.push(`log2(2^${k})`)
+  }
+  for (let k = -1074; k <= 1023; k++) {
+    if (math['pow']?.(2, k) !== 2 ** k) wrong.push(`2^${k}`)
+  }
+  for (let k = -22; k <= 22; k++) {
+    if (math['pow']?.(10, k) !== Number(`1e${k}`)) wrong.push(`10^${k}`)
+  }
+  for (let x = 3; x < 200; x += 2) {
+    for (let [z, k] = [x, 1]; z < 2 ** 53; z *= x, k++) {
+      if (math['pow']?.(x, k) !== z) wrong.push(`${x}^${k}`)
+      if (math['pow']?.(-x, k) !== (k % 2 === 0 ? z : -z)) wrong.push(`(-${x})^${k}`)
+      if (k === 4 && math['pow']?.(z, 1 / k) !== x) wrong.push(`(${x}^4)^0.25`)
+    }
   }
   for (let k = 0; k <= 22; k++) if (math['log10']?.(10 ** k) !== k) wrong.push(`log10(1e${k})`)
   for (let k = 1; k <= 208063; k += 61) {
@@ -337,6 +391,7 @@ function hasExactValue(name: string, values: number[]): boolean {
   if (!values.every(Number.isFinite)) return false
   if (name === 'atan2') return !values.includes(0)
   if (name === 'hypot') return values.length > 0
+  if (name === 'pow') return x > 0 && Math.abs((values[1] ?? 0) * Math.log2(x)) < 2000
   if (name === 'asin' || name === 'acos') return Math.abs(x) <= 1
   if (name === 'atanh') return Math.abs(x) < 1
   if (name === 'acosh') return x >= 1
@@ -428,6 +483,27 @@ function argumentDraws(): Record<string, (random: () => number) => number[]> {
     },
     log2: positive,
     log10: positive,
+    pow: mix(
+      (random) => [10 * random(), within(random, 20)],
+      (random) => [Math.abs(magnitude(random, -1022, 1022)), magnitude(random, -12, 3)],
+      (random) => {
+        const x = Math.abs(magnitude(random, -1030, 1022))
+        return [x, within(random, 1074) / Math.log2(x)]
+      },
+      (random) => {
+        const x = 1 + magnitude(random, -52, -4)
+        return [x, within(random, 740) / Math.log(x)]
+      },
+      (random) => [Math.round(300 * random()), Math.round(within(random, 160))],
+      (random) => [
+        (1 + Math.floor(random() * 256) / 256) * (1 + within(random, 2 ** -44)),
+        within(random, 1000)
+      ],
+      (random) => {
+        const x = 100 * random()
+        return [x, (-1022 - 54 * random()) / Math.log2(x)]
+      }
+    ),
     cbrt: mix(positive, anyLog),
     hypot: mix(pair, pair, (random) => {
       const x = magnitude(random, -1040, 1000)
@@ -515,6 +591,7 @@ function referenceFunctions(): Record<string, (...values: Real[]) => Real> {
     log1p: (x) => tiny(x, -2n, 3n) ?? log(add(one, x)),
     log2: (x) => divide(log(x), ln2),
     log10: (x) => divide(log(x), ln10),
+    pow: (x, y) => exp(times(y, log(x))),
     cbrt,
     hypot: (...values) => root(values.map((x) => times(x, x)).reduce(add))
   }

@@ -48,7 +48,7 @@ const OPERATORS = {
 
 /** Functions of Math of which there are two, see builtins/conversions.js. */
 const NUMERIC = new Set(
-  'abs ceil clz32 f16round floor fround imul max min pow round sign sqrt trunc'.split(' ')
+  'abs ceil clz32 f16round floor fround imul max min round sign sqrt trunc'.split(' ')
 )
 
 const COMPARISONS = new Set(['<', '<=', '>', '>='])
@@ -167,6 +167,8 @@ export class Expressions extends Emitter {
   /** `a operator right`, where `a` is the text of the left operand. */
   operation(operator, left, a, right) {
     const name = OPERATORS[operator]
+    // of no two numbers either it is V8's own: see math.js
+    if (operator === '**') return `$mivm_power(${a}, ${this.emit(right)})`
     if (isPlain(left) && isPlain(right)) return `${a} ${operator} ${this.emit(right)}`
     if (operator === '+' && (isText(left) || isText(right))) {
       return `$mivm_add(${a}, ${this.emit(right)})`
@@ -282,7 +284,8 @@ export class Expressions extends Emitter {
     const sign = operator.slice(0, -1)
     const isCompound = OPERATORS[sign] !== undefined
     const isElement = mayBeElement(left) && (isCompound ? sign === '+' : !isNoText(right))
-    const isEasy = isCompound ? isPlain(left) && isPlain(right) : !mayBeLength(left) && !isElement
+    const isNative = sign !== '**' && isPlain(left) && isPlain(right)
+    const isEasy = isCompound ? isNative : !mayBeLength(left) && !isElement
     if (operator === '=' && isElement && !mayBeLength(left)) return this.element(left, node)
     if (isEasy) {
       const target = this.emit(node.left)

@@ -4,7 +4,8 @@
 
   // The functions of Math that differ between processors, in arithmetic that does not: + - * / and
   // sqrt of doubles, which IEEE 754 rounds in one way, and integers. The same bits on every
-  // machine, whether interpreted or compiled. (pow, sqrt and the rounding functions stay native.)
+  // machine, whether interpreted or compiled. (sqrt and the rounding functions stay native.) Powers, `**` included, are V8's
+  // by way of the C library of the system, and that one's by what the processor can do.
   //
   // Values are kept as double-doubles, unevaluated sums of two doubles (Dekker, "A floating-point
   // technique for extending the available precision", Numer. Math. 18, 1971; Knuth, The Art of
@@ -263,6 +264,18 @@
       if (!(x > 0 && x < INFINITE)) return specialLog(x)
       const y = logOfDouble(x)
       return timesConstant(y, low, LOG10E_1, LOG10E_2)
+    },
+
+    pow(x, y) {
+      if (y === 0) return 1
+      if (!(x === x && y === y)) return NOT_A_NUMBER
+      const a = abs(x)
+      if (abs(y) === INFINITE) return a === 1 ? NOT_A_NUMBER : a > 1 === y > 0 ? INFINITE : 0
+      const isWhole = floor(y) === y
+      if (x < 0 && !isWhole && a < INFINITE) return NOT_A_NUMBER
+      const z = a > 0 && a < INFINITE ? powerOf(a, y, isWhole) : a > 0 === y > 0 ? INFINITE : 0
+      const isOdd = isWhole && floor(y / 2) * 2 !== y
+      return isOdd && (x < 0 || 1 / x < 0) ? -z : z
     },
 
     cbrt(x) {
@@ -541,6 +554,60 @@
     const m = expOf(x)
     const p = power(exponent)
     return sum(m * p, low * p, -1, 0)
+  }
+
+  // ---- powers ----
+
+  /** x^y, x > 0; both finite, y not 0 */
+  function powerOf(x, y, isWhole) {
+    if (y === 1) return x
+    if (y === 2) return x * x
+    if (y === -1) return 1 / x
+    if (isWhole) {
+      double[0] = x
+      const high = words[HIGH]
+      if ((high & 0xfffff) === 0 && words[LOW] === 0 && high !== 0) {
+        return powerOfTwo(((high >>> 20) - 1023) * y)
+      }
+      if (y > 0 && y < 64 && floor(x) === x) {
+        const z = powerOfWhole(x, y)
+        if (z <= 2 ** 53) return z
+      }
+    }
+    const l = logOfDouble(x)
+    const lLow = low
+    const t = l * y
+    // less than half a unit away from 1
+    if (abs(t) < 2 ** -60) return 1
+    if (t > 710) return INFINITE
+    if (t < -746) return 0
+    const p = product(l, y)
+    const rest = low + lLow * y
+    const s = p + rest
+    const sLow = rest - (s - p)
+    const e = expOf(s)
+    const eLow = low + e * sLow
+    const h = e + eLow
+    return scale(h, eLow - (h - e), exponent)
+  }
+
+  /** 2^k for any whole k. */
+  function powerOfTwo(k) {
+    if (k > 1023) return INFINITE
+    if (k < -1074) return 0
+    return k < -1022 ? power(k + 100) * 2 ** -100 : power(k)
+  }
+
+  /** Exact where it comes to no more than 2^53. x is whole, and n is from 1 to 63. */
+  function powerOfWhole(x, n) {
+    let z = 1
+    let square = x
+    for (let k = n; ; ) {
+      if ((k & 1) === 1) z *= square
+      k >>= 1
+      if (k === 0) return z
+      square *= square
+    }
   }
 
   // ---- logarithms ----

@@ -41,7 +41,7 @@
     toText
   } = kit
   const { toFloat, wordsOf } = kit
-  const { clz32, max: most, min: least, trunc } = Math
+  const { clz32, max: most, min: least, pow, trunc } = Math
   const { getPrototypeOf } = Reflect
   const { freeze, getOwnPropertyDescriptor } = Object
   const { iterator } = Symbol
@@ -164,9 +164,10 @@
   }
 
   function power(a, b) {
-    if (typeof a === 'number' && typeof b === 'number') return a ** b
+    if (typeof a === 'number' && typeof b === 'number') return b === 2 ? a * a : pow(a, b)
     const left = numeric(a)
     const right = numeric(b)
+    if (typeof left === 'number' && typeof right === 'number') return pow(left, right)
     if (typeof left === 'bigint' && typeof right === 'bigint' && right > 1n) {
       charge(prices.operator)
       if (left > 1n || left < -1n) {

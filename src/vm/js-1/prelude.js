@@ -184,10 +184,10 @@
     }
   }
 
-  /** These differ in their last bits between processors. */
+  /** These differ in their last bits between processors, or between the libraries of their systems. */
   function replaceTranscendentals() {
     const names =
-      'acos acosh asin asinh atan atan2 atanh cos cosh exp expm1 log log10 log1p log2 sin'
+      'acos acosh asin asinh atan atan2 atanh cos cosh exp expm1 log log10 log1p log2 pow sin'
     for (const name of `${names} sinh tan tanh`.split(' ')) {
       if (typeof math[name] !== 'function') throw new Error(`math.${name} is missing`)
     }
@@ -195,19 +195,20 @@
       if (!hasOwn(Math, name)) throw new Error(`Math.${String(name)} is not standard`)
       const length = Math[name].length
       const compute = math[name]
+      const price = name === 'pow' ? prices.power : prices.math
       // coerced once and in order: math.js takes numbers only
       const methods = {
         one(x) {
-          charge(prices.math)
+          charge(price)
           return compute(toNumber(x))
         },
         two(x, y) {
-          charge(prices.math)
+          charge(price)
           const first = toNumber(x)
           return compute(first, toNumber(y))
         },
         all(...values) {
-          charge(prices.math + values.length)
+          charge(price + values.length)
           return compute(...kit.numbersIn(values))
         }
       }

@@ -179,6 +179,8 @@ export const PRICES = {
     date: 16,
     /** A function of Math that is software here. */
     math: 10,
+    /** A power: a logarithm and an exponential function. */
+    power: 20,
 
     // arrays, an element
     /** One that is read from what is like an array. */

@@ -30,17 +30,15 @@
         }
       })
     }
-    for (const name of ['imul', 'pow']) {
-      const compute = Math[name]
-      numeric[name] = compute
-      replace(Math, {
-        [name](x, y) {
-          if (typeof x === 'number' && typeof y === 'number') return compute(x, y)
-          const first = toNumber(x)
-          return compute(first, toNumber(y))
-        }
-      })
-    }
+    const { imul } = Math
+    numeric.imul = imul
+    replace(Math, {
+      imul(x, y) {
+        if (typeof x === 'number' && typeof y === 'number') return imul(x, y)
+        const first = toNumber(x)
+        return imul(first, toNumber(y))
+      }
+    })
     for (const name of ['max', 'min']) {
       const compute = Math[name]
       numeric[name] = compute
