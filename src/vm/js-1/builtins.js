@@ -481,7 +481,11 @@
 
   function dress(method, original) {
     for (const key of ['name', 'length']) {
-      defineProperty(method, key, { value: getOwnPropertyDescriptor(original, key).value })
+      const { value } = getOwnPropertyDescriptor(original, key)
+      // V8 keeps a table for each function of which one was defined
+      if (getOwnPropertyDescriptor(method, key).value !== value) {
+        defineProperty(method, key, { value })
+      }
     }
   }
 
