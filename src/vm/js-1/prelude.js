@@ -360,7 +360,8 @@
 
     function timeOf(args) {
       if (args.length === 0) return now
-      if (args.length > 1) return apply(UTC, undefined, kit.numbersIn(args))
+      // the one of the realm: of V8's own, huge parts do not come to the same everywhere
+      if (args.length > 1) return apply(UniversalDate.UTC, undefined, args)
       if (isDate(args[0])) return getTime(args[0])
       const value = toPrimitive(args[0])
       return typeof value === 'string' ? parse(value) : +value

@@ -156,6 +156,8 @@ export const PRICES = {
     normalizePair: 1 / 128,
     escape: 1 / 8,
     parseNumber: 1 / 32,
+    /** A digit of one that parseInt has to round. */
+    digit: 2,
     /** One of several codes that a text is made of. */
     code: 1 / 2,
     /** A part that split, replaceAll or String.raw makes. */

@@ -9,6 +9,9 @@
   const { freeze, getOwnPropertyDescriptor, setPrototypeOf } = Object
   const realm = globalThis
   const RawString = String
+  const { trunc } = Math
+  /** Days and hours, up to which V8 multiplies without rounding. */
+  const FAR = 2 ** 35
   /** V8's own, for compiled code that has numbers. */
   const numeric = {}
 
@@ -98,6 +101,11 @@
     const { UTC } = Date
     const getTime = uncurry(prototype.getTime)
     const setTime = uncurry(prototype.setTime)
+    const setHours = uncurry(prototype.setUTCHours)
+    const hoursOf = uncurry(prototype.getUTCHours)
+    const minutesOf = uncurry(prototype.getUTCMinutes)
+    const secondsOf = uncurry(prototype.getUTCSeconds)
+    const millisecondsOf = uncurry(prototype.getUTCMilliseconds)
     const parts = ['FullYear', 'Month', 'Date', 'Hours', 'Minutes', 'Seconds', 'Milliseconds']
     const setters = parts.flatMap((part) => [`set${part}`, `setUTC${part}`])
     for (const name of ['setTime', ...setters]) {
@@ -105,15 +113,18 @@
       const { length } = method
       // these begin at 1970 where there is no time yet, or need none
       const isOfNone = name === 'setTime' || name === 'setFullYear' || name === 'setUTCFullYear'
+      const place = ['Hours', 'Minutes', 'Seconds'].findIndex((part) => name.endsWith(part))
       replace(prototype, {
         [name](...args) {
           const time = getTime(this)
           if (args.length > length) args.length = length
-          if (areNumbers(args)) return apply(method, this, args)
-          numbersIn(args)
-          // the time before that counts, whatever it has been set to meanwhile
-          if (time !== time && !isOfNone) return time
-          setTime(this, time)
+          if (!areNumbers(args)) {
+            numbersIn(args)
+            // the time before that counts, whatever it has been set to meanwhile
+            if (time !== time && !isOfNone) return time
+            setTime(this, time)
+          }
+          if (place >= 0 && time === time && isFar(args, 0)) return setFar(this, place, args)
           return apply(method, this, args)
         }
       })
@@ -122,9 +133,52 @@
     replace(Date, {
       UTC(...args) {
         if (args.length > most) args.length = most
-        return apply(UTC, undefined, numbersIn(args))
+        numbersIn(args)
+        if (!isFar(args, 2)) return apply(UTC, undefined, args)
+        const {
+          0: year,
+          1: month,
+          2: day,
+          3: hours = 0,
+          4: minutes = 0,
+          5: seconds = 0,
+          6: ms = 0
+        } = args
+        return UTC(
+          year,
+          month,
+          isNear(day) ? day : Number.NaN,
+          0,
+          0,
+          0,
+          timeFrom(hours, minutes, seconds, ms)
+        )
       }
     })
+
+    function setFar(date, place, args) {
+      const parts = [hoursOf(date), minutesOf(date), secondsOf(date), millisecondsOf(date)]
+      for (let i = 0; i < args.length; i++) parts[place + i] = args[i]
+      return setHours(date, 0, 0, 0, timeFrom(parts[0], parts[1], parts[2], parts[3]))
+    }
+  }
+
+  /**
+   * Whether V8 multiplies one of the numbers from `from` on to more than a double has bits for. What that comes to with what
+   * is added is not the same on all processors: some of them round once where they multiply and add.
+   */
+  function isFar(list, from) {
+    for (let i = from; i < list.length; i++) if (!isNear(list[i])) return true
+    return false
+  }
+
+  function isNear(number) {
+    return number < FAR && number > -FAR
+  }
+
+  /** MakeTime of ECMA-262. */
+  function timeFrom(hours, minutes, seconds, ms) {
+    return trunc(hours) * 3600000 + trunc(minutes) * 60000 + trunc(seconds) * 1000 + trunc(ms)
   }
 
   function areNumbers(list) {
