@@ -259,6 +259,39 @@ test('follow - a host over whose connection nothing comes does not show less for
   }
 })
 
+test('follow - a host whose connection is slower than another one never shows less for that', async (t) => {
+  const delay = 250
+  // who shows the logs of calls may be quicker than who shows the archive
+  for (const isWhole of [true, false]) {
+    const writer = await Writer.deploy(t)
+    const { log, files, content, users } = writer
+    const [store, mirror] = [await openStore(t), await openStore(t)]
+    const host = await stalling(store, writer, delay)
+    const ends = [await replicate(mirror, writer)]
+    const logs = [log, ...users.map(({ core }) => core), ...(isWhole ? [files, content] : [])]
+    const copies = logs.map(({ key }) => mirror.get({ key }))
+    for (const copy of copies) copy.download({ start: 0, end: -1 })
+    ends.push(await replicate(store, { store: mirror, keyPair: crypto.keyPair() }, copies))
+    const follower = await Follower.open(t, {
+      store,
+      address: writer.address,
+      patience: 500,
+      answeredAt: () => performance.now() - delay
+    })
+    await follower.until('following')
+    for (let i = 0; i < 30; i++) {
+      await writer.commit([await writer.call(1, 'add', ['more'])])
+      await sleep(20)
+    }
+    await follower.replayed(writer.seq)
+    await sleep(2 * delay)
+    const { findings, verdict } = await follower.stop()
+    t.alike(found({ findings }), [])
+    t.is(verdict.verdict, 'clean', JSON.stringify(verdict.missing))
+    for (const end of [...ends, host.end]) await end()
+  }
+})
+
 // and so it is where an audit reads what there is, and ends: a receipt may be of what is still on its way
 test('audit - a host over whose connection nothing comes does not show less for that', async (t) => {
   const writer = await Writer.deploy(t)
@@ -367,7 +400,7 @@ test.hook('follow - the VM of these tests closes', async (t) => {
 })
 
 /** Connects a stranger's store to the host, from which nothing comes for a while. */
-async function stalling(stranger: Corestore, { store, keyPair }: Writer) {
+async function stalling(stranger: Corestore, { store, keyPair }: Writer, delay = 0) {
   const a = new SecretStream(true)
   const b = new SecretStream(false, undefined, { keyPair })
   for (const stream of [a, b]) stream.on('error', () => {})
@@ -376,8 +409,9 @@ async function stalling(stranger: Corestore, { store, keyPair }: Writer) {
   let held: Uint8Array[] | null = null
   near.pipe(far)
   far.on('data', (data: Uint8Array) => {
-    if (held === null) near.write(data)
-    else held.push(data)
+    if (held !== null) held.push(data)
+    else if (delay === 0) near.write(data)
+    else setTimeout(() => near.write(data), delay)
   })
   stranger.replicate(a)
   store.replicate(b)

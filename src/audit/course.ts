@@ -80,8 +80,8 @@ export class Course {
   #tailTo = 0
   /** How much of the log was read when it was looked at last, and since when it is no more. */
   #stuck = { at: 0, since: performance.now() }
-  /** Since when the host shows less than it has signed. */
-  #lessSince: number | null = null
+  /** What the host had signed that it does not show, or that is not read, and since when that is so. */
+  #less: { readonly to: number; readonly since: number } | null = null
   /** What the host showed of the call log once it had shown all that was seen of the archive. */
   #shownThen = Number.POSITIVE_INFINITY
 
@@ -327,12 +327,17 @@ export class Course {
     const { complete } = this.#history
     this.published.judgeLive(hostShows, complete ? reader.length : null, grace)
     if (!complete) return
+    const shown = this.#hostView.shows(null)
     const to = Math.max(reader.length, this.#heads.openTo)
-    const isLess = to > reader.length || (this.#hostView.shows(null) ?? to) < to
-    this.#lessSince = isLess ? (this.#lessSince ?? performance.now()) : null
-    if (this.#lessSince === null || this.#lessSince > performance.now() - grace) return
-    this.#heads.withheld(reader.length, hostShows)
-    if (head !== null) this.#heads.truncated(head, reader.length, hostShows)
+    const here = Math.min(reader.length, shown ?? to)
+    // others may always be ahead of a slow connection: what counts is what was signed when the time began
+    if (this.#less !== null && here >= this.#less.to) this.#less = null
+    if (here < to) this.#less ??= { to, since: performance.now() }
+    const less = this.#less
+    if (less === null || less.since > performance.now() - grace) return
+    const isShowingLess = (hostShows(null) ?? less.to) < less.to
+    this.#heads.withheld(reader.length, isShowingLess ? hostShows : () => null)
+    if (isShowingLess && head !== null) this.#heads.truncated(head, reader.length, hostShows)
   }
 
   /** Looks at what there is for the last time. */

@@ -52,8 +52,8 @@ interface Side {
   isCrowded: boolean
   /** Those that no commit has left so. */
   readonly wrong: Head[]
-  /** Since when it is behind the newest commit. */
-  behindSince: number | null
+  /** The length in a commit that it is behind, and since when. */
+  behind: { readonly to: number; readonly since: number } | null
 }
 
 /**
@@ -113,7 +113,7 @@ export class Published {
       freshAt: new Set<number>(),
       isCrowded: false,
       wrong: [],
-      behindSince: null
+      behind: null
     }))
     return new Published(sides, blobs.key, host, report, patience)
   }
@@ -226,9 +226,15 @@ export class Published {
       const last = lengthOf(side.seen)
       side.seen = side.seen.filter(({ length }) => length === last || length > side.committedTo)
       prune(side)
-      const isBehind = last < (this.#last?.[side.name].length ?? 0)
-      side.behindSince = isBehind ? (side.behindSince ?? performance.now()) : null
-      if (side.behindSince !== null && side.behindSince < before) this.#judgeEnd(side, hostShows)
+      const to = this.#last?.[side.name].length ?? 0
+      const shown = hostShows(side.core)
+      // it may always be behind the newest one: what counts is what was committed when the time began
+      if (side.behind !== null && last >= side.behind.to) side.behind = null
+      if (last < to) side.behind ??= { to, since: performance.now() }
+      const { behind } = side
+      if (behind === null || behind.since >= before) continue
+      const isShowingLess = shown !== null && shown < behind.to
+      this.#judgeEnd(side, isShowingLess ? hostShows : () => null)
     }
   }
 
