@@ -173,6 +173,22 @@ test('newest - who says a million things at once is not listened to to the end',
   }
 })
 
+test('newest - a proof of no blocks ends the connection of who shows it at most', async (t) => {
+  const nothing = { start: 0, length: 0, nodes: [], additionalNodes: [], signature: b4a.alloc(64) }
+  const data = { block: null, hash: null, seek: null, upgrade: nothing, manifest: null }
+  for (const fork of [0, 1]) {
+    const { author, reader, join } = await bounded(t)
+    const liar = await join(author, true)
+    const [peer] = author.peers
+    if (peer === undefined || !isWirePeer(peer)) throw new Error('there is no peer')
+    peer.wireData.send({ ...data, request: 0, fork })
+    await later(50)
+    liar.leave()
+    await join(author, false)
+    t.alike(await reader.get(2), b4a.from('c'), `of fork ${fork}`)
+  }
+})
+
 /** A log of three blocks, a mirror that has two of them, and a reader whose patience is bounded. */
 async function bounded(t: Teardown) {
   const dir = await tempDir(t)
@@ -233,6 +249,10 @@ const isBlock: Mute = ({ block }) => block !== null
 
 function delayed(drips: (() => void)[]): Mute {
   return ({ block }, answer) => block !== null && drips.push(answer) > 0
+}
+
+function isWirePeer(peer: object): peer is { readonly wireData: { send(data: object): void } } {
+  return 'wireData' in peer
 }
 
 function later(ms: number): Promise<null> {

@@ -210,6 +210,37 @@ test('hostile peers - a connection that ends at any byte of a request takes noth
   await goesOn('beside them')
 })
 
+test('hostile peers - data that nobody has asked for ends a connection at most', async (t) => {
+  const { dial, random, goesOn, address } = await sharedScene(t)
+  const nothing = {
+    start: 0,
+    length: 0,
+    nodes: [],
+    additionalNodes: [],
+    signature: random.bytes(64)
+  }
+  const nodes = [{ index: 0, hash: random.bytes(32), size: 1 }]
+  const wrong = { ...nothing, length: 1, nodes }
+  const said: readonly (readonly [WireMessage, object])[][] = [
+    [['wireData', { ...DATA, fork: 1, upgrade: nothing }]],
+    [['wireData', { ...DATA, request: 0, upgrade: nothing }]],
+    [
+      ['wireData', { ...DATA, fork: 1, upgrade: wrong }],
+      // behind that it is told nothing any more, and what there is nothing to tell of has no block
+      ['wireRequest', { ...REQUEST, fork: 7, block: { index: 0, nodes: 0 } }]
+    ]
+  ]
+  for (const messages of said) {
+    const { peer, end } = await readerOf(t, await dial(), address)
+    for (const [message, value] of messages) {
+      peer[message].send(value)
+      await sleep(50)
+    }
+    await goesOn(JSON.stringify(messages.map(([message]) => message)))
+    await end()
+  }
+})
+
 test.hook('hostile peers - the host of these tests ends', async (t) => {
   await shared
   for (const { fn } of closings.toSorted((a, b) => a.order - b.order)) await fn()
@@ -422,6 +453,16 @@ const REQUEST = {
   priority: 0
 }
 
+const DATA = {
+  request: 1,
+  fork: 0,
+  block: null,
+  hash: null,
+  seek: null,
+  upgrade: null,
+  manifest: null
+}
+
 type WireMessage =
   | 'wireRange'
   | 'wireBitfield'
@@ -429,6 +470,7 @@ type WireMessage =
   | 'wireUnwant'
   | 'wireSync'
   | 'wireRequest'
+  | 'wireData'
 
 /** Whoever reads a log, with the means to say anything about it. */
 type WirePeer = Hypercore['peers'][number] & {

@@ -243,6 +243,9 @@ declare module 'hypercore' {
     updateRemoteContiguousLength(length: number): void
     /** Looks at a proof of another version of the log; true where nothing of it is to be taken. */
     checkConflict: (proof: unknown, from: unknown) => Promise<boolean>
+    /** Takes on what a proof shows, and looks at one of another fork; private, both. */
+    verify: (proof: unknown, from: unknown) => Promise<boolean>
+    verifyReorg: (proof: unknown) => Promise<object>
     readonly id: string
     readonly key: Uint8Array
     readonly opened: boolean

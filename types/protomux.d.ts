@@ -77,6 +77,10 @@ declare module 'protomux' {
     readonly _remote: readonly unknown[]
     /** Takes in that the peer opens one; what it throws ends the stream. Private. */
     _onopensession: (state: unknown) => unknown
+    /** Ends the stream over what has gone wrong with a message, and says so of a channel that is closed. Private, as is what follows. */
+    _safeDestroy: (error: Error) => void
+    _warn: (error: Error) => void
+    _destroying: boolean
     destroy(error?: Error): void
     [Symbol.iterator](): IterableIterator<Channel>
   }

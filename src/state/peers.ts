@@ -1,7 +1,8 @@
 import type Corestore from 'corestore'
 import type { Peer, PeerRange, PeerRequest, SharedCore } from 'hypercore'
-import type Protomux from 'protomux'
+import Protomux from 'protomux'
 import { deferred } from '../protocol/deferred.ts'
+import { codeOf, messageOf } from '../protocol/errors.ts'
 import { UpgradeTurns } from './upgrade-turns.ts'
 
 /**
@@ -32,8 +33,10 @@ const ANSWER_MS = 3_000
  * peer reads what it asked for or not, and nobody else is asked how a log goes on while one peer does not say it.
  */
 export function boundPeers(store: Corestore, answerMs: number = ANSWER_MS): void {
+  boundErrors()
   store.watch((core) => {
     const { replicator } = core
+    boundProofs(core)
     const turns = new UpgradeTurns(core, answerMs)
     const add = replicator._addPeer
     replicator._addPeer = (peer) => {
@@ -44,6 +47,32 @@ export function boundPeers(store: Corestore, answerMs: number = ANSWER_MS): void
       add.call(replicator, peer)
     }
   })
+}
+
+/**
+ * Has all that a peer says end its connection at most. As it is, a TypeError over some of it, such as a request of another fork
+ * behind a wrong proof, is taken for a bug, and ends the process (`safety-catch`).
+ */
+function boundErrors(): void {
+  Protomux.prototype._safeDestroy = function (error) {
+    this._destroying = true
+    this.stream.destroy(error)
+  }
+  // of a channel that is closed already
+  Protomux.prototype._warn = () => {}
+}
+
+/** The same for proofs, of which Hypercore catches what is wrong itself: one of no blocks is a TypeError. */
+function boundProofs(core: SharedCore): void {
+  const { verify, verifyReorg } = core
+  core.verify = (proof, from) => verify.call(core, proof, from).catch(refuse)
+  core.verifyReorg = (proof) => verifyReorg.call(core, proof).catch(refuse)
+}
+
+function refuse(error: unknown): never {
+  const isTakenForBug =
+    error instanceof TypeError || error instanceof RangeError || codeOf(error) === 'ERR_ASSERTION'
+  throw isTakenForBug ? new Error(messageOf(error), { cause: error }) : error
 }
 
 /** Of what a peer says that it has only that is taken in which may be asked of it. */
