@@ -2,7 +2,7 @@
 import path from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import test from 'brittle'
-import { Client, openLocal } from 'mivm'
+import { audit, Client, openLocal } from 'mivm'
 import Protomux from 'protomux'
 import { Network } from '../src/net/network.ts'
 import { Rpc } from '../src/net/rpc.ts'
@@ -62,4 +62,32 @@ test('fruitless - a host that answers without an answer is asked less and less o
     t.ok(requests < REQUESTS_MAX, `${requests} requests`)
     await client.close()
   }
+})
+
+test('fruitless - a host that has another instance ends no audit that follows', async (t) => {
+  const { address } = new SignedHistory(2).subject
+  const local = await openLocal(0)
+  t.teardown(() => local.close(), { order: 3 })
+  const network = new Network(HOST, local.bootstrap)
+  t.teardown(() => network.close(), { order: 2 })
+  const other = new SignedHistory(2, 2, 1)
+  const stop = new AbortController()
+  network.onConnection((stream) => {
+    const rpc = new Rpc(Protomux.from(stream))
+    rpc.respond(INFO, async () => {
+      setTimeout(() => stop.abort(), TIMEOUT / 4)
+      return { genesis: other.subject.genesis, methods: ['add'], head: other.head() }
+    })
+    rpc.respond(KNOWN, async () => ({ signed: null }))
+  })
+  await network.listen()
+  const link = `mivm://${encodeId(HOST.publicKey)}/${encodeId(address)}`
+  const { bootstrap } = local
+  const dir = path.join(await tempDir(t), 'auditor')
+  const options = { address: link, bootstrap, dir, patience: TIMEOUT, follow: stop.signal }
+  const verdicts: string[] = []
+  for await (const event of audit(options)) {
+    if (event.type === 'verdict') verdicts.push(event.verdict)
+  }
+  t.alike(verdicts, ['inconclusive'])
 })

@@ -124,7 +124,7 @@ export class Replica {
     const { host, address } = parseLink(instance)
     const reached = await this.#reach(address, host, await this.#isCopied(address))
     if (!again) return reached
-    const known = reached === null ? null : checkGenesis(address, reached.genesis).host
+    const known = reached === null ? null : hostIn(address, reached.genesis)
     const owner = host ?? known ?? (await this.#hostOf(address))
     if (owner !== null && this.#hosts.get(owner) === undefined) this.#hosts.reconnect(owner)
     return reached
@@ -364,9 +364,15 @@ function notThere(instance: string): MivmError {
 }
 
 function isHostOf(address: Uint8Array, genesis: Uint8Array, host: Uint8Array): boolean {
+  const named = hostIn(address, genesis)
+  return named !== null && b4a.equals(named, host)
+}
+
+/** Null where that is not the genesis of the instance: who says that it is has nothing of it. */
+function hostIn(address: Uint8Array, genesis: Uint8Array): Uint8Array | null {
   try {
-    return b4a.equals(checkGenesis(address, genesis).host, host)
+    return checkGenesis(address, genesis).host
   } catch {
-    return false
+    return null
   }
 }
