@@ -82,6 +82,7 @@ async function* events(options: AuditOptions): AsyncGenerator<AuditEvent> {
     const info = await replica.reach(options.address, { again: isLive })
     const meeting = await Others.open({ replica, address, info, kept, ...network })
     others = meeting
+    if (info === null && !isLive) yield { type: 'host', online: false }
     // where nobody is there nobody withholds anything, and they may have gone on behind the copy
     if (info !== null || isLive) await copyOwnLogs(dir, address, replica.store)
     const ranges = replica.ranges(options.address)

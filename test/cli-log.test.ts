@@ -3,7 +3,7 @@ import { once } from 'node:events'
 import path from 'node:path'
 import { createInterface } from 'node:readline'
 import test from 'brittle'
-import { CONTRACTS } from './cli.ts'
+import { Cli, CONTRACTS } from './cli.ts'
 import { openNetwork } from './cli-network.ts'
 import { tempDir } from './helpers.ts'
 
@@ -29,8 +29,13 @@ test('cli - log --follow goes on until it is interrupted', async (t) => {
 })
 
 test('cli - without the host the copy on this machine is read', async (t) => {
-  const { host, cli } = await openNetwork(t, await tempDir(t))
-  await cli.run(['deploy', FORUM, '--host', host.id, '--name', 'forum'])
+  const root = await tempDir(t)
+  const { host, cli } = await openNetwork(t, root)
+  const deployed = await cli.run(['deploy', FORUM, '--host', host.id, '--name', 'forum'])
+  const auditor = new Cli(path.join(root, 'auditor'), cli.bootstrap)
+  const words = ['audit', deployed.stdout.trim()]
+  const before = await auditor.run(words)
+  t.alike([before.status, before.stderr], [0, ''])
   await cli.run(['call', 'forum', 'addTopic', 'kept'])
   const online = await cli.run(['log', 'forum'])
   await host.stop()
@@ -45,4 +50,11 @@ test('cli - without the host the copy on this machine is read', async (t) => {
   const audit = await cli.json(['audit', 'forum'])
   t.is(audit.status, 2, 'nothing is guessed')
   t.is(audit.objects.at(-1)?.['verdict'], 'inconclusive')
+  // the call that was made meanwhile is in no verdict of it
+  const { status, stdout, stderr } = await auditor.run(words)
+  t.is(status, 0)
+  t.ok(before.stdout.endsWith('\nclean: 1 call, nothing found\n'), before.stdout)
+  t.ok(stdout.endsWith('\nclean: 1 call, nothing found\n'), stdout)
+  t.ok(stderr.includes('this is the copy on this machine'), stderr)
+  t.ok((await auditor.json(words)).objects.some(({ type, online }) => type === 'host' && !online))
 })

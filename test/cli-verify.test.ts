@@ -56,6 +56,18 @@ test('cli - prove and verify: any call, by anybody, offline', async (t) => {
   const others = await offline.run(['verify', file, proven, '--host', link.slice(-52)])
   t.is(others.status, 1)
   t.is(others.stderr, `mivm: PROOF_INVALID: ${file}: it is of the host ${host.id}\n`)
+
+  // what was mangled on its way accuses no host: 1 would say so
+  const altered = path.join(root, 'altered.receipt')
+  const bytes = verify(await readFile(proven)).bytes.slice()
+  bytes[300] = (bytes[300] ?? 0) ^ 1
+  await writeFile(altered, bytes)
+  const audited = await stranger.run(['audit', link, '--receipt', proven, '--receipt', altered])
+  t.alike([audited.status, audited.stdout], [64, ''])
+  t.ok(
+    audited.stderr.startsWith(`mivm: USAGE: ${altered}: the proof does not hold: `),
+    audited.stderr
+  )
 })
 
 test('cli - call --receipt: of a call that the contract refused', async (t) => {

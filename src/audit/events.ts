@@ -22,7 +22,10 @@ export type AuditEvent =
     }
   /** All that is there is verified; what comes from now on is as it comes. */
   | { readonly type: 'following'; readonly blocks: number; readonly calls: number }
-  /** The host has gone away, or come back; what is here is verified either way. */
+  /**
+   * The host has gone away, or come back; what is here is verified either way. Where calls are not followed: nobody who
+   * serves the instance can be reached, and the verdict is of the copy on this machine, which may be old.
+   */
   | { readonly type: 'host'; readonly online: boolean }
   | { readonly type: 'finding'; readonly finding: Finding }
   /** What proves a finding to anybody; null where nothing does that can be put into a file. */

@@ -4,6 +4,7 @@ import b4a from 'b4a'
 import { optimizeLate } from '../../audit/optimizing.ts'
 import { readAtMost } from '../../bundle/bounded-file.ts'
 import type { Finding } from '../../index.ts'
+import { statementsIn } from '../../protocol/comparison.ts'
 import { codeOf, MivmError } from '../../protocol/errors.ts'
 import { EvidenceDir } from '../../state/evidence-dir.ts'
 import { makeDirectory } from '../../state/make-directory.ts'
@@ -14,10 +15,14 @@ import { interrupted } from '../interruption.ts'
 import type { Program } from '../program.ts'
 import { readProof, writeNew } from '../proof-file.ts'
 
+const EXIT_VIOLATION = 1
 const EXIT_INCONCLUSIVE = 2
+/** What the host has signed since is in no verdict. */
+const ONLY_COPY = 'nobody who serves it can be reached: this is the copy on this machine'
 
 const HELP = `
-Exit codes: 0 clean, 1 violation, 2 inconclusive.
+Exit codes: 0 clean, 1 violation, 2 inconclusive, 64 what was given cannot be, a receipt that does not hold included,
+69 nobody shows the instance.
 
 With --report every finding becomes a file that convinces others: "mivm verify" checks it without a network, and without
 believing who made it. In a folder there is one file for each; a file has the first, and others go beside it. What is
@@ -65,7 +70,7 @@ async function run(context: Context, instance: string, options: Options): Promis
   const { output } = context
   checkGiven(options)
   const alerts = new Alerts(output, options)
-  const receipts = await Promise.all((options.receipt ?? []).map(readProof))
+  const receipts = await Promise.all((options.receipt ?? []).map(readGiven))
   const { link, address } = await context.instance(instance)
   const { audit } = await import('../../index.ts')
   output.progress('looking for the instance…')
@@ -92,7 +97,8 @@ async function run(context: Context, instance: string, options: Options): Promis
       continue
     }
     output.object(event)
-    renderAudit(output, event)
+    if (event.type === 'host' && options.follow !== true) output.note(ONLY_COPY)
+    else renderAudit(output, event)
     if (event.type === 'finding') alerts.add({ type: 'finding', address, finding: event.finding })
     if (event.type !== 'verdict') continue
     process.exitCode = event.exitCode
@@ -105,6 +111,21 @@ async function run(context: Context, instance: string, options: Options): Promis
 function checkGiven({ report, exec }: Options): void {
   if (report === '') throw new MivmError('USAGE', '--report is empty: give a file or a folder')
   if (exec === '') throw new MivmError('USAGE', '--exec is empty: give a command')
+}
+
+/** A file that does not hold says nothing of the host: the exit code of a violation would. */
+async function readGiven(file: string): Promise<Uint8Array> {
+  const proof = await readProof(file)
+  try {
+    statementsIn(proof)
+  } catch (error) {
+    if (!(error instanceof MivmError)) throw error
+    const { code, exitCode, message } = error
+    throw exitCode === EXIT_VIOLATION
+      ? new MivmError('USAGE', `${file}: ${message}: leave it out`)
+      : new MivmError(code, `${file}: ${message}`)
+  }
+  return proof
 }
 
 function untilInterrupted(): AbortSignal {
