@@ -932,7 +932,7 @@ async function checkpointFile() {
             key: deployer,
             at: 1,
             roots: callLog.tree(1).roots,
-            acked: b4a.from([1]),
+            acked: b4a.from([2]),
             ackedTo: 1,
             expected: [{ length: 3, treeHash: b4a.alloc(32, 3), block: 4 }],
             expectedTo: 3,

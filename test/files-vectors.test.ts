@@ -6,6 +6,7 @@ import b4a from 'b4a'
 import test from 'brittle'
 import c from 'compact-encoding'
 import crypto from 'hypercore-crypto'
+import { Bits } from '../src/audit/bits.ts'
 import { Checkpoints } from '../src/audit/checkpoint.ts'
 import { armor } from '../src/protocol/envelope.ts'
 import { encodeId } from '../src/protocol/ids.ts'
@@ -82,6 +83,9 @@ test('file vectors - a checkpoint', async (t) => {
   await writeFile(path.join(dir, `${id}.checkpoint`), b4a.from(bytes, 'base64'))
   const kept = await new Checkpoints(dir, id, b4a.from(address, 'hex')).read()
   if (kept === null || !('checkpoint' in kept)) return t.fail(JSON.stringify(kept))
+  for (const { acked, ackedTo } of kept.checkpoint.users.logs) {
+    t.ok(new Bits(acked).has(ackedTo), 'an entry has the bit that an audit gives it')
+  }
   await new Checkpoints(copy, id, kept.checkpoint.address).write(kept.checkpoint)
   t.is(await readFile(path.join(copy, `${id}.checkpoint`), 'base64'), bytes)
 })
