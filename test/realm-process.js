@@ -1,6 +1,6 @@
-// Runs contracts in the realm of js-1, without engine and host: scenarios come in on stdin as JSON, what
-// came of their calls goes out on stdout. Plain JavaScript, because --jitless strips no types.
-import { readFileSync, writeSync } from 'node:fs'
+// Runs contracts in the realm of js-1, without engine and host: scenarios come in on stdin, a list of them as JSON in each
+// line, what came of their calls goes out on stdout in the same way. Plain JavaScript, because --jitless strips no types.
+import { writeSync } from 'node:fs'
 import * as acorn from 'acorn'
 import ivm from 'isolated-vm'
 import { compile } from '../src/vm/js-1/compile.js'
@@ -21,11 +21,12 @@ const LIMITS = {
   path: 1024
 }
 
-const scenarios = JSON.parse(readFileSync(0, 'utf8'))
 // isolated-vm may fail an assertion when the collector frees what belonged to an isolate, in particular under
 // --stress-compaction: so everything is kept, and the end is sudden
 const kept = []
-writeAll(JSON.stringify(scenarios.map(runScenario)))
+for await (const line of linesOf(process.stdin)) {
+  writeAll(`${JSON.stringify(JSON.parse(line).map(runScenario))}\n`)
+}
 process.kill(process.pid, 'SIGKILL')
 
 function runScenario({ source, calls, memory = 64, probe = false }) {
@@ -125,6 +126,17 @@ function takesNatives(isolate) {
     if (error instanceof SyntaxError) return false
     throw error
   }
+}
+
+/** For node:readline, lines end at U+2028 as well, which JSON leaves as it is. */
+async function* linesOf(stream) {
+  let rest = ''
+  for await (const text of stream.setEncoding('utf8')) {
+    const lines = (rest + text).split('\n')
+    rest = lines.pop()
+    yield* lines
+  }
+  if (rest !== '') yield rest
 }
 
 function writeAll(text) {

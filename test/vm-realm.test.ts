@@ -1,7 +1,9 @@
 // The realm of js-1: what a contract finds there, how its calls go in and out, and that nothing of one call
 // is left for the next. The scripts run in isolated-vm directly, without engine and host.
-import { spawnSync } from 'node:child_process'
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import type { Readable } from 'node:stream'
 import { fileURLToPath } from 'node:url'
 import { Parser, tokTypes } from 'acorn'
 import test from 'brittle'
@@ -49,8 +51,8 @@ const GLOBALS_FILE = new URL('./vectors/globals.json', import.meta.url)
 
 // ---- the realm
 
-test('vm realm - holds exactly the listed properties', (t) => {
-  const { globals } = run({ source: '', calls: [], probe: true })
+test('vm realm - holds exactly the listed properties', async (t) => {
+  const { globals } = await run({ source: '', calls: [], probe: true })
   // GLOBALS_WRITE=1 writes the list anew: only ever for a new VM id
   if (process.env['GLOBALS_WRITE'] === '1') {
     writeFileSync(GLOBALS_FILE, `${JSON.stringify(globals, null, 1)}\n`)
@@ -60,13 +62,16 @@ test('vm realm - holds exactly the listed properties', (t) => {
   t.alike(missingFrom(globals ?? [], listed), [], 'nothing is new')
 })
 
-test("vm realm - V8's own functions are nobody's but the realm's", (t) => {
-  const { natives, results } = run({ source: 'exports.main = async () => 1', calls: [{}, {}] })
+test("vm realm - V8's own functions are nobody's but the realm's", async (t) => {
+  const { natives, results } = await run({
+    source: 'exports.main = async () => 1',
+    calls: [{}, {}]
+  })
   t.is(resultValue(results[1]), 1, 'the realm runs microtasks')
   t.is(natives, false)
 })
 
-test("vm realm - no message says how the realm's own variables are called", (t) => {
+test("vm realm - no message says how the realm's own variables are called", async (t) => {
   const source = `exports.main = async () => [
     () => TextDecoder.prototype.decode.call({}),
     () => Reflect.get(TextDecoder.prototype, 'fatal', undefined),
@@ -76,7 +81,7 @@ test("vm realm - no message says how the realm's own variables are called", (t) 
     () => Reflect.construct(parseFloat, []),
     () => Reflect.construct(Map, [], parseFloat)
   ].map((f) => { try { f() } catch ({ message }) { return message } })`
-  t.alike(resultValue(run({ source, calls: [{}, {}] }).results[1]), [
+  t.alike(resultValue((await run({ source, calls: [{}, {}] })).results[1]), [
     'TextDecoder: it is called on something that is none',
     'TextDecoder: it is called on something that is none',
     "Class constructor TextEncoder cannot be invoked without 'new'",
@@ -87,7 +92,7 @@ test("vm realm - no message says how the realm's own variables are called", (t) 
   ])
 })
 
-test('vm realm - overriding what is inherited works as if nothing were frozen', (t) => {
+test('vm realm - overriding what is inherited works as if nothing were frozen', async (t) => {
   const cases = {
     'a class that sets its name': `class MyError extends Error { constructor (m) { super(m); this.name = 'MyError' } }
       const e = new MyError('x'); return [e.name, String(e), e instanceof MyError, Object.keys(e), MyError.name]`,
@@ -135,7 +140,7 @@ test('vm realm - overriding what is inherited works as if nothing were frozen', 
     return `exports[${JSON.stringify(name)}] = () => { ${text} }`
   })
   const calls = Object.keys(cases).map((method) => ({ method }))
-  const [, ...results] = run({ source: source.join('\n'), calls: [{}, ...calls] }).results
+  const [, ...results] = (await run({ source: source.join('\n'), calls: [{}, ...calls] })).results
   const values = Object.keys(cases).map((name, i) => [name, resultValue(results[i])])
   t.alike(Object.fromEntries(values), {
     'a class that sets its name': ['MyError', 'MyError: x', true, ['name'], 'MyError'],
@@ -169,13 +174,13 @@ test('vm realm - overriding what is inherited works as if nothing were frozen', 
   })
 })
 
-test('vm realm - the text of a function is that of a builtin, or says nothing', (t) => {
+test('vm realm - the text of a function is that of a builtin, or says nothing', async (t) => {
   const source = `class Object2 {}; Object.defineProperty(Object2, 'name', { value: 'Object' })
     const plain = (value) => Function.prototype.toString.call(value.constructor) === Object.toString()
     exports.plain = () => [plain({}), plain([]), plain(new Date()), plain(new Object2()), plain(new Map())]
     exports.texts = () => [Object, Map, [].map, Object.getOwnPropertyDescriptor(Map.prototype, 'size').get, [].map.bind(),
       Object2, () => {}, new Proxy(Object, {})].map((f) => Function.prototype.toString.call(f))`
-  const { results } = run({ source, calls: [{}, { method: 'plain' }, { method: 'texts' }] })
+  const { results } = await run({ source, calls: [{}, { method: 'plain' }, { method: 'texts' }] })
   t.alike(resultValue(results[1]), [true, false, false, false, false])
   t.alike(resultValue(results[2]), [
     'function Object() { [native code] }',
@@ -186,7 +191,7 @@ test('vm realm - the text of a function is that of a builtin, or says nothing', 
   ])
 })
 
-test('vm realm - typed arrays and buffers work, within their budget', (t) => {
+test('vm realm - typed arrays and buffers work, within their budget', async (t) => {
   const source = `
     exports.arrays = () => { class B extends Uint8Array {} const b = B.from([1, 2, 3]); const f = new Float32Array([1.5, 2.5, 3.5])
       return [[...b.slice(1)], b.slice(1) instanceof B, [...b.map((x) => x * 2)], [...b.filter((x) => x > 1)], [...b.subarray(-2)], [...b.with(0, 9)],
@@ -203,7 +208,10 @@ test('vm realm - typed arrays and buffers work, within their budget', (t) => {
         try { for (let n = 0; n < 200; n++) grow() } catch (e) { return e.code === 'BUFFER_TOO_LARGE' } }) }`
   const methods = ['arrays', 'errors', 'most', 'more', 'most', 'ways']
   const limits = { fuel: 1e9 }
-  const { results } = run({ source, calls: [{}, ...methods.map((method) => ({ method, limits }))] })
+  const { results } = await run({
+    source,
+    calls: [{}, ...methods.map((method) => ({ method, limits }))]
+  })
   const [, arrays, errors, most, more, again, ways] = results.map(resultValue)
   t.alike(arrays, [
     ...[[2, 3], true, [2, 4, 6], [2, 3], [2, 3], [9, 2, 3], [2.5, 3.5], [3.5], [0.5], [7, 0]],
@@ -229,7 +237,7 @@ test('vm realm - typed arrays and buffers work, within their budget', (t) => {
 
 // ---- calls
 
-test('vm realm - the example of the note runs unchanged', (t) => {
+test('vm realm - the example of the note runs unchanged', async (t) => {
   const source = `exports.topicCounter = 0
     exports.postCounter = 0
     exports.init = async () => { state.mkdir('/topics') }
@@ -240,7 +248,7 @@ test('vm realm - the example of the note runs unchanged', (t) => {
     exports.addPost = async (id, content) => { const postId = ++exports.postCounter
       await state.writeFile(\`/topics/\${id}/\${postId}\`, content)
       return postId }`
-  const { results, files } = run({
+  const { results, files } = await run({
     source,
     calls: [
       {},
@@ -264,14 +272,14 @@ test('vm realm - the example of the note runs unchanged', (t) => {
   ])
 })
 
-test('vm realm - which methods may be called', (t) => {
+test('vm realm - which methods may be called', async (t) => {
   const source = `exports.hello = () => 'hi'; exports.count = 1; exports._hidden = () => 1; exports.then = () => 1
     exports.toJSON = () => 1; Object.defineProperty(exports, 'getter', { get: () => () => 'got', enumerable: true })
     Object.defineProperty(exports, 'silent', { value: () => 1 }); exports['strange name'] = () => 'ok'`
   const methods = ['hello', 'getter', 'strange name', 'count', 'silent', 'nothing', 'toString', '']
   const forbidden = ['_hidden', 'then', 'toJSON', 'constructor', '__proto__', 'init']
   const calls = [...methods, ...forbidden].map((method) => ({ method }))
-  const { results } = run({ source, calls: [{}, ...calls, { inspect: true }] })
+  const { results } = await run({ source, calls: [{}, ...calls, { inspect: true }] })
   t.alike(results.slice(0, 4).map(resultValue), [undefined, 'hi', 'got', 'ok'])
   t.alike(results.slice(4, 9).map(codeOf), Array(5).fill('METHOD_UNKNOWN'))
   t.alike(results.slice(9, 15).map(codeOf), Array(6).fill('METHOD_FORBIDDEN'))
@@ -281,47 +289,51 @@ test('vm realm - which methods may be called', (t) => {
     'there is no method "nothing"; there is hello, getter, strange name'
   )
   t.alike(resultValue(results[15]), ['hello', 'getter', 'strange name'])
-  const first = run({ source, calls: [{ method: 'hello' }] }).results[0]
+  const first = (await run({ source, calls: [{ method: 'hello' }] })).results[0]
   t.is(codeOf(first), 'METHOD_FORBIDDEN', 'the first call is init')
 })
 
-test('vm realm - what a module may export', (t) => {
-  const outcome = (source: string, calls: readonly object[] = [{}, {}]) => {
-    return run({ source, calls }).results.at(-1)?.outcome
+test('vm realm - what a module may export', async (t) => {
+  const outcome = async (source: string, calls: readonly object[] = [{}, {}]) => {
+    return (await run({ source, calls })).results.at(-1)?.outcome
   }
-  t.is(outcome('module.exports = 5', [{}])?.error?.code, 'CODE_NO_EXPORTS')
-  t.is(outcome('module.exports = null', [{}])?.error?.code, 'CODE_NO_EXPORTS')
-  t.is(outcome('module.exports = new Proxy({}, {})', [{}])?.error?.code, 'CODE_NO_EXPORTS')
-  t.alike(outcome('throw new TypeError("no")', [{}])?.error, {
+  t.is((await outcome('module.exports = 5', [{}]))?.error?.code, 'CODE_NO_EXPORTS')
+  t.is((await outcome('module.exports = null', [{}]))?.error?.code, 'CODE_NO_EXPORTS')
+  t.is((await outcome('module.exports = new Proxy({}, {})', [{}]))?.error?.code, 'CODE_NO_EXPORTS')
+  t.alike((await outcome('throw new TypeError("no")', [{}]))?.error, {
     name: 'TypeError',
     message: 'no',
     code: null
   })
-  t.is(outcome('module.exports = { main () { return this.x }, x: 3 }')?.value, '3', 'replaced')
   t.is(
-    outcome('module.exports = class { static main () { return 4 } }')?.error?.code,
+    (await outcome('module.exports = { main () { return this.x }, x: 3 }'))?.value,
+    '3',
+    'replaced'
+  )
+  t.is(
+    (await outcome('module.exports = class { static main () { return 4 } }'))?.error?.code,
     'METHOD_UNKNOWN'
   )
-  t.is(outcome('const f = () => 1; f.main = () => 5; module.exports = f')?.value, '5')
+  t.is((await outcome('const f = () => 1; f.main = () => 5; module.exports = f'))?.value, '5')
   const sealed = 'exports.n = 0; exports.main = () => ++exports.n; Object.seal(exports)'
-  t.is(outcome(sealed, [{}, {}, {}])?.value, '2', 'sealed')
+  t.is((await outcome(sealed, [{}, {}, {}]))?.value, '2', 'sealed')
   const frozen = (value: string) => `module.exports = Object.freeze({ v: ${value}, main: () => 1 })`
-  t.is(outcome(frozen('"1.0"'))?.value, '1', 'a constant')
-  t.is(outcome(frozen('[]'))?.error?.code, 'EXPORTS_FROZEN')
+  t.is((await outcome(frozen('"1.0"')))?.value, '1', 'a constant')
+  t.is((await outcome(frozen('[]')))?.error?.code, 'EXPORTS_FROZEN')
   const bundle = `Object.defineProperty(exports, 'n', { get: () => 1, enumerable: true }); exports.main = () => 1`
-  t.is(outcome(bundle)?.error?.code, 'EXPORTS_FROZEN', 'a variable behind a getter')
+  t.is((await outcome(bundle))?.error?.code, 'EXPORTS_FROZEN', 'a variable behind a getter')
   const getters = `let n = 0; Object.defineProperty(exports, 'seen', { get: () => ++n, enumerable: true, configurable: true }); exports.main = () => 1`
-  t.alike(outcome(getters)?.variables, [['seen', '1']])
+  t.alike((await outcome(getters))?.variables, [['seen', '1']])
 })
 
-test('vm realm - exported variables are laid over, and come back in the order of their paths', (t) => {
+test('vm realm - exported variables are laid over, and come back in the order of their paths', async (t) => {
   const source = `exports.b = 1; exports.a = [1]; exports.helper = () => 'function'
     exports.set = (name, value) => { exports[name] = value; return Object.keys(exports) }
     exports.remove = (name) => delete exports[name]
     exports.turn = (name) => { exports[name] = () => 1 }
     exports.see = (name) => typeof exports[name]`
   const call = (method: string, ...args: unknown[]) => ({ method, args: JSON.stringify(args) })
-  const { results } = run({
+  const { results } = await run({
     source,
     calls: [
       {},
@@ -349,7 +361,7 @@ test('vm realm - exported variables are laid over, and come back in the order of
   t.is(resultValue(results[7]), 'undefined', 'a removed variable stays away')
 })
 
-test('vm realm - a call that can never settle ends with an error', (t) => {
+test('vm realm - a call that can never settle ends with an error', async (t) => {
   const endings = {
     forever: `() => new Promise(() => {})`,
     awaiting: `async () => { await state.readFile('/none').catch(() => {}); await new Promise(() => {}) }`,
@@ -357,12 +369,12 @@ test('vm realm - a call that can never settle ends with an error', (t) => {
     itself: `async () => { const p = (async () => { await null; await p })(); await p }`
   }
   for (const [name, text] of Object.entries(endings)) {
-    const result = run({ source: `exports.main = ${text}`, calls: [{}, {}] }).results[1]
+    const result = (await run({ source: `exports.main = ${text}`, calls: [{}, {}] })).results[1]
     t.is(codeOf(result), 'NEVER_SETTLES', name)
   }
 })
 
-test('vm realm - everything that can be thrown becomes name, message and code', (t) => {
+test('vm realm - everything that can be thrown becomes name, message and code', async (t) => {
   const thrown = [
     [`new Error('m')`, 'Error', 'm', null],
     [`Object.assign(new RangeError('m'), { code: 'E' })`, 'RangeError', 'm', 'E'],
@@ -418,7 +430,7 @@ test('vm realm - everything that can be thrown becomes name, message and code', 
   const calls = thrown.flatMap((_, i) => {
     return ['sync', 'async', 'reject'].map((method) => ({ method, args: `[${i}]` }))
   })
-  const [, ...results] = run({ source, calls: [{}, ...calls] }).results
+  const [, ...results] = (await run({ source, calls: [{}, ...calls] })).results
   thrown.forEach(([text, name, message, code], i) => {
     const expected = { status: 'error', error: { name, message, code } }
     const outcomes = results.slice(3 * i, 3 * i + 3).map(({ outcome }) => outcome)
@@ -426,80 +438,88 @@ test('vm realm - everything that can be thrown becomes name, message and code', 
   })
 })
 
-test('vm realm - rejections that nobody handles change nothing', (t) => {
+test('vm realm - rejections that nobody handles change nothing', async (t) => {
   const source = `exports.hits = 0
     const trap = { get message () { exports.hits++; console.log('read'); return '' }, get stack () { exports.hits++ } }
     exports.main = () => { Promise.reject(trap); (async () => { throw trap })(); state.writeFile('/..', '').then(() => {}); return 'fine' }
     exports.late = async () => { await state.exists('/'); Promise.reject(trap); await state.exists('/'); return exports.hits }`
-  const { results } = run({ source, calls: [{}, {}, { method: 'late' }] })
+  const { results } = await run({ source, calls: [{}, {}, { method: 'late' }] })
   t.alike(results.map(resultValue), [undefined, 'fine', 0])
   t.alike(results[1]?.outcome.variables, [['hits', '0']])
   t.alike(results[1]?.ops, [])
 })
 
-test('vm realm - limits of a call', (t) => {
+test('vm realm - limits of a call', async (t) => {
   const limits = { args: 20, result: 10, exports: 24, file: 8, writes: 3, written: 20, path: 12 }
-  const attempt = (body: string, call: object = {}) => {
+  const attempt = async (body: string, call: object = {}) => {
     const source = `const codeOf = (p) => p.then(() => 'ok', (e) => [e.name, e.code, e.message])
       exports.main = async (...args) => { ${body} }`
-    return run({ source, calls: [{ limits }, { limits, ...call }] }).results[1]
+    return (await run({ source, calls: [{ limits }, { limits, ...call }] })).results[1]
   }
-  t.is(codeOf(attempt('', { args: '["0123456789abcdefgh"]' })), 'ARGS_TOO_LARGE')
+  t.is(codeOf(await attempt('', { args: '["0123456789abcdefgh"]' })), 'ARGS_TOO_LARGE')
   t.is(
-    codeOf(attempt('', { args: '["\u00fc\u00fc\u00fc\u00fc\u00fc\u00fc\u00fc\u00fc\u00fc"]' })),
+    codeOf(
+      await attempt('', { args: '["\u00fc\u00fc\u00fc\u00fc\u00fc\u00fc\u00fc\u00fc\u00fc"]' })
+    ),
     'ARGS_TOO_LARGE'
   )
-  t.is(resultValue(attempt('return args[0].length', { args: '["0123456789abcdef"]' })), 16)
-  t.is(codeOf(attempt('return "123456789"')), 'RESULT_TOO_LARGE')
-  t.is(codeOf(attempt('return "\u20ac\u20ac\u20ac"')), 'RESULT_TOO_LARGE')
-  t.is(resultValue(attempt('return "12345678"')), '12345678')
+  t.is(resultValue(await attempt('return args[0].length', { args: '["0123456789abcdef"]' })), 16)
+  t.is(codeOf(await attempt('return "123456789"')), 'RESULT_TOO_LARGE')
+  t.is(codeOf(await attempt('return "\u20ac\u20ac\u20ac"')), 'RESULT_TOO_LARGE')
+  t.is(resultValue(await attempt('return "12345678"')), '12345678')
   t.is(
-    codeOf(attempt('let a = []; for (let i = 0; i < 60; i++) a = [a, a]; return a')),
+    codeOf(await attempt('let a = []; for (let i = 0; i < 60; i++) a = [a, a]; return a')),
     'RESULT_TOO_LARGE'
   )
-  t.is(codeOf(attempt('exports.a = "0123456789"; exports.b = "0123456789"')), 'EXPORTS_TOO_LARGE')
-  t.is(codeOf(attempt('exports.a = "\u20ac\u20ac\u20ac\u20ac"; exports.b = "0123"')), null)
   t.is(
-    codeOf(attempt('exports.a = "\u20ac\u20ac\u20ac\u20ac"; exports.b = "01234567"')),
+    codeOf(await attempt('exports.a = "0123456789"; exports.b = "0123456789"')),
     'EXPORTS_TOO_LARGE'
   )
-  const error = (body: string) =>
-    resultValue(attempt(`throw await (${body})`)) ?? thrownOf(attempt(`throw await (${body})`))
-  t.alike(error(`state.writeFile('/a', '123456789').catch((e) => e)`), {
+  t.is(codeOf(await attempt('exports.a = "\u20ac\u20ac\u20ac\u20ac"; exports.b = "0123"')), null)
+  t.is(
+    codeOf(await attempt('exports.a = "\u20ac\u20ac\u20ac\u20ac"; exports.b = "01234567"')),
+    'EXPORTS_TOO_LARGE'
+  )
+  const error = async (body: string) => {
+    const result = await attempt(`throw await (${body})`)
+    return resultValue(result) ?? thrownOf(result)
+  }
+  t.alike(await error(`state.writeFile('/a', '123456789').catch((e) => e)`), {
     name: 'MivmError',
     message: 'the file /a: 9 bytes, over the limit of 8; make it smaller',
     code: 'FILE_TOO_LARGE'
   })
-  const codes = (body: string) => thrownOf(attempt(`${body}; throw new Error(seen.join())`)).message
+  const codes = async (body: string) =>
+    thrownOf(await attempt(`${body}; throw new Error(seen.join())`)).message
   const note = `const seen = []; const go = (p) => p.then(() => seen.push('ok'), (e) => seen.push(e.code))`
   t.is(
-    codes(`${note}; for (let i = 0; i < 4; i++) await go(state.writeFile('/' + i, '1'))`),
+    await codes(`${note}; for (let i = 0; i < 4; i++) await go(state.writeFile('/' + i, '1'))`),
     'ok,ok,ok,WRITES_TOO_MANY'
   )
   t.is(
-    codes(`${note}; for (let i = 0; i < 3; i++) await go(state.writeFile('/a', '1234567'))`),
+    await codes(`${note}; for (let i = 0; i < 3; i++) await go(state.writeFile('/a', '1234567'))`),
     'ok,ok,WRITTEN_TOO_MUCH'
   )
   t.is(
-    codes(
+    await codes(
       `${note}; for (let i = 0; i < 9; i++) await go(state.unlink('/' + i)); await go(state.writeFile('/a', ''))`
     ),
     `${'ENOENT,'.repeat(9)}ok`,
     'what was not there is no write'
   )
   t.is(
-    codes(
+    await codes(
       `${note}; for (let i = 0; i < 3; i++) await go(state.writeFile('/d/' + i, '')); await go(state.rmdir('/d', { recursive: true }))`
     ),
     'ok,ok,ok,WRITES_TOO_MANY'
   )
   t.is(
-    codes(`${note}; await go(state.writeFile('/\u00fc\u00fc\u00fc\u00fc\u00fc\u00fc', ''))`),
+    await codes(`${note}; await go(state.writeFile('/\u00fc\u00fc\u00fc\u00fc\u00fc\u00fc', ''))`),
     'PATH_TOO_LONG'
   )
   t.is(
     codeOf(
-      attempt(`for (let i = 0; i < 2; i++) await state.writeFile('/d/' + i, '')
+      await attempt(`for (let i = 0; i < 2; i++) await state.writeFile('/d/' + i, '')
       state.rmdir('/d', { recursive: true }); state.writeFile('/a', '')`)
     ),
     'WRITES_TOO_MANY',
@@ -509,7 +529,7 @@ test('vm realm - limits of a call', (t) => {
 
 // ---- operations
 
-test('vm realm - operations of the state', (t) => {
+test('vm realm - operations of the state', async (t) => {
   const source = `exports.main = async () => {
     await state.writeFile('a//b/', 'text'); await state.writeFile('/a/u\\u0308', new Uint8Array([1, 2])); state.writeFile('/un-awaited', 'x')
     const stat = await state.stat('/a/b')
@@ -519,7 +539,7 @@ test('vm realm - operations of the state', (t) => {
       await state.unlink('/a/b') === undefined, await state.exists('/a/b'), await state.rmdir('/a', { recursive: true }) === undefined, await state.exists('/a')]
     await state.writeFile('/again', '1'); await state.unlink('/again'); await state.writeFile('/again', '1')
     return seen }`
-  const { results, files } = run({ source, calls: [{}, {}] })
+  const { results, files } = await run({ source, calls: [{}, {}] })
   t.alike(resultValue(results[1]), [
     ...['text', new Uint8Array([1, 2]), 'text', ['b', 'ü'], ['a', 'un-awaited']],
     ...[
@@ -548,7 +568,7 @@ test('vm realm - operations of the state', (t) => {
   )
 })
 
-test('vm realm - wrong arguments of operations reject and never throw', (t) => {
+test('vm realm - wrong arguments of operations reject and never throw', async (t) => {
   const cases = [
     [`readFile('/none')`, 'ENOENT', "ENOENT: no such file or directory, open '/none'"],
     [`unlink('/none')`, 'ENOENT', "ENOENT: no such file or directory, unlink '/none'"],
@@ -620,7 +640,7 @@ test('vm realm - wrong arguments of operations reject and never throw', (t) => {
   const source = `exports.main = async () => { const seen = []
     ${cases.map(([text]) => `{ const p = state.${text}; await p.then(() => seen.push('ok'), (e) => seen.push([e.name, e.code, e.message, e instanceof Error])) }`).join('\n')}
     return seen }`
-  const { results, files } = run({ source, calls: [{}, {}] })
+  const { results, files } = await run({ source, calls: [{}, {}] })
   const seen = resultValue(results[1])
   cases.forEach(([text, code, message], i) => {
     t.alike(Array.isArray(seen) ? seen[i] : seen, ['Error', code, message, true], `${text}`)
@@ -628,14 +648,14 @@ test('vm realm - wrong arguments of operations reject and never throw', (t) => {
   t.alike(files, [])
 })
 
-test('vm realm - operations are answered in the order in which they were asked', (t) => {
+test('vm realm - operations are answered in the order in which they were asked', async (t) => {
   const source = `exports.main = async () => { const order = []; const note = (name) => () => { order.push(name) }
     await Promise.all([
       state.writeFile('/first', '1').then(note('write')), state.exists('/first').then(note('exists')), state.writeFile('/second', '2').then(note('write behind')),
       state.mkdir('/..').catch(note('refused')), oracle.price(1).then(note('oracle')), state.mkdir('/d').then(note('mkdir')), state.readFile('/none').catch(note('ENOENT'))])
     const p = state.stat('/first'); await null; const q = state.writeFile('/third', '3').then(note('third')); await p.then(note('stat')); await q
     return order }`
-  const { results } = run({ source, calls: [{}, {}] })
+  const { results } = await run({ source, calls: [{}, {}] })
   t.alike(resultValue(results[1]), [
     ...['write', 'exists', 'write behind', 'refused', 'oracle', 'mkdir', 'ENOENT', 'stat', 'third']
   ])
@@ -646,10 +666,10 @@ test('vm realm - operations are answered in the order in which they were asked',
   t.is(results[1]?.asks, 4, 'one turn for each answer')
 })
 
-test('vm realm - a call is over when nothing waits, even if its promise settled before', (t) => {
+test('vm realm - a call is over when nothing waits, even if its promise settled before', async (t) => {
   const source = `exports.done = 0
     exports.main = () => { (async () => { await state.exists('/a'); await state.writeFile('/late', '1'); exports.done = 1 })(); return exports.done }`
-  const { results, files } = run({ source, calls: [{}, {}] })
+  const { results, files } = await run({ source, calls: [{}, {}] })
   t.is(resultValue(results[1]), 0)
   t.alike(results[1]?.outcome.variables, [['done', '1']])
   t.alike(files, [['/late', ['text', '1']]])
@@ -659,14 +679,14 @@ test('vm realm - a call is over when nothing waits, even if its promise settled 
   )
 })
 
-test('vm realm - oracles, console and System', (t) => {
+test('vm realm - oracles, console and System', async (t) => {
   const source = `exports.main = async () => {
     const code = (p) => p.then(() => 'ok', (e) => [e.name, e.code])
     console.log('a', 1, { b: [1n] }, new TypeError('q'), undefined, Symbol('x'), () => {}, new Map(), new Proxy({}, {}), { get x () { return 1 } }); console.warn(); console.error('\\ud800')
     console.assert(1, 'not said'); console.assert(); console.assert(0, 'x', 2); console.dir({ a: 1 }, { depth: 0 }); console.table([1], ['a']); console.trace('at', 1); console.group('g'); console.groupCollapsed(); console.groupEnd(); console.time(); console.timeLog('t', 1); console.timeEnd(); console.count(); console.countReset(); console.count('c')
     return [await oracle.price('ACME', { at: 1n }), await oracle.nothing() === undefined, await code(oracle.fails()), await code(oracle.price(undefined)), await code(oracle.price('x'.repeat(300000))),
       Object.keys(oracle), await oracle === oracle, System.caller, System.files === state, caller.id, env.seq, Object.keys(env)] }`
-  const { results } = run({ source, calls: [{}, {}] })
+  const { results } = await run({ source, calls: [{}, {}] })
   t.alike(resultValue(results[1]), [
     ['ACME', { at: 1n }],
     true,
@@ -685,7 +705,7 @@ test('vm realm - oracles, console and System', (t) => {
   ])
   t.alike(results[1]?.ops[0], ['oracle', 'price', '["ACME",{"at":{"$bigint":"1"}}]'])
   const early = 'exports.init = () => oracle.price().catch((e) => [e.name, e.code])'
-  t.alike(resultValue(run({ source: early, calls: [{}] }).results[0]), [
+  t.alike(resultValue((await run({ source: early, calls: [{}] })).results[0]), [
     'MivmError',
     'ORACLE_UNAVAILABLE'
   ])
@@ -693,7 +713,7 @@ test('vm realm - oracles, console and System', (t) => {
 
 // ---- values
 
-test('vm realm - values go in and out as protocol/values.ts writes them', (t) => {
+test('vm realm - values go in and out as protocol/values.ts writes them', async (t) => {
   const values = [
     ...[
       null,
@@ -732,19 +752,20 @@ test('vm realm - values go in and out as protocol/values.ts writes them', (t) =>
   const source = `exports.main = (...values) => { exports.kept = values; return values }
     exports.again = () => exports.kept`
   const args = encodeValue(values)
-  const { results } = run({ source, calls: [{}, { args }, { method: 'again' }] })
+  const { results } = await run({ source, calls: [{}, { args }, { method: 'again' }] })
   t.is(results[1]?.outcome.value, args)
   t.alike(results[1]?.outcome.variables, [['kept', args]])
   t.is(results[2]?.outcome.value, args)
   const deep = `exports.main = (n) => { let v = 1; for (let i = 0; i < n; i++) v = [v]; return v }`
-  const depths = run({ source: deep, calls: [{}, { args: '[128]' }, { args: '[129]' }] }).results
+  const depths = (await run({ source: deep, calls: [{}, { args: '[128]' }, { args: '[129]' }] }))
+    .results
   t.is(depths[1]?.outcome.value, encodeValue(nested(128)))
   t.is(codeOf(depths[2]), 'VALUE_TOO_DEEP')
   const tooDeep = `${'['.repeat(129)}1${']'.repeat(129)}`
-  t.is(codeOf(run({ source, calls: [{}, { args: tooDeep }] }).results[1]), 'VALUE_TOO_DEEP')
+  t.is(codeOf((await run({ source, calls: [{}, { args: tooDeep }] })).results[1]), 'VALUE_TOO_DEEP')
 })
 
-test('vm realm - what is no value is refused, by its path and kind', (t) => {
+test('vm realm - what is no value is refused, by its path and kind', async (t) => {
   const refused = [
     ['undefined', '[0].x: undefined'],
     ['() => {}', '[0].x: a function'],
@@ -788,7 +809,7 @@ test('vm realm - what is no value is refused, by its path and kind', (t) => {
   const calls = refused.flatMap((_, i) =>
     ['main', 'keep'].map((method) => ({ method, args: `[${i}]` }))
   )
-  const [, ...results] = run({ source, calls: [{}, ...calls] }).results
+  const [, ...results] = (await run({ source, calls: [{}, ...calls] })).results
   refused.forEach(([text, expected], i) => {
     const kind =
       text?.includes('class extends Array') === true ? '[0].x: an object of a class' : expected
@@ -803,21 +824,21 @@ test('vm realm - what is no value is refused, by its path and kind', (t) => {
   })
 })
 
-test('vm realm - what is ignored in a value', (t) => {
+test('vm realm - what is ignored in a value', async (t) => {
   const source = `exports.main = () => { const o = { a: 1 }; Object.defineProperty(o, 'hidden', { get () { throw 1 } }); Object.defineProperty(o, Symbol('s'), { value: 1 })
     return [o, Object.create(null, { b: { value: 2, enumerable: true } }), Object.freeze([Object.freeze({ c: 3 })])] }
     exports.twice = () => { const shared = { a: 1 }; return [shared, shared] }
     exports.undefined = () => undefined
     exports.thenable = () => ({ then (go) { go({ then (again) { again(7) } }) } })`
   const methods = ['main', 'twice', 'undefined', 'thenable'].map((method) => ({ method }))
-  const { results } = run({ source, calls: [{}, ...methods] })
+  const { results } = await run({ source, calls: [{}, ...methods] })
   t.alike(
     results.slice(1).map(({ outcome }) => outcome.value),
     ['[{"a":1},{"b":2},[{"c":3}]]', '[{"a":1},{"a":1}]', null, '7']
   )
 })
 
-test('vm realm - malformed arguments are refused', (t) => {
+test('vm realm - malformed arguments are refused', async (t) => {
   const texts = [
     ...[
       '',
@@ -842,7 +863,7 @@ test('vm realm - malformed arguments are refused', (t) => {
     ...['[{"$bigint":"-0"}]', '[{"$bigint":"1.5"}]', '[{"$bigint":5}]', '[{"a":1,"$bytes":"AA=="}]']
   ]
   const calls = texts.map((args) => ({ args }))
-  const { results } = run({ source: 'exports.main = () => 1', calls: [{}, ...calls] })
+  const { results } = await run({ source: 'exports.main = () => 1', calls: [{}, ...calls] })
   texts.forEach((text, i) => {
     t.is(codeOf(results[i + 1]), 'VALUE_MALFORMED', text)
   })
@@ -850,7 +871,7 @@ test('vm realm - malformed arguments are refused', (t) => {
 
 // ---- from one call to the next
 
-test('vm realm - nothing of a call is left for the next', (t) => {
+test('vm realm - nothing of a call is left for the next', async (t) => {
   const source = `let counter = 0; const cache = new Map(); const sticky = /a/g; const memo = (strings) => strings
     const attempts = [
       () => { counter++ }, () => { cache.set('x', 1) }, () => { sticky.exec('aa') }, () => { state.mark = 1 }, () => { state.readFile.mark = 1 }, () => { console.mark = 1 }, () => { oracle.mark = 1 },
@@ -868,19 +889,22 @@ test('vm realm - nothing of a call is left for the next', (t) => {
       await null
       return seen }`
   const call = { oracles: ['price'], seed: [4, 3, 2, 1] }
-  const { results } = run({ source, calls: [call, ...Array(5).fill({ ...call, method: 'main' })] })
+  const { results } = await run({
+    source,
+    calls: [call, ...Array(5).fill({ ...call, method: 'main' })]
+  })
   const texts = results.slice(1).map(({ outcome }) => outcome.value)
   t.ok(texts[0]?.startsWith('[0,0,0,'), texts[0] ?? JSON.stringify(results[1]))
   t.absent(texts[0]?.includes('[true') || texts[0]?.includes('true,true,true,true'))
   t.is(new Set(texts).size, 1, 'five calls see the same')
 })
 
-test('vm realm - promises and functions of a finished call do nothing', (t) => {
+test('vm realm - promises and functions of a finished call do nothing', async (t) => {
   const source = `exports.n = 0; exports.keep = 1
     Object.defineProperty(exports, 'late', { configurable: true, enumerable: true, get () {
       state.writeFile('/late', '1'); console.log('late'); Promise.resolve().then(() => { exports.n = 9; state.writeFile('/later', '1') }); Promise.reject({ get message () { exports.n = 8 } }); return 'late' } })
     exports.main = () => ++exports.n`
-  const { results, files } = run({ source, calls: [{}, {}, {}] })
+  const { results, files } = await run({ source, calls: [{}, {}, {}] })
   t.alike(results.map(resultValue), [undefined, 1, 2])
   t.alike(files, [])
   t.alike(
@@ -889,7 +913,7 @@ test('vm realm - promises and functions of a finished call do nothing', (t) => {
   )
 })
 
-test('vm realm - honest histories give the same twice', (t) => {
+test('vm realm - honest histories give the same twice', async (t) => {
   const source = `exports.log = []; exports.random = () => { exports.log.push(Math.random(), Date.now()); return exports.log.length }
     exports.sort = (xs) => xs.sort((a, b) => a.localeCompare(b)); exports.numbers = () => [1e300 * 10 === Infinity, -0, 5e-324, 1 / 3, 2 ** 53 + 2]
     exports.rewrite = async () => { await state.writeFile('/a', '1'); const seen = await state.readFile('/a'); await state.unlink('/a'); await state.writeFile('/a', seen); await state.writeFile('/a', seen); return state.readdir('/') }
@@ -913,7 +937,7 @@ test('vm realm - honest histories give the same twice', (t) => {
     args: method === 'sort' ? '[["b","ä","a"]]' : '[]'
   }))
   const scenario = { source, calls: [{}, ...calls] }
-  const [first, second] = runAll([scenario, scenario])
+  const [first, second] = await runAll([scenario, scenario])
   t.alike(first, second)
   t.alike(
     first?.results.map(({ outcome }) => outcome.status).join(),
@@ -938,23 +962,50 @@ test('vm realm - no text in its scripts goes on in another line, where it would 
   }
 })
 
-function run(scenario: Scenario): Run {
-  const [result] = runAll([scenario])
+async function run(scenario: Scenario): Promise<Run> {
+  const [result] = await runAll([scenario])
   if (result === undefined) throw new Error('no result')
   return result
 }
 
-function runAll(scenarios: readonly Scenario[]): Run[] {
-  const flags = ['--no-node-snapshot', '--jitless', PROCESS]
-  const { signal, stdout, stderr } = spawnSync(process.execPath, flags, {
-    input: JSON.stringify(scenarios),
-    encoding: 'utf8',
-    maxBuffer: 1 << 26
-  })
-  // the way in which it ends
-  if (signal !== 'SIGKILL') throw new Error(stderr)
-  return JSON.parse(stdout)
+async function runAll(scenarios: readonly Scenario[]): Promise<Run[]> {
+  realm ??= startRealm()
+  realm.child.stdin.write(`${JSON.stringify(scenarios)}\n`)
+  const { value, done } = await realm.lines.next()
+  if (done) throw new Error(realm.stderr)
+  return JSON.parse(value)
 }
+
+/** One process for all tests, with a realm for each scenario: to begin takes it longer than most of these. */
+let realm: ReturnType<typeof startRealm> | null = null
+
+function startRealm() {
+  const child = spawn(process.execPath, ['--no-node-snapshot', '--jitless', PROCESS])
+  const lines = linesOf(child.stdout)
+  const started = { child, lines, stderr: '' }
+  child.stderr.setEncoding('utf8').on('data', (text) => {
+    started.stderr += text
+  })
+  return started
+}
+
+/** For node:readline, lines end at U+2028 as well, which JSON leaves as it is. */
+async function* linesOf(stream: Readable): AsyncGenerator<string, undefined> {
+  let rest = ''
+  for await (const text of stream.setEncoding('utf8')) {
+    const lines = `${rest}${text}`.split('\n')
+    rest = lines.pop() ?? ''
+    yield* lines
+  }
+}
+
+test.hook('vm realm - the process of these tests ends', async (t) => {
+  if (realm === null) return
+  const { child } = realm
+  child.stdin.end()
+  const [, signal] = await once(child, 'close')
+  t.is(signal, 'SIGKILL', `the way in which it ends: ${realm.stderr}`)
+})
 
 function resultValue(result: Result | undefined): unknown {
   const value = result?.outcome.value
