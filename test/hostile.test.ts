@@ -7,8 +7,11 @@ import { HostProcess } from './host-process.ts'
 import { type Attack, contractOf, INNOCENT, THEMES } from './hostile/index.ts'
 import { shareVm } from './lent-vm.ts'
 
-/** Attacks that are about loops need no more. */
+/** Other attacks need no more. */
 const FUEL = 1_000_000
+/** Those that are about loops: they burn all of it, here and in the audit. */
+const LOOPS = ['meter', 'iterators', 'paths', 'patterns', 'values']
+const LOOPS_FUEL = 250_000
 const AUDITS = 4
 /** Between two calls of the neighbour, ms: he is there all the time, and not what the machine is busy with. */
 const PAUSE = 20
@@ -88,7 +91,7 @@ async function runTheme(
   const { link } = await client.deploy({
     host,
     source: contractOf(attacks),
-    limits: { fuel: FUEL }
+    limits: { fuel: LOOPS.includes(theme) ? LOOPS_FUEL : FUEL }
   })
   let fuel = await innocent(t, client, link, 1, `${theme} begins`)
   for (const [index, { name, outcome }] of attacks.entries()) {
