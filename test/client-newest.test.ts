@@ -174,19 +174,48 @@ test('newest - who says a million things at once is not listened to to the end',
 })
 
 test('newest - a proof of no blocks ends the connection of who shows it at most', async (t) => {
-  const nothing = { start: 0, length: 0, nodes: [], additionalNodes: [], signature: b4a.alloc(64) }
-  const data = { block: null, hash: null, seek: null, upgrade: nothing, manifest: null }
   for (const fork of [0, 1]) {
     const { author, reader, join } = await bounded(t)
     const liar = await join(author, true)
-    const [peer] = author.peers
-    if (peer === undefined || !isWirePeer(peer)) throw new Error('there is no peer')
-    peer.wireData.send({ ...data, request: 0, fork })
+    newestOf(author).wireData.send({ ...NOTHING, request: 0, fork, upgrade: NO_BLOCKS })
     await later(50)
     liar.leave()
     await join(author, false)
     t.alike(await reader.get(2), b4a.from('c'), `of fork ${fork}`)
   }
+})
+
+test('newest - who answers without showing anything keeps nobody else from it', async (t) => {
+  for (const [what, answer] of [
+    ['nothing', { fork: 0 }],
+    ['another fork', { fork: 1 }],
+    ['a wrong proof of another fork', { fork: 1, upgrade: NO_BLOCKS }]
+  ] as const) {
+    const { author, reader, join } = await bounded(t)
+    for (let i = 0; i < 2; i++) {
+      let liar: WirePeer | null = null
+      await join(author, ({ id }) => {
+        setTimeout(() => liar?.wireData.send({ ...NOTHING, request: id, ...answer }), 1)
+        return true
+      })
+      liar = newestOf(author)
+    }
+    const block = reader.get(2)
+    await later(PATIENCE / 3)
+    await join(author, false)
+    const got = await Promise.race([block, later(20 * PATIENCE)])
+    t.alike(got, b4a.from('c'), what)
+  }
+})
+
+test('newest - who has said nothing yet is asked for a block that those before do not send', async (t) => {
+  const { author, reader, join } = await bounded(t)
+  for (let i = 0; i < 3; i++) await join(author, isBlock)
+  const block = reader.get(2)
+  // one of them is not asked any more by then
+  await later(1.5 * PATIENCE)
+  await join(author, false)
+  t.alike(await Promise.race([block, later(20 * PATIENCE)]), b4a.from('c'))
 })
 
 /** A log of three blocks, a mirror that has two of them, and a reader whose patience is bounded. */
@@ -204,7 +233,7 @@ async function bounded(t: Teardown) {
   await author.append(b4a.from('c'))
   const store = new Corestore(path.join(dir, 'reader'))
   boundPeers(store, PATIENCE)
-  const reader = store.get({ key: author.key })
+  const reader = store.get({ key: author.key, allowFork: false })
   await reader.ready()
   const awake = setInterval(() => {}, PATIENCE)
   const ends: { destroy(): void }[] = []
@@ -251,7 +280,22 @@ function delayed(drips: (() => void)[]): Mute {
   return ({ block }, answer) => block !== null && drips.push(answer) > 0
 }
 
-function isWirePeer(peer: object): peer is { readonly wireData: { send(data: object): void } } {
+const NO_BLOCKS = { start: 0, length: 0, nodes: [], additionalNodes: [], signature: b4a.alloc(64) }
+
+const NOTHING = { block: null, hash: null, seek: null, upgrade: null, manifest: null }
+
+/** Who has come last to read a log, with the means to answer anything. */
+function newestOf({ peers }: Hypercore): WirePeer {
+  const peer = peers.at(-1)
+  if (peer === undefined || !isWirePeer(peer)) throw new Error('there is no peer')
+  return peer
+}
+
+interface WirePeer {
+  readonly wireData: { send(data: object): void }
+}
+
+function isWirePeer(peer: object): peer is WirePeer {
   return 'wireData' in peer
 }
 

@@ -110,9 +110,15 @@ declare module 'hypercore' {
     onunwant: (range: { readonly start: number; readonly length: number }) => void
     onsync: (sync: { readonly canUpgrade: boolean }) => Promise<void>
     ondata: (data: {
+      /** Number of the request that is answered; 0 where nobody has asked. */
+      readonly request: number
+      readonly fork: number
       readonly block: object | null
       readonly upgrade: object | null
     }) => Promise<void>
+    onnodata: (answer: { readonly request: number; readonly reason: number }) => void
+    /** Whether it is asked for nothing, for good; private. */
+    paused: boolean
     /** Whether it says that it can show how the log goes on. */
     remoteCanUpgrade: boolean
     /** Asks the peer for something; private, as is the next one. */
@@ -140,6 +146,7 @@ declare module 'hypercore' {
 
   /** What a peer is asked for; with `upgrade` how the log goes on. */
   export interface SentRequest {
+    readonly id: number
     readonly upgrade: object | null
     readonly block: { readonly index: number } | null
     readonly peer: Peer

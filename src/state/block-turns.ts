@@ -1,7 +1,5 @@
 import type { Peer, SentRequest, SharedCore } from 'hypercore'
 
-/** So many are asked for one block at a time: Hypercore asks nobody else then, however long they take. */
-const ASKED_MAX = 3
 /** How often the time doubles for which a silent one is not asked: up to 3 min. */
 const SILENCES_MAX = 6
 /** Who sends less than that part of what another one sends in the same time is as good as silent. */
@@ -9,8 +7,9 @@ const SLOW_PART = 1 / 8
 
 /**
  * Whose turn it is to be asked for blocks. As it is, three peers that say that they have them, and send none or hardly any, keep
- * all others from sending what those three were asked for. After a while it is the turn of another one, and one of the three
- * is asked for nothing until a time has passed, which is twice as long each time, or nobody else is left.
+ * all others from sending what those three were asked for; and so do fewer, since Hypercore asks another one only when that has
+ * just sent something. After a while it is the turn of another one, and one of those before is asked for nothing until a time
+ * has passed, which is twice as long each time, or nobody else is left.
  */
 export class BlockTurns {
   readonly #core: SharedCore
@@ -48,9 +47,7 @@ export class BlockTurns {
       const { block } = request
       if (block !== null) asked.set(block.index, [...(asked.get(block.index) ?? []), request])
     }
-    for (const [index, requests] of asked) {
-      if (requests.length >= ASKED_MAX) this.#passOn(index, requests)
-    }
+    for (const [index, requests] of asked) this.#passOn(index, requests)
     this.#sent.clear()
   }
 

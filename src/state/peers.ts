@@ -43,6 +43,7 @@ export function boundPeers(store: Corestore, answerMs: number = ANSWER_MS): void
       boundClaims(peer, core)
       boundRequests(peer)
       turns.bound(peer)
+      boundForks(peer, core)
       boundMessages(peer, core)
       add.call(replicator, peer)
     }
@@ -99,6 +100,19 @@ function boundRange(range: PeerRange, contiguous: number, limit: number): PeerRa
   if (!drop && start <= contiguous) return { drop, start: 0, length: end }
   const length = Math.min(end, limit) - start
   return length > 0 ? { drop, start, length } : null
+}
+
+/**
+ * Who shows another fork of a log of which none is taken is asked for nothing more. As it is, what it was asked counts as asked for
+ * ever, and nobody else is.
+ */
+function boundForks(peer: Peer, core: SharedCore): void {
+  const { ondata } = peer
+  peer.ondata = async (data) => {
+    if (data.fork <= core.state.fork || core.replicator.allowFork) return ondata.call(peer, data)
+    peer.paused = true
+    peer.onnodata({ request: data.request, reason: 0 })
+  }
 }
 
 /** As Hypercore answers them, but so many at once, over all logs, and none while the peer does not read. */

@@ -21,6 +21,8 @@ export class UpgradeTurns {
   readonly #silences = new Map<Peer, Silence>()
   /** How often each has been silent since it has shown something. */
   readonly #counts = new WeakMap<Peer, number>()
+  /** Those that have answered, and have not shown it: one of whom a block was asked for as well may not have that. */
+  readonly #fruitless = new WeakSet<Peer>()
   readonly #blocks: BlockTurns
   /** What is asked now: there is one such request at a time. */
   #asked: { readonly peer: Peer; readonly request: SentRequest; readonly at: number } | null = null
@@ -49,9 +51,23 @@ export class UpgradeTurns {
     peer.ondata = async (data) => {
       const { length } = this.#core.state
       if (data.upgrade !== null) this.#hear(peer)
+      else this.#lookAt(peer, data.request)
       await ondata.call(peer, data)
-      if (this.#core.state.length > length) this.#counts.delete(peer)
+      if (this.#core.state.length > length) this.#forgive(peer)
     }
+  }
+
+  /** Who answers what it was asked without showing anything would be asked again at once, before anybody else. */
+  #lookAt(peer: Peer, answered: number): void {
+    if (this.#asked?.peer !== peer || this.#asked.request.id !== answered) return
+    const isFirst = !this.#fruitless.has(peer)
+    if (!isFirst && !this.#silences.has(peer)) this.#passOver(peer, this.#othersThan(peer))
+    this.#fruitless.add(peer)
+  }
+
+  #forgive(peer: Peer): void {
+    this.#counts.delete(peer)
+    this.#fruitless.delete(peer)
   }
 
   #wait(): void {
@@ -72,16 +88,23 @@ export class UpgradeTurns {
     if (this.#asked === null) return
     const { peer, request, at } = this.#asked
     if (replicator._upgrade?.inflight.includes(request) !== true) return
-    const others = replicator.peers.filter((other) => other !== peer && this.#isAhead(other))
-    const isAlone = others.length === 0
-    if (performance.now() < at + this.#patience(peer, isAlone)) return
+    const others = this.#othersThan(peer)
+    if (performance.now() < at + this.#patience(peer, others.length === 0)) return
+    this.#passOver(peer, others)
+    replicator._clearRequest(peer, request)
+    peer._cancelRequest(request)
+  }
+
+  #othersThan(peer: Peer): readonly Peer[] {
+    return this.#core.replicator.peers.filter((other) => other !== peer && this.#isAhead(other))
+  }
+
+  #passOver(peer: Peer, others: readonly Peer[]): void {
     // all have had their turn
     if (others.every((other) => this.#silences.has(other))) {
       for (const other of others) this.#hear(other)
     }
-    this.#silence(peer, isAlone ? 1 : (this.#counts.get(peer) ?? 0) + 1)
-    replicator._clearRequest(peer, request)
-    peer._cancelRequest(request)
+    this.#silence(peer, others.length === 0 ? 1 : (this.#counts.get(peer) ?? 0) + 1)
   }
 
   /** How long a peer is waited for, ms. Where nobody else has more there is no hurry, but for one that was silent before. */
