@@ -1,7 +1,7 @@
 // What is in deploy/, as far as it can be checked without a Docker engine and without systemd as the first process.
 import { spawnSync } from 'node:child_process'
 import { existsSync, readFileSync } from 'node:fs'
-import { mkdir, symlink, writeFile } from 'node:fs/promises'
+import { mkdir, readlink, realpath, symlink, writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import { fileURLToPath } from 'node:url'
 import test from 'brittle'
@@ -90,16 +90,20 @@ test('deploy - the unit starts the host as it is installed, and lets engines hav
 })
 
 test('deploy - the Node that the units start is there, whatever npm has installed it', {
-  skip: process.platform === 'win32'
+  skip: process.platform !== 'linux'
 }, async (t) => {
   const dir = await tempDir(t)
   await mkdir(path.join(dir, 'node_modules/.bin'), { recursive: true })
-  await symlink(path.join(ROOT, 'bin'), path.join(dir, 'bin'))
+  const name = `node_modules/node-linux-${process.arch}`
+  await symlink(path.join(ROOT, name), path.join(dir, name))
   const [line = ''] = /^ln -sf .*$/m.exec(read('docs/operating.md')) ?? []
   const linked = spawnSync('sh', ['-c', line], { cwd: dir, encoding: 'utf8' })
   t.is(linked.status, 0, linked.stderr)
   const node = path.join(dir, 'node_modules/.bin/node')
   t.is(spawnSync(node, ['-v'], { encoding: 'utf8' }).stdout, 'v26.10.0\n')
+  // not one of the same version that happens to be the operator's, in a home that the units do not see
+  t.is(await realpath(node), await realpath(path.join(dir, name, 'bin/node')))
+  t.ok((await readlink(node)).startsWith('../'), 'and goes along when the directory moves')
 })
 
 test('deploy - systemd understands the units', async (t) => {
