@@ -37,7 +37,7 @@ export function addCall(program: Program): void {
     )
     .option(
       '--timeout <seconds>',
-      'how long to wait; the call stays in your log, see "mivm deliver"',
+      'how long to wait (default: 60); the call stays in your log, see "mivm deliver"',
       parseSeconds
     )
     .addHelpText('after', HELP)

@@ -19,7 +19,7 @@ export function addDeliver(program: Program): void {
     .command('deliver')
     .description('Delivers the calls in your log that have no result yet.')
     .argument('<instance>', 'link, address or name')
-    .option('--timeout <seconds>', 'how long to wait', parseSeconds)
+    .option('--timeout <seconds>', 'how long to wait (default: 60)', parseSeconds)
     .addHelpText('after', HELP)
     .action(async (instance, { timeout }, command) =>
       deliver(new Context(command.optsWithGlobals()), instance, timeout)

@@ -27,7 +27,7 @@ export function addDeploy(program: Program): void {
     .argument('[args...]', 'arguments of init: JSON, or else text')
     .option(
       '--host <id>',
-      'the host (default: MIVM_HOST, the one of this directory, the last used)'
+      'the host (default: MIVM_HOST, the one of this directory, the last one deployed on)'
     )
     .option('--name <name>', 'a name for the instance, to be used instead of its link')
     .option(

@@ -35,7 +35,7 @@ export function addStatus(program: Program): void {
     .description(
       'Asks a host what it is doing: that of this directory in detail, others what they tell anybody.'
     )
-    .argument('[host]', 'default: MIVM_HOST, the one of this directory, the last used')
+    .argument('[host]', 'default: MIVM_HOST, the one of this directory, the last one deployed on')
     .option('--host <id>', 'the same')
     .option('--watch', 'ask again and again, until interrupted')
     .addHelpText('after', '\nExample:\n  $ mivm status --watch\n')
