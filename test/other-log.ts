@@ -23,6 +23,12 @@ export async function showLog(t: Test, scene: Scene, user: BareUser, address: Ui
   const join = async (id: string) => {
     store.replicate(await network.connect(decodeId(id)))
   }
+  /** Shows it to whoever connects to the key that this resolves to. */
+  const listen = async () => {
+    network.onConnection((stream) => store.replicate(stream))
+    await network.listen()
+    return network.publicKey
+  }
   /** As if it had been there first: its head, and so many blocks. */
   const fill = async (dir: string, end = user.blocks.length) => {
     const copies = await openStore(dir)
@@ -35,5 +41,5 @@ export async function showLog(t: Test, scene: Scene, user: BareUser, address: Ui
     two.destroy()
     await closeStore(copies)
   }
-  return { core, join, fill }
+  return { core, join, listen, fill }
 }

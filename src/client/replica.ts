@@ -6,6 +6,7 @@ import type SecretStream from '@hyperswarm/secret-stream'
 import b4a from 'b4a'
 import type Corestore from 'corestore'
 import type Hypercore from 'hypercore'
+import type { SharedCore } from 'hypercore'
 import crypto, { type KeyPair } from 'hypercore-crypto'
 import Protomux from 'protomux'
 import { type Bootstrap, checkBootstrap, Network } from '../net/network.ts'
@@ -103,6 +104,7 @@ export class Replica {
       }
     )
     Readers.bound(store)
+    store.watch(keepOne)
     const network = new Network(keyPair, bootstrap, { inboundMax: INBOUND_MAX })
     if (onPeer !== undefined) {
       network.onConnection((stream) => onPeer(Rpc.of(Protomux.from(stream))))
@@ -353,6 +355,17 @@ export class Replica {
     await this.network.close()
     await closeStore(this.store)
     if (this.#temporary !== null) await rm(this.#temporary, { recursive: true, force: true })
+  }
+}
+
+/**
+ * Whoever shows another version of a log that its author has signed closes none: as it is, anybody could end what reads it, and
+ * nothing more of it would ever come here. Of a log with a prologue Hypercore finds no conflict.
+ */
+function keepOne(core: SharedCore): void {
+  const check = core.checkConflict
+  core.checkConflict = async (proof, from) => {
+    return core.manifest?.prologue == null ? true : check.call(core, proof, from)
   }
 }
 

@@ -63,13 +63,8 @@ export class Mirror {
     const onStuck = (error: unknown) => mirror?.fail(error)
     const replica = await Replica.open({ dir, copies, keyPair, onPeer, onStuck, ...network })
     // what is announced as here shall be here: no head is asked for before what is below the last one is
-    const callLogs = new Set(links.map(({ address }) => encodeId(address)))
     replica.store.watch((core) => {
       core.replicator.eagerUpgrade = false
-      // a user that shows two logs closes none of them
-      const check = core.checkConflict
-      core.checkConflict = async (proof, from) =>
-        callLogs.has(encodeId(core.key)) ? check.call(core, proof, from) : true
     })
     mirror = new Mirror(id, replica)
     for (const { link, address } of links) {
