@@ -55,6 +55,10 @@ test('package - installs into an empty folder without a compiler', (t) => {
   const args = ['--prefer-offline', '--no-audit', '--no-fund', `../mivm-${version}.tgz`]
   run('npm', ['install', ...args], { env: { ...env, CC: 'false', CXX: 'false' } })
   t.is(readJson('node_modules/mivm/package.json').version, version)
+  // what "mivm host --help" and the README send an operator to
+  for (const page of ['configuration', 'operating']) {
+    t.ok(existsSync(join(app, `node_modules/mivm/docs/${page}.md`)), page)
+  }
 })
 
 for (const entry of entries) {
