@@ -299,6 +299,23 @@ test('library - a call by name has its cost and its receipt as well', async (t) 
   await t.exception(client.call('nowhere', 'one', [() => {}]), { code: 'VALUE_UNSUPPORTED' })
 })
 
+test('library - who asks for the receipt of a call alone hears of its error by that', async (t) => {
+  const { client, address } = await deploy(
+    t,
+    'exports.no = () => { throw new RangeError("never") }'
+  )
+  const thrown: unknown[] = []
+  const onThrown = (error: unknown) => thrown.push(error)
+  process.on('unhandledRejection', onThrown)
+  t.teardown(() => process.off('unhandledRejection', onThrown))
+  t.is(verify((await client.call(address, 'no').receipt).bytes).error?.message, 'never')
+  t.ok((await client.call(address, 'no').fuel) > 0)
+  // whether somebody hears of an error is known a turn later
+  await sleep(1)
+  t.alike(thrown, [])
+  await t.exception(client.call(address, 'no'), { name: 'RangeError' })
+})
+
 test('library - a deployment that asks for what there is not is refused before it is written', async (t) => {
   const { client, address } = await deploy(t, 'exports.one = () => 1')
   const host = /mivm:..([^/]*)/.exec(address)?.[1] ?? ''

@@ -61,10 +61,18 @@ export function callPromise(
   fetchReceipt: () => Promise<Receipt>
 ): CallPromise {
   let receipt: Promise<Receipt> | null = null
+  // who has only this need not ask for the value as well: an error that nobody hears of ends the process
+  const heard = () => value.catch(() => {})
   return Object.defineProperties(value, {
-    fuel: { get: readFuel },
+    fuel: {
+      get: () => {
+        heard()
+        return readFuel()
+      }
+    },
     receipt: {
       get: () => {
+        heard()
         receipt ??= fetchReceipt()
         return receipt
       }
