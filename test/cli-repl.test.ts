@@ -73,6 +73,19 @@ addPost()
   t.ok(/^mivm: VALUE_MALFORMED: line 3: has U\+FFFD, [^\n]*\n$/.test(latin.stderr), latin.stderr)
 })
 
+test('cli - repl says what is thrown behind the last line of a pipe, too, and ends as ever', async (t) => {
+  const root = await tempDir(t)
+  const { host, cli } = await openNetwork(t, root)
+  await cli.run(['deploy', FORUM, '--host', host.id, '--name', 'forum'])
+  const input = `const later = (ms, what) => void setTimeout(() => { throw new Error(what) }, ms)
+later(10, 'one'), later(100, 'two')
+await new Promise((resolve) => setTimeout(resolve, 200))
+`
+  const { status, stderr } = await cli.run(['repl', 'forum'], { input })
+  t.is(status, 0)
+  t.is(stderr, 'Uncaught Error: one\nUncaught Error: two\n')
+})
+
 test('cli - repl completes the names of methods', async (t) => {
   const dir = await tempDir(t)
   const { host, cli } = await openNetwork(t, dir)

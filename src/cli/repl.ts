@@ -53,10 +53,11 @@ export class Console {
     })
     this.#evaluate = this.server.eval
     Object.defineProperty(this.server, 'eval', { value: this.#queue })
-    this.closed = once(this.server, 'exit').then(() => {
+    // a line that awaits something keeps the exit from coming, and there is no prompt any more
+    this.server.once('close', () => {
       this.#left = true
-      return this.#pending
     })
+    this.closed = once(this.server, 'exit').then(() => this.#pending)
     const methods = contractObject(Object.keys(contract), (method, args) =>
       this.#call(contract, method, args)
     )
