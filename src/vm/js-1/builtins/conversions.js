@@ -3,7 +3,7 @@
   // read as a number as it is long, and a long big integer far longer to be written. So here they get numbers and texts
   // that are made, and paid for, before. What does the same and charges for more is in the other parts.
 
-  const { apply, construct, numbersIn, placesIn, prices, replace, spend } = kit
+  const { apply, charge, construct, numbersIn, placesIn, prices, replace, spend } = kit
   const { tagOf, toBig, toNumber, toText, uncurry, wrapConstructor } = kit
   const { isView } = ArrayBuffer
   const { freeze, getOwnPropertyDescriptor, setPrototypeOf } = Object
@@ -135,6 +135,7 @@
         if (args.length > most) args.length = most
         numbersIn(args)
         if (!isFar(args, 2)) return apply(UTC, undefined, args)
+        charge(prices.date)
         const {
           0: year,
           1: month,
@@ -157,6 +158,7 @@
     })
 
     function setFar(date, place, args) {
+      charge(prices.date * 2)
       const parts = [hoursOf(date), minutesOf(date), secondsOf(date), millisecondsOf(date)]
       for (let i = 0; i < args.length; i++) parts[place + i] = args[i]
       return setHours(date, 0, 0, 0, timeFrom(parts[0], parts[1], parts[2], parts[3]))
