@@ -18,6 +18,7 @@ import type { Step } from '../src/vm/vm.ts'
 import { Cli } from './cli.ts'
 import { openNetwork } from './cli-network.ts'
 import { tempDir } from './helpers.ts'
+import { shareVm } from './lent-vm.ts'
 
 const APP = `import { check, type Vote } from './rules.ts'
 
@@ -67,6 +68,7 @@ test('trace - of calls in one batch, behind what others wrote, and with the answ
   const network = await openLocal(0)
   t.teardown(() => network.close(), { order: 3 })
   const { bootstrap } = network
+  shareVm(t)
   let price = 10
   const oracles = new Oracles({ price: async () => price++ })
   const host = await Host.open({ dir: path.join(root, 'host'), bootstrap, oracles })
@@ -114,6 +116,7 @@ test('trace - of contracts that look at their address, say much or use much fuel
   const network = await openLocal(0)
   t.teardown(() => network.close(), { order: 3 })
   const { bootstrap } = network
+  shareVm(t)
   const host = await Host.open({ dir: path.join(root, 'host'), bootstrap })
   t.teardown(() => host.close(), { order: 2 })
   const client = await Client.open({ dir: path.join(root, 'client'), bootstrap })
@@ -140,6 +143,7 @@ test('trace - of contracts that look at their address, say much or use much fuel
 })
 
 test('trace - names the callers that an error went through', async (t) => {
+  shareVm(t)
   const vm = await openVm('js-1', { engines: 1 })
   t.teardown(() => vm.close())
   const source = `exports.plain = () => {
@@ -200,6 +204,7 @@ exports.deep = (n = 100) => {
 })
 
 test('trace - where no room is left for what notes the place', async (t) => {
+  shareVm(t)
   const vm = await openVm('js-1', { engines: 1 })
   t.teardown(() => vm.close())
   const thrower = `exports.f = () => {
