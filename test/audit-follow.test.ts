@@ -1,3 +1,5 @@
+import { open, readFile } from 'node:fs/promises'
+import path from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import SecretStream from '@hyperswarm/secret-stream'
 import b4a from 'b4a'
@@ -8,6 +10,7 @@ import { audit } from '../src/audit/audit.ts'
 import type { Finding } from '../src/audit/findings.ts'
 import { type CallLogEntry, encodeEntry, encodeUserEntry } from '../src/protocol/entries.ts'
 import { verifyEvidence } from '../src/protocol/evidence.ts'
+import { encodeId } from '../src/protocol/ids.ts'
 import {
   type Cheat,
   closeVm,
@@ -217,6 +220,39 @@ test('follow - a host that goes away and comes back is followed on', async (t) =
   await follower.replayed(writer.seq)
   const { verdict } = await follower.stop()
   t.alike(verdict, (await run(t, writer)).verdict)
+  await end()
+})
+
+test('follow - a copy of the state that comes to be damaged meanwhile accuses nobody', async (t) => {
+  const source = `
+exports.init = async () => {}
+exports.write = async (path, n) => { await state.writeFile(path, path[1].repeat(n)) }
+exports.read = async (path) => (await state.readFile(path))[0]
+`
+  const writer = await Writer.deploy(t, { source })
+  const [store, dir] = [await openStore(t), await tempDir(t)]
+  const end = await replicate(store, writer)
+  const follower = await Follower.open(t, { store, address: writer.address, dir })
+  await follower.until('following')
+  await writer.commit([await writer.call(0, 'write', ['/a', 10])])
+  // more than is kept in memory
+  for (let i = 0; i < 12; i++) {
+    await writer.commit([await writer.call(0, 'write', [`/b${i}`, 1_000_000])])
+  }
+  await follower.replayed(writer.seq)
+  const file = path.join(dir, `${encodeId(writer.address)}.shadow`, 'blobs.blocks')
+  const blobs = await readFile(file)
+  const at = blobs.indexOf('aaaaaaaaaa')
+  t.ok(at > 0)
+  const handle = await open(file, 'r+')
+  await handle.write(b4a.from('c'), 0, 1, at)
+  await handle.close()
+  await writer.commit([await writer.call(1, 'read', ['/a'])])
+  await follower.until('progress', ({ calls }) => calls >= writer.seq)
+  const { findings, verdict } = await follower.stop()
+  t.alike(found({ findings }), [])
+  t.is(verdict.verdict, 'clean', JSON.stringify(verdict.missing))
+  t.is(verdict.counts.replayed, writer.seq)
   await end()
 })
 

@@ -4,6 +4,7 @@ import type Corestore from 'corestore'
 import type Hypercore from 'hypercore'
 import crypto from 'hypercore-crypto'
 import type { Genesis } from '../protocol/entries.ts'
+import { MivmError } from '../protocol/errors.ts'
 import type { Head } from '../protocol/head.ts'
 import { encodeId } from '../protocol/ids.ts'
 import { headOf } from '../state/head.ts'
@@ -95,6 +96,9 @@ export async function headsSeen(dir: string, address: Uint8Array): Promise<Head[
   return [seen, ...told, kept].filter((head) => head !== null)
 }
 
+/** How often an audit begins anew where the disk does not keep what it writes. */
+const TRIES = 2
+
 /** What was kept of the state is not what it was; nothing that came of it can be told. */
 class Unsound extends Error {}
 
@@ -178,8 +182,18 @@ class Audit {
     // whoever is killed from here on may have it from nowhere else
     if (before !== null) await this.#memory.hold(before)
     this.#isKept = false
-    const course = await this.#open(subject, null)
-    yield* this.#through(course, held)
+    for (let tries = 1; ; tries++) {
+      const course = await this.#open(subject, null)
+      try {
+        return yield* this.#through(course, held)
+      } catch (error) {
+        if (!(await this.#isDamaged(course, error))) throw error
+        await this.#giveUp(course)
+        if (tries === TRIES) throw damagedCopy(this.#options.dir)
+        const why = 'the copy of the state that it wrote is damaged'
+        yield { type: 'checkpoint', state: 'unusable', blocks: 0, calls: 0, message: why }
+      }
+    }
   }
 
   /** Goes on from a checkpoint; says why, where that cannot be. */
@@ -201,13 +215,23 @@ class Audit {
       yield* this.#through(course, held)
       return null
     } catch (error) {
-      // what is damaged may be no tree of files any more, and then reading it fails
-      const isSound = !(error instanceof Unsound) && (await course.isSound().catch(() => true))
-      if (isSound) throw error
-      for (const finding of this.#told) this.#toldBefore.add(nameOf(finding))
-      await this.#leave(course)
+      if (!(await this.#isDamaged(course, error))) throw error
+      await this.#giveUp(course)
       return 'the copy of the state that belongs to it is damaged'
     }
+  }
+
+  /** Whether a course has ended for a copy of the state that is not what was written. */
+  async #isDamaged(course: Course, error: unknown): Promise<boolean> {
+    // what is damaged may be no tree of files any more, and then reading it fails
+    return error instanceof Unsound || !(await course.isSound().catch(() => true))
+  }
+
+  /** Leaves a course for another one, that says nothing again. */
+  async #giveUp(course: Course): Promise<void> {
+    for (const finding of this.#told) this.#toldBefore.add(nameOf(finding))
+    this.#isKept = false
+    await this.#leave(course)
   }
 
   async #open(subject: Subject, from: Checkpoint | null): Promise<Course> {
@@ -432,6 +456,13 @@ class Audit {
     this.#opened.push(it)
     return it
   }
+}
+
+function damagedCopy(dir: string): MivmError {
+  return new MivmError(
+    'STORAGE_FAILED',
+    `the disk of ${dir} does not keep what is written to it: check it, or audit with another --dir`
+  )
 }
 
 function addHead(heads: Head[], head: Head): void {

@@ -73,8 +73,8 @@ export class Course {
   /** One that is opened ahead of its use, with the code that genesis names. */
   #opening: Promise<Replayer | null> | null = null
   #from: Checkpoint | null = null
-  /** Whether the kept copy of the state was looked at, where something was found with it. */
-  #isWhole = false
+  /** Where the copy of the state was looked at, and is what it has to be: once for each. */
+  readonly #whole = new Set<'found' | 'open'>()
   /** The last ack and the last result that were judged before a commit covered them. */
   #ackedTo = 0
   #tailTo = 0
@@ -425,14 +425,14 @@ export class Course {
   }
 
   /**
-   * Whether what was found by replay can be told: a copy of the state that was kept may be damaged, and then it says
-   * nothing about the host.
+   * Whether what was found by replay can be told: the copy of the state may be damaged, on a disk on which it has been for
+   * long, and then it says nothing about the host.
    */
   async isSound(): Promise<boolean> {
-    const from = this.#from
-    if (from === null || this.#isWhole) return true
-    this.#isWhole = (await this.#replayer?.isWhole(from.walk)) ?? false
-    return this.#isWhole
+    // what could not be executed is no finding, and more may come behind it
+    const name = this.report.findings > 0 ? 'found' : 'open'
+    if (!this.#whole.has(name) && (await this.#replayer?.isWhole()) !== false) this.#whole.add(name)
+    return this.#whole.has(name)
   }
 
   /** What the host says that it has rewritten, while there is a copy here, which is not given up for that. */

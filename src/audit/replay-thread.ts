@@ -6,7 +6,7 @@ import type { LoggedBatch } from './call-log.ts'
 import { type PackedBatches, pack } from './packed-batches.ts'
 import type { Found, Tail } from './replay.ts'
 import type { Replayer, ReplaySubject, StateLogs } from './replayer.ts'
-import { type ShadowRoots, ShadowView, type Versions } from './shadow.ts'
+import { type ShadowRoots, ShadowView } from './shadow.ts'
 
 /** What the thread can be asked. */
 export interface ReplayCommands {
@@ -16,7 +16,7 @@ export interface ReplayCommands {
   finish(): Promise<void>
   judgeTail(tail: Tail): Promise<void>
   sync(): Promise<ShadowRoots>
-  isWhole(at: Versions): Promise<boolean>
+  isWhole(): Promise<boolean>
   flush(): Promise<ShadowRoots>
   close(options: { keep: boolean }): Promise<void>
 }
@@ -123,8 +123,8 @@ export class ReplayThread implements Replayer {
     return this.#ask('sync')
   }
 
-  isWhole(at: Versions): Promise<boolean> {
-    return this.#ask('isWhole', at)
+  isWhole(): Promise<boolean> {
+    return this.#ask('isWhole')
   }
 
   vm(): Promise<VirtualMachine> {

@@ -49,7 +49,7 @@ const commands: ReplayCommands = {
   finish: () => opened().finish(),
   judgeTail: (tail) => opened().judgeTail(tail),
   sync: () => opened().sync(),
-  isWhole: (at) => opened().isWhole(at),
+  isWhole: () => opened().isWhole(),
   flush: () => opened().flush(),
   async close(options) {
     await (await vm?.catch(() => null))?.close()

@@ -40,8 +40,8 @@ export interface Replayer {
   judgeTail(tail: Tail): Promise<void>
   /** Resolves when all of the copy is on disk. */
   sync(): Promise<ShadowRoots>
-  /** Whether every block of the copy up to a commit is what the commit says. */
-  isWhole(at: Versions): Promise<boolean>
+  /** Whether every block of the copy is what was written, or what the commit says that it began with. */
+  isWhole(): Promise<boolean>
   /** What evidence is put together with: what executes a call once more, and the state; null where nothing does. */
   vm(): Promise<VirtualMachine | null>
   state(): Promise<StateLogs>
@@ -121,8 +121,8 @@ export class LocalReplayer implements Replayer {
     return this.#shadow.roots
   }
 
-  isWhole(at: Versions): Promise<boolean> {
-    return this.#shadow.isWhole(at)
+  isWhole(): Promise<boolean> {
+    return this.#shadow.isWhole()
   }
 
   async vm(): Promise<VirtualMachine | null> {

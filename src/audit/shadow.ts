@@ -114,8 +114,9 @@ export class Shadow {
     await this.blobs.sync()
   }
 
-  /** Whether every block up to a commit is what the commit says; reads all of them. */
-  async isWhole({ archive, blobs }: Versions): Promise<boolean> {
+  /** Whether every block is what was written, or what the commit says that it began with; reads all of them. */
+  async isWhole(): Promise<boolean> {
+    const { archive, blobs } = this.archive.version()
     return (await isWhole(this.files, archive)) && (await isWhole(this.blobs, blobs))
   }
 
