@@ -247,6 +247,11 @@ test('audit - a log whose entries are in no order is a finding, and what follows
     t.is(found(audited)[0], expected)
     t.is(audited.verdict.verdict, 'violation')
   }
+  const writer = await Writer.deploy(t)
+  const entries = (all: CallLogEntry[]) => [...all, ...all.slice(-1)]
+  await writer.commit([await writer.call(0, 'change', [1, 'a'])], { entries })
+  await writer.log.append(b4a.from('no entry'))
+  t.alike(found(await run(t, writer)), ['ENTRY_UNEXPECTED call - block 8'])
 })
 
 test('audit - trailing entries without a commit are pending, whatever they are', async (t) => {

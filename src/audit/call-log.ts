@@ -194,7 +194,8 @@ export class CallLogWalk {
 
   /** Says that the next block is no entry at all. */
   refuse(code: FindingCode, why: string): null {
-    this.#break(this.#next++, code, why)
+    const index = this.#next++
+    if (!this.#broken) this.#break(index, code, why)
     return null
   }
 
