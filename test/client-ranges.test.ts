@@ -139,3 +139,38 @@ test('newest - who says that there is more and does not show it is not waited fo
   t.is(updates, 1, 'it was asked once')
   t.is(await askNewest(log, 20), true, 'nobody has more than who writes')
 })
+
+test('ranges - any number of others who answer nothing, or late, keep nobody from being asked who does', async (t) => {
+  const { now } = performance
+  let clock = 0
+  performance.now = () => clock
+  t.teardown(() => {
+    performance.now = now
+  })
+  let served = 0
+  const answers = {
+    silent: async () => {
+      clock += 5000
+      throw new MivmError('TIMEOUT', 'no answer')
+    },
+    empty: async () => {
+      clock += 4900
+      return { blocks: [], nodes: [] }
+    },
+    right: async () => {
+      served++
+      return REPLY
+    }
+  }
+  const peer = (request: () => Promise<RangeReply>) =>
+    Object.create(Rpc.prototype, { request: { value: request }, closed: { value: false } })
+  for (const liar of [answers.silent, answers.empty]) {
+    const peers = [...Array.from({ length: 63 }, () => peer(liar)), peer(answers.right)]
+    const ranges = new Ranges(async () => peers)
+    const began = clock
+    served = 0
+    for (let i = 0; i < 200; i++) await ranges.ask(REQUEST)
+    t.ok(served > 150, `${served} of 200`)
+    t.ok(clock - began < 1_000_000, `${(clock - began) / 1000} s`)
+  }
+})

@@ -2,10 +2,14 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { Rpc } from '../net/rpc.ts'
 import { MivmError } from '../protocol/errors.ts'
 import { RANGE, type RangeReply, type RangeRequest } from '../protocol/messages.ts'
+import { restMs } from '../state/block-turns.ts'
 
-/** How long one reply may take, ms; and how long somebody who did not send one is not asked again. */
+/**
+ * How long one reply may take, ms; and half of how long somebody who did not send one is not asked again, which is twice as
+ * long each time in a row.
+ */
 const REPLY_MS = 5_000
-const SILENT_MS = 30_000
+const SILENT_MS = 15_000
 /** How often it is tried where too much was asked for at once. */
 const TRIES = 5
 /** How many are asked for one range, one after the other. */
@@ -16,8 +20,11 @@ export class Ranges {
   readonly #rpcsOf: () => Promise<readonly Rpc[]>
   /** Who does not know what is asked for: an older host, and who has nothing to send. */
   readonly #older = new WeakSet<Rpc>()
-  /** Until when somebody is not asked again. */
+  /** Until when somebody is not asked again, and how often in a row there was no answer. */
   readonly #silentUntil = new WeakMap<Rpc, number>()
+  readonly #silences = new WeakMap<Rpc, number>()
+  /** How often in a row somebody has sent nothing: who has sent something is asked first. */
+  readonly #fruitless = new WeakMap<Rpc, number>()
 
   /** `rpcsOf`: who may have it, in the order in which they are asked. */
   constructor(rpcsOf: () => Promise<readonly Rpc[]>) {
@@ -28,11 +35,28 @@ export class Ranges {
   async ask(request: RangeRequest): Promise<RangeReply | null> {
     // there may be nothing to find the host by any more: this end is being closed
     const rpcs = await this.#rpcsOf().catch(() => [])
-    for (const rpc of rpcs.filter((one) => this.#isAsked(one)).slice(0, ASKED_MAX)) {
+    const asked = rpcs.filter((one) => this.#isAsked(one))
+    asked.sort((a, b) => this.#fruitlessOf(a) - this.#fruitlessOf(b))
+    for (const rpc of asked.slice(0, ASKED_MAX)) {
       const reply = await this.#askOne(rpc, request)
-      if (reply !== null && reply.blocks.length > 0) return reply
+      if (reply !== null) this.#silences.delete(rpc)
+      if (reply !== null && reply.blocks.length > 0) {
+        this.#fruitless.delete(rpc)
+        return reply
+      }
+      this.#fruitless.set(rpc, this.#fruitlessOf(rpc) + 1)
     }
     return null
+  }
+
+  #fruitlessOf(rpc: Rpc): number {
+    return this.#fruitless.get(rpc) ?? 0
+  }
+
+  #silence(rpc: Rpc): void {
+    const silences = (this.#silences.get(rpc) ?? 0) + 1
+    this.#silences.set(rpc, silences)
+    this.#silentUntil.set(rpc, performance.now() + restMs(SILENT_MS, silences))
   }
 
   #isAsked(rpc: Rpc): boolean {
@@ -51,7 +75,7 @@ export class Ranges {
       }
     }
     // who always says later shall not hold up every part of every log
-    this.#silentUntil.set(rpc, performance.now() + SILENT_MS)
+    this.#silence(rpc)
     return null
   }
 
@@ -61,7 +85,7 @@ export class Ranges {
     const after = error instanceof MivmError ? error.retryAfter : null
     if (code === 'QUOTA_EXCEEDED') return Math.min(after ?? 0, REPLY_MS)
     if (code === 'REQUEST_INVALID') this.#older.add(rpc)
-    if (code === 'TIMEOUT') this.#silentUntil.set(rpc, performance.now() + SILENT_MS)
+    if (code === 'TIMEOUT') this.#silence(rpc)
     return null
   }
 }
