@@ -74,6 +74,27 @@ test('store - a log that nobody uses any more is closed', async (t) => {
   t.alike(await again.get(0), b4a.from('one'))
 })
 
+test('store - a log that could not be opened once can be the next time', async (t) => {
+  const host = await open(t)
+  const log = host.get({ keyPair: crypto.keyPair() })
+  await log.append(b4a.from('one'))
+  const { key } = log
+  await log.close()
+  for (let i = 0; i < CYCLES; i++) host.cores._gcCycleBound()
+  const { storage } = host
+  const { resumeCore } = storage
+  storage.resumeCore = async () => {
+    throw new Error('IO error: While open a file for random read: Too many open files')
+  }
+  for (let i = 0; i < 2; i++) await t.exception(host.get({ key }).ready(), /too many open files/i)
+  storage.resumeCore = resumeCore
+  const again = host.get({ key })
+  t.alike(await again.get(0), b4a.from('one'))
+  await again.close()
+  for (let i = 0; i < CYCLES; i++) host.cores._gcCycleBound()
+  t.is([...host.cores].length, 0)
+})
+
 test('store - the logs of a database that does not open are not removed', async (t) => {
   const dir = await tempDir(t)
   const store = await openStore(path.join(dir, 'store'))

@@ -40,6 +40,8 @@ declare module 'corestore' {
       get(discoveryKey: Uint8Array | string): SharedCore | null
       /** Those that nobody uses, which are closed in the fourth cycle, whoever uses them by then; private. */
       readonly _gcing: Set<SharedCore>
+      /** Has one that is closed, or never was opened, not be given out any more. */
+      _gc(core: SharedCore): void
       /** Takes one out of these; by the discovery key in hex. */
       resume(id: string): unknown
       /** What is called every two seconds while there are any. */

@@ -235,6 +235,8 @@ declare module 'hypercore' {
       /** Tells peers that blocks are here. */
       onhave(start: number, length: number, drop: boolean): void
     }
+    /** Rejects where it could not be opened. */
+    ready(): Promise<void>
     hasSession(): boolean
     /** Cycles for which nobody has used it; with the fourth it is closed. */
     gc: number

@@ -45,6 +45,7 @@ export async function openStore(
     takeOverHashes()
     skipUnchanged()
     keepUsed(store)
+    forgetUnopened(store)
     boundPeers(store)
     return store
   } catch (error) {
@@ -129,6 +130,16 @@ function keepUsed({ cores }: Corestore): void {
     }
     cycle()
   }
+}
+
+/**
+ * Corestore gives a log that could not be opened to everybody who asks for it after that, as long as somebody does: one read that
+ * fails for want of a descriptor would be the end of that log until the process is started again.
+ */
+function forgetUnopened(store: Corestore): void {
+  store.watch((core) => {
+    core.ready().catch(() => store.cores._gc(core))
+  })
 }
 
 /** Lets go of the directory also where a core of it could not be opened, which its own `close` stumbles over. */
