@@ -52,7 +52,8 @@ const PATIENCE_MAX = 2 ** 31 - 1
 /**
  * Audits an instance, from its host and whoever else serves it; where nobody does, the copy on this machine. It begins
  * where the last audit of this directory was, or at the first entry. The last event is the verdict. Throws
- * INSTANCE_UNKNOWN or HOST_UNKNOWN where there is nothing to audit; what is wrong with the instance is never thrown.
+ * INSTANCE_UNKNOWN or HOST_UNKNOWN where there is nothing to audit, or it is not on the host that the link names; what is
+ * wrong with the instance is never thrown.
  */
 export async function* audit(options: AuditOptions): AsyncGenerator<AuditEvent> {
   checkGiven(options, OPTIONS, 'the options of the audit')
@@ -65,7 +66,7 @@ export async function* audit(options: AuditOptions): AsyncGenerator<AuditEvent> 
 
 async function* events(options: AuditOptions): AsyncGenerator<AuditEvent> {
   const { dir, bootstrap, patience, evidence, fromGenesis, follow, receipts = [] } = options
-  const { address } = parseLink(options.address)
+  const { address, host: owner } = parseLink(options.address)
   const heads = receipts.flatMap((file) => headsIn(file, address))
   const network = bootstrap === undefined ? {} : { bootstrap }
   const kept = new EvidenceDir(dir)
@@ -88,6 +89,7 @@ async function* events(options: AuditOptions): AsyncGenerator<AuditEvent> {
     const ranges = replica.ranges(options.address)
     const running = auditLogs({
       address,
+      ...(owner === null ? {} : { host: owner }),
       heads,
       store: replica.store,
       ask: (request) => ranges.ask(request),

@@ -2,7 +2,7 @@
 import path from 'node:path'
 import test from 'brittle'
 import Hyperdrive from 'hyperdrive'
-import { audit } from 'mivm'
+import { audit, Host } from 'mivm'
 import { SetBacks } from '../src/host/set-back.ts'
 import { decodeId } from '../src/protocol/ids.ts'
 import { stateManifest } from '../src/protocol/manifest.ts'
@@ -51,6 +51,24 @@ test('shown - an archive that no commit has left so is found', async (t) => {
   const liar = await scene.start()
   t.alike(await run(scene, link), ['violation', 'ARCHIVE_UNCOMMITTED', 'ARCHIVE_UNCOMMITTED'])
   await liar.host.close()
+})
+
+test('shown - an instance of another host than the link names is not found clean', async (t) => {
+  const { scene, host, link, address, alice } = await Scene.deployed(t)
+  await alice.close()
+  t.alike(await run(scene, link), ['clean'])
+  // whoever makes such a link may be the one who is found honest then
+  const other = await Host.open({
+    dir: path.join(scene.root, 'other'),
+    bootstrap: scene.bootstrap,
+    engines: 1
+  })
+  const named = `mivm://${other.id}/${address}`
+  await t.exception(run(scene, named), { code: 'INSTANCE_UNKNOWN' })
+  await other.close()
+  await host.close()
+  await t.exception(run(scene, named), { code: 'INSTANCE_UNKNOWN' }, 'nor by the copy')
+  t.alike(await run(scene, link), ['clean'])
 })
 
 async function run(

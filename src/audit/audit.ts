@@ -6,7 +6,7 @@ import crypto from 'hypercore-crypto'
 import type { Genesis } from '../protocol/entries.ts'
 import { MivmError } from '../protocol/errors.ts'
 import type { Head } from '../protocol/head.ts'
-import { encodeId } from '../protocol/ids.ts'
+import { encodeId, formatLink, notOnHost } from '../protocol/ids.ts'
 import { headOf } from '../state/head.ts'
 import { openVm as openRegistered } from '../vm/registry.ts'
 import type { VirtualMachine } from '../vm/vm.ts'
@@ -25,6 +25,8 @@ import { checksOf, verdictOf } from './verdict.ts'
 
 export interface AuditOptions extends HearsayOptions {
   readonly address: Uint8Array
+  /** Whose instance it has to be: what is found clean is otherwise taken for that of whom a link names. Default: anybody's. */
+  readonly host?: Uint8Array
   /** Where the logs come from; the caller replicates it with whoever has them. */
   readonly store: Corestore
   /** The auditor's own directory: what it remembers, and its copy of the state. */
@@ -77,7 +79,8 @@ const CHECKPOINT_MS = 5_000
 /**
  * Audits an instance from its first entry, or from where the last audit of this directory was, to the newest one that is
  * shown; with `follow` it goes on from there. The last event is the verdict; findings come when they are proven. Throws
- * only what is this machine's own fault (DIRECTORY_LOCKED, STORAGE_FAILED).
+ * only what is this machine's own fault (DIRECTORY_LOCKED, STORAGE_FAILED), and INSTANCE_UNKNOWN where it is of another host
+ * than `host`.
  */
 export async function* audit(options: AuditOptions): AsyncGenerator<AuditEvent> {
   const run = new Audit(options)
@@ -147,6 +150,10 @@ class Audit {
   async *events(): AsyncGenerator<AuditEvent> {
     const core = await this.#openLog()
     const genesis = await this.#readGenesis(core)
+    const { host, address } = this.#options
+    if (genesis !== null && host !== undefined && !b4a.equals(genesis.host, host)) {
+      throw notOnHost(formatLink({ host, address }))
+    }
     if (genesis !== null) yield* this.#instance(core, genesis)
     yield* this.#findings()
     yield* this.#exhibits.take()

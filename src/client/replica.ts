@@ -15,7 +15,7 @@ import { contradiction, isSigned, stateProof } from '../protocol/comparison.ts'
 import { MivmError } from '../protocol/errors.ts'
 import { verifyEvidence } from '../protocol/evidence.ts'
 import { type Head, verifyHead } from '../protocol/head.ts'
-import { encodeId, parseLink } from '../protocol/ids.ts'
+import { encodeId, notOnHost, parseLink } from '../protocol/ids.ts'
 import { CONSISTENCY, INFO, type InfoReply, KNOWN } from '../protocol/messages.ts'
 import { EvidenceDir } from '../state/evidence-dir.ts'
 import { headOf } from '../state/head.ts'
@@ -143,7 +143,7 @@ export class Replica {
       const info = await this.#reach(address, host ?? known?.host ?? null, known !== null)
       const genesis = info === null ? known : checkGenesis(address, info.genesis)
       if (genesis === null) throw new MivmError('INTERNAL', 'an instance without genesis')
-      if (host !== null && !b4a.equals(genesis.host, host)) throw notThere(instance)
+      if (host !== null && !b4a.equals(genesis.host, host)) throw notOnHost(instance)
       if (info !== null && log.length > 0) await this.#compare(log, info, genesis.host)
       return new InstanceReplica(this.store, log, genesis, info)
     } catch (error) {
@@ -367,13 +367,6 @@ function keepOne(core: SharedCore): void {
   core.checkConflict = async (proof, from) => {
     return core.manifest?.prologue == null ? true : check.call(core, proof, from)
   }
-}
-
-function notThere(instance: string): MivmError {
-  return new MivmError(
-    'INSTANCE_UNKNOWN',
-    `${instance} names a host that the instance is not on: check the link`
-  )
 }
 
 function isHostOf(address: Uint8Array, genesis: Uint8Array, host: Uint8Array): boolean {

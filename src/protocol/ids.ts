@@ -44,6 +44,14 @@ export function formatLink(link: Link): string {
   return host === null ? id : `mivm://${encodeId(host)}/${id}`
 }
 
+/** What there is to say of a link whose address is that of an instance of another host. */
+export function notOnHost(link: string): MivmError {
+  return new MivmError(
+    'INSTANCE_UNKNOWN',
+    `${link} names a host that the instance is not on: check the link`
+  )
+}
+
 /** Reads what {@link formatLink} writes; throws LINK_INVALID. */
 export function parseLink(text: string): Link {
   if (typeof text !== 'string') return { host: null, address: decodeId(text, 'address') }
