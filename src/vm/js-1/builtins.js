@@ -10,6 +10,7 @@
   const { charge, note, ascend, descend, rethrow, weigh, exec, parts, prices, limits } = given
   const { apply, construct, defineProperty, getPrototypeOf, ownKeys } = Reflect
   const { getOwnPropertyDescriptor, hasOwn } = Object
+  const { getOwnPropertyNames: namesOf, getOwnPropertySymbols: symbolsOf } = Object
   const { isArray } = Array
   const { isView } = ArrayBuffer
   const { trunc } = Math
@@ -374,13 +375,17 @@
   /** How many properties something has: its own keys are counted, which are already there. */
   function sizeOf(value) {
     if (typeof value === 'string') return value.length
-    if (!isObject(value)) return 0
+    if (typeof value === 'object' ? value === null : typeof value !== 'function') return 0
     if (state.proxies && kit.isProxy(value)) return 0 // its trap pays
-    if (isArray(value)) return sizeOfList(value, value.length)
+    // an array has a length of its own, and so has a text
+    if (typeof value === 'object' && hasOwn(value, 'length')) {
+      if (isArray(value)) return sizeOfList(value, value.length)
+      const length = textLength(value)
+      if (length !== undefined) return length
+    }
     if (isView(value) && tagOf(value) !== undefined) return sizeOfList(value, lengthOfTyped(value))
-    // a text has a length of its own
-    if (!hasOwn(value, 'length') || typeof value === 'function') return ownKeys(value).length
-    return textLength(value) ?? ownKeys(value).length
+    // as many as Reflect.ownKeys says, in a quarter of its time
+    return namesOf(value).length + symbolsOf(value).length
   }
 
   /** Elements may be holes, and there may be properties beside them; V8 makes a text of every index. */

@@ -39,7 +39,7 @@
     text: $mivm_text,
     spread: $mivm_spread,
     passed: $mivm_passed,
-    copied: $mivm_copied,
+    copied: $mivmCopied,
     iterated: $mivm_iterated,
     key: $mivm_key,
     length: $mivm_length,
@@ -144,14 +144,6 @@
   // ---- the usual cases of some operators, which are paid for here; the others are in operators.js. Two short texts
   // are looked at in each of them: a function for it would take as long as all else
 
-  /** Pays for two big integers, if that is what they are and both are short. */
-  function $mivmBig(a, b) {
-    if (typeof a !== 'bigint' || typeof b !== 'bigint') return false
-    if (a > $mivmMost || a < $mivmLeast || b > $mivmMost || b < $mivmLeast) return false
-    if (($mivmF -= $mivmOperator) < 0) $mivmT()
-    return true
-  }
-
   /** For a short text and a number, whose text is short, nothing more has to be paid. */
   function $mivm_add(a, b) {
     if (typeof a === 'string') {
@@ -161,35 +153,66 @@
         return a + b
       }
     } else if (typeof a === 'number' && typeof b === 'string' && b.length <= 96) return a + b
-    return $mivmBig(a, b) ? a + b : $mivmO.add(a, b)
+    if (typeof a !== 'bigint' || typeof b !== 'bigint') return $mivmO.add(a, b)
+    if (a > $mivmMost || a < $mivmLeast || b > $mivmMost || b < $mivmLeast) return $mivmO.add(a, b)
+    if (($mivmF -= $mivmOperator) < 0) $mivmT()
+    return a + b
   }
 
   function $mivm_subtract(a, b) {
-    return $mivmBig(a, b) ? a - b : $mivmO.subtract(a, b)
+    if (typeof a !== 'bigint' || typeof b !== 'bigint') return $mivmO.subtract(a, b)
+    if (a > $mivmMost || a < $mivmLeast || b > $mivmMost || b < $mivmLeast)
+      return $mivmO.subtract(a, b)
+    if (($mivmF -= $mivmOperator) < 0) $mivmT()
+    return a - b
   }
 
   function $mivm_multiply(a, b) {
-    return $mivmBig(a, b) ? a * b : $mivmO.multiply(a, b)
+    if (typeof a !== 'bigint' || typeof b !== 'bigint') return $mivmO.multiply(a, b)
+    if (a > $mivmMost || a < $mivmLeast || b > $mivmMost || b < $mivmLeast)
+      return $mivmO.multiply(a, b)
+    if (($mivmF -= $mivmOperator) < 0) $mivmT()
+    return a * b
   }
 
   function $mivm_divide(a, b) {
-    return $mivmBig(a, b) ? a / b : $mivmO.divide(a, b)
+    if (typeof a !== 'bigint' || typeof b !== 'bigint') return $mivmO.divide(a, b)
+    if (a > $mivmMost || a < $mivmLeast || b > $mivmMost || b < $mivmLeast)
+      return $mivmO.divide(a, b)
+    if (($mivmF -= $mivmOperator) < 0) $mivmT()
+    return a / b
   }
 
   function $mivm_remainder(a, b) {
-    return $mivmBig(a, b) ? a % b : $mivmO.remainder(a, b)
+    if (typeof a !== 'bigint' || typeof b !== 'bigint') return $mivmO.remainder(a, b)
+    if (a > $mivmMost || a < $mivmLeast || b > $mivmMost || b < $mivmLeast)
+      return $mivmO.remainder(a, b)
+    if (($mivmF -= $mivmOperator) < 0) $mivmT()
+    return a % b
   }
 
   function $mivm_bitAnd(a, b) {
-    return $mivmBig(a, b) ? a & b : $mivmO.bitAnd(a, b)
+    if (typeof a !== 'bigint' || typeof b !== 'bigint') return $mivmO.bitAnd(a, b)
+    if (a > $mivmMost || a < $mivmLeast || b > $mivmMost || b < $mivmLeast)
+      return $mivmO.bitAnd(a, b)
+    if (($mivmF -= $mivmOperator) < 0) $mivmT()
+    return a & b
   }
 
   function $mivm_bitOr(a, b) {
-    return $mivmBig(a, b) ? a | b : $mivmO.bitOr(a, b)
+    if (typeof a !== 'bigint' || typeof b !== 'bigint') return $mivmO.bitOr(a, b)
+    if (a > $mivmMost || a < $mivmLeast || b > $mivmMost || b < $mivmLeast)
+      return $mivmO.bitOr(a, b)
+    if (($mivmF -= $mivmOperator) < 0) $mivmT()
+    return a | b
   }
 
   function $mivm_bitXor(a, b) {
-    return $mivmBig(a, b) ? a ^ b : $mivmO.bitXor(a, b)
+    if (typeof a !== 'bigint' || typeof b !== 'bigint') return $mivmO.bitXor(a, b)
+    if (a > $mivmMost || a < $mivmLeast || b > $mivmMost || b < $mivmLeast)
+      return $mivmO.bitXor(a, b)
+    if (($mivmF -= $mivmOperator) < 0) $mivmT()
+    return a ^ b
   }
 
   function $mivm_less(a, b) {
@@ -197,7 +220,10 @@
       if (($mivmF -= $mivmText) < 0) $mivmT()
       return a < b
     }
-    return $mivmBig(a, b) ? a < b : $mivmO.less(a, b)
+    if (typeof a !== 'bigint' || typeof b !== 'bigint') return $mivmO.less(a, b)
+    if (a > $mivmMost || a < $mivmLeast || b > $mivmMost || b < $mivmLeast) return $mivmO.less(a, b)
+    if (($mivmF -= $mivmOperator) < 0) $mivmT()
+    return a < b
   }
 
   function $mivm_lessOrEqual(a, b) {
@@ -205,7 +231,11 @@
       if (($mivmF -= $mivmText) < 0) $mivmT()
       return a <= b
     }
-    return $mivmBig(a, b) ? a <= b : $mivmO.lessOrEqual(a, b)
+    if (typeof a !== 'bigint' || typeof b !== 'bigint') return $mivmO.lessOrEqual(a, b)
+    if (a > $mivmMost || a < $mivmLeast || b > $mivmMost || b < $mivmLeast)
+      return $mivmO.lessOrEqual(a, b)
+    if (($mivmF -= $mivmOperator) < 0) $mivmT()
+    return a <= b
   }
 
   function $mivm_greater(a, b) {
@@ -213,7 +243,11 @@
       if (($mivmF -= $mivmText) < 0) $mivmT()
       return a > b
     }
-    return $mivmBig(a, b) ? a > b : $mivmO.greater(a, b)
+    if (typeof a !== 'bigint' || typeof b !== 'bigint') return $mivmO.greater(a, b)
+    if (a > $mivmMost || a < $mivmLeast || b > $mivmMost || b < $mivmLeast)
+      return $mivmO.greater(a, b)
+    if (($mivmF -= $mivmOperator) < 0) $mivmT()
+    return a > b
   }
 
   function $mivm_greaterOrEqual(a, b) {
@@ -221,7 +255,11 @@
       if (($mivmF -= $mivmText) < 0) $mivmT()
       return a >= b
     }
-    return $mivmBig(a, b) ? a >= b : $mivmO.greaterOrEqual(a, b)
+    if (typeof a !== 'bigint' || typeof b !== 'bigint') return $mivmO.greaterOrEqual(a, b)
+    if (a > $mivmMost || a < $mivmLeast || b > $mivmMost || b < $mivmLeast)
+      return $mivmO.greaterOrEqual(a, b)
+    if (($mivmF -= $mivmOperator) < 0) $mivmT()
+    return a >= b
   }
 
   function $mivm_same(a, b) {
@@ -229,7 +267,18 @@
       if (($mivmF -= $mivmText) < 0) $mivmT()
       return a === b
     }
-    return $mivmBig(a, b) ? a === b : $mivmO.same(a, b)
+    if (typeof a !== 'bigint' || typeof b !== 'bigint') return $mivmO.same(a, b)
+    if (a > $mivmMost || a < $mivmLeast || b > $mivmMost || b < $mivmLeast) return $mivmO.same(a, b)
+    if (($mivmF -= $mivmOperator) < 0) $mivmT()
+    return a === b
+  }
+
+  /** What `...` copies, paid for here: that is two calls less. */
+  function $mivm_copied(source, others) {
+    // it may take fuel itself
+    var units = $mivmCopied(source, others)
+    if (($mivmF -= units) < 0) $mivmT()
+    return source
   }
 
   // ---- errors

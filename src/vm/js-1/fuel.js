@@ -11,7 +11,7 @@
   /** Bytes of buffers, and fuel for all that may be on the heap, after which it is asked anew whether there is room. */
   const WEIGHED_BYTES = 256 * 1024
   const WEIGHED_FUEL = 200_000
-  let take = null
+  let take = () => {}
   let takeForPromise = null
   let abandon = null
   let used = null
@@ -25,9 +25,8 @@
 
   /** Takes fuel, rounded up; throws when there is none left. While the realm is set up, nothing. */
   function charge(units) {
-    if (take === null) return
     // mostly a small integer: a call less
-    if ((units | 0) === units && units >= 0) {
+    if (units >>> 0 === units) {
       take(units)
       return
     }

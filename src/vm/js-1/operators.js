@@ -12,7 +12,7 @@
   //   === !== == !=         same, !same, equal, !equal
   //   `…${a}…`              text(`…${part(a)}…`): each part before the next expression is evaluated
   //   [...a]  f(...a)       [...spread(a)]  f(...passed(a)): an array that is iterated as it is
-  //   {...a}                {...copied(a)}, also for { x, ...rest } = copied(a), with how many others if many
+  //   {...a}                copied(a) units, also for { x, ...rest } = a, with how many others if many
   //   [x, y] = a            [x, y] = iterated(a), where there is a rest element or none
   //   o[a]  a in o          o[key(a)]  key(a) in o; also for delete, computed members, computed names in patterns
   //   o.length = a          o.length = length(o, a)
@@ -41,6 +41,7 @@
     toText
   } = kit
   const { toFloat, wordsOf } = kit
+  const COPIED = prices.keyCopied
   const { clz32, max: most, min: least, pow, trunc } = Math
   const { getPrototypeOf } = Reflect
   const { freeze, getOwnPropertyDescriptor } = Object
@@ -182,7 +183,17 @@
   function chargeSum(left, right) {
     charge(prices.operator)
     const words = most(wordsOf(left), wordsOf(right))
-    if (words > 1) spend(words, prices.word)
+    if (words > 1) chargeWords(words)
+  }
+
+  function chargeOne(value) {
+    charge(prices.operator)
+    const words = wordsOf(value)
+    if (words > 1) chargeWords(words)
+  }
+
+  function chargeWords(words) {
+    spend(words, prices.word)
     if (words > 64) room(words * 8)
   }
 
@@ -230,7 +241,7 @@
     if (value === 0n) return
     const grown = by > 0n ? toFloat(by) : 0
     if (grown > 64) bigRoom(bitsOf(value) + grown)
-    else chargeSum(value, 0n)
+    else chargeOne(value)
   }
 
   function shiftRightUnsigned(a, b) {
@@ -289,8 +300,8 @@
   }
 
   function paid(a) {
-    const value = numeric(a)
-    if (typeof value === 'bigint') chargeSum(value, 0n)
+    const value = typeof a === 'bigint' ? a : numeric(a)
+    if (typeof value === 'bigint') chargeOne(value)
     return value
   }
 
@@ -477,15 +488,15 @@
     return metered({ [iterator]: () => apply(method, iterable, []) }, prices.step, 16)
   }
 
-  /** `others`: how many keys V8 compares each with, since they are not copied. */
+  /** Units for it, which the caller takes. `others`: how many keys V8 compares each with, since they are not copied. */
   function copied(source, others = 0) {
-    if (isObject(source) || typeof source === 'string') {
-      const size = sizeOf(source)
-      if (size > 32) room(size * 8)
-      charge(1 + size * prices.keyCopied)
-      if (others > 0) spend(size * others, prices.keyCompared)
+    if (source === null || (typeof source !== 'object' && typeof source !== 'string')) {
+      if (typeof source !== 'function') return 0
     }
-    return source
+    const size = sizeOf(source)
+    if (size > 32) room(size * 8)
+    if (others > 0) spend(size * others, prices.keyCompared)
+    return 1 + size * COPIED
   }
 
   /** for-in goes through the prototypes, too; what the usual ones have is not enumerable, and V8 knows that. */
