@@ -235,7 +235,11 @@
         enter()
         try {
           for (let i = 0; i < length; i++) {
-            result[i] = element(result, apply(callback, receiver, [this[i], i, this]))
+            const value =
+              receiver === undefined
+                ? callback(this[i], i, this)
+                : apply(callback, receiver, [this[i], i, this])
+            result[i] = typeof value === 'number' ? value : element(result, value)
           }
         } finally {
           leave()
@@ -252,7 +256,11 @@
         try {
           for (let i = 0; i < length; i++) {
             const item = this[i]
-            if (apply(callback, receiver, [item, i, this])) kept[kept.length] = item
+            const keep =
+              receiver === undefined
+                ? callback(item, i, this)
+                : apply(callback, receiver, [item, i, this])
+            if (keep) kept[kept.length] = item
           }
         } finally {
           leave()

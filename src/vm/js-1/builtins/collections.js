@@ -11,6 +11,7 @@
   const sizeOfMap = getter(Map.prototype, 'size')
   const sizeOfSet = getter(Set.prototype, 'size')
   const WORD = 2n ** 64n
+  const PUT = prices.entryPut
   const RawSet = Set
   const addRaw = uncurry(Set.prototype.add)
   /** Iterators that the call has made of its collections. */
@@ -98,25 +99,8 @@
     ]) {
       for (const name of names) {
         const method = uncurry(prototype[name])
-        const takes = name === 'set'
-        const puts = takes || name === 'add'
-        const removes = name === 'delete'
-        replace(prototype, {
-          [name](key, value) {
-            if (puts) charge(prices.entryPut)
-            else if (removes && iterators > 0) charge(iterators * prices.iteratorPassing)
-            if (typeof key === 'string') {
-              if (key.length > 32) chargeKey(key, key.length > HASHED_MAX ? sizeOf(this) : 0)
-            } else if (typeof key === 'number') {
-              if (state.crowded) chargeKeyClass(key)
-              if (puts && sizeOf(this) >= crowdMin) return noted(method, sizeOf, this, key, value)
-            } else if (typeof key === 'bigint') {
-              chargeKey(key, sizeOf(this))
-              if (puts) return noted(method, sizeOf, this, key, value)
-            }
-            return takes ? method(this, key, value) : method(this, key)
-          }
-        })
+        const puts = name === 'set' || name === 'add'
+        replace(prototype, puts ? putting(name, method, sizeOf) : finding(name, method, sizeOf))
       }
     }
     replaceWeakAccess()
@@ -139,6 +123,39 @@
         }
       }
     })
+  }
+
+  function finding(name, method, sizeOf) {
+    const removes = name === 'delete'
+    return {
+      [name](key) {
+        if (removes && iterators > 0) charge(iterators * prices.iteratorPassing)
+        if (typeof key === 'string') {
+          if (key.length > 32) chargeKey(key, key.length > HASHED_MAX ? sizeOf(this) : 0)
+        } else if (typeof key === 'number') {
+          if (state.crowded) chargeKeyClass(key)
+        } else if (typeof key === 'bigint') chargeKey(key, sizeOf(this))
+        return method(this, key)
+      }
+    }
+  }
+
+  function putting(name, method, sizeOf) {
+    return {
+      [name](key, value) {
+        charge(PUT)
+        if (typeof key === 'string') {
+          if (key.length > 32) chargeKey(key, key.length > HASHED_MAX ? sizeOf(this) : 0)
+        } else if (typeof key === 'number') {
+          if (state.crowded) chargeKeyClass(key)
+          if (sizeOf(this) >= crowdMin) return noted(method, sizeOf, this, key, value)
+        } else if (typeof key === 'bigint') {
+          chargeKey(key, sizeOf(this))
+          return noted(method, sizeOf, this, key, value)
+        }
+        return method(this, key, value)
+      }
+    }
   }
 
   /** Puts a key that is a number, and notes it where it is new. */

@@ -3,7 +3,7 @@
   // proxies, and V8 would go as deep as its stack is. Where the contract gives a list of names, writing is done
   // here. V8 reads; a reviver walks here.
 
-  const { apply, charge, enter, isObject, isProxy, leave, lengthOf, prices, replace } = kit
+  const { apply, charge, enter, isBlock, isObject, isProxy, leave, lengthOf, prices, replace } = kit
   const { limits, refuse, room, sizeOf, spend, state, textRoom, toInteger, toText, uncurry } = kit
   const { parse, rawJSON, isRawJSON, stringify } = JSON
   const { isArray } = Array
@@ -21,6 +21,7 @@
   }
   const { toStringTag } = Symbol
   const textOf = uncurry(Object.prototype.toString)
+  const TEXT_MAX = limits.text
   /** Levels of nesting that V8's JSON.stringify takes the stack of. */
   const STACK = 9
   const lookupGetter = uncurry(Object.prototype.__lookupGetter__)
@@ -92,7 +93,7 @@
       return true
     }
     if (typeof value !== 'object' || value === null) return typeof value !== 'bigint'
-    if (level > 60 || isProxy(value) || 'toJSON' in value) return false
+    if (level > 60 || (state.proxies && isProxy(value)) || 'toJSON' in value) return false
     const plain = getPrototypeOf(value)
     if (isArray(value)) {
       if (plain !== arrayPrototype) return false
@@ -100,20 +101,24 @@
       charge(length * 4 + 1)
       grow(length * 2)
       if (indent > 0) growLines(length, level + 1)
+      const mayHaveGetters = !isBlock(value)
       for (let i = 0; i < length; i++) {
-        if (lookupGetter(value, i) !== undefined || !isSimple(value[i], level + 1)) return false
+        if (mayHaveGetters && lookupGetter(value, i) !== undefined) return false
+        const item = value[i]
+        if (typeof item !== 'number' && !isSimple(item, level + 1)) return false
       }
       return true
     }
     if (plain !== objectPrototype || !isRecord(value)) return false
     const names = keysOf(value)
     const { length } = names
-    charge(length * 6 + 1)
-    chargeHidden(value, length)
+    const hidden = sizeOf(value) - length
+    charge(length * 6 + 1 + (hidden > 0 ? hidden * prices.keyWrite : 0))
     if (indent > 0) growLines(length, level + 1)
     for (let i = 0; i < length; i++) {
       const name = names[i]
-      grow(name.length + 4)
+      least += name.length + 4
+      if (least > TEXT_MAX) textRoom(least)
       if (lookupGetter(value, name) !== undefined) return false
       const item = value[name]
       if (typeof item !== 'number' && !isSimple(item, level + 1)) return false
@@ -131,7 +136,7 @@
   /** Before V8 writes them: it would go on for as long as it has memory. */
   function grow(characters) {
     least += characters
-    if (least > limits.text) textRoom(least)
+    if (least > TEXT_MAX) textRoom(least)
   }
 
   function growLines(count, level) {

@@ -72,7 +72,7 @@
     }
   }
 
-  /** As short as can be: who uses a list as a stack does little else. */
+  /** As short as can be: who uses a list as a stack does little else, and a `finally` is as long as the rest. */
   function replaceStacks() {
     const { prototype } = Array
     const pop = uncurry(prototype.pop)
@@ -83,10 +83,17 @@
         state.depth++
         try {
           // biome-ignore lint/complexity/noArguments: a list of one would be slower
-          if (arguments.length !== 1) return pushAll(this, arguments)
-          return pushOne(this, typeof item === 'number' ? item : element(this, item))
-        } finally {
+          const items = arguments
+          const isEasy = typeof item === 'number' || !isView(this)
+          const length =
+            items.length === 1
+              ? pushOne(this, isEasy ? item : element(this, item))
+              : pushAll(this, items)
           state.depth--
+          return length
+        } catch (error) {
+          state.depth--
+          throw error
         }
       },
       pop() {
@@ -94,9 +101,12 @@
         state.depth++
         try {
           if (isPlain(this) && (state.tables || this.length > POPPED_MIN)) chargePop(this)
-          return pop(this)
-        } finally {
+          const item = pop(this)
           state.depth--
+          return item
+        } catch (error) {
+          state.depth--
+          throw error
         }
       }
     })
