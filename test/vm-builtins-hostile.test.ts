@@ -922,6 +922,7 @@ test('vm builtins - what takes V8 long costs as much', async (t) => {
 
 test('vm builtins - what V8 does for the syntax around some code costs as much', async (t) => {
   const names = (count: number) => Array.from({ length: count }, (_, i) => `a${i}`).join(', ')
+  const many = (expression: string) => `${hundred} { ${`${expression}; `.repeat(10)} }`
   const ten = 'for (let i = 0; i < 10; i++)'
   const hundred = 'for (let i = 0; i < 100; i++)'
   const handlers = `let z = 0; if (z) { ${'try { z() } catch {} '.repeat(2000)} }`
@@ -989,6 +990,36 @@ test('vm builtins - what V8 does for the syntax around some code costs as much',
     'short texts that are replaced by what is around them': [
       `const s = 'a'.repeat(23); ${hundred} s.replaceAll('a', "$'$\`")`,
       8000
+    ],
+    'texts that are compared': [`const s = 'x'.repeat(500), t = s + 'y'; ${many('s < t')}`, 3000],
+    'a text and one that is written out': [
+      `const s = 'x'.repeat(500); ${many(`s < '${'x'.repeat(100)}'`)}`,
+      1000
+    ],
+    'texts that are the same': [
+      `const s = 'x'.repeat(300), t = 'y'.repeat(300).replaceAll('y', 'x'); ${many('s === t')}`,
+      1500
+    ],
+    'a text and a number': [
+      `const s = '1.2345678901234567e300', n = [5][0]; ${many('s < n')}`,
+      3000
+    ],
+    'a text that equals a number': [`const s = '1e300', n = [5][0]; ${many('s == n')}`, 3000],
+    'a number that equals a big integer': [
+      `const b = 2n ** 500n, n = [5][0]; ${many('b == n')}`,
+      3000
+    ],
+    'what is no number': [`const [u] = [undefined]; ${many('u * u')}`, 6000],
+    'a sum of what is no number': [`const [u] = [null]; ${many('u + u')}`, 3000],
+    'bits of what is no number': [`const [u] = [true]; ${many('~u')}`, 3000],
+    'a number of what is none': [`const [u] = [null]; ${many('+u')}`, 3000],
+    'a text of what is none': [`const [u, s] = [null, 'x']; ${many('s + u')}`, 3000],
+    'a text that is multiplied': [`const s = '1.2345678901234567e300'; ${many('s * 2')}`, 3000],
+    'a length that stays': [`const a = []; ${many('a.length = 5')}`, 3000],
+    'elements that are no numbers': [`const a = [1], [i] = [0]; ${many('a[i] = a')}`, 700],
+    'texts of cases': [
+      `const s = 'x'.repeat(500), t = s + 'y'; ${hundred} switch (t) { ${'case s: '.repeat(10)} }`,
+      900
     ],
     'codes of a text': [`${hundred} String.fromCharCode(${'65,'.repeat(100)})`, 5000],
     'what is left of far exponents': [`for (let i = 0; i < 1000; i++) 1e308 % 5e-324`, 1000]

@@ -1,3 +1,4 @@
+import { COMPARISONS, isOrderedByText, mayBeElement } from './forms.js'
 import { NESTING_MAX, TOO_DEEP } from './source.js'
 import {
   bare,
@@ -196,10 +197,17 @@ class Analysis {
       case 'SwitchStatement':
         return price + this.#switch(node)
       case 'BinaryExpression':
-        return price + this.#remainder(node) + this.#all([node.left, node.right])
+        return (
+          price + this.#remainder(node) + this.#order(node) + this.#all([node.left, node.right])
+        )
       case 'AssignmentExpression':
         this.#assign(node.left, node)
-        return price + this.#remainder(node) + this.#all([node.left, node.right])
+        return (
+          price +
+          this.#remainder(node) +
+          (mayBeElement(bare(node.left)) ? this.#prices.stored : 0) +
+          this.#all([node.left, node.right])
+        )
       case 'UpdateExpression':
         this.#assign(node.argument, node)
         return price + this.visit(node.argument)
@@ -292,6 +300,11 @@ class Analysis {
 
   #remainder({ operator }) {
     return operator === '%' || operator === '%=' ? this.#prices.remainder : 0
+  }
+
+  /** The meter compares these without a look at how long the text is. */
+  #order({ operator, left, right }) {
+    return COMPARISONS.has(operator) && isOrderedByText(left, right) ? this.#prices.order : 0
   }
 
   /** A property of a literal, with a key that V8 has to look for. */

@@ -1,6 +1,7 @@
 import { isOfMath, isPlain } from './analysis.js'
 import { Emitter, LEAVE, nameless } from './emitter.js'
 import {
+  COMPARISONS,
   COPIED,
   hasNestedRest,
   hasSpread,
@@ -8,12 +9,14 @@ import {
   isBig,
   isEasilyEqual,
   isNoText,
+  isOrderedByText,
   isPrototype,
   isRepeatable,
   isShort,
   isShortKey,
   isStill,
   isText,
+  isWritten,
   KEY_MAX,
   mayBeElement,
   mayBeLength,
@@ -50,8 +53,6 @@ const OPERATORS = {
 const NUMERIC = new Set(
   'abs ceil clz32 f16round floor fround imul max min round sign sqrt trunc'.split(' ')
 )
-
-const COMPARISONS = new Set(['<', '<=', '>', '>='])
 
 const UNARY = { '-': 'negate', '+': 'positive', '~': 'bitNot' }
 
@@ -174,6 +175,7 @@ export class Expressions extends Emitter {
       return `$mivm_add(${a}, ${this.emit(right)})`
     }
     if (COMPARISONS.has(operator) && (isText(left) || isText(right))) {
+      if (isOrderedByText(left, right)) return this.ordered(operator, left, a, right)
       return `$mivm_${name}(${a}, ${this.emit(right)})`
     }
     if (isBig(left) || isBig(right)) return `$mivm_${name}(${a}, ${this.emit(right)})`
@@ -187,6 +189,23 @@ export class Expressions extends Emitter {
       operands,
       `${tests.join(' || ')} ? $mivm_${name}(${first}, ${second}) : ${first} ${operator} ${second}`
     )
+  }
+
+  /** A comparison with a short text that is written out: of another text it is no work, and it is paid for. */
+  ordered(operator, left, a, right) {
+    const isFirst = isWritten(left)
+    const literal = isFirst ? a : this.emit(right)
+    const other = isFirst ? right : left
+    const text = isFirst ? this.emit(right) : a
+    let value = text
+    let first = text
+    if (!isRepeatable(other)) {
+      value = this.temp()
+      this.free(1)
+      first = `(${value} = ${nameless(other, text)})`
+    }
+    const list = isFirst ? [literal, value] : [value, literal]
+    return `(typeof ${first} !== 'string' ? $mivm_${OPERATORS[operator]}(${list.join(', ')}) : ${list.join(` ${operator} `)})`
   }
 
   /** Two operands as texts that can be repeated, and what has to be evaluated before. */

@@ -4,6 +4,8 @@ import { bare, isClass, isFunction } from './syntax.js'
 /** Of a big integer and anything else they make a big integer, or an error; `+` may make a text. */
 const BIG_OPERATORS = new Set(['+', '-', '*', '/', '%', '**', '<<', '>>', '&', '|', '^'])
 
+export const COMPARISONS = new Set(['<', '<=', '>', '>='])
+
 /** Keys up to this length are as cheap as numbers. */
 export const KEY_MAX = 32
 
@@ -174,6 +176,17 @@ const NUMERIC_NAMES = new Set(['Infinity', 'NaN'])
 export function isText(node) {
   node.isText ??= findText(bare(node))
   return node.isText
+}
+
+/** Whether it is a short text that is written out: V8 looks at no more characters of what is compared with it. */
+export function isWritten(node) {
+  const { type, value } = bare(node)
+  return type === 'Literal' && typeof value === 'string' && value.length <= TEXT_MAX
+}
+
+/** Whether one of the operands of a comparison is, and nobody knows what the other one is. */
+export function isOrderedByText(left, right) {
+  return (isWritten(left) && !isText(right)) || (isWritten(right) && !isText(left))
 }
 
 /** Whether it can only be a big integer, found out once a node: testing it for a number is of no use. */

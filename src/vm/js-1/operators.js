@@ -42,6 +42,7 @@
   } = kit
   const { toFloat, wordsOf } = kit
   const COPIED = prices.keyCopied
+  const OPERAND = prices.operand
   const { clz32, max: most, min: least, pow, trunc } = Math
   const { getPrototypeOf } = Reflect
   const { freeze, getOwnPropertyDescriptor } = Object
@@ -97,6 +98,7 @@
   function add(a, b) {
     if (typeof a === 'number' && typeof b === 'number') return a + b
     if (typeof a === 'string' && typeof b === 'string') return joined(a, b)
+    charge(OPERAND)
     const left = primitive(a, 'default')
     const right = primitive(b, 'default')
     if (typeof left === 'string' || typeof right === 'string') {
@@ -284,7 +286,9 @@
   }
 
   function positive(a) {
-    return typeof a === 'number' ? a : toNumber(a)
+    if (typeof a === 'number') return a
+    charge(OPERAND)
+    return toNumber(a)
   }
 
   function increment(a) {
@@ -308,6 +312,7 @@
   /** ToNumeric. */
   function numeric(a) {
     if (typeof a === 'number' || typeof a === 'bigint') return a
+    charge(OPERAND)
     const value = primitive(a, 'number')
     return typeof value === 'bigint' ? value : toNumber(value)
   }
@@ -359,6 +364,7 @@
   }
 
   function same(a, b) {
+    charge(1)
     if (typeof a === 'string') {
       if (typeof b === 'string' && a.length === b.length && a.length > 512) {
         charge(trunc(a.length * prices.copy))
@@ -368,7 +374,9 @@
   }
 
   function equal(a, b) {
-    if (typeof a === typeof b) return same(a, b)
+    if (typeof a === typeof b) {
+      return typeof a === 'string' || typeof a === 'bigint' ? same(a, b) : a === b
+    }
     if (a === undefined || a === null) return b === undefined || b === null
     if (b === undefined || b === null) return false
     const left = isObject(b) ? a : primitive(a, 'default')
@@ -379,6 +387,7 @@
   }
 
   function chargeComparison(left, right) {
+    charge(OPERAND)
     if (typeof left === 'string') {
       if (typeof right === 'string') {
         const size = least(left.length, right.length)
@@ -419,6 +428,7 @@
    */
   function length(object, value) {
     if (isPlain(object)) {
+      charge(OPERAND)
       const count = typeof value === 'number' ? value : toNumber(value)
       const added = count - object.length
       if (added > 0 && count < 2 ** 32) {
@@ -434,7 +444,7 @@
   /** How many comparisons a switch makes with a long text or big integer. */
   function compared(value, cases) {
     if (typeof value === 'string') {
-      if (value.length > 512) charge(trunc(value.length * cases * prices.copy))
+      if (value.length > 128) charge(trunc(value.length * cases * prices.copy))
     } else if (typeof value === 'bigint') {
       const words = wordsOf(value)
       if (words > 1) spend(words * cases, prices.word)

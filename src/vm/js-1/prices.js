@@ -36,6 +36,10 @@ export const PRICES = {
     kept: 128,
     /** On top: what divides numbers whose exponents are far apart takes long. */
     remainder: 16,
+    /** An assignment to what may be an element, on top. */
+    stored: 4,
+    /** What compares with a text that is written out, on top. */
+    order: 8,
     /** A property of a literal whose key is computed, on top. */
     computed: 48,
     /** A name that is declared together with many others, wherever that is done. */
@@ -273,6 +277,8 @@ export const PRICES = {
     proxy: 40,
     bind: 64,
 
+    /** An operator on anything but numbers, short texts and big integers: finding out what to make of it. */
+    operand: 3,
     /** An operator on big integers, whatever their size. */
     operator: 6,
     // big integers, a word of 64 bits
