@@ -1,4 +1,4 @@
-import { COMPARISONS, isOrderedByText, mayBeElement } from './forms.js'
+import { COMPARISONS, isEasilyStored, isOrderedByText, mayBeElement } from './forms.js'
 import { NESTING_MAX, TOO_DEEP } from './source.js'
 import {
   bare,
@@ -129,6 +129,7 @@ const METHODS = new Set(
 )
 const ARITHMETIC = new Set(['-', '*', '/', '%', '**', '<<', '>>', '&', '|', '^'])
 const LOGICAL = new Set(['&&=', '||=', '??='])
+const COMPUTED = new Set([...ARITHMETIC, '+', '>>>'].map((operator) => `${operator}=`))
 const MATH = new Set(
   Object.getOwnPropertyNames(Math).filter((name) => !Object.hasOwn(Object.prototype, name))
 )
@@ -203,10 +204,7 @@ class Analysis {
       case 'AssignmentExpression':
         this.#assign(node.left, node)
         return (
-          price +
-          this.#remainder(node) +
-          (mayBeElement(bare(node.left)) ? this.#prices.stored : 0) +
-          this.#all([node.left, node.right])
+          price + this.#remainder(node) + this.#stored(node) + this.#all([node.left, node.right])
         )
       case 'UpdateExpression':
         this.#assign(node.argument, node)
@@ -305,6 +303,12 @@ class Analysis {
   /** The meter compares these without a look at how long the text is. */
   #order({ operator, left, right }) {
     return COMPARISONS.has(operator) && isOrderedByText(left, right) ? this.#prices.order : 0
+  }
+
+  /** The meter looks at what is stored, unless its form says that it is easy to make a number of. */
+  #stored({ operator, left, right }) {
+    const isLooked = COMPUTED.has(operator) ? operator === '+=' : !isEasilyStored(right)
+    return isLooked && mayBeElement(bare(left)) ? this.#prices.stored : 0
   }
 
   /** A property of a literal, with a key that V8 has to look for. */

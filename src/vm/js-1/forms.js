@@ -150,6 +150,14 @@ export function mayBeElement({ type, property, computed }) {
   return type === 'MemberExpression' && mayBeIndex(property, computed)
 }
 
+/** Whether a value has a form of which nothing has to be found out before it is stored, or is paid for otherwise. */
+export function isEasilyStored(node) {
+  const { type, bigint, regex, operator } = bare(node)
+  if (type === 'Literal') return bigint === undefined && regex === undefined
+  if (type === 'BinaryExpression') return operator !== '+'
+  return type === 'UnaryExpression' || type === 'UpdateExpression'
+}
+
 export function isElementField({ key, value, computed }) {
   if (value === null || isNoText(value)) return false
   return mayBeIndex(key, computed) || isLength(key)
