@@ -7,7 +7,7 @@
   // Depth is counted wherever a builtin calls what a contract gave it, so that builtins that call each other
   // without a line of the contract between them end at a limit of ours and not at the end of the stack.
 
-  const { charge, note, ascend, descend, rethrow, weigh, exec, parts, prices, limits } = given
+  const { charge, fuel, note, ascend, descend, rethrow, weigh, exec, parts, prices, limits } = given
   const { apply, construct, defineProperty, getPrototypeOf, ownKeys } = Reflect
   const { getOwnPropertyDescriptor, hasOwn } = Object
   const { getOwnPropertyNames: namesOf, getOwnPropertySymbols: symbolsOf } = Object
@@ -48,6 +48,7 @@
     hasOwnRaw: hasOwn,
     uncurry,
     charge,
+    fuel,
     note,
     ascend,
     descend,
@@ -113,8 +114,10 @@
 
   /** Charges a call and `count` items. */
   function spend(count, price) {
-    const units = count * price
-    charge(units < 1 ? 1 : (units | 0) === units ? 1 + units : 1 + trunc(units))
+    const product = count * price
+    const units = product < 1 ? 1 : (product | 0) === product ? 1 + product : 1 + trunc(product)
+    if (units >>> 0 === units) fuel.take(units)
+    else charge(units)
   }
 
   /** Takes `bytes` from the budget of the call. */

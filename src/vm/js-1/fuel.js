@@ -11,7 +11,18 @@
   /** Bytes of buffers, and fuel for all that may be on the heap, after which it is asked anew whether there is room. */
   const WEIGHED_BYTES = 256 * 1024
   const WEIGHED_FUEL = 200_000
-  let take = () => {}
+  /** `take`: the counter's own function, for whole units, none of them below zero: a call less than `charge`. */
+  const fuel = {
+    charge,
+    note,
+    descend,
+    ascend,
+    rethrow,
+    spent,
+    weigh,
+    attach,
+    take() {}
+  }
   let takeForPromise = null
   let abandon = null
   let used = null
@@ -21,17 +32,17 @@
   let bytesSince = 0
   let weighedAt = 0
 
-  return { charge, note, descend, ascend, rethrow, spent, weigh, attach }
+  return fuel
 
   /** Takes fuel, rounded up; throws when there is none left. While the realm is set up, nothing. */
   function charge(units) {
     // mostly a small integer: a call less
     if (units >>> 0 === units) {
-      take(units)
+      fuel.take(units)
       return
     }
     const cost = ceil(units)
-    take(cost >= 0 ? cost : Infinity)
+    fuel.take(cost >= 0 ? cost : Infinity)
   }
 
   /** Takes whole units for something that may add or handle a rejected promise: see counter.js. */
@@ -85,7 +96,7 @@
   function attach(counter, isRoom) {
     hasRoom = isRoom
     used = counter.used
-    take = counter.charge
+    fuel.take = counter.charge
     takeForPromise = counter.note
     takeLevel = counter.descend
     giveLevel = counter.ascend

@@ -44,7 +44,7 @@ const parts = [${parts},
 ${readExpression('operators')}]
 const installRegExp = () => (${composeRegExp()})(charge)
 const chargeBuiltins = () => ${readExpression('builtins')}({
-  charge, note, ascend, descend, rethrow, weigh, exec, parts, prices: prices.builtins, limits: prices.limits
+  charge, fuel, note, ascend, descend, rethrow, weigh, exec, parts, prices: prices.builtins, limits: prices.limits
 })
 const primordials = ${readExpression('prelude')}({
   charge, rethrow, chargeBuiltins, installRegExp, math, prices: prices.builtins

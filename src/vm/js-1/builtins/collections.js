@@ -2,7 +2,7 @@
   // Map, Set and their weak kin. A key that is a long string is hashed and compared to its end, and long big
   // integers whose lowest word is the same are all in one bucket of V8's.
 
-  const { apply, charge, construct, enter, isObject, leave, metered, prices } = kit
+  const { apply, charge, construct, enter, fuel, isObject, leave, metered, prices } = kit
   const { chargeKeyClass, chargeKeys, crowdMin, HASHED_MAX, isHashed, noteKey } = kit
   const { replace, room, spend, state, uncurry, wrapConstructor, isIntact } = kit
   const { iterator } = Symbol
@@ -143,7 +143,7 @@
   function putting(name, method, sizeOf) {
     return {
       [name](key, value) {
-        charge(PUT)
+        fuel.take(PUT)
         if (typeof key === 'string') {
           if (key.length > 32) chargeKey(key, key.length > HASHED_MAX ? sizeOf(this) : 0)
         } else if (typeof key === 'number') {

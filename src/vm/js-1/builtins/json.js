@@ -3,8 +3,20 @@
   // proxies, and V8 would go as deep as its stack is. Where the contract gives a list of names, writing is done
   // here. V8 reads; a reviver walks here.
 
-  const { apply, charge, enter, isBlock, isObject, isProxy, leave, lengthOf, prices, replace } = kit
-  const { limits, refuse, room, sizeOf, spend, state, textRoom, toInteger, toText, uncurry } = kit
+  const { apply, charge, enter, fuel, isBlock, isObject, isProxy, leave, lengthOf, prices } = kit
+  const {
+    limits,
+    refuse,
+    replace,
+    room,
+    sizeOf,
+    spend,
+    state,
+    textRoom,
+    toInteger,
+    toText,
+    uncurry
+  } = kit
   const { parse, rawJSON, isRawJSON, stringify } = JSON
   const { isArray } = Array
   const { defineProperty, deleteProperty } = Reflect
@@ -98,7 +110,7 @@
     if (isArray(value)) {
       if (plain !== arrayPrototype) return false
       const { length } = value
-      charge(length * 4 + 1)
+      fuel.take(length * 4 + 1)
       grow(length * 2)
       if (indent > 0) growLines(length, level + 1)
       const mayHaveGetters = !isBlock(value)
@@ -113,7 +125,7 @@
     const names = keysOf(value)
     const { length } = names
     const hidden = sizeOf(value) - length
-    charge(length * 6 + 1 + (hidden > 0 ? hidden * prices.keyWrite : 0))
+    fuel.take(length * 6 + 1 + (hidden > 0 ? hidden * prices.keyWrite : 0))
     if (indent > 0) growLines(length, level + 1)
     for (let i = 0; i < length; i++) {
       const name = names[i]

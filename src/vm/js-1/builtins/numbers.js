@@ -2,7 +2,10 @@
   // Numbers and big integers. How many words a big integer has is found by comparing it with powers of two, which
   // V8 does by their lengths.
 
-  const { apply, charge, construct, isObject, limits, prices, refuse, replace, room, spend } = kit
+  const { apply, charge, construct, fuel, isObject, limits, prices, refuse, replace, room, spend } =
+    kit
+  /** A number of a short text. */
+  const SHORT = prices.numberMade + 1
   const { primitiveOf, toNumber, toInteger, uncurry, wrapConstructor } = kit
   const RawBigInt = BigInt
   const RawNumber = Number
@@ -121,7 +124,7 @@
     wrapConstructor(globalThis, RawNumber, function (...args) {
       const first = args[0]
       if (typeof first === 'string' && first.length < 32 && new.target === undefined) {
-        charge(prices.numberMade + 1)
+        fuel.take(SHORT)
         return RawNumber(first)
       }
       charge(prices.numberMade)
