@@ -991,6 +991,14 @@ test('vm builtins - what V8 does for the syntax around some code costs as much',
       `const s = 'a'.repeat(23); ${hundred} s.replaceAll('a', "$'$\`")`,
       8000
     ],
+    'push inside of push': [
+      `const a = [], p = Object.create(Array.prototype); Object.defineProperty(p, '0', { set: a.push }); Object.setPrototypeOf(a, p); ${ten} try { a.push(1) } catch {}`,
+      15_000
+    ],
+    'at inside of at': [
+      `const a = [1]; Object.defineProperty(a, 0, { get: a.at }); ${ten} try { a.at(0) } catch {}`,
+      15_000
+    ],
     'texts that are compared': [`const s = 'x'.repeat(500), t = s + 'y'; ${many('s < t')}`, 3000],
     'a text and one that is written out': [
       `const s = 'x'.repeat(500); ${many(`s < '${'x'.repeat(100)}'`)}`,

@@ -30,6 +30,8 @@
   )
   const textOf = uncurry(String.prototype.valueOf)
   const LENGTH_MAX = 2 ** 53 - 1
+  /** Levels that are not looked at: hardly a contract has more. */
+  const DEEP = 16
   const CONSTRUCT = { construct: () => ({}) }
 
   let allocated = 0
@@ -63,6 +65,8 @@
     textRoom,
     enter,
     leave,
+    DEEP,
+    deepen,
     push,
     pop,
     refuse,
@@ -145,13 +149,19 @@
 
   /** Around whatever calls something that a contract gave; `leave` belongs into a finally. */
   function enter() {
+    if (state.depth >= DEEP) deepen()
+    state.depth++
+  }
+
+  /** Before a level that is far inside: builtins that call each other for nothing pay by themselves for nothing. */
+  function deepen() {
     if (state.depth >= limits.nesting) {
       throw refuse(
         'NESTING_LIMIT',
         `builtins may call each other ${limits.nesting} levels deep: nest less`
       )
     }
-    state.depth++
+    charge(prices.deep)
   }
 
   function leave() {

@@ -144,6 +144,14 @@
   // ---- the usual cases of some operators, which are paid for here; the others are in operators.js. Two short texts
   // are looked at in each of them: a function for it would take as long as all else
 
+  /** Pays for two big integers, if that is what they are and both are short. What is used most does that by itself. */
+  function $mivmBig(a, b) {
+    if (typeof a !== 'bigint' || typeof b !== 'bigint') return false
+    if (a > $mivmMost || a < $mivmLeast || b > $mivmMost || b < $mivmLeast) return false
+    if (($mivmF -= $mivmOperator) < 0) $mivmT()
+    return true
+  }
+
   /** For a short text and a number, whose text is short, nothing more has to be paid. */
   function $mivm_add(a, b) {
     if (typeof a === 'string') {
@@ -176,11 +184,7 @@
   }
 
   function $mivm_divide(a, b) {
-    if (typeof a !== 'bigint' || typeof b !== 'bigint') return $mivmO.divide(a, b)
-    if (a > $mivmMost || a < $mivmLeast || b > $mivmMost || b < $mivmLeast)
-      return $mivmO.divide(a, b)
-    if (($mivmF -= $mivmOperator) < 0) $mivmT()
-    return a / b
+    return $mivmBig(a, b) ? a / b : $mivmO.divide(a, b)
   }
 
   function $mivm_remainder(a, b) {
@@ -192,27 +196,15 @@
   }
 
   function $mivm_bitAnd(a, b) {
-    if (typeof a !== 'bigint' || typeof b !== 'bigint') return $mivmO.bitAnd(a, b)
-    if (a > $mivmMost || a < $mivmLeast || b > $mivmMost || b < $mivmLeast)
-      return $mivmO.bitAnd(a, b)
-    if (($mivmF -= $mivmOperator) < 0) $mivmT()
-    return a & b
+    return $mivmBig(a, b) ? a & b : $mivmO.bitAnd(a, b)
   }
 
   function $mivm_bitOr(a, b) {
-    if (typeof a !== 'bigint' || typeof b !== 'bigint') return $mivmO.bitOr(a, b)
-    if (a > $mivmMost || a < $mivmLeast || b > $mivmMost || b < $mivmLeast)
-      return $mivmO.bitOr(a, b)
-    if (($mivmF -= $mivmOperator) < 0) $mivmT()
-    return a | b
+    return $mivmBig(a, b) ? a | b : $mivmO.bitOr(a, b)
   }
 
   function $mivm_bitXor(a, b) {
-    if (typeof a !== 'bigint' || typeof b !== 'bigint') return $mivmO.bitXor(a, b)
-    if (a > $mivmMost || a < $mivmLeast || b > $mivmMost || b < $mivmLeast)
-      return $mivmO.bitXor(a, b)
-    if (($mivmF -= $mivmOperator) < 0) $mivmT()
-    return a ^ b
+    return $mivmBig(a, b) ? a ^ b : $mivmO.bitXor(a, b)
   }
 
   function $mivm_less(a, b) {
@@ -231,11 +223,7 @@
       if (($mivmF -= $mivmText) < 0) $mivmT()
       return a <= b
     }
-    if (typeof a !== 'bigint' || typeof b !== 'bigint') return $mivmO.lessOrEqual(a, b)
-    if (a > $mivmMost || a < $mivmLeast || b > $mivmMost || b < $mivmLeast)
-      return $mivmO.lessOrEqual(a, b)
-    if (($mivmF -= $mivmOperator) < 0) $mivmT()
-    return a <= b
+    return $mivmBig(a, b) ? a <= b : $mivmO.lessOrEqual(a, b)
   }
 
   function $mivm_greater(a, b) {
@@ -243,11 +231,7 @@
       if (($mivmF -= $mivmText) < 0) $mivmT()
       return a > b
     }
-    if (typeof a !== 'bigint' || typeof b !== 'bigint') return $mivmO.greater(a, b)
-    if (a > $mivmMost || a < $mivmLeast || b > $mivmMost || b < $mivmLeast)
-      return $mivmO.greater(a, b)
-    if (($mivmF -= $mivmOperator) < 0) $mivmT()
-    return a > b
+    return $mivmBig(a, b) ? a > b : $mivmO.greater(a, b)
   }
 
   function $mivm_greaterOrEqual(a, b) {
@@ -255,11 +239,7 @@
       if (($mivmF -= $mivmText) < 0) $mivmT()
       return a >= b
     }
-    if (typeof a !== 'bigint' || typeof b !== 'bigint') return $mivmO.greaterOrEqual(a, b)
-    if (a > $mivmMost || a < $mivmLeast || b > $mivmMost || b < $mivmLeast)
-      return $mivmO.greaterOrEqual(a, b)
-    if (($mivmF -= $mivmOperator) < 0) $mivmT()
-    return a >= b
+    return $mivmBig(a, b) ? a >= b : $mivmO.greaterOrEqual(a, b)
   }
 
   function $mivm_same(a, b) {
@@ -267,10 +247,7 @@
       if (($mivmF -= $mivmText) < 0) $mivmT()
       return a === b
     }
-    if (typeof a !== 'bigint' || typeof b !== 'bigint') return $mivmO.same(a, b)
-    if (a > $mivmMost || a < $mivmLeast || b > $mivmMost || b < $mivmLeast) return $mivmO.same(a, b)
-    if (($mivmF -= $mivmOperator) < 0) $mivmT()
-    return a === b
+    return $mivmBig(a, b) ? a === b : $mivmO.same(a, b)
   }
 
   /** What `...` copies, paid for here: that is two calls less. */

@@ -131,6 +131,8 @@ export const PRICES = {
   builtins: {
     /** Of a builtin that calls back, on top of its items. */
     callback: 8,
+    /** A level of builtins inside of builtins, from the seventeenth on. */
+    deep: 10,
     /** What calls something of the contract's and is no longer than that; what makes an object, or a primitive of one. */
     call: 2,
     object: 10,

@@ -4,12 +4,11 @@
   // counts a level. It is enough to count those that look at `this`: nothing but the contract, or one of these, hands
   // an object to those that look at their arguments.
 
-  const { apply, ascend, charge, descend, element, enter, isBlock, isPlain, leave } = kit
-  const { limits, prices, replace, spend, state, thisText, toInteger, uncurry } = kit
+  const { apply, ascend, charge, DEEP, deepen, descend, element, enter, isBlock, isPlain } = kit
+  const { leave, prices, replace, spend, state, thisText, toInteger, uncurry } = kit
   const { defineProperty, getPrototypeOf } = Reflect
   const { getOwnPropertyDescriptor } = Object
   const { asyncDispose, dispose, iterator, toStringTag } = Symbol
-  const NESTING = limits.nesting
   const { push } = Array.prototype
   const { isView } = ArrayBuffer
   /** Elements of an array, up to which it does not matter how V8 keeps them. */
@@ -79,7 +78,7 @@
     const pushOne = uncurry(push)
     replace(prototype, {
       push(item) {
-        if (state.depth >= NESTING) enter()
+        if (state.depth >= DEEP) deepen()
         state.depth++
         try {
           // biome-ignore lint/complexity/noArguments: a list of one would be slower
@@ -97,7 +96,7 @@
         }
       },
       pop() {
-        if (state.depth >= NESTING) enter()
+        if (state.depth >= DEEP) deepen()
         state.depth++
         try {
           if (isPlain(this) && (state.tables || this.length > POPPED_MIN)) chargePop(this)
