@@ -31,8 +31,6 @@
     bitNot: $mivm_bitNot,
     negate: $mivm_negate,
     positive: $mivm_positive,
-    increment: $mivm_increment,
-    decrement: $mivm_decrement,
     numeric: $mivm_numeric,
     equal: $mivm_equal,
     part: $mivm_part,
@@ -193,6 +191,14 @@
       return $mivmO.remainder(a, b)
     if (($mivmF -= $mivmOperator) < 0) $mivmT()
     return a % b
+  }
+
+  function $mivm_increment(a) {
+    return $mivmBig(a, 1n) ? a + 1n : $mivmO.increment(a)
+  }
+
+  function $mivm_decrement(a) {
+    return $mivmBig(a, 1n) ? a - 1n : $mivmO.decrement(a)
   }
 
   function $mivm_bitAnd(a, b) {
