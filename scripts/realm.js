@@ -9,6 +9,9 @@ const FILE = new URL('../src/vm/js-1/realm.min.js', import.meta.url)
 /** So long that they cost nothing, and short enough for a change to be seen. */
 const LINE = 200
 
+/** Where a text goes on in the next line. */
+const CONTINUED = /(?<!\\)((?:\\\\)*)\\\n/g
+
 /**
  * The same program in fewer characters. Its syntax stays as it is written, so that a parser can compare; in ASCII, since V8 keeps
  * a text with one wider character in two bytes each.
@@ -21,7 +24,8 @@ export function shortenRealm() {
     charset: 'ascii',
     target: 'esnext'
   })
-  return code.replace(/;\s*$/, '\n')
+  // a line may end inside of 'use strict', which would be no directive then
+  return code.replace(CONTINUED, '$1').replace(/;\s*$/, '\n')
 }
 
 export function writeRealm() {
