@@ -8,6 +8,7 @@ import { Cli, startHost } from './cli.ts'
 import { readContract } from './contracts.ts'
 import { heldOracle } from './held-oracle.ts'
 import { tempDir } from './helpers.ts'
+import { shareVm } from './lent-vm.ts'
 import { SmallDisk } from './small-disk.ts'
 
 const POST = 'x'.repeat(200_000)
@@ -186,6 +187,7 @@ test('full disk - of a caller: what it has written is executed and answered, and
   const network = await openLocal(0)
   t.teardown(() => network.close(), { order: 3 })
   const { bootstrap } = network
+  shareVm(t)
   const { oracles, asked, answer } = heldOracle()
   const host = await Host.open({ dir: path.join(root, 'host'), bootstrap, engines: 1, oracles })
   t.teardown(() => host.close(), { order: 2 })
@@ -230,6 +232,7 @@ async function statusOf(dir: string) {
 async function scene(t: Test, root: string) {
   const network = await openLocal(0)
   t.teardown(() => network.close(), { order: 3 })
+  shareVm(t)
   const { bootstrap } = network
   return {
     bootstrap,

@@ -9,6 +9,7 @@ import test, { type Test } from 'brittle'
 import { audit, Client, openLocal } from 'mivm'
 import { Cli, type CliHost, startHost } from './cli.ts'
 import { tempDir } from './helpers.ts'
+import { shareVm } from './lent-vm.ts'
 
 const SOURCE = `
 exports.count = 0
@@ -152,6 +153,7 @@ async function scene(t: Test, env: { readonly [name: string]: string } = {}) {
   const dir = await tempDir(t)
   const network = await openLocal(0)
   t.teardown(() => network.close(), { order: 3 })
+  shareVm(t)
   const { bootstrap } = network
   const hostDir = path.join(dir, 'host')
   const start = (env: { readonly [name: string]: string }) =>
