@@ -161,6 +161,17 @@ test('cli - audit --exec and --webhook tell of what is found', async (t) => {
   t.is(failed?.['message'], 'the command ended with 3')
   t.is(deaf.objects.at(-1)?.['verdict'], 'violation', 'and the audit goes on')
 
+  // the evidence cannot be written, and the other side is busy the first time
+  posted.length = 0
+  const lost = path.join(root, 'lost')
+  const ended = await new Cli(path.join(root, 'frank'), nodes).json([
+    ...['audit', link, '--report', `${lost}/`, '--exec', `rm -r '${lost}'`],
+    ...['--webhook', `http://127.0.0.1:${port}/`]
+  ])
+  t.not(ended.status, 0)
+  t.not(ended.objects.at(-1)?.['type'], 'verdict')
+  t.is(posted.length, 2, 'what was found is told all the same')
+
   const seen = await witness.until(({ type }) => type === 'finding')
   t.is((seen['finding'] as JsonObject)['code'], 'TWO_HISTORIES', 'who was there has seen the other')
   t.is(await witness.stop('SIGINT'), 1, witness.stderr)

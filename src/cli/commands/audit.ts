@@ -84,26 +84,31 @@ async function run(context: Context, instance: string, options: Options): Promis
     ...(options.follow === true ? { follow: untilInterrupted() } : {})
   })
   let progress = ''
-  for await (const event of events) {
-    if (event.type === 'progress') {
-      // one who follows looks several times a second, and mostly there is nothing new
-      const text = JSON.stringify(event)
-      if (text === progress) continue
-      progress = text
+  try {
+    for await (const event of events) {
+      if (event.type === 'progress') {
+        // one who follows looks several times a second, and mostly there is nothing new
+        const text = JSON.stringify(event)
+        if (text === progress) continue
+        progress = text
+      }
+      if (event.type === 'verdict') await alerts.done()
+      if (event.type === 'evidence') {
+        await write(context, report, event.finding, event.evidence)
+        continue
+      }
+      output.object(event)
+      if (event.type === 'host' && options.follow !== true) output.note(ONLY_COPY)
+      else renderAudit(output, event)
+      if (event.type === 'finding') alerts.add({ type: 'finding', address, finding: event.finding })
+      if (event.type !== 'verdict') continue
+      process.exitCode = event.exitCode
+      const kept = await new EvidenceDir(context.dir).find(address)
+      if (kept !== null) output.note(`evidence of two histories: ${kept}`)
     }
-    if (event.type === 'verdict') await alerts.done()
-    if (event.type === 'evidence') {
-      await write(context, report, event.finding, event.evidence)
-      continue
-    }
-    output.object(event)
-    if (event.type === 'host' && options.follow !== true) output.note(ONLY_COPY)
-    else renderAudit(output, event)
-    if (event.type === 'finding') alerts.add({ type: 'finding', address, finding: event.finding })
-    if (event.type !== 'verdict') continue
-    process.exitCode = event.exitCode
-    const kept = await new EvidenceDir(context.dir).find(address)
-    if (kept !== null) output.note(`evidence of two histories: ${kept}`)
+  } finally {
+    // also where it ends without a verdict, as on a full disk
+    await alerts.done()
   }
 }
 
