@@ -170,7 +170,9 @@ test('cli - audit --exec and --webhook tell of what is found', async (t) => {
   ])
   t.not(ended.status, 0)
   t.not(ended.objects.at(-1)?.['type'], 'verdict')
-  t.is(posted.length, 2, 'what was found is told all the same')
+  // the witness may have told of another head meanwhile, which is a finding of its own
+  t.ok(posted.length >= 2, 'what was found is told all the same')
+  t.alike(posted[1], posted[0])
 
   const seen = await witness.until(({ type }) => type === 'finding')
   t.is((seen['finding'] as JsonObject)['code'], 'TWO_HISTORIES', 'who was there has seen the other')
