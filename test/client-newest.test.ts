@@ -150,11 +150,17 @@ test('newest - who says a million things at once is not listened to to the end',
     ['how long a log is', [0, 0, 0, 3, 0]],
     ['what it has', [8, 0, 1, 1]],
     ['what it wants to know', [5, 0, 1]],
-    ['what it wants to have', [1, 1, 1, 0, 0, 0]]
+    ['what it wants to have', [1, 1, 1, 0, 0, 0]],
+    ['what it does not want', [2, 5]],
+    ['what there is in a log', [3, 0, 5, 0]],
+    ['how a log goes on', [3, 8, 0, 0, 0, 0, 0, 0, 0]],
+    ['what it does not have', [4, 5, 0]],
+    ['nothing that anybody knows', [9, 1, 120]]
   ]
-  for (const [name, message] of said) {
+  for (const [i, [name, message]] of [...said, ...said.slice(4)].entries()) {
     const { author, store, reader } = await bounded(t)
-    reader.core.replicator.setPushOnly(true)
+    // to who shows logs, and to who reads them
+    reader.core.replicator.setPushOnly(i < said.length)
     const streams = [author.replicate(true), store.replicate(false)] as const
     for (const stream of streams) stream.on('error', () => {})
     streams[0].pipe(streams[1]).pipe(streams[0])

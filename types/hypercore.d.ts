@@ -109,14 +109,10 @@ declare module 'hypercore' {
     onwant: (range: { readonly start: number; readonly length: number }) => void
     onunwant: (range: { readonly start: number; readonly length: number }) => void
     onsync: (sync: { readonly canUpgrade: boolean }) => Promise<void>
-    ondata: (data: {
-      /** Number of the request that is answered; 0 where nobody has asked. */
-      readonly request: number
-      readonly fork: number
-      readonly block: object | null
-      readonly upgrade: object | null
-    }) => Promise<void>
+    ondata: (data: PeerData) => Promise<void>
     onnodata: (answer: { readonly request: number; readonly reason: number }) => void
+    oncancel: (cancelled: { readonly request: number }) => void
+    onextension: (message: { readonly name: string }) => void
     /** Whether it is asked for nothing, for good; private. */
     paused: boolean
     /** Whether it says that it can show how the log goes on. */
@@ -130,6 +126,15 @@ declare module 'hypercore' {
     _cancelRequest(request: SentRequest): void
     /** Answers a request, if it is not cancelled meanwhile; private. */
     _handleRequest(request: PeerRequest): Promise<void>
+  }
+
+  /** What a peer shows of a log. */
+  export interface PeerData {
+    /** Number of the request that is answered; 0 where it had none. */
+    readonly request: number
+    readonly fork: number
+    readonly block: object | null
+    readonly upgrade: object | null
   }
 
   /** Blocks that a peer says that it has, or not any more. */
@@ -202,7 +207,10 @@ declare module 'hypercore' {
       readonly pushOnly: boolean
       readonly peers: readonly Peer[]
       /** What peers are asked for and have not answered; private, as is what follows. */
-      readonly _inflight: Iterable<SentRequest> & { readonly idle: boolean }
+      readonly _inflight: Iterable<SentRequest> & {
+        readonly idle: boolean
+        get(id: number): SentRequest | null | undefined
+      }
       /** Looks again what to ask of one peer. */
       updatePeer(peer: Peer): void
       /** The question how the log goes on, with who is asked; null where nobody wants to know. */

@@ -1,5 +1,5 @@
 import type Corestore from 'corestore'
-import type { Peer, PeerRange, PeerRequest, SharedCore } from 'hypercore'
+import type { Peer, PeerData, PeerRange, PeerRequest, SharedCore } from 'hypercore'
 import Protomux from 'protomux'
 import { deferred } from '../protocol/deferred.ts'
 import { codeOf, messageOf } from '../protocol/errors.ts'
@@ -22,6 +22,11 @@ const WAITING_MAX = 64 * 1024
  */
 const SHOWN = { burst: 64 * 1024, perSecond: 64 * 1024 }
 const READ = { burst: 16 * 1024, perSecond: 16 * 1024 }
+/**
+ * How logs go on where nobody asks any more, of which each may cost a signature: who answers late says that of each log, and where two
+ * do not agree Hypercore asks without a number.
+ */
+const UNASKED = { burst: 4 * 1024, perSecond: 256 }
 /** Bytes that a peer has not read, beyond which it is answered nothing more. */
 const UNREAD_MAX = 4 * 1024 * 1024
 /** How long a peer has to show what it says there is before another one is asked, ms. */
@@ -132,12 +137,13 @@ function boundRequests(peer: Peer): void {
 
 /** What is thrown here ends the connection, and nothing more is read of a frame that has a million of them. */
 function boundMessages(peer: Peer, core: SharedCore): void {
-  const { protomux } = peer
-  const rate = RATES.get(protomux) ?? new MessageRate()
-  RATES.set(protomux, rate)
+  const { protomux, ondata } = peer
+  const rate = rateOf(RATES, protomux)
+  const unasked = rateOf(UNASKED_RATES, protomux)
+  const count = () => rate.count(core.replicator.pushOnly ? READ : SHOWN)
   const counted = <Message, Done>(listener: (message: Message) => Done) => {
     return (message: Message) => {
-      rate.count(core.replicator.pushOnly ? READ : SHOWN)
+      count()
       return listener.call(peer, message)
     }
   }
@@ -146,6 +152,23 @@ function boundMessages(peer: Peer, core: SharedCore): void {
   peer.onbitfield = counted(peer.onbitfield)
   peer.onwant = counted(peer.onwant)
   peer.onunwant = counted(peer.onunwant)
+  peer.onnodata = counted(peer.onnodata)
+  peer.oncancel = counted(peer.oncancel)
+  peer.onextension = counted(peer.onextension)
+  peer.ondata = (data) => {
+    count()
+    const { pushOnly, _inflight } = core.replicator
+    const isAsked = _inflight.get(data.request)?.peer === peer
+    if (!pushOnly && !isAsked && isProof(data)) unasked.count(UNASKED)
+    // who asks for nothing takes nothing
+    const isTaken = !pushOnly && (isAsked || isProof(data))
+    return isTaken ? ondata.call(peer, data) : Promise.resolve()
+  }
+}
+
+/** Whether it says how a log goes on, which is looked at whoever has asked for it. */
+function isProof({ request, upgrade }: PeerData): boolean {
+  return request === 0 || upgrade !== null
 }
 
 /** How many messages of one peer have come lately, of all logs together. */
@@ -154,7 +177,7 @@ class MessageRate {
   #countedAt = performance.now()
 
   /** Counts one more; throws where these are too many. */
-  count({ burst, perSecond }: typeof READ): void {
+  count({ burst, perSecond }: { readonly burst: number; readonly perSecond: number }): void {
     const now = performance.now()
     const less = ((now - this.#countedAt) * perSecond) / 1000
     this.#messages = Math.max(0, this.#messages - less) + 1
@@ -164,6 +187,13 @@ class MessageRate {
 }
 
 const RATES = new WeakMap<Protomux, MessageRate>()
+const UNASKED_RATES = new WeakMap<Protomux, MessageRate>()
+
+function rateOf(rates: WeakMap<Protomux, MessageRate>, mux: Protomux): MessageRate {
+  const rate = rates.get(mux) ?? new MessageRate()
+  rates.set(mux, rate)
+  return rate
+}
 
 const ANSWERING = new WeakMap<Protomux, Answering>()
 
