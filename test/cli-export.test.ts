@@ -34,6 +34,32 @@ test('export - paths that climb, links and files that are directories are left o
   t.is(await readFile(path.join(out, 'a/b'), 'utf8'), 'below')
 })
 
+test('export - a name that is too long for the disk is left out, and nothing else', async (t) => {
+  const out = path.join(await tempDir(t), 'out')
+  const long = 'l'.repeat(300)
+  const files = [file('/a', 'x'), file(`/${long}`, 'x'), file(`/${long}/b`, 'x'), file('/z', 'xyz')]
+  const names = files.map((one) => one.path)
+  for (const directory of [out, path.dirname(out)]) {
+    const { leftOut, ...done } = await exportFiles(
+      files.slice(0, 2).concat(files.slice(3)),
+      '/',
+      directory,
+      QUIETLY
+    )
+    t.alike(done, { files: 2, bytes: 4 })
+    t.alike(
+      leftOut.map((left) => left.path),
+      [names[1]]
+    )
+  }
+  const { leftOut } = await exportFiles(files, '/', out, { ...QUIETLY, force: true })
+  t.alike(
+    leftOut.map((left) => left.path),
+    names.slice(1, 3)
+  )
+  t.is(await readFile(path.join(out, 'z'), 'utf8'), 'xyz')
+})
+
 test('export - a symbolic link in the place of a file is not followed', async (t) => {
   const root = await tempDir(t)
   const out = path.join(root, 'out')

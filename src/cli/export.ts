@@ -39,14 +39,31 @@ export async function exportFiles(
   if (!options.force) await refuseOverwriting(directory, targets)
   await makeDirectory(directory, 0o777)
   let bytes = 0
+  let written = 0
   for (const [done, { file, parts }] of targets.entries()) {
     options.onFile(file.path, done)
     const content = await file.read()
-    await makeFolders(directory, parts.slice(0, -1))
-    await write(path.join(directory, ...parts), content, options.force)
+    try {
+      await makeFolders(directory, parts.slice(0, -1))
+      await write(path.join(directory, ...parts), content, options.force)
+    } catch (error) {
+      // anybody who may call can have given a file such a name: the others are to be had all the same
+      const why = IMPOSSIBLE_HERE[codeOf(error) ?? '']
+      if (why === undefined) throw error
+      leftOut.push({ path: file.path, why })
+      continue
+    }
+    written++
     bytes += content.byteLength
   }
-  return { files: targets.length, bytes, leftOut }
+  return { files: written, bytes, leftOut }
+}
+
+/** What this disk says to names that it does not take, and others do. That nothing of the name was there has been looked at. */
+const IMPOSSIBLE_HERE: { readonly [code: string]: string | undefined } = {
+  ENAMETOOLONG: 'its name is too long for this disk',
+  EILSEQ: 'this disk has no such names',
+  EEXIST: 'on this disk another file has its name'
 }
 
 /** Why a file cannot lie on a disk as it lies in the archive; null where it can. */
@@ -109,7 +126,7 @@ async function exists(file: string): Promise<boolean> {
     return true
   } catch (error) {
     const code = codeOf(error)
-    if (code === 'ENOENT' || code === 'ENOTDIR') return false
+    if (code === 'ENOENT' || code === 'ENOTDIR' || code === 'ENAMETOOLONG') return false
     throw error
   }
 }
