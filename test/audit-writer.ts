@@ -37,7 +37,7 @@ import { openVm } from '../src/vm/registry.ts'
 import { sortVariables, updateVariables } from '../src/vm/variables.ts'
 import type { Contract, OracleAnswer, Step, VirtualMachine } from '../src/vm/vm.ts'
 import { type Teardown, tempDir } from './helpers.ts'
-import { lent } from './lent-vm.ts'
+import { forgetLaggards, lent } from './lent-vm.ts'
 import { agree } from './second-compare.ts'
 
 /** A contract whose calls succeed, fail, write, and write nothing. */
@@ -121,6 +121,7 @@ let shared: Promise<VirtualMachine> | null = null
 
 /** One VM for all tests of a file. */
 export function vm(): Promise<VirtualMachine> {
+  if (shared === null) forgetLaggards()
   shared ??= openVm('js-1', { engines: 1 })
   return shared
 }

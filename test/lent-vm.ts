@@ -1,4 +1,5 @@
 import { acquireVm } from '../src/testing/shared-vm.ts'
+import { Laggards } from '../src/vm/laggards.ts'
 import { Supervisor } from '../src/vm/supervisor.ts'
 import type { VirtualMachine } from '../src/vm/vm.ts'
 import type { Teardown } from './helpers.ts'
@@ -37,6 +38,7 @@ export function shareVm(t: Teardown): void {
   acquiring.catch(() => {})
   sharing++
   Supervisor.open = async () => keptOpen((await acquiring).vm)
+  forgetLaggards()
   t.teardown(
     async () => {
       if (--sharing === 0) Supervisor.open = open
@@ -49,6 +51,11 @@ export function shareVm(t: Teardown): void {
 /** Scenes of a test may share it twice. */
 let sharing = 0
 const { open } = Supervisor
+
+/** For a minute behind one that was slow, or has waited for an oracle, each new instance would begin in an engine of its own. */
+export function forgetLaggards(): void {
+  Laggards.prototype.has = () => false
+}
 
 /** The same, whose `close` does nothing. */
 export function keptOpen(vm: Supervisor): Supervisor {
