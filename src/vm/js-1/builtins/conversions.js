@@ -12,6 +12,7 @@
   const { trunc } = Math
   /** Days and hours, up to which V8 multiplies without rounding. */
   const FAR = 2 ** 35
+  const DAY_MS = 86400000
   /** V8's own, for compiled code that has numbers. */
   const numeric = {}
 
@@ -145,15 +146,11 @@
           5: seconds = 0,
           6: ms = 0
         } = args
-        return UTC(
-          year,
-          month,
-          isNear(day) ? day : Number.NaN,
-          0,
-          0,
-          0,
-          timeFrom(hours, minutes, seconds, ms)
-        )
+        const time = timeFrom(hours, minutes, seconds, ms)
+        if (isNear(day)) return UTC(year, month, day, 0, 0, 0, time)
+        // MakeDay and MakeDate of ECMA-262, of the first day of the month
+        const days = UTC(year, month, 1) / DAY_MS + (trunc(day) - 1)
+        return UTC(1970, 0, 1, 0, 0, 0, days * DAY_MS + time)
       }
     })
 
