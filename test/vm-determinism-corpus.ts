@@ -180,6 +180,8 @@ const GROUPS: Readonly<Record<string, string>> = {
   see('floats in clamped bytes', () => new Uint8ClampedArray([0.5, 1.5, 2.5, 254.5, 300, -1, NaN]))
   see('conversions', () => [new Int8Array([128, -129, 1e10, NaN])].concat([new Uint16Array([-1, 65536.9])], [new Int32Array([2 ** 31, -(2 ** 31) - 1, 1e20])]).map((a) => a.join()))
   see('bigints in arrays', () => new BigInt64Array([2n ** 63n, -(2n ** 63n) - 1n, 5n]).join())
+  see('bytes of what is no base64', () => ['wQduSnaJNGWy29B8t/qA3lis5sixE7EKpcf+m9CryptmAbyiGju/TixK5pLl', 'AAAA'.repeat(50)].flatMap((text) => ['', 'te', 'tex', '!', 'te-', ' =', '\t'].map((end) => ['strict', 'stop-before-partial'].map((lastChunkHandling) => { const u = new Uint8Array(170).fill(170); try { return u.setFromBase64(text + end, { lastChunkHandling }).read + u.toHex() } catch (e) { return e.name + u.toHex() } }).join())).join())
+  see('bytes of what is no hex', () => ['\u0161a', '1\u0161'.repeat(16), 'c1F4e84fD2E50CF8E73e1F\u0161A1411E932', 'c1F4e84fD2E50CF8E73e1FzA1411E9322'].map((text) => { const u = new Uint8Array(20).fill(170); try { return Uint8Array.fromHex(text) + u.setFromHex(text).read } catch { try { return u.setFromHex(text).read + u.toHex() } catch (e) { return e.name + u.toHex() } } }))
   see('halves', () => [65504, 65519, 65520, 2 ** -24, 2 ** -25, 1.0009765625, 0.1, -0].map((x) => show(Math.f16round(x))))
   see('floats as text', () => [new Float32Array([0.1, 1e-45, 3.4e38]).join(), new Float16Array([0.1, 1e-8]).join()])
   see('search in floats', () => { const f = new Float64Array([NaN, -0, 1]); return [f.includes(NaN), f.indexOf(NaN), f.indexOf(0), f.lastIndexOf(1), f.findLast((x) => x !== x)] })

@@ -51,6 +51,10 @@ const SETTINGS: readonly Setting[] = [
     flags: [...JITLESS, '--no-use-std-math-pow'],
     env: { GLIBC_TUNABLES: 'glibc.cpu.hwcaps=-FMA,-FMA4,-AVX2' }
   },
+  {
+    name: 'a processor with shorter vectors',
+    env: process.arch === 'x64' ? { SIMDUTF_FORCE_IMPLEMENTATION: 'westmere' } : {}
+  },
   { name: 'less memory', memory: 32 },
   { name: 'more memory', memory: 256 },
   {
@@ -136,6 +140,13 @@ exports.main = async (bytes) => {
   see('globals', () => Reflect.ownKeys(globalThis).map(String))
   see('of Math', () => Reflect.ownKeys(Math).map(String))
   see('registered symbols', () => [Symbol.for('x') === Symbol.for('x'), Symbol.keyFor(Symbol.for('x')), Symbol.keyFor(Symbol.iterator), Symbol.for('x').description])
+  const text = (n) => Array.from({ length: n }, (_, i) => 'AQID+/8xYz09'[(i * 5 + (i >> 3)) % 12]).join('')
+  const marks = ['!', '-', '=', ' ', '\u0100', '\u0161', 'g']
+  const write = (method, given, ...options) => { const u = new Uint8Array(120).fill(170); try { const { read, written } = u[method](given, ...options); return read + ' ' + written + ' ' + u.toHex() } catch (e) { return e.name + ' ' + u.toHex() } }
+  const all = (rows) => { let sum = 7n; for (const row of rows) for (const c of row) sum = (sum * 31n + BigInt(c.charCodeAt(0))) % (2n ** 64n); return [rows.length, sum] }
+  see('base64 up to what is none', () => all(marks.flatMap((mark) => [3, 40, 70, 130, 139].flatMap((at) => ['loose', 'strict', 'stop-before-partial'].map((lastChunkHandling) => write('setFromBase64', text(at) + mark + text(150), { lastChunkHandling }))))))
+  see('hex up to what is none', () => all(marks.flatMap((mark) => [0, 3, 16, 33, 70, 239].map((at) => write('setFromHex', '1f'.repeat(120).slice(0, at) + mark + '2e'.repeat(60).slice(1 - (at & 1)))))))
+  see('hex that is none', () => ['\u0161\u0161', '1\u0161'.repeat(16), '0g', '0'].map((x) => { try { return Uint8Array.fromHex(x).length } catch (e) { return e.name } }))
   // memory
   see('a large buffer', () => new Uint8Array(100e6))
   see('the largest buffer', () => new ArrayBuffer(2 ** 53))

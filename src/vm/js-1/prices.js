@@ -236,6 +236,8 @@ export const PRICES = {
     bytesCopy: 1 / 64,
     bytesEach: 1,
     bytesConvert: 1 / 16,
+    /** A character of base64 or of hexadecimal digits that is looked at before it is read. */
+    bytesRead: 1 / 6,
     /** A character or byte that TextEncoder, TextDecoder, atob or btoa converts; a byte that is no UTF-8. */
     utf8: 1,
     /** A text or buffer that one of them is given, or that is base64 or hexadecimal digits, however short. */

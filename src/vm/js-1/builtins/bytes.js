@@ -26,6 +26,15 @@
   const sizeOf = getter(RawArrayBuffer.prototype, 'byteLength')
   const set = uncurry(prototype.set)
   const rawSubarray = uncurry(prototype.subarray)
+  const slice = uncurry(String.prototype.slice)
+  const charCodeAt = uncurry(String.prototype.charCodeAt)
+  const { exec } = kit
+  const BLANKS = /[\t\n\f\r ]+/g
+  const NO_HEX = /[^0-9A-Fa-f]/
+  const NO_BASE64 = /[^+/0-9A-Za-z\t\n\f\r ]/
+  const NO_BASE64_URL = /[^-_0-9A-Za-z\t\n\f\r ]/
+  /** Hexadecimal digits that are no bytes. */
+  const ODD = '0'
   const raw = {}
   const wrapped = {}
   /** Arguments that say where: from this one, up to that. */
@@ -128,11 +137,10 @@
       },
       fromHex(text) {
         charge(prices.converted)
-        if (typeof text === 'string') {
-          chargeBytes(trunc(text.length / 2))
-          spend(text.length, prices.bytesConvert)
-        }
-        return guarded(fromHex, Raw, [text])
+        if (typeof text !== 'string') return guarded(fromHex, Raw, [text])
+        chargeBytes(trunc(text.length / 2))
+        spend(text.length, prices.bytesRead)
+        return guarded(fromHex, Raw, [endOf(NO_HEX, text) < text.length ? ODD : text])
       }
     })
   }
@@ -458,16 +466,82 @@
         return apply(toHex, this, [])
       },
       setFromBase64(text, ...options) {
-        charge(prices.converted)
-        if (typeof text === 'string') spend(text.length, prices.bytesConvert)
-        return guarded(setFromBase64, this, [text, ...options])
+        charge(prices.converted * 2)
+        if (typeof text === 'string') spend(text.length, prices.bytesRead)
+        if (typeof text !== 'string' || tagOf(this) !== 'Uint8Array') {
+          return guarded(setFromBase64, this, [text, ...options])
+        }
+        const given = optionsOf(options)
+        guarded(setFromBase64, new raw.Uint8Array(0), ['', given])
+        // what V8 writes behind whole groups of four, or of three bytes, depends on the processor: it gets these first
+        const pattern = given.alphabet === 'base64url' ? NO_BASE64_URL : NO_BASE64
+        const groups = slice(text, 0, endOfGroups(text, endOf(pattern, text)))
+        const whole = {
+          __proto__: null,
+          alphabet: given.alphabet,
+          lastChunkHandling: 'stop-before-partial'
+        }
+        const size = lengthOf(this)
+        const { read, written } = apply(setFromBase64, view(this, 0, size - (size % 3)), [
+          groups,
+          whole
+        ])
+        const left = size - written
+        if (left === 0 || read === text.length) return { read, written }
+        const last = new raw.Uint8Array(left < 3 ? left : 3)
+        const rest = apply(setFromBase64, last, [slice(text, read), given])
+        for (let i = 0; i < rest.written; i++) this[written + i] = last[i]
+        return { read: read + rest.read, written: written + rest.written }
       },
       setFromHex(text) {
         charge(prices.converted)
-        if (typeof text === 'string') spend(text.length, prices.bytesConvert)
-        return apply(setFromHex, this, [text])
+        if (typeof text !== 'string') return apply(setFromHex, this, [text])
+        spend(text.length, prices.bytesRead)
+        const end = endOf(NO_HEX, text)
+        if (end === text.length) return apply(setFromHex, this, [text])
+        const pairs = text.length % 2 === 0 ? trunc(end / 2) : 0
+        const result = apply(setFromHex, this, [slice(text, 0, pairs * 2)])
+        return pairs < lengthOf(this) ? apply(setFromHex, this, [ODD]) : result
       }
     })
+  }
+
+  /** Where the first character is of those that a pattern looks for; the end of the text where none is. */
+  function endOf(pattern, text) {
+    return exec(pattern, text)?.index ?? text.length
+  }
+
+  /** Where the last four characters of base64 end that are before `end`, of which some may be white space. */
+  function endOfGroups(text, end) {
+    let count = end
+    BLANKS.lastIndex = 0
+    for (let run = exec(BLANKS, text); run !== null && run.index < end; run = exec(BLANKS, text)) {
+      charge(prices.object)
+      count -= run[0].length
+    }
+    let at = end
+    for (let over = count % 4; over > 0; ) if (!isBlank(charCodeAt(text, --at))) over--
+    return at
+  }
+
+  function isBlank(code) {
+    return code === 32 || (code >= 9 && code <= 13)
+  }
+
+  /** What V8 would ask of the options, asked once. */
+  function optionsOf({ 0: options }) {
+    const given = { __proto__: null, alphabet: undefined, lastChunkHandling: undefined }
+    if (!isObject(options)) return options === undefined ? given : options
+    enter()
+    try {
+      given.alphabet = options.alphabet
+      const { alphabet } = given
+      const isKnown = alphabet === undefined || alphabet === 'base64' || alphabet === 'base64url'
+      if (isKnown) given.lastChunkHandling = options.lastChunkHandling
+      return given
+    } finally {
+      leave()
+    }
   }
 
   /** What an element comes to as text, at most. */
