@@ -210,6 +210,14 @@ test('hostile peers - a connection that ends at any byte of a request takes noth
   await goesOn('beside them')
 })
 
+test('hostile peers - frames within frames end a connection at most', async (t) => {
+  const { dial, goesOn } = await sharedScene(t)
+  const stream = await dial()
+  stream.write(nested(100_000))
+  t.ok(await ends(stream), 'deeper than any stack')
+  await goesOn('after frames within frames')
+})
+
 test('hostile peers - data that nobody has asked for ends a connection at most', async (t) => {
   const { dial, random, goesOn, address } = await sharedScene(t)
   const nothing = {
@@ -625,6 +633,18 @@ function frame(random: Random): Uint8Array {
   const bytes = random.bytes(1 + random.below(60))
   bytes.set([random.below(3), random.below(5)].slice(0, bytes.byteLength))
   return bytes
+}
+
+/** A batch of one message, which is a batch of one message, and so on. */
+function nested(depth: number): Uint8Array {
+  const parts: Uint8Array[] = []
+  let length = 0
+  for (let i = 0; i < depth; i++) {
+    const part = Uint8Array.of(0, 0, ...c.encode(c.uint, length))
+    parts.push(part)
+    length += part.byteLength
+  }
+  return Buffer.concat([Uint8Array.of(0, 0), ...parts.reverse()])
 }
 
 /** Some bytes changed, to values that lengths and numbers begin with, or the end cut off. */
