@@ -37,7 +37,10 @@ export class Monitor {
   #mirrored: (() => readonly Mirrored[]) | null = null
   #probe: { readonly at: number; readonly problem: Promise<string | null> } | null = null
 
-  /** Answers before there is a host; `dir` is its directory. Throws USAGE where it cannot listen, DIRECTORY_LOCKED where another host does. */
+  /**
+   * Answers before there is a host; `dir` is its directory. Throws ADDRESS_UNAVAILABLE where it cannot listen now, USAGE where
+   * it never can, DIRECTORY_LOCKED where another host does.
+   */
   static async open(place: Place, dir: string): Promise<Monitor> {
     await makeDirectory(dir)
     const monitor = new Monitor(place, dir)
@@ -206,9 +209,13 @@ function isAnswered(socket: string): Promise<boolean> {
   })
 }
 
+/** Who has it may go, and an interface or names may come up: what is started again then listens. */
+const PASSING = new Set(['EADDRINUSE', 'EADDRNOTAVAIL', 'EAI_AGAIN', 'ENOTFOUND'])
+
 function unavailable(place: Place, error: Error): MivmError {
   const where = 'socket' in place ? place.socket : `${place.address}:${place.port}`
-  return new MivmError('USAGE', `nothing can listen at ${where} (${error.message}): choose another`)
+  const code = PASSING.has(codeOf(error) ?? '') ? 'ADDRESS_UNAVAILABLE' : 'USAGE'
+  return new MivmError(code, `nothing can listen at ${where} (${error.message}): choose another`)
 }
 
 function verdict(response: ServerResponse, problem: string | null): void {
