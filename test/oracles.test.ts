@@ -1,3 +1,4 @@
+import { mkdir, writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
@@ -265,6 +266,21 @@ test('oracles - the bet on a stock price, from proposal to winner', async (t) =>
   await t.exception(bob.call(link, 'settle', [3]), /SYMBOL_UNKNOWN.*try again later/)
   pass(t, 7 * DAY_MS)
   t.alike(winnerOf(await alice.call(link, 'settle', [3])), { price: null, winner: null })
+})
+
+test('oracles - a module that is never loaded is refused', async (t) => {
+  const dir = await tempDir(t)
+  await mkdir(dir, { recursive: true })
+  for (const [name, source] of [
+    ['waits.mjs', 'await new Promise(() => {})\nexport const price = () => 1\n'],
+    ['then.mjs', 'export const then = () => {}\n']
+  ] as const) {
+    const file = path.join(dir, name)
+    await writeFile(file, source)
+    const error = await Oracles.load(file, 50).catch((error) => error)
+    t.is(error.code, 'ORACLE_INVALID', name)
+    t.ok(error.message.includes('not loaded after 0.05 s'), error.message)
+  }
 })
 
 test('oracles - a file that is none is refused', async (t) => {

@@ -11,6 +11,8 @@ export type Oracle = (...args: never[]) => unknown
 
 /** How long a contract waits for an answer, ms. */
 const TIME_MAX = 10_000
+/** How long a module may take until it is loaded, ms: it may ask a server of its own. */
+const LOAD_MAX = 30_000
 
 /**
  * The oracles of a host. Whatever goes wrong with one is an answer too: an error that the contract can catch, with the
@@ -26,8 +28,8 @@ export class Oracles {
     this.#timeMax = timeMax
   }
 
-  /** Every exported function of a module file; throws ORACLE_INVALID. */
-  static async load(file: string): Promise<Oracles> {
+  /** Every exported function of a module file that is loaded in time; throws ORACLE_INVALID. */
+  static async load(file: string, timeMax: number = LOAD_MAX): Promise<Oracles> {
     if (typeof file !== 'string') {
       throw new MivmError('ORACLE_INVALID', `a module is ${typeof file}: give the path of its file`)
     }
@@ -38,7 +40,7 @@ export class Oracles {
     }
     let module: object
     try {
-      module = await import(pathToFileURL(path.resolve(file)).href)
+      module = await inTime(import(pathToFileURL(path.resolve(file)).href), timeMax)
     } catch (error) {
       const text = messageOf(error)
       const why = text.replace(/ imported from .*/s, '')
@@ -143,5 +145,21 @@ function thrown(error: unknown): OracleAnswer {
     return failed(code, String(error.message), String(error.name))
   } catch {
     return failed('ORACLE_FAILED', 'the oracle threw something that cannot be told')
+  }
+}
+
+/** What awaits something that never comes would end the process without a word, and so would an export named `then`. */
+async function inTime(loading: Promise<object>, timeMax: number): Promise<object> {
+  let timer: NodeJS.Timeout | undefined
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(
+      () => reject(new Error(`it is not loaded after ${timeMax / 1000} s`)),
+      timeMax
+    )
+  })
+  try {
+    return await Promise.race([loading, late])
+  } finally {
+    clearTimeout(timer)
   }
 }
