@@ -13,6 +13,7 @@ import { openLocal } from '../src/net/network.ts'
 import { MivmError } from '../src/protocol/errors.ts'
 import { parseMetrics } from './exposition.ts'
 import { tempDir } from './helpers.ts'
+import { shareVm } from './lent-vm.ts'
 
 const SOURCE = 'exports.count = 0; exports.add = () => ++exports.count'
 const LOOPBACK = { address: '127.0.0.1', port: 0 }
@@ -233,6 +234,7 @@ async function openHost(t: Test, dir: string) {
   const network = await openLocal(0)
   t.teardown(network.close, { order: 4 })
   const { bootstrap } = network
+  shareVm(t)
   const host = await Host.open({ dir, bootstrap, engines: 1 })
   t.teardown(() => host.close(), { order: 3 })
   return { host, bootstrap }

@@ -19,7 +19,7 @@ async function runBodies(
   bodies: Hostile,
   limits: Partial<Limits>
 ) {
-  const vm = await openOne(t, {})
+  const vm = await openOne(t)
   const methods = Object.entries(bodies).map(
     ([name, [body]]) => `exports['${name}'] = async () => { ${body} }`
   )
@@ -208,7 +208,7 @@ test('hostile - what the engine and its host do for an operation is paid for', a
 })
 
 test('hostile - code that does it while it is loaded', async (t) => {
-  const vm = await openOne(t, {})
+  const vm = await openOne(t)
   const limits = { ...LIMITS, fuel: 1_000_000, time: 30_000 }
   const loop = contractOf('exports.a = () => {}; for (;;);', { address: 'loop', limits })
   const native = contractOf('exports.a = () => {}; [].indexOf.call({ length: 2 ** 53 - 1 }, 1)', {
@@ -232,7 +232,7 @@ test('hostile - code that does it while it is loaded', async (t) => {
 })
 
 test('hostile - patience gives a call more time', async (t) => {
-  const vm = await openOne(t, {})
+  const vm = await openOne(t)
   const source = `${COUNTER}
     exports.slow = () => { for (let i = 0; i < 3e6; i++); return 'done' }`
   const limits = { ...LIMITS, time: 1 }
@@ -249,7 +249,7 @@ test('hostile - patience gives a call more time', async (t) => {
 })
 
 test('hostile - a call that is ended by time costs those beside it nothing', async (t) => {
-  const vm = await openOne(t, {})
+  const vm = await openOne(t)
   const source = `${COUNTER}\nexports.slow = () => { exports.n = 9; for (let i = 0; i < 1e9; i++); }`
   const limits = { ...LIMITS, fuel: 2 ** 31 - 1, time: 2000 }
   const instance = new Instance(contractOf(source, { limits }))
