@@ -207,7 +207,11 @@ test('vm builtins - attacks: JSON', async (t) => {
       FUEL
     ],
     'json string': ["const t='\\n'.repeat(1e6);for(;;)JSON.stringify(t)", FUEL],
-    'json replacer': ["JSON.stringify({},new Proxy([],{get:(t,k)=>k==='length'?2**53-1:k}))", FUEL]
+    'json replacer': ["JSON.stringify({},new Proxy([],{get:(t,k)=>k==='length'?2**53-1:k}))", FUEL],
+    'json of a function that says what it is, and changes what comes behind it': [
+      "const f=()=>{},o={f,x:1};let a=['x'.repeat(64)];for(let i=0;i<16;i++)a=[a,a];f.toJSON=()=>{o.x=a};JSON.stringify(o)",
+      FUEL
+    ]
   })
   // as much of it as one call can pay for would be more than its memory
   await runAttacks(

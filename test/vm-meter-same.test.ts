@@ -184,6 +184,8 @@ const PROGRAMS: Record<string, string> = {
     "let a, b, o = {}; return [a = 5, (b = a += 2), (o.x = 1), ([a, ...b] = 'xyz'), ({ length: a, ...b } = [1]), (o['y'] ??= 4), (a = b = 3), typeof (a = () => {})]",
   'with and without parentheses':
     "let a = 1, o = { b: 2 }; (a) = 5; (o.b) = 6; (o['b'])++; [(a), (o.b)] = [a + 1, o.b + 1]; return [a, o.b, (a), ((a)), typeof (a), -(-a), (function () { return 1 })(), (() => 2)(), (o).b]",
+  'JSON of functions, and of arrays that inherit from a proxy':
+    "const asked = () => new Proxy({}, { get: (_, key) => { log.push(`get ${String(key)}`) }, has: (_, key) => { log.push(`has ${String(key)}`); return false }, getPrototypeOf: () => { log.push('prototype'); return null } }), f = () => {}, g = () => {}, { call } = Object; f.toJSON = function (key) { log.push(key); return { key, type: typeof this } }; return [JSON.stringify(f), JSON.stringify([f, g, 1]), JSON.stringify({ a: f, g, b: call }), JSON.stringify([Object.setPrototypeOf([1], asked())]), JSON.stringify({ f: Object.setPrototypeOf(() => {}, asked()) }), log]",
   'JSON and callbacks':
     "return [JSON.stringify({ a: [1, { toJSON: () => 'j' }], b: undefined }, (k, v) => v === 1 ? 2 : v), JSON.parse('[1,[2]]', (k, v) => typeof v === 'number' ? v + 1 : v), 'abc'.replace(/b/g, (m) => m + m), Array.from({ length: 3 }, (_, i) => i * 2), [5, 1, 4].sort((a, b) => b - a), [1, 2, 3].reduce((a, b) => a + b), Object.groupBy([1, 2, 3], (x) => x % 2 ? 'o' : 'e')]"
 }

@@ -104,9 +104,13 @@
       grow(value.length)
       return true
     }
+    // a function is asked for its toJSON, too
+    if (typeof value === 'function') return false
     if (typeof value !== 'object' || value === null) return typeof value !== 'bigint'
-    if (level > 60 || (state.proxies && isProxy(value)) || 'toJSON' in value) return false
+    if (level > 60 || (state.proxies && isProxy(value))) return false
     const plain = getPrototypeOf(value)
+    // nor may a proxy behind it be asked for what V8 does not ask
+    if ((plain !== arrayPrototype && plain !== objectPrototype) || 'toJSON' in value) return false
     if (isArray(value)) {
       if (plain !== arrayPrototype) return false
       const { length } = value
