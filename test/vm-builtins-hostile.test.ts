@@ -1033,6 +1033,10 @@ test('vm builtins - what V8 does for the syntax around some code costs as much',
       `const s = 'x'.repeat(500), t = s + 'y'; ${hundred} switch (t) { ${'case s: '.repeat(10)} }`,
       900
     ],
+    'arrays of bytes that others make': [
+      `const u = new Uint8Array(0), f = () => 0; ${hundred} { u.map(f); u.filter(f); u.slice(); u.toSorted(); u.toReversed(); Uint8Array.of(); Uint8Array.from('') }`,
+      100 * 7 * 16
+    ],
     'codes of a text': [`${hundred} String.fromCharCode(${'65,'.repeat(100)})`, 5000],
     'what is left of far exponents': [`for (let i = 0; i < 1000; i++) 1e308 % 5e-324`, 1000]
   })

@@ -229,7 +229,7 @@ export const PRICES = {
     argument: 1 / 4,
 
     // buffers, a byte; typed arrays, an element
-    /** A view of a buffer; one that another view makes. */
+    /** A view of a buffer, or an array that another function makes; one that another view makes. */
     view: 16,
     subarray: 32,
     bytesNew: 1 / 128,

@@ -196,6 +196,7 @@
           if (name === 'toSorted' && (args[0] === undefined || typeof args[0] === 'function')) {
             sortCharge(length, 0)
           }
+          charge(prices.view)
           chargeBytes(length * raw[tagOf(this)].BYTES_PER_ELEMENT)
           if (name === 'with') {
             placesIn(args, 0, 1)
@@ -355,6 +356,7 @@
         if (source === undefined || source === null) return apply(from, this, [source])
         const items = itemsOf(Object(source), true)
         const length = items.length
+        charge(prices.view)
         const result = kit.construct(this, [length])
         if (lengthOf(result) < length) throw new TypeError('the array is too short')
         spend(length, prices.bytesEach)
@@ -371,6 +373,7 @@
       },
       of(...items) {
         if (!kit.isConstructor(this)) return apply(of, this, [])
+        charge(prices.view)
         spend(items.length, prices.bytesEach)
         enter()
         try {
@@ -562,6 +565,7 @@
   /** TypedArraySpeciesCreate of ECMA-262, which by default takes the engine's own constructor. */
   function create(array, length) {
     const tag = tagOf(array)
+    charge(prices.view)
     const result = createAs(array, wrapped[tag], length)
     if (lengthOf(result) < length) throw new TypeError('the array of the species is too short')
     if (isBig(tag) !== isBig(tagOf(result))) throw new TypeError('bigints and numbers do not mix')
