@@ -12,7 +12,7 @@ const ACK_BYTES = 64 * 1024
 /** With so many requests under way, and fewer new calls than that, they wait for others for so long, ms. */
 const SCATTERED_REQUESTS = 2
 const SCATTERED_CALLS = 64
-const GATHER_MS = 4
+const GATHER_MS = 8
 /** How long an ack waits for a call to go with, ms. */
 const ACK_DELAY = 50
 
