@@ -231,6 +231,7 @@ test('salvage - what is lost of an instance beside its bitfield is not taken for
   const info = await store.storage.getInfo(log.discoveryKey)
   await settleStore(store)
   await closeStore(store)
+  await writeWholePage(dir, log.discoveryKey)
   const page = Buffer.from([DATA, info?.core.dataPointer ?? 0, PAGE, 0, 0])
   t.ok(await flipValue(path.join(dir, 'db'), page), 'a bit of the bitfield')
   const reads = countReads(t)
@@ -441,6 +442,21 @@ async function flipSome(db: string, random: Random): Promise<string> {
   for (const at of places) bytes[at] = (bytes[at] ?? 0) ^ (1 << random.below(8))
   await writeFile(file, bytes)
   return `${path.basename(file)}, ${places.join(' and ')} of ${(await stat(file)).size}`
+}
+
+/** Writes the first page of the bitfield of a log as Hypercore does: it is large enough then to have a file of its own. */
+async function writeWholePage(dir: string, discoveryKey: Uint8Array): Promise<void> {
+  const storage = new CorestoreStorage(dir)
+  await storage.ready()
+  const log = await storage.resumeCore(discoveryKey)
+  const read = log?.read()
+  const page = read?.getBitfieldPage(0)
+  read?.tryFlush()
+  const write = log?.write()
+  write?.putBitfieldPage(0, (await page) ?? Buffer.alloc(0))
+  await write?.flush()
+  await storage.db.flush()
+  await storage.close()
 }
 
 /** Flips a bit of each value that is in a file of its own under a key. */

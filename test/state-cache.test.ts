@@ -116,6 +116,64 @@ test('a core is as contiguous as it was, though that is written with a later bat
   t.alike(await reopened.get(2), b4a.from('c'))
 })
 
+test('a page of a bitfield is as long as what it says, and whole for whoever reads it', async (t) => {
+  const dir = await tempDir(t)
+  const store = await openStore(dir)
+  const core = store.get({ name: 'log' })
+  await core.append(Array.from({ length: 100 }, (_, i) => b4a.from(`${i}`)))
+  const info = await store.storage.getInfo(core.discoveryKey)
+  if (info === null) throw new Error('there is no log')
+  const { dataPointer } = info.core
+  await store.close()
+  const pageKey = (page: number) => b4a.from([4, dataPointer, 5, page, 0])
+
+  const again = await openStore(dir)
+  const [written] = await readKeys(again.storage.db, [pageKey(0)])
+  t.is(written?.byteLength, 16, 'bits of 100 blocks, in words')
+  const reopened = again.get({ name: 'log' })
+  await reopened.ready()
+  t.ok(reopened.core.bitfield.get(99))
+  t.absent(reopened.core.bitfield.get(100))
+  // across the end of what was written, and across that of the page
+  const count = 32_768 + 10
+  await reopened.append(Array.from({ length: count }, () => b4a.from('x')))
+  await reopened.clear(50, 60)
+  await again.close()
+
+  // as anybody has it, without ours: what it writes is whole, and is read here
+  const plain = new Corestore(dir)
+  const log = plain.get({ name: 'log' })
+  await log.ready()
+  t.is(log.length, 100 + count)
+  t.ok(log.core.bitfield.get(99 + count), 'the second page')
+  t.ok(await log.has(0, 50))
+  t.absent(await log.has(55))
+  t.ok(await log.has(60, 100 + count))
+  t.alike(await log.get(99), b4a.from('99'))
+  await plain.close()
+
+  const last = await openStore(dir)
+  t.teardown(() => last.close())
+  const [first, second] = await readKeys(last.storage.db, [0, 1].map(pageKey))
+  t.is(first?.byteLength, 4096)
+  t.is(second?.byteLength, 16, '110 blocks')
+})
+
+test('whole pages that are on the disk are gone on with', async (t) => {
+  const dir = await tempDir(t)
+  const plain = new Corestore(dir)
+  const log = plain.get({ name: 'log' })
+  await log.append(['a', 'b'].map((text) => b4a.from(text)))
+  await plain.close()
+  const store = await openStore(dir)
+  t.teardown(() => store.close())
+  const core = store.get({ name: 'log' })
+  await core.append(b4a.from('c'))
+  t.ok(await core.has(0, 3))
+  t.absent(await core.has(3))
+  t.alike(await core.get(1), b4a.from('b'))
+})
+
 function keyOf(i: number): Uint8Array {
   // data of core 300, blocks, pages of bitfields and local values: no hint and no tree node
   return b4a.from([4, 0xfc, 1, 0x2c, [3, 5, 7][i % 3] ?? 3, i])

@@ -150,3 +150,12 @@ declare module 'hypercore-storage' {
     close(): Promise<void>
   }
 }
+
+declare module 'hypercore-storage/lib/tx.js' {
+  import type { CoreReads } from 'hypercore-storage'
+
+  /** What reads of a core are made of. */
+  export class CoreRX {
+    getBitfieldPage(index: number): ReturnType<CoreReads['getBitfieldPage']>
+  }
+}

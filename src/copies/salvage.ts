@@ -13,6 +13,7 @@ import { Tree } from '../protocol/merkle.ts'
 import { leafHash } from '../protocol/tree-hash.ts'
 import { BLOCK, type DataKey, HEAD, isNote, PAGE, parseDataKey, TREE } from '../state/keys.ts'
 import { mendedText } from '../state/mend-records.ts'
+import { PAGE_BLOCKS, PAGE_BYTES } from '../state/pages.ts'
 import { isWhole, type Lost, salvage as salvageStore } from '../state/salvage.ts'
 import { storageError } from '../state/storage-error.ts'
 import { closeStore, openStore } from '../state/store.ts'
@@ -30,9 +31,6 @@ export type SalvageEvent = {
   readonly gone: readonly string[]
 }
 
-/** Blocks that a page of a bitfield is about, and its bytes. */
-const PAGE_BLOCKS = 32_768
-const PAGE_BYTES = PAGE_BLOCKS / 8
 /** Blocks that are in memory at once: they may have hundreds of kilobytes. */
 const BLOCKS_AT_ONCE = 64
 

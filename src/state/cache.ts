@@ -1,6 +1,7 @@
 import type CorestoreStorage from 'hypercore-storage'
 import type { ReadBatch, Rocks, WriteBatch } from 'hypercore-storage'
 import { DATA, HINTS, numberLength, PAGE, TREE } from './keys.ts'
+import { trimPage } from './pages.ts'
 
 /** Bytes of keys and values that are kept: those of two generations, of which the older one goes at once. */
 const GENERATION_BYTES = 8 * 1024 * 1024
@@ -19,9 +20,10 @@ type Key = string
  * for one call, each of which is a trip through a thread that takes longer than the read.
  *
  * Stands between the storage and the batches of rocksdb-native, which has no such place of its own. Snapshots
- * and iterators go past it. A write is known here when it has succeeded, and goes out as it came, but for one kind:
- * after every append Hypercore writes down, in a batch of its own, how far a core is contiguous. It is a hint, which
- * a reader that finds it too low puts right by itself, so that it can wait for a later batch.
+ * and iterators go past it. A write is known here when it has succeeded, and goes out as it came, but for two kinds: pages
+ * of bitfields lose the zeros at their ends (`pages.ts`); and what Hypercore writes down after every append, in a batch of
+ * its own, how far a core is contiguous, is a hint, which a reader that finds it too low puts right by itself, so that it can
+ * wait for a later batch.
  */
 export class Cache {
   #young: Values = new Map()
@@ -268,10 +270,10 @@ function latest(changes: readonly Change[]): readonly Change[] {
   return changes.filter((change) => change.kind !== PAGE || last.get(change.name) === change)
 }
 
-function put(batch: WriteBatch, { key, end, value }: Change): void {
+function put(batch: WriteBatch, { key, kind, end, value }: Change): void {
   if (end !== null) batch.tryDeleteRange(key, end)
   else if (value === null) batch.tryDelete(key)
-  else batch.tryPut(key, value)
+  else batch.tryPut(key, kind === PAGE ? trimPage(value) : value)
 }
 
 /** A hint that is set: it alone may wait. */

@@ -3,6 +3,7 @@ import type { Peer, PeerData, PeerRange, PeerRequest, SharedCore } from 'hyperco
 import Protomux from 'protomux'
 import { deferred } from '../protocol/deferred.ts'
 import { codeOf, messageOf } from '../protocol/errors.ts'
+import { PAGE_BLOCKS } from './pages.ts'
 import { UpgradeTurns } from './upgrade-turns.ts'
 
 /**
@@ -10,7 +11,6 @@ import { UpgradeTurns } from './upgrade-turns.ts'
  * A multiple of what a page of them holds.
  */
 const AHEAD_MAX = 128 * 1024
-const PAGE = 32_768
 /** Requests for blocks that one peer has answered at the same time. */
 const ANSWERING_MAX = 32
 /** Requests of one peer that wait for that; whoever has more is cut off. */
@@ -86,7 +86,7 @@ function boundClaims(peer: Peer, core: SharedCore): void {
   const { onrange, onbitfield } = peer
   const limit = () => {
     if (core.replicator.pushOnly) return 0
-    return Math.ceil(core.state.length / PAGE) * PAGE + AHEAD_MAX
+    return Math.ceil(core.state.length / PAGE_BLOCKS) * PAGE_BLOCKS + AHEAD_MAX
   }
   peer.onrange = async (range) => {
     const bounded = boundRange(range, peer._remoteContiguousLength, limit())

@@ -8,6 +8,7 @@ import { skipUnchanged } from './atom.ts'
 import { Cache } from './cache.ts'
 import { mendDeviceFile, syncDeviceFile } from './device-file.ts'
 import { type Mended, mendRecords } from './mend-records.ts'
+import { readWholePages } from './pages.ts'
 import { boundPeers } from './peers.ts'
 import { DATABASE, finishSalvage, isUnreadable } from './salvage.ts'
 import { isFull } from './storage-error.ts'
@@ -44,6 +45,7 @@ export async function openStore(
     Cache.over(store.storage, onStuck)
     takeOverHashes()
     skipUnchanged()
+    readWholePages()
     keepUsed(store)
     forgetUnopened(store)
     boundPeers(store)
@@ -106,8 +108,8 @@ const STORAGE = {
   writeBufferSize: 16 * 1024 * 1024,
   /**
    * Files that RocksDB has open: each has a descriptor, and its index and filter in memory. Its default is all there are, and
-   * there are ever more small ones, with pages of bitfields. To have those written together anew, at every turn
-   * (`blobGarbageCollectionAgeCutOff`), would stop all writing as soon as one of them is damaged.
+   * there may be ever more small ones, with values of 4 KiB and more, whole pages of bitfields among them. To have those written
+   * together anew, at every turn (`blobGarbageCollectionAgeCutOff`), would stop all writing as soon as one of them is damaged.
    */
   maxOpenFiles: 128
 }
