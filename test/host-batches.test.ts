@@ -13,6 +13,7 @@ import { Wal } from '../src/state/wal.ts'
 import type { Batch, RunOptions, VirtualMachine } from '../src/vm/vm.ts'
 import { BareUser, deployment } from './bare-user.ts'
 import { tempDir } from './helpers.ts'
+import { codeOf } from './set-back-scene.ts'
 
 /** Users who call one after the other, and what an open log of one of them counts for, bytes. */
 const USERS = 1_500
@@ -118,6 +119,32 @@ test('batches - time does not go back where the clock does while an engine is wa
   await instance.settled(user.key, 2)
   t.alike(vm.sizes, [1, 2])
   t.is(await results(), 3)
+})
+
+test('batches - where an engine has executed nothing nothing is committed, and the calls are tried again', async (t) => {
+  const vm = new Waiting()
+  const { instance, address, results } = await scene(t, vm)
+  const { length } = instance.head
+  const run = vm.run.bind(vm)
+  vm.run = async () => 0
+  const user = new BareUser(address, 'user').call('add')
+  await instance.submit(user.log())
+  t.is(await codeOf(instance.settled(user.key, 1)), 'ENGINE_FAILED')
+  t.is(instance.head.length, length)
+  // as one that asks for a call that there is not, or for one behind that which it executes
+  for (const call of [7, 1]) {
+    vm.run = async (batch) => {
+      await batch.onOracle({ call, index: 0, name: 'price', args: '[]' })
+      return 0
+    }
+    await instance.submit(user.call('add').log())
+    t.is(await codeOf(instance.settled(user.key, user.blocks.length)), 'ENGINE_FAILED')
+  }
+  t.is(instance.head.length, length)
+  vm.run = run
+  await instance.submit(user.call('add').log())
+  await instance.settled(user.key, 4)
+  t.is(await results(), 5)
 })
 
 test('batches - logs of users who have their results are let go of, also where somebody always waits or asks about all', async (t) => {

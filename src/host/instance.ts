@@ -454,6 +454,8 @@ export class Instance {
   /** Resolves when the next batch can be executed; this one is on disk, and its users are told, when `durable` does. */
   async #commit(executed: Executed): Promise<{ durable: Promise<void> }> {
     const { items, steps, executedAt } = executed
+    // a commit without a result is none that anybody could go on from, and the next one would be as empty
+    if (steps.length === 0) throw unexecuted()
     const stand = this.#stand
     const users = await this.#logsOf(items)
     const { opened } = this.#oracleCall
@@ -510,6 +512,10 @@ export class Instance {
     }
     this.#wake()
   }
+}
+
+function unexecuted(): MivmError {
+  return new MivmError('ENGINE_FAILED', 'the engine has executed none of the calls: try again')
 }
 
 function closed(): MivmError {
