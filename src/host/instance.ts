@@ -473,7 +473,7 @@ export class Instance {
       .then((syncMs) => {
         for (const [user, at] of answered) this.#accounts.answer(user, at)
         this.#measures.committed(steps, performance.now() - executedAt, syncMs)
-        this.#watchers.notify()
+        this.#watchers.notify(new Set(answered.map(([user]) => user)))
         this.#accounts.trim()
       })
     durable.catch(filled.reject)

@@ -1,8 +1,6 @@
 import type { Accounts } from './accounts.ts'
 
 interface Watcher {
-  readonly user: string
-  readonly entry: number
   resolve(): void
   reject(error: unknown): void
 }
@@ -10,35 +8,50 @@ interface Watcher {
 /** Those who wait until calls have their results. */
 export class Watchers {
   readonly #accounts: Accounts
-  readonly #watchers = new Set<Watcher>()
+  /** By user, and entry of its log: there may be hundreds of thousands, and most wait for others than those that are answered. */
+  readonly #watchers = new Map<string, Map<number, Watcher[]>>()
+  #size = 0
 
   constructor(accounts: Accounts) {
     this.#accounts = accounts
   }
 
   get size(): number {
-    return this.#watchers.size
+    return this.#size
   }
 
   /** Resolves when a user's calls, by z-base-32, up to this entry of its log have their results. */
   settled(user: string, entry: number): Promise<void> {
     return new Promise((resolve, reject) => {
-      this.#watchers.add({ user, entry, resolve, reject })
+      const entries = this.#watchers.get(user) ?? new Map<number, Watcher[]>()
+      const watchers = entries.get(entry) ?? []
+      this.#watchers.set(user, entries.set(entry, watchers))
+      watchers.push({ resolve, reject })
+      this.#size++
     })
   }
 
-  /** There are new results. */
-  notify(): void {
-    for (const watcher of this.#watchers) {
-      if (!this.#accounts.isSettled(watcher.user, watcher.entry)) continue
-      this.#watchers.delete(watcher)
-      watcher.resolve()
+  /** There are new results of these users. */
+  notify(users: Iterable<string>): void {
+    for (const user of users) {
+      const entries = this.#watchers.get(user)
+      if (entries === undefined) continue
+      const next = this.#accounts.next(user)
+      for (const [entry, watchers] of entries) {
+        if (next !== null && next <= entry) continue
+        entries.delete(entry)
+        this.#size -= watchers.length
+        for (const watcher of watchers) watcher.resolve()
+      }
+      if (entries.size === 0) this.#watchers.delete(user)
     }
   }
 
   /** Nobody waits any longer. */
   reject(error: unknown): void {
-    for (const watcher of this.#watchers) watcher.reject(error)
+    const all = [...this.#watchers.values()].flatMap((entries) => [...entries.values()].flat())
     this.#watchers.clear()
+    this.#size = 0
+    for (const watcher of all) watcher.reject(error)
   }
 }
