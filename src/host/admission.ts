@@ -93,6 +93,13 @@ export class Admission {
     this.#deployments.of(deployer).take(1, 0)
   }
 
+  /** Counts an instance that was let in until it is on disk, or until what is returned is called, which it is not. */
+  reserve(deployer: string, address: string): () => void {
+    const { holdings } = this.#tenants
+    holdings.reserve(deployer, address)
+    return () => holdings.release(deployer, address)
+  }
+
   /** What the operator, and whoever is refused, may want to see. */
   status(): AdmissionStatus {
     const { users, deployers, stored, holdings } = this.#tenants

@@ -187,10 +187,13 @@ export class Host {
     // the same deployment may have come again meanwhile
     if (this.#has(id)) return this.instance(address)
     // it is signed by the deployer: nobody uses up what another one may deploy
-    this.#admission.deploy(encodeId(genesis.deployer), sender)
-    const deployment = { ...request, sender }
-    const instance = await this.#instances.keep(id, this.#create(address, genesis, deployment))
-    this.#onEvent({ type: 'deployed', address: id, deployer: encodeId(genesis.deployer) })
+    const deployer = encodeId(genesis.deployer)
+    this.#admission.deploy(deployer, sender)
+    const release = this.#admission.reserve(deployer, id)
+    const creating = this.#create(address, genesis, { ...request, sender })
+    creating.catch(release)
+    const instance = await this.#instances.keep(id, creating)
+    this.#onEvent({ type: 'deployed', address: id, deployer })
     void this.#announce(address)
     return instance
   }

@@ -31,6 +31,19 @@ export class Holdings {
     held.instances.set(address, bytes)
   }
 
+  /** One is about to be there: many that are deployed at once are not seen on the disk before the last one was let in. */
+  reserve(deployer: string, address: string): void {
+    if (!this.#deployers.get(deployer)?.instances.has(address)) this.set(deployer, address, 0)
+  }
+
+  /** It is not there, unless something of it is: anybody may try to deploy, any number of times. */
+  release(deployer: string, address: string): void {
+    const held = this.#deployers.get(deployer)
+    if (held?.instances.get(address) !== 0) return
+    held.instances.delete(address)
+    if (held.instances.size === 0) this.#deployers.delete(deployer)
+  }
+
   bytes(deployer: string): number {
     return this.#deployers.get(deployer)?.bytes ?? 0
   }
