@@ -25,7 +25,7 @@ import { CALL } from '../src/protocol/messages.ts'
 import { BareUser, deployment } from './bare-user.ts'
 import { Cli, CONTRACTS, startHost } from './cli.ts'
 import { tempDir } from './helpers.ts'
-import { codeOf, Scene, SOURCE, until } from './set-back-scene.ts'
+import { codeOf, Scene, SOURCE, someoneKnows, until } from './set-back-scene.ts'
 
 const FORUM = path.join(CONTRACTS, 'forum.js')
 
@@ -184,6 +184,42 @@ test('backup - what was deployed after it is not deployed a second time', async 
   await again.host.close()
   t.alike(await recover({ dir, bootstrap }), [{ type: 'recovered', address: id, from: 0, to: 5 }])
   t.is((await scene.look(address)).verdict, 'clean')
+})
+
+test('backup - where a copy has gone on, the host that it is of signs nothing when it is started again', async (t) => {
+  const { scene, host, alice, link, address } = await Scene.deployed(t)
+  const file = path.join(scene.root, 'backup')
+  await host.backUp(file)
+  await alice.call(link, 'add', [])
+  await alice.close()
+  await host.close()
+  const { dir } = scene
+  const key = decodeId(address)
+  const { length } = await scene.look(key)
+  scene.dir = path.join(scene.root, 'restored')
+  await restore(file, scene.dir)
+  const copy = await scene.start()
+  const bob = await scene.client('bob')
+  for (let i = 0; i < 3; i++) await bob.call(link, 'add', [])
+
+  const restored = scene.dir
+  scene.dir = dir
+  t.is(await codeOf(scene.start()), 'DIRECTORY_LOCKED', 'not beside it')
+  await copy.host.close()
+  await someoneKnows(scene, key)
+  const again = await scene.start()
+  const carol = await scene.client('carol', 8_000)
+  await scene.reached(carol)
+  t.is(await codeOf(carol.call(link, 'add', [])), 'INSTANCE_SET_BACK')
+  t.ok(again.events.some(({ type }) => type === 'set-back'))
+  await again.host.close()
+  t.is((await scene.look(key)).length, length)
+
+  scene.dir = restored
+  const last = await scene.start()
+  await until(() => last.host.isReady)
+  await scene.reached(bob)
+  t.is(await bob.call(link, 'add', []), 4, 'the copy goes on')
 })
 
 test('backup - what is no whole backup is one clear line, and restores nothing', async (t) => {

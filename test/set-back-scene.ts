@@ -6,6 +6,7 @@ import type { Test } from 'brittle'
 import crypto from 'hypercore-crypto'
 import { Client } from '../src/client/client.ts'
 import { Mirror, type MirrorEvent, type MirrorOptions } from '../src/copies/mirror.ts'
+import { askOthers } from '../src/host/asking.ts'
 import type { HostEvent } from '../src/host/events.ts'
 import { Host } from '../src/host/host.ts'
 import { Network, openLocal } from '../src/net/network.ts'
@@ -165,4 +166,14 @@ export function codeOf(doing: Promise<unknown>): Promise<string> {
     () => 'none',
     (error) => error.code
   )
+}
+
+/** Resolves when somebody can be found who has seen something of an instance: users meet a second after they have come. */
+export async function someoneKnows({ bootstrap }: Scene, address: Uint8Array): Promise<void> {
+  const { signal } = new AbortController()
+  for (let heard = 0; heard === 0; ) {
+    await askOthers([address], bootstrap, signal, async () => {
+      heard++
+    })
+  }
 }

@@ -22,7 +22,7 @@ import { headOf } from '../src/state/head.ts'
 import { readIdentity } from '../src/state/identity.ts'
 import { closeStore, openStore } from '../src/state/store.ts'
 import { tempDir } from './helpers.ts'
-import { codeOf, Scene, SOURCE, until } from './set-back-scene.ts'
+import { codeOf, Scene, SOURCE, someoneKnows, until } from './set-back-scene.ts'
 
 test('set back - a host is told by who has called it, says so, and signs nothing more', async (t) => {
   const scene = await Scene.open(t)
@@ -442,13 +442,3 @@ test('set back - what could not be written down holds all the same, and is tried
   await setBacks.keep(address, head)
   t.is((await SetBacks.open(dir, publicKey)).get(address)?.length, 5)
 })
-
-/** Resolves when somebody can be found who has seen something of an instance: users meet a second after they have come. */
-async function someoneKnows({ bootstrap }: Scene, address: Uint8Array): Promise<void> {
-  const { signal } = new AbortController()
-  for (let heard = 0; heard === 0; ) {
-    await askOthers([address], bootstrap, signal, async () => {
-      heard++
-    })
-  }
-}

@@ -12,7 +12,7 @@ import { closeStore, openStore } from '../state/store.ts'
 import { syncDirectory } from '../state/sync-directory.ts'
 import { Wal } from '../state/wal.ts'
 import { storeOf } from './directory.ts'
-import { Restored } from './restored.ts'
+import { noteCopy, Restored } from './restored.ts'
 
 /** What there is beside the database; the key of the host is in it. */
 const FILES = /^(host\.key|set-back\/[a-z0-9]+\.head)$/
@@ -48,6 +48,7 @@ export async function backUp(
     } finally {
       await snapshot.close()
     }
+    await noteCopy(dir)
     return { file, records: await writer.finish() }
   } catch (error) {
     await writer.abandon()

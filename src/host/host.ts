@@ -38,6 +38,8 @@ import { Vitals } from './vitals.ts'
 const QUOTA_EVENTS = 10
 const OPEN_MAX = 256
 const ASK_AGAIN_MS = 5_000
+/** How long a host of which there is a copy asks others before it goes on, ms: it is heard to the end all the same. */
+const ASK_FIRST_MS = 5_000
 
 /** Runs instances and answers peers. */
 export class Host {
@@ -57,6 +59,8 @@ export class Host {
   readonly #setBacks: SetBacks
   readonly #detector: SetBackDetector
   readonly #restored: Restored | null
+  /** Whether there may be another copy of its directory, which has gone on in its place. */
+  readonly #isCopied: boolean
   readonly #onEvent: (event: HostEvent) => void
   /** Addresses in the index, z-base-32. */
   readonly #known = new Set<string>()
@@ -75,8 +79,10 @@ export class Host {
   #hasRoom = true
   readonly #bootstrap: Bootstrap | undefined
   readonly #dir: string
-  /** Resolves when others were asked; null but in a directory that was restored. */
+  /** Resolves when others were asked; null but in a directory that was restored, or of which there is a copy. */
   #asked: Promise<void> | null = null
+  /** Resolves when what they say is heard to the end. */
+  #heard: Promise<unknown> = Promise.resolve()
   readonly #deployments = new Rounds((ids) => this.#askAll(ids))
   readonly #stop = new AbortController()
   /** Those that are being written. */
@@ -87,7 +93,7 @@ export class Host {
   #closing: Promise<void> | null = null
 
   private constructor(options: HostOptions, parts: HostParts) {
-    const { writing, network, execution, admission, index, setBacks, restored, onEvent } = parts
+    const { writing, network, execution, admission, index, setBacks, onEvent } = parts
     this.id = encodeId(writing.keyPair.publicKey)
     this.sandbox = execution.vm.layers
     this.#store = writing.store
@@ -98,7 +104,8 @@ export class Host {
     this.#policy = options.policy ?? allowAll
     this.#index = index
     this.#setBacks = setBacks
-    this.#restored = restored
+    this.#restored = parts.restored
+    this.#isCopied = parts.isCopied
     this.#onEvent = onEvent
     this.#bootstrap = options.bootstrap
     this.#dir = options.dir
@@ -240,13 +247,14 @@ export class Host {
     }
     const restored = this.#restored?.isAsked === false ? this.#restored : null
     this.#network.onConnection((stream) => this.#peers.add(stream))
-    if (restored === null) await this.#listen()
-    else await this.#listenAlone()
+    if (restored !== null) await this.#listenAlone()
+    else if (!this.#isCopied || !(await this.#listenAlone())) await this.#listen()
     for (const address of this.#setBacks.addresses) {
       const { message = '' } = this.#setBacks.refusal(address) ?? {}
       this.#onEvent({ type: 'set-back', address, message })
     }
-    this.#asked = restored && this.#askFirst(restored)
+    if (restored !== null) this.#asked = this.#askFirst(restored)
+    else if (this.#isCopied) this.#asked = this.#askBriefly()
     this.#continuing = this.#continueAll().catch(() => {})
   }
 
@@ -257,13 +265,14 @@ export class Host {
   }
 
   /**
-   * Listens, unless the host is there that this one was restored from: of two with one key each would sign what the other one has
-   * not. Where this one listened, it would find itself. False where there is no network to find anybody in.
+   * Listens, unless the host is there that this one was restored from, or one that was restored from this one: of two with one key
+   * each would sign what the other one has not. Where this one listened, it would find itself. False where there is no network to
+   * find anybody in.
    */
   async #listenAlone(): Promise<boolean> {
     const isBeside = await isAnybody(this.#writing.keyPair.publicKey, this.#bootstrap)
     if (isBeside === null) return false
-    if (isBeside) throw beside(this.#dir)
+    if (isBeside) throw beside(this.#dir, this.#restored !== null)
     await this.#listen()
     return true
   }
@@ -284,6 +293,14 @@ export class Host {
     await this.#askAll([...this.#known])
     // what cannot be noted down is done again at the next start
     if (this.#closing === null) await restored.asked().catch(() => {})
+  }
+
+  /** Its copy may have signed more. Where there are many instances, or no network, calls do not wait for all that is said. */
+  async #askBriefly(): Promise<void> {
+    const { signal } = this.#stop
+    this.#heard = this.#ask([...this.#known])
+    const late = sleep(ASK_FIRST_MS, undefined, { signal, ref: false }).catch(() => {})
+    await Promise.race([this.#heard, late])
   }
 
   /** Hears what others hold of instances, as soon as there is a network: before that nobody could say anything. */
@@ -332,7 +349,8 @@ export class Host {
       void this.#announce(address)
     }
     this.#looked = true
-    await (this.#asked ?? this.#ask(waiting))
+    await this.#asked
+    if (this.#restored?.isAsked !== false) await this.#ask(waiting)
     // who is told to stop meanwhile has not heard all of them
     if (this.#closing !== null) return
     this.#continued = true
@@ -450,6 +468,7 @@ export class Host {
     this.#vitals.close()
     this.#stop.abort()
     await this.#continuing
+    await this.#heard
     await this.#instances.close()
     this.#peers.close()
     await this.#network.close()
@@ -462,9 +481,11 @@ export class Host {
   }
 }
 
-function beside(dir: string): MivmError {
+function beside(dir: string, isRestored: boolean): MivmError {
   return new MivmError(
     'DIRECTORY_LOCKED',
-    `${dir} was restored, and the host that it is of is running: stop that one, and then start this one with --recover`
+    isRestored
+      ? `${dir} was restored, and the host that it is of is running: stop that one, and then start this one with --recover`
+      : `${dir} was backed up, and a host with the same key is running, as one that was restored from the backup: of the two only one may go on`
   )
 }

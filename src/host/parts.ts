@@ -20,7 +20,7 @@ import { Measures } from './measures.ts'
 import type { HostOptions } from './options.ts'
 import { Oracles } from './oracles.ts'
 import { withDefaults } from './quotas.ts'
-import { Restored } from './restored.ts'
+import { isCopied, Restored } from './restored.ts'
 import { SetBacks } from './set-back.ts'
 import { StoredBytes } from './stored.ts'
 
@@ -34,6 +34,8 @@ export interface HostParts {
   readonly index: Hypercore
   readonly setBacks: SetBacks
   readonly restored: Restored | null
+  /** Whether a copy of the directory may have gone on in its place. */
+  readonly isCopied: boolean
   /** Notes something, and tells the operator. */
   onEvent(event: HostEvent): void
 }
@@ -49,6 +51,7 @@ export async function openParts(options: HostOptions): Promise<HostParts> {
   const { keyPair } = await openHostIdentity(options.dir)
   const setBacks = await SetBacks.open(options.dir, keyPair.publicKey)
   const restored = await Restored.find(options.dir)
+  const copied = await isCopied(options.dir)
   const store = await openStore(storeOf(options.dir), {
     onMended: (mended) => tell(options, { type: 'mended', message: mendedText(mended) })
   })
@@ -86,7 +89,8 @@ export async function openParts(options: HostOptions): Promise<HostParts> {
     onLog: (address: string, line: string) => onEvent({ type: 'log', address, line })
   }
   const network = new Network(keyPair, options.bootstrap)
-  return { writing, network, execution, admission, index, setBacks, restored, onEvent }
+  const shared = { writing, network, execution, admission, index, setBacks, onEvent }
+  return { ...shared, restored, isCopied: copied }
 }
 
 /**

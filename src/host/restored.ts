@@ -5,6 +5,7 @@ import { syncDirectory } from '../state/sync-directory.ts'
 
 const FILE = 'restored'
 const ASKED = 'restored-asked'
+const COPIED = 'backed-up'
 
 /**
  * The mark of a data directory that was brought back from a backup, and whether others were asked since what else was
@@ -35,6 +36,23 @@ export class Restored {
     await rename(path.join(this.#dir, FILE), path.join(this.#dir, ASKED))
     await syncDirectory(this.#dir)
   }
+}
+
+/**
+ * Notes that there is a copy of a data directory, before it can be used: where that is started in the place of the original, and the
+ * original once more, the two would sign a history each.
+ */
+export async function noteCopy(dir: string): Promise<void> {
+  const file = path.join(dir, COPIED)
+  if (!(await isThere(file))) await writeDurably(file, `${new Date().toISOString()}\n`)
+}
+
+/** Whether there is such a copy, or has been, or this is one. */
+export async function isCopied(dir: string): Promise<boolean> {
+  for (const file of [COPIED, FILE, ASKED]) {
+    if (await isThere(path.join(dir, file))) return true
+  }
+  return false
 }
 
 function isThere(file: string): Promise<boolean> {
