@@ -230,6 +230,34 @@ test('client - deployments with one salt that come at once are one, and other ar
   t.is((await host.instance(decodeId(address))).seq, 1, 'init was called once')
 })
 
+test('client - whose disk is slow holds up no deployment of another one', async (t) => {
+  const { dir, bootstrap } = await openNetwork(t)
+  const host = await openHost(t, path.join(dir, 'host'), bootstrap)
+  const { sync } = Wal.prototype
+  const { promise: synced, resolve: go } = Promise.withResolvers<void>()
+  const slow = path.join(dir, 'alice')
+  Wal.prototype.sync = async function (this: Wal) {
+    if (this.dir.startsWith(slow)) await synced
+    return sync.call(this)
+  }
+  t.teardown(() => Object.assign(Wal.prototype, { sync }), { order: 0 })
+  const [alice, bob] = await Promise.all(
+    ['alice', 'bob'].map(async (name) => {
+      const client = await Client.open({ dir: path.join(dir, name), bootstrap })
+      t.teardown(() => client.close(), { order: 1 })
+      return client
+    })
+  )
+  const deployments = [alice, bob].map((client) =>
+    client?.deploy({ host: host.id, source: SOURCE })
+  )
+  await deployments[1]
+  t.is(host.instances.length, 1)
+  go()
+  await deployments[0]
+  t.is(host.instances.length, 2)
+})
+
 test('client - of a call whose sync fails nobody says that it is not written', async (t) => {
   const { dir, bootstrap } = await openNetwork(t)
   const host = await openHost(t, path.join(dir, 'host'), bootstrap)

@@ -1,11 +1,10 @@
 import b4a from 'b4a'
 import crypto from 'hypercore-crypto'
-import { Semaphore } from '../net/semaphore.ts'
 import { checkLimits, encodeEntry, encodeUserEntry } from '../protocol/entries.ts'
 import { MivmError } from '../protocol/errors.ts'
 import { bytes, checkGiven, given, record } from '../protocol/fields.ts'
 import { codeHash } from '../protocol/hash.ts'
-import { decodeId } from '../protocol/ids.ts'
+import { decodeId, encodeId } from '../protocol/ids.ts'
 import type { LimitName } from '../protocol/limits.ts'
 import { addressOf } from '../protocol/manifest.ts'
 import { DEPLOY, INFO } from '../protocol/messages.ts'
@@ -62,7 +61,7 @@ export async function deploy(
   const text = encodeArgs(args)
   // with a salt that was used before the host may hold a log that this machine has lost
   if (options.salt !== undefined) await takeBack(calling, sessions, host, address)
-  const log = await BEGINNING.run(() => begin(calling, address, text))
+  const log = await inTurn(address, () => begin(calling, address, text))
   try {
     const remote = calling.remote(host)
     // where it was deployed before, and the host does not know it any more; the log may not say yet what the last reply has shown
@@ -106,8 +105,21 @@ function checkSource(source: string): void {
   )
 }
 
+/** The last beginning of each instance, as long as it is under way. */
+const BEGINNING = new Map<string, Promise<unknown>>()
+
 /** Two deployments with one salt that come at once would each write the first entry of the one log. */
-const BEGINNING = new Semaphore(1)
+async function inTurn<T>(address: Uint8Array, fn: () => Promise<T>): Promise<T> {
+  const id = encodeId(address)
+  const before = BEGINNING.get(id) ?? Promise.resolve()
+  const beginning = before.catch(() => {}).then(fn)
+  BEGINNING.set(id, beginning)
+  try {
+    return await beginning
+  } finally {
+    if (BEGINNING.get(id) === beginning) BEGINNING.delete(id)
+  }
+}
 
 /** The deployer's log, with its first entry. */
 async function begin(
