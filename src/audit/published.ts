@@ -2,10 +2,9 @@ import b4a from 'b4a'
 import type Corestore from 'corestore'
 import type Hypercore from 'hypercore'
 import crypto from 'hypercore-crypto'
-import Hyperdrive from 'hyperdrive'
 import type { Commit } from '../protocol/entries.ts'
 import { type Head, verifyHead } from '../protocol/head.ts'
-import { blobsManifest, manifestKey, stateManifest } from '../protocol/manifest.ts'
+import { blobsManifest, type Manifest, manifestKey, stateManifest } from '../protocol/manifest.ts'
 import { headOf } from '../state/head.ts'
 import type { Report } from './findings.ts'
 import type { HostShows } from './host-view.ts'
@@ -93,16 +92,10 @@ export class Published {
     report: Report,
     patience: Patience
   ): Promise<Published> {
-    const manifest = stateManifest(host, address)
-    const archive = store.get({ manifest, allowFork: await isEmpty(store, manifestKey(manifest)) })
-    await archive.ready()
-    const contentManifest = Hyperdrive.getContentManifest(manifest, archive.key)
-    if (contentManifest === null) throw new Error('Hyperdrive has no manifest for the blobs')
-    const blobsKey = manifestKey(blobsManifest(host, address))
-    const allowFork = await isEmpty(store, blobsKey)
-    const blobs = store.get({ manifest: contentManifest, allowFork })
-    await blobs.ready()
-    const cores = { archive, blobs }
+    const cores = {
+      archive: await openLog(store, stateManifest(host, address)),
+      blobs: await openLog(store, blobsManifest(host, address))
+    }
     const sides = NAMES.map((name) => ({
       name,
       core: cores[name],
@@ -115,7 +108,7 @@ export class Published {
       wrong: [],
       behind: null
     }))
-    return new Published(sides, blobs.key, host, report, patience)
+    return new Published(sides, cores.blobs.key, host, report, patience)
   }
 
   /** Takes the newest heads, of at least the lengths that the newest commit names. */
@@ -344,6 +337,13 @@ export class Published {
  * Whether there is nothing of a log here. One that was rewritten has a fork, and its head is the evidence: it can only be
  * fetched where forks are let in, and there is nothing to lose.
  */
+/** Forks are let in where there is nothing to lose by them: the head of one is evidence. */
+async function openLog(store: Corestore, manifest: Manifest): Promise<Hypercore> {
+  const core = store.get({ manifest, allowFork: await isEmpty(store, manifestKey(manifest)) })
+  await core.ready()
+  return core
+}
+
 async function isEmpty(store: Corestore, key: Uint8Array): Promise<boolean> {
   const info = await store.storage.getInfo(crypto.discoveryKey(key))
   return (info?.head?.length ?? 0) === 0

@@ -2,7 +2,7 @@ import { MivmError } from '../protocol/errors.ts'
 import type { ReplayCode } from '../protocol/evidence.ts'
 import { invalid, type ReplayCase, type ReplayedClaim } from '../protocol/evidence-replay.ts'
 import type { Files, PathRange, Write } from '../protocol/files.ts'
-import { blobsManifest, manifestKey, stateManifest } from '../protocol/manifest.ts'
+import { blobsKey, stateKey } from '../protocol/manifest.ts'
 import { Tree } from '../protocol/merkle.ts'
 import { Archive } from '../state/archive.ts'
 import { readVariables } from '../vm/variables.ts'
@@ -163,7 +163,7 @@ const TREE_READ_MAX = 1024 * 1024 * 1024
 export function stateKeys({ genesis, address }: Pick<ReplayCase, 'genesis' | 'address'>) {
   const { host } = genesis
   return {
-    files: manifestKey(stateManifest(host, address)),
-    blobs: manifestKey(blobsManifest(host, address))
+    files: stateKey(host, address),
+    blobs: blobsKey(host, address)
   }
 }

@@ -1,13 +1,17 @@
 import path from 'node:path'
 import type Corestore from 'corestore'
 import type Hypercore from 'hypercore'
-import type { Manifest as HypercoreManifest } from 'hypercore'
 import type { KeyPair } from 'hypercore-crypto'
-import Hyperdrive from 'hyperdrive'
 import { decodeEntry, encodeEntry } from '../protocol/entries.ts'
 import { MivmError } from '../protocol/errors.ts'
 import { encodeId } from '../protocol/ids.ts'
-import { callLogManifest, stateManifest, userLogManifest } from '../protocol/manifest.ts'
+import {
+  blobsManifest,
+  callLogManifest,
+  type Manifest,
+  stateManifest,
+  userLogManifest
+} from '../protocol/manifest.ts'
 import { exportIdentity, importIdentity, readIdentity } from '../state/identity.ts'
 import { makeDirectory } from '../state/make-directory.ts'
 import { openStore } from '../state/store.ts'
@@ -89,19 +93,17 @@ async function changeResult(blocks: Uint8Array[], { seq, value }: Lie) {
 }
 
 async function copyArchive(stores: Stores, address: Uint8Array): Promise<void> {
-  const manifest = stateManifest(stores.keyPair.publicKey, address)
-  const files = await copyLog(stores, manifest, true)
-  const content = Hyperdrive.getContentManifest(manifest, files)
-  if (content === null) throw new MivmError('INTERNAL', 'no manifest for the blobs')
-  await copyLog(stores, content, true)
+  const { publicKey } = stores.keyPair
+  await copyLog(stores, stateManifest(publicKey, address), true)
+  await copyLog(stores, blobsManifest(publicKey, address), true)
 }
 
-/** Copies a log, signed anew or with the signature that it has; returns its key. */
+/** Copies a log, signed anew or with the signature that it has. */
 async function copyLog(
   { from, to, keyPair }: Stores,
-  manifest: HypercoreManifest,
+  manifest: Manifest,
   sign: boolean
-): Promise<Uint8Array> {
+): Promise<void> {
   const log = from.get({ manifest })
   await log.ready()
   const copy = to.get(sign ? { manifest, keyPair } : { manifest })
@@ -110,7 +112,6 @@ async function copyLog(
   const blocks = await readAll(log)
   if (sign) await copy.append(blocks)
   else if (signature !== null) await copy.append(blocks, { signature })
-  return log.key
 }
 
 async function readAll(log: Hypercore): Promise<Uint8Array[]> {

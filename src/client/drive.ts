@@ -1,7 +1,7 @@
 import type Corestore from 'corestore'
 import Hyperdrive from 'hyperdrive'
 import { codeOf, MivmError } from '../protocol/errors.ts'
-import { blobsManifest, manifestKey, stateManifest } from '../protocol/manifest.ts'
+import { blobsKey, stateKey } from '../protocol/manifest.ts'
 
 /** For a block of an archive that has to come from a peer, ms. */
 export const ARCHIVE_WAIT = 10_000
@@ -17,8 +17,8 @@ export async function openDrive(
   host: Uint8Array,
   address: Uint8Array
 ): Promise<Hyperdrive> {
-  const key = manifestKey(stateManifest(host, address))
-  for (const log of [key, manifestKey(blobsManifest(host, address))]) {
+  const key = stateKey(host, address)
+  for (const log of [key, blobsKey(host, address)]) {
     await store.get({ key: log, allowFork: false }).ready()
   }
   const drive = new Hyperdrive(own, key)

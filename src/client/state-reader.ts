@@ -5,7 +5,7 @@ import type { Peer } from 'hypercore'
 import type Hyperdrive from 'hyperdrive'
 import { deferred } from '../protocol/deferred.ts'
 import { MivmError } from '../protocol/errors.ts'
-import { manifestKey, stateManifest } from '../protocol/manifest.ts'
+import { stateKey } from '../protocol/manifest.ts'
 import { ARCHIVE_WAIT, lateArchive, openDrive, throwLate } from './drive.ts'
 import { askNewest } from './newest.ts'
 
@@ -91,7 +91,7 @@ export class StateReader {
 
   async #openDrive(): Promise<Hyperdrive> {
     const { host, address } = await this.#locate()
-    const key = manifestKey(stateManifest(host, address))
+    const key = stateKey(host, address)
     return openDrive(this.#store, this.#store.namespace(key), host, address)
   }
 }

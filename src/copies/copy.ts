@@ -4,7 +4,6 @@ import type Hypercore from 'hypercore'
 import { askNewest } from '../client/newest.ts'
 import { deferred } from '../protocol/deferred.ts'
 import type { Version } from '../protocol/entries.ts'
-import { blobsManifest, manifestKey, stateManifest } from '../protocol/manifest.ts'
 
 /** Blocks that are asked for at once. */
 const BLOCKS_MAX = 4096
@@ -28,14 +27,6 @@ export async function discard(copy: Hypercore): Promise<void> {
   for (const session of [...copy.sessions]) await session.close()
   await core.close()
   await store.deleteCore(place)
-}
-
-export function filesKey(host: Uint8Array, address: Uint8Array): Uint8Array {
-  return manifestKey(stateManifest(host, address))
-}
-
-export function blobsKey(host: Uint8Array, address: Uint8Array): Uint8Array {
-  return manifestKey(blobsManifest(host, address))
 }
 
 /** Waits until a log has so many blocks; false where that was given up. */

@@ -12,21 +12,13 @@ import type { Version } from '../protocol/entries.ts'
 import { MivmError, messageOf } from '../protocol/errors.ts'
 import type { Head } from '../protocol/head.ts'
 import { encodeId, parseLink } from '../protocol/ids.ts'
-import { userLogKey } from '../protocol/manifest.ts'
+import { blobsKey, stateKey, userLogKey } from '../protocol/manifest.ts'
 import { type InfoReply, LENGTHS_MAX } from '../protocol/messages.ts'
 import { createProof, type Proof } from '../protocol/proof.ts'
 import type { EvidenceDir } from '../state/evidence-dir.ts'
 import { headOf } from '../state/head.ts'
 import { ProofReader } from '../state/proof-reader.ts'
-import {
-  awaitBlocks,
-  blobsKey,
-  discard,
-  fetchBlocks,
-  filesKey,
-  isVersion,
-  openCopy
-} from './copy.ts'
+import { awaitBlocks, discard, fetchBlocks, isVersion, openCopy } from './copy.ts'
 import { Progress } from './progress.ts'
 import { Walk, type WalkedUser } from './walk.ts'
 
@@ -79,7 +71,7 @@ class Stopped extends Error {
   }
 }
 
-/** The logs of one cores' names. */
+/** What there is of it, but for the users' logs. */
 interface Logs {
   readonly log: Hypercore
   readonly files: Hypercore
@@ -213,7 +205,7 @@ export class MirroredInstance {
     if (genesis === null) return null
     const { host } = checkGenesis(this.address, genesis)
     this.#methods = await methodsOf(log, info)
-    const files = await openCopy(store, filesKey(host, this.address))
+    const files = await openCopy(store, stateKey(host, this.address))
     const blobs = await openCopy(store, blobsKey(host, this.address))
     return { log, files, blobs, host, genesis }
   }

@@ -8,7 +8,7 @@ import { Restored } from '../host/restored.ts'
 import { SetBacks } from '../host/set-back.ts'
 import { MivmError } from '../protocol/errors.ts'
 import { decodeId, encodeId } from '../protocol/ids.ts'
-import { isCallLog, userLogKey } from '../protocol/manifest.ts'
+import { blobsKey, isCallLog, stateKey, userLogKey } from '../protocol/manifest.ts'
 import { Tree } from '../protocol/merkle.ts'
 import { leafHash } from '../protocol/tree-hash.ts'
 import { BLOCK, type DataKey, HEAD, isNote, PAGE, parseDataKey, TREE } from '../state/keys.ts'
@@ -17,7 +17,6 @@ import { PAGE_BLOCKS, PAGE_BYTES } from '../state/pages.ts'
 import { isWhole, type Lost, salvage as salvageStore } from '../state/salvage.ts'
 import { storageError } from '../state/storage-error.ts'
 import { closeStore, openStore } from '../state/store.ts'
-import { blobsKey, filesKey } from './copy.ts'
 import { readIndex } from './sources.ts'
 
 /** What has become of a database of which parts could not be read. */
@@ -212,7 +211,7 @@ class Mending {
 
   /** Whether a log is one of an instance. */
   #coresOf(address: Uint8Array): (core: Core) => boolean {
-    const own = [address, filesKey(this.#host, address), blobsKey(this.#host, address)]
+    const own = [address, stateKey(this.#host, address), blobsKey(this.#host, address)]
     return ({ auth: { key, manifest } }) => {
       const [signer] = manifest?.signers ?? []
       const isUsers = signer !== undefined && b4a.equals(userLogKey(signer.publicKey, address), key)

@@ -2,9 +2,7 @@ import type Corestore from 'corestore'
 import type Hypercore from 'hypercore'
 import type { KeyPair } from 'hypercore-crypto'
 import type { Atom } from 'hypercore-storage'
-import Hyperdrive from 'hyperdrive'
-import { MivmError } from '../protocol/errors.ts'
-import { stateManifest } from '../protocol/manifest.ts'
+import { blobsManifest, stateManifest } from '../protocol/manifest.ts'
 import { Archive } from '../state/archive.ts'
 import { createAtom } from '../state/atom.ts'
 
@@ -25,18 +23,17 @@ export async function openSessions(
   callLog: Hypercore
 ): Promise<AtomSessions> {
   const atom = createAtom(store)
-  const manifest = stateManifest(keyPair.publicKey, callLog.key)
+  const { publicKey: host } = keyPair
+  const { key: address } = callLog
   const opened: Hypercore[] = []
   const open = (core: Hypercore): Hypercore => {
     opened.push(core)
     return core
   }
   try {
-    const files = open(store.get({ manifest, keyPair }))
+    const files = open(store.get({ manifest: stateManifest(host, address), keyPair }))
     await files.ready()
-    const contentManifest = Hyperdrive.getContentManifest(manifest, files.key)
-    if (contentManifest === null) throw new MivmError('INTERNAL', 'no manifest for the blobs')
-    const blobs = open(store.get({ manifest: contentManifest, keyPair }))
+    const blobs = open(store.get({ manifest: blobsManifest(host, address), keyPair }))
     await blobs.ready()
     // a block that a damaged disk has lost is an error, and nothing to wait for
     const here = { atom, wait: false }

@@ -8,7 +8,7 @@ import { type Claim, RULES, type StructuralCode } from './evidence-rules.ts'
 import { type Head, verifyHead } from './head.ts'
 import { decodeId, encodeId } from './ids.ts'
 import { BLOCK_MAX, EVIDENCE_ITEMS_MAX } from './limits.ts'
-import { addressOf, blobsManifest, manifestKey, stateManifest, userLogKey } from './manifest.ts'
+import { addressOf, blobsKey, stateKey, userLogKey } from './manifest.ts'
 import type { Tree, TreeNode } from './merkle.ts'
 import { type Proof, type ProofItem, type Through, verifyProof } from './proof.ts'
 import { getEncoding } from './schema/index.js'
@@ -235,9 +235,7 @@ export function verifyParts(parts: EvidenceParts): Material {
 
 function keyOf(log: SignedLog, host: Uint8Array, address: Uint8Array): Uint8Array {
   if (log === 'call log') return address
-  return manifestKey(
-    log === 'archive' ? stateManifest(host, address) : blobsManifest(host, address)
-  )
+  return log === 'archive' ? stateKey(host, address) : blobsKey(host, address)
 }
 
 function verifyCallLog(proof: Proof, address: Uint8Array, host: Uint8Array, length?: number) {

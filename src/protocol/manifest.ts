@@ -51,8 +51,18 @@ export function stateManifest(host: Uint8Array, address: Uint8Array): Manifest {
 
 /** The blobs of a state archive, as Hyperdrive derives them (hyperdrive, index.js, getContentManifest). */
 export function blobsManifest(host: Uint8Array, address: Uint8Array): Manifest {
-  const files = manifestKey(stateManifest(host, address))
-  return manifest(host, crypto.hash([BLOBS, files, hash('state', address)]), null)
+  const namespace = crypto.hash([BLOBS, stateKey(host, address), hash('state', address)])
+  return manifest(host, namespace, null)
+}
+
+/** The key of the files of a state archive. */
+export function stateKey(host: Uint8Array, address: Uint8Array): Uint8Array {
+  return manifestKey(stateManifest(host, address))
+}
+
+/** The key of what is in them. */
+export function blobsKey(host: Uint8Array, address: Uint8Array): Uint8Array {
+  return manifestKey(blobsManifest(host, address))
 }
 
 export function userLogManifest(user: Uint8Array, address: Uint8Array): Manifest {
