@@ -8,7 +8,16 @@ import type { Bootstrap } from './index.ts'
 import { statementsIn } from './protocol/comparison.ts'
 import { MivmError } from './protocol/errors.ts'
 import { isHistoryCode } from './protocol/evidence.ts'
-import { checkGiven, directory, duration, flag, given, list, needed } from './protocol/fields.ts'
+import {
+  checkGiven,
+  directory,
+  duration,
+  flag,
+  given,
+  list,
+  needed,
+  TIMER_MAX
+} from './protocol/fields.ts'
 import type { Head } from './protocol/head.ts'
 import { encodeId, parseLink } from './protocol/ids.ts'
 import { EvidenceDir } from './state/evidence-dir.ts'
@@ -46,8 +55,6 @@ const OPTIONS = {
   fromGenesis: flag,
   follow: given('an AbortSignal', (value): value is AbortSignal => value instanceof AbortSignal)
 }
-/** A timer that is to wait for longer fires at once, ms. */
-const PATIENCE_MAX = 2 ** 31 - 1
 
 /**
  * Audits an instance, from its host and whoever else serves it; where nobody does, the copy on this machine. It begins
@@ -100,7 +107,7 @@ async function* events(options: AuditOptions): AsyncGenerator<AuditEvent> {
       overheard: (held) => meeting.overhear(held),
       // who follows waits for the host
       ...(info !== null || isLive ? {} : { patience: 0 }),
-      ...(patience === undefined ? {} : { patience: Math.min(patience, PATIENCE_MAX) }),
+      ...(patience === undefined ? {} : { patience: Math.min(patience, TIMER_MAX) }),
       evidence: evidence === true ? true : 'histories',
       ...(fromGenesis === undefined ? {} : { fromGenesis }),
       answeredAt: () => host.answeredAt,

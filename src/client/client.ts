@@ -3,7 +3,7 @@ import type Corestore from 'corestore'
 import crypto from 'hypercore-crypto'
 import { type Bootstrap, checkBootstrap, Network } from '../net/network.ts'
 import { MivmError } from '../protocol/errors.ts'
-import { checkGiven, directory, duration, given, needed } from '../protocol/fields.ts'
+import { checkGiven, directory, duration, given, needed, TIMER_MAX } from '../protocol/fields.ts'
 import { decodeId, encodeId, formatLink, parseLink } from '../protocol/ids.ts'
 import { INFO, PROVE, STATUS } from '../protocol/messages.ts'
 import { encodeReceipt, type Receipt, verifyReceipt } from '../protocol/receipt.ts'
@@ -50,8 +50,6 @@ const OPTIONS = {
 }
 
 const TIMEOUT = 60_000
-/** A timer that is to wait for longer fires at once, ms. */
-const TIMEOUT_MAX = 2 ** 31 - 1
 
 const TAKE_BACK =
   'move it away: each host gives your log back before the next call there, but for calls that have not reached it yet'
@@ -75,7 +73,7 @@ export class Client {
     network: Network,
     options: ClientOptions
   ) {
-    const timeout = Math.min(options.timeout ?? TIMEOUT, TIMEOUT_MAX)
+    const timeout = Math.min(options.timeout ?? TIMEOUT, TIMER_MAX)
     const known = new KnownInstances(path.join(dir, 'instances'), async (host, address) => {
       const owner = host ?? (await locate(network, address)).host
       const info = await this.#remote(owner).ask(INFO, { address }, timeout)

@@ -72,7 +72,10 @@ export const record: Field<object> = given(
     !ArrayBuffer.isView(value)
 )
 
-/** How long to wait, ms: what is more than a timer can wait for is for ever. */
+/** The longest that a timer waits, ms: one that is to wait for longer fires at once. */
+export const TIMER_MAX: number = 2 ** 31 - 1
+
+/** How long to wait, ms; whoever sets a timer to it waits for {@link TIMER_MAX} at most. */
 export function duration(min: number): Field<number> {
   return plain(
     `a number of milliseconds from ${min}`,
