@@ -2,12 +2,11 @@ import { availableParallelism } from 'node:os'
 import b4a from 'b4a'
 import type Corestore from 'corestore'
 import type Hypercore from 'hypercore'
-import crypto from 'hypercore-crypto'
 import type { Genesis } from '../protocol/entries.ts'
 import { MivmError } from '../protocol/errors.ts'
 import type { Head } from '../protocol/head.ts'
 import { encodeId, formatLink, notOnHost } from '../protocol/ids.ts'
-import { headOf } from '../state/head.ts'
+import { hasLog, headOf } from '../state/head.ts'
 import { openVm as openRegistered } from '../vm/registry.ts'
 import type { VirtualMachine } from '../vm/vm.ts'
 import { type Checkpoint, Checkpoints, type Kept } from './checkpoint.ts'
@@ -429,8 +428,7 @@ class Audit {
     const { address, store } = this.#options
     // A log that was rewritten has a fork, and that head is the evidence: it can only be fetched where forks are let
     // in. With nothing here to lose, they are.
-    const info = await store.storage.getInfo(crypto.discoveryKey(address))
-    const allowFork = (info?.head?.length ?? 0) === 0
+    const allowFork = !(await hasLog(store, address))
     const core = this.#keepOpen(store.get({ key: address, allowFork }))
     await core.ready()
     this.#callLog = core

@@ -1,11 +1,10 @@
 import b4a from 'b4a'
 import type Corestore from 'corestore'
 import type Hypercore from 'hypercore'
-import crypto from 'hypercore-crypto'
 import type { Commit } from '../protocol/entries.ts'
 import { type Head, verifyHead } from '../protocol/head.ts'
 import { blobsManifest, type Manifest, manifestKey, stateManifest } from '../protocol/manifest.ts'
-import { headOf } from '../state/head.ts'
+import { hasLog, headOf } from '../state/head.ts'
 import type { Report } from './findings.ts'
 import type { HostShows } from './host-view.ts'
 import type { News } from './news.ts'
@@ -339,14 +338,10 @@ export class Published {
  */
 /** Forks are let in where there is nothing to lose by them: the head of one is evidence. */
 async function openLog(store: Corestore, manifest: Manifest): Promise<Hypercore> {
-  const core = store.get({ manifest, allowFork: await isEmpty(store, manifestKey(manifest)) })
+  const allowFork = !(await hasLog(store, manifestKey(manifest)))
+  const core = store.get({ manifest, allowFork })
   await core.ready()
   return core
-}
-
-async function isEmpty(store: Corestore, key: Uint8Array): Promise<boolean> {
-  const info = await store.storage.getInfo(crypto.discoveryKey(key))
-  return (info?.head?.length ?? 0) === 0
 }
 
 function lengthOf(heads: readonly Head[]): number {

@@ -18,7 +18,7 @@ import { type Head, verifyHead } from '../protocol/head.ts'
 import { encodeId, notOnHost, parseLink } from '../protocol/ids.ts'
 import { CONSISTENCY, INFO, type InfoReply, KNOWN } from '../protocol/messages.ts'
 import { EvidenceDir } from '../state/evidence-dir.ts'
-import { headOf } from '../state/head.ts'
+import { hasLog, headOf } from '../state/head.ts'
 import { makeDirectory } from '../state/make-directory.ts'
 import { Readers } from '../state/readers.ts'
 import { closeStore, openStore } from '../state/store.ts'
@@ -124,7 +124,7 @@ export class Replica {
    */
   async reach(instance: string, { again = false } = {}): Promise<InfoReply | null> {
     const { host, address } = parseLink(instance)
-    const reached = await this.#reach(address, host, await this.#isCopied(address))
+    const reached = await this.#reach(address, host, await hasLog(this.store, address))
     if (!again) return reached
     const known = reached === null ? null : hostIn(address, reached.genesis)
     const owner = host ?? known ?? (await this.#hostOf(address))
@@ -259,7 +259,7 @@ export class Replica {
 
   /** Null where there is no copy: whoever opens a log first decides whether forks are let in, and that is the auditor. */
   async #copiedHead(address: Uint8Array): Promise<Head | null> {
-    if (!(await this.#isCopied(address))) return null
+    if (!(await hasLog(this.store, address))) return null
     const log = this.store.get({ key: address, allowFork: false })
     try {
       await log.ready()
@@ -267,11 +267,6 @@ export class Replica {
     } finally {
       await log.close()
     }
-  }
-
-  async #isCopied(address: Uint8Array): Promise<boolean> {
-    const info = await this.store.storage.getInfo(crypto.discoveryKey(address))
-    return (info?.head?.length ?? 0) > 0
   }
 
   /** As the copy on this machine says. */

@@ -1,10 +1,10 @@
 import b4a from 'b4a'
 import type Corestore from 'corestore'
-import crypto from 'hypercore-crypto'
 import type { Head } from '../protocol/head.ts'
 import { encodeId } from '../protocol/ids.ts'
 import { isCallLog } from '../protocol/manifest.ts'
 import type { KnownReply } from '../protocol/messages.ts'
+import { hasLog } from '../state/head.ts'
 import type { Instance } from './instance.ts'
 import { type SetBacks, setBack } from './set-back.ts'
 
@@ -73,10 +73,4 @@ export class SetBackDetector {
     if (isNews) this.#instances.onSetBack(id, why.message)
     await kept
   }
-}
-
-/** Whether there is a log of that key. */
-export async function hasLog(store: Corestore, key: Uint8Array): Promise<boolean> {
-  const info = await store.storage.getInfo(crypto.discoveryKey(key))
-  return (info?.head?.length ?? 0) > 0
 }

@@ -1,5 +1,7 @@
 import b4a from 'b4a'
+import type Corestore from 'corestore'
 import type Hypercore from 'hypercore'
+import crypto from 'hypercore-crypto'
 import type { Head } from '../protocol/head.ts'
 import { rootsHash } from '../protocol/tree-hash.ts'
 
@@ -8,6 +10,12 @@ export function headOf({ state }: Hypercore): Head | null {
   const { length, fork, signature, roots } = state
   if (length === 0 || signature === null || signature.byteLength === 0) return null
   return { length, fork, treeHash: rootsHash(roots), signature: b4a.from(signature) }
+}
+
+/** Whether there is anything of a log on this machine; it is not opened for that. */
+export async function hasLog(store: Corestore, key: Uint8Array): Promise<boolean> {
+  const info = await store.storage.getInfo(crypto.discoveryKey(key))
+  return (info?.head?.length ?? 0) > 0
 }
 
 /** Whether an append has failed since the signature that came with its blocks is none over the log that comes of them. */
