@@ -2,6 +2,7 @@ import path from 'node:path'
 import type Corestore from 'corestore'
 import type Hypercore from 'hypercore'
 import type { KeyPair } from 'hypercore-crypto'
+import { METHODS_NOTE, positionNote } from '../host/notes.ts'
 import { decodeEntry, encodeEntry } from '../protocol/entries.ts'
 import { MivmError } from '../protocol/errors.ts'
 import { encodeId } from '../protocol/ids.ts'
@@ -64,7 +65,7 @@ async function rewrite(stores: Stores, lie: Lie): Promise<void> {
   const copy = to.get({ manifest: callLogManifest(keyPair.publicKey, genesis), keyPair })
   await copy.ready()
   await copy.append(blocks)
-  for (const note of ['methods', ...[...users.keys()].map((id) => `user/${id}`)]) {
+  for (const note of [METHODS_NOTE, ...[...users.keys()].map(positionNote)]) {
     await copy.setUserData(note, await log.getUserData(note))
   }
   await copyArchive(stores, address)

@@ -5,7 +5,7 @@ import { checkGenesis } from '../client/locate.ts'
 import { askNewest } from '../client/newest.ts'
 import { Others } from '../client/others.ts'
 import type { Replica } from '../client/replica.ts'
-import { decodeMethods, encodeMethods } from '../host/stand.ts'
+import { decodeMethods, encodeMethods, METHODS_NOTE } from '../host/notes.ts'
 import type { Bootstrap } from '../net/network.ts'
 import type { Held } from '../protocol/comparison.ts'
 import type { Version } from '../protocol/entries.ts'
@@ -393,8 +393,8 @@ function readerOf(log: Hypercore): ProofReader {
  */
 async function methodsOf(log: Hypercore, info: InfoReply | null): Promise<readonly string[]> {
   if (info === null || info.methods.length === 0) {
-    return decodeMethods(await log.getUserData('methods'))
+    return decodeMethods(await log.getUserData(METHODS_NOTE))
   }
-  await log.setUserData('methods', encodeMethods(info.methods))
+  await log.setUserData(METHODS_NOTE, encodeMethods(info.methods))
   return info.methods
 }

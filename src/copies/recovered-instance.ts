@@ -6,9 +6,16 @@ import type { KeyPair } from 'hypercore-crypto'
 import { checkGenesis } from '../client/locate.ts'
 import { askNewest } from '../client/newest.ts'
 import type { Replica } from '../client/replica.ts'
+import {
+  decodePending,
+  encodeMethods,
+  encodePending,
+  encodePosition,
+  METHODS_NOTE,
+  PENDING_NOTE,
+  positionNote
+} from '../host/notes.ts'
 import type { SetBacks } from '../host/set-back.ts'
-import { decodePending, encodeMethods, encodePending } from '../host/stand.ts'
-import { encodePosition } from '../host/user-log.ts'
 import { decodeEntry, type Genesis, type Version } from '../protocol/entries.ts'
 import { MivmError } from '../protocol/errors.ts'
 import { type Head, verifyHead } from '../protocol/head.ts'
@@ -303,7 +310,7 @@ class RecoveredInstance {
 
   async #notePositions(log: Hypercore, users: ReadonlyMap<string, WalkedUser>): Promise<void> {
     for (const [id, { entry, ack }] of users) {
-      await log.setUserData(`user/${id}`, encodePosition({ entry, ack }))
+      await log.setUserData(positionNote(id), encodePosition({ entry, ack }))
     }
   }
 
@@ -311,20 +318,20 @@ class RecoveredInstance {
   async #note(log: Hypercore, walk: Walk, parts: readonly Part[]): Promise<void> {
     const { address } = this.#options
     // who had calls waiting when this was written may have them still, and the log knows nothing of those
-    const pending = new Set(decodePending(await log.getUserData('pending')))
+    const pending = new Set(decodePending(await log.getUserData(PENDING_NOTE)))
     for (const { key } of walk.open) pending.add(encodeId(key))
     await this.#notePositions(log, walk.users)
     for (const { user, own, to } of parts) {
       const entry = user === null ? undefined : walk.users.get(user)?.entry
       if (entry !== undefined && Math.max(own.length, to.length) > entry) pending.add(user ?? '')
     }
-    await log.setUserData('pending', encodePending([...pending]))
-    if ((await log.getUserData('methods')) !== null) return
+    await log.setUserData(PENDING_NOTE, encodePending([...pending]))
+    if ((await log.getUserData(METHODS_NOTE)) !== null) return
     const genesis = decodeEntry(await blockOf(log, 0))
     const code = decodeEntry(await blockOf(log, 1))
     if (genesis.type !== 'genesis' || code.type !== 'code') throw nothing('the code')
     const methods = await methodsOf(address, genesis, code.source)
-    await log.setUserData('methods', encodeMethods(methods))
+    await log.setUserData(METHODS_NOTE, encodeMethods(methods))
   }
 
   async #fetch(copy: Hypercore, start: number, end: number): Promise<boolean> {
@@ -344,7 +351,7 @@ class RecoveredInstance {
   /** A log that this host signs. */
   #own(manifest: Manifest): Promise<Hypercore> {
     const { store, keyPair } = this.#options
-    return this.#open(store, { manifest: manifest, keyPair })
+    return this.#open(store, { manifest, keyPair })
   }
 
   async #open(store: Corestore, options: Parameters<Corestore['get']>[0]): Promise<Hypercore> {

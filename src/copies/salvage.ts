@@ -4,6 +4,7 @@ import type Hypercore from 'hypercore'
 import type CorestoreStorage from 'hypercore-storage'
 import type { CoreInfo, CoreStorage } from 'hypercore-storage'
 import { readHostIdentity, storeOf } from '../host/directory.ts'
+import { METHODS_NOTE } from '../host/notes.ts'
 import { Restored } from '../host/restored.ts'
 import { SetBacks } from '../host/set-back.ts'
 import { MivmError } from '../protocol/errors.ts'
@@ -254,7 +255,7 @@ function lossBetween(from: DataKey, to: DataKey, before: Uint8Array | null): Los
   const isTo = (kind: number) => to.kind === kind && to.index === 0
   if (from.kind < TREE && (to.kind === BLOCK || isTo(TREE))) return 'blocks'
   // the first note that there is of a call log
-  const isBehindPages = before !== null && isNote(before, 'methods')
+  const isBehindPages = before !== null && isNote(before, METHODS_NOTE)
   const isDerived = to.kind === TREE || to.kind === PAGE || isBehindPages
   return from.kind <= PAGE && isDerived ? 'derived' : 'unsure'
 }

@@ -3,8 +3,9 @@ import type { Write } from '../protocol/files.ts'
 import { encodeResult } from '../vm/record.ts'
 import type { Answered } from './accounts.ts'
 import type { Executed } from './executor.ts'
+import type { Position } from './notes.ts'
 import { ackOf, type Opened } from './oracle-call.ts'
-import type { Position, UserLog } from './user-log.ts'
+import type { UserLog } from './user-log.ts'
 
 /** Where a batch goes on in the call log. */
 export interface Place {

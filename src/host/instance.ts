@@ -25,12 +25,13 @@ import { Intake, openQueue, type Queue, type Waiting } from './intake.ts'
 import { Ledger, type Writing } from './ledger.ts'
 import { Measures } from './measures.ts'
 import { KeyedMutex } from './mutex.ts'
+import { encodeMethods, METHODS_NOTE } from './notes.ts'
 import { OracleCall } from './oracle-call.ts'
 import type { Oracles } from './oracles.ts'
 import { Proofs } from './proofs.ts'
 import { checkRoom } from './room.ts'
 import type { Sender } from './sender.ts'
-import { damaged, encodeMethods, readEntry, readStand, type Stand } from './stand.ts'
+import { damaged, readEntry, readStand, type Stand } from './stand.ts'
 import { checkLog, type UserLog } from './user-log.ts'
 import { Watchers } from './watchers.ts'
 
@@ -169,7 +170,7 @@ export class Instance {
       this.#intake.charge(deployer, [block], 1, sender)
       return deployer
     })
-    await ledger.setNote('methods', encodeMethods(this.methods))
+    await ledger.setNote(METHODS_NOTE, encodeMethods(this.methods))
     const ack: Ack = {
       type: 'ack',
       seq: 1,

@@ -14,10 +14,18 @@ import type { Wal } from '../state/wal.ts'
 import { type AtomSessions, closeSessions, openSessions } from './atom-sessions.ts'
 import type { Gate } from './gate.ts'
 import { Mutex } from './mutex.ts'
+import {
+  decodePending,
+  decodePosition,
+  encodePending,
+  encodePosition,
+  PENDING_NOTE,
+  type Position,
+  positionNote
+} from './notes.ts'
 import { checkRoom } from './room.ts'
-import { decodePending, encodePending } from './stand.ts'
 import { Tail } from './tail.ts'
-import { decodePosition, encodePosition, type Position, UserLog } from './user-log.ts'
+import { UserLog } from './user-log.ts'
 
 /** What all instances of a host write with. */
 export interface Writing {
@@ -145,7 +153,7 @@ export class Ledger {
       const commit = encodeEntry({ type: 'commit', ...archive.version(), heads })
       // not by the session itself: it reads what is there before, one after the other
       const noted = [...positions].map(([user, position]) =>
-        log.state.setUserData(nameOf(user.id), encodePosition(position))
+        log.state.setUserData(positionNote(user.id), encodePosition(position))
       )
       await Promise.all(noted)
       return [...blocks, commit]
@@ -175,7 +183,7 @@ export class Ledger {
     if (opened !== undefined) return opened.position
     return this.#mutex.run(async () => {
       if (this.#failed !== null) throw this.#failed
-      return this.#users.get(id)?.position ?? decodePosition(await this.note(nameOf(id)))
+      return this.#users.get(id)?.position ?? decodePosition(await this.note(positionNote(id)))
     })
   }
 
@@ -367,13 +375,13 @@ export class Ledger {
     }
     const pending = [...waiting.keys()]
     if (pending.join() === this.#notedPending) return
-    await log.setUserData('pending', encodePending(pending))
+    await log.setUserData(PENDING_NOTE, encodePending(pending))
     this.#notedPending = pending.join()
   }
 
   /** Users, z-base-32, that had calls waiting when the instance was last on disk. */
   async pendingUsers(): Promise<string[]> {
-    const pending = decodePending(await this.note('pending'))
+    const pending = decodePending(await this.note(PENDING_NOTE))
     this.#notedPending = pending.join()
     return pending
   }
@@ -410,7 +418,7 @@ export class Ledger {
       await session.ready().catch(async (error) => {
         throw await unwritten(error, this.#writing)
       })
-      const user = new UserLog(key, core, session, await log.getUserData(nameOf(id)))
+      const user = new UserLog(key, core, session, await log.getUserData(positionNote(id)))
       this.#users.set(id, user)
       return user
     } catch (error) {
@@ -434,11 +442,6 @@ export class Ledger {
     this.#users.clear()
     if (sessions !== null) await closeSessions(sessions)
   }
-}
-
-/** Name of the note of how far a user's calls are executed. */
-function nameOf(user: string): string {
-  return `user/${user}`
 }
 
 /** Why something is not in the database, as an error of ours. Says so where nothing more can be written to it. */

@@ -1,8 +1,8 @@
-import b4a from 'b4a'
 import { type CallLogEntry, decodeEntry } from '../protocol/entries.ts'
 import { MivmError } from '../protocol/errors.ts'
 import { readVariables } from '../vm/variables.ts'
 import type { Ledger } from './ledger.ts'
+import { decodeMethods, METHODS_NOTE } from './notes.ts'
 
 /** Where an instance stands between two batches; whoever commits one goes on with it. */
 export interface Stand {
@@ -29,35 +29,13 @@ export async function readStand(
   const result = await readEntry(ledger, index - 1, 'result')
   const ack = await readEntry(ledger, result.ack, 'ack')
   const stand = {
-    methods: decodeMethods(await ledger.note('methods')),
+    methods: decodeMethods(await ledger.note(METHODS_NOTE)),
     variables: await readVariables(ledger.archive),
     seq: ack.seq,
     time: ack.time,
     committed: await ledger.treeHash(index + 1)
   }
   return { stand, trailing }
-}
-
-/** How an instance notes down the names of its methods, which may have any characters. */
-export function encodeMethods(methods: readonly string[]): Uint8Array {
-  return b4a.from(JSON.stringify(methods))
-}
-
-/** None where there is no note. */
-export function decodeMethods(note: Uint8Array | null): string[] {
-  const text = b4a.toString(note ?? new Uint8Array())
-  // as they were noted down first, a line each
-  if (!text.startsWith('["')) return text.split('\n').filter((method) => method !== '')
-  return Array.from(JSON.parse(text), String)
-}
-
-/** How it notes down the users, z-base-32, that have calls waiting. */
-export function encodePending(users: readonly string[]): Uint8Array | null {
-  return users.length === 0 ? null : b4a.from(users.join())
-}
-
-export function decodePending(note: Uint8Array | null): string[] {
-  return note === null || note.byteLength === 0 ? [] : b4a.toString(note).split(',')
 }
 
 /** The entry in a block of the call log; throws INSTANCE_DAMAGED where it is another. */

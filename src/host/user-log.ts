@@ -1,5 +1,4 @@
 import b4a from 'b4a'
-import c from 'compact-encoding'
 import type Hypercore from 'hypercore'
 import crypto from 'hypercore-crypto'
 import type { UserHead } from '../protocol/entries.ts'
@@ -11,17 +10,10 @@ import { userLogKey } from '../protocol/manifest.ts'
 import { Tree } from '../protocol/merkle.ts'
 import type { UserBlocks } from '../protocol/messages.ts'
 import { isSignatureError } from '../state/head.ts'
+import { decodePosition, type Position } from './notes.ts'
 
 /** Entries that take longer to be read and hashed than a signature takes to be looked at. */
 const MANY = 64
-
-/** The last of a user's calls that has a result. */
-export interface Position {
-  /** Number of its entry in the user's log; 0 before the first. */
-  readonly entry: number
-  /** Block of its ack in the call log. */
-  readonly ack: number
-}
 
 /** The host's copy of one user's log for one instance, and how far its calls have been executed. */
 export class UserLog {
@@ -163,15 +155,4 @@ function checkForm(start: number, blocks: readonly Uint8Array[], head: Head): vo
 
 function notSigned(): MivmError {
   return new MivmError('REQUEST_INVALID', 'the blocks of the user log are not signed by its user')
-}
-
-export function encodePosition({ entry, ack }: Position): Uint8Array {
-  return b4a.concat([c.encode(c.uint, entry), c.encode(c.uint, ack)])
-}
-
-/** The beginning where there is no note. */
-export function decodePosition(bytes: Uint8Array | null): Position {
-  if (bytes === null) return { entry: 0, ack: 0 }
-  const state = { start: 0, end: bytes.byteLength, buffer: bytes }
-  return { entry: c.uint.decode(state), ack: c.uint.decode(state) }
 }
