@@ -4,10 +4,11 @@ import c, { type Encoder } from 'compact-encoding'
 import type Protomux from 'protomux'
 import ProtomuxRPC from 'protomux-rpc'
 import { deferred } from '../protocol/deferred.ts'
-import { codeOf, isErrorCode, MivmError } from '../protocol/errors.ts'
+import { MivmError } from '../protocol/errors.ts'
 import { CALL, DEPLOY, type Method, RPC_PROTOCOL } from '../protocol/messages.ts'
 import { Bucket } from './bucket.ts'
 import { Pace } from './pace.ts'
+import { receivedError, sentError } from './rpc-errors.ts'
 import { Semaphore } from './semaphore.ts'
 
 /** Bytes of requests that one peer may have under way; we ask for half of it at most. */
@@ -115,7 +116,7 @@ export class Rpc {
         const reply = () => handler(decode(method, bytes), arrived)
         return await this.#inTurn(bytes.byteLength + REQUEST_COST, reply)
       } catch (error) {
-        throw withContext(error)
+        throw sentError(error)
       }
     })
   }
@@ -157,7 +158,7 @@ export class Rpc {
           ...(timeout === undefined ? {} : { timeout })
         })
       } catch (error) {
-        throw remoteError(error)
+        throw receivedError(error)
       }
     }
     return asking.run(ask, bytes.byteLength + REQUEST_COST)
@@ -335,56 +336,4 @@ function decode<Request>(method: Method<Request, unknown>, bytes: Uint8Array): R
       { cause: error }
     )
   }
-}
-
-/** An error of ours has more to say than message and code: the library sends what is in `context` beside them. */
-function withContext(error: unknown): unknown {
-  if (!(error instanceof MivmError) || error.retryAfter === null) return error
-  const { retryAfter, room } = error
-  const context = room === null ? { retryAfter } : { retryAfter, room }
-  return Object.assign(error, { context: JSON.stringify(context) })
-}
-
-/** What a peer says beside message and code; nothing of it where it is not what it should be. */
-function contextOf(cause: Error): { retryAfter?: number; room?: number } {
-  if (!('context' in cause) || typeof cause.context !== 'string') return {}
-  try {
-    const { retryAfter, room }: { [name: string]: unknown } = JSON.parse(cause.context)
-    return {
-      ...(isAmount(retryAfter) ? { retryAfter } : {}),
-      ...(isAmount(room) ? { room } : {})
-    }
-  } catch {
-    return {}
-  }
-}
-
-function isAmount(value: unknown): value is number {
-  return typeof value === 'number' && value >= 0 && Number.isFinite(value)
-}
-
-/** What came over the wire is a message and a code; anything that is not ours means that the peer is not one of us. */
-function remoteError(error: unknown): MivmError {
-  if (!(error instanceof Error)) return new MivmError('CONNECTION_LOST', String(error))
-  const cause = error.cause
-  if (cause instanceof Error && 'code' in cause) {
-    const code = String(cause.code)
-    if (isErrorCode(code)) return new MivmError(code, oneLine(cause.message), contextOf(cause))
-    return new MivmError('REQUEST_INVALID', `the host could not answer: ${oneLine(cause.message)}`)
-  }
-  const code = codeOf(error)
-  if (code === 'TIMEOUT_EXCEEDED') {
-    return new MivmError(
-      'TIMEOUT',
-      'the host did not answer in time: try again, or ask its operator'
-    )
-  }
-  if (code === 'CHANNEL_CLOSED' || code === 'CHANNEL_DESTROYED') {
-    return new MivmError('CONNECTION_LOST', 'the connection to the host was lost: try again')
-  }
-  return new MivmError('REQUEST_INVALID', `the host could not answer: ${oneLine(error.message)}`)
-}
-
-function oneLine(text: string): string {
-  return text.replace(/\s+/g, ' ').slice(0, 2000)
 }
