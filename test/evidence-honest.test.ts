@@ -6,13 +6,9 @@ import crypto from 'hypercore-crypto'
 import { checkBee } from '../src/audit/sparse-core.ts'
 import { contradictionIn } from '../src/protocol/comparison.ts'
 import { type Commit, decodeEntry, encodeEntry, encodeUserEntry } from '../src/protocol/entries.ts'
-import {
-  type EvidenceParts,
-  encodeEvidence,
-  REPLAY_CODES,
-  type SignedHead,
-  type StateProof
-} from '../src/protocol/evidence.ts'
+import { type EvidenceParts, encodeEvidence } from '../src/protocol/evidence.ts'
+import type { SignedHead, StateProof } from '../src/protocol/evidence-material.ts'
+import { REPLAY_CODES } from '../src/protocol/evidence-replay.ts'
 import { RULES, type StructuralCode } from '../src/protocol/evidence-rules.ts'
 import { signHead } from '../src/protocol/head.ts'
 import { addressOf } from '../src/protocol/manifest.ts'

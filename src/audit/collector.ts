@@ -15,12 +15,10 @@ import {
   encodeEvidence,
   isEvidenceCode,
   isHistoryCode,
-  isReplayCode,
-  type SignedHead,
-  verifyEvidence,
-  verifyParts
+  verifyEvidence
 } from '../protocol/evidence.ts'
-import { checkReplay } from '../protocol/evidence-replay.ts'
+import { type SignedHead, verifyParts } from '../protocol/evidence-material.ts'
+import { checkReplay, isReplayCode } from '../protocol/evidence-replay.ts'
 import { type Head, verifyHead } from '../protocol/head.ts'
 import { decodeId } from '../protocol/ids.ts'
 import { PROOF_BYTES_MAX } from '../protocol/limits.ts'

@@ -1,6 +1,6 @@
 import { MivmError } from '../protocol/errors.ts'
-import type { ReplayCode } from '../protocol/evidence.ts'
-import { invalid, type ReplayCase, type ReplayedClaim } from '../protocol/evidence-replay.ts'
+import { invalid } from '../protocol/evidence-material.ts'
+import type { ReplayCase, ReplayCode, ReplayedClaim } from '../protocol/evidence-replay.ts'
 import type { Files, PathRange, Write } from '../protocol/files.ts'
 import { blobsKey, stateKey } from '../protocol/manifest.ts'
 import { Tree } from '../protocol/merkle.ts'

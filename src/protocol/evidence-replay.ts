@@ -10,14 +10,26 @@ import {
   type UserLogEntry,
   type Version
 } from './entries.ts'
-import { MivmError } from './errors.ts'
-import type { Material, ReplayCode, Shown } from './evidence.ts'
+import { invalid, type Material, type Shown } from './evidence-material.ts'
 import type { Claim } from './evidence-rules.ts'
 import { codeHash } from './hash.ts'
 import { encodeId } from './ids.ts'
 import { BATCH_CALLS_MAX } from './limits.ts'
 import { Tree, type TreeNode } from './merkle.ts'
 import { type ProofItem, pushItem } from './proof.ts'
+
+/** What replay finds; everything else follows from signatures and hashes. */
+export const REPLAY_CODES = [
+  'RESULT_WRONG',
+  'ORACLE_RECORD_WRONG',
+  'ORACLE_RECORD_EXTRA',
+  'COMMIT_WRONG'
+] as const
+export type ReplayCode = (typeof REPLAY_CODES)[number]
+
+export function isReplayCode(code: string): code is ReplayCode {
+  return REPLAY_CODES.some((replayed) => replayed === code)
+}
 
 /** What a replay came to, in the call that the evidence is about. */
 export type ReplayedClaim = Claim & Required<Pick<Claim, 'seq'>>
@@ -97,10 +109,6 @@ export function checkReplay(code: ReplayCode, material: Material): ReplayCase {
     commit: commit && { entry: commit, index: last?.index ?? 0 },
     ...readState(previous, state)
   }
-}
-
-export function invalid(why: string): MivmError {
-  return new MivmError('PROOF_INVALID', `not valid evidence: ${why}`)
 }
 
 function readState(previous: Commit | null, state: Material['state']) {

@@ -10,7 +10,7 @@ import {
   readUserEntry
 } from './entries.ts'
 import { MivmError } from './errors.ts'
-import type { Material, Shown, SignedLog } from './evidence.ts'
+import type { Material, Shown, SignedLog } from './evidence-material.ts'
 import { codeHash, writesHash } from './hash.ts'
 import { type Head, verifyHead } from './head.ts'
 import { encodeId } from './ids.ts'
