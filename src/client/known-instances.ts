@@ -3,9 +3,9 @@ import { readFile, rename, writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import b4a from 'b4a'
 import { MivmError } from '../protocol/errors.ts'
+import { checkGenesis } from '../protocol/genesis.ts'
 import { encodeId } from '../protocol/ids.ts'
 import type { InfoReply } from '../protocol/messages.ts'
-import { checkGenesis } from './locate.ts'
 
 /** What a client keeps of an instance, to call it without asking. */
 export interface KnownInstance {

@@ -1,15 +1,15 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type SecretStream from '@hyperswarm/secret-stream'
-import b4a from 'b4a'
 import Protomux from 'protomux'
 import type { Network } from '../net/network.ts'
 import { Rpc } from '../net/rpc.ts'
 import { deferred } from '../protocol/deferred.ts'
-import { decodeEntry, type Genesis } from '../protocol/entries.ts'
+import type { Genesis } from '../protocol/entries.ts'
 import { MivmError } from '../protocol/errors.ts'
+import { checkGenesis } from '../protocol/genesis.ts'
 import { verifyHead } from '../protocol/head.ts'
 import { encodeId } from '../protocol/ids.ts'
-import { addressOf, topicOf } from '../protocol/manifest.ts'
+import { topicOf } from '../protocol/manifest.ts'
 import { INFO, type InfoReply } from '../protocol/messages.ts'
 
 /** How long whoever announces an instance has to answer, ms. */
@@ -97,12 +97,4 @@ async function askOne(
   }
   peer.asking--
   if (peer.asking === 0 && !peer.isServer && stream.isInitiator) stream.destroy()
-}
-
-/** Reads the genesis of an instance. Its address commits to it, so nobody can show another one: PROOF_INVALID. */
-export function checkGenesis(address: Uint8Array, block: Uint8Array): Genesis {
-  const genesis = decodeEntry(block)
-  if (genesis.type === 'genesis' && b4a.equals(addressOf(genesis.host, block), address))
-    return genesis
-  throw new MivmError('PROOF_INVALID', `what was sent is not the genesis of ${encodeId(address)}`)
 }

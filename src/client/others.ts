@@ -1,13 +1,13 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Bootstrap } from '../net/network.ts'
 import { type Heard, type Held, subjectOf } from '../protocol/comparison.ts'
+import { readGenesis } from '../protocol/genesis.ts'
 import type { Head } from '../protocol/head.ts'
 import { encodeId } from '../protocol/ids.ts'
 import { CONSISTENCY, type InfoReply } from '../protocol/messages.ts'
 import type { Proof } from '../protocol/proof.ts'
 import type { EvidenceDir } from '../state/evidence-dir.ts'
 import { Exchange } from './exchange.ts'
-import { checkGenesis } from './locate.ts'
 import { Meeting } from './meeting.ts'
 import type { Replica } from './replica.ts'
 
@@ -46,7 +46,8 @@ export class Others {
     const others = new Others(options)
     const { address, info } = options
     // a host that tells of another genesis is none of this instance
-    if (info !== null && isGenesis(address, info.genesis)) await others.#enter(info.genesis)
+    if (info !== null && readGenesis(address, info.genesis) !== null)
+      await others.#enter(info.genesis)
     return others
   }
 
@@ -108,14 +109,5 @@ export class Others {
     if (own !== null || info === null) return own
     const rpc = await replica.connect(host)
     return (await rpc.request(CONSISTENCY, { address, lengths }, PROOF_WAIT)).proof
-  }
-}
-
-function isGenesis(address: Uint8Array, block: Uint8Array): boolean {
-  try {
-    checkGenesis(address, block)
-    return true
-  } catch {
-    return false
   }
 }

@@ -14,6 +14,7 @@ import { Rpc } from '../net/rpc.ts'
 import { contradiction, isSigned, stateProof } from '../protocol/comparison.ts'
 import { MivmError } from '../protocol/errors.ts'
 import { verifyEvidence } from '../protocol/evidence.ts'
+import { checkGenesis, readGenesis } from '../protocol/genesis.ts'
 import { type Head, verifyHead } from '../protocol/head.ts'
 import { encodeId, notOnHost, parseLink } from '../protocol/ids.ts'
 import { CONSISTENCY, INFO, type InfoReply, KNOWN } from '../protocol/messages.ts'
@@ -25,7 +26,7 @@ import { closeStore, openStore } from '../state/store.ts'
 import { twoHistories } from './exchange.ts'
 import { HostConnections } from './host-connections.ts'
 import { InstanceReplica } from './instance-replica.ts'
-import { checkGenesis, findServer, locate } from './locate.ts'
+import { findServer, locate } from './locate.ts'
 import { Ranges } from './ranges.ts'
 
 export interface ReplicaOptions {
@@ -126,8 +127,8 @@ export class Replica {
     const { host, address } = parseLink(instance)
     const reached = await this.#reach(address, host, await hasLog(this.store, address))
     if (!again) return reached
-    const known = reached === null ? null : hostIn(address, reached.genesis)
-    const owner = host ?? known ?? (await this.#hostOf(address))
+    const known = reached && readGenesis(address, reached.genesis)
+    const owner = host ?? known?.host ?? (await this.#hostOf(address))
     if (owner !== null && this.#hosts.get(owner) === undefined) this.#hosts.reconnect(owner)
     return reached
   }
@@ -365,15 +366,6 @@ function keepOne(core: SharedCore): void {
 }
 
 function isHostOf(address: Uint8Array, genesis: Uint8Array, host: Uint8Array): boolean {
-  const named = hostIn(address, genesis)
-  return named !== null && b4a.equals(named, host)
-}
-
-/** Null where that is not the genesis of the instance: who says that it is has nothing of it. */
-function hostIn(address: Uint8Array, genesis: Uint8Array): Uint8Array | null {
-  try {
-    return checkGenesis(address, genesis).host
-  } catch {
-    return null
-  }
+  const named = readGenesis(address, genesis)
+  return named !== null && b4a.equals(named.host, host)
 }

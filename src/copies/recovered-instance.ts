@@ -3,7 +3,6 @@ import b4a from 'b4a'
 import type Corestore from 'corestore'
 import type Hypercore from 'hypercore'
 import type { KeyPair } from 'hypercore-crypto'
-import { checkGenesis } from '../client/locate.ts'
 import { askNewest } from '../client/newest.ts'
 import type { Replica } from '../client/replica.ts'
 import {
@@ -18,6 +17,7 @@ import {
 import type { SetBacks } from '../host/set-back.ts'
 import { decodeEntry, type Genesis, type Version } from '../protocol/entries.ts'
 import { MivmError } from '../protocol/errors.ts'
+import { checkGenesis } from '../protocol/genesis.ts'
 import { type Head, verifyHead } from '../protocol/head.ts'
 import { encodeId } from '../protocol/ids.ts'
 import {
