@@ -9,10 +9,9 @@ import { userLogManifest } from '../protocol/manifest.ts'
 import { Tree } from '../protocol/merkle.ts'
 import type { RangeReply, UserBlocks } from '../protocol/messages.ts'
 import { proveRange } from '../protocol/range.ts'
-import { isSignatureError } from '../state/head.ts'
+import { headOf, isSignatureError } from '../state/head.ts'
 import { storageError } from '../state/storage-error.ts'
 import type { Wal } from '../state/wal.ts'
-import { anotherPart } from './take-back.ts'
 
 /** What a log says about itself when it is opened. */
 export interface Recap {
@@ -220,14 +219,16 @@ export class OwnLog {
 
   /** The same head that was signed when the log had this length: Ed25519 signatures are deterministic. */
   async #headAt(length: number): Promise<Head> {
-    const { state } = this.#core
-    if (length === state.length && state.signature !== null) {
-      const { signature, roots } = state
-      return { length, fork: 0, treeHash: crypto.tree(roots), signature: b4a.from(signature) }
-    }
+    const newest = headOf(this.#core)
+    if (newest?.length === length) return newest
     const treeHash = await this.#core.treeHash(length)
     return signHead({ length, fork: 0, treeHash: b4a.from(treeHash) }, this.#core.key, (message) =>
       crypto.sign(message, this.#keyPair.secretKey)
     )
   }
+}
+
+/** For a part of the log that does not go on from what is here. */
+export function anotherPart(): MivmError {
+  return new MivmError('REQUEST_INVALID', 'the host sent another part of your log than asked for')
 }

@@ -8,7 +8,7 @@ import {
   type RangeRequest,
   type UserBlocks
 } from '../protocol/messages.ts'
-import type { OwnLog } from './own-log.ts'
+import { anotherPart, type OwnLog } from './own-log.ts'
 
 /** How often it is asked for what the host may not have on disk yet, and between two times, ms. */
 const TRIES = 20
@@ -63,8 +63,4 @@ async function rangeOf(log: OwnLog, { length }: Head, asks: Asks): Promise<Range
 function checkPart({ start, blocks, head }: UserBlocks, expected: number): Head | null {
   if (start === expected && blocks.length > 0) return head
   throw anotherPart()
-}
-
-export function anotherPart(): MivmError {
-  return new MivmError('REQUEST_INVALID', 'the host sent another part of your log than asked for')
 }
