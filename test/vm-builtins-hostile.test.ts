@@ -1037,6 +1037,21 @@ test('vm builtins - what V8 does for the syntax around some code costs as much',
       `const u = new Uint8Array(0), f = () => 0; ${hundred} { u.map(f); u.filter(f); u.slice(); u.toSorted(); u.toReversed(); Uint8Array.of(); Uint8Array.from('') }`,
       100 * 7 * 16
     ],
+    'keys that are fractions': [`const o = {}; let n = 0.1; ${many('o[n += 0.1]')}`, 4000],
+    'keys of more than 32 bits': [`const o = {}; let n = 2 ** 40; ${many('n++ in o')}`, 4000],
+    'texts of fractions': [`let n = 0.1; ${many("'' + (n += 0.1)")}`, 1000],
+    'methods of arrays without elements': [
+      `const a = []; ${hundred} { a.includes(1); a.indexOf(1); a.splice(0, 0); a.toSpliced(0, 0); a.toReversed(); a.sort(); Array() }`,
+      100 * 25
+    ],
+    'methods of buffers of a few bytes': [
+      `const u = new Uint8Array(4); ${hundred} { u.set(u); u.fill(0); u.includes(1); u.reverse(); u.buffer }`,
+      100 * 25
+    ],
+    'builtins that have nothing to do': [
+      `const f = () => 0, d = new Date(0); ${hundred} { Object.fromEntries([]); Object.groupBy([], f); Date.UTC(2020, 1, 1, 1, 1, 1, 1); d.setTime(0); JSON.stringify({}); ''.split() }`,
+      100 * 45
+    ],
     'codes of a text': [`${hundred} String.fromCharCode(${'65,'.repeat(100)})`, 5000],
     'what is left of far exponents': [`for (let i = 0; i < 1000; i++) 1e308 % 5e-324`, 1000]
   })

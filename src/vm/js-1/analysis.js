@@ -32,6 +32,10 @@ const NO_EVAL = 'eval is not available: write the code out: what runs is what wa
 const NAMES_FEW = 8
 const HANDLERS_FEW = 16
 
+/** An index as it is written out, and what is added to one, at most. */
+const INDEX_MAX = 2 ** 30
+const ADDED_MAX = 8
+
 /** Templates with a tag of one code, up to which the same holds. */
 const TAGGED_FEW = 16
 
@@ -109,6 +113,61 @@ function findPlain(node, round) {
   }
 }
 
+/**
+ * Whether a value can only be a number of 32 bits that is no fraction, and so a key that V8 makes no text of, unless it is
+ * below zero. What is added is so little that no fuel is enough to get beyond them.
+ */
+export function isIndex(node, round = SETTLED) {
+  if (node.indexRound !== round) {
+    node.indexRound = round
+    node.isIndex = findIndex(node, round)
+  }
+  return node.isIndex
+}
+
+function findIndex(node, round) {
+  switch (node.type) {
+    case 'Literal':
+      return isWhole(node, INDEX_MAX)
+    case 'ParenthesizedExpression':
+      return isIndex(node.expression, round)
+    case 'Identifier':
+      return node.variable?.isIndex === true && isPlain(node)
+    case 'UpdateExpression':
+      return isIndex(node.argument, round)
+    case 'BinaryExpression':
+      return isIndexResult(node.operator, node, round)
+    case 'AssignmentExpression':
+      if (node.operator === '=') return isIndex(node.right, round)
+      if (LOGICAL.has(node.operator)) return isIndex(node.left, round) && isIndex(node.right, round)
+      return isIndexResult(node.operator.slice(0, -1), node, round)
+    case 'ConditionalExpression':
+      return isIndex(node.consequent, round) && isIndex(node.alternate, round)
+    case 'LogicalExpression':
+      return isIndex(node.left, round) && isIndex(node.right, round)
+    case 'SequenceExpression':
+      return isIndex(node.expressions.at(-1), round)
+    default:
+      return false
+  }
+}
+
+function isIndexResult(operator, node, round) {
+  const { left, right } = node
+  if (BITWISE.has(operator)) return isPlain(node)
+  if (operator === '%') return isIndex(left, round) && isIndex(right, round)
+  if (operator === '-') return isIndex(left, round) && isWhole(right, ADDED_MAX)
+  if (operator !== '+') return false
+  return (
+    (isIndex(left, round) && isWhole(right, ADDED_MAX)) ||
+    (isIndex(right, round) && isWhole(left, ADDED_MAX))
+  )
+}
+
+function isWhole({ type, value }, most) {
+  return type === 'Literal' && Number.isInteger(value) && value >= 0 && value <= most
+}
+
 /** A big integer and a number do not mix: for most operators it is enough to know of one operand. */
 function isPlainResult(operator, { left, right }, round) {
   if (operator === '+') return isPlain(left, round) && isPlain(right, round)
@@ -128,6 +187,7 @@ const METHODS = new Set(
   'at charAt charCodeAt codePointAt pop push slice substr substring'.split(' ')
 )
 const ARITHMETIC = new Set(['-', '*', '/', '%', '**', '<<', '>>', '&', '|', '^'])
+const BITWISE = new Set(['<<', '>>', '>>>', '&', '|', '^'])
 const LOGICAL = new Set(['&&=', '||=', '??='])
 const COMPUTED = new Set([...ARITHMETIC, '+', '>>>'].map((operator) => `${operator}=`))
 const MATH = new Set(
@@ -241,7 +301,7 @@ class Analysis {
     }
   }
 
-  /** Resolves names, and finds out which variables are plain: those that are only assigned what is. */
+  /** Resolves names, and finds out which variables are plain, or indices: those that are only assigned what is. */
   settle() {
     for (const [node, scope] of this.#uses) {
       if (node.name.startsWith(RESERVED)) {
@@ -252,14 +312,20 @@ class Analysis {
       }
       node.variable = find(scope, node.name)
     }
+    this.#narrow('isPlain', isPlain)
+    this.#narrow('isIndex', isIndex)
+  }
+
+  /** Variables lose what they are said to be where they are assigned what is not. */
+  #narrow(quality, holdsFor) {
     for (let pass = 0, changed = true; changed; pass++) {
       changed = false
       for (const [{ variable }, value] of this.#values) {
-        if (variable === null || !variable.isPlain) continue
+        if (variable === null || !variable[quality]) continue
         // a long chain of variables would take as many passes: it is given up
         const isKnown = value !== null && (pass < PASSES || value.type === 'Literal')
-        if (isKnown && isPlain(value, pass)) continue
-        variable.isPlain = false
+        if (isKnown && holdsFor(value, pass)) continue
+        variable[quality] = false
         changed = true
       }
     }
@@ -360,7 +426,7 @@ class Analysis {
 
   #declare(name, scope = this.#scope) {
     if (scope.variables.has(name)) return
-    scope.variables.set(name, { isPlain: true })
+    scope.variables.set(name, { isPlain: true, isIndex: true })
     if (scope.fn !== null) scope.fn.locals++
   }
 

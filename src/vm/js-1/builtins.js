@@ -32,6 +32,7 @@
   const LENGTH_MAX = 2 ** 53 - 1
   /** Levels that are not looked at: hardly a contract has more. */
   const DEEP = 16
+  const CALL = prices.spent
   const CONSTRUCT = { construct: () => ({}) }
 
   let allocated = 0
@@ -119,7 +120,7 @@
   /** Charges a call and `count` items. */
   function spend(count, price) {
     const product = count * price
-    const units = product < 1 ? 1 : (product | 0) === product ? 1 + product : 1 + trunc(product)
+    const units = product < 1 ? CALL : CALL + ((product | 0) === product ? product : trunc(product))
     if (units >>> 0 === units) fuel.take(units)
     else charge(units)
   }

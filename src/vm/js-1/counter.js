@@ -150,15 +150,19 @@
     return true
   }
 
-  /** For a short text and a number, whose text is short, nothing more has to be paid. */
+  /** The text of a number is short. */
   function $mivm_add(a, b) {
     if (typeof a === 'string') {
-      if (typeof b === 'number' && a.length <= 96) return a + b
-      if (typeof b === 'string' && a.length + b.length <= 128) {
+      if (
+        typeof b === 'number' ? a.length <= 96 : typeof b === 'string' && a.length + b.length <= 128
+      ) {
         if (($mivmF -= $mivmText) < 0) $mivmT()
         return a + b
       }
-    } else if (typeof a === 'number' && typeof b === 'string' && b.length <= 96) return a + b
+    } else if (typeof a === 'number' && typeof b === 'string' && b.length <= 96) {
+      if (($mivmF -= $mivmText) < 0) $mivmT()
+      return a + b
+    }
     if (typeof a !== 'bigint' || typeof b !== 'bigint') return $mivmO.add(a, b)
     if (a > $mivmMost || a < $mivmLeast || b > $mivmMost || b < $mivmLeast) return $mivmO.add(a, b)
     if (($mivmF -= $mivmOperator) < 0) $mivmT()

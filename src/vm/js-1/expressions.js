@@ -7,13 +7,13 @@ import {
   hasSpread,
   ITERATED,
   isBig,
+  isCheapKey,
   isEasilyEqual,
   isNoText,
   isOrderedByText,
   isPrototype,
   isRepeatable,
   isShort,
-  isShortKey,
   isStill,
   isText,
   isWritten,
@@ -388,16 +388,12 @@ export class Expressions extends Emitter {
   /** The key of a property. */
   key(node) {
     const text = this.emit(node)
-    if (isShortKey(node, false)) return text
-    if (isRepeatable(node)) return this.keyTest(text, text)
+    if (isCheapKey(node)) return text
+    const test = isPlain(node) ? numberTest : keyTest
+    if (isRepeatable(node)) return test(text, text)
     const key = this.temp()
     this.free(1)
-    return this.keyTest(key, `(${key} = ${nameless(node, text)})`)
-  }
-
-  keyTest(key, first) {
-    const isLong = `typeof ${key} !== 'string' || ${key}.length > ${KEY_MAX}`
-    return `(typeof ${first} !== 'number' && (${isLong}) ? $mivm_key(${key}) : ${key})`
+    return test(key, `(${key} = ${nameless(node, text)})`)
   }
 
   TemplateLiteral(node) {
@@ -509,6 +505,16 @@ export class Expressions extends Emitter {
     const note = isAwaited ? `$mivmF -= $mivmN >> ${this.prices.notes}, ` : ''
     return `(${value} = ${keyword} (${given}, ${note}${LEAVE}, ${value}), ${this.resume(cost)}, ${value})`
   }
+}
+
+/** A key of which nothing is known: V8 makes a text of a number that is no index. */
+function keyTest(key, first) {
+  const isDear = `typeof ${key} !== 'string' || ${key}.length > ${KEY_MAX}`
+  return `((typeof ${first} === 'number' ? ${key} >>> 0 !== ${key} : ${isDear}) ? $mivm_key(${key}) : ${key})`
+}
+
+function numberTest(key, first) {
+  return `(${first} >>> 0 !== ${key} ? $mivm_key(${key}) : ${key})`
 }
 
 /** What may make a promise that nobody sees. */

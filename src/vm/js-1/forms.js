@@ -1,4 +1,4 @@
-import { isPlain } from './analysis.js'
+import { isIndex, isPlain } from './analysis.js'
 import { bare, isClass, isFunction } from './syntax.js'
 
 /** Of a big integer and anything else they make a big integer, or an error; `+` may make a text. */
@@ -119,19 +119,27 @@ export function isEasilyEqual(left, right) {
   return isShort(left) || isShort(right)
 }
 
-/** Whether a key is known to be short; `isLength`: and to be another one than `length`. */
-export function isShortKey(node, isOther = true) {
+/** Whether a key is known to be no work. */
+export function isCheapKey(node) {
   const inner = bare(node)
-  if (isPlain(inner)) return true
-  if (inner.type !== 'Literal' || typeof inner.value !== 'string') return false
-  return inner.value.length <= KEY_MAX && !(isOther && inner.value === 'length')
+  return isIndex(inner) || isShortText(inner)
+}
+
+/** Whether a key is known to be another one than `length`. */
+function isNoLength(node) {
+  const inner = bare(node)
+  return isPlain(inner) || (isShortText(inner) && inner.value !== 'length')
+}
+
+function isShortText({ type, value }) {
+  return type === 'Literal' && typeof value === 'string' && value.length <= KEY_MAX
 }
 
 /** Whether what is assigned to may be the length of an array. */
 export function mayBeLength({ type, property, computed }) {
   if (type !== 'MemberExpression') return false
   return computed
-    ? !isShortKey(property)
+    ? !isNoLength(property)
     : property.name === 'length' && property.type === 'Identifier'
 }
 

@@ -414,7 +414,11 @@
   }
 
   function key(value) {
-    if (typeof value === 'number' || typeof value === 'symbol') return value
+    if (typeof value === 'number') {
+      charge(prices.keyNumber)
+      return value
+    }
+    if (typeof value === 'symbol') return value
     if (typeof value === 'string') {
       if (value.length > 32) kit.chargeName(value)
       return value

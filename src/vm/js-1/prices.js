@@ -131,6 +131,8 @@ export const PRICES = {
   builtins: {
     /** Of a builtin that calls back, on top of its items. */
     callback: 8,
+    /** What pays by its items, on top of them, however few there are. */
+    spent: 3,
     /** A level of builtins inside of builtins, from the seventeenth on. */
     deep: 10,
     /** What calls something of the contract's and is no longer than that; what makes an object, or a primitive of one. */
@@ -262,6 +264,8 @@ export const PRICES = {
     collection: 15,
     collectionWeak: 25,
     key: 3,
+    /** One that is a number, and no index: V8 makes a text of it, which it looks for among all that there are. */
+    keyNumber: 4,
     /** A key that a function is given. */
     keyGiven: 2,
     keyValue: 6,

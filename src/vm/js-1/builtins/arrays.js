@@ -42,7 +42,7 @@
     if (args.length === 1 && typeof length === 'number' && length > 0 && length < 2 ** 32) {
       room(length * 8)
       spend(length, prices.arrayNew)
-    }
+    } else charge(prices.call)
     return construct(RawArray, args, new.target === undefined ? SomeArray : new.target)
   })
 
@@ -258,7 +258,7 @@
         [name](sought, ...rest) {
           const isLong = typeof sought === 'string' || typeof sought === 'bigint'
           if (rest.length === 0 && !isLong && isPlain(this)) {
-            if (this.length > 4) charge(1 + trunc(this.length * prices.arrayFind))
+            charge(prices.spent + trunc(this.length * prices.arrayFind))
             return nested(method, this, [sought])
           }
           const object = toObject(this, name)
@@ -290,7 +290,7 @@
       replace(prototype, {
         [name](...args) {
           if (isBlock(this) && this.length <= 32 && areNumbers(args, from, to)) {
-            charge(4)
+            charge(prices.spent * 2)
             return nested(method, this, args)
           }
           const object = toObject(this, name)
@@ -311,6 +311,7 @@
         const [start, count] = args
         if (isBlock(object) && isDefault(object) && isInteger(start) && args.length > 1) {
           if (isInteger(count) && Object.isExtensible(object)) {
+            charge(prices.spent * 2)
             return nested(spliced, undefined, [object, length, args])
           }
         }

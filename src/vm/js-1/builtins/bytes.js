@@ -283,6 +283,7 @@
       get: getOwnPropertyDescriptor(
         {
           get buffer() {
+            charge(1)
             const tag = tagOf(this)
             if (tag !== undefined && isFloat(tag)) {
               throw new TypeError(`${tag}: its buffer is not available in this VM; use a DataView`)
@@ -327,7 +328,10 @@
             // where to look in an empty one is not asked
             if (from < to && (length > 0 || to > 2)) placesIn(args, from, to)
             if (name === 'fill') args[0] = element(this, args[0])
-            if (name === 'set') return setIn(method, this, args)
+            if (name === 'set') {
+              charge(prices.object)
+              return setIn(method, this, args)
+            }
             return guarded(method, this, args)
           }
         })

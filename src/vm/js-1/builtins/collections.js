@@ -349,7 +349,7 @@
       const { groupBy } = Constructor
       replace(Constructor, {
         groupBy(items, callback) {
-          charge(1)
+          charge(prices.object)
           if (items === undefined || items === null || typeof callback !== 'function') {
             return apply(groupBy, Constructor, [items, callback])
           }

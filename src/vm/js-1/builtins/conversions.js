@@ -117,6 +117,7 @@
       const place = ['Hours', 'Minutes', 'Seconds'].findIndex((part) => name.endsWith(part))
       replace(prototype, {
         [name](...args) {
+          charge(prices.call)
           const time = getTime(this)
           if (args.length > length) args.length = length
           if (!areNumbers(args)) {
@@ -133,6 +134,7 @@
     const most = UTC.length
     replace(Date, {
       UTC(...args) {
+        charge(prices.spent)
         if (args.length > most) args.length = most
         numbersIn(args)
         if (!isFar(args, 2)) return apply(UTC, undefined, args)

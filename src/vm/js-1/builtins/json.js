@@ -63,6 +63,7 @@
       if (isObject(replacer) && typeof replacer !== 'function' && isArray(replacer)) {
         return written(value, replacer, space)
       }
+      fuel.take(prices.spent)
       const gap = space === undefined ? '' : gapOf(space)
       if (typeof replacer === 'function') return watched(value, replacer, gap)
       indent = gap.length

@@ -118,6 +118,7 @@
         const isIntact = kit.isIntact(items)
         const method = items[iterator]
         if (typeof method !== 'function') return fromEntries({ [iterator]: method })
+        charge(prices.object)
         enter()
         try {
           const source = { [iterator]: () => apply(method, items, []) }
@@ -248,6 +249,7 @@
     const objectText = uncurry(prototype.toString)
     replace(prototype, {
       toString() {
+        charge(prices.call)
         const text = tagged(this)
         // a tag may be long, and the text is a rope
         if (text.length > 64) kit.textRoom(text.length)

@@ -148,9 +148,10 @@
       },
       split(separator, limit) {
         if (limit === undefined && isShort(this, separator)) {
-          charge(this.length >> 1)
+          charge(prices.spent + (this.length >> 1))
           return rawSplit(this, separator)
         }
+        charge(prices.call)
         if (this === undefined || this === null) return thisText(this, 'split')
         const own = methodOf(separator, symbols.split)
         if (own !== undefined) return delegate(own, separator, this, limit)
@@ -386,6 +387,7 @@
 
   function pad(text, length, filler, method) {
     const target = kit.toLength(length)
+    charge(prices.call)
     if (target <= text.length) return text
     const fill = filler === undefined ? ' ' : toText(filler)
     if (fill === '') return text
