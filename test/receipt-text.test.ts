@@ -42,6 +42,14 @@ for (const [how, change] of MAILED) {
   })
 }
 
+test('receipt text - in UTF-16 verifies, with more before and behind', (t) => {
+  const units = Buffer.from(`\ufeffHi,\r\n\r\n${TEXT.replaceAll('\n', '\r\n')}Bób`, 'utf16le')
+  t.alike(b4a.from(verify(units).bytes), BYTES, 'as PowerShell writes it')
+  t.alike(b4a.from(verify(Buffer.from(units).swap16()).bytes), BYTES, 'the other way around')
+  t.is(refusal(units.subarray(0, -401))?.code, 'PROOF_DAMAGED', 'cut off')
+  t.is(refusal(Buffer.from([0xfe, 0xff, 0]))?.code, 'PROOF_UNKNOWN', 'nothing but its beginning')
+})
+
 const BROKEN: readonly [how: string, change: (text: string) => string, code: string][] = [
   ['cut off', (text) => text.slice(0, 300), 'PROOF_DAMAGED'],
   ['without its first line', (text) => text.slice(29), 'PROOF_UNKNOWN'],

@@ -4,6 +4,7 @@ import { SETTINGS } from '../host/options.ts'
 import { codeOf, MivmError, messageOf } from '../protocol/errors.ts'
 import { choice, type Field, list, object, parsed, type Read, text } from '../protocol/fields.ts'
 import { decodeId, encodeId } from '../protocol/ids.ts'
+import { savedText } from '../protocol/saved-text.ts'
 import { type Endpoint, parseEndpoint } from './endpoint.ts'
 import { LOG_LEVELS } from './host-log.ts'
 
@@ -59,7 +60,7 @@ async function read(file: string, wanted: boolean): Promise<string | null> {
   try {
     const bytes = await readAtMost(file, BYTES_MAX)
     if (bytes === null) throw new Error(`it has more than ${BYTES_MAX} bytes`)
-    return bytes.toString()
+    return savedText(bytes)
   } catch (error) {
     const code = codeOf(error)
     if (code === 'ENOENT' && !wanted) return null
@@ -69,8 +70,7 @@ async function read(file: string, wanted: boolean): Promise<string | null> {
 
 function parse(written: string, file: string): unknown {
   try {
-    // editors of some systems put it there
-    return JSON.parse(written.replace(/^\uFEFF/, ''))
+    return JSON.parse(written)
   } catch (error) {
     throw invalid(file, `is not JSON (${messageOf(error)})`)
   }

@@ -1,6 +1,7 @@
 import b4a from 'b4a'
 import { MivmError } from './errors.ts'
 import { PROOF_BYTES_MAX } from './limits.ts'
+import { savedText } from './saved-text.ts'
 
 /** What a file can be that proves something by itself. */
 export type ProofKind = 'receipt' | 'evidence'
@@ -55,7 +56,7 @@ export function tooLarge(): MivmError {
  * behind. What is between the two lines has to be base64 in its one form, or two texts would be one file.
  */
 function readArmor(file: Uint8Array | string): { name: string; bytes: Uint8Array } {
-  const whole = typeof file === 'string' ? file : b4a.toString(file)
+  const whole = typeof file === 'string' ? file : savedText(file)
   const text = whole.replace(/(^|[\r\n])[>|\s]+/g, '$1').replace(/\s+/g, ' ')
   const first = text.indexOf(BEGIN)
   if (first === -1) throw unknown()

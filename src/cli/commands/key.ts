@@ -1,5 +1,6 @@
 import { noFile, readAtMost } from '../../bundle/bounded-file.ts'
 import { MivmError } from '../../protocol/errors.ts'
+import { savedText } from '../../protocol/saved-text.ts'
 import { suggest } from '../../protocol/suggest.ts'
 import { fileError } from '../../state/file-error.ts'
 import {
@@ -128,7 +129,7 @@ async function readText(file: string | undefined): Promise<string> {
   const bytes = await readAtMost(file ?? process.stdin, IDENTITY_MAX).catch((error) =>
     noFile(error, file ?? 'stdin')
   )
-  if (bytes !== null) return bytes.toString()
+  if (bytes !== null) return savedText(bytes)
   throw new MivmError('KEY_INVALID', 'this is no identity: give what "mivm key export" has printed')
 }
 
