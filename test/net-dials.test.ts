@@ -1,3 +1,5 @@
+import { createSocket } from 'node:dgram'
+import { once } from 'node:events'
 import { setTimeout as sleep } from 'node:timers/promises'
 import test from 'brittle'
 import crypto from 'hypercore-crypto'
@@ -90,4 +92,18 @@ test('network - of those who meet each goes to so many, and all are reached', as
   }
   reach(networks[0])
   t.is(reached.size, PEERS)
+})
+
+test('network - where nobody has ever answered nobody is asked any more once it is closed', async (t) => {
+  const silent = createSocket('udp4').bind(0, '127.0.0.1')
+  await once(silent, 'listening')
+  t.teardown(() => silent.close())
+  let asked = 0
+  silent.on('message', () => asked++)
+  const { address, port } = silent.address()
+  const network = new Network(crypto.keyPair(), [`${address}:${port}`])
+  const meeting = network.meet(crypto.randomBytes(32))
+  const closing = once(silent, 'message').then(() => network.close())
+  await Promise.all([closing, meeting])
+  t.ok(asked <= 2, `${asked} times: to begin with, and by what was under way`)
 })

@@ -145,10 +145,11 @@ export class Client {
    * those that were given up. In the order in which they were made; the host executes them in no other.
    */
   async deliver(instance: string): Promise<Undelivered[]> {
+    const since = performance.now()
     const { address, session } = await this.#whileOpen(async () =>
       this.#sessionOf(await this.#resolve(instance))
     )
-    const late = await session.deliver()
+    const late = await session.deliver(since)
     return late.map(({ call: { method, args }, done }) => {
       const result = this.#promise(done.then((it) => ({ address, ...it })))
       result.catch(() => {})
@@ -208,11 +209,12 @@ export class Client {
   }
 
   #call(find: () => Promise<Uint8Array>, method: string, args: readonly unknown[]): CallPromise {
+    const since = performance.now()
     const done = (async () => {
       // first, since the caller may go on to change them
       const text = encodeArgs(args)
       const { address, session } = await this.#whileOpen(async () => this.#sessionOf(await find()))
-      return { address, ...(await session.call(method, text)) }
+      return { address, ...(await session.call(method, text, since)) }
     })()
     return this.#promise(done)
   }

@@ -27,6 +27,8 @@ const REQUESTS_MAX = 4
 const REQUEST_BYTES = 1024 * 1024
 /** Replies in a row that bring nothing of what was asked for: those under way may be overtaken, and more are no accident. */
 const FRUITLESS_MAX = 2 * REQUESTS_MAX
+/** A call waits for so long at least, ms: when it is given up it has to be in the log. */
+const WAIT_MIN = 500
 
 export interface SessionOptions {
   readonly address: Uint8Array
@@ -109,6 +111,7 @@ export class Session {
         await session.close()
         throw why
       }
+      session.#trouble = error
     }
     session.#pump()
     return session
@@ -142,23 +145,26 @@ export class Session {
     }
   }
 
-  /** `args` is the text form of the array of arguments. What the contract threw is a result, too. */
-  call(method: string, args: string): Promise<Done> {
+  /**
+   * `args` is the text form of the array of arguments. What the contract threw is a result, too. `since`: when it was asked for,
+   * as performance.now().
+   */
+  call(method: string, args: string, since: number): Promise<Done> {
     if (this.#closed) return Promise.reject(new MivmError('HOST_CLOSED', 'this client is closed'))
     const failed = this.#failed ?? this.#unwritable
     if (failed !== null) return Promise.reject(failed)
     const wrong = refuse(method, args)
     if (wrong !== null) return Promise.reject(wrong)
     return new Promise<Done>((resolve, reject) => {
-      const deadline = performance.now() + this.#options.timeout
+      const deadline = this.#deadline(since)
       this.#writer.write({ method, args, resolve, reject, deadline })
     })
   }
 
   /** Waits for calls that nobody waits for any more, or since an earlier run: each with what comes of it, in order. */
-  async deliver(): Promise<LateCall[]> {
+  async deliver(since: number): Promise<LateCall[]> {
     if (this.#failed !== null) throw this.#failed
-    const deadline = performance.now() + this.#options.timeout
+    const deadline = this.#deadline(since)
     const late = this.#waiting.unattended.map((entry) => {
       const done = new Promise<Done>((resolve, reject) => {
         this.#waiting.add(entry, { resolve, reject, deadline })
@@ -174,6 +180,11 @@ export class Session {
       if (call.type === 'call') calls.push({ call, done })
     }
     return calls
+  }
+
+  /** What the search for the host has taken is a part of the wait, but for enough to write the call down. */
+  #deadline(since: number): number {
+    return Math.max(since + this.#options.timeout, performance.now() + WAIT_MIN)
   }
 
   /** Resolves when all calls in the log have results, and the host has the acks of these. */

@@ -200,6 +200,13 @@ export class Network {
   async close(): Promise<void> {
     this.#closed = true
     for (const timer of this.#timers) clearTimeout(timer)
+    // where nobody has answered nobody hears a good-bye, and the library waits for answers until they are late
+    if (!this.isConnected) {
+      // first, so that who waits for it to listen hears of no error
+      const deaf = this.#swarm.server.close()
+      await this.#swarm.dht.destroy({ force: true })
+      await deaf
+    }
     // says good-bye on the topics, as far as the network still answers; a forced end alone leaves their timers behind
     await Promise.race([this.#swarm.clear(), sleep(GOODBYE_MS, undefined, { ref: false })])
     await this.#swarm.destroy({ force: true })
