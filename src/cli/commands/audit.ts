@@ -1,19 +1,15 @@
-import { stat } from 'node:fs/promises'
-import path from 'node:path'
-import b4a from 'b4a'
 import { optimizeLate } from '../../audit/optimizing.ts'
-import { readAtMost } from '../../bundle/bounded-file.ts'
 import type { Finding } from '../../index.ts'
 import { statementsIn } from '../../protocol/comparison.ts'
-import { codeOf, MivmError } from '../../protocol/errors.ts'
+import { MivmError } from '../../protocol/errors.ts'
 import { EvidenceDir } from '../../state/evidence-dir.ts'
-import { makeDirectory } from '../../state/make-directory.ts'
 import { type AlertOptions, Alerts } from '../alerts.ts'
 import { renderAudit } from '../audit-view.ts'
 import { Context } from '../context.ts'
+import { EvidenceFiles } from '../evidence-files.ts'
 import { interrupted } from '../interruption.ts'
 import type { Program } from '../program.ts'
-import { readProof, writeNew } from '../proof-file.ts'
+import { readProof } from '../proof-file.ts'
 
 const EXIT_VIOLATION = 1
 const EXIT_INCONCLUSIVE = 2
@@ -74,7 +70,7 @@ async function run(context: Context, instance: string, options: Options): Promis
   const { link, address } = await context.instance(instance)
   const { audit } = await import('../../index.ts')
   output.progress('looking for the instance…')
-  const report = options.report === undefined ? null : await Report.open(options.report)
+  const report = options.report === undefined ? null : await EvidenceFiles.open(options.report)
   const events = audit({
     ...context.network,
     address: link,
@@ -145,7 +141,7 @@ function asTrue(): true {
 
 async function write(
   { output }: Context,
-  report: Report | null,
+  report: EvidenceFiles | null,
   { code, block }: Finding,
   evidence: Uint8Array | null
 ): Promise<void> {
@@ -156,50 +152,4 @@ async function write(
       ? `no evidence of ${code}: what a host does not show, no file can`
       : `evidence of ${code}: ${file}`
   )
-}
-
-/** Where evidence goes. */
-class Report {
-  readonly #target: string
-  readonly #isFolder: boolean
-  #files = 0
-
-  private constructor(target: string, isFolder: boolean) {
-    this.#target = target
-    this.#isFolder = isFolder
-  }
-
-  /** A folder is one that is there, or is named with a slash behind it. */
-  static async open(target: string): Promise<Report> {
-    const isThere = await stat(target).then(
-      (stats) => stats.isDirectory(),
-      () => false
-    )
-    const isFolder = isThere || /[/\\]$/.test(target)
-    await makeDirectory(isFolder ? target : path.dirname(target), 0o777)
-    return new Report(target, isFolder)
-  }
-
-  /** Evidence that is there from before may be all that is left of another cheat: nothing is written over it. */
-  async add(code: string, evidence: Uint8Array): Promise<string> {
-    for (;;) {
-      const number = ++this.#files
-      const name = `${number}-${code}.evidence`
-      const beside = number === 1 ? this.#target : `${this.#target}.${number}`
-      const file = this.#isFolder ? path.join(this.#target, name) : beside
-      if (await isWritten(file, evidence)) return file
-    }
-  }
-}
-
-/** False where there is something else. */
-async function isWritten(file: string, evidence: Uint8Array): Promise<boolean> {
-  try {
-    await writeNew(file, evidence)
-    return true
-  } catch (error) {
-    if (codeOf(error) !== 'EEXIST') throw error
-    const known = await readAtMost(file, evidence.byteLength)
-    return known !== null && b4a.equals(known, evidence)
-  }
 }

@@ -17,9 +17,9 @@ import { Context } from '../context.ts'
 import { falsify } from '../demo-cheat.ts'
 import { atEnd } from '../interruption.ts'
 import { contractName, LogView } from '../log-view.ts'
+import { LogsReader, printLogs } from '../logs-reader.ts'
 import type { Program } from '../program.ts'
 import { inspectValue } from '../text.ts'
-import { LogsReader, printLogs } from './log.ts'
 
 /** The call that the cheat is about: `addPost(1, 'My name is bob')`, which returned 1. */
 const LIE = { seq: 3, value: '7' }
