@@ -1,5 +1,6 @@
 import path from 'node:path'
 import type { Client } from '../client/client.ts'
+import type { InstanceReplica } from '../client/instance-replica.ts'
 import type { Replica } from '../client/replica.ts'
 import type { Bootstrap } from '../net/network.ts'
 import { MivmError } from '../protocol/errors.ts'
@@ -18,6 +19,9 @@ export type Globals = {
   bootstrap?: string[] | undefined
   json?: true | undefined
 }
+
+/** What is read then may be less than there is, and what the host has signed since is in no verdict. */
+export const ONLY_COPY = 'nobody who serves it can be reached: this is the copy on this machine'
 
 /** What a command works with: the options that all share, and what they open. */
 export class Context {
@@ -91,6 +95,15 @@ export class Context {
     const replica = await Replica.open(this.network)
     atEnd(() => replica.close())
     return replica
+  }
+
+  /** The logs of an instance, by its link; says so where there is only the copy on this machine. */
+  async follow(link: string): Promise<InstanceReplica> {
+    const replica = await this.openReplica()
+    this.output.progress('looking for the instance…')
+    const instance = await replica.follow(link)
+    if (!instance.online) this.output.note(ONLY_COPY)
+    return instance
   }
 
   /** Reads what is written where an instance is expected: a link, an address, or a name. */

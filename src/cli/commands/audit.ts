@@ -5,7 +5,7 @@ import { MivmError } from '../../protocol/errors.ts'
 import { EvidenceDir } from '../../state/evidence-dir.ts'
 import { type AlertOptions, Alerts } from '../alerts.ts'
 import { renderAudit } from '../audit-view.ts'
-import { Context } from '../context.ts'
+import { Context, ONLY_COPY } from '../context.ts'
 import { EvidenceFiles } from '../evidence-files.ts'
 import { interrupted } from '../interruption.ts'
 import type { Program } from '../program.ts'
@@ -13,8 +13,6 @@ import { readProof } from '../proof-file.ts'
 
 const EXIT_VIOLATION = 1
 const EXIT_INCONCLUSIVE = 2
-/** What the host has signed since is in no verdict. */
-const ONLY_COPY = 'nobody who serves it can be reached: this is the copy on this machine'
 
 const HELP = `
 Exit codes: 0 clean, 1 violation, 2 inconclusive, 64 what was given cannot be, a receipt that does not hold included,

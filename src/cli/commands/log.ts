@@ -42,12 +42,7 @@ async function log(context: Context, text: string, options: Options): Promise<vo
   const { link, address, name } = await context.instance(text)
   const own = await context.ownNames()
   const user = options.user === undefined ? null : await userId(context, options.user)
-  const replica = await context.openReplica()
-  context.output.progress('looking for the instance…')
-  const instance = await replica.follow(link)
-  if (!instance.online) {
-    context.output.note('nobody who serves it can be reached: this is the copy on this machine')
-  }
+  const instance = await context.follow(link)
   const view = new LogView({
     users: own,
     contract: contractName(name),

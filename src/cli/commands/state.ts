@@ -65,12 +65,7 @@ async function open(context: Context, text: string) {
   const [, name = '', commit] = /^([^@]*)(?:@(.*))?$/s.exec(text) ?? []
   const found = await context.instance(name)
   const number = commit === undefined ? null : parseCommit(commit)
-  const replica = await context.openReplica()
-  output.progress('looking for the instance…')
-  const instance = await replica.follow(found.link)
-  if (!instance.online) {
-    output.note('nobody who serves it can be reached: this is the copy on this machine')
-  }
+  const instance = await context.follow(found.link)
   const archive = await ArchiveView.open(instance, number, (read, of) =>
     output.progress(`looking for the commit: ${read} of ${count(of, 'block')}`)
   )
