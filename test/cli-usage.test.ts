@@ -298,6 +298,14 @@ test('cli - without a command the help goes to stderr', async (t) => {
   t.is(stdout, '')
   t.ok(stderr.includes('Usage: mivm'))
   t.ok(stderr.endsWith('mivm: USAGE: a command is missing: see "mivm --help"\n'))
+  const state = await new Cli(await tempDir(t), NOWHERE).run(['state'])
+  t.is(state.status, 64)
+  t.ok(
+    state.stderr.endsWith(
+      'mivm: USAGE: state what? give one of ls, cat, export: see "mivm state --help"\n'
+    ),
+    state.stderr
+  )
 })
 
 test('cli - with --json an error is the last object too', async (t) => {
@@ -337,6 +345,10 @@ test('cli - identities are made, listed, used, exported and imported', async (t)
   t.is(imported.stdout, made.stdout)
   const file = path.join(root, 'secret')
   await writeFile(file, secret.stdout.replace('seed":"', 'seed":"00'))
+  const units = path.join(root, 'units')
+  await writeFile(units, `\ufeff${secret.stdout}`, 'utf16le')
+  const windows = await other.run(['key', 'import', 'robin', units])
+  t.is(windows.stdout, made.stdout, 'as PowerShell saves it')
   const broken = await other.run(['key', 'import', 'x', file])
   t.is(broken.status, 64)
   t.ok(broken.stderr.startsWith('mivm: KEY_INVALID: '), broken.stderr)
@@ -345,7 +357,8 @@ test('cli - identities are made, listed, used, exported and imported', async (t)
   const { objects } = await other.json(['key', 'ls'])
   t.alike(objects, [
     { type: 'identity', name: 'robert', id: made.stdout.trim(), default: true },
-    { type: 'summary', identities: 1 }
+    { type: 'identity', name: 'robin', id: made.stdout.trim(), default: false },
+    { type: 'summary', identities: 2 }
   ])
 })
 

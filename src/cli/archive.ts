@@ -63,7 +63,20 @@ export class ArchiveView {
       ? await this.#drive.get(path, { timeout: ARCHIVE_WAIT }).catch(throwLate)
       : null
     if (bytes !== null) return bytes
-    throw new MivmError('FILE_UNKNOWN', `there is no file ${path}: see "mivm state ls"`)
+    const why = (await this.#isDirectory(path))
+      ? `${path} is a directory`
+      : `there is no file ${path}`
+    throw new MivmError('FILE_UNKNOWN', `${why}: see "mivm state ls"`)
+  }
+
+  async #isDirectory(path: string): Promise<boolean> {
+    if (!isName(path)) return true
+    const prefix = `${path}/`
+    const options = { recursive: true, timeout: ARCHIVE_WAIT }
+    for await (const { key } of inTime(this.#drive.list(prefix, options))) {
+      if (key.startsWith(prefix)) return true
+    }
+    return false
   }
 }
 

@@ -48,7 +48,13 @@ export async function createProgram(words: readonly string[], json: boolean): Pr
     .exitOverride()
     .hook('preAction', checkNetwork)
   for (const add of await Promise.all(loading(words).map((load) => load()))) add(program)
-  for (const group of program.commands) if (group.commands.length > 0) addHelp(group)
+  for (const group of program.commands) {
+    if (group.commands.length === 0) continue
+    addHelp(group)
+    group.exitOverride((error) => {
+      throw error.code === 'commander.help' ? commandMissing(group) : error
+    })
+  }
   addHelp(program)
   program.addHelpText('after', `\nTry it: mivm demo\n`)
   return program
@@ -110,6 +116,14 @@ function addHelp(group: CommandUnknownOpts): void {
       }
       found.outputHelp()
     })
+}
+
+function commandMissing(group: CommandUnknownOpts): MivmError {
+  const names = group.commands.map((command) => command.name()).filter((name) => name !== 'help')
+  return new MivmError(
+    'USAGE',
+    `${group.name()} what? give one of ${names.join(', ')}: see "mivm ${group.name()} --help"`
+  )
 }
 
 function unknownCommand(group: CommandUnknownOpts, name: string): MivmError {
