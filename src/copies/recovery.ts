@@ -6,21 +6,11 @@ import { MivmError } from '../protocol/errors.ts'
 import type { Head } from '../protocol/head.ts'
 import { decodeId, encodeId } from '../protocol/ids.ts'
 import { Progress } from './progress.ts'
-import { recoverInstance } from './recovered-instance.ts'
+import { type Recovered, recoverInstance } from './recovered-instance.ts'
 import { type RecoveryOptions, readIndex, withSources } from './sources.ts'
 
 export type RecoveryEvent =
-  /** Blocks of the call log, before and after. */
-  | {
-      readonly type: 'recovered'
-      readonly address: string
-      readonly from: number
-      readonly to: number
-    }
-  /** What is here is all that anybody knows of. */
-  | { readonly type: 'level'; readonly address: string; readonly blocks: number }
-  /** Nobody was found who knows it at all: that there is not more of it nobody has said. */
-  | { readonly type: 'alone'; readonly address: string; readonly blocks: number }
+  | Recovered
   | { readonly type: 'unrecovered'; readonly address: string; readonly message: string }
 
 /**
