@@ -1,6 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type Hypercore from 'hypercore'
-import { MerkleTree } from 'hypercore/lib/merkle-tree.js'
 import { askNewest } from '../client/newest.ts'
 import { Others } from '../client/others.ts'
 import type { Replica } from '../client/replica.ts'
@@ -12,14 +11,14 @@ import { MivmError, messageOf } from '../protocol/errors.ts'
 import { checkGenesis } from '../protocol/genesis.ts'
 import type { Head } from '../protocol/head.ts'
 import { encodeId, parseLink } from '../protocol/ids.ts'
-import { blobsKey, stateKey, userLogKey } from '../protocol/manifest.ts'
+import { blobsKey, stateKey } from '../protocol/manifest.ts'
 import { type InfoReply, LENGTHS_MAX } from '../protocol/messages.ts'
 import { createProof, type Proof } from '../protocol/proof.ts'
 import type { EvidenceDir } from '../state/evidence-dir.ts'
 import { headOf } from '../state/head.ts'
 import { ProofReader } from '../state/proof-reader.ts'
-import { awaitBlocks, discard, fetchBlocks, isVersion, openCopy } from './copy.ts'
-import { Progress } from './progress.ts'
+import { awaitBlocks, fetchBlocks, isVersion, openCopy } from './copy.ts'
+import { UserCopies } from './user-copies.ts'
 import { Walk, type WalkedUser } from './walk.ts'
 
 /** What whoever runs a mirror may want to know. */
@@ -47,17 +46,6 @@ export interface MirroredOptions {
 const RETRY_MS = 2_000
 /** Between two looks at what others say, ms. */
 const LOOK_MS = 500
-/** How long an entry is waited for that no commit names, ms. */
-const OPEN_MS = 5_000
-/** How long nothing may come of a user's log before it is tried anew, and then left for later, ms. */
-const USER_MS = 10_000
-const USER_TRIES = 2
-/** Between two tries to have what users' logs lack, ms. */
-const LATER_MS = 30_000
-/** Bytes of a user's log that are taken beyond what a commit names. */
-const BEYOND_MAX = 1024 * 1024
-/** The same beyond a call that is under way, where others wait behind it. */
-const OPEN_BEYOND_MAX = 64 * 1024 * 1024
 /** Blocks of a log that are taken at once. */
 const BLOCKS_MAX = 1024
 
@@ -87,10 +75,7 @@ export class MirroredInstance {
   readonly #options: MirroredOptions
   readonly #stop = new AbortController()
   readonly #walk = new Walk()
-  readonly #userBytes = new Map<string, number>()
-  /** Users whose logs could not be had as the commits name them. */
-  readonly #lacking = new Map<string, WalkedUser>()
-  #lackingSince = 0
+  readonly #users: UserCopies
   #logs: Logs | null = null
   #others: Others | null = null
   #unlisten: () => void = () => {}
@@ -105,6 +90,13 @@ export class MirroredInstance {
     this.#options = options
     this.address = parseLink(options.link).address
     this.#id = encodeId(this.address)
+    this.#users = new UserCopies({
+      store: options.replica.store,
+      address: this.address,
+      stop: this.#stop.signal,
+      room: () => options.bytesMax - this.#bytes,
+      refuseWhenFull: () => this.#refuseWhenFull()
+    })
   }
 
   start(): void {
@@ -224,13 +216,13 @@ export class MirroredInstance {
           users.set(encodeId(user.key), user)
         }
       }
-      for (const user of users.values()) await this.#takeUser(user)
+      for (const user of users.values()) await this.#users.take(user)
       if (this.#stop.signal.aborted) return
     }
-    await this.#takeLacking()
+    await this.#users.takeLacking()
     const { commit } = walk
     if (commit === null) return
-    for (const { key, entry } of walk.open) await this.#takeOpen(key, entry)
+    for (const { key, entry } of walk.open) await this.#users.takeOpen(key, entry)
     const isWhole =
       (await this.#take(files, commit.archive, 'the archive')) &&
       (await this.#take(blobs, commit.blobs, 'the blobs'))
@@ -244,73 +236,6 @@ export class MirroredInstance {
     } catch (error) {
       if (!(error instanceof MivmError)) throw error
       throw new Stopped('malformed', error.message)
-    }
-  }
-
-  /**
-   * Has the log of a user here as a commit names it. A user may sign two logs, and show others the one that the host has
-   * not: what came of that makes room, and where it comes again the instance is mirrored without that log for a while.
-   */
-  async #takeUser(user: WalkedUser): Promise<void> {
-    const id = encodeId(user.key)
-    for (let tries = USER_TRIES; tries > 0 && !this.#stop.signal.aborted; tries--) {
-      const core = await openCopy(this.#options.replica.store, userLogKey(user.key, this.address))
-      try {
-        if (await this.#isTaken(core, user.head)) {
-          this.#lacking.delete(id)
-          return
-        }
-        if (!this.#stop.signal.aborted) await discard(core)
-      } finally {
-        await core.close()
-      }
-    }
-    if (this.#lacking.size === 0) this.#lackingSince = performance.now()
-    this.#lacking.set(id, user)
-  }
-
-  async #takeLacking(): Promise<void> {
-    if (this.#lacking.size === 0 || performance.now() - this.#lackingSince < LATER_MS) return
-    for (const user of this.#lacking.values()) await this.#takeUser(user)
-    this.#lackingSince = performance.now()
-  }
-
-  async #isTaken(core: Hypercore, { length, treeHash }: Version): Promise<boolean> {
-    const id = encodeId(core.key)
-    const progress = new Progress(USER_MS, this.#stop.signal)
-    const isThere = await progress.during(core, (waiting) => awaitBlocks(core, length, waiting))
-    for (let at = 0; isThere && at < length; at += BLOCKS_MAX) {
-      this.#refuseWhenFull()
-      const end = Math.min(length, at + BLOCKS_MAX)
-      if (!(await progress.during(core, (waiting) => fetchBlocks(core, at, end, waiting)))) break
-      this.#userBytes.set(id, await bytesOf(core, end))
-    }
-    if (!isThere || !(await core.has(0, length))) return false
-    if (!(await isVersion(core, { length, treeHash }))) return false
-    // maybe there is a little more of it, and whoever is shown that there is wants to have it
-    const beyond = core.byteLength - (await bytesOf(core, length))
-    if (beyond > BEYOND_MAX) return true
-    await progress.during(core, (waiting) => fetchBlocks(core, length, core.length, waiting))
-    this.#userBytes.set(id, core.byteLength)
-    return true
-  }
-
-  /**
-   * The log of a user whose call is under way: no commit names it yet, and the host could not go on without it. A head that
-   * covers it may be one of far more than the host has.
-   */
-  async #takeOpen(key: Uint8Array, entry: number): Promise<void> {
-    const signal = AbortSignal.any([this.#stop.signal, AbortSignal.timeout(OPEN_MS)])
-    const core = await openCopy(this.#options.replica.store, userLogKey(key, this.address))
-    try {
-      const isThere = core.length >= entry || (await awaitBlocks(core, entry, { signal }))
-      if (!isThere || !(await fetchBlocks(core, 0, entry, { signal }))) return
-      const beyond = core.byteLength - (await bytesOf(core, entry))
-      if (beyond > Math.min(OPEN_BEYOND_MAX, this.#options.bytesMax - this.#bytes)) return
-      await fetchBlocks(core, entry, core.length, { signal })
-      this.#userBytes.set(encodeId(core.key), core.byteLength)
-    } finally {
-      await core.close()
     }
   }
 
@@ -331,8 +256,8 @@ export class MirroredInstance {
     if (head === null || head.length !== this.#walk.length) return
     if (head.length === this.#head?.length) return
     this.#head = head
-    const { size } = this.#lacking
-    this.#state = size === 0 ? 'whole' : `whole, but for the logs of ${size} users`
+    const { lacking } = this.#users
+    this.#state = lacking === 0 ? 'whole' : `whole, but for the logs of ${lacking} users`
     if (this.#isLevel) return
     this.#isLevel = true
     this.#options.onEvent({ type: 'mirrored', address: this.#id, blocks: head.length })
@@ -360,8 +285,8 @@ export class MirroredInstance {
   get #bytes(): number {
     const logs = this.#logs
     if (logs === null) return 0
-    const own = logs.log.byteLength + logs.files.byteLength + logs.blobs.byteLength
-    return [...this.#userBytes.values()].reduce((sum, bytes) => sum + bytes, own)
+    const { log, files, blobs } = logs
+    return log.byteLength + files.byteLength + blobs.byteLength + this.#users.bytes
   }
 
   #refuseWhenFull(): void {
@@ -372,12 +297,6 @@ export class MirroredInstance {
       `the instance has ${this.#bytes} bytes and may have ${bytesMax} here: raise --mirror-max`
     )
   }
-}
-
-/** Of the first blocks of a log, all of which are here. */
-async function bytesOf(log: Hypercore, length: number): Promise<number> {
-  const roots = await MerkleTree.getRoots(log.state, length)
-  return roots.reduce((sum, { size }) => sum + size, 0)
 }
 
 function readerOf(log: Hypercore): ProofReader {
