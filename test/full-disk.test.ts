@@ -213,6 +213,31 @@ test('full disk - of a caller: what it has written is executed and answered, and
   t.is(await again.call(link, 'add', []), 2)
 })
 
+test('full disk - of an auditor: it says so, and with room again it is clean', async (t) => {
+  const root = await tempDir(t)
+  const disk = SmallDisk.mount(t, path.join(root, 'auditor'), 32)
+  if (disk === null) {
+    t.pass('SKIPPED: this process may not mount a file system, so nothing was tested')
+    return
+  }
+  const network = await openLocal(0)
+  t.teardown(() => network.close(), { order: 3 })
+  const { bootstrap } = network
+  shareVm(t)
+  const host = await Host.open({ dir: path.join(root, 'host'), bootstrap, engines: 1 })
+  t.teardown(() => host.close(), { order: 2 })
+  const bob = await Client.open({ dir: path.join(root, 'bob'), bootstrap })
+  t.teardown(() => bob.close(), { order: 1 })
+  const source = 'exports.sizeOf = (text) => text.length'
+  const { link } = await bob.deploy({ host: host.id, source })
+  for (let i = 0; i < 10; i++) await bob.call(link, 'sizeOf', [POST])
+  await disk.leave(1)
+  const full = await rejection(verdict(link, disk.dir, bootstrap))
+  t.is(full.code, 'STORAGE_FULL', full.message)
+  disk.resize(96)
+  t.alike(await verdict(link, disk.dir, bootstrap), ['clean'])
+})
+
 /** As the host of a directory says. */
 async function readiness(dir: string): Promise<unknown> {
   return (await statusOf(dir))?.['ready']

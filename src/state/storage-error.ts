@@ -1,5 +1,6 @@
 import { statfs } from 'node:fs/promises'
 import { MivmError, messageOf } from '../protocol/errors.ts'
+import { saysFull } from './file-error.ts'
 import { isUnreadable } from './salvage.ts'
 
 /** With less room than this, bytes, a write that failed failed for want of it. */
@@ -26,13 +27,6 @@ export function isUnwritable(error: unknown): boolean {
   return error instanceof Error && isUnreadable(error.cause)
 }
 
-/** Whether it was the database that has failed to write: it takes no other write until it is opened again. */
-export function isWriteFailure(error: unknown): boolean {
-  // where several reads have failed it says the same, of all of them
-  const isOfWrite = error instanceof Error && !(error instanceof AggregateError)
-  return isOfWrite && error.message === 'Batch was not applied'
-}
-
 /** Whether an operation on files failed for want of room. */
 export async function isFull(error: unknown, dir: string): Promise<boolean> {
   const room = await statfs(dir).then(
@@ -40,12 +34,6 @@ export async function isFull(error: unknown, dir: string): Promise<boolean> {
     () => Number.POSITIVE_INFINITY
   )
   return room < ROOM_MIN || saysFull(error)
-}
-
-/** RocksDB says why in the cause of its error; where it has removed the beginning of a file since, there is room again. */
-function saysFull(error: unknown): boolean {
-  if (!(error instanceof Error)) return false
-  return /no space|ENOSPC|quota exceeded/i.test(error.message) || saysFull(error.cause)
 }
 
 /** What the database says, or where it has read something that is damaged, what it says of that. */
