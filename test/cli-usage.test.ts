@@ -415,11 +415,15 @@ test('cli - on a terminal what went wrong has a line of its own', (t) => {
     const { reportError } = await import(${JSON.stringify(path.join(PROGRAM, '../report.ts'))})
     new Output(false).progress('looking…')
     reportError(Object.assign(new Error('nothing'), { code: 'ENOENT' }), false)`
-  const { stderr } = spawnSync(process.execPath, ['--input-type=module', '-e', script], {
-    encoding: 'utf8'
-  })
+  const on = (TERM: string) =>
+    spawnSync(process.execPath, ['--input-type=module', '-e', script], {
+      encoding: 'utf8',
+      env: { ...process.env, TERM }
+    }).stderr
+  const stderr = on('xterm')
   t.ok(stderr.includes('looking…') && stderr.includes('mivm: STORAGE_FAILED:'), stderr)
   t.absent(/looking…[^\r]*mivm/.test(stderr), JSON.stringify(stderr))
+  t.ok(on('dumb').startsWith('mivm: STORAGE_FAILED:'), 'one that erases nothing has only that')
 })
 
 test('cli - a file that others wrote turns no terminal into something else', (t) => {

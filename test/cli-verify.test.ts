@@ -86,6 +86,9 @@ test('cli - call --receipt: of a call that the contract refused', async (t) => {
   // a call cannot be taken back: it is made where its receipt can be written, and told where that goes wrong later
   await writeFile(contract, 'exports.n = 0\nexports.add = () => ++exports.n\n')
   await cli.run(['deploy', contract, '--host', host.id, '--name', 'counter'])
+  const another = await cli.run(['audit', 'counter', '--receipt', file])
+  t.alike([another.status, another.stdout], [64, ''])
+  t.ok(another.stderr.startsWith(`mivm: USAGE: ${file} is of another instance, `), another.stderr)
   const lost = path.join(root, 'nowhere', 'counter.receipt')
   const isLinux = process.platform === 'linux'
   const full = (name: string) => (isLinux ? '/dev/full' : path.join(root, name))

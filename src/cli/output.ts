@@ -44,7 +44,7 @@ export class Output {
 
   /** How far long work has come: one line that is written over, where a person reads; else nothing. */
   progress(text: string): void {
-    if (process.stderr.isTTY !== true) return
+    if (process.stderr.isTTY !== true || isDumb()) return
     this.#clear()
     progress = text.slice(0, (process.stderr.columns || COLUMNS) - 1)
     process.stderr.write(this.paintNote('dim', progress))
@@ -55,12 +55,13 @@ export class Output {
     this.#clear()
   }
 
-  /** Lines that take the place of those before, where a person reads; else they follow them, after an empty one. */
+  /** Lines that take the place of those before, where a person reads and can; else they follow them, after an empty one. */
   redraw(lines: readonly string[]): void {
     if (this.json) return
     const { columns = 0, rows = 0 } = process.stdout
     const shown = fitted(lines, columns, rows)
-    if (this.isTerminal) process.stdout.write(`${HOME}${shown.join(CLEARED)}${CLEARED}${CLEAR}`)
+    if (this.isTerminal && !isDumb())
+      process.stdout.write(`${HOME}${shown.join(CLEARED)}${CLEARED}${CLEAR}`)
     else process.stdout.write(`${lines.join('\n')}\n\n`)
   }
 
@@ -132,6 +133,11 @@ function encodeLine(object: object): string {
   return JSON.stringify(object, zero).replace(UNPRINTABLE, (character) => {
     return `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`
   })
+}
+
+/** What is written there stays: a pane of an editor, or a slow line. */
+function isDumb(): boolean {
+  return process.env['TERM'] === 'dumb'
 }
 
 const COLUMNS = 80

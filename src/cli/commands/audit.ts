@@ -2,6 +2,7 @@ import { optimizeLate } from '../../audit/optimizing.ts'
 import type { Finding } from '../../index.ts'
 import { statementsIn } from '../../protocol/comparison.ts'
 import { MivmError } from '../../protocol/errors.ts'
+import { encodeId } from '../../protocol/ids.ts'
 import { EvidenceDir } from '../../state/evidence-dir.ts'
 import { type AlertOptions, Alerts } from '../alerts.ts'
 import { renderAudit } from '../audit-view.ts'
@@ -64,8 +65,9 @@ async function run(context: Context, instance: string, options: Options): Promis
   const { output } = context
   checkGiven(options)
   const alerts = new Alerts(output, options)
-  const receipts = await Promise.all((options.receipt ?? []).map(readGiven))
   const { link, address } = await context.instance(instance)
+  const given = options.receipt ?? []
+  const receipts = await Promise.all(given.map((file) => readGiven(file, address)))
   const { audit } = await import('../../index.ts')
   output.progress('looking for the instance…')
   const report = options.report === undefined ? null : await EvidenceFiles.open(options.report)
@@ -113,16 +115,20 @@ function checkGiven({ report, exec }: Options): void {
 }
 
 /** A file that does not hold says nothing of the host: the exit code of a violation would. */
-async function readGiven(file: string): Promise<Uint8Array> {
+async function readGiven(file: string, address: string): Promise<Uint8Array> {
   const proof = await readProof(file)
+  let of: string
   try {
-    statementsIn(proof)
+    of = encodeId(statementsIn(proof).subject.address)
   } catch (error) {
     if (!(error instanceof MivmError)) throw error
     const { code, exitCode, message } = error
     throw exitCode === EXIT_VIOLATION
       ? new MivmError('USAGE', `${file}: ${message}: leave it out`)
       : new MivmError(code, `${file}: ${message}`)
+  }
+  if (of !== address) {
+    throw new MivmError('USAGE', `${file} is of another instance, ${of}: leave it out`)
   }
   return proof
 }

@@ -25,9 +25,13 @@ async function run(context: Context, instance: string): Promise<void> {
   const state = client.state(link)
   output.done()
   const terminal = process.stdin.isTTY === true && output.isTerminal && !output.json
+  if (terminal) {
+    // before the prompt
+    const methods = Object.keys(contract).filter((method) => method !== 'init')
+    output.note(`methods: ${methods.join(', ') || 'none'}; files: await state.readdir('/')`)
+  }
   const console = new Console({ contract, state, output, terminal, name: name ?? 'mivm' })
   if (terminal) {
-    output.note(`methods: ${Object.keys(contract).join(', ')}; files: await state.readdir('/')`)
     await console.closed
     return
   }
