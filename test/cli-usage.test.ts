@@ -423,7 +423,7 @@ test('cli - on a terminal what went wrong has a line of its own', (t) => {
   const stderr = on('xterm')
   t.ok(stderr.includes('looking…') && stderr.includes('mivm: STORAGE_FAILED:'), stderr)
   t.absent(/looking…[^\r]*mivm/.test(stderr), JSON.stringify(stderr))
-  t.ok(on('dumb').startsWith('mivm: STORAGE_FAILED:'), 'one that erases nothing has only that')
+  t.absent(/looking|\r/.test(on('dumb')), 'one that erases nothing has only that')
 })
 
 test('cli - a file that others wrote turns no terminal into something else', (t) => {
