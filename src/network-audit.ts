@@ -75,9 +75,8 @@ async function* events(options: AuditOptions): AsyncGenerator<AuditEvent> {
   const { dir, bootstrap, patience, evidence, fromGenesis, follow, receipts = [] } = options
   const { address, host: owner } = parseLink(options.address)
   const heads = receipts.flatMap((file) => headsIn(file, address))
-  const network = bootstrap === undefined ? {} : { bootstrap }
   const kept = new EvidenceDir(dir)
-  const replica = await Replica.open({ dir, ...network })
+  const replica = await Replica.open({ dir, bootstrap })
   const audits = path.join(dir, 'audits')
   for (const head of [...heads, ...(await headsSeen(audits, address))]) {
     replica.hold(address, head)
@@ -88,7 +87,7 @@ async function* events(options: AuditOptions): AsyncGenerator<AuditEvent> {
   let others: Others | null = null
   try {
     const info = await replica.reach(options.address, { again: isLive })
-    const meeting = await Others.open({ replica, address, info, kept, ...network })
+    const meeting = await Others.open({ replica, address, info, kept, bootstrap })
     others = meeting
     if (info === null && !isLive) yield { type: 'host', online: false }
     // where nobody is there nobody withholds anything, and they may have gone on behind the copy

@@ -81,11 +81,7 @@ export class Context {
   async openClient(timeout?: number): Promise<Client> {
     const { Client } = await import('../client/client.ts')
     const identity = await this.#identity()
-    const client = await Client.open({
-      ...this.network,
-      identity,
-      ...(timeout === undefined ? {} : { timeout })
-    })
+    const client = await Client.open({ ...this.network, identity, timeout })
     atEnd(() => client.close())
     return client
   }

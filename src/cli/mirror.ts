@@ -39,8 +39,8 @@ export async function openMirror(
   const options: MirrorOptions = {
     dir,
     instances: found.map(({ link }) => link),
-    ...(bytesMax === undefined ? {} : { bytesMax }),
-    ...(bootstrap === undefined ? {} : { bootstrap }),
+    bytesMax,
+    bootstrap,
     onEvent: (event) => {
       output.object(event)
       report(log, event)

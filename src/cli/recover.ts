@@ -63,7 +63,7 @@ function optionsOf(
     onMended: tellMended(context, log),
     dir: hostDir,
     from,
-    ...(bootstrap === undefined ? {} : { bootstrap }),
+    bootstrap,
     onEvent: (event) => {
       output.object(event)
       report(log, event)

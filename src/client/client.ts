@@ -35,11 +35,11 @@ import { StateReader } from './state-reader.ts'
 export interface ClientOptions {
   /** The data directory: keys, and one store an identity. */
   readonly dir: string
-  readonly bootstrap?: Bootstrap
+  readonly bootstrap?: Bootstrap | undefined
   /** An identity, or the name of one, created where there is none; default `default`. */
   readonly identity?: Identity | string
   /** How long a call waits for its result, ms; default 60 s. It stays in the log and is delivered later. */
-  readonly timeout?: number
+  readonly timeout?: number | undefined
 }
 
 const OPTIONS = {

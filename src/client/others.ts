@@ -23,7 +23,7 @@ export interface OthersOptions {
   /** What the host says of the instance; null where it is not there. */
   readonly info: InfoReply | null
   readonly kept: EvidenceDir
-  readonly bootstrap?: Bootstrap
+  readonly bootstrap?: Bootstrap | undefined
 }
 
 /** All others who know an instance, for an auditor: it tells them what it holds, and hears what they do. */

@@ -32,7 +32,7 @@ import { Ranges } from './ranges.ts'
 export interface ReplicaOptions {
   /** The data directory: copies are kept in `cache` below it. Where another process has that, nothing is kept. */
   readonly dir: string
-  readonly bootstrap?: Bootstrap
+  readonly bootstrap?: Bootstrap | undefined
   /** Another name than `cache`; then nobody else may have it. */
   readonly copies?: string
   /** Where peers find it under its key; default: one that is nobody's. */
@@ -40,7 +40,7 @@ export interface ReplicaOptions {
   /** Answers those who connect. */
   readonly onPeer?: (rpc: Rpc) => void
   /** Told why a write has failed: no other one succeeds until the copies are opened again. */
-  readonly onStuck?: (error: unknown) => void
+  readonly onStuck?: ((error: unknown) => void) | undefined
 }
 
 /** Readers who may be connected to copies that are served. */
@@ -94,8 +94,7 @@ export class Replica {
     const cache = path.join(dir, copies ?? 'cache')
     checkBootstrap(bootstrap)
     await makeDirectory(cache)
-    const storeOptions = { advice: FETCH_AGAIN, ...(onStuck === undefined ? {} : { onStuck }) }
-    const [store, temporary] = await openStore(cache, storeOptions).then(
+    const [store, temporary] = await openStore(cache, { advice: FETCH_AGAIN, onStuck }).then(
       (opened) => [opened, null] as const,
       async (error) => {
         const isLocked = error instanceof MivmError && error.code === 'DIRECTORY_LOCKED'

@@ -17,11 +17,11 @@ export type { MirrorEvent }
 export interface MirrorOptions {
   /** The data directory: copies are in `mirror` below it, evidence where clients and auditors have theirs. */
   readonly dir: string
-  readonly bootstrap?: Bootstrap
+  readonly bootstrap?: Bootstrap | undefined
   /** Links or addresses. */
   readonly instances: readonly string[]
   /** Bytes of blocks that one instance may have here; default 16 GiB. */
-  readonly bytesMax?: number
+  readonly bytesMax?: number | undefined
   readonly onEvent?: (event: MirrorEvent) => void
 }
 
@@ -54,14 +54,13 @@ export class Mirror {
   /** Throws DIRECTORY_LOCKED where another mirror has the directory, LINK_INVALID. */
   static async open(options: MirrorOptions): Promise<Mirror> {
     const { dir, bootstrap, instances, bytesMax = BYTES_MAX, onEvent = () => {} } = options
-    const network = bootstrap === undefined ? {} : { bootstrap }
     const links = instances.map((link) => ({ link, address: parseLink(link).address }))
     const { id, keyPair } = await openIdentity(path.join(dir, 'mirror'), 'mirror')
     let mirror: Mirror | null = null
     const onPeer = (rpc: Rpc) => mirror?.answer(rpc)
     const copies = path.join('mirror', 'store')
     const onStuck = (error: unknown) => mirror?.fail(error)
-    const replica = await Replica.open({ dir, copies, keyPair, onPeer, onStuck, ...network })
+    const replica = await Replica.open({ dir, copies, keyPair, onPeer, onStuck, bootstrap })
     // what is announced as here shall be here: no head is asked for before what is below the last one is
     replica.store.watch((core) => {
       core.replicator.eagerUpgrade = false
@@ -69,7 +68,7 @@ export class Mirror {
     mirror = new Mirror(id, replica)
     for (const { link, address } of links) {
       const kept = new EvidenceDir(dir)
-      const copy = new MirroredInstance({ replica, link, kept, bytesMax, onEvent, ...network })
+      const copy = new MirroredInstance({ replica, link, kept, bytesMax, onEvent, bootstrap })
       mirror.#instances.set(encodeId(address), copy)
       copy.start()
     }

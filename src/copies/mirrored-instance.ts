@@ -38,7 +38,7 @@ export interface MirroredOptions {
   readonly link: string
   readonly kept: EvidenceDir
   readonly bytesMax: number
-  readonly bootstrap?: Bootstrap
+  readonly bootstrap?: Bootstrap | undefined
   onEvent(event: MirrorEvent): void
 }
 
@@ -162,8 +162,7 @@ export class MirroredInstance {
     if (logs === null) return
     this.#logs = logs
     const { kept, bootstrap } = this.#options
-    const network = bootstrap === undefined ? {} : { bootstrap }
-    this.#others = await Others.open({ replica, address: this.address, info, kept, ...network })
+    this.#others = await Others.open({ replica, address: this.address, info, kept, bootstrap })
     this.#unlisten = replica.listen(link, (head) => this.#others?.claim(head))
     this.#state = 'copying'
     while (!this.#stop.signal.aborted) {

@@ -16,7 +16,7 @@ import { Wal } from '../state/wal.ts'
 export interface RecoveryOptions<Event> {
   /** The data directory of the host. */
   readonly dir: string
-  readonly bootstrap?: Bootstrap
+  readonly bootstrap?: Bootstrap | undefined
   /** Beside those who are found by themselves: ids of mirrors, and directories with copies of an auditor or a mirror. */
   readonly from?: readonly string[]
   /** How long nothing may come before an instance is given up, ms; default 15 s. */
@@ -99,8 +99,7 @@ async function openSources(
   from: readonly string[],
   bootstrap: Bootstrap | undefined
 ): Promise<Sources> {
-  const network = bootstrap === undefined ? {} : { bootstrap }
-  const replica = await Replica.open({ dir, copies: FETCHED, ...network })
+  const replica = await Replica.open({ dir, copies: FETCHED, bootstrap })
   // one who shows another version of a log ends nothing: what is taken has to lead to what was signed
   replica.store.watch((core) => {
     core.checkConflict = async () => true

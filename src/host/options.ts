@@ -21,22 +21,22 @@ import type { SomeQuotas } from './quotas.ts'
 export interface HostOptions {
   /** The data directory: identity, logs and archives. One host at a time. */
   readonly dir: string
-  readonly bootstrap?: Bootstrap
+  readonly bootstrap?: Bootstrap | undefined
   /** Who may deploy; default: anybody. */
-  readonly policy?: Policy
-  readonly oracles?: Oracles
+  readonly policy?: Policy | undefined
+  readonly oracles?: Oracles | undefined
   /** What users, deployers and connections may have; what is not said is as in DEFAULT_QUOTAS. */
-  readonly quotas?: SomeQuotas
+  readonly quotas?: SomeQuotas | undefined
   /** Engine processes at most, but for one for contracts that hold up others; default: one a core, 16 where contracts are kept apart. */
-  readonly engines?: number
+  readonly engines?: number | undefined
   /** Whose contracts never share an engine process with others; default `none`. */
-  readonly isolateBy?: IsolateBy
+  readonly isolateBy?: IsolateBy | undefined
   /** Layers around the engines: all that work here (`auto`, the default), or those that every machine has. */
-  readonly sandbox?: SandboxMode
+  readonly sandbox?: SandboxMode | undefined
   /** Refuse to open unless all layers are active. */
-  readonly requireSandbox?: boolean
+  readonly requireSandbox?: boolean | undefined
   /** Multiplies the wall clock that a call may take before the host aborts it, for a slow or busy machine; default 1. */
-  readonly patience?: number
+  readonly patience?: number | undefined
   /** Instances that stay in memory; default 256. */
   readonly openMax?: number
   readonly onEvent?: (event: HostEvent) => void

@@ -120,11 +120,5 @@ function tell({ onEvent }: HostOptions, event: HostEvent): void {
 
 function openEngines(options: HostOptions): Promise<Supervisor> {
   const { engines, isolateBy, patience, sandbox, requireSandbox } = options
-  return openVm(VM_ID, {
-    ...(engines === undefined ? {} : { engines }),
-    ...(isolateBy === undefined ? {} : { isolateBy }),
-    ...(patience === undefined ? {} : { patience }),
-    ...(sandbox === undefined ? {} : { sandbox }),
-    ...(requireSandbox === undefined ? {} : { requireSandbox })
-  })
+  return openVm(VM_ID, { engines, isolateBy, patience, sandbox, requireSandbox })
 }

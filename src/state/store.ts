@@ -17,7 +17,7 @@ export interface StoreOptions {
   /** Told of bits that the disk had flipped and that are as they were written again. */
   readonly onMended?: (mended: Mended) => void
   /** Told why a write has failed: no other one succeeds until the store is opened again. */
-  readonly onStuck?: (error: unknown) => void
+  readonly onStuck?: ((error: unknown) => void) | undefined
   /** What to do where it cannot be opened; default: what the operator of a host does. */
   readonly advice?: string
 }

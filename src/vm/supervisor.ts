@@ -17,21 +17,21 @@ export interface SupervisorOptions {
    * Engine processes at most, started when there is work for them, but for one for contracts that hold up others. Default: one
    * a core; 16 where they are kept apart.
    */
-  readonly engines?: number
+  readonly engines?: number | undefined
   /** Instances that one engine keeps in memory; default 64, at about 2.2 MB each, and 3.5 MB while they are in use. */
   readonly maxInstances?: number
   /** The Node binary that runs engines, in the place of the pinned one that is found. */
   readonly node?: string
   /** Default `auto`. */
-  readonly sandbox?: SandboxMode
+  readonly sandbox?: SandboxMode | undefined
   /** Refuse to start unless all layers of the sandbox are active. */
-  readonly requireSandbox?: boolean
+  readonly requireSandbox?: boolean | undefined
   /** Default `none`. */
-  readonly isolateBy?: IsolateBy
+  readonly isolateBy?: IsolateBy | undefined
   /** Whether a process that compiles is there at all times; default true. Whoever executes one contract needs it once. */
   readonly keepCompiler?: boolean
   /** Multiplies the wall clock that a call may take, for batches that do not say their own; default 1. */
-  readonly patience?: number
+  readonly patience?: number | undefined
   /** Resident memory at which an engine is ended with the call that it executes, bytes; default: 1.5 GiB for 64 instances. */
   readonly memoryMax?: number
 }

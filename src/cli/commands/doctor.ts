@@ -96,7 +96,7 @@ async function checkAddon(): Promise<Finding> {
 /** Starts an engine and has it read a contract: what a host does, and an auditor. */
 async function checkEngine({ output }: Context, { sandbox }: Options): Promise<Finding> {
   const started = performance.now()
-  const vm = await openVm(VM_ID, { engines: 1, ...(sandbox === undefined ? {} : { sandbox }) })
+  const vm = await openVm(VM_ID, { engines: 1, sandbox })
   try {
     for (const layer of vm.layers) showLayer(output, layer)
     const key = encodeId(crypto.keyPair().publicKey)

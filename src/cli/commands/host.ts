@@ -140,8 +140,7 @@ async function host(context: Context, options: Options): Promise<void> {
   }
   if (options.recover === true) await recoverHost(context, log, from, bootstrap)
   const monitors = [monitor, await openSocket(context, log)].filter((it) => it !== null)
-  const all = { ...hostOptions, ...(bootstrap === undefined ? {} : { bootstrap }) }
-  const start = () => startHost(context, log, all, monitors)
+  const start = () => startHost(context, log, { ...hostOptions, bootstrap }, monitors)
   let running = await start().catch(async (error) => {
     if (!isUnreadable(error)) throw error
     await salvageHost(context, log, true)
@@ -214,14 +213,14 @@ async function hostOptionsOf(
   if (oracles !== undefined) log.write('info', `oracles: ${oracles.names.join(', ')}`)
   return {
     dir: context.hostDir,
-    ...(allowDeploy === undefined ? {} : { policy: allowOnly(allowDeploy) }),
-    ...(oracles === undefined ? {} : { oracles }),
-    ...(engines === undefined ? {} : { engines }),
-    ...(isolateBy === undefined ? {} : { isolateBy }),
-    ...(patience === undefined ? {} : { patience }),
-    ...(sandbox === undefined ? {} : { sandbox }),
-    ...(requireSandbox === undefined ? {} : { requireSandbox }),
-    ...(quotas === undefined ? {} : { quotas })
+    policy: allowDeploy && allowOnly(allowDeploy),
+    oracles,
+    engines,
+    isolateBy,
+    patience,
+    sandbox,
+    requireSandbox,
+    quotas
   }
 }
 
