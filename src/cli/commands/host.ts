@@ -118,27 +118,16 @@ SIGINT and SIGTERM finish what is under way and close.\n\nExample:\n  $ mivm hos
 async function host(context: Context, options: Options): Promise<void> {
   useSmallSlabs()
   optimizeEarly()
-  const { output } = context
   const { config, file } = await readConfig(context.dir, options.config)
   const settings = { ...config, ...given(options) }
-  const log = new HostLog(output, settings.logLevel)
+  const log = new HostLog(context.output, settings.logLevel)
   atEnd(() => log.close())
   if (file !== null) log.write('info', `settings: ${file}`)
-  if (options.from !== undefined && options.recover !== true && options.repair !== true) {
-    throw new MivmError('USAGE', '--from is for --recover and --repair: give one of them as well')
-  }
-  if (options.mirrorMax !== undefined && options.mirror === undefined) {
-    throw new MivmError('USAGE', '--mirror-max is for --mirror: say what to keep copies of as well')
-  }
+  checkTogether(options)
   const hostOptions = await hostOptionsOf(context, settings, log)
   const monitor = await openMonitor(settings.metrics, context.hostDir)
   const bootstrap = await openNetwork(context)
-  const from = options.from ?? []
-  if (options.repair === true) {
-    await salvageHost(context, log)
-    await repairHost(context, log, from, bootstrap)
-  }
-  if (options.recover === true) await recoverHost(context, log, from, bootstrap)
+  await mend(context, log, options, bootstrap)
   const monitors = [monitor, await openSocket(context, log)].filter((it) => it !== null)
   const start = () => startHost(context, log, { ...hostOptions, bootstrap }, monitors)
   let running = await start().catch(async (error) => {
@@ -158,18 +147,50 @@ async function host(context: Context, options: Options): Promise<void> {
     log.write('info', 'finishing what is under way…')
     await running.host.close()
     if (problem === undefined) break
-    if (problem === null) {
-      log.write('info', 'the disk takes something again: opening the database anew')
-    } else {
-      if (problem.code !== 'DIRECTORY_DAMAGED') throw problem
-      log.write('error', printable(problem.message))
-      await salvageHost(context, log, true)
-    }
+    await makeReady(context, log, problem)
     running = await start()
   }
   const { id, instances } = running.host
   log.write('info', 'closed')
-  output.object({ type: 'summary', id, instances: instances.length })
+  context.output.object({ type: 'summary', id, instances: instances.length })
+}
+
+/** Throws USAGE for options that say nothing without another one. */
+function checkTogether({ from, recover, repair, mirror, mirrorMax }: Options): void {
+  if (from !== undefined && recover !== true && repair !== true) {
+    throw new MivmError('USAGE', '--from is for --recover and --repair: give one of them as well')
+  }
+  if (mirrorMax !== undefined && mirror === undefined) {
+    throw new MivmError('USAGE', '--mirror-max is for --mirror: say what to keep copies of as well')
+  }
+}
+
+/** What is to be done before the host is started. */
+async function mend(
+  context: Context,
+  log: HostLog,
+  { repair, recover, from = [] }: Options,
+  bootstrap: Bootstrap | undefined
+): Promise<void> {
+  if (repair === true) {
+    await salvageHost(context, log)
+    await repairHost(context, log, from, bootstrap)
+  }
+  if (recover === true) await recoverHost(context, log, from, bootstrap)
+}
+
+/**
+ * Before the host is started again: `problem` is what it has ended with, null where its disk takes something again. Throws
+ * what it cannot go on after.
+ */
+async function makeReady(context: Context, log: HostLog, problem: MivmError | null): Promise<void> {
+  if (problem === null) {
+    log.write('info', 'the disk takes something again: opening the database anew')
+    return
+  }
+  if (problem.code !== 'DIRECTORY_DAMAGED') throw problem
+  log.write('error', printable(problem.message))
+  await salvageHost(context, log, true)
 }
 
 interface Running {
