@@ -79,7 +79,10 @@ async function connect(t: Test) {
   for (const stream of [a, b]) stream.on('error', () => {})
   if (a.rawStream === null || b.rawStream === null) throw new Error('streams come with raw ones')
   a.rawStream.pipe(b.rawStream).pipe(a.rawStream)
+  // no sockets that keep the process, which ends where all wait for a timer that does not either
+  const alive = setInterval(() => {}, 1000)
   t.teardown(() => {
+    clearInterval(alive)
     a.destroy()
     b.destroy()
   })
