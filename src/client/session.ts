@@ -1,19 +1,11 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { Rpc } from '../net/rpc.ts'
 import { decodeUserEntry, type UserCall } from '../protocol/entries.ts'
 import { MivmError } from '../protocol/errors.ts'
 import type { Head } from '../protocol/head.ts'
-import { BATCH_CALLS_MAX, LIMITS, METHOD_MAX } from '../protocol/limits.ts'
-import {
-  CALL,
-  type CallReply,
-  KNOWN,
-  RANGE,
-  type RangeRequest,
-  type UserBlocks
-} from '../protocol/messages.ts'
-import { Backoff } from './backoff.ts'
+import { LIMITS, METHOD_MAX } from '../protocol/limits.ts'
+import { CALL, RANGE, type RangeRequest, type UserBlocks } from '../protocol/messages.ts'
 import type { Conflict } from './chain.ts'
+import { Dispatch, isPassing, isToBeMended } from './dispatch.ts'
 import type { OwnLog, Recap } from './own-log.ts'
 import { type Done, PendingCalls } from './pending.ts'
 import type { Remote } from './remote.ts'
@@ -21,12 +13,6 @@ import { Replies } from './replies.ts'
 import { takeBack } from './take-back.ts'
 import { type Delivery, Writer } from './writer.ts'
 
-/** Requests under way at once: the next batch is on its way while one is executed. */
-const REQUESTS_MAX = 4
-/** Bytes of blocks in one request. */
-const REQUEST_BYTES = 1024 * 1024
-/** Replies in a row that bring nothing of what was asked for: those under way may be overtaken, and more are no accident. */
-const FRUITLESS_MAX = 2 * REQUESTS_MAX
 /** A call waits for so long at least, ms: when it is given up it has to be in the log. */
 const WAIT_MIN = 500
 
@@ -53,11 +39,6 @@ export interface LateCall {
   readonly done: Promise<Done>
 }
 
-interface Asked {
-  readonly from: number
-  readonly to: number
-}
-
 /**
  * One user's calls to one instance. Calls are first written to the user's log, then sent with the blocks that the
  * host has not seen; results come back proven, and are acknowledged in the log. What the network loses is sent again:
@@ -68,31 +49,32 @@ export class Session {
   readonly #waiting = new PendingCalls()
   readonly #writer: Writer
   readonly #replies: Replies
+  readonly #dispatch: Dispatch
   readonly #ticker: NodeJS.Timeout
-  /** How much of the log has been sent on this connection, blocks. */
-  #sent = 0
-  /** Entries in one request: as many as the host has room for, where it has said so. */
-  #atOnce = BATCH_CALLS_MAX
-  #rpc: Rpc | null = null
-  /** Requests under way on this connection, with the entries whose results they ask for. */
-  readonly #requests = new Set<Asked>()
-  #pumping = false
-  readonly #backoff = new Backoff(FRUITLESS_MAX, () => this.#pump())
-  /** Why the last try did not succeed. */
-  #trouble: MivmError | null = null
   #failed: unknown = null
   /** Why nothing can be written any more; what is in the log goes on. */
   #unwritable: unknown = null
   #closed = false
 
   private constructor(options: SessionOptions, { head, open }: Recap) {
-    const { address, remote, log, onHead } = options
+    const { address, remote, log, timeout, onHead } = options
     this.#options = options
     const waiting = this.#waiting
     const writer = new Writer(log, this.#delivery(), head?.length ?? 0)
     this.#writer = writer
     const replies = { address, host: remote.key, log, waiting, writer, onHead }
     this.#replies = new Replies(replies, head)
+    this.#dispatch = new Dispatch({
+      address,
+      remote,
+      log,
+      waiting,
+      replies: this.#replies,
+      timeout,
+      onTrouble: (error) => this.#heed(error),
+      onEnd: (error) => void this.#reasonOf(error).then((why) => this.fail(why)),
+      onRefused: (time, behind) => this.#expire(time, behind)
+    })
     for (const entry of open) waiting.add(entry, null)
     this.#ticker = setInterval(() => this.#expire(), 250).unref()
   }
@@ -111,9 +93,9 @@ export class Session {
         await session.close()
         throw why
       }
-      session.#trouble = error
+      session.#dispatch.trouble = error
     }
-    session.#pump()
+    session.#dispatch.send()
     return session
   }
 
@@ -124,8 +106,8 @@ export class Session {
   async #reconcile(): Promise<void> {
     const { log, remote, timeout } = this.#options
     const ask = async (known: UserBlocks) => {
-      this.#tell(await remote.rpc())
-      return remote.ask(CALL, this.#request(known, 0, 0), timeout)
+      this.#dispatch.tell(await remote.rpc())
+      return remote.ask(CALL, this.#dispatch.request(known, 0, 0), timeout)
     }
     const part = (start: number) => ask({ user: log.user, start, blocks: [], head: null })
     const range = (request: RangeRequest) => remote.ask(RANGE, request, timeout)
@@ -173,7 +155,7 @@ export class Session {
       done.catch(() => {})
       return { entry, done }
     })
-    this.#pump()
+    this.#dispatch.send()
     const calls: LateCall[] = []
     for (const { entry, done } of late) {
       const call = decodeUserEntry(await this.#options.log.block(entry))
@@ -200,8 +182,8 @@ export class Session {
   }
 
   #isDrained(): boolean {
-    const open = this.#waiting.size + this.#requests.size
-    return this.#writer.isIdle && open === 0 && this.#sent >= this.#options.log.durable
+    const { underWay, isUpToDate } = this.#dispatch
+    return this.#writer.isIdle && this.#waiting.size + underWay === 0 && isUpToDate
   }
 
   /** The newest head of the call log that was verified; null where there was none yet. */
@@ -217,7 +199,7 @@ export class Session {
     if (this.#closed) return
     await this.#writer.flush()
     // the last acks go out with the connection if it is there; else they go with the next call
-    if (this.#rpc !== null && !this.#rpc.closed) await this.drained(500).catch(() => {})
+    if (this.#dispatch.isConnected) await this.drained(500).catch(() => {})
     this.#closed = true
     clearInterval(this.#ticker)
     const error = new MivmError(
@@ -231,11 +213,11 @@ export class Session {
   #delivery(): Delivery {
     return {
       head: () => this.#replies.head,
-      underWay: () => this.#requests.size,
+      underWay: () => this.#dispatch.underWay,
       expect: (first, calls) => {
         for (const [i, call] of calls.entries()) this.#waiting.add(first + i, call)
       },
-      send: () => this.#pump(),
+      send: () => this.#dispatch.send(),
       fail: (error) => this.#stopWriting(error)
     }
   }
@@ -247,153 +229,14 @@ export class Session {
     this.#waiting.drop(this.#options.log.durable, error)
   }
 
-  #pump(): void {
-    if (this.#pumping || this.#closed || this.#failed !== null) return
-    if (this.#backoff.isResting) return
-    const connected = this.#rpc !== null && !this.#rpc.closed
-    const news = this.#options.log.durable > this.#sent
-    if (!news && (connected ? this.#missed().length === 0 : this.#waiting.size === 0)) return
-    this.#pumping = true
-    this.#send()
-      .catch((error) => this.#retryLater(error))
-      .finally(() => {
-        this.#pumping = false
-        // lost meanwhile: nobody else goes on
-        if (this.#rpc === null) this.#pump()
-      })
-  }
-
-  async #send(): Promise<void> {
-    const { log, remote } = this.#options
-    const rpc = await remote.rpc()
-    if (rpc !== this.#rpc) this.#restart(rpc)
-    while (this.#requests.size < REQUESTS_MAX && this.#sent < log.durable && this.#rpc === rpc) {
-      const start = this.#sent
-      const blocks = await log.blocks(start, this.#atOnce, REQUEST_BYTES)
-      // meanwhile the connection may have been lost, or what goes before this been refused
-      if (this.#rpc !== rpc || this.#backoff.isResting) return
-      if (this.#sent !== start) continue
-      const end = blocks.start + blocks.blocks.length
-      const calls = this.#waiting.entries.filter((entry) => entry > blocks.start && entry <= end)
-      this.#sent = end
-      this.#exchange(rpc, blocks, { from: calls[0] ?? 0, to: calls.at(-1) ?? 0 })
-    }
-    const missed = this.#missed()
-    if (missed.length > 0 && this.#requests.size < REQUESTS_MAX && this.#rpc === rpc) {
-      const none = { user: log.user, start: 0, blocks: [], head: null }
-      this.#exchange(rpc, none, { from: missed[0] ?? 0, to: missed.at(-1) ?? 0 })
-    }
-  }
-
-  /** Calls that the host has and nobody asks the results of: what did not fit into a reply, or was overtaken. */
-  #missed(): number[] {
-    if (this.#replies.isHolding) return []
-    const requests = [...this.#requests]
-    return this.#waiting.entries.filter(
-      (entry) =>
-        entry <= this.#sent && !requests.some(({ from, to }) => entry >= from && entry <= to)
-    )
-  }
-
-  /** A new connection: what is not answered goes out again, and no proof of the old one is waited for. */
-  #restart(rpc: Rpc): void {
-    const { first } = this.#waiting
-    this.#rpc = rpc
-    this.#tell(rpc)
-    this.#requests.clear()
-    this.#replies.forget()
-    this.#sent = first === undefined ? this.#options.log.durable : first - 1
-    rpc.onClose(() => {
-      if (this.#rpc !== rpc) return
-      this.#rpc = null
-      if (this.#waiting.size > 0) this.#pump()
-    })
-  }
-
-  /** The first thing that a host hears: one that was set back must not sign what it has signed already. */
-  #tell(rpc: Rpc): void {
-    const { head } = this.#replies
-    if (head === null) return
-    const { address, timeout } = this.#options
-    // an older host does not know what that means
-    rpc.request(KNOWN, { address, head }, timeout).catch(() => {})
-  }
-
-  #exchange(rpc: Rpc, blocks: UserBlocks, asked: Asked): void {
-    this.#requests.add(asked)
-    rpc
-      .request(CALL, this.#request(blocks, asked.from, asked.to))
-      .then((reply) => {
-        return this.#rpc === rpc ? this.#harvest(reply, asked) : undefined
-      })
-      .catch((error) => {
-        if (this.#rpc === rpc) this.#refused(rpc, blocks, error)
-      })
-      .finally(() => {
-        this.#requests.delete(asked)
-        if (this.#rpc !== rpc) return
-        // what the held ones begin at will not come any more: only a new connection begins anew
-        if (this.#replies.isHolding && this.#requests.size === 0) rpc.destroy()
-        else this.#pump()
-      })
-  }
-
-  #request(log: UserBlocks, from: number, to: number) {
-    const { length: known, anchored } = this.#replies
-    return { address: this.#options.address, log, from, to, known, anchored }
-  }
-
-  async #harvest(reply: CallReply, { from }: Asked): Promise<void> {
-    await this.#receive(reply)
-    // as far as results go into one reply, they are the first that were asked for
-    this.#backoff.replied(reply.proof !== null && !this.#waiting.has(from))
-  }
-
-  async #receive(reply: CallReply): Promise<void> {
-    if (reply.length > this.#options.log.durable) throw forked()
-    if (reply.behind !== null) {
-      // it was sent before, and so was what follows: the host has it, and the results are asked for again
-      this.#sent = Math.max(this.#sent, reply.length)
-      return
-    }
-    if (reply.proof === null) {
-      // the host lacks what comes before: it was set back, or never had it
-      this.#sent = Math.min(this.#sent, reply.length)
-      return
-    }
-    this.#trouble = null
-    this.#backoff.reset()
-    this.#atOnce = Math.min(BATCH_CALLS_MAX, this.#atOnce + 1)
-    await this.#replies.take(reply)
-  }
-
-  #refused(rpc: Rpc, blocks: UserBlocks, error: unknown): void {
-    if (rpc.closed) this.#rpc = null
-    else if (blocks.blocks.length > 0) this.#sent = Math.min(this.#sent, blocks.start)
-    this.#retryLater(error)
-    if (!(error instanceof MivmError) || error.retryAfter === null) return
-    const { room } = error
-    if (room !== null) this.#atOnce = Math.min(BATCH_CALLS_MAX, Math.max(1, Math.floor(room)))
-    // what was not taken in will not be before that
-    if (blocks.blocks.length > 0) this.#expire(performance.now() + error.retryAfter, blocks.start)
-  }
-
-  #retryLater(error: unknown): void {
-    const isToBeMended = error instanceof MivmError && MENDED.has(error.code)
-    if (!isPassing(error) && !isToBeMended) {
-      // what it ends with takes a while to be found out
-      this.#backoff.stop()
-      void this.#reasonOf(error).then((why) => this.fail(why))
-      return
-    }
+  /** Something has gone wrong that is tried again. */
+  #heed(error: MivmError): void {
     const { head } = this.#replies
     if (error.code === 'INSTANCE_SET_BACK' && head !== null) {
       // one that has signed another history since then cannot say that it has only lost this one
       this.#options.onSetBack(head).catch(() => {})
     }
-    this.#trouble = error
-    if (isToBeMended) this.#waiting.fail(this.#late())
-    this.#backoff.failed(error)
+    if (isToBeMended(error)) this.#waiting.fail(this.#late())
   }
 
   /** Gives up calls behind an entry whose time is over at `now`, as performance.now(). */
@@ -403,7 +246,7 @@ export class Session {
 
   #late(): MivmError {
     const { code, message, retryAfter } =
-      this.#trouble ?? new MivmError('TIMEOUT', 'the host has not answered in time')
+      this.#dispatch.trouble ?? new MivmError('TIMEOUT', 'the host has not answered in time')
     return new MivmError(
       code,
       `${message}; the call is in your log and is delivered with the next one, or by "mivm deliver"`,
@@ -422,6 +265,7 @@ export class Session {
   /** Ends all calls that wait, and those to come, with an error. */
   fail(error: unknown): void {
     this.#failed ??= error
+    this.#dispatch.stop()
     this.#waiting.fail(error)
     this.#writer.close(error)
   }
@@ -442,31 +286,5 @@ function refuse(method: string, args: string): MivmError | null {
   return new MivmError(
     'METHOD_UNKNOWN',
     'no method has such a name: see the methods of the instance'
-  )
-}
-
-/** Whether it may be over when we try again. */
-function isPassing(error: unknown): error is MivmError {
-  return error instanceof MivmError && PASSING.has(error.code)
-}
-
-/** What its operator has to see to: nobody waits for that, but then this goes on. */
-const MENDED: ReadonlySet<string> = new Set(['INSTANCE_DAMAGED', 'INSTANCE_UNKNOWN', 'INTERNAL'])
-
-const PASSING: ReadonlySet<string> = new Set([
-  'CONNECTION_LOST',
-  'ENGINE_FAILED',
-  'HOST_CLOSED',
-  'HOST_UNKNOWN',
-  'INSTANCE_SET_BACK',
-  'QUOTA_EXCEEDED',
-  'STORAGE_FAILED',
-  'STORAGE_FULL'
-])
-
-function forked(): MivmError {
-  return new MivmError(
-    'USER_LOG_FORKED',
-    'the host holds more of your log than this machine: use an identity on one machine at a time, or make a new one'
   )
 }
