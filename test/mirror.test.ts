@@ -2,7 +2,9 @@
 
 import { readFile } from 'node:fs/promises'
 import path from 'node:path'
+import b4a from 'b4a'
 import test from 'brittle'
+import Hypercore from 'hypercore'
 import crypto from 'hypercore-crypto'
 import { audit } from 'mivm'
 import { ArchiveView } from '../src/cli/archive.ts'
@@ -10,13 +12,14 @@ import { Reopening } from '../src/cli/mirror.ts'
 import { locate } from '../src/client/locate.ts'
 import { Others } from '../src/client/others.ts'
 import { Replica } from '../src/client/replica.ts'
+import { Progress } from '../src/copies/progress.ts'
 import { Host } from '../src/host/host.ts'
 import { Network } from '../src/net/network.ts'
 import { Rpc } from '../src/net/rpc.ts'
 import { MivmError } from '../src/protocol/errors.ts'
 import { verifyEvidence } from '../src/protocol/evidence.ts'
 import { decodeId, encodeId, parseLink } from '../src/protocol/ids.ts'
-import { topicOf } from '../src/protocol/manifest.ts'
+import { topicOf, userLogKey } from '../src/protocol/manifest.ts'
 import { EvidenceDir } from '../src/state/evidence-dir.ts'
 import { closeStore, openStore } from '../src/state/store.ts'
 import { BareUser, deployment } from './bare-user.ts'
@@ -356,6 +359,45 @@ test('mirror - a user that has signed two logs stops nothing', async (t) => {
   await whole(address, lengthOf())
   t.absent(events.some(({ type }) => type === 'mirror-stopped'))
   t.comment(mirror.status()[0]?.state)
+})
+
+test('mirror - a user whose log comes as slowly as it likes holds up nothing but itself', async (t) => {
+  const { scene, host, alice, link, address } = await Scene.deployed(t)
+  const key = decodeId(address)
+  const instance = await host.instance(key)
+  const eve = new BareUser(key, 'eve')
+  const logKey = userLogKey(eve.key, key)
+  const call = async () => {
+    await instance.submit(eve.call('add').log())
+    await instance.settled(eve.key, eve.blocks.length)
+  }
+  await call()
+  const { during } = Progress.prototype
+  const { promise: given, resolve: giveUp } = Promise.withResolvers<void>()
+  let waits = 0
+  // not before it is given up, and not at once from then on
+  Object.assign(Progress.prototype, {
+    async during(this: Progress, ...args: Parameters<typeof during>) {
+      const [core] = args
+      const isOfEve = core instanceof Hypercore && b4a.equals(core.key, logKey)
+      if (!isOfEve) return during.apply(this, args)
+      if (++waits > 2) await given
+      return false
+    }
+  })
+  const end = () => {
+    Object.assign(Progress.prototype, { during })
+    giveUp()
+  }
+  t.teardown(end, { order: 0 })
+  const { mirror, whole } = await scene.mirror([link])
+  for (let i = 0; i < 3; i++) {
+    await call()
+    await alice.call(link, 'add', ['text'])
+    await whole(address, instance.head.length)
+  }
+  t.is(mirror.status()[0]?.state, 'whole, but for the logs of 1 users')
+  t.is(waits, 2, 'it is left for later')
 })
 
 test('mirror - the other log of a user that came first is not kept', async (t) => {

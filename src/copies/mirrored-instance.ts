@@ -95,7 +95,8 @@ export class MirroredInstance {
       address: this.address,
       stop: this.#stop.signal,
       room: () => options.bytesMax - this.#bytes,
-      refuseWhenFull: () => this.#refuseWhenFull()
+      refuseWhenFull: () => this.#refuseWhenFull(),
+      onFailed: (error) => this.fail(error)
     })
   }
 
@@ -147,6 +148,7 @@ export class MirroredInstance {
     this.#stop.abort()
     // it may only be about to meet the others, and to listen
     await this.#running
+    await this.#users.settled()
     this.#unlisten()
     await this.#others?.close()
     for (const core of [this.#logs?.log, this.#logs?.files, this.#logs?.blobs]) {
@@ -215,10 +217,10 @@ export class MirroredInstance {
           users.set(encodeId(user.key), user)
         }
       }
-      for (const user of users.values()) await this.#users.take(user)
+      await this.#users.take(users)
       if (this.#stop.signal.aborted) return
     }
-    await this.#users.takeLacking()
+    this.#users.takeLacking()
     const { commit } = walk
     if (commit === null) return
     for (const { key, entry } of walk.open) await this.#users.takeOpen(key, entry)
@@ -253,10 +255,10 @@ export class MirroredInstance {
   #advance(log: Hypercore): void {
     const head = headOf(log)
     if (head === null || head.length !== this.#walk.length) return
-    if (head.length === this.#head?.length) return
-    this.#head = head
     const { lacking } = this.#users
     this.#state = lacking === 0 ? 'whole' : `whole, but for the logs of ${lacking} users`
+    if (head.length === this.#head?.length) return
+    this.#head = head
     if (this.#isLevel) return
     this.#isLevel = true
     this.#options.onEvent({ type: 'mirrored', address: this.#id, blocks: head.length })

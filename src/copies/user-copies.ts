@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import type Corestore from 'corestore'
 import type Hypercore from 'hypercore'
 import { MerkleTree } from 'hypercore/lib/merkle-tree.js'
@@ -13,6 +14,11 @@ const OPEN_MS = 5_000
 /** How long nothing may come of a log before it is tried anew, and then left for later, ms. */
 const USER_MS = 10_000
 const USER_TRIES = 2
+/** How long logs are waited for, of all that one part of the call log names, ms; then they come beside the rest. */
+const USERS_MS = 30_000
+/** How long one is tried at a time that is had beside the rest, ms: what has come stays. And how many at once. */
+const BESIDE_MS = 300_000
+const BESIDE_MAX = 8
 /** Between two tries to have what logs lack, ms. */
 const LATER_MS = 30_000
 /** Bytes of a log that are taken beyond what a commit names. */
@@ -31,6 +37,14 @@ export interface UserCopiesOptions {
   room(): number
   /** Throws where there are none. */
   refuseWhenFull(): void
+  /** What a log that comes beside the rest has failed with. */
+  onFailed(error: unknown): void
+}
+
+/** A user whose log is lacking, and when it was last tried, as performance.now(). */
+interface Lacking {
+  readonly user: WalkedUser
+  readonly triedAt: number
 }
 
 /**
@@ -41,8 +55,9 @@ export class UserCopies {
   readonly #options: UserCopiesOptions
   readonly #bytes = new Map<string, number>()
   /** Users whose logs could not be had as the commits name them. */
-  readonly #lacking = new Map<string, WalkedUser>()
-  #lackingSince = 0
+  readonly #lacking = new Map<string, Lacking>()
+  /** Logs that are on their way. */
+  readonly #taking = new Map<string, Promise<void>>()
 
   constructor(options: UserCopiesOptions) {
     this.#options = options
@@ -58,31 +73,31 @@ export class UserCopies {
     return this.#lacking.size
   }
 
-  /** Has the log of a user here as a commit names it, or notes that it is lacking. */
-  async take(user: WalkedUser): Promise<void> {
-    const { stop } = this.#options
-    const id = encodeId(user.key)
-    for (let tries = USER_TRIES; tries > 0 && !stop.aborted; tries--) {
-      const core = await this.#open(user.key)
-      try {
-        if (await this.#isTaken(core, user.head)) {
-          this.#lacking.delete(id)
-          return
-        }
-        if (!stop.aborted) await discard(core)
-      } finally {
-        await core.close()
-      }
+  /** Has users' logs here. Who shows another one, or shows it slowly, is not waited for again until it is here. */
+  async take(users: ReadonlyMap<string, WalkedUser>): Promise<void> {
+    const late = new AbortController()
+    const wait = sleep(USERS_MS, undefined, { signal: late.signal, ref: false }).catch(() => {})
+    for (const [id, user] of users) {
+      if (this.#lacking.has(id) || this.#taking.size >= BESIDE_MAX) this.#lack(id, user)
+      else await Promise.race([this.#begin(id, user), wait])
+      if (this.#taking.has(id)) this.#lack(id, user)
+      if (this.#options.stop.aborted) break
     }
-    if (this.#lacking.size === 0) this.#lackingSince = performance.now()
-    this.#lacking.set(id, user)
+    late.abort()
   }
 
-  /** Tries again to have what is lacking, after a while. */
-  async takeLacking(): Promise<void> {
-    if (this.#lacking.size === 0 || performance.now() - this.#lackingSince < LATER_MS) return
-    for (const user of this.#lacking.values()) await this.take(user)
-    this.#lackingSince = performance.now()
+  /** Tries again to have what is lacking, those first that were not tried for longest. */
+  takeLacking(): void {
+    const before = performance.now() - LATER_MS
+    for (const [id, { user, triedAt }] of this.#lacking) {
+      if (this.#taking.size >= BESIDE_MAX) return
+      if (triedAt <= before && !this.#taking.has(id)) void this.#begin(id, user).catch(() => {})
+    }
+  }
+
+  /** Resolves when nothing is on its way any more, once `stop` is. */
+  async settled(): Promise<void> {
+    await Promise.allSettled(this.#taking.values())
   }
 
   /**
@@ -104,9 +119,49 @@ export class UserCopies {
     }
   }
 
-  async #isTaken(core: Hypercore, { length, treeHash }: Version): Promise<boolean> {
+  #lack(id: string, user: WalkedUser): void {
+    const triedAt = this.#lacking.get(id)?.triedAt ?? Number.NEGATIVE_INFINITY
+    this.#lacking.set(id, { user, triedAt })
+  }
+
+  #begin(id: string, user: WalkedUser): Promise<void> {
+    const { stop, onFailed } = this.#options
+    const taking = this.#take(id, user).finally(() => this.#taking.delete(id))
+    this.#taking.set(id, taking)
+    taking.catch((error: unknown) => {
+      if (!stop.aborted) onFailed(error)
+    })
+    return taking
+  }
+
+  /** Has the log of a user here as a commit names it, or notes that it is lacking. */
+  async #take(id: string, user: WalkedUser): Promise<void> {
+    const signal = AbortSignal.any([AbortSignal.timeout(BESIDE_MS), this.#options.stop])
+    for (let tries = USER_TRIES; tries > 0 && !signal.aborted; tries--) {
+      const core = await this.#open(user.key)
+      try {
+        if (await this.#isTaken(core, user.head, signal)) {
+          // a later commit may have named more of it meanwhile
+          if (this.#lacking.get(id)?.user.head.length === user.head.length) this.#lacking.delete(id)
+          return
+        }
+        if (!signal.aborted) await discard(core)
+      } finally {
+        await core.close()
+      }
+    }
+    const last = this.#lacking.get(id)?.user ?? user
+    this.#lacking.delete(id)
+    this.#lacking.set(id, { user: last, triedAt: performance.now() })
+  }
+
+  async #isTaken(
+    core: Hypercore,
+    { length, treeHash }: Version,
+    signal: AbortSignal
+  ): Promise<boolean> {
     const id = encodeId(core.key)
-    const progress = new Progress(USER_MS, this.#options.stop)
+    const progress = new Progress(USER_MS, signal)
     const isThere = await progress.during(core, (waiting) => awaitBlocks(core, length, waiting))
     for (let at = 0; isThere && at < length; at += BLOCKS_MAX) {
       this.#options.refuseWhenFull()
