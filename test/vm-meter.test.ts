@@ -3,6 +3,7 @@ import test from 'brittle'
 import { MivmError } from '../src/protocol/errors.ts'
 import { LIMITS, type Limits } from '../src/protocol/limits.ts'
 import type { Step } from '../src/vm/vm.ts'
+import { JITLESS, run as runIn } from './vm-determinism-run.ts'
 import { briefOf, contractOf, Instance, type Line, openOne } from './vm-helpers.ts'
 
 /**
@@ -702,7 +703,7 @@ const NESTS: Record<string, readonly [open: string, close: string, levels?: numb
   functions: ['function () { return ', '}', 2],
   generators: ['function* () { yield ', '}', 3],
   'async functions': ['(async () => await ', ')', 3],
-  classes: ['class { a = ', '}', 3],
+  classes: ['class { a = ', '}', 4],
   calls: ['f(', ')'],
   templates: ['`${', '}`'],
   conditions: ['0 ? 1 : ', ''],
@@ -749,3 +750,27 @@ test('meter - code that nests as deep as it may is compiled, and no deeper', asy
     t.ok((await inspect(nested(20_000))).includes('deeper than 1000 levels'), `many ${name}`)
   }
 })
+
+test('meter - what is compiled at the end of the depth of a call leaves a fifth of the stack', async (t) => {
+  // V8 reads what nests when it is called first, and says so in an error that can be caught where its stack ends
+  const scenarios = Object.entries({ classes: 240, arrows: 950 }).map(([name, count]) => {
+    const [open, close] = NESTS[name] ?? ['', '']
+    const source = `
+      const g = () => ${open.repeat(count)}0${close.repeat(count)}
+      const deep = (n) => { let ${names(26)}; return n < 1 ? typeof g() : n > 315 ? Reflect.get(new Proxy({}, { get: () => deep(n - 1) }), 'a') : deep(n - 1) }
+      exports.init = () => {}
+      exports.main = () => { try { return deep(410) } catch (error) { return error.message } }`
+    return { source, calls: [{}, { method: 'main' }] }
+  })
+  const results = await runIn(
+    { name: 'less stack', flags: [...JITLESS, '--stack-size=3200'], memory: 128 },
+    scenarios
+  )
+  t.alike(
+    results.map(([, main]) => main?.outcome.value),
+    ['"function"', '"function"']
+  )
+})
+
+const names = (count: number): string =>
+  Array.from({ length: count }, (_, i) => `v${i} = n`).join(', ')
