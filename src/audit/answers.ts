@@ -4,8 +4,8 @@ import type { Ack, Answer } from '../protocol/entries.ts'
 import type { LoggedCall } from '../protocol/evidence-replay.ts'
 import { encodeId } from '../protocol/ids.ts'
 import { readBlocks } from '../state/blocks.ts'
+import { decode } from './entry.ts'
 import type { Report } from './findings.ts'
-import { decode } from './history.ts'
 
 /** Answers of one entry that are looked at, and how many wait before any is. */
 const ANSWERS_MAX = 256

@@ -19,7 +19,7 @@ import { codeHash, writesHash } from '../protocol/hash.ts'
 import { copyHead } from '../protocol/head.ts'
 import { encodeId } from '../protocol/ids.ts'
 import { BATCH_CALLS_MAX } from '../protocol/limits.ts'
-import type { Attested, FindingCode, Report } from './findings.ts'
+import type { Attested, FindingCode, Place, Report } from './findings.ts'
 
 /** What a commit says of the log of a user with acks in its batch; the head is null where it cannot be that. */
 export interface LoggedHead {
@@ -212,7 +212,7 @@ export class CallLogWalk {
 
   #pushAck(ack: Ack, index: number): void {
     const { seq, user, time, previous } = ack
-    const place = { log: 'call log', block: index, seq } as const
+    const place = placeOf(index, { ack })
     if (seq !== this.#seq + 1) {
       const message = `this ack has the number ${seq}, the one before it ${this.#seq}`
       this.#report.find('SEQ_WRONG', place, message)
@@ -246,19 +246,19 @@ export class CallLogWalk {
   }
 
   #pushOracle(
-    { ack, index: ackIndex, oracles }: OpenCall,
+    call: OpenCall,
     entry: OracleRequestEntry | OracleAnswerEntry,
     block: number
   ): boolean {
+    const { index: ackIndex, oracles } = call
     const last = oracles.at(-1)
     const waiting = last !== undefined && last.answer === null
     const asks = entry.type === 'oracle-request'
     if (asks === waiting) return false
     const number = waiting ? oracles.length - 1 : oracles.length
     if (entry.ack !== ackIndex || entry.index !== number) {
-      const place = { log: 'call log', block, seq: ack.seq } as const
       const message = `this record is number ${entry.index} of ack ${entry.ack}, and stands at ${number} of ${ackIndex}`
-      this.#report.find('ORACLE_INDEX_WRONG', place, message)
+      this.#report.find('ORACLE_INDEX_WRONG', placeOf(block, call), message)
     }
     if (entry.type === 'oracle-request') {
       oracles.push({ request: entry, block, answer: null })
@@ -270,10 +270,9 @@ export class CallLogWalk {
   }
 
   #pushResult(call: OpenCall, result: Result, index: number, block: Uint8Array): void {
-    const { ack, oracles } = call
-    const place = { log: 'call log', block: index, seq: ack.seq } as const
+    const place = placeOf(index, call)
     // a call may be aborted while it waits for an oracle, it cannot end otherwise then
-    if (oracles.at(-1)?.answer === null && result.outcome !== 'abort') {
+    if (call.oracles.at(-1)?.answer === null && result.outcome !== 'abort') {
       this.#break(index, 'ENTRY_UNEXPECTED', 'the call ends while it waits for an oracle')
       return
     }
@@ -296,12 +295,7 @@ export class CallLogWalk {
     if (before !== null) {
       for (const log of ['archive', 'blobs'] as const) {
         if (extendsVersion(before[log], commit[log])) continue
-        const seq = calls.at(-1)?.ack.seq
-        const place = {
-          log: 'call log',
-          block: index,
-          ...(seq === undefined ? {} : { seq })
-        } as const
+        const place = placeOf(index, calls.at(-1))
         const message = `the ${log} goes back from length ${before[log].length} to ${commit[log].length}, or is another at the same`
         this.#report.find('COMMIT_BACKWARDS', place, message)
       }
@@ -333,8 +327,7 @@ export class CallLogWalk {
       const caller = this.#callerOf(ack.user)
       entries.set(caller, Math.max(entries.get(caller) ?? 0, ack.entry))
     }
-    const seq = calls.at(-1)?.ack.seq
-    const place = { log: 'call log', block, ...(seq === undefined ? {} : { seq }) } as const
+    const place = placeOf(block, calls.at(-1))
     if (heads.length !== entries.size) {
       const message = `this commit has ${heads.length} heads for the ${entries.size} users of its calls`
       this.#report.find('COMMIT_HEADS_WRONG', place, message)
@@ -371,13 +364,13 @@ export class CallLogWalk {
   #break(block: number, code: FindingCode, why: string): void {
     this.#broken = true
     const message = `block ${block}: ${why}; what follows was not checked`
-    const seq = this.#call?.ack.seq
-    this.#report.find(
-      code,
-      { log: 'call log', block, ...(seq === undefined ? {} : { seq }) },
-      message
-    )
+    this.#report.find(code, placeOf(block, this.#call), message)
   }
+}
+
+/** With the call that it concerns, where there is one. */
+function placeOf(block: number, call: Pick<OpenCall, 'ack'> | null | undefined): Place {
+  return call ? { log: 'call log', block, seq: call.ack.seq } : { log: 'call log', block }
 }
 
 /** What is wrong with a result before anybody replays it; null where nothing is. */

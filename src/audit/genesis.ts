@@ -9,8 +9,8 @@ import { addressOf } from '../protocol/manifest.ts'
 import { Tree } from '../protocol/merkle.ts'
 import { isOwnVm } from '../protocol/vm-id.ts'
 import { headOf } from '../state/head.ts'
+import { decode } from './entry.ts'
 import type { Report } from './findings.ts'
-import { decode } from './history.ts'
 import { ASKED_MAX, awaitLength, type Patience, reopen } from './patience.ts'
 
 /** Block 0 of a call log that belongs at its address. */

@@ -1,8 +1,8 @@
-import { type CallLogEntry, type Genesis, isTooMuch, readEntry } from '../protocol/entries.ts'
-import { BLOCK_MAX } from '../protocol/limits.ts'
+import type { CallLogEntry, Genesis } from '../protocol/entries.ts'
 import type { Tree, TreeNode } from '../protocol/merkle.ts'
 import type { Run } from './ahead.ts'
 import { CallLogWalk, type LoggedBatch, type WalkState } from './call-log.ts'
+import { decode, type Unreadable } from './entry.ts'
 import type { Gap, GapReason, Report } from './findings.ts'
 import type { Heads } from './heads.ts'
 import type { LogReader } from './log-reader.ts'
@@ -35,8 +35,6 @@ interface Read {
   /** Of the tree up to and with a commit. */
   readonly roots: readonly TreeNode[] | null
 }
-
-type Unreadable = 'malformed' | 'large'
 
 /** What a call log is read into. */
 export interface Readers {
@@ -283,12 +281,4 @@ export class History {
       await reader.close()
     }
   }
-}
-
-/** An entry of a call log whose genesis is of this version, or why it is none. */
-export function decode(block: Uint8Array): CallLogEntry | Unreadable {
-  if (block.byteLength > BLOCK_MAX) return 'large'
-  const entry = readEntry(block)
-  if (entry === null) return 'malformed'
-  return isTooMuch(entry) ? 'large' : entry
 }

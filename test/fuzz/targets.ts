@@ -4,8 +4,8 @@ import { readFileSync } from 'node:fs'
 import b4a from 'b4a'
 import c, { type Encoder } from 'compact-encoding'
 import { CallLogWalk as AuditWalk } from '../../src/audit/call-log.ts'
+import { decode as decodeLogged } from '../../src/audit/entry.ts'
 import { Report } from '../../src/audit/findings.ts'
-import { decode as decodeLogged } from '../../src/audit/history.ts'
 import {
   decodeEntry,
   decodeUserEntry,
