@@ -1,6 +1,7 @@
 import b4a from 'b4a'
 import { decodeEntry, encodeEntry, type Genesis, limitsOf } from '../protocol/entries.ts'
 import { MivmError } from '../protocol/errors.ts'
+import { NO_FILES } from '../protocol/files.ts'
 import { codeHash } from '../protocol/hash.ts'
 import { encodeId } from '../protocol/ids.ts'
 import { Tree } from '../protocol/merkle.ts'
@@ -140,8 +141,6 @@ export async function executeInit(
 export function fuelOf({ outcome, fuel }: Step, { limits }: Contract): number {
   return outcome.status === 'abort' ? limits.fuel : fuel
 }
-
-const NO_FILES = { get: async () => null, list: async () => [] }
 
 /** The code is the one thing of it that a program can go by. */
 export function initFailed(

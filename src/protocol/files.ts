@@ -18,6 +18,9 @@ export interface Files {
   list(range: PathRange): Promise<readonly string[]>
 }
 
+/** None. */
+export const NO_FILES: Files = { get: async () => null, list: async () => [] }
+
 /** Sorts writes by path, in code unit order, and keeps the last one of each: what one commit stores. */
 export function lastWrites(writes: Iterable<Write>): Write[] {
   const last = new Map<string, Write>()

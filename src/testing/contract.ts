@@ -1,10 +1,10 @@
-import { encodeEntry, encodeUserEntry, type Genesis, limitsOf } from '../protocol/entries.ts'
+import { encodeEntry, encodeUserEntry, type Genesis } from '../protocol/entries.ts'
 import { MivmError } from '../protocol/errors.ts'
 import { codeHash, hash, uint64 } from '../protocol/hash.ts'
 import { encodeId } from '../protocol/ids.ts'
 import type { LimitName } from '../protocol/limits.ts'
 import { addressOf } from '../protocol/manifest.ts'
-import { callOf } from '../vm/record.ts'
+import { callOf, contractOf as contractIn } from '../vm/record.ts'
 import type { Call, Contract } from '../vm/vm.ts'
 
 /** The id, z-base-32, that a contract sees as `caller.id` when `name` calls. The same for ever. */
@@ -51,12 +51,5 @@ export function contractOf(
     codeHash: codeHash(source),
     limits
   }
-  return {
-    vm,
-    address: encodeId(addressOf(host, encodeEntry(genesis))),
-    host: encodeId(host),
-    deployer: encodeId(deployer),
-    source,
-    limits: limitsOf(genesis)
-  }
+  return contractIn(addressOf(host, encodeEntry(genesis)), genesis, source)
 }

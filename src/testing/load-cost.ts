@@ -1,4 +1,5 @@
 import { type Bundle, bundleOf } from '../bundle/bundle.ts'
+import { NO_FILES } from '../protocol/files.ts'
 import type { Contract, VirtualMachine } from '../vm/vm.ts'
 import { callBy, contractOf, userKey } from './contract.ts'
 import { locateDeployment } from './locate.ts'
@@ -41,7 +42,7 @@ async function measure(vm: VirtualMachine, contract: Contract): Promise<LoadCost
         contract,
         variables: [],
         calls: Array.from({ length: count }, () => call),
-        base: { get: async () => null, list: async () => [] },
+        base: NO_FILES,
         onStep: (step) => {
           fuel = step.fuel
         },

@@ -5,8 +5,7 @@ import type { InstanceReplica } from '../client/instance-replica.ts'
 import { type CallInLog, readLogged } from '../client/logged-call.ts'
 import { MivmError } from '../protocol/errors.ts'
 import type { LoggedCall } from '../protocol/evidence-replay.ts'
-import type { Files, PathRange } from '../protocol/files.ts'
-import { encodeId } from '../protocol/ids.ts'
+import { type Files, NO_FILES, type PathRange } from '../protocol/files.ts'
 import { Overlay } from '../vm/overlay.ts'
 import { answerOf, callAt, contractOf } from '../vm/record.ts'
 import { readVariables, sortVariables, updateVariables } from '../vm/variables.ts'
@@ -111,9 +110,9 @@ async function repeat(
 }
 
 /** What the VM executes for a call of the log; null for a block that is none. */
-function executedOf({ ack, asked }: LoggedCall, committed: Uint8Array): Call | null {
+function executedOf({ ack, caller, asked }: LoggedCall, committed: Uint8Array): Call | null {
   if (asked?.type !== 'call') return null
-  return callAt(asked, ack.call, encodeId(ack.user), ack.seq, ack.time, committed)
+  return callAt(asked, ack.call, caller, ack.seq, ack.time, committed)
 }
 
 /** Nobody is asked anything again. */
@@ -159,8 +158,6 @@ class DriveFiles implements Files {
     return paths
   }
 }
-
-const NO_FILES: Files = { get: async () => null, list: async () => [] }
 
 function otherContract(): MivmError {
   return new MivmError(

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { cpus } from 'node:os'
 import { MivmError } from '../protocol/errors.ts'
-import { type Engine, EngineDeath, type JobHandlers } from './engine.ts'
+import { type Engine, EngineDeath, NO_HANDLERS, vmClosed } from './engine.ts'
 import type { Compiled } from './frames.ts'
 
 /** Resident memory over which the process is replaced after a job, bytes. */
@@ -95,7 +95,7 @@ export class Compiler {
     for (let tries = 1; ; tries++) {
       const engine = await this.#take()
       try {
-        const report = await engine.run({ type: 'compile', source, time: this.#time }, NOTHING)
+        const report = await engine.run({ type: 'compile', source, time: this.#time }, NO_HANDLERS)
         if (report.type !== 'compiled') throw new MivmError('INTERNAL', 'no compiler: report this')
         if ((engine.memory ?? 0) > MEMORY_IDLE) await engine.kill()
         return report.code
@@ -110,13 +110,13 @@ export class Compiler {
   async #take(): Promise<Engine> {
     const running = this.#engine === null ? null : await this.#engine.catch(() => null)
     if (running?.isAlive) return running
-    if (this.#closed) throw closed()
+    if (this.#closed) throw vmClosed()
     this.#warmth = 0
     this.#engine = this.#start()
     const engine = await this.#engine
     if (!this.#closed) return engine
     await engine.kill()
-    throw closed()
+    throw vmClosed()
   }
 
   #rest(): void {
@@ -150,14 +150,6 @@ export class Compiler {
   }
 }
 
-/** A compiler reports one thing, and asks for nothing. */
-const NOTHING: JobHandlers = {
-  onSteps() {},
-  async onQuestion() {
-    return null
-  }
-}
-
 /** Of all processors since the machine was started, ms; 0 where that cannot be read, for want of a descriptor. */
 function unusedTime(): number {
   try {
@@ -165,8 +157,4 @@ function unusedTime(): number {
   } catch {
     return 0
   }
-}
-
-export function closed(): MivmError {
-  return new MivmError('ENGINE_FAILED', 'the VM is closed: open it again')
 }

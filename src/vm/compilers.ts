@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
-import { Compiler, closed } from './compiler.ts'
-import type { Engine } from './engine.ts'
+import { Compiler } from './compiler.ts'
+import { type Engine, vmClosed } from './engine.ts'
 import type { Compiled, Refusal } from './frames.ts'
 import type { Contract } from './vm.ts'
 
@@ -71,7 +71,7 @@ export class Compilers {
 
   async close(): Promise<void> {
     this.#closed = true
-    for (const { reject } of this.#waiting.splice(0)) reject(closed())
+    for (const { reject } of this.#waiting.splice(0)) reject(vmClosed())
     await Promise.all([...this.#compilers].map((compiler) => compiler.close()))
   }
 
@@ -99,7 +99,7 @@ export class Compilers {
   }
 
   #queue(source: string): Promise<Compiled> {
-    if (this.#closed) return Promise.reject(closed())
+    if (this.#closed) return Promise.reject(vmClosed())
     return new Promise((resolve, reject) => {
       this.#waiting.push({ source, resolve, reject })
       this.#assign()

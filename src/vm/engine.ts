@@ -90,6 +90,19 @@ export interface JobHandlers {
   onQuestion(question: Question): Promise<unknown>
 }
 
+/** For a job that reports one thing, and asks for nothing. */
+export const NO_HANDLERS: JobHandlers = {
+  onSteps() {},
+  async onQuestion() {
+    return null
+  }
+}
+
+/** What a job ends with that comes too late. */
+export function vmClosed(): MivmError {
+  return new MivmError('ENGINE_FAILED', 'the VM is closed: open it again')
+}
+
 /** The engine died over a job: killed by the watchdog (`time`), of memory, or of something else. */
 export class EngineDeath extends Error {
   readonly reason: 'time' | 'memory' | 'crash'
@@ -393,7 +406,7 @@ export class Engine {
   }
 
   #death(how: string, { hasBegun }: RunningJob): Error {
-    if (this.#closing) return new MivmError('ENGINE_FAILED', 'the VM is closed: open it again')
+    if (this.#closing) return vmClosed()
     // a job that has not begun has no part in it
     if (this.#timedOut && !this.#tidying)
       return new EngineDeath('time', 'it did not come back in time')

@@ -1,6 +1,6 @@
 import { type ErrorCode, MivmError } from '../protocol/errors.ts'
 import type { Compilers } from './compilers.ts'
-import { EngineDeath, type JobHandlers } from './engine.ts'
+import { EngineDeath, NO_HANDLERS } from './engine.ts'
 import { encodeCall, type InspectedReport } from './frames.ts'
 import { LAG_MS } from './laggards.ts'
 import type { Slot } from './slot.ts'
@@ -55,7 +55,8 @@ async function load(slot: Slot, contract: Contract, patience: number): Promise<I
   const job = { begin: encodeCall(call), time: contract.limits.time * patience }
   for (let tries = 1; ; tries++) {
     try {
-      return await slot.inspect(contract, job, NOTHING)
+      // before its deployment it has no files and no oracles to ask for
+      return await slot.inspect(contract, job, NO_HANDLERS)
     } catch (error) {
       if (!(error instanceof EngineDeath)) throw error
       // an engine that did not run out of time may have died of something else than this code
@@ -66,14 +67,6 @@ async function load(slot: Slot, contract: Contract, patience: number): Promise<I
         )
       }
     }
-  }
-}
-
-/** Before its deployment a contract has no files and no oracles to ask for. */
-const NOTHING: JobHandlers = {
-  onSteps() {},
-  async onQuestion() {
-    return null
   }
 }
 

@@ -1,6 +1,13 @@
 import { MivmError } from '../protocol/errors.ts'
 import type { Compilers } from './compilers.ts'
-import { type Engine, EngineDeath, type Job, type JobHandlers, type JobReport } from './engine.ts'
+import {
+  type Engine,
+  EngineDeath,
+  type Job,
+  type JobHandlers,
+  type JobReport,
+  vmClosed
+} from './engine.ts'
 import type { DoneReport, InspectedReport } from './frames.ts'
 import type { EnginePool } from './pool.ts'
 import { Tasks } from './tasks.ts'
@@ -136,14 +143,14 @@ export class Slot {
 
   /** The engine, started if it is not running. */
   async start(): Promise<Engine> {
-    if (this.#closed) throw closed()
+    if (this.#closed) throw vmClosed()
     if (this.#engine?.isAlive) return this.#engine
     await this.#replace()
     const engine = await this.#pool.take()
     this.#engine = engine
     if (this.#closed) {
       await engine.kill()
-      throw closed()
+      throw vmClosed()
     }
     return engine
   }
@@ -240,8 +247,4 @@ export class Slot {
 function isSame(a: Contract, b: Contract): boolean {
   if (a === b) return true
   return a.source === b.source && JSON.stringify(a.limits) === JSON.stringify(b.limits)
-}
-
-function closed(): MivmError {
-  return new MivmError('ENGINE_FAILED', 'the VM is closed: open it again')
 }
