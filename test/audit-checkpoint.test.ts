@@ -1,4 +1,4 @@
-import { readFile, writeFile } from 'node:fs/promises'
+import { cp, readFile, writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import b4a from 'b4a'
 import test from 'brittle'
@@ -325,6 +325,18 @@ test('checkpoint - it goes on where a copy of the state was written beyond it', 
   t.is(again.began, `block ${at}`)
   // the head of the checkpoint, and the newer one of its memory
   t.alike(again.verdict, remembering((await run(t, writer)).verdict, 2))
+})
+
+test('checkpoint - it goes on in a copy of its directory', async (t) => {
+  const writer = await Writer.deploy(t)
+  const auditor = await Auditor.open(t)
+  await story(writer)
+  await auditor.audit(writer)
+  const copied = await Auditor.open(t)
+  await cp(auditor.dir, copied.dir, { recursive: true })
+  const again = await copied.audit(writer)
+  t.is(again.began, `block ${writer.log.length}`)
+  t.is(again.verdict.verdict, 'clean')
 })
 
 test('checkpoint - what no commit covers is read again', async (t) => {

@@ -1,7 +1,7 @@
 // What a crash leaves of a directory that was being made.
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { chmod, chown, mkdir, readdir, rm, stat, writeFile } from 'node:fs/promises'
+import { chmod, chown, cp, mkdir, readdir, rm, stat, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -39,6 +39,21 @@ test('store - a note of another place is left alone', async (t) => {
   const dir = await tempDir(t)
   await writeFile(path.join(dir, 'CORESTORE'), 'device/inode=1\n')
   await t.exception(openStore(dir), /was copied or moved here/)
+})
+
+test('store - one in which nothing is signed may be copied', async (t) => {
+  const [dir, copied] = [await tempDir(t), await tempDir(t)]
+  const store = await openStore(dir)
+  await store.get({ name: 'core' }).append(new Uint8Array([1]))
+  await store.close()
+  await cp(dir, copied, { recursive: true })
+  await t.exception(openStore(copied), /was copied or moved here/)
+  const again = await openStore(copied, { mayMove: true })
+  const core = again.get({ name: 'core' })
+  await core.ready()
+  t.is(core.length, 1)
+  await t.exception(openStore(copied, { mayMove: true }), /is in use by another process/)
+  await again.close()
 })
 
 test('identity - what a crash has left of a new one is in nobody’s way', async (t) => {

@@ -162,7 +162,7 @@ function dirOf(dir: string, id: string): string {
 
 async function lockIn(dir: string): Promise<Corestore> {
   await makeDirectory(dir)
-  return openStore(path.join(dir, 'lock'))
+  return openStore(path.join(dir, 'lock'), { mayMove: true })
 }
 
 /** The lock of a directory where what was there is of no use. */

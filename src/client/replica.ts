@@ -94,7 +94,8 @@ export class Replica {
     const cache = path.join(dir, copies ?? 'cache')
     checkBootstrap(bootstrap)
     await makeDirectory(cache)
-    const [store, temporary] = await openStore(cache, { advice: FETCH_AGAIN, onStuck }).then(
+    const storeOptions = { advice: FETCH_AGAIN, mayMove: true, onStuck }
+    const [store, temporary] = await openStore(cache, storeOptions).then(
       (opened) => [opened, null] as const,
       async (error) => {
         const isLocked = error instanceof MivmError && error.code === 'DIRECTORY_LOCKED'

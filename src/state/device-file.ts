@@ -27,6 +27,11 @@ export async function syncDeviceFile(dir: string): Promise<void> {
   await syncDirectory(path.dirname(dir))
 }
 
+/** Has the directory taken for the one that it was copied from. */
+export async function forgetDevice(dir: string): Promise<void> {
+  await rm(fileOf(dir), { force: true })
+}
+
 function fileOf(dir: string): string {
   return path.join(dir, 'CORESTORE')
 }

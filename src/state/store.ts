@@ -6,7 +6,7 @@ import { MivmError, messageOf } from '../protocol/errors.ts'
 import { takeOverHashes } from '../protocol/tree-hash.ts'
 import { skipUnchanged } from './atom.ts'
 import { Cache } from './cache.ts'
-import { mendDeviceFile, syncDeviceFile } from './device-file.ts'
+import { forgetDevice, mendDeviceFile, syncDeviceFile } from './device-file.ts'
 import { type Mended, mendRecords } from './mend-records.ts'
 import { readWholePages } from './pages.ts'
 import { boundPeers } from './peers.ts'
@@ -20,16 +20,16 @@ export interface StoreOptions {
   readonly onStuck?: ((error: unknown) => void) | undefined
   /** What to do where it cannot be opened; default: what the operator of a host does. */
   readonly advice?: string
+  /** Whether a directory that was copied or moved here is taken as it is: where nothing is signed with what is in it. */
+  readonly mayMove?: boolean
 }
 
 /**
  * Opens the cores in a directory; throws DIRECTORY_LOCKED, STORAGE_FULL, STORAGE_FAILED where the system does not let it, or
  * DIRECTORY_DAMAGED.
  */
-export async function openStore(
-  dir: string,
-  { onMended = () => {}, onStuck = () => {}, advice = RESTORE }: StoreOptions = {}
-): Promise<Corestore> {
+export async function openStore(dir: string, options: StoreOptions = {}): Promise<Corestore> {
+  const { onMended = () => {}, onStuck = () => {}, advice = RESTORE, mayMove = false } = options
   await mendDeviceFile(dir)
   await finishSalvage(dir)
   const storage = new CorestoreStorage(dir, STORAGE)
@@ -70,6 +70,10 @@ export async function openStore(
         `${dir} cannot be opened (${message}): check who owns it, that it may be written, how many files may be open, and how large they may be`,
         { cause: error }
       )
+    }
+    if (/device file/i.test(message) && mayMove) {
+      await forgetDevice(dir)
+      return openStore(dir, { ...options, mayMove: false })
     }
     if (/device file/i.test(message)) {
       throw new MivmError(
