@@ -117,8 +117,8 @@ function findPlain(node, round) {
 }
 
 /**
- * Whether a value can only be a number of 32 bits that is no fraction, and so a key that V8 makes no text of, unless it is
- * below zero. What is added is so little that no fuel is enough to get beyond them.
+ * Whether a value can only be a whole number of 32 bits that is not below zero, and so a key that V8 makes no text of. What
+ * is added is so little that no fuel is enough to get beyond them.
  */
 export function isIndex(node, round = SETTLED) {
   if (node.indexRound !== round) {
@@ -137,7 +137,7 @@ function findIndex(node, round) {
     case 'Identifier':
       return node.variable?.isIndex === true && isPlain(node)
     case 'UpdateExpression':
-      return isIndex(node.argument, round)
+      return node.operator === '++' && isIndex(node.argument, round)
     case 'BinaryExpression':
       return isIndexResult(node.operator, node, round)
     case 'AssignmentExpression':
@@ -157,9 +157,9 @@ function findIndex(node, round) {
 
 function isIndexResult(operator, node, round) {
   const { left, right } = node
-  if (BITWISE.has(operator)) return isPlain(node)
+  if (operator === '>>>') return true
+  if (operator === '&') return isWhole(left, INDEX_MAX) || isWhole(right, INDEX_MAX)
   if (operator === '%') return isIndex(left, round) && isIndex(right, round)
-  if (operator === '-') return isIndex(left, round) && isWhole(right, ADDED_MAX)
   if (operator !== '+') return false
   return (
     (isIndex(left, round) && isWhole(right, ADDED_MAX)) ||
@@ -190,7 +190,6 @@ const METHODS = new Set(
   'at charAt charCodeAt codePointAt pop push slice substr substring'.split(' ')
 )
 const ARITHMETIC = new Set(['-', '*', '/', '%', '**', '<<', '>>', '&', '|', '^'])
-const BITWISE = new Set(['<<', '>>', '>>>', '&', '|', '^'])
 const LOGICAL = new Set(['&&=', '||=', '??='])
 const COMPUTED = new Set([...ARITHMETIC, '+', '>>>'].map((operator) => `${operator}=`))
 const MATH = new Set(
