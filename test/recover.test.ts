@@ -95,6 +95,9 @@ test('recover - an instance that is not there any more comes back as a whole', a
   t.is(await codeOf(alice.call(link, 'add', ['b'])), 'INSTANCE_SET_BACK')
   await set.host.close()
   const { dir, bootstrap } = scene
+  const nobody = 'y'.repeat(52)
+  const asked = recover({ dir, bootstrap, from: [mirrored.mirror.id, nobody] })
+  await t.exception(asked, new RegExp(`--from ${nobody} cannot be reached`), 'and which it is')
   const events = await recover({ dir, bootstrap, from: [mirrored.mirror.id] })
   t.alike(events, [{ type: 'recovered', address, from: 0, to: signed.at(-1)?.length }])
   const { host } = await scene.start()

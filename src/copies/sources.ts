@@ -132,7 +132,9 @@ export async function readIndex(index: Hypercore): Promise<ReadonlySet<string>> 
 /** Takes what a peer or a directory has; returns what ends that. */
 async function join(replica: Replica, name: string): Promise<() => Promise<unknown>> {
   if (!(await isDirectory(name))) {
-    await replica.connect(decodeId(name, 'id of a mirror, nor a directory'))
+    await replica.connect(decodeId(name, 'id of a mirror, nor a directory')).catch((error) => {
+      throw away(error, name)
+    })
     return async () => {}
   }
   const copies = await openCopies(name)
@@ -144,6 +146,15 @@ async function join(replica: Replica, name: string): Promise<() => Promise<unkno
     own.destroy()
     await closeStore(copies)
   }
+}
+
+/** What is away is not the host that is to be started: its operator has to know whom to look for. */
+function away(error: unknown, name: string): unknown {
+  if (!(error instanceof MivmError) || error.code !== 'HOST_UNKNOWN') return error
+  return new MivmError(
+    'HOST_UNKNOWN',
+    `--from ${name} cannot be reached: check the id and that it runs, or leave it out: others are asked as well`
+  )
 }
 
 /** What an auditor or a mirror has in its data directory. */
