@@ -59,6 +59,7 @@ test('package - installs into an empty folder without a compiler', (t) => {
   for (const page of ['configuration', 'operating']) {
     t.ok(existsSync(join(app, `node_modules/mivm/docs/${page}.md`)), page)
   }
+  t.ok(existsSync(join(app, 'node_modules/mivm/deploy/alerts.yml')), 'and these to')
 })
 
 for (const entry of entries) {
@@ -85,24 +86,27 @@ test('package - types resolve, and need no types of our dependencies', async (t)
     )
   }
   writeFileSync(join(folder, 'app/use.ts'), `${lines.join('\n')}\n`)
-  const config = {
-    compilerOptions: {
-      strict: true,
-      noEmit: true,
-      target: 'esnext',
-      module: 'nodenext',
-      skipLibCheck: false,
-      typeRoots: [join(root, 'node_modules/@types')],
-      types: ['node']
-    },
-    files: ['use.ts']
+  const withNode = { module: 'nodenext', types: ['node'] }
+  const plain = { lib: ['es2022', 'dom'], moduleResolution: 'bundler', types: [] }
+  for (const options of [withNode, plain]) {
+    const config = {
+      compilerOptions: {
+        strict: true,
+        noEmit: true,
+        target: 'esnext',
+        skipLibCheck: false,
+        typeRoots: [join(root, 'node_modules/@types')],
+        ...options
+      },
+      files: ['use.ts']
+    }
+    writeFileSync(join(folder, 'app/tsconfig.json'), JSON.stringify(config))
+    const { status, stdout } = attempt(process.execPath, [
+      join(root, 'node_modules/typescript/bin/tsc')
+    ])
+    t.is(stdout, '')
+    t.is(status, 0)
   }
-  writeFileSync(join(folder, 'app/tsconfig.json'), JSON.stringify(config))
-  const { status, stdout } = attempt(process.execPath, [
-    join(root, 'node_modules/typescript/bin/tsc')
-  ])
-  t.is(stdout, '')
-  t.is(status, 0)
 })
 
 test('package - bundles a contract into the same bytes as its source does', async (t) => {

@@ -33,9 +33,9 @@ export async function changeSettings(dir: string, change: Settings): Promise<voi
 }
 
 export async function readNames(dir: string): Promise<Names> {
+  const names = await readStrings(path.join(dir, 'names.json'))
   // what they were called before
-  const aliases = await readStrings(path.join(dir, 'aliases.json'))
-  return { ...aliases, ...(await readStrings(path.join(dir, 'names.json'))) }
+  return { ...(await readStrings(path.join(dir, 'aliases.json'))), ...names }
 }
 
 /** The link that had this name before, if it was another one; throws USAGE. */

@@ -1,3 +1,4 @@
+/// <reference lib="esnext.disposable" preserve="true" />
 /**
  * The harness for contract authors: a contract in the real VM, in memory.
  *
