@@ -4,6 +4,7 @@ import test from 'brittle'
 import crypto from 'hypercore-crypto'
 import { Report } from '../src/audit/findings.ts'
 import { Heads } from '../src/audit/heads.ts'
+import type { HostShows } from '../src/audit/host-view.ts'
 import { type Head, signHead } from '../src/protocol/head.ts'
 import { openStore } from './audit-writer.ts'
 
@@ -15,7 +16,7 @@ test('heads - one that stays open is verified once, however often it is looked f
   const heads = new Counting(ADDRESS, HOST.publicKey, report)
   const [open, right, wrong] = [headOf(30), headOf(20), headOf(10)]
   for (const [block, head] of [open, right, wrong, open].entries()) {
-    heads.claim(head, { core: null, block })
+    heads.claim(head, { log: null, block })
   }
   for (let i = 0; i < 10; i++) heads.settle()
   t.is(heads.verified, 4)
@@ -38,7 +39,7 @@ test('heads - a host that shows less than it has signed is found, whatever else 
   ] as const) {
     const report = new Report()
     const heads = new Heads(ADDRESS, HOST.publicKey, report)
-    heads.claim(headOf(25), { core: null, block: 24 })
+    heads.claim(headOf(25), { log: null, block: 24 })
     // others have shown that there is more, and not all of it
     const gap = { reason: 'missing', log: 'call log', from: 22, to: 30, message: '' } as const
     report.gap(gap)
@@ -53,12 +54,12 @@ test('heads - one that the host may not have seen hides none that it has signed 
   const core = store.get({ name: 'a copy that the host does not show' })
   await core.ready()
   for (const heard of [
-    { core, user: 'carol', block: 3 },
-    { core: null, block: 39, hearsay: true }
-  ] as const) {
+    { log: { shownBy: (hostShows: HostShows) => hostShows(core) }, user: 'carol', block: 3 },
+    { log: null, block: 39, hearsay: true as const }
+  ]) {
     const report = new Report()
     const heads = new Heads(ADDRESS, HOST.publicKey, report)
-    heads.claim(headOf(25), { core: null, block: 24 })
+    heads.claim(headOf(25), { log: null, block: 24 })
     heads.claim(headOf(40), heard)
     heads.withheld(20, (of) => (of === null ? 20 : null))
     t.alike(

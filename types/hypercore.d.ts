@@ -234,6 +234,8 @@ declare module 'hypercore' {
        * it wants blocks as well is never asked again. Private.
        */
       _setDownloadingNow(downloading: boolean): void
+      /** For how long channels are kept when nobody downloads any more, ms; private. */
+      _notDownloadingLinger: number
       /** Whether it is replicated over a stream. */
       attached(mux: Protomux): boolean
       /** Called when the core, or the stream, is closed; private. */
@@ -245,6 +247,8 @@ declare module 'hypercore' {
     }
     /** Rejects where it could not be opened. */
     ready(): Promise<void>
+    /** Without sessions only. */
+    close(): Promise<void>
     hasSession(): boolean
     /** Cycles for which nobody has used it; with the fourth it is closed. */
     gc: number

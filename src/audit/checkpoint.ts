@@ -26,6 +26,9 @@ export interface Checkpoint {
   readonly firstAbort: Place | null
 }
 
+/** One that is to be written: of the users' logs, of which there may be any number, it has the text. */
+export type NewCheckpoint = Omit<Checkpoint, 'users'> & { readonly users: string }
+
 /** Where that of an instance is, by its id. */
 export function checkpointFile(dir: string, id: string): string {
   return path.join(dir, `${id}.checkpoint`)
@@ -63,9 +66,9 @@ export class Checkpoints {
   }
 
   /** On disk, whole, when it resolves. */
-  async write(checkpoint: Checkpoint): Promise<void> {
+  async write(checkpoint: Checkpoint | NewCheckpoint): Promise<void> {
     const { secretKey } = (await this.#keyPair()) ?? (await this.#createKey())
-    const text = b4a.from(`${FIRST_LINE}\n${encodeValue(checkpoint)}\n`)
+    const text = b4a.from(`${FIRST_LINE}\n${textOf(checkpoint)}\n`)
     const signed = b4a.concat([text, crypto.sign(text, secretKey)])
     await writeDurably(this.#file, signed, `${this.#file}.new`)
   }
@@ -111,4 +114,23 @@ function isCheckpoint(value: unknown): value is Checkpoint {
   return typeof value === 'object' && value !== null && FIELDS.every((name) => name in value)
 }
 
-const FIELDS = ['address', 'head', 'roots', 'walk', 'users', 'state', 'counts', 'firstAbort']
+const FIELDS = [
+  'address',
+  'head',
+  'roots',
+  'walk',
+  'users',
+  'state',
+  'counts',
+  'firstAbort'
+] as const
+
+/** The text form of a checkpoint, as if all of it were encoded at once. */
+function textOf(checkpoint: Checkpoint | NewCheckpoint): string {
+  const { users } = checkpoint
+  const members = FIELDS.map((name) => {
+    const isText = name === 'users' && typeof users === 'string'
+    return `"${name}":${isText ? users : encodeValue(checkpoint[name])}`
+  })
+  return `{${members.join()}}`
+}

@@ -5,7 +5,7 @@ import type { Head } from '../protocol/head.ts'
 import { headOf } from '../state/head.ts'
 import type { VirtualMachine } from '../vm/vm.ts'
 import { Ahead, type Distance } from './ahead.ts'
-import type { Checkpoint } from './checkpoint.ts'
+import type { Checkpoint, NewCheckpoint } from './checkpoint.ts'
 import { type AskRange, Feed } from './feed.ts'
 import { Report } from './findings.ts'
 import { readCode } from './genesis.ts'
@@ -109,7 +109,8 @@ export class Course {
       report,
       patience: userPatience,
       ask,
-      news
+      news,
+      hostShows: this.#hostView.shows
     })
     this.#history = this.#readFrom(null)
   }
@@ -184,11 +185,11 @@ export class Course {
   claim(heads: readonly Head[], { hearsay = false } = {}): Head[] {
     const { reader } = this
     if (!hearsay && reader.head !== null && reader.head.fork > 0) {
-      this.#heads.claim(reader.head, { core: null, block: reader.length - 1 })
+      this.#heads.claim(reader.head, { log: null, block: reader.length - 1 })
     }
     this.#noteHead()
     return heads.filter((head) => {
-      const source = { core: null, block: head.length - 1 }
+      const source = { log: null, block: head.length - 1 }
       return this.#heads.claim(head, hearsay ? { ...source, hearsay } : source)
     })
   }
@@ -284,7 +285,7 @@ export class Course {
     }
     const head = callLog.fork > 0 && !this.#history.isForked ? headOf(callLog) : null
     if (head === null) return null
-    this.#heads.claim(head, { core: null, block: head.length - 1 })
+    this.#heads.claim(head, { log: null, block: head.length - 1 })
     this.#history.fork()
     return head
   }
@@ -351,7 +352,7 @@ export class Course {
     await this.#judgeTail()
     if (!history.complete) await history.skip()
     else await this.published.lookAgain()
-    await this.#users.finish()
+    await this.#users.finish({ isLast: true })
     report.weigh()
   }
 
@@ -394,20 +395,21 @@ export class Course {
    * What the next audit can begin with; null where anything is wrong or open. `midway`: at a halt of a walk. What is still
    * ahead of it then, heads that are given to an audit and the newest of the archive, the next one is given as well.
    */
-  async checkpoint({ midway = false } = {}): Promise<Checkpoint | null> {
+  async checkpoint({ midway = false } = {}): Promise<NewCheckpoint | null> {
     const { report, head } = this
     const { address } = this.#subject
     const state = this.#history.state()
-    const users = this.#users.state()
     const replayer = this.#replayer
     const isOpen = report.gaps.some(({ reason }) => reason !== 'disputed')
     const isUpTo = midway ? !this.#history.broken : this.behind.walked && this.published.isLevel
     const isClaimed = midway ? this.#heads.isOpenInLogs : this.#heads.open.length > 0
     if (!isUpTo || replayer === null || replayer.stopped) return null
     if (report.findings > 0 || isOpen || isClaimed) return null
-    if (state === null || users === null || head === null || head.fork > 0) return null
+    if (state === null || head === null || head.fork > 0) return null
     const { walk, roots } = state
     if (walk.next === this.#from?.walk.next) return null
+    const users = this.#users.text()
+    if (users === null) return null
     const counts = {
       ...report.counts,
       blocks: walk.next,

@@ -1,14 +1,19 @@
 import b4a from 'b4a'
-import type Hypercore from 'hypercore'
 import { copyHead, type Head, verifyHead } from '../protocol/head.ts'
 import { Tree } from '../protocol/merkle.ts'
 import type { Place, Report } from './findings.ts'
 import type { HostShows } from './host-view.ts'
 
+/** A user's log, as far as the host itself shows it; it may be closed by now. */
+export interface ShownLog {
+  /** The length that it shows; null where that is not known. */
+  shownBy(hostShows: HostShows): number | null
+}
+
 /** Where a head of the call log was found: in an entry of a user's log, or in this auditor's memory or hands. */
 export interface Source {
   /** The user's log; null where it is in none. */
-  readonly core: Hypercore | null
+  readonly log: ShownLog | null
   readonly user?: string
   /** Block of the user's log. */
   readonly block: number
@@ -72,7 +77,7 @@ export class Heads {
     const known = this.#known.get(head.length)
     if (known !== undefined && head.fork === 0 && b4a.equals(known, head.treeHash)) {
       this.#report.counts.heads++
-      if (source.core === null) this.#given++
+      if (source.log === null) this.#given++
       return false
     }
     if (!this.isSigned(head)) {
@@ -116,7 +121,7 @@ export class Heads {
     const { length } = head
     const now = hostShows(null)
     if (now === null || now >= length || shown < length) return
-    this.#foundLess({ head, source: { core: null, block: length - 1 } }, now)
+    this.#foundLess({ head, source: { log: null, block: length - 1 } }, now)
   }
 
   /** Heads in logs that agree with the call log. */
@@ -142,14 +147,14 @@ export class Heads {
     const told = new Map<string, Head>()
     for (const { head, source } of claims) {
       const name = b4a.toString(head.signature, 'hex')
-      if (source.core === null && !told.has(name)) told.set(name, head)
+      if (source.log === null && !told.has(name)) told.set(name, head)
     }
     return [...told.values()]
   }
 
   /** Whether one of them is in a user's log, where it is read once. */
   get isOpenInLogs(): boolean {
-    return [...this.#open.values()].some((it) => it.some(({ source }) => source.core !== null))
+    return [...this.#open.values()].some((it) => it.some(({ source }) => source.log !== null))
   }
 
   /** The longest open claim, of those that matter. */
@@ -163,10 +168,10 @@ export class Heads {
   }
 
   /** Whether the host had signed a head from there before it showed what it shows. */
-  #isEarlier({ core, user = '', block, hearsay }: Source, hostShows: HostShows): boolean {
-    if (core === null) return hearsay === undefined
+  #isEarlier({ log, user = '', block, hearsay }: Source, hostShows: HostShows): boolean {
+    if (log === null) return hearsay === undefined
     // the host has seen that user's entry, and has therefore been where the entry says
-    return !this.#disbelieved.has(user) && (hostShows(core) ?? 0) > block
+    return !this.#disbelieved.has(user) && (log.shownBy(hostShows) ?? 0) > block
   }
 
   /**

@@ -29,6 +29,12 @@ export interface Window {
   readonly blocks: readonly Uint8Array[]
 }
 
+/** The head that a reader reads to, which is verified, and the bytes of the blocks under it. */
+export interface ReadTo {
+  readonly head: Head | null
+  readonly byteLength: number
+}
+
 /** Called for each block as it is read, with the tree up to and with it. Nothing is proven yet. */
 export type Visit = (block: Uint8Array, tree: Tree) => void
 
@@ -159,6 +165,16 @@ export class LogReader {
     return (await this.#judge(tree)) === 'proven' ? tree.treeHash() : null
   }
 
+  get readTo(): ReadTo {
+    return { head: this.#head, byteLength: this.#byteLength }
+  }
+
+  /** Takes over from another reader of this log which head it reads to. */
+  set readTo({ head, byteLength }: ReadTo) {
+    this.#head = head
+    this.#byteLength = byteLength
+  }
+
   /** Another reader from where this one is, or from roots of an earlier place, to the same head. */
   fork(roots: readonly TreeNode[] = this.roots): LogReader {
     const reader = new LogReader(
@@ -169,8 +185,7 @@ export class LogReader {
       roots,
       this.#feed
     )
-    reader.#head = this.#head
-    reader.#byteLength = this.#byteLength
+    reader.readTo = this.readTo
     return reader
   }
 

@@ -2,13 +2,15 @@ import type Hypercore from 'hypercore'
 import type { Download } from 'hypercore'
 import { deferred } from '../protocol/deferred.ts'
 
+const EVENTS = ['append', 'download', 'peer-add', 'peer-remove'] as const
+
 /**
  * Says when there is something new in the logs that an audit follows. Logs that are followed are downloaded as they
  * grow, so that nothing has to be asked for.
  */
 export class News {
   readonly #stop: AbortSignal
-  readonly #ends: (() => void)[] = []
+  readonly #watched = new Set<Hypercore>()
   readonly #downloads = new Map<Hypercore, Download>()
   #fresh = false
   #wake: (() => void) | null = null
@@ -47,11 +49,15 @@ export class News {
 
   /** Only notices what is new about it. */
   watch(core: Hypercore): void {
-    const events = ['append', 'download', 'peer-add', 'peer-remove'] as const
-    for (const event of events) core.on(event, this.#tell)
-    this.#ends.push(() => {
-      for (const event of events) core.off(event, this.#tell)
-    })
+    this.#watched.add(core)
+    for (const event of EVENTS) core.on(event, this.#tell)
+  }
+
+  /** To be called before a log is closed that others go on without. */
+  unwatch(core: Hypercore): void {
+    this.leave(core)
+    if (!this.#watched.delete(core)) return
+    for (const event of EVENTS) core.off(event, this.#tell)
   }
 
   /** Resolves when there is something new since the last time, or after `ms`. */
@@ -69,7 +75,6 @@ export class News {
 
   async close(): Promise<void> {
     this.#stop.removeEventListener('abort', this.#tell)
-    for (const download of this.#downloads.values()) download.destroy()
-    for (const end of this.#ends.reverse()) end()
+    for (const core of [...this.#watched].reverse()) this.unwatch(core)
   }
 }

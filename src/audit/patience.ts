@@ -129,6 +129,19 @@ export async function awaitLength(
   }
 }
 
+/** Waits until there is a peer for each of some logs that were just opened, or `ms`. */
+export async function awaitPeers(cores: readonly Hypercore[], ms: number): Promise<void> {
+  const alone = cores.filter(({ peers }) => peers.length === 0)
+  if (alone.length === 0 || ms === 0) return
+  const over = deferred<void>()
+  const timer = setTimeout(over.resolve, ms)
+  const found = alone.map(
+    (core) => new Promise<void>((resolve) => core.once('peer-add', () => resolve()))
+  )
+  await Promise.race([Promise.all(found), over.promise])
+  clearTimeout(timer)
+}
+
 /** Opens a log again with those peers who have closed it, where none has it open. */
 export function reopen({ core, peers }: Hypercore): void {
   if (peers.length > 0) return

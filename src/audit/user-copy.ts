@@ -19,6 +19,8 @@ export class UserCopy {
   #blocks: (Uint8Array | undefined)[] = []
   #roots: readonly (readonly TreeNode[])[] = []
   #taken = 0
+  /** Of the tree before them; null where none is read yet. */
+  #before: readonly TreeNode[] | null = null
   /** Blocks that are taken since the beginning. */
   #at = 0
 
@@ -36,6 +38,12 @@ export class UserCopy {
     return true
   }
 
+  /** Goes on behind `at` blocks, where it has been before: there is nothing to look at again. */
+  goOn(at: number, gap: Gap | null): void {
+    this.#at = at
+    this.#gap = gap
+  }
+
   get gap(): Gap | null {
     return this.#gap
   }
@@ -47,7 +55,7 @@ export class UserCopy {
 
   /** Of the tree over them. */
   get roots(): readonly TreeNode[] {
-    return this.#roots[this.#taken - 1] ?? this.reader?.roots ?? []
+    return this.#roots[this.#taken - 1] ?? this.#before ?? this.reader?.roots ?? []
   }
 
   /** Up to which there may be blocks. */
@@ -90,6 +98,7 @@ export class UserCopy {
     if (this.reader === null) return false
     // to hash at all of these lengths is dear
     const roots: TreeNode[][] = []
+    const before = this.roots
     const window = await this.reader.read((_, tree) => roots.push([...tree.roots]))
     if ('reason' in window) {
       this.#gap = window
@@ -97,6 +106,7 @@ export class UserCopy {
     }
     this.#blocks = [...window.blocks]
     this.#roots = roots
+    this.#before = before
     this.#taken = 0
     return true
   }
@@ -121,6 +131,7 @@ export class UserCopy {
     fork.#gap = this.#gap
     fork.#blocks = [...this.#blocks]
     fork.#roots = this.#roots
+    fork.#before = this.#before
     fork.#taken = this.#taken
     fork.#at = this.#at
     return fork

@@ -7,7 +7,8 @@ import type { Answers } from './answers.ts'
 import { Bits } from './bits.ts'
 import type { AckedCall } from './call-log.ts'
 import type { FindingCode, Gap, Place, Report } from './findings.ts'
-import type { Heads } from './heads.ts'
+import type { Heads, ShownLog } from './heads.ts'
+import type { ReadTo } from './log-reader.ts'
 import type { UserCopy } from './user-copy.ts'
 
 const REWRITTEN = 'the user has rewritten it, so it says nothing about the host'
@@ -40,6 +41,8 @@ export interface UserLogReaders {
   readonly told: Set<string>
   /** Whether what is not here may still come. */
   isLive(): boolean
+  /** How far the host itself shows this log, whether it is open or not. */
+  readonly shown: ShownLog
 }
 
 /** What a commit says that the host's copy of this log was. */
@@ -50,7 +53,7 @@ interface Expected {
 }
 
 /** What the host has done, if it has seen what this copy says. */
-interface Suspicion {
+export interface Suspicion {
   readonly code: FindingCode
   /** The entry that the host has seen, if a head in a commit covers it. */
   readonly entry: number
@@ -93,7 +96,32 @@ export interface UserLogState {
 
 /** What the end of a copy comes to, behind the last call that has an ack. */
 export interface Ending {
+  /** Calls there without an ack. */
   readonly unanswered: number
+  /** Entry of the first of them; 0 where there is none that the host could be blamed for. */
+  readonly first: number
+  readonly ahead: Ahead | null
+  /** What could not be checked. */
+  readonly gaps: readonly Gap[]
+}
+
+/** All that is known of a log whose copy is closed meanwhile. */
+export interface LogAtRest {
+  readonly state: Omit<UserLogState, 'acked' | 'dispute'>
+  readonly acked: Bits
+  /** Null where the log is not here at all. */
+  readonly readTo: ReadTo | null
+  /** What is not as it should be; null where nothing is. */
+  readonly trouble: Trouble | null
+  /** Null where the copy has to be opened again to know. */
+  readonly ending: Ending | null
+}
+
+export interface Trouble {
+  readonly gap: Gap | null
+  readonly dispute: Gap | null
+  readonly gaveUp: boolean
+  readonly suspicions: readonly Suspicion[]
 }
 
 /**
@@ -144,15 +172,41 @@ export class UserLog {
   async resume(state: UserLogState): Promise<boolean> {
     if (!(await this.#copy.resume(state.at, state.claimedTo))) return false
     this.#acked = new Bits(state.acked)
-    this.#ackedTo = state.ackedTo
-    this.#claimed = { to: state.claimedTo }
-    this.#agreed = state.agreed
-    this.#expectedTo = state.expectedTo
-    this.#ahead = state.ahead
-    for (const expected of state.expected) this.#expected.set(expected.head.length, expected)
+    this.#takeOver(state)
     if (state.dispute === null) return true
     this.#ignore({ ...this.#disputed(state.agreed, ''), message: state.dispute })
     return true
+  }
+
+  /** Goes on where another one was, before the copy was closed and opened again; nothing is looked at a second time. */
+  goOn({ state, acked, trouble }: LogAtRest): void {
+    this.#copy.goOn(state.at, trouble?.gap ?? null)
+    this.#acked = acked
+    this.#takeOver(state)
+    if (trouble === null) return
+    this.#dispute = trouble.dispute
+    this.#gaveUp = trouble.gaveUp
+    this.#suspicions = [...trouble.suspicions]
+  }
+
+  /** What another one goes on with when the copy is opened again; null while acks wait for more of it. */
+  rest(): LogAtRest | null {
+    if (this.isWaiting) return null
+    const { gap, reader } = this.#copy
+    const [dispute, gaveUp, suspicions] = [this.#dispute, this.#gaveUp, this.#suspicions]
+    const isFine = gap === null && dispute === null && !gaveUp && suspicions.length === 0
+    return {
+      state: this.#known,
+      acked: this.#acked,
+      readTo: reader?.readTo ?? null,
+      trouble: isFine ? null : { gap, dispute, gaveUp, suspicions },
+      ending: this.#ending
+    }
+  }
+
+  /** Whether acks wait for more of the copy. */
+  get isWaiting(): boolean {
+    return this.#waiting.length > 0
   }
 
   /** Where it is; null where something is still open that the next audit would have to know. */
@@ -161,19 +215,7 @@ export class UserLog {
     if (this.#waiting.length > 0 || this.#suspicions.length > 0) return null
     const acked = this.#acked.bytes()
     if (acked === null) return null
-    return {
-      key: this.#owner.publicKey,
-      at: this.#copy.at,
-      roots: this.#copy.roots,
-      acked,
-      ackedTo: this.#ackedTo,
-      expected: [...this.#expected.values()],
-      expectedTo: this.#expectedTo,
-      agreed: this.#agreed,
-      claimedTo: this.#claimed.to,
-      ahead: this.#ahead,
-      dispute: this.#dispute?.message ?? null
-    }
+    return { ...this.#known, acked, dispute: this.#dispute?.message ?? null }
   }
 
   /** The head of this log in a commit at `place`; null where nothing is to be waited for. */
@@ -264,11 +306,8 @@ export class UserLog {
     await this.#compareWaiting()
   }
 
-  /**
-   * Reads what the user has written behind its last call that has an ack, and says what could not be checked. `time` is
-   * the host's at the end of the log. What comes behind it can be checked afterwards.
-   */
-  async finish(time: number): Promise<Ending> {
+  /** Reads what the user has written behind its last call that has an ack. What comes behind it can be checked afterwards. */
+  async finish(): Promise<Ending> {
     const scout = await this.#sendScout()
     const { ahead } = scout
     await ahead.#retryTail()
@@ -278,28 +317,71 @@ export class UserLog {
       if (asks && scout.first === 0) scout.first = ahead.#copy.at
       ahead.#settle()
     }
-    if (ahead.#dispute === null) this.#weigh(scout.first, time)
-    const end = Math.max(this.#ackedTo, this.#expectedTo)
-    for (const gap of [ahead.#dispute, ahead.#copy.gap]) {
-      if (gap !== null) this.#into.report.gap({ ...gap, to: gap.to ?? end })
-    }
-    return { unanswered: scout.unanswered }
+    return this.#endingOf(ahead, scout)
   }
 
+  /** Ends what is still asked of peers; the log itself stays open. */
   async close(): Promise<void> {
     await this.#callScoutBack()
     await this.#copy.close()
-    await this.#copy.reader?.core.close()
+  }
+
+  /** What a checkpoint has of it, but for the acks. */
+  get #known(): LogAtRest['state'] {
+    return {
+      key: this.#owner.publicKey,
+      at: this.#copy.at,
+      roots: this.#copy.roots,
+      ackedTo: this.#ackedTo,
+      expected: [...this.#expected.values()],
+      expectedTo: this.#expectedTo,
+      agreed: this.#agreed,
+      claimedTo: this.#claimed.to,
+      ahead: this.#ahead
+    }
+  }
+
+  #takeOver(state: LogAtRest['state']): void {
+    this.#ackedTo = state.ackedTo
+    this.#claimed = { to: state.claimedTo }
+    this.#agreed = state.agreed
+    this.#expectedTo = state.expectedTo
+    this.#ahead = state.ahead
+    for (const expected of state.expected) this.#expected.set(expected.head.length, expected)
+  }
+
+  /** What `finish` has come to, or would without reading anything. */
+  get #ending(): Ending | null {
+    const scout = this.#scout
+    if (scout?.from === this.#from) return this.#endingOf(scout.ahead, scout)
+    const { at, gap, hasNext, reader } = this.#copy
+    const mayCome = reader !== null && gap?.reason === 'missing' && at >= this.#ackedTo
+    const isStuck = gap !== null && !mayCome
+    const isOver = isStuck || (gap === null && !hasNext && at >= this.#last)
+    return isOver ? this.#endingOf(this, NOTHING) : null
+  }
+
+  #endingOf(last: UserLog, { unanswered, first }: Unanswered): Ending {
+    const dispute = last.#dispute
+    const end = Math.max(this.#ackedTo, this.#expectedTo)
+    const found = [dispute, last.#copy.gap].filter((it) => it !== null)
+    const gaps = found.map((it) => ({ ...it, to: it.to ?? end }))
+    return { unanswered, first: dispute === null ? first : 0, ahead: this.#ahead, gaps }
   }
 
   /** The one that is out, as long as nothing has been acked or expected since. */
   async #sendScout(): Promise<Scout> {
-    const { at, gap } = this.#copy
-    const from = [at, this.#ackedTo, this.#expectedTo, gap === null].join()
+    const from = this.#from
     if (this.#scout !== null && this.#scout.from === from) return this.#scout
     await this.#callScoutBack()
     this.#scout = { from, ahead: this.#fork(), unanswered: 0, first: 0 }
     return this.#scout
+  }
+
+  /** What a scout sets out from. */
+  get #from(): string {
+    const { at, gap } = this.#copy
+    return [at, this.#ackedTo, this.#expectedTo, gap === null].join()
   }
 
   async #callScoutBack(): Promise<void> {
@@ -366,17 +448,6 @@ export class UserLog {
       this.#settle()
     }
     return true
-  }
-
-  /** Where the first call without an ack has waited for long while others were served. */
-  #weigh(first: number, time: number): void {
-    const ahead = this.#ahead
-    if (first === 0 || ahead === null || ahead.length < first) return
-    const waits = time - ahead.time
-    if (waits < UNANSWERED_MS) return
-    const place = { log: 'user log', block: first - 1, user: this.id } as const
-    const message = `the host has had entry ${first} for ${Math.floor(waits / 1000)} s of its time, and has not answered it`
-    this.#into.report.suspect('CALLS_UNANSWERED', place, message)
   }
 
   /** The end of the copy, which has to be where a commit says that the log went on to. */
@@ -487,8 +558,8 @@ export class UserLog {
   }
 
   #claim(block: number, head: Head, ack: Place | null, isNew: boolean): void {
-    const { heads } = this.#into
-    if (isNew) heads.claim(head, { core: this.#copy.reader?.core ?? null, user: this.id, block })
+    const { heads, shown } = this.#into
+    if (isNew) heads.claim(head, { log: shown, user: this.id, block })
     // who has seen the head has written the call behind it
     if (ack === null || head.length <= ack.block || head.fork > 0 || !heads.isSigned(head)) return
     const message = `block ${ack.block} is before the head of ${head.length} blocks that the user had seen when it called`
@@ -507,14 +578,34 @@ export class UserLog {
   }
 }
 
+/** Calls behind the last one that has an ack, and the entry of the first of them. */
+interface Unanswered {
+  unanswered: number
+  first: number
+}
+
+const NOTHING: Unanswered = { unanswered: 0, first: 0 }
+
 /** Who goes ahead of an audit to the end of a user's log. */
-interface Scout {
+interface Scout extends Unanswered {
   /** What it set out from. */
   readonly from: string
   readonly ahead: UserLog
-  /** Calls behind the last one that has an ack, and the first of them. */
-  unanswered: number
-  first: number
+}
+
+/**
+ * Says what the end of the log of a user comes to, where the host's time is `time` at the end of its own: what could not be
+ * checked, and whether the first call without an ack has waited for long while others were served.
+ */
+export function tellEnding(ending: Ending, user: string, time: number, report: Report): void {
+  const { first, ahead, gaps } = ending
+  const waits = first === 0 || ahead === null || ahead.length < first ? 0 : time - ahead.time
+  if (waits >= UNANSWERED_MS) {
+    const place = { log: 'user log', block: first - 1, user } as const
+    const message = `the host has had entry ${first} for ${Math.floor(waits / 1000)} s of its time, and has not answered it`
+    report.suspect('CALLS_UNANSWERED', place, message)
+  }
+  for (const gap of gaps) report.gap(gap)
 }
 
 function show({ length, treeHash }: UserHead): string {

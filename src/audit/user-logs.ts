@@ -1,19 +1,24 @@
 import type Corestore from 'corestore'
 import type Hypercore from 'hypercore'
 import crypto from 'hypercore-crypto'
+import { MivmError } from '../protocol/errors.ts'
 import { encodeId } from '../protocol/ids.ts'
 import { manifestKey, userLogManifest } from '../protocol/manifest.ts'
 import type { TreeNode } from '../protocol/merkle.ts'
+import { encodeValue } from '../protocol/values.ts'
+import { closeLog } from '../state/store.ts'
 import { type AnswerClaim, Answers } from './answers.ts'
 import type { AckedCall, LoggedBatch } from './call-log.ts'
 import { type AskRange, Feed } from './feed.ts'
 import type { Gap, Report } from './findings.ts'
 import type { Heads } from './heads.ts'
+import type { HostShows } from './host-view.ts'
 import { LogReader } from './log-reader.ts'
 import type { News } from './news.ts'
-import type { Patience } from './patience.ts'
+import { awaitPeers, type Patience } from './patience.ts'
+import { RestingLog } from './resting-log.ts'
 import { UserCopy } from './user-copy.ts'
-import { UserLog, type UserLogState } from './user-log.ts'
+import { type Ending, tellEnding, UserLog, type UserLogState } from './user-log.ts'
 
 /** What the acks of a call log are checked against. */
 export interface Witness {
@@ -27,6 +32,7 @@ export interface Witness {
   readonly ask: AskRange | null
   /** Told of the copies, where an audit goes on as they grow. */
   readonly news: News | null
+  readonly hostShows: HostShows
 }
 
 /** How far the logs of all users have been held against the call log. */
@@ -42,24 +48,47 @@ export interface UserLogsState {
 const RANGE_BLOCKS = 256
 
 /**
- * Bytes of the bits of all users together that are written down: a hundred million entries. Users who work with a host
- * can have it ack numbers that are far away, and a file of a few of them would be larger than any text can be.
+ * The longest text of all users together that is written down, that of some hundred thousand: it is in memory several
+ * times then. Users who work with a host can have it ack numbers that are far away, and the bits of a few of them would make
+ * it longer than any text can be.
  */
-const ACKED_BYTES_MAX = 16 * 1024 * 1024
+const TEXT_MAX = 64 * 1024 * 1024
 
 /** Copies of logs that nobody has shown, of users who may not exist, that a live audit waits for. */
 const ABSENT_MAX = 1024
 
+/**
+ * Copies that are open at a time, of which each takes 20 to 50 kB of memory: those that were used last. It is more than a
+ * batch has users. What is known of the others takes less than one.
+ */
+const OPEN_MAX = 512
+
+/** Logs that are looked at together at the end. */
+const GROUP = 64
+
+/** How many logs that are closed an audit that goes on opens in their turn, and how often, ms. */
+const LOOK_LOGS = 16
+const LOOK_MS = 500
+
+/** How long those who are there have to say that they have a log, ms. */
+const PEERS_MS = 1_000
+
 /** Every ack against the log of the user whose call it is, and what the users say there about the call log. */
 export class UserLogs {
   readonly #witness: Witness
-  readonly #logs = new Map<string, UserLog>()
+  /** By the user's id, in the order in which the call log names them. */
+  readonly #logs = new Map<string, OpenLog | RestingLog>()
+  /** Those that are open and may be closed; the one that was used last is the last one. */
+  readonly #recent = new Set<OpenLog>()
   readonly #answers: Answers
   /** Host time of the newest call. */
   #time = 0
   /** Copies in which there is nothing yet. */
   #absent = 0
   readonly #told = new Set<string>()
+  /** Which of them are looked at next while they rest, and when they were looked for last. */
+  #turn: Iterator<[string, OpenLog | RestingLog]> | null = null
+  #lookedAt = performance.now()
 
   constructor(witness: Witness) {
     this.#witness = witness
@@ -71,29 +100,38 @@ export class UserLogs {
     this.#time = time
     this.#answers.resume(answers)
     for (const state of logs) {
-      const log = await this.#open(state.key, state.roots)
+      const { log } = await this.#open(state.key, state.roots)
       if (!(await log.resume(state))) return false
     }
     return true
   }
 
-  /** Where it is; null where something is still open that the next audit would have to know. */
-  state(): UserLogsState | null {
-    const logs: UserLogState[] = []
-    let bytes = 0
-    for (const log of this.#logs.values()) {
-      const state = log.state()
+  /**
+   * Where it is, as the text of a {@link UserLogsState}; null where something is still open that the next audit would have
+   * to know.
+   */
+  text(): string | null {
+    const logs: string[] = []
+    let length = 0
+    for (const it of this.#logs.values()) {
+      const state = it instanceof RestingLog ? it.text() : textOf(it.log.state())
       if (state === null) return null
-      bytes += state.acked.byteLength
-      if (bytes > ACKED_BYTES_MAX) return null
+      length += state.length
+      if (length > TEXT_MAX) return null
       logs.push(state)
     }
-    return { time: this.#time, logs, answers: this.#answers.waiting }
+    const { waiting } = this.#answers
+    return `{"time":${this.#time},"logs":[${logs.join()}],"answers":${encodeValue(waiting)}}`
   }
 
   /** Looks again for what was not there. */
   async retry(): Promise<void> {
-    for (const log of this.#logs.values()) await log.retry()
+    for (const it of this.#logs.values()) {
+      if (it instanceof RestingLog || !it.log.isWaiting) continue
+      await it.log.retry()
+      this.#touch(it)
+    }
+    await this.#lookAround()
   }
 
   /** The next batch of the call log. */
@@ -102,20 +140,24 @@ export class UserLogs {
     const seq = last?.seq ?? 0
     this.#time = Math.max(this.#time, last?.time ?? 0)
     this.#answers.know(calls)
+    await this.#wakeAll(heads.map(({ user }) => encodeId(user)))
     for (const { user, head } of heads) {
-      const log = await this.#open(user)
+      const { log } = await this.#open(user)
       const place = { log: 'call log', block: commitIndex, seq, user: log.id } as const
       const settling = head === null ? null : log.expect(head, place)
       if (settling !== null) await settling
     }
     for (const call of calls) {
-      const log = this.#logs.get(call.caller) ?? (await this.#open(call.ack.user))
+      const it = this.#logs.get(call.caller)
+      const { log } = it instanceof OpenLog ? it : await this.#open(call.ack.user)
       const comparing = log.check(call)
       if (comparing !== null) await comparing
     }
     for (const { user, head } of heads) {
-      if (head !== null) (await this.#open(user)).held(head.length, this.#time)
+      const { log } = await this.#open(user)
+      if (head !== null) log.held(head.length, this.#time)
     }
+    await this.#makeRoom()
   }
 
   /**
@@ -132,19 +174,35 @@ export class UserLogs {
     let isDone = true
     for (const [id, acked] of own) {
       const [first] = acked
-      const log = this.#logs.get(id) ?? (first && this.#logOf(first.ack.user, absent(id)))
+      const known = this.#logs.has(id) ? await this.#wake(id) : null
+      const log = known?.log ?? (first && this.#logOf(id, first.ack.user, absent(id)))
       if (log !== undefined && !(await log.checkTail(acked))) isDone = false
     }
+    await this.#makeRoom()
     return isDone
   }
 
-  /** What the users have written behind their last call that has an ack. */
-  async finish(): Promise<void> {
+  /**
+   * What the users have written behind their last call that has an ack. `isLast`: for good, so that where others have
+   * gone on all of them are asked for more.
+   */
+  async finish({ isLast = false } = {}): Promise<void> {
+    const { report, news } = this.#witness
+    const looksAgain = isLast && news !== null
     let unanswered = 0
-    for (const log of this.#logs.values()) {
-      unanswered += (await log.finish(this.#time)).unanswered
+    for (const ids of this.#byGroups()) {
+      await this.#wakeAll(ids.filter((id) => looksAgain || this.#endingOf(id) === null))
+      if (looksAgain) await this.#awaitPeers(ids)
+      for (const id of ids) {
+        const it = this.#logs.get(id)
+        const ending = it instanceof OpenLog ? await it.log.finish() : this.#endingOf(id)
+        if (ending === null) throw new MivmError('INTERNAL', 'a log that was not looked at')
+        tellEnding(ending, id, this.#time, report)
+        unanswered += ending.unanswered
+      }
+      await this.#makeRoom()
     }
-    this.#witness.report.counts.unanswered = unanswered
+    report.counts.unanswered = unanswered
     await this.#answers.compare()
   }
 
@@ -154,25 +212,144 @@ export class UserLogs {
   }
 
   async close(): Promise<void> {
-    for (const log of this.#logs.values()) await log.close()
+    for (const it of this.#logs.values()) {
+      if (it instanceof RestingLog) continue
+      await it.log.close()
+      await it.core?.close()
+    }
   }
 
-  async #open(publicKey: Uint8Array, roots: readonly TreeNode[] = []): Promise<UserLog> {
+  async #open(publicKey: Uint8Array, roots: readonly TreeNode[] = []): Promise<OpenLog> {
     const id = encodeId(publicKey)
-    const known = this.#logs.get(id)
-    if (known !== undefined) return known
-    const log = this.#logOf(publicKey, await this.#copyOf(id, publicKey, roots))
-    this.#logs.set(id, log)
-    return log
+    if (this.#logs.has(id)) return this.#wake(id)
+    await this.#makeRoom()
+    const copy = await this.#copyOf(id, publicKey, roots)
+    return this.#note(id, copy, this.#logOf(id, publicKey, copy))
   }
 
-  #logOf(publicKey: Uint8Array, copy: LogReader | Gap): UserLog {
+  /** One that is known, opened again where it was closed. */
+  async #wake(id: string): Promise<OpenLog> {
+    const it = this.#logs.get(id)
+    if (it === undefined) throw new MivmError('INTERNAL', 'a log that nobody has named')
+    if (it instanceof OpenLog) {
+      this.#touch(it)
+      return it
+    }
+    const at = it.wake()
+    const { key, roots } = at.state
+    const copy = at.readTo === null ? absent(id) : await this.#readerOf(id, key, roots)
+    if (!('reason' in copy) && at.readTo !== null) copy.readTo = at.readTo
+    const log = this.#logOf(id, key, copy)
+    log.goOn(at)
+    return this.#note(id, copy, log, it.shown)
+  }
+
+  #note(id: string, copy: LogReader | Gap, log: UserLog, shown = 0): OpenLog {
+    const open = new OpenLog(id, log, 'reason' in copy ? null : copy.core, shown)
+    this.#logs.set(id, open)
+    this.#recent.add(open)
+    return open
+  }
+
+  /** One with acks that wait for it is not closed: it would not be known when it comes. */
+  #touch(open: OpenLog): void {
+    this.#recent.delete(open)
+    if (!open.log.isWaiting) this.#recent.add(open)
+  }
+
+  async #makeRoom(): Promise<void> {
+    for (const open of this.#recent) {
+      if (this.#recent.size <= OPEN_MAX) return
+      this.#recent.delete(open)
+      await this.#rest(open)
+    }
+  }
+  async #rest({ id, log, core, shown }: OpenLog): Promise<void> {
+    const { store, hostShows, news } = this.#witness
+    const at = log.rest()
+    if (at === null) return
+    const shows = core === null ? null : hostShows(core)
+    this.#logs.set(id, new RestingLog(at, Math.max(shown, shows ?? 0)))
+    await log.close()
+    if (core === null) return
+    news?.unwatch(core)
+    await closeLog(store, core)
+  }
+
+  /** Opens those at once that are closed: one after the other they would wait for the disk, or for peers. */
+  async #wakeAll(ids: readonly string[]): Promise<void> {
+    const resting = ids.filter((id) => this.#logs.get(id) instanceof RestingLog)
+    await Promise.all(resting.map((id) => this.#wake(id)))
+  }
+
+  #endingOf(id: string): Ending | null {
+    const it = this.#logs.get(id)
+    return it instanceof RestingLog ? it.ending : null
+  }
+
+  *#byGroups(): Generator<readonly string[]> {
+    let ids: string[] = []
+    for (const id of this.#logs.keys()) {
+      if (ids.push(id) < GROUP) continue
+      yield ids
+      ids = []
+    }
+    yield ids
+  }
+
+  /**
+   * Opens some of those that are closed, where an audit goes on: what comes of a log is heard of only while it is open. So
+   * each has its turn, and is open for as long as it takes for as many others as may be.
+   */
+  async #lookAround(): Promise<void> {
+    const now = performance.now()
+    if (this.#witness.news === null || now < this.#lookedAt + LOOK_MS) return
+    this.#lookedAt = now
+    const ids: string[] = []
+    this.#turn ??= this.#logs.entries()
+    while (ids.length < LOOK_LOGS) {
+      const { value, done } = this.#turn.next()
+      if (done === true) {
+        this.#turn = null
+        break
+      }
+      if (value[1] instanceof RestingLog) ids.push(value[0])
+    }
+    await this.#wakeAll(ids)
+    await this.#makeRoom()
+  }
+
+  /** Waits until those who are there show what they have of logs that were just opened. */
+  async #awaitPeers(ids: readonly string[]): Promise<void> {
+    const { callLog, patience } = this.#witness
+    if (callLog.peers.length === 0) return
+    const cores = ids.flatMap((id) => {
+      const it = this.#logs.get(id)
+      return it instanceof OpenLog && it.core !== null ? [it.core] : []
+    })
+    await awaitPeers(cores, Math.min(patience.ms, PEERS_MS))
+  }
+
+  #shownBy(id: string, hostShows: HostShows): number | null {
+    const it = this.#logs.get(id)
+    const now = it instanceof OpenLog && it.core !== null ? hostShows(it.core) : null
+    // what it has shown it has; where it is not here nothing is said of it
+    const shown = hostShows(null) === null ? 0 : (it?.shown ?? 0)
+    return Math.max(now ?? 0, shown) || null
+  }
+
+  #logOf(id: string, publicKey: Uint8Array, copy: LogReader | Gap): UserLog {
     const { address, heads, report, news } = this.#witness
     const key = manifestKey(userLogManifest(publicKey, address))
-    const owner = { id: encodeId(publicKey), publicKey, key }
-    const answers = this.#answers
-    const into = { heads, report, answers, told: this.#told, isLive: () => news !== null }
-    return new UserLog(owner, new UserCopy(copy), into)
+    const into = {
+      heads,
+      report,
+      answers: this.#answers,
+      told: this.#told,
+      isLive: () => news !== null,
+      shown: { shownBy: (hostShows: HostShows) => this.#shownBy(id, hostShows) }
+    }
+    return new UserLog({ id, publicKey, key }, new UserCopy(copy), into)
   }
 
   async #copyOf(
@@ -180,25 +357,56 @@ export class UserLogs {
     publicKey: Uint8Array,
     roots: readonly TreeNode[]
   ): Promise<LogReader | Gap> {
-    const { store, address, patience, ask, news } = this.#witness
-    const manifest = userLogManifest(publicKey, address)
-    const name = { log: 'user log', user: id } as const
+    const { store, address, patience, news } = this.#witness
+    const key = manifestKey(userLogManifest(publicKey, address))
     // every core that is opened takes space on disk, and a log may name any number of users who do not exist
-    const here = await store.storage.hasCore(crypto.discoveryKey(manifestKey(manifest)))
+    const here = await store.storage.hasCore(crypto.discoveryKey(key))
     const isAwaited = patience.ms > 0 || (news !== null && this.#absent < ABSENT_MAX)
     if (!here && !isAwaited) return absent(id)
+    const reader = await this.#readerOf(id, publicKey, roots)
+    if (reader.core.length === 0) {
+      this.#absent++
+      reader.core.once('append', () => this.#absent--)
+    }
+    return reader
+  }
+
+  async #readerOf(
+    id: string,
+    publicKey: Uint8Array,
+    roots: readonly TreeNode[]
+  ): Promise<LogReader> {
+    const { store, address, patience, ask, news } = this.#witness
+    const manifest = userLogManifest(publicKey, address)
     const core = store.get({ manifest, allowFork: false })
     await core.ready()
-    if (core.length === 0) {
-      this.#absent++
-      core.once('append', () => this.#absent--)
-    }
-    // there may be a thousand of them, of each of which so much is in memory
+    // there may be hundreds of them, of each of which so much is in memory
     const feed = ask === null ? null : new Feed(ask, core, news, { blocks: RANGE_BLOCKS })
     if (feed === null) news?.follow(core)
     else news?.watch(core)
-    return new LogReader(core, publicKey, name, patience, roots, feed)
+    return new LogReader(core, publicKey, { log: 'user log', user: id }, patience, roots, feed)
   }
+}
+
+/** The log of a user with an open copy, or one that nobody has shown. */
+class OpenLog {
+  readonly id: string
+  readonly log: UserLog
+  /** Null where there is no copy. */
+  readonly core: Hypercore | null
+  /** The length that the host itself has shown of it before it was opened again. */
+  readonly shown: number
+
+  constructor(id: string, log: UserLog, core: Hypercore | null, shown: number) {
+    this.id = id
+    this.log = log
+    this.core = core
+    this.shown = shown
+  }
+}
+
+function textOf(state: UserLogState | null): string | null {
+  return state && encodeValue(state)
 }
 
 function absent(user: string): Gap {

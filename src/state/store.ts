@@ -1,6 +1,7 @@
 import path from 'node:path'
 import b4a from 'b4a'
 import Corestore from 'corestore'
+import type Hypercore from 'hypercore'
 import CorestoreStorage from 'hypercore-storage'
 import { MivmError, messageOf } from '../protocol/errors.ts'
 import { takeOverHashes } from '../protocol/tree-hash.ts'
@@ -146,6 +147,21 @@ function forgetUnopened(store: Corestore): void {
   store.watch((core) => {
     core.ready().catch(() => store.cores._gc(core))
   })
+}
+
+/**
+ * Closes a log, and has it out of memory at once where nobody else uses it: Corestore waits some seconds, in which who reads
+ * thousands of logs, one after the other, would have all of them there.
+ */
+export async function closeLog({ cores }: Corestore, log: Hypercore): Promise<void> {
+  const { core } = log
+  // else the channels to those who do not read it from here, and the log with them, stay for as long
+  core.replicator._notDownloadingLinger = 0
+  await log.close()
+  if (core.hasSession() || !core.replicator.idle()) return
+  cores._gcing.delete(core)
+  await core.close()
+  cores._gc(core)
 }
 
 /** Lets go of the directory also where a core of it could not be opened, which its own `close` stumbles over. */
