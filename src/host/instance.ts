@@ -21,18 +21,16 @@ import {
   executeDeployment
 } from './deployment.ts'
 import { type Executed, Executor } from './executor.ts'
-import { Intake, openQueue, type Queue, type Waiting } from './intake.ts'
+import { type Arrival, Intake, openQueue, type Queue, type Waiting } from './intake.ts'
 import { Ledger, type Writing } from './ledger.ts'
 import { Measures } from './measures.ts'
-import { KeyedMutex } from './mutex.ts'
 import { encodeMethods, METHODS_NOTE } from './notes.ts'
 import { OracleCall } from './oracle-call.ts'
 import type { Oracles } from './oracles.ts'
 import { Proofs } from './proofs.ts'
 import { checkRoom } from './room.ts'
-import type { Sender } from './sender.ts'
 import { damaged, readEntry, readStand, type Stand } from './stand.ts'
-import { checkLog, type UserLog } from './user-log.ts'
+import type { UserLog } from './user-log.ts'
 import { Watchers } from './watchers.ts'
 
 /** What an instance executes with. */
@@ -49,14 +47,6 @@ export interface ExecutionOptions {
 /** Of a user's log that is open, and of a variable that is exported, about, bytes. */
 const USER_WEIGHT = 32 * 1024
 const VARIABLE_WEIGHT = 128
-
-/** How a request came. */
-interface Arrival {
-  /** Over whose connection. */
-  readonly sender?: Sender | null
-  /** When its bytes came, as performance.now(). */
-  readonly arrived?: number
-}
 
 /**
  * A deployed contract: takes in users' logs, executes what they call one batch after another, and proves the results.
@@ -79,8 +69,6 @@ export class Instance {
   readonly #measures: Measures
   readonly #accounts = new Accounts()
   readonly #watchers = new Watchers(this.#accounts)
-  /** By user: what each sends comes in one after the other. */
-  readonly #entering = new KeyedMutex()
   /** The loop that executes and commits, while there is something for it to do. */
   #working: Promise<void> | null = null
   /** Acks that are on their way to the disk without any call. */
@@ -110,7 +98,7 @@ export class Instance {
     this.#ledger = ledger
     this.#vm = vm
     this.#queue = queue
-    this.#intake = new Intake(queue, contract, tenant, this.#accounts, measures)
+    this.#intake = new Intake(ledger, queue, contract, tenant, this.#accounts, measures)
     this.#oracleCall = new OracleCall(ledger, oracles)
     const onLog = (line: string) => execution.onLog(id, line)
     const parts = { contract, vm, ledger, queue, oracleCall: this.#oracleCall, measures, onLog }
@@ -297,66 +285,15 @@ export class Instance {
    * lost what it had written. Throws USER_LOG_FORKED where the two do not agree, and QUOTA_EXCEEDED, before anything is
    * taken in: what is in the copy is executed.
    */
-  async submit(
-    log: UserBlocks,
-    { sender = null, arrived = performance.now() }: Arrival = {}
-  ): Promise<number> {
+  async submit(log: UserBlocks, arrival: Arrival = {}): Promise<number> {
     this.#usedAt = performance.now()
     this.#ledger.refuseWhenBarred()
     this.#held = false
-    // anybody can name users without end: nobody who calls shall wait for that to be looked up
-    if (log.blocks.length === 0 && !(await this.#ledger.hasUser(log.user))) return 0
-    const { taken } = await this.#entering.run(encodeId(log.user), () =>
-      this.#enter(log, sender, arrived)
-    )
-    const length = await taken
+    const length = await this.#intake.submit(log, arrival, () => this.#refuseWhenClosing())
     if (length === null) return 0
     this.#wake()
     this.#tidy()
     return length
-  }
-
-  /**
-   * Resolves when a log is on its way into the copy, behind what came of it before. Looking for the log takes a while where there
-   * is none, and what follows would find none either if it were there first. What comes of it, `taken`, is in an object, so
-   * that it is not waited for here as well.
-   */
-  async #enter(
-    log: UserBlocks,
-    sender: Sender | null,
-    arrived: number
-  ): Promise<{ readonly taken: Promise<number | null> }> {
-    if (log.blocks.length > 0) {
-      await this.#ledger.checkRoom()
-      await this.#intake.prepare(log.user)
-    }
-    const isNew = await this.#isNew(log, sender)
-    // looked for once more in its turn: one whose first entries are on their way is there by then
-    const taken = this.#ledger.withUserIf(isNew, log.user, async (user) => {
-      this.#refuseWhenClosing()
-      const known = user.length
-      this.#intake.admit(log, known, sender)
-      await user.extend(log)
-      if (user.length > known) {
-        const fresh = log.blocks.slice(known - log.start)
-        const calls = this.#intake.take(user, fresh, known, sender)
-        this.#measures.stages.submit.add(performance.now() - arrived, calls)
-      }
-      return user.length
-    })
-    return { taken }
-  }
-
-  /**
-   * Whether this is the beginning of a log of which there is none here yet, and may be taken in. All of it is looked at before
-   * anybody waits for that: anybody can send thousands of entries.
-   */
-  async #isNew(log: UserBlocks, sender: Sender | null): Promise<boolean> {
-    if (log.blocks.length === 0) return false
-    if (log.start > 0 || (await this.#ledger.hasUser(log.user))) return false
-    this.#intake.admit(log, 0, sender)
-    checkLog(log, this.address)
-    return true
   }
 
   /** Resolves when a user's calls up to this entry of its log have their results, on disk. */

@@ -6,11 +6,13 @@ import { Turns } from '../vm/turns.ts'
 import type { Contract, Step } from '../vm/vm.ts'
 import type { Accounts } from './accounts.ts'
 import { fuelOf } from './deployment.ts'
+import type { Ledger } from './ledger.ts'
 import type { Measures } from './measures.ts'
 import type { Meter } from './meter.ts'
+import { KeyedMutex } from './mutex.ts'
 import type { Sender } from './sender.ts'
 import type { Tenant } from './tenant.ts'
-import type { UserLog } from './user-log.ts'
+import { checkLog, type UserLog } from './user-log.ts'
 
 /** What every call costs beside its fuel, in fuel: it is decoded, logged, hashed and proven. */
 const CALL_COST = 5_000
@@ -38,6 +40,14 @@ export interface Waiting {
   readonly held: number
 }
 
+/** How a request came. */
+export interface Arrival {
+  /** Over whose connection. */
+  readonly sender?: Sender | null
+  /** When its bytes came, as performance.now(). */
+  readonly arrived?: number
+}
+
 /** The calls that wait, the users in turns. */
 export type Queue = Turns<Waiting>
 
@@ -45,21 +55,26 @@ export function openQueue(): Queue {
   return new Turns<Waiting>(CALL_COST)
 }
 
-/** Queues what users call, held against quotas before, and charges for what is executed. */
+/** Takes in what users write, held against quotas before, queues what they call, and charges for what is executed. */
 export class Intake {
+  readonly #ledger: Ledger
   readonly #queue: Queue
   readonly #contract: Contract
   readonly #tenant: Tenant | null
   readonly #accounts: Accounts
   readonly #measures: Measures
+  /** By user: what each sends comes in one after the other. */
+  readonly #entering = new KeyedMutex()
 
   constructor(
+    ledger: Ledger,
     queue: Queue,
     contract: Contract,
     tenant: Tenant | null,
     accounts: Accounts,
     measures: Measures
   ) {
+    this.#ledger = ledger
     this.#queue = queue
     this.#contract = contract
     this.#tenant = tenant
@@ -67,29 +82,22 @@ export class Intake {
     this.#measures = measures
   }
 
-  /** To be called before `admit`, where something can be waited for. */
-  async prepare(user: Uint8Array): Promise<void> {
-    await this.#tenant?.prepare(encodeId(user))
-  }
-
-  /** Throws QUOTA_EXCEEDED where what is new in a log, of which `known` blocks are here, may not be taken in now. */
-  admit({ user, start, blocks }: UserBlocks, known: number, sender: Sender | null): void {
-    if (start > known || start + blocks.length <= known) return
-    const id = encodeId(user)
-    const waiting = this.#queue.waiting(id)
-    const fresh = known - start
-    const countCalls = () => {
-      return blocks.slice(fresh).filter((block) => readAsked(block) !== undefined).length
-    }
-    const entries = blocks.length - fresh
-    this.#tenant?.admit({ user: id, sender, waiting, entries, countCalls })
-  }
-
-  /** Queues what is new in a user's log, from block `start` on, and charges it; returns how many calls there were. */
-  take(user: UserLog, blocks: readonly Uint8Array[], start: number, sender: Sender | null): number {
-    const calls = this.enqueue(user, blocks, start, sender)
-    this.charge(user, blocks, calls, sender)
-    return calls
+  /**
+   * Takes in what a user has written and queues the calls in it; resolves to the length of the host's copy then, null where there
+   * is none. Throws as {@link UserLog.extend}, and QUOTA_EXCEEDED before anything is taken in. `refuseWhenClosing` is asked when
+   * it is.
+   */
+  async submit(
+    log: UserBlocks,
+    { sender = null, arrived = performance.now() }: Arrival,
+    refuseWhenClosing: () => void
+  ): Promise<number | null> {
+    // anybody can name users without end: nobody who calls shall wait for that to be looked up
+    if (log.blocks.length === 0 && !(await this.#ledger.hasUser(log.user))) return null
+    const { taken } = await this.#entering.run(encodeId(log.user), () =>
+      this.#enter(log, { sender, arrived }, refuseWhenClosing)
+    )
+    return taken
   }
 
   /** Charges a user for blocks with so many calls among them. */
@@ -137,6 +145,63 @@ export class Intake {
     const item = { user, id, call, entry, block, queuedAt, meters, sender: null, held: 0 }
     this.#push(item)
     return item
+  }
+
+  /**
+   * Resolves when a log is on its way into the copy, behind what came of it before. Looking for the log takes a while where there
+   * is none, and what follows would find none either if it were there first. What comes of it, `taken`, is in an object, so
+   * that it is not waited for here as well.
+   */
+  async #enter(
+    log: UserBlocks,
+    { sender, arrived }: Required<Arrival>,
+    refuseWhenClosing: () => void
+  ): Promise<{ readonly taken: Promise<number | null> }> {
+    if (log.blocks.length > 0) {
+      await this.#ledger.checkRoom()
+      await this.#tenant?.prepare(encodeId(log.user))
+    }
+    const isNew = await this.#isNew(log, sender)
+    // looked for once more in its turn: one whose first entries are on their way is there by then
+    const taken = this.#ledger.withUserIf(isNew, log.user, async (user) => {
+      refuseWhenClosing()
+      const known = user.length
+      this.#admit(log, known, sender)
+      await user.extend(log)
+      if (user.length > known) {
+        const fresh = log.blocks.slice(known - log.start)
+        const calls = this.enqueue(user, fresh, known, sender)
+        this.charge(user, fresh, calls, sender)
+        this.#measures.stages.submit.add(performance.now() - arrived, calls)
+      }
+      return user.length
+    })
+    return { taken }
+  }
+
+  /**
+   * Whether this is the beginning of a log of which there is none here yet, and may be taken in. All of it is looked at before
+   * anybody waits for that: anybody can send thousands of entries.
+   */
+  async #isNew(log: UserBlocks, sender: Sender | null): Promise<boolean> {
+    if (log.blocks.length === 0) return false
+    if (log.start > 0 || (await this.#ledger.hasUser(log.user))) return false
+    this.#admit(log, 0, sender)
+    checkLog(log, this.#ledger.address)
+    return true
+  }
+
+  /** Throws QUOTA_EXCEEDED where what is new in a log, of which `known` blocks are here, may not be taken in now. */
+  #admit({ user, start, blocks }: UserBlocks, known: number, sender: Sender | null): void {
+    if (start > known || start + blocks.length <= known) return
+    const id = encodeId(user)
+    const waiting = this.#queue.waiting(id)
+    const fresh = known - start
+    const countCalls = () => {
+      return blocks.slice(fresh).filter((block) => readAsked(block) !== undefined).length
+    }
+    const entries = blocks.length - fresh
+    this.#tenant?.admit({ user: id, sender, waiting, entries, countCalls })
   }
 
   #push(item: Waiting): void {
