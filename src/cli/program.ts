@@ -7,7 +7,7 @@ import { MivmError } from '../protocol/errors.ts'
 import { suggest } from '../protocol/suggest.ts'
 import type { Globals } from './context.ts'
 import { Output } from './output.ts'
-import { wholeNumber } from './text.ts'
+import { asTrue, wholeNumber } from './text.ts'
 
 export type Program = Command<[], Globals>
 
@@ -164,10 +164,6 @@ function gathered(): (text: string) => void {
     new Output(true).object({ type: 'summary', ...says })
     written = ''
   }
-}
-
-function asTrue(): true {
-  return true
 }
 
 function version(): string {

@@ -148,6 +148,11 @@ export function parseSeq(text: string): number {
   throw new MivmError('USAGE', `${text} is not the number of a call: they count from 1`)
 }
 
+/** For options without a value: given or not, and never false. */
+export function asTrue(): true {
+  return true
+}
+
 /** What is written in digits and nothing else; NaN for any other text, such as "" or 0x10. */
 export function wholeNumber(text: string): number {
   const number = /^\d+$/.test(text) ? Number(text) : Number.NaN

@@ -11,6 +11,7 @@ import { EvidenceFiles } from '../evidence-files.ts'
 import { interrupted } from '../interruption.ts'
 import type { Program } from '../program.ts'
 import { readProof } from '../proof-file.ts'
+import { asTrue } from '../text.ts'
 
 const EXIT_VIOLATION = 1
 const EXIT_INCONCLUSIVE = 2
@@ -137,10 +138,6 @@ function untilInterrupted(): AbortSignal {
   const stop = new AbortController()
   void interrupted().then(() => stop.abort())
   return stop.signal
-}
-
-function asTrue(): true {
-  return true
 }
 
 async function write(

@@ -24,7 +24,7 @@ import { openMirror, parseBytes } from '../mirror.ts'
 import { printable } from '../output.ts'
 import type { Program } from '../program.ts'
 import { recoverHost, repairHost, salvageHost } from '../recover.ts'
-import { count, wholeNumber } from '../text.ts'
+import { asTrue, count, wholeNumber } from '../text.ts'
 
 interface Options {
   readonly config?: string | undefined
@@ -319,10 +319,6 @@ function welcome(
 
 function asError({ code, message }: { code: string; message: string }): MivmError {
   return new MivmError(isErrorCode(code) ? code : 'STORAGE_FAILED', message)
-}
-
-function asTrue(): true {
-  return true
 }
 
 const parseMetrics = (text: string) => parseEndpoint(text, '--metrics')

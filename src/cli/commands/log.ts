@@ -6,7 +6,7 @@ import { interrupted } from '../interruption.ts'
 import { contractName, LogView } from '../log-view.ts'
 import { LogsReader, printLogs } from '../logs-reader.ts'
 import type { Program } from '../program.ts'
-import { wholeNumber } from '../text.ts'
+import { asTrue, wholeNumber } from '../text.ts'
 
 const HELP = `
 Calls have the numbers that the host gave them (host+2), entries of a user's log count from 1 (bob+3).
@@ -30,8 +30,8 @@ export function addLog(program: Program): void {
     .argument('<instance>', 'link, address or name')
     .option('--user <id>', 'only this user: the id or the name of an identity')
     .option('--from <n>', 'only from this call on', parseNumber)
-    .option('--fuel', 'what each call cost', (): true => true)
-    .option('--follow', 'go on as calls come in, until interrupted', (): true => true)
+    .option('--fuel', 'what each call cost', asTrue)
+    .option('--follow', 'go on as calls come in, until interrupted', asTrue)
     .addHelpText('after', HELP)
     .action(async (instance, options, command) =>
       log(new Context(command.optsWithGlobals()), instance, options)

@@ -5,7 +5,7 @@ import { Context } from '../context.ts'
 import { exportFiles } from '../export.ts'
 import { printable } from '../output.ts'
 import type { Program } from '../program.ts'
-import { count, wholeNumber } from '../text.ts'
+import { asTrue, count, wholeNumber } from '../text.ts'
 
 const EXIT_INCOMPLETE = 2
 
@@ -22,8 +22,8 @@ export function addState(program: Program): void {
     .description('Lists what is in a directory.')
     .argument('<instance>', INSTANCE)
     .argument('[path]', 'a directory or a file', '/')
-    .option('--recursive', 'all files below', (): true => true)
-    .option('--all', 'also /.mivm: the contract and its exported variables', (): true => true)
+    .option('--recursive', 'all files below', asTrue)
+    .option('--all', 'also /.mivm: the contract and its exported variables', asTrue)
     .addHelpText('after', '\nExample:\n  $ mivm state ls forum /topics --local\n')
     .action(async (instance, at, options, command) => {
       const context = new Context(command.optsWithGlobals())
@@ -48,8 +48,8 @@ export function addState(program: Program): void {
     .argument('<instance>', INSTANCE)
     .argument('[path]', 'what to export: a directory of the archive', '/')
     .argument('[dir]', 'where to (default: a new directory with the name of the instance)')
-    .option('--force', 'write over files that are there', (): true => true)
-    .option('--all', 'also /.mivm: the contract and its exported variables', (): true => true)
+    .option('--force', 'write over files that are there', asTrue)
+    .option('--all', 'also /.mivm: the contract and its exported variables', asTrue)
     .addHelpText('after', '\nExample:\n  $ mivm state export forum / ./forum-files --local\n')
     .action(async (instance, from, directory, options, command) =>
       exportState(new Context(command.optsWithGlobals()), instance, normalize(from), {
