@@ -287,7 +287,6 @@ declare module 'hypercore' {
     }
     /** Puts the prologue's blocks in, from the state of another core that has them. */
     copyPrologue(from: SessionState): Promise<void>
-    close(): Promise<void>
   }
 
   export interface CoreEvents {
