@@ -5,6 +5,7 @@
 
   const { apply, charge, enter, fuel, isBlock, isObject, isProxy, leave, lengthOf, prices } = kit
   const {
+    hasOwnRaw,
     limits,
     refuse,
     replace,
@@ -348,7 +349,7 @@
   function unboxed(value) {
     if (isProxy(value) || isArray(value) || typeof value === 'function') return value
     if (isRawJSON(value)) return value
-    if (!(toStringTag in value)) {
+    if (!isTagged(value)) {
       switch (textOf(value)) {
         case '[object Number]':
           return kit.toNumber(value)
@@ -365,6 +366,16 @@
     if (isBoxed(value, 'String')) return toText(value)
     if (isBoxed(value, 'Boolean')) return tests.Boolean(value)
     return isBoxed(value, 'BigInt') ? tests.BigInt(value) : value
+  }
+
+  /** Whether an object has a tag, or may have one of a proxy behind it, which nobody asks. */
+  function isTagged(value) {
+    if (!state.proxies) return toStringTag in value
+    for (let at = value; at !== null; at = getPrototypeOf(at)) {
+      charge(prices.call)
+      if (isProxy(at) || hasOwnRaw(at, toStringTag)) return true
+    }
+    return false
   }
 
   function writeArray(writer, array) {
