@@ -7,12 +7,18 @@ import c from 'compact-encoding'
 import crypto from 'hypercore-crypto'
 import Protomux from 'protomux'
 import { Exchange } from '../src/client/exchange.ts'
+import { Meeting } from '../src/client/meeting.ts'
+import { Others } from '../src/client/others.ts'
+import { Replica } from '../src/client/replica.ts'
+import { Rpc } from '../src/net/rpc.ts'
 import { contradiction, stateProof } from '../src/protocol/comparison.ts'
 import { encodeEvidence, verifyEvidence } from '../src/protocol/evidence.ts'
 import type { Head } from '../src/protocol/head.ts'
 import { topicOf } from '../src/protocol/manifest.ts'
 import { HEADS_ASK, HEADS_HEAD, HEADS_PROOF, HEADS_PROTOCOL } from '../src/protocol/messages.ts'
 import type { Proof } from '../src/protocol/proof.ts'
+import { EvidenceDir } from '../src/state/evidence-dir.ts'
+import { tempDir } from './helpers.ts'
 import { mutated } from './mutated.ts'
 import { Random } from './random.ts'
 import { SignedHistory } from './signed-history.ts'
@@ -310,6 +316,29 @@ test('exchange - a flood of new lies is looked at once for each stream', async (
   t.alike([holder.kept, holder.asked, holder.exchange.pending], [[], [], []])
   await meet(t, holder, new Holder(new SignedHistory(LENGTH, 7), LENGTH))
   await holder.accuses(t)
+})
+
+test('others - a host that was away in the beginning is asked for a proof when it is back', async (t) => {
+  const { enter } = Meeting.prototype
+  Meeting.prototype.enter = async () => {}
+  t.teardown(() => Object.assign(Meeting.prototype, { enter }))
+  const history = new SignedHistory(20)
+  const { genesis, address } = history.subject
+  const asked: (readonly number[])[] = []
+  const request = async (_: object, { lengths }: { readonly lengths: readonly number[] }) => {
+    asked.push(lengths)
+    return { proof: await history.proof(lengths, 20) }
+  }
+  const rpc: Rpc = Object.create(Rpc.prototype, { request: { value: request } })
+  const replica: Replica = Object.create(Replica.prototype, { connected: { value: () => rpc } })
+  const kept = new EvidenceDir(await tempDir(t))
+  const others = await Others.open({ replica, address, info: null, kept })
+  t.teardown(() => others.close())
+  const held = { genesis, head: history.head(5), prove: async () => null }
+  others.overhear(held)
+  others.claim(history.head(10))
+  t.alike(await others.hear(held), { heads: [], evidence: null })
+  t.alike(asked, [[5, 10]])
 })
 
 test('exchange - two histories that part later than what was compared', async (t) => {

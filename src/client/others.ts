@@ -106,8 +106,10 @@ export class Others {
   async #prove(host: Uint8Array, lengths: readonly number[]): Promise<Proof | null> {
     const { replica, address, info } = this.#options
     const own = (await this.#held?.prove(lengths)) ?? null
-    if (own !== null || info === null) return own
-    const rpc = await replica.connect(host)
+    if (own !== null) return own
+    // one that was away in the beginning may be back; nobody waits for that
+    const rpc = info === null ? replica.connected(host) : await replica.connect(host)
+    if (rpc === undefined) return null
     return (await rpc.request(CONSISTENCY, { address, lengths }, PROOF_WAIT)).proof
   }
 }

@@ -158,6 +158,11 @@ export class Replica {
     return this.#hosts.connect(host)
   }
 
+  /** The same where it is there already. */
+  connected(host: Uint8Array): Rpc | undefined {
+    return this.#hosts.connected(host)
+  }
+
   /**
    * Asks the host of an instance every so often, as long as it is there, for the newest head: a log of which there is a
    * copy here is not sent again, whatever has become of it. `onHead` also gets when it was asked, as performance.now(): what
