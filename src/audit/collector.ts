@@ -54,8 +54,12 @@ export interface Sources {
 
 type Parts = Omit<EvidenceParts, 'code' | 'genesis'>
 
+type Beside = (earlier: Ack, ack: Ack) => boolean
+
 /** What one audit spends on evidence at most: a hostile log may hold any number of cheats, far apart. */
 const READS_MAX = 1_000_000
+/** What each finding may read whatever was spent on those before it: one that is looked for in vain hides no other. */
+const READS_EACH = 10_000
 /** And on one finding: each is put together and verified. Where any of them shows it, one of the first does. */
 const CANDIDATES_MAX = 64
 const REPLAYS_MAX = 20
@@ -67,6 +71,8 @@ const REPLAYS_MAX = 20
 export class Collector {
   readonly #from: Sources
   #reads = 0
+  /** Of the finding whose turn it is. */
+  #own = 0
   #replays = 0
 
   constructor(from: Sources) {
@@ -90,6 +96,7 @@ export class Collector {
     if (!isEvidenceCode(code)) return null
     const { genesisBlock: genesis, replayer } = this.#from
     let tried = 0
+    this.#own = 0
     for await (const parts of this.#candidates(finding)) {
       if (tried++ >= CANDIDATES_MAX) break
       const evidence = encodeEvidence({ ...parts, code, genesis })
@@ -168,8 +175,23 @@ export class Collector {
     if (ack?.type !== 'ack' || beside === undefined) return
     const isNamed = ack.previous > 0 && ack.previous < block
     if (code === 'ACK_CHAIN_WRONG' && isNamed) yield [ack.previous, block]
+    const isOfUser = code === 'CALL_REPEATED' || code === 'CALL_OUT_OF_ORDER'
+    const own = isOfUser ? await this.#ownBefore(ack, block, beside) : 1
+    if (own > 1) yield [own, block]
     const index = await this.#before(block, (entry) => entry.type === 'ack' && beside(entry, ack))
     if (index > 1) yield [index, block]
+  }
+
+  /** The last ack of the same user that is so, by what each says of the one before it; 1 where that leads to none. */
+  async #ownBefore(ack: Ack, block: number, is: Beside): Promise<number> {
+    let [index, before] = [ack.previous, block]
+    while (index > 1 && index < before) {
+      const entry = await this.#entry(index)
+      if (entry?.type !== 'ack' || !isSameUser(entry, ack)) break
+      if (is(entry, ack)) return index
+      ;[index, before] = [entry.previous, index]
+    }
+    return 1
   }
 
   /** An earlier commit with a head of the same user, and an ack that says who that is. */
@@ -270,7 +292,7 @@ export class Collector {
         const entry = await this.#entry(index)
         if (entry?.type !== 'commit') continue
         // each takes a signature to know whose it is
-        this.#reads += entry.heads.length
+        this.#spend(entry.heads.length)
         for (const head of headsOf(entry, user, key)) yield { index, head }
       }
     }
@@ -338,9 +360,15 @@ export class Collector {
   }
 
   async #entry(index: number): Promise<CallLogEntry | null> {
-    if (this.#reads++ >= READS_MAX) throw new Incomplete('too far away')
+    this.#spend(1)
     const entry = decode(await blockOf(this.#from.callLog, index))
     return typeof entry === 'string' ? null : entry
+  }
+
+  #spend(reads: number): void {
+    this.#reads += reads
+    this.#own += reads
+    if (this.#reads > READS_MAX && this.#own > READS_EACH) throw new Incomplete('too far away')
   }
 
   async #prove(indexes: readonly number[], through?: number): Promise<Proof> {
@@ -354,7 +382,7 @@ export class Collector {
   }
 
   async #userEntry(user: Uint8Array, index: number) {
-    if (this.#reads++ >= READS_MAX) throw new Incomplete('too far away')
+    this.#spend(1)
     return this.#withUser(user, async (core) => readUserEntry(await blockOf(core, index)))
   }
 
@@ -371,7 +399,7 @@ export class Collector {
 }
 
 /** What the earlier one of two acks is that no honest host has signed. */
-const BESIDE: { readonly [code: string]: (earlier: Ack, ack: Ack) => boolean } = {
+const BESIDE: { readonly [code: string]: Beside } = {
   ACK_CHAIN_WRONG: isSameUser,
   CALL_REPEATED: (earlier, ack) => isSameUser(earlier, ack) && earlier.entry === ack.entry,
   CALL_OUT_OF_ORDER: (earlier, ack) => isSameUser(earlier, ack) && earlier.entry > ack.entry,
