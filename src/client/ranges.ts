@@ -31,8 +31,11 @@ export class Ranges {
     this.#rpcsOf = rpcsOf
   }
 
-  /** Null where nobody is there who sends it. */
-  async ask(request: RangeRequest): Promise<RangeReply | null> {
+  /** Null where nobody is there who sends it; what is not accepted is as good as nothing. */
+  async ask(
+    request: RangeRequest,
+    isAccepted: (reply: RangeReply) => boolean = () => true
+  ): Promise<RangeReply | null> {
     // there may be nothing to find the host by any more: this end is being closed
     const rpcs = await this.#rpcsOf().catch(() => [])
     const asked = rpcs.filter((one) => this.#isAsked(one))
@@ -40,13 +43,32 @@ export class Ranges {
     for (const rpc of asked.slice(0, ASKED_MAX)) {
       const reply = await this.#askOne(rpc, request)
       if (reply !== null) this.#silences.delete(rpc)
-      if (reply !== null && reply.blocks.length > 0) {
+      if (reply !== null && reply.blocks.length > 0 && isAccepted(reply)) {
         this.#fruitless.delete(rpc)
         return reply
       }
       this.#fruitless.set(rpc, this.#fruitlessOf(rpc) + 1)
     }
     return null
+  }
+
+  /**
+   * Asks all who are there at once; who sends first what is accepted is asked before the others from then on. False where nobody
+   * does.
+   */
+  async find(request: RangeRequest, isAccepted: (reply: RangeReply) => boolean): Promise<boolean> {
+    const rpcs = await this.#rpcsOf().catch(() => [])
+    const asked = rpcs.filter((one) => this.#isAsked(one))
+    const replies = asked.map(async (rpc) => {
+      this.#fruitless.set(rpc, this.#fruitlessOf(rpc) + 1)
+      const reply = await this.#askOne(rpc, request)
+      if (reply === null || !isAccepted(reply)) throw new Error('nothing has come')
+      this.#fruitless.delete(rpc)
+    })
+    return Promise.any(replies).then(
+      () => true,
+      () => false
+    )
   }
 
   #fruitlessOf(rpc: Rpc): number {

@@ -4,6 +4,7 @@ import type Corestore from 'corestore'
 import type Hypercore from 'hypercore'
 import type { KeyPair } from 'hypercore-crypto'
 import { askNewest } from '../client/newest.ts'
+import type { Ranges } from '../client/ranges.ts'
 import type { Replica } from '../client/replica.ts'
 import type { Version } from '../protocol/entries.ts'
 import { MivmError } from '../protocol/errors.ts'
@@ -25,6 +26,7 @@ import { headOf } from '../state/head.ts'
 import { awaitBlocks, discard, fetchBlocks, openCopy } from './copy.ts'
 import { blockOf, leadsThrough, type Part } from './parts.ts'
 import type { Progress } from './progress.ts'
+import { RangedBlocks } from './ranged.ts'
 import type { Walk } from './walk.ts'
 
 export interface LostOptions {
@@ -54,11 +56,13 @@ const SHOWN_MS = 10_000
 export class LostParts {
   readonly #options: LostOptions
   readonly #id: string
+  readonly #ranges: Ranges
   readonly #cores: { close(): Promise<void> }[] = []
 
   constructor(options: LostOptions) {
     this.#options = options
     this.#id = encodeId(options.address)
+    this.#ranges = options.replica.ranges(this.#id)
   }
 
   /** The call log up to the newest head that there is; `isKnown`: whether anybody else knows of it. */
@@ -153,6 +157,8 @@ export class LostParts {
     const { address, store } = this.#options
     const own = await this.#open(store, { manifest: userLogManifest(key, address) })
     const of = { what: `the log of ${id}`, user: id, own, to: head }
+    const ranged = await RangedBlocks.fetch(this.#ranges, own.key, new Tree(own.state.roots), head)
+    if (ranged !== null) return { ...of, copy: ranged, signature: head.signature }
     for (let tries = USER_TRIES; ; tries--) {
       const copy = await this.#copy(userLogKey(key, address))
       try {

@@ -6,9 +6,10 @@ import { verifyHead } from '../protocol/head.ts'
 import { encodeId } from '../protocol/ids.ts'
 import { Tree } from '../protocol/merkle.ts'
 import type { BlockFiles } from '../state/block-files.ts'
+import type { RangedBlocks } from './ranged.ts'
 import { Walk, type WalkedUser } from './walk.ts'
 
-export type Blocks = Hypercore | BlockFiles
+export type Blocks = Hypercore | BlockFiles | RangedBlocks
 
 /** A log of which more was signed than is here, with what others have of it. */
 export interface Part {
