@@ -80,6 +80,7 @@
     toNumber,
     primitiveOf,
     chargeLeft,
+    toCount,
     element,
     heir,
     stored,
@@ -302,18 +303,24 @@
   }
 
   /**
-   * For a value that is about to be the length of what may be an array: of an array's it makes a number, once, and pays for
-   * the elements that there will be room for, or that are left.
+   * For a value that is about to be the length of what may be an array: of an array's it makes a number, and pays for the
+   * elements that there will be room for, or that are left.
    */
   function lengthGiven(target, value) {
     if (!isPlain(target)) return value
-    const length = toNumber(value)
+    const length = toCount(value)
     const added = length - target.length
     if (added > 0 && length < 2 ** 32) {
       room(added * 8)
       spend(added, prices.arrayNew)
     } else if (added < 0) chargeLeft(target, length)
     return length
+  }
+
+  /** What a length comes to, for which ECMA-262 converts it twice: where the two are not the same, it is none. */
+  function toCount(value) {
+    const count = toNumber(value)
+    return !isObject(value) || count >>> 0 === toNumber(value) ? count : -1
   }
 
   /**

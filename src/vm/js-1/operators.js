@@ -433,7 +433,7 @@
   function length(object, value) {
     if (isPlain(object)) {
       charge(OPERAND)
-      const count = typeof value === 'number' ? value : toNumber(value)
+      const count = typeof value === 'number' ? value : kit.toCount(value)
       const added = count - object.length
       if (added > 0 && count < 2 ** 32) {
         room(added * 8)
