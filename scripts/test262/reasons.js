@@ -123,11 +123,6 @@ const NAMED = [
     id: 'species of buffers',
     text: '`ArrayBuffer.prototype.slice` gives a plain ArrayBuffer, whatever the species: another constructor would make what nobody pays for.',
     parts: ['ArrayBuffer/prototype/slice/', 'builtin-objects/ArrayBuffer/']
-  },
-  {
-    id: 'conversion of a length',
-    text: 'What is assigned to the length of an array is converted once, not twice.',
-    parts: ['define-own-prop-length-coercion-order']
   }
 ]
 
