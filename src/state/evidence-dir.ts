@@ -1,11 +1,16 @@
 import { readFile } from 'node:fs/promises'
 import path from 'node:path'
+import { MivmError } from '../protocol/errors.ts'
+import { isHistoryCode, verifyEvidence } from '../protocol/evidence.ts'
 import { writeDurably } from './durable-file.ts'
 import { listDirectory } from './list-directory.ts'
 
 const EXTENSION = '.evidence'
 
-/** Evidence against hosts, one file an instance: the first is enough. */
+/**
+ * Evidence that hosts have signed two histories, one file an instance: the first is enough. What a disk has damaged, or somebody
+ * has put there, accuses nobody, and is not in the way of what holds.
+ */
 export class EvidenceDir {
   readonly #dir: string
 
@@ -14,17 +19,14 @@ export class EvidenceDir {
     this.#dir = path.join(dir, 'evidence')
   }
 
-  /** The file about an instance, z-base-32; null where there is none. */
+  /** The file about an instance, z-base-32; null where there is none that holds. */
   async find(address: string): Promise<string | null> {
-    const names = await listDirectory(this.#dir)
-    const name = names.find((it) => it.startsWith(`${address}-`) && it.endsWith(EXTENSION))
-    return name === undefined ? null : path.join(this.#dir, name)
+    return (await this.#find(address))?.file ?? null
   }
 
   /** What is in that file. */
   async read(address: string): Promise<Uint8Array | null> {
-    const file = await this.find(address)
-    return file === null ? null : readFile(file)
+    return (await this.#find(address))?.evidence ?? null
   }
 
   /** Returns the file; it is on disk, whole and under its name, when this resolves. */
@@ -34,5 +36,25 @@ export class EvidenceDir {
     const file = path.join(this.#dir, `${address}-${code}${EXTENSION}`)
     await writeDurably(file, evidence)
     return file
+  }
+
+  async #find(address: string): Promise<{ file: string; evidence: Uint8Array } | null> {
+    for (const name of await listDirectory(this.#dir)) {
+      if (!name.startsWith(`${address}-`) || !name.endsWith(EXTENSION)) continue
+      const file = path.join(this.#dir, name)
+      const evidence = await readFile(file)
+      if (await holds(evidence, address)) return { file, evidence }
+    }
+    return null
+  }
+}
+
+async function holds(evidence: Uint8Array, about: string): Promise<boolean> {
+  try {
+    const { address, code } = await verifyEvidence(evidence)
+    return address === about && isHistoryCode(code)
+  } catch (error) {
+    if (error instanceof MivmError) return false
+    throw error
   }
 }
