@@ -48,11 +48,11 @@ export interface UserLogsState {
 const RANGE_BLOCKS = 256
 
 /**
- * The longest text of all users together that is written down, that of some hundred thousand: it is in memory several
+ * The longest text of all users together that is written down, that of a hundred thousand: it is in memory several
  * times then. Users who work with a host can have it ack numbers that are far away, and the bits of a few of them would make
  * it longer than any text can be.
  */
-const TEXT_MAX = 64 * 1024 * 1024
+const TEXT_MAX = 32 * 1024 * 1024
 
 /** Copies of logs that nobody has shown, of users who may not exist, that a live audit waits for. */
 const ABSENT_MAX = 1024

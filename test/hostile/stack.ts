@@ -193,7 +193,7 @@ export const stack = inMethod({
     DEPTH
   ],
   'classes in static blocks': [
-    `let deep = 0; const f = () => { deep++; ${'void class { static { '.repeat(150)}f()${' } }'.repeat(150)} }; try { f() } catch (error) { throw new Error(deep + error.message) }`,
+    `let deep = 0; const f = () => { deep++; ${'void class { static { '.repeat(130)}f()${' } }'.repeat(130)} }; try { f() } catch (error) { throw new Error(deep + error.message) }`,
     DEPTH
   ],
   'arguments that constructors hand on': [
