@@ -56,9 +56,17 @@ export async function createProgram(words: readonly string[], json: boolean): Pr
     })
   }
   addHelp(program)
-  program.addHelpText('after', `\nTry it: mivm demo\n`)
+  program.addHelpText('after', AFTER_HELP)
   return program
 }
+
+const AFTER_HELP = `
+Exit codes: 0 done, 1 a contract has thrown, or somebody signed what cannot be, 2 it cannot be said, or not all of it,
+64 what was given cannot be, 69 what it takes is not there, or refuses, 70 a bug, 128 and the number of the signal that
+ended it.
+
+Try it: mivm demo
+`
 
 const COMMANDS: { readonly [name: string]: () => Promise<(program: Program) => void> } = {
   demo: async () => (await import('./commands/demo.ts')).addDemo,
