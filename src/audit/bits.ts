@@ -42,6 +42,11 @@ export class Bits {
     return copy
   }
 
+  /** Of what `bytes` comes to. */
+  get byteLength(): number {
+    return this.#used
+  }
+
   /** What the constructor takes; null where a number is too large for that. */
   bytes(): Uint8Array | null {
     if (this.#used > BYTES_MAX) return null

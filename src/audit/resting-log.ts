@@ -21,12 +21,12 @@ export class RestingLog {
   readonly shown: number
 
   constructor({ state, acked, readTo, trouble, ending }: LogAtRest, shown: number) {
-    const bytes = acked.bytes()
-    const isShort = bytes !== null && bytes.byteLength <= ACKED_BYTES_MAX
+    // one that is far away makes it as long as any log may come to be
+    const bytes = acked.byteLength <= ACKED_BYTES_MAX ? acked.bytes() : null
     const dispute = trouble?.dispute?.message ?? null
-    this.#state = encodeValue({ ...state, acked: isShort ? bytes : NONE, dispute })
+    this.#state = encodeValue({ ...state, acked: bytes ?? NONE, dispute })
     this.#readTo = encodeValue(readTo)
-    this.#acked = isShort ? null : acked
+    this.#acked = bytes === null ? acked : null
     this.#trouble = trouble
     this.ending = ending !== null && isQuiet(ending) ? QUIET : ending
     this.shown = shown
@@ -43,6 +43,11 @@ export class RestingLog {
       trouble: this.#trouble,
       ending: this.ending
     }
+  }
+
+  /** Bytes of the bits of acked entries beside the text. */
+  get ackedBytes(): number {
+    return this.#acked?.byteLength ?? 0
   }
 
   /** Where it is, as text; null where something is still open that the next audit would have to know. */

@@ -204,6 +204,10 @@ export class UserLog {
     }
   }
 
+  get ackedBytes(): number {
+    return this.#acked.byteLength
+  }
+
   /** Whether acks wait for more of the copy. */
   get isWaiting(): boolean {
     return this.#waiting.length > 0

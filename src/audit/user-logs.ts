@@ -48,11 +48,13 @@ export interface UserLogsState {
 const RANGE_BLOCKS = 256
 
 /**
- * The longest text of all users together that is written down, that of a hundred thousand: it is in memory several
- * times then. Users who work with a host can have it ack numbers that are far away, and the bits of a few of them would make
- * it longer than any text can be.
+ * Bytes of the bits of all users together that are written down: a hundred million entries. Users who work with a host
+ * can have it ack numbers that are far away, and a file of a few of them would be larger than any text can be.
  */
-const TEXT_MAX = 32 * 1024 * 1024
+const ACKED_BYTES_MAX = 16 * 1024 * 1024
+
+/** The longest text of all users together that is written down, that of some 200,000: it is in memory several times then. */
+const TEXT_MAX = 64 * 1024 * 1024
 
 /** Copies of logs that nobody has shown, of users who may not exist, that a live audit waits for. */
 const ABSENT_MAX = 1024
@@ -112,8 +114,10 @@ export class UserLogs {
    */
   text(): string | null {
     const logs: string[] = []
-    let length = 0
+    let [length, bytes] = [0, 0]
     for (const it of this.#logs.values()) {
+      bytes += it instanceof RestingLog ? it.ackedBytes : it.log.ackedBytes
+      if (bytes > ACKED_BYTES_MAX) return null
       const state = it instanceof RestingLog ? it.text() : textOf(it.log.state())
       if (state === null) return null
       length += state.length
