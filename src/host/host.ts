@@ -76,6 +76,7 @@ export class Host {
   readonly #listens = deferred<void>()
   /** Whether all instances were looked at for calls that are left from before. */
   #looked = false
+  readonly #looks = deferred<void>()
   /** Whether its disk had more than its reserve left when that was last looked at. */
   #hasRoom = true
   readonly #bootstrap: Bootstrap | undefined
@@ -189,6 +190,8 @@ export class Host {
     checkDeployer(address, genesis, request.log)
     // anybody can send a deployment again that came after the backup
     if (this.#restored !== null) await this.#deployments.about(id)
+    // before that it is not known what the deployer has
+    await this.#looks.promise
     this.#refuseWhenClosing()
     const refusal = this.#setBacks.refusal(id)
     if (refusal !== null) throw refusal
@@ -256,7 +259,9 @@ export class Host {
     }
     if (restored !== null) this.#asked = this.#askFirst(restored)
     else if (this.#isCopied) this.#asked = this.#askBriefly()
-    this.#continuing = this.#continueAll().catch(() => {})
+    this.#continuing = this.#continueAll()
+      .catch(() => {})
+      .finally(() => this.#looks.resolve())
   }
 
   async #listen(): Promise<void> {
@@ -350,6 +355,7 @@ export class Host {
       void this.#announce(address)
     }
     this.#looked = true
+    this.#looks.resolve()
     await this.#asked
     if (this.#restored?.isAsked !== false) await this.#ask(waiting)
     // who is told to stop meanwhile has not heard all of them
