@@ -37,8 +37,13 @@ let replayer: LocalReplayer | null = null
 
 const commands: ReplayCommands = {
   async open(subject) {
-    const open = async () => {
-      vm ??= openVm(subject.genesis.vm, { engines: 1, maxInstances: 1, keepCompiler: false })
+    const options = { engines: 1, maxInstances: 1, keepCompiler: false }
+    const open = () => {
+      vm ??= openVm(subject.genesis.vm, options).catch((error) => {
+        // whoever got it ready in vain tries again when there is something to execute
+        vm = null
+        throw error
+      })
       return vm
     }
     replayer = await LocalReplayer.open(subject, open, relay)
