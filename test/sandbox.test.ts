@@ -91,6 +91,7 @@ function check(t: Test, probed: Probed, reach: RegExp): void {
     is(limits['Max file size'], '0', 'no file contents')
     is(limits['Max open files'], String(DESCRIPTORS_MAX), 'few descriptors')
     is(limits['Max data size'], String(2 * MEMORY_MAX), 'bounded memory')
+    is(limits['Max stack size'], '8388608', 'a stack that the depth of a call does not end')
     t.ok(probe.descriptors.count < DESCRIPTORS_MAX && probe.descriptors.code === 'EMFILE')
     for (const attempt of probe.write) t.ok('code' in attempt, 'nothing is written')
   } else {
