@@ -218,27 +218,24 @@ test('quotas - a thousand deployments of one key take no room', async (t) => {
   await finish(1)
 })
 
-test(
-  'quotas - a deployer has so many instances, also where all of them are deployed at once',
-  async (t) => {
-    const quotas = { deployer: { instances: 4 } }
-    const { host, reopen, finish } = await scene(t, { quotas })
-    const failing = "exports.init = () => { throw new Error('no') }"
-    for (let i = 0; i < 3; i++) {
-      const { request } = deployment(host.id, `${failing} // ${i}`)
-      t.is(await codeOf(host.deploy(request)), 'DEPLOY_FAILED', 'it leaves nothing that counts')
-    }
-    const requests = Array.from({ length: 12 }, (_, i) => saltedDeployment(host.id, i).request)
-    const ended = await Promise.all(requests.map((request) => codeOf(host.deploy(request))))
-    t.is(host.instances.length, 4)
-    t.is(ended.filter((code) => code === 'QUOTA_EXCEEDED').length, 9)
-    await host.close()
-    const again = await reopen()
-    const { request } = saltedDeployment(again.id, 99)
-    t.is(await codeOf(again.deploy(request)), 'QUOTA_EXCEEDED', 'as soon as it is started again')
-    await finish(1)
+test('quotas - a deployer has so many instances, also where all of them are deployed at once', async (t) => {
+  const quotas = { deployer: { instances: 4 } }
+  const { host, reopen, finish } = await scene(t, { quotas })
+  const failing = "exports.init = () => { throw new Error('no') }"
+  for (let i = 0; i < 3; i++) {
+    const { request } = deployment(host.id, `${failing} // ${i}`)
+    t.is(await codeOf(host.deploy(request)), 'DEPLOY_FAILED', 'it leaves nothing that counts')
   }
-)
+  const requests = Array.from({ length: 12 }, (_, i) => saltedDeployment(host.id, i).request)
+  const ended = await Promise.all(requests.map((request) => codeOf(host.deploy(request))))
+  t.is(host.instances.length, 4)
+  t.is(ended.filter((code) => code === 'QUOTA_EXCEEDED').length, 9)
+  await host.close()
+  const again = await reopen()
+  const { request } = saltedDeployment(again.id, 99)
+  t.is(await codeOf(again.deploy(request)), 'QUOTA_EXCEEDED', 'as soon as it is started again')
+  await finish(1)
+})
 
 test('quotas - a deployment brings the call of init, and none that nobody has let in', async (t) => {
   const { host, finish } = await scene(t, { quotas: { user: { callsWaiting: 10 } } })
