@@ -199,7 +199,7 @@ export class OwnLog {
     try {
       await fn()
       written = true
-      await this.#wal.sync()
+      await this.#wal.sync(this)
     } catch (error) {
       if (isSignatureError(error)) {
         throw new MivmError(

@@ -336,7 +336,7 @@ export class Ledger {
         written = true
         this.#dirty = false
         const started = performance.now()
-        await this.#writing.wal.sync()
+        await this.#writing.wal.sync(this)
         const synced = performance.now() - started
         this.tail.append(blocks)
         this.#head = headOf(this.#log)

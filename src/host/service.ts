@@ -66,6 +66,8 @@ export interface Served {
 const DEPLOYING_MAX = 4
 /** Requests of one peer that come into instances at the same time: all of an instance, its commits too, wait for them. */
 const SUBMITTING_MAX = 64
+/** For so long, ms, replies to one peer are made before everything else has its turn. */
+const REPLIES_MS = 2
 
 /** Users of instances of whom it is known what one peer was sent last: more than may call over a connection. */
 const SENT_MAX = 2_048
@@ -78,6 +80,8 @@ export class Service {
   readonly #sender: Sender
   readonly #host: Served
   readonly #replies = new Mutex()
+  /** When this peer had its turn for them last, as performance.now(). */
+  #turnAt = Number.NEGATIVE_INFINITY
   readonly #deployments = new Semaphore(DEPLOYING_MAX)
   readonly #submissions = new Semaphore(SUBMITTING_MAX)
   /** Resolves when what this peer has said so far of heads was taken notice of. */
@@ -271,7 +275,10 @@ export class Service {
     return this.#replies.run(async () => {
       await this.#rpc.readable(this.#host.unreadMax())
       // those that have waited for the one before would all be made before anything else of the process goes on
-      await this.#rpc.turn()
+      if (performance.now() - this.#turnAt > REPLIES_MS) {
+        await this.#rpc.turn()
+        this.#turnAt = performance.now()
+      }
       return reply()
     })
   }

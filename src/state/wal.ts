@@ -15,6 +15,9 @@ const SYNC_WEIGHT = 1 / 8
 /** So many syncs go to a thread before it is tried again whether the disk is fast. */
 const SYNCS_IN_THREAD = 200
 
+/** Of two callers who come within this, ms, each goes on while the disk works for the other one. */
+const SHARED_MS = 10
+
 /** How long after a change of a directory, ms, another one may have the same time: some file systems count in seconds. */
 const CHANGING_MS = 3_000
 
@@ -38,6 +41,11 @@ export class Wal {
   /** Why a sync has failed: after that the kernel may say of any other that it succeeded, and what was lost stays lost. */
   #broken: unknown = null
   #inThread = 0
+  /** Who has come last, and when that was, as performance.now(). */
+  #last: object | null = null
+  #lastAt = Number.NEGATIVE_INFINITY
+  /** Until when several are taken to come in turns. */
+  #sharedUntil = Number.NEGATIVE_INFINITY
   /** What syncs take, ms; where it is not known, so much that the first slow one tells. */
   #average = BLOCKING_MS / 2
 
@@ -50,8 +58,9 @@ export class Wal {
     return this.#dir
   }
 
-  /** Resolves when everything written before this call is on disk. */
-  sync(): Promise<void> {
+  /** Resolves when everything written before this call is on disk. `whose` it is tells whether there are others. */
+  sync(whose: object = this): Promise<void> {
+    this.#meet(whose)
     if (this.#running === null) {
       this.#running = this.#sync().finally(() => {
         this.#running = null
@@ -62,9 +71,16 @@ export class Wal {
       .catch(() => {})
       .then(() => {
         this.#next = null
-        return this.sync()
+        return this.sync(whose)
       })
     return this.#next
+  }
+
+  #meet(whose: object): void {
+    const now = performance.now()
+    if (whose !== this.#last && now - this.#lastAt < SHARED_MS) this.#sharedUntil = now + SHARED_MS
+    this.#last = whose
+    this.#lastAt = now
   }
 
   async close(): Promise<void> {
@@ -127,8 +143,12 @@ export class Wal {
     await sync(this.#file.fd)
   }
 
-  /** A fast disk has done it before a thread would have begun; a slow one must not stop everybody else. */
+  /**
+   * A fast disk has done it before a thread would have begun; a slow one must not stop everybody else. Nor shall any where others
+   * write: each of their syncs is little, and all of them are much of what this process has time for.
+   */
   async #syncFile(fd: number): Promise<void> {
+    if (performance.now() < this.#sharedUntil) return sync(fd)
     if (this.#inThread > 0) {
       this.#inThread--
       return sync(fd)
