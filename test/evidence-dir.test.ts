@@ -1,4 +1,4 @@
-import { readFile, writeFile } from 'node:fs/promises'
+import { mkdir, readFile, writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import b4a from 'b4a'
 import test from 'brittle'
@@ -27,6 +27,21 @@ test('evidence directory - what is damaged accuses nobody, and is not in the way
     t.is(await kept.keep(address, 'TWO_HISTORIES', evidence), file)
     t.alike(await kept.read(address), b4a.from(evidence))
   }
+})
+
+test('evidence directory - what cannot be read is not in the way of what can', async (t) => {
+  const dir = await tempDir(t)
+  const one = new SignedHistory(LENGTH)
+  const address = encodeId(one.subject.address)
+  await mkdir(path.join(dir, 'evidence', `${address}-.evidence`), { recursive: true })
+  const kept = new EvidenceDir(dir)
+  t.is(await kept.find(address), null)
+  const file = await kept.keep(
+    address,
+    'TWO_HISTORIES',
+    evidenceOf(one, new SignedHistory(LENGTH, 2))
+  )
+  t.is(await kept.find(address), file)
 })
 
 test('evidence directory - what is about another instance says nothing of this one', async (t) => {

@@ -42,8 +42,8 @@ export class EvidenceDir {
     for (const name of await listDirectory(this.#dir)) {
       if (!name.startsWith(`${address}-`) || !name.endsWith(EXTENSION)) continue
       const file = path.join(this.#dir, name)
-      const evidence = await readFile(file)
-      if (await holds(evidence, address)) return { file, evidence }
+      const evidence = await readFile(file).catch(() => null)
+      if (evidence !== null && (await holds(evidence, address))) return { file, evidence }
     }
     return null
   }
