@@ -5,12 +5,17 @@ import { runInNewContext } from 'node:vm'
 import b4a from 'b4a'
 import test from 'brittle'
 import crypto from 'hypercore-crypto'
+import { Answers } from '../src/audit/answers.ts'
 import { audit } from '../src/audit/audit.ts'
+import { Report } from '../src/audit/findings.ts'
+import { Heads } from '../src/audit/heads.ts'
+import { UserCopy } from '../src/audit/user-copy.ts'
+import { UserLog } from '../src/audit/user-log.ts'
 import { encodeUserEntry } from '../src/protocol/entries.ts'
 import { type Head, signHead } from '../src/protocol/head.ts'
-import { userLogManifest } from '../src/protocol/manifest.ts'
+import { userLogKey, userLogManifest } from '../src/protocol/manifest.ts'
 import { encodeArgs } from '../src/protocol/values.ts'
-import { closeVm, type Item, openShared, type Shown, Writer } from './audit-writer.ts'
+import { closeVm, type Item, openShared, openStore, type Shown, Writer } from './audit-writer.ts'
 import { type Teardown, tempDir } from './helpers.ts'
 
 const MEBIBYTE = 1024 * 1024
@@ -67,6 +72,44 @@ test('memory - of an answer that is not here to compare nothing is kept but the 
   const { verdict, kept } = await keptBy(t, writer)
   t.is(verdict, 'clean')
   t.ok(kept < 6 * MEBIBYTE, `${kept} bytes are kept of ${TAIL * LARGE} that were read`)
+})
+
+test('memory - of a log that nobody shows the heads in commits are not kept', async (t) => {
+  const address = crypto.hash(b4a.from('a call log'))
+  const { publicKey, secretKey } = crypto.keyPair()
+  const key = userLogKey(publicKey, address)
+  const report = new Report()
+  const place = { log: 'call log', block: 1 } as const
+  const gap = { reason: 'missing', log: 'user log', from: 0, to: null, message: '' } as const
+  const log = new UserLog({ id: 'bob', publicKey, key }, new UserCopy(gap), {
+    heads: new Heads(address, publicKey, report),
+    report,
+    answers: new Answers((await openStore(t)).get({ name: 'call log' }), report),
+    told: new Set(),
+    isLive: () => false,
+    shown: { shownBy: () => null }
+  })
+  for (let entry = 1; entry <= 20; entry++) {
+    const head = { length: entry, fork: 0, treeHash: crypto.hash(key) }
+    log.expect(
+      signHead(head, key, (message) => crypto.sign(message, secretKey)),
+      place
+    )
+    const ack = {
+      type: 'ack',
+      seq: entry,
+      user: publicKey,
+      entry,
+      call: NONE,
+      time: 0,
+      previous: 0
+    } as const
+    await log.check({ ack, caller: 'bob', asked: null, index: entry })
+  }
+  const rest = log.rest()
+  t.alike(rest?.state.expected, [])
+  t.is(rest?.state.expectedTo, 20)
+  t.is(report.findings, 0)
 })
 
 test('memory - a large block that many answers name is read once', async (t) => {

@@ -235,6 +235,8 @@ export class UserLog {
     this.#expectedTo = head.length
     const expected = { head, block: place.block }
     if (head.length < this.#copy.at) return this.#settlePassed(expected)
+    // there it never comes, and a log may have any number of commits
+    if (this.#gaveUp && head.length > this.#copy.at) return null
     this.#expected.set(head.length, expected)
     this.#settle()
     return null
@@ -301,6 +303,7 @@ export class UserLog {
     if (this.#copy.gap === null || (this.#into.isLive() && !isFull)) return
     this.#gaveUp = true
     this.#waiting.splice(0)
+    this.#expected.clear()
   }
 
   /** Looks again for what was not there. */
