@@ -20,6 +20,7 @@ import {
   blocksOf,
   type Cheat,
   closeVm,
+  copyStore,
   found,
   headOf,
   type Item,
@@ -176,6 +177,27 @@ test('audit - an ack before the head that its call cites is found', async (t) =>
   await writer.commit([await writer.call(0, 'add', ['late'], head)])
   const audited = await run(t, writer)
   t.alike(found(audited), ['TWO_HISTORIES call - block 1', 'ACK_BEFORE_HEAD call 2 block 5'])
+})
+
+test('audit - a head of another history in a call with an ack counts, also where the log of its user is not shown', async (t) => {
+  for (const how of ['withheld', 'another', 'withheld, and no commit'] as const) {
+    const shown = await Writer.deploy(t, { seed: how })
+    await shown.commit([await shown.call(1, 'add', ['shown'])])
+    const writer = await Writer.deploy(t, { seed: how })
+    await writer.commit([await writer.call(1, 'add', ['told'])])
+    await writer.commit([await writer.call(0, 'add', ['more'])])
+    const items = [await writer.call(1, 'roll', [], await shown.head())]
+    const entries = (all: CallLogEntry[]) => all.slice(0, how === 'withheld' ? undefined : -1)
+    await writer.commit(items, how === 'another' ? {} : { entries })
+    const { core } = writer.users[1] ?? { core: writer.log }
+    const blocks = how === 'another' ? (await blocksOf(core)).with(-1, b4a.from('else')) : []
+    const store = await copyStore(t, writer, core, blocks)
+    const audited = await run(t, { store, address: writer.address })
+    t.alike(found(audited), ['TWO_HISTORIES call - block 1'], how)
+    t.is(audited.findings[0]?.log, 'user log')
+    t.ok(audited.evidence[0])
+    t.is(audited.verdict.missing.length, 1)
+  }
 })
 
 test('audit - two histories of one length are found, in any user’s log', async (t) => {

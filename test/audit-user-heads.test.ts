@@ -278,8 +278,8 @@ test('audit - what shows an ack before a head is an entry that a commit covers',
   t.alike(found(await run(t, writer)), [
     'COMMIT_HEADS_WRONG call 2 block 7',
     'ACK_BEFORE_HEAD call 2 block 5',
-    'TWO_HISTORIES call - block 0',
-    'TWO_HISTORIES call - block 2'
+    'TWO_HISTORIES call - block 2',
+    'TWO_HISTORIES call - block 0'
   ])
 })
 

@@ -205,22 +205,34 @@ export class Collector {
 
   async *#historyParts({ user, block }: Finding): AsyncGenerator<Parts> {
     const { held, head: shown } = this.#from
-    const cited = user === undefined ? null : await this.#userEntry(decodeId(user), block)
+    const by = user === undefined ? null : decodeId(user)
+    const cited = by && (await this.#userEntry(by, block).catch(ifIncomplete))
     const here = held.filter(({ length }) => user === undefined && length - 1 === block)
-    for (const head of [cited?.head, ...here, shown]) {
-      if (!head) continue
-      const heads = [{ log: 'call log', head }] as const
-      yield withHeads(heads)
-      if (shown === null || head.length > shown.length) continue
-      if (head.length === shown.length)
-        yield withHeads([...heads, { log: 'call log', head: shown }])
-      yield { ...withHeads(heads), callLog: await this.#prove([], head.length) }
-      // blocks that are too large to be sent around may do for a file
-      for (const index of [head.length - 1, head.length]) {
-        if (head.length % 2 === 0 || index >= shown.length) continue
-        yield { ...withHeads(heads), callLog: await this.#prove([index], head.length) }
-      }
+    for (const head of [cited?.head ?? null, ...here, shown]) yield* this.#headParts(head)
+    if (by !== null) yield* this.#headParts(await this.#ackedHead(by, block))
+  }
+
+  async *#headParts(head: Head | null): AsyncGenerator<Parts> {
+    const { head: shown } = this.#from
+    if (head === null) return
+    const heads = [{ log: 'call log', head }] as const
+    yield withHeads(heads)
+    if (shown === null || head.length > shown.length) return
+    if (head.length === shown.length) yield withHeads([...heads, { log: 'call log', head: shown }])
+    yield { ...withHeads(heads), callLog: await this.#prove([], head.length) }
+    // blocks that are too large to be sent around may do for a file
+    for (const index of [head.length - 1, head.length]) {
+      if (head.length % 2 === 0 || index >= shown.length) continue
+      yield { ...withHeads(heads), callLog: await this.#prove([index], head.length) }
     }
+  }
+
+  /** The head that a block of a user's log has as it was acked: the log may not be here, or be another one. */
+  async #ackedHead(user: Uint8Array, block: number): Promise<Head | null> {
+    const isOf = (it: CallLogEntry) =>
+      it.type === 'ack' && it.entry === block + 1 && b4a.equals(it.user, user)
+    const ack = await this.#entry(await this.#before(this.#length, isOf))
+    return ack?.type === 'ack' ? (readUserEntry(ack.call)?.head ?? null) : null
   }
 
   async *#archiveParts(log: 'archive' | 'blobs', head: Head): AsyncGenerator<Parts> {
@@ -420,6 +432,11 @@ function endsBatch({ type }: CallLogEntry): boolean {
 
 function isReplay({ code }: Finding): boolean {
   return isEvidenceCode(code) && isReplayCode(code)
+}
+
+function ifIncomplete(error: unknown): null {
+  if (error instanceof Incomplete) return null
+  throw error
 }
 
 function isRefusal(error: unknown): false {

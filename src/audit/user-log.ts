@@ -8,6 +8,7 @@ import { Bits } from './bits.ts'
 import type { AckedCall } from './call-log.ts'
 import type { FindingCode, Gap, Place, Report } from './findings.ts'
 import type { Heads, ShownLog } from './heads.ts'
+import type { HostShows } from './host-view.ts'
 import type { ReadTo } from './log-reader.ts'
 import type { UserCopy } from './user-copy.ts'
 
@@ -279,6 +280,18 @@ export class UserLog {
     const isLeft = ahead.#waiting.length > 0 || ahead.#suspicions.length > 0
     const isShort = ahead.#dispute === null && ahead.#copy.at < to && isLeft
     return this.#gaveUp || !(isShort || this.#waiting.length > 0)
+  }
+
+  /**
+   * A head in a call that has an ack counts whether the copy is shown or not: the host has signed it with the ack. So it has
+   * been there.
+   */
+  claim({ ack, asked, index }: AckedCall): void {
+    const head = asked?.head ?? null
+    const block = Math.max(0, ack.entry - 1)
+    if (head === null || block < this.#claimed.to) return
+    const shownBy = (hostShows: HostShows) => ((hostShows(null) ?? 0) > index ? block + 1 : null)
+    this.#into.heads.claim(head, { log: { shownBy }, user: this.id, block })
   }
 
   /** Whether this ack is to be held against the copy. */
@@ -558,7 +571,8 @@ export class UserLog {
     const isSame = call !== null && b4a.equals(block, call.call)
     const entry = isSame ? call.asked : readUserEntry(block)
     if (entry === null) return { asks: true, isSame }
-    if (entry.head !== null) this.#claim(index, entry.head, ack, isNew)
+    // that of a call with an ack has been claimed with it
+    if (entry.head !== null) this.#claim(index, entry.head, ack, isNew && !isSame)
     if (entry.type === 'call') return { asks: true, isSame }
     if (isNew) this.#into.answers.add(entry.answers, this.id)
     return { asks: false, isSame }

@@ -85,6 +85,8 @@ export class UserLogs {
   readonly #answers: Answers
   /** Host time of the newest call. */
   #time = 0
+  /** Block of the last ack of which the head in its call was looked at. */
+  #claimedTo = 0
   /** Copies in which there is nothing yet. */
   #absent = 0
   readonly #told = new Set<string>()
@@ -151,9 +153,11 @@ export class UserLogs {
       const settling = head === null ? null : log.expect(head, place)
       if (settling !== null) await settling
     }
+    const claimedTo = this.#claimedTo
     for (const call of calls) {
       const it = this.#logs.get(call.caller)
       const { log } = it instanceof OpenLog ? it : await this.#open(call.ack.user)
+      this.#claim(log, call, claimedTo)
       const comparing = log.check(call)
       if (comparing !== null) await comparing
     }
@@ -176,11 +180,14 @@ export class UserLogs {
       else before.push(call)
     }
     let isDone = true
+    const claimedTo = this.#claimedTo
     for (const [id, acked] of own) {
       const [first] = acked
       const known = this.#logs.has(id) ? await this.#wake(id) : null
       const log = known?.log ?? (first && this.#logOf(id, first.ack.user, absent(id)))
-      if (log !== undefined && !(await log.checkTail(acked))) isDone = false
+      if (log === undefined) continue
+      for (const call of acked) this.#claim(log, call, claimedTo)
+      if (!(await log.checkTail(acked))) isDone = false
     }
     await this.#makeRoom()
     return isDone
@@ -221,6 +228,13 @@ export class UserLogs {
       await it.log.close()
       await it.core?.close()
     }
+  }
+
+  /** The head in a call, once: `claimedTo` is the last ack before these of which it was looked at. */
+  #claim(log: UserLog, call: AckedCall, claimedTo: number): void {
+    if (call.index <= claimedTo) return
+    this.#claimedTo = Math.max(this.#claimedTo, call.index)
+    log.claim(call)
   }
 
   async #open(publicKey: Uint8Array, roots: readonly TreeNode[] = []): Promise<OpenLog> {

@@ -79,11 +79,17 @@ class Checker {
     for (const [user, own] of acks) {
       const heads = walk.userHeads.get(user) ?? []
       const witness = this.#witness(copies.get(user), heads)
-      this.#checkAcks([...own, ...(tail.get(user) ?? [])], witness)
+      const all = [...own, ...(tail.get(user) ?? [])]
+      this.#checkAcks(all, witness)
       this.#checkHeads(witness)
+      this.#checkAckedHeads(all, witness.disputed && witness.copy !== null)
     }
     // of who has no other calls no head is in a commit
-    for (const [user, own] of tail) if (!acks.has(user)) this.#checkAcks(own, NOBODY)
+    for (const [user, own] of tail) {
+      if (acks.has(user)) continue
+      this.#checkAcks(own, NOBODY)
+      this.#checkAckedHeads(own, false)
+    }
     this.#checkBeyond()
     this.#checkArchive(walk)
   }
@@ -146,17 +152,28 @@ class Checker {
   /** R16: the heads of the call log in a user's log. */
   #checkHeads({ copy, entries, disputed }: Witness): void {
     for (const [block, entry] of copy === null ? [] : entries.entries()) {
-      const head = headIn(entry)
-      if (head === null || !holds(head, this.#history.core)) continue
-      const own = this.#hashes[head.length]
-      const isBeyond = head.fork === 0 && own === undefined
-      const agrees = head.fork === 0 && equal(own ?? NONE, head.treeHash)
-      if (!isBeyond && !agrees) this.#find('R16', block, 'user log')
-      if (!isBeyond) continue
-      this.#beyond = Math.max(this.#beyond, head.length)
-      if (disputed || head.length <= this.#seenBeyond.length) continue
-      this.#seenBeyond = { length: head.length, block }
+      this.#checkHead(entry, block, disputed)
     }
+  }
+
+  /** The same of those in the calls that acks have. */
+  #checkAckedHeads(acks: readonly Ack[], disputed: boolean): void {
+    for (const { entry, call } of acks) {
+      this.#checkHead(readUserEntry(call), Math.max(0, entry - 1), disputed)
+    }
+  }
+
+  #checkHead(entry: Read<UserEntry>, block: number, disputed: boolean): void {
+    const head = headIn(entry)
+    if (head === null || !holds(head, this.#history.core)) return
+    const own = this.#hashes[head.length]
+    const isBeyond = head.fork === 0 && own === undefined
+    const agrees = head.fork === 0 && equal(own ?? NONE, head.treeHash)
+    if (!isBeyond && !agrees) this.#find('R16', block, 'user log')
+    if (!isBeyond) return
+    this.#beyond = Math.max(this.#beyond, head.length)
+    if (disputed || head.length <= this.#seenBeyond.length) return
+    this.#seenBeyond = { length: head.length, block }
   }
 
   /** R17, for the call log. */
