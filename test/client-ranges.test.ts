@@ -8,7 +8,7 @@ import { askNewest } from '../src/client/newest.ts'
 import { Ranges } from '../src/client/ranges.ts'
 import { Rpc } from '../src/net/rpc.ts'
 import { MivmError } from '../src/protocol/errors.ts'
-import { RANGE, type RangeReply } from '../src/protocol/messages.ts'
+import { RANGE, type RangeReply, type RangeRequest } from '../src/protocol/messages.ts'
 import { openStore } from '../src/state/store.ts'
 import { type Teardown, tempDir } from './helpers.ts'
 
@@ -173,4 +173,30 @@ test('ranges - any number of others who answer nothing, or late, keep nobody fro
     t.ok(served > 150, `${served} of 200`)
     t.ok(clock - began < 1_000_000, `${(clock - began) / 1000} s`)
   }
+})
+
+test('ranges - any number of others who send a little, and late, keep nobody from being asked who sends all', async (t) => {
+  const { now } = performance
+  let clock = 0
+  performance.now = () => clock
+  t.teardown(() => {
+    performance.now = now
+  })
+  const block = b4a.alloc(200)
+  const peer = (ms: number, most: number) => {
+    const send = async (_: unknown, { start, length, blocks }: RangeRequest) => {
+      clock += ms
+      const count = Math.min(most, blocks, length - start)
+      return { blocks: Array.from({ length: count }, () => block), nodes: [] }
+    }
+    return Object.create(Rpc.prototype, { request: { value: send }, closed: { value: false } })
+  }
+  const peers = [...Array.from({ length: 63 }, () => peer(4_900, 1)), peer(1_500, 1_000)]
+  const ranges = new Ranges(async () => peers)
+  const length = 100_000
+  for (let start = 0; start < length; ) {
+    const reply = await ranges.ask({ ...REQUEST, start, length, blocks: 4_096 })
+    start += reply?.blocks.length ?? 0
+  }
+  t.ok(clock < 1_000_000, `${clock / 1000} s`)
 })

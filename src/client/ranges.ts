@@ -14,6 +14,9 @@ const SILENT_MS = 15_000
 const TRIES = 5
 /** How many are asked for one range, one after the other. */
 const ASKED_MAX = 4
+/** Who takes longer for one reply, ms, and sends less than so much of what there is, bytes, is asked after others. */
+const SLOW_MS = 1_000
+const SLOW_BYTES = 64 * 1024
 
 /** Asks a host for ranges of its logs, or who has copies of them, as long as there are connections. */
 export class Ranges {
@@ -41,13 +44,15 @@ export class Ranges {
     const asked = rpcs.filter((one) => this.#isAsked(one))
     asked.sort((a, b) => this.#fruitlessOf(a) - this.#fruitlessOf(b))
     for (const rpc of asked.slice(0, ASKED_MAX)) {
+      const askedAt = performance.now()
       const reply = await this.#askOne(rpc, request)
       if (reply !== null) this.#silences.delete(rpc)
-      if (reply !== null && reply.blocks.length > 0 && isAccepted(reply)) {
-        this.#fruitless.delete(rpc)
-        return reply
-      }
-      this.#fruitless.set(rpc, this.#fruitlessOf(rpc) + 1)
+      const isTaken = reply !== null && reply.blocks.length > 0 && isAccepted(reply)
+      // block by block a log may take days
+      const isSlow = performance.now() - askedAt > SLOW_MS && isPart(request, reply)
+      if (isTaken && !isSlow) this.#fruitless.delete(rpc)
+      else this.#fruitless.set(rpc, this.#fruitlessOf(rpc) + 1)
+      if (isTaken) return reply
     }
     return null
   }
@@ -110,4 +115,11 @@ export class Ranges {
     if (code === 'TIMEOUT') this.#silence(rpc)
     return null
   }
+}
+
+/** Whether there was much more to send. */
+function isPart({ start, length, blocks: most }: RangeRequest, reply: RangeReply | null): boolean {
+  const { blocks } = reply ?? { blocks: [] }
+  const bytes = blocks.reduce((sum, { byteLength }) => sum + byteLength, 0)
+  return blocks.length < Math.min(most, length - start) && bytes < SLOW_BYTES
 }
