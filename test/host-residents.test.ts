@@ -103,6 +103,50 @@ test('residents - an instance whose commit has failed before it was written is o
   t.is(host.status().problem, null)
 })
 
+test('residents - an instance whose logs could not be opened anew is opened once more, however often it is called', async (t) => {
+  const dir = await tempDir(t)
+  const { bootstrap, close } = await openLocal(0)
+  t.teardown(close, { order: 1 })
+  shareVm(t)
+  const host = await Host.open({ dir, bootstrap, engines: 1 })
+  t.teardown(() => host.close(), { order: 0 })
+  const address = await deploy(host, 0)
+  const users = Array.from({ length: 40 }, (_, i) => new BareUser(address, `user ${i}`))
+  const call = (user: BareUser) =>
+    host.use(address, async (instance) => {
+      await instance.submit(user.log())
+      await instance.settled(user.key, user.blocks.length)
+      return instance.seq
+    })
+  await Promise.all(users.map((user) => call(user.call('add'))))
+  const [first] = users
+  if (first === undefined) return
+  const { now } = performance
+  t.teardown(() => Object.assign(performance, { now }))
+  // most of them have gone: their logs are let go of behind the next batch
+  Object.assign(performance, { now: () => now.call(performance) + 61_000 })
+  const { ready } = Archive.prototype
+  const failed = Promise.withResolvers<void>()
+  t.teardown(() => {
+    Archive.prototype.ready = ready
+  })
+  Archive.prototype.ready = async () => {
+    Archive.prototype.ready = ready
+    failed.resolve()
+    throw new Error('IO error: While open a file for random read: Too many open files')
+  }
+  t.is(await call(first.call('add')), users.length + 2)
+  await failed.promise
+  first.call('add')
+  const later: unknown[] = []
+  // one that comes while it is about to fail is told to come again
+  while (later.length < 20 && later.at(-1) !== users.length + 3) {
+    later.push(await call(first).catch(({ code }) => code))
+    await new Promise((resolve) => setImmediate(resolve))
+  }
+  t.is(later.at(-1), users.length + 3, later.join())
+})
+
 test('residents - one that cannot be opened leaves nothing open, however often it is called', async (t) => {
   const dir = await tempDir(t)
   const { bootstrap, close } = await openLocal(0)

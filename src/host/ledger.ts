@@ -302,8 +302,14 @@ export class Ledger {
 
   async #reopen(): Promise<void> {
     if (this.#dirty) return
-    await this.#closeSessions()
-    await this.#open()
+    try {
+      await this.#closeSessions()
+      await this.#open()
+    } catch (error) {
+      // all of it is on disk, and nobody else would open what is closed now
+      this.#isSpoilt = true
+      throw error
+    }
   }
 
   #session(): AtomSessions {
