@@ -6,6 +6,7 @@ import type { HostEvent } from '../src/host/events.ts'
 import { Host } from '../src/host/host.ts'
 import type { HostOptions } from '../src/host/options.ts'
 import { Oracles } from '../src/host/oracles.ts'
+import { UserLog } from '../src/host/user-log.ts'
 import { openLocal } from '../src/net/network.ts'
 import type { Head } from '../src/protocol/head.ts'
 import { encodeId } from '../src/protocol/ids.ts'
@@ -303,6 +304,35 @@ test('host - a deployment that its deployer has not signed is not executed', asy
     /not signed by its user/
   )
   t.alike(host.instances, [])
+})
+
+test('host - nobody waits until somebody has all of a long log that is taken back', async (t) => {
+  const { host } = await open(t)
+  const { request, address } = deployment(host.id, SOURCE)
+  const instance = await host.deploy(request)
+  const [alice, bob] = [new BareUser(address, 'alice'), new BareUser(address, 'bob')]
+  for (let i = 0; i < 1_000; i++) alice.write(Uint8Array.of(i % 256, i >> 8))
+  await callOnce(instance, alice)
+  const { block } = UserLog.prototype
+  t.teardown(() => {
+    UserLog.prototype.block = block
+  })
+  let read = 0
+  UserLog.prototype.block = async function (index) {
+    // long enough for bob's call to come
+    if (++read === 100) await new Promise((resolve) => setTimeout(resolve, 200))
+    return block.call(this, index)
+  }
+  const taking = instance.proofs.takeBack(alice.key, 10)
+  while (read < 100) await new Promise((resolve) => setImmediate(resolve))
+  await instance.submit(bob.call('add').log())
+  t.ok(read < 900, `${read} entries were read`)
+  const { start, blocks, head } = await taking
+  t.alike([start, head?.length, head?.treeHash], [10, 1_000, alice.log().head.treeHash])
+  t.alike(
+    blocks,
+    alice.blocks.slice(10).map((it) => b4a.from(it))
+  )
 })
 
 type Served = Awaited<ReturnType<Host['instance']>>

@@ -12,6 +12,9 @@ import { damaged, readEntry } from './stand.ts'
 /** Bytes of blocks that one proof carries at most; a caller asks again for the rest. */
 const PROOF_BYTES_MAX = 4 * 1024 * 1024
 
+/** Blocks of a user's log that are read at once for who takes it back: all of an instance, its commits too, wait for them. */
+const TAKEN_AT_ONCE = 256
+
 /** Entries whose results are looked for in the log at once; a caller asks again for the rest. */
 const ENTRIES_MAX = 16_384
 
@@ -69,9 +72,20 @@ export class Proofs {
     return this.#create({ start: 0, head: this.head, blocks: [], through: lengths })
   }
 
-  /** What a user has to take back whose own log ends at `start`. */
+  /** What a user has to take back whose own log ends at `start`: anybody can ask for that, as often as it likes. */
   async takeBack(key: Uint8Array, start: number): Promise<UserBlocks> {
-    return this.#ledger.withUser(key, (user) => user.since(start, PROOF_BYTES_MAX))
+    const blocks: Uint8Array[] = []
+    let left = PROOF_BYTES_MAX
+    for (;;) {
+      const part = await this.#ledger.withUser(key, (user) =>
+        user.since(start + blocks.length, TAKEN_AT_ONCE, left)
+      )
+      for (const block of part.blocks) {
+        blocks.push(block)
+        left -= block.byteLength
+      }
+      if (part.head !== null || left <= 0) return { ...part, start, blocks }
+    }
   }
 
   #create(request: Omit<ProofRequest, 'readBlock'>): Promise<Proof> {

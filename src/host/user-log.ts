@@ -88,12 +88,12 @@ export class UserLog {
     }
   }
 
-  /** What a user takes back who has lost the end of its own log: about `bytes` of it, with the head if that is all. */
-  async since(start: number, bytes: number): Promise<UserBlocks> {
+  /** What a user takes back who has lost the end of its own log: so many blocks at most, about `bytes`, with the head if that is all. */
+  async since(start: number, count: number, bytes: number): Promise<UserBlocks> {
     const head = { ...this.head(), fork: 0 }
     const blocks: Uint8Array[] = []
     let size = 0
-    for (let i = start; i < head.length && size < bytes; i++) {
+    for (let i = start; i < Math.min(head.length, start + count) && size < bytes; i++) {
       const block = await this.block(i)
       blocks.push(block)
       size += block.byteLength
