@@ -1,3 +1,4 @@
+import { writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import { setImmediate } from 'node:timers/promises'
 import test from 'brittle'
@@ -84,6 +85,24 @@ await new Promise((resolve) => setTimeout(resolve, 200))
   const { status, stderr } = await cli.run(['repl', 'forum'], { input })
   t.is(status, 0)
   t.is(stderr, 'Uncaught Error: one\nUncaught Error: two\n')
+})
+
+test('cli - repl shows nothing of others that turns a terminal into something else', async (t) => {
+  const root = await tempDir(t)
+  const { host, cli } = await openNetwork(t, root)
+  const file = path.join(root, 'rude.js')
+  await writeFile(file, `exports.rude = () => { throw new Error('\\u001b]0;gone\\u0007') }\n`)
+  await cli.run(['deploy', file, '--host', host.id, '--name', 'rude'])
+  const input = `await rude().catch((error) => error)
+await rude().catch(({ message }) => { throw new TypeError(message) })
+['one\\ntwo', 3]
+`
+  const { status, stdout, stderr } = await cli.run(['repl', 'rude'], { input })
+  t.is(status, 0)
+  t.absent(/[^\P{Cc}\n]/u.test(stdout + stderr), JSON.stringify(stdout + stderr))
+  t.ok(stdout.includes('Error: \\x1b]0;gone\\x07\n'), stdout)
+  t.ok(stdout.endsWith("[ 'one\\ntwo', 3 ]\n"), stdout)
+  t.is(stderr, 'Uncaught TypeError: \\x1b]0;gone\\x07\n')
 })
 
 test('cli - repl completes the names of methods', async (t) => {

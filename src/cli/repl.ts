@@ -8,7 +8,7 @@ import type { StateReader } from '../index.ts'
 import { deferred } from '../protocol/deferred.ts'
 import { ContractError, MivmError } from '../protocol/errors.ts'
 import { encodeValue } from '../protocol/values.ts'
-import { type Output, printable } from './output.ts'
+import { type Output, printable, printableLines } from './output.ts'
 import { checkUtf8, embed, formatThrown } from './text.ts'
 
 export interface ConsoleOptions {
@@ -133,7 +133,7 @@ export class Console {
     this.#done()
     const text = describe(error)
     if (text === null && this.#input === null) return 'print'
-    this.#output.note(text ?? `Uncaught ${String(error)}`)
+    this.#output.note(text ?? printableLines(`Uncaught ${String(error)}`))
     this.#output.object({ type: 'error', error: partsOf(error) })
     // it may end when the prompt is gone
     if (this.#left) return 'ignore'
@@ -161,10 +161,17 @@ function define(name: string, value: unknown): void {
   })
 }
 
+/** What begins a sequence for a terminal. */
+const ESCAPE = '\u001b'
+/** What {@link inspect} puts into its text: colours, where it is asked for them, and line ends. */
+const OURS = /(\n)/
+const OURS_COLOURED = new RegExp(`(${ESCAPE}\\[(?:1|4|22|24|[39]\\d)m|\\n)`)
+
+/** All else is made harmless: others may have written what an error says, which `inspect` shows as it is. */
 function writer(value: unknown): string {
-  const text = inspect(value, { depth: 6, colors: process.stdout.hasColors?.() === true })
-  // control characters that are left are colours and line ends
-  return text.replace(/\P{Cc}+/gu, printable)
+  const colors = process.stdout.hasColors?.() === true
+  const parts = inspect(value, { depth: 6, colors }).split(colors ? OURS_COLOURED : OURS)
+  return parts.map((part, i) => (i % 2 === 0 ? printable(part) : part)).join('')
 }
 
 function asJson(value: unknown): unknown {
@@ -188,6 +195,6 @@ function partsOf(error: unknown): { name: string; message: string; code: string 
 
 function describe(error: unknown): string | null {
   if (error instanceof ContractError) return formatThrown(error)
-  if (error instanceof MivmError) return `mivm: ${error.code}: ${error.message}`
+  if (error instanceof MivmError) return `mivm: ${error.code}: ${printable(error.message)}`
   return null
 }

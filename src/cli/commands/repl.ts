@@ -1,5 +1,6 @@
 import { createInterface } from 'node:readline'
 import { Context } from '../context.ts'
+import { printable } from '../output.ts'
 import type { Program } from '../program.ts'
 import { Console } from '../repl.ts'
 
@@ -28,7 +29,8 @@ async function run(context: Context, instance: string): Promise<void> {
   if (terminal) {
     // before the prompt
     const methods = Object.keys(contract).filter((method) => method !== 'init')
-    output.note(`methods: ${methods.join(', ') || 'none'}; files: await state.readdir('/')`)
+    const names = methods.map(printable).join(', ')
+    output.note(`methods: ${names || 'none'}; files: await state.readdir('/')`)
   }
   const console = new Console({ contract, state, output, terminal, name: name ?? 'mivm' })
   if (terminal) {
