@@ -154,3 +154,21 @@ const VALUES: [written: string[], printed: string][] = [
   [['--', '--json'], '--json\n'],
   [[], '']
 ]
+
+test('cli - the link of what was deployed is said also where its name cannot be written down', async (t) => {
+  const root = await tempDir(t)
+  const { host, cli } = await openNetwork(t, root)
+  const words = ['deploy', FORUM, '--host', host.id, '--name', 'forum']
+  await cli.run(['key', 'new'])
+  await writeFile(path.join(cli.dir, 'names.json'), '{')
+  const { status, stdout, stderr } = await cli.run(words)
+  t.is(status, 69)
+  t.ok(stderr.startsWith('mivm: DIRECTORY_DAMAGED: '), stderr)
+  t.ok(stdout.startsWith(`mivm://${host.id}/`), stdout)
+  const { objects } = await cli.json(words)
+  t.alike(
+    objects.map(({ type }) => type),
+    ['deployed', 'error']
+  )
+  t.is((await cli.json(['status', host.id])).objects[0]?.['instances'], 2)
+})

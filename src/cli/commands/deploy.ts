@@ -47,7 +47,7 @@ async function deploy(
   args: readonly string[],
   { host: wanted, name, salt }: Options
 ): Promise<void> {
-  const { output, dir } = context
+  const { output } = context
   if (name !== undefined) checkInstanceName(name)
   const { contract, cost } = await readContract(context, file)
   const values = args.map(parseArgument)
@@ -62,22 +62,28 @@ async function deploy(
       throw await locateDeployment(contract, values, contract.explain(error))
     })
   output.done()
-  await changeSettings(dir, { host })
-  const { address, link } = deployed
-  if (name !== undefined) {
-    const before = await nameInstance(dir, name, link)
-    if (before !== null) output.note(`"${name}" was ${before} before`)
-  }
-  output.line(link)
-  output.object({
-    type: 'summary',
-    address,
-    link,
-    host,
-    name: name ?? null,
-    deployer: client.id,
-    ...(cost === null ? {} : { bundle: cost })
+  const { link } = deployed
+  const says = { ...deployed, host, name: name ?? null, deployer: client.id }
+  await remember(context, host, name, link).catch((error) => {
+    // the instance is there all the same, and nobody else knows its link
+    output.line(link)
+    output.object({ type: 'deployed', ...says })
+    throw error
   })
+  output.line(link)
+  output.object({ type: 'summary', ...says, ...(cost === null ? {} : { bundle: cost }) })
+}
+
+async function remember(
+  { output, dir }: Context,
+  host: string,
+  name: string | undefined,
+  link: string
+): Promise<void> {
+  await changeSettings(dir, { host })
+  if (name === undefined) return
+  const before = await nameInstance(dir, name, link)
+  if (before !== null) output.note(`"${name}" was ${before} before`)
 }
 
 /** Reads the contract, bundling it if it is made of modules, and tells its author what it will cost. */
