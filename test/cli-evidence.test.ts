@@ -1,13 +1,14 @@
 // A host that cheats, an audit that writes evidence, and somebody offline who is convinced by it.
 import { readdir, readFile, writeFile } from 'node:fs/promises'
 import path from 'node:path'
-import test from 'brittle'
+import test, { type Test } from 'brittle'
 import { falsify } from '../src/cli/demo-cheat.ts'
 import { verifyEvidence } from '../src/index.ts'
 import { decodeId } from '../src/protocol/ids.ts'
 import { Cli, CONTRACTS, type JsonObject } from './cli.ts'
 import { openNetwork } from './cli-network.ts'
 import { tempDir } from './helpers.ts'
+import { SmallDisk } from './small-disk.ts'
 
 const FORUM = path.join(CONTRACTS, 'forum.js')
 
@@ -49,6 +50,7 @@ test('cli - audit --report and verify: what convinces others', async (t) => {
   const beside = await dave.json(['audit', link, '--report', kept])
   t.is(files(beside)[0], `${kept}.2`)
   t.is(await readFile(kept, 'utf8'), 'evidence of another cheat', 'it may be all that is left')
+  await refuseReports(t, root, dave, link)
   await cheat.stop()
 
   const offline = new Cli(path.join(root, 'nobody'), '127.0.0.1:9')
@@ -86,3 +88,23 @@ test('cli - audit --report and verify: what convinces others', async (t) => {
   t.is(altered.status, 1)
   t.ok(/^mivm: PROOF_INVALID: [^\n]+\n$/.test(altered.stderr), altered.stderr)
 })
+
+/** Where a report cannot be written the audit is not begun, or comes to its verdict all the same. */
+async function refuseReports(t: Test, root: string, cli: Cli, link: string) {
+  const long = await cli.run(['audit', link, '--report', path.join(root, 'x'.repeat(300))])
+  t.alike([long.status, long.stdout], [69, ''])
+  t.ok(long.stderr.startsWith('mivm: STORAGE_FAILED: '), long.stderr)
+  const disk = SmallDisk.mount(t, path.join(root, 'disk'), 1)
+  if (disk === null) return
+  const report = `${path.join(disk.dir, 'reports')}${path.sep}`
+  await disk.fill()
+  const full = await cli.json(['audit', link, '--report', report])
+  t.is(full.status, 1, full.stderr)
+  t.is(full.objects.at(-1)?.['verdict'], 'violation')
+  const [lacking] = full.objects.filter(({ type }) => type === 'evidence')
+  t.is(lacking?.['file'], null)
+  t.ok(/^the disk is full .*: make room/.test(String(lacking?.['message'])), full.stderr)
+  disk.protect(true)
+  const refused = await cli.run(['audit', link, '--report', report])
+  t.alike([refused.status, refused.stdout], [69, ''], refused.stderr)
+}

@@ -1,4 +1,4 @@
-import { stat } from 'node:fs/promises'
+import { access, constants, stat } from 'node:fs/promises'
 import path from 'node:path'
 import b4a from 'b4a'
 import { readAtMost } from '../bundle/bounded-file.ts'
@@ -17,14 +17,16 @@ export class EvidenceFiles {
     this.#isFolder = isFolder
   }
 
-  /** A folder is one that is there, or is named with a slash behind it. */
+  /**
+   * A folder is one that is there, or is named with a slash behind it. Throws where nothing can be written there: that would be
+   * found out hours later.
+   */
   static async open(target: string): Promise<EvidenceFiles> {
-    const isThere = await stat(target).then(
-      (stats) => stats.isDirectory(),
-      () => false
-    )
-    const isFolder = isThere || /[/\\]$/.test(target)
-    await makeDirectory(isFolder ? target : path.dirname(target), 0o777)
+    const found = await stat(target).catch(noneThere)
+    const isFolder = found?.isDirectory() === true || /[/\\]$/.test(target)
+    const folder = isFolder ? target : path.dirname(target)
+    await makeDirectory(folder, 0o777)
+    await access(folder, constants.W_OK)
     return new EvidenceFiles(target, isFolder)
   }
 
@@ -38,6 +40,12 @@ export class EvidenceFiles {
       if (await isWritten(file, evidence)) return file
     }
   }
+}
+
+function noneThere(error: unknown): null {
+  const code = codeOf(error)
+  if (code === 'ENOENT' || code === 'ENOTDIR') return null
+  throw error
 }
 
 /** False where there is something else. */

@@ -4,6 +4,7 @@ import { statementsIn } from '../../protocol/comparison.ts'
 import { MivmError } from '../../protocol/errors.ts'
 import { encodeId } from '../../protocol/ids.ts'
 import { EvidenceDir } from '../../state/evidence-dir.ts'
+import { fileError } from '../../state/file-error.ts'
 import { type AlertOptions, Alerts } from '../alerts.ts'
 import { renderAudit } from '../audit-view.ts'
 import { Context, ONLY_COPY } from '../context.ts'
@@ -146,11 +147,21 @@ async function write(
   { code, block }: Finding,
   evidence: Uint8Array | null
 ): Promise<void> {
-  const file = evidence === null ? null : ((await report?.add(code, evidence)) ?? null)
-  output.object({ type: 'evidence', code, block, file })
-  output.line(
-    file === null
-      ? `no evidence of ${code}: what a host does not show, no file can`
-      : `evidence of ${code}: ${file}`
-  )
+  const { file, problem } = await save(report, code, evidence)
+  output.object({ type: 'evidence', code, block, file, message: problem })
+  if (problem !== null) output.note(`no evidence of ${code} is written: ${problem}`)
+  else if (file !== null) output.line(`evidence of ${code}: ${file}`)
+  else output.line(`no evidence of ${code}: what a host does not show, no file can`)
+}
+
+/** Where it is, or what has gone wrong: a disk that takes no file takes nobody the verdict. */
+async function save(report: EvidenceFiles | null, code: string, evidence: Uint8Array | null) {
+  if (report === null || evidence === null) return { file: null, problem: null }
+  try {
+    return { file: await report.add(code, evidence), problem: null }
+  } catch (error) {
+    const known = fileError(error)
+    if (!(known instanceof MivmError)) throw error
+    return { file: null, problem: known.message }
+  }
 }
