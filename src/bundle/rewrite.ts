@@ -40,9 +40,9 @@ export const CONTRACT_NAMES: readonly string[] = [
  *
  * Relies on what esbuild does with names, and checks it: no declaration hides a name of the module's top level.
  *
- * Returns the number of exports; throws {@link Refusal}.
+ * Throws {@link Refusal}.
  */
-export function rewrite(program: Program, scan: Scan, edits: Edits): number {
+export function rewrite(program: Program, scan: Scan, edits: Edits): void {
   const specifiers = takeExports(program, edits)
   const shown: string[] = []
   const variables = new Map<string, string>()
@@ -63,7 +63,6 @@ export function rewrite(program: Program, scan: Scan, edits: Edits): number {
   if (specifiers.length > 0) refuseHidden(scan, variables)
   edits.insert(0, shown.join(''))
   if (variables.size > 0) replaceVariables(scan, variables, edits)
-  return specifiers.length
 }
 
 /** Removes the export declarations; those of CommonJS, which esbuild makes a default export, stay whole. */

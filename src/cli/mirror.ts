@@ -108,10 +108,13 @@ function report(log: HostLog, told: MirrorEvent): void {
   }
 }
 
-/** Bytes, also with K, M, G or T behind the number. */
+/** What `--mirror-max` takes: bytes, also with K, M, G or T behind the number; throws USAGE. */
 export function parseBytes(text: string): number {
   const [, digits = '', unit = ''] = /^(\d{1,15})([KMGT]?)$/i.exec(text) ?? []
   const bytes = Number(digits) * 1024 ** ' KMGT'.indexOf(unit.toUpperCase() || ' ')
   if (digits !== '' && bytes > 0 && Number.isSafeInteger(bytes)) return bytes
-  throw new MivmError('USAGE', `${text} is no number of bytes: give one such as 500M or 16G`)
+  throw new MivmError(
+    'USAGE',
+    `--mirror-max ${text} is no number of bytes: give one such as 500M or 16G`
+  )
 }

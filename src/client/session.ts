@@ -132,7 +132,10 @@ export class Session {
    * as performance.now().
    */
   call(method: string, args: string, since: number): Promise<Done> {
-    if (this.#closed) return Promise.reject(new MivmError('HOST_CLOSED', 'this client is closed'))
+    if (this.#closed) {
+      const message = 'this client is closed: open another one'
+      return Promise.reject(new MivmError('HOST_CLOSED', message))
+    }
     const failed = this.#failed ?? this.#unwritable
     if (failed !== null) return Promise.reject(failed)
     const wrong = refuse(method, args)
