@@ -170,6 +170,11 @@ test('store - what the file system refuses is not taken for damage', async (t) =
   t.absent(/backup|recover/.test(refused.message), refused.message)
   t.is((await readIdentity(disk.dir, 'bob')).id, id, 'what can be read is read')
   disk.protect(false)
+  await disk.leave(4)
+  disk.protect(true)
+  await t.exception(openStore(dir), { code: 'STORAGE_FAILED' }, 'nor for want of room')
+  disk.protect(false)
+  await disk.leave(16)
   await closeStore(await openStore(dir))
 })
 

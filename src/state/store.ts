@@ -60,17 +60,17 @@ export async function openStore(dir: string, options: StoreOptions = {}): Promis
         `${dir} is in use by another process: stop that first, or use another --dir`
       )
     }
-    if (!/corrupt/i.test(message) && !isUnreadable(error) && (await isFull(error, dir))) {
-      throw new MivmError('STORAGE_FULL', `the disk of ${dir} is full: make room and start again`, {
-        cause: error
-      })
-    }
     if (REFUSED.test(message)) {
       throw new MivmError(
         'STORAGE_FAILED',
         `${dir} cannot be opened (${message}): check who owns it, that it may be written, how many files may be open, and how large they may be`,
         { cause: error }
       )
+    }
+    if (!/corrupt/i.test(message) && !isUnreadable(error) && (await isFull(error, dir))) {
+      throw new MivmError('STORAGE_FULL', `the disk of ${dir} is full: make room and start again`, {
+        cause: error
+      })
     }
     if (/device file/i.test(message) && mayMove) {
       await forgetDevice(dir)
