@@ -48,6 +48,8 @@ export class Console {
       // the codec of values refuses objects of another realm
       useGlobal: true,
       ignoreUndefined: true,
+      // what it shows while somebody types, `writer` never sees
+      preview: false,
       writer: terminal ? writer : (value: unknown) => this.#print(value),
       handleError: (error: unknown) => this.#fail(error)
     })
