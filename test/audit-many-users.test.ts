@@ -6,6 +6,7 @@ import { type AuditOptions, audit } from '../src/audit/audit.ts'
 import { Checkpoints } from '../src/audit/checkpoint.ts'
 import type { Finding } from '../src/audit/findings.ts'
 import { encodeUserEntry } from '../src/protocol/entries.ts'
+import type { Head } from '../src/protocol/head.ts'
 import { encodeId } from '../src/protocol/ids.ts'
 import { userLogManifest } from '../src/protocol/manifest.ts'
 import { encodeArgs } from '../src/protocol/values.ts'
@@ -14,10 +15,13 @@ import {
   found,
   type Item,
   openShared,
+  openStore,
+  replicate,
   type User,
   userHeadOf,
   Writer
 } from './audit-writer.ts'
+import { closeOwnVm, Follower } from './follower.ts'
 import { tempDir } from './helpers.ts'
 
 /** More than are open at a time, which are 512. */
@@ -30,10 +34,7 @@ const OTHERS = 5
 
 test('audit - the logs of most users are closed at any time, and nothing is lost by it', async (t) => {
   const writer = await Writer.deploy(t)
-  const users = Array.from({ length: USERS }, (_, i) => {
-    const keyPair = crypto.keyPair(crypto.hash(b4a.from(`user ${i}`)))
-    return { keyPair, lastAck: 0, entries: 0 }
-  })
+  const users = usersOf(USERS)
   const callsOf = async (some: typeof users) => {
     const items: Item[] = []
     for (const user of some) items.push(await callOf(writer, user))
@@ -67,24 +68,66 @@ test('audit - the logs of most users are closed at any time, and nothing is lost
   }
 })
 
-test.hook('audit - the VM of these tests closes', async (t) => {
-  await t.execution(closeVm())
+test('follow - of a log that was closed all is read in the end', async (t) => {
+  const writer = await Writer.deploy(t, { seed: 'two histories' })
+  const other = await Writer.deploy(t, { seed: 'two histories' })
+  await other.commit([await other.call(0, 'add', ['else'])])
+  const users = usersOf(USERS)
+  const [user] = users
+  if (user === undefined) throw new Error('there are users')
+  const write = async (head: Head) => {
+    const { core } = await openUser(writer, user)
+    await core.append([encodeUserEntry({ type: 'ack', answers: [], head })])
+  }
+  await writer.commit([await callOf(writer, user)])
+  await write(await writer.head())
+  const store = await openStore(t)
+  const end = await replicate(store, writer)
+  const follower = await Follower.open(t, { store, address: writer.address })
+  await follower.until('following')
+  // it is closed for others, of which there are too many for its turn to come soon
+  for (let i = 1; i < USERS; i += BATCH) {
+    const items: Item[] = []
+    for (const one of users.slice(i, i + BATCH)) items.push(await callOf(writer, one))
+    await writer.commit(items)
+  }
+  await follower.replayed(writer.seq)
+  await write(await other.head())
+  const { findings, verdict } = await follower.stop()
+  t.alike(found({ findings }), ['TWO_HISTORIES call - block 2'])
+  t.is(verdict.counts.userEntries, USERS + 3)
+  await end()
 })
+
+test.hook('audit - the VM of these tests closes', async (t) => {
+  await t.execution(Promise.all([closeVm(), closeOwnVm()]))
+})
+
+function usersOf(count: number) {
+  return Array.from({ length: count }, (_, i) => {
+    const keyPair = crypto.keyPair(crypto.hash(b4a.from(`user ${i}`)))
+    return { keyPair, lastAck: 0, entries: 0 }
+  })
+}
 
 /** A call of a user, whose log is closed again. */
 async function callOf(
-  { store, address }: Writer,
+  writer: Writer,
   user: { readonly keyPair: User['keyPair']; lastAck: number; entries: number }
 ): Promise<Item> {
-  const { keyPair } = user
-  const { signers, ...manifest } = userLogManifest(keyPair.publicKey, address)
-  const core = store.get({ manifest: { ...manifest, signers: [...signers] }, keyPair })
-  await core.ready()
+  const { keyPair, core } = await openUser(writer, user)
   const block = encodeUserEntry({ type: 'call', method: 'roll', args: encodeArgs([]), head: null })
   await core.append([block])
   const head = userHeadOf({ keyPair, core, lastAck: 0 })
   await core.close()
   return { user: Object.assign(user, { core, head }), entry: ++user.entries, block }
+}
+
+async function openUser({ store, address }: Writer, { keyPair }: Pick<User, 'keyPair'>) {
+  const { signers, ...manifest } = userLogManifest(keyPair.publicKey, address)
+  const core = store.get({ manifest: { ...manifest, signers: [...signers] }, keyPair })
+  await core.ready()
+  return { keyPair, core }
 }
 
 async function run({ store, address }: Writer, options: Pick<AuditOptions, 'dir'>) {

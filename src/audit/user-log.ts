@@ -326,10 +326,21 @@ export class UserLog {
     await this.#compareWaiting()
   }
 
-  /** Reads what the user has written behind its last call that has an ack. What comes behind it can be checked afterwards. */
-  async finish(): Promise<Ending> {
+  /**
+   * Reads what the user has written behind its last call that has an ack. What comes behind it can be checked afterwards, but for
+   * the last time.
+   */
+  async finish({ isLast = false } = {}): Promise<Ending> {
     const scout = await this.#sendScout()
+    // who had not come to the end of what was here has not asked for more
+    if ((await this.#readTail(scout)) && isLast) await this.#readTail(scout)
+    return this.#endingOf(scout.ahead, scout)
+  }
+
+  /** Whether there was anything to read. */
+  async #readTail(scout: Scout): Promise<boolean> {
     const { ahead } = scout
+    const from = ahead.#copy.at
     await ahead.#retryTail()
     while (ahead.#copy.at < ahead.#last && (await ahead.#fill(ahead.#last))) {
       const { asks } = ahead.#take(null, null)
@@ -337,7 +348,7 @@ export class UserLog {
       if (asks && scout.first === 0) scout.first = ahead.#copy.at
       ahead.#settle()
     }
-    return this.#endingOf(ahead, scout)
+    return ahead.#copy.at > from
   }
 
   /** Ends what is still asked of peers; the log itself stays open. */

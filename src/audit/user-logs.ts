@@ -206,7 +206,8 @@ export class UserLogs {
       if (looksAgain) await this.#awaitPeers(ids)
       for (const id of ids) {
         const it = this.#logs.get(id)
-        const ending = it instanceof OpenLog ? await it.log.finish() : this.#endingOf(id)
+        const ending =
+          it instanceof OpenLog ? await it.log.finish({ isLast: looksAgain }) : this.#endingOf(id)
         if (ending === null) throw new MivmError('INTERNAL', 'a log that was not looked at')
         tellEnding(ending, id, this.#time, report)
         unanswered += ending.unanswered
