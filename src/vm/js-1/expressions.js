@@ -236,6 +236,7 @@ export class Expressions extends Emitter {
   UnaryExpression(node) {
     const { operator, argument } = node
     const name = UNARY[operator]
+    if (operator === 'delete' && this.refersTo(argument)) return this.restored(this.copy(node))
     if (name === undefined || isPlain(argument)) return this.copy(node)
     const text = this.emit(argument)
     if (isRepeatable(argument)) {
@@ -414,9 +415,11 @@ export class Expressions extends Emitter {
 
   TaggedTemplateExpression(node) {
     const { tag, quasi } = node
-    return this.copy(node, [tag, quasi], (each) => {
+    const isSpread = this.refersTo(tag)
+    const text = this.copy(node, [tag, quasi], (each) => {
       return each === quasi ? this.copy(quasi, quasi.expressions) : this.emit(tag)
     })
+    return isSpread ? this.restored(text) : text
   }
 
   SpreadElement({ argument }) {
@@ -442,8 +445,13 @@ export class Expressions extends Emitter {
         return `$mivmM.${node.callee.property.name}(${list})`
       }
     }
-    if (!hasSpread(node)) return isSuper ? noted(this.copy(node)) : this.copy(node)
-    const text = `${this.emit(node.callee)}${node.optional ? '?.' : ''}(${this.spreadArguments(node)})`
+    const isSpread = hasSpread(node)
+    if (!this.refersTo(node.callee) && !isSpread) {
+      return isSuper ? noted(this.copy(node)) : this.copy(node)
+    }
+    const text = isSpread
+      ? `${this.emit(node.callee)}${node.optional ? '?.' : ''}(${this.spreadArguments(node)})`
+      : this.copy(node)
     // a part of a chain cannot be taken out of it: the whole of it restores the depth
     return node.isInChain ? text : this.restored(isSuper ? noted(text) : text)
   }
@@ -466,15 +474,21 @@ export class Expressions extends Emitter {
     return `(${result} = ${text}, $mivmD = $mivmd - ${this.fn.levels}, ${result})`
   }
 
-  ChainExpression({ expression }) {
-    let isSpread = false
-    for (let at = expression; at !== undefined; at = at.callee ?? at.object) {
-      if (at.type !== 'CallExpression' && at.type !== 'MemberExpression') break
-      at.isInChain = true
-      if (at.type === 'CallExpression' && hasSpread(at)) isSpread = true
-    }
-    const text = this.emit(expression)
-    return isSpread ? this.restored(text) : text
+  ChainExpression(node) {
+    for (const link of linksOf(node)) link.isInChain = true
+    const text = this.emit(node.expression)
+    return isSpreadChain(node) && !node.isReference ? this.restored(text) : text
+  }
+
+  /**
+   * Whether something is a chain with arguments from an array. What deletes or calls it needs the object, which could not be
+   * seen any more behind what restores the depth, and so does that itself.
+   */
+  refersTo(node) {
+    const inner = bare(node)
+    if (!isSpreadChain(inner)) return false
+    inner.isReference = true
+    return true
   }
 
   AwaitExpression({ argument }) {
@@ -505,6 +519,25 @@ export class Expressions extends Emitter {
     const note = isAwaited ? `$mivmF -= $mivmN >> ${this.prices.notes}, ` : ''
     return `(${value} = ${keyword} (${given}, ${note}${LEAVE}, ${value}), ${this.resume(cost)}, ${value})`
   }
+}
+
+/** The calls and members of a chain, the last one first. */
+function linksOf({ expression }) {
+  const links = []
+  for (let at = expression; at !== undefined; at = at.callee ?? at.object) {
+    if (at.type !== 'CallExpression' && at.type !== 'MemberExpression') break
+    links.push(at)
+  }
+  return links
+}
+
+/** Found out once a node, since chains nest. */
+function isSpreadChain(node) {
+  if (node.type !== 'ChainExpression') return false
+  node.isSpread ??= linksOf(node).some((link) => {
+    return link.type === 'CallExpression' && (hasSpread(link) || isSpreadChain(bare(link.callee)))
+  })
+  return node.isSpread
 }
 
 /** A key of which nothing is known: V8 makes a text of a number that is no index. */
