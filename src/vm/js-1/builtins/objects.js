@@ -6,7 +6,7 @@
   const { listOf, metered, note, pop, prices, push, refuse, replace, room, sizeOf, spend, toText } =
     kit
   const { chain, limits, link, targetOf, uncurry, wrapConstructor } = kit
-  const { getPrototypeOf, ownKeys } = Reflect
+  const { getPrototypeOf, ownKeys, setPrototypeOf: setPrototypeRaw } = Reflect
   const { getOwnPropertyDescriptor } = Object
   const { noteArray, primitiveOf, stored } = kit
   const { isView } = ArrayBuffer
@@ -446,6 +446,14 @@
     if (describeRaw(at, 'prototype')?.writable !== true) refuseBound(newTarget)
   }
 
+  /** Whether a bound function is one of those that another one was made of: for V8, what was bound first is new.target then. */
+  function isBehind(maker, newTarget) {
+    if (layersOf(bounds, newTarget) === undefined) return false
+    let known = layersOf(bounds, maker)
+    while (known !== undefined && known.target !== newTarget) known = layersOf(bounds, known.target)
+    return known !== undefined
+  }
+
   function replaceFunctions() {
     const functions = Function.prototype
     replace(functions, {
@@ -475,11 +483,15 @@
             `a bound function may hold ${limits.boundArguments} arguments, and this one would have ${count}: bind an array`
           )
         }
-        const bound = boundTo(this, receiver, args)
+        const counted = isNoted(names, this) ? counting(this) : this
+        const bound =
+          known === undefined ? boundTo(counted, receiver, args) : boundAgain(this, known, args)
         // "bound " and the name of the function is a rope
         const { value } = getOwnPropertyDescriptor(bound, 'name')
         if (value.length > 64) kit.textRoom(value.length)
-        setLayers(bounds, bound, { layers, count, target: this })
+        const root = known === undefined ? { target: counted, receiver, args } : known.root
+        const all = known === undefined ? args : [...known.all, ...args]
+        setLayers(bounds, bound, { layers, count, target: this, root, all })
         return bound
       }
     })
@@ -496,7 +508,10 @@
           throw new TypeError('new.target is not a constructor')
         }
         if (!isObject(list)) return construct(target, list, ...rest)
-        if (rest.length > 0 && rest[0] !== target) refuseUnseen(target, rest[0])
+        if (rest.length > 0 && rest[0] !== target) {
+          if (isBehind(target, rest[0])) rest.length = 0
+          else refuseUnseen(target, rest[0])
+        }
         const args = listOf(list)
         push(args.length)
         enter()
@@ -512,13 +527,27 @@
 
   /** V8 asks the function for its name and its length. */
   function boundTo(target, receiver, args) {
-    const counted = isNoted(names, target) ? counting(target) : target
     enter()
     try {
-      return apply(bind, counted, [receiver, ...args])
+      return apply(bind, target, [receiver, ...args])
     } finally {
       leave()
     }
+  }
+
+  /**
+   * A bound function that is bound again: what was bound first is, with all arguments, since `instanceof` goes through functions
+   * that are bound to each other one by one, which nobody pays for. Name, length and prototype are those that V8 gives it.
+   */
+  function boundAgain(target, { root, all }, args) {
+    const looks = boundTo(target, undefined, args)
+    const bound = apply(bind, root.target, [root.receiver, ...all, ...args])
+    for (const key of ['name', 'length']) {
+      Object.defineProperty(bound, key, getOwnPropertyDescriptor(looks, key))
+    }
+    const parent = getPrototypeOf(looks)
+    if (parent !== getPrototypeOf(bound)) setPrototypeRaw(bound, parent)
+    return bound
   }
 
   function passing(target, receiver, list) {
