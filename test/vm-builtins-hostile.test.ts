@@ -986,6 +986,7 @@ test('vm builtins - what V8 does for the syntax around some code costs as much',
       `const [${','.repeat(1000)}] = Array(1000).fill(1)`,
       400
     ],
+    'holes that are written out': [`${hundred} [${','.repeat(1000)}]`, 100 * 60],
     'elements that a pattern takes': [`const [${names(1000)}] = 'x'.repeat(1000)`, 500],
     'short texts in other letters': [
       `const s = '\\u0390'.repeat(20); ${hundred} { s.toUpperCase(); s.toLowerCase() }`,
@@ -1053,6 +1054,12 @@ test('vm builtins - what V8 does for the syntax around some code costs as much',
       `const f = () => 0, d = new Date(0); ${hundred} { Object.fromEntries([]); Object.groupBy([], f); Date.UTC(2020, 1, 1, 1, 1, 1, 1); d.setTime(0); JSON.stringify({}); ''.split() }`,
       100 * 45
     ],
+    'errors and symbols without a call of them': [
+      `const o = {}; for (const get of [Error, TypeError, SuppressedError, Symbol]) { Object.defineProperty(o, 'x', { get, configurable: true }); ${many('o.x')} }`,
+      4 * 1000 * 2
+    ],
+    'names of oracles': [many('oracle.price'), 5000],
+    'what is disposed of': [many('{ using a = null }'), 1000],
     'codes of a text': [`${hundred} String.fromCharCode(${'65,'.repeat(100)})`, 5000],
     'what is left of far exponents': [`for (let i = 0; i < 1000; i++) 1e308 % 5e-324`, 1000]
   })
@@ -1070,6 +1077,26 @@ test('vm builtins - an error in a static part of a class takes no longer than on
   const [result] = await instance.run(vm, [['f']])
   t.is(briefOf(result), 'ok null')
   t.ok(performance.now() - before < 5000, 'a few milliseconds, and not ten seconds')
+})
+
+test('vm builtins - instanceof a function takes no longer however often it was bound', async (t) => {
+  const vm = await openOne(t)
+  const source = `exports.f = (n) => {
+    let f = function () {}
+    for (let i = 0; i < n; i++) f = f.bind()
+    const o = {}
+    for (let i = 0; i < 20000; i++) { ${'o instanceof f; '.repeat(10)} }
+  }`
+  const instance = new Instance(contractOf(source, { limits: { ...LIMITS, time: 60_000 } }))
+  await instance.run(vm, [['init']])
+  const timeOf = async (layers: number) => {
+    const before = performance.now()
+    t.is(briefOf((await instance.run(vm, [['f', layers]]))[0]), 'ok null')
+    return performance.now() - before
+  }
+  const once = await timeOf(1)
+  const often = await timeOf(32)
+  t.ok(often < once * 8 + 200, `${often.toFixed()} ms, and ${once.toFixed()} where it is once`)
 })
 
 test('vm builtins - what is undefined in a queue is no hole in it', async (t) => {

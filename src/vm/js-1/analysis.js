@@ -296,6 +296,7 @@ class Analysis {
         if (node.isTagged) return price + this.#all(node.expressions)
         return price + this.#each(node.expressions, LITERAL)
       case 'ArrayExpression':
+        return price + this.#holes(node) + this.#each(childrenOf(node), LITERAL)
       case 'ObjectExpression':
         return price + this.#each(childrenOf(node), LITERAL)
       case 'SequenceExpression':
@@ -364,6 +365,11 @@ class Analysis {
 
   #steps({ elements }) {
     return elements.length * this.#prices.element
+  }
+
+  /** Elements that are left out: V8 makes room for them as for any. */
+  #holes({ elements }) {
+    return elements.filter((each) => each === null).length * this.#prices.other
   }
 
   #remainder({ operator }) {
@@ -606,7 +612,7 @@ class Analysis {
     }
     let scope = this.#scope
     if (kind === 'var') while (!scope.isFunction) scope = scope.parent
-    let cost = 0
+    let cost = kind === 'using' ? this.#prices.using * declarations.length : 0
     for (const { id, init = null } of declarations) {
       for (const { name } of namesIn(id)) {
         // a variable that has the name of a parameter begins with its value: nothing more is known of the two

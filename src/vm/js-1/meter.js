@@ -186,6 +186,11 @@ class Meter extends Expressions {
     return `{${this.again()}${this.pay(cost)}${inner}}`
   }
 
+  /** V8 would look for somebody who debugs it each time. */
+  DebuggerStatement() {
+    return ';'
+  }
+
   TryStatement({ block, handler, finalizer }) {
     this.fn.handles = true
     let text = `try ${this.emit(block)}`

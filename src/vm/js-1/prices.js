@@ -46,6 +46,8 @@ export const PRICES = {
     name: 4,
     ThrowStatement: 32,
     CatchClause: 48,
+    /** A declaration with `using`, on top. */
+    using: 16,
     /** Entering a function; one that can be suspended, on top, for each level of depth. */
     entry: 8,
     suspendable: 48,
@@ -119,7 +121,9 @@ export const PRICES = {
     /** Something that the console says and that is no value; of an error, a unit for each character, too. */
     shown: 100,
     /** A question to an oracle, on top: each is two entries of the log, synced. */
-    oracle: 50_000
+    oracle: 50_000,
+    /** One that is named. */
+    named: 5
   },
 
   /**

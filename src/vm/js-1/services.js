@@ -19,6 +19,7 @@
   const byName = {
     get(_, name) {
       // not then: whoever awaits `oracle` asks nothing
+      charge(prices.named)
       if (typeof name !== 'string' || name === 'then') return undefined
       return freeze((...args) => consult(name, args))
     }

@@ -230,6 +230,7 @@
   /** `place`: where its message stands among the arguments. */
   function wrapError(Raw, place) {
     const Wrapped = wrapConstructor(realm, Raw, function (...args) {
+      charge(prices.call)
       const message = args[place]
       if (typeof message !== 'string' && message !== undefined) args[place] = toText(message)
       return construct(Raw, args, new.target === undefined ? Wrapped : new.target)

@@ -557,6 +557,7 @@
     const symbolFor = Symbol.for
     const SomeSymbol = wrapConstructor(globalThis, RawSymbol, function (description) {
       if (new.target !== undefined) throw new TypeError('Symbol is not a constructor')
+      charge(prices.call)
       return description === undefined ? RawSymbol() : RawSymbol(described(description))
     })
     replace(SomeSymbol, {
