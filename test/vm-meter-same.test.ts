@@ -172,6 +172,8 @@ const PROGRAMS: Record<string, string> = {
     "const a = [1, 2]\nlet b = a\n;[b] = a\nlet c = b\nc++\n++c\nconst f = function () { return 5 }\nlet d = f\n`x`\nvar e = 1\nvar g = 2; ({ e, g } = { e: g, g: e })\nconst h = () => {\n}\n/x/g.test('x')\nclass K { a = 1\n b\n static\n c = 2\n get\n d() { return 3 } }\nreturn [b, c, typeof d, e, g, new K().a, typeof new K().d]\n",
   directives:
     "const f = function () { 'use strict'; 'another'; return this === undefined }; const g = () => { 'not one'.length; return 1 }; return [f(), g()]",
+  'slashes behind words of the language':
+    'const a = { new: 8, in: 6, of: 4, return: 2, class: 9, function: 3, default: 5, yield: 7 }, b = 2, g = 1; const q = a?.in\n/b/g; function* h() { return a?.yield / 7 / 1 } class A { *m() { yield /x/; const y = yield /y/.source; yield { y, yield: 4 / 2 / 1 } } static async *n() { yield (yield /z/g) } } return [q, a?.new / 2 / 1, a?.of / 2 / 1, a?.return /b/g, `${a?.class / 3}${a?.function}`, a?.function / 3 / 1, [a?.default / b, 3 / 1], h().next().value, [...new A().m()].map(String), A.n().next().then(({ value }) => value.flags) instanceof Promise, [...({ *m() { yield /[/]/ } }).m()].map(String)]',
   'names that are escaped':
     'const \\u0061bc = 1, caf\\u{e9} = 2; return [abc, café, { \\u0061: 3 }.a]',
   'expressions as statements':

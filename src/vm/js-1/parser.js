@@ -113,6 +113,20 @@ function quicken({ Parser, tokTypes }, Base) {
       return this.finishToken(tokTypes.regexp, { pattern, flags, value: null })
     }
 
+    /**
+     * Behind `?.` as behind a dot: else the slash in `a?.new / 2` would begin a regular expression for acorn, which knows of
+     * these two words by itself.
+     */
+    updateContext(before) {
+      const isKnown = this.type === tokTypes._class || this.type === tokTypes._function
+      super.updateContext(before === tokTypes.questionDot && !isKnown ? tokTypes.dot : before)
+    }
+
+    /** Asked of a `yield`, which strict code has nowhere else. For acorn, methods are no generators. */
+    inGeneratorContext() {
+      return true
+    }
+
     parse() {
       const program = super.parse()
       program.tagged = this.#tagged
