@@ -163,6 +163,18 @@ test('bundle - every way to declare and export', async (t) => {
   })
 })
 
+test('bundle - a slash behind a word of the language divides, and a method may yield a regular expression', async (t) => {
+  const { call } = await open(t, {
+    'app.ts': `
+      class Words { *all() { yield /x/; yield (yield /y/g) } }
+      export const share = (counts?: { new: number; of: number }) => [counts?.new / 2 / 2, \`\${counts?.of / 4}\`]
+      export const words = () => [...new Words().all()].map(String)
+    `
+  })
+  t.alike(await call('share', { new: 8, of: 2 }), [2, '0.5'])
+  t.alike(await call('words'), ['/x/', '/y/g', 'undefined'])
+})
+
 test('bundle - modules, packages and the contract may use the same names', async (t) => {
   const { call } = await open(t, {
     'app.ts': `

@@ -1,5 +1,5 @@
 import path from 'node:path'
-import { type AnyNode, type Comment as ParsedComment, type Program, parse } from 'acorn'
+import type { AnyNode, Comment as ParsedComment, Program } from 'acorn'
 import { MivmError } from '../protocol/errors.ts'
 import type { Bundle } from './bundle.ts'
 import { Check } from './check.ts'
@@ -10,6 +10,7 @@ import { Modules } from './modules.ts'
 import { explain, formatFile, formatPlace, Places } from './places.ts'
 import { Refusal, replaceEval, replaceGlobal, rewrite } from './rewrite.ts'
 import { scan } from './scan.ts'
+import { parse } from './syntax.ts'
 
 /** What a bundle is read as: whatever esbuild lets through, the VM judges. */
 const ECMA_VERSION = 2026

@@ -1,5 +1,33 @@
-import { type AnyNode, type Program, parse } from 'acorn'
+import { type AnyNode, type Options, Parser, type Program, type TokenType, tokTypes } from 'acorn'
 import { scan } from './scan.ts'
+
+/** What acorn's parser has and its types do not tell. */
+interface Tokenizer {
+  readonly type: TokenType
+  updateContext(before: TokenType): void
+  inGeneratorContext(): boolean
+}
+
+/** As in vm/js-1/parser.js: acorn reads a slash behind `a?.new` as the beginning of a regular expression, and refuses one behind the `yield` of a method. */
+const Reader = Parser.extend((Base) => {
+  const Known = Base as unknown as new (options: Options, input: string) => Tokenizer
+  class Fixed extends Known {
+    override updateContext(before: TokenType): void {
+      const isKnown = this.type === tokTypes._class || this.type === tokTypes._function
+      super.updateContext(before === tokTypes.questionDot && !isKnown ? tokTypes.dot : before)
+    }
+
+    override inGeneratorContext(): boolean {
+      return true
+    }
+  }
+  return Fixed as unknown as typeof Parser
+})
+
+/** What acorn makes of a file; throws its SyntaxError. */
+export function parse(text: string, options: Options): Program {
+  return Reader.parse(text, options)
+}
 
 /**
  * Whether a file of JavaScript is made of modules: it is no script, or one that calls `require` or `import`. What is

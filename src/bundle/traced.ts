@@ -1,5 +1,6 @@
-import { type AnyNode, type BlockStatement, type Expression, parse, type Statement } from 'acorn'
+import type { AnyNode, BlockStatement, Expression, Statement } from 'acorn'
 import { Edits } from './edits.ts'
+import { parse } from './syntax.ts'
 
 /**
  * What a line of `console` of a traced contract begins with that is not the author's. An offset in the source follows, then a
