@@ -360,7 +360,7 @@ class Meter extends Expressions {
     const names = []
     let moved = ''
     const texts = params.map((param, i) => {
-      const isBehind = moved !== '' && kind === 'let' && param.type === 'Identifier'
+      const isBehind = moved !== '' && kind === 'let'
       if (isName(param) && !isBehind) return this.source(param)
       names.push(...namesIn(param).map(({ name }) => name))
       moved += `${kind} ${this.movedParam(param, `$mivmp${i}`)};`
