@@ -700,6 +700,7 @@ const NESTS: Record<string, readonly [open: string, close: string, levels?: numb
   parentheses: ['(', ')'],
   objects: ['({ a: ', '})', 3],
   arrows: ['() => ', ''],
+  'parameters of arrows': ['(x = ', ') => x', 18],
   functions: ['function () { return ', '}', 2],
   generators: ['function* () { yield ', '}', 3],
   'async functions': ['(async () => await ', ')', 3],
@@ -717,7 +718,7 @@ const NESTS: Record<string, readonly [open: string, close: string, levels?: numb
   patterns: ['([x = ', '] = [])', 4]
 }
 
-test('meter - classes inside of fields and static blocks of others may not hold too much code', async (t) => {
+test('meter - classes inside of fields and static blocks of others may not hold too much code, nor may arrow functions', async (t) => {
   const vm = await openOne(t)
   const long = `if (z) {${'z(1);'.repeat(20_000)}}`
   const nest = (depth: number, around: (inner: string) => string): string =>
@@ -731,6 +732,12 @@ test('meter - classes inside of fields and static blocks of others may not hold 
     t.is(briefOf((await run(2))[0]), 'ok null')
     t.is(briefOf((await run(60))[0]), 'error CODE_SYNTAX')
   }
+  const arrows = (depth: number) =>
+    vm.inspect(contractOf(`let z = 0; exports.f = ${nest(depth, (inner) => `() => { ${inner} }`)}`))
+  t.alike(await arrows(60), ['f'])
+  const refused: unknown = await arrows(180).catch((reason) => reason)
+  t.ok(refused instanceof MivmError && refused.code === 'CODE_SYNTAX')
+  t.ok(String(refused).includes('arrow functions are inside of each other with too much code'))
 })
 
 const TOO_DEEP = /deeper than 1000 levels|inside of each other/

@@ -29,6 +29,15 @@ const STATIC = 6
  */
 const INITIALIZERS_MAX = 4 * 1024 * 1024
 
+/**
+ * The same for arrow functions: V8 reads all that is in one when it compiles it, those inside of it included, which it
+ * compiles later and reads again then. Other functions it passes over.
+ */
+const ARROWS_MAX = 16 * 1024 * 1024
+
+/** What the parameters of an arrow function count for, on top: V8 takes the square of how deep these are in each other, for each. */
+const NESTED_PARAMETERS = 16
+
 const NO_EVAL = 'eval is not available: write the code out: what runs is what was deployed'
 
 /** Names of one scope, and handlers of one function, up to which V8 takes no time for them that counts. */
@@ -205,6 +214,7 @@ class Analysis {
   /** Loops over iterators, and blocks with a `finally`, around this place in its function. */
   #closing = 0
   #initializers = 0
+  #arrows = 0
   /** For a template with a tag: V8 looks for it among all that the code has. */
   #template = 0
   /** `[identifier, scope]`: a name may be declared behind its use. */
@@ -456,6 +466,8 @@ class Analysis {
 
   #function(node) {
     const { id, params, body, type } = node
+    const isArrow = type === 'ArrowFunctionExpression'
+    if (isArrow) this.#arrow(node)
     if (type === 'FunctionDeclaration') this.#name(id)
     Object.assign(node, { names: new Set(), locals: params.length, alive: 0 })
     Object.assign(node, { hasForAwait: false, returnsLate: false, handlers: 0, closing: 0 })
@@ -465,7 +477,7 @@ class Analysis {
     this.#within(node, () => {
       if (type === 'FunctionExpression') this.#name(id)
       for (const param of params) this.#declareUnknown(param)
-      node.cost = this.#prices.entry + this.#all(params)
+      node.cost = this.#prices.entry + (isArrow ? this.#headOf(params) : this.#all(params))
       const outside = this.#scope
       node.cost += this.#within(
         node,
@@ -485,6 +497,22 @@ class Analysis {
     // its frame is kept while it is suspended
     if (node.async || node.generator) node.cost += this.#prices.suspendable * node.levels
     return hasPrototype(node) ? this.#prices.constructor : this.#prices.closure
+  }
+
+  #arrow(node) {
+    this.#arrows += node.end - node.start
+    if (this.#arrows <= ARROWS_MAX) return
+    throw new Refusal(
+      node,
+      'arrow functions are inside of each other with too much code: make functions of what is in them'
+    )
+  }
+
+  #headOf(params) {
+    this.#nesting += NESTED_PARAMETERS
+    const cost = this.#all(params)
+    this.#nesting -= NESTED_PARAMETERS
+    return cost
   }
 
   #loop(node) {

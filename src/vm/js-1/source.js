@@ -33,7 +33,7 @@ export function wrap(source) {
   return `${HEAD}${source}${TAIL}`
 }
 
-export const TOO_DEEP = `the code nests deeper than ${NESTING_MAX} levels: split it into smaller pieces (each operator, member or call of a chain is a level, each else if too; a class is four)`
+export const TOO_DEEP = `the code nests deeper than ${NESTING_MAX} levels: split it into smaller pieces (each operator, member or call of a chain is a level, each else if too; a class is four, parameters of an arrow function are sixteen)`
 
 /** Where it is not known at which place. */
 export function tooDeep() {
