@@ -1,7 +1,7 @@
 // Hosts that take back from others what they have signed and lost.
 
 import { EventEmitter, once } from 'node:events'
-import { readFile, writeFile } from 'node:fs/promises'
+import { readFile, stat, writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import b4a from 'b4a'
@@ -9,16 +9,26 @@ import test, { type Test } from 'brittle'
 import Hypercore from 'hypercore'
 import CorestoreStorage from 'hypercore-storage'
 import { audit } from 'mivm'
+import { Ranges } from '../src/client/ranges.ts'
 import { Progress } from '../src/copies/progress.ts'
+import { RangedBlocks, RangedFiles } from '../src/copies/ranged.ts'
 import { recover } from '../src/copies/recovery.ts'
 import { Host } from '../src/host/host.ts'
 import { Oracles } from '../src/host/oracles.ts'
+import { readRange } from '../src/host/ranges.ts'
 import { SetBacks } from '../src/host/set-back.ts'
+import { Rpc } from '../src/net/rpc.ts'
+import { MivmError } from '../src/protocol/errors.ts'
 import { decodeId } from '../src/protocol/ids.ts'
 import { userLogKey } from '../src/protocol/manifest.ts'
+import { Tree } from '../src/protocol/merkle.ts'
+import type { RangeRequest } from '../src/protocol/messages.ts'
+import { headOf } from '../src/state/head.ts'
+import { closeStore, openStore } from '../src/state/store.ts'
 import { Wal } from '../src/state/wal.ts'
 import { BareUser, deployment } from './bare-user.ts'
 import { startHost } from './cli.ts'
+import { tempDir } from './helpers.ts'
 import { showLog } from './other-log.ts'
 import { codeOf, type Mirrored, Scene, SOURCE } from './set-back-scene.ts'
 
@@ -416,6 +426,45 @@ test('recover - the other log of a user that has signed two is no reason to stop
   await alice.close()
   await set.host.close()
   t.is((await scene.look(key)).verdict, 'clean')
+})
+
+test('recover - what has come as ranges lies on disk, each log behind the other', async (t) => {
+  const store = await openStore(await tempDir(t))
+  t.teardown(() => closeStore(store))
+  const logs = ['one', 'two', 'three'].map((name) => store.get({ name }))
+  for (const [i, log] of logs.entries()) {
+    await log.append(Array.from({ length: 20 }, (_, at) => b4a.from(`${i} ${at}`.repeat(at))))
+  }
+  // of the second log it ends in the middle
+  const send = async (_: unknown, request: RangeRequest) => {
+    const isOver = b4a.equals(request.key, logs[1]?.key ?? b4a.alloc(0)) && request.start > 9
+    if (isOver) throw new MivmError('INTERNAL', 'no more')
+    return readRange(store, { ...request, blocks: Math.min(5, request.blocks) })
+  }
+  const peer = Object.create(Rpc.prototype, { request: { value: send }, closed: { value: false } })
+  const ranges = new Ranges(async () => [peer])
+  const dir = await tempDir(t)
+  const files = await RangedFiles.open(dir)
+  const fetched: (RangedBlocks | null)[] = []
+  for (const log of logs) {
+    const head = headOf(log)
+    const beginning = new Tree()
+    for (let i = 0; i < 4; i++) beginning.append((await log.get(i)) ?? b4a.alloc(0))
+    if (head !== null) {
+      fetched.push(await RangedBlocks.fetch(ranges, log.key, beginning, head, files))
+    }
+  }
+  const [first, second, third] = fetched
+  t.is(second, null)
+  for (const [log, blocks] of [[logs[0], first] as const, [logs[2], third] as const]) {
+    const all = Array.from({ length: 21 }, (_, i) => blocks?.get(i) ?? null)
+    t.alike(all.slice(0, 4), [null, null, null, null], 'what was there before')
+    for (let i = 4; i < 20; i++) t.alike(all[i], await log?.get(i))
+    t.is(all[20], null)
+  }
+  await files.close()
+  await (await RangedFiles.open(dir)).close()
+  t.is((await stat(path.join(dir, 'ranged.blocks'))).size, 0, 'the next one begins anew')
 })
 
 test('recover - what is done between two waits costs no patience', async (t) => {

@@ -26,7 +26,7 @@ import { headOf } from '../state/head.ts'
 import { awaitBlocks, discard, fetchBlocks, openCopy } from './copy.ts'
 import { blockOf, leadsThrough, type Part } from './parts.ts'
 import type { Progress } from './progress.ts'
-import { RangedBlocks } from './ranged.ts'
+import { RangedBlocks, RangedFiles } from './ranged.ts'
 import type { Walk } from './walk.ts'
 
 export interface LostOptions {
@@ -58,6 +58,7 @@ export class LostParts {
   readonly #id: string
   readonly #ranges: Ranges
   readonly #cores: { close(): Promise<void> }[] = []
+  #files: RangedFiles | null = null
 
   constructor(options: LostOptions) {
     this.#options = options
@@ -157,7 +158,9 @@ export class LostParts {
     const { address, store } = this.#options
     const own = await this.#open(store, { manifest: userLogManifest(key, address) })
     const of = { what: `the log of ${id}`, user: id, own, to: head }
-    const ranged = await RangedBlocks.fetch(this.#ranges, own.key, new Tree(own.state.roots), head)
+    const beginning = new Tree(own.state.roots)
+    const files = await this.#rangedFiles()
+    const ranged = await RangedBlocks.fetch(this.#ranges, own.key, beginning, head, files)
     if (ranged !== null) return { ...of, copy: ranged, signature: head.signature }
     for (let tries = USER_TRIES; ; tries--) {
       const copy = await this.#copy(userLogKey(key, address))
@@ -169,6 +172,14 @@ export class LostParts {
         await discard(copy)
       }
     }
+  }
+
+  async #rangedFiles(): Promise<RangedFiles> {
+    if (this.#files === null) {
+      this.#files = await RangedFiles.open(this.#options.replica.store.storage.path)
+      this.#cores.push(this.#files)
+    }
+    return this.#files
   }
 
   /** A head of a user's log that covers an entry whose call is under way; null where that is here. */
