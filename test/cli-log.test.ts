@@ -3,6 +3,10 @@ import { once } from 'node:events'
 import path from 'node:path'
 import { createInterface } from 'node:readline'
 import test from 'brittle'
+import { Context } from '../src/cli/context.ts'
+import { LogView } from '../src/cli/log-view.ts'
+import { LogsReader } from '../src/cli/logs-reader.ts'
+import { Replica } from '../src/client/replica.ts'
 import { Cli, CONTRACTS } from './cli.ts'
 import { openNetwork } from './cli-network.ts'
 import { tempDir } from './helpers.ts'
@@ -57,4 +61,25 @@ test('cli - without the host the copy on this machine is read', async (t) => {
   t.ok(stdout.endsWith('\nclean: 1 call, nothing found\n'), stdout)
   t.ok(stderr.includes('this is the copy on this machine'), stderr)
   t.ok((await auditor.json(words)).objects.some(({ type, online }) => type === 'host' && !online))
+})
+
+test('cli - a log that is closed while it is read, as by a signal, is not taken for a shorter one', async (t) => {
+  const root = await tempDir(t)
+  const { host, cli } = await openNetwork(t, root)
+  const { stdout } = await cli.run(['deploy', FORUM, '--host', host.id])
+  const dir = path.join(root, 'reader')
+  const bootstrap = cli.bootstrap.split(',')
+  const replica = await Replica.open({ dir, bootstrap })
+  t.teardown(() => replica.close())
+  const instance = await replica.follow(stdout.trim())
+  const log = await instance.callLog()
+  const get = log.get.bind(log)
+  log.get = async (index, options) => {
+    const block = await get(index, options)
+    if (index === 1) await log.close()
+    return block
+  }
+  const view = new LogView({ users: new Map(), contract: 'Forum', fuel: false })
+  const reader = new LogsReader(new Context({ dir, bootstrap }), instance, view, null, 1)
+  await t.exception(reader.hostLines(), { code: 'TIMEOUT' })
 })

@@ -68,16 +68,18 @@ export class LogsReader {
   async hostLines(): Promise<LogLine[]> {
     const log = await this.#instance.callLog()
     this.#log = log
-    const download = log.download({ start: this.#next, end: log.length })
+    // one that is closed meanwhile has none
+    const { length } = log
+    const download = log.download({ start: this.#next, end: length })
     const lines: LogLine[] = []
-    for (; this.#next < log.length; this.#next++) {
+    for (; this.#next < length; this.#next++) {
       const block = await read(log, this.#next)
       this.#notice(block)
       const line = this.#view.hostLine(this.#next, block)
       if (line !== null) this.#keep(line, lines)
       if (this.#next % 500 === 0) {
         this.#context.output.progress(
-          `reading the call log: ${this.#next} of ${count(log.length, 'block')}`
+          `reading the call log: ${this.#next} of ${count(length, 'block')}`
         )
       }
     }
@@ -98,8 +100,9 @@ export class LogsReader {
     for (const [id, state] of this.#users) {
       if (state.first === null) continue
       const log = await this.#instance.userLog(decodeId(id), state.known)
+      const { length } = log
       const lines: LogLine[] = []
-      for (; state.read < log.length; state.read++) {
+      for (; state.read < length; state.read++) {
         if (state.read + 1 < state.first) continue
         lines.push(this.#view.userLine(id, state.read + 1, await read(log, state.read)))
       }

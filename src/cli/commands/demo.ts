@@ -100,8 +100,10 @@ class Demo {
   }
 
   async #open(): Promise<Context> {
-    this.#root = await mkdtemp(path.join(tmpdir(), 'mivm-demo-'))
-    atEnd(() => rm(this.#root, { recursive: true, force: true }))
+    const making = mkdtemp(path.join(tmpdir(), 'mivm-demo-'))
+    // it may be told to end before this one is there
+    atEnd(async () => rm(await making, { recursive: true, force: true }))
+    this.#root = await making
     const network = await openLocal(0)
     atEnd(() => network.close())
     this.#bootstrap = network.bootstrap
