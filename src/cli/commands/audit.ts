@@ -21,11 +21,12 @@ const HELP = `
 Exit codes: 0 clean, 1 violation, 2 inconclusive, 64 what was given cannot be, a receipt that does not hold included,
 69 nobody shows the instance.
 
-With --report every finding becomes a file that convinces others: "mivm verify" checks it without a network, and without
-believing who made it. In a folder there is one file for each; a file has the first, and others go beside it. What is
-there already is never written over. Evidence that the host has signed two histories is kept in the data directory in
-any case: heads are compared with those of all others who know the instance and can be reached. What users of this data
-directory have called is also held against their own logs, whether the host shows these or not.
+With --report every finding becomes a file that convinces others, but that a host does not show something: "mivm verify"
+checks it without a network, and without believing who made it. In a folder there is one file for each; a file has the
+first, and others go beside it. What is there already is never written over. Evidence that the host has signed two
+histories is kept in the data directory in any case: heads are compared with those of all others who know the instance
+and can be reached. What users of this data directory have called is also held against their own logs, whether the host
+shows these or not.
 
 Example:
   $ mivm audit forum --report evidence/ --local
