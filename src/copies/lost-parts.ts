@@ -230,10 +230,14 @@ export class LostParts {
       throw forked(what, to.length)
     }
     if (!(await this.#fetch(copy, own.length, to.length))) {
-      const from = Math.max(own.length, Math.min(copy.length, to.length))
+      // before anybody has shown that there is all of it, none of what there is was fetched
+      const missing =
+        copy.length < to.length
+          ? Math.max(own.length, copy.length)
+          : await firstMissing(copy, own.length, to.length)
       throw new MivmError(
         'INSTANCE_SET_BACK',
-        `${what} goes on to block ${to.length - 1}, and nobody who can be found has it from block ${await firstMissing(copy, own.length, from)} on: let mirrors and auditors come, or name them with --from, and try again`
+        `${what} goes on to block ${to.length - 1}, and nobody who can be found has it from block ${missing} on: let mirrors and auditors come, or name them with --from, and try again`
       )
     }
     const tree = new Tree(own.state.roots)

@@ -19,7 +19,7 @@ const EXIT_INCONCLUSIVE = 2
 
 const HELP = `
 Exit codes: 0 clean, 1 violation, 2 inconclusive, 64 what was given cannot be, a receipt that does not hold included,
-69 nobody shows the instance.
+69 nobody shows the instance, or a disk refuses.
 
 With --report every finding becomes a file that convinces others, but that a host does not show something: "mivm verify"
 checks it without a network, and without believing who made it. In a folder there is one file for each; a file has the
