@@ -193,6 +193,8 @@ test('vm builtins - attacks: JSON', async (t) => {
       "let t='[';for(let i=0;i<2e4;i++)t+='{\"a'+i+'\":1},';t+='1]';for(;;)JSON.parse(t)",
       FUEL
     ],
+    'json brackets': ["JSON.parse('['.repeat(97e4))", ALLOCATION],
+    'json braces': ["JSON.parse('{'.repeat(97e4))", ALLOCATION],
     'json parse': ['const t=JSON.stringify(Array(1e4).fill([]));for(;;)JSON.parse(t)', FUEL],
     'json indented': [
       'let a=Array(1e5).fill(0);for(let i=0;i<55;i++)a=[a];JSON.stringify(a,null,10)',

@@ -24,6 +24,7 @@
   const { keys: keysOf, getOwnPropertyDescriptor, is } = Object
   const { isFinite } = Number
   const slice = uncurry(String.prototype.slice)
+  const indexOf = uncurry(String.prototype.indexOf)
   const repeat = uncurry(String.prototype.repeat)
   const bigintPrototype = BigInt.prototype
   const tests = {
@@ -35,6 +36,9 @@
   const { toStringTag } = Symbol
   const textOf = uncurry(Object.prototype.toString)
   const TEXT_MAX = limits.text
+  /** Characters up to which it does not matter how deep a text nests; bytes for a level of one. */
+  const LONG = 64 * 1024
+  const LEVEL = 32
   /** Levels of nesting that V8's JSON.stringify takes the stack of. */
   const STACK = 9
   const lookupGetter = uncurry(Object.prototype.__lookupGetter__)
@@ -53,6 +57,7 @@
       const text = toText(value)
       spend(text.length, prices.jsonParse)
       room(text.length * 2)
+      if (text.length > LONG) makeRoom(text)
       if (typeof reviver !== 'function') return parse(text)
       return revived(text, reviver)
     },
@@ -78,6 +83,12 @@
     }
   })
   return {}
+
+  /** V8 keeps more of each level of nesting that is open than the text has, and that in no isolate's memory. */
+  function makeRoom(text) {
+    for (let at = indexOf(text, '['); at >= 0; at = indexOf(text, '[', at + 1)) room(LEVEL)
+    for (let at = indexOf(text, '{'); at >= 0; at = indexOf(text, '{', at + 1)) room(LEVEL)
+  }
 
   function quote(text) {
     if (text.length > 64) {
