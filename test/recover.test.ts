@@ -10,6 +10,7 @@ import Hypercore from 'hypercore'
 import CorestoreStorage from 'hypercore-storage'
 import { audit } from 'mivm'
 import { Ranges } from '../src/client/ranges.ts'
+import { Replica } from '../src/client/replica.ts'
 import { Progress } from '../src/copies/progress.ts'
 import { RangedBlocks, RangedFiles } from '../src/copies/ranged.ts'
 import { recover } from '../src/copies/recovery.ts'
@@ -358,6 +359,18 @@ test('recover - what nobody has stays refused, and it is said what that is', asy
   const said = event?.type === 'unrecovered' ? event.message : ''
   t.ok(said.startsWith('the call log goes on to block '), said)
   t.ok(said.includes(` has it from block ${length} on: `), 'what others have is not counted')
+  // where what others show cannot be written
+  const { open } = Replica
+  t.teardown(() => Object.assign(Replica, { open }))
+  Replica.open = async (options) => {
+    const replica = await open.call(Replica, options)
+    const cause = new Error('IO error: No space left on device')
+    options.onStuck?.(new Error('Batch was not applied', { cause }))
+    return replica
+  }
+  const [full] = await recover({ dir, bootstrap, from, patience: 2_000 })
+  t.ok(full?.type === 'unrecovered' && /the disk is full/.test(full.message), 'and not who has it')
+  Replica.open = open
   const still = await scene.start()
   await scene.reached(alice)
   t.is(await codeOf(alice.call(link, 'add', ['e'])), 'INSTANCE_SET_BACK')

@@ -34,7 +34,7 @@ export async function recover(options: RecoveryOptions<RecoveryEvent>): Promise<
       yield await recoverInstance({ ...parts, address: decodeId(address), enlist }).catch(
         (error: unknown): RecoveryEvent => {
           if (!(error instanceof MivmError)) throw error
-          return { type: 'unrecovered', address, message: error.message }
+          return { type: 'unrecovered', address, message: opened.reasonOf(error) }
         }
       )
     }

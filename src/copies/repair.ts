@@ -45,7 +45,7 @@ export async function repair(options: RecoveryOptions<RepairEvent>): Promise<Rep
       const parts = { store, replica, progress, host, address: decodeId(address) }
       const event = await repairInstance(address, parts).catch((error: unknown): RepairEvent => {
         if (!(error instanceof MivmError)) throw error
-        return { type: 'unrepaired', address, message: error.message }
+        return { type: 'unrepaired', address, message: opened.reasonOf(error) }
       })
       await wal.sync()
       yield event

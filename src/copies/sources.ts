@@ -6,8 +6,9 @@ import type { KeyPair } from 'hypercore-crypto'
 import { Replica } from '../client/replica.ts'
 import { readHostIdentity, storeOf } from '../host/directory.ts'
 import type { Bootstrap } from '../net/network.ts'
-import { MivmError } from '../protocol/errors.ts'
+import { MivmError, messageOf } from '../protocol/errors.ts'
 import { decodeId, encodeId } from '../protocol/ids.ts'
+import { fileError } from '../state/file-error.ts'
 import { mendedText } from '../state/mend-records.ts'
 import { closeStore, openStore } from '../state/store.ts'
 import { Wal } from '../state/wal.ts'
@@ -43,11 +44,15 @@ export interface Opened {
   /** Data directories of auditors. */
   readonly auditors: readonly string[]
   readonly patience: number
+  /** Why something was not taken back: where what others show could not be written, that it is not that nobody has it. */
+  reasonOf(error: MivmError): string
 }
 
 /** Those who have what a host has lost. */
 interface Sources {
   readonly replica: Replica
+  /** Why what they show could not be written; null as long as it could. */
+  stuck(): unknown
   close(): Promise<void>
   /** Removes what was fetched. */
   remove(): Promise<void>
@@ -72,13 +77,15 @@ export async function withSources<Event extends { readonly type: string }>(
   const wal = new Wal(store.storage.rocks)
   const events: Event[] = []
   try {
-    const { replica, close, remove } = await openSources(dir, from, bootstrap)
+    const { replica, stuck, close, remove } = await openSources(dir, from, bootstrap)
     try {
       const index = store.get({ name: 'instances' })
       const auditors = await Promise.all(
         from.map(async (name) => ((await isDirectory(name)) ? [name] : []))
       )
-      const opened = { keyPair, store, index, wal, replica, patience, auditors: auditors.flat() }
+      const reasonOf = (error: MivmError) => messageOf(fileError(stuck() ?? error))
+      const shared = { keyPair, store, index, wal, replica, patience, reasonOf }
+      const opened = { ...shared, auditors: auditors.flat() }
       for await (const event of work(opened)) {
         events.push(event)
         onEvent(event)
@@ -99,7 +106,11 @@ async function openSources(
   from: readonly string[],
   bootstrap: Bootstrap | undefined
 ): Promise<Sources> {
-  const replica = await Replica.open({ dir, copies: FETCHED, bootstrap })
+  let why: unknown = null
+  const onStuck = (error: unknown) => {
+    why ??= error
+  }
+  const replica = await Replica.open({ dir, copies: FETCHED, bootstrap, onStuck })
   // one who shows another version of a log ends nothing: what is taken has to lead to what was signed
   replica.store.watch((core) => {
     core.checkConflict = async () => true
@@ -115,7 +126,7 @@ async function openSources(
     throw error
   }
   const remove = () => rm(path.join(dir, FETCHED), { recursive: true, force: true })
-  return { replica, close, remove }
+  return { replica, stuck: () => why, close, remove }
 }
 
 /** Addresses, z-base-32, of the instances of a host. */
