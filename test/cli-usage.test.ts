@@ -483,13 +483,16 @@ test('cli - a bare --local takes no word for its port', async (t) => {
 
 test('cli - a settings file that is damaged is named', async (t) => {
   const dir = await tempDir(t)
-  await writeFile(path.join(dir, 'names.json'), '{')
-  const { status, stderr } = await new Cli(dir, NOWHERE).run(['ls'])
-  t.is(status, 69)
-  t.is(
-    stderr,
-    `mivm: DIRECTORY_DAMAGED: ${path.join(dir, 'names.json')} is not what it should be: mend or remove it\n`
-  )
+  const file = path.join(dir, 'names.json')
+  for (const text of ['{', '{"forum":1}', '{"forum":"mivm://elsewhere"}']) {
+    await writeFile(file, text)
+    for (const words of [['ls'], ['log', 'forum']]) {
+      const { status, stderr } = await new Cli(dir, NOWHERE).run(words)
+      t.is(status, 69)
+      const said = `mivm: DIRECTORY_DAMAGED: ${file} is not what it should be: mend or remove it\n`
+      t.is(stderr, said, text)
+    }
+  }
 })
 
 test('cli - a data directory that is a file is refused', async (t) => {

@@ -9,7 +9,7 @@ import { suggest } from '../protocol/suggest.ts'
 import { checkName, listIdentities, openIdentity, readIdentity } from '../state/identity.ts'
 import { atEnd } from './interruption.ts'
 import { Output } from './output.ts'
-import { readNames, readSettings } from './settings.ts'
+import { namedLink, readNames, readSettings } from './settings.ts'
 
 /** Options that every command takes. */
 export type Globals = {
@@ -105,11 +105,11 @@ export class Context {
   /** Reads what is written where an instance is expected: a link, an address, or a name. */
   async instance(text: string): Promise<{ link: string; address: string; name: string | null }> {
     const names = await readNames(this.dir)
-    const found = Object.hasOwn(names, text) ? names[text] : undefined
-    const link = found === undefined ? this.#parse(text, Object.keys(names)) : parseLink(found)
+    const found = namedLink(this.dir, text, names)
+    const link = found ?? this.#parse(text, Object.keys(names))
     const address = encodeId(link.address)
     const name =
-      found === undefined ? Object.keys(names).find((key) => names[key]?.endsWith(address)) : text
+      found === null ? Object.keys(names).find((key) => names[key]?.endsWith(address)) : text
     return { link: formatLink(link), address, name: name ?? null }
   }
 

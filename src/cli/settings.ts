@@ -2,6 +2,7 @@ import { mkdir, readFile, rmdir } from 'node:fs/promises'
 import path from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { codeOf, MivmError } from '../protocol/errors.ts'
+import { type Link, parseLink } from '../protocol/ids.ts'
 import { writeDurably } from '../state/durable-file.ts'
 import { makeDirectory } from '../state/make-directory.ts'
 
@@ -36,6 +37,17 @@ export async function readNames(dir: string): Promise<Names> {
   const names = await readStrings(path.join(dir, 'names.json'))
   // what they were called before
   return { ...(await readStrings(path.join(dir, 'aliases.json'))), ...names }
+}
+
+/** Where the instance is that has a name; throws DIRECTORY_DAMAGED for what is no link. */
+export function namedLink(dir: string, name: string, names: Names): Link | null {
+  const link = Object.hasOwn(names, name) ? names[name] : undefined
+  if (link === undefined) return null
+  try {
+    return parseLink(link)
+  } catch {
+    throw damaged(path.join(dir, 'names.json'))
+  }
 }
 
 /** The link that had this name before, if it was another one; throws USAGE. */
@@ -75,8 +87,12 @@ async function readStrings(file: string): Promise<{ [key: string]: string }> {
     })
     return Object.fromEntries(entries)
   } catch {
-    throw new MivmError('DIRECTORY_DAMAGED', `${file} is not what it should be: mend or remove it`)
+    throw damaged(file)
   }
+}
+
+function damaged(file: string): MivmError {
+  return new MivmError('DIRECTORY_DAMAGED', `${file} is not what it should be: mend or remove it`)
 }
 
 /**

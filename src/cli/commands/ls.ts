@@ -3,10 +3,10 @@ import path from 'node:path'
 import b4a from 'b4a'
 import { MivmError } from '../../protocol/errors.ts'
 import { checkGenesis } from '../../protocol/genesis.ts'
-import { decodeId, encodeId, formatLink, parseLink } from '../../protocol/ids.ts'
+import { decodeId, encodeId, formatLink } from '../../protocol/ids.ts'
 import { Context } from '../context.ts'
 import type { Program } from '../program.ts'
-import { readNames } from '../settings.ts'
+import { namedLink, readNames } from '../settings.ts'
 import { count } from '../text.ts'
 
 /** `mivm ls` */
@@ -21,8 +21,11 @@ export function addLs(program: Program): void {
 async function list(context: Context): Promise<void> {
   const { output } = context
   const instances: { name: string | null; address: string; link: string }[] = []
-  for (const [name, link] of Object.entries(await readNames(context.dir)).sort()) {
-    instances.push({ name, address: encodeId(parseLink(link).address), link })
+  const names = await readNames(context.dir)
+  for (const name of Object.keys(names).sort()) {
+    const link = namedLink(context.dir, name, names)
+    if (link === null) continue
+    instances.push({ name, address: encodeId(link.address), link: formatLink(link) })
   }
   for (const [address, link] of await usedInstances(context.dir)) {
     if (instances.some((instance) => instance.address === address)) continue
