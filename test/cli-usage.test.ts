@@ -1,6 +1,6 @@
 // What needs no host: help, usage errors, identities, settings.
 import { spawnSync } from 'node:child_process'
-import { mkdir, stat, writeFile } from 'node:fs/promises'
+import { mkdir, readdir, stat, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:net'
 import { userInfo } from 'node:os'
 import path from 'node:path'
@@ -493,6 +493,14 @@ test('cli - a settings file that is damaged is named', async (t) => {
       t.is(stderr, said, text)
     }
   }
+})
+
+test('cli - a mirror of what is no instance makes no host', async (t) => {
+  const dir = await tempDir(t)
+  const { status, stdout, stderr } = await new Cli(dir, NOWHERE).run(['host', '--mirror', 'forum'])
+  t.alike([status, stdout], [64, ''])
+  t.ok(stderr.startsWith('mivm: LINK_INVALID: there is no instance named "forum"'), stderr)
+  t.alike(await readdir(dir), [])
 })
 
 test('cli - a data directory that is a file is refused', async (t) => {

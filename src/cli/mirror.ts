@@ -9,20 +9,25 @@ import { atEnd } from './interruption.ts'
 import { printable } from './output.ts'
 import { count } from './text.ts'
 
+/** An instance to be mirrored. */
+interface Wanted {
+  readonly link: string
+  readonly address: string
+}
+
 /**
- * Opens a mirror of instances, by link, address or name; it is closed at the end. Where its disk has refused a write, it
+ * Opens a mirror of instances; it is closed at the end. Where its disk has refused a write, it
  * is opened anew when that takes something again. Gives what there is of each instance.
  */
 export async function openMirror(
   context: Context,
   log: HostLog,
-  names: readonly string[],
+  instances: readonly Wanted[],
   bytesMax: number | undefined,
   bootstrap: Bootstrap | undefined
 ): Promise<() => readonly Mirrored[]> {
   const { Mirror } = await import('../copies/mirror.ts')
   const { output, dir } = context
-  const found = await Promise.all(names.map((name) => context.instance(name)))
   let mirror: Mirror | null = null
   const openAgain = async () => {
     try {
@@ -38,7 +43,7 @@ export async function openMirror(
   const reopening = new Reopening(() => writableAgain(dir), openAgain)
   const options: MirrorOptions = {
     dir,
-    instances: found.map(({ link }) => link),
+    instances: instances.map(({ link }) => link),
     bytesMax,
     bootstrap,
     onEvent: (event) => {
@@ -55,8 +60,8 @@ export async function openMirror(
     return mirror?.close()
   })
   const { id } = first
-  output.object({ type: 'mirror', id, instances: found.map(({ address }) => address) })
-  log.write('info', `mirror ${id} of ${count(found.length, 'instance')}`, { id })
+  output.object({ type: 'mirror', id, instances: instances.map(({ address }) => address) })
+  log.write('info', `mirror ${id} of ${count(instances.length, 'instance')}`, { id })
   return () => mirror?.status() ?? []
 }
 

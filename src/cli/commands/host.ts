@@ -124,6 +124,8 @@ async function host(context: Context, options: Options): Promise<void> {
   atEnd(() => log.close())
   if (file !== null) log.write('info', `settings: ${file}`)
   checkTogether(options)
+  // what is no instance is said before there is a host
+  const mirrored = await Promise.all((options.mirror ?? []).map((name) => context.instance(name)))
   const hostOptions = await hostOptionsOf(context, settings, log)
   const monitor = await openMonitor(settings.metrics, context.hostDir)
   const bootstrap = await openNetwork(context)
@@ -136,8 +138,8 @@ async function host(context: Context, options: Options): Promise<void> {
     return start()
   })
   atEnd(() => running.host.close())
-  if (options.mirror !== undefined) {
-    const mirror = await openMirror(context, log, options.mirror, options.mirrorMax, bootstrap)
+  if (mirrored.length > 0) {
+    const mirror = await openMirror(context, log, mirrored, options.mirrorMax, bootstrap)
     for (const each of monitors) each.watchMirror(mirror)
   }
   const stopped = interrupted()
