@@ -17,6 +17,7 @@ import {
   openShared,
   openStore,
   replicate,
+  signBlocks,
   type User,
   userHeadOf,
   Writer
@@ -96,6 +97,41 @@ test('follow - of a log that was closed all is read in the end', async (t) => {
   const { findings, verdict } = await follower.stop()
   t.alike(found({ findings }), ['TWO_HISTORIES call - block 2'])
   t.is(verdict.counts.userEntries, USERS + 3)
+  await end()
+})
+
+test('follow - logs of which acks wait for more are closed like all others, and made up for', async (t) => {
+  const writer = await Writer.deploy(t)
+  const users = usersOf(USERS)
+  for (let i = 0; i < USERS; i += BATCH / 2) {
+    const items: Item[] = []
+    for (const user of users.slice(i, i + BATCH / 2)) {
+      const first = await callOf(writer, user)
+      const head = signBlocks(writer, user.keyPair, [first.block, first.block])
+      const both = Object.assign(user, { core: first.user.core, head })
+      items.push(
+        { ...first, user: both },
+        { user: both, entry: ++user.entries, block: first.block }
+      )
+    }
+    await writer.commit(items)
+  }
+  const store = await openStore(t)
+  const end = await replicate(store, writer)
+  const patience = 200
+  const follower = await Follower.open(t, { store, address: writer.address, patience })
+  await follower.until('following')
+  const open = [...store.cores].filter((core) => core.hasSession()).length
+  t.ok(open <= OPEN + OTHERS, `${open} logs are open`)
+  for (const user of users) {
+    const { core } = await openUser(writer, user)
+    await core.append([(await core.get(0)) ?? b4a.alloc(0)])
+    await core.close()
+  }
+  const { findings, verdict } = await follower.stop()
+  t.alike(found({ findings }), [])
+  t.alike(verdict.missing, [])
+  t.is(verdict.counts.userEntries, 2 * USERS + 1)
   await end()
 })
 

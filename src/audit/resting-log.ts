@@ -19,8 +19,14 @@ export class RestingLog {
   readonly ending: Ending | null
   /** The length that the host itself showed last. */
   readonly shown: number
+  /** Whether nothing was in the copy. */
+  readonly isAbsent: boolean
 
-  constructor({ state, acked, readTo, trouble, ending }: LogAtRest, shown: number) {
+  constructor(
+    { state, acked, readTo, trouble, ending }: LogAtRest,
+    shown: number,
+    isAbsent: boolean
+  ) {
     // one that is far away makes it as long as any log may come to be
     const bytes = acked.byteLength <= ACKED_BYTES_MAX ? acked.bytes() : null
     const dispute = trouble?.dispute?.message ?? null
@@ -30,6 +36,7 @@ export class RestingLog {
     this.#trouble = trouble
     this.ending = ending !== null && isQuiet(ending) ? QUIET : ending
     this.shown = shown
+    this.isAbsent = isAbsent
   }
 
   /** What the log goes on with. */
@@ -52,8 +59,8 @@ export class RestingLog {
 
   /** Where it is, as text; null where something is still open that the next audit would have to know. */
   text(): string | null {
-    const { gap = null, suspicions = [] } = this.#trouble ?? {}
-    if (gap !== null || suspicions.length > 0) return null
+    const { gap = null, suspicions = [], waiting = [] } = this.#trouble ?? {}
+    if (gap !== null || suspicions.length > 0 || waiting.length > 0) return null
     if (this.#acked === null) return this.#state
     const acked = this.#acked.bytes()
     return acked && encodeValue({ ...this.#read(), acked })

@@ -65,11 +65,17 @@ export interface Suspicion {
 }
 
 /** An ack that is still to be held against the copy. */
-interface Waiting {
+export interface Waiting {
   readonly entry: number
   readonly call: Uint8Array
   readonly asked: UserLogEntry | null
   readonly place: Place
+}
+
+/** Calls that were passed over on the way to the first ack that waits, and the entry of the first of those. */
+interface Skipped {
+  count: number
+  first: number
 }
 
 /** A head that the host had put into a commit at that time, and in which are entries without acks. */
@@ -123,6 +129,8 @@ export interface Trouble {
   readonly dispute: Gap | null
   readonly gaveUp: boolean
   readonly suspicions: readonly Suspicion[]
+  readonly waiting: readonly Waiting[]
+  readonly skipped: Skipped
 }
 
 /**
@@ -144,8 +152,7 @@ export class UserLog {
   #waitingBytes = 0
   /** Nothing that comes now makes up for what the copy did not have. */
   #gaveUp = false
-  /** Of the first of them: calls that were passed over on the way to it, and the first of those. */
-  #skipped = { count: 0, first: 0 }
+  #skipped: Skipped = { count: 0, first: 0 }
   /** By length; none is below what has been looked at. */
   #expected = new Map<number, Expected>()
   #suspicions: Suspicion[] = []
@@ -188,19 +195,23 @@ export class UserLog {
     this.#dispute = trouble.dispute
     this.#gaveUp = trouble.gaveUp
     this.#suspicions = [...trouble.suspicions]
+    this.#waiting.push(...trouble.waiting)
+    this.#waitingBytes = trouble.waiting.reduce((sum, { call }) => sum + call.byteLength, 0)
+    this.#skipped = trouble.skipped
   }
 
-  /** What another one goes on with when the copy is opened again; null while acks wait for more of it. */
-  rest(): LogAtRest | null {
-    if (this.isWaiting) return null
+  /** What another one goes on with when the copy is opened again. */
+  rest(): LogAtRest {
     const { gap, reader } = this.#copy
     const [dispute, gaveUp, suspicions] = [this.#dispute, this.#gaveUp, this.#suspicions]
-    const isFine = gap === null && dispute === null && !gaveUp && suspicions.length === 0
+    const [waiting, skipped] = [this.#waiting, this.#skipped]
+    const isOpen = gap !== null || waiting.length > 0
+    const isFine = !isOpen && dispute === null && !gaveUp && suspicions.length === 0
     return {
       state: this.#known,
       acked: this.#acked,
       readTo: reader?.readTo ?? null,
-      trouble: isFine ? null : { gap, dispute, gaveUp, suspicions },
+      trouble: isFine ? null : { gap, dispute, gaveUp, suspicions, waiting, skipped },
       ending: this.#ending
     }
   }

@@ -80,7 +80,7 @@ export class UserLogs {
   readonly #witness: Witness
   /** By the user's id, in the order in which the call log names them. */
   readonly #logs = new Map<string, OpenLog | RestingLog>()
-  /** Those that are open and may be closed; the one that was used last is the last one. */
+  /** Those that are open; the one that was used last is the last one. */
   readonly #recent = new Set<OpenLog>()
   readonly #answers: Answers
   /** Host time of the newest call. */
@@ -132,11 +132,7 @@ export class UserLogs {
 
   /** Looks again for what was not there. */
   async retry(): Promise<void> {
-    for (const it of this.#logs.values()) {
-      if (it instanceof RestingLog || !it.log.isWaiting) continue
-      await it.log.retry()
-      this.#touch(it)
-    }
+    for (const { log } of this.#recent) if (log.isWaiting) await log.retry()
     await this.#lookAround()
   }
 
@@ -206,6 +202,7 @@ export class UserLogs {
       if (looksAgain) await this.#awaitPeers(ids)
       for (const id of ids) {
         const it = this.#logs.get(id)
+        if (looksAgain && it instanceof OpenLog && it.log.isWaiting) await it.log.retry()
         const ending =
           it instanceof OpenLog ? await it.log.finish({ isLast: looksAgain }) : this.#endingOf(id)
         if (ending === null) throw new MivmError('INTERNAL', 'a log that was not looked at')
@@ -258,6 +255,7 @@ export class UserLogs {
     const { key, roots } = at.state
     const copy = at.readTo === null ? absent(id) : await this.#readerOf(id, key, roots)
     if (!('reason' in copy) && at.readTo !== null) copy.readTo = at.readTo
+    if (!('reason' in copy) && it.isAbsent) this.#awaitFirst(copy)
     const log = this.#logOf(id, key, copy)
     log.goOn(at)
     return this.#note(id, copy, log, it.shown)
@@ -270,10 +268,9 @@ export class UserLogs {
     return open
   }
 
-  /** One with acks that wait for it is not closed: it would not be known when it comes. */
   #touch(open: OpenLog): void {
     this.#recent.delete(open)
-    if (!open.log.isWaiting) this.#recent.add(open)
+    this.#recent.add(open)
   }
 
   async #makeRoom(): Promise<void> {
@@ -285,10 +282,9 @@ export class UserLogs {
   }
   async #rest({ id, log, core, shown }: OpenLog): Promise<void> {
     const { store, hostShows, news } = this.#witness
-    const at = log.rest()
-    if (at === null) return
     const shows = core === null ? null : hostShows(core)
-    this.#logs.set(id, new RestingLog(at, Math.max(shown, shows ?? 0)))
+    const isAbsent = core !== null && core.length === 0
+    this.#logs.set(id, new RestingLog(log.rest(), Math.max(shown, shows ?? 0), isAbsent))
     await log.close()
     if (core === null) return
     news?.unwatch(core)
@@ -385,9 +381,15 @@ export class UserLogs {
     const reader = await this.#readerOf(id, publicKey, roots)
     if (reader.core.length === 0) {
       this.#absent++
-      reader.core.once('append', () => this.#absent--)
+      this.#awaitFirst(reader)
     }
     return reader
+  }
+
+  /** Until something is in it, it is one of those that nobody has shown. */
+  #awaitFirst({ core }: LogReader): void {
+    if (core.length > 0) this.#absent--
+    else core.once('append', () => this.#absent--)
   }
 
   async #readerOf(
