@@ -1,3 +1,4 @@
+import { setImmediate as turn } from 'node:timers/promises'
 import { decodeEntry } from '../protocol/entries.ts'
 import { MivmError } from '../protocol/errors.ts'
 import type { Head } from '../protocol/head.ts'
@@ -15,8 +16,11 @@ const PROOF_BYTES_MAX = 4 * 1024 * 1024
 /** Blocks of a user's log that are read at once for who takes it back: all of an instance, its commits too, wait for them. */
 const TAKEN_AT_ONCE = 256
 
-/** Entries whose results are looked for in the log at once; a caller asks again for the rest. */
-const ENTRIES_MAX = 16_384
+/**
+ * Entries whose results are proven at once, each of which stops the process for some 20 µs; a caller asks again for the rest, and
+ * sends fewer by itself.
+ */
+const ENTRIES_MAX = 1_024
 
 /** Whose results are to be proven, and where the proof may begin. */
 export interface ResultsAsked {
@@ -52,9 +56,10 @@ export class Proofs {
   async prove({ user, from, to, through = 0, anchored = false }: ResultsAsked): Promise<Proof> {
     const { tail } = this.#ledger
     const head = this.head
+    const last = Math.min(to, from + ENTRIES_MAX - 1)
     const blocks: { index: number; block: Uint8Array }[] = []
     let bytes = 0
-    for (const { ack, result } of await this.#answers(user, from, to)) {
+    for (const { ack, result } of await this.#answers(user, from, last)) {
       if (bytes > PROOF_BYTES_MAX) break
       for (const index of [ack, result]) {
         const block = await tail.block(index)
@@ -85,6 +90,8 @@ export class Proofs {
         left -= block.byteLength
       }
       if (part.head !== null || left <= 0) return { ...part, start, blocks }
+      // what is in memory is read without anybody else having a turn
+      await turn()
     }
   }
 
@@ -100,14 +107,13 @@ export class Proofs {
     const position = await this.#ledger.position(key)
     const lately = this.#accounts.lately(id, from, to)
     if (lately !== null) return lately
-    const last = Math.min(to, from + ENTRIES_MAX)
     const found: Answered[] = []
     let later: number | null = null
-    for (let index = this.#marks.before(id, last, position); index > 0; ) {
+    for (let index = this.#marks.before(id, to, position); index > 0; ) {
       const { entry, previous } = await readEntry(this.#ledger, index, 'ack')
       if (later !== null) this.#marks.pass(id, later, entry, index)
       if (entry < from) break
-      if (entry <= last) found.push({ entry, ack: index, result: await this.#resultOf(index) })
+      if (entry <= to) found.push({ entry, ack: index, result: await this.#resultOf(index) })
       later = entry
       index = previous
     }
