@@ -168,8 +168,11 @@ test('cli - audit --exec and --webhook tell of what is found', async (t) => {
     ...['audit', link, '--report', `${lost}/`, '--exec', `rm -r '${lost}'`],
     ...['--webhook', `http://127.0.0.1:${port}/`]
   ])
-  t.not(ended.status, 0)
-  t.not(ended.objects.at(-1)?.['type'], 'verdict')
+  t.is(ended.status, 1, 'that takes nobody the verdict')
+  t.is(ended.objects.at(-1)?.['verdict'], 'violation')
+  const unwritten = ended.objects.find(({ type }) => type === 'evidence')
+  t.is(unwritten?.['file'], null)
+  t.ok(String(unwritten?.['message']).includes('lost'), 'what could not be written is said')
   // the witness may have told of another head meanwhile, which is a finding of its own
   t.ok(posted.length >= 2, 'what was found is told all the same')
   t.alike(posted[1], posted[0])
