@@ -45,6 +45,9 @@ export interface HostExecution extends ExecutionOptions {
   readonly measures: Measures
 }
 
+/** With half of it RocksDB compacts twice as much: each file that it makes of it reaches across all that was made of those before. */
+const WRITE_BUFFER = 32 * 1024 * 1024
+
 /** Opens a data directory, and starts engines. Nobody is connected yet. Throws as `Host.open` does. */
 export async function openParts(options: HostOptions): Promise<HostParts> {
   await makeDirectory(options.dir)
@@ -53,6 +56,7 @@ export async function openParts(options: HostOptions): Promise<HostParts> {
   const restored = await Restored.find(options.dir)
   const copied = await isCopied(options.dir)
   const store = await openStore(storeOf(options.dir), {
+    writeBuffer: WRITE_BUFFER,
     onMended: (mended) => tell(options, { type: 'mended', message: mendedText(mended) })
   })
   store.watch(serveOnly)

@@ -23,6 +23,8 @@ export interface StoreOptions {
   readonly advice?: string
   /** Whether a directory that was copied or moved here is taken as it is: where nothing is signed with what is in it. */
   readonly mayMove?: boolean
+  /** Bytes of what was written last that RocksDB keeps in memory, until it makes a file of them; default: 16 MiB. */
+  readonly writeBuffer?: number
 }
 
 /**
@@ -31,9 +33,10 @@ export interface StoreOptions {
  */
 export async function openStore(dir: string, options: StoreOptions = {}): Promise<Corestore> {
   const { onMended = () => {}, onStuck = () => {}, advice = RESTORE, mayMove = false } = options
+  const { writeBuffer: writeBufferSize = WRITE_BUFFER } = options
   await mendDeviceFile(dir)
   await finishSalvage(dir)
-  const storage = new CorestoreStorage(dir, STORAGE)
+  const storage = new CorestoreStorage(dir, { ...STORAGE, writeBufferSize })
   storage._maybeRecoverLater = keepLogs
   let store: Corestore | null = null
   try {
@@ -107,10 +110,11 @@ function keepLogs(): void {}
  */
 const TAIL_MAY_BE_TORN = 0
 
+/** RocksDB's own default is 64 MiB. */
+const WRITE_BUFFER = 16 * 1024 * 1024
+
 const STORAGE = {
   walRecoveryMode: TAIL_MAY_BE_TORN,
-  /** Bytes of what was written last that RocksDB keeps in memory, until it makes a file of them; its default is 64 MiB. */
-  writeBufferSize: 16 * 1024 * 1024,
   /**
    * Files that RocksDB has open: each has a descriptor, and its index and filter in memory. Its default is all there are, and
    * there may be ever more small ones, with values of 4 KiB and more, whole pages of bitfields among them. To have those written
