@@ -2,6 +2,7 @@
 
 import { readFile } from 'node:fs/promises'
 import path from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 import b4a from 'b4a'
 import test from 'brittle'
 import Hypercore from 'hypercore'
@@ -414,6 +415,30 @@ test('mirror - the other log of a user that came first is not kept', async (t) =
   await whole(address, instance.head.length)
   await until(() => mirror.status()[0]?.state === 'whole')
   t.absent(events.some(({ type }) => type === 'mirror-stopped'))
+})
+
+test('mirror - a user that has rewritten its log, and asks for it, takes no copy away', async (t) => {
+  const scene = await Scene.open(t)
+  const address = crypto.randomBytes(32)
+  const eve = new BareUser(address, 'eve').call('add').call('add')
+  const liar = await showLog(t, scene, eve, address)
+  const dir = path.join(scene.root, 'reader')
+  await liar.fill(path.join(dir, 'cache'))
+  const [kept] = eve.blocks
+  await liar.core.truncate(0, 1)
+  await liar.core.append(new BareUser(address, 'eve').call('add', 'x').blocks)
+  const replica = await Replica.open({ dir, bootstrap: scene.bootstrap })
+  t.teardown(() => replica.close(), { order: 0 })
+  const { store } = replica
+  // nobody has it open here
+  await replica.connect(await liar.listen())
+  const { discoveryKey, key } = liar.core
+  await until(() => (store.cores.get(discoveryKey)?.replicator.peers.length ?? 0) > 0)
+  await sleep(500)
+  const copy = store.get({ key, allowFork: false })
+  await copy.ready()
+  t.alike([copy.fork, copy.length, await copy.get(0, { wait: false })], [0, 2, kept])
+  await copy.close()
 })
 
 test('mirror - what a user shows beyond what the host has taken fills nothing', async (t) => {

@@ -1,4 +1,5 @@
 // Hosts that cut back or rewrite what there are copies of.
+import { setTimeout as sleep } from 'node:timers/promises'
 import test from 'brittle'
 import { StateReader } from '../src/client/state-reader.ts'
 import { contradiction } from '../src/protocol/comparison.ts'
@@ -45,6 +46,24 @@ test('rewritten - a host that shows less than there is a copy of is found', asyn
   t.ok(found(audited).includes('HISTORY_TRUNCATED call - block 7'), found(audited).join())
   const forgetful = await run(t, copy, { patience: 500 })
   t.ok(found(forgetful).includes('HISTORY_TRUNCATED call - block 7'), 'whoever has made the copy')
+})
+
+test('rewritten - a log is found to be, whoever has opened it before and let no fork in', async (t) => {
+  const writer = await Writer.deploy(t)
+  await writer.commit([await writer.call(0, 'add', ['a'])])
+  const blocks = await blocksOf(writer.log)
+  await writer.log.truncate(5)
+  await writer.log.append(blocks.slice(5))
+  const { address } = writer
+  const store = await openStore(t)
+  const reader = store.get({ key: address, allowFork: false })
+  await reader.ready()
+  const end = await replicate(store, writer)
+  while (reader.peers[0]?.remoteFork !== 1) await sleep(10)
+  const audited = await run(t, { store, address }, { patience: 1_000 })
+  t.alike(found(audited), [`HISTORY_FORKED call - block ${blocks.length - 1}`])
+  await reader.close()
+  await end()
 })
 
 test('rewritten - what peers say to an auditor counts as far as it is proven', async (t) => {

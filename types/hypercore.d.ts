@@ -225,6 +225,8 @@ declare module 'hypercore' {
       setInflightRange(min: number, max: number): void
       /** As the option of that name. */
       allowFork: boolean
+      /** Asks a peer for its log where that has another fork, if that is let in; private. */
+      _updateFork(peer: Peer): void
       /** True: asks for every newer head that a peer announces. */
       eagerUpgrade: boolean
       /** Looks again what to ask of which peer. */

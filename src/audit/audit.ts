@@ -7,6 +7,7 @@ import { MivmError } from '../protocol/errors.ts'
 import type { Head } from '../protocol/head.ts'
 import { encodeId, formatLink, notOnHost } from '../protocol/ids.ts'
 import { hasLog, headOf } from '../state/head.ts'
+import { letForksIn } from '../state/store.ts'
 import { openVm as openRegistered } from '../vm/registry.ts'
 import type { VirtualMachine } from '../vm/vm.ts'
 import { type Checkpoint, Checkpoints, type Kept } from './checkpoint.ts'
@@ -431,6 +432,7 @@ class Audit {
     const allowFork = !(await hasLog(store, address))
     const core = this.#keepOpen(store.get({ key: address, allowFork }))
     await core.ready()
+    if (allowFork) letForksIn(core)
     this.#callLog = core
     this.#copied = headOf(core)
     return core

@@ -3,6 +3,7 @@ import type Hypercore from 'hypercore'
 import type { Genesis } from '../protocol/entries.ts'
 import type { Head } from '../protocol/head.ts'
 import { headOf } from '../state/head.ts'
+import { letForksIn } from '../state/store.ts'
 import type { VirtualMachine } from '../vm/vm.ts'
 import { Ahead, type Distance } from './ahead.ts'
 import type { Checkpoint, NewCheckpoint } from './checkpoint.ts'
@@ -280,8 +281,7 @@ export class Course {
   #lookForFork(): Head | null {
     const { callLog } = this.#subject
     if (callLog.peers.some(({ remoteFork }) => remoteFork > callLog.fork)) {
-      callLog.core.replicator.allowFork = true
-      callLog.core.replicator.updateAll()
+      letForksIn(callLog)
     }
     const head = callLog.fork > 0 && !this.#history.isForked ? headOf(callLog) : null
     if (head === null) return null

@@ -5,6 +5,7 @@ import type { Commit } from '../protocol/entries.ts'
 import { type Head, verifyHead } from '../protocol/head.ts'
 import { blobsManifest, type Manifest, manifestKey, stateManifest } from '../protocol/manifest.ts'
 import { hasLog, headOf } from '../state/head.ts'
+import { letForksIn } from '../state/store.ts'
 import type { Report } from './findings.ts'
 import type { HostShows } from './host-view.ts'
 import type { News } from './news.ts'
@@ -332,15 +333,12 @@ export class Published {
   }
 }
 
-/**
- * Whether there is nothing of a log here. One that was rewritten has a fork, and its head is the evidence: it can only be
- * fetched where forks are let in, and there is nothing to lose.
- */
 /** Forks are let in where there is nothing to lose by them: the head of one is evidence. */
 async function openLog(store: Corestore, manifest: Manifest): Promise<Hypercore> {
   const allowFork = !(await hasLog(store, manifestKey(manifest)))
   const core = store.get({ manifest, allowFork })
   await core.ready()
+  if (allowFork) letForksIn(core)
   return core
 }
 

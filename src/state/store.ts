@@ -2,6 +2,7 @@ import path from 'node:path'
 import b4a from 'b4a'
 import Corestore from 'corestore'
 import type Hypercore from 'hypercore'
+import type { SharedCore } from 'hypercore'
 import CorestoreStorage from 'hypercore-storage'
 import { MivmError, messageOf } from '../protocol/errors.ts'
 import { takeOverHashes } from '../protocol/tree-hash.ts'
@@ -52,6 +53,7 @@ export async function openStore(dir: string, options: StoreOptions = {}): Promis
     readWholePages()
     keepUsed(store)
     forgetUnopened(store)
+    store.watch(takeNoForks)
     boundPeers(store)
     return store
   } catch (error) {
@@ -151,6 +153,21 @@ function forgetUnopened(store: Corestore): void {
   store.watch((core) => {
     core.ready().catch(() => store.cores._gc(core))
   })
+}
+
+/**
+ * Whoever opens a log first decides for all whether it may be cut back, and Corestore opens one that a peer asks for so that it
+ * may: a user that has rewritten its log could take the first one from everybody who keeps a copy, by asking for it.
+ */
+function takeNoForks({ replicator }: SharedCore): void {
+  replicator.allowFork = false
+}
+
+/** Lets forks of a log in, those that peers have shown already as well: where there is nothing to lose by that. */
+export function letForksIn({ core: { replicator } }: Hypercore): void {
+  replicator.allowFork = true
+  for (const peer of replicator.peers) replicator._updateFork(peer)
+  replicator.updateAll()
 }
 
 /**
