@@ -931,6 +931,11 @@ test('vm builtins - what V8 does for the syntax around some code costs as much',
   const many = (expression: string) => `${hundred} { ${`${expression}; `.repeat(10)} }`
   const ten = 'for (let i = 0; i < 10; i++)'
   const hundred = 'for (let i = 0; i < 100; i++)'
+  const nested = (count: number, code: string) => {
+    return Array(count)
+      .fill(0)
+      .reduce((inner, _, i) => `{ let b${i}; (() => b${i})(); ${inner} }`, code)
+  }
   const handlers = `let z = 0; if (z) { ${'try { z() } catch {} '.repeat(2000)} }`
   const caught = `${hundred} { try { throw 1 } catch {} }`
   await checkPrices(t, {
@@ -969,6 +974,31 @@ test('vm builtins - what V8 does for the syntax around some code costs as much',
     'variables around for await': [
       `const f = async () => { let ${names(1000)}; for await (const _ of Array(10)); }; return f()`,
       1000
+    ],
+    'what loops without a turn look at': [
+      `const o = {}; ${hundred} { while (${'o.x, '.repeat(100)}0); for (; ${'o.x, '.repeat(100)}0; ); }`,
+      100 * 2 * 12
+    ],
+    'loops over nothing': [`const a = []; ${many('for (const _ of a);')}`, 2500],
+    'places of a function that is left at once': [
+      `const f = (z) => { if (z) { let ${names(6400)} } }; ${hundred} f()`,
+      100 * 25
+    ],
+    'variables that are many lists away': [
+      `let x = 0; const keep = () => x; ${nested(900, `(() => { ${hundred} { x; x; x; x } })()`)}`,
+      100 * 50
+    ],
+    'this, which is many lists away': [
+      `return function () { ${nested(900, `(() => { ${hundred} { this; this } })()`)} }.call(1)`,
+      100 * 50
+    ],
+    'parameters of generators that are never entered': [
+      `const o = {}; function* g(a = (${'o.x, '.repeat(1000)}0)) {} ${hundred} g()`,
+      100 * 125
+    ],
+    'literals as parameters of generators that are never entered': [
+      `async function* g(a = [${'{}, '.repeat(100)}]) {} ${hundred} g()`,
+      100 * 300
     ],
     'keys that a pattern leaves out': [
       `const o = {}; for (let i = 0; i < 1000; i++) o[i] = i; const { ${names(1000)}, ...r } = o`,

@@ -63,11 +63,12 @@ const LITERAL = 2
 /**
  * Notes in the nodes of a program what the meter has to know before it rewrites them:
  *
- * - `cost`: fuel for the body of a function, a turn of a loop, a field of an instance, a handler
+ * - `cost`: fuel for the body of a function, a turn of a loop, a field of an instance, a handler; `head`: for the parameters of
+ *   a generator
  * - `toll`: fuel for a branch that is not small, to be paid where it is entered
  * - `variable`: what an identifier stands for, or null for a global; see {@link isPlain}
  * - `names`: of a function, what `var` declares anywhere in it; `levels`: how many levels of depth it takes, or the
- *   evaluation of a field; `search`: units for finding a handler in it; `returnsLate`: whether anything of the contract's may run between the value of a `return` and its end
+ *   evaluation of a field; `lists`: how many lists of variables V8 may go through for one; `search`: units for finding a handler in it; `returnsLate`: whether anything of the contract's may run between the value of a `return` and its end
  *
  * `prices` is the section `code` of prices.js.
  */
@@ -207,7 +208,9 @@ const MATH = new Set(
 
 class Analysis {
   #prices
-  #scope = { variables: new Map(), parent: null, fn: null, isFunction: true, body: null }
+  #scope = newScope(null, null, true)
+  /** All of them, each behind the one that it is in. */
+  #scopes = []
   #nesting = 0
   /** What is alive while a part of an expression is evaluated, at most. */
   #alive = 0
@@ -215,9 +218,11 @@ class Analysis {
   #closing = 0
   #initializers = 0
   #arrows = 0
+  /** Whether this place is in a field, a static part of a class or a parameter of a generator: the meter makes functions of them. */
+  #isEvaluated = false
   /** For a template with a tag: V8 looks for it among all that the code has. */
   #template = 0
-  /** `[identifier, scope]`: a name may be declared behind its use. */
+  /** `[identifier, scope, isEvaluated]`: a name may be declared behind its use. */
   #uses = []
   /** `[identifier, expression]`, null for a value that nobody knows. */
   #values = []
@@ -247,7 +252,13 @@ class Analysis {
         return node.regex === undefined ? price : this.#prices.pattern
       case 'Identifier':
         if (node.name === 'eval') throw new Refusal(node, NO_EVAL)
-        this.#uses.push([node, this.#scope])
+        this.#uses.push([node, this.#scope, this.#isEvaluated])
+        if (node.name === 'arguments') this.#keepOwn()
+        return price
+      case 'ThisExpression':
+      case 'Super':
+      case 'MetaProperty':
+        this.#keepOwn()
         return price
       case 'ImportExpression':
         throw new Refusal(node, 'import is not available: bundle the code into one file')
@@ -318,7 +329,7 @@ class Analysis {
 
   /** Resolves names, and finds out which variables are plain, or indices: those that are only assigned what is. */
   settle() {
-    for (const [node, scope] of this.#uses) {
+    for (const [node, scope, isEvaluated] of this.#uses) {
       if (node.name.startsWith(RESERVED)) {
         throw new Refusal(
           node,
@@ -326,6 +337,13 @@ class Analysis {
         )
       }
       node.variable = find(scope, node.name)
+      const own = node.variable?.scope
+      if (own !== undefined && (isEvaluated || own.fn !== scope.fn)) own.isKept = true
+    }
+    for (const scope of this.#scopes) {
+      const { parent, fn, isKept } = scope
+      scope.lists = parent.lists + (isKept ? 1 : 0)
+      if (fn !== null && scope.lists > fn.lists) fn.lists = scope.lists
     }
     this.#narrow('isPlain', isPlain)
     this.#narrow('isIndex', isIndex)
@@ -438,7 +456,8 @@ class Analysis {
   /** `isFunction`: whether it is where a `var` inside of it is declared. */
   #within(fn, visit, isFunction = fn !== this.#scope.fn) {
     const parent = this.#scope
-    this.#scope = { variables: new Map(), parent, fn, isFunction, body: null }
+    this.#scope = newScope(parent, fn, isFunction)
+    this.#scopes.push(this.#scope)
     const cost = visit()
     this.#scope = parent
     return cost
@@ -446,8 +465,25 @@ class Analysis {
 
   #declare(name, scope = this.#scope) {
     if (scope.variables.has(name)) return
-    scope.variables.set(name, { isPlain: true, isIndex: true })
+    scope.variables.set(name, { isPlain: true, isIndex: true, scope })
     if (scope.fn !== null) scope.fn.locals++
+  }
+
+  /** Notes that an arrow function may see what the function around it has: `this` and its like. */
+  #keepOwn() {
+    let { fn } = this.#scope
+    const isOwn = fn?.type !== 'ArrowFunctionExpression' && !this.#isEvaluated
+    while (fn?.type === 'ArrowFunctionExpression') fn = fn.outer
+    if (fn !== null && !isOwn) fn.own.isKept = true
+  }
+
+  /** Visits what the meter makes a function of. */
+  #evaluate(visit) {
+    const before = this.#isEvaluated
+    this.#isEvaluated = true
+    const cost = visit()
+    this.#isEvaluated = before
+    return cost
   }
 
   /** A name for something that is no plain value, or of which nothing is known. */
@@ -469,15 +505,23 @@ class Analysis {
     const isArrow = type === 'ArrowFunctionExpression'
     if (isArrow) this.#arrow(node)
     if (type === 'FunctionDeclaration') this.#name(id)
-    Object.assign(node, { names: new Set(), locals: params.length, alive: 0 })
+    Object.assign(node, { names: new Set(), locals: params.length, alive: 0, lists: 0 })
+    const isEvaluated = this.#isEvaluated
+    this.#isEvaluated = false
+    node.outer = this.#scope.fn
     Object.assign(node, { hasForAwait: false, returnsLate: false, handlers: 0, closing: 0 })
     const [alive, closing] = [this.#alive, this.#closing]
     this.#alive = 0
     this.#closing = 0
     this.#within(node, () => {
+      node.own = this.#scope
       if (type === 'FunctionExpression') this.#name(id)
       for (const param of params) this.#declareUnknown(param)
-      node.cost = this.#prices.entry + (isArrow ? this.#headOf(params) : this.#all(params))
+      const head = this.#head(node)
+      node.cost = this.#prices.entry
+      // those of a generator are evaluated when it is called, and its body may never be entered
+      if (node.generator) node.head = head
+      else node.cost += head
       const outside = this.#scope
       node.cost += this.#within(
         node,
@@ -490,13 +534,20 @@ class Analysis {
     })
     this.#alive = alive
     this.#closing = closing
+    this.#isEvaluated = isEvaluated
     node.levels = levelsOf(node, node)
     node.search = searchOf(node)
     // those that it declares may be in branches that it never enters
     node.cost += this.#names(node.names.size)
+    node.cost += this.#frameOf(node)
     // its frame is kept while it is suspended
     if (node.async || node.generator) node.cost += this.#prices.suspendable * node.levels
     return hasPrototype(node) ? this.#prices.constructor : this.#prices.closure
+  }
+
+  /** V8 clears all places of a function wherever it is entered. */
+  #frameOf({ levels }) {
+    return (levels - 1) * this.#prices.level
   }
 
   #arrow(node) {
@@ -508,7 +559,9 @@ class Analysis {
     )
   }
 
-  #headOf(params) {
+  #head({ type, params, generator }) {
+    if (generator) return this.#evaluate(() => this.#all(params))
+    if (type !== 'ArrowFunctionExpression') return this.#all(params)
     this.#nesting += NESTED_PARAMETERS
     const cost = this.#all(params)
     this.#nesting -= NESTED_PARAMETERS
@@ -529,13 +582,19 @@ class Analysis {
         if (type === 'ForOfStatement') this.#handles()
         if (node.await === true) this.#handles()
         before += this.visit(node.right)
-        node.cost += this.#prices.step + this.#head(node.left)
+        if (type === 'ForOfStatement') before += this.#prices.iteration
+        node.cost += this.#prices.step + this.#left(node.left)
         if (node.await === true) {
           node.cost += this.#prices.AwaitExpression
           this.#scope.fn.hasForAwait = true
         }
       }
-      if (test !== null) node.cost += this.visit(test)
+      if (test !== null) {
+        const cost = this.visit(test)
+        node.cost += cost
+        // once more than there are turns
+        if (type !== 'DoWhileStatement') before += cost
+      }
       const visit = () => this.visit(body)
       node.cost += type === 'ForOfStatement' ? this.#closed(visit) : visit()
       return before
@@ -551,7 +610,7 @@ class Analysis {
   }
 
   /** What a loop over something assigns in every turn. */
-  #head(left) {
+  #left(left) {
     const isDeclared = left.type === 'VariableDeclaration'
     const cost = isDeclared ? this.#declaration(left) : this.visit(left)
     this.#assign(isDeclared ? left.declarations[0].id : left, null)
@@ -562,6 +621,8 @@ class Analysis {
     const { id, superClass, body } = node
     if (node.type === 'ClassDeclaration') this.#name(id)
     return this.#within(this.#scope.fn, () => {
+      // private names are variables of a kind
+      this.#scope.isKept = body.body.some(({ key }) => key?.type === 'PrivateIdentifier')
       if (node.type === 'ClassExpression') this.#name(id)
       let cost = this.#prices.class
       let kept = 0
@@ -598,7 +659,7 @@ class Analysis {
     Object.assign(fn, { locals: 0, alive: 0, handlers: 0, closing: 0 })
     this.#alive = 0
     this.#closing = 0
-    const cost = this.visit(node)
+    const cost = this.#evaluate(() => this.visit(node))
     member.levels = levelsOf(member, fn)
     member.search = searchOf(fn)
     // one that V8 evaluates itself, see the meter
@@ -608,7 +669,7 @@ class Analysis {
     this.#closing = closing
     this.#keep(places)
     this.#keep(-places)
-    return cost
+    return cost + this.#frameOf(member)
   }
 
   /** A field is evaluated whenever there is a new instance, in a function of its own. */
@@ -617,8 +678,11 @@ class Analysis {
     const { fn } = this.#scope
     const [alive, most] = [this.#alive, fn.alive]
     this.#alive = fn.alive = 0
-    field.cost = this.#prices.field + (field.value === null ? 0 : this.visit(field.value))
+    const { value } = field
+    field.cost = this.#prices.field
+    if (value !== null) field.cost += this.#evaluate(() => this.visit(value))
     field.levels = levelsOf(field, { locals: 0, alive: fn.alive })
+    field.cost += this.#frameOf(field)
     this.#alive = alive
     fn.alive = most
   }
@@ -706,6 +770,12 @@ class Analysis {
       return cost
     })
   }
+}
+
+/** `isKept`: V8 has a list of what functions inside see of it; `lists`: how many there are around a place in it, with its own. */
+function newScope(parent, fn, isFunction) {
+  const variables = new Map()
+  return { variables, parent, fn, isFunction, body: null, isKept: false, lists: 0 }
 }
 
 /** How many names a statement declares for the block that it is in. */

@@ -6,12 +6,15 @@ export const LEAVE = '$mivmD = $mivmd, $mivmd = -1'
 /** It may be left already: whoever leaves several loops at once is not entered between them. */
 export const LEAVE_ONCE = `if ($mivmd >= 0) {${LEAVE}}`
 
+/** Lists of variables that V8 may go through for one, up to which it takes no time for them that counts. */
+const LISTS_FEW = 16
+
 /** Makes the new text of a program, node by node, and knows what is put into it: subclasses have the types of nodes. */
 export class Emitter {
   text
   prices
-  /** What is emitted: `{ levels, search, isDirect, isSuspendable, isAsync, isAsyncGenerator, hasForAwait, temps, tempsMax }`. */
-  fn = { levels: 1, search: 0, isSuspendable: false, temps: 0, tempsMax: 0 }
+  /** What is emitted: `{ levels, lists, search, isDirect, isSuspendable, isAsync, isAsyncGenerator, hasForAwait, temps, tempsMax }`. */
+  fn = { levels: 1, lists: 0, search: 0, isSuspendable: false, temps: 0, tempsMax: 0 }
 
   constructor(text, prices) {
     this.text = text
@@ -46,7 +49,8 @@ export class Emitter {
   }
 
   taken(cost) {
-    return `$mivmF -= ${Math.ceil(cost * this.prices.scale)}`
+    const far = Math.max(0, this.fn.lists - LISTS_FEW) * this.prices.list
+    return `$mivmF -= ${Math.ceil(cost * this.prices.scale * (1 + far))}`
   }
 
   /** The same for fuel and levels of depth, where a function is entered. */
@@ -131,7 +135,7 @@ export class Emitter {
   /** Emits code that has variables of its own; `temps` is the end of their declaration. */
   within(fn, emit) {
     const outer = this.fn
-    this.fn = { temps: 0, tempsMax: 0, ...fn }
+    this.fn = { temps: 0, tempsMax: 0, lists: outer.lists, ...fn }
     const text = emit()
     let temps = ''
     for (let i = 1; i <= this.fn.tempsMax; i++) temps += `, $mivm${i}`

@@ -282,10 +282,12 @@ class Meter extends Expressions {
   }
 
   code(node, isConstructor, extra = 0) {
-    const { body, levels, search, async: isAsync, generator: isGenerator, hasForAwait } = node
+    const { body, levels, lists, search, hasForAwait } = node
+    const { async: isAsync, generator: isGenerator } = node
     const isSuspendable = isAsync || isGenerator
     const fn = {
       levels,
+      lists,
       search,
       hasForAwait,
       isSuspendable,
@@ -392,33 +394,47 @@ class Meter extends Expressions {
    * Those of a generator are evaluated when it is called, and its body later. Their variables are parameters themselves,
    * which a function that one of them makes shares with the body.
    */
-  generatorParams({ params, levels }) {
-    const pay = `$mivmG(${this.prices.generator * levels})`
+  generatorParams({ params, levels, head }) {
+    const { closure, generator, scale } = this.prices
+    const dear = params.filter((each) => !isName(each)).length
+    const pay = `$mivmG(${generator * levels + Math.ceil((head + dear * closure) * scale)})`
     if (params.every(isStill) && params.at(-1)?.type !== 'RestElement') {
       const given = this.params({ params })
       // a property that no array has: so its default is evaluated, behind all that a caller can give
       const last = `...{$mivm = ${pay}}`
       return { ...given, params: params.length === 0 ? last : `${given.params}, ${last}` }
     }
-    const names = params.flatMap((param) => namesIn(param).map(({ name }) => name))
-    const { text, temps } = this.within({ levels: 1, isSuspendable: false }, () => {
-      return params
-        .map((param, i) => {
-          const isRest = param.type === 'RestElement'
-          return `(${this.movedParam(param, isRest ? `$mivmR(arguments, ${i})` : `$mivmp${i}`)});`
-        })
-        .join('')
-    })
     const given = params
       .filter(({ type }) => type !== 'RestElement')
       .map(({ type }, i) => {
         return type === 'AssignmentPattern' ? `$mivmp${i} = void 0` : `$mivmp${i}`
       })
-    const evaluate = `() => {${declaration(temps)}${pay};${text}}`
-    // of a property that no array has: they are there, and have no value yet
-    const list = names.map((name) => `$mivm: ${name}, `).join('')
-    given.push(`...{${list}$mivm = ${this.evaluated(evaluate, text, levels)}}`)
-    return { params: given.join(', '), moved: '', names }
+    const turns = params.map((param, i) => this.generatorParam(param, i, levels))
+    given.push(`...{$mivm = ${pay}, ${turns.join(', ')}}`)
+    return { params: given.join(', '), moved: '', names: namesOf(params) }
+  }
+
+  /** A part of the pattern behind all of them, which gives it its value in its turn, and before that none. */
+  generatorParam(param, i, levels) {
+    const isRest = param.type === 'RestElement'
+    const given = isRest ? `$mivmR(arguments, ${i})` : `$mivmp${i}`
+    if (isName(param)) return `$mivm: ${this.source(isRest ? param.argument : param)} = ${given}`
+    const evaluate = (emit) => {
+      const { text, temps } = this.within({ levels: 1, isSuspendable: false }, emit)
+      return this.evaluated(`() => {${declaration(temps)}${text}}`, text, levels)
+    }
+    const { left, right } = param
+    if (left?.type === 'Identifier') {
+      const value = evaluate(() => {
+        const text = isAnonymous(right) ? this.named(left, right) : this.emit(right)
+        return `return ${given} === void 0 ? ${text} : ${given}`
+      })
+      return `$mivm: ${this.source(left)} = ${value}`
+    }
+    // those of one pattern are there at once, and have no value yet
+    const list = namesOf([param]).map((name) => `$mivm: ${name}, `)
+    const value = evaluate(() => `(${this.movedParam(param, given)});`)
+    return `${list.join('')}$mivm: $mivmq${i} = ${value}`
   }
 
   ClassDeclaration(node) {
@@ -540,6 +556,10 @@ class Meter extends Expressions {
     if (isPrototype && bare(value).raw !== 'null') text = `$mivm_heir(${text})`
     return head + middle + text + this.text.slice(value.end, end)
   }
+}
+
+function namesOf(params) {
+  return params.flatMap((param) => namesIn(param).map(({ name }) => name))
 }
 
 /** What the body of a function declares with `var`, or as a function of its own. */

@@ -51,11 +51,16 @@ export const PRICES = {
     /** Entering a function; one that can be suspended, on top, for each level of depth. */
     entry: 8,
     suspendable: 48,
+    /** For each list of variables around a function, from the seventeenth on: the part that all in it costs more. */
+    list: 1 / 16,
+    /** Each level of depth that a function takes, but the first. */
+    level: 4,
     /** Making a function; one that has a prototype. */
     closure: 72,
     constructor: 240,
-    /** A loop, each turn of it, and a turn that takes a step of an iterator. */
+    /** A loop, each turn of it, and a turn that takes a step of an iterator; to make the iterator, and find it at its end. */
     loop: 3,
+    iteration: 40,
     turn: 3,
     step: 10,
     /** Making a class, and each member of it; a field of an instance. */
@@ -174,9 +179,9 @@ export const PRICES = {
     code: 1 / 2,
     /** A part that split, replaceAll or String.raw makes. */
     part: 3,
-    /** Number#toString with a radix, toFixed and so on: of an integer or with few digits, and of up to 1,100. */
     /** Making a number or a big integer of something. */
     numberMade: 3,
+    /** Number#toString with a radix, toFixed and so on: of an integer or with few digits, and of up to 1,100. */
     numberText: 8,
     numberTextLong: 140,
     jsonParse: 1,
