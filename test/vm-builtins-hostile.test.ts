@@ -897,6 +897,10 @@ test('vm builtins - what takes V8 long costs as much', async (t) => {
       "const r = JSON.rawJSON('1'.repeat(1e5)); for (let i = 0; i < 9; i++) JSON.stringify([r], ['x'])",
       2e5
     ],
+    'a long text that is normalized, of which V8 might make eighteen times as much': [
+      "'x'.repeat(7e4).normalize('NFKC')",
+      14e4
+    ],
     'concat of iterators': ['Iterator.concat(...Array(1000).fill([]))', 1e4]
   })
   const room = 'const a = []; for (;;) { const b = []; a.push(b); '

@@ -33,6 +33,9 @@
   /** What digits come to that V8 adds at a time. */
   const PART_MAX = 119304647
 
+  /** Characters of a text that are normalized at a time to see how many they become. */
+  const PIECE = 64 * 1024
+
   /** Below it nothing is measured: what calls a method pays enough. */
   const SHORT = 24
   const rawIndexOf = raw.indexOf
@@ -448,10 +451,20 @@
       return raw.normalize(text, form)
     }
     spend(length, prices.normalize)
-    // with compatibility forms, one character becomes up to 18
     room(length * 4)
     chargeMarks(text)
+    if (length > PIECE) checkPieces(text, form)
     return checked(raw.normalize(text, form))
+  }
+
+  /** With compatibility forms, one character becomes up to 18, all of which V8 would make in nobody's memory. */
+  function checkPieces(text, form) {
+    spend(text.length, prices.normalize)
+    let size = 0
+    for (let at = 0; at < text.length; at += PIECE) {
+      size += raw.normalize(raw.slice(text, at, at + PIECE), form).length
+      if (size > limits.text) textRoom(size)
+    }
   }
 
   /** What nobody knew the length of before it was made. */
