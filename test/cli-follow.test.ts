@@ -1,7 +1,7 @@
 // An auditor that watches a host over the network, and tells others of what it finds.
 import type { ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
-import { readFile } from 'node:fs/promises'
+import { readFile, symlink } from 'node:fs/promises'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import path from 'node:path'
@@ -164,9 +164,9 @@ test('cli - audit --exec and --webhook tell of what is found', async (t) => {
   // the evidence cannot be written, and the other side is busy the first time
   posted.length = 0
   const lost = path.join(root, 'lost')
+  await symlink(path.join(root, 'nowhere', 'evidence'), lost)
   const ended = await new Cli(path.join(root, 'frank'), nodes).json([
-    ...['audit', link, '--report', `${lost}/`, '--exec', `rm -r '${lost}'`],
-    ...['--webhook', `http://127.0.0.1:${port}/`]
+    ...['audit', link, '--report', lost, '--webhook', `http://127.0.0.1:${port}/`]
   ])
   t.is(ended.status, 1, 'that takes nobody the verdict')
   t.is(ended.objects.at(-1)?.['verdict'], 'violation')
@@ -203,4 +203,35 @@ test('cli - a webhook that is down is asked with patience once, whatever is foun
   for (let i = 0; i < 3; i++) alerts.add({ type: 'finding', address: '', finding })
   await alerts.done()
   t.is(asked, 4 + 1 + 1, 'the verdict waits for it')
+})
+
+test('cli - a webhook is posted to with a name and a password, and only where it is', async (t) => {
+  const asked: string[] = []
+  const server = createServer((request, response) => {
+    const { method, url = '', headers } = request
+    asked.push(`${method} ${url} ${headers.authorization ?? '-'}`)
+    const moved = Number(url.slice(1))
+    response.writeHead(moved || 204, moved > 0 ? { location: '/there' } : {}).end()
+  }).listen(0, '127.0.0.1')
+  t.teardown(() => server.close())
+  await once(server, 'listening')
+  const { port } = server.address() as AddressInfo
+  const basic = `Basic ${Buffer.from('bob:s ecret').toString('base64')}`
+  const finding: Finding = {
+    code: 'RESULT_WRONG',
+    class: 'R',
+    log: 'call log',
+    block: 9,
+    message: ''
+  }
+  for (const [at, expected] of [
+    [`bob:s%20ecret@127.0.0.1:${port}/here`, [`POST /here ${basic}`]],
+    [`127.0.0.1:${port}/301`, ['POST /301 -']],
+    [`127.0.0.1:${port}/308`, ['POST /308 -', 'POST /308 -', 'POST /there -']]
+  ] as const) {
+    const alerts = new Alerts(new Output(false), { webhook: `http://${at}` })
+    alerts.add({ type: 'finding', address: '', finding })
+    await alerts.done()
+    t.alike(asked.splice(0), expected)
+  }
 })

@@ -44,7 +44,7 @@ export class Alerts {
     this.#output = output
     if (exec !== undefined) this.#ways.push({ to: 'exec', tell: (text) => execute(exec, text) })
     if (webhook === undefined) return
-    this.#ways.push({ to: 'webhook', tell: poster(parseUrl(webhook)) })
+    this.#ways.push({ to: 'webhook', tell: poster(parseHook(webhook)) })
   }
 
   add(alert: Alert): void {
@@ -83,10 +83,29 @@ export class Alerts {
   }
 }
 
-function parseUrl(text: string): URL {
+/** Where findings are posted. A name and a password are in a header: fetch refuses a URL that has them. */
+interface Hook {
+  readonly url: URL
+  readonly headers: Readonly<Record<string, string>>
+}
+
+function parseHook(text: string): Hook {
   const url = URL.parse(text)
-  if (url?.protocol === 'http:' || url?.protocol === 'https:') return url
-  throw new MivmError('USAGE', `--webhook ${text} is no URL: give http://… or https://…`)
+  if (url?.protocol !== 'http:' && url?.protocol !== 'https:') throw noUrl(text)
+  const headers = { 'content-type': 'application/json' }
+  if (url.username === '' && url.password === '') return { url, headers }
+  try {
+    const both = [url.username, url.password].map(decodeURIComponent).join(':')
+    Object.assign(url, { username: '', password: '' })
+    const authorization = `Basic ${Buffer.from(both).toString('base64')}`
+    return { url, headers: { ...headers, authorization } }
+  } catch {
+    throw noUrl(text)
+  }
+}
+
+function noUrl(text: string): MivmError {
+  return new MivmError('USAGE', `--webhook ${text} is no URL: give http://… or https://…`)
 }
 
 /** The command is the user's own and goes to a shell; what was found never comes near it. */
@@ -106,12 +125,12 @@ function execute(command: string, text: string): Promise<void> {
 }
 
 /** Posts with patience, unless that was in vain a short while ago. */
-function poster(url: URL): (text: string) => Promise<void> {
+function poster(hook: Hook): (text: string) => Promise<void> {
   let downUntil = 0
   return async (text) => {
-    if (performance.now() < downUntil) return post(url, text, ATTEMPT_DOWN_MS)
+    if (performance.now() < downUntil) return post(hook, text, ATTEMPT_DOWN_MS)
     try {
-      await postWithPatience(url, text)
+      await postWithPatience(hook, text)
     } catch (error) {
       if (!(error instanceof Refused)) downUntil = performance.now() + DOWN_MS
       throw error
@@ -119,30 +138,37 @@ function poster(url: URL): (text: string) => Promise<void> {
   }
 }
 
-async function postWithPatience(url: URL, text: string): Promise<void> {
+async function postWithPatience(hook: Hook, text: string): Promise<void> {
   for (const pause of PAUSES_MS) {
     try {
-      return await post(url, text, ATTEMPT_MS)
+      return await post(hook, text, ATTEMPT_MS)
     } catch (error) {
       if (error instanceof Refused) throw error
       await sleep(pause)
     }
   }
-  await post(url, text, ATTEMPT_MS)
+  await post(hook, text, ATTEMPT_MS)
 }
 
 /** The other side has understood, and does not want it: asking again does not help. */
 class Refused extends Error {}
 
-async function post(url: URL, body: string, ms: number): Promise<void> {
-  const headers = { 'content-type': 'application/json' }
+async function post({ url, headers }: Hook, body: string, ms: number): Promise<void> {
   const signal = AbortSignal.timeout(ms)
-  const response = await fetch(url, { method: 'POST', headers, body, signal }).catch((error) => {
-    const cause = error instanceof Error && error.cause instanceof Error ? error.cause : error
-    throw new Error(cause.message)
-  })
-  await response.body?.cancel()
-  if (response.ok) return
-  const message = `${url.host} answers ${response.status}`
-  throw response.status < 500 && response.status !== 429 ? new Refused(message) : new Error(message)
+  const ask = async (redirect: 'manual' | 'follow'): Promise<number> => {
+    const request = { method: 'POST', headers, body, signal, redirect }
+    const response = await fetch(url, request).catch((error) => {
+      const cause = error instanceof Error && error.cause instanceof Error ? error.cause : error
+      throw new Error(cause.message)
+    })
+    await response.body?.cancel()
+    return response.status
+  }
+  let status = await ask('manual')
+  // behind any other that leads elsewhere fetch asks with GET, and what answers that has not heard of anything
+  if (status === 307 || status === 308) status = await ask('follow')
+  if (status >= 200 && status < 300) return
+  const advice = status < 400 ? ', and leads elsewhere: give the URL that it leads to' : ''
+  const message = `${url.host} answers ${status}${advice}`
+  throw status < 500 && status !== 429 ? new Refused(message) : new Error(message)
 }
