@@ -85,8 +85,12 @@ test('cli - what is kept of an instance and is damaged is asked for again', asyn
     `users/default/instances/${String(objects.at(-1)?.['address'])}.json`
   )
   let calls = 0
-  for (const text of ['{"genesis":', '{}', '{"genesis":"AAAA","methods":["add"]}', '[]']) {
+  const damaged = ['{"genesis":', '{}', '{"genesis":"AAAA","methods":["add"]}', '[]', 'null']
+  for (const text of damaged) {
     await writeFile(kept, text)
+    const listed = await cli.run(['ls'])
+    t.is(listed.status, 0, listed.stderr)
+    t.ok(listed.stdout.startsWith('counter\t'), 'it has a name all the same')
     const { stdout, stderr } = await cli.run(['call', 'counter', 'add'])
     t.is(stdout, `${++calls}\n`, stderr || text)
   }

@@ -60,8 +60,8 @@ async function usedInstances(dir: string): Promise<Map<string, string>> {
 async function linkOf(file: string, id: string): Promise<string | null> {
   try {
     const address = decodeId(id, 'address')
-    const { genesis }: { genesis: string } = JSON.parse(await readFile(file, 'utf8'))
-    const { host } = checkGenesis(address, b4a.from(genesis, 'base64'))
+    const { genesis } = Object(JSON.parse(await readFile(file, 'utf8')))
+    const { host } = checkGenesis(address, b4a.from(String(genesis), 'base64'))
     return formatLink({ host, address })
   } catch (error) {
     // a file that is not what it should be is asked for again when the instance is used
