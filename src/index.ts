@@ -186,7 +186,7 @@ export interface Client extends AsyncDisposable {
   state(instance: string): StateReader
   /** Calls that are written and have no result yet, over all instances used by this client so far. */
   pendingCalls(): Promise<number>
-  /** What a host says of itself. */
+  /** What a host says of itself; throws HOST_UNKNOWN, TIMEOUT, REQUEST_INVALID. */
   status(host: string): Promise<unknown>
   close(): Promise<void>
 }

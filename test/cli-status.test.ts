@@ -3,11 +3,19 @@ import { once } from 'node:events'
 import path from 'node:path'
 import { createInterface } from 'node:readline'
 import test from 'brittle'
+import crypto from 'hypercore-crypto'
+import Protomux from 'protomux'
 import { fitted } from '../src/cli/output.ts'
 import { statusLines } from '../src/cli/status-view.ts'
 import { formatBytes, formatDuration } from '../src/cli/text.ts'
 import { DEFAULT_QUOTAS } from '../src/host/quotas.ts'
 import type { HostStatus } from '../src/host/status.ts'
+import { Client } from '../src/index.ts'
+import { Network, openLocal } from '../src/net/network.ts'
+import { Rpc } from '../src/net/rpc.ts'
+import { MivmError } from '../src/protocol/errors.ts'
+import { encodeId } from '../src/protocol/ids.ts'
+import { STATUS } from '../src/protocol/messages.ts'
 import { VM_ID } from '../src/protocol/vm-id.ts'
 import { Cli, CONTRACTS, type JsonObject, startNetwork } from './cli.ts'
 import { tempDir } from './helpers.ts'
@@ -32,6 +40,39 @@ test('status - the host of the same directory says all, without a network', asyn
   t.alike(stranger.objects, [
     { id: host.id, vm: VM_ID, instances: 1, ready: true, type: 'summary' }
   ])
+})
+
+test('status - what a host says of itself may be nothing that can be read', async (t) => {
+  const root = await tempDir(t)
+  const { bootstrap, close } = await openLocal(0)
+  t.teardown(close, { order: 1 })
+  const keyPair = crypto.keyPair()
+  const network = new Network(keyPair, bootstrap)
+  t.teardown(() => network.close())
+  let json = ''
+  network.onConnection((stream) => {
+    new Rpc(Protomux.from(stream)).respond(STATUS, async () => {
+      if (json !== '') return { json }
+      throw new MivmError('QUOTA_EXCEEDED', 'wait\u001b[2J')
+    })
+  })
+  await network.listen()
+  const id = encodeId(keyPair.publicKey)
+  const cli = new Cli(path.join(root, 'user'), bootstrap.join(','))
+  const client = await Client.open({ dir: path.join(root, 'program'), bootstrap })
+  t.teardown(() => client.close())
+  for (json of ['{', 'null', '[]']) {
+    const { status, stdout, stderr } = await cli.run(['status', id])
+    t.alike([status, stdout], [69, ''], json)
+    t.ok(/^mivm: REQUEST_INVALID: [^\n]*\n$/.test(stderr), stderr)
+    await t.exception(client.status(id), /cannot be read/)
+  }
+
+  json = ''
+  const { status, stderr } = await cli.run(['status', id], { env: { MIVM_DEBUG: '1' } })
+  t.is(status, 69)
+  t.ok(stderr.includes('\n    at '), 'with where it was thrown')
+  t.absent(stderr.includes('\u001b'), 'and with nothing that a terminal does')
 })
 
 test('status - who watches is told again and again, until he stops it', async (t) => {

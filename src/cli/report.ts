@@ -1,7 +1,7 @@
 import { CommanderError } from 'commander'
 import { MivmError, messageOf } from '../protocol/errors.ts'
 import { fileError } from '../state/file-error.ts'
-import { Output, printable } from './output.ts'
+import { Output, printable, printableLines } from './output.ts'
 
 /**
  * Says in one line what went wrong, `mivm: CODE: message`, and as a last object with --json; returns the exit code.
@@ -14,7 +14,7 @@ export function reportError(error: unknown, json: boolean): number {
   const output = new Output(json)
   output.note(`${output.paintNote('red', `mivm: ${known.code}:`)} ${message}`)
   output.object({ type: 'error', code: known.code, message })
-  if (process.env['MIVM_DEBUG'] === '1') output.note(String(stackOf(error)))
+  if (process.env['MIVM_DEBUG'] === '1') output.note(printableLines(stackOf(error)))
   else if (known.code === 'INTERNAL') {
     output.note(
       'This is a bug of MIVM. Please report it, with what you did and what MIVM_DEBUG=1 adds to this.'

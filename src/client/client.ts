@@ -5,7 +5,7 @@ import { type Bootstrap, checkBootstrap, Network } from '../net/network.ts'
 import { MivmError } from '../protocol/errors.ts'
 import { checkGiven, directory, duration, given, needed, TIMER_MAX } from '../protocol/fields.ts'
 import { decodeId, encodeId, formatLink, parseLink } from '../protocol/ids.ts'
-import { INFO, PROVE, STATUS } from '../protocol/messages.ts'
+import { INFO, PROVE, readStatus, STATUS } from '../protocol/messages.ts'
 import { encodeReceipt, type Receipt, verifyReceipt } from '../protocol/receipt.ts'
 import { decodeValue, encodeArgs, type Value } from '../protocol/values.ts'
 import { EvidenceDir } from '../state/evidence-dir.ts'
@@ -180,12 +180,11 @@ export class Client {
     return this.#sessions.pendingCalls()
   }
 
-  /** What the host says of itself. */
+  /** What the host says of itself; throws HOST_UNKNOWN, TIMEOUT, REQUEST_INVALID. */
   async status(host: string): Promise<unknown> {
     return this.#whileOpen(async () => {
       const remote = this.#remote(decodeId(host, 'host key'))
-      const { json } = await remote.ask(STATUS, { verbose: false }, 10_000)
-      return JSON.parse(json)
+      return readStatus(await remote.ask(STATUS, { verbose: false }, 10_000))
     })
   }
 

@@ -126,6 +126,7 @@ export interface RangeReply {
 }
 
 export interface StatusRequest {
+  /** Nobody looks at it: what a host says to anybody is the same, whatever is asked for. */
   readonly verbose: boolean
 }
 
@@ -156,6 +157,26 @@ export const CONSISTENCY: Method<ConsistencyRequest, ConsistencyReply> = method(
 export const KNOWN: Method<KnownRequest, KnownReply> = method('known')
 export const RANGE: Method<RangeRequest, RangeReply> = method('range')
 export const STATUS: Method<StatusRequest, StatusReply> = method('status')
+
+/** What a host says of itself, which may be anything; throws REQUEST_INVALID where it is no object. */
+export function readStatus({ json }: StatusReply): { readonly [key: string]: unknown } {
+  const status = tryParse(json)
+  if (typeof status === 'object' && status !== null && !Array.isArray(status)) {
+    return Object.fromEntries(Object.entries(status))
+  }
+  throw new MivmError(
+    'REQUEST_INVALID',
+    'what the host says of itself cannot be read: use the same version as the host'
+  )
+}
+
+function tryParse(json: string): unknown {
+  try {
+    return JSON.parse(json)
+  } catch {
+    return null
+  }
+}
 
 /** Name of the RPC channel on a stream between peers. */
 export const RPC_PROTOCOL = 'mivm/1'

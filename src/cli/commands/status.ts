@@ -6,7 +6,7 @@ import { Network } from '../../net/network.ts'
 import { Rpc } from '../../net/rpc.ts'
 import { MivmError } from '../../protocol/errors.ts'
 import { decodeId } from '../../protocol/ids.ts'
-import { STATUS } from '../../protocol/messages.ts'
+import { readStatus, STATUS } from '../../protocol/messages.ts'
 import { Context } from '../context.ts'
 import { atEnd, interrupted } from '../interruption.ts'
 import { askLocally } from '../local-host.ts'
@@ -97,8 +97,7 @@ function remoteAsker(context: Context, id: string): () => Promise<Said> {
     if (rpc === null || rpc.closed) {
       rpc = new Rpc(Protomux.from(await network.connect(decodeId(id))))
     }
-    const reply = await rpc.request(STATUS, { verbose: false }, WAIT)
-    const json: { [key: string]: unknown } = JSON.parse(reply.json)
+    const json = readStatus(await rpc.request(STATUS, { verbose: false }, WAIT))
     const lines = Object.entries(json).map(
       ([key, value]) => `${printable(key).padEnd(10)} ${printable(String(value))}`
     )
