@@ -79,6 +79,26 @@ test('layers - the protocol has no Node built-ins', (t) => {
   t.alike(lint(t, files), ['src/protocol/a.ts'])
 })
 
+test('layers - every package that src imports is a dependency of this one', (t) => {
+  const { dependencies } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'))
+  const sources = readdirSync(join(root, 'src'), { recursive: true })
+    .filter((path) => /\.(ts|js)$/.test(path) && !path.endsWith('.d.ts'))
+    .map((path) => readFileSync(join(root, 'src', path), 'utf8'))
+  // what is imported for its types is declared in types/, and comes with the package
+  const imported =
+    /^(?:import|export|\}) (?!type\b)(?:[^'\n]* )?from '((?:@[^/']+\/)?[^./'][^/']*)/gm
+  const found = sources.flatMap((source) =>
+    Array.from(source.matchAll(imported), ([, name]) => name)
+  )
+  const names = new Set(found.filter((name) => !name.startsWith('node:')))
+  t.ok(names.has('hypercore') && names.has('@commander-js/extra-typings'), 'they are found')
+  // of others it depends on the folders of whoever installs it whether they are found, and in which version
+  t.alike(
+    [...names].filter((name) => !Object.hasOwn(dependencies, name)),
+    []
+  )
+})
+
 test('layers - ARCHITECTURE.md says of every file of src where it is, and of no other', (t) => {
   const named = filesNamed(readFileSync(join(root, 'ARCHITECTURE.md'), 'utf8'))
   const folders = named.filter((path) => path.endsWith('/'))
