@@ -474,6 +474,11 @@ test('bundle - what cannot be bundled is refused with file, line and column', as
       /b\.ts:1:19: /
     ],
     [
+      { 'ü (1) 50%25 #.ts': 'export const a = () => fetch(1)' },
+      'CODE_UNAVAILABLE',
+      /ü \(1\) 50%25 #\.ts:1:24: /
+    ],
+    [
       { 'a.ts': "import b from './b'\nexport const a = b" },
       'IMPORT_UNKNOWN',
       /a\.ts:1:15: there is no "\.\/b": check the path and its extension$/

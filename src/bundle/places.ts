@@ -29,7 +29,7 @@ export class Places {
     const entry = this.#entryAt(offset)
     if (entry === null || isOfNode(entry.originalSource)) return null
     return {
-      file: path.resolve(this.#dir, entry.originalSource),
+      file: path.resolve(this.#dir, decoded(entry.originalSource)),
       line: entry.originalLine + 1,
       column: entry.originalColumn + 1
     }
@@ -62,6 +62,15 @@ export class Places {
       else high = middle - 1
     }
     return low
+  }
+}
+
+/** Paths in a source map are parts of URLs; one that cannot be decoded stays as it is. */
+function decoded(source: string): string {
+  try {
+    return decodeURIComponent(source)
+  } catch {
+    return source
   }
 }
 
