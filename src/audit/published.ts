@@ -333,7 +333,7 @@ export class Published {
   }
 }
 
-/** Forks are let in where there is nothing to lose by them: the head of one is evidence. */
+/** Forks are let in where there is nothing to lose by them: the head of a log that was rewritten is evidence. */
 async function openLog(store: Corestore, manifest: Manifest): Promise<Hypercore> {
   const allowFork = !(await hasLog(store, manifestKey(manifest)))
   const core = store.get({ manifest, allowFork })

@@ -300,6 +300,7 @@ export class UserLogs {
       await this.#rest(open)
     }
   }
+
   async #rest({ id, log, core, shown }: OpenLog): Promise<void> {
     const { store, hostShows, news } = this.#witness
     const shows = core === null ? null : hostShows(core)

@@ -17,7 +17,8 @@ export type RecoveryEvent =
  * Takes back from others what this host has signed and does not have any more: of each instance the whole call log up to
  * the newest head that anybody knows, with the archive and the users' logs that belong to it. Nothing is written that is
  * not under a signature of its author and in line with what is here; what cannot be had in full stays as it is, and
- * refused. Throws DIRECTORY_LOCKED, IDENTITY_UNKNOWN.
+ * refused. Throws DIRECTORY_LOCKED; USAGE where there is no host, and for what `from` names and is none; HOST_UNKNOWN where
+ * that is away.
  */
 export async function recover(options: RecoveryOptions<RecoveryEvent>): Promise<RecoveryEvent[]> {
   const { dir, bootstrap } = options

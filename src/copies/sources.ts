@@ -60,8 +60,8 @@ interface Sources {
 
 /**
  * Opens the directory of a host, finds those who have what it lacks, and tells what `work` says of one instance after
- * another. What was fetched stays for the next time where one of that is of the type `failed`. Throws DIRECTORY_LOCKED,
- * IDENTITY_UNKNOWN.
+ * another. What was fetched stays for the next time where one of that is of the type `failed`. Throws DIRECTORY_LOCKED;
+ * USAGE where there is no host, or no copies where `from` says; KEY_INVALID, HOST_UNKNOWN for a mirror that it names.
  */
 export async function withSources<Event extends { readonly type: string }>(
   options: RecoveryOptions<Event>,

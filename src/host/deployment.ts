@@ -113,7 +113,7 @@ export async function executeDeployment(
 }
 
 /** Executes `init`; `burn` gets what it has cost, also where it fails. Throws DEPLOY_FAILED. */
-export async function executeInit(
+async function executeInit(
   vm: VirtualMachine,
   contract: Contract,
   call: Call,

@@ -25,7 +25,7 @@ const PROBE_MS = 3_000
 const PROBED_MS = 2_000
 
 /**
- * Tells over HTTP how a host is. `/healthz`: it lives and its disk takes what is written; else it has to be started again.
+ * Tells over HTTP how a host is. `/healthz`: it lives and its disk takes what is written; else somebody has to see to it.
  * `/readyz`: it takes calls. `/metrics`: figures for Prometheus. On a socket only, for its operator: `/status`, the same as
  * JSON, and `/backup`, which is told the file to write.
  */
@@ -143,7 +143,7 @@ export class Monitor {
     }
   }
 
-  /** Why the host has to be started again; null where it works. */
+  /** What somebody has to see to, such as a disk that is full; null where it works. */
   async #problem(): Promise<string | null> {
     const known = this.#host?.measures.problem ?? null
     if (known !== null) return known

@@ -156,7 +156,7 @@ export interface UserAck {
 export type UserLogEntry = UserCall | UserAck
 
 /** Version of the entry format; the first byte of every block. */
-export const FORMAT_VERSION = 1
+const FORMAT_VERSION = 1
 
 const CALL_LOG_TYPES = [
   'genesis',
