@@ -29,8 +29,16 @@ export const isPinned = process.versions.node === VERSION
 const [, main, ...rest] = process.argv
 if (main !== undefined && realpathSync(main) === fileURLToPath(import.meta.url)) startPinned(rest)
 
-/** Runs the pinned Node with these arguments in the place of this process, which ends as it does. */
-export function startPinned(args) {
+/** What a terminal sends to every process that was started there. */
+const OF_TERMINALS = ['SIGINT', 'SIGHUP']
+/** How long after the one of two processes the other one may be sent the same, ms. */
+const SENT_MS = 100
+
+/**
+ * Runs the pinned Node with these arguments in the place of this process, which ends as it does. `hears`: the program is one
+ * that does what `hearSignals` says.
+ */
+export function startPinned(args, hears = false) {
   const node = pinnedNode()
   if (node === null) return fail(missing())
   const child = spawn(node, args, { stdio: ['inherit', 'inherit', 'inherit', 'ipc'] })
@@ -41,14 +49,36 @@ export function startPinned(args) {
     process.removeAllListeners(signal)
     process.kill(process.pid, signal)
   })
-  // A terminal sends these two to the child as well: it must not see them twice.
+  // The child must not see twice what a terminal sends to both, and has to see what somebody sends to this process alone.
   const terminal = process.stdin.isTTY === true
-  for (const signal of ['SIGINT', 'SIGHUP']) {
+  for (const signal of OF_TERMINALS) {
+    let count = 0
     process.on(signal, () => {
-      if (!terminal) child.kill(signal)
+      if (hears) child.send({ signal, count: ++count }, () => {})
+      else if (!terminal) child.kill(signal)
     })
   }
   process.on('SIGTERM', () => child.kill('SIGTERM'))
+}
+
+/** For a program that was started by {@link startPinned}: it gets what was sent to that process and not to itself. */
+export function hearSignals() {
+  const seen = { SIGINT: 0, SIGHUP: 0 }
+  for (const signal of OF_TERMINALS) {
+    const note = () => {
+      seen[signal]++
+      if (process.listenerCount(signal) > 1) return
+      // nobody else listens yet, and it does what it does to who does not
+      process.off(signal, note)
+      process.kill(process.pid, signal)
+    }
+    process.on(signal, note)
+  }
+  process.on('message', ({ signal, count }) => {
+    setTimeout(() => {
+      if (seen[signal] < count) process.kill(process.pid, signal)
+    }, SENT_MS).unref()
+  })
 }
 
 /** Path of the pinned Node, or null where its package is not installed. */

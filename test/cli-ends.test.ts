@@ -190,3 +190,33 @@ async function isListening(pid: number): Promise<boolean> {
   const [, caught = '0'] = /^SigCgt:\s*([0-9a-f]+)$/m.exec(status) ?? []
   return ((BigInt(`0x${caught}`) >> BigInt(constants.signals.SIGINT - 1)) & 1n) === 1n
 }
+
+const OTHER_NODE = otherNode()
+
+test('cli - what is sent to the Node that starts ours, or to both, ends a host as it should', {
+  skip: OTHER_NODE === null || process.platform === 'win32'
+}, async (t) => {
+  const dir = await tempDir(t)
+  for (const isTerminal of [false, true]) {
+    // as from a terminal, whose input is elsewhere
+    const stdio = ['ignore', 'pipe', 'ignore'] as const
+    const args = [BIN, 'host', '--local=0', '--sandbox', 'none', '--dir', dir]
+    const child = spawn(OTHER_NODE ?? '', args, { stdio: [...stdio], detached: true })
+    const { pid = 0, stdout } = child
+    t.teardown(() => child.kill('SIGKILL'))
+    stdout?.once('data', () => process.kill(isTerminal ? -pid : pid, 'SIGINT'))
+    t.alike(await once(child, 'exit'), [0, null], 'it finishes what is under way')
+  }
+})
+
+/** One of the machine that is of another version; null where there is none. */
+function otherNode(): string | null {
+  const folders = (process.env['PATH'] ?? '').split(path.delimiter)
+  const nodes = folders
+    .filter((it) => !it.includes('node_modules'))
+    .map((it) => path.join(it, 'node'))
+  const versionOf = (node: string) => spawnSync(node, ['--version'], { encoding: 'utf8' }).stdout
+  const isOther = (node: string) =>
+    ![null, undefined, `${process.version}\n`].includes(versionOf(node))
+  return nodes.find(isOther) ?? null
+}
