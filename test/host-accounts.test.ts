@@ -65,3 +65,20 @@ test('watchers - a commit looks at those alone who wait for the users that it an
     ...['bob 1 rejected', 'bob 2 rejected', 'bob 2 rejected', 'bob 3 rejected']
   ])
 })
+
+test('watchers - who waits for so long is gone then', async (t) => {
+  // the timer of a watcher keeps no process
+  const alive = setInterval(() => {}, 1000)
+  t.teardown(() => clearInterval(alive))
+  const accounts = new Accounts()
+  const watchers = new Watchers(accounts)
+  for (const entry of [1, 2]) accounts.wait('ann', entry)
+  const late = watchers.settled('ann', 2, 1)
+  const waiting = watchers.settled('ann', 2)
+  await late
+  t.is(watchers.size, 1)
+  for (const entry of [1, 2]) accounts.answer('ann', { entry, ack: entry, result: entry })
+  watchers.notify(['ann'])
+  await waiting
+  t.is(watchers.size, 0)
+})

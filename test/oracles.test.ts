@@ -11,6 +11,7 @@ import { type CallLogEntry, decodeEntry } from '../src/protocol/entries.ts'
 import { decodeId } from '../src/protocol/ids.ts'
 import { openStore } from '../src/state/store.ts'
 import { readContract } from './contracts.ts'
+import { heldOracle } from './held-oracle.ts'
 import { tempDir } from './helpers.ts'
 import { shareVm } from './lent-vm.ts'
 
@@ -219,6 +220,23 @@ test('oracles - calls around one that asks keep their order', async (t) => {
   )
   t.alike(counts, [1, 2, 3, 4, 5, 6])
   t.alike(await client.call(address, 'get', []), ['a', 'b', 'c', 'd', 'e', 'f'])
+})
+
+test('oracles - what was called before one that asks has its result, however long the answer takes', async (t) => {
+  const { oracles, asked, answer } = heldOracle()
+  const { host, client } = await open(t, oracles)
+  const source = `exports.count = 0
+    exports.add = () => ++exports.count
+    exports.ask = async () => { await oracle.wait(); return ++exports.count }`
+  const { address } = await client.deploy({ host: host.id, source })
+  // all but the first go out in one request
+  const [first, before, ...others] = ['add', 'add', 'ask', 'add'].map((method) =>
+    client.call(address, method, [])
+  )
+  await asked
+  t.alike(await Promise.all([first, before]), [1, 2])
+  answer()
+  t.alike(await Promise.all(others), [3, 4])
 })
 
 test('oracles - a host that closes waits for one answer, and for none that is still to be asked', async (t) => {

@@ -296,13 +296,13 @@ export class Instance {
     return length
   }
 
-  /** Resolves when a user's calls up to this entry of its log have their results, on disk. */
-  async settled(key: Uint8Array, entry: number): Promise<void> {
+  /** Resolves when a user's calls up to this entry of its log have their results, on disk, or after so many ms. */
+  async settled(key: Uint8Array, entry: number, ms: number | null = null): Promise<void> {
     const user = encodeId(key)
     if (this.#accounts.isSettled(user, entry)) return
     this.#refuseWhenClosing()
     this.#ledger.refuseWhenBarred()
-    const settled = this.#watchers.settled(user, entry)
+    const settled = this.#watchers.settled(user, entry, ms)
     this.#wake()
     await settled
   }

@@ -3,6 +3,8 @@ import type { Accounts } from './accounts.ts'
 interface Watcher {
   resolve(): void
   reject(error: unknown): void
+  /** Until it waits no longer. */
+  readonly timer: NodeJS.Timeout | null
 }
 
 /** Those who wait until calls have their results. */
@@ -20,13 +22,19 @@ export class Watchers {
     return this.#size
   }
 
-  /** Resolves when a user's calls, by z-base-32, up to this entry of its log have their results. */
-  settled(user: string, entry: number): Promise<void> {
+  /** Resolves when a user's calls, by z-base-32, up to this entry of its log have their results, or after so many ms. */
+  settled(user: string, entry: number, ms: number | null = null): Promise<void> {
     return new Promise((resolve, reject) => {
       const entries = this.#watchers.get(user) ?? new Map<number, Watcher[]>()
       const watchers = entries.get(entry) ?? []
       this.#watchers.set(user, entries.set(entry, watchers))
-      watchers.push({ resolve, reject })
+      const giveUp = () => {
+        this.#forget(user, entry, watcher)
+        resolve()
+      }
+      const timer = ms === null ? null : setTimeout(giveUp, ms).unref()
+      const watcher = { resolve, reject, timer }
+      watchers.push(watcher)
       this.#size++
     })
   }
@@ -41,7 +49,10 @@ export class Watchers {
         if (next !== null && next <= entry) continue
         entries.delete(entry)
         this.#size -= watchers.length
-        for (const watcher of watchers) watcher.resolve()
+        for (const { resolve, timer } of watchers) {
+          if (timer !== null) clearTimeout(timer)
+          resolve()
+        }
       }
       if (entries.size === 0) this.#watchers.delete(user)
     }
@@ -52,6 +63,20 @@ export class Watchers {
     const all = [...this.#watchers.values()].flatMap((entries) => [...entries.values()].flat())
     this.#watchers.clear()
     this.#size = 0
-    for (const watcher of all) watcher.reject(error)
+    for (const { reject, timer } of all) {
+      if (timer !== null) clearTimeout(timer)
+      reject(error)
+    }
+  }
+
+  #forget(user: string, entry: number, watcher: Watcher): void {
+    const entries = this.#watchers.get(user)
+    const watchers = entries?.get(entry)
+    const at = watchers?.indexOf(watcher) ?? -1
+    if (entries === undefined || watchers === undefined || at < 0) return
+    watchers.splice(at, 1)
+    this.#size--
+    if (watchers.length === 0) entries.delete(entry)
+    if (entries.size === 0) this.#watchers.delete(user)
   }
 }

@@ -41,7 +41,10 @@ export interface DeployReply {
 export interface CallRequest {
   readonly address: Uint8Array
   readonly log: UserBlocks
-  /** Entries of the user's log, from 1, whose results are asked for; `to` 0 asks for none and does not wait. */
+  /**
+   * Entries of the user's log, from 1, whose results are asked for; `to` 0 asks for none and does not wait. The reply has those
+   * that there are some time after the first, of as many as fit.
+   */
   readonly from: number
   readonly to: number
   /** Length of the newest head of the call log that the user has verified. */
