@@ -1,4 +1,4 @@
-import { open, readFile } from 'node:fs/promises'
+import { open, readFile, stat } from 'node:fs/promises'
 import path from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import SecretStream from '@hyperswarm/secret-stream'
@@ -376,6 +376,28 @@ test('follow - it goes on from its checkpoint after a restart', async (t) => {
   const whole = await run(t, writer)
   t.alike({ ...verdict.counts, heads: 0 }, { ...whole.verdict.counts, heads: 0 })
   t.is(verdict.verdict, 'clean')
+  await end()
+})
+
+test('follow - its checkpoint is written anew where there is more behind it, and not all the time', async (t) => {
+  const writer = await Writer.deploy(t)
+  const store = await openStore(t)
+  const end = await replicate(store, writer)
+  const dir = await tempDir(t)
+  const shown = { store, address: writer.address, dir }
+  const follower = await Follower.open(t, { ...shown, keepEvery: 0 })
+  const file = path.join(dir, `${encodeId(writer.address)}.checkpoint`)
+  const rounds = async () => {
+    for (let i = 0; i < 4; i++) await follower.until('progress')
+    return (await stat(file)).mtimeMs
+  }
+  await follower.until('following')
+  const first = await rounds()
+  t.is(await rounds(), first)
+  await story(writer)
+  await follower.replayed(writer.seq)
+  t.not(await rounds(), first)
+  await follower.stop()
   await end()
 })
 

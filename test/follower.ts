@@ -19,6 +19,7 @@ export interface Followed {
   readonly dir?: string
   readonly patience?: number
   readonly evidence?: boolean
+  readonly keepEvery?: number
   readonly heard?: () => readonly Head[]
   readonly ask?: AskRange
   readonly overheard?: (held: Held) => Heard

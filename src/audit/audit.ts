@@ -348,6 +348,7 @@ class Audit {
     const checkpoint = await course.checkpoint(options)
     if (checkpoint === null) return false
     await this.#checkpoints.write(checkpoint)
+    course.kept(checkpoint)
     this.#isKept = true
     return true
   }

@@ -74,6 +74,8 @@ export class Course {
   /** One that is opened ahead of its use, with the code that genesis names. */
   #opening: Promise<Replayer | null> | null = null
   #from: Checkpoint | null = null
+  /** Block behind the commit of the checkpoint that is there; 0 where there is none. */
+  #keptTo = 0
   /** Where the copy of the state was looked at, and is what it has to be: once for each. */
   readonly #whole = new Set<'found' | 'open'>()
   /** The last ack and the last result that were judged before a commit covered them. */
@@ -146,6 +148,7 @@ export class Course {
     report.resume({ ...counts }, walk.attested, firstAbort)
     this.#history = this.#readFrom({ walk, source })
     this.#from = from
+    this.#keptTo = from.walk.next
     return null
   }
 
@@ -407,7 +410,7 @@ export class Course {
     if (report.findings > 0 || isOpen || isClaimed) return null
     if (state === null || head === null || head.fork > 0) return null
     const { walk, roots } = state
-    if (walk.next === this.#from?.walk.next) return null
+    if (walk.next === this.#keptTo) return null
     const users = this.#users.text()
     if (users === null) return null
     const counts = {
@@ -424,6 +427,11 @@ export class Course {
     const { firstAbort } = report
     const copy = await replayer.sync()
     return { address, head: seen, roots, walk, users, state: copy, counts, firstAbort }
+  }
+
+  /** Such a checkpoint is on disk: as long as nothing more is committed, it is as good as a newer one. */
+  kept({ walk }: NewCheckpoint): void {
+    this.#keptTo = walk.next
   }
 
   /**
