@@ -47,7 +47,7 @@ interface Side {
   /** Those that came since, with those that an audit which goes on began with, and their lengths. */
   fresh: Fresh[]
   readonly freshAt: Set<number>
-  /** Whether more of them came than are kept. */
+  /** Whether more of them came than are kept: what was not looked at then never is. */
   isCrowded: boolean
   /** Those that no commit has left so. */
   readonly wrong: Head[]
@@ -259,7 +259,6 @@ export class Published {
     if (side.isCrowded) this.#crowded(side)
     side.fresh = []
     side.freshAt.clear()
-    side.isCrowded = false
     for (const one of fresh) {
       const { head, since } = one
       if (head.fork === 0 && isNamed(side, head)) {
