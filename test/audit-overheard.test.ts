@@ -144,6 +144,17 @@ test('overheard - a head beyond what is shown is waited for, and is missing in t
   }
 })
 
+test('overheard - what is read for a head alone is not counted as looked at', async (t) => {
+  const writer = await Writer.deploy(t)
+  const { length } = writer.log
+  const others = async () => {
+    await writer.commit([await writer.call(0, 'add', ['more'])])
+    return { heads: [await writer.head()], evidence: null }
+  }
+  const { verdict } = await run(t, writer, { others })
+  t.alike([verdict.verdict, verdict.counts.blocks, verdict.counts.calls], ['clean', length, 1])
+})
+
 test('overheard - a head that nobody shows the log to is remembered, whoever has told it', async (t) => {
   for (const isShown of [true, false]) {
     const seed = `remembered ${isShown}`

@@ -174,7 +174,8 @@ export class History {
       if (reader.length === before) break
       enough ??= await shown()
       while (!reader.done && this.#gap === null) {
-        for (const { entry } of await this.#read()) {
+        // what is read for this alone is judged by nobody, and not counted
+        for (const { entry } of await this.#read({ isCounted: false })) {
           if (typeof entry === 'object' && entry.type === 'commit') published.note(entry)
         }
       }
@@ -242,7 +243,7 @@ export class History {
   }
 
   /** The next blocks, proven; none where there is a gap. */
-  async #read(): Promise<Read[]> {
+  async #read({ isCounted = true } = {}): Promise<Read[]> {
     const { heads, report } = this.#into
     const read: Read[] = []
     const window = await this.reader.read((block, tree) => {
@@ -257,7 +258,7 @@ export class History {
       this.#stopped ||= window.reason !== 'missing'
       return []
     }
-    report.counts.blocks += read.length
+    if (isCounted) report.counts.blocks += read.length
     read.forEach(({ treeHash }, i) => {
       if (treeHash !== null) heads.note(window.start + i + 1, treeHash)
     })
