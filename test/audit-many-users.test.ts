@@ -135,33 +135,6 @@ test('follow - logs of which acks wait for more are closed like all others, and 
   await end()
 })
 
-test('follow - what all acks wait for together has a bound', async (t) => {
-  const writer = await Writer.deploy(t)
-  const args = encodeArgs(['x'.repeat(250_000)])
-  const block = encodeUserEntry({ type: 'call', method: 'roll', args, head: null })
-  const blocks = Array(14).fill(block)
-  const users = usersOf(10)
-  for (const user of users) {
-    const { core } = await openUser(writer, user)
-    const silent = Object.assign(user, { core, head: signBlocks(writer, user.keyPair, blocks) })
-    await writer.commit(blocks.map((_, i) => ({ user: silent, entry: i + 1, block })))
-  }
-  const store = await openStore(t)
-  const end = await replicate(store, writer)
-  const follower = await Follower.open(t, { store, address: writer.address, patience: 200 })
-  await follower.until('following')
-  for (const user of users) {
-    const { core } = await openUser(writer, user)
-    await core.append(blocks)
-    await core.close()
-  }
-  const { findings, verdict } = await follower.stop()
-  t.alike(found({ findings }), [])
-  t.is(verdict.verdict, 'inconclusive')
-  t.is(verdict.missing.length, users.length, 'nobody has their calls by heart until they come')
-  await end()
-})
-
 test.hook('audit - the VM of these tests closes', async (t) => {
   await t.execution(Promise.all([closeVm(), closeOwnVm()]))
 })

@@ -1,13 +1,7 @@
 import { decodeValue, encodeValue } from '../protocol/values.ts'
 import { Bits } from './bits.ts'
 import type { ReadTo } from './log-reader.ts'
-import {
-  bytesOf,
-  type Ending,
-  type LogAtRest,
-  type Trouble,
-  type UserLogState
-} from './user-log.ts'
+import type { Ending, LogAtRest, Trouble, UserLogState } from './user-log.ts'
 
 /** Bytes of the acked entries of a user of which the text has them: of more they stay as they are. */
 const ACKED_BYTES_MAX = 64
@@ -21,7 +15,7 @@ export class RestingLog {
   readonly #state: string
   readonly #readTo: string
   readonly #acked: Bits | null
-  #trouble: Trouble | null
+  readonly #trouble: Trouble | null
   readonly ending: Ending | null
   /** The length that the host itself showed last. */
   readonly shown: number
@@ -61,16 +55,6 @@ export class RestingLog {
   /** Bytes of the bits of acked entries beside the text. */
   get ackedBytes(): number {
     return this.#acked?.byteLength ?? 0
-  }
-
-  /** Bytes of the acks that wait for more of the copy. */
-  get waitingBytes(): number {
-    return bytesOf(this.#trouble?.waiting ?? [])
-  }
-
-  /** What the copy does not have is not waited for any longer. */
-  giveUp(): void {
-    if (this.#trouble?.gap) this.#trouble = { ...this.#trouble, gaveUp: true, waiting: [] }
   }
 
   /** Where it is, as text; null where something is still open that the next audit would have to know. */

@@ -176,11 +176,6 @@ export class UserLog {
     this.#into = into
   }
 
-  /** Bytes of the acks that wait for more of the copy. */
-  get waitingBytes(): number {
-    return this.#waitingBytes
-  }
-
   /** Goes on where another audit was; false where the copy is not the one that it has read to there. */
   async resume(state: UserLogState): Promise<boolean> {
     if (!(await this.#copy.resume(state.at, state.claimedTo))) return false
@@ -201,7 +196,7 @@ export class UserLog {
     this.#gaveUp = trouble.gaveUp
     this.#suspicions = [...trouble.suspicions]
     this.#waiting.push(...trouble.waiting)
-    this.#waitingBytes = bytesOf(trouble.waiting)
+    this.#waitingBytes = trouble.waiting.reduce((sum, { call }) => sum + call.byteLength, 0)
     this.#skipped = trouble.skipped
   }
 
@@ -329,15 +324,9 @@ export class UserLog {
   async #checkLate(): Promise<void> {
     await this.#compareWaiting()
     const isFull = this.#waiting.length > WAITING_MAX || this.#waitingBytes > WAITING_BYTES_MAX
-    if (!this.#into.isLive() || isFull) this.giveUp()
-  }
-
-  /** What the copy does not have is not waited for any longer. */
-  giveUp(): void {
-    if (this.#copy.gap === null) return
+    if (this.#copy.gap === null || (this.#into.isLive() && !isFull)) return
     this.#gaveUp = true
     this.#waiting.splice(0)
-    this.#waitingBytes = 0
     this.#expected.clear()
   }
 
@@ -664,9 +653,4 @@ export function tellEnding(ending: Ending, user: string, time: number, report: R
 
 function show({ length, treeHash }: UserHead): string {
   return `${length} blocks with tree hash ${b4a.toString(treeHash, 'hex')}`
-}
-
-/** Bytes of acks that wait. */
-export function bytesOf(waiting: readonly Waiting[]): number {
-  return waiting.reduce((sum, { call }) => sum + call.byteLength, 0)
 }

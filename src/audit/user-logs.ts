@@ -65,13 +65,6 @@ const ABSENT_MAX = 1024
  */
 const OPEN_MAX = 512
 
-/**
- * Bytes of acks that wait for the logs of all users; with more of them none is waited for any longer. How many there are is looked
- * at behind so many bytes of calls.
- */
-const WAITING_BYTES_MAX = 32 * 1024 * 1024
-const WAITING_STEP = 4 * 1024 * 1024
-
 /** Logs that are looked at together at the end. */
 const GROUP = 64
 
@@ -96,8 +89,6 @@ export class UserLogs {
   #claimedTo = 0
   /** Copies in which there is nothing yet. */
   #absent = 0
-  /** Bytes of calls since it was looked at how many wait. */
-  #unweighed = 0
   readonly #told = new Set<string>()
   /** Which of them are looked at next while they rest, and when they were looked for last. */
   #turn: Iterator<[string, OpenLog | RestingLog]> | null = null
@@ -165,9 +156,7 @@ export class UserLogs {
       this.#claim(log, call, claimedTo)
       const comparing = log.check(call)
       if (comparing !== null) await comparing
-      this.#unweighed += call.ack.call.byteLength
     }
-    if (this.#unweighed > WAITING_STEP) this.#boundWaiting()
     for (const { user, head } of heads) {
       const { log } = await this.#open(user)
       if (head !== null) log.held(head.length, this.#time)
@@ -282,15 +271,6 @@ export class UserLogs {
   #touch(open: OpenLog): void {
     this.#recent.delete(open)
     this.#recent.add(open)
-  }
-
-  /** There may be any number of users who show nothing of their logs. */
-  #boundWaiting(): void {
-    this.#unweighed = 0
-    const logs = [...this.#logs.values()].map((it) => (it instanceof RestingLog ? it : it.log))
-    const bytes = logs.reduce((sum, { waitingBytes }) => sum + waitingBytes, 0)
-    if (bytes <= WAITING_BYTES_MAX) return
-    for (const log of logs) if (log.waitingBytes > 0) log.giveUp()
   }
 
   async #makeRoom(): Promise<void> {
