@@ -9,6 +9,8 @@ import { Answers } from '../src/audit/answers.ts'
 import { audit } from '../src/audit/audit.ts'
 import { Report } from '../src/audit/findings.ts'
 import { Heads } from '../src/audit/heads.ts'
+import { LogReader } from '../src/audit/log-reader.ts'
+import { Patience } from '../src/audit/patience.ts'
 import { UserCopy } from '../src/audit/user-copy.ts'
 import { UserLog } from '../src/audit/user-log.ts'
 import { encodeUserEntry } from '../src/protocol/entries.ts'
@@ -24,6 +26,9 @@ const LARGE = 250_000
 /** Calls of one user who has written more of them than are read at once. */
 const TAIL = 150
 const NONE = b4a.alloc(0)
+/** Acks of a log that is not here. */
+const ACKS = 20
+const NOTHING = { reason: 'missing', log: 'user log', from: 0, to: null, message: '' } as const
 
 setFlagsFromString('--expose-gc')
 const collect: () => void = runInNewContext('gc')
@@ -75,21 +80,50 @@ test('memory - of an answer that is not here to compare nothing is kept but the 
 })
 
 test('memory - of a log that nobody shows the heads in commits are not kept', async (t) => {
+  const { state } = await checkedWithout(t, false)
+  t.alike(state.expected, [])
+  t.is(state.expectedTo, ACKS)
+})
+
+test('memory - of a log that is not waited for no acks are kept, nor where those of others take all the room', async (t) => {
+  const { state, trouble } = await checkedWithout(t, true)
+  t.alike([state.expected, trouble?.waiting, trouble?.gaveUp], [[], [], true])
+  const core = (await openStore(t)).get({ name: 'empty' })
+  await core.ready()
+  const reader = new LogReader(core, core.key, { log: 'user log' }, new Patience(0))
+  for (const [count, kept] of [
+    [0, ACKS],
+    [65_536, 0]
+  ] as const) {
+    const waiting = { count, bytes: 0 }
+    const rest = await checkedWithout(t, true, new UserCopy(reader), waiting)
+    t.is(rest.trouble?.waiting.length, kept)
+    t.is(waiting.count, count + kept)
+  }
+})
+
+/** A log of so many calls, each of which a commit covers, and of which nothing is here. */
+async function checkedWithout(
+  t: Teardown,
+  isLive: boolean,
+  copy: UserCopy = new UserCopy(NOTHING),
+  waiting = { count: 0, bytes: 0 }
+) {
   const address = crypto.hash(b4a.from('a call log'))
   const { publicKey, secretKey } = crypto.keyPair()
   const key = userLogKey(publicKey, address)
   const report = new Report()
   const place = { log: 'call log', block: 1 } as const
-  const gap = { reason: 'missing', log: 'user log', from: 0, to: null, message: '' } as const
-  const log = new UserLog({ id: 'bob', publicKey, key }, new UserCopy(gap), {
+  const log = new UserLog({ id: 'bob', publicKey, key }, copy, {
     heads: new Heads(address, publicKey, report),
     report,
     answers: new Answers((await openStore(t)).get({ name: 'call log' }), report),
     told: new Set(),
-    isLive: () => false,
+    waiting,
+    isLive: () => isLive,
     shown: { shownBy: () => null }
   })
-  for (let entry = 1; entry <= 20; entry++) {
+  for (let entry = 1; entry <= ACKS; entry++) {
     const head = { length: entry, fork: 0, treeHash: crypto.hash(key) }
     log.expect(
       signHead(head, key, (message) => crypto.sign(message, secretKey)),
@@ -106,11 +140,9 @@ test('memory - of a log that nobody shows the heads in commits are not kept', as
     } as const
     await log.check({ ack, caller: 'bob', asked: null, index: entry })
   }
-  const rest = log.rest()
-  t.alike(rest?.state.expected, [])
-  t.is(rest?.state.expectedTo, 20)
-  t.is(report.findings, 0)
-})
+  if (report.findings > 0) throw new Error('nobody has done anything')
+  return log.rest()
+}
 
 test('memory - a large block that many answers name is read once', async (t) => {
   const writer = await Writer.deploy(t)

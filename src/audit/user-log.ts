@@ -20,6 +20,9 @@ const SUSPICIONS_MAX = 1000
 /** Acks that wait for the copy of a user's log, and their bytes; with more of them it is no longer waited for. */
 const WAITING_MAX = 4096
 const WAITING_BYTES_MAX = 4 * 1024 * 1024
+/** The same of all users together: a host may show the log of none of them, however many there are. */
+const ALL_WAITING_MAX = 65_536
+const ALL_WAITING_BYTES_MAX = 64 * 1024 * 1024
 
 /** How long a host may hold a call without an ack before that is suspicious, ms of its own time. */
 const UNANSWERED_MS = 60_000
@@ -33,6 +36,12 @@ export interface LogOwner {
   readonly key: Uint8Array
 }
 
+/** Acks of all users that wait for copies of their logs. */
+export interface AllWaiting {
+  count: number
+  bytes: number
+}
+
 /** What a user's log is read into. */
 export interface UserLogReaders {
   readonly heads: Heads
@@ -40,6 +49,7 @@ export interface UserLogReaders {
   readonly answers: Answers
   /** What was found of acks that no commit covered, by code and block: it is found again with the commit. */
   readonly told: Set<string>
+  readonly waiting: AllWaiting
   /** Whether what is not here may still come. */
   isLive(): boolean
   /** How far the host itself shows this log, whether it is open or not. */
@@ -288,6 +298,7 @@ export class UserLog {
       ahead.#settle()
     }
     await ahead.#copy.close()
+    ahead.#note(-ahead.#waiting.length, -ahead.#waitingBytes)
     const isLeft = ahead.#waiting.length > 0 || ahead.#suspicions.length > 0
     const isShort = ahead.#dispute === null && ahead.#copy.at < to && isLeft
     return this.#gaveUp || !(isShort || this.#waiting.length > 0)
@@ -316,16 +327,32 @@ export class UserLog {
     this.#ackedTo = ack.entry
     if (this.#dispute !== null || this.#gaveUp) return false
     this.#waiting.push({ entry: ack.entry, call: ack.call, asked, place })
-    this.#waitingBytes += ack.call.byteLength
+    this.#note(1, ack.call.byteLength)
     return true
+  }
+
+  /** So much more waits, or less. */
+  #note(count: number, bytes: number): void {
+    const { waiting } = this.#into
+    this.#waitingBytes += bytes
+    waiting.count += count
+    waiting.bytes += bytes
+  }
+
+  get #isFull(): boolean {
+    const { count, bytes } = this.#into.waiting
+    const isOwn = this.#waiting.length > WAITING_MAX || this.#waitingBytes > WAITING_BYTES_MAX
+    return isOwn || count > ALL_WAITING_MAX || bytes > ALL_WAITING_BYTES_MAX
   }
 
   /** Goes on where what is read of the copy is not enough. */
   async #checkLate(): Promise<void> {
     await this.#compareWaiting()
-    const isFull = this.#waiting.length > WAITING_MAX || this.#waitingBytes > WAITING_BYTES_MAX
-    if (this.#copy.gap === null || (this.#into.isLive() && !isFull)) return
+    // what is not here at all is not looked for again
+    const mayCome = this.#into.isLive() && this.#copy.reader !== null
+    if (this.#copy.gap === null || (mayCome && !this.#isFull)) return
     this.#gaveUp = true
+    this.#note(-this.#waiting.length, -this.#waitingBytes)
     this.#waiting.splice(0)
     this.#expected.clear()
   }
@@ -463,7 +490,7 @@ export class UserLog {
     for (let next = this.#waiting[0]; next !== undefined; next = this.#waiting[0]) {
       if (!this.#compareNext(next)) return false
       this.#waiting.shift()
-      this.#waitingBytes -= next.call.byteLength
+      this.#note(-1, -next.call.byteLength)
       if (this.#skipped.count > 0) this.#skipped = { count: 0, first: 0 }
     }
     return true

@@ -90,6 +90,7 @@ export class UserLogs {
   /** Copies in which there is nothing yet. */
   #absent = 0
   readonly #told = new Set<string>()
+  readonly #waiting = { count: 0, bytes: 0 }
   /** Which of them are looked at next while they rest, and when they were looked for last. */
   #turn: Iterator<[string, OpenLog | RestingLog]> | null = null
   #lookedAt = performance.now()
@@ -362,6 +363,7 @@ export class UserLogs {
       report,
       answers: this.#answers,
       told: this.#told,
+      waiting: this.#waiting,
       isLive: () => news !== null,
       shown: { shownBy: (hostShows: HostShows) => this.#shownBy(id, hostShows) }
     }
