@@ -4,6 +4,7 @@ import b4a from 'b4a'
 import test from 'brittle'
 import crypto from 'hypercore-crypto'
 import { type AuditOptions, audit } from '../src/audit/audit.ts'
+import { Checkpoints } from '../src/audit/checkpoint.ts'
 import type { AuditEvent } from '../src/audit/events.ts'
 import { encodeUserEntry } from '../src/protocol/entries.ts'
 import { signHead } from '../src/protocol/head.ts'
@@ -284,6 +285,22 @@ test('checkpoint - whoever finds another audit in its place takes nothing from i
   await lock.close()
   t.is(error.code, 'DIRECTORY_LOCKED')
   t.is((await auditor.audit(writer)).began, `block ${writer.log.length}`)
+})
+
+test('checkpoint - audits of several instances in one directory have one key, whoever makes it', async (t) => {
+  const writers = [await Writer.deploy(t), await Writer.deploy(t)]
+  const [one, two] = [await Auditor.open(t), await Auditor.open(t)]
+  const checkpoints = await Promise.all(
+    writers.map(async (writer) => {
+      await one.audit(writer)
+      const id = encodeId(writer.address)
+      const kept = await new Checkpoints(one.dir, id, writer.address).read()
+      if (kept === null || !('checkpoint' in kept)) throw new Error('there is one')
+      return { files: new Checkpoints(two.dir, id, writer.address), ...kept }
+    })
+  )
+  await Promise.all(checkpoints.map(({ files, checkpoint }) => files.write(checkpoint)))
+  for (const { files, checkpoint } of checkpoints) t.alike(await files.read(), { checkpoint })
 })
 
 test('checkpoint - a copy of the state that is not what it was accuses nobody', async (t) => {

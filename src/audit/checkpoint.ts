@@ -1,11 +1,14 @@
-import { readFile } from 'node:fs/promises'
+import { randomUUID } from 'node:crypto'
+import { link, readFile, rename, rm } from 'node:fs/promises'
 import path from 'node:path'
 import b4a from 'b4a'
 import crypto, { type KeyPair } from 'hypercore-crypto'
 import type { Head } from '../protocol/head.ts'
 import type { TreeNode } from '../protocol/merkle.ts'
 import { decodeValue, encodeValue } from '../protocol/values.ts'
-import { writeDurably } from '../state/durable-file.ts'
+import { writeDurably, writeSynced } from '../state/durable-file.ts'
+import { makeDirectory } from '../state/make-directory.ts'
+import { syncDirectory } from '../state/sync-directory.ts'
 import type { WalkState } from './call-log.ts'
 import type { Counts, Place } from './findings.ts'
 import type { ShadowRoots } from './shadow.ts'
@@ -83,10 +86,22 @@ export class Checkpoints {
     return seed.byteLength === SEED_BYTES ? crypto.keyPair(seed) : null
   }
 
+  /** Audits of several instances may do so at once: then it is that of whoever was first. */
   async #createKey(): Promise<KeyPair> {
     const seed = crypto.randomBytes(SEED_BYTES)
-    await writeDurably(this.#keyFile, `${b4a.toString(seed, 'hex')}\n`, `${this.#keyFile}.new`)
-    return crypto.keyPair(seed)
+    const fresh = `${this.#keyFile}.${randomUUID()}`
+    await makeDirectory(this.#dir)
+    try {
+      await writeSynced(fresh, `${b4a.toString(seed, 'hex')}\n`)
+      await link(fresh, this.#keyFile).catch(async () => {
+        // or what is there is no key, or the disk has no second names
+        if ((await this.#keyPair()) === null) await rename(fresh, this.#keyFile)
+      })
+    } finally {
+      await rm(fresh, { force: true })
+    }
+    await syncDirectory(this.#dir)
+    return (await this.#keyPair()) ?? crypto.keyPair(seed)
   }
 }
 
