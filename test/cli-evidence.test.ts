@@ -1,8 +1,9 @@
 // A host that cheats, an audit that writes evidence, and somebody offline who is convinced by it.
-import { readdir, readFile, writeFile } from 'node:fs/promises'
+import { readdir, readFile, stat, writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import test, { type Test } from 'brittle'
 import { falsify } from '../src/cli/demo-cheat.ts'
+import { writeNew } from '../src/cli/proof-file.ts'
 import { verifyEvidence } from '../src/index.ts'
 import { decodeId } from '../src/protocol/ids.ts'
 import { Cli, CONTRACTS, type JsonObject } from './cli.ts'
@@ -11,6 +12,27 @@ import { tempDir } from './helpers.ts'
 import { SmallDisk } from './small-disk.ts'
 
 const FORUM = path.join(CONTRACTS, 'forum.js')
+
+test('cli - evidence is there as a whole or not at all, whenever who writes it is ended', async (t) => {
+  const dir = await tempDir(t)
+  const file = path.join(dir, 'a.evidence')
+  const evidence = Buffer.alloc(4 * 1024 * 1024, 7)
+  const sizes = new Set<number>()
+  let isWritten = false
+  const writing = writeNew(file, evidence).finally(() => {
+    isWritten = true
+  })
+  while (!isWritten) {
+    const found = await stat(file).catch(() => null)
+    if (found !== null) sizes.add(found.size)
+    await new Promise(setImmediate)
+  }
+  await writing
+  sizes.add((await stat(file)).size)
+  t.alike([...sizes], [evidence.byteLength])
+  t.alike(await readdir(dir), ['a.evidence'])
+  await t.exception(writeNew(file, evidence), { code: 'EEXIST' })
+})
 
 test('cli - audit --report and verify: what convinces others', async (t) => {
   const root = await tempDir(t)

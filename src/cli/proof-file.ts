@@ -1,4 +1,5 @@
-import { access, constants, lstat, open, rm, stat, writeFile } from 'node:fs/promises'
+import { randomUUID } from 'node:crypto'
+import { access, constants, link, lstat, open, rm, stat, writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import { directory, noFile, openPipe } from '../bundle/bounded-file.ts'
 import { ARMORED_MAX, tooLarge } from '../protocol/envelope.ts'
@@ -45,8 +46,27 @@ export async function writeProof(file: string, proof: Uint8Array | string): Prom
   }
 }
 
-/** All of a file, or nothing; throws EEXIST where there is something of that name. */
+/** All of a file, or nothing, whenever it is interrupted; throws EEXIST where there is something of that name. */
 export async function writeNew(file: string, content: Uint8Array | string): Promise<void> {
+  if ((await lstat(file).catch(noneThere)) !== null) {
+    throw Object.assign(new Error(`${file} is there`), { code: 'EEXIST' })
+  }
+  const fresh = `${file}.${randomUUID()}`
+  await writeWhole(fresh, content)
+  try {
+    await link(fresh, file)
+  } catch (error) {
+    // some disks, as those that are carried around, have no second names
+    if (!NO_LINKS.has(codeOf(error) ?? '')) throw error
+    await writeWhole(file, content)
+  } finally {
+    await rm(fresh, { force: true })
+  }
+}
+
+const NO_LINKS: ReadonlySet<string> = new Set(['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS'])
+
+async function writeWhole(file: string, content: Uint8Array | string): Promise<void> {
   const handle = await open(file, 'wx')
   try {
     await handle.writeFile(content)
