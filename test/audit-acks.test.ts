@@ -200,6 +200,34 @@ test('audit - a head of another history in a call with an ack counts, also where
   }
 })
 
+test('audit - a head of another history counts also in the second ack of an entry', async (t) => {
+  const shown = await Writer.deploy(t, { seed: 'again' })
+  await shown.commit([await shown.call(1, 'add', ['shown'])])
+  const writer = await Writer.deploy(t, { seed: 'again' })
+  const item = await writer.call(1, 'add', ['told'])
+  await writer.commit([item])
+  const head = await shown.head()
+  const block = encodeUserEntry({ type: 'call', method: 'roll', args: '[]', head })
+  await writer.commit([{ ...item, block }])
+  const codes = found(await run(t, writer))
+  t.ok(codes.includes('TWO_HISTORIES call - block 0'), codes.join())
+  t.ok(codes.includes('CALL_REPEATED call 3 block 8'), codes.join())
+})
+
+test('audit - that a call was altered is shown also where the log of its user ends before the newest head', async (t) => {
+  const writer = await Writer.deploy(t)
+  const first = await writer.call(1, 'add', ['first'])
+  const second = await writer.call(1, 'add', ['second'])
+  await writer.commit([first])
+  await writer.call(1, 'add', ['third'])
+  await writer.commit([{ ...second, block: b4a.from('nothing of the user') }])
+  const { core } = writer.users[1] ?? { core: writer.log }
+  const store = await copyStore(t, writer, core, (await blocksOf(core)).slice(0, 2))
+  const audited = await run(t, { store, address: writer.address })
+  t.alike(found(audited), ['CALL_ALTERED call 3 block 8'])
+  t.ok(audited.evidence[0])
+})
+
 test('audit - two histories of one length are found, in any user’s log', async (t) => {
   for (const user of [0, 1]) {
     const other = await Writer.deploy(t, { seed: 'one host' })

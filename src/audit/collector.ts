@@ -262,7 +262,9 @@ export class Collector {
         if (head.length <= guilty) continue
         const previous = code === 'CALL_SKIPPED' && ack.previous > 0 ? [ack.previous] : []
         const indexes = [...new Set([...previous, block, index])].sort((a, b) => a - b)
-        const proof = await this.#proveUser(user, guilty, { ...head, fork: 0 })
+        // the copy may end before this head, and not before another one
+        const proof = await this.#proveUser(user, guilty, { ...head, fork: 0 }).catch(ifIncomplete)
+        if (proof === null) continue
         yield { ...NOTHING, callLog: await this.#prove(indexes), userLog: { user, proof } }
       }
     }

@@ -19,6 +19,8 @@ export interface Source {
   readonly block: number
   /** A peer has told it: what the host has said before or after that is not known. */
   readonly hearsay?: true
+  /** It may have been counted where it was found before. */
+  readonly again?: true
 }
 
 interface Claim {
@@ -75,13 +77,14 @@ export class Heads {
   /** Whether it may come to show something: the host has signed it, and it is not found to be of this log. */
   claim(head: Head, source: Source): boolean {
     const known = this.#known.get(head.length)
+    const counted = source.again === true ? 0 : 1
     if (known !== undefined && head.fork === 0 && b4a.equals(known, head.treeHash)) {
-      this.#report.counts.heads++
+      this.#report.counts.heads += counted
       if (source.log === null) this.#given++
       return false
     }
     if (!this.isSigned(head)) {
-      this.#report.counts.falseHeads++
+      this.#report.counts.falseHeads += counted
       return false
     }
     if (head.fork > 0) {

@@ -24,6 +24,9 @@ const WAITING_BYTES_MAX = 4 * 1024 * 1024
 const ALL_WAITING_MAX = 65_536
 const ALL_WAITING_BYTES_MAX = 64 * 1024 * 1024
 
+/** Calls without an ack of which it is known what head is in them; of others it is looked at once more, with the ack. */
+const UNACKED_MAX = 256
+
 /** How long a host may hold a call without an ack before that is suspicious, ms of its own time. */
 const UNANSWERED_MS = 60_000
 
@@ -167,8 +170,11 @@ export class UserLog {
   #expected = new Map<number, Expected>()
   #suspicions: Suspicion[] = []
   #dispute: Gap | null = null
-  /** Blocks whose heads and answers are looked at: also by whoever went ahead of this. */
-  #claimed = { to: 0 }
+  /**
+   * Blocks whose heads and answers are looked at: also by whoever went ahead of this, and `before` by whoever was here before.
+   * `unacked`: signatures of heads in calls that had no ack yet when they were read, by block.
+   */
+  #claimed = { to: 0, before: 0, unacked: new Map<number, Uint8Array>() }
   /** The newest length at which host and copy are the same. */
   #agreed = 0
   /** The largest length that a commit has named. */
@@ -311,9 +317,15 @@ export class UserLog {
   claim({ ack, asked, index }: AckedCall): void {
     const head = asked?.head ?? null
     const block = Math.max(0, ack.entry - 1)
-    if (head === null || block < this.#claimed.to) return
+    const { to, before, unacked } = this.#claimed
+    const read = unacked.get(block)
+    unacked.delete(block)
+    if (head === null || (read !== undefined && b4a.equals(read, head.signature))) return
+    // of what was read before it is known when it is compared whether the copy has another call there
+    if (ack.entry > this.#ackedTo && block < before) return
     const shownBy = (hostShows: HostShows) => ((hostShows(null) ?? 0) > index ? block + 1 : null)
-    this.#into.heads.claim(head, { log: { shownBy }, user: this.id, block })
+    const source = { log: { shownBy }, user: this.id, block }
+    this.#into.heads.claim(head, block < to ? { ...source, again: true } : source)
   }
 
   /** Whether this ack is to be held against the copy. */
@@ -412,7 +424,7 @@ export class UserLog {
 
   #takeOver(state: LogAtRest['state']): void {
     this.#ackedTo = state.ackedTo
-    this.#claimed = { to: state.claimedTo }
+    this.#claimed = { to: state.claimedTo, before: state.claimedTo, unacked: new Map() }
     this.#agreed = state.agreed
     this.#expectedTo = state.expectedTo
     this.#ahead = state.ahead
@@ -619,12 +631,23 @@ export class UserLog {
     }
     const isSame = call !== null && b4a.equals(block, call.call)
     const entry = isSame ? call.asked : readUserEntry(block)
+    const other = index < this.#claimed.before && !isSame ? (call?.asked?.head ?? null) : null
+    if (other !== null) this.#claim(index, other, null, true)
     if (entry === null) return { asks: true, isSame }
     // that of a call with an ack has been claimed with it
     if (entry.head !== null) this.#claim(index, entry.head, ack, isNew && !isSame)
-    if (entry.type === 'call') return { asks: true, isSame }
+    if (entry.type === 'call') {
+      if (isNew && call === null && entry.head !== null) this.#noteUnacked(index, entry.head)
+      return { asks: true, isSame }
+    }
     if (isNew) this.#into.answers.add(entry.answers, this.id)
     return { asks: false, isSame }
+  }
+
+  #noteUnacked(block: number, { signature }: Head): void {
+    const { unacked } = this.#claimed
+    // a copy, since it is cut from the block, all of which would stay
+    if (unacked.size < UNACKED_MAX) unacked.set(block, new Uint8Array(signature))
   }
 
   #claim(block: number, head: Head, ack: Place | null, isNew: boolean): void {
