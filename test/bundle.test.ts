@@ -163,16 +163,18 @@ test('bundle - every way to declare and export', async (t) => {
   })
 })
 
-test('bundle - a slash behind a word of the language divides, and a method may yield a regular expression', async (t) => {
+test('bundle - what acorn misreads: slashes behind words of the language, regular expressions that methods yield, functions in templates', async (t) => {
   const { call } = await open(t, {
     'app.ts': `
       class Words { *all() { yield /x/; yield (yield /y/g) } }
       export const share = (counts?: { new: number; of: number }) => [counts?.new / 2 / 2, \`\${counts?.of / 4}\`]
       export const words = () => [...new Words().all()].map(String)
+      export const size = () => \`\${[async function ({ a }: any, [{ b }]: any) { return a / b }].length}\`
     `
   })
   t.alike(await call('share', { new: 8, of: 2 }), [2, '0.5'])
   t.alike(await call('words'), ['/x/', '/y/g', 'undefined'])
+  t.is(await call('size'), '1')
 })
 
 test('bundle - modules, packages and the contract may use the same names', async (t) => {

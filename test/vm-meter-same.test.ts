@@ -178,6 +178,8 @@ const PROGRAMS: Record<string, string> = {
     "const f = function () { 'use strict'; 'another'; return this === undefined }; const g = () => { 'not one'.length; return 1 }; return [f(), g()]",
   'slashes behind words of the language':
     'const a = { new: 8, in: 6, of: 4, return: 2, class: 9, function: 3, default: 5, yield: 7 }, b = 2, g = 1; const q = a?.in\n/b/g; function* h() { return a?.yield / 7 / 1 } class A { *m() { yield /x/; const y = yield /y/.source; yield { y, yield: 4 / 2 / 1 } } static async *n() { yield (yield /z/g) } } return [q, a?.new / 2 / 1, a?.of / 2 / 1, a?.return /b/g, `${a?.class / 3}${a?.function}`, a?.function / 3 / 1, [a?.default / b, 3 / 1], h().next().value, [...new A().m()].map(String), A.n().next().then(({ value }) => value.flags) instanceof Promise, [...({ *m() { yield /[/]/ } }).m()].map(String)]',
+  'functions without a name in templates':
+    'const f = (...a) => typeof a[0]; return [`${async function ({ a }, { b }) { return `${a}${b}` }}`.length > 0, `${f(async function ([{ a }, { b } = {}], ...[{ c }, { d }]) {}, 4 / 2)}${f(async function* ({ a }, { b }) {})}${1}`, { p: `${[async function ({}, {}, {}) { return /x}/ }].length}`, q: 8 / 2 / 1 }]',
   'names that are escaped':
     'const \\u0061bc = 1, caf\\u{e9} = 2; return [abc, café, { \\u0061: 3 }.a]',
   'expressions as statements':

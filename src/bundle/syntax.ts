@@ -4,17 +4,27 @@ import { scan } from './scan.ts'
 /** What acorn's parser has and its types do not tell. */
 interface Tokenizer {
   readonly type: TokenType
+  readonly context: unknown[]
+  overrideContext(context: unknown): void
   updateContext(before: TokenType): void
   inGeneratorContext(): boolean
 }
 
-/** As in vm/js-1/parser.js: acorn reads a slash behind `a?.new` as the beginning of a regular expression, and refuses one behind the `yield` of a method. */
+/**
+ * As in vm/js-1/parser.js: acorn reads a slash behind `a?.new` as the beginning of a regular expression, refuses one behind the
+ * `yield` of a method, and takes two patterns of an async function without a name for the end of a template around it.
+ */
 const Reader = Parser.extend((Base) => {
   const Known = Base as unknown as new (options: Options, input: string) => Tokenizer
   class Fixed extends Known {
     override updateContext(before: TokenType): void {
       const isKnown = this.type === tokTypes._class || this.type === tokTypes._function
       super.updateContext(before === tokTypes.questionDot && !isKnown ? tokTypes.dot : before)
+    }
+
+    override overrideContext(context: unknown): void {
+      const { length } = this.context
+      this.context[this.type === tokTypes.parenL ? length - 2 : length - 1] = context
     }
 
     override inGeneratorContext(): boolean {

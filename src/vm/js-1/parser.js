@@ -44,7 +44,7 @@ const parsers = new Map()
 function quicken({ Parser, tokTypes }, Base) {
   const words = wordSets()
   const RegExpState = regExpStateOf(Parser)
-  const { _class, _function, dot, questionDot } = tokTypes
+  const { _class, _function, dot, parenL, questionDot } = tokTypes
 
   return class extends Base {
     #special
@@ -125,6 +125,12 @@ function quicken({ Parser, tokTypes }, Base) {
       if (type.keyword && last === dot) this.exprAllowed = false
       else if (type.updateContext) type.updateContext.call(this, last)
       else this.exprAllowed = type.beforeExpr
+    }
+
+    /** Of `async function (` the parenthesis is read by then, which acorn would take for the function: else two `{` of its parameters end a template around it. */
+    overrideContext(context) {
+      const { length } = this.context
+      this.context[this.type === parenL ? length - 2 : length - 1] = context
     }
 
     /** Asked of a `yield`, which strict code has nowhere else. For acorn, methods are no generators. */
