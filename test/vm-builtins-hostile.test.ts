@@ -935,6 +935,7 @@ test('vm builtins - what V8 does for the syntax around some code costs as much',
   const many = (expression: string) => `${hundred} { ${`${expression}; `.repeat(10)} }`
   const ten = 'for (let i = 0; i < 10; i++)'
   const hundred = 'for (let i = 0; i < 100; i++)'
+  const thousand = 'for (let i = 0; i < 1000; i++)'
   const nested = (count: number, code: string) => {
     return Array(count)
       .fill(0)
@@ -989,12 +990,16 @@ test('vm builtins - what V8 does for the syntax around some code costs as much',
       100 * 25
     ],
     'variables that are many lists away': [
-      `let x = 0; const keep = () => x; ${nested(900, `(() => { ${hundred} { x; x; x; x } })()`)}`,
-      100 * 50
+      `let x = 0; const keep = () => x; ${nested(900, `(() => { ${thousand} { x; x; x; x } })()`)}`,
+      300_000
+    ],
+    'parameters of a generator that are many lists away': [
+      `let x = 0; const keep = () => x; ${nested(900, `function* g(a = (${'x, '.repeat(100)}0)) {} ${thousand} g()`)}`,
+      900_000
     ],
     'this, which is many lists away': [
-      `return function () { ${nested(900, `(() => { ${hundred} { this; this } })()`)} }.call(1)`,
-      100 * 50
+      `return function () { ${nested(900, `(() => { ${thousand} { this; this } })()`)} }.call(1)`,
+      300_000
     ],
     'parameters of generators that are never entered': [
       `const o = {}; function* g(a = (${'o.x, '.repeat(1000)}0)) {} ${hundred} g()`,

@@ -49,8 +49,13 @@ export class Emitter {
   }
 
   taken(cost) {
+    return `$mivmF -= ${this.units(cost)}`
+  }
+
+  /** What is far from the variables that it sees costs more. */
+  units(cost) {
     const far = Math.max(0, this.fn.lists - LISTS_FEW) * this.prices.list
-    return `$mivmF -= ${Math.ceil(cost * this.prices.scale * (1 + far))}`
+    return Math.ceil(cost * this.prices.scale * (1 + far))
   }
 
   /** The same for fuel and levels of depth, where a function is entered. */

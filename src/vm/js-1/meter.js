@@ -395,9 +395,9 @@ class Meter extends Expressions {
    * which a function that one of them makes shares with the body.
    */
   generatorParams({ params, levels, head }) {
-    const { closure, generator, scale } = this.prices
+    const { closure, generator } = this.prices
     const dear = params.filter((each) => !isName(each)).length
-    const pay = `$mivmG(${generator * levels + Math.ceil((head + dear * closure) * scale)})`
+    const pay = `$mivmG(${generator * levels + this.units(head + dear * closure)})`
     if (params.every(isStill) && params.at(-1)?.type !== 'RestElement') {
       const given = this.params({ params })
       // a property that no array has: so its default is evaluated, behind all that a caller can give
