@@ -55,6 +55,7 @@ export class Dispatch {
   /** Entries in one request: as many as the host has room for, where it has said so. */
   #atOnce = BATCH_CALLS_MAX
   #rpc: Rpc | null = null
+  #unlisten = () => {}
   /** Requests under way on this connection, with the entries whose results they ask for. */
   readonly #requests = new Set<Asked>()
   #isSending = false
@@ -82,6 +83,8 @@ export class Dispatch {
   /** Sends nothing any more. */
   stop(): void {
     this.#isStopped = true
+    // the connection may last for as long as the process
+    this.#unlisten()
   }
 
   /** Sends what there is to send, and asks for what is missed. */
@@ -156,7 +159,7 @@ export class Dispatch {
     this.#requests.clear()
     replies.forget()
     this.#sent = first === undefined ? log.durable : first - 1
-    rpc.onClose(() => {
+    this.#unlisten = rpc.onClose(() => {
       if (this.#rpc !== rpc) return
       this.#rpc = null
       if (waiting.size > 0) this.send()

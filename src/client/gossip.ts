@@ -49,7 +49,8 @@ export class Gossip {
   readonly #topic: Uint8Array
   readonly #listener: GossipListener
   readonly #peers = new Map<SecretStream, Peer>()
-  readonly #streams = new Set<SecretStream>()
+  /** With what is called at their end. */
+  readonly #streams = new Map<SecretStream, () => void>()
   readonly #budgets = new WeakMap<SecretStream, HeadsBudget>()
   /** Those who are not listened to any more. */
   readonly #refused = new WeakSet<SecretStream>()
@@ -74,10 +75,11 @@ export class Gossip {
   /** Talks to the peer on this stream, as soon as it knows the instance. */
   join(stream: SecretStream): void {
     if (this.#closed || this.#streams.has(stream)) return
-    this.#streams.add(stream)
+    const onClose = () => this.#streams.delete(stream)
+    this.#streams.set(stream, onClose)
     const mux = Protomux.from(stream)
     mux.pair({ protocol: HEADS_PROTOCOL, id: this.#topic }, () => this.#open(stream))
-    stream.once('close', () => this.#streams.delete(stream))
+    stream.once('close', onClose)
     this.#open(stream)
   }
 
@@ -118,7 +120,9 @@ export class Gossip {
   close(): void {
     this.#closed = true
     if (this.#telling !== null) clearTimeout(this.#telling)
-    for (const stream of this.#streams) {
+    for (const [stream, onClose] of this.#streams) {
+      // it may last for longer than this instance is called
+      stream.off('close', onClose)
       if (!stream.destroyed) {
         Protomux.from(stream).unpair({ protocol: HEADS_PROTOCOL, id: this.#topic })
       }

@@ -45,6 +45,15 @@ export class Meeting {
     await this.#network.meet(exchange.topic)
   }
 
+  /** Nobody finds it there any more by that instance. */
+  async leave(exchange: Exchange): Promise<void> {
+    // first: the same instance may be entered again meanwhile
+    const isThere = this.#exchanges.delete(exchange)
+    const parting = isThere ? this.#network?.part(exchange.topic) : undefined
+    await exchange.close()
+    await parting
+  }
+
   async close(): Promise<void> {
     this.#closed = true
     await Promise.all([...this.#exchanges].map((exchange) => exchange.close()))

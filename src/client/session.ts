@@ -55,6 +55,7 @@ export class Session {
   /** Why nothing can be written any more; what is in the log goes on. */
   #unwritable: unknown = null
   #closed = false
+  #usedAt = performance.now()
 
   private constructor(options: SessionOptions, { head, open }: Recap) {
     const { address, remote, log, timeout, onHead } = options
@@ -140,6 +141,7 @@ export class Session {
     if (failed !== null) return Promise.reject(failed)
     const wrong = refuse(method, args)
     if (wrong !== null) return Promise.reject(wrong)
+    this.#usedAt = performance.now()
     return new Promise<Done>((resolve, reject) => {
       const deadline = this.#deadline(since)
       this.#writer.write({ method, args, resolve, reject, deadline })
@@ -149,6 +151,7 @@ export class Session {
   /** Waits for calls that nobody waits for any more, or since an earlier run: each with what comes of it, in order. */
   async deliver(since: number): Promise<LateCall[]> {
     if (this.#failed !== null) throw this.#failed
+    this.#usedAt = performance.now()
     const deadline = this.#deadline(since)
     const late = this.#waiting.unattended.map((entry) => {
       const done = new Promise<Done>((resolve, reject) => {
@@ -196,6 +199,12 @@ export class Session {
 
   get pendingCalls(): number {
     return this.#writer.length + this.#waiting.size
+  }
+
+  /** When somebody has last called, as performance.now(); null where something is under way, or what it has failed with is to be said. */
+  get idleSince(): number | null {
+    const isUsable = (this.#failed ?? this.#unwritable) === null && !this.#closed
+    return isUsable && this.#isDrained() ? this.#usedAt : null
   }
 
   async close(): Promise<void> {

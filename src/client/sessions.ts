@@ -22,6 +22,8 @@ const MEET_AFTER = 1_000
 const OPENING_WAIT = 1_000
 /** For a proof that compares heads, ms. */
 const PROOF_WAIT = 10_000
+/** So many stay open whether they are called or not; beyond that one that was not called for so long, ms, is closed. */
+const OPEN: OpenBounds = { max: 1_024, idleMs: 10_000 }
 
 /** What a client calls and deploys with. */
 export interface Calling {
@@ -34,23 +36,45 @@ export interface Calling {
   remote(host: Uint8Array): Remote
 }
 
+interface OpenBounds {
+  readonly max: number
+  readonly idleMs: number
+}
+
+/** A session that is open, and what goes with it. */
+interface Opened {
+  readonly session: Session
+  readonly exchange: Exchange
+  /** Until others are looked for. */
+  readonly timer: NodeJS.Timeout
+}
+
 /**
  * The sessions of one user, one for each instance. What a host shows in them is held against what others were shown, and
- * what it is found out with is on disk before a session ends with that.
+ * what it is found out with is on disk before a session ends with that. Where there are very many, those that rest are closed,
+ * and opened again when somebody calls.
  */
 export class Sessions {
   readonly #calling: Calling
   readonly #evidence: EvidenceDir
   readonly #meeting: Meeting
+  readonly #bounds: OpenBounds
   readonly #sessions = new Map<string, Promise<Session>>()
-  readonly #exchanges = new Map<string, Exchange>()
-  readonly #timers = new Set<NodeJS.Timeout>()
+  readonly #opened = new Map<string, Opened>()
+  /** On their way out of memory: one that is wanted again has to wait for that. */
+  readonly #leaving = new Map<string, Promise<unknown>>()
   #isClosed = false
 
-  constructor(calling: Calling, evidence: EvidenceDir, meeting: Meeting) {
+  constructor(calling: Calling, evidence: EvidenceDir, meeting: Meeting, bounds = OPEN) {
     this.#calling = calling
     this.#evidence = evidence
     this.#meeting = meeting
+    this.#bounds = bounds
+  }
+
+  /** How many are open, or being opened. */
+  get size(): number {
+    return this.#sessions.size
   }
 
   /** The session of an instance that is known, opened where there is none. Throws HEAD_CONFLICT where there is evidence against its host. */
@@ -79,13 +103,15 @@ export class Sessions {
 
   /** Holds something that the host of an instance has signed against what was seen in its session. */
   async weigh(address: Uint8Array, statement: Statement): Promise<void> {
-    await this.#exchanges.get(encodeId(address))?.weigh(statement)
+    // one that was closed knows what it has seen by its log
+    await this.of(address).catch(() => null)
+    await this.#opened.get(encodeId(address))?.exchange.weigh(statement)
   }
 
   /** Closes all; `disconnect` ends what those wait for that are still being opened: as long as a call, if their host is away. */
   async close(disconnect: () => Promise<void>): Promise<void> {
     this.#isClosed = true
-    for (const timer of this.#timers) clearTimeout(timer)
+    for (const { timer } of this.#opened.values()) clearTimeout(timer)
     const sessions: Session[] = []
     const opening = Promise.allSettled(
       [...this.#sessions.values()].map(async (session) => sessions.push(await session))
@@ -95,11 +121,14 @@ export class Sessions {
     await disconnect()
     await opening
     await Promise.all(sessions.map((session) => session.close()))
+    await Promise.all(this.#leaving.values())
   }
 
   async #open(address: Uint8Array): Promise<Session> {
     const { keyPair, store, wal, known, timeout } = this.#calling
     const { host, genesis } = known.get(address)
+    const id = encodeId(address)
+    await this.#leaving.get(id)
     const accused = await this.#accused(address)
     if (accused !== null) throw accused
     const log = await OwnLog.open(store, wal, keyPair, address)
@@ -131,17 +160,49 @@ export class Sessions {
       await exchange.recall([head, ...(await log.heads(LENGTHS_MAX - 1, head.length))])
     }
     open = await Session.open({ address, remote, log, timeout, onHead, onConflict, onSetBack })
-    this.#exchanges.set(encodeId(address), exchange)
-    this.#meetLater(exchange, host)
+    const timer = setTimeout(() => {
+      this.#meeting.enter(exchange, host).catch(() => {})
+    }, MEET_AFTER).unref()
+    this.#opened.set(id, { session: open, exchange, timer })
+    // whoever has waited for one of them has called by then
+    setImmediate(() => this.#makeRoom())
     return open
   }
 
-  #meetLater(exchange: Exchange, host: Uint8Array): void {
-    const timer = setTimeout(() => {
-      this.#timers.delete(timer)
-      this.#meeting.enter(exchange, host).catch(() => {})
-    }, MEET_AFTER).unref()
-    this.#timers.add(timer)
+  /** Each takes a log, a topic that it is found on, and its peers: who calls thousands of instances would have all of that for ever. */
+  #makeRoom(): void {
+    const { max, idleMs } = this.#bounds
+    if (this.size <= max || this.#isClosed) return
+    const before = performance.now() - idleMs
+    const idle = [...this.#opened].flatMap(
+      ([
+        id,
+        {
+          session: { idleSince }
+        }
+      ]) => {
+        return idleSince === null || idleSince > before ? [] : [{ id, idleSince }]
+      }
+    )
+    for (const { id } of idle.sort((a, b) => a.idleSince - b.idleSince)) {
+      if (this.size <= max) return
+      this.#leave(id)
+    }
+  }
+
+  #leave(id: string): void {
+    const opened = this.#opened.get(id)
+    if (opened === undefined) return
+    const { session, exchange, timer } = opened
+    clearTimeout(timer)
+    this.#opened.delete(id)
+    this.#sessions.delete(id)
+    this.#meeting.leave(exchange).catch(() => {})
+    const leaving = Promise.allSettled([session.close()])
+    this.#leaving.set(
+      id,
+      leaving.finally(() => this.#leaving.delete(id))
+    )
   }
 
   /** What calls end with where there is evidence against the host of an instance; null where there is none. */

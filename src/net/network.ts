@@ -53,6 +53,8 @@ export class Network {
   readonly #timers = new Set<NodeJS.Timeout>()
   /** What is looked for until the end, by topic in hex. */
   readonly #finding = new Map<string, Discovery>()
+  /** Where others are met, by topic in hex. */
+  readonly #meeting = new Map<string, Discovery>()
   #closed = false
 
   constructor(
@@ -145,15 +147,27 @@ export class Network {
    */
   async meet(topic: Uint8Array): Promise<void> {
     if (this.#closed) return
+    const id = b4a.toString(topic, 'hex')
     const discovery = this.#swarm.join(topic, { server: true, client: true })
+    this.#meeting.set(id, discovery)
     for (const ms of LOOK_AGAIN_MS) {
-      const again = () => {
-        if (!this.#closed) discovery.refresh().catch(() => {})
-      }
-      this.#timers.add(setTimeout(again, ms).unref())
+      const timer = setTimeout(() => {
+        this.#timers.delete(timer)
+        if (!this.#closed && this.#meeting.get(id) === discovery)
+          discovery.refresh().catch(() => {})
+      }, ms).unref()
+      this.#timers.add(timer)
     }
     await discovery.flushed()
     await this.#tried()
+  }
+
+  /** Meets nobody there any more; who is connected stays so. */
+  async part(topic: Uint8Array): Promise<void> {
+    const id = b4a.toString(topic, 'hex')
+    const discovery = this.#meeting.get(id)
+    this.#meeting.delete(id)
+    await discovery?.destroy()
   }
 
   /** A stream to the peer with that key; throws HOST_UNKNOWN where it cannot be reached in time. */

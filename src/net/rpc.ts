@@ -91,8 +91,12 @@ export class Rpc {
     return this.#rpc.closed
   }
 
-  onClose(listener: () => void): void {
+  /** Returns what has the listener forgotten. */
+  onClose(listener: () => void): () => void {
     this.#rpc.once('close', listener)
+    return () => {
+      this.#rpc.off('close', listener)
+    }
   }
 
   /**
