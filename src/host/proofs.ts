@@ -8,6 +8,7 @@ import { createProof, type Proof, type ProofRequest } from '../protocol/proof.ts
 import type { Accounts, Answered } from './accounts.ts'
 import type { Ledger } from './ledger.ts'
 import { Marks } from './marks.ts'
+import { Mutex } from './mutex.ts'
 import { damaged, readEntry } from './stand.ts'
 
 /** Bytes of blocks that one proof carries at most; a caller asks again for the rest. */
@@ -39,6 +40,8 @@ export class Proofs {
   readonly #ledger: Ledger
   readonly #accounts: Accounts
   readonly #marks = new Marks()
+  /** Parts of users' logs are read one at a time: of so many as there are connections each call would wait for all. */
+  readonly #taking = new Mutex()
 
   constructor(ledger: Ledger, accounts: Accounts) {
     this.#ledger = ledger
@@ -82,8 +85,8 @@ export class Proofs {
     const blocks: Uint8Array[] = []
     let left = PROOF_BYTES_MAX
     for (;;) {
-      const part = await this.#ledger.withUser(key, (user) =>
-        user.since(start + blocks.length, TAKEN_AT_ONCE, left)
+      const part = await this.#taking.run(() =>
+        this.#ledger.withUser(key, (user) => user.since(start + blocks.length, TAKEN_AT_ONCE, left))
       )
       for (const block of part.blocks) {
         blocks.push(block)
