@@ -1,5 +1,5 @@
 // Backups of hosts that run and of hosts that do not, and what comes of them.
-import { spawn } from 'node:child_process'
+import { spawn, spawnSync } from 'node:child_process'
 import { createSocket } from 'node:dgram'
 import { once } from 'node:events'
 import { readdir, readFile, stat, writeFile } from 'node:fs/promises'
@@ -268,6 +268,12 @@ test('backup - what is no whole backup is one clear line, and restores nothing',
   t.is(await codeOf(restore(file, scene.dir)), 'USAGE', 'not over what is there')
   t.is(await codeOf(backUpClosed(scene.dir, file)), 'USAGE', 'nor over another backup')
   t.is(await codeOf(backUpClosed(dir, `${file}-2`)), 'USAGE', 'nor of nothing')
+  if (process.platform === 'win32') return
+  const pipe = path.join(scene.root, 'pipe')
+  spawnSync('mkfifo', [pipe])
+  // whoever opened it would wait for the other side
+  t.is(await codeOf(backUpClosed(scene.dir, pipe)), 'USAGE')
+  t.is(await codeOf(restore(pipe, dir)), 'BACKUP_UNKNOWN')
 })
 
 test('backup - one that is given up leaves nothing', async (t) => {

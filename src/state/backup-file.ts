@@ -1,4 +1,4 @@
-import { type FileHandle, open, rename, rm } from 'node:fs/promises'
+import { type FileHandle, lstat, open, rename, rm, stat } from 'node:fs/promises'
 import path from 'node:path'
 import { promisify } from 'node:util'
 import zlib from 'node:zlib'
@@ -111,10 +111,15 @@ export class BackupWriter {
 
 /** All records of a backup, in order; throws FILE_UNKNOWN, BACKUP_UNKNOWN, BACKUP_VERSION, BACKUP_DAMAGED. */
 export async function* readBackup(file: string): AsyncGenerator<BackupRecord> {
-  const handle = await open(file).catch((error: NodeJS.ErrnoException) => {
+  const found = await stat(file).catch((error: NodeJS.ErrnoException) => {
     if (error.code !== 'ENOENT') throw error
     throw new MivmError('FILE_UNKNOWN', `there is no file ${file}: check the path`)
   })
+  if (!found.isFile()) {
+    const message = `${file} is no file: put the backup into one, since it is read twice`
+    throw new MivmError('BACKUP_UNKNOWN', message)
+  }
+  const handle = await open(file)
   try {
     await checkFirstLine(handle, file)
     let hash = crypto.hash(b4a.from(FIRST_LINE))
@@ -194,14 +199,13 @@ function chained(before: Uint8Array, bytes: Uint8Array): Uint8Array {
   return crypto.hash([before, bytes])
 }
 
+/** It is not opened: whoever opens a named pipe waits for the other side. */
 async function refuseWhenThere(file: string): Promise<void> {
-  const handle = await open(file).catch((error: NodeJS.ErrnoException) => {
+  const found = await lstat(file).catch((error: NodeJS.ErrnoException) => {
     if (error.code === 'ENOENT') return null
     throw error
   })
-  if (handle === null) return
-  await handle.close()
-  throw isThere(file)
+  if (found !== null) throw isThere(file)
 }
 
 function damaged(file: string): MivmError {
