@@ -6,6 +6,7 @@ import { contradiction } from '../src/protocol/comparison.ts'
 import type { Head } from '../src/protocol/head.ts'
 import { blocksOf, closeVm, found, openStore, replicate, run, Writer } from './audit-writer.ts'
 import { headAt, proofOf } from './evidence-parts.ts'
+import { closeOwnVm, Follower } from './follower.ts'
 import { tempDir } from './helpers.ts'
 
 test('rewritten - a copy is not cut back, and who reads on is told that the host has rewritten it', async (t) => {
@@ -66,6 +67,23 @@ test('rewritten - a log is found to be, whoever has opened it before and let no 
   await end()
 })
 
+test('rewritten - it is found once, however often the host says so to who follows it', async (t) => {
+  const writer = await Writer.deploy(t)
+  await writer.commit([await writer.call(0, 'add', ['a'])])
+  const blocks = await blocksOf(writer.log)
+  await writer.log.truncate(5)
+  await writer.log.append(blocks.slice(5))
+  const [store, head] = [await openStore(t), await writer.head()]
+  const end = await replicate(store, writer)
+  let asked = 0
+  const heard = () => (asked++ < 3 ? [head] : [])
+  const follower = await Follower.open(t, { store, address: writer.address, heard })
+  await follower.found(1)
+  while (asked < 4) await follower.until('progress')
+  t.alike(found(await follower.stop()), [`HISTORY_FORKED call - block ${blocks.length - 1}`])
+  await end()
+})
+
 test('rewritten - what peers say to an auditor counts as far as it is proven', async (t) => {
   const [one, two] = [
     await Writer.deploy(t, { seed: 'told' }),
@@ -103,5 +121,5 @@ test('rewritten - what peers say to an auditor counts as far as it is proven', a
 })
 
 test.hook('rewritten - the VM of these tests closes', async (t) => {
-  await t.execution(closeVm())
+  await t.execution(Promise.all([closeVm(), closeOwnVm()]))
 })

@@ -28,6 +28,9 @@ interface Claim {
   readonly source: Source
 }
 
+/** Heads with a fork that are told of once. */
+const FORKED_MAX = 1000
+
 /** Tree hashes that are kept: users cite the newest heads. */
 const KNOWN_MAX = 4096
 
@@ -44,6 +47,8 @@ export class Heads {
   readonly #open = new Map<number, Claim[]>()
   /** The longest history that the host is already found not to show. */
   #truncatedTo = 0
+  /** Heads with a fork that are in no log, by their signatures: a host may say the same again and again. */
+  readonly #forked = new Set<string>()
   /** Of those that agree: what is in no log, and may be given the next time as well. */
   #given = 0
   /** Users, z-base-32, whose logs are not the ones that the host has seen. */
@@ -88,6 +93,7 @@ export class Heads {
       return false
     }
     if (head.fork > 0) {
+      if (source.log === null && !this.#isNews(head)) return true
       const message = `the host has signed a head with fork ${head.fork}: it has rewritten its log`
       this.#report.find('HISTORY_FORKED', placeOf(source, head), message)
     } else if (known !== undefined) {
@@ -98,6 +104,14 @@ export class Heads {
       if (claims.length === 0) this.#open.set(head.length, claims)
       claims.push({ head: copyHead(head), source })
     }
+    return true
+  }
+
+  #isNews({ signature }: Head): boolean {
+    const name = b4a.toString(signature, 'hex')
+    if (this.#forked.has(name)) return false
+    // a few are told of, and one is enough
+    if (this.#forked.size < FORKED_MAX) this.#forked.add(name)
     return true
   }
 
