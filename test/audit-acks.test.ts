@@ -228,6 +228,22 @@ test('audit - that a call was altered is shown also where the log of its user en
   t.ok(audited.evidence[0])
 })
 
+test('audit - a head of another history in a call with an ack is shown, also where its entry is executed again', async (t) => {
+  const shown = await Writer.deploy(t, { seed: 'again' })
+  await shown.commit([await shown.call(1, 'add', ['shown'])])
+  const writer = await Writer.deploy(t, { seed: 'again' })
+  await writer.commit([await writer.call(1, 'add', ['told'])])
+  const item = await writer.call(1, 'roll', [], await shown.head())
+  await writer.commit([item])
+  const block = encodeUserEntry({ type: 'call', method: 'roll', args: '[]', head: null })
+  await writer.commit([{ ...item, block }])
+  const { core } = item.user
+  const store = await copyStore(t, writer, core, [])
+  // it throws where there is no evidence of one of them
+  const audited = await run(t, { store, address: writer.address })
+  t.alike(found(audited), ['TWO_HISTORIES call - block 1', 'CALL_REPEATED call 4 block 11'])
+})
+
 test('audit - two histories of one length are found, in any user’s log', async (t) => {
   for (const user of [0, 1]) {
     const other = await Writer.deploy(t, { seed: 'one host' })

@@ -209,7 +209,8 @@ export class Collector {
     const cited = by && (await this.#userEntry(by, block).catch(ifIncomplete))
     const here = held.filter(({ length }) => user === undefined && length - 1 === block)
     for (const head of [cited?.head ?? null, ...here, shown]) yield* this.#headParts(head)
-    if (by !== null) yield* this.#headParts(await this.#ackedHead(by, block))
+    if (by === null) return
+    for await (const head of this.#ackedHeads(by, block)) yield* this.#headParts(head)
   }
 
   async *#headParts(head: Head | null): AsyncGenerator<Parts> {
@@ -227,12 +228,15 @@ export class Collector {
     }
   }
 
-  /** The head that a block of a user's log has as it was acked: the log may not be here, or be another one. */
-  async #ackedHead(user: Uint8Array, block: number): Promise<Head | null> {
+  /** Heads that a block of a user's log has as it was acked, once or again: the log may not be here, or be another one. */
+  async *#ackedHeads(user: Uint8Array, block: number): AsyncGenerator<Head | null> {
     const isOf = (it: CallLogEntry) =>
-      it.type === 'ack' && it.entry === block + 1 && b4a.equals(it.user, user)
-    const ack = await this.#entry(await this.#before(this.#length, isOf))
-    return ack?.type === 'ack' ? (readUserEntry(ack.call)?.head ?? null) : null
+      it.type === 'ack' && Math.max(0, it.entry - 1) === block && b4a.equals(it.user, user)
+    for (let index = this.#length; index > 1; ) {
+      index = await this.#before(index, isOf)
+      const ack = await this.#entry(index)
+      if (ack?.type === 'ack') yield readUserEntry(ack.call)?.head ?? null
+    }
   }
 
   async *#archiveParts(log: 'archive' | 'blobs', head: Head): AsyncGenerator<Parts> {
