@@ -8,7 +8,7 @@ import crypto from 'hypercore-crypto'
 import { Answers } from '../src/audit/answers.ts'
 import { audit } from '../src/audit/audit.ts'
 import { Report } from '../src/audit/findings.ts'
-import { Heads } from '../src/audit/heads.ts'
+import { Heads, type Source } from '../src/audit/heads.ts'
 import { LogReader } from '../src/audit/log-reader.ts'
 import { Patience } from '../src/audit/patience.ts'
 import { UserCopy } from '../src/audit/user-copy.ts'
@@ -77,6 +77,28 @@ test('memory - of an answer that is not here to compare nothing is kept but the 
   const { verdict, kept } = await keptBy(t, writer)
   t.is(verdict, 'clean')
   t.ok(kept < 6 * MEBIBYTE, `${kept} bytes are kept of ${TAIL * LARGE} that were read`)
+})
+
+test('memory - of heads that peers tell of a log without end those are kept that it comes to first', (t) => {
+  const { publicKey, secretKey } = crypto.keyPair()
+  const address = crypto.hash(b4a.from('a call log'))
+  const heads = new Heads(address, publicKey, new Report())
+  const tell = (length: number, source: Partial<Source>) => {
+    const head = { length, fork: 0, treeHash: crypto.hash(address) }
+    const signed = signHead(head, address, (message) => crypto.sign(message, secretKey))
+    heads.claim(signed, { log: null, block: length - 1, ...source })
+  }
+  tell(9_000, {})
+  for (let length = 2_000; length > 0; length--) tell(length, { hearsay: true })
+  t.alike(
+    heads.open.toSorted((a, b) => a - b),
+    [...Array.from({ length: 1_024 }, (_, i) => i + 1), 9_000]
+  )
+  heads.note(1, crypto.hash(b4a.alloc(1)))
+  heads.settle()
+  tell(1_500, { hearsay: true })
+  t.is(heads.open.length, 1_025)
+  t.is(heads.openTo, 9_000)
 })
 
 test('memory - of a log that nobody shows the heads in commits are not kept', async (t) => {

@@ -31,6 +31,12 @@ interface Claim {
 /** Heads with a fork that are told of once. */
 const FORKED_MAX = 1000
 
+/**
+ * Heads that peers have told and that the log has not come to: a host with many peers could sign any number for them to tell. Those
+ * are kept that it comes to first.
+ */
+const HEARSAY_MAX = 1024
+
 /** Tree hashes that are kept: users cite the newest heads. */
 const KNOWN_MAX = 4096
 
@@ -45,6 +51,8 @@ export class Heads {
   readonly #known = new Map<number, Uint8Array>()
   /** Signed heads at lengths where the log has not been seen, or was not noted. */
   readonly #open = new Map<number, Claim[]>()
+  /** Those of them that peers have told. */
+  #hearsay = 0
   /** The longest history that the host is already found not to show. */
   #truncatedTo = 0
   /** Heads with a fork that are in no log, by their signatures: a host may say the same again and again. */
@@ -103,6 +111,7 @@ export class Heads {
       const claims = this.#open.get(head.length) ?? []
       if (claims.length === 0) this.#open.set(head.length, claims)
       claims.push({ head: copyHead(head), source })
+      if (isHearsay({ source }) && ++this.#hearsay > HEARSAY_MAX) this.#forgetFurthest()
     }
     return true
   }
@@ -129,8 +138,22 @@ export class Heads {
     for (const [length, claims] of [...this.#open]) {
       if (!this.#known.has(length)) continue
       this.#open.delete(length)
+      this.#hearsay -= claims.filter(isHearsay).length
       for (const { head, source } of claims) this.claim(head, source)
     }
+  }
+
+  /** Of what peers have told. */
+  #forgetFurthest(): void {
+    let furthest = 0
+    for (const [length, claims] of this.#open) {
+      if (length > furthest && claims.some(isHearsay)) furthest = length
+    }
+    const claims = this.#open.get(furthest) ?? []
+    const left = claims.filter((claim) => !isHearsay(claim))
+    this.#hearsay -= claims.length - left.length
+    if (left.length === 0) this.#open.delete(furthest)
+    else this.#open.set(furthest, left)
   }
 
   /** A head that the host had signed before, while the log here has it as well: the host must not show less. */
@@ -223,6 +246,10 @@ export class Heads {
     const message = `the host has signed a history of ${head.length} blocks and shows ${shown}`
     this.#report.find('HISTORY_TRUNCATED', placeOf(source, head), message)
   }
+}
+
+function isHearsay({ source }: Pick<Claim, 'source'>): boolean {
+  return source.hearsay !== undefined
 }
 
 /** A claim in a user's log is found there; one of the memory where the log should go on. */
