@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import SecretStream from '@hyperswarm/secret-stream'
 import test, { type Test } from 'brittle'
 import c from 'compact-encoding'
@@ -31,6 +32,37 @@ test('gate - nothing leaves while it is closed, however much there is, and all o
   send(32, 10)
   await arrived(received, 33)
   t.is(received.at(-1), 32, 'and what comes behind it')
+})
+
+test('gate - commits that begin before others have ended do not keep it closed for ever', async (t) => {
+  const gate = new Gate()
+  const { mux, send, received } = await connect(t)
+  gate.add(mux)
+  let rounds = 0
+  const commit = async (delay: number) => {
+    await sleep(delay)
+    for (; received.length === 0 && rounds < 100; rounds++) {
+      await gate.turn()
+      const release = gate.hold()
+      await sleep(30)
+      release()
+    }
+  }
+  const committing = Promise.all([commit(0), commit(15)])
+  await sleep(20)
+  send(1, 10)
+  await committing
+  t.alike(received, [1], `${rounds} rounds`)
+  const release = gate.hold()
+  await sleep(250)
+  const waiting = gate.turn()
+  release()
+  await waiting
+  gate.hold()
+  await sleep(250)
+  gate.jam()
+  await gate.turn()
+  t.pass('where it stays closed nobody waits for it')
 })
 
 test('gate - who has more held back than can be held is let go', async (t) => {

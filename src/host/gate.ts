@@ -4,6 +4,12 @@ import { countHeldBack } from '../net/rpc.ts'
 /** Bytes that are held back for one peer, beyond which its connection ends: it has asked for them, and comes again. */
 const LATE_MAX = 64 * 1024 * 1024
 
+/**
+ * How long it may be closed without a break, ms, before commits that have not begun wait until it was open: with many instances
+ * one begins before the other has ended, and nobody would be told anything as long as somebody calls.
+ */
+const CLOSED_MS = 200
+
 /** What is held back for a peer beside what Protomux itself gathers. */
 interface Late {
   bytes: number
@@ -17,6 +23,11 @@ interface Late {
 export class Gate {
   readonly #streams = new Map<Protomux, Late>()
   #holding = 0
+  /** As performance.now(). */
+  #closedAt = 0
+  /** It is not opened any more. */
+  #isStuck = false
+  #waiting: (() => void)[] = []
 
   /** Peers' streams come under the gate as they connect, also while it is closed. */
   add(mux: Protomux): void {
@@ -31,8 +42,29 @@ export class Gate {
     this.#streams.delete(mux)
   }
 
+  /** Resolves when it may be closed, which is nearly always at once. */
+  async turn(): Promise<void> {
+    while (this.#isClosedForLong) await new Promise<void>((go) => this.#waiting.push(go))
+  }
+
+  /** It stays closed, and nobody waits for it: what was written is not known to be on disk. */
+  jam(): void {
+    this.#isStuck = true
+    this.#admit()
+  }
+
+  get #isClosedForLong(): boolean {
+    const isClosed = this.#holding > 0 && !this.#isStuck
+    return isClosed && performance.now() - this.#closedAt > CLOSED_MS
+  }
+
+  #admit(): void {
+    for (const go of this.#waiting.splice(0)) go()
+  }
+
   /** Closes the gate until the returned function is called. Nests. */
   hold(): () => void {
+    if (this.#holding === 0) this.#closedAt = performance.now()
     this.#holding++
     for (const mux of this.#streams.keys()) mux.cork()
     let held = true
@@ -44,6 +76,7 @@ export class Gate {
         if (this.#holding === 0) sendLate(late)
         mux.uncork()
       }
+      if (this.#holding === 0) this.#admit()
     }
   }
 

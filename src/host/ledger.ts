@@ -326,6 +326,7 @@ export class Ledger {
     return this.#mutex.run(async () => {
       if (this.#failed !== null) throw this.#failed
       this.refuseWhenBarred()
+      await this.#writing.gate.turn()
       const sessions = this.#session()
       const release = this.#writing.gate.hold()
       let begun = false
@@ -355,8 +356,12 @@ export class Ledger {
         this.#isSpoilt = !begun && !isStuck(error, this.#failed) && !isUnwritable(error)
         // Unwritten, nothing was announced. Written but not synced, the new head must never leave: the gate stays
         // shut, and the host has to go down.
-        if (written) this.#writing.onFatal(this.#failed)
-        else release()
+        if (written) {
+          this.#writing.gate.jam()
+          this.#writing.onFatal(this.#failed)
+        } else {
+          release()
+        }
         if (isUnwritable(error)) {
           this.#writing.onFatal(new MivmError('DIRECTORY_DAMAGED', this.#failed.message))
         }
