@@ -98,6 +98,33 @@ test('cli - who reads a pipe in which nothing comes is ended by a signal', {
   }
 })
 
+test('cli - who writes into a pipe that nobody reads waits, and is ended by a signal', {
+  skip: process.platform !== 'linux'
+}, async (t) => {
+  const dir = await tempDir(t)
+  const pipe = path.join(dir, 'pipe')
+  spawnSync('mkfifo', [pipe])
+  const program = `
+    import { handleSignals } from '${new URL('../src/cli/interruption.ts', import.meta.url)}'
+    import { writeProof } from '${new URL('../src/cli/proof-file.ts', import.meta.url)}'
+    handleSignals()
+    console.log('writing')
+    await writeProof('${pipe}', 'a proof'.repeat(100_000))`
+  const node = ['--conditions=mivm-source', '--input-type=module', '-e', program]
+  const start = () => spawn(process.execPath, node, { stdio: ['ignore', 'pipe', 'inherit'] })
+  const child = start()
+  t.teardown(() => child.kill('SIGKILL'))
+  await once(child.stdout, 'data')
+  await sleep(500)
+  child.kill('SIGINT')
+  t.alike(await once(child, 'exit'), [INTERRUPTED, null])
+
+  const other = start()
+  const { stdout } = spawnSync('cat', [pipe], { encoding: 'utf8' })
+  t.is(stdout.length, 700_000, 'all of it comes to who reads it')
+  t.alike(await once(other, 'exit'), [0, null])
+})
+
 /** Begins what runs as the first process of its own, as in a container. */
 const ALONE = ['--user', '--map-root-user', '--pid', '--fork']
 

@@ -1,11 +1,18 @@
 import { randomUUID } from 'node:crypto'
+import { openSync } from 'node:fs'
 import { access, constants, link, lstat, open, rm, stat, writeFile } from 'node:fs/promises'
+import { Socket } from 'node:net'
 import path from 'node:path'
+import { finished } from 'node:stream/promises'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { directory, noFile, openPipe } from '../bundle/bounded-file.ts'
 import { ARMORED_MAX, tooLarge } from '../protocol/envelope.ts'
 import { codeOf } from '../protocol/errors.ts'
 import { isThere } from '../state/file-error.ts'
 import { atEnd } from './interruption.ts'
+
+/** How often it is looked whether somebody reads a pipe, ms. */
+const READER_MS = 100
 
 /** Reads a receipt or evidence, `-` from stdin. A file may be of any size, and what is no file may never end. */
 export async function readProof(file: string): Promise<Uint8Array> {
@@ -42,7 +49,23 @@ export async function writeProof(file: string, proof: Uint8Array | string): Prom
   } catch (error) {
     if (codeOf(error) !== 'EEXIST') throw error
     await checkWritable(file)
-    await writeFile(file, proof)
+    const pipe = await openPipeTo(file)
+    if (pipe === null) await writeFile(file, proof)
+    else await finished(pipe.end(proof))
+  }
+}
+
+/** A named pipe, as soon as somebody reads it; null for everything else. As with `openPipe`, no thread waits for that. */
+async function openPipeTo(file: string): Promise<Socket | null> {
+  if (process.platform !== 'linux' || !(await stat(file)).isFIFO()) return null
+  for (;;) {
+    try {
+      const fd = openSync(file, constants.O_WRONLY | constants.O_NONBLOCK)
+      return new Socket({ fd, readable: false, writable: true })
+    } catch (error) {
+      if (codeOf(error) !== 'ENXIO') throw error
+    }
+    await sleep(READER_MS)
   }
 }
 
