@@ -54,6 +54,28 @@ test('audit - a commit that names what is not in the archive is found', async (t
   t.is(audited.verdict.verdict, 'violation')
 })
 
+test('audit - a commit that names more than there ever is hides no head that none names', async (t) => {
+  const writer = await Writer.deploy(t)
+  await writer.commit([await writer.call(0, 'add', ['named'])], {
+    entries: (entries) =>
+      entries.map((it) =>
+        it.type === 'commit' ? { ...it, archive: { ...it.archive, length: 5000 } } : it
+      )
+  })
+  await writer.commit([await writer.call(0, 'add', ['fewer'])])
+  const { archive } = await writer.archive.version()
+  // its commit has no place
+  await writer.commit([await writer.call(0, 'add', ['unnamed'])], {
+    entries: (entries) => entries.slice(1)
+  })
+  const audited = found(await run(t, writer))
+  t.ok(archive.length < writer.files.length)
+  t.ok(
+    audited.includes(`ARCHIVE_UNCOMMITTED call - block ${writer.files.length - 1}`),
+    audited.join()
+  )
+})
+
 test('audit - heads that come without end take no memory without end, and are not called checked', async (t) => {
   const writer = await Writer.deploy(t)
   const { store, address, keyPair } = writer

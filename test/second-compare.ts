@@ -53,13 +53,16 @@ export function differences(audit: Audit, report: Report): string[] {
   const auditor = structural(audit)
   const findings = report.findings.filter((finding) => !isReplays(finding))
   const second = { findings, verdict: verdictOf(findings, report.gaps) }
+  const placed = (findings: readonly Finding[]) => findings.filter((it) => !isWithheld(it))
   const lines = LOGS.flatMap((log) => {
-    const [a, b] = [firstIn(auditor.findings, log), firstIn(second.findings, log)]
+    const [a, b] = [firstIn(placed(auditor.findings), log), firstIn(placed(second.findings), log)]
     const isSame = a.some(({ rule, block }) =>
       b.some((it) => it.rule === rule && it.block === block)
     )
     return isSame || a.length + b.length === 0 ? [] : [`${show(a)} | ${show(b)} | ${log}`]
   })
+  if (auditor.findings.some(isWithheld) !== second.findings.some(isWithheld))
+    lines.push(`${show(auditor.findings)} | ${show(second.findings)} | withheld`)
   const isMissed = report.findings.some(isReplays) && audit.verdict.verdict !== 'violation'
   if (isMissed) lines.push(`nothing | ${show(report.findings.filter(isReplays))} | replay`)
   if (auditor.verdict === second.verdict) return lines
@@ -120,6 +123,11 @@ function structural({ findings, verdict }: Audit): Judged {
 /** Entries that are no call, which the auditor leaves to the replay. */
 function isReplays({ rule }: Finding): boolean {
   return rule === 'R12' || rule === 'R13'
+}
+
+/** What a user has seen, and nobody shows: of several entries with one head each shows it, wherever it stands. */
+function isWithheld({ rule, log }: Finding): boolean {
+  return rule === 'R17' && log === 'user log'
 }
 
 function verdictOf(findings: readonly Finding[], gaps: readonly unknown[]): Report['verdict'] {

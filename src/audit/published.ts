@@ -148,8 +148,8 @@ export class Published {
   note(commit: Versions): void {
     for (const side of this.#sides) {
       const { length, treeHash } = commit[side.name]
-      // lengths never shrink, or that is a finding of its own
-      side.committedTo = length
+      // where lengths shrink, which is a finding of its own, it stays the longest
+      side.committedTo = Math.max(side.committedTo, length)
       if (!isAsked(side, length)) continue
       const known = side.committed.get(length) ?? []
       if (!known.some((it) => b4a.equals(it, treeHash))) {
