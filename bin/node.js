@@ -41,8 +41,7 @@ if (main !== undefined && realpathSync(main) === fileURLToPath(import.meta.url))
 export function startPinned(args, hears = false) {
   const node = pinnedNode()
   if (node === null) return fail(missing())
-  const stdio = ['inherit', 'inherit', 'inherit', ...(hears ? ['ipc'] : [])]
-  const child = spawn(node, args, { stdio })
+  const child = spawn(node, args, { stdio: ['inherit', 'inherit', 'inherit', 'ipc'] })
   child.on('error', (error) => fail(`${node} cannot be started: ${error.message}`))
   child.on('exit', (code, signal) => {
     if (code === EXIT_NOT_LOADED) fail(unloadable())
