@@ -1,14 +1,11 @@
-import { randomUUID } from 'node:crypto'
-import { link, readFile, rename, rm } from 'node:fs/promises'
+import { readFile } from 'node:fs/promises'
 import path from 'node:path'
 import b4a from 'b4a'
 import crypto, { type KeyPair } from 'hypercore-crypto'
 import type { Head } from '../protocol/head.ts'
 import type { TreeNode } from '../protocol/merkle.ts'
 import { decodeValue, encodeValue } from '../protocol/values.ts'
-import { writeDurably, writeSynced } from '../state/durable-file.ts'
-import { makeDirectory } from '../state/make-directory.ts'
-import { syncDirectory } from '../state/sync-directory.ts'
+import { createDurably, writeDurably } from '../state/durable-file.ts'
 import type { WalkState } from './call-log.ts'
 import type { Counts, Place } from './findings.ts'
 import type { ShadowRoots } from './shadow.ts'
@@ -89,18 +86,11 @@ export class Checkpoints {
   /** Audits of several instances may do so at once: then it is that of whoever was first. */
   async #createKey(): Promise<KeyPair> {
     const seed = crypto.randomBytes(SEED_BYTES)
-    const fresh = `${this.#keyFile}.${randomUUID()}`
-    await makeDirectory(this.#dir)
-    try {
-      await writeSynced(fresh, `${b4a.toString(seed, 'hex')}\n`)
-      await link(fresh, this.#keyFile).catch(async () => {
-        // or what is there is no key, or the disk has no second names
-        if ((await this.#keyPair()) === null) await rename(fresh, this.#keyFile)
-      })
-    } finally {
-      await rm(fresh, { force: true })
-    }
-    await syncDirectory(this.#dir)
+    const text = `${b4a.toString(seed, 'hex')}\n`
+    await createDurably(this.#keyFile, text).catch(async () => {
+      // or what is there is no key, or the disk has no second names
+      if ((await this.#keyPair()) === null) await writeDurably(this.#keyFile, text)
+    })
     return (await this.#keyPair()) ?? crypto.keyPair(seed)
   }
 }

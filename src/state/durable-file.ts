@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto'
-import { open, rename, rm } from 'node:fs/promises'
+import { link, open, rename, rm } from 'node:fs/promises'
 import path from 'node:path'
 import { makeDirectory } from './make-directory.ts'
 import { syncDirectory } from './sync-directory.ts'
@@ -25,6 +25,20 @@ export async function writeDurably(
     // on a full disk each try would leave another one, and take the room that somebody has made
     await rm(fresh, { force: true }).catch(() => {})
     throw error
+  }
+  await syncDirectory(dir)
+}
+
+/** The same for a file that is not there yet, whoever else makes it; throws EEXIST, and leaves what is there as it is. */
+export async function createDurably(file: string, bytes: Uint8Array | string): Promise<void> {
+  const dir = path.resolve(path.dirname(file))
+  const fresh = `${file}.${randomUUID()}`
+  await makeDirectory(dir)
+  try {
+    await writeSynced(fresh, bytes)
+    await link(fresh, file)
+  } finally {
+    await rm(fresh, { force: true })
   }
   await syncDirectory(dir)
 }

@@ -1,15 +1,13 @@
-import { randomUUID } from 'node:crypto'
-import { chmod, link, readFile, rm, stat } from 'node:fs/promises'
+import { chmod, readFile, stat } from 'node:fs/promises'
 import path from 'node:path'
 import b4a from 'b4a'
 import crypto, { type KeyPair } from 'hypercore-crypto'
 import { codeOf, MivmError } from '../protocol/errors.ts'
 import { isBytes } from '../protocol/fields.ts'
 import { encodeId } from '../protocol/ids.ts'
-import { writeSynced } from './durable-file.ts'
+import { createDurably } from './durable-file.ts'
 import { listDirectory } from './list-directory.ts'
 import { makeDirectory } from './make-directory.ts'
-import { syncDirectory } from './sync-directory.ts'
 
 /** An Ed25519 identity, of a host or of a user, as it lies on disk: one file, readable by its owner alone. */
 export interface Identity {
@@ -29,26 +27,21 @@ export async function createIdentity(
   if (!isBytes(seed, 32)) {
     throw new MivmError('KEY_INVALID', 'a seed is not 32 bytes: give a Uint8Array of as many')
   }
+  // before it is asked for a key: a file in its place is no identity
   await makeDirectory(dir)
   const keyPair = crypto.keyPair(seed)
   const id = encodeId(keyPair.publicKey)
   const text = JSON.stringify({ mivm: 'identity/1', id, seed: b4a.toString(seed, 'hex') })
-  const file = fileOf(dir, name)
-  const fresh = `${file}.${randomUUID()}`
   try {
-    await writeSynced(fresh, `${text}\n`)
     // never over a key that is there, since a key lost is an identity lost; and never half a key under this name
-    await link(fresh, file)
+    await createDurably(fileOf(dir, name), `${text}\n`)
   } catch (error) {
     if (codeOf(error) !== 'EEXIST') throw error
     throw new MivmError(
       'IDENTITY_EXISTS',
       `there is an identity "${name}" already: choose another name`
     )
-  } finally {
-    await rm(fresh, { force: true })
   }
-  await syncDirectory(dir)
   return { name, id, keyPair }
 }
 
