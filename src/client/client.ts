@@ -29,7 +29,8 @@ import { CALLER_DIALS, Meeting } from './meeting.ts'
 import type { Done } from './pending.ts'
 import { Remote } from './remote.ts'
 import { resultValue } from './result.ts'
-import { type Calling, clientClosed, Sessions } from './sessions.ts'
+import { clientClosed } from './session.ts'
+import { type Calling, Sessions } from './sessions.ts'
 import { StateReader } from './state-reader.ts'
 
 export interface ClientOptions {

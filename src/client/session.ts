@@ -133,10 +133,7 @@ export class Session {
    * as performance.now().
    */
   call(method: string, args: string, since: number): Promise<Done> {
-    if (this.#closed) {
-      const message = 'this client is closed: open another one'
-      return Promise.reject(new MivmError('HOST_CLOSED', message))
-    }
+    if (this.#closed) return Promise.reject(clientClosed())
     const failed = this.#failed ?? this.#unwritable
     if (failed !== null) return Promise.reject(failed)
     const wrong = refuse(method, args)
@@ -299,4 +296,8 @@ function refuse(method: string, args: string): MivmError | null {
     'METHOD_UNKNOWN',
     'no method has such a name: see the methods of the instance'
   )
+}
+
+export function clientClosed(): MivmError {
+  return new MivmError('HOST_CLOSED', 'this client is closed: open another one')
 }

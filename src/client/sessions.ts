@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type Corestore from 'corestore'
 import type { KeyPair } from 'hypercore-crypto'
 import { contradiction, type Statement, subjectOf } from '../protocol/comparison.ts'
-import { MivmError } from '../protocol/errors.ts'
+import type { MivmError } from '../protocol/errors.ts'
 import type { Head } from '../protocol/head.ts'
 import { encodeId } from '../protocol/ids.ts'
 import { CONSISTENCY, LENGTHS_MAX } from '../protocol/messages.ts'
@@ -14,7 +14,7 @@ import type { KnownInstances } from './known-instances.ts'
 import type { Meeting } from './meeting.ts'
 import { OwnLog } from './own-log.ts'
 import type { Remote } from './remote.ts'
-import { Session } from './session.ts'
+import { clientClosed, Session } from './session.ts'
 
 /** How long an instance is in use before others who use it are looked for, ms: a single call is over by then. */
 const MEET_AFTER = 1_000
@@ -174,16 +174,10 @@ export class Sessions {
     const { max, idleMs } = this.#bounds
     if (this.size <= max || this.#isClosed) return
     const before = performance.now() - idleMs
-    const idle = [...this.#opened].flatMap(
-      ([
-        id,
-        {
-          session: { idleSince }
-        }
-      ]) => {
-        return idleSince === null || idleSince > before ? [] : [{ id, idleSince }]
-      }
-    )
+    const idle = [...this.#opened].flatMap(([id, { session }]) => {
+      const { idleSince } = session
+      return idleSince === null || idleSince > before ? [] : [{ id, idleSince }]
+    })
     for (const { id } of idle.sort((a, b) => a.idleSince - b.idleSince)) {
       if (this.size <= max) return
       this.#leave(id)
@@ -210,8 +204,4 @@ export class Sessions {
     const file = await this.#evidence.find(encodeId(address))
     return file === null ? null : twoHistories(file)
   }
-}
-
-export function clientClosed(): MivmError {
-  return new MivmError('HOST_CLOSED', 'this client is closed: open another one')
 }

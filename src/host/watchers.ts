@@ -4,7 +4,7 @@ interface Watcher {
   resolve(): void
   reject(error: unknown): void
   /** Until it waits no longer. */
-  readonly timer: NodeJS.Timeout | null
+  readonly timer: NodeJS.Timeout | undefined
 }
 
 /** Those who wait until calls have their results. */
@@ -32,7 +32,7 @@ export class Watchers {
         this.#forget(user, entry, watcher)
         resolve()
       }
-      const timer = ms === null ? null : setTimeout(giveUp, ms).unref()
+      const timer = ms === null ? undefined : setTimeout(giveUp, ms).unref()
       const watcher = { resolve, reject, timer }
       watchers.push(watcher)
       this.#size++
@@ -50,7 +50,7 @@ export class Watchers {
         entries.delete(entry)
         this.#size -= watchers.length
         for (const { resolve, timer } of watchers) {
-          if (timer !== null) clearTimeout(timer)
+          clearTimeout(timer)
           resolve()
         }
       }
@@ -64,7 +64,7 @@ export class Watchers {
     this.#watchers.clear()
     this.#size = 0
     for (const { reject, timer } of all) {
-      if (timer !== null) clearTimeout(timer)
+      clearTimeout(timer)
       reject(error)
     }
   }
