@@ -16,6 +16,15 @@ import { Cli, CONTRACTS, type JsonObject, startHost } from './cli.ts'
 import { openHost } from './cli-network.ts'
 import { type Teardown, tempDir } from './helpers.ts'
 
+/** One of which nothing but that it is told matters. */
+const FINDING: Finding = {
+  code: 'RESULT_WRONG',
+  class: 'R',
+  log: 'call log',
+  block: 9,
+  message: ''
+}
+
 const FORUM = path.join(CONTRACTS, 'forum.js')
 
 /** A command that goes on, and what it prints with --json. */
@@ -193,14 +202,7 @@ test('cli - a webhook that is down is asked with patience once, whatever is foun
   await once(server, 'listening')
   const { port } = server.address() as AddressInfo
   const alerts = new Alerts(new Output(false), { webhook: `http://127.0.0.1:${port}/` })
-  const finding: Finding = {
-    code: 'RESULT_WRONG',
-    class: 'R',
-    log: 'call log',
-    block: 9,
-    message: ''
-  }
-  for (let i = 0; i < 3; i++) alerts.add({ type: 'finding', address: '', finding })
+  for (let i = 0; i < 3; i++) alerts.add({ type: 'finding', address: '', finding: FINDING })
   await alerts.done()
   t.is(asked, 4 + 1 + 1, 'the verdict waits for it')
 })
@@ -217,20 +219,13 @@ test('cli - a webhook is posted to with a name and a password, and only where it
   await once(server, 'listening')
   const { port } = server.address() as AddressInfo
   const basic = `Basic ${Buffer.from('bob:s ecret').toString('base64')}`
-  const finding: Finding = {
-    code: 'RESULT_WRONG',
-    class: 'R',
-    log: 'call log',
-    block: 9,
-    message: ''
-  }
   for (const [at, expected] of [
     [`bob:s%20ecret@127.0.0.1:${port}/here`, [`POST /here ${basic}`]],
     [`127.0.0.1:${port}/301`, ['POST /301 -']],
     [`127.0.0.1:${port}/308`, ['POST /308 -', 'POST /308 -', 'POST /there -']]
   ] as const) {
     const alerts = new Alerts(new Output(false), { webhook: `http://${at}` })
-    alerts.add({ type: 'finding', address: '', finding })
+    alerts.add({ type: 'finding', address: '', finding: FINDING })
     await alerts.done()
     t.alike(asked.splice(0), expected)
   }
