@@ -1,4 +1,5 @@
 // The host as its operator sees it.
+import { once } from 'node:events'
 import { writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import test from 'brittle'
@@ -149,4 +150,40 @@ test('cli - an oracle is a module of the operator', async (t) => {
   const audit = await cli.json(['audit', 'bet'])
   const verdict = audit.objects.at(-1)
   t.alike(verdict?.['attested'], { hostTimes: 2, oracleAnswers: 1, aborts: 0 })
+})
+
+test('cli - what an oracle says, and what it leaves behind, is in the log of its host', async (t) => {
+  const root = await tempDir(t)
+  const file = path.join(root, 'careless.mjs')
+  await writeFile(
+    file,
+    `setTimeout(() => Promise.reject(new Error('before anybody asks')))
+    export const forgetful = async () => (Promise.reject(new Error('not awaited')), 1)
+    export const late = async () => (setTimeout(() => { throw new Error('too late') }), 2)
+    export const talkative = async (name) => (console.log('asked for', { name }), 3)\n`
+  )
+  const contract = path.join(root, 'asks.js')
+  await writeFile(contract, 'exports.ask = async (name) => oracle[name](name)\n')
+  const { host, cli } = await startNetwork(t, root, ['--oracle', file])
+  await cli.run(['deploy', contract, '--host', host.id, '--name', 'asks'])
+  const names = ['forgetful', 'late', 'talkative', 'forgetful']
+  const values = []
+  for (const name of names) values.push((await cli.run(['call', 'asks', 'ask', name])).stdout)
+  t.alike(values, ['1\n', '2\n', '3\n', '1\n'], 'it goes on')
+  const read = once(host.child, 'close')
+  t.is(await host.stop(), 0)
+  await read
+  const lines = host.stderr.trim().split('\n')
+  const said = lines.map((line) => JSON.parse(line))
+  t.alike(
+    said.flatMap(({ event, name, message }) => (event === 'oracle' ? [[name, message]] : [])),
+    [
+      [file, 'before anybody asks'],
+      ['oracle.forgetful', 'not awaited'],
+      ['oracle.late', 'too late'],
+      ['oracle.forgetful', 'not awaited']
+    ]
+  )
+  t.ok(said.some(({ level, msg }) => level === 'info' && msg === "asked for { name: 'talkative' }"))
+  t.absent(host.events.some(({ type }) => type === 'error'))
 })

@@ -171,6 +171,8 @@ export interface CliHost {
   readonly child: ChildProcess
   /** What it has printed so far. */
   readonly events: readonly JsonObject[]
+  /** What is in its log so far. */
+  readonly stderr: string
   stop(signal?: NodeJS.Signals): Promise<number | null>
 }
 
@@ -194,9 +196,9 @@ export async function startHost(
   }
   t.teardown(() => stop())
   const events: JsonObject[] = []
-  let problem = ''
+  let stderr = ''
   child.stderr?.setEncoding('utf8').on('data', (text: string) => {
-    problem += text
+    stderr += text
   })
   if (child.stdout === null) throw new Error('no stdout')
   const ready = Promise.withResolvers<JsonObject>()
@@ -205,10 +207,19 @@ export async function startHost(
     events.push(event)
     if (event['type'] === 'ready') ready.resolve(event)
   })
-  child.once('exit', () => ready.reject(new Error(`the host did not start: ${problem}`)))
+  child.once('exit', () => ready.reject(new Error(`the host did not start: ${stderr}`)))
   const { id, bootstrap } = await ready.promise
   const nodes = Array.isArray(bootstrap) ? bootstrap.join(',') : ''
-  return { id: String(id), bootstrap: nodes, child, events, stop }
+  return {
+    id: String(id),
+    bootstrap: nodes,
+    child,
+    events,
+    get stderr() {
+      return stderr
+    },
+    stop
+  }
 }
 
 /** A host, and a directory beside it for whoever calls it. */

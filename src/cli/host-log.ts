@@ -1,3 +1,5 @@
+import { Console } from 'node:console'
+import { Writable } from 'node:stream'
 import { type Logger, pino } from 'pino'
 import type { HostEvent } from '../host/events.ts'
 import { Bucket } from '../net/bucket.ts'
@@ -82,6 +84,17 @@ export class HostLog {
     else this.#logger[level]({ event: type, ...harmless(fields) }, `${text}${said}`)
   }
 
+  /** For who writes to a console, such as an oracle: stdout is for data, and stderr for lines of one form. */
+  console(): Console {
+    const write = (chunk: Buffer, _: string, done: () => void) => {
+      for (const line of chunk.toString().split('\n'))
+        if (line !== '') this.write('info', brief(line))
+      done()
+    }
+    const [stdout, stderr] = [new Writable({ write }), new Writable({ write })]
+    return new Console({ stdout, stderr })
+  }
+
   /** Writes out what is not written yet. */
   close(): void {
     try {
@@ -162,6 +175,10 @@ function describe(event: HostEvent): Description {
     }
     case 'mended':
       return { level: 'error', text: 'mended', colour: 'red', said: `: ${brief(event.message)}` }
+    case 'oracle': {
+      const said = ` has left an error behind: ${brief(event.message)}`
+      return { level: 'error', text: event.name, colour: 'red', said }
+    }
     case 'damaged': {
       const said = ` ${event.address}: ${brief(event.message)}`
       return { level: 'error', text: 'damaged', colour: 'red', said }

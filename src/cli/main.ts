@@ -1,5 +1,5 @@
 import { handleSignals, stopQuietly } from './interruption.ts'
-import { reportError } from './report.ts'
+import { isSeenTo, reportError } from './report.ts'
 import { readWords, run } from './run.ts'
 
 handleSignals()
@@ -11,7 +11,9 @@ process.exit(await run(words))
 /** What nobody else catches: Node would end with 1, and 1 says that a host has cheated. */
 function handleTrouble(json: boolean): void {
   const fail = (error: unknown) => process.exit(reportError(error, json))
-  process.on('uncaughtException', fail)
+  process.on('uncaughtException', (error) => {
+    if (!isSeenTo(error)) fail(error)
+  })
   process.stdout.on('error', (error: NodeJS.ErrnoException) => {
     if (error.code === 'EPIPE') stopQuietly()
     // the last line of --json would go the same way

@@ -3,6 +3,18 @@ import { MivmError, messageOf } from '../protocol/errors.ts'
 import { fileError } from '../state/file-error.ts'
 import { Output, printable, printableLines } from './output.ts'
 
+let witness: (error: unknown) => boolean = () => false
+
+/** Has what nobody catches looked at before it ends the process: it does not, where that says that it is seen to. */
+export function beforeTheEnd(look: (error: unknown) => boolean): void {
+  witness = look
+}
+
+/** Whether an error that nobody has caught is seen to. */
+export function isSeenTo(error: unknown): boolean {
+  return witness(error)
+}
+
 /**
  * Says in one line what went wrong, `mivm: CODE: message`, and as a last object with --json; returns the exit code.
  * A stack is shown with MIVM_DEBUG=1 only.

@@ -6,6 +6,8 @@ export type HostEvent =
   | { readonly type: 'set-back'; readonly address: string; readonly message: string }
   /** A bit that the disk had flipped was turned back. */
   | { readonly type: 'mended'; readonly message: string }
+  /** An oracle, or the module of them, has left an error that nobody catches; the host goes on. */
+  | { readonly type: 'oracle'; readonly name: string; readonly message: string }
   | { readonly type: 'log'; readonly address: string; readonly line: string }
   | { readonly type: 'refused'; readonly code: string; readonly message: string }
   /** A write has failed for want of room: nothing is written until the host is opened again, and there is room for that. */

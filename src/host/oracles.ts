@@ -1,3 +1,4 @@
+import { AsyncLocalStorage } from 'node:async_hooks'
 import { stat } from 'node:fs/promises'
 import path from 'node:path'
 import { pathToFileURL } from 'node:url'
@@ -13,6 +14,17 @@ export type Oracle = (...args: never[]) => unknown
 const TIME_MAX = 10_000
 /** How long a module may take until it is loaded, ms: it may ask a server of its own. */
 const LOAD_MAX = 30_000
+
+/** What of the operator's own is at work: an oracle, or the file of them all. It goes along with whatever that begins. */
+const AT_WORK = new AsyncLocalStorage<string>()
+
+/**
+ * Whose doing it is what is executed now: an oracle's, as `oracle.price`, or its module's, by the file; null where it is ours. In a
+ * handler of `uncaughtException` that is who has left the error.
+ */
+export function oracleAtWork(): string | null {
+  return AT_WORK.getStore() ?? null
+}
 
 /**
  * The oracles of a host. Whatever goes wrong with one is an answer too: an error that the contract can catch, with the
@@ -40,7 +52,11 @@ export class Oracles {
     }
     let module: object
     try {
-      module = await inTime(import(pathToFileURL(path.resolve(file)).href), timeMax)
+      const { href } = pathToFileURL(path.resolve(file))
+      module = await inTime(
+        AT_WORK.run(file, () => import(href)),
+        timeMax
+      )
     } catch (error) {
       const text = messageOf(error)
       const why = text.replace(/ imported from .*/s, '')
@@ -96,7 +112,8 @@ export class Oracles {
       )
     })
     try {
-      return await Promise.race([Reflect.apply(oracle, undefined, args), late])
+      const answer = AT_WORK.run(`oracle.${name}`, () => Reflect.apply(oracle, undefined, args))
+      return await Promise.race([answer, late])
     } finally {
       clearTimeout(timer)
     }

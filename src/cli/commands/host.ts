@@ -3,7 +3,7 @@ import { Host } from '../../host/host.ts'
 import { Monitor } from '../../host/monitor.ts'
 import { optimizeEarly } from '../../host/optimizing.ts'
 import type { HostOptions } from '../../host/options.ts'
-import { Oracles } from '../../host/oracles.ts'
+import { Oracles, oracleAtWork } from '../../host/oracles.ts'
 import { allowOnly } from '../../host/policy.ts'
 import { writableAgain } from '../../host/room.ts'
 import { useSmallSlabs } from '../../host/slabs.ts'
@@ -24,6 +24,7 @@ import { openMirror, parseBytes } from '../mirror.ts'
 import { printable } from '../output.ts'
 import type { Program } from '../program.ts'
 import { recoverHost, repairHost, salvageHost } from '../recover.ts'
+import { beforeTheEnd } from '../report.ts'
 import { asTrue, count, wholeNumber } from '../text.ts'
 
 interface Options {
@@ -232,7 +233,7 @@ async function hostOptionsOf(
   { allowDeploy, oracle, engines, isolateBy, patience, sandbox, requireSandbox, quotas }: Config,
   log: HostLog
 ): Promise<HostOptions> {
-  const oracles = oracle === undefined ? undefined : await Oracles.load(oracle)
+  const oracles = oracle === undefined ? undefined : await loadOracles(oracle, log)
   if (oracles !== undefined) log.write('info', `oracles: ${oracles.names.join(', ')}`)
   return {
     dir: context.hostDir,
@@ -252,6 +253,17 @@ function given({ config: _, allowDeploy, ...options }: Options): Config {
   const ids = allowDeploy?.map((id) => encodeId(decodeId(id, 'id of an identity')))
   const entries = Object.entries({ ...options, allowDeploy: ids })
   return Object.fromEntries(entries.filter(([, value]) => value !== undefined))
+}
+
+/** What they say, and errors that they leave behind, is for the log: a request of theirs that fails later ends no host. */
+async function loadOracles(file: string, log: HostLog): Promise<Oracles> {
+  globalThis.console = log.console()
+  beforeTheEnd((error) => {
+    const name = oracleAtWork()
+    if (name !== null) log.event({ type: 'oracle', name, message: messageOf(error) })
+    return name !== null
+  })
+  return Oracles.load(file)
 }
 
 async function openNetwork({ local, bootstrap }: Context): Promise<Bootstrap | undefined> {
