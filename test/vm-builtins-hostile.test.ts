@@ -16,6 +16,9 @@ const DEPTH = 'error CALL_DEPTH'
 const BUFFERS = 'error BUFFER_TOO_LARGE'
 const OK = 'ok null'
 
+/** Two long texts that are equal and not the same, and an object that can only have the one: V8 compares them to their ends. */
+const TWINS = "const a='x'.repeat(1e6)+'y',b='x'.repeat(1e6)+'y',o=Object.freeze({a}),d={value:b}"
+
 /** A tenth of what a call has, so that all of it takes a tenth of the time; the clock is far away. */
 const limits = { ...LIMITS, fuel: 1_000_000, time: 60_000 }
 
@@ -293,6 +296,20 @@ test('vm builtins - attacks: objects, proxies and chains of prototypes', async (
       FUEL
     ],
     'long keys': ["const o={},t='x'.repeat(1e6);for(let i=0;;i++)Object.hasOwn(o,t+i)", FUEL],
+    'define again': [`${TWINS};for(let i=0;i<1e3;i++)Object.defineProperty(o,'a',d)`, FUEL],
+    'define by a getter': [
+      `${TWINS};for(let i=0;i<1e3;i++){const p={},e={get value(){Object.defineProperty(p,'a',{value:a});return b}};Reflect.defineProperty(p,'a',e)}`,
+      FUEL
+    ],
+    'define all again': [`${TWINS};for(let i=0;i<1e3;i++)Object.defineProperties(o,{a:d})`, FUEL],
+    'a trap that answers the same': [
+      `${TWINS};const p=new Proxy(o,{get:()=>b});for(let i=0;i<1e3;i++)p.a`,
+      FUEL
+    ],
+    'a trap that takes the same': [
+      `${TWINS};const p=new Proxy(o,{set:()=>true});for(let i=0;i<1e3;i++)p.a=b`,
+      FUEL
+    ],
     chain: ['let o={};for(;;)o=Object.create(o)', NESTING],
     'chain ends': [
       "const os=Array.from({length:1e4},()=>({}));for(let i=0;i<1e4-1;i++)Object.setPrototypeOf(os[i],os[i+1]);for(;;)'x' in os[0]",

@@ -32,6 +32,7 @@
   replaceFunctions()
   replaceErrors()
   return {
+    chargeClosed,
     keyOf,
     noteNatives,
     isNative: (value) => isNoted(names, value),
@@ -109,9 +110,8 @@
       defineProperties(object, properties) {
         chargeCopy(properties)
         noteArray(object)
-        const isStored = isView(object) || isPlain(object) || typeof object === 'function'
-        if (isStored && isObject(properties)) return defined(object, properties)
-        return defineProperties(object, properties)
+        const areObjects = isObject(object) && isObject(properties)
+        return areObjects ? defined(object, properties) : defineProperties(object, properties)
       },
       fromEntries(items) {
         if (items === undefined || items === null) return fromEntries(items)
@@ -180,7 +180,7 @@
     return target
   }
 
-  /** Object.defineProperties of what may be an array, a typed one, or a function. */
+  /** Object.defineProperties. */
   function defined(object, properties) {
     const keys = ownKeys(properties)
     const list = []
@@ -195,9 +195,27 @@
     }
     // V8 defines none before it has read all of them
     for (let i = 0; i < list.length; i++) {
-      defineStrictly(object, list[i].key, paid(object, list[i].descriptor, list[i].key))
+      const { key, descriptor } = list[i]
+      const own = paid(object, descriptor, key)
+      try {
+        defineStrictly(object, key, own)
+      } finally {
+        chargeClosed(object, key)
+      }
     }
     return object
+  }
+
+  /**
+   * For what V8 has compared: a value that is given for a property that cannot be changed, with the one that it has. Both have
+   * one length, else they are not looked at.
+   */
+  function chargeClosed(object, key) {
+    const property = describeRaw(targetOf(object), key)
+    if (property === undefined || property.configurable || property.writable !== false) return
+    const { value } = property
+    if (typeof value === 'string' && value.length > 512) spend(value.length, prices.copy)
+    else if (typeof value === 'bigint') spend(kit.wordsOf(value), prices.word)
   }
 
   /**
@@ -280,7 +298,12 @@
         if (!isObject(object)) return defineProperty(object)
         const name = keyOf(key)
         noteArray(object)
-        return defineProperty(object, name, elementary(object, descriptor, name))
+        const own = elementary(object, descriptor, name)
+        try {
+          return defineProperty(object, name, own)
+        } finally {
+          chargeClosed(object, name)
+        }
       }
     })
     const reflect = { ...pick(Reflect, ['defineProperty', 'deleteProperty', 'get', 'set', 'has']) }
@@ -290,7 +313,12 @@
         if (!isObject(object)) return reflect.defineProperty(object)
         const name = keyOf(key)
         noteArray(object)
-        return reflect.defineProperty(object, name, elementary(object, descriptor, name))
+        const own = elementary(object, descriptor, name)
+        try {
+          return reflect.defineProperty(object, name, own)
+        } finally {
+          chargeClosed(object, name)
+        }
       },
       deleteProperty(object, key) {
         if (!isObject(object)) return reflect.deleteProperty(object)

@@ -19,6 +19,8 @@
   let targets = new RawWeakMap()
   /** What V8 does to a target by itself, and may make a table of an array. */
   const CLOSING = ['defineProperty', 'preventExtensions']
+  /** Traps whose answer V8 compares with what the target has. */
+  const COMPARED = ['defineProperty', 'get', 'getOwnPropertyDescriptor', 'set']
   /** How many links lead to an object, as far as it was put behind another one by a builtin. */
   let links = new RawWeakMap()
 
@@ -131,6 +133,7 @@
       ...['apply', 'construct']
     ]) {
       const list = name === 'ownKeys'
+      const compared = COMPARED.includes(name)
       Object.defineProperty(made, name, {
         get() {
           charge(prices.trap)
@@ -140,7 +143,9 @@
           enter()
           try {
             const method = handler[name]
-            if (typeof method === 'function') return (...args) => run(method, handler, args, name)
+            if (typeof method === 'function') {
+              return (...args) => run(method, handler, args, name, compared)
+            }
             if (CLOSING.includes(name)) kit.noteArray(this.target)
             const isNone = method === undefined || method === null
             if (isNone && name === 'construct' && kit.isBound(this.target)) return constructed
@@ -176,10 +181,11 @@
     return defineProperty(target, key, descriptor)
   }
 
-  function run(method, handler, args, name) {
+  function run(method, handler, args, name, compared) {
     enter()
     try {
       const result = apply(method, handler, args)
+      if (compared) kit.chargeClosed(args[0], args[1])
       // of an array, V8 makes a number of it
       if (name === 'get' && args[1] === 'length' && isArray(args[0])) return kit.toNumber(result)
       if (name === 'get' && args[1] === 'prototype') return kit.heir(result)
