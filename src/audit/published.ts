@@ -3,9 +3,9 @@ import type Corestore from 'corestore'
 import type Hypercore from 'hypercore'
 import type { Commit } from '../protocol/entries.ts'
 import { type Head, verifyHead } from '../protocol/head.ts'
-import { blobsManifest, type Manifest, manifestKey, stateManifest } from '../protocol/manifest.ts'
-import { hasLog, headOf } from '../state/head.ts'
-import { letForksIn } from '../state/store.ts'
+import { blobsManifest, stateManifest } from '../protocol/manifest.ts'
+import { headOf } from '../state/head.ts'
+import { openForeignLog } from '../state/store.ts'
 import type { Report } from './findings.ts'
 import type { HostShows } from './host-view.ts'
 import type { News } from './news.ts'
@@ -93,8 +93,8 @@ export class Published {
     patience: Patience
   ): Promise<Published> {
     const cores = {
-      archive: await openLog(store, stateManifest(host, address)),
-      blobs: await openLog(store, blobsManifest(host, address))
+      archive: await openForeignLog(store, { manifest: stateManifest(host, address) }),
+      blobs: await openForeignLog(store, { manifest: blobsManifest(host, address) })
     }
     const sides = NAMES.map((name) => ({
       name,
@@ -330,15 +330,6 @@ export class Published {
     const message = `the ${name}, blocks ${from} to ${to - 1}: nobody has shown the head over them`
     this.#report.gap({ reason: 'missing', log: name, from, to, message })
   }
-}
-
-/** Forks are let in where there is nothing to lose by them: the head of a log that was rewritten is evidence. */
-async function openLog(store: Corestore, manifest: Manifest): Promise<Hypercore> {
-  const allowFork = !(await hasLog(store, manifestKey(manifest)))
-  const core = store.get({ manifest, allowFork })
-  await core.ready()
-  if (allowFork) letForksIn(core)
-  return core
 }
 
 function lengthOf(heads: readonly Head[]): number {

@@ -5,10 +5,12 @@ import type Hypercore from 'hypercore'
 import type { SharedCore } from 'hypercore'
 import CorestoreStorage from 'hypercore-storage'
 import { MivmError, messageOf } from '../protocol/errors.ts'
+import { type Manifest, manifestKey } from '../protocol/manifest.ts'
 import { takeOverHashes } from '../protocol/tree-hash.ts'
 import { skipUnchanged } from './atom.ts'
 import { Cache } from './cache.ts'
 import { forgetDevice, mendDeviceFile, syncDeviceFile } from './device-file.ts'
+import { hasLog } from './head.ts'
 import { type Mended, mendRecords } from './mend-records.ts'
 import { readWholePages } from './pages.ts'
 import { boundPeers } from './peers.ts'
@@ -168,6 +170,21 @@ export function letForksIn({ core: { replicator } }: Hypercore): void {
   replicator.allowFork = true
   for (const peer of replicator.peers) replicator._updateFork(peer)
   replicator.updateAll()
+}
+
+/**
+ * Opens a log of somebody else's. Forks are let in where there is nothing to lose by them: the head of a log that was
+ * rewritten is evidence, and can only be fetched so.
+ */
+export async function openForeignLog(
+  store: Corestore,
+  of: { readonly key: Uint8Array } | { readonly manifest: Manifest }
+): Promise<Hypercore> {
+  const allowFork = !(await hasLog(store, 'key' in of ? of.key : manifestKey(of.manifest)))
+  const log = store.get({ ...of, allowFork })
+  await log.ready()
+  if (allowFork) letForksIn(log)
+  return log
 }
 
 /**
