@@ -369,6 +369,25 @@ test('checkpoint - what no commit covers is read again', async (t) => {
   t.alike(again.verdict, remembering(first.verdict))
 })
 
+test('checkpoint - heads in calls that no commit covers are counted once, whoever has made the calls', async (t) => {
+  const writer = await Writer.deploy(t)
+  const auditor = await Auditor.open(t)
+  const head = await writer.head()
+  const calls = [
+    await writer.call(1, 'add', ['signed'], head),
+    await writer.call(1, 'add', ['made up'], { ...head, treeHash: b4a.alloc(32) }),
+    await writer.call(0, 'add', ['known'], head)
+  ]
+  await writer.commit(calls, { entries: (all) => all.slice(0, 6), writes: () => [] })
+  const first = await auditor.audit(writer)
+  t.alike([first.verdict.counts.heads, first.verdict.counts.falseHeads], [2, 1])
+  for (let i = 0; i < 2; i++) {
+    const again = await auditor.audit(writer)
+    t.unlike(again.began, 'genesis')
+    t.alike(again.verdict, remembering(first.verdict))
+  }
+})
+
 test("checkpoint - another copy of a user's log is not the one that it has read", async (t) => {
   const writer = await Writer.deploy(t)
   const auditor = await Auditor.open(t)

@@ -42,6 +42,8 @@ export interface UserLogsState {
   readonly logs: readonly UserLogState[]
   /** What users say of results that were not here yet; older checkpoints do not have it. */
   readonly answers?: readonly AnswerClaim[]
+  /** Block of the last ack of which the head in its call was looked at; older ones do not have that either. */
+  readonly claimedTo?: number
 }
 
 /** Blocks of the log of one user that are asked for at once. */
@@ -101,8 +103,9 @@ export class UserLogs {
   }
 
   /** Goes on where another audit was; false where the copies that are here are not the ones that it had. */
-  async resume({ time, logs, answers = [] }: UserLogsState): Promise<boolean> {
+  async resume({ time, logs, answers = [], claimedTo = 0 }: UserLogsState): Promise<boolean> {
     this.#time = time
+    this.#claimedTo = claimedTo
     this.#answers.resume(answers)
     for (const state of logs) {
       const { log } = await this.#open(state.key, state.roots)
@@ -128,7 +131,8 @@ export class UserLogs {
       logs.push(state)
     }
     const { waiting } = this.#answers
-    return `{"time":${this.#time},"logs":[${logs.join()}],"answers":${encodeValue(waiting)}}`
+    const rest = `"answers":${encodeValue(waiting)},"claimedTo":${this.#claimedTo}`
+    return `{"time":${this.#time},"logs":[${logs.join()}],${rest}}`
   }
 
   /** Looks again for what was not there. */
