@@ -7,6 +7,7 @@ import test from 'brittle'
 import type Corestore from 'corestore'
 import crypto from 'hypercore-crypto'
 import { audit } from '../src/audit/audit.ts'
+import type { AuditEvent } from '../src/audit/events.ts'
 import type { Finding } from '../src/audit/findings.ts'
 import { type CallLogEntry, encodeEntry, encodeUserEntry } from '../src/protocol/entries.ts'
 import { verifyEvidence } from '../src/protocol/evidence.ts'
@@ -17,6 +18,7 @@ import {
   coresWithout,
   found,
   headOf,
+  type Item,
   openShared,
   openStore,
   replicate,
@@ -399,6 +401,86 @@ test('follow - its checkpoint is written anew where there is more behind it, and
   t.not(await rounds(), first)
   await follower.stop()
   await end()
+})
+
+test('follow - who ends it before all was read that there is is told so, and the next one goes on from there', async (t) => {
+  const writer = await Writer.deploy(t)
+  const { store, address, log } = writer
+  const call = encodeUserEntry({ type: 'call', method: 'roll', args: '[]', head: null })
+  // three runs of the VM
+  for (let i = 0; i < 3; i++) {
+    await writer.commit(
+      await writer.writeAll(
+        1,
+        Array.from({ length: 256 }, () => call)
+      )
+    )
+  }
+  const dir = await tempDir(t)
+  const stop = new AbortController()
+  const events: AuditEvent[] = []
+  const shown = { store, address, dir, patience: 0, openVm: openShared, keepEvery: 0 }
+  for await (const event of audit({ ...shown, follow: stop.signal })) {
+    events.push(event)
+    if (event.type === 'progress') stop.abort()
+  }
+  const verdict = events.at(-1)
+  if (verdict?.type !== 'verdict') throw new Error('an audit without a verdict')
+  const [gap] = verdict.missing
+  t.alike([verdict.verdict, verdict.pending, verdict.missing.length], ['inconclusive', 0, 1])
+  t.alike([gap?.reason, gap?.log, gap?.to], ['interrupted', 'call log', log.length])
+  t.absent(events.some(({ type }) => type === 'following'))
+  t.is(verdict.counts.replayed, 257)
+  let from = 0
+  const again = await run(t, writer, { dir }, (event) => {
+    if (event.type === 'checkpoint') from = event.blocks
+  })
+  t.is(from, gap?.from)
+  t.alike([again.verdict.verdict, again.verdict.counts.replayed], ['clean', writer.seq])
+})
+
+test('follow - what no commit covers and grows call by call is not executed anew each time', async (t) => {
+  const writer = await Writer.deploy(t)
+  const { store, address, log } = writer
+  const runs: { readonly from: number; readonly to: number }[] = []
+  const openVm = async () => {
+    const machine = await openShared()
+    const execute: typeof machine.run = async (batch, options) => {
+      const from = performance.now()
+      await sleep(10)
+      const done = await machine.run(batch, options)
+      if (batch.calls.length > 0) runs.push({ from, to: performance.now() })
+      return done
+    }
+    return { ...machine, run: execute }
+  }
+  const follower = await Follower.open(t, { store, address, openVm })
+  await follower.until('following')
+  runs.splice(0)
+  const calls: Item[] = []
+  for (let i = 0; i < 20; i++) calls.push(await writer.call(1, 'roll'))
+  let told: CallLogEntry[] = []
+  await writer.commit(calls, {
+    entries: (all) => {
+      told = all.slice(0, -1)
+      return []
+    }
+  })
+  for (let i = 0; i < told.length; i += 2) {
+    await log.append(told.slice(i, i + 2).map(encodeEntry))
+    await sleep(10)
+  }
+  const { verdict } = await follower.stop()
+  t.alike([verdict.verdict, verdict.pending], ['clean', told.length])
+  t.ok(runs.length > 1, 'and all of it in the end')
+  const rests = runs.slice(1, -1).map(({ from }, i) => {
+    const before = runs[i] ?? { from: 0, to: 0 }
+    return (from - before.to) / (before.to - before.from)
+  })
+  t.ok(
+    rests.every((times) => times >= 3),
+    rests.join()
+  )
 })
 
 test("follow - a user's log that comes later is made up for", async (t) => {

@@ -24,6 +24,8 @@ export interface Followed {
   readonly ask?: AskRange
   readonly overheard?: (held: Held) => Heard
   readonly answeredAt?: () => number
+  /** Executes the calls, where that is no VM of all who follow. */
+  readonly openVm?: () => Promise<VirtualMachine>
 }
 
 /** An audit that goes on while a test does something. */

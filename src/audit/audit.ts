@@ -6,8 +6,8 @@ import type { Genesis } from '../protocol/entries.ts'
 import { MivmError } from '../protocol/errors.ts'
 import type { Head } from '../protocol/head.ts'
 import { encodeId, formatLink, notOnHost } from '../protocol/ids.ts'
-import { hasLog, headOf } from '../state/head.ts'
-import { letForksIn } from '../state/store.ts'
+import { headOf } from '../state/head.ts'
+import { openForeignLog } from '../state/store.ts'
 import { openVm as openRegistered } from '../vm/registry.ts'
 import type { VirtualMachine } from '../vm/vm.ts'
 import { type Checkpoint, Checkpoints, type Kept } from './checkpoint.ts'
@@ -15,7 +15,7 @@ import { type Behind, Course, type Subject } from './course.ts'
 import type { AuditEvent } from './events.ts'
 import { Exhibits } from './exhibits.ts'
 import type { AskRange } from './feed.ts'
-import { type Finding, Report } from './findings.ts'
+import { type Finding, type Gap, Report } from './findings.ts'
 import { readGenesis } from './genesis.ts'
 import { Hearsay, type HearsayOptions } from './hearsay.ts'
 import { Memory } from './memory.ts'
@@ -129,6 +129,8 @@ class Audit {
   #behind: Behind = { pending: 0, walked: false, replayed: false }
   /** Whether a checkpoint is on disk that goes with the copy of the state. */
   #isKept = false
+  /** What it was told to end before. */
+  #unread: Gap | null = null
   /** When it was tried last to leave one, and how often it is, ms. */
   #keptAt = performance.now()
   readonly #keepEvery: number
@@ -255,6 +257,7 @@ class Audit {
 
   async *#through(course: Course, held: readonly Head[]): AsyncGenerator<AuditEvent> {
     const { reader, published } = course
+    this.#unread = null
     const gap = await reader.fix(2)
     this.#exhibits.note({ held, published, head: reader.head })
     if (gap !== null) {
@@ -264,7 +267,8 @@ class Audit {
     }
     course.claim(held)
     yield* this.#walk(course)
-    if (this.#news !== null) yield* this.#follow(course, this.#news)
+    if (this.#news !== null && this.#unread === null) yield* this.#follow(course, this.#news)
+    if (this.#unread !== null) return this.#cutShort(course, this.#unread)
     await course.finish()
     await this.#hearsay.ask(course)
     const { askHost = async () => {} } = this.#options
@@ -281,12 +285,25 @@ class Audit {
   }
 
   async *#walk(course: Course): AsyncGenerator<AuditEvent> {
-    const isDue = () => performance.now() >= this.#keptAt + this.#keepEvery
+    const isStopped = () => this.#news?.stopped === true
+    const isDue = () => isStopped() || performance.now() >= this.#keptAt + this.#keepEvery
     for await (const isHalt of course.walk(isDue)) {
       this.#exhibits.note({ replayer: course.replayer })
       if (isHalt) await this.#keep(course, { midway: true })
       yield* this.#progress(course)
+      // what comes behind what was read may take hours
+      if (isHalt && isStopped()) this.#unread = course.unread
+      if (this.#unread !== null) return
     }
+  }
+
+  /** Ends before all is read that there is; the next audit goes on from here. */
+  async #cutShort(course: Course, unread: Gap): Promise<void> {
+    course.report.gap(unread)
+    this.#hearsay.accuse(course.report)
+    this.#behind = { ...course.behind, pending: 0 }
+    this.#exhibits.note({ head: course.head, replayer: course.replayer })
+    await this.#assertSound()
   }
 
   /** Goes on as the logs grow. */
@@ -311,6 +328,7 @@ class Audit {
         yield { type: 'host', online: isOnline }
       }
       yield* this.#goOn(course)
+      if (this.#unread !== null) return
       await course.judge()
       yield* this.#round(course)
     }
@@ -428,12 +446,7 @@ class Audit {
 
   async #openLog(): Promise<Hypercore> {
     const { address, store } = this.#options
-    // A log that was rewritten has a fork, and that head is the evidence: it can only be fetched where forks are let
-    // in. With nothing here to lose, they are.
-    const allowFork = !(await hasLog(store, address))
-    const core = this.#keepOpen(store.get({ key: address, allowFork }))
-    await core.ready()
-    if (allowFork) letForksIn(core)
+    const core = this.#keepOpen(await openForeignLog(store, { key: address }))
     this.#callLog = core
     this.#copied = headOf(core)
     return core

@@ -8,7 +8,7 @@ import type { VirtualMachine } from '../vm/vm.ts'
 import { Ahead, type Distance } from './ahead.ts'
 import type { Checkpoint, NewCheckpoint } from './checkpoint.ts'
 import { type AskRange, Feed } from './feed.ts'
-import { Report } from './findings.ts'
+import { type Gap, Report } from './findings.ts'
 import { readCode } from './genesis.ts'
 import { Heads } from './heads.ts'
 import { History } from './history.ts'
@@ -27,6 +27,9 @@ const AHEAD: Distance = { runs: 3, bytes: 16 * 1024 * 1024 }
 
 /** Blocks of a log without calls. */
 const CALLS_FROM = 2
+
+/** How many times as long as the calls behind the newest commit take they then rest: a host can add one after the other. */
+const TAIL_PAUSE = 4
 
 /** What is audited, and with what. */
 export interface Subject extends HostViewOptions {
@@ -81,6 +84,8 @@ export class Course {
   /** The last ack and the last result that were judged before a commit covered them. */
   #ackedTo = 0
   #tailTo = 0
+  /** Before that no results are judged again that no commit covers. */
+  #tailAfter = 0
   /** How much of the log was read when it was looked at last, and since when it is no more. */
   #stuck = { at: 0, since: performance.now() }
   /** What the host had signed that it does not show, or that is not read, and since when that is so. */
@@ -175,6 +180,15 @@ export class Course {
       walked: this.#history.complete && this.#hasCode,
       replayed: this.#replayer?.stopped !== true && !this.#isPassedOver
     }
+  }
+
+  /** What is left to read of a log that can be read on; null where nothing is. */
+  get unread(): Gap | null {
+    const { isReadable, next } = this.#history
+    const { reader } = this
+    if (!isReadable || next >= reader.length) return null
+    const why = 'it was told to end before it came to them'
+    return reader.gap('interrupted', next, reader.length, why)
   }
 
   /** Whether there is a call that could not be executed here. */
@@ -305,15 +319,20 @@ export class Course {
   }
 
   /** Judges acks and results that no commit covers: a host that has signed them cannot take them back. */
-  async #judgeTail(): Promise<void> {
+  async #judgeTail({ isLast = false } = {}): Promise<void> {
     const { tail, acked } = this.#history
     const to = acked.at(-1)?.index ?? 0
     if (to > this.#ackedTo && (await this.#users.checkTail(acked))) this.#ackedTo = to
     const at = tail.calls.at(-1)?.resultIndex ?? 0
     if (at <= this.#tailTo) return
+    const began = performance.now()
+    if (began < this.#tailAfter && !isLast) return
     this.#tailTo = at
     this.#replayer ??= await this.#openedReplayer()
     await this.#replayer?.judgeTail(tail)
+    // all of them are executed each time that there is one more
+    const now = performance.now()
+    this.#tailAfter = now + TAIL_PAUSE * (now - began)
   }
 
   /** Judges what there is so far, where more will come. */
@@ -352,7 +371,7 @@ export class Course {
     if (history.gap !== null) report.gap(history.gap)
     else if (!this.#hasCode)
       report.gap(this.reader.gap('missing', 1, 2, 'nobody has shown the code'))
-    await this.#judgeTail()
+    await this.#judgeTail({ isLast: true })
     if (!history.complete) await history.skip()
     else await this.published.lookAgain()
     await this.#users.finish({ isLast: true })

@@ -84,6 +84,7 @@ export interface Suspicion extends Place {
  * - `damaged`: what is on this disk is not what was signed;
  * - `unsupported`: this version does not know the format or the VM;
  * - `not-reproduced`: this machine could not execute it;
+ * - `interrupted`: who follows it was told to end before it came to them;
  * - `disputed`: a user has signed two histories of its own log, so that this copy of it says nothing about the host.
  */
 export type GapReason =
@@ -92,6 +93,7 @@ export type GapReason =
   | 'damaged'
   | 'unsupported'
   | 'not-reproduced'
+  | 'interrupted'
   | 'disputed'
 
 /** Something that was not checked; with one of these and no finding the verdict is inconclusive. */

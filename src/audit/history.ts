@@ -132,6 +132,16 @@ export class History {
     return this.#stopped || this.#walk.broken
   }
 
+  /** Whether what comes next is here, as far as is known, and has a meaning. */
+  get isReadable(): boolean {
+    return this.#gap === null && !this.broken
+  }
+
+  /** Block that is looked at next. */
+  get next(): number {
+    return this.#walk.next
+  }
+
   /** The batches, as many together as belong into one run. */
   async *runs(): AsyncGenerator<Run<LoggedBatch>> {
     let items: LoggedBatch[] = []
@@ -204,7 +214,7 @@ export class History {
   async *#batches(): AsyncGenerator<{ batch: LoggedBatch; size: number }> {
     let size = 0
     let blocks = 0
-    while (!this.reader.done && !this.broken && this.#gap === null) {
+    while (!this.reader.done && this.isReadable) {
       for (const read of await this.#read()) {
         size += read.block.byteLength
         blocks++
