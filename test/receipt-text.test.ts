@@ -91,6 +91,8 @@ test('receipt - of a newer version, cut off or none at all is told apart', (t) =
   t.is(refusal(newer())?.code, 'PROOF_VERSION')
   t.is(refusal(BYTES.subarray(0, 8))?.code, 'PROOF_DAMAGED')
   t.is(refusal(BYTES.subarray(0, 200))?.code, 'PROOF_DAMAGED')
+  const asText = b4a.toString(BYTES, 'latin1').replaceAll('\n', '\r\n')
+  t.is(refusal(b4a.from(asText, 'latin1'))?.code, 'PROOF_DAMAGED', 'with other line ends')
   t.is(refusal(b4a.alloc(1000))?.code, 'PROOF_UNKNOWN')
   t.is(
     refusal(b4a.from('mivm/identity/1\n and so on, for more than a line'))?.code,

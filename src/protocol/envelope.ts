@@ -78,6 +78,7 @@ function readLine(bytes: Uint8Array): { kind: ProofKind; length: number } {
   const start = b4a.toString(bytes.subarray(0, LINE_MAX), 'latin1')
   const line = /^mivm\/(receipt|evidence)\/([1-9]\d{0,8})\n/.exec(start)
   if (line === null) {
+    if (CHANGED_END.test(start)) throw damaged('its line ends are not those that it had')
     throw startsAsProof(bytes) && bytes.byteLength < LINE_MAX ? damaged('it is cut off') : unknown()
   }
   const kind = line[1] === 'receipt' ? 'receipt' : 'evidence'
@@ -100,6 +101,8 @@ function unknown(): MivmError {
 }
 
 const VERSION = 1
+/** What becomes of the first line where a program takes bytes for text. */
+const CHANGED_END = /^mivm\/(receipt|evidence)\/[1-9]\d{0,8}\r/
 const START = b4a.from('mivm/')
 const LINE_MAX = 32
 const BEGIN = '-----BEGIN MIVM'
