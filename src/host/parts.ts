@@ -106,7 +106,6 @@ export async function openParts(options: HostOptions): Promise<HostParts> {
  */
 function serveOnly(core: SharedCore): void {
   core.replicator.setPushOnly(true)
-  core.replicator.allowFork = false
   core.updateRemoteContiguousLength = () => {}
   core.checkConflict = async () => true
 }
