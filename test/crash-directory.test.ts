@@ -1,7 +1,9 @@
 // What a crash leaves of a directory that was being made.
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
+import fs from 'node:fs'
 import { chmod, chown, cp, mkdir, readdir, rm, stat, writeFile } from 'node:fs/promises'
+import { syncBuiltinESMExports } from 'node:module'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -64,6 +66,24 @@ test('identity - what a crash has left of a new one is in nobody’s way', async
   await t.exception(createIdentity(dir, 'alice'), /there is an identity "alice" already/)
   await rm(path.join(dir, 'alice.key.0b0e'))
   t.alike(await readdir(dir), ['alice.key'], 'nothing else is left')
+})
+
+test('identity - is made where a file cannot have two names, as on exFAT, and over none that is there', async (t) => {
+  const { link } = fs.promises
+  const relink = (it: typeof link) => {
+    fs.promises.link = it
+    syncBuiltinESMExports()
+  }
+  t.teardown(() => relink(link))
+  relink(async () => {
+    throw Object.assign(new Error('EPERM: operation not permitted, link'), { code: 'EPERM' })
+  })
+  const dir = await tempDir(t)
+  const alice = await openIdentity(dir, 'alice')
+  t.is((await openIdentity(dir, 'alice')).id, alice.id)
+  await t.exception(createIdentity(dir, 'alice'), /there is an identity "alice" already/)
+  t.is((await openIdentity(dir, 'alice')).id, alice.id)
+  t.alike(await readdir(dir), ['alice.key'])
 })
 
 test('directories - one is made where its maker may write and not read', {

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { link, open, rename, rm } from 'node:fs/promises'
 import path from 'node:path'
+import { codeOf } from '../protocol/errors.ts'
 import { makeDirectory } from './make-directory.ts'
 import { syncDirectory } from './sync-directory.ts'
 
@@ -36,19 +37,29 @@ export async function createDurably(file: string, bytes: Uint8Array | string): P
   await makeDirectory(dir)
   try {
     await writeSynced(fresh, bytes)
-    await link(fresh, file)
+    await link(fresh, file).catch(async (error) => {
+      if (!NO_LINKS.has(codeOf(error) ?? '')) throw error
+      // no file has two names there: a crash may leave a part of this one, which nobody was told of yet
+      await writeSynced(file, bytes)
+    })
   } finally {
     await rm(fresh, { force: true })
   }
   await syncDirectory(dir)
 }
 
+/** What file systems say that have no hard links, as FAT and exFAT. */
+const NO_LINKS: ReadonlySet<string> = new Set(['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS'])
+
 /** Puts a file on disk that is not there yet, readable by its owner alone; a power cut may still take its name back. */
-export async function writeSynced(file: string, bytes: Uint8Array | string): Promise<void> {
+async function writeSynced(file: string, bytes: Uint8Array | string): Promise<void> {
   const handle = await open(file, 'wx', 0o600)
   try {
     await handle.writeFile(bytes)
     await handle.sync()
+  } catch (error) {
+    await rm(file, { force: true }).catch(() => {})
+    throw error
   } finally {
     await handle.close()
   }
