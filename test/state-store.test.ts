@@ -1,6 +1,6 @@
 // Stores: what is closed, what is kept where one cannot be opened.
 import { spawnSync } from 'node:child_process'
-import { cp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { cp, readdir, readFile, rename, rm, symlink, writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import SecretStream from '@hyperswarm/secret-stream'
 import b4a from 'b4a'
@@ -204,4 +204,20 @@ test('store - what is written anew is never in memory as a whole, however large 
   }
   t.is(await fill(storage, entries()), 40)
   t.ok(most <= 16 * 1024 * 1024, `${most} bytes`)
+})
+
+test('store - a disk that does not give back what is on it is said to fail, and not to be damaged', {
+  skip: process.platform !== 'linux'
+}, async (t) => {
+  const dir = await tempDir(t)
+  await closeStore(await openStore(dir))
+  const file = path.join(dir, 'db', 'CURRENT')
+  await rename(file, `${file}.kept`)
+  // whoever reads the beginning of it is told EIO
+  await symlink('/proc/self/mem', file)
+  const error = await openStore(dir).catch((reason) => reason)
+  t.is(error.code, 'STORAGE_FAILED', error.message)
+  t.ok(/, since the disk fails \([^\n]+ Input\/output error\): [^\n]+$/.test(error.message))
+  await rename(`${file}.kept`, file)
+  await closeStore(await openStore(dir))
 })

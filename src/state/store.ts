@@ -74,6 +74,13 @@ export async function openStore(dir: string, options: StoreOptions = {}): Promis
         { cause: error }
       )
     }
+    if (FAILS.test(message)) {
+      throw new MivmError(
+        'STORAGE_FAILED',
+        `${dir} cannot be opened, since the disk fails (${message}): see what the system says of it, and where it does not give that back any more, ${advice}`,
+        { cause: error }
+      )
+    }
     if (!/corrupt/i.test(message) && !isUnreadable(error) && (await isFull(error, dir))) {
       throw new MivmError('STORAGE_FULL', `the disk of ${dir} is full: make room and start again`, {
         cause: error
@@ -100,6 +107,9 @@ const RESTORE = 'restore it from a backup, and start with "mivm host --recover"'
 /** What the system says of files in which nothing is wrong: RocksDB has its words, and no code. */
 const REFUSED =
   /permission denied|operation not permitted|read-only file system|too many open files|file too large/i
+
+/** What it says of a disk that gives nothing back, or takes nothing: whether something is wrong with the files nobody knows yet. */
+const FAILS = /input\/output error|\bEIO\b/i
 
 /**
  * hypercore-storage removes all write-ahead logs where RocksDB finds that they do not follow each other, and begins anew
