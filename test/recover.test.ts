@@ -1,7 +1,7 @@
 // Hosts that take back from others what they have signed and lost.
 
 import { EventEmitter, once } from 'node:events'
-import { readFile, stat, writeFile } from 'node:fs/promises'
+import { readdir, readFile, stat, writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import b4a from 'b4a'
@@ -477,9 +477,14 @@ test('recover - what has come as ranges lies on disk, each log behind the other'
     for (let i = 4; i < 20; i++) t.alike(all[i], await log?.get(i))
     t.is(all[20], null)
   }
-  await files.close()
-  await (await RangedFiles.open(dir)).close()
+  const { size } = await stat(path.join(dir, 'ranged.blocks'))
+  t.ok(size > 0)
+  // as one that was killed leaves them
+  const again = await RangedFiles.open(dir)
   t.is((await stat(path.join(dir, 'ranged.blocks'))).size, 0, 'the next one begins anew')
+  await again.close()
+  t.alike(await readdir(dir), [], 'and takes no room when it is over')
+  await files.close()
 })
 
 test('recover - what is done between two waits costs no patience', async (t) => {

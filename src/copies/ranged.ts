@@ -10,21 +10,29 @@ import { fileError } from '../state/file-error.ts'
 /** So often in a row nothing may come of what somebody has just sent the beginning of. */
 const FRUITLESS_MAX = 4
 
-/** Where blocks that have come as ranges lie, of all logs of an instance: they may be more than there is memory for. */
+/** What they are called. */
+const NAME = 'ranged'
+
+/**
+ * Where blocks that have come as ranges lie, of all logs of an instance: they may be more than there is memory for. They are gone
+ * when these are closed, since the next time all of them come anew.
+ */
 export class RangedFiles {
+  readonly #dir: string
   readonly #files: BlockFiles
   #count = 0
   #bytes = 0
 
-  private constructor(files: BlockFiles) {
+  private constructor(dir: string, files: BlockFiles) {
+    this.#dir = dir
     this.#files = files
   }
 
   /** Nothing is left of what was there before. */
   static async open(dir: string): Promise<RangedFiles> {
-    const files = await BlockFiles.open(dir, 'ranged', 'a+')
+    const files = await BlockFiles.open(dir, NAME, 'a+')
     await files.truncate(0, 0)
-    return new RangedFiles(files)
+    return new RangedFiles(dir, files)
   }
 
   /** Number of blocks. */
@@ -50,8 +58,9 @@ export class RangedFiles {
     return this.#files.get(number)
   }
 
-  close(): Promise<void> {
-    return this.#files.close()
+  async close(): Promise<void> {
+    await this.#files.close()
+    await BlockFiles.remove(this.#dir, NAME)
   }
 }
 

@@ -1,5 +1,5 @@
 import { fstatSync, readSync, writeSync } from 'node:fs'
-import { type FileHandle, open } from 'node:fs/promises'
+import { type FileHandle, open, rm } from 'node:fs/promises'
 import path from 'node:path'
 import b4a from 'b4a'
 import { writeUint64 } from '../protocol/tree-hash.ts'
@@ -29,6 +29,12 @@ export class BlockFiles {
       await blocks.close()
       throw error
     }
+  }
+
+  /** Nothing is left of them. */
+  static async remove(dir: string, name: string): Promise<void> {
+    for (const end of ['blocks', 'ends'])
+      await rm(path.join(dir, `${name}.${end}`), { force: true })
   }
 
   /** Bytes of blocks that are there. */
