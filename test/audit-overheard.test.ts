@@ -5,7 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import b4a from 'b4a'
 import test from 'brittle'
 import crypto from 'hypercore-crypto'
-import { audit, openLocal, verifyEvidence } from 'mivm'
+import { audit, verifyEvidence } from 'mivm'
 import type { AuditOptions } from '../src/audit/audit.ts'
 import { Memory } from '../src/audit/memory.ts'
 import { Others as Meeting } from '../src/client/others.ts'
@@ -19,6 +19,7 @@ import { EvidenceDir } from '../src/state/evidence-dir.ts'
 import { closeVm, found, headOf, openStore, replicate, run, Writer } from './audit-writer.ts'
 import { closeOwnVm, Follower } from './follower.ts'
 import { type Teardown, tempDir } from './helpers.ts'
+import { localNetwork } from './local-network.ts'
 import { evidenceIn, SOURCE, scene } from './split-scene.ts'
 
 const NOTHING: Heard = { heads: [], evidence: null }
@@ -270,9 +271,7 @@ test('overheard - an auditor that follows meets somebody who was shown another h
 })
 
 test('overheard - who begins to follow while the host is away meets others all the same', async (t) => {
-  const network = await openLocal(0)
-  t.teardown(() => network.close(), { order: 3 })
-  const { bootstrap } = network
+  const bootstrap = await localNetwork(t)
   const writers = await twoHistories(t, 'overheard, away')
   const auditors = await Promise.all(
     writers.map(async ({ address, log }) => {

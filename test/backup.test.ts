@@ -18,13 +18,14 @@ import type { HostEvent } from '../src/host/events.ts'
 import { Host } from '../src/host/host.ts'
 import { Monitor } from '../src/host/monitor.ts'
 import { Restored } from '../src/host/restored.ts'
-import { Network, openLocal } from '../src/net/network.ts'
+import { Network } from '../src/net/network.ts'
 import { Rpc } from '../src/net/rpc.ts'
 import { decodeId } from '../src/protocol/ids.ts'
 import { CALL } from '../src/protocol/messages.ts'
 import { BareUser, deployment } from './bare-user.ts'
 import { Cli, CONTRACTS, startHost } from './cli.ts'
 import { tempDir } from './helpers.ts'
+import { localNetwork } from './local-network.ts'
 import { codeOf, Scene, SOURCE, someoneKnows, until } from './set-back-scene.ts'
 
 const FORUM = path.join(CONTRACTS, 'forum.js')
@@ -393,8 +394,7 @@ function framed(frame: Uint8Array): Uint8Array {
 
 test('backup - a host that cannot note that it has asked the others asks them again at its next start, and works', async (t) => {
   const dir = await tempDir(t)
-  const { bootstrap, close } = await openLocal(0)
-  t.teardown(close, { order: 3 })
+  const bootstrap = await localNetwork(t)
   await Restored.mark(dir)
   const { asked } = Restored.prototype
   t.teardown(() => Object.assign(Restored.prototype, { asked }))

@@ -7,10 +7,10 @@ import { constants } from 'node:os'
 import path from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import test from 'brittle'
-import { openLocal } from '../src/net/network.ts'
 import { Cli, CONTRACTS, startHost } from './cli.ts'
 import { openNetwork } from './cli-network.ts'
 import { tempDir } from './helpers.ts'
+import { localNetwork } from './local-network.ts'
 
 const FORUM = path.join(CONTRACTS, 'forum.js')
 const BIN = path.join(CONTRACTS, '../bin/mivm.js')
@@ -35,8 +35,7 @@ test('cli - a call that is interrupted says that it is delivered later', {
   skip: process.platform !== 'linux'
 }, async (t) => {
   const root = await tempDir(t)
-  const { bootstrap, close } = await openLocal(0)
-  t.teardown(close, { order: 1 })
+  const bootstrap = await localNetwork(t)
   const nodes = bootstrap.join(',')
   const host = await startHost(t, path.join(root, 'host'), [], `--bootstrap=${nodes}`)
   const cli = new Cli(path.join(root, 'user'), nodes)

@@ -10,11 +10,12 @@ import test from 'brittle'
 import { Alerts } from '../src/cli/alerts.ts'
 import { falsify } from '../src/cli/demo-cheat.ts'
 import { Output } from '../src/cli/output.ts'
-import { type Finding, openLocal } from '../src/index.ts'
+import type { Finding } from '../src/index.ts'
 import { decodeId } from '../src/protocol/ids.ts'
 import { Cli, CONTRACTS, type JsonObject, startHost } from './cli.ts'
 import { openHost } from './cli-network.ts'
 import { type Teardown, tempDir } from './helpers.ts'
+import { localNetwork } from './local-network.ts'
 
 /** One of which nothing but that it is told matters. */
 const FINDING: Finding = {
@@ -70,8 +71,7 @@ class Running {
 /** With a host in a process of its own where that is killed. */
 async function deployForum(t: Teardown, isKilled: boolean) {
   const root = await tempDir(t)
-  const { bootstrap, close } = await openLocal(0)
-  t.teardown(close)
+  const bootstrap = await localNetwork(t)
   const nodes = bootstrap.join(',')
   const network = `--bootstrap=${nodes}`
   const start = () => startHost(t, path.join(root, 'host'), [], network)

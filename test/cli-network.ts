@@ -1,9 +1,9 @@
 import path from 'node:path'
 import { Host } from '../src/host/host.ts'
-import { openLocal } from '../src/net/network.ts'
 import { Cli } from './cli.ts'
 import type { Teardown } from './helpers.ts'
 import { shareVm } from './lent-vm.ts'
+import { localNetwork } from './local-network.ts'
 
 /** A host in this process, which begins in no time: for commands that are tried on one where it is not the host that is tried. */
 export interface HostHere {
@@ -33,8 +33,6 @@ export async function openNetwork(
   root: string,
   name = 'host'
 ): Promise<{ host: HostHere; cli: Cli }> {
-  const network = await openLocal(0)
-  t.teardown(() => network.close(), { order: 3 })
-  const host = await openHost(t, path.join(root, name), network.bootstrap)
+  const host = await openHost(t, path.join(root, name), await localNetwork(t))
   return { host, cli: new Cli(path.join(root, 'user'), host.bootstrap) }
 }

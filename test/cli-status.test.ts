@@ -11,7 +11,7 @@ import { formatBytes, formatDuration } from '../src/cli/text.ts'
 import { DEFAULT_QUOTAS } from '../src/host/quotas.ts'
 import type { HostStatus } from '../src/host/status.ts'
 import { Client } from '../src/index.ts'
-import { Network, openLocal } from '../src/net/network.ts'
+import { Network } from '../src/net/network.ts'
 import { Rpc } from '../src/net/rpc.ts'
 import { MivmError } from '../src/protocol/errors.ts'
 import { encodeId } from '../src/protocol/ids.ts'
@@ -19,6 +19,7 @@ import { STATUS } from '../src/protocol/messages.ts'
 import { VM_ID } from '../src/protocol/vm-id.ts'
 import { Cli, CONTRACTS, type JsonObject, startNetwork } from './cli.ts'
 import { tempDir } from './helpers.ts'
+import { localNetwork } from './local-network.ts'
 
 test('status - the host of the same directory says all, without a network', async (t) => {
   const root = await tempDir(t)
@@ -44,8 +45,7 @@ test('status - the host of the same directory says all, without a network', asyn
 
 test('status - what a host says of itself may be nothing that can be read', async (t) => {
   const root = await tempDir(t)
-  const { bootstrap, close } = await openLocal(0)
-  t.teardown(close, { order: 1 })
+  const bootstrap = await localNetwork(t)
   const keyPair = crypto.keyPair()
   const network = new Network(keyPair, bootstrap)
   t.teardown(() => network.close())

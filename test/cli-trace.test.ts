@@ -2,7 +2,7 @@
 import { mkdir, writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import test from 'brittle'
-import { Client, Host, Oracles, openLocal } from 'mivm'
+import { Client, Host, Oracles } from 'mivm'
 import { bundle, verbatim } from '../src/bundle/bundle.ts'
 import type { InstanceReplica } from '../src/client/instance-replica.ts'
 import { readLogged } from '../src/client/logged-call.ts'
@@ -19,6 +19,7 @@ import { Cli } from './cli.ts'
 import { openNetwork } from './cli-network.ts'
 import { tempDir } from './helpers.ts'
 import { shareVm } from './lent-vm.ts'
+import { localNetwork } from './local-network.ts'
 
 const APP = `import { check, type Vote } from './rules.ts'
 
@@ -65,9 +66,7 @@ export function check({ choice, seen }: Vote): void {
 test('trace - of calls in one batch, behind what others wrote, and with the answers of oracles', async (t) => {
   const root = await tempDir(t)
   const file = await writeApp(root)
-  const network = await openLocal(0)
-  t.teardown(() => network.close(), { order: 3 })
-  const { bootstrap } = network
+  const bootstrap = await localNetwork(t)
   shareVm(t)
   let price = 10
   const oracles = new Oracles({ price: async () => price++ })
@@ -113,9 +112,7 @@ test('trace - of calls in one batch, behind what others wrote, and with the answ
 
 test('trace - of contracts that look at their address, say much or use much fuel', async (t) => {
   const root = await tempDir(t)
-  const network = await openLocal(0)
-  t.teardown(() => network.close(), { order: 3 })
-  const { bootstrap } = network
+  const bootstrap = await localNetwork(t)
   shareVm(t)
   const host = await Host.open({ dir: path.join(root, 'host'), bootstrap })
   t.teardown(() => host.close(), { order: 2 })

@@ -2,13 +2,14 @@
 import path from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import test from 'brittle'
-import { audit, Client, openLocal } from 'mivm'
+import { audit, Client } from 'mivm'
 import Protomux from 'protomux'
 import { Network } from '../src/net/network.ts'
 import { Rpc } from '../src/net/rpc.ts'
 import { encodeId } from '../src/protocol/ids.ts'
 import { CALL, type CallReply, type CallRequest, INFO, KNOWN } from '../src/protocol/messages.ts'
 import { tempDir } from './helpers.ts'
+import { localNetwork } from './local-network.ts'
 import { HOST, SignedHistory } from './signed-history.ts'
 
 /** How long somebody waits for a call, ms. */
@@ -21,9 +22,8 @@ const NOTHING: CallReply = { length: 0, through: 0, proof: null, behind: null }
 test('fruitless - a host that answers without an answer is asked less and less often', async (t) => {
   const history = new SignedHistory(2)
   const { genesis, address } = history.subject
-  const local = await openLocal(0)
-  t.teardown(() => local.close(), { order: 3 })
-  const network = new Network(HOST, local.bootstrap)
+  const bootstrap = await localNetwork(t)
+  const network = new Network(HOST, bootstrap)
   t.teardown(() => network.close(), { order: 2 })
   const proof = await history.proof([])
   let requests = 0
@@ -50,7 +50,7 @@ test('fruitless - a host that answers without an answer is asked less and less o
     requests = 0
     answer = next
     const dir = path.join(await tempDir(t), 'user')
-    const client = await Client.open({ dir, bootstrap: local.bootstrap, timeout: TIMEOUT })
+    const client = await Client.open({ dir, bootstrap, timeout: TIMEOUT })
     // on a slow machine the time would be over before anything is asked
     await client.connect(link)
     const code = await client.call(link, 'add', ['x']).then(
@@ -68,9 +68,8 @@ test('fruitless - a host that answers without an answer is asked less and less o
 
 test('fruitless - a host that has another instance ends no audit that follows', async (t) => {
   const { address } = new SignedHistory(2).subject
-  const local = await openLocal(0)
-  t.teardown(() => local.close(), { order: 3 })
-  const network = new Network(HOST, local.bootstrap)
+  const bootstrap = await localNetwork(t)
+  const network = new Network(HOST, bootstrap)
   t.teardown(() => network.close(), { order: 2 })
   const other = new SignedHistory(2, 2, 1)
   const stop = new AbortController()
@@ -84,7 +83,6 @@ test('fruitless - a host that has another instance ends no audit that follows', 
   })
   await network.listen()
   const link = `mivm://${encodeId(HOST.publicKey)}/${encodeId(address)}`
-  const { bootstrap } = local
   const dir = path.join(await tempDir(t), 'auditor')
   const options = { address: link, bootstrap, dir, patience: TIMEOUT, follow: stop.signal }
   const verdicts: string[] = []

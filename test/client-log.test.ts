@@ -9,7 +9,7 @@ import { Replica } from '../src/client/replica.ts'
 import { Executor } from '../src/host/executor.ts'
 import { Host } from '../src/host/host.ts'
 import { Instance } from '../src/host/instance.ts'
-import { type Bootstrap, Network, openLocal } from '../src/net/network.ts'
+import { type Bootstrap, Network } from '../src/net/network.ts'
 import { Rpc } from '../src/net/rpc.ts'
 import { encodeEntry, encodeUserEntry } from '../src/protocol/entries.ts'
 import { MivmError } from '../src/protocol/errors.ts'
@@ -31,6 +31,7 @@ import { headOf } from './audit-writer.ts'
 import { heldOracle } from './held-oracle.ts'
 import { tempDir } from './helpers.ts'
 import { shareVm } from './lent-vm.ts'
+import { localNetwork } from './local-network.ts'
 
 const SOURCE = 'exports.count = 0; exports.add = () => ++exports.count'
 
@@ -523,8 +524,7 @@ function noteConnections(t: Test) {
 
 async function openNetwork(t: Test): Promise<{ dir: string; bootstrap: Bootstrap }> {
   const dir = await tempDir(t)
-  const { bootstrap, close } = await openLocal(0)
-  t.teardown(close, { order: 3 })
+  const bootstrap = await localNetwork(t)
   shareVm(t)
   return { dir, bootstrap }
 }

@@ -10,7 +10,7 @@ import { Remote } from '../src/client/remote.ts'
 import { resultValue } from '../src/client/result.ts'
 import { Sessions } from '../src/client/sessions.ts'
 import { Host } from '../src/host/host.ts'
-import { Network, openLocal } from '../src/net/network.ts'
+import { Network } from '../src/net/network.ts'
 import { MivmError } from '../src/protocol/errors.ts'
 import { decodeId } from '../src/protocol/ids.ts'
 import { EvidenceDir } from '../src/state/evidence-dir.ts'
@@ -18,14 +18,14 @@ import { closeStore, openStore } from '../src/state/store.ts'
 import { Wal } from '../src/state/wal.ts'
 import { tempDir } from './helpers.ts'
 import { shareVm } from './lent-vm.ts'
+import { localNetwork } from './local-network.ts'
 
 const SOURCE = 'exports.count = 0; exports.add = () => ++exports.count'
 
 test('client - of very many instances those that nobody calls are closed, and opened again by a call', async (t) => {
   shareVm(t)
   const dir = await tempDir(t)
-  const { bootstrap, close } = await openLocal(0)
-  t.teardown(close, { order: 9 })
+  const bootstrap = await localNetwork(t)
   const host = await Host.open({ dir: path.join(dir, 'host'), bootstrap })
   t.teardown(() => host.close(), { order: 2 })
   const { sessions, calling, close: closeAll } = await openSessions(dir, bootstrap, host.id)

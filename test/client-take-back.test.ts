@@ -7,7 +7,7 @@ import crypto from 'hypercore-crypto'
 import Protomux from 'protomux'
 import { Client } from '../src/client/client.ts'
 import { OwnLog } from '../src/client/own-log.ts'
-import { Network, openLocal } from '../src/net/network.ts'
+import { Network } from '../src/net/network.ts'
 import { Rpc } from '../src/net/rpc.ts'
 import { encodeEntry, encodeUserEntry } from '../src/protocol/entries.ts'
 import { MivmError } from '../src/protocol/errors.ts'
@@ -30,6 +30,7 @@ import { createIdentity, type Identity } from '../src/state/identity.ts'
 import { openStore } from '../src/state/store.ts'
 import { Wal } from '../src/state/wal.ts'
 import { tempDir } from './helpers.ts'
+import { localNetwork } from './local-network.ts'
 
 /** What it may say that it holds, in all that it is asked. */
 const ASKED_MAX = 60
@@ -229,8 +230,7 @@ class Log {
 /** Somebody who has lost its log, and a host that says of it what a test wants. */
 async function scene(t: Test, { behind, range }: Answers) {
   const dir = await tempDir(t)
-  const { bootstrap, close } = await openLocal(0)
-  t.teardown(close, { order: 3 })
+  const bootstrap = await localNetwork(t)
   const host = crypto.keyPair()
   const identity = await createIdentity(dir, 'alice')
   const genesis = encodeEntry({

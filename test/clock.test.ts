@@ -4,11 +4,12 @@ import path from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { pathToFileURL } from 'node:url'
 import test, { type Test } from 'brittle'
-import { Client, Host, type MivmError, openLocal } from 'mivm'
+import { Client, Host, type MivmError } from 'mivm'
 import { Monitor } from '../src/host/monitor.ts'
 import { openNetwork } from './cli-network.ts'
 import { heldOracle } from './held-oracle.ts'
 import { tempDir } from './helpers.ts'
+import { localNetwork } from './local-network.ts'
 
 const YEAR_MS = 365 * 86_400_000
 
@@ -50,8 +51,7 @@ for (const years of [-30, 30]) {
 }
 
 test('clock - one that is set right meanwhile neither ends calls nor keeps them', async (t) => {
-  const { bootstrap, close } = await openLocal(0)
-  t.teardown(close, { order: 2 })
+  const bootstrap = await localNetwork(t)
   const dir = await tempDir(t)
   const { oracles, asked, answer } = heldOracle()
   const host = await Host.open({ dir: path.join(dir, 'host'), bootstrap, engines: 1, oracles })

@@ -4,7 +4,7 @@ import path from 'node:path'
 import test, { type Test } from 'brittle'
 import type Hypercore from 'hypercore'
 import Hyperdrive from 'hyperdrive'
-import { Client, Host, type HostEvent, openLocal } from 'mivm'
+import { Client, Host, type HostEvent } from 'mivm'
 import { Replica } from '../src/client/replica.ts'
 import { decodeId } from '../src/protocol/ids.ts'
 import { stateManifest } from '../src/protocol/manifest.ts'
@@ -13,6 +13,7 @@ import { closeStore, openStore } from '../src/state/store.ts'
 import { Cli, startHost, startNetwork } from './cli.ts'
 import { tempDir } from './helpers.ts'
 import { shareVm } from './lent-vm.ts'
+import { localNetwork } from './local-network.ts'
 
 const SOURCE = `
 exports.count = 0
@@ -154,9 +155,7 @@ test('damage - a copy of a directory is not opened as if it were the original', 
 async function scene(t: Test) {
   const root = await tempDir(t)
   const dir = path.join(root, 'host')
-  const network = await openLocal(0)
-  t.teardown(() => network.close(), { order: 3 })
-  const { bootstrap } = network
+  const bootstrap = await localNetwork(t)
   shareVm(t)
   const start = async () => {
     const events: HostEvent[] = []

@@ -5,9 +5,10 @@ import { readFile } from 'node:fs/promises'
 import path from 'node:path'
 import { fileURLToPath } from 'node:url'
 import test, { type Test } from 'brittle'
-import { Client, Host, Oracles, openLocal, verify } from 'mivm'
+import { Client, Host, Oracles, verify } from 'mivm'
 import { readContract } from './contracts.ts'
 import { tempDir } from './helpers.ts'
+import { localNetwork } from './local-network.ts'
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url))
 const TESTED = ['audit.ts', 'client.ts', 'embed-host.ts', 'oracle-prices.js', 'read-archive.ts']
@@ -91,8 +92,7 @@ test('examples - oracle-prices knows some prices', async (t) => {
 /** A host with the forum of the design's example on it, on a network of its own. */
 async function openForum(t: Test) {
   const dir = await tempDir(t)
-  const { bootstrap, close } = await openLocal(0)
-  t.teardown(close, { order: 3 })
+  const bootstrap = await localNetwork(t)
   const host = await Host.open({ dir: path.join(dir, 'host'), bootstrap, engines: 1 })
   t.teardown(() => host.close(), { order: 2 })
   const client = await Client.open({ dir: path.join(dir, 'bob'), bootstrap })

@@ -2,13 +2,14 @@
 import path from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import test, { type Test } from 'brittle'
-import { audit, Client, Host, openLocal } from 'mivm'
+import { audit, Client, Host } from 'mivm'
 import { Replica } from '../src/client/replica.ts'
 import { Cli, startHost } from './cli.ts'
 import { readContract } from './contracts.ts'
 import { heldOracle } from './held-oracle.ts'
 import { tempDir } from './helpers.ts'
 import { shareVm } from './lent-vm.ts'
+import { localNetwork } from './local-network.ts'
 import { SmallDisk } from './small-disk.ts'
 
 const POST = 'x'.repeat(200_000)
@@ -184,9 +185,7 @@ test('full disk - of a caller: what it has written is executed and answered, and
     t.pass('SKIPPED: this process may not mount a file system, so nothing was tested')
     return
   }
-  const network = await openLocal(0)
-  t.teardown(() => network.close(), { order: 3 })
-  const { bootstrap } = network
+  const bootstrap = await localNetwork(t)
   shareVm(t)
   const { oracles, asked, answer } = heldOracle()
   const host = await Host.open({ dir: path.join(root, 'host'), bootstrap, engines: 1, oracles })
@@ -220,9 +219,7 @@ test('full disk - of an auditor: it says so, and with room again it is clean', a
     t.pass('SKIPPED: this process may not mount a file system, so nothing was tested')
     return
   }
-  const network = await openLocal(0)
-  t.teardown(() => network.close(), { order: 3 })
-  const { bootstrap } = network
+  const bootstrap = await localNetwork(t)
   shareVm(t)
   const host = await Host.open({ dir: path.join(root, 'host'), bootstrap, engines: 1 })
   t.teardown(() => host.close(), { order: 2 })
@@ -255,10 +252,8 @@ async function statusOf(dir: string) {
 }
 
 async function scene(t: Test, root: string) {
-  const network = await openLocal(0)
-  t.teardown(() => network.close(), { order: 3 })
+  const bootstrap = await localNetwork(t)
   shareVm(t)
-  const { bootstrap } = network
   return {
     bootstrap,
     open: () => startHost(t, path.join(root, 'host'), [], `--bootstrap=${bootstrap.join()}`),

@@ -13,12 +13,12 @@ import { withDefaults } from '../src/host/quotas.ts'
 import { Refusals } from '../src/host/refusals.ts'
 import { Sender } from '../src/host/sender.ts'
 import { type Served, Service } from '../src/host/service.ts'
-import { openLocal } from '../src/net/network.ts'
 import { Rpc } from '../src/net/rpc.ts'
 import { decodeId } from '../src/protocol/ids.ts'
 import { CALL } from '../src/protocol/messages.ts'
 import { tempDir } from './helpers.ts'
 import { shareVm } from './lent-vm.ts'
+import { localNetwork } from './local-network.ts'
 
 const SOURCE = 'exports.count = 0; exports.add = () => ++exports.count'
 
@@ -201,9 +201,7 @@ function scene(limits: NonNullable<NonNullable<HostOptions['quotas']>['host']>) 
 
 /** A host, somebody who calls it, and the means to connect to it as anybody can. */
 async function hostScene(t: Test, options: Partial<HostOptions>) {
-  const network = await openLocal(0)
-  t.teardown(() => network.close(), { order: 3 })
-  const { bootstrap } = network
+  const bootstrap = await localNetwork(t)
   shareVm(t)
   const host = await Host.open({ dir: await tempDir(t), bootstrap, engines: 1, ...options })
   t.teardown(() => host.close(), { order: 2 })

@@ -6,10 +6,11 @@ import path from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { pathToFileURL } from 'node:url'
 import test, { type Test } from 'brittle'
-import { audit, Client, openLocal } from 'mivm'
+import { audit, Client } from 'mivm'
 import { Cli, type CliHost, startHost } from './cli.ts'
 import { tempDir } from './helpers.ts'
 import { shareVm } from './lent-vm.ts'
+import { localNetwork } from './local-network.ts'
 
 const SOURCE = `
 exports.count = 0
@@ -151,10 +152,8 @@ syncBuiltinESMExports()`,
 /** A host with an instance, and what there is around it. */
 async function scene(t: Test, env: { readonly [name: string]: string } = {}) {
   const dir = await tempDir(t)
-  const network = await openLocal(0)
-  t.teardown(() => network.close(), { order: 3 })
+  const bootstrap = await localNetwork(t)
   shareVm(t)
-  const { bootstrap } = network
   const hostDir = path.join(dir, 'host')
   const start = (env: { readonly [name: string]: string }) =>
     startHost(t, hostDir, [], `--bootstrap=${bootstrap.join()}`, env)

@@ -4,10 +4,10 @@ import test, { type Test } from 'brittle'
 import { Client } from '../src/client/client.ts'
 import { Host } from '../src/host/host.ts'
 import { Histogram, STAGES, Tally, TIME_BOUNDS } from '../src/host/measures.ts'
-import { openLocal } from '../src/net/network.ts'
 import { VM_ID } from '../src/protocol/vm-id.ts'
 import { tempDir } from './helpers.ts'
 import { shareVm } from './lent-vm.ts'
+import { localNetwork } from './local-network.ts'
 
 const SOURCE = `exports.count = 0
 exports.add = () => { console.log('adding'); return ++exports.count }
@@ -115,9 +115,7 @@ test('measures - a stranger learns nothing of others', async (t) => {
 
 async function open(t: Test) {
   const dir = await tempDir(t)
-  const network = await openLocal(0)
-  t.teardown(network.close, { order: 3 })
-  const { bootstrap } = network
+  const bootstrap = await localNetwork(t)
   shareVm(t)
   const host = await Host.open({ dir: path.join(dir, 'host'), bootstrap, engines: 1 })
   t.teardown(() => host.close(), { order: 2 })

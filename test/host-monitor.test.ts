@@ -9,11 +9,11 @@ import { Client } from '../src/client/client.ts'
 import { exposition } from '../src/host/exposition.ts'
 import { Host } from '../src/host/host.ts'
 import { Monitor, type Place } from '../src/host/monitor.ts'
-import { openLocal } from '../src/net/network.ts'
 import { MivmError } from '../src/protocol/errors.ts'
 import { parseMetrics } from './exposition.ts'
 import { tempDir } from './helpers.ts'
 import { shareVm } from './lent-vm.ts'
+import { localNetwork } from './local-network.ts'
 
 const SOURCE = 'exports.count = 0; exports.add = () => ++exports.count'
 const LOOPBACK = { address: '127.0.0.1', port: 0 }
@@ -231,9 +231,7 @@ async function openMonitor(t: Test, place: Place, dir: string): Promise<Monitor>
 }
 
 async function openHost(t: Test, dir: string) {
-  const network = await openLocal(0)
-  t.teardown(network.close, { order: 4 })
-  const { bootstrap } = network
+  const bootstrap = await localNetwork(t)
   shareVm(t)
   const host = await Host.open({ dir, bootstrap, engines: 1 })
   t.teardown(() => host.close(), { order: 3 })

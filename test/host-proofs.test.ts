@@ -4,17 +4,16 @@ import test from 'brittle'
 import { Client } from '../src/client/client.ts'
 import { Host } from '../src/host/host.ts'
 import { Tail } from '../src/host/tail.ts'
-import { openLocal } from '../src/net/network.ts'
 import { decodeId } from '../src/protocol/ids.ts'
 import { tempDir } from './helpers.ts'
 import { shareVm } from './lent-vm.ts'
+import { localNetwork } from './local-network.ts'
 
 const CALLS = 3_000
 
 test('proofs - whoever asks for old results does not have the host read all of them again', async (t) => {
   const dir = await tempDir(t)
-  const { bootstrap, close } = await openLocal(0)
-  t.teardown(close, { order: 3 })
+  const bootstrap = await localNetwork(t)
   const options = { dir: path.join(dir, 'host'), bootstrap }
   shareVm(t)
   const before = await Host.open(options)

@@ -3,13 +3,14 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import test, { type Test } from 'brittle'
 import Corestore from 'corestore'
 import DHT from 'hyperdht'
-import { audit, Client, openLocal } from 'mivm'
+import { audit, Client } from 'mivm'
 import { Host } from '../src/host/host.ts'
 import { decodeId } from '../src/protocol/ids.ts'
 import { userLogKey } from '../src/protocol/manifest.ts'
 import { BareUser } from './bare-user.ts'
 import { tempDir } from './helpers.ts'
 import { shareVm } from './lent-vm.ts'
+import { localNetwork } from './local-network.ts'
 
 const SOURCE = 'exports.count = 0; exports.add = () => ++exports.count'
 
@@ -53,9 +54,7 @@ test('readers - an audit of more users than logs may be open misses nothing', as
 
 /** A host that was started with the logs of many users on its disk, none of which anybody uses. */
 async function scene(t: Test) {
-  const network = await openLocal(0)
-  t.teardown(() => network.close(), { order: 3 })
-  const { bootstrap } = network
+  const bootstrap = await localNetwork(t)
   const dir = await tempDir(t)
   const options = { dir, bootstrap, engines: 1, quotas: { host: { logsOpen: LOGS_OPEN } } }
   shareVm(t)

@@ -1,12 +1,11 @@
 // Which instances of a host are in memory.
 import path from 'node:path'
 import b4a from 'b4a'
-import test from 'brittle'
+import test, { type Test } from 'brittle'
 import Hypercore from 'hypercore'
 import { Replica } from '../src/client/replica.ts'
 import { Host } from '../src/host/host.ts'
 import { type Resident, Residents } from '../src/host/residents.ts'
-import { openLocal } from '../src/net/network.ts'
 import { decodeEntry, encodeEntry } from '../src/protocol/entries.ts'
 import { decodeId } from '../src/protocol/ids.ts'
 import { addressOf } from '../src/protocol/manifest.ts'
@@ -15,6 +14,7 @@ import { Archive } from '../src/state/archive.ts'
 import { BareUser, deployment } from './bare-user.ts'
 import { tempDir } from './helpers.ts'
 import { shareVm } from './lent-vm.ts'
+import { localNetwork } from './local-network.ts'
 import { codeOf } from './set-back-scene.ts'
 
 const SOURCE = 'exports.count = 0; exports.add = () => ++exports.count'
@@ -61,13 +61,8 @@ test('residents - as heavy ones are opened those go that have been idle for long
 })
 
 test('residents - who has many users weighs more', async (t) => {
-  const dir = await tempDir(t)
-  const { bootstrap, close } = await openLocal(0)
-  t.teardown(close, { order: 1 })
-  shareVm(t)
-  const host = await Host.open({ dir, bootstrap, engines: 1 })
-  t.teardown(() => host.close(), { order: 0 })
-  const instance = await host.instance(await deploy(host, 0))
+  const { host, address } = await scene(t)
+  const instance = await host.instance(address)
   const { weight } = instance
   for (let i = 0; i < 10; i++) {
     await instance.submit(new BareUser(instance.address, `user ${i}`).call('missing').log())
@@ -76,13 +71,7 @@ test('residents - who has many users weighs more', async (t) => {
 })
 
 test('residents - an instance whose commit has failed before it was written is opened anew, however often it is called', async (t) => {
-  const dir = await tempDir(t)
-  const { bootstrap, close } = await openLocal(0)
-  t.teardown(close, { order: 1 })
-  shareVm(t)
-  const host = await Host.open({ dir, bootstrap, engines: 1 })
-  t.teardown(() => host.close(), { order: 0 })
-  const address = await deploy(host, 0)
+  const { host, address } = await scene(t)
   const { version } = Archive.prototype
   t.teardown(() => {
     Archive.prototype.version = version
@@ -104,13 +93,7 @@ test('residents - an instance whose commit has failed before it was written is o
 })
 
 test('residents - an instance whose logs could not be opened anew is opened once more, however often it is called', async (t) => {
-  const dir = await tempDir(t)
-  const { bootstrap, close } = await openLocal(0)
-  t.teardown(close, { order: 1 })
-  shareVm(t)
-  const host = await Host.open({ dir, bootstrap, engines: 1 })
-  t.teardown(() => host.close(), { order: 0 })
-  const address = await deploy(host, 0)
+  const { host, address } = await scene(t)
   const users = Array.from({ length: 40 }, (_, i) => new BareUser(address, `user ${i}`))
   const call = (user: BareUser) =>
     host.use(address, async (instance) => {
@@ -149,8 +132,7 @@ test('residents - an instance whose logs could not be opened anew is opened once
 
 test('residents - one that cannot be opened leaves nothing open, however often it is called', async (t) => {
   const dir = await tempDir(t)
-  const { bootstrap, close } = await openLocal(0)
-  t.teardown(close, { order: 1 })
+  const bootstrap = await localNetwork(t)
   const options = { dir, bootstrap, engines: 1 }
   shareVm(t)
   const first = await Host.open(options)
@@ -180,8 +162,7 @@ test('residents - one that cannot be opened leaves nothing open, however often i
 
 test('residents - whoever asks while a host looks through its instances is answered', async (t) => {
   const dir = await tempDir(t)
-  const { bootstrap, close } = await openLocal(0)
-  t.teardown(close, { order: 2 })
+  const bootstrap = await localNetwork(t)
   const options = { dir: path.join(dir, 'host'), bootstrap, engines: 1, openMax: 1 }
   shareVm(t)
   const first = await Host.open(options)
@@ -218,6 +199,18 @@ test('residents - whoever asks while a host looks through its instances is answe
   t.alike([...refused], [])
 })
 
+test('residents - one that cannot be closed ends nothing but itself', async (t) => {
+  const residents = new Residents(0)
+  const close = async () => {
+    throw new Error('the disk')
+  }
+  await residents.keep('a', Promise.resolve({ idleSince: 0, weight: 1, isSpoilt: false, close }))
+  residents.closeIdle()
+  await t.execution(residents.left('a'))
+  t.absent(residents.has('a'))
+  await residents.close()
+})
+
 /** Something that would be closed. */
 class Idle implements Resident {
   readonly weight: number
@@ -235,6 +228,16 @@ class Idle implements Resident {
   }
 }
 
+/** A host with one instance. */
+async function scene(t: Test): Promise<{ host: Host; address: Uint8Array }> {
+  const dir = await tempDir(t)
+  const bootstrap = await localNetwork(t)
+  shareVm(t)
+  const host = await Host.open({ dir, bootstrap, engines: 1 })
+  t.teardown(() => host.close())
+  return { host, address: await deploy(host, 0) }
+}
+
 async function deploy(host: Host, salt: number): Promise<Uint8Array> {
   const { request } = deployment(host.id, SOURCE)
   const genesis = decodeEntry(request.genesis)
@@ -245,15 +248,3 @@ async function deploy(host: Host, salt: number): Promise<Uint8Array> {
   await host.deploy({ ...request, genesis: block, log })
   return address
 }
-
-test('residents - one that cannot be closed ends nothing but itself', async (t) => {
-  const residents = new Residents(0)
-  const close = async () => {
-    throw new Error('the disk')
-  }
-  await residents.keep('a', Promise.resolve({ idleSince: 0, weight: 1, isSpoilt: false, close }))
-  residents.closeIdle()
-  await t.execution(residents.left('a'))
-  t.absent(residents.has('a'))
-  await residents.close()
-})

@@ -7,7 +7,6 @@ import { Host } from '../src/host/host.ts'
 import type { HostOptions } from '../src/host/options.ts'
 import { Oracles } from '../src/host/oracles.ts'
 import { UserLog } from '../src/host/user-log.ts'
-import { openLocal } from '../src/net/network.ts'
 import type { Head } from '../src/protocol/head.ts'
 import { encodeId } from '../src/protocol/ids.ts'
 import { openStore } from '../src/state/store.ts'
@@ -17,6 +16,7 @@ import { auditStore, BareUser, deployment, runToItsDeath } from './bare-user.ts'
 import { tempDir } from './helpers.ts'
 import { SOURCE } from './killed-host.ts'
 import { shareVm } from './lent-vm.ts'
+import { localNetwork } from './local-network.ts'
 
 const OTHER_VM = 'js-1@0000000000000000'
 const KILLED_HOST = new URL('./killed-host.ts', import.meta.url)
@@ -70,9 +70,7 @@ test('host - a deployment that a crash kept out of the index is found by the nex
 for (const scenario of ['asking', 'acks']) {
   test(`host - a call that was under way in a crash is executed after it (${scenario})`, async (t) => {
     const dir = await tempDir(t)
-    const network = await openLocal(0)
-    t.teardown(network.close)
-    const { bootstrap } = network
+    const bootstrap = await localNetwork(t)
     await runToItsDeath(KILLED_HOST, scenario, dir, bootstrap.join())
     const oracles = new Oracles({ price: () => 1 })
     const host = await Host.open({ dir, bootstrap, engines: 1, oracles })
@@ -348,8 +346,7 @@ interface Opened {
 
 async function open(t: Test, options: Partial<HostOptions> = {}): Promise<Opened> {
   const dir = await tempDir(t)
-  const { bootstrap, close } = await openLocal(0)
-  t.teardown(close, { order: 2 })
+  const bootstrap = await localNetwork(t)
   shareVm(t)
   const reopen = async (more: Partial<HostOptions> = {}) => {
     const host = await Host.open({ dir, bootstrap, engines: 1, ...options, ...more })

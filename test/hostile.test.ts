@@ -1,11 +1,12 @@
 import path from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import test from 'brittle'
-import { audit, Client, ContractError, openLocal } from 'mivm'
+import { audit, Client, ContractError } from 'mivm'
 import { tempDir } from './helpers.ts'
 import { HostProcess } from './host-process.ts'
 import { type Attack, contractOf, INNOCENT, THEMES } from './hostile/index.ts'
 import { shareVm } from './lent-vm.ts'
+import { localNetwork } from './local-network.ts'
 
 /** Other attacks need no more. */
 const FUEL = 1_000_000
@@ -22,9 +23,7 @@ const PAUSE = 20
  */
 test('hostile - whatever a contract does, its own later calls, its neighbours and the log are as they should be', async (t) => {
   const dir = await tempDir(t)
-  const network = await openLocal(0)
-  t.teardown(() => network.close(), { order: 2 })
-  const { bootstrap } = network
+  const bootstrap = await localNetwork(t)
   shareVm(t)
   // what is tested is the fuel: the watchdog leaves it the time that it needs on a busy machine
   const flags = ['--isolate-by', 'deployer', '--engines', '4', '--patience', '10']

@@ -27,12 +27,13 @@ import {
 } from '../src/index.ts'
 import { type Teardown, tempDir } from './helpers.ts'
 import { shareVm } from './lent-vm.ts'
+import { localNetwork } from './local-network.ts'
 
 const ID = 'y'.repeat(52)
 
 test('library - a network that cannot be leaves no directory locked', async (t) => {
   const dir = await tempDir(t)
-  const { bootstrap } = await open(t)
+  const bootstrap = await localNetwork(t)
   // @ts-expect-error: what a program in JavaScript gives
   const wrong: (readonly string[])[] = [['nowhere'], '127.0.0.1:1']
   for (const nodes of wrong) {
@@ -51,7 +52,7 @@ test('library - a network that cannot be leaves no directory locked', async (t) 
 })
 
 test('library - what it is given is looked at when it is given', async (t) => {
-  const { bootstrap } = await open(t)
+  const bootstrap = await localNetwork(t)
   const dir = path.join(await tempDir(t), 'host')
   for (const [options, problem] of [
     [{ engines: 0 }, 'engines: expected a whole number from 1 to 1024, found 0'],
@@ -81,7 +82,7 @@ test('library - what it is given is looked at when it is given', async (t) => {
 
 test('library - whatever a program gives, what is wrong with it is said in one line', async (t) => {
   const dir = await tempDir(t)
-  const { bootstrap } = await open(t)
+  const bootstrap = await localNetwork(t)
   await writeFile(path.join(dir, 'file'), '')
   // programs in JavaScript give anything
   // biome-ignore lint/suspicious/noExplicitAny: that is what they do
@@ -207,7 +208,7 @@ test('library - what a program asks of an instance that cannot be is said in one
 
 test('library - two that begin with the same new identity are both told who has the directory', async (t) => {
   const dir = await tempDir(t)
-  const { bootstrap } = await open(t)
+  const bootstrap = await localNetwork(t)
   const opening = [1, 2, 3].map(() => Client.open({ dir, bootstrap }))
   const codes = (await Promise.allSettled(opening)).map((it) =>
     it.status === 'fulfilled' ? 'open' : `${it.reason.code}: ${it.reason.message}`
@@ -222,7 +223,7 @@ test('library - two that begin with the same new identity are both told who has 
 
 test('library - what a listener throws ends nothing on the host', async (t) => {
   const dir = await tempDir(t)
-  const { bootstrap } = await open(t)
+  const bootstrap = await localNetwork(t)
   const thrown: unknown[] = []
   const onThrown = (error: unknown) => thrown.push(error)
   process.on('uncaughtException', onThrown)
@@ -359,7 +360,7 @@ test('library - what is opened with await using is closed behind it', async (t) 
 
 test('library - a client that is closed while it is in use says so, and is closed once', async (t) => {
   const dir = await tempDir(t)
-  const { bootstrap } = await open(t)
+  const bootstrap = await localNetwork(t)
   shareVm(t)
   const host = await Host.open({ dir: path.join(dir, 'host'), bootstrap, engines: 1 })
   t.teardown(() => host.close(), { order: 100 })
@@ -378,16 +379,10 @@ test('library - a client that is closed while it is in use says so, and is close
   t.pass('nothing else was thrown')
 })
 
-async function open(t: Teardown): Promise<{ bootstrap: readonly string[] }> {
-  const network = await openLocal(0)
-  t.teardown(() => network.close(), { order: 1000 })
-  return network
-}
-
 /** An instance, and a client that has not heard of it. */
 async function deploy(t: Teardown, source: string): Promise<{ client: Client; address: string }> {
   const dir = await tempDir(t)
-  const { bootstrap } = await open(t)
+  const bootstrap = await localNetwork(t)
   shareVm(t)
   const host = await Host.open({ dir: path.join(dir, 'host'), bootstrap, engines: 1 })
   t.teardown(() => host.close(), { order: 100 })

@@ -5,16 +5,16 @@ import test from 'brittle'
 import crypto from 'hypercore-crypto'
 import Protomux from 'protomux'
 import { locate } from '../src/client/locate.ts'
-import { Network, openLocal } from '../src/net/network.ts'
+import { Network } from '../src/net/network.ts'
 import { Rpc } from '../src/net/rpc.ts'
 import { encodeId } from '../src/protocol/ids.ts'
 import { topicOf } from '../src/protocol/manifest.ts'
 import { INFO } from '../src/protocol/messages.ts'
 import { deployment } from './bare-user.ts'
+import { localNetwork } from './local-network.ts'
 
 test('network - those who come to us are so many at a time, and keep us from going to nobody', async (t) => {
-  const { bootstrap, close } = await openLocal(0)
-  t.teardown(close, { order: 1 })
+  const bootstrap = await localNetwork(t)
   const topic = crypto.randomBytes(32)
   const open = (inboundMax?: number) => {
     const options = inboundMax === undefined ? {} : { inboundMax }
@@ -35,8 +35,7 @@ test('network - those who come to us are so many at a time, and keep us from goi
 })
 
 test('network - who announces an instance and has nothing to say of it is in the way of nobody', async (t) => {
-  const { bootstrap, close } = await openLocal(0)
-  t.teardown(close, { order: 1 })
+  const bootstrap = await localNetwork(t)
   const { address, request } = deployment(encodeId(crypto.keyPair().publicKey), '')
   const { genesis } = request
   const head = {
@@ -64,8 +63,7 @@ const PEERS = 7
 const DIALS = 2
 
 test('network - of those who meet each goes to so many, and all are reached', async (t) => {
-  const { bootstrap, close } = await openLocal(0)
-  t.teardown(close, { order: 1 })
+  const bootstrap = await localNetwork(t)
   const topic = crypto.randomBytes(32)
   const networks: Network[] = []
   for (let i = 0; i < PEERS; i++) {

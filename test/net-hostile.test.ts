@@ -9,7 +9,7 @@ import c from 'compact-encoding'
 import Hypercore from 'hypercore'
 import crypto, { type KeyPair } from 'hypercore-crypto'
 import DHT from 'hyperdht'
-import { Client, openLocal } from 'mivm'
+import { Client } from 'mivm'
 import Protomux from 'protomux'
 import ProtomuxRPC from 'protomux-rpc'
 import { encodeUserEntry } from '../src/protocol/entries.ts'
@@ -31,6 +31,7 @@ import {
 } from '../src/protocol/messages.ts'
 import { Cli, type CliHost, startHost } from './cli.ts'
 import { type Teardown, tempDir } from './helpers.ts'
+import { localNetwork } from './local-network.ts'
 import { Random } from './random.ts'
 
 /** What a loopback host waits for a peer to say something, ms, and some more. */
@@ -555,9 +556,7 @@ function sceneOf(t: Test, { calls, ...rest }: Awaited<ReturnType<typeof openScen
 
 async function openScene(t: Teardown, quotas: object) {
   const dir = await tempDir(t)
-  const network = await openLocal(0)
-  t.teardown(() => network.close(), { order: 3 })
-  const { bootstrap } = network
+  const bootstrap = await localNetwork(t)
   await mkdir(path.join(dir, 'host'))
   await writeFile(path.join(dir, 'host', 'mivm.config.json'), JSON.stringify({ quotas }))
   const host = await startHost(t, path.join(dir, 'host'), [], `--bootstrap=${bootstrap.join()}`)

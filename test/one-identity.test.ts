@@ -2,10 +2,11 @@
 import { cp, readdir, rm } from 'node:fs/promises'
 import path from 'node:path'
 import test, { type Test } from 'brittle'
-import { audit, Client, Host, openLocal } from 'mivm'
+import { audit, Client, Host } from 'mivm'
 import { exportIdentity, importIdentity, readIdentity } from '../src/state/identity.ts'
 import { tempDir } from './helpers.ts'
 import { shareVm } from './lent-vm.ts'
+import { localNetwork } from './local-network.ts'
 
 const SOURCE = `
 exports.count = 0
@@ -90,9 +91,7 @@ test('one identity - an old backup: the log comes back before anything is writte
 
 async function scene(t: Test) {
   const root = await tempDir(t)
-  const network = await openLocal(0)
-  t.teardown(() => network.close(), { order: 3 })
-  const { bootstrap } = network
+  const bootstrap = await localNetwork(t)
   shareVm(t)
   const host = await Host.open({ dir: path.join(root, 'host'), bootstrap, engines: 1 })
   t.teardown(() => host.close(), { order: 2 })

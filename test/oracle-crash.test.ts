@@ -4,10 +4,11 @@ import { writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import test from 'brittle'
-import { audit, Client, openLocal } from 'mivm'
+import { audit, Client } from 'mivm'
 import { tempDir } from './helpers.ts'
 import { HostProcess } from './host-process.ts'
 import { shareVm } from './lent-vm.ts'
+import { localNetwork } from './local-network.ts'
 
 const SOURCE = `
 exports.calls = 0
@@ -40,9 +41,7 @@ for (const [silent, when, value] of [
   test(`oracles - a host that is killed ${when} goes on from what is logged`, async (t) => {
     const dir = await tempDir(t)
     shareVm(t)
-    const network = await openLocal(0)
-    t.teardown(() => network.close(), { order: 3 })
-    const { bootstrap } = network
+    const bootstrap = await localNetwork(t)
     const module = path.join(dir, 'oracles.mjs')
     await writeFile(module, oracles(dir, silent))
     const start = () =>

@@ -6,7 +6,6 @@ import test, { type Test } from 'brittle'
 import { Client } from '../src/client/client.ts'
 import { Host } from '../src/host/host.ts'
 import { Oracles } from '../src/host/oracles.ts'
-import { openLocal } from '../src/net/network.ts'
 import { type CallLogEntry, decodeEntry } from '../src/protocol/entries.ts'
 import { decodeId } from '../src/protocol/ids.ts'
 import { openStore } from '../src/state/store.ts'
@@ -14,6 +13,7 @@ import { readContract } from './contracts.ts'
 import { heldOracle } from './held-oracle.ts'
 import { tempDir } from './helpers.ts'
 import { shareVm } from './lent-vm.ts'
+import { localNetwork } from './local-network.ts'
 
 const PRICES = fileURLToPath(new URL('../examples/oracle-prices.js', import.meta.url))
 const DAY_MS = 86_400_000
@@ -323,8 +323,7 @@ interface Opened {
 /** A host with oracles, and a client of it, in this process. */
 async function open(t: Test, oracles: Oracles): Promise<Opened> {
   const dir = await tempDir(t)
-  const { bootstrap, close } = await openLocal(0)
-  t.teardown(close, { order: 3 })
+  const bootstrap = await localNetwork(t)
   const hostDir = path.join(dir, 'host')
   shareVm(t)
   const start = async () => {

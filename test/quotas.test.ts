@@ -10,7 +10,6 @@ import { Host } from '../src/host/host.ts'
 import type { Instance } from '../src/host/instance.ts'
 import type { HostOptions } from '../src/host/options.ts'
 import { Oracles } from '../src/host/oracles.ts'
-import { openLocal } from '../src/net/network.ts'
 import { decodeEntry, encodeEntry } from '../src/protocol/entries.ts'
 import { decodeId } from '../src/protocol/ids.ts'
 import { addressOf } from '../src/protocol/manifest.ts'
@@ -29,6 +28,7 @@ import { auditStore, BareUser, deployment } from './bare-user.ts'
 import { heldOracle } from './held-oracle.ts'
 import { tempDir } from './helpers.ts'
 import { shareVm } from './lent-vm.ts'
+import { localNetwork } from './local-network.ts'
 import { codeOf } from './set-back-scene.ts'
 
 const SOURCE = `
@@ -471,8 +471,7 @@ function isLarge({ proof }: { readonly proof: Proof | null }): boolean {
 /** A host in this process with one instance, and what an auditor says of it in the end. */
 async function scene(t: Test, options: Partial<HostOptions> = {}) {
   const dir = await tempDir(t)
-  const { bootstrap, close } = await openLocal(0)
-  t.teardown(close, { order: 2 })
+  const bootstrap = await localNetwork(t)
   shareVm(t)
   let host: Host
   const reopen = async (others: Partial<HostOptions> = {}) => {

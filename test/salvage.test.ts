@@ -5,7 +5,7 @@ import path from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import test, { type Test } from 'brittle'
 import CorestoreStorage from 'hypercore-storage'
-import { audit, Client, openLocal } from 'mivm'
+import { audit, Client } from 'mivm'
 import { recover } from '../src/copies/recovery.ts'
 import { repair } from '../src/copies/repair.ts'
 import { type SalvageEvent, salvage } from '../src/copies/salvage.ts'
@@ -19,6 +19,7 @@ import { isWhole, salvage as salvageStore } from '../src/state/salvage.ts'
 import { closeStore, openStore, settleStore } from '../src/state/store.ts'
 import { startHost } from './cli.ts'
 import { tempDir } from './helpers.ts'
+import { localNetwork } from './local-network.ts'
 import { Random } from './random.ts'
 import { codeOf, copyDirectory, type Mirrored, Scene, SOURCE } from './set-back-scene.ts'
 
@@ -81,9 +82,7 @@ test('salvage - one that is interrupted is finished by whoever opens the store',
 
 test('salvage - a host does it by itself when its database takes nothing more', async (t) => {
   const dir = await tempDir(t)
-  const network = await openLocal(0)
-  t.teardown(() => network.close(), { order: 3 })
-  const { bootstrap } = network
+  const bootstrap = await localNetwork(t)
   const start = () => startHost(t, path.join(dir, 'host'), [], `--bootstrap=${bootstrap.join()}`)
   const client = await Client.open({ dir: path.join(dir, 'client'), bootstrap, timeout: 60_000 })
   t.teardown(() => client.close(), { order: 1 })

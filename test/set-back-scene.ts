@@ -9,7 +9,7 @@ import { Mirror, type MirrorEvent, type MirrorOptions } from '../src/copies/mirr
 import { askOthers } from '../src/host/asking.ts'
 import type { HostEvent } from '../src/host/events.ts'
 import { Host } from '../src/host/host.ts'
-import { Network, openLocal } from '../src/net/network.ts'
+import { Network } from '../src/net/network.ts'
 import { decodeId, encodeId } from '../src/protocol/ids.ts'
 import { topicOf } from '../src/protocol/manifest.ts'
 import { readIdentity } from '../src/state/identity.ts'
@@ -17,6 +17,7 @@ import { openStore } from '../src/state/store.ts'
 import { auditStore } from './bare-user.ts'
 import { tempDir } from './helpers.ts'
 import { shareVm } from './lent-vm.ts'
+import { localNetwork } from './local-network.ts'
 
 export const SOURCE = `
 exports.count = 0
@@ -58,10 +59,9 @@ export class Scene {
 
   static async open(t: Test): Promise<Scene> {
     const root = await tempDir(t)
-    const network = await openLocal(0)
-    t.teardown(() => network.close(), { order: 9 })
+    const bootstrap = await localNetwork(t)
     shareVm(t)
-    return new Scene(t, root, network.bootstrap)
+    return new Scene(t, root, bootstrap)
   }
 
   /** With a host that is running, and an instance that alice has deployed there. */

@@ -10,7 +10,7 @@ import { type AuditEvent, audit } from 'mivm'
 import Protomux from 'protomux'
 import { askOthers, isAnybody } from '../src/host/asking.ts'
 import { SetBacks } from '../src/host/set-back.ts'
-import { Network, openLocal } from '../src/net/network.ts'
+import { Network } from '../src/net/network.ts'
 import { Rpc } from '../src/net/rpc.ts'
 import { MivmError } from '../src/protocol/errors.ts'
 import { type Head, signHead } from '../src/protocol/head.ts'
@@ -22,6 +22,7 @@ import { headOf } from '../src/state/head.ts'
 import { readIdentity } from '../src/state/identity.ts'
 import { closeStore, openStore } from '../src/state/store.ts'
 import { tempDir } from './helpers.ts'
+import { localNetwork } from './local-network.ts'
 import { codeOf, Scene, SOURCE, someoneKnows, until } from './set-back-scene.ts'
 
 test('set back - a host is told by who has called it, says so, and signs nothing more', async (t) => {
@@ -385,8 +386,7 @@ test('set back - it is known whether there was a network to ask in', async (t) =
 })
 
 test('set back - who is asked about more than at once is heard to the end', async (t) => {
-  const { bootstrap, close } = await openLocal(0)
-  t.teardown(close, { order: 9 })
+  const bootstrap = await localNetwork(t)
   const addresses = Array.from({ length: 1_000 }, () => crypto.randomBytes(32))
   const last = addresses.at(-1) ?? crypto.randomBytes(32)
   const head = { length: 7, fork: 0, treeHash: Buffer.alloc(32), signature: Buffer.alloc(68) }

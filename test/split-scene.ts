@@ -1,9 +1,10 @@
 import { readdir, writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { type AuditEvent, audit, Client, openLocal } from 'mivm'
+import { type AuditEvent, audit, Client } from 'mivm'
 import { type Teardown, tempDir } from './helpers.ts'
 import { shareVm } from './lent-vm.ts'
+import { localNetwork } from './local-network.ts'
 import { TwoFaces } from './two-faces.ts'
 
 /** A contract of one counter. */
@@ -19,9 +20,7 @@ export interface Scene {
 /** A network, a host of two faces in it, and clients in directories of their own. */
 export async function scene(t: Teardown): Promise<Scene> {
   const dir = await tempDir(t)
-  const network = await openLocal(0)
-  t.teardown(() => network.close(), { order: 3 })
-  const { bootstrap } = network
+  const bootstrap = await localNetwork(t)
   shareVm(t)
   const host = await TwoFaces.start(t, dir, bootstrap)
   const open = async (name: string) => {

@@ -6,7 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import b4a from 'b4a'
 import test, { type Test } from 'brittle'
 import crypto from 'hypercore-crypto'
-import { Client, MivmError, openLocal, verifyEvidence } from 'mivm'
+import { Client, MivmError, verifyEvidence } from 'mivm'
 import { HeadsChannel } from '../src/net/heads-channel.ts'
 import { Network } from '../src/net/network.ts'
 import { decodeId } from '../src/protocol/ids.ts'
@@ -15,6 +15,7 @@ import { Cli } from './cli.ts'
 import { tempDir } from './helpers.ts'
 import { HostProcess } from './host-process.ts'
 import { shareVm } from './lent-vm.ts'
+import { localNetwork } from './local-network.ts'
 import {
   audited,
   codes,
@@ -103,9 +104,7 @@ test('split views - a host that goes back and writes another history is found ou
 
 test('split views - an honest host is not accused, whatever others do and say', async (t) => {
   const dir = await tempDir(t)
-  const network = await openLocal(0)
-  t.teardown(() => network.close(), { order: 3 })
-  const { bootstrap } = network
+  const bootstrap = await localNetwork(t)
   shareVm(t)
   const start = () => HostProcess.start(t, path.join(dir, 'host'), bootstrap)
   const host = await start()

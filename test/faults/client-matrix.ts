@@ -2,11 +2,11 @@ import path from 'node:path'
 import type { Test } from 'brittle'
 import { Client } from '../../src/client/client.ts'
 import { Host } from '../../src/host/host.ts'
-import { openLocal } from '../../src/net/network.ts'
 import { decodeId } from '../../src/protocol/ids.ts'
 import { closeStore, openStore } from '../../src/state/store.ts'
 import { closeVm, found, run } from '../audit-writer.ts'
 import { tempDir } from '../helpers.ts'
+import { localNetwork } from '../local-network.ts'
 import type { Random } from '../random.ts'
 import { type Answer, SOURCE } from './client.ts'
 import { linesOf } from './host.ts'
@@ -52,9 +52,7 @@ export async function endClient(
   t.comment(`seed ${random.seed}`)
   const dir = await tempDir(t)
   const hostDir = path.join(dir, 'host')
-  const network = await openLocal(0)
-  t.teardown(() => network.close(), { order: 3 })
-  const { bootstrap } = network
+  const bootstrap = await localNetwork(t)
   const host = await Host.open({ dir: hostDir, bootstrap, engines: 1, sandbox: 'none' })
   t.teardown(() => host.close(), { order: 2 })
   const deployer = await Client.open({ dir: path.join(dir, 'deployer'), bootstrap })

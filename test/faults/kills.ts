@@ -1,9 +1,10 @@
 import { readFileSync } from 'node:fs'
 import path from 'node:path'
 import type { Test } from 'brittle'
-import { audit, Client, openLocal } from 'mivm'
+import { audit, Client } from 'mivm'
 import { tempDir } from '../helpers.ts'
 import { HostProcess } from '../host-process.ts'
+import { localNetwork } from '../local-network.ts'
 import { Random } from '../random.ts'
 
 const USERS = 3
@@ -13,9 +14,7 @@ export async function killUnderLoad(t: Test, times: number): Promise<void> {
   const random = new Random()
   t.comment(`seed ${random.seed}`)
   const dir = await tempDir(t)
-  const network = await openLocal(0)
-  t.teardown(() => network.close(), { order: 2 })
-  const { bootstrap } = network
+  const bootstrap = await localNetwork(t)
   const hostDir = path.join(dir, 'host')
   let host = await HostProcess.start(t, hostDir, bootstrap)
 
