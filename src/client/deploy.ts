@@ -1,5 +1,6 @@
 import b4a from 'b4a'
 import crypto from 'hypercore-crypto'
+import { KeyedMutex } from '../net/mutex.ts'
 import { checkLimits, encodeEntry, encodeUserEntry } from '../protocol/entries.ts'
 import { MivmError } from '../protocol/errors.ts'
 import { bytes, checkGiven, given, record } from '../protocol/fields.ts'
@@ -61,7 +62,7 @@ export async function deploy(
   const text = encodeArgs(args)
   // with a salt that was used before the host may hold a log that this machine has lost
   if (options.salt !== undefined) await takeBack(calling, sessions, host, address)
-  const log = await inTurn(address, () => begin(calling, address, text))
+  const log = await BEGINNING.run(encodeId(address), () => begin(calling, address, text))
   try {
     const remote = calling.remote(host)
     // where it was deployed before, and the host does not know it any more; the log may not say yet what the last reply has shown
@@ -105,21 +106,8 @@ function checkSource(source: string): void {
   )
 }
 
-/** The last beginning of each instance, as long as it is under way. */
-const BEGINNING = new Map<string, Promise<unknown>>()
-
-/** Two deployments with one salt that come at once would each write the first entry of the one log. */
-async function inTurn<T>(address: Uint8Array, fn: () => Promise<T>): Promise<T> {
-  const id = encodeId(address)
-  const before = BEGINNING.get(id) ?? Promise.resolve()
-  const beginning = before.catch(() => {}).then(fn)
-  BEGINNING.set(id, beginning)
-  try {
-    return await beginning
-  } finally {
-    if (BEGINNING.get(id) === beginning) BEGINNING.delete(id)
-  }
-}
+/** By address: two deployments with one salt that come at once would each write the first entry of the one log. */
+const BEGINNING = new KeyedMutex()
 
 /** The deployer's log, with its first entry. */
 async function begin(

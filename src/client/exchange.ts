@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type SecretStream from '@hyperswarm/secret-stream'
 import b4a from 'b4a'
 import { Bucket } from '../net/bucket.ts'
+import { Mutex } from '../net/mutex.ts'
 import {
   contradiction,
   isSigned,
@@ -63,7 +64,8 @@ export class Exchange {
   /** How many wait for what is there to be compared. */
   #hurries = 0
   #evidence: Uint8Array | null = null
-  #accusing: Promise<void> = Promise.resolve()
+  /** One after the other: what somebody has made up must not be in the way of what holds. */
+  readonly #accusing = new Mutex()
   #settling: Promise<void> | null = null
   /** Something has come since it was last looked at what is to be compared. */
   #isStale = false
@@ -172,10 +174,7 @@ export class Exchange {
   /** Keeps evidence that is of this instance and holds, and tells the others. Nothing where it is something else. */
   async accuse(evidence: Uint8Array): Promise<void> {
     if (this.#evidence !== null) return
-    // one after the other: what somebody has made up must not be in the way of what holds
-    const accusing = this.#accusing.catch(() => {}).then(() => this.#accuse(evidence))
-    this.#accusing = accusing
-    await accusing
+    await this.#accusing.run(() => this.#accuse(evidence))
   }
 
   /** Resolves when all peers that are there now have said what they hold and that is compared, or the time is over. */
@@ -188,7 +187,7 @@ export class Exchange {
       await sleep(10)
     }
     this.#hurries--
-    await this.#accusing.catch(() => {})
+    await this.#accusing.idle
   }
 
   async close(): Promise<void> {
@@ -197,7 +196,7 @@ export class Exchange {
     if (this.#retrying !== null) clearTimeout(this.#retrying)
     this.#gossip.close()
     await this.#settling
-    await this.#accusing.catch(() => {})
+    await this.#accusing.idle
   }
 
   #join(): Gossip {

@@ -1,7 +1,7 @@
 import path from 'node:path'
 import { Replica } from '../client/replica.ts'
-import { Mutex } from '../host/mutex.ts'
 import { readRange } from '../host/ranges.ts'
+import { Mutex } from '../net/mutex.ts'
 import type { Bootstrap } from '../net/network.ts'
 import { type Rpc, relieve } from '../net/rpc.ts'
 import { MivmError } from '../protocol/errors.ts'

@@ -1,6 +1,7 @@
 import type Corestore from 'corestore'
 import type Hypercore from 'hypercore'
 import crypto, { type KeyPair } from 'hypercore-crypto'
+import { Mutex } from '../net/mutex.ts'
 import { encodeEntry } from '../protocol/entries.ts'
 import { codeOf, MivmError } from '../protocol/errors.ts'
 import type { Write } from '../protocol/files.ts'
@@ -14,7 +15,6 @@ import { isUnwritable, storageError } from '../state/storage-error.ts'
 import type { Wal } from '../state/wal.ts'
 import { type AtomSessions, closeSessions, openSessions } from './atom-sessions.ts'
 import type { Gate } from './gate.ts'
-import { Mutex } from './mutex.ts'
 import {
   decodePending,
   decodePosition,
@@ -268,7 +268,7 @@ export class Ledger {
 
   /** Resolves when what is on its way to the disk is there. */
   async settle(): Promise<void> {
-    await this.#mutex.run(() => {})
+    await this.#mutex.idle
   }
 
   /** What the instance noted down about itself in an earlier flush; local, neither signed nor sent. */

@@ -1,4 +1,5 @@
 import { setImmediate as turn } from 'node:timers/promises'
+import { Mutex } from '../net/mutex.ts'
 import { decodeEntry } from '../protocol/entries.ts'
 import { MivmError } from '../protocol/errors.ts'
 import type { Head } from '../protocol/head.ts'
@@ -8,7 +9,6 @@ import { createProof, type Proof, type ProofRequest } from '../protocol/proof.ts
 import type { Accounts, Answered } from './accounts.ts'
 import type { Ledger } from './ledger.ts'
 import { Marks } from './marks.ts'
-import { Mutex } from './mutex.ts'
 import { damaged, readEntry } from './stand.ts'
 
 /** Bytes of blocks that one proof carries at most; a caller asks again for the rest. */

@@ -1,4 +1,5 @@
 import type Corestore from 'corestore'
+import { Mutex } from '../net/mutex.ts'
 import type { Rpc } from '../net/rpc.ts'
 import { Semaphore } from '../net/semaphore.ts'
 import { readUserEntry } from '../protocol/entries.ts'
@@ -34,7 +35,6 @@ import { isUnreadable } from '../state/salvage.ts'
 import type { HostEvent } from './events.ts'
 import type { Instance } from './instance.ts'
 import type { Measures } from './measures.ts'
-import { Mutex } from './mutex.ts'
 import { readRange } from './ranges.ts'
 import type { Sender } from './sender.ts'
 import { notThatFar, type SetBacks, setBack } from './set-back.ts'
@@ -87,8 +87,8 @@ export class Service {
   #turnAt = Number.NEGATIVE_INFINITY
   readonly #deployments = new Semaphore(DEPLOYING_MAX)
   readonly #submissions = new Semaphore(SUBMITTING_MAX)
-  /** Resolves when what this peer has said so far of heads was taken notice of. */
-  #heard: Promise<unknown> = Promise.resolve()
+  /** What this peer says of heads is taken notice of one after the other, and before what it asks for behind that. */
+  readonly #hearing = new Mutex()
 
   constructor(rpc: Rpc, sender: Sender, host: Served) {
     this.#rpc = rpc
@@ -104,7 +104,7 @@ export class Service {
       this.#guard(() => this.#call(request, arrived), request.address)
     )
     rpc.respond(KNOWN, ({ address, head }) =>
-      this.#guard(() => this.#hear(() => this.#host.heed(address, head)), address)
+      this.#guard(() => this.#hearing.run(() => this.#host.heed(address, head)), address)
     )
     rpc.respond(PROVE, (request) => this.#guard(() => this.#prove(request), request.address))
     rpc.respond(CONSISTENCY, (request) =>
@@ -138,7 +138,7 @@ export class Service {
   /** Some at a time, as they came: who sends hundreds waits for them, and nobody else does. */
   #deploy(request: DeployRequest): Promise<DeployReply> {
     return this.#deployments.run(async () => {
-      await this.#heard
+      await this.#hearing.idle
       await this.#host.asked()
       // nobody waits any more for those of who is gone
       await this.#rpc.readable(this.#host.unreadMax())
@@ -156,7 +156,7 @@ export class Service {
 
   async #call(request: CallRequest, arrived: number): Promise<CallReply> {
     const { address, log, from, to } = request
-    await this.#heard
+    await this.#hearing.idle
     await this.#host.asked()
     const refusal = this.#host.setBacks.refusal(encodeId(address))
     if (refusal !== null) throw refusal
@@ -242,7 +242,7 @@ export class Service {
   async #heedSeen(address: Uint8Array, blocks: readonly Uint8Array[], own: number): Promise<void> {
     const seen = furthestHead(blocks)
     if (seen === null || seen.length <= own) return
-    const { signed } = await this.#hear(() => this.#host.heed(address, seen))
+    const { signed } = await this.#hearing.run(() => this.#host.heed(address, seen))
     if (signed !== null) throw setBack(signed)
   }
 
@@ -269,12 +269,6 @@ export class Service {
       this.#sender.checkRates()
       return readRange(this.#host.store, request)
     })
-  }
-
-  #hear<T>(heed: () => Promise<T>): Promise<T> {
-    const hearing = this.#heard.then(heed)
-    this.#heard = hearing.catch(() => {})
-    return hearing
   }
 
   /** Makes replies that may be large one after the other, and none while the peer does not read. */

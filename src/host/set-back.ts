@@ -1,6 +1,7 @@
 import { readFile, rm } from 'node:fs/promises'
 import path from 'node:path'
 import c from 'compact-encoding'
+import { Mutex } from '../net/mutex.ts'
 import { MivmError } from '../protocol/errors.ts'
 import { type Head, verifyHead } from '../protocol/head.ts'
 import { decodeId } from '../protocol/ids.ts'
@@ -21,7 +22,7 @@ export class SetBacks {
   readonly #heads = new Map<string, Head>()
   /** Those of them that are on disk. */
   readonly #written = new Map<string, Head>()
-  #writing: Promise<void> = Promise.resolve()
+  readonly #writing = new Mutex()
 
   private constructor(dir: string, host: Uint8Array) {
     this.#dir = dir
@@ -67,9 +68,7 @@ export class SetBacks {
     const known = this.#heads.get(address)
     if (known === undefined || known.length < head.length) this.#heads.set(address, head)
     // one after another: two that come at once shall not leave the shorter one on disk
-    const writing = this.#writing.then(() => this.#write(address))
-    this.#writing = writing.catch(() => {})
-    await writing
+    await this.#writing.run(() => this.#write(address))
   }
 
   async #write(address: string): Promise<void> {

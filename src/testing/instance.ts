@@ -2,6 +2,7 @@ import { type Bundle, bundleOf } from '../bundle/bundle.ts'
 import type { MethodName } from '../client/contract.ts'
 import { initFailed } from '../host/deployment.ts'
 import { type Oracle, Oracles } from '../host/oracles.ts'
+import { Mutex } from '../net/mutex.ts'
 import { checkLimits } from '../protocol/entries.ts'
 import { ContractError, MivmError } from '../protocol/errors.ts'
 import { checkGiven, given, number, record } from '../protocol/fields.ts'
@@ -94,7 +95,7 @@ export class TestInstance<T extends string | object = string> {
   #seq = 0
   #time: number
   #fuel = 0
-  #tail: Promise<unknown> = Promise.resolve()
+  readonly #calls = new Mutex()
   #closing: Promise<void> | null = null
 
   /** Use the function {@link deploy}. */
@@ -208,7 +209,7 @@ export class TestInstance<T extends string | object = string> {
 
   /** Lets go of the engine: without it, the process would not end. */
   close(): Promise<void> {
-    this.#closing ??= this.#tail.then(() => {
+    this.#closing ??= this.#calls.run(() => {
       this.#vm.evict(this.#contract.address)
       this.#leave()
     })
@@ -225,9 +226,7 @@ export class TestInstance<T extends string | object = string> {
     if (this.#closing !== null) {
       throw new MivmError('USAGE', 'this instance is closed: deploy the contract again')
     }
-    const step = this.#tail.then(() => this.#step(name, method, args))
-    this.#tail = step.catch(() => {})
-    return step
+    return this.#calls.run(() => this.#step(name, method, args))
   }
 
   async #step(name: string, method: string, args: string): Promise<Executed> {

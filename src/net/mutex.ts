@@ -2,6 +2,11 @@
 export class Mutex {
   #last: Promise<unknown> = Promise.resolve()
 
+  /** Resolves when all that was to run by now has run. */
+  get idle(): Promise<unknown> {
+    return this.#last
+  }
+
   run<T>(fn: () => T | Promise<T>): Promise<T> {
     const result = this.#last.then(fn)
     this.#last = result.catch(() => {})
