@@ -1,5 +1,6 @@
 import { ARCHIVE_WAIT, throwLate } from '../client/drive.ts'
 import type { InstanceReplica } from '../client/instance-replica.ts'
+import { readBlock } from '../client/logged-call.ts'
 import { type Commit, decodeEntry } from '../protocol/entries.ts'
 import { MivmError } from '../protocol/errors.ts'
 import { RESERVED } from '../protocol/files.ts'
@@ -102,11 +103,7 @@ async function findCommit(
   onProgress: (read: number, of: number) => void
 ): Promise<Commit> {
   const log = await instance.callLog()
-  const get = async (index: number) => {
-    const block = await log.get(index, { timeout: ARCHIVE_WAIT }).catch(() => null)
-    if (block !== null) return decodeEntry(block)
-    throw new MivmError('TIMEOUT', `block ${index} of the call log did not come: try again later`)
-  }
+  const get = async (index: number) => decodeEntry(await readBlock(log, index))
   if (number === null) {
     for (let i = log.length - 1; i > 0; i--) {
       const entry = await get(i)

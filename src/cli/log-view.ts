@@ -1,14 +1,13 @@
 import {
   type Ack,
   type Answer,
-  decodeEntry,
-  decodeUserEntry,
   type OracleAnswerEntry,
   type OracleRequestEntry,
   type Result,
+  readEntry,
+  readUserEntry,
   type UserLogEntry
 } from '../protocol/entries.ts'
-import { MivmError } from '../protocol/errors.ts'
 import { encodeId } from '../protocol/ids.ts'
 import { printable } from './output.ts'
 import { embed, inspectCall, inspectText } from './text.ts'
@@ -57,7 +56,7 @@ export class LogView {
 
   /** Takes the next block of the call log; a line comes with the result of a call. */
   hostLine(index: number, block: Uint8Array): LogLine | null {
-    const entry = tryDecode(() => decodeEntry(block))
+    const entry = readEntry(block)
     switch (entry?.type) {
       case 'ack':
         this.#numbers.set(index, entry.seq)
@@ -89,7 +88,7 @@ export class LogView {
 
   /** An entry of a user's log. Acks are named by their calls, so the call log comes first. */
   userLine(user: string, number: number, block: Uint8Array): LogLine {
-    const entry = tryDecode(() => decodeUserEntry(block))
+    const entry = readUserEntry(block)
     const text = `${this.user(user)}+${number} ${this.#userText(entry)}`
     const base = { log: user, name: this.user(user), entry: number }
     if (entry === null) return { number, text, object: { type: 'malformed', ...base } }
@@ -119,7 +118,7 @@ export class LogView {
   }
 
   #numberOf({ result }: Answer): number | null {
-    const entry = tryDecode(() => decodeEntry(result))
+    const entry = readEntry(result)
     return entry?.type === 'result' ? (this.#numbers.get(entry.ack) ?? null) : null
   }
 
@@ -153,7 +152,7 @@ export class LogView {
 
   /** `host+2 addTopic('Hello world') (ACK bob+3)`; the first call makes the instance. */
   #call({ ack }: OpenCall): string {
-    const call = tryDecode(() => decodeUserEntry(ack.call))
+    const call = readUserEntry(ack.call)
     const user = `${this.user(encodeId(ack.user))}+${ack.entry}`
     const first = ack.seq === 1 ? `new ${this.#names.contract}` : null
     const text =
@@ -162,7 +161,7 @@ export class LogView {
   }
 
   #describe({ ack }: OpenCall) {
-    const call = tryDecode(() => decodeUserEntry(ack.call))
+    const call = readUserEntry(ack.call)
     const user = encodeId(ack.user)
     return {
       type: 'result',
@@ -208,16 +207,6 @@ function oracleLines({ oracles, answers }: OpenCall): string[] {
           : `failed: ${printable(`${answer.error.code ?? answer.error.name} ${answer.error.message}`)}`
     return `  oracle ${inspectCall(name, args)} ${said}`
   })
-}
-
-/** A log may hold anything: what is no entry is shown as such. */
-function tryDecode<T>(decode: () => T): T | null {
-  try {
-    return decode()
-  } catch (error) {
-    if (error instanceof MivmError) return null
-    throw error
-  }
 }
 
 function hex(bytes: Uint8Array): string {

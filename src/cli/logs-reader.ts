@@ -1,6 +1,6 @@
 import type Hypercore from 'hypercore'
 import type { InstanceReplica } from '../client/instance-replica.ts'
-import { decodeEntry } from '../protocol/entries.ts'
+import { readEntry } from '../protocol/entries.ts'
 import { MivmError } from '../protocol/errors.ts'
 import { decodeId, encodeId } from '../protocol/ids.ts'
 import { sideBySide } from './columns.ts'
@@ -136,14 +136,8 @@ export class LogsReader {
 
   /** Takes note of whose call it is, before the line of that call. */
   #notice(block: Uint8Array): void {
-    let entry: ReturnType<typeof decodeEntry>
-    try {
-      entry = decodeEntry(block)
-    } catch (error) {
-      if (error instanceof MivmError) return
-      throw error
-    }
-    if (entry.type !== 'ack') return
+    const entry = readEntry(block)
+    if (entry?.type !== 'ack') return
     this.#calls++
     const id = encodeId(entry.user)
     if (this.#user !== null && id !== this.#user) return
