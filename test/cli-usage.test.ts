@@ -137,6 +137,11 @@ const USAGE: [words: string[], stderr: string][] = [
   [['help', 'cal'], `mivm: USAGE: unknown command 'cal': did you mean "call"?\n`],
   [['help', 'state', 'nosuch'], "mivm: USAGE: unknown command 'nosuch': see --help\n"],
   [['key', 'help', 'nosuch'], "mivm: USAGE: unknown command 'nosuch': see --help\n"],
+  [['cal', 'forum', 'state', 'name'], `mivm: USAGE: unknown command 'cal': did you mean "call"?\n`],
+  [
+    ['call', 'forum', 'addPost', '1', '- a line of a list'],
+    "mivm: USAGE: unknown option '- a line of a list': see --help, or put -- before what is an argument\n"
+  ],
   [['ls', '--jso'], "mivm: USAGE: unknown option '--jso': did you mean --json?\n"],
   [
     ['host', '--sandbox', 'some'],
@@ -312,9 +317,16 @@ test('cli - with --json an error is the last object too', async (t) => {
   const cli = new Cli(await tempDir(t), NOWHERE)
   const { status, stderr, objects } = await cli.json(['ls', '--nonsense'])
   t.is(status, 64)
-  t.is(stderr, "mivm: USAGE: unknown option '--nonsense': see --help\n")
+  t.is(
+    stderr,
+    "mivm: USAGE: unknown option '--nonsense': see --help, or put -- before what is an argument\n"
+  )
   t.alike(objects, [
-    { type: 'error', code: 'USAGE', message: "unknown option '--nonsense': see --help" }
+    {
+      type: 'error',
+      code: 'USAGE',
+      message: "unknown option '--nonsense': see --help, or put -- before what is an argument"
+    }
   ])
 })
 

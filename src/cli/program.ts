@@ -45,7 +45,11 @@ export async function createProgram(words: readonly string[], json: boolean): Pr
     })
     // what is wrong is said once, by main
     .configureOutput({ outputError: () => {}, ...(json ? { writeOut: gathered() } : {}) })
-    .exitOverride()
+    .exitOverride((error) => {
+      // the one that was meant may not be loaded, since a later word is the name of another
+      const name = /^error: unknown command '(.*)'$/s.exec(error.message)?.[1]
+      throw name === undefined ? error : unknownCommand(Object.keys(COMMANDS), name)
+    })
     .hook('preAction', checkNetwork)
   for (const add of await Promise.all(loading(words).map((load) => load()))) add(program)
   for (const group of program.commands) {
@@ -119,7 +123,10 @@ function addHelp(group: CommandUnknownOpts): void {
       let found: CommandUnknownOpts = group
       for (const name of names) {
         const next = found.commands.find((command) => command.name() === name)
-        if (next === undefined) throw unknownCommand(found, name)
+        if (next === undefined) {
+          const names = found.commands.map((command) => command.name())
+          throw unknownCommand(names, name)
+        }
         found = next
       }
       found.outputHelp()
@@ -134,8 +141,7 @@ function commandMissing(group: CommandUnknownOpts): MivmError {
   )
 }
 
-function unknownCommand(group: CommandUnknownOpts, name: string): MivmError {
-  const names = group.commands.map((command) => command.name())
+function unknownCommand(names: readonly string[], name: string): MivmError {
   const hint = suggest(name, names) || ': see --help'
   return new MivmError('USAGE', `unknown command '${name}'${hint}`)
 }

@@ -49,7 +49,10 @@ function usage({ code, message }: CommanderError): string {
   if (code === 'commander.help') return 'a command is missing: see "mivm --help"'
   const [problem = '', ...more] = message.replace(/^error: /, '').split('\n')
   const suggestion = /^\(Did you mean (.*)\?\)$/.exec(more.join(' ').trim())
-  if (suggestion === null) return `${problem.replace(/\.$/, '')}: see --help`
+  if (suggestion === null) {
+    const rest = code === 'commander.unknownOption' ? ', or put -- before what is an argument' : ''
+    return `${problem.replace(/\.$/, '')}: see --help${rest}`
+  }
   return `${problem}: did you mean ${suggestion[1]}?`
 }
 

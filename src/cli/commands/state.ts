@@ -193,8 +193,9 @@ function childrenOf(files: readonly ArchiveFile[], at: string): Row[] {
   return rows
 }
 
+/** As archives have it, whatever form a terminal or a file system gives to accents. */
 function normalize(text: string): string {
-  return path.posix.resolve('/', text)
+  return path.posix.resolve('/', text).normalize()
 }
 
 function parseCommit(text: string): number {
