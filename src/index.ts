@@ -204,6 +204,7 @@ export interface StateReader {
   /** A file as text, or as bytes with `encoding: 'binary'`; throws FILE_UNKNOWN. */
   readFile(path: string, options: { readonly encoding: 'binary' }): Promise<Uint8Array>
   readFile(path: string): Promise<string>
+  /** Whether there is such a file, or a directory. */
   exists(path: string): Promise<boolean>
   /** Names of the files and directories in a directory. */
   readdir(path: string): Promise<string[]>

@@ -289,6 +289,31 @@ test('library - a contract object has the types of the contract', async (t) => {
   t.is(await untyped['vote']?.('no'), 3)
 })
 
+test('library - files are there under the paths that contracts may use for them', async (t) => {
+  const source = `exports.write = (path) => state.writeFile(path, 'here')
+    exports.look = async (path) => [await state.exists(path), await state.readdir('/')]`
+  const { client, address } = await deploy(t, source)
+  const [composed, decomposed] = ['/caf\u00e9', '/cafe\u0301']
+  await client.call(address, 'write', [`${decomposed}/menu`])
+  const state = client.state(address)
+  for (const path of [
+    composed,
+    decomposed,
+    '/',
+    '/nowhere',
+    `${composed}/menu`,
+    `${composed}/me`
+  ]) {
+    t.alike(
+      await client.call(address, 'look', [path]),
+      [await state.exists(path), ['caf\u00e9']],
+      path
+    )
+  }
+  t.is(await state.readFile(`${decomposed}/menu`), 'here')
+  t.alike(await state.readdir(decomposed), ['menu'])
+})
+
 test('library - a call by name has its cost and its receipt as well', async (t) => {
   const { client, address } = await deploy(t, 'exports.one = () => 1')
   const call = client.call(address, 'one')

@@ -113,6 +113,22 @@ test('protocol values - no code of the value is run', async (t) => {
   t.absent(ran)
 })
 
+test('protocol values - what cannot even be looked at is refused by its path', async (t) => {
+  const gone = new Uint8Array([1])
+  structuredClone(gone, { transfer: [gone.buffer] })
+  const revoked = Proxy.revocable({}, {})
+  revoked.revoke()
+  const throwing = new Proxy([], {
+    ownKeys: () => {
+      throw new TypeError('not for you')
+    }
+  })
+  for (const value of [gone, revoked.proxy, throwing]) {
+    const refusal = /value\.a\[1\]: what cannot be read is not a value/
+    await t.exception(() => encodeValue({ a: [0, value] }), refusal)
+  }
+})
+
 function randomValue(random: Random, depth: number, plain = false): Value {
   const kinds = ['null', 'boolean', 'number', 'text', 'array', 'object'] as const
   const more = [...kinds, 'bytes', 'bigint', 'zero'] as const

@@ -39,28 +39,30 @@ export class StateReader {
     path: string,
     options?: { readonly encoding: 'binary' }
   ): Promise<string | Uint8Array> {
-    checkPath(path)
+    const name = nameOf(path)
     checkEncoding(options)
     const drive = await this.drive()
-    const bytes = await drive.get(path, { timeout: ARCHIVE_WAIT }).catch(lateOrNone)
+    const bytes = await drive.get(name, { timeout: ARCHIVE_WAIT }).catch(lateOrNone)
     if (bytes === null)
       throw new MivmError('FILE_UNKNOWN', `there is no file ${path}: see "mivm state ls"`)
     return options?.encoding === 'binary' ? bytes : new TextDecoder().decode(bytes)
   }
 
+  /** Whether there is a file, or a directory, as contracts see it. */
   async exists(path: string): Promise<boolean> {
-    checkPath(path)
+    const name = nameOf(path)
     const drive = await this.drive()
-    return (await drive.entry(path, { timeout: ARCHIVE_WAIT }).catch(lateOrNone)) !== null
+    const entry = await drive.entry(name, { timeout: ARCHIVE_WAIT }).catch(lateOrNone)
+    return entry !== null || (await isDirectory(drive, name))
   }
 
   /** Names of the files and directories in a directory. */
   async readdir(path: string): Promise<string[]> {
-    checkPath(path)
+    const folder = nameOf(path)
     const drive = await this.drive()
     const names: string[] = []
     try {
-      for await (const name of drive.readdir(path, { timeout: ARCHIVE_WAIT })) names.push(name)
+      for await (const name of drive.readdir(folder, { timeout: ARCHIVE_WAIT })) names.push(name)
     } catch (error) {
       throwLate(error)
     }
@@ -96,9 +98,12 @@ export class StateReader {
   }
 }
 
-/** Programs in JavaScript give anything, and a drive takes some of it for the path of another file. */
-function checkPath(path: string): void {
-  if (typeof path === 'string') return
+/**
+ * The path as archives have it: a name from elsewhere, such as that of a file on a Mac, may be in another normal form. Programs in
+ * JavaScript give anything, and a drive takes some of it for the path of another file.
+ */
+function nameOf(path: string): string {
+  if (typeof path === 'string') return path.normalize()
   throw new MivmError('USAGE', `a path is ${typeof path}: give a text`)
 }
 
@@ -109,6 +114,15 @@ function checkEncoding(options: { readonly encoding: 'binary' } | undefined): vo
     'USAGE',
     'what a file is read as is no text or bytes: give { encoding: "binary" } for bytes, or nothing for text'
   )
+}
+
+async function isDirectory(drive: Hyperdrive, name: string): Promise<boolean> {
+  try {
+    for await (const _ of drive.readdir(name, { timeout: ARCHIVE_WAIT })) return true
+  } catch (error) {
+    lateOrNone(error)
+  }
+  return false
 }
 
 async function firstPeer(core: Hypercore): Promise<void> {

@@ -24,7 +24,14 @@ export type Value =
  * dropped or rounded on the way.
  */
 export function encodeValue(value: unknown, root = 'value'): string {
-  return encode(value, { path: [root], parents: [] })
+  const walk: Walk = { path: [root], parents: [] }
+  try {
+    return encode(value, walk)
+  } catch (error) {
+    if (error instanceof MivmError || error instanceof RangeError) throw error
+    // a proxy that was revoked or throws, bytes that were transferred
+    throw unsupported(walk, 'what cannot be read')
+  }
 }
 
 /** Encodes the arguments of a call: the elements of an array, named `arguments[0]` and so on in errors. */
