@@ -34,6 +34,33 @@ test('network - those who come to us are so many at a time, and keep us from goi
   t.is(host.streams.filter((it) => it.isInitiator).length, 1)
 })
 
+test('network - a connection that opens when nobody waits for any more ends like all others', async (t) => {
+  const { bootstrap, close } = await openLocal(0)
+  t.teardown(close, { order: 1 })
+  const topic = crypto.randomBytes(32)
+  const [network, other] = [0, 1].map(() => new Network(crypto.keyPair(), bootstrap)) as [
+    Network,
+    Network
+  ]
+  t.teardown(() => Promise.all([network.close(), other.close()]))
+  other.onConnection(() => {})
+  await other.announce(topic)
+  const stop = network.onConnection(() => {})
+  stop()
+  await network.find(topic)
+  const [stream] = network.streams
+  const ended = new Promise<void>((resolve) => stream?.once('close', () => resolve()))
+  const errors: unknown[] = []
+  const note = (error: unknown) => errors.push(error)
+  process.on('uncaughtException', note)
+  // as one whose process is killed
+  for (const { rawStream } of other.streams) rawStream?.destroy()
+  await ended
+  await sleep(0)
+  process.off('uncaughtException', note)
+  t.alike(errors, [])
+})
+
 test('network - who announces an instance and has nothing to say of it is in the way of nobody', async (t) => {
   const bootstrap = await localNetwork(t)
   const { address, request } = deployment(encodeId(crypto.keyPair().publicKey), '')

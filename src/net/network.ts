@@ -80,6 +80,8 @@ export class Network {
     this.dialsMax = DIALS_MAX
     const inbound = new Inbound(inboundMax)
     this.#swarm.on('connection', (stream) => {
+      // also one that opens when nobody listens any more: whoever resets it would end this process
+      this.#tend(stream)
       if (!stream.isInitiator) inbound.add(stream)
     })
   }
@@ -95,12 +97,8 @@ export class Network {
 
   /** Returns what ends it. */
   onConnection(listener: (stream: SecretStream) => void): () => void {
-    const onStream = (stream: SecretStream) => {
-      this.#tend(stream)
-      listener(stream)
-    }
-    this.#swarm.on('connection', onStream)
-    return () => this.#swarm.off('connection', onStream)
+    this.#swarm.on('connection', listener)
+    return () => this.#swarm.off('connection', listener)
   }
 
   /** Connections by topics that are there now. */
