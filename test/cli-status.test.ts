@@ -8,7 +8,7 @@ import Protomux from 'protomux'
 import { fitted } from '../src/cli/output.ts'
 import { statusLines } from '../src/cli/status-view.ts'
 import { formatBytes, formatDuration } from '../src/cli/text.ts'
-import { DEFAULT_QUOTAS } from '../src/host/quotas.ts'
+import { DEFAULT_QUOTAS, withDefaults } from '../src/host/quotas.ts'
 import type { HostStatus } from '../src/host/status.ts'
 import { Client } from '../src/index.ts'
 import { Network } from '../src/net/network.ts'
@@ -126,6 +126,25 @@ test('status - a line for everything, and what others chose is harmless', (t) =>
   t.ok(/^sync +0\.50 ms +1\.2 s$/m.test(text), text)
   t.ok(/^call +0\.50 ms +140 ms$/m.test(text), text)
   t.ok(/^reply +– +–$/m.test(text), text)
+})
+
+test('status - the quotas that hold, by their names in the settings', (t) => {
+  const quotas = withDefaults({
+    burstSeconds: 2,
+    user: { callsPerSecond: 50, fuelPerSecond: null, bytesPerSecond: 1_000_000 }
+  })
+  const text = statusLines({ ...SAMPLE, quotas }).join('\n')
+  t.ok(text.includes('quota       burstSeconds 2\n'), text)
+  t.ok(text.includes('quota       user: callsPerSecond 50, bytesPerSecond 1.0 MB, callsWaiting 2'))
+  for (const [scope, limits] of Object.entries(quotas)) {
+    for (const name of Object.keys(limits)) {
+      const isLimit = name !== 'fuelPerSecond' || scope !== 'user'
+      t.is(new RegExp(`^quota +${scope}: .*\\b${name} \\d`, 'm').test(text), isLimit, name)
+    }
+  }
+  const none = { callsPerSecond: null, fuelPerSecond: null, bytesPerSecond: null, users: null }
+  const open = statusLines({ ...SAMPLE, quotas: { ...quotas, connection: none } })
+  t.ok(open.includes('quota       connection: none'))
 })
 
 test('status - what is drawn again neither wraps nor scrolls', (t) => {

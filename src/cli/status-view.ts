@@ -1,4 +1,5 @@
 import type { Account } from '../host/admission.ts'
+import type { Quotas } from '../host/quotas.ts'
 import type { HostStatus, Lately, Latency, Mirrored, Totals } from '../host/status.ts'
 import type { EngineFigures } from '../vm/supervisor.ts'
 import { printable } from './output.ts'
@@ -12,7 +13,6 @@ export function statusLines(status: HostStatus): string[] {
   const { id, vm, ready, problem, uptime, instances, open, peers, logs, queued, ...figures } =
     status
   const { lately, total, engines, process, ...rest } = figures
-  // quotas themselves are in its configuration
   const { connections, quotas, refused, bytesWaiting, users, deployers, mirrored, ...others } = rest
   const { loop, memory, descriptors, disk } = process
   const rows: (readonly [name: string, text: string])[] = [
@@ -54,8 +54,13 @@ export function statusLines(status: HostStatus): string[] {
     ...users.slice(0, ACCOUNTS_SHOWN).map((user) => ['user', accountOf(user)] as const),
     ...deployers.slice(0, ACCOUNTS_SHOWN).map((one) => ['deployer', accountOf(one)] as const)
   ]
-  const below = accounts.length === 0 ? [] : ['', ...accounts.map(line)]
-  return [...rows.map(line), '', ...latencyLines(lately), ...below]
+  const below = [accounts, quotaRows(quotas)].filter(({ length }) => length > 0)
+  return [
+    ...rows.map(line),
+    '',
+    ...latencyLines(lately),
+    ...below.flatMap((some) => ['', ...some.map(line)])
+  ]
 }
 
 /** How long calls take, in a table; the stages stand below each other in the order in which they come. */
@@ -106,6 +111,22 @@ function mirroredOf({ address, blocks, bytes, state }: Mirrored): string {
 
 function accountOf({ id, calls, fuel, bytes, bytesStored, refused }: Account): string {
   return `${count(calls, 'call')}, fuel ${number(fuel)}, ${formatBytes(bytes)}, ${formatBytes(bytesStored)} stored, ${number(refused)} refused: ${id}`
+}
+
+/** A row for each of those that have quotas; what has no limit is not in it. */
+function quotaRows(quotas: Quotas): (readonly [name: string, text: string])[] {
+  return Object.entries(quotas).flatMap(([scope, limits]) => {
+    if (typeof limits !== 'object') return [['quota', quotaOf(scope, limits)] as const]
+    const parts = Object.entries<number | null>(limits).flatMap(([name, limit]) =>
+      limit === null ? [] : [quotaOf(name, limit)]
+    )
+    return [['quota', `${printable(scope)}: ${parts.join(', ') || 'none'}`] as const]
+  })
+}
+
+/** By the name that it has in the settings. */
+function quotaOf(name: string, limit: number): string {
+  return `${printable(name)} ${/^bytes/.test(name) ? formatBytes(limit) : number(limit)}`
 }
 
 function damagedOf({ damaged, setBack }: Totals): string {
