@@ -34,9 +34,7 @@ export async function changeSettings(dir: string, change: Settings): Promise<voi
 }
 
 export async function readNames(dir: string): Promise<Names> {
-  const names = await readStrings(path.join(dir, 'names.json'))
-  // what they were called before
-  return { ...(await readStrings(path.join(dir, 'aliases.json'))), ...names }
+  return readStrings(path.join(dir, 'names.json'))
 }
 
 /** Where the instance is that has a name; throws DIRECTORY_DAMAGED for what is no link. */

@@ -23,10 +23,7 @@ export function encodeMethods(methods: readonly string[]): Uint8Array {
 
 /** None where there is no note. */
 export function decodeMethods(note: Uint8Array | null): string[] {
-  const text = b4a.toString(note ?? new Uint8Array())
-  // as they were noted down first, a line each
-  if (!text.startsWith('["')) return text.split('\n').filter((method) => method !== '')
-  return Array.from(JSON.parse(text), String)
+  return note === null ? [] : Array.from(JSON.parse(b4a.toString(note)), String)
 }
 
 /** Of users, z-base-32; null where there are none, and then there is no note. */
