@@ -9,13 +9,11 @@ import { stateManifest } from '../src/protocol/manifest.ts'
 import { Archive } from '../src/state/archive.ts'
 import { readIdentity } from '../src/state/identity.ts'
 import { closeStore, openStore } from '../src/state/store.ts'
+import { keep } from './helpers.ts'
 import { Scene } from './set-back-scene.ts'
 
 test('shown - less than a receipt has is found, where the host does not say that it was set back', async (t) => {
-  const { isSigned } = SetBacks.prototype
-  t.teardown(() => {
-    SetBacks.prototype.isSigned = isSigned
-  })
+  keep(t, SetBacks.prototype, 'isSigned')
   const { scene, host, alice, link } = await Scene.deployed(t)
   await host.close()
   await scene.keep()

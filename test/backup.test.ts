@@ -24,7 +24,7 @@ import { decodeId } from '../src/protocol/ids.ts'
 import { CALL } from '../src/protocol/messages.ts'
 import { BareUser, deployment } from './bare-user.ts'
 import { Cli, CONTRACTS, startHost } from './cli.ts'
-import { tempDir } from './helpers.ts'
+import { keep, tempDir } from './helpers.ts'
 import { localNetwork } from './local-network.ts'
 import { codeOf, Scene, SOURCE, someoneKnows, until } from './set-back-scene.ts'
 
@@ -165,8 +165,7 @@ test('backup - what was deployed after it is not deployed a second time', async 
   const { dir, bootstrap } = scene
   const lone = await Host.open({ dir, bootstrap: ['127.0.0.1:9'], engines: 1 })
   t.teardown(() => lone.close(), { order: 5 })
-  const { find } = Network.prototype
-  t.teardown(() => Object.assign(Network.prototype, { find }))
+  const find = keep(t, Network.prototype, 'find')
   let looks = 0
   Network.prototype.find = async () => {
     looks++
@@ -289,8 +288,7 @@ test('backup - one that is given up leaves nothing', async (t) => {
   await t.exception(backUpClosed(scene.dir, late ?? '', AbortSignal.abort()))
 
   const dir = path.join(scene.root, 'restored')
-  const { close } = CorestoreStorage.prototype
-  t.teardown(() => Object.assign(CorestoreStorage.prototype, { close }))
+  const close = keep(t, CorestoreStorage.prototype, 'close')
   CorestoreStorage.prototype.close = async function () {
     stop.abort()
     await close.call(this)
@@ -396,8 +394,7 @@ test('backup - a host that cannot note that it has asked the others asks them ag
   const dir = await tempDir(t)
   const bootstrap = await localNetwork(t)
   await Restored.mark(dir)
-  const { asked } = Restored.prototype
-  t.teardown(() => Object.assign(Restored.prototype, { asked }))
+  keep(t, Restored.prototype, 'asked')
   Restored.prototype.asked = async () => {
     throw new Error('EROFS')
   }

@@ -29,7 +29,7 @@ import { Wal } from '../src/state/wal.ts'
 import { encodeResult } from '../src/vm/record.ts'
 import { headOf } from './audit-writer.ts'
 import { heldOracle } from './held-oracle.ts'
-import { tempDir } from './helpers.ts'
+import { keep, tempDir } from './helpers.ts'
 import { shareVm } from './lent-vm.ts'
 import { localNetwork } from './local-network.ts'
 
@@ -133,8 +133,7 @@ test('client - what the operator of a host has to mend ends a call, and not the 
   const alice = await Client.open({ dir: path.join(dir, 'alice'), bootstrap })
   t.teardown(() => alice.close(), { order: 1 })
   const { link } = await alice.deploy({ host: host.id, source: SOURCE })
-  const { submit } = Instance.prototype
-  t.teardown(() => Object.assign(Instance.prototype, { submit }))
+  const submit = keep(t, Instance.prototype, 'submit')
   for (const code of ['INSTANCE_DAMAGED', 'INTERNAL'] as const) {
     Instance.prototype.submit = () => Promise.reject(new MivmError(code, 'it is broken'))
     const { message } = await alice.call(link, 'add', []).catch((error) => error)
@@ -482,8 +481,7 @@ function signedResult(keyPair: KeyPair, user: Uint8Array, method: string) {
 test('client - what was lost of a connection is no fault of the host: a session begins anew, over another one where its channel has ended', async (t) => {
   const { dir, bootstrap } = await openNetwork(t)
   const host = await openHost(t, path.join(dir, 'host'), bootstrap)
-  const { request } = Rpc.prototype
-  t.teardown(() => Object.assign(Rpc.prototype, { request }))
+  const request = keep(t, Rpc.prototype, 'request')
   const rpcs = new Set<Rpc>()
   Rpc.prototype.request = function (...args) {
     rpcs.add(this)
@@ -509,10 +507,7 @@ test('client - what was lost of a connection is no fault of the host: a session 
 
 /** The connections that are made from now on, until the end of a test. */
 function noteConnections(t: Test) {
-  const { connect } = Network.prototype
-  t.teardown(() => {
-    Network.prototype.connect = connect
-  })
+  const connect = keep(t, Network.prototype, 'connect')
   const streams: Awaited<ReturnType<typeof connect>>[] = []
   Network.prototype.connect = async function (...args) {
     const stream = await connect.apply(this, args)

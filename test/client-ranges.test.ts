@@ -10,7 +10,7 @@ import { Rpc } from '../src/net/rpc.ts'
 import { MivmError } from '../src/protocol/errors.ts'
 import { RANGE, type RangeReply, type RangeRequest } from '../src/protocol/messages.ts'
 import { openStore } from '../src/state/store.ts'
-import { type Teardown, tempDir } from './helpers.ts'
+import { keep, type Teardown, tempDir } from './helpers.ts'
 
 const REQUEST = { key: b4a.alloc(32, 1), start: 0, length: 3, blocks: 2 }
 const REPLY: RangeReply = {
@@ -141,12 +141,9 @@ test('newest - who says that there is more and does not show it is not waited fo
 })
 
 test('ranges - any number of others who answer nothing, or late, keep nobody from being asked who does', async (t) => {
-  const { now } = performance
+  keep(t, performance, 'now')
   let clock = 0
   performance.now = () => clock
-  t.teardown(() => {
-    performance.now = now
-  })
   let served = 0
   const answers = {
     silent: async () => {
@@ -176,12 +173,9 @@ test('ranges - any number of others who answer nothing, or late, keep nobody fro
 })
 
 test('ranges - any number of others who send a little, and late, keep nobody from being asked who sends all', async (t) => {
-  const { now } = performance
+  keep(t, performance, 'now')
   let clock = 0
   performance.now = () => clock
-  t.teardown(() => {
-    performance.now = now
-  })
   const block = b4a.alloc(200)
   const peer = (ms: number, most: number) => {
     const send = async (_: unknown, { start, length, blocks }: RangeRequest) => {

@@ -8,7 +8,7 @@ import { Client, Host, type MivmError } from 'mivm'
 import { Monitor } from '../src/host/monitor.ts'
 import { openNetwork } from './cli-network.ts'
 import { heldOracle } from './held-oracle.ts'
-import { tempDir } from './helpers.ts'
+import { keep, tempDir } from './helpers.ts'
 import { localNetwork } from './local-network.ts'
 
 const YEAR_MS = 365 * 86_400_000
@@ -95,11 +95,8 @@ test('clock - when one is set back a disk is looked at as often as ever', async 
 
 /** Has the clock of this process be wrong until the end of the test. */
 function set(t: Test, by: number): void {
-  const { now } = Date
+  const now = keep(t, Date, 'now')
   Date.now = () => now() + by
-  t.teardown(() => {
-    Date.now = now
-  })
 }
 
 /** A module that puts the clock of the process that imports it wrong, before anything else is loaded. */

@@ -18,7 +18,7 @@ import { topicOf } from '../src/protocol/manifest.ts'
 import { HEADS_ASK, HEADS_HEAD, HEADS_PROOF, HEADS_PROTOCOL } from '../src/protocol/messages.ts'
 import type { Proof } from '../src/protocol/proof.ts'
 import { EvidenceDir } from '../src/state/evidence-dir.ts'
-import { tempDir } from './helpers.ts'
+import { keep, tempDir } from './helpers.ts'
 import { mutated } from './mutated.ts'
 import { Random } from './random.ts'
 import { SignedHistory } from './signed-history.ts'
@@ -319,9 +319,8 @@ test('exchange - a flood of new lies is looked at once for each stream', async (
 })
 
 test('others - a host that was away in the beginning is asked for a proof when it is back', async (t) => {
-  const { enter } = Meeting.prototype
+  keep(t, Meeting.prototype, 'enter')
   Meeting.prototype.enter = async () => {}
-  t.teardown(() => Object.assign(Meeting.prototype, { enter }))
   const history = new SignedHistory(20)
   const { genesis, address } = history.subject
   const asked: (readonly number[])[] = []

@@ -13,3 +13,12 @@ export async function tempDir(t: Teardown): Promise<string> {
   t.teardown(() => rm(dir, { recursive: true, force: true }), { order: Number.MAX_SAFE_INTEGER })
   return dir
 }
+
+/** What a test puts something else in the place of; it is there again at its end. */
+export function keep<T extends object, K extends keyof T>(t: Teardown, object: T, name: K): T[K] {
+  const kept = object[name]
+  t.teardown(() => {
+    object[name] = kept
+  })
+  return kept
+}

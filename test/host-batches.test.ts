@@ -12,7 +12,7 @@ import { openStore } from '../src/state/store.ts'
 import { Wal } from '../src/state/wal.ts'
 import type { Batch, RunOptions, VirtualMachine } from '../src/vm/vm.ts'
 import { BareUser, deployment } from './bare-user.ts'
-import { tempDir } from './helpers.ts'
+import { keep, tempDir } from './helpers.ts'
 import { codeOf } from './set-back-scene.ts'
 
 /** Users who call one after the other, and what an open log of one of them counts for, bytes. */
@@ -109,10 +109,7 @@ test('batches - time does not go back where the clock does while an engine is wa
   const release = vm.hold()
   await instance.submit(user.log())
   await vm.arrived
-  const { now } = Date
-  t.teardown(() => {
-    Date.now = now
-  })
+  const now = keep(t, Date, 'now')
   Date.now = () => now() - 1_000
   await instance.submit(user.call('add').log())
   release()

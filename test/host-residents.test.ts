@@ -12,7 +12,7 @@ import { addressOf } from '../src/protocol/manifest.ts'
 import { CALL, CONSISTENCY, INFO, PROVE } from '../src/protocol/messages.ts'
 import { Archive } from '../src/state/archive.ts'
 import { BareUser, deployment } from './bare-user.ts'
-import { tempDir } from './helpers.ts'
+import { keep, tempDir } from './helpers.ts'
 import { shareVm } from './lent-vm.ts'
 import { localNetwork } from './local-network.ts'
 import { codeOf } from './set-back-scene.ts'
@@ -72,10 +72,7 @@ test('residents - who has many users weighs more', async (t) => {
 
 test('residents - an instance whose commit has failed before it was written is opened anew, however often it is called', async (t) => {
   const { host, address } = await scene(t)
-  const { version } = Archive.prototype
-  t.teardown(() => {
-    Archive.prototype.version = version
-  })
+  const version = keep(t, Archive.prototype, 'version')
   Archive.prototype.version = () => {
     Archive.prototype.version = version
     throw new Error('IO error: While open a file for random read: Too many open files')
@@ -104,15 +101,11 @@ test('residents - an instance whose logs could not be opened anew is opened once
   await Promise.all(users.map((user) => call(user.call('add'))))
   const [first] = users
   if (first === undefined) return
-  const { now } = performance
-  t.teardown(() => Object.assign(performance, { now }))
+  const now = keep(t, performance, 'now')
   // most of them have gone: their logs are let go of behind the next batch
   Object.assign(performance, { now: () => now.call(performance) + 61_000 })
-  const { ready } = Archive.prototype
+  const ready = keep(t, Archive.prototype, 'ready')
   const failed = Promise.withResolvers<void>()
-  t.teardown(() => {
-    Archive.prototype.ready = ready
-  })
   Archive.prototype.ready = async () => {
     Archive.prototype.ready = ready
     failed.resolve()
@@ -138,18 +131,12 @@ test('residents - one that cannot be opened leaves nothing open, however often i
   const first = await Host.open(options)
   const address = await deploy(first, 0)
   await first.close()
-  const { ready } = Archive.prototype
+  keep(t, Archive.prototype, 'ready')
   const logs = new Set<Hypercore>()
-  t.teardown(() => {
-    Archive.prototype.ready = ready
-  })
   Archive.prototype.ready = async () => {
     throw new Error('IO error')
   }
-  const { close: closeCore } = Hypercore.prototype
-  t.teardown(() => {
-    Hypercore.prototype.close = closeCore
-  })
+  const closeCore = keep(t, Hypercore.prototype, 'close')
   Hypercore.prototype.close = function (...args) {
     logs.add(this)
     return closeCore.apply(this, args)

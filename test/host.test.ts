@@ -13,7 +13,7 @@ import { openStore } from '../src/state/store.ts'
 import { openVm } from '../src/vm/registry.ts'
 import { Supervisor } from '../src/vm/supervisor.ts'
 import { auditStore, BareUser, deployment, runToItsDeath } from './bare-user.ts'
-import { tempDir } from './helpers.ts'
+import { keep, tempDir } from './helpers.ts'
 import { SOURCE } from './killed-host.ts'
 import { shareVm } from './lent-vm.ts'
 import { localNetwork } from './local-network.ts'
@@ -132,8 +132,7 @@ test('host - users who have gone take no memory', async (t) => {
   const logs = async () => (await host.status()).logs
   const before = await logs()
   t.ok(before > users.length, `${before} logs are open`)
-  const { now } = performance
-  t.teardown(() => Object.assign(performance, { now }))
+  const now = keep(t, performance, 'now')
   Object.assign(performance, { now: () => now.call(performance) + 61_000 })
   const [first, second] = users
   if (first === undefined || second === undefined) return
@@ -311,10 +310,7 @@ test('host - nobody waits until others have all of a long log that is taken back
   const [alice, bob] = [new BareUser(address, 'alice'), new BareUser(address, 'bob')]
   for (let i = 0; i < 1_000; i++) alice.write(Uint8Array.of(i % 256, i >> 8))
   await callOnce(instance, alice)
-  const { block } = UserLog.prototype
-  t.teardown(() => {
-    UserLog.prototype.block = block
-  })
+  const block = keep(t, UserLog.prototype, 'block')
   let read = 0
   UserLog.prototype.block = async function (index) {
     // long enough for bob's call to come

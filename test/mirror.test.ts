@@ -26,6 +26,7 @@ import { closeStore, openStore } from '../src/state/store.ts'
 import { BareUser, deployment } from './bare-user.ts'
 import { Cli, CONTRACTS, startHost } from './cli.ts'
 import { heldOracle } from './held-oracle.ts'
+import { keep } from './helpers.ts'
 import { showLog } from './other-log.ts'
 import { codeOf, Scene, SOURCE, until } from './set-back-scene.ts'
 
@@ -180,8 +181,7 @@ test('mirror - one that is closed before it is open leaves nothing behind', asyn
   const first = await scene.mirror([link])
   await first.whole(address, length)
   await first.mirror.close()
-  const { open } = Others
-  t.teardown(() => Object.assign(Others, { open }))
+  const open = keep(t, Others, 'open')
   const left = new Set<Others>()
   let count = 0
   Others.open = async (options) => {
@@ -204,8 +204,7 @@ test('mirror - one that is closed before it is open leaves nothing behind', asyn
 
 test('mirror - where it cannot listen its directory is free again', async (t) => {
   const { scene, host, link, address } = await Scene.deployed(t)
-  const { listen } = Network.prototype
-  t.teardown(() => Object.assign(Network.prototype, { listen }))
+  const listen = keep(t, Network.prototype, 'listen')
   Network.prototype.listen = async () => {
     throw new Error('no descriptor is left')
   }

@@ -29,7 +29,7 @@ import { closeStore, openStore } from '../src/state/store.ts'
 import { Wal } from '../src/state/wal.ts'
 import { BareUser, deployment } from './bare-user.ts'
 import { startHost } from './cli.ts'
-import { tempDir } from './helpers.ts'
+import { keep, tempDir } from './helpers.ts'
 import { showLog } from './other-log.ts'
 import { codeOf, type Mirrored, Scene, SOURCE } from './set-back-scene.ts'
 
@@ -360,8 +360,7 @@ test('recover - what nobody has stays refused, and it is said what that is', asy
   t.ok(said.startsWith('the call log goes on to block '), said)
   t.ok(said.includes(` has it from block ${length} on: `), 'what others have is not counted')
   // where what others show cannot be written
-  const { open } = Replica
-  t.teardown(() => Object.assign(Replica, { open }))
+  const open = keep(t, Replica, 'open')
   Replica.open = async (options) => {
     const replica = await open.call(Replica, options)
     const cause = new Error('IO error: No space left on device')
@@ -425,8 +424,7 @@ test('recover - the other log of a user that has signed two is no reason to stop
   const liar = await showLog(t, scene, other, key)
   await liar.fill(path.join(dir, 'recovering'))
   // as where so many show it that it always comes first, or so slowly that nothing else ever does
-  const { during } = Progress.prototype
-  t.teardown(() => Object.assign(Progress.prototype, { during }))
+  const during = keep(t, Progress.prototype, 'during')
   Object.assign(Progress.prototype, {
     async during(this: Progress, ...args: Parameters<typeof during>) {
       const [core] = args
@@ -521,8 +519,7 @@ async function headsUpTo(host: Host, { whole }: Mirrored, address: string) {
 /** Notes how many bytes are written at once, and has one of these writes fail. */
 function watchAtoms(t: Test, failing: number): { most: number } {
   const writes = { most: 0 }
-  const { createAtom } = CorestoreStorage.prototype
-  t.teardown(() => Object.assign(CorestoreStorage.prototype, { createAtom }))
+  const createAtom = keep(t, CorestoreStorage.prototype, 'createAtom')
   let count = 0
   CorestoreStorage.prototype.createAtom = function () {
     const atom = createAtom.call(this)

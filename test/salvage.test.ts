@@ -18,7 +18,7 @@ import { DATA, PAGE } from '../src/state/keys.ts'
 import { isWhole, salvage as salvageStore } from '../src/state/salvage.ts'
 import { closeStore, openStore, settleStore } from '../src/state/store.ts'
 import { startHost } from './cli.ts'
-import { tempDir } from './helpers.ts'
+import { keep, tempDir } from './helpers.ts'
 import { localNetwork } from './local-network.ts'
 import { Random } from './random.ts'
 import { codeOf, copyDirectory, type Mirrored, Scene, SOURCE } from './set-back-scene.ts'
@@ -272,8 +272,7 @@ test('salvage - one that comes to nothing leaves no instance marked as set back'
   const dir = path.join(scene.dir, 'store')
   const id = (await readIdentity(scene.dir, 'host')).keyPair.publicKey
   await loseNotes(t, dir, address)
-  const { close } = CorestoreStorage.prototype
-  t.teardown(() => Object.assign(CorestoreStorage.prototype, { close }))
+  const close = keep(t, CorestoreStorage.prototype, 'close')
   CorestoreStorage.prototype.close = async function () {
     await close.call(this)
     const marks = await SetBacks.open(scene.dir, id)
@@ -289,8 +288,7 @@ test('salvage - one that comes to nothing leaves no instance marked as set back'
 /** Counts the blocks of a log that are read at once. */
 function countReads(t: Test): { most: number } {
   const reads = { most: 0 }
-  const { resumeCore } = CorestoreStorage.prototype
-  t.teardown(() => Object.assign(CorestoreStorage.prototype, { resumeCore }))
+  const resumeCore = keep(t, CorestoreStorage.prototype, 'resumeCore')
   CorestoreStorage.prototype.resumeCore = async function (key) {
     const core = await resumeCore.call(this, key)
     const read = core?.read.bind(core)

@@ -21,7 +21,7 @@ import { Archive } from '../src/state/archive.ts'
 import { headOf } from '../src/state/head.ts'
 import { readIdentity } from '../src/state/identity.ts'
 import { closeStore, openStore } from '../src/state/store.ts'
-import { tempDir } from './helpers.ts'
+import { keep, tempDir } from './helpers.ts'
 import { localNetwork } from './local-network.ts'
 import { codeOf, Scene, SOURCE, someoneKnows, until } from './set-back-scene.ts'
 
@@ -107,8 +107,7 @@ test('set back - what a caller has seen is in its log, whatever else it says', a
   await scene.setBack()
   const { length } = await scene.look(decodeId(address))
   const set = await scene.start()
-  const { request } = Rpc.prototype
-  t.teardown(() => Object.assign(Rpc.prototype, { request }))
+  const request = keep(t, Rpc.prototype, 'request')
   // a client of another make, which says nothing of what it knows
   Object.assign(Rpc.prototype, {
     request(this: Rpc, method: object, what: object, ...rest: unknown[]) {
@@ -329,8 +328,7 @@ test('set back - what is being committed when it is told is signed nowhere', asy
   const network = new Network(crypto.keyPair(), scene.bootstrap)
   t.teardown(() => network.close(), { order: 1 })
   const rpc = new Rpc(Protomux.from(await network.connect(decodeId(host.id))))
-  const { write } = Archive.prototype
-  t.teardown(() => Object.assign(Archive.prototype, { write }))
+  const write = keep(t, Archive.prototype, 'write')
   Archive.prototype.write = async function (writes) {
     await write.call(this, writes)
     // nothing leaves meanwhile, the answer to this neither
