@@ -18,7 +18,6 @@ export class InstanceReplica {
   readonly host: Uint8Array
   readonly address: Uint8Array
   readonly genesis: Genesis
-  readonly methods: readonly string[]
   /** False where neither its host nor anybody else was reached: then this machine's copy is all there is. */
   readonly online: boolean
   readonly #store: Corestore
@@ -31,7 +30,6 @@ export class InstanceReplica {
     this.host = genesis.host
     this.address = log.key
     this.genesis = genesis
-    this.methods = info?.methods ?? []
     this.online = info !== null
     this.#store = store
     this.#log = log

@@ -70,7 +70,7 @@ interface Logs {
 
 /** The whole copy of one instance. */
 export class MirroredInstance {
-  readonly address: Uint8Array
+  readonly #address: Uint8Array
   readonly #id: string
   readonly #options: MirroredOptions
   readonly #stop = new AbortController()
@@ -88,11 +88,11 @@ export class MirroredInstance {
 
   constructor(options: MirroredOptions) {
     this.#options = options
-    this.address = parseLink(options.link).address
-    this.#id = encodeId(this.address)
+    this.#address = parseLink(options.link).address
+    this.#id = encodeId(this.#address)
     this.#users = new UserCopies({
       store: options.replica.store,
-      address: this.address,
+      address: this.#address,
       stop: this.#stop.signal,
       room: () => options.bytesMax - this.#bytes,
       refuseWhenFull: () => this.#refuseWhenFull(),
@@ -164,7 +164,7 @@ export class MirroredInstance {
     if (logs === null) return
     this.#logs = logs
     const { kept, bootstrap } = this.#options
-    this.#others = await Others.open({ replica, address: this.address, info, kept, bootstrap })
+    this.#others = await Others.open({ replica, address: this.#address, info, kept, bootstrap })
     this.#unlisten = replica.listen(link, (head) => this.#others?.claim(head))
     this.#state = 'copying'
     while (!this.#stop.signal.aborted) {
@@ -191,15 +191,15 @@ export class MirroredInstance {
 
   async #open(info: InfoReply | null): Promise<Logs | null> {
     const { store } = this.#options.replica
-    const log = await openCopy(store, this.address)
+    const log = await openCopy(store, this.#address)
     if (!(await awaitBlocks(log, 1, this.#stop))) return null
     if (!(await fetchBlocks(log, 0, 1, this.#stop))) return null
     const genesis = await log.get(0, { wait: false })
     if (genesis === null) return null
-    const { host } = checkGenesis(this.address, genesis)
+    const { host } = checkGenesis(this.#address, genesis)
     this.#methods = await methodsOf(log, info)
-    const files = await openCopy(store, stateKey(host, this.address))
-    const blobs = await openCopy(store, blobsKey(host, this.address))
+    const files = await openCopy(store, stateKey(host, this.#address))
+    const blobs = await openCopy(store, blobsKey(host, this.#address))
     return { log, files, blobs, host, genesis }
   }
 

@@ -188,7 +188,7 @@ export const RPC_PROTOCOL = 'mivm/1'
 export const HEADS_PROTOCOL = 'mivm/heads/1'
 
 /** Blocks of one call or deployment: a host has work with each, however small, and others wait meanwhile. */
-export const BLOCKS_MAX = 4096
+const BLOCKS_MAX = 4096
 
 /** Blocks of one reply to `range`; and their bytes, but that a block may go beyond that which is the only one. */
 export const RANGE_BLOCKS_MAX = 4096
