@@ -101,6 +101,30 @@ test('a write that fails leaves nothing of it in the cache', async (t) => {
   t.alike(value, b4a.from('first'))
 })
 
+test('what is read while something else is written is read once', async (t) => {
+  const store = new Corestore(await tempDir(t))
+  await store.ready()
+  t.teardown(() => store.close())
+  const { _state: state } = store.storage.rocks
+  const createReadBatch = state.createReadBatch.bind(state)
+  let reads = 0
+  state.createReadBatch = (db, options) => {
+    reads++
+    return createReadBatch(db, options)
+  }
+  Cache.over(store.storage)
+  const { db } = store.storage
+  const [other, same] = [keyOf(2), keyOf(5)]
+  const during = [put(db, same, 'new'), put(db, keyOf(8), 'x')]
+  const found = await Promise.all([readKeys(db, [other]), readKeys(db, [same])])
+  await Promise.all(during)
+  t.alike(found[0], [null])
+  t.is(reads, 2)
+  t.alike(await readKeys(db, [other]), [null])
+  t.alike(await readKeys(db, [same]), [b4a.from('new')], 'and never what was there before')
+  t.is(reads, 2)
+})
+
 test('a core is as contiguous as it was, though that is written with a later batch', async (t) => {
   const dir = await tempDir(t)
   const store = await openStore(dir)

@@ -1,6 +1,7 @@
+import b4a from 'b4a'
 import type CorestoreStorage from 'hypercore-storage'
 import type { ReadBatch, Rocks, WriteBatch } from 'hypercore-storage'
-import { DATA, HINTS, numberLength, PAGE, TREE } from './keys.ts'
+import { BLOCK, DATA, HINTS, numberLength, PAGE, TREE } from './keys.ts'
 import { trimPage } from './pages.ts'
 
 /** Bytes of keys and values that are kept: those of two generations, of which the older one goes at once. */
@@ -26,16 +27,16 @@ type Key = string
  * wait for a later batch.
  */
 export class Cache {
-  #young: Values = new Map()
-  #old: Values = new Map()
+  #young: Generation = { values: new Map(), blocks: [] }
+  #old: Generation = { values: new Map(), blocks: [] }
   readonly #hints = new Map<Key, Change>()
   /** Batches written. */
   #batches = 0
   #bytes = 0
-  /** Writes under way; meanwhile nobody can say whether what is read is old or new. */
-  #writing = 0
-  /** Counts the ends of writes: what was read across one is not kept. */
-  #epoch = 0
+  /** What is being written: nobody can say whether what is read of that is old or new. */
+  readonly #writes = new Set<readonly Change[]>()
+  /** Reads under way. What one finds is kept unless it is written meanwhile: with many logs something always is. */
+  readonly #loads = new Set<Load>()
   readonly #onFailed: (error: unknown) => void
 
   private constructor(onFailed: (error: unknown) => void) {
@@ -64,7 +65,8 @@ export class Cache {
   }
 
   /** A copy, since readers may change what they have read; undefined where it is not known. */
-  get(key: Key): Uint8Array | null | undefined {
+  get(key: Key, kind: Kind): Uint8Array | null | undefined {
+    if (kind === BLOCK) this.#nameBlocks()
     const value = this.#find(key)
     return value ? Buffer.from(value) : value
   }
@@ -75,18 +77,29 @@ export class Cache {
    */
   take(key: Key): Uint8Array | null | undefined {
     const value = this.#find(key)
-    if (this.#young.delete(key)) this.#bytes -= ENTRY_BYTES + key.length + (value?.byteLength ?? 0)
-    this.#old.delete(key)
+    if (this.#young.values.delete(key)) {
+      this.#bytes -= ENTRY_BYTES + key.length + (value?.byteLength ?? 0)
+    }
+    this.#old.values.delete(key)
     return value
   }
 
-  async load(key: Key, read: Promise<Uint8Array | null>): Promise<Uint8Array | null> {
-    const epoch = this.#epoch
-    const quiet = this.#writing === 0
-    const value = await read
-    if (!quiet || this.#writing > 0 || epoch !== this.#epoch) return value
-    this.#set(key, value)
-    return value && Buffer.from(value)
+  async load(
+    name: Key,
+    key: Uint8Array,
+    read: Promise<Uint8Array | null>
+  ): Promise<Uint8Array | null> {
+    const load = { key, isSettled: true }
+    for (const changes of this.#writes) unsettle(load, changes)
+    this.#loads.add(load)
+    try {
+      const value = await read
+      if (!load.isSettled) return value
+      this.#set(name, value)
+      return value && Buffer.from(value)
+    } finally {
+      this.#loads.delete(load)
+    }
   }
 
   /** Writes changes, and the hints that have waited. */
@@ -98,32 +111,53 @@ export class Cache {
       }
       return
     }
-    if (this.#hints.size > 0) for (const { name } of changes) this.#hints.delete(name)
-    const hints = this.#dueHints()
-    const batch = open(changes.length + hints.length)
-    for (const change of changes) put(batch, change)
-    for (const change of hints) put(batch, change)
-    this.#writing++
+    for (const { name, kind } of changes) if (kind === HINTS) this.#hints.delete(name)
+    const all = [...changes, ...this.#dueHints()]
+    const batch = open(all.length)
+    for (const change of all) put(batch, change)
+    for (const load of this.#loads) unsettle(load, all)
+    this.#writes.add(all)
     try {
       await batch.flush()
-      for (const { name, kind, end, value } of changes) {
-        if (end !== null) this.#deleteRange(name, nameOf(end))
-        else if (kind !== TREE) this.#set(name, value)
-      }
+      for (const change of changes) this.#keep(change)
     } catch (error) {
       // what is on disk now is not known
       this.#clear()
       this.#onFailed(error)
       throw error
     } finally {
-      this.#writing--
-      this.#epoch++
+      this.#writes.delete(all)
+    }
+  }
+
+  /** Keeps what was written. */
+  #keep(change: Change): void {
+    const { key, kind, end, value } = change
+    if (kind === TREE) return
+    if (end !== null) {
+      this.#nameBlocks()
+      this.#deleteRange(change.name, nameOf(end))
+    } else if (kind !== BLOCK) {
+      this.#set(change.name, value)
+    } else if (value !== null && value.byteLength > VALUE_MAX) {
+      this.#nameBlocks()
+      this.#set(nameOf(key), value)
+    } else {
+      this.#young.blocks.push(change)
+      this.#grow(ENTRY_BYTES + key.byteLength + (value?.byteLength ?? 0))
     }
   }
 
   #find(key: Key): Uint8Array | null | undefined {
-    const young = this.#young.get(key)
-    return young === undefined ? this.#old.get(key) : young
+    const young = this.#young.values.get(key)
+    return young === undefined ? this.#old.values.get(key) : young
+  }
+
+  /** To name a block and to enter it takes longer than all else that is done with it here: they are entered when one is read. */
+  #nameBlocks(): void {
+    for (const { values, blocks } of [this.#old, this.#young]) {
+      for (const { key, value } of blocks.splice(0)) values.set(nameOf(key), value)
+    }
   }
 
   /** Hints that have waited for long enough. */
@@ -139,39 +173,56 @@ export class Cache {
    * deleted and set again is searched through all that was deleted.
    */
   #set(key: Key, value: Uint8Array | null): void {
+    const { values } = this.#young
     if (value !== null && value.byteLength > VALUE_MAX) {
-      this.#young.delete(key)
-      this.#old.delete(key)
+      values.delete(key)
+      this.#old.values.delete(key)
       return
     }
-    const before = this.#young.get(key)
-    this.#young.set(key, value)
-    this.#bytes += (value?.byteLength ?? 0) - (before?.byteLength ?? 0)
-    if (before === undefined) this.#bytes += ENTRY_BYTES + key.length
+    const before = values.get(key)
+    values.set(key, value)
+    const more = (value?.byteLength ?? 0) - (before?.byteLength ?? 0)
+    this.#grow(before === undefined ? ENTRY_BYTES + key.length + more : more)
+  }
+
+  #grow(bytes: number): void {
+    this.#bytes += bytes
     if (this.#bytes <= GENERATION_BYTES) return
     this.#old = this.#young
-    this.#young = new Map()
+    this.#young = { values: new Map(), blocks: [] }
     this.#bytes = 0
   }
 
   #deleteRange(from: Key, end: Key): void {
-    for (const values of [this.#young, this.#old]) {
+    for (const { values } of [this.#young, this.#old]) {
       for (const key of values.keys()) if (key >= from && key < end) values.delete(key)
     }
   }
 
   #clear(): void {
-    this.#young.clear()
-    this.#old.clear()
+    for (const { values, blocks } of [this.#young, this.#old]) {
+      values.clear()
+      blocks.splice(0)
+    }
     this.#bytes = 0
   }
 }
 
-type Values = Map<Key, Uint8Array | null>
+interface Generation {
+  readonly values: Map<Key, Uint8Array | null>
+  /** Blocks that have no names yet, in the order in which they were written: each is newer than what has its name. */
+  readonly blocks: Change[]
+}
+
+interface Load {
+  readonly key: Uint8Array
+  /** Whether nobody has written it since before it began. */
+  isSettled: boolean
+}
 
 /** One put or deletion, or with `end` the deletion of all keys from `key` up to it. */
 interface Change {
-  /** Empty for a node of a tree, which is written once. */
+  /** Empty for nodes of trees, and for blocks. */
   readonly name: Key
   readonly key: Uint8Array
   readonly kind: Kind
@@ -194,9 +245,9 @@ class CachedRead implements ReadBatch {
     const kind = kindOf(key)
     if (kind === TREE) return this.#read(key)
     const name = nameOf(key)
-    const known = kind === PAGE ? this.#cache.take(name) : this.#cache.get(name)
+    const known = kind === PAGE ? this.#cache.take(name) : this.#cache.get(name, kind)
     if (known !== undefined) return Promise.resolve(known)
-    return kind === PAGE ? this.#read(key) : this.#cache.load(name, this.#read(key))
+    return kind === PAGE ? this.#read(key) : this.#cache.load(name, key, this.#read(key))
   }
 
   #read(key: Uint8Array): Promise<Uint8Array | null> {
@@ -229,17 +280,15 @@ class CachedWrite implements WriteBatch {
 
   tryPut(key: Uint8Array, value: Uint8Array | string): void {
     const kind = kindOf(key)
-    if (kind === TREE && typeof value !== 'string') {
-      this.#changes.push({ name: '', key, kind, end: null, value })
-      return
-    }
     // what is kept must not change under whoever reads it; a page is let go by whoever writes it
-    const kept = kind === PAGE && typeof value !== 'string' ? value : Buffer.from(value)
-    this.#changes.push({ name: nameOf(key), key, kind, end: null, value: kept })
+    const isLent = (kind === TREE || kind === PAGE) && typeof value !== 'string'
+    const kept = isLent ? value : Buffer.from(value)
+    this.#changes.push({ name: writtenName(key, kind), key, kind, end: null, value: kept })
   }
 
   tryDelete(key: Uint8Array): void {
-    this.#changes.push({ name: nameOf(key), key, kind: kindOf(key), end: null, value: null })
+    const kind = kindOf(key)
+    this.#changes.push({ name: writtenName(key, kind), key, kind, end: null, value: null })
   }
 
   tryDeleteRange(start: Uint8Array, end: Uint8Array): void {
@@ -283,15 +332,26 @@ function isHint({ kind, value }: Change): boolean {
 
 const OTHER = -1
 
-type Kind = typeof HINTS | typeof TREE | typeof PAGE | typeof OTHER
+type Kind = typeof HINTS | typeof BLOCK | typeof TREE | typeof PAGE | typeof OTHER
 
 function kindOf(key: Uint8Array): Kind {
   if (key[0] !== DATA) return OTHER
   const at = 1 + numberLength(key[1] ?? 0)
   // nodes of trees have a cache in hypercore-storage
-  if (key[at] === TREE || key[at] === PAGE) return key[at]
+  if (key[at] === TREE || key[at] === PAGE || key[at] === BLOCK) return key[at]
   // of this kind the whole key is the kind
   return key[at] === HINTS && key.byteLength === at + 1 ? HINTS : OTHER
+}
+
+/** None for a node of a tree, which has another cache, nor for a block: most are never read from here. */
+function writtenName(key: Uint8Array, kind: Kind): Key {
+  return kind === TREE || kind === BLOCK ? '' : nameOf(key)
+}
+
+/** Notes that what is read may be old, or new, where these changes are of it. */
+function unsettle(load: Load, changes: readonly Change[]): void {
+  if (changes.some(({ key, end }) => end !== null || b4a.equals(key, load.key)))
+    load.isSettled = false
 }
 
 /** One character a byte, so that names are ordered as the database orders keys. */
