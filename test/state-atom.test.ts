@@ -2,6 +2,7 @@ import b4a from 'b4a'
 import test from 'brittle'
 import type { AtomChange } from 'hypercore-storage'
 import { createAtom } from '../src/state/atom.ts'
+import { parseDataKey, TREE } from '../src/state/keys.ts'
 import { openStore } from '../src/state/store.ts'
 import { tempDir } from './helpers.ts'
 import { Random } from './random.ts'
@@ -63,6 +64,29 @@ test('state - the flush of an atom leaves those logs alone to which nothing was 
   t.alike([a.log.length, b.log.length], [4, 2])
   t.alike(await a.log.get(3, { wait: false }), b4a.from('third'))
   t.alike(a.log.state.signature, a.session.state.signature)
+})
+
+test('state - nodes of a tree are written in the order of their keys', async (t) => {
+  const store = await openStore(await tempDir(t))
+  t.teardown(() => store.close())
+  const atom = createAtom(store)
+  const log = store.get({ name: 'log' })
+  await log.ready()
+  const session = log.session({ atom })
+  await session.ready()
+  const nodes: Uint8Array[] = []
+  for (const count of [3, 1, 50]) {
+    const before = atom.view.changes?.length ?? 0
+    await session.append(Array.from({ length: count }, (_, i) => b4a.from(`${i}`)))
+    const keys = (atom.view.changes ?? []).slice(before).map(([key]) => key)
+    const added = keys.filter((key) => parseDataKey(key)?.kind === TREE)
+    t.alike(added, added.toSorted(b4a.compare))
+    nodes.push(...added)
+  }
+  t.is(new Set(nodes.map((key) => b4a.toString(key, 'hex'))).size, nodes.length)
+  t.is(nodes.length, 54 + 50, 'as many as the tree has')
+  await atom.flush()
+  t.is(log.length, 54)
 })
 
 function changeOf(random: Random): AtomChange {

@@ -462,7 +462,11 @@ declare module 'hypercore/lib/merkle-tree.js' {
     readonly length: number
     readonly byteLength: number
     readonly roots: TreeNode[]
+    /** Those that are new, in the order in which they were made. */
+    readonly nodes: TreeNode[]
     append(block: Uint8Array): void
+    /** Puts what is new into a batch of changes. */
+    commit(tx: unknown): this
     hash(): Uint8Array
     signable(manifestHash: Uint8Array): Uint8Array
   }

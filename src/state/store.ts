@@ -7,7 +7,7 @@ import CorestoreStorage from 'hypercore-storage'
 import { MivmError, messageOf } from '../protocol/errors.ts'
 import { type Manifest, manifestKey } from '../protocol/manifest.ts'
 import { takeOverHashes } from '../protocol/tree-hash.ts'
-import { skipUnchanged } from './atom.ts'
+import { skipUnchanged, sortNodes } from './atom.ts'
 import { Cache } from './cache.ts'
 import { forgetDevice, mendDeviceFile, syncDeviceFile } from './device-file.ts'
 import { hasLog } from './head.ts'
@@ -52,6 +52,7 @@ export async function openStore(dir: string, options: StoreOptions = {}): Promis
     Cache.over(store.storage, onStuck)
     takeOverHashes()
     skipUnchanged()
+    sortNodes()
     readWholePages()
     keepUsed(store)
     forgetUnopened(store)
