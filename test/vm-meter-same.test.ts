@@ -54,6 +54,12 @@ const PROGRAMS: Record<string, string> = {
     "const r = [], values = ['3', '', null, undefined, true, [], [2], {}, 5n, 'x', NaN]; for (const a of values) for (const b of [...values, 2]) for (const f of [() => a + b, () => a - b, () => a * b, () => a / b, () => a % b, () => a ** b, () => a << b, () => a >> b, () => a >>> b, () => a & b, () => a | b, () => a ^ b, () => a < b, () => a <= b, () => a > b, () => a >= b, () => a == b, () => a != b, () => a === b, () => a !== b]) r.push(String(caught(f))); return r.join()",
   'assigning operators':
     "const r = []; for (const a of [7, '7', 7n]) for (const b of [2, '2', 2n]) for (const f of [(x) => x += b, (x) => x -= b, (x) => x *= b, (x) => x /= b, (x) => x %= b, (x) => x **= b, (x) => x <<= b, (x) => x >>= b, (x) => x &= b, (x) => x |= b, (x) => x ^= b]) r.push(String(caught(() => f(a)))); return r",
+  'operators on what is known to be a number or a big integer':
+    "const r = [], values = [2, 3n, '4', null, undefined, {}, true, 2n ** 600n, -(2n ** 600n)]; let sum, some, big; for (const a of values) for (const b of values) for (const f of [() => { sum = 1; sum += a * b; return [sum, sum + 1, sum < 5] }, () => { some = a - b; return [some + 1, some < 2, 5 > some, some * some, some * b, a - some, some === 2n, -some, some & 1] }, () => { some = a * 1n; return [some + 1n, 2n * some, some ** 2n] }]) r.push(String(caught(f))); return r.join()",
+  'operators on what is known to be a big integer':
+    'const r = []; for (const n of [5n, 2n ** 600n, -(2n ** 600n), 0n]) { let a = 3n, b = 2n ** 511n; for (let i = 0n; i < 3n; i++) { a = a * (b + i) - 7n; r.push(a % b, b / 3n, a & b, a | b, a ^ b, a < b, b <= a, a > 2n, 2n >= b, a === b, a === 0n, 5n !== b, -a, ~b, a << 2n, b >> 1n) } b = b * b; const c = b--; --b; a++; const d = (b++, ++b); r.push(a, b, c, d, a + (a = 4n), a - (b = 6n, 1n), (a += b), (a *= a), a - --b, n * 1n, caught(() => a / 0n), caught(() => a % (b - b)), caught(() => a + 1)) } return r.map(String)',
+  'variables that have no value yet':
+    'const f = [() => v * 2n, () => w * 2n, () => u + 1, () => x + 1n, () => x * 2, () => ++y]; const r = f.map((g) => String(caught(g))); var v = 1n; let w = 2n; let u; var x = 3; const y = 4n; return [r, f.map((g) => String(caught(g)))]',
   'unary operators':
     "return ['3', 3, '', null, undefined, true, [], {}, 'x'].map((v) => [-v, +v, ~v, !v, typeof v, void v].map(String))",
   sequences:

@@ -112,6 +112,11 @@ const LOOPS: Record<string, string> = {
   'big integers that are multiplied': 'let a = 2n ** 50000n; for (;;) a * a',
   'big integers that are divided': 'let a = 2n ** 500000n, b = 2n ** 250000n + 1n; for (;;) a / b',
   'big integers with remainders': 'let a = 2n ** 500000n, b = 2n ** 250000n + 1n; for (;;) a % b',
+  'big integers that are compared':
+    'const a = 2n ** 500000n, b = a + 1n; for (;;) if (a > b) break',
+  'big integers that are compared with the result of an operator':
+    'const a = 2n ** 500000n, b = [a + 1n]; for (;;) if (a > b[0] * 1n) break',
+  'big integers that are less and less': 'let a = 2n ** 500000n; const f = () => --a; for (;;) f()',
   'big integers as text': "let a = 2n ** 500000n; for (;;) '' + a",
   'big integers as keys': 'const o = {}, a = 2n ** 500000n; for (;;) o[a]',
   'big integers that are counted up': 'for (;;) { let a = 2n ** 500000n; a++ }',

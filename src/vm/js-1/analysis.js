@@ -66,7 +66,7 @@ const LITERAL = 2
  * - `cost`: fuel for the body of a function, a turn of a loop, a field of an instance, a handler; `head`: for the parameters of
  *   a generator
  * - `toll`: fuel for a branch that is not small, to be paid where it is entered
- * - `variable`: what an identifier stands for, or null for a global; see {@link isPlain}
+ * - `variable`: what an identifier stands for, or null for a global; with what it may be, see {@link kindsOf}
  * - `names`: of a function, what `var` declares anywhere in it; `levels`: how many levels of depth it takes, or the
  *   evaluation of a field; `lists`: how many lists of variables V8 may go through for one; `search`: units for finding a handler in it; `returnsLate`: whether anything of the contract's may run between the value of a `return` and its end
  *
@@ -78,52 +78,82 @@ export function analyze(program, prices) {
   analysis.settle()
 }
 
-/**
- * Whether a value can only be a number, a boolean, null or undefined: then no operator on it can cost more than
- * it does on numbers.
- */
-export function isPlain(node, round = SETTLED) {
-  if (node.round !== round) {
-    node.round = round
-    node.isPlain = findPlain(node, round)
-  }
-  return node.isPlain
+/** What a value may be: a number, a boolean, null or undefined; a big integer; anything else. */
+const PLAIN = 1
+const BIG = 2
+const ANY = 7
+
+/** Whether a value can only be a number, a boolean, null or undefined. */
+export function isPlain(node) {
+  return (kindsOf(node) & ~PLAIN) === 0
 }
 
-function findPlain(node, round) {
+/** Whether it can only be one of these, or a big integer: what an operator comes to that makes numbers of its operands. */
+export function isNumeric(node) {
+  return (kindsOf(node) & ~(PLAIN | BIG)) === 0
+}
+
+/** Whether it can only be a big integer. */
+export function isBig(node) {
+  return kindsOf(node) === BIG
+}
+
+/** All that it may be, as bits; none for what has no value, since it throws. */
+function kindsOf(node, round = SETTLED) {
+  if (node.round !== round) {
+    node.round = round
+    node.kinds = findKinds(node, round)
+  }
+  return node.kinds
+}
+
+function findKinds(node, round) {
   switch (node.type) {
     case 'Literal':
-      return (
-        node.raw === 'null' || typeof node.value === 'number' || typeof node.value === 'boolean'
-      )
+      if (node.bigint !== undefined) return BIG
+      return node.raw === 'null' || PLAIN_TYPES.has(typeof node.value) ? PLAIN : ANY
     case 'ParenthesizedExpression':
-      return isPlain(node.expression, round)
+      return kindsOf(node.expression, round)
     case 'Identifier':
-      return node.variable?.isPlain === true
+      return node.variable?.kinds ?? ANY
     case 'UnaryExpression':
-      if (node.operator === '-' || node.operator === '~') return isPlain(node.argument, round)
-      return node.operator !== 'typeof'
+      if (node.operator === 'typeof') return ANY
+      if (node.operator !== '-' && node.operator !== '~') return PLAIN
+      return numericKinds(kindsOf(node.argument, round))
     case 'UpdateExpression':
-      return isPlain(node.argument, round)
+      return numericKinds(kindsOf(node.argument, round))
     case 'BinaryExpression':
-      return isPlainResult(node.operator, node, round)
+      return kindsOfResult(node.operator, node, round)
     case 'AssignmentExpression':
-      if (node.operator === '=') return isPlain(node.right, round)
-      if (LOGICAL.has(node.operator)) return isPlain(node.left, round) && isPlain(node.right, round)
-      return isPlainResult(node.operator.slice(0, -1), node, round)
+      if (node.operator === '=') return kindsOf(node.right, round)
+      if (LOGICAL.has(node.operator)) return kindsOf(node.left, round) | kindsOf(node.right, round)
+      return kindsOfResult(node.operator.slice(0, -1), node, round)
     case 'ConditionalExpression':
-      return isPlain(node.consequent, round) && isPlain(node.alternate, round)
+      return kindsOf(node.consequent, round) | kindsOf(node.alternate, round)
     case 'LogicalExpression':
-      return isPlain(node.left, round) && isPlain(node.right, round)
+      return kindsOf(node.left, round) | kindsOf(node.right, round)
     case 'SequenceExpression':
-      return isPlain(node.expressions.at(-1), round)
+      return kindsOf(node.expressions.at(-1), round)
     case 'CallExpression':
-      return isOfMath(node.callee) && /^[a-z]/.test(node.callee.property.name)
+      return isOfMath(node.callee) && /^[a-z]/.test(node.callee.property.name) ? PLAIN : ANY
     case 'MemberExpression':
-      return isOfMath(node) && /^[A-Z]/.test(node.property.name)
+      return isOfMath(node) && /^[A-Z]/.test(node.property.name) ? PLAIN : ANY
     default:
-      return false
+      return ANY
   }
+}
+
+/** Of an operator that makes numbers, or big integers, of both: the two do not mix. */
+function kindsOfResult(operator, { left, right }, round) {
+  if (operator !== '+' && !ARITHMETIC.has(operator)) return PLAIN // a comparison, or >>>
+  const first = kindsOf(left, round)
+  const second = kindsOf(right, round)
+  if (operator === '+' && (first | second) > (PLAIN | BIG)) return ANY
+  return numericKinds(first) & numericKinds(second)
+}
+
+function numericKinds(kinds) {
+  return kinds > (PLAIN | BIG) ? PLAIN | BIG : kinds
 }
 
 /**
@@ -181,13 +211,6 @@ function isWhole({ type, value }, most) {
   return type === 'Literal' && Number.isInteger(value) && value >= 0 && value <= most
 }
 
-/** A big integer and a number do not mix: for most operators it is enough to know of one operand. */
-function isPlainResult(operator, { left, right }, round) {
-  if (operator === '+') return isPlain(left, round) && isPlain(right, round)
-  if (ARITHMETIC.has(operator)) return isPlain(left, round) || isPlain(right, round)
-  return true // a comparison, or >>>
-}
-
 /** Math is frozen, and all that is on it are numbers and functions that return numbers. */
 export function isOfMath({ type, computed, object, property }) {
   if (type !== 'MemberExpression' || computed) return false
@@ -196,6 +219,7 @@ export function isOfMath({ type, computed, object, property }) {
     : false
 }
 
+const PLAIN_TYPES = new Set(['number', 'boolean'])
 const METHODS = new Set(
   'at charAt charCodeAt codePointAt pop push slice substr substring'.split(' ')
 )
@@ -345,21 +369,29 @@ class Analysis {
       scope.lists = parent.lists + (isKept ? 1 : 0)
       if (fn !== null && scope.lists > fn.lists) fn.lists = scope.lists
     }
-    this.#narrow('isPlain', isPlain)
-    this.#narrow('isIndex', isIndex)
+    // variables are what they are assigned
+    this.#pass((variable, value, pass) => {
+      const kinds = variable.kinds | (value === null ? ANY : kindsOf(value, pass))
+      if (kinds === variable.kinds) return false
+      variable.kinds = kinds
+      return true
+    })
+    this.#pass((variable, value, pass) => {
+      if (!variable.isIndex || (value !== null && isIndex(value, pass))) return false
+      variable.isIndex = false
+      return true
+    })
   }
 
-  /** Variables lose what they are said to be where they are assigned what is not. */
-  #narrow(quality, holdsFor) {
+  /** Goes through all assignments until nothing changes any more: `update` says whether it has changed a variable. */
+  #pass(update) {
     for (let pass = 0, changed = true; changed; pass++) {
       changed = false
       for (const [{ variable }, value] of this.#values) {
-        if (variable === null || !variable[quality]) continue
+        if (variable === null) continue
         // a long chain of variables would take as many passes: it is given up
-        const isKnown = value !== null && (pass < PASSES || value.type === 'Literal')
-        if (isKnown && holdsFor(value, pass)) continue
-        variable[quality] = false
-        changed = true
+        const isKnown = pass < PASSES || value?.type === 'Literal'
+        if (update(variable, isKnown ? value : null, pass)) changed = true
       }
     }
   }
@@ -463,9 +495,10 @@ class Analysis {
     return cost
   }
 
-  #declare(name, scope = this.#scope) {
+  /** `kinds`: what it is before it is assigned anything. */
+  #declare(name, scope = this.#scope, kinds = 0) {
     if (scope.variables.has(name)) return
-    scope.variables.set(name, { isPlain: true, isIndex: true, scope })
+    scope.variables.set(name, { kinds, isIndex: true, scope })
     if (scope.fn !== null) scope.fn.locals++
   }
 
@@ -709,7 +742,7 @@ class Analysis {
       for (const { name } of namesIn(id)) {
         // a variable that has the name of a parameter begins with its value: nothing more is known of the two
         if (scope.parent?.body !== scope || !scope.parent.variables.has(name)) {
-          this.#declare(name, scope)
+          this.#declare(name, scope, kind === 'var' || init === null ? PLAIN : 0)
         }
         if (kind === 'var') fn?.names.add(name)
       }
@@ -848,6 +881,6 @@ function find(scope, name) {
 }
 
 function unknown(variable) {
-  variable.isPlain = false
+  variable.kinds = ANY
   return variable
 }

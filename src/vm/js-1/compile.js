@@ -20,7 +20,8 @@ export function compile(acorn, source) {
   try {
     const program = parseWrapped(acorn, text, source)
     refuseEscape(acorn, program, text, source)
-    const body = instrument(text, program, { ...PRICES.code, notes: PRICES.counter.notes })
+    const { notes, operator } = PRICES.counter
+    const body = instrument(text, program, { ...PRICES.code, notes, operator })
     return limited(COUNTER.replace('body: $mivmBody', () => `body: ${body}`))
   } catch (error) {
     // what could not be parsed at all with a smaller stack is refused at the same place where it could

@@ -1,4 +1,4 @@
-import { isOfMath, isPlain } from './analysis.js'
+import { isBig, isNumeric, isOfMath, isPlain } from './analysis.js'
 import { Emitter, LEAVE, nameless } from './emitter.js'
 import {
   COMPARISONS,
@@ -6,7 +6,6 @@ import {
   hasNestedRest,
   hasSpread,
   ITERATED,
-  isBig,
   isCheapKey,
   isEasilyEqual,
   isNoText,
@@ -14,6 +13,7 @@ import {
   isPrototype,
   isRepeatable,
   isShort,
+  isShortBig,
   isStill,
   isText,
   isWritten,
@@ -53,6 +53,25 @@ const OPERATORS = {
 const NUMERIC = new Set(
   'abs ceil clz32 f16round floor fround imul max min round sign sqrt trunc'.split(' ')
 )
+
+/**
+ * What V8 goes through of two big integers: as much as the shorter one has (0), nothing if the first one is short (1), or
+ * both (2).
+ */
+const BIG = {
+  '<': 0,
+  '<=': 0,
+  '>': 0,
+  '>=': 0,
+  '/': 1,
+  '%': 1,
+  '+': 2,
+  '-': 2,
+  '*': 2,
+  '&': 2,
+  '|': 2,
+  '^': 2
+}
 
 const UNARY = { '-': 'negate', '+': 'positive', '~': 'bitNot' }
 
@@ -152,7 +171,7 @@ export class Expressions extends Emitter {
 
   equality({ operator, left, right }, sign) {
     const a = this.emit(left)
-    const isEasy = sign === '===' ? isShort(left) || isShort(right) : isEasilyEqual(left, right)
+    const isEasy = sign === '===' ? isEasilySame(left, right) : isEasilyEqual(left, right)
     if (isEasy) return `${a} ${operator} ${this.emit(right)}`
     const not = operator.startsWith('!') ? '!' : ''
     if (sign === '==') return `${not}$mivm_equal(${a}, ${this.emit(right)})`
@@ -170,7 +189,7 @@ export class Expressions extends Emitter {
     const name = OPERATORS[operator]
     // of no two numbers either it is V8's own: see math.js
     if (operator === '**') return `$mivm_power(${a}, ${this.emit(right)})`
-    if (isPlain(left) && isPlain(right)) return `${a} ${operator} ${this.emit(right)}`
+    if (isNative(left, right)) return `${a} ${operator} ${this.emit(right)}`
     if (operator === '+' && (isText(left) || isText(right))) {
       return `$mivm_add(${a}, ${this.emit(right)})`
     }
@@ -178,17 +197,41 @@ export class Expressions extends Emitter {
       if (isOrderedByText(left, right)) return this.ordered(operator, left, a, right)
       return `$mivm_${name}(${a}, ${this.emit(right)})`
     }
+    if (isBig(left) && isBig(right) && BIG[operator] !== undefined) {
+      return this.bigOperation(operator, left, a, right)
+    }
     if (isBig(left) || isBig(right)) return `$mivm_${name}(${a}, ${this.emit(right)})`
     const operands = this.operands(left, a, right)
     const { first, second } = operands
     const tests = []
-    if (!isPlain(left)) tests.push(`typeof ${first} !== 'number'`)
-    if (!isPlain(right) && second !== first) tests.push(`typeof ${second} !== 'number'`)
+    // where one is a number, the other one is, too, or else there is an error
+    if (!isNumeric(left) || isNumeric(right)) tests.push(`typeof ${first} !== 'number'`)
+    if (!isNumeric(right) && second !== first) tests.push(`typeof ${second} !== 'number'`)
     // the usual case comes last, for there V8 has nothing to jump over
     return this.closed(
       operands,
       `${tests.join(' || ')} ? $mivm_${name}(${first}, ${second}) : ${first} ${operator} ${second}`
     )
+  }
+
+  /** Of two big integers, the usual case, where those that matter are short. */
+  bigOperation(operator, left, a, right) {
+    const operands = this.operands(left, a, right)
+    const { first, second } = operands
+    const tests = []
+    if (!isShortBig(left)) tests.push(isLong(first))
+    if (!isShortBig(right) && second !== first && BIG[operator] > 1) tests.push(isLong(second))
+    // one that is short is enough
+    if (BIG[operator] === 0 && isShortBig(right)) tests.length = 0
+    const text = `${first} ${operator} ${second}`
+    const paid = BIG[operator] === 0 ? text : `(${this.operatorPaid()}, ${text})`
+    if (tests.length === 0) return this.closed(operands, paid)
+    const call = `$mivm_${OPERATORS[operator]}(${first}, ${second})`
+    return this.closed(operands, `${tests.join(' || ')} ? ${call} : ${paid}`)
+  }
+
+  operatorPaid() {
+    return `($mivmF -= ${this.prices.operator}) >> 31 && $mivmT()`
   }
 
   /** A comparison with a short text that is written out: of another text it is no work, and it is paid for. */
@@ -252,11 +295,15 @@ export class Expressions extends Emitter {
     const target = bare(node.argument)
     if (isPlain(target)) return this.copy(node)
     const sign = operator[0]
-    const name = sign === '+' ? 'increment' : 'decrement'
+    const called = sign === '+' ? 'increment' : 'decrement'
+    if (isBig(target) && (prefix || node.isUnused)) {
+      const name = this.source(target)
+      return `(${isLong(name)} ? ${name} = $mivm_${called}(${name}) : (${this.operatorPaid()}, ${operator}${name}))`
+    }
     const { before, place, count, receiver, isLength } = this.target(target)
     const old = this.temp()
     this.free(count + 1)
-    let next = `typeof ${old} !== 'number' ? $mivm_${name}(${old}) : ${old} ${sign} 1`
+    let next = `typeof ${old} !== 'number' ? $mivm_${called}(${old}) : ${old} ${sign} 1`
     // what makes an array longer by one is no work
     if (sign === '-' && isLength !== null) {
       next = `${isLength} ? $mivm_length(${receiver}, ${next}) : ${next}`
@@ -306,8 +353,8 @@ export class Expressions extends Emitter {
     const sign = operator.slice(0, -1)
     const isCompound = OPERATORS[sign] !== undefined
     const isElement = mayBeElement(left) && (isCompound ? sign === '+' : !isNoText(right))
-    const isNative = sign !== '**' && isPlain(left) && isPlain(right)
-    const isEasy = isCompound ? isNative : !mayBeLength(left) && !isElement
+    const isEasyNumber = sign !== '**' && isNative(left, right)
+    const isEasy = isCompound ? isEasyNumber : !mayBeLength(left) && !isElement
     if (operator === '=' && isElement && !mayBeLength(left)) return this.element(left, node)
     if (isEasy) {
       const target = this.emit(node.left)
@@ -519,6 +566,21 @@ export class Expressions extends Emitter {
     const note = isAwaited ? `$mivmF -= $mivmN >> ${this.prices.notes}, ` : ''
     return `(${value} = ${keyword} (${given}, ${note}${LEAVE}, ${value}), ${this.resume(cost)}, ${value})`
   }
+}
+
+/** Whether an operator takes no longer than on numbers: of a number and a big integer it is a comparison or an error. */
+function isNative(left, right) {
+  return (isPlain(left) && isNumeric(right)) || (isNumeric(left) && isPlain(right))
+}
+
+/** Whether `===` is no work. */
+function isEasilySame(left, right) {
+  return isShort(left) || isShort(right) || isShortBig(left) || isShortBig(right)
+}
+
+/** A test for a big integer. */
+function isLong(name) {
+  return `${name} > $mivmMost || ${name} < $mivmLeast`
 }
 
 /** The calls and members of a chain, the last one first. */

@@ -1,9 +1,6 @@
 import { isIndex, isPlain } from './analysis.js'
 import { bare, isClass, isFunction } from './syntax.js'
 
-/** Of a big integer and anything else they make a big integer, or an error; `+` may make a text. */
-const BIG_OPERATORS = new Set(['+', '-', '*', '/', '%', '**', '<<', '>>', '&', '|', '^'])
-
 export const COMPARISONS = new Set(['<', '<=', '>', '>='])
 
 /** Keys up to this length are as cheap as numbers. */
@@ -200,22 +197,15 @@ export function isWritten(node) {
   return type === 'Literal' && typeof value === 'string' && value.length <= TEXT_MAX
 }
 
+/** Whether it is a short big integer that is written out. */
+export function isShortBig(node) {
+  const { type, bigint } = bare(node)
+  return type === 'Literal' && bigint !== undefined && bigint.length <= TEXT_MAX
+}
+
 /** Whether one of the operands of a comparison is, and nobody knows what the other one is. */
 export function isOrderedByText(left, right) {
   return (isWritten(left) && !isText(right)) || (isWritten(right) && !isText(left))
-}
-
-/** Whether it can only be a big integer, found out once a node: testing it for a number is of no use. */
-export function isBig(node) {
-  node.isBig ??= findBig(bare(node))
-  return node.isBig
-}
-
-function findBig({ type, bigint, operator, left, right, argument }) {
-  if (type === 'Literal') return bigint !== undefined
-  if (type === 'UnaryExpression') return (operator === '-' || operator === '~') && isBig(argument)
-  if (type !== 'BinaryExpression' || !BIG_OPERATORS.has(operator)) return false
-  return operator === '+' ? isBig(left) && isBig(right) : isBig(left) || isBig(right)
 }
 
 function findText({ type, value, operator, left, right }) {
