@@ -106,6 +106,34 @@ const LOOPS: Record<string, string> = {
     "let s = 'x'.repeat(1e5); for (;;) { const t = s + 'x'; t.charCodeAt(5) }",
   'text that becomes a number': "const s = '1'.repeat(1e6); for (;;) x = s * 1",
   'text that becomes a number by plus': "const s = '1'.repeat(1e6); for (;;) x = +s",
+  'text that a function gets that mostly gets numbers':
+    "const s = '1'.repeat(1e6), f = (a, b) => b * 1; f(1, 2); for (;;) f(1, s)",
+  'text that a function gets that has another name':
+    "const s = '1'.repeat(1e6), f = (a) => a * 1, g = f; f(1); for (;;) g(s)",
+  'text that a function gets by its own name':
+    "const s = '1'.repeat(1e6), f = function g(a) { if (a !== s) g(s); return a * 1 }; for (;;) f(1)",
+  'text that a function gets from an array':
+    "const s = '1'.repeat(1e6), f = (a) => a * 1; f(1); for (;;) f(...[s])",
+  'text that a function gets from a builtin':
+    "const s = '1'.repeat(1e6), f = (a) => a * 1; f(1); for (;;) [s].forEach(f)",
+  'text that a tag gets':
+    "const s = '1'.repeat(1e6), f = (a, b) => b * 1; f(1, 1); for (;;) f`${s}`",
+  'text that a constructor gets':
+    "const s = '1'.repeat(1e6), F = function (a) { a * 1 }; F(1); for (;;) new F(s)",
+  'text that a function gets by a default':
+    "const s = '1'.repeat(1e6), f = (a = s) => a * 1; f(1); for (;;) f()",
+  'text that a parameter is assigned':
+    "const s = '1'.repeat(1e6), f = (a) => { const g = () => { a = s }; g(); return a * 1 }; for (;;) f(1)",
+  'text that a parameter is assigned by var':
+    "const s = '1'.repeat(1e6), f = (a) => { if (x >= 0) { var a = s } return a * 1 }; for (;;) f(1)",
+  'text that a function returns in the end':
+    "const s = '1'.repeat(1e6); function f(a) { if (a > 5) return s; return f(a + 1) } for (;;) f(0) * 1",
+  'text that one of two functions returns':
+    "const s = '1'.repeat(1e6); for (;;) { f() * 1; function f() { return 1 } { let f = () => s; f() * 1 } }",
+  'text that a function returns that is assigned':
+    "const s = '1'.repeat(1e6); let f = () => 1; f(); f = () => s; for (;;) f() * 1",
+  'text that a function of a parameter returns':
+    "const s = '1'.repeat(1e6), g = () => 1, f = (g, a = g() * 1) => { return a; var g }; g(); for (;;) f(() => s)",
   'text that is counted up': "const s = '1'.repeat(1e6); for (;;) { let t = s; t++ }",
   'text that is less than a number': "const s = '1'.repeat(1e6); for (;;) s < 5",
   'text that equals a number': "const s = '1'.repeat(1e6); for (;;) s == 5",

@@ -1,4 +1,4 @@
-import { COMPARISONS, isEasilyStored, isOrderedByText, mayBeElement } from './forms.js'
+import { COMPARISONS, hasSpread, isEasilyStored, isOrderedByText, mayBeElement } from './forms.js'
 import { NESTING_MAX, TOO_DEEP } from './source.js'
 import {
   bare,
@@ -135,6 +135,7 @@ function findKinds(node, round) {
     case 'SequenceExpression':
       return kindsOf(node.expressions.at(-1), round)
     case 'CallExpression':
+      if (node.callee.type === 'Identifier') return node.callee.variable?.returned?.kinds ?? ANY
       return isOfMath(node.callee) && /^[a-z]/.test(node.callee.property.name) ? PLAIN : ANY
     case 'MemberExpression':
       return isOfMath(node) && /^[A-Z]/.test(node.property.name) ? PLAIN : ANY
@@ -219,6 +220,8 @@ export function isOfMath({ type, computed, object, property }) {
     : false
 }
 
+/** What has no value. */
+const NOTHING = { type: 'UnaryExpression', operator: 'void' }
 const PLAIN_TYPES = new Set(['number', 'boolean'])
 const METHODS = new Set(
   'at charAt charCodeAt codePointAt pop push slice substr substring'.split(' ')
@@ -250,6 +253,8 @@ class Analysis {
   #uses = []
   /** `[identifier, expression]`, null for a value that nobody knows. */
   #values = []
+  /** `[function, identifier]`: what it is the value of, or null. */
+  #functions = []
 
   constructor(prices, tagged) {
     this.#prices = prices
@@ -319,6 +324,7 @@ class Analysis {
         this.#assign(node.argument, node)
         return price + this.visit(node.argument)
       case 'CallExpression':
+        node.callee.call = node
         return price + this.#method(node.callee) + this.#all(childrenOf(node))
       case 'MemberExpression':
         return price + this.#key(node, node.property) + this.visit(node.object)
@@ -333,6 +339,7 @@ class Analysis {
         return price
       case 'ReturnStatement':
         if (this.#closing > 0) this.#scope.fn.returnsLate = true
+        this.#scope.fn.returns.push(node.argument ?? NOTHING)
         return price + this.#all(childrenOf(node))
       case 'TaggedTemplateExpression':
         node.quasi.isTagged = true
@@ -361,6 +368,7 @@ class Analysis {
         )
       }
       node.variable = find(scope, node.name)
+      this.#called(node)
       const own = node.variable?.scope
       if (own !== undefined && (isEvaluated || own.fn !== scope.fn)) own.isKept = true
     }
@@ -369,6 +377,7 @@ class Analysis {
       scope.lists = parent.lists + (isKept ? 1 : 0)
       if (fn !== null && scope.lists > fn.lists) fn.lists = scope.lists
     }
+    this.#give()
     // variables are what they are assigned
     this.#pass((variable, value, pass) => {
       const kinds = variable.kinds | (value === null ? ANY : kindsOf(value, pass))
@@ -381,6 +390,42 @@ class Analysis {
       variable.isIndex = false
       return true
     })
+  }
+
+  /** Notes who calls a function, and that a function which is used in any other way may be called by anybody. */
+  #called({ variable, call, isDeclared = false }) {
+    if (variable === null || isDeclared) return
+    if (call === undefined || hasSpread(call)) variable.calls = null
+    else variable.calls?.push(call)
+  }
+
+  /** Parameters are assigned what all callers give, and what a function returns is a variable, where these are known. */
+  #give() {
+    for (const [{ variable }] of this.#values) if (variable !== null) variable.assigned++
+    for (const [node, id] of this.#functions) {
+      const { params, async: isAsync, generator: isGenerator } = node
+      const variable = id?.variable
+      const isKnown = variable?.assigned === 1 && variable.calls !== null
+      const isOwn = isKnown && !isAsync && !isGenerator
+      if (isOwn) {
+        node.variable = variable.returned = newVariable(null)
+        for (const value of node.returns) this.#values.push([node, value])
+      }
+      const calls = isOwn ? variable.calls : [{ arguments: params.map(() => null) }]
+      let fewest = params.length
+      for (const { arguments: given } of calls) {
+        fewest = Math.min(fewest, given.length)
+        given.forEach((value, i) => {
+          this.#given(params[i], value)
+        })
+      }
+      for (const param of params.slice(fewest)) this.#given(param, NOTHING)
+    }
+  }
+
+  /** Those that are no plain names are unknown already. */
+  #given(param, value) {
+    if (param?.type === 'Identifier') this.#values.push([param, value])
   }
 
   /** Goes through all assignments until nothing changes any more: `update` says whether it has changed a variable. */
@@ -498,7 +543,7 @@ class Analysis {
   /** `kinds`: what it is before it is assigned anything. */
   #declare(name, scope = this.#scope, kinds = 0) {
     if (scope.variables.has(name)) return
-    scope.variables.set(name, { kinds, isIndex: true, scope })
+    scope.variables.set(name, newVariable(scope, kinds))
     if (scope.fn !== null) scope.fn.locals++
   }
 
@@ -537,7 +582,14 @@ class Analysis {
     const { id, params, body, type } = node
     const isArrow = type === 'ArrowFunctionExpression'
     if (isArrow) this.#arrow(node)
-    if (type === 'FunctionDeclaration') this.#name(id)
+    if (type === 'FunctionDeclaration') {
+      id.isDeclared = true
+      this.#name(id)
+      node.givenTo = id
+    }
+    // one that has a name of its own may be called by that
+    this.#functions.push([node, type === 'FunctionExpression' && id !== null ? null : node.givenTo])
+    node.returns = body.type === 'BlockStatement' ? [NOTHING] : [body]
     Object.assign(node, { names: new Set(), locals: params.length, alive: 0, lists: 0 })
     const isEvaluated = this.#isEvaluated
     this.#isEvaluated = false
@@ -549,7 +601,10 @@ class Analysis {
     this.#within(node, () => {
       node.own = this.#scope
       if (type === 'FunctionExpression') this.#name(id)
-      for (const param of params) this.#declareUnknown(param)
+      for (const param of params) {
+        if (param.type === 'Identifier') this.#declare(param.name)
+        else this.#declareUnknown(param)
+      }
       const head = this.#head(node)
       node.cost = this.#prices.entry
       // those of a generator are evaluated when it is called, and its body may never be entered
@@ -746,6 +801,8 @@ class Analysis {
         }
         if (kind === 'var') fn?.names.add(name)
       }
+      id.isDeclared = true
+      if (init !== null && isFunction(init)) init.givenTo = id
       if (init !== null && id.type === 'Identifier') this.#values.push([id, init])
       else if (init !== null || id.type !== 'Identifier') this.#assign(id, null)
       cost += this.#all(init === null ? [id] : [id, init])
@@ -809,6 +866,14 @@ class Analysis {
 function newScope(parent, fn, isFunction) {
   const variables = new Map()
   return { variables, parent, fn, isFunction, body: null, isKept: false, lists: 0 }
+}
+
+/**
+ * `kinds`, `isIndex`: what it may be, and `assigned` how often; `calls`: who calls it, or null where it is used in any other way;
+ * `returned`: what stands for what it returns.
+ */
+function newVariable(scope, kinds = 0) {
+  return { scope, kinds, isIndex: true, assigned: 0, calls: [], returned: null }
 }
 
 /** How many names a statement declares for the block that it is in. */
@@ -882,5 +947,6 @@ function find(scope, name) {
 
 function unknown(variable) {
   variable.kinds = ANY
+  variable.calls = null
   return variable
 }
