@@ -35,8 +35,7 @@ test('network - those who come to us are so many at a time, and keep us from goi
 })
 
 test('network - a connection that opens when nobody waits for any more ends like all others', async (t) => {
-  const { bootstrap, close } = await openLocal(0)
-  t.teardown(close, { order: 1 })
+  const bootstrap = await localNetwork(t)
   const topic = crypto.randomBytes(32)
   const [network, other] = [0, 1].map(() => new Network(crypto.keyPair(), bootstrap)) as [
     Network,

@@ -350,8 +350,14 @@ function writtenName(key: Uint8Array, kind: Kind): Key {
 
 /** Notes that what is read may be old, or new, where these changes are of it. */
 function unsettle(load: Load, changes: readonly Change[]): void {
-  if (changes.some(({ key, end }) => end !== null || b4a.equals(key, load.key)))
-    load.isSettled = false
+  if (changes.some(({ key, end }) => end !== null || isSame(key, load.key))) load.isSettled = false
+}
+
+/** A batch has thousands of keys, of which one at most is it: most differ in the last byte. */
+function isSame(a: Uint8Array, b: Uint8Array): boolean {
+  return (
+    a.byteLength === b.byteLength && a[a.byteLength - 1] === b[b.byteLength - 1] && b4a.equals(a, b)
+  )
 }
 
 /** One character a byte, so that names are ordered as the database orders keys. */
