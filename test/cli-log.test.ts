@@ -5,10 +5,12 @@ import { createInterface } from 'node:readline'
 import test from 'brittle'
 import { Context } from '../src/cli/context.ts'
 import { LogView } from '../src/cli/log-view.ts'
-import { LogsReader } from '../src/cli/logs-reader.ts'
+import { followLogs, LogsReader } from '../src/cli/logs-reader.ts'
 import { Replica } from '../src/client/replica.ts'
+import { deferred } from '../src/protocol/deferred.ts'
+import { MivmError } from '../src/protocol/errors.ts'
 import { Cli, CONTRACTS } from './cli.ts'
-import { openNetwork } from './cli-network.ts'
+import { openHost, openNetwork } from './cli-network.ts'
 import { tempDir } from './helpers.ts'
 
 const FORUM = path.join(CONTRACTS, 'forum.js')
@@ -30,6 +32,69 @@ test('cli - log --follow goes on until it is interrupted', async (t) => {
   const [status] = await once(child, 'close')
   t.is(status, 0)
   t.is(lines.filter((line) => line === awaited).length, 1, 'each line once')
+})
+
+test('cli - log --follow begins with the copy on this machine, and goes on when the host is there', async (t) => {
+  const root = await tempDir(t)
+  const { host, cli } = await openNetwork(t, root)
+  const nodes = cli.bootstrap.split(',')
+  await cli.run(['deploy', FORUM, '--host', host.id, '--name', 'forum'])
+  await cli.run(['call', 'forum', 'addTopic', 'kept'])
+  await cli.run(['log', 'forum'])
+  await host.stop()
+  const child = cli.start(['log', 'forum', '--follow'])
+  t.teardown(() => child.kill('SIGKILL'))
+  if (child.stdout === null) throw new Error('no stdout')
+  const lines: string[] = []
+  const reader = createInterface({ input: child.stdout }).on('line', (line) => lines.push(line))
+  const come = async (awaited: string) => {
+    while (!lines.includes(awaited)) await once(reader, 'line')
+  }
+  await come('default+4 ACK host+2')
+  await openHost(t, path.join(root, 'host'), nodes)
+  await cli.run(['call', 'forum', 'addTopic', 'new'])
+  await come("host+3 addTopic('new') (ACK default+5) result: 2")
+  child.kill('SIGINT')
+  const [status] = await once(child, 'close')
+  t.is(status, 0)
+})
+
+test('cli - log --follow waits for what does not come, and shows nothing twice', async (t) => {
+  const root = await tempDir(t)
+  const { host, cli } = await openNetwork(t, root)
+  const { stdout } = await cli.run(['deploy', FORUM, '--host', host.id])
+  const dir = path.join(root, 'reader')
+  const bootstrap = cli.bootstrap.split(',')
+  const replica = await Replica.open({ dir, bootstrap })
+  t.teardown(() => replica.close())
+  const instance = await replica.follow(stdout.trim())
+  const { userLog } = instance
+  let asked = 0
+  instance.userLog = async (user, length) => {
+    if (asked++ === 0)
+      throw new MivmError('TIMEOUT', 'only 1 of 2 blocks came within 10 s: try again')
+    const log = await userLog.call(instance, user, length)
+    stop.resolve()
+    return log
+  }
+  const stop = deferred<void>()
+  const said: string[] = []
+  const context = new Context({ dir, bootstrap })
+  const { output } = context
+  output.line = (text) => said.push(String(text))
+  output.note = (text) => said.push(text)
+  const view = new LogView({ users: new Map(), contract: 'Forum', fuel: false })
+  await followLogs(context, new LogsReader(context, instance, view, null, 1), stop.promise)
+  t.alike(
+    said.map((line) => line.replace(/[a-z0-9]{8}\+/g, 'user+')),
+    [
+      'host+1 new Forum() (ACK user+1)',
+      'the host is away: waiting for it',
+      'user+1 init()',
+      'user+2 ACK host+1',
+      'the host is back'
+    ]
+  )
 })
 
 test('cli - without the host the copy on this machine is read', async (t) => {

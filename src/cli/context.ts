@@ -93,12 +93,16 @@ export class Context {
     return replica
   }
 
-  /** The logs of an instance, by its link; says so where there is only the copy on this machine. */
-  async follow(link: string): Promise<InstanceReplica> {
+  /**
+   * The logs of an instance, by its link; says so where there is only the copy on this machine. `again`: goes on trying to reach its
+   * host then.
+   */
+  async follow(link: string, again = false): Promise<InstanceReplica> {
     const replica = await this.openReplica()
     this.output.progress('looking for the instance…')
     const instance = await replica.follow(link)
     if (!instance.online) this.output.note(ONLY_COPY)
+    if (again) replica.keepUp(instance.host)
     return instance
   }
 

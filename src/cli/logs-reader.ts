@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import type Hypercore from 'hypercore'
 import type { InstanceReplica } from '../client/instance-replica.ts'
 import { readEntry } from '../protocol/entries.ts'
@@ -10,6 +11,8 @@ import { count } from './text.ts'
 
 /** Columns where stdout is no terminal, or one that does not know its size. */
 const WIDTH = 120
+/** Before what did not come is asked for again, ms. */
+const RETRY = 1_000
 
 /** Prints both sides, beside each other where there is room. */
 export async function printLogs({ output }: Context, reader: LogsReader): Promise<void> {
@@ -26,6 +29,39 @@ export async function printLogs({ output }: Context, reader: LogsReader): Promis
   for (const line of sideBySide(left, ['call log (host)', ...texts(host)], width)) output.line(line)
 }
 
+/**
+ * Prints what comes, as it comes: a call, then the entries of users that go with it. Goes on where it was when nobody is there to
+ * send the rest, as soon as somebody is.
+ */
+export async function followLogs(
+  { output }: Context,
+  reader: LogsReader,
+  stop: Promise<unknown>
+): Promise<void> {
+  const stopped = stop.then(() => true)
+  let isAway = false
+  for (;;) {
+    const came = await reader.showNews().then(
+      () => true,
+      (error: unknown) => {
+        if (isAbsence(error)) return false
+        throw error
+      }
+    )
+    if (came === isAway) output.note(came ? 'the host is back' : 'the host is away: waiting for it')
+    isAway = !came
+    const next = isAway ? sleep(RETRY, false) : reader.news().then(() => false)
+    if (await Promise.race([stopped, next])) return
+  }
+}
+
+/** How far a user's log has been read, how much of it there has to be, and where to begin to show it. */
+interface UserState {
+  read: number
+  known: number
+  first: number | null
+}
+
 /** Reads the logs from where it was before. */
 export class LogsReader {
   readonly #context: Context
@@ -33,8 +69,7 @@ export class LogsReader {
   readonly #view: LogView
   readonly #user: string | null
   readonly #from: number
-  /** How far each user's log has been read, and where to begin to show it. */
-  readonly #users = new Map<string, { read: number; known: number; first: number | null }>()
+  readonly #users = new Map<string, UserState>()
   #log: Hypercore | null = null
   #next = 0
   #calls = 0
@@ -66,17 +101,29 @@ export class LogsReader {
   }
 
   async hostLines(): Promise<LogLine[]> {
+    const lines: LogLine[] = []
+    await this.#readHost((line) => lines.push(line))
+    return lines
+  }
+
+  /** Shows what has come since the last time. What is shown is not shown again, also where this ends with an error. */
+  async showNews(): Promise<void> {
+    const show = (line: LogLine) => this.#show(line)
+    await this.#readHost(show)
+    for (const [id, state] of this.#users) await this.#readUser(id, state, show)
+  }
+
+  async #readHost(show: (line: LogLine) => void): Promise<void> {
     const log = await this.#instance.callLog()
     this.#log = log
     // one that is closed meanwhile has none
     const { length } = log
     const download = log.download({ start: this.#next, end: length })
-    const lines: LogLine[] = []
     for (; this.#next < length; this.#next++) {
       const block = await read(log, this.#next)
       this.#notice(block)
       const line = this.#view.hostLine(this.#next, block)
-      if (line !== null) this.#keep(line, lines)
+      if (line !== null && this.#isAsked(line)) show(line)
       if (this.#next % 500 === 0) {
         this.#context.output.progress(
           `reading the call log: ${this.#next} of ${count(length, 'block')}`
@@ -84,14 +131,13 @@ export class LogsReader {
       }
     }
     download.destroy()
-    return lines
   }
 
   /** The call that has begun and has no result yet: it waits for an oracle. */
   underWay(): LogLine[] {
     const lines: LogLine[] = []
     const open = this.#view.underWay()
-    if (open !== null) this.#keep(open, lines)
+    if (open !== null && this.#isAsked(open)) lines.push(open)
     return lines
   }
 
@@ -99,24 +145,27 @@ export class LogsReader {
     const logs: { name: string; lines: LogLine[] }[] = []
     for (const [id, state] of this.#users) {
       if (state.first === null) continue
-      const log = await this.#instance.userLog(decodeId(id), state.known)
-      const { length } = log
       const lines: LogLine[] = []
-      for (; state.read < length; state.read++) {
-        if (state.read + 1 < state.first) continue
-        lines.push(this.#view.userLine(id, state.read + 1, await read(log, state.read)))
-      }
+      await this.#readUser(id, state, (line) => lines.push(line))
       logs.push({ name: this.#view.user(id), lines })
     }
     return logs
   }
 
-  show(lines: readonly LogLine[]): void {
-    const { output } = this.#context
-    for (const { text, object } of lines) {
-      output.line(text)
-      output.object(object)
+  async #readUser(id: string, state: UserState, show: (line: LogLine) => void): Promise<void> {
+    if (state.first === null) return
+    const log = await this.#instance.userLog(decodeId(id), state.known)
+    const { length } = log
+    for (; state.read < length; state.read++) {
+      if (state.read + 1 < state.first) continue
+      show(this.#view.userLine(id, state.read + 1, await read(log, state.read)))
     }
+  }
+
+  #show({ text, object }: LogLine): void {
+    const { output } = this.#context
+    output.line(text)
+    output.object(object)
   }
 
   /** Resolves when the call log has grown, or after a while, since users' logs grow by themselves. */
@@ -147,10 +196,15 @@ export class LogsReader {
     this.#users.set(id, state)
   }
 
-  #keep(line: LogLine, lines: LogLine[]): void {
-    if (line.number < this.#from) return
-    if (this.#user === null || line.object['user'] === this.#user) lines.push(line)
+  #isAsked({ number, object }: LogLine): boolean {
+    if (number < this.#from) return false
+    return this.#user === null || object['user'] === this.#user
   }
+}
+
+/** What there is nobody to send of. */
+function isAbsence(error: unknown): boolean {
+  return error instanceof MivmError && (error.code === 'TIMEOUT' || error.code === 'HOST_UNKNOWN')
 }
 
 async function read(log: Hypercore, index: number): Promise<Uint8Array> {

@@ -73,7 +73,7 @@ export class InstanceReplica {
 
   /** Asks peers for the newest head, and waits until there are so many blocks under it. */
   async #sync(core: Hypercore, length: number): Promise<void> {
-    if (!this.online) {
+    if (!this.online && core.peers.length === 0) {
       if (core.length >= length) return
       throw new MivmError(
         'HOST_UNKNOWN',

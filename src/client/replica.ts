@@ -129,8 +129,13 @@ export class Replica {
     if (!again) return reached
     const known = reached && readGenesis(address, reached.genesis)
     const owner = host ?? known?.host ?? (await this.#hostOf(address))
-    if (owner !== null && this.#hosts.get(owner) === undefined) this.#hosts.reconnect(owner)
+    if (owner !== null) this.keepUp(owner)
     return reached
+  }
+
+  /** Goes on trying to reach a host, where there is no connection to it. */
+  keepUp(host: Uint8Array): void {
+    if (this.#hosts.get(host) === undefined) this.#hosts.reconnect(host)
   }
 
   /** An instance by link or address, from its host or whoever serves it; throws as `reach` does. */

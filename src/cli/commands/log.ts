@@ -4,7 +4,7 @@ import { listIdentities, readIdentity } from '../../state/identity.ts'
 import { Context } from '../context.ts'
 import { interrupted } from '../interruption.ts'
 import { contractName, LogView } from '../log-view.ts'
-import { LogsReader, printLogs } from '../logs-reader.ts'
+import { followLogs, LogsReader, printLogs } from '../logs-reader.ts'
 import type { Program } from '../program.ts'
 import { asTrue, wholeNumber } from '../text.ts'
 
@@ -42,14 +42,15 @@ async function log(context: Context, text: string, options: Options): Promise<vo
   const { link, address, name } = await context.instance(text)
   const own = await context.ownNames()
   const user = options.user === undefined ? null : await userId(context, options.user)
-  const instance = await context.follow(link)
+  const follows = options.follow === true
+  const instance = await context.follow(link, follows)
   const view = new LogView({
     users: own,
     contract: contractName(name),
     fuel: options.fuel === true
   })
   const reader = new LogsReader(context, instance, view, user, options.from ?? 1)
-  if (options.follow === true) await follow(reader)
+  if (follows) await followLogs(context, reader, interrupted())
   else await printLogs(context, reader)
   context.output.done()
   context.output.object({
@@ -60,16 +61,6 @@ async function log(context: Context, text: string, options: Options): Promise<vo
     calls: reader.calls,
     users: reader.users
   })
-}
-
-/** Prints what comes, as it comes: a call, then the entries of users that go with it. */
-async function follow(reader: LogsReader): Promise<void> {
-  const stop = interrupted().then(() => true)
-  for (;;) {
-    reader.show(await reader.hostLines())
-    for (const { lines } of await reader.userLines()) reader.show(lines)
-    if (await Promise.race([stop, reader.news().then(() => false)])) return
-  }
 }
 
 async function userId({ keys }: Context, text: string): Promise<string> {
