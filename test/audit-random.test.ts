@@ -73,7 +73,8 @@ test('audit - random honest histories are clean to who follows them, comes and g
     if (random.chance(0.7)) await follower.read(writer.log.length)
     const { findings, verdict } = await follower.stop()
     t.alike(found({ findings }), [])
-    t.is(verdict.verdict, 'clean', JSON.stringify(verdict.missing))
+    const others = verdict.missing.filter(({ reason }) => reason !== 'interrupted')
+    t.alike(others, [], 'but that it may have been told to end while there was more to read')
     follower = await Follower.open(t, options)
   }
   await follower.replayed(countReplayed(await run(t, writer)))
