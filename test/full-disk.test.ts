@@ -1,9 +1,12 @@
 // A host whose disk is full: a real file system of a few megabytes, which takes a root that may mount.
+import { randomBytes } from 'node:crypto'
+import { readdir } from 'node:fs/promises'
 import path from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import test, { type Test } from 'brittle'
 import { audit, Client, Host } from 'mivm'
 import { Replica } from '../src/client/replica.ts'
+import { Host as WholeHost } from '../src/host/host.ts'
 import { Cli, startHost } from './cli.ts'
 import { readContract } from './contracts.ts'
 import { heldOracle } from './held-oracle.ts'
@@ -132,6 +135,35 @@ test('full disk - beyond the reserve reads go on, and with room again all goes o
   t.is(host.child.exitCode, null, 'it is the same process')
   t.alike(await verdict(address, path.join(root, 'auditor'), bootstrap), ['clean'])
   t.is(await host.stop(), 0)
+})
+
+test('full disk - a backup leaves the host on the same disk what it needs', async (t) => {
+  const root = await tempDir(t)
+  const disk = SmallDisk.mount(t, path.join(root, 'host'), 64)
+  if (disk === null) {
+    t.pass('SKIPPED: this process may not mount a file system, so nothing was tested')
+    return
+  }
+  const { bootstrap, user } = await scene(t, root)
+  const dir = path.join(disk.dir, 'host')
+  const host = await WholeHost.open({ dir, bootstrap, engines: 1 })
+  t.teardown(() => host.close(), { order: 2 })
+  const bob = await user('bob')
+  const { link } = await bob.deploy({ host: host.id, source: readContract('forum') })
+  await bob.call(link, 'addTopic', ['a topic'])
+  const post = () => bob.call(link, 'addPost', [1, randomBytes(150_000).toString('base64')])
+  await Promise.all(Array.from({ length: 30 }, post))
+  // two more than what the host keeps
+  await disk.leave(6)
+  const refused = await rejection(host.backUp(path.join(disk.dir, 'backup')))
+  t.is(refused.code, 'STORAGE_FULL', refused.message)
+  t.absent(
+    (await readdir(disk.dir)).some((name) => name.startsWith('backup')),
+    'nothing is left'
+  )
+  t.is(host.status().problem, null)
+  t.is(await post(), 31, 'calls go on')
+  t.ok((await host.backUp(path.join(root, 'backup'))).records > 30, 'on another disk it has room')
 })
 
 test('full disk - of a mirror: with room again it goes on, without a restart', async (t) => {

@@ -13,17 +13,23 @@ import { syncDirectory } from '../state/sync-directory.ts'
 import { Wal } from '../state/wal.ts'
 import { storeOf } from './directory.ts'
 import { noteCopy, Restored } from './restored.ts'
+import { checkBeside } from './room.ts'
 
 /** What there is beside the database; the key of the host is in it. */
 const FILES = /^(host\.key|set-back\/[a-z0-9]+\.head)$/
 const KEYS_AT_ONCE = 256
+/** How much of the database is read before it is looked again whether there is room, bytes. */
+const ROOM_BYTES = 1024 * 1024
 
 export interface Backup {
   readonly file: string
   readonly records: number
 }
 
-/** Writes a backup of a host that is open, as it is at this moment, while it goes on; until `stop`, which leaves nothing. */
+/**
+ * Writes a backup of a host that is open, as it is at this moment, while it goes on; until `stop`, which leaves nothing. Throws
+ * STORAGE_FULL also where what is left is what the host needs.
+ */
 export async function backUp(
   dir: string,
   storage: CorestoreStorage,
@@ -42,7 +48,13 @@ export async function backUp(
         await writer.add({ kind: 'file', key: b4a.from(name), value })
       }
       const entries = snapshot.iterator({}, { capacity: KEYS_AT_ONCE })
+      let unchecked = ROOM_BYTES
       for await (const { key, value } of untilStopped(entries, stop)) {
+        unchecked += key.byteLength + value.byteLength
+        if (unchecked >= ROOM_BYTES) {
+          await checkBeside(dir, file)
+          unchecked = 0
+        }
         await writer.add({ kind: 'key', key, value })
       }
     } finally {

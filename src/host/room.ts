@@ -1,4 +1,4 @@
-import { rm, statfs, writeFile } from 'node:fs/promises'
+import { rm, stat, statfs, writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { MivmError } from '../protocol/errors.ts'
@@ -40,6 +40,19 @@ export async function hasRoom(dir: string): Promise<boolean> {
     known.set(dir, last)
   }
   return !(await last.isLow)
+}
+
+/**
+ * Throws STORAGE_FULL where a file that grows beside what a host writes, on the same disk, has come to its reserve: it is not
+ * worth that calls are refused. Where they are on two disks it may have all of its own.
+ */
+export async function checkBeside(dir: string, file: string): Promise<void> {
+  const [host, other] = await Promise.all([stat(dir), stat(path.dirname(file))])
+  if (host.dev !== other.dev || !(await look(dir, 0).isLow)) return
+  throw new MivmError(
+    'STORAGE_FULL',
+    'the disk has no more room than the host keeps for its calls: make room, or take another disk'
+  )
 }
 
 /**
