@@ -1,4 +1,3 @@
-import SecretStream from '@hyperswarm/secret-stream'
 import b4a from 'b4a'
 import Corestore from 'corestore'
 import type Hypercore from 'hypercore'
@@ -39,6 +38,7 @@ import type { Contract, OracleAnswer, Step, VirtualMachine } from '../src/vm/vm.
 import { type Teardown, tempDir } from './helpers.ts'
 import { forgetLaggards, lent } from './lent-vm.ts'
 import { agree } from './second-compare.ts'
+import { streamPair } from './streams.ts'
 
 /** A contract whose calls succeed, fail, write, and write nothing. */
 export const SOURCE = `
@@ -534,11 +534,7 @@ export async function replicate(
   writer: Pick<Writer, 'store' | 'keyPair'>,
   shown?: readonly Hypercore[]
 ): Promise<() => Promise<void>> {
-  const a = new SecretStream(true)
-  const b = new SecretStream(false, undefined, { keyPair: writer.keyPair })
-  for (const stream of [a, b]) stream.on('error', () => {})
-  if (a.rawStream === null || b.rawStream === null) throw new Error('streams come with raw ones')
-  a.rawStream.pipe(b.rawStream).pipe(a.rawStream)
+  const [a, b] = streamPair(writer.keyPair)
   stranger.replicate(a)
   if (shown === undefined) writer.store.replicate(b)
   else for (const core of shown) core.replicate(b)

@@ -24,9 +24,9 @@ import { decodeId } from '../src/protocol/ids.ts'
 import { CALL } from '../src/protocol/messages.ts'
 import { BareUser, deployment } from './bare-user.ts'
 import { Cli, CONTRACTS, startHost } from './cli.ts'
-import { keep, tempDir } from './helpers.ts'
+import { codeOf, keep, tempDir } from './helpers.ts'
 import { localNetwork } from './local-network.ts'
-import { codeOf, Scene, SOURCE, someoneKnows, until } from './set-back-scene.ts'
+import { Scene, SOURCE, someoneKnows, until } from './set-back-scene.ts'
 
 const FORUM = path.join(CONTRACTS, 'forum.js')
 

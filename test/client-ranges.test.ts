@@ -1,6 +1,5 @@
 // What asks a host for ranges of logs, and for their heads: whoever the host is, an audit goes on.
 import { setImmediate as turn } from 'node:timers/promises'
-import SecretStream from '@hyperswarm/secret-stream'
 import b4a from 'b4a'
 import test from 'brittle'
 import Protomux from 'protomux'
@@ -11,6 +10,7 @@ import { MivmError } from '../src/protocol/errors.ts'
 import { RANGE, type RangeReply, type RangeRequest } from '../src/protocol/messages.ts'
 import { openStore } from '../src/state/store.ts'
 import { keep, type Teardown, tempDir } from './helpers.ts'
+import { openPair } from './streams.ts'
 
 const REQUEST = { key: b4a.alloc(32, 1), start: 0, length: 3, blocks: 2 }
 const REPLY: RangeReply = {
@@ -20,16 +20,10 @@ const REPLY: RangeReply = {
 
 /** Two ends of a stream. */
 async function pair(t: Teardown): Promise<{ host: Rpc; asker: Rpc; end(): void }> {
-  const streams = [new SecretStream(true), new SecretStream(false)] as const
-  const [a, b] = streams
-  for (const stream of streams) stream.on('error', () => {})
-  if (a.rawStream === null || b.rawStream === null) throw new Error('streams come with raw ones')
-  a.rawStream.pipe(b.rawStream).pipe(a.rawStream)
-  await Promise.all([a.opened, b.opened])
+  const [a, b] = await openPair(t)
   const end = () => {
-    for (const stream of streams) stream.destroy()
+    for (const stream of [a, b]) stream.destroy()
   }
-  t.teardown(end)
   return { host: new Rpc(Protomux.from(a)), asker: new Rpc(Protomux.from(b)), end }
 }
 

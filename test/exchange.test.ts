@@ -1,6 +1,5 @@
 // What peers of an instance say to each other of its heads: without a network, and without a host.
 import { setTimeout as sleep } from 'node:timers/promises'
-import SecretStream from '@hyperswarm/secret-stream'
 import b4a from 'b4a'
 import test, { type Test } from 'brittle'
 import c from 'compact-encoding'
@@ -22,6 +21,7 @@ import { keep, tempDir } from './helpers.ts'
 import { mutated } from './mutated.ts'
 import { Random } from './random.ts'
 import { SignedHistory } from './signed-history.ts'
+import { openPair } from './streams.ts'
 
 const LENGTH = 20
 
@@ -461,7 +461,7 @@ class Holder {
 }
 
 async function meet(t: Test, a: Holder, b: Holder): Promise<void> {
-  const [one, two] = await connect(t)
+  const [one, two] = await openPair(t)
   a.exchange.join(one)
   b.exchange.join(two)
   t.teardown(() => Promise.all([a.exchange.close(), b.exchange.close()]))
@@ -469,7 +469,7 @@ async function meet(t: Test, a: Holder, b: Holder): Promise<void> {
 
 /** Somebody who says anything to a holder. */
 async function listen(t: Test, { exchange }: Holder) {
-  const [one, two] = await connect(t)
+  const [one, two] = await openPair(t)
   const closed = Promise.withResolvers<void>()
   const lengths: number[] = []
   const open = () => {
@@ -519,19 +519,6 @@ function countVerified(t: Test): () => number {
     crypto.verify = verify
   })
   return () => count
-}
-
-async function connect(t: Test): Promise<[SecretStream, SecretStream]> {
-  const [a, b] = [new SecretStream(true), new SecretStream(false)]
-  for (const stream of [a, b]) stream.on('error', () => {})
-  if (a.rawStream === null || b.rawStream === null) throw new Error('streams come with raw ones')
-  a.rawStream.pipe(b.rawStream).pipe(a.rawStream)
-  await Promise.all([a.opened, b.opened])
-  t.teardown(() => {
-    a.destroy()
-    b.destroy()
-  })
-  return [a, b]
 }
 
 test('exchange - the topic is that of the instance', (t) => {

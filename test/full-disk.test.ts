@@ -10,7 +10,7 @@ import { Host as WholeHost } from '../src/host/host.ts'
 import { Cli, startHost } from './cli.ts'
 import { readContract } from './contracts.ts'
 import { heldOracle } from './held-oracle.ts'
-import { tempDir } from './helpers.ts'
+import { rejection, tempDir } from './helpers.ts'
 import { shareVm } from './lent-vm.ts'
 import { localNetwork } from './local-network.ts'
 import { SmallDisk } from './small-disk.ts'
@@ -287,13 +287,6 @@ async function callUntilRefused(client: Client, link: string, told: number[]) {
     if (id === null) return rejection(call)
     told.push(Number(id))
   }
-}
-
-async function rejection(promise: Promise<unknown>): Promise<{ code: string; message: string }> {
-  return promise.then(
-    () => ({ code: 'none', message: 'it was not refused' }),
-    (error) => error
-  )
 }
 
 async function posts(client: Client, link: string): Promise<number[]> {

@@ -22,3 +22,16 @@ export function keep<T extends object, K extends keyof T>(t: Teardown, object: T
   })
   return kept
 }
+
+/** The code that something ends with. */
+export function codeOf(doing: Promise<unknown>): Promise<string> {
+  return rejection(doing).then(({ code }) => code)
+}
+
+/** What something ends with. */
+export function rejection(doing: Promise<unknown>): Promise<{ code: string; message: string }> {
+  return doing.then(
+    (value) => ({ code: 'none', message: `it was answered: ${value}` }),
+    (error) => error
+  )
+}

@@ -12,8 +12,7 @@ import { openStore } from '../src/state/store.ts'
 import { Wal } from '../src/state/wal.ts'
 import type { Batch, RunOptions, VirtualMachine } from '../src/vm/vm.ts'
 import { BareUser, deployment } from './bare-user.ts'
-import { keep, tempDir } from './helpers.ts'
-import { codeOf } from './set-back-scene.ts'
+import { codeOf, keep, tempDir } from './helpers.ts'
 
 /** Users who call one after the other, and what an open log of one of them counts for, bytes. */
 const USERS = 1_500

@@ -1,5 +1,4 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import SecretStream from '@hyperswarm/secret-stream'
 import test, { type Test } from 'brittle'
 import c from 'compact-encoding'
 import Protomux from 'protomux'
@@ -7,6 +6,7 @@ import { Gate } from '../src/host/gate.ts'
 import { Rpc } from '../src/net/rpc.ts'
 import { Semaphore } from '../src/net/semaphore.ts'
 import { STATUS } from '../src/protocol/messages.ts'
+import { streamPair } from './streams.ts'
 
 const MEGABYTE = 1024 * 1024
 
@@ -106,11 +106,7 @@ test('gate - while it is closed no more large replies are made than a peer may l
 
 /** Two ends of a stream: what sends numbered messages of so many bytes at one, and what has come to the other. */
 async function connect(t: Test) {
-  const a = new SecretStream(true)
-  const b = new SecretStream(false)
-  for (const stream of [a, b]) stream.on('error', () => {})
-  if (a.rawStream === null || b.rawStream === null) throw new Error('streams come with raw ones')
-  a.rawStream.pipe(b.rawStream).pipe(a.rawStream)
+  const [a, b] = streamPair()
   // no sockets that keep the process, which ends where all wait for a timer that does not either
   const alive = setInterval(() => {}, 1000)
   t.teardown(() => {

@@ -7,7 +7,8 @@ import { USER_BLOCK_MAX } from '../src/protocol/limits.ts'
 import { userLogKey } from '../src/protocol/manifest.ts'
 import { closeStore, openStore } from '../src/state/store.ts'
 import { BareUser, deployment } from './bare-user.ts'
-import { codeOf, Scene, SOURCE } from './set-back-scene.ts'
+import { codeOf } from './helpers.ts'
+import { Scene, SOURCE } from './set-back-scene.ts'
 
 test('refused - a log that is refused for its form leaves nothing on the disk', async (t) => {
   const scene = await Scene.open(t)

@@ -12,10 +12,9 @@ import { addressOf } from '../src/protocol/manifest.ts'
 import { CALL, CONSISTENCY, INFO, PROVE } from '../src/protocol/messages.ts'
 import { Archive } from '../src/state/archive.ts'
 import { BareUser, deployment } from './bare-user.ts'
-import { keep, tempDir } from './helpers.ts'
+import { codeOf, keep, tempDir } from './helpers.ts'
 import { shareVm } from './lent-vm.ts'
 import { localNetwork } from './local-network.ts'
-import { codeOf } from './set-back-scene.ts'
 
 const SOURCE = 'exports.count = 0; exports.add = () => ++exports.count'
 const MEBIBYTE = 1024 * 1024

@@ -26,9 +26,9 @@ import { closeStore, openStore } from '../src/state/store.ts'
 import { BareUser, deployment } from './bare-user.ts'
 import { Cli, CONTRACTS, startHost } from './cli.ts'
 import { heldOracle } from './held-oracle.ts'
-import { keep } from './helpers.ts'
+import { codeOf, keep } from './helpers.ts'
 import { showLog } from './other-log.ts'
-import { codeOf, Scene, SOURCE, until } from './set-back-scene.ts'
+import { Scene, SOURCE, until } from './set-back-scene.ts'
 
 const FORUM = path.join(CONTRACTS, 'forum.js')
 

@@ -1,7 +1,6 @@
 // Requests and replies on one stream.
 import { setImmediate, setTimeout as sleep } from 'node:timers/promises'
-import SecretStream from '@hyperswarm/secret-stream'
-import test, { type Test } from 'brittle'
+import test from 'brittle'
 import c from 'compact-encoding'
 import Protomux from 'protomux'
 import ProtomuxRPC from 'protomux-rpc'
@@ -9,6 +8,7 @@ import { Rpc } from '../src/net/rpc.ts'
 import { Semaphore } from '../src/net/semaphore.ts'
 import { MivmError } from '../src/protocol/errors.ts'
 import { INFO, KNOWN, RPC_PROTOCOL, STATUS } from '../src/protocol/messages.ts'
+import { openPair } from './streams.ts'
 
 test('semaphore - so much runs at a time, in the order of the calls, and what is too large alone', async (t) => {
   const semaphore = new Semaphore(4)
@@ -53,7 +53,7 @@ test('semaphore - so much runs at a time, in the order of the calls, and what is
 })
 
 test('rpc - what is held back is made when the peer has read, however little it was to leave', async (t) => {
-  const { near, far } = await connect(t)
+  const [near, far] = await openPair(t)
   far.on('data', () => {})
   const rpc = new Rpc(Protomux.from(near))
   while (rpc.unread > 0) await sleep(1)
@@ -74,7 +74,7 @@ test('rpc - what is held back is made when the peer has read, however little it 
 })
 
 test('rpc - an answer that takes long holds back none of the others, however they were asked for', async (t) => {
-  const { near, far } = await connect(t)
+  const [near, far] = await openPair(t)
   const host = new Rpc(Protomux.from(near))
   const slow = Promise.withResolvers<{ readonly signed: null }>()
   host.respond(KNOWN, () => slow.promise)
@@ -97,7 +97,7 @@ test('rpc - an answer that takes long holds back none of the others, however the
 })
 
 test('rpc - who asks a mirror of thousands of instances is answered all of it', async (t) => {
-  const { near, far } = await connect(t)
+  const [near, far] = await openPair(t)
   const mirror = new Rpc(Protomux.from(near))
   const head = { length: 1, fork: 0, treeHash: new Uint8Array(32), signature: new Uint8Array(64) }
   mirror.respond(INFO, async ({ address: genesis }) => ({ genesis, methods: [], head }))
@@ -108,7 +108,7 @@ test('rpc - who asks a mirror of thousands of instances is answered all of it', 
 })
 
 test('rpc - what wants no answer, for which nobody would pay, is not made', async (t) => {
-  const { near, far } = await connect(t)
+  const [near, far] = await openPair(t)
   let replied = 0
   const host = new Rpc(Protomux.from(near), undefined, (bytes) => {
     replied += bytes
@@ -128,7 +128,7 @@ test('rpc - what wants no answer, for which nobody would pay, is not made', asyn
 })
 
 test('rpc - what nobody answers has its price as well', async (t) => {
-  const { near, far } = await connect(t)
+  const [near, far] = await openPair(t)
   let left = 5
   const admit = () => {
     if (left-- === 0) throw new MivmError('QUOTA_EXCEEDED', 'that was enough')
@@ -147,7 +147,7 @@ test('rpc - what nobody answers has its price as well', async (t) => {
 })
 
 test('rpc - who asks for large replies in one frame, and reads none, is cut off', async (t) => {
-  const { near, far } = await connect(t)
+  const [near, far] = await openPair(t)
   const host = new Rpc(Protomux.from(near))
   let made = 0
   host.respond(STATUS, async () => {
@@ -173,7 +173,7 @@ test('rpc - who asks for large replies in one frame, and reads none, is cut off'
 })
 
 test('rpc - nobody waits for one to read who is gone, however much it has left', async (t) => {
-  const { near, far } = await connect(t)
+  const [near, far] = await openPair(t)
   let held = 0
   const admit = (bytes: number) => {
     held += bytes
@@ -208,17 +208,17 @@ test('rpc - nobody waits for one to read who is gone, however much it has left',
 })
 
 test('rpc - thousands of requests in one frame hold up nobody else', async (t) => {
-  const [flooder, other] = [await connect(t), await connect(t)]
+  const streams = [await openPair(t), await openPair(t)]
   let made = 0
   const spin = async () => {
     made++
     for (const end = performance.now() + 1; performance.now() < end; );
     return { json: '{}' }
   }
-  for (const { near } of [flooder, other]) {
+  for (const [near] of streams) {
     new Rpc(Protomux.from(near), () => () => {}).respond(STATUS, spin)
   }
-  const peers = [flooder, other].map(({ far }) => new ProtomuxRPC(far, { protocol: RPC_PROTOCOL }))
+  const peers = streams.map(([, far]) => new ProtomuxRPC(far, { protocol: RPC_PROTOCOL }))
   for (const peer of peers) await peer.fullyOpened()
   const bytes = c.encode(STATUS.request, { verbose: false })
   const [flooding, asking] = peers
@@ -240,7 +240,7 @@ test('rpc - a million messages in one frame are not looked at to the end', async
     channels: [0, Buffer.concat(Array.from({ length: 100_000 }, (_, i) => opening(i + 2)))]
   } as const
   for (const [name, [channel, messages]] of Object.entries(frames)) {
-    const { near, far } = await connect(t)
+    const [near, far] = await openPair(t)
     new Rpc(Protomux.from(near)).respond(STATUS, async () => ({ json: '{}' }))
     await new ProtomuxRPC(far, { protocol: RPC_PROTOCOL }).fullyOpened()
     const before = process.cpuUsage()
@@ -266,14 +266,3 @@ function isWithin(before: NodeJS.CpuUsage): boolean {
 }
 
 const RAW = { requestEncoding: c.raw, responseEncoding: c.raw }
-
-async function connect(t: Test): Promise<{ near: SecretStream; far: SecretStream }> {
-  const [near, far] = [new SecretStream(true), new SecretStream(false)]
-  for (const stream of [near, far]) stream.on('error', () => {})
-  const [here, there] = [near.rawStream, far.rawStream]
-  if (here === null || there === null) throw new Error('no stream')
-  here.pipe(there).pipe(here)
-  t.teardown(() => [near, far].map((stream) => stream.destroy()))
-  await Promise.all([near.opened, far.opened])
-  return { near, far }
-}

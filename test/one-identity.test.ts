@@ -4,7 +4,7 @@ import path from 'node:path'
 import test, { type Test } from 'brittle'
 import { audit, Client, Host } from 'mivm'
 import { exportIdentity, importIdentity, readIdentity } from '../src/state/identity.ts'
-import { tempDir } from './helpers.ts'
+import { rejection, tempDir } from './helpers.ts'
 import { shareVm } from './lent-vm.ts'
 import { localNetwork } from './local-network.ts'
 
@@ -124,11 +124,4 @@ async function copyIdentity(root: string, from: string, to: string) {
     exportIdentity(identity)
   )
   return { identity: name }
-}
-
-async function rejection(promise: Promise<unknown>): Promise<{ code: string; message: string }> {
-  return promise.then(
-    (value) => ({ code: 'none', message: `it was answered: ${value}` }),
-    (error) => error
-  )
 }

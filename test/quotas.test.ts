@@ -26,10 +26,9 @@ import type { Proof } from '../src/protocol/proof.ts'
 import { Wal } from '../src/state/wal.ts'
 import { auditStore, BareUser, deployment } from './bare-user.ts'
 import { heldOracle } from './held-oracle.ts'
-import { tempDir } from './helpers.ts'
+import { codeOf, tempDir } from './helpers.ts'
 import { shareVm } from './lent-vm.ts'
 import { localNetwork } from './local-network.ts'
-import { codeOf } from './set-back-scene.ts'
 
 const SOURCE = `
 exports.count = 0

@@ -29,9 +29,9 @@ import { closeStore, openStore } from '../src/state/store.ts'
 import { Wal } from '../src/state/wal.ts'
 import { BareUser, deployment } from './bare-user.ts'
 import { startHost } from './cli.ts'
-import { keep, tempDir } from './helpers.ts'
+import { codeOf, keep, tempDir } from './helpers.ts'
 import { showLog } from './other-log.ts'
-import { codeOf, type Mirrored, Scene, SOURCE } from './set-back-scene.ts'
+import { type Mirrored, Scene, SOURCE } from './set-back-scene.ts'
 
 test('recover - what a mirror has is there again, and the users go on', async (t) => {
   const scene = await Scene.open(t)

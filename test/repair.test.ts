@@ -8,8 +8,9 @@ import { decodeId } from '../src/protocol/ids.ts'
 import { blobsManifest, stateManifest, userLogManifest } from '../src/protocol/manifest.ts'
 import { closeStore, openStore } from '../src/state/store.ts'
 import { BareUser } from './bare-user.ts'
+import { codeOf } from './helpers.ts'
 import { showLog } from './other-log.ts'
-import { codeOf, Scene, SOURCE } from './set-back-scene.ts'
+import { Scene, SOURCE } from './set-back-scene.ts'
 
 /** How long it may take a busy machine to come to what a mirror has, ms: no test waits for that. */
 const BUSY = 60_000

@@ -18,10 +18,10 @@ import { DATA, PAGE } from '../src/state/keys.ts'
 import { isWhole, salvage as salvageStore } from '../src/state/salvage.ts'
 import { closeStore, openStore, settleStore } from '../src/state/store.ts'
 import { startHost } from './cli.ts'
-import { keep, tempDir } from './helpers.ts'
+import { codeOf, keep, tempDir } from './helpers.ts'
 import { localNetwork } from './local-network.ts'
 import { Random } from './random.ts'
-import { codeOf, copyDirectory, type Mirrored, Scene, SOURCE } from './set-back-scene.ts'
+import { copyDirectory, type Mirrored, Scene, SOURCE } from './set-back-scene.ts'
 
 const INSTANCES = 3
 const CALLS = 120

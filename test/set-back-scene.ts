@@ -15,7 +15,7 @@ import { topicOf } from '../src/protocol/manifest.ts'
 import { readIdentity } from '../src/state/identity.ts'
 import { openStore } from '../src/state/store.ts'
 import { auditStore } from './bare-user.ts'
-import { tempDir } from './helpers.ts'
+import { codeOf, tempDir } from './helpers.ts'
 import { shareVm } from './lent-vm.ts'
 import { localNetwork } from './local-network.ts'
 
@@ -158,14 +158,6 @@ export async function copyDirectory(from: string, to: string): Promise<void> {
 
 export async function until(isSo: () => boolean | Promise<boolean>): Promise<void> {
   while (!(await isSo())) await sleep(20)
-}
-
-/** The code that something ends with. */
-export function codeOf(doing: Promise<unknown>): Promise<string> {
-  return doing.then(
-    () => 'none',
-    (error) => error.code
-  )
 }
 
 /** Resolves when somebody can be found who has seen something of an instance: users meet a second after they have come. */

@@ -21,9 +21,9 @@ import { Archive } from '../src/state/archive.ts'
 import { headOf } from '../src/state/head.ts'
 import { readIdentity } from '../src/state/identity.ts'
 import { closeStore, openStore } from '../src/state/store.ts'
-import { keep, tempDir } from './helpers.ts'
+import { codeOf, keep, tempDir } from './helpers.ts'
 import { localNetwork } from './local-network.ts'
-import { codeOf, Scene, SOURCE, someoneKnows, until } from './set-back-scene.ts'
+import { Scene, SOURCE, someoneKnows, until } from './set-back-scene.ts'
 
 test('set back - a host is told by who has called it, says so, and signs nothing more', async (t) => {
   const scene = await Scene.open(t)

@@ -5,9 +5,8 @@ import test from 'brittle'
 import { readRecords } from '../src/state/log-records.ts'
 import type { Mended } from '../src/state/mend-records.ts'
 import { closeStore, openStore } from '../src/state/store.ts'
-import { type Teardown, tempDir } from './helpers.ts'
+import { codeOf, type Teardown, tempDir } from './helpers.ts'
 import { Random } from './random.ts'
-import { codeOf } from './set-back-scene.ts'
 
 const ENTRIES = 200
 const FLIPS = 300

@@ -2,7 +2,6 @@
 import { spawnSync } from 'node:child_process'
 import { cp, readdir, readFile, rename, rm, symlink, writeFile } from 'node:fs/promises'
 import path from 'node:path'
-import SecretStream from '@hyperswarm/secret-stream'
 import b4a from 'b4a'
 import test from 'brittle'
 import type Corestore from 'corestore'
@@ -14,6 +13,7 @@ import { closeStore, openStore, settleStore } from '../src/state/store.ts'
 import { Wal } from '../src/state/wal.ts'
 import { type Teardown, tempDir } from './helpers.ts'
 import { SmallDisk } from './small-disk.ts'
+import { openPair } from './streams.ts'
 
 /** Calls of Corestore's cycle after which it has closed what nobody uses. */
 const CYCLES = 4
@@ -25,15 +25,9 @@ async function open(t: Teardown): Promise<Corestore> {
 }
 
 async function connect(t: Teardown, one: Corestore, other: Corestore): Promise<void> {
-  const [a, b] = [new SecretStream(true), new SecretStream(false)]
-  if (a.rawStream === null || b.rawStream === null) throw new Error('streams come with raw ones')
-  a.rawStream.pipe(b.rawStream).pipe(a.rawStream)
-  one.replicate(a)
-  other.replicate(b)
-  await Promise.all([a.opened, b.opened])
-  t.teardown(() => {
-    for (const stream of [a, b]) stream.destroy()
-  })
+  const [near, far] = await openPair(t)
+  one.replicate(near)
+  other.replicate(far)
 }
 
 test('wal - it is closed once, behind all that is to be synced', async (t) => {
