@@ -3,7 +3,7 @@ import test from 'brittle'
 import crypto from 'hypercore-crypto'
 import { encodeUserEntry } from '../src/protocol/entries.ts'
 import { signHead } from '../src/protocol/head.ts'
-import { found, Writer } from './audit-writer.ts'
+import { closeVm, found, Writer } from './audit-writer.ts'
 import { closeOwnVm, Follower } from './follower.ts'
 
 /** More than a call takes arguments. */
@@ -31,5 +31,5 @@ test('heads - of any number of histories that nobody shows, the longest is named
 })
 
 test.hook('heads - the VM of these tests closes', async (t) => {
-  await t.execution(closeOwnVm())
+  await t.execution(Promise.all([closeVm(), closeOwnVm()]))
 })
