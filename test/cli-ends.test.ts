@@ -223,14 +223,21 @@ test('cli - what is sent to the Node that starts ours, or to both, ends a host a
   skip: OTHER_NODE === null || process.platform === 'win32'
 }, async (t) => {
   const dir = await tempDir(t)
-  for (const isTerminal of [false, true]) {
+  const sent = [
+    ['SIGINT', false],
     // as from a terminal, whose input is elsewhere
+    ['SIGINT', true],
+    ['SIGTERM', false],
+    // as from timeout, or from what ends a whole service
+    ['SIGTERM', true]
+  ] as const
+  for (const [signal, isToBoth] of sent) {
     const stdio = ['ignore', 'pipe', 'ignore'] as const
     const args = [BIN, 'host', '--local=0', '--sandbox', 'none', '--dir', dir]
     const child = spawn(OTHER_NODE ?? '', args, { stdio: [...stdio], detached: true })
     const { pid = 0, stdout } = child
     t.teardown(() => child.kill('SIGKILL'))
-    stdout?.once('data', () => process.kill(isTerminal ? -pid : pid, 'SIGINT'))
+    stdout?.once('data', () => process.kill(isToBoth ? -pid : pid, signal))
     t.alike(await once(child, 'exit'), [0, null], 'it finishes what is under way')
   }
 })
