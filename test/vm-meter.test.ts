@@ -771,6 +771,18 @@ test('meter - classes inside of fields and static blocks of others may not hold 
   const refused: unknown = await arrows(180).catch((reason) => reason)
   t.ok(refused instanceof MivmError && refused.code === 'CODE_SYNTAX')
   t.ok(String(refused).includes('arrow functions are inside of each other with too much code'))
+  const blocks = (depth: number, inner = long) =>
+    vm.inspect(
+      contractOf(
+        `let z = 0; exports.f = () => { ${'{'.repeat(depth)}${inner}${'}'.repeat(depth)} }`
+      )
+    )
+  t.alike(await blocks(500), ['f'])
+  const names = Array.from({ length: 50_000 }, (_, i) => `var z${i};`).join('')
+  for (const inner of [long, names]) {
+    const error: unknown = await blocks(900, inner).catch((reason) => reason)
+    t.ok(String(error).includes('blocks, loops, functions and classes are inside of each other'))
+  }
 })
 
 const TOO_DEEP = /deeper than 1000 levels|inside of each other/

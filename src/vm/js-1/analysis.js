@@ -35,6 +35,12 @@ const INITIALIZERS_MAX = 4 * 1024 * 1024
  */
 const ARROWS_MAX = 16 * 1024 * 1024
 
+/**
+ * The same for all that has names of its own: functions, classes, loops and blocks. For each name that is used, or declared with
+ * `var`, the compiler and V8 look into those around it, one by one.
+ */
+const SCOPES_MAX = 64 * 1024 * 1024
+
 /** What the parameters of an arrow function count for, on top: V8 takes the square of how deep these are in each other, for each. */
 const NESTED_PARAMETERS = 16
 
@@ -245,6 +251,7 @@ class Analysis {
   #closing = 0
   #initializers = 0
   #arrows = 0
+  #enclosed = 0
   /** Whether this place is in a field, a static part of a class or a parameter of a generator: the meter makes functions of them. */
   #isEvaluated = false
   /** For a template with a tag: V8 looks for it among all that the code has. */
@@ -292,9 +299,11 @@ class Analysis {
       case 'ImportExpression':
         throw new Refusal(node, 'import is not available: bundle the code into one file')
       case 'StaticBlock':
+        this.#enclose(node)
         return price + this.#within(this.#scope.fn, () => this.#each(node.body), true)
       case 'Program':
       case 'BlockStatement':
+        this.#enclose(node)
         return price + this.#within(this.#scope.fn, () => this.#each(node.body))
       case 'VariableDeclaration':
         return price + this.#declaration(node)
@@ -310,6 +319,7 @@ class Analysis {
       case 'LogicalExpression':
         return price + this.visit(node.left) + this.#branch(node.right)
       case 'SwitchStatement':
+        this.#enclose(node)
         return price + this.#switch(node)
       case 'BinaryExpression':
         return (
@@ -581,6 +591,7 @@ class Analysis {
   #function(node) {
     const { id, params, body, type } = node
     const isArrow = type === 'ArrowFunctionExpression'
+    this.#enclose(node)
     if (isArrow) this.#arrow(node)
     if (type === 'FunctionDeclaration') {
       id.isDeclared = true
@@ -647,6 +658,15 @@ class Analysis {
     )
   }
 
+  #enclose(node) {
+    this.#enclosed += node.end - node.start
+    if (this.#enclosed <= SCOPES_MAX) return
+    throw new Refusal(
+      node,
+      'blocks, loops, functions and classes are inside of each other with too much code: make functions of what is in them, beside them'
+    )
+  }
+
   #head({ type, params, generator }) {
     if (generator) return this.#evaluate(() => this.#all(params))
     if (type !== 'ArrowFunctionExpression') return this.#all(params)
@@ -657,6 +677,7 @@ class Analysis {
   }
 
   #loop(node) {
+    this.#enclose(node)
     return this.#within(this.#scope.fn, () => {
       const { type, body, test = null } = node
       let before = this.#prices.loop
@@ -707,6 +728,7 @@ class Analysis {
 
   #class(node) {
     const { id, superClass, body } = node
+    this.#enclose(node)
     if (node.type === 'ClassDeclaration') this.#name(id)
     return this.#within(this.#scope.fn, () => {
       // private names are variables of a kind
@@ -827,6 +849,7 @@ class Analysis {
   #tried({ block, handler }) {
     const cost = this.visit(block)
     if (handler !== null) {
+      this.#enclose(handler)
       this.#within(this.#scope.fn, () => {
         const { param, body } = handler
         if (param !== null) this.#declareUnknown(param)

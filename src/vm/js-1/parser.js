@@ -160,7 +160,47 @@ function quicken({ Parser, tokTypes }, Base) {
       scope.lexical = new Names()
       scope.functions = new Names()
     }
+
+    /** As acorn's, but that a name of `var` is put into the scopes around its own when that one ends: there may be hundreds. */
+    declareName(name, bindingType, pos) {
+      if (bindingType !== BIND_VAR) return super.declareName(name, bindingType, pos)
+      const { scopeStack } = this
+      for (let i = scopeStack.length - 1; ; i--) {
+        const scope = scopeStack[i]
+        if (isTaken(scope, name)) {
+          this.raiseRecoverable(pos, `Identifier '${name}' has already been declared`)
+        }
+        if (scope.flags & SCOPE_VAR) break
+      }
+      scopeStack.at(-1).var.push(name)
+    }
+
+    exitScope() {
+      const scope = this.currentScope()
+      super.exitScope()
+      if (scope.flags & SCOPE_VAR || scope.var.length === 0) return
+      const outer = this.currentScope()
+      const [few, many] =
+        scope.var.length < outer.var.length ? [scope.var, outer.var] : [outer.var, scope.var]
+      for (let i = 0; i < few.length; i++) many.push(few[i])
+      outer.var = many
+    }
   }
+}
+
+/** What acorn calls a declaration with `var`, or a parameter; and the scopes in which these end, as bits of their flags. */
+const BIND_VAR = 1
+const SCOPE_VAR = 1 | 2 | 256
+/** Such as those of a `catch` with one name, which a `var` may have as well; of a function, whose functions are like `var`. */
+const SCOPE_SIMPLE_CATCH = 32
+const SCOPE_OF_FUNCTIONS = 1 | 2
+
+/** Whether something in a scope has a name that `var` may not have, too. */
+function isTaken({ flags, lexical, functions }, name) {
+  if (lexical.length > 0 && lexical.indexOf(name) > -1) {
+    if (!(flags & SCOPE_SIMPLE_CATCH) || lexical[0] !== name) return true
+  }
+  return functions.length > 0 && !(flags & SCOPE_OF_FUNCTIONS) && functions.indexOf(name) > -1
 }
 
 /** A parser that gives up where one of its functions is inside of itself more than {@link NESTING_MAX} times. */
