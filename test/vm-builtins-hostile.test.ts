@@ -230,6 +230,28 @@ test('vm builtins - attacks: JSON', async (t) => {
         'let a=Array(15e4).fill(0);for(let i=0;i<55;i++)a=[a];JSON.stringify(a,(k,v)=>v,10)',
         ALLOCATION
       ],
+      'letters that become six': ["JSON.stringify('\\0'.repeat(15e6))", ALLOCATION],
+      'letters that become six, in a list': [
+        "const s='\\0'.repeat(3e6);JSON.stringify([s,s])",
+        ALLOCATION
+      ],
+      'short ones that become six': [
+        "JSON.stringify(Array(25e4).fill('\\0'.repeat(48)))",
+        ALLOCATION
+      ],
+      'keys that become six': [
+        "const o={['\\0'.repeat(48)]:0};JSON.stringify(Array(25e4).fill(o))",
+        ALLOCATION
+      ],
+      'letters that become six, for a replacer': [
+        "const s='\\0'.repeat(3e6);JSON.stringify([s,s],(k,v)=>v)",
+        ALLOCATION
+      ],
+      'letters that become six, many times': [
+        "const s='\\0'.repeat(1e6),l=[];for(;;)l.push(JSON.stringify(s))",
+        ALLOCATION
+      ],
+      'many properties': ["JSON.parse('{'+'\"a\":0,'.repeat(1.2e6)+'\"a\":0}')", ALLOCATION],
       'many long keys': [
         "const o={};for(let i=0;i<10;i++)o['k'.repeat(60)+i]=0;JSON.stringify(Array(1e5).fill(o))",
         ALLOCATION

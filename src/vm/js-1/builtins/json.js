@@ -36,9 +36,15 @@
   const { toStringTag } = Symbol
   const textOf = uncurry(Object.prototype.toString)
   const TEXT_MAX = limits.text
-  /** Characters up to which it does not matter how deep a text nests; bytes for a level of one. */
+  /** Characters up to which it does not matter how deep a text nests; bytes for a level of one, or a property. */
   const LONG = 64 * 1024
   const LEVEL = 32
+  /**
+   * Characters of a result, from which on it is counted what V8 writes for one: up to six, such as `\u0000`. Of a long text so
+   * many are looked at at a time.
+   */
+  const EXACT = 1024 * 1024
+  const PIECE = 64 * 1024
   /** Levels of nesting that V8's JSON.stringify takes the stack of. */
   const STACK = 9
   const lookupGetter = uncurry(Object.prototype.__lookupGetter__)
@@ -84,18 +90,40 @@
   })
   return {}
 
-  /** V8 keeps more of each level of nesting that is open than the text has, and that in no isolate's memory. */
+  /**
+   * V8 keeps more of each level of nesting that is open than the text has, and of each property of one, and that in no
+   * isolate's memory.
+   */
   function makeRoom(text) {
+    for (let at = indexOf(text, ':'); at >= 0; at = indexOf(text, ':', at + 1)) room(LEVEL)
     for (let at = indexOf(text, '['); at >= 0; at = indexOf(text, '[', at + 1)) room(LEVEL)
     for (let at = indexOf(text, '{'); at >= 0; at = indexOf(text, '{', at + 1)) room(LEVEL)
   }
 
   function quote(text) {
-    if (text.length > 64) {
-      room(text.length)
-      spend(text.length, prices.jsonQuote)
+    if (text.length <= 64) return stringify(text)
+    room(text.length)
+    spend(text.length, prices.jsonQuote)
+    if (text.length > EXACT && sizeQuoted(text) > TEXT_MAX) textRoom(sizeQuoted(text))
+    const quoted = stringify(text)
+    room(quoted.length - text.length)
+    return quoted
+  }
+
+  /** Characters that a text has as JSON, without the quotes around it. */
+  function sizeQuoted(text) {
+    if (text.length <= PIECE) return stringify(text).length - 2
+    let size = 0
+    for (let at = 0; at < text.length; at += PIECE) {
+      size += stringify(slice(text, at, at + PIECE)).length - 2
+      if (size > TEXT_MAX) return size
     }
-    return stringify(text)
+    return size
+  }
+
+  /** What a text in a result adds to it that has `before` characters already, at least. */
+  function sizeIn(before, text) {
+    return before > EXACT || text.length > EXACT ? sizeQuoted(text) : text.length
   }
 
   /** What JSON.rawJSON was given, which is copied. */
@@ -114,7 +142,7 @@
         room(value.length)
         spend(value.length, prices.jsonQuote)
       }
-      grow(value.length)
+      grow(sizeIn(least, value))
       return true
     }
     // a function is asked for its toJSON, too
@@ -146,8 +174,7 @@
     if (indent > 0) growLines(length, level + 1)
     for (let i = 0; i < length; i++) {
       const name = names[i]
-      least += name.length + 4
-      if (least > TEXT_MAX) textRoom(least)
+      grow(sizeIn(least, name) + 4)
       if (lookupGetter(value, name) !== undefined) return false
       const item = value[name]
       if (typeof item !== 'number' && !isSimple(item, level + 1)) return false
@@ -182,6 +209,7 @@
   function fast(value, gap) {
     const text = stringify(value, undefined, gap)
     if (text !== undefined && text.length > 1024) {
+      if (text.length > TEXT_MAX) textRoom(text.length)
       room(text.length)
       spend(text.length, prices.copy)
     }
@@ -203,6 +231,7 @@
     try {
       const text = stringify(value, visit, gap)
       if (size > 1024 && text !== undefined) {
+        if (text.length > TEXT_MAX) textRoom(text.length)
         room(text.length)
         spend(text.length, prices.copy)
       }
@@ -231,10 +260,10 @@
       }
       const spaces = top * gap.length
       if (spaces > 0) charge(spaces * prices.jsonSpace)
-      size += key.length + 8 + spaces
+      size += sizeIn(size, key) + 8 + spaces
       if (typeof last === 'string') {
         if (last.length > 64) spend(last.length, prices.jsonQuote)
-        size += last.length
+        size += sizeIn(size, last)
       }
       if (size > limits.text) textRoom(size)
       return last
