@@ -288,6 +288,7 @@ test('compiler - the place of an error is counted in the author’s own lines', 
       '// <!-- a\n1 <!-- b',
       'line 2, column 3: HTML-like comments are not allowed: write // or /* */'
     ],
+    ['#!/usr/bin/env node\nexports.a = 1', 'line 1, column 1: a line with #! is not available'],
     ['let a = /(/', 'line 1, column 10: Invalid regular expression: /(/'],
     ['let a = /a', 'line 1, column 10: Unterminated regular expression'],
     ['let a = /a/gg', 'line 1, column 10: Duplicate regular expression flag'],

@@ -55,6 +55,9 @@ function limited(text) {
 }
 
 function parseWrapped(acorn, text, source) {
+  if (source.startsWith('#!')) {
+    throw errorAt(source, { line: 2, column: 0 }, 'a line with #! is not available: leave it out')
+  }
   const comments = []
   const program = placed(source, () => parse(acorn, text, (start) => comments.push(start)))
   // acorn, like browsers, takes <!-- and --> for comments: one more way to read a source in two ways

@@ -13,7 +13,15 @@ import {
   isStillField,
   shapeOf
 } from './forms.js'
-import { bare, isAnonymous, isNamedByKey, Refusal } from './syntax.js'
+import {
+  bare,
+  childrenOf,
+  isAnonymous,
+  isClass,
+  isFunction,
+  isNamedByKey,
+  Refusal
+} from './syntax.js'
 
 /**
  * Rewrites a program so that it pays for what it does; counter.js has what the new names stand for.
@@ -431,8 +439,15 @@ class Meter extends Expressions {
       })
       return `$mivm: ${this.source(left)} = ${value}`
     }
-    // those of one pattern are there at once, and have no value yet
-    const list = namesOf([param]).map((name) => `$mivm: ${name}, `)
+    const names = namesOf([param])
+    if (!makesFunctions(param)) {
+      // variables of its own, which have no value before their turn
+      const list = `{${names.join(', ')}}`
+      const value = evaluate(() => `let ${this.movedParam(param, given)};return ${list};`)
+      return `$mivm: ${list} = ${value}`
+    }
+    // what it makes shares them with the body: they are there at once, and undefined
+    const list = names.map((name) => `$mivm: ${name}, `)
     const value = evaluate(() => `(${this.movedParam(param, given)});`)
     return `${list.join('')}$mivm: $mivmq${i} = ${value}`
   }
@@ -560,6 +575,17 @@ class Meter extends Expressions {
 
 function namesOf(params) {
   return params.flatMap((param) => namesIn(param).map(({ name }) => name))
+}
+
+/** Whether a parameter has a function or a class in it. */
+function makesFunctions(param) {
+  const todo = [param]
+  while (todo.length > 0) {
+    const node = todo.pop()
+    if (isFunction(node) || isClass(node)) return true
+    todo.push(...childrenOf(node))
+  }
+  return false
 }
 
 /** What the body of a function declares with `var`, or as a function of its own. */
