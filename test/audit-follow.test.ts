@@ -509,6 +509,30 @@ test("follow - a user's log that comes later is made up for", async (t) => {
   for (const end of ends) await end()
 })
 
+test("follow - a user's log that comes more slowly than the call log is waited for", async (t) => {
+  const writer = await Writer.deploy(t)
+  const store = await openStore(t)
+  const bob = writer.users[1]?.core
+  const ends = [await replicate(store, writer, coresWithout(writer, bob))]
+  const follower = await Follower.open(t, { store, address: writer.address, patience: 10_000 })
+  await follower.until('following')
+  // more of them than are kept
+  const calls: Item[] = []
+  for (let i = 0; i < 24; i++) calls.push(await writer.call(1, 'roll', ['x'.repeat(200_000)]))
+  await writer.commit(calls)
+  const known = store.get({ key: writer.address })
+  await known.ready()
+  while (known.contiguousLength < writer.log.length) await sleep(20)
+  await known.close()
+  await sleep(200)
+  ends.push(await replicate(store, writer, bob === undefined ? [] : [bob]))
+  await follower.replayed(writer.seq)
+  const { verdict } = await follower.stop()
+  t.alike(verdict.missing, [])
+  t.is(verdict.counts.userEntries, calls.length + 1)
+  for (const end of ends) await end()
+})
+
 test("follow - acks without a commit are held against a user's log that comes later", async (t) => {
   const writer = await Writer.deploy(t)
   const store = await openStore(t)

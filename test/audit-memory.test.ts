@@ -143,6 +143,7 @@ async function checkedWithout(
     told: new Set(),
     waiting,
     isLive: () => isLive,
+    patience: new Patience(0),
     shown: { shownBy: () => null }
   })
   for (let entry = 1; entry <= ACKS; entry++) {

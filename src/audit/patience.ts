@@ -16,12 +16,15 @@ export class Patience {
   readonly #isAlone: () => boolean
   #left: number
   #isOver = false
+  /** What is left when it is over, for what cannot be done without. */
+  #reserve: number
 
   /** `isAlone`: whether nobody is there who could be asked for anything. */
   constructor(each: number, isAlone: () => boolean = () => false) {
     this.#each = each
     this.#isAlone = isAlone
     this.#left = each * FRUITLESS_MAX
+    this.#reserve = each
   }
 
   /** For the next thing, ms; 0: only what is here. */
@@ -37,6 +40,19 @@ export class Patience {
 
   get isOver(): boolean {
     return this.#isOver
+  }
+
+  /** Waits as long as this takes also where it is over: where nothing comes, no longer in all than for one thing. */
+  async lastly<T>(work: () => Promise<T>): Promise<T> {
+    if (!this.#isOver) return work()
+    this.#left = this.#reserve
+    this.#isOver = false
+    try {
+      return await work()
+    } finally {
+      this.#reserve = this.#left
+      this.end()
+    }
   }
 
   /** As in the beginning. */

@@ -10,6 +10,7 @@ import type { FindingCode, Gap, Place, Report } from './findings.ts'
 import type { Heads, ShownLog } from './heads.ts'
 import type { HostShows } from './host-view.ts'
 import type { ReadTo } from './log-reader.ts'
+import type { Patience } from './patience.ts'
 import type { UserCopy } from './user-copy.ts'
 
 const REWRITTEN = 'the user has rewritten it, so it says nothing about the host'
@@ -55,6 +56,7 @@ export interface UserLogReaders {
   readonly waiting: AllWaiting
   /** Whether what is not here may still come. */
   isLive(): boolean
+  readonly patience: Patience
   /** How far the host itself shows this log, whether it is open or not. */
   readonly shown: ShownLog
 }
@@ -362,7 +364,11 @@ export class UserLog {
     await this.#compareWaiting()
     // what is not here at all is not looked for again
     const mayCome = this.#into.isLive() && this.#copy.reader !== null
-    if (this.#copy.gap === null || (mayCome && !this.#isFull)) return
+    const isOpen = () => this.#copy.gap === null || (mayCome && !this.#isFull)
+    if (isOpen()) return
+    // it may only be slower to come than the call log
+    if (mayCome) await this.#into.patience.lastly(() => this.retry())
+    if (isOpen()) return
     this.#gaveUp = true
     this.#note(-this.#waiting.length, -this.#waitingBytes)
     this.#waiting.splice(0)

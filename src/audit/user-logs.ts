@@ -360,11 +360,12 @@ export class UserLogs {
   }
 
   #logOf(id: string, publicKey: Uint8Array, copy: LogReader | Gap): UserLog {
-    const { address, heads, report, news } = this.#witness
+    const { address, heads, report, news, patience } = this.#witness
     const key = manifestKey(userLogManifest(publicKey, address))
     const into = {
       heads,
       report,
+      patience,
       answers: this.#answers,
       told: this.#told,
       waiting: this.#waiting,
