@@ -134,6 +134,12 @@ const LOOPS: Record<string, string> = {
     "const s = '1'.repeat(1e6); let f = () => 1; f(); f = () => s; for (;;) f() * 1",
   'text that a function of a parameter returns':
     "const s = '1'.repeat(1e6), g = () => 1, f = (g, a = g() * 1) => { return a; var g }; g(); for (;;) f(() => s)",
+  'text that a function gets that has the name of a parameter':
+    "const s = '1'.repeat(1e6), z = () => {}; (function (f = z(), g = () => f(s)) { function f(a) { return a * 1 } f(1); for (;;) g() })()",
+  'text that a function gets where a loop declares its name':
+    "const s = '1'.repeat(1e6), f = (a) => { a * 1; return [] }; f(1); for (;;) for (const { ...f } of f(s));",
+  'text that a variable is assigned where a loop declares its name':
+    "const s = '1'.repeat(1e6); let v = 1; for (;;) { for (const { ...v } of ((v = s), [])); v * 1 }",
   'text that is counted up': "const s = '1'.repeat(1e6); for (;;) { let t = s; t++ }",
   'text that is less than a number': "const s = '1'.repeat(1e6); for (;;) s < 5",
   'text that equals a number': "const s = '1'.repeat(1e6); for (;;) s == 5",

@@ -557,6 +557,11 @@ class Analysis {
     if (scope.fn !== null) scope.fn.locals++
   }
 
+  /** Whether a name that the body of a function declares is one of its parameters. */
+  #isParameter(name, scope = this.#scope) {
+    return scope.parent?.body === scope && scope.parent.variables.has(name)
+  }
+
   /** Notes that an arrow function may see what the function around it has: `this` and its like. */
   #keepOwn() {
     let { fn } = this.#scope
@@ -596,7 +601,8 @@ class Analysis {
     if (type === 'FunctionDeclaration') {
       id.isDeclared = true
       this.#name(id)
-      node.givenTo = id
+      // one that has the name of a parameter may be called by what is in the parameters
+      if (!this.#isParameter(id.name)) node.givenTo = id
     }
     // one that has a name of its own may be called by that
     this.#functions.push([node, type === 'FunctionExpression' && id !== null ? null : node.givenTo])
@@ -690,7 +696,7 @@ class Analysis {
       } else if (type === 'ForOfStatement' || type === 'ForInStatement') {
         if (type === 'ForOfStatement') this.#handles()
         if (node.await === true) this.#handles()
-        before += this.visit(node.right)
+        before += this.#right(node)
         if (type === 'ForOfStatement') before += this.#prices.iteration
         node.cost += this.#prices.step + this.#left(node.left)
         if (node.await === true) {
@@ -708,6 +714,21 @@ class Analysis {
       node.cost += type === 'ForOfStatement' ? this.#closed(visit) : visit()
       return before
     })
+  }
+
+  /** What a loop goes through may be evaluated outside of what a pattern declares in every turn, see the meter. */
+  #right({ left, right }) {
+    const isName =
+      left.type === 'VariableDeclaration' && left.declarations[0].id.type === 'Identifier'
+    if (isName) return this.visit(right)
+    const loop = this.#scope
+    this.#scope = loop.parent
+    const cost = this.#within(loop.fn, () => {
+      this.#scope.body = loop
+      return this.visit(right)
+    })
+    this.#scope = loop
+    return cost
   }
 
   /** Visits what a `return` leaves not before code of the contract has run. */
@@ -818,7 +839,7 @@ class Analysis {
     for (const { id, init = null } of declarations) {
       for (const { name } of namesIn(id)) {
         // a variable that has the name of a parameter begins with its value: nothing more is known of the two
-        if (scope.parent?.body !== scope || !scope.parent.variables.has(name)) {
+        if (!this.#isParameter(name, scope)) {
           this.#declare(name, scope, kind === 'var' || init === null ? PLAIN : 0)
         }
         if (kind === 'var') fn?.names.add(name)
@@ -963,7 +984,10 @@ function find(scope, name) {
     const variable = at.variables.get(name)
     if (variable !== undefined) return hidden === null ? variable : unknown(variable)
     const inner = at.body?.variables.get(name)
-    if (inner !== undefined) hidden = unknown(inner)
+    if (inner !== undefined) {
+      hidden = unknown(inner)
+      hidden.scope.isKept = true
+    }
   }
   return hidden
 }
