@@ -3,6 +3,7 @@ import { MerkleTreeBatch } from 'hypercore/lib/merkle-tree.js'
 import SessionState from 'hypercore/lib/session-state.js'
 import type { Atom, AtomView } from 'hypercore-storage'
 import type { TreeNode } from '../protocol/merkle.ts'
+import { isSameKey } from './keys.ts'
 
 /** Reads of one atom before its changes are indexed after all: whoever reads so often is better off with that. */
 const SEARCHED_MAX = 64
@@ -81,17 +82,10 @@ function search(
     if (change === undefined) continue
     const [start, value, end] = change
     if (end === null) {
-      if (isSame(start, key)) return value
+      if (isSameKey(start, key)) return value
     } else if (Buffer.compare(start, key) <= 0 && Buffer.compare(key, end) < 0) {
       return null
     }
   }
   return undefined
-}
-
-/** Keys differ at their ends. */
-function isSame(a: Uint8Array, b: Uint8Array): boolean {
-  if (a.length !== b.length) return false
-  for (let i = a.length - 1; i >= 0; i--) if (a[i] !== b[i]) return false
-  return true
 }

@@ -1,7 +1,6 @@
-import b4a from 'b4a'
 import type CorestoreStorage from 'hypercore-storage'
 import type { ReadBatch, Rocks, WriteBatch } from 'hypercore-storage'
-import { BLOCK, DATA, HINTS, numberLength, PAGE, TREE } from './keys.ts'
+import { BLOCK, DATA, dataOf, HINTS, isSameKey, numberLength, PAGE, TREE } from './keys.ts'
 import { trimPage } from './pages.ts'
 
 /** Bytes of keys and values that are kept: those of two generations, of which the older one goes at once. */
@@ -10,6 +9,8 @@ const GENERATION_BYTES = 8 * 1024 * 1024
 const VALUE_MAX = 16 * 1024
 /** What an entry costs beside its key and its value, about, bytes. */
 const ENTRY_BYTES = 128
+/** Logs of which it is known that their blocks are asked for. */
+const READ_MAX = 4096
 /** Hints go out with every batch of so many: they are a tenth of what a single call writes. */
 const HINTS_BATCHES = 64
 
@@ -27,8 +28,10 @@ type Key = string
  * wait for a later batch.
  */
 export class Cache {
-  #young: Generation = { values: new Map(), blocks: [] }
-  #old: Generation = { values: new Map(), blocks: [] }
+  #young: Values = new Map()
+  #old: Values = new Map()
+  /** Logs of which blocks were asked for, by the number of their data. */
+  readonly #read = new Set<number>()
   readonly #hints = new Map<Key, Change>()
   /** Batches written. */
   #batches = 0
@@ -65,10 +68,15 @@ export class Cache {
   }
 
   /** A copy, since readers may change what they have read; undefined where it is not known. */
-  get(key: Key, kind: Kind): Uint8Array | null | undefined {
-    if (kind === BLOCK) this.#nameBlocks()
+  get(key: Key): Uint8Array | null | undefined {
     const value = this.#find(key)
     return value ? Buffer.from(value) : value
+  }
+
+  /** Says that a block is asked for: from now on what is written to its log is kept. */
+  noteBlock(key: Uint8Array): void {
+    if (this.#read.size >= READ_MAX) this.#clear()
+    this.#read.add(dataOf(key))
   }
 
   /**
@@ -77,10 +85,8 @@ export class Cache {
    */
   take(key: Key): Uint8Array | null | undefined {
     const value = this.#find(key)
-    if (this.#young.values.delete(key)) {
-      this.#bytes -= ENTRY_BYTES + key.length + (value?.byteLength ?? 0)
-    }
-    this.#old.values.delete(key)
+    if (this.#young.delete(key)) this.#bytes -= ENTRY_BYTES + key.length + (value?.byteLength ?? 0)
+    this.#old.delete(key)
     return value
   }
 
@@ -130,34 +136,20 @@ export class Cache {
     }
   }
 
-  /** Keeps what was written. */
-  #keep(change: Change): void {
-    const { key, kind, end, value } = change
-    if (kind === TREE) return
-    if (end !== null) {
-      this.#nameBlocks()
-      this.#deleteRange(change.name, nameOf(end))
-    } else if (kind !== BLOCK) {
-      this.#set(change.name, value)
-    } else if (value !== null && value.byteLength > VALUE_MAX) {
-      this.#nameBlocks()
-      this.#set(nameOf(key), value)
-    } else {
-      this.#young.blocks.push(change)
-      this.#grow(ENTRY_BYTES + key.byteLength + (value?.byteLength ?? 0))
-    }
+  /** Keeps what was written. Most of it are blocks, and to enter one takes longer than all else that is done with it here. */
+  #keep({ name, key, kind, end, value }: Change): void {
+    if (end !== null) this.#deleteRange(name, nameOf(end))
+    else if (kind === BLOCK) this.#keepBlock(key, value)
+    else if (kind !== TREE) this.#set(name, value)
+  }
+
+  #keepBlock(key: Uint8Array, value: Uint8Array | null): void {
+    if (this.#read.has(dataOf(key))) this.#set(nameOf(key), value && Buffer.from(value))
   }
 
   #find(key: Key): Uint8Array | null | undefined {
-    const young = this.#young.values.get(key)
-    return young === undefined ? this.#old.values.get(key) : young
-  }
-
-  /** To name a block and to enter it takes longer than all else that is done with it here: they are entered when one is read. */
-  #nameBlocks(): void {
-    for (const { values, blocks } of [this.#old, this.#young]) {
-      for (const { key, value } of blocks.splice(0)) values.set(nameOf(key), value)
-    }
+    const young = this.#young.get(key)
+    return young === undefined ? this.#old.get(key) : young
   }
 
   /** Hints that have waited for long enough. */
@@ -173,46 +165,37 @@ export class Cache {
    * deleted and set again is searched through all that was deleted.
    */
   #set(key: Key, value: Uint8Array | null): void {
-    const { values } = this.#young
     if (value !== null && value.byteLength > VALUE_MAX) {
-      values.delete(key)
-      this.#old.values.delete(key)
+      this.#young.delete(key)
+      this.#old.delete(key)
       return
     }
-    const before = values.get(key)
-    values.set(key, value)
-    const more = (value?.byteLength ?? 0) - (before?.byteLength ?? 0)
-    this.#grow(before === undefined ? ENTRY_BYTES + key.length + more : more)
-  }
-
-  #grow(bytes: number): void {
-    this.#bytes += bytes
+    const before = this.#young.get(key)
+    this.#young.set(key, value)
+    this.#bytes += (value?.byteLength ?? 0) - (before?.byteLength ?? 0)
+    if (before === undefined) this.#bytes += ENTRY_BYTES + key.length
     if (this.#bytes <= GENERATION_BYTES) return
     this.#old = this.#young
-    this.#young = { values: new Map(), blocks: [] }
+    this.#young = new Map()
     this.#bytes = 0
   }
 
   #deleteRange(from: Key, end: Key): void {
-    for (const { values } of [this.#young, this.#old]) {
+    for (const values of [this.#young, this.#old]) {
       for (const key of values.keys()) if (key >= from && key < end) values.delete(key)
     }
   }
 
   #clear(): void {
-    for (const { values, blocks } of [this.#young, this.#old]) {
-      values.clear()
-      blocks.splice(0)
-    }
+    this.#young.clear()
+    this.#old.clear()
+    this.#read.clear()
+    for (const load of this.#loads) load.isSettled = false
     this.#bytes = 0
   }
 }
 
-interface Generation {
-  readonly values: Map<Key, Uint8Array | null>
-  /** Blocks that have no names yet, in the order in which they were written: each is newer than what has its name. */
-  readonly blocks: Change[]
-}
+type Values = Map<Key, Uint8Array | null>
 
 interface Load {
   readonly key: Uint8Array
@@ -245,7 +228,8 @@ class CachedRead implements ReadBatch {
     const kind = kindOf(key)
     if (kind === TREE) return this.#read(key)
     const name = nameOf(key)
-    const known = kind === PAGE ? this.#cache.take(name) : this.#cache.get(name, kind)
+    if (kind === BLOCK) this.#cache.noteBlock(key)
+    const known = kind === PAGE ? this.#cache.take(name) : this.#cache.get(name)
     if (known !== undefined) return Promise.resolve(known)
     return kind === PAGE ? this.#read(key) : this.#cache.load(name, key, this.#read(key))
   }
@@ -280,9 +264,9 @@ class CachedWrite implements WriteBatch {
 
   tryPut(key: Uint8Array, value: Uint8Array | string): void {
     const kind = kindOf(key)
-    // what is kept must not change under whoever reads it; a page is let go by whoever writes it
-    const isLent = (kind === TREE || kind === PAGE) && typeof value !== 'string'
-    const kept = isLent ? value : Buffer.from(value)
+    // what is kept must not change under whoever reads it; a page is let go by whoever writes it, a block is copied if it is kept
+    const isLent = kind === TREE || kind === PAGE || kind === BLOCK
+    const kept = isLent && typeof value !== 'string' ? value : Buffer.from(value)
     this.#changes.push({ name: writtenName(key, kind), key, kind, end: null, value: kept })
   }
 
@@ -343,21 +327,16 @@ function kindOf(key: Uint8Array): Kind {
   return key[at] === HINTS && key.byteLength === at + 1 ? HINTS : OTHER
 }
 
-/** None for a node of a tree, which has another cache, nor for a block: most are never read from here. */
+/** None for a node of a tree, which has another cache, nor for a block: most are not kept. */
 function writtenName(key: Uint8Array, kind: Kind): Key {
   return kind === TREE || kind === BLOCK ? '' : nameOf(key)
 }
 
 /** Notes that what is read may be old, or new, where these changes are of it. */
 function unsettle(load: Load, changes: readonly Change[]): void {
-  if (changes.some(({ key, end }) => end !== null || isSame(key, load.key))) load.isSettled = false
-}
-
-/** A batch has thousands of keys, of which one at most is it: most differ in the last byte. */
-function isSame(a: Uint8Array, b: Uint8Array): boolean {
-  return (
-    a.byteLength === b.byteLength && a[a.byteLength - 1] === b[b.byteLength - 1] && b4a.equals(a, b)
-  )
+  if (changes.some(({ key, end }) => end !== null || isSameKey(key, load.key))) {
+    load.isSettled = false
+  }
 }
 
 /** One character a byte, so that names are ordered as the database orders keys. */

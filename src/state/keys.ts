@@ -30,11 +30,23 @@ export function parseDataKey(key: Uint8Array): DataKey | null {
   return { data: data.value, kind: kind.value, index: index?.value ?? null }
 }
 
+/** Of a key of the table of data, the number of the data. */
+export function dataOf(key: Uint8Array): number {
+  return readNumber(key, 1)?.value ?? 0
+}
+
 /** Whether that is the key of the user data of this name, of whatever core. */
 export function isNote(key: Uint8Array, name: string): boolean {
   // a text has a zero before it, and zero and one behind it
   const end = b4a.concat([b4a.from([NOTE, 0]), b4a.from(name), b4a.from([0, 1])])
   return parseDataKey(key)?.kind === NOTE && b4a.equals(key.subarray(-end.byteLength), end)
+}
+
+/** Whether two keys are one: they differ at their ends. */
+export function isSameKey(a: Uint8Array, b: Uint8Array): boolean {
+  if (a.length !== b.length) return false
+  for (let i = a.length - 1; i >= 0; i--) if (a[i] !== b[i]) return false
+  return true
 }
 
 /** Bytes of a number that begins with this one. */
