@@ -1121,6 +1121,10 @@ test('vm builtins - what V8 does for the syntax around some code costs as much',
     'keys that are fractions': [`const o = {}; let n = 0.1; ${many('o[n += 0.1]')}`, 4000],
     'keys of more than 32 bits': [`const o = {}; let n = 2 ** 40; ${many('n++ in o')}`, 4000],
     'keys below zero': [`const a = []; let n = 0; ${many('a[n--]')}`, 4000],
+    'keys that come to more than 32 bits': [
+      `const o = {}; let n = -1 >>> 0; ${many('o[n += 8]')}`,
+      4000
+    ],
     'texts of fractions': [`let n = 0.1; ${many("'' + (n += 0.1)")}`, 1000],
     'methods of arrays without elements': [
       `const a = []; ${hundred} { a.includes(1); a.indexOf(1); a.splice(0, 0); a.toSpliced(0, 0); a.toReversed(); a.sort(); Array() }`,

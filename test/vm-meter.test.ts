@@ -19,6 +19,29 @@ const LOOPS: Record<string, string> = {
   'for with a body': 'for (let i = 0; ; i++) x += i',
   'for whose test is all': 'for (; x >= 0; );',
   'for whose update is all': 'for (; ; x++);',
+  'for that is begun anew by its body': 'for (let i = 0; i < 16; i++) i--',
+  'for that is begun anew by a function':
+    'for (let i = 0; i < 16; i++) { const f = () => { i = 0 }; f() }',
+  'for that is begun anew by a pattern': 'for (let i = 0; i < 16; i++) [i] = [0]',
+  'for that is begun anew by a loop': 'for (let i = 0; i < 16; i++) for (i of [0]);',
+  'for whose end is moved': 'let n = 16; for (let i = 0; i < n; i++) n++',
+  'for whose end is moved by a function':
+    'let n = 16; const f = () => { n += 2 }; for (let i = 0; i < n; i++) f()',
+  'for whose end a caller says': '((n) => { for (let i = 0; i < n; i++); })(Infinity)',
+  'for whose end a caller says who is known':
+    'const f = (n) => { for (let i = 0; i < n; i++); }; f(16); f(Infinity)',
+  'for whose end has the name of another':
+    'const n = 16; ((a = () => { for (let i = 0; i < n; i++); }) => { var n = 1; a() })(); (() => { n = 1 / 0; for (let i = 0; i < n; i++); var n })()',
+  'for that goes on by nothing': 'let s = 0; for (let i = 0; i < 16; i += s);',
+  'for that goes on by less than one': 'for (let i = 0; i < 16; i += 1e-9);',
+  'for that counts something else': 'for (let i = 0, j = 0; i < 16; j++);',
+  'for that begins far away': 'for (let i = -1e15; i < 16; i++);',
+  'for whose end is a text': "const n = '1e15'; for (let i = 0; i < n; i++);",
+  'for inside of for':
+    'const f = (n) => { for (let i = 0; i < 64; i++) if (n > 0) f(n - 1) }; f(20)',
+  'for whose turns are known, in each other': `${'for (let i = 0; i < 16; i++) '.repeat(8)} x++`,
+  'for whose turns are known, and that catches':
+    'for (let i = 0; i < 16; i++) try { for (;;); } finally { continue }',
   while: 'while (true);',
   'while with a statement': 'while (true) x++',
   do: 'do; while (true)',
@@ -132,6 +155,8 @@ const LOOPS: Record<string, string> = {
     "const s = '1'.repeat(1e6); for (;;) { f() * 1; function f() { return 1 } { let f = () => s; f() * 1 } }",
   'text that a function returns that is assigned':
     "const s = '1'.repeat(1e6); let f = () => 1; f(); f = () => s; for (;;) f() * 1",
+  'text that a function returns that a parameter is':
+    "const s = '1'.repeat(1e6), f = (g) => { if (x < 0) { var g = () => 1 } return g() * 1 }; f(() => 1); for (;;) f(() => s)",
   'text that a function of a parameter returns':
     "const s = '1'.repeat(1e6), g = () => 1, f = (g, a = g() * 1) => { return a; var g }; g(); for (;;) f(() => s)",
   'text that a function gets that has the name of a parameter':

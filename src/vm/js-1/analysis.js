@@ -50,9 +50,11 @@ const NO_EVAL = 'eval is not available: write the code out: what runs is what wa
 const NAMES_FEW = 8
 const HANDLERS_FEW = 16
 
-/** An index as it is written out, and what is added to one, at most. */
+/** An index as it is written out, and what is added to one, at most; what that comes to in a call (no other number is that). */
 const INDEX_MAX = 2 ** 30
 const ADDED_MAX = 8
+const GROWN = 2 ** 31 - 0.5
+const WORD_MAX = 2 ** 32 - 1
 
 /** Templates with a tag of one code, up to which the same holds. */
 const TAGGED_FEW = 16
@@ -163,55 +165,94 @@ function numericKinds(kinds) {
   return kinds > (PLAIN | BIG) ? PLAIN | BIG : kinds
 }
 
-/**
- * Whether a value can only be a whole number of 32 bits that is not below zero, and so a key that V8 makes no text of. What
- * is added is so little that no fuel is enough to get beyond them.
- */
-export function isIndex(node, round = SETTLED) {
-  if (node.indexRound !== round) {
-    node.indexRound = round
-    node.isIndex = findIndex(node, round)
-  }
-  return node.isIndex
+/** Whether a value can only be a whole number of 32 bits that is not below zero, and so a key that V8 makes no text of. */
+export function isIndex(node) {
+  return mostOf(node) < Infinity
 }
 
-function findIndex(node, round) {
+/** Where it is a whole number that is not below zero: no more than this, which has 32 bits. */
+function mostOf(node, round = SETTLED) {
+  if (node.mostRound !== round) {
+    node.mostRound = round
+    node.most = findMost(node, round)
+  }
+  return node.most
+}
+
+function findMost(node, round) {
   switch (node.type) {
     case 'Literal':
-      return isWhole(node, INDEX_MAX)
+      return isWhole(node, INDEX_MAX) ? node.value : Infinity
     case 'ParenthesizedExpression':
-      return isIndex(node.expression, round)
+      return mostOf(node.expression, round)
     case 'Identifier':
-      return node.variable?.isIndex === true && isPlain(node)
+      return node.variable !== null && isPlain(node) ? node.variable.most : Infinity
     case 'UpdateExpression':
-      return node.operator === '++' && isIndex(node.argument, round)
+      return node.operator === '++' ? grown(mostOf(node.argument, round), 1) : Infinity
     case 'BinaryExpression':
-      return isIndexResult(node.operator, node, round)
+      return mostOfResult(node.operator, node, round)
     case 'AssignmentExpression':
-      if (node.operator === '=') return isIndex(node.right, round)
-      if (LOGICAL.has(node.operator)) return isIndex(node.left, round) && isIndex(node.right, round)
-      return isIndexResult(node.operator.slice(0, -1), node, round)
+      if (node.operator === '=') return mostOf(node.right, round)
+      if (LOGICAL.has(node.operator)) return mostOfBoth(node.left, node.right, round)
+      return mostOfResult(node.operator.slice(0, -1), node, round)
     case 'ConditionalExpression':
-      return isIndex(node.consequent, round) && isIndex(node.alternate, round)
+      return mostOfBoth(node.consequent, node.alternate, round)
     case 'LogicalExpression':
-      return isIndex(node.left, round) && isIndex(node.right, round)
+      return mostOfBoth(node.left, node.right, round)
     case 'SequenceExpression':
-      return isIndex(node.expressions.at(-1), round)
+      return mostOf(node.expressions.at(-1), round)
     default:
-      return false
+      return Infinity
   }
 }
 
-function isIndexResult(operator, node, round) {
-  const { left, right } = node
-  if (operator === '>>>') return true
-  if (operator === '&') return isWhole(left, INDEX_MAX) || isWhole(right, INDEX_MAX)
-  if (operator === '%') return isIndex(left, round) && isIndex(right, round)
-  if (operator !== '+') return false
-  return (
-    (isIndex(left, round) && isWhole(right, ADDED_MAX)) ||
-    (isIndex(right, round) && isWhole(left, ADDED_MAX))
-  )
+function mostOfBoth(first, second, round) {
+  return Math.max(mostOf(first, round), mostOf(second, round))
+}
+
+function mostOfResult(operator, { left, right }, round) {
+  if (operator === '>>>') return WORD_MAX >>> (isWhole(right, 31) ? right.value : 0)
+  const first = mostOf(left, round)
+  const second = mostOf(right, round)
+  const least = Math.min(first, second)
+  if (operator === '*') return limited(first * second)
+  if (operator === '%') return Math.max(first, second) === Infinity ? Infinity : least
+  if (operator === '&') return least > INDEX_MAX ? Infinity : least
+  if (operator !== '+') return Infinity
+  if (isWhole(right, ADDED_MAX)) return grown(first, right.value)
+  return isWhole(left, ADDED_MAX) ? grown(second, left.value) : limited(first + second)
+}
+
+/** No fuel is enough to get beyond it with what is added so. */
+function grown(most, added) {
+  return most <= INDEX_MAX || most === GROWN ? GROWN : limited(most + added)
+}
+
+function limited(most) {
+  return most <= WORD_MAX ? most : Infinity
+}
+
+/**
+ * How many turns a loop has, at most, where that is known: `for (let i = 0; i < 16; i++)`, where nothing else changes the
+ * variable. Null where it is not.
+ */
+export function turnsOf({ counter = null, test, update }) {
+  if (counter === null) return null
+  const first = valueOf(counter.init)
+  const last = valueOf(test.right)
+  const step = update.type === 'UpdateExpression' ? 1 : valueOf(update.right)
+  if (first === null || last === null || step === null || step === 0) return null
+  const turns = Math.ceil((last - first + (test.operator === '<=' ? 1 : 0)) / step)
+  return Math.max(turns, 0)
+}
+
+/** A whole number that is written out, here or for a variable that is nothing else. */
+function valueOf(node) {
+  if (node.type === 'Identifier') {
+    const { assigned = 0, only = null } = node.variable ?? {}
+    return assigned === 1 && only !== null && isWhole(only, INDEX_MAX) ? only.value : null
+  }
+  return isWhole(node, INDEX_MAX) ? node.value : null
 }
 
 function isWhole({ type, value }, most) {
@@ -260,6 +301,8 @@ class Analysis {
   #uses = []
   /** `[identifier, expression]`, null for a value that nobody knows. */
   #values = []
+  /** `for` statements that may have a number of turns that is known. */
+  #loops = []
   /** `[function, identifier]`: what it is the value of, or null. */
   #functions = []
 
@@ -396,8 +439,9 @@ class Analysis {
       return true
     })
     this.#pass((variable, value, pass) => {
-      if (!variable.isIndex || (value !== null && isIndex(value, pass))) return false
-      variable.isIndex = false
+      const most = value === null ? Infinity : mostOfAssigned(variable, value, pass)
+      if (most <= variable.most) return false
+      variable.most = most
       return true
     })
   }
@@ -411,7 +455,12 @@ class Analysis {
 
   /** Parameters are assigned what all callers give, and what a function returns is a variable, where these are known. */
   #give() {
-    for (const [{ variable }] of this.#values) if (variable !== null) variable.assigned++
+    for (const [{ variable }, value] of this.#values) {
+      if (variable === null) continue
+      variable.assigned++
+      variable.only = value
+    }
+    for (const node of this.#loops) this.#count(node)
     for (const [node, id] of this.#functions) {
       const { params, async: isAsync, generator: isGenerator } = node
       const variable = id?.variable
@@ -431,6 +480,18 @@ class Analysis {
       }
       for (const param of params.slice(fewest)) this.#given(param, NOTHING)
     }
+  }
+
+  /** Notes the variable of a loop that only its head changes, and only behind a turn. */
+  #count(node) {
+    const { init, test, update } = node
+    const counter = init.declarations.find(({ id }) => id.variable === test.left.variable)
+    const target = update.type === 'UpdateExpression' ? update.argument : update.left
+    if (counter === undefined || counter.init === null || counter.id.type !== 'Identifier') return
+    const { variable } = counter.id
+    if (variable.assigned !== 2 || target.variable !== variable) return
+    node.counter = counter
+    variable.loop = node
   }
 
   /** Those that are no plain names are unknown already. */
@@ -579,6 +640,12 @@ class Analysis {
     return cost
   }
 
+  /** What it is given is known later. */
+  #declareParam({ name }) {
+    this.#declare(name)
+    this.#scope.variables.get(name).assigned++
+  }
+
   /** A name for something that is no plain value, or of which nothing is known. */
   #declareUnknown(pattern) {
     for (const identifier of namesIn(pattern)) {
@@ -619,7 +686,7 @@ class Analysis {
       node.own = this.#scope
       if (type === 'FunctionExpression') this.#name(id)
       for (const param of params) {
-        if (param.type === 'Identifier') this.#declare(param.name)
+        if (param.type === 'Identifier') this.#declareParam(param)
         else this.#declareUnknown(param)
       }
       const head = this.#head(node)
@@ -686,6 +753,7 @@ class Analysis {
     this.#enclose(node)
     return this.#within(this.#scope.fn, () => {
       const { type, body, test = null } = node
+      if (isCounting(node)) this.#loops.push(node)
       let before = this.#prices.loop
       node.cost = this.#prices.turn
       if (type === 'ForStatement') {
@@ -913,11 +981,32 @@ function newScope(parent, fn, isFunction) {
 }
 
 /**
- * `kinds`, `isIndex`: what it may be, and `assigned` how often; `calls`: who calls it, or null where it is used in any other way;
- * `returned`: what stands for what it returns.
+ * `kinds`, `most`: what it may be; `assigned`: how often, and `only`: what last; `loop`: whose head alone changes it; `calls`: who
+ * calls it, or null where it is used in any other way; `returned`: what stands for what it returns.
  */
 function newVariable(scope, kinds = 0) {
-  return { scope, kinds, isIndex: true, assigned: 0, calls: [], returned: null }
+  return {
+    ...{ scope, kinds, most: 0, assigned: 0, only: null, loop: null },
+    ...{ calls: [], returned: null }
+  }
+}
+
+/** Whether it begins as a loop does that counts: `for (let i = …; i < …; i++)`, or `i += …`. */
+function isCounting({ type, init, test, update }) {
+  if (type !== 'ForStatement' || init?.type !== 'VariableDeclaration' || init.kind !== 'let')
+    return false
+  if (test?.type !== 'BinaryExpression' || test.left.type !== 'Identifier') return false
+  if (test.operator !== '<' && test.operator !== '<=') return false
+  return update !== null && (update.operator === '++' || update.operator === '+=')
+}
+
+/** What a loop adds to its variable is added to what was below its end. */
+function mostOfAssigned({ loop }, value, round) {
+  const most = mostOf(value, round)
+  if (value !== loop?.update) return most
+  const { test, update } = loop
+  const added = update.type === 'UpdateExpression' ? 1 : mostOf(update.right, round)
+  return Math.min(most, limited(mostOf(test.right, round) + added))
 }
 
 /** How many names a statement declares for the block that it is in. */
@@ -992,8 +1081,12 @@ function find(scope, name) {
   return hidden
 }
 
+/** More often than what anything is known of. */
+const MANY = 3
+
 function unknown(variable) {
   variable.kinds = ANY
   variable.calls = null
+  variable.assigned = MANY
   return variable
 }

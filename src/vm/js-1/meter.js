@@ -1,4 +1,4 @@
-import { analyze, namesIn } from './analysis.js'
+import { analyze, namesIn, turnsOf } from './analysis.js'
 import { declaration, LEAVE, LEAVE_ONCE, nameless } from './emitter.js'
 import { Expressions } from './expressions.js'
 import {
@@ -141,12 +141,16 @@ class Meter extends Expressions {
   loopForStatement(node) {
     const { init, test, update } = node
     if (update !== null) update.isUnused = true
+    // few turns are paid for at once
+    const turns = turnsOf(node)
+    const isPaid = turns !== null && turns * node.cost <= this.prices.turns
+    if (isPaid) node.counter.toll = turns * node.cost
     const texts = [
       init === null ? '' : this.emit(init),
       test === null ? '' : update === null ? this.between(test) : this.emit(test),
       update === null ? '' : this.between(update)
     ]
-    return `for (${texts.join('; ')}) ${this.turn(node)}`
+    return `for (${texts.join('; ')}) ${this.turn(isPaid ? { ...node, cost: 0 } : node)}`
   }
 
   loopWhileStatement(node) {
@@ -191,7 +195,7 @@ class Meter extends Expressions {
   turn({ body, cost }, start = '') {
     const code = body.type === 'BlockStatement' ? this.statements(body.body) : this.statement(body)
     const inner = start === '' ? code : `${start}{${code}}`
-    return `{${this.again()}${this.pay(cost)}${inner}}`
+    return `{${this.again()}${cost === 0 ? '' : this.pay(cost)}${inner}}`
   }
 
   /** V8 would look for somebody who debugs it each time. */
@@ -244,9 +248,10 @@ class Meter extends Expressions {
 
   VariableDeclaration(node) {
     this.refuseAwaitUsing(node)
-    const texts = node.declarations.map(({ id, init }) => {
+    const texts = node.declarations.map(({ id, init, toll }) => {
       const text = this.pattern(id)
       if (init === null) return text
+      if (toll !== undefined) return `${text} = ${this.tolled({ ...init, toll })}`
       return `${text} = ${this.destructured(id, this.emit(init))}`
     })
     // the head of a for statement is not ended by a semicolon of its own

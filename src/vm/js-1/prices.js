@@ -63,6 +63,8 @@ export const PRICES = {
     iteration: 40,
     turn: 3,
     step: 10,
+    /** All turns of a loop together, where it is known how many they are, up to which they are paid for before the first. */
+    turns: 2048,
     /** Making a class, and each member of it; a field of an instance. */
     class: 480,
     member: 160,
