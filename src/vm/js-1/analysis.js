@@ -433,12 +433,14 @@ class Analysis {
     this.#give()
     // variables are what they are assigned
     this.#pass((variable, value, pass) => {
+      if (variable.kinds === ANY) return false
       const kinds = variable.kinds | (value === null ? ANY : kindsOf(value, pass))
       if (kinds === variable.kinds) return false
       variable.kinds = kinds
       return true
     })
     this.#pass((variable, value, pass) => {
+      if (variable.most === Infinity) return false
       const most = value === null ? Infinity : mostOfAssigned(variable, value, pass)
       if (most <= variable.most) return false
       variable.most = most

@@ -84,7 +84,7 @@ export const PRICES = {
   /** Units for what compiled code does by itself: see counter.js. */
   counter: {
     /** An operator on two big integers of up to 512 bits, on two texts of up to 128 characters together. */
-    operator: 6,
+    operator: 4,
     text: 1,
     /**
      * A unit for two to the power of this many promises that may have been rejected before they had a handler, where
