@@ -61,46 +61,56 @@ export async function openStore(dir: string, options: StoreOptions = {}): Promis
     return store
   } catch (error) {
     await (store === null ? storage.close() : closeStore(store)).catch(() => {})
-    const message = messageOf(error)
-    if (/could not be locked|while lock file/i.test(message)) {
-      throw new MivmError(
-        'DIRECTORY_LOCKED',
-        `${dir} is in use by another process: stop that first, or use another --dir`
-      )
-    }
-    if (REFUSED.test(message)) {
-      throw new MivmError(
-        'STORAGE_FAILED',
-        `${dir} cannot be opened (${message}): check who owns it, that it may be written, how many files may be open, and how large they may be`,
-        { cause: error }
-      )
-    }
-    if (FAILS.test(message)) {
-      throw new MivmError(
-        'STORAGE_FAILED',
-        `${dir} cannot be opened, since the disk fails (${message}): see what the system says of it, and where it does not give that back any more, ${advice}`,
-        { cause: error }
-      )
-    }
-    if (!/corrupt/i.test(message) && !isUnreadable(error) && (await isFull(error, dir))) {
-      throw new MivmError('STORAGE_FULL', `the disk of ${dir} is full: make room and start again`, {
-        cause: error
-      })
-    }
-    if (/device file/i.test(message) && mayMove) {
-      await forgetDevice(dir)
-      return openStore(dir, { ...options, mayMove: false })
-    }
-    if (/device file/i.test(message)) {
-      throw new MivmError(
-        'DIRECTORY_DAMAGED',
-        `${dir} was copied or moved here, and an old copy would sign a second history: go on where it was, or remove CORESTORE in it if this is the newest there is`
-      )
-    }
-    throw new MivmError('DIRECTORY_DAMAGED', `${dir} cannot be opened (${message}): ${advice}`, {
-      cause: error
-    })
+    const known = await notOpened(error, dir, advice)
+    if (!mayMove || !isMoved(error) || known.code !== 'DIRECTORY_DAMAGED') throw known
+    await forgetDevice(dir)
+    return openStore(dir, { ...options, mayMove: false })
   }
+}
+
+/** Why a store cannot be opened, and what to do. */
+async function notOpened(error: unknown, dir: string, advice: string): Promise<MivmError> {
+  const message = messageOf(error)
+  const options = { cause: error }
+  if (/could not be locked|while lock file/i.test(message)) {
+    return new MivmError(
+      'DIRECTORY_LOCKED',
+      `${dir} is in use by another process: stop that first, or use another --dir`
+    )
+  }
+  if (REFUSED.test(message)) {
+    return new MivmError(
+      'STORAGE_FAILED',
+      `${dir} cannot be opened (${message}): check who owns it, that it may be written, how many files may be open, and how large they may be`,
+      options
+    )
+  }
+  if (FAILS.test(message)) {
+    return new MivmError(
+      'STORAGE_FAILED',
+      `${dir} cannot be opened, since the disk fails (${message}): see what the system says of it, and where it does not give that back any more, ${advice}`,
+      options
+    )
+  }
+  if (!/corrupt/i.test(message) && !isUnreadable(error) && (await isFull(error, dir))) {
+    const full = `the disk of ${dir} is full: make room and start again`
+    return new MivmError('STORAGE_FULL', full, options)
+  }
+  if (isMoved(error)) {
+    return new MivmError(
+      'DIRECTORY_DAMAGED',
+      `${dir} was copied or moved here, and an old copy would sign a second history: go on where it was, or remove CORESTORE in it if this is the newest there is`
+    )
+  }
+  return new MivmError(
+    'DIRECTORY_DAMAGED',
+    `${dir} cannot be opened (${message}): ${advice}`,
+    options
+  )
+}
+
+function isMoved(error: unknown): boolean {
+  return /device file/i.test(messageOf(error))
 }
 
 const RESTORE = 'restore it from a backup, and start with "mivm host --recover"'
