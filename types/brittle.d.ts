@@ -1,11 +1,6 @@
 declare module 'brittle' {
   export interface TestOptions {
-    /** In ms; brittle's default is 30,000. */
-    timeout?: number
-    solo?: boolean
     skip?: boolean
-    todo?: boolean
-    deadlock?: boolean
   }
 
   type Body = (t: Test) => void | Promise<void>
@@ -27,8 +22,6 @@ declare module 'brittle' {
   }
 
   export interface Test {
-    readonly name: string
-    plan(assertions: number): void
     pass(message?: string): void
     fail(message?: string): void
     ok(value: unknown, message?: string): void
@@ -41,14 +34,8 @@ declare module 'brittle' {
     exception: Exception & { all: Exception }
     execution(fn: Throwing, message?: string): Promise<number>
     comment(...message: unknown[]): void
-    timeout(ms: number): void
     /** A lower `order` runs earlier; `force` runs also when the body threw. */
     teardown(fn: () => unknown, opts?: { order?: number; force?: boolean }): void
-    /** A directory of the test's own, removed at its end. */
-    tmp(): Promise<string>
-    test(name: string, body: Body): Promise<void>
-    test(name: string, opts: TestOptions, body: Body): Promise<void>
-    end(): void
   }
 
   export const test: Declare & {
@@ -63,8 +50,5 @@ declare module 'brittle' {
       unstealth?: boolean
     }): void
   }
-  export const solo: Declare
-  export const skip: Declare
-  export const hook: Declare
   export default test
 }

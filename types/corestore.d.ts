@@ -3,37 +3,18 @@ declare module 'corestore' {
   import type { RawStream } from '@hyperswarm/secret-stream'
   import type Hypercore from 'hypercore'
   import type { CoreOptions, SharedCore } from 'hypercore'
-  import type { KeyPair } from 'hypercore-crypto'
   import type CorestoreStorage from 'hypercore-storage'
   import type Protomux from 'protomux'
-
-  export interface CorestoreOptions {
-    primaryKey?: Uint8Array
-    /** Says that one knows what passing `primaryKey` means. */
-    unsafe?: boolean
-    readOnly?: boolean
-    writable?: boolean
-    /** Wait for the lock on the directory instead of failing. */
-    wait?: boolean
-    allowBackup?: boolean
-    active?: boolean
-    manifestVersion?: number
-  }
 
   export interface GetOptions extends CoreOptions {
     /** Derives the key pair from the primary key and the namespace. */
     name?: string
-    discoveryKey?: Uint8Array
   }
 
   /** Many cores in one directory. A second opener of the directory fails. */
   export default class Corestore extends EventEmitter<{ ready: []; close: [] }> {
-    constructor(storage: string | CorestoreStorage, opts?: CorestoreOptions)
+    constructor(storage: string | CorestoreStorage)
     readonly storage: CorestoreStorage
-    readonly primaryKey: Uint8Array | null
-    readonly opened: boolean
-    readonly closed: boolean
-    readonly closing: Promise<void> | null
     /** The cores that are open, of all sessions of the store. */
     readonly cores: Iterable<SharedCore> & {
       readonly size: number
@@ -51,20 +32,13 @@ declare module 'corestore' {
     /** Closes its sessions too; the root closes everything. */
     close(): Promise<void>
     get(opts: GetOptions | Uint8Array | string): Hypercore
-    session(opts?: CorestoreOptions): Corestore
-    namespace(name: string | Uint8Array, opts?: CorestoreOptions): Corestore
-    createKeyPair(name: string): Promise<KeyPair>
-    /** Discovery keys of all cores on disk. */
-    list(namespace?: Uint8Array): AsyncIterable<Uint8Array>
+    session(): Corestore
+    namespace(name: string | Uint8Array): Corestore
     /** Every core that both sides know, also those opened later. Answers the stream it is given. */
     replicate<T extends RawStream>(stream: T): T
     replicate(isInitiator: boolean): RawStream
     /** What is done when a peer asks for a log; private. */
     _attachMaybe: (mux: Protomux, discoveryKey: Uint8Array) => Promise<void>
     watch(fn: (core: SharedCore) => void): void
-    unwatch(fn: (core: SharedCore) => void): void
-    findingPeers(): () => void
-    suspend(): Promise<void>
-    resume(): Promise<void>
   }
 }

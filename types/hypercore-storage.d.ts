@@ -15,14 +15,7 @@ declare module 'hypercore-storage' {
 
   /** Several cores in one RocksDB write: pass it to `core.session({ atom })`, then flush. */
   export interface Atom {
-    readonly flushing: boolean
     readonly view: AtomView
-    /** Called synchronously just before the write. */
-    preflush(fn: () => void): void
-    /** Called after the write; `flush` waits for it. */
-    onflush(fn: () => void | Promise<void>): void
-    /** Resolves when the flush under way, if any, is done. */
-    flushed(): Promise<void>
     /** Writes everything at once. In the page cache, not on disk: sync the write-ahead log. */
     flush(): Promise<void>
   }
@@ -72,12 +65,8 @@ declare module 'hypercore-storage' {
       createReadBatch(db: Rocks, options?: BatchOptions): ReadBatch
       createWriteBatch(db: Rocks, options?: BatchOptions): WriteBatch
     }
-    readonly opened: boolean
-    readonly closed: boolean
     /** Writes memtables of this column family to a table file, synced. */
     flush(): Promise<void>
-    /** The write-ahead log being written; its `path` (`/000004.log`) is under the one above. */
-    currentWalFile(): Promise<{ path: string; number: number; size: number }>
   }
 
   export interface CoreInfo {

@@ -20,8 +20,6 @@ declare module 'hypercore' {
     quorum: number
     signers: readonly ManifestSigner[]
     prologue: { hash: Uint8Array; length: number } | null
-    linked?: Uint8Array[] | null
-    userData?: Uint8Array | null
   }
 
   export interface Proof {
@@ -43,8 +41,6 @@ declare module 'hypercore' {
   export interface ProofRequest {
     /** `nodes`: how many of the lowest nodes the receiver has already. */
     block?: { index: number; nodes: number }
-    hash?: { index: number; nodes: number }
-    upgrade?: { start: number; length: number }
   }
 
   export interface SessionOptions {
@@ -52,17 +48,9 @@ declare module 'hypercore' {
     atom?: Atom
     name?: string
     snapshot?: boolean
-    checkout?: number
-    /** False makes it read-only. */
-    writable?: boolean
-    exclusive?: boolean
-    /** A weak session does not keep the core open. */
-    weak?: boolean
     active?: boolean
     /** False: `get` answers null instead of asking peers. */
     wait?: boolean
-    /** In ms, for each block asked of peers. */
-    timeout?: number
   }
 
   export interface CoreOptions extends SessionOptions {
@@ -71,13 +59,10 @@ declare module 'hypercore' {
     /** Stored in clear when it has a secret key. */
     keyPair?: KeyPair
     createIfMissing?: boolean
-    overwrite?: boolean
     /** False refuses every truncation, with the old data kept; the default accepts it silently. */
     allowFork?: boolean
     eagerUpgrade?: boolean
     pushOnly?: boolean
-    /** In ms. */
-    notDownloadingLinger?: number
   }
 
   export interface WaitOptions {
@@ -93,7 +78,6 @@ declare module 'hypercore' {
   export interface Peer {
     readonly remotePublicKey: Uint8Array
     readonly remoteLength: number
-    readonly remoteContiguousLength: number
     readonly remoteFork: number
     readonly stream: SecretStream
     readonly protomux: Protomux
@@ -172,7 +156,6 @@ declare module 'hypercore' {
   export interface CoreBatch {
     putBlock(index: number, block: Uint8Array): void
     putTreeNode(node: TreeNode): void
-    putBitfieldPage(index: number, page: Uint8Array): void
   }
 
   /** Which blocks of a log are here, in pages. */
@@ -184,12 +167,10 @@ declare module 'hypercore' {
   export interface SessionState {
     readonly storage: SessionStorage
     readonly length: number
-    readonly byteLength: number
     readonly fork: number
     readonly roots: TreeNode[]
     /** The signature over the head, as stored: a multi-signature. Null or empty when unsigned. */
     readonly signature: Uint8Array | null
-    readonly prologue: { hash: Uint8Array; length: number } | null
     setUserData(key: string, value: Uint8Array | null): Promise<void>
     /** Held by whoever writes. */
     readonly mutex: { lock(): Promise<void>; unlock(): void }
@@ -269,26 +250,9 @@ declare module 'hypercore' {
     /** Takes on what a proof shows, and looks at one of another fork; private, both. */
     verify: (proof: unknown, from: unknown) => Promise<boolean>
     verifyReorg: (proof: unknown) => Promise<object>
-    readonly id: string
-    readonly key: Uint8Array
     readonly opened: boolean
     readonly manifest: Manifest | null
     readonly state: SessionState
-    /** Length is 0 until the first block; `signature` is null then. */
-    readonly header: {
-      readonly key: Uint8Array
-      readonly manifest: Manifest | null
-      readonly keyPair: KeyPair | null
-      readonly tree: {
-        readonly fork: number
-        readonly length: number
-        readonly rootHash: Uint8Array | null
-        readonly signature: Uint8Array | null
-      }
-      readonly frozen?: boolean
-    }
-    /** Puts the prologue's blocks in, from the state of another core that has them. */
-    copyPrologue(from: SessionState): Promise<void>
   }
 
   export interface CoreEvents {
@@ -317,19 +281,11 @@ declare module 'hypercore' {
 
     /** The key of a log is the hash of its manifest. */
     static key(manifest: Manifest): Uint8Array
-    static discoveryKey(key: Uint8Array): Uint8Array
-    /** Fills in defaults; throws when it does not hash to `key`. */
-    static parseManifest(manifest: Manifest | Uint8Array, key?: Uint8Array): Manifest
-    static getProtocolMuxer(stream: RawStream): Protomux
-    static readonly MAX_SUGGESTED_BLOCK_SIZE: number
 
-    /** These three are null until `ready()` for a core that was opened by name only. */
-    readonly id: string
     readonly key: Uint8Array
     readonly discoveryKey: Uint8Array
     /** Null where only the key is known and no peer has sent it yet. */
     readonly manifest: Manifest | null
-    readonly keyPair: KeyPair | null
     readonly core: SharedCore
     readonly state: SessionState
     /** The four below are 0 before `ready()`. */
@@ -338,11 +294,9 @@ declare module 'hypercore' {
     readonly contiguousLength: number
     readonly fork: number
     readonly writable: boolean
-    readonly readable: boolean
     readonly opened: boolean
     readonly closed: boolean
     readonly closing: Promise<void> | null
-    readonly snapshotted: boolean
     readonly peers: readonly Peer[]
     readonly sessions: readonly Hypercore[]
 
@@ -378,10 +332,8 @@ declare module 'hypercore' {
       opts?: number | { fork?: number; keyPair?: KeyPair; signature?: Uint8Array }
     ): Promise<void>
     clear(start: number, end?: number): Promise<unknown>
-    purge(): Promise<void>
 
     treeHash(length?: number): Promise<Uint8Array>
-    signable(length?: number, fork?: number): Promise<Uint8Array>
     proof(request: ProofRequest): Promise<Proof>
     /** Checks and stores; false where it brings nothing. INVALID_CHECKSUM, INVALID_SIGNATURE. */
     applyProof(proof: Proof): Promise<boolean>
@@ -390,7 +342,6 @@ declare module 'hypercore' {
 
     setUserData(key: string, value: Uint8Array | null): Promise<void>
     getUserData(key: string): Promise<Uint8Array | null>
-    setKeyPair(keyPair: KeyPair): void
 
     createReadStream(opts?: {
       start?: number
@@ -400,32 +351,6 @@ declare module 'hypercore' {
     }): AsyncIterable<Uint8Array>
 
     replicate(isInitiator: boolean | RawStream | Protomux): RawStream
-  }
-}
-
-declare module 'hypercore/lib/verifier.js' {
-  import type { Manifest } from 'hypercore'
-  import type { KeyPair } from 'hypercore-crypto'
-
-  /** What a signature is over: a head. `hash` is the tree hash. */
-  export interface Signable {
-    fork: number
-    length: number
-    hash(): Uint8Array
-    signable(manifestHash: Uint8Array): Uint8Array
-  }
-
-  export default class Verifier {
-    constructor(manifestHash: Uint8Array, manifest: Manifest)
-    verify(head: Signable, signature: Uint8Array): boolean
-    /** The signature as stored, a multi-signature. Throws when the key is not a signer's. */
-    sign(head: Signable, keyPair: KeyPair): Uint8Array
-    static manifestHash(manifest: Manifest): Uint8Array
-    static createManifest(manifest: Manifest | Uint8Array): Manifest
-    static encodeManifest(manifest: Manifest): Uint8Array
-    static decodeManifest(manifest: Uint8Array): Manifest
-    static fromManifest(manifest: Manifest): Verifier
-    static isValidManifest(key: Uint8Array, manifest: Manifest): boolean
   }
 }
 
@@ -457,18 +382,10 @@ declare module 'hypercore/lib/merkle-tree.js' {
 
   /** A tree that grows in memory. */
   export class MerkleTreeBatch {
-    constructor(state: SessionState)
-    readonly fork: number
-    readonly length: number
-    readonly byteLength: number
-    readonly roots: TreeNode[]
     /** Those that are new, in the order in which they were made. */
     readonly nodes: TreeNode[]
-    append(block: Uint8Array): void
     /** Puts what is new into a batch of changes. */
     commit(tx: unknown): this
-    hash(): Uint8Array
-    signable(manifestHash: Uint8Array): Uint8Array
   }
 }
 
@@ -481,44 +398,4 @@ declare module 'hypercore/lib/bit-interlude.js' {
     /** Writes the pages as they will be; the bitfield stays as it is. */
     flush(batch: CoreBatch, bitfield: Bitfield): unknown
   }
-}
-
-declare module 'hypercore/lib/multisig.js' {
-  import type { TreeNode } from 'hypercore-crypto'
-
-  export interface PartialSignature {
-    signer: number
-    signature: Uint8Array
-    /** How many nodes of a longer tree follow; 0 unless the manifest allows patches. */
-    patch: number
-  }
-
-  export function inflate(signature: Uint8Array): {
-    proofs: PartialSignature[]
-    patch: TreeNode[]
-  }
-  export function assemble(inputs: (PartialSignature & { nodes: TreeNode[] | null })[]): Uint8Array
-}
-
-declare module 'hypercore/lib/messages.js' {
-  import type { Encoder } from 'compact-encoding'
-  import type { Manifest, Proof } from 'hypercore'
-
-  export const wire: {
-    /** A proof as it goes over the wire. */
-    data: Encoder<Proof & { request: number }>
-  }
-  export const manifest: Encoder<Manifest>
-}
-
-declare module 'hypercore/lib/caps.js' {
-  export const MANIFEST: Uint8Array
-  export const DEFAULT_NAMESPACE: Uint8Array
-  /** The 112 bytes that the signer of a head signs. */
-  export function treeSignable(
-    manifestHash: Uint8Array,
-    treeHash: Uint8Array,
-    length: number,
-    fork: number
-  ): Uint8Array
 }

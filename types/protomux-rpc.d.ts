@@ -4,11 +4,8 @@ declare module 'protomux-rpc' {
   import type { Encoder } from 'compact-encoding'
   import type Protomux from 'protomux'
 
-  export interface RPCOptions<H> {
-    id?: Uint8Array
+  export interface RPCOptions {
     protocol?: string
-    handshake?: H | null
-    handshakeEncoding?: Encoder<H>
   }
 
   /** Without encodings the values are bytes, and null and empty are one. */
@@ -24,16 +21,13 @@ declare module 'protomux-rpc' {
    * (its `cause` has what the other side threw: `message` and `code`), `DECODE_ERROR`,
    * `ENCODE_ERROR`, `TIMEOUT_EXCEEDED`, `CHANNEL_CLOSED`, `CHANNEL_DESTROYED`, `DUPLICATE_CHANNEL`.
    */
-  export default class ProtomuxRPC<H = Uint8Array> extends EventEmitter<{
+  export default class ProtomuxRPC extends EventEmitter<{
     open: [handshake: H | null]
     close: []
     destroy: []
   }> {
-    constructor(stream: SecretStream | Protomux, opts?: RPCOptions<H>)
-    readonly opened: boolean
+    constructor(stream: SecretStream | Protomux, opts?: RPCOptions)
     readonly closed: boolean
-    readonly mux: Protomux
-    readonly stream: SecretStream
     /** What is done with requests. With `autoBatch` replies to what came in one frame are sent in one; number 0 wants none. */
     readonly _request: {
       autoBatch: boolean
@@ -55,7 +49,6 @@ declare module 'protomux-rpc' {
       options: ValueOptions<Req, Res>,
       handler: (value: Req) => Res | Promise<Res>
     ): this
-    unrespond(method: string): this
     request<Req = Bytes, Res = Bytes>(
       method: string,
       value: Req,
@@ -72,8 +65,6 @@ declare module 'protomux-rpc' {
     ): void
     cork(): void
     uncork(): void
-    /** Closes when all requests in flight are answered. */
-    end(): Promise<unknown>
     destroy(error?: Error): void
   }
 }

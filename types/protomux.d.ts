@@ -8,7 +8,6 @@ declare module 'protomux' {
   }
 
   export interface Message<T> {
-    readonly type: number
     /** False when the stream is full (wait for `ondrain`) or the channel is closed. */
     send(message: T): boolean
   }
@@ -16,37 +15,17 @@ declare module 'protomux' {
   export interface MessageOptions<T> {
     encoding?: Encoder<T>
     onmessage?: (message: T, channel: Channel) => void | Promise<void>
-    /** False: answers of one tick are not gathered in one packet. */
-    autoBatch?: boolean
   }
 
   export interface ChannelOptions<H> extends ChannelId {
-    userData?: unknown
-    aliases?: string[]
-    /** False allows several open channels of this protocol and id; default true. */
-    unique?: boolean
-    handshake?: Encoder<H> | null
     onopen?: (handshake: H, channel: Channel) => void | Promise<void>
     onclose?: (isRemote: boolean, channel: Channel) => void | Promise<void>
-    ondestroy?: (channel: Channel) => void | Promise<void>
-    ondrain?: (channel: Channel) => void | Promise<void>
   }
 
   export interface Channel<H = unknown> {
-    readonly protocol: string
-    readonly id: Uint8Array | null
-    readonly handshake: H | null
-    readonly opened: boolean
-    readonly closed: boolean
-    readonly destroyed: boolean
-    readonly drained: boolean
-    userData: unknown
     open(handshake?: H): void
     close(): void
-    cork(): void
-    uncork(): void
     fullyOpened(): Promise<boolean>
-    fullyClosed(): Promise<void>
     addMessage<T>(opts: MessageOptions<T>): Message<T>
   }
 
@@ -55,20 +34,14 @@ declare module 'protomux' {
     constructor(stream: SecretStream)
     /** The muxer of a stream, made when it has none yet. */
     static from(stream: SecretStream | Protomux): Protomux
-    static isProtomux(value: unknown): value is Protomux
     readonly stream: SecretStream
-    readonly corked: number
-    readonly drained: boolean
     /** Holds back everything written until `uncork`; nests. */
     cork(): void
     uncork(): void
-    opened(id: ChannelId): boolean
     pair(id: ChannelId, notify: (id: Uint8Array | null) => void | Promise<void>): void
     unpair(id: ChannelId): void
     /** Null when the stream is destroyed, or a channel of this protocol and id is open already. */
     createChannel<H = null>(opts: ChannelOptions<H>): Channel<H> | null
-    getLastChannel(id: ChannelId): Channel | null
-    isIdle(): boolean
     /** Sends what was gathered while it was corked; `end` is how many bytes those are. Private. */
     _sendBatch: (batch: unknown, state: { readonly end: number }) => void
     /** What is gathered while it is corked, with how many bytes those are. Private. */
@@ -82,6 +55,5 @@ declare module 'protomux' {
     _warn: (error: Error) => void
     _destroying: boolean
     destroy(error?: Error): void
-    [Symbol.iterator](): IterableIterator<Channel>
   }
 }

@@ -28,36 +28,23 @@ declare module '@hyperswarm/secret-stream' {
   /** An encrypted duplex stream between two Ed25519 keys. */
   export default class SecretStream implements RawStream {
     constructor(isInitiator: boolean, rawStream?: unknown, opts?: { keyPair?: KeyPair })
-    static keyPair(seed?: Uint8Array): KeyPair
     readonly noiseStream: SecretStream
     readonly rawStream: RawStream | null
     readonly isInitiator: boolean
-    /** Ours; set once the handshake is done, as are the two below. */
-    readonly publicKey: Uint8Array
     readonly remotePublicKey: Uint8Array
-    readonly handshakeHash: Uint8Array
-    readonly connected: boolean
     readonly opened: Promise<boolean>
     readonly destroying: boolean
     readonly destroyed: boolean
     /** Bytes written that have not left: streamx has no other word for it. */
     readonly _writableState: { readonly buffered: number; readonly highWaterMark: number }
     _write(data: Uint8Array, done: (error?: Error | null) => void): void
-    readonly rawBytesRead: number
-    readonly rawBytesWritten: number
-    /** Holds the Protomux once there is one: get at it with `Protomux.from(stream)`. */
-    userData: unknown
     /** It is an EventEmitter. */
     setMaxListeners(count: number): this
     setTimeout(ms: number): void
     setKeepAlive(ms: number): void
-    sendKeepAlive(): void
     /** False when the buffer is full: wait for `drain`. */
     write(data: Uint8Array): boolean
     end(data?: Uint8Array): void
-    pause(): this
-    resume(): this
-    flush(): Promise<boolean>
     pipe<T extends RawStream>(to: T, callback?: (error: Error | null) => void): T
     destroy(error?: Error | null): void
     on<E extends keyof SecretStreamEvents>(

@@ -3,7 +3,5 @@ declare module 'sub-encoder' {
   export default class SubEncoder {
     constructor(prefix: string | Uint8Array | null, encoding?: 'utf-8' | 'binary')
     encode(key: string | Uint8Array): Uint8Array
-    decode(key: Uint8Array): string
-    sub(prefix: string | Uint8Array, encoding?: 'utf-8' | 'binary'): SubEncoder
   }
 }
