@@ -46,13 +46,14 @@ export async function awaitBlocks(
   }
 }
 
-/** Has blocks `start` to `end` of a log here; false where that was given up. */
+/** Has blocks `start` to `end` of a log here, once there are so many; false where that was given up. */
 export async function fetchBlocks(
   core: Hypercore,
   start: number,
   end: number,
   { signal }: Waiting
 ): Promise<boolean> {
+  if (!(await awaitBlocks(core, end, { signal }))) return false
   for (let at = start; at < end; at += BLOCKS_MAX) {
     const download = core.download({ start: at, end: Math.min(end, at + BLOCKS_MAX) })
     const stop = () => download.destroy()

@@ -247,11 +247,8 @@ export class LostParts {
   }
 
   async #fetch(copy: Hypercore, start: number, end: number): Promise<boolean> {
-    return this.#options.progress.during(
-      copy,
-      async (waiting) =>
-        (await awaitBlocks(copy, end, waiting)) && fetchBlocks(copy, start, end, waiting)
-    )
+    const { progress } = this.#options
+    return progress.during(copy, (waiting) => fetchBlocks(copy, start, end, waiting))
   }
 
   async #copy(key: Uint8Array): Promise<Hypercore> {

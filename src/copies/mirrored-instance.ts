@@ -192,7 +192,6 @@ export class MirroredInstance {
   async #open(info: InfoReply | null): Promise<Logs | null> {
     const { store } = this.#options.replica
     const log = await openCopy(store, this.#address)
-    if (!(await awaitBlocks(log, 1, this.#stop))) return null
     if (!(await fetchBlocks(log, 0, 1, this.#stop))) return null
     const genesis = await log.get(0, { wait: false })
     if (genesis === null) return null

@@ -10,7 +10,7 @@ import { decodeId, encodeId } from '../protocol/ids.ts'
 import { blobsManifest, type Manifest, stateManifest, userLogKey } from '../protocol/manifest.ts'
 import type { TreeNode } from '../protocol/merkle.ts'
 import { leafHash, parentHash } from '../protocol/tree-hash.ts'
-import { awaitBlocks, discard, fetchBlocks, openCopy } from './copy.ts'
+import { discard, fetchBlocks, openCopy } from './copy.ts'
 import { Progress } from './progress.ts'
 import { type RecoveryOptions, readIndex, withSources } from './sources.ts'
 import { Walk } from './walk.ts'
@@ -133,11 +133,8 @@ async function replace(
   what: string,
   progress: Progress
 ): Promise<boolean> {
-  const isThere = await progress.during(
-    copy,
-    async (waiting) =>
-      (await awaitBlocks(copy, index + 1, waiting)) &&
-      (await fetchBlocks(copy, index, index + 1, waiting))
+  const isThere = await progress.during(copy, (waiting) =>
+    fetchBlocks(copy, index, index + 1, waiting)
   )
   const block = isThere ? await copy.get(index, { wait: false }) : null
   if (block === null) {

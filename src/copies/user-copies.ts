@@ -108,8 +108,7 @@ export class UserCopies {
     const signal = AbortSignal.any([this.#options.stop, AbortSignal.timeout(OPEN_MS)])
     const core = await this.#open(key)
     try {
-      const isThere = core.length >= entry || (await awaitBlocks(core, entry, { signal }))
-      if (!isThere || !(await fetchBlocks(core, 0, entry, { signal }))) return
+      if (!(await fetchBlocks(core, 0, entry, { signal }))) return
       const beyond = core.byteLength - (await bytesOf(core, entry))
       if (beyond > Math.min(OPEN_BEYOND_MAX, this.#options.room())) return
       await fetchBlocks(core, entry, core.length, { signal })
