@@ -22,7 +22,7 @@ declare module 'protomux-rpc' {
    * `ENCODE_ERROR`, `TIMEOUT_EXCEEDED`, `CHANNEL_CLOSED`, `CHANNEL_DESTROYED`, `DUPLICATE_CHANNEL`.
    */
   export default class ProtomuxRPC extends EventEmitter<{
-    open: [handshake: H | null]
+    open: [handshake: Uint8Array | null]
     close: []
     destroy: []
   }> {
