@@ -289,6 +289,10 @@ test('compiler - the place of an error is counted in the author’s own lines', 
       'line 2, column 3: HTML-like comments are not allowed: write // or /* */'
     ],
     ['#!/usr/bin/env node\nexports.a = 1', 'line 1, column 1: a line with #! is not available'],
+    [
+      `1; 0x${'f'.repeat(262_142)}n`,
+      'line 1, column 4: a big integer that is written out may have 262143 digits'
+    ],
     ['let a = /(/', 'line 1, column 10: Invalid regular expression: /(/'],
     ['let a = /a', 'line 1, column 10: Unterminated regular expression'],
     ['let a = /a/gg', 'line 1, column 10: Duplicate regular expression flag'],

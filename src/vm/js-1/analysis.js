@@ -41,6 +41,9 @@ const ARROWS_MAX = 16 * 1024 * 1024
  */
 const SCOPES_MAX = 64 * 1024 * 1024
 
+/** Digits, and the letter behind them: of four bits each they are as many as a big integer may have, see prices.js. */
+const DIGITS_MAX = 256 * 1024
+
 /** What the parameters of an arrow function count for, on top: V8 takes the square of how deep these are in each other, for each. */
 const NESTED_PARAMETERS = 16
 
@@ -328,6 +331,12 @@ class Analysis {
     const price = this.#prices[node.type] ?? this.#prices.other
     switch (node.type) {
       case 'Literal':
+        if (typeof node.value === 'bigint' && node.raw.length > DIGITS_MAX) {
+          throw new Refusal(
+            node,
+            `a big integer that is written out may have ${DIGITS_MAX - 1} digits, and this one has ${node.raw.length - 1}: compute it`
+          )
+        }
         return node.regex === undefined ? price : this.#prices.pattern
       case 'Identifier':
         if (node.name === 'eval') throw new Refusal(node, NO_EVAL)
