@@ -39,7 +39,7 @@ export interface AuditOptions {
   readonly fromGenesis?: boolean
   /**
    * Goes on as calls come in, until this is aborted: findings come as they happen, and the verdict is of what was
-   * verified so far. Goes on also while the host is away.
+   * verified so far, inconclusive where there was more to read. Goes on also while the host is away.
    */
   readonly follow?: AbortSignal
 }

@@ -51,7 +51,10 @@ export interface AuditOptions extends HearsayOptions {
   readonly fromGenesis?: boolean
   /** How often it leaves a checkpoint while there is more to read, ms. Default 5,000. */
   readonly keepEvery?: number
-  /** Goes on as the log grows until this is aborted; the verdict is then of what was verified so far. */
+  /**
+   * Goes on as the log grows until this is aborted; the verdict is then of what was verified so far, and inconclusive where
+   * there was more to read.
+   */
   readonly follow?: AbortSignal
   /**
    * When the host was asked, as performance.now(), what it has answered last. A connection over which nothing comes looks as
