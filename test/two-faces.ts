@@ -36,19 +36,10 @@ export class TwoFaces {
   }
 
   /** Whoever connects from now on meets this one. */
-  show(face: 0 | 1): Promise<void> {
-    return this.#tell(`show ${face}`)
-  }
-
-  /** Everybody has to connect again. */
-  drop(): Promise<void> {
-    return this.#tell('drop')
-  }
-
-  async #tell(command: string): Promise<void> {
-    const answered = once(this.#lines, 'line')
-    this.#child.stdin?.write(`${command}\n`)
-    await answered
+  async show(face: 0 | 1): Promise<void> {
+    const shown = once(this.#lines, 'line')
+    this.#child.stdin?.write(`${face}\n`)
+    await shown
   }
 }
 

@@ -15,7 +15,7 @@ import { History } from './history.ts'
 import { type HostShows, HostView, type HostViewOptions } from './host-view.ts'
 import { LogReader } from './log-reader.ts'
 import type { News } from './news.ts'
-import type { Patience } from './patience.ts'
+import { type Patience, Shortfall } from './patience.ts'
 import { Published } from './published.ts'
 import { ReplayThread } from './replay-thread.ts'
 import { LocalReplayer, type Replayer } from './replayer.ts'
@@ -88,8 +88,8 @@ export class Course {
   #tailAfter = 0
   /** How much of the log was read when it was looked at last, and since when it is no more. */
   #stuck = { at: 0, since: performance.now() }
-  /** What the host had signed that it does not show, or that is not read, and since when that is so. */
-  #less: { readonly to: number; readonly since: number } | null = null
+  /** What the host had signed that it does not show, or that is not read. */
+  readonly #less = new Shortfall()
   /** What the host showed of the call log once it had shown all that was seen of the archive. */
   #shownThen = Number.POSITIVE_INFINITY
 
@@ -353,12 +353,9 @@ export class Course {
     const shown = this.#hostView.shows(null)
     const to = Math.max(reader.length, this.#heads.openTo)
     const here = Math.min(reader.length, shown ?? to)
-    // others may always be ahead of a slow connection: what counts is what was signed when the time began
-    if (this.#less !== null && here >= this.#less.to) this.#less = null
-    if (here < to) this.#less ??= { to, since: performance.now() }
-    const less = this.#less
-    if (less === null || less.since > performance.now() - grace) return
-    const isShowingLess = (hostShows(null) ?? less.to) < less.to
+    const late = this.#less.late(here, to, grace)
+    if (late === null) return
+    const isShowingLess = (hostShows(null) ?? late) < late
     this.#heads.withheld(reader.length, isShowingLess ? hostShows : () => null)
     if (isShowingLess && head !== null) this.#heads.truncated(head, reader.length, hostShows)
   }

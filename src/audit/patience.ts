@@ -122,6 +122,22 @@ export class Stall {
   }
 }
 
+/**
+ * Less of something than there is said to be, and since when. There may always be more, and what comes behind: what counts is
+ * what was said when that time began.
+ */
+export class Shortfall {
+  #open: { readonly to: number; readonly since: number } | null = null
+
+  /** What was to be there `ms` ago and is not yet, of `to` that are to be there now; null where nothing is late. */
+  late(here: number, to: number, ms: number): number | null {
+    if (this.#open !== null && here >= this.#open.to) this.#open = null
+    if (here < to) this.#open ??= { to, since: performance.now() }
+    const open = this.#open
+    return open === null || open.since > performance.now() - ms ? null : open.to
+  }
+}
+
 /** Asks peers for the newest head, and waits until the core has the length or patience is over. */
 export async function awaitLength(
   core: Hypercore,

@@ -9,7 +9,7 @@ import { openForeignLog } from '../state/store.ts'
 import type { Report } from './findings.ts'
 import type { HostShows } from './host-view.ts'
 import type { News } from './news.ts'
-import { awaitLength, type Patience } from './patience.ts'
+import { awaitLength, type Patience, Shortfall } from './patience.ts'
 
 const NAMES = ['archive', 'blobs'] as const
 type Name = (typeof NAMES)[number]
@@ -51,8 +51,8 @@ interface Side {
   isCrowded: boolean
   /** Those that no commit has left so. */
   readonly wrong: Head[]
-  /** The length in a commit that it is behind, and since when. */
-  behind: { readonly to: number; readonly since: number } | null
+  /** What it is behind the commits. */
+  readonly behind: Shortfall
 }
 
 /**
@@ -106,7 +106,7 @@ export class Published {
       freshAt: new Set<number>(),
       isCrowded: false,
       wrong: [],
-      behind: null
+      behind: new Shortfall()
     }))
     return new Published(sides, cores.blobs.key, host, report, patience)
   }
@@ -221,12 +221,9 @@ export class Published {
       prune(side)
       const to = this.#last?.[side.name].length ?? 0
       const shown = hostShows(side.core)
-      // it may always be behind the newest one: what counts is what was committed when the time began
-      if (side.behind !== null && last >= side.behind.to) side.behind = null
-      if (last < to) side.behind ??= { to, since: performance.now() }
-      const { behind } = side
-      if (behind === null || behind.since >= before) continue
-      const isShowingLess = shown !== null && shown < behind.to
+      const late = side.behind.late(last, to, grace)
+      if (late === null) continue
+      const isShowingLess = shown !== null && shown < late
       this.#judgeEnd(side, isShowingLess ? hostShows : () => null)
     }
   }

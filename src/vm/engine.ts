@@ -199,11 +199,6 @@ export class Engine {
     return this.#alive
   }
 
-  /** False until it is given its first job: it has seen no contract yet. */
-  get isUsed(): boolean {
-    return this.#used
-  }
-
   /** Whether it gives back what it does not need: a job waits for the end of that. */
   get isTidying(): boolean {
     return this.#tidying

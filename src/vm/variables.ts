@@ -1,12 +1,12 @@
 import type { Files, Write } from '../protocol/files.ts'
-import { variableName as nameAt, sortVariables, variablePath } from './js-1/variables.js'
+import { variableName as nameAt, sortVariables } from './js-1/variables.js'
 
 /**
  * Exported variables as files of the archive: `/.mivm/exports/<name, encoded as in a URI>.json`, each with the
  * value in text form. What decides an outcome, such as a name that is too long, is in the engine's
  * js-1/variables.js.
  */
-export { sortVariables, variablePath }
+export { sortVariables }
 
 /** The name of the exported variable that is kept at this path, or null where it is the path of no variable. */
 export function variableName(path: string): string | null {

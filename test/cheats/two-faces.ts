@@ -13,11 +13,10 @@ import { BorrowedVm } from '../borrowed-vm.ts'
 /**
  * A host of one key with two directories, in a process of its own: whoever connects meets the one that it shows at that
  * moment. Both are the real host; what lies is around them. They begin with the same deployment, and each goes on with
- * what it is sent. `show <n>` on stdin changes the face, `drop` ends all connections; both are answered by a line.
+ * what it is sent. A number on stdin changes the face, and is answered by a line.
  */
 async function main(dir: string, bootstrap: readonly string[]): Promise<void> {
   const listeners: ((stream: SecretStream) => void)[] = []
-  const streams = new Set<SecretStream>()
   let showing = 0
   // one of the two is in the network, for both
   let shown: Network | null = null
@@ -26,11 +25,7 @@ async function main(dir: string, bootstrap: readonly string[]): Promise<void> {
     listeners.push(listener)
     if (shown !== null) return () => {}
     shown = this
-    return onConnection.call(this, (stream) => {
-      streams.add(stream)
-      stream.once('close', () => streams.delete(stream))
-      listeners[showing]?.(stream)
-    })
+    return onConnection.call(this, (stream) => listeners[showing]?.(stream))
   }
   let listening: ReturnType<typeof listen> | null = null
   Network.prototype.listen = function () {
@@ -70,9 +65,7 @@ async function main(dir: string, bootstrap: readonly string[]): Promise<void> {
   }
   say({ type: 'ready', id: faces[0]?.id })
   createInterface({ input: process.stdin }).on('line', (line) => {
-    const [command, face] = line.split(' ')
-    if (command === 'show') showing = Number(face)
-    else for (const stream of streams) stream.destroy()
+    showing = Number(line)
     say({ type: 'done' })
   })
   await once(process.stdin, 'end')
