@@ -1,5 +1,3 @@
-import type { Difference } from './replay.ts'
-
 /**
  * Everything that a host can be found to have done, with how it is known: P, from signatures and hashes alone;
  * R, by replay.
@@ -55,6 +53,13 @@ export interface Place {
   readonly seq?: number
   /** z-base-32, where it is in or about a user's log. */
   readonly user?: string
+}
+
+/** What the log says, and what the same call comes to here. */
+export interface Difference {
+  readonly what: 'outcome' | 'value' | 'error' | 'fuel' | 'writes' | 'request' | 'archive' | 'blobs'
+  readonly logged: string
+  readonly replayed: string
 }
 
 /** A cheat: what, where, and both sides where replay came to something else. */

@@ -10,7 +10,7 @@ import { answerOf, callAt, contractOf, encodeResult, MALFORMED } from '../vm/rec
 import { sortVariables, updateVariables } from '../vm/variables.ts'
 import type { Call, Contract, OracleAnswer, OracleRequest, Step, VirtualMachine } from '../vm/vm.ts'
 import type { LoggedBatch } from './call-log.ts'
-import type { Report } from './findings.ts'
+import type { Difference, Report } from './findings.ts'
 
 /** An auditor waits this many times longer than a host: a slow machine accuses nobody. */
 const PATIENCE = 10
@@ -20,13 +20,6 @@ const PASSED_OVER_MAX = 4
 
 /** Characters of either side that a difference shows. */
 const SHOWN_MAX = 200
-
-/** What the log says, and what the same call comes to here. */
-export interface Difference {
-  readonly what: 'outcome' | 'value' | 'error' | 'fuel' | 'writes' | 'request' | 'archive' | 'blobs'
-  readonly logged: string
-  readonly replayed: string
-}
 
 /** The state that calls are executed on, and that their writes go into. */
 export interface StateCopy {
