@@ -607,7 +607,7 @@ test('engine - code that cannot run is refused with the place and the reason', a
   await messages('}, function () {', 'CODE_SYNTAX', /line 1, column 1/)
   await messages('1 <!-- 2', 'CODE_SYNTAX', /line 1, column 3: HTML-like comments/)
   await messages('1\n--> 2', 'CODE_SYNTAX', /line 2, column 1: HTML-like comments/)
-  await messages('#!/usr/bin/env node', 'CODE_SYNTAX', /line 1, column 2/)
+  await messages('#!/usr/bin/env node', 'CODE_SYNTAX', /line 1, column 1: a line with #!/)
   await messages("exports.a = () => import('fs')", 'CODE_SYNTAX', /line 1, column 19: import/)
   await messages("import fs from 'fs'", 'CODE_SYNTAX', /line 1, column 1/)
   await messages('export const a = 1', 'CODE_SYNTAX', /line 1, column 1/)
