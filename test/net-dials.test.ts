@@ -131,3 +131,43 @@ test('network - where nobody has ever answered nobody is asked any more once it 
   await Promise.all([closing, meeting])
   t.ok(asked <= 2, `${asked} times: to begin with, and by what was under way`)
 })
+
+test('network - one that loses all of its nodes at once, and has them again, finds who is there', async (t) => {
+  const before = await openLocal(0)
+  const { bootstrap } = before
+  const topic = crypto.randomBytes(32)
+  const open = () => {
+    const network = new Network(crypto.keyPair(), bootstrap, { announceMs: 200 })
+    t.teardown(() => network.close())
+    return network
+  }
+  const host = open()
+  host.onConnection(() => {})
+  await host.listen()
+  await host.announce(topic)
+  await open().connect(host.publicKey)
+  await before.close()
+  const port = Number(bootstrap[0]?.split(':')[1])
+  const { close } = await openLocal(port)
+  t.teardown(close, { order: 1 })
+  while (!(await isThere(open(), host.publicKey))) await sleep(100)
+  let isFound = false
+  while (!isFound) {
+    const visitor = open()
+    visitor.onConnection(() => {
+      isFound = true
+    })
+    await visitor.find(topic)
+    await visitor.close()
+  }
+  t.pass()
+})
+
+async function isThere(network: Network, key: Uint8Array): Promise<boolean> {
+  const is = await network.connect(key).then(
+    () => true,
+    () => false
+  )
+  await network.close()
+  return is
+}

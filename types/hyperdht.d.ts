@@ -25,6 +25,8 @@ declare module 'hyperdht' {
       listening: []
       close: []
     }> {
+    /** Announces it anew, soon. */
+    refresh(): void
     close(): Promise<void>
   }
 

@@ -38,6 +38,8 @@ export interface NetworkOptions {
   readonly isPatient?: boolean
   /** Connections that others open, at a time; default: any number. */
   readonly inboundMax?: number
+  /** How often what is announced in a network of one's own is announced again, ms. */
+  readonly announceMs?: number
 }
 
 /**
@@ -49,12 +51,16 @@ export class Network {
   readonly #keyPair: KeyPair
   /** A peer that says nothing for so long is gone, ms; it says something four times as often. */
   readonly #silenceMax: number
-  /** For topics that are looked at again. */
+  /** For what is announced and looked at again. */
   readonly #timers = new Set<NodeJS.Timeout>()
   /** What is looked for until the end, by topic in hex. */
   readonly #finding = new Map<string, Discovery>()
   /** Where others are met, by topic in hex. */
   readonly #meeting = new Map<string, Discovery>()
+  /** What it is found on until the end, by topic in hex. */
+  readonly #announced = new Map<string, Discovery>()
+  /** Null in the public network. */
+  readonly #announceMs: number | null
   #closed = false
 
   constructor(
@@ -63,10 +69,12 @@ export class Network {
     {
       deny = () => false,
       isPatient = false,
-      inboundMax = Number.POSITIVE_INFINITY
+      inboundMax = Number.POSITIVE_INFINITY,
+      announceMs = ANNOUNCE_MS
     }: NetworkOptions = {}
   ) {
     this.#keyPair = keyPair
+    this.#announceMs = bootstrap === undefined ? null : announceMs
     this.#silenceMax = isPatient ? PATIENCE_MS : isLoopback(bootstrap) ? 2_000 : 8_000
     const dht = new DHT({
       keyPair,
@@ -113,13 +121,17 @@ export class Network {
 
   /** Takes connections under our key. */
   async listen(): Promise<Server> {
-    return this.#swarm.listen()
+    const server = await this.#swarm.listen()
+    if (this.#announceMs !== null && !this.#closed) this.#announceAgain(this.#announceMs)
+    return server
   }
 
   /** Is found on a topic; resolves when it is announced. */
   async announce(topic: Uint8Array): Promise<void> {
     if (this.#closed) return
-    await this.#swarm.join(topic, { server: true, client: false }).flushed()
+    const discovery = this.#swarm.join(topic, { server: true, client: false })
+    this.#announced.set(b4a.toString(topic, 'hex'), discovery)
+    await discovery.flushed()
   }
 
   /** Connects to whoever announces a topic; the streams come to `onConnection`. Returns when all were tried once. */
@@ -201,6 +213,23 @@ export class Network {
     await Promise.race([this.#swarm.flush(), sleep(TRIED_MS, undefined, { ref: false })])
   }
 
+  /**
+   * A network of a few nodes may lose all of them at once, and with them what was announced: that of `--local` is in the process of
+   * one host, which may be started again. The library by itself announces again after minutes.
+   */
+  #announceAgain(ms: number): void {
+    const timer = setInterval(() => {
+      this.#swarm.server.refresh()
+      // of thousands of topics some at a time, in turns
+      for (const [id, discovery] of [...this.#announced].slice(0, TOPICS_AGAIN)) {
+        this.#announced.delete(id)
+        this.#announced.set(id, discovery)
+        discovery.refresh().catch(() => {})
+      }
+    }, ms).unref()
+    this.#timers.add(timer)
+  }
+
   #tend(stream: SecretStream): void {
     // whoever uses several instances listens for the end of a stream once for each of them
     stream.setMaxListeners(0)
@@ -252,6 +281,8 @@ export async function openLocal(port: number = LOCAL_PORT): Promise<{
 const PATIENCE_MS = 20_000
 const GOODBYE_MS = 2_000
 const TRIED_MS = 5_000
+const ANNOUNCE_MS = 10_000
+const TOPICS_AGAIN = 8
 /** When a topic is looked at again, beside every ten minutes as the library does. */
 const LOOK_AGAIN_MS = [2_000, 10_000, 60_000]
 
