@@ -328,6 +328,18 @@ test('vm builtins - attacks: objects, proxies and chains of prototypes', async (
       `${TWINS};const p=new Proxy(o,{get:()=>b});for(let i=0;i<1e3;i++)p.a`,
       FUEL
     ],
+    'what is no array, with ropes': [
+      "const a='x'.repeat(1e6)+'y',b='x'.repeat(1e6)+'y';for(let i=0;i<50;i++)[].indexOf.call({0:a,length:1},b)",
+      FUEL
+    ],
+    'a bound builtin that fails with a long text': [
+      "const f=Map.prototype.get.bind('x'.repeat(1e6));for(let i=0;i<200;i++)Promise.resolve().then(f);await 0",
+      FUEL
+    ],
+    'a builtin that fails with a long text': [
+      "const p=Promise.resolve('x'.repeat(1e6));for(let i=0;i<200;i++)p.then(Object.create);await 0",
+      FUEL
+    ],
     'a trap that takes the same': [
       `${TWINS};const p=new Proxy(o,{set:()=>true});for(let i=0;i<1e3;i++)p.a=b`,
       FUEL

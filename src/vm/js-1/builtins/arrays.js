@@ -264,9 +264,9 @@
           const object = toObject(this, name)
           const length = lengthOf(object)
           spend(length, prices.arrayFind)
-          // what is equal is compared to its end
+          // what is equal is compared to its end; where it is no block, ropes are gone through
           if (typeof sought === 'string' && sought.length > 16) {
-            spend(length * sought.length, prices.copy)
+            spend(length * sought.length, isBlock(object) ? prices.copy : prices.closed)
           } else if (typeof sought === 'bigint') spend(length * kit.wordsOf(sought), prices.word)
           // of an empty one nobody asks where
           const isKnown = placed(rest, 0, length === 0 ? 0 : 1)

@@ -87,6 +87,18 @@
     })
   }
 
+  /** A builtin as a handler: nothing of the contract's is left by an error of it. */
+  function handling(handler) {
+    if (typeof handler !== 'function' || !kit.isNative(handler)) return handler
+    return (value) => {
+      try {
+        return handler(value)
+      } catch (error) {
+        throw kit.failed(error)
+      }
+    }
+  }
+
   /** What makes promises, or gives them handlers, and pays for the notes that isolated-vm may have of others. */
   function replacePromises() {
     const { then, finally: settle } = Promise.prototype
@@ -97,7 +109,7 @@
         // it asks `this` for its constructor
         enter()
         try {
-          return apply(then, this, [onFulfilled, onRejected])
+          return apply(then, this, [handling(onFulfilled), handling(onRejected)])
         } finally {
           leave()
         }

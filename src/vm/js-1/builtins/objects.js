@@ -16,6 +16,7 @@
   /** Of a property, in the order in which they are read. */
   const FIELDS = ['enumerable', 'configurable', 'value', 'writable', 'get', 'set']
   const { bind } = Function.prototype
+  const { isError } = Error
   const RawWeakMap = WeakMap
   const layersOf = uncurry(WeakMap.prototype.get)
   const setLayers = uncurry(WeakMap.prototype.set)
@@ -33,6 +34,7 @@
   replaceErrors()
   return {
     chargeClosed,
+    failed,
     keyOf,
     noteNatives,
     isNative: (value) => isNoted(names, value),
@@ -214,7 +216,7 @@
     const property = describeRaw(targetOf(object), key)
     if (property === undefined || property.configurable || property.writable !== false) return
     const { value } = property
-    if (typeof value === 'string' && value.length > 512) spend(value.length, prices.copy)
+    if (typeof value === 'string' && value.length > 512) spend(value.length, prices.closed)
     else if (typeof value === 'bigint') spend(kit.wordsOf(value), prices.word)
   }
 
@@ -603,6 +605,16 @@
     return counter
   }
 
+  /**
+   * Pays for the message of an error of a builtin, which may have a text of any length in it, where maybe nothing of the
+   * contract's is left by it; returns it.
+   */
+  function failed(error) {
+    const message = isError(error) ? getOwnPropertyDescriptor(error, 'message')?.value : undefined
+    if (typeof message === 'string' && message.length > 1024) spend(message.length, prices.scan)
+    return error
+  }
+
   function countingMethod(native) {
     return {
       call(...args) {
@@ -610,6 +622,8 @@
         enter()
         try {
           return apply(native, this, args)
+        } catch (error) {
+          throw failed(error)
         } finally {
           leave()
         }
@@ -624,6 +638,8 @@
       try {
         if (new.target === undefined) return apply(native, this, args)
         return construct(native, args, new.target === counter ? native : new.target)
+      } catch (error) {
+        throw failed(error)
       } finally {
         leave()
       }
