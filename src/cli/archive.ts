@@ -24,13 +24,17 @@ export class ArchiveView {
     this.version = version
   }
 
-  /** Commits count from 1, the deployment. `onProgress` is told how far the search in the call log has come. */
+  /**
+   * Commits count from 1, the deployment. `onProgress` is told how far the search in the call log has come, `onOlder` that the
+   * host is away and nobody has the newest one.
+   */
   static async open(
     instance: InstanceReplica,
     number: number | null,
-    onProgress: (read: number, of: number) => void
+    onProgress: (read: number, of: number) => void,
+    onOlder: () => void = () => {}
   ): Promise<ArchiveView> {
-    const { length } = (await findCommit(instance, number, onProgress)).archive
+    const { length } = (await findCommit(instance, number, onProgress, onOlder)).archive
     const drive = await instance.drive(length)
     return new ArchiveView(drive.checkout(length), length)
   }
@@ -100,12 +104,16 @@ type Drive = Awaited<ReturnType<InstanceReplica['drive']>>
 async function findCommit(
   instance: InstanceReplica,
   number: number | null,
-  onProgress: (read: number, of: number) => void
+  onProgress: (read: number, of: number) => void,
+  onOlder: () => void
 ): Promise<Commit> {
+  const { whole } = instance
   const log = await instance.callLog()
   const get = async (index: number) => decodeEntry(await readBlock(log, index))
   if (number === null) {
-    for (let i = log.length - 1; i > 0; i--) {
+    const length = Math.min(log.length, whole ?? log.length)
+    if (length < log.length) onOlder()
+    for (let i = length - 1; i > 0; i--) {
       const entry = await get(i)
       if (entry.type === 'commit') return entry
     }

@@ -23,6 +23,10 @@ export type Globals = {
 /** What is read then may be less than there is, and what the host has signed since is in no verdict. */
 export const ONLY_COPY = 'nobody who serves it can be reached: this is the copy on this machine'
 
+/** The host is away, and whoever has a copy of what it has signed had not taken all of it by then. */
+export const ONLY_PART =
+  'its host is away, and nobody who can be found has what it has signed last: this is what was before that'
+
 /** What a command works with: the options that all share, and what they open. */
 export class Context {
   readonly dir: string

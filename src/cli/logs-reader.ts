@@ -5,7 +5,7 @@ import { readEntry } from '../protocol/entries.ts'
 import { MivmError } from '../protocol/errors.ts'
 import { decodeId, encodeId } from '../protocol/ids.ts'
 import { sideBySide } from './columns.ts'
-import type { Context } from './context.ts'
+import { type Context, ONLY_PART } from './context.ts'
 import type { LogLine, LogView } from './log-view.ts'
 import { count } from './text.ts'
 
@@ -13,6 +13,11 @@ import { count } from './text.ts'
 const WIDTH = 120
 /** Before what did not come is asked for again, ms. */
 const RETRY = 1_000
+
+/** For a block that somebody has to have, ms. */
+const WAIT = 10_000
+/** For one that nobody says to have, ms. */
+const UNSURE_WAIT = 3_000
 
 /** Prints both sides, beside each other where there is room. */
 export async function printLogs({ output }: Context, reader: LogsReader): Promise<void> {
@@ -73,6 +78,7 @@ export class LogsReader {
   #log: Hypercore | null = null
   #next = 0
   #calls = 0
+  #isPart = false
 
   constructor(
     context: Context,
@@ -120,7 +126,8 @@ export class LogsReader {
     const { length } = log
     const download = log.download({ start: this.#next, end: length })
     for (; this.#next < length; this.#next++) {
-      const block = await read(log, this.#next)
+      const block = await this.#read(log, this.#next, this.#instance.whole)
+      if (block === null) break
       this.#notice(block)
       const line = this.#view.hostLine(this.#next, block)
       if (line !== null && this.#isAsked(line)) show(line)
@@ -158,7 +165,10 @@ export class LogsReader {
     const { length } = log
     for (; state.read < length; state.read++) {
       if (state.read + 1 < state.first) continue
-      show(this.#view.userLine(id, state.read + 1, await read(log, state.read)))
+      const known = this.#instance.whole === null ? null : state.known
+      const block = await this.#read(log, state.read, known)
+      if (block === null) break
+      show(this.#view.userLine(id, state.read + 1, block))
     }
   }
 
@@ -181,6 +191,19 @@ export class LogsReader {
       const timer = setTimeout(done, 500)
       log.on('append', done)
     })
+  }
+
+  /** Null where it is not one of the `sure` first ones, which somebody has, and does not come; the user is told. */
+  async #read(log: Hypercore, index: number, sure: number | null): Promise<Uint8Array | null> {
+    const isSure = sure === null || index < sure
+    try {
+      return await read(log, index, isSure ? WAIT : UNSURE_WAIT)
+    } catch (error) {
+      if (isSure) throw error
+      if (!this.#isPart) this.#context.output.note(ONLY_PART)
+      this.#isPart = true
+      return null
+    }
   }
 
   /** Takes note of whose call it is, before the line of that call. */
@@ -207,8 +230,8 @@ function isAbsence(error: unknown): boolean {
   return error instanceof MivmError && (error.code === 'TIMEOUT' || error.code === 'HOST_UNKNOWN')
 }
 
-async function read(log: Hypercore, index: number): Promise<Uint8Array> {
-  const block = await log.get(index, { timeout: 10_000 }).catch(() => null)
+async function read(log: Hypercore, index: number, timeout: number): Promise<Uint8Array> {
+  const block = await log.get(index, { timeout }).catch(() => null)
   if (block !== null) return block
   throw new MivmError('TIMEOUT', `block ${index} of a log did not come: try again later`)
 }

@@ -20,13 +20,24 @@ export class InstanceReplica {
   readonly genesis: Genesis
   /** False where neither its host nor anybody else was reached: then this machine's copy is all there is. */
   readonly online: boolean
+  /**
+   * Blocks of the call log that whoever serves it in the place of its host says to have, with all that goes with them; null where
+   * the host is there itself. There may be a head of more, of which nobody has the blocks.
+   */
+  readonly whole: number | null
   readonly #store: Corestore
   readonly #log: Hypercore
   readonly #length: number
   readonly #users = new Map<string, Hypercore>()
   #drive: Hyperdrive | null = null
 
-  constructor(store: Corestore, log: Hypercore, genesis: Genesis, info: InfoReply | null) {
+  constructor(
+    store: Corestore,
+    log: Hypercore,
+    genesis: Genesis,
+    info: InfoReply | null,
+    isHosts: boolean
+  ) {
     this.host = genesis.host
     this.address = log.key
     this.genesis = genesis
@@ -34,6 +45,7 @@ export class InstanceReplica {
     this.#store = store
     this.#log = log
     this.#length = info?.head.length ?? 0
+    this.whole = isHosts || info === null ? null : this.#length
   }
 
   /** The call log, at least as long as the host said it was. */

@@ -151,7 +151,8 @@ export class Replica {
       if (genesis === null) throw new MivmError('INTERNAL', 'an instance without genesis')
       if (host !== null && !b4a.equals(genesis.host, host)) throw notOnHost(instance)
       if (info !== null && log.length > 0) await this.#compare(log, info, genesis.host)
-      return new InstanceReplica(this.store, log, genesis, info)
+      const isHosts = this.#hosts.connected(genesis.host) !== undefined
+      return new InstanceReplica(this.store, log, genesis, info, isHosts)
     } catch (error) {
       await log.close()
       throw error

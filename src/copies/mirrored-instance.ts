@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises'
+import c from 'compact-encoding'
 import type Hypercore from 'hypercore'
 import { askNewest } from '../client/newest.ts'
 import { Others } from '../client/others.ts'
@@ -9,10 +10,10 @@ import type { Held } from '../protocol/comparison.ts'
 import type { Version } from '../protocol/entries.ts'
 import { MivmError, messageOf } from '../protocol/errors.ts'
 import { checkGenesis } from '../protocol/genesis.ts'
-import type { Head } from '../protocol/head.ts'
+import { type Head, verifyHead } from '../protocol/head.ts'
 import { encodeId, parseLink } from '../protocol/ids.ts'
 import { blobsKey, stateKey } from '../protocol/manifest.ts'
-import { type InfoReply, LENGTHS_MAX } from '../protocol/messages.ts'
+import { HEADS_HEAD, type InfoReply, LENGTHS_MAX } from '../protocol/messages.ts'
 import { createProof, type Proof } from '../protocol/proof.ts'
 import type { EvidenceDir } from '../state/evidence-dir.ts'
 import { headOf } from '../state/head.ts'
@@ -48,6 +49,8 @@ const RETRY_MS = 2_000
 const LOOK_MS = 500
 /** Blocks of a log that are taken at once. */
 const BLOCKS_MAX = 1024
+/** Name of the note of the newest head under which all is here. */
+const WHOLE_NOTE = 'whole'
 
 /** Why nothing more is taken. */
 class Stopped extends Error {
@@ -163,6 +166,8 @@ export class MirroredInstance {
     const logs = await this.#open(info)
     if (logs === null) return
     this.#logs = logs
+    // one that is about to take more may never have it: its host may be away for ever
+    this.#head = await wholeHead(logs)
     const { kept, bootstrap } = this.#options
     this.#others = await Others.open({ replica, address: this.#address, info, kept, bootstrap })
     this.#unlisten = replica.listen(link, (head) => this.#others?.claim(head))
@@ -227,7 +232,7 @@ export class MirroredInstance {
       (await this.#take(files, commit.archive, 'the archive')) &&
       (await this.#take(blobs, commit.blobs, 'the blobs'))
     // what has come meanwhile is next
-    if (isWhole && walk.length === log.length) this.#advance(log)
+    if (isWhole && walk.length === log.length) await this.#advance(log)
   }
 
   #visit(block: Uint8Array): readonly WalkedUser[] {
@@ -251,13 +256,15 @@ export class MirroredInstance {
     )
   }
 
-  #advance(log: Hypercore): void {
+  async #advance(log: Hypercore): Promise<void> {
     const head = headOf(log)
     if (head === null || head.length !== this.#walk.length) return
     const { lacking } = this.#users
     this.#state = lacking === 0 ? 'whole' : `whole, but for the logs of ${lacking} users`
-    if (head.length === this.#head?.length) return
-    this.#head = head
+    if (head.length !== this.#head?.length) {
+      await log.setUserData(WHOLE_NOTE, c.encode(HEADS_HEAD, head))
+      this.#head = head
+    }
     if (this.#isLevel) return
     this.#isLevel = true
     this.#options.onEvent({ type: 'mirrored', address: this.#id, blocks: head.length })
@@ -304,6 +311,14 @@ function readerOf(log: Hypercore): ProofReader {
     log,
     (what) => new MivmError('INSTANCE_DAMAGED', `${what} of the copy cannot be read`)
   )
+}
+
+/** The newest head under which all is here that goes with it, as it was noted down; null where there was none yet. */
+async function wholeHead({ log, host }: Logs): Promise<Head | null> {
+  const note = await log.getUserData(WHOLE_NOTE)
+  if (note === null) return null
+  const head = c.decode(HEADS_HEAD, note)
+  return head.length <= log.length && verifyHead(head, log.key, host) ? head : null
 }
 
 /**

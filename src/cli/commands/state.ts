@@ -1,7 +1,7 @@
 import path from 'node:path'
 import { MivmError } from '../../protocol/errors.ts'
 import { type ArchiveFile, ArchiveView } from '../archive.ts'
-import { Context } from '../context.ts'
+import { Context, ONLY_PART } from '../context.ts'
 import { exportFiles } from '../export.ts'
 import { printable } from '../output.ts'
 import type { Program } from '../program.ts'
@@ -66,8 +66,11 @@ async function open(context: Context, text: string) {
   const found = await context.instance(name)
   const number = commit === undefined ? null : parseCommit(commit)
   const instance = await context.follow(found.link)
-  const archive = await ArchiveView.open(instance, number, (read, of) =>
-    output.progress(`looking for the commit: ${read} of ${count(of, 'block')}`)
+  const archive = await ArchiveView.open(
+    instance,
+    number,
+    (read, of) => output.progress(`looking for the commit: ${read} of ${count(of, 'block')}`),
+    () => output.note(ONLY_PART)
   )
   output.done()
   return { archive, ...found }
