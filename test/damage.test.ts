@@ -165,7 +165,7 @@ async function scene(t: Test) {
     return { host, events }
   }
   const { host } = await start()
-  const client = await Client.open({ dir: path.join(root, 'user'), bootstrap, timeout: 5_000 })
+  const client = await Client.open({ dir: path.join(root, 'user'), bootstrap })
   t.teardown(() => client.close(), { order: 1 })
   const addresses: string[] = []
   for (let i = 0; i < 2; i++) {
