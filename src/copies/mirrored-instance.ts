@@ -99,6 +99,8 @@ export class MirroredInstance {
       stop: this.#stop.signal,
       room: () => options.bytesMax - this.#bytes,
       refuseWhenFull: () => this.#refuseWhenFull(),
+      hasHost: () =>
+        this.#logs !== null && options.replica.connected(this.#logs.host) !== undefined,
       onFailed: (error) => this.fail(error)
     })
   }

@@ -37,6 +37,8 @@ export interface UserCopiesOptions {
   room(): number
   /** Throws where there are none. */
   refuseWhenFull(): void
+  /** Whether the host of the instance is there. */
+  hasHost(): boolean
   /** What a log that comes beside the rest has failed with. */
   onFailed(error: unknown): void
 }
@@ -144,6 +146,8 @@ export class UserCopies {
           if (this.#lacking.get(id)?.user.head.length === user.head.length) this.#lacking.delete(id)
           return
         }
+        // what is here of it may be all that there is, until its host can show the rest
+        if (!this.#options.hasHost()) break
         if (!signal.aborted) await discard(core)
       } finally {
         await core.close()
