@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type Hypercore from 'hypercore'
 import type { InstanceReplica } from '../client/instance-replica.ts'
+import { readBlock } from '../client/logged-call.ts'
 import { readEntry } from '../protocol/entries.ts'
 import { MivmError } from '../protocol/errors.ts'
 import { decodeId, encodeId } from '../protocol/ids.ts'
@@ -13,10 +14,7 @@ import { count } from './text.ts'
 const WIDTH = 120
 /** Before what did not come is asked for again, ms. */
 const RETRY = 1_000
-
-/** For a block that somebody has to have, ms. */
-const WAIT = 10_000
-/** For one that nobody says to have, ms. */
+/** For a block that nobody says to have, ms. */
 const UNSURE_WAIT = 3_000
 
 /** Prints both sides, beside each other where there is room. */
@@ -197,7 +195,7 @@ export class LogsReader {
   async #read(log: Hypercore, index: number, sure: number | null): Promise<Uint8Array | null> {
     const isSure = sure === null || index < sure
     try {
-      return await read(log, index, isSure ? WAIT : UNSURE_WAIT)
+      return await readBlock(log, index, 'a log', isSure ? undefined : UNSURE_WAIT)
     } catch (error) {
       if (isSure) throw error
       if (!this.#isPart) this.#context.output.note(ONLY_PART)
@@ -228,12 +226,6 @@ export class LogsReader {
 /** What there is nobody to send of. */
 function isAbsence(error: unknown): boolean {
   return error instanceof MivmError && (error.code === 'TIMEOUT' || error.code === 'HOST_UNKNOWN')
-}
-
-async function read(log: Hypercore, index: number, timeout: number): Promise<Uint8Array> {
-  const block = await log.get(index, { timeout }).catch(() => null)
-  if (block !== null) return block
-  throw new MivmError('TIMEOUT', `block ${index} of a log did not come: try again later`)
 }
 
 function texts(lines: readonly LogLine[]): string[] {

@@ -101,11 +101,16 @@ export async function findResult(
   throw new MivmError('CALL_PENDING', `call ${seq} has no result yet: try again later`)
 }
 
-/** A block of the call log, from a peer where it is not here; throws TIMEOUT. */
-export async function readBlock(log: Hypercore, index: number): Promise<Uint8Array> {
-  const block = await log.get(index, { timeout: WAIT }).catch(() => null)
+/** A block of the call log, or of `what`, from a peer where it is not here; throws TIMEOUT, after `ms`. */
+export async function readBlock(
+  log: Hypercore,
+  index: number,
+  what = 'the call log',
+  ms: number = WAIT
+): Promise<Uint8Array> {
+  const block = await log.get(index, { timeout: ms }).catch(() => null)
   if (block !== null) return block
-  throw new MivmError('TIMEOUT', `block ${index} of the call log did not come: try again later`)
+  throw new MivmError('TIMEOUT', `block ${index} of ${what} did not come: try again later`)
 }
 
 async function entryAt(log: Hypercore, index: number): Promise<CallLogEntry> {
