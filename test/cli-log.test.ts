@@ -11,7 +11,7 @@ import { deferred } from '../src/protocol/deferred.ts'
 import { MivmError } from '../src/protocol/errors.ts'
 import { Cli, CONTRACTS } from './cli.ts'
 import { openHost, openNetwork } from './cli-network.ts'
-import { tempDir } from './helpers.ts'
+import { type Teardown, tempDir } from './helpers.ts'
 
 const FORUM = path.join(CONTRACTS, 'forum.js')
 
@@ -60,14 +60,7 @@ test('cli - log --follow begins with the copy on this machine, and goes on when 
 })
 
 test('cli - log --follow waits for what does not come, and shows nothing twice', async (t) => {
-  const root = await tempDir(t)
-  const { host, cli } = await openNetwork(t, root)
-  const { stdout } = await cli.run(['deploy', FORUM, '--host', host.id])
-  const dir = path.join(root, 'reader')
-  const bootstrap = cli.bootstrap.split(',')
-  const replica = await Replica.open({ dir, bootstrap })
-  t.teardown(() => replica.close())
-  const instance = await replica.follow(stdout.trim())
+  const { instance, context, reader } = await forumReader(t)
   const { userLog } = instance
   let asked = 0
   instance.userLog = async (user, length) => {
@@ -79,12 +72,10 @@ test('cli - log --follow waits for what does not come, and shows nothing twice',
   }
   const stop = deferred<void>()
   const said: string[] = []
-  const context = new Context({ dir, bootstrap })
   const { output } = context
   output.line = (text) => said.push(String(text))
   output.note = (text) => said.push(text)
-  const view = new LogView({ users: new Map(), contract: 'Forum', fuel: false })
-  await followLogs(context, new LogsReader(context, instance, view, null, 1), stop.promise)
+  await followLogs(context, reader, stop.promise)
   t.alike(
     said.map((line) => line.replace(/[a-z0-9]{8}\+/g, 'user+')),
     [
@@ -129,6 +120,19 @@ test('cli - without the host the copy on this machine is read', async (t) => {
 })
 
 test('cli - a log that is closed while it is read, as by a signal, is not taken for a shorter one', async (t) => {
+  const { instance, reader } = await forumReader(t)
+  const log = await instance.callLog()
+  const get = log.get.bind(log)
+  log.get = async (index, options) => {
+    const block = await get(index, options)
+    if (index === 1) await log.close()
+    return block
+  }
+  await t.exception(reader.hostLines(), { code: 'TIMEOUT' })
+})
+
+/** Somebody else who reads the logs of a forum. */
+async function forumReader(t: Teardown) {
   const root = await tempDir(t)
   const { host, cli } = await openNetwork(t, root)
   const { stdout } = await cli.run(['deploy', FORUM, '--host', host.id])
@@ -137,14 +141,7 @@ test('cli - a log that is closed while it is read, as by a signal, is not taken 
   const replica = await Replica.open({ dir, bootstrap })
   t.teardown(() => replica.close())
   const instance = await replica.follow(stdout.trim())
-  const log = await instance.callLog()
-  const get = log.get.bind(log)
-  log.get = async (index, options) => {
-    const block = await get(index, options)
-    if (index === 1) await log.close()
-    return block
-  }
+  const context = new Context({ dir, bootstrap })
   const view = new LogView({ users: new Map(), contract: 'Forum', fuel: false })
-  const reader = new LogsReader(new Context({ dir, bootstrap }), instance, view, null, 1)
-  await t.exception(reader.hostLines(), { code: 'TIMEOUT' })
-})
+  return { instance, context, reader: new LogsReader(context, instance, view, null, 1) }
+}

@@ -7,7 +7,7 @@ import type { Head } from '../src/protocol/head.ts'
 import { blocksOf, closeVm, found, openStore, replicate, run, Writer } from './audit-writer.ts'
 import { headAt, proofOf } from './evidence-parts.ts'
 import { closeOwnVm, Follower } from './follower.ts'
-import { tempDir } from './helpers.ts'
+import { type Teardown, tempDir } from './helpers.ts'
 
 test('rewritten - a copy is not cut back, and who reads on is told that the host has rewritten it', async (t) => {
   const writer = await Writer.deploy(t)
@@ -50,11 +50,7 @@ test('rewritten - a host that shows less than there is a copy of is found', asyn
 })
 
 test('rewritten - a log is found to be, whoever has opened it before and let no fork in', async (t) => {
-  const writer = await Writer.deploy(t)
-  await writer.commit([await writer.call(0, 'add', ['a'])])
-  const blocks = await blocksOf(writer.log)
-  await writer.log.truncate(5)
-  await writer.log.append(blocks.slice(5))
+  const { writer, blocks } = await rewritten(t)
   const { address } = writer
   const store = await openStore(t)
   const reader = store.get({ key: address, allowFork: false })
@@ -68,11 +64,7 @@ test('rewritten - a log is found to be, whoever has opened it before and let no 
 })
 
 test('rewritten - it is found once, however often the host says so to who follows it', async (t) => {
-  const writer = await Writer.deploy(t)
-  await writer.commit([await writer.call(0, 'add', ['a'])])
-  const blocks = await blocksOf(writer.log)
-  await writer.log.truncate(5)
-  await writer.log.append(blocks.slice(5))
+  const { writer, blocks } = await rewritten(t)
   const [store, head] = [await openStore(t), await writer.head()]
   const end = await replicate(store, writer)
   let asked = 0
@@ -123,3 +115,13 @@ test('rewritten - what peers say to an auditor counts as far as it is proven', a
 test.hook('rewritten - the VM of these tests closes', async (t) => {
   await t.execution(Promise.all([closeVm(), closeOwnVm()]))
 })
+
+/** A host that has written its log anew from block 5 on, as it was: these are its blocks. */
+async function rewritten(t: Teardown) {
+  const writer = await Writer.deploy(t)
+  await writer.commit([await writer.call(0, 'add', ['a'])])
+  const blocks = await blocksOf(writer.log)
+  await writer.log.truncate(5)
+  await writer.log.append(blocks.slice(5))
+  return { writer, blocks }
+}
