@@ -25,22 +25,25 @@ const REALM = readRealm()
 
 const kernels = Object.entries(KERNELS).map(([name, body]) => {
   const source = `exports.init = () => {}\nexports.f = () => { ${body} }`
-  const metered = realm(source)
-  metered.call('init')
-  const bare = plain(body)
-  if (JSON.stringify(bare()) !== metered.call('f').value)
+  const contract = realm(source)
+  const unpaid = realm(source, unmetered(source))
+  for (const each of [contract, unpaid]) each.call('init')
+  const alone = plain(body)
+  if (JSON.stringify(alone()) !== contract.call('f').value)
     throw new Error(`${name} comes to something else`)
-  const times = { metered: [], bare: [] }
+  const times = { metered: [], free: [], bare: [] }
   let fuel = 0
   for (let i = 0; i < ROUNDS; i++) {
-    times.bare.push(timed(bare))
+    times.bare.push(timed(alone))
+    times.free.push(timed(() => unpaid.call('f')))
     times.metered.push(
       timed(() => {
-        fuel = metered.call('f').fuel
+        fuel = contract.call('f').fuel
       })
     )
   }
-  return { name, bare: least(times.bare), metered: least(times.metered), fuel }
+  const [bare, free, metered] = [times.bare, times.free, times.metered].map(least)
+  return { name, bare, free, metered, fuel }
 })
 
 const call = callTimes()
@@ -97,11 +100,11 @@ function plain(body) {
 /** `addTopic`, many times: with the meter, and with a counter that nothing is taken from. */
 function callTimes() {
   const [metered, free] = [realm(CALL), realm(CALL, unmetered(CALL))]
-  const times = { metered: [], bare: [] }
+  const times = { metered: [], free: [] }
   let fuel = 0
   for (const each of [metered, free]) each.call('init')
   for (let i = 0; i < ROUNDS * 3; i++) {
-    times.bare.push(timed(() => many(free)))
+    times.free.push(timed(() => many(free)))
     times.metered.push(
       timed(() => {
         fuel = many(metered).fuel
@@ -110,7 +113,7 @@ function callTimes() {
   }
   return {
     name: 'addTopic',
-    bare: least(times.bare) / CALLS,
+    free: least(times.free) / CALLS,
     metered: least(times.metered) / CALLS,
     fuel
   }
