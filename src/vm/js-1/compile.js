@@ -20,8 +20,8 @@ export function compile(acorn, source) {
   try {
     const program = parseWrapped(acorn, text, source)
     refuseEscape(acorn, program, text, source)
-    const { notes, operator } = PRICES.counter
-    const body = instrument(text, program, { ...PRICES.code, notes, operator })
+    const { notes, operator, text: join } = PRICES.counter
+    const body = instrument(text, program, { ...PRICES.code, notes, operator, join })
     return limited(COUNTER.replace('body: $mivmBody', () => `body: ${body}`))
   } catch (error) {
     // what could not be parsed at all with a smaller stack is refused at the same place where it could

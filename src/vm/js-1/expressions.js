@@ -6,6 +6,7 @@ import {
   hasNestedRest,
   hasSpread,
   ITERATED,
+  isBrief,
   isCheapKey,
   isEasilyEqual,
   isNoText,
@@ -191,7 +192,12 @@ export class Expressions extends Emitter {
     if (operator === '**') return `$mivm_power(${a}, ${this.emit(right)})`
     if (isNative(left, right)) return `${a} ${operator} ${this.emit(right)}`
     if (operator === '+' && (isText(left) || isText(right))) {
-      return `$mivm_add(${a}, ${this.emit(right)})`
+      const b = this.emit(right)
+      // that the sum is short is known
+      const isShortSum = isBrief(left) ? isNumeric(right) : isBrief(right) && isNumeric(left)
+      return isShortSum
+        ? `(${this.charged(this.prices.join)}, ${a} + ${b})`
+        : `$mivm_add(${a}, ${b})`
     }
     if (COMPARISONS.has(operator) && (isText(left) || isText(right))) {
       if (isOrderedByText(left, right)) return this.ordered(operator, left, a, right)
@@ -224,14 +230,14 @@ export class Expressions extends Emitter {
     // one that is short is enough
     if (BIG[operator] === 0 && isShortBig(right)) tests.length = 0
     const text = `${first} ${operator} ${second}`
-    const paid = BIG[operator] === 0 ? text : `(${this.operatorPaid()}, ${text})`
+    const paid = BIG[operator] === 0 ? text : `(${this.charged(this.prices.operator)}, ${text})`
     if (tests.length === 0) return this.closed(operands, paid)
     const call = `$mivm_${OPERATORS[operator]}(${first}, ${second})`
     return this.closed(operands, `${tests.join(' || ')} ? ${call} : ${paid}`)
   }
 
-  operatorPaid() {
-    return `($mivmF -= ${this.prices.operator}) >> 31 && $mivmT()`
+  charged(units) {
+    return `($mivmF -= ${units}) >> 31 && $mivmT()`
   }
 
   /** A comparison with a short text that is written out: of another text it is no work, and it is paid for. */
@@ -298,7 +304,7 @@ export class Expressions extends Emitter {
     const called = sign === '+' ? 'increment' : 'decrement'
     if (isBig(target) && (prefix || node.isUnused)) {
       const name = this.source(target)
-      return `(${isLong(name)} ? ${name} = $mivm_${called}(${name}) : (${this.operatorPaid()}, ${operator}${name}))`
+      return `(${isLong(name)} ? ${name} = $mivm_${called}(${name}) : (${this.charged(this.prices.operator)}, ${operator}${name}))`
     }
     const { before, place, count, receiver, isLength } = this.target(target)
     const old = this.temp()

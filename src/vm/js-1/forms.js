@@ -8,6 +8,8 @@ export const KEY_MAX = 32
 
 /** So are texts. */
 export const TEXT_MAX = 128
+/** Characters that the text of a number has at most, and some more. */
+const NUMBER_MAX = 32
 
 /** Properties of a pattern beside its rest element, up to which it does not matter how many they are. */
 const OTHERS_FEW = 16
@@ -195,6 +197,11 @@ export function isText(node) {
 export function isWritten(node) {
   const { type, value } = bare(node)
   return type === 'Literal' && typeof value === 'string' && value.length <= TEXT_MAX
+}
+
+/** Whether it is one that stays short with a number behind it or before it, see $mivm_add. */
+export function isBrief(node) {
+  return isWritten(node) && bare(node).value.length <= TEXT_MAX - NUMBER_MAX
 }
 
 /** Whether it is a short big integer that is written out. */

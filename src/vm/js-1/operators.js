@@ -40,9 +40,10 @@
     toNumber,
     toText
   } = kit
-  const { toFloat, wordsOf } = kit
+  const { pushRaw, toFloat, wordsOf } = kit
   const COPIED = prices.keyCopied
   const OPERAND = prices.operand
+  const STEP = prices.step
   const { clz32, max: most, min: least, pow, trunc } = Math
   const { getPrototypeOf } = Reflect
   const { freeze, getOwnPropertyDescriptor } = Object
@@ -484,12 +485,19 @@
     const method = iterable[iterator]
     if (typeof method !== 'function') throw new TypeError('Spread syntax requires an iterable')
     const list = []
-    const source = { [iterator]: () => apply(method, iterable, []) }
-    for (const item of metered(source, prices.step)) {
-      room(8)
-      list[list.length] = item
+    enter()
+    try {
+      charge(STEP)
+      const source = { [iterator]: () => apply(method, iterable, []) }
+      for (const item of source) {
+        charge(STEP)
+        room(8)
+        pushRaw(list, item)
+      }
+      return list
+    } finally {
+      leave()
     }
-    return list
   }
 
   function iterated(iterable) {
