@@ -193,8 +193,8 @@ export class Expressions extends Emitter {
     if (isNative(left, right)) return `${a} ${operator} ${this.emit(right)}`
     if (operator === '+' && (isText(left) || isText(right))) {
       const b = this.emit(right)
-      // that the sum is short is known
-      const isShortSum = isBrief(left) ? isNumeric(right) : isBrief(right) && isNumeric(left)
+      // a text of up to 128 characters, whatever the other operand is
+      const isShortSum = isBrief(left) ? isPlain(right) : isBrief(right) && isPlain(left)
       return isShortSum
         ? `(${this.charged(this.prices.join)}, ${a} + ${b})`
         : `$mivm_add(${a}, ${b})`

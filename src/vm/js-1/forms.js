@@ -8,7 +8,7 @@ export const KEY_MAX = 32
 
 /** So are texts. */
 export const TEXT_MAX = 128
-/** Characters that the text of a number has at most, and some more. */
+/** Characters of the text of a number, at most; it has 25. */
 const NUMBER_MAX = 32
 
 /** Properties of a pattern beside its rest element, up to which it does not matter how many they are. */
@@ -199,7 +199,7 @@ export function isWritten(node) {
   return type === 'Literal' && typeof value === 'string' && value.length <= TEXT_MAX
 }
 
-/** Whether it is one that stays short with a number behind it or before it, see $mivm_add. */
+/** Whether it stays short where it is joined with a number, true, false, null or undefined. */
 export function isBrief(node) {
   return isWritten(node) && bare(node).value.length <= TEXT_MAX - NUMBER_MAX
 }
