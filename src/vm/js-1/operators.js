@@ -485,10 +485,11 @@
     const method = iterable[iterator]
     if (typeof method !== 'function') throw new TypeError('Spread syntax requires an iterable')
     const list = []
+    const steps = apply(method, iterable, [])
+    const source = { [iterator]: () => steps }
+    charge(STEP)
     enter()
     try {
-      charge(STEP)
-      const source = { [iterator]: () => apply(method, iterable, []) }
       for (const item of source) {
         charge(STEP)
         room(8)
