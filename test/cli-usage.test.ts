@@ -5,6 +5,7 @@ import { createServer } from 'node:net'
 import { userInfo } from 'node:os'
 import path from 'node:path'
 import test from 'brittle'
+import { printableLines } from '../src/cli/output.ts'
 import { formatValue, inspectValue, parseArgument } from '../src/cli/text.ts'
 import { Cli, CONTRACTS } from './cli.ts'
 import { tempDir } from './helpers.ts'
@@ -407,12 +408,15 @@ test('cli - a value that was printed can be an argument again', (t) => {
   for (const value of [
     ['caf\ufffd'],
     { '\ufffd': '\\\ufffd' },
+    ['\u001b[31m\u007f\u009b31m\u202e', { '\u0085': '\\\u2028' }],
     'text',
     1n,
     new Uint8Array([1]),
     null
   ]) {
-    t.alike(parseArgument(formatValue(value)), value)
+    const text = formatValue(value)
+    t.alike(parseArgument(text), value)
+    t.alike(parseArgument(printableLines(text)), value, 'as a terminal shows it')
   }
 })
 

@@ -43,9 +43,14 @@ function refuseRounded(_: string, value: unknown, context?: { readonly source?: 
 /** A value as it is printed: a string raw, nothing for undefined, everything else so that it can be an argument again. */
 export function formatValue(value: Value | undefined): string {
   if (value === undefined) return ''
-  // the one character that no argument has as it is
-  return typeof value === 'string' ? value : encodeValue(value).replaceAll('\ufffd', '\\ufffd')
+  if (typeof value === 'string') return value
+  return encodeValue(value).replace(NO_ARGUMENT, (character) => {
+    return `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`
+  })
 }
+
+/** What no argument has as it is, and control characters that JSON has as they are: a terminal shows them as no JSON. */
+const NO_ARGUMENT = /[\u007f-\u009f\ufffd]/g
 
 /** A value in one line of a log, as one would write it in JavaScript, and harmless; long ones are cut. */
 export function inspectValue(value: Value | undefined): string {
