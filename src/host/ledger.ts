@@ -66,8 +66,11 @@ export class Ledger {
   #sessions: AtomSessions | null = null
   #tail: Tail | null = null
   #head: Head | null = null
+  /** Why a write has failed: what is in memory is ahead of the disk then, and nothing is written with it any more. */
   #failed: MivmError | null = null
+  /** Whether that is mended by opening this anew, see `#fail`. */
   #isSpoilt = false
+  /** Why nothing may be signed: what is here is sound, and can be read. */
   #barred: MivmError | null = null
 
   private constructor(writing: Writing, log: Hypercore, pending: Pending) {
@@ -329,8 +332,7 @@ export class Ledger {
       await this.#writing.gate.turn()
       const sessions = this.#session()
       const release = this.#writing.gate.hold()
-      let begun = false
-      let written = false
+      let stage: Stage = 'fill'
       try {
         const blocks = await fill(sessions)
         await this.#notePending(sessions, positions)
@@ -338,9 +340,9 @@ export class Ledger {
         // somebody may have shown meanwhile what this host has signed and lost: this is signed, and still nobody's
         this.refuseWhenBarred()
         onFilled(crypto.tree(sessions.log.state.roots))
-        begun = true
+        stage = 'flush'
         await sessions.atom.flush()
-        written = true
+        stage = 'sync'
         this.#dirty = false
         const started = performance.now()
         await this.#writing.wal.sync(this)
@@ -351,28 +353,38 @@ export class Ledger {
         release()
         return synced
       } catch (error) {
-        this.#failed = await this.#reasonOf(error, written)
-        // of what may be in the database, and not on disk, nothing is read anew
-        this.#isSpoilt = !begun && !isStuck(error, this.#failed) && !isUnwritable(error)
-        // Unwritten, nothing was announced. Written but not synced, the new head must never leave: the gate stays
-        // shut, and the host has to go down.
-        if (written) {
-          this.#writing.gate.jam()
-          this.#writing.onFatal(this.#failed)
-        } else {
-          release()
-        }
-        if (isUnwritable(error)) {
-          this.#writing.onFatal(new MivmError('DIRECTORY_DAMAGED', this.#failed.message))
-        }
-        throw this.#failed
+        throw await this.#fail(error, stage, release)
       }
     })
   }
 
-  async #reasonOf(error: unknown, written: boolean): Promise<MivmError> {
+  /**
+   * What a write leaves that has failed, by how far it had come; `release` opens the gate again.
+   *
+   * - `fill`: nothing of it is in the database. The instance is opened anew from there, unless the database takes nothing more.
+   * - `flush`: it may be in the database, and not on disk: it is not read anew before the database is opened again.
+   * - `sync`: it is in the database, and the new head must never leave: the gate stays shut, and the host has to go down.
+   */
+  async #fail(error: unknown, stage: Stage, release: () => void): Promise<MivmError> {
+    const failed = await this.#reasonOf(error, stage)
+    this.#failed = failed
+    this.#isSpoilt = stage === 'fill' && !isStuck(error, failed) && !isUnwritable(error)
+    if (stage === 'sync') {
+      this.#writing.gate.jam()
+      this.#writing.onFatal(failed)
+    } else {
+      // Hypercore has announced nothing
+      release()
+    }
+    if (isUnwritable(error)) {
+      this.#writing.onFatal(new MivmError('DIRECTORY_DAMAGED', failed.message))
+    }
+    return failed
+  }
+
+  async #reasonOf(error: unknown, stage: Stage): Promise<MivmError> {
     if (this.#barred !== null && error === this.#barred) return this.#barred
-    if (written) return storageError(error, this.#writing.store.storage.path, DISK)
+    if (stage === 'sync') return storageError(error, this.#writing.store.storage.path, DISK)
     return unwritten(error, this.#writing)
   }
 
@@ -455,6 +467,9 @@ export class Ledger {
     if (sessions !== null) await closeSessions(sessions)
   }
 }
+
+/** What a write is at: the sessions are filled, handed to the database in one write, and that is synced. */
+type Stage = 'fill' | 'flush' | 'sync'
 
 /** Why something is not in the database, as an error of ours. Says so where nothing more can be written to it. */
 async function unwritten(error: unknown, writing: Writing): Promise<MivmError> {
