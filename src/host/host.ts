@@ -1,12 +1,11 @@
-import { setTimeout as sleep } from 'node:timers/promises'
 import type Corestore from 'corestore'
 import type Hypercore from 'hypercore'
 import { Bucket } from '../net/bucket.ts'
-import { type Bootstrap, checkBootstrap, type Network } from '../net/network.ts'
+import { checkBootstrap, type Network } from '../net/network.ts'
 import { deferred } from '../protocol/deferred.ts'
 import type { Genesis } from '../protocol/entries.ts'
 import { codeOf, MivmError, messageOf } from '../protocol/errors.ts'
-import { decodeId, encodeId } from '../protocol/ids.ts'
+import { encodeId } from '../protocol/ids.ts'
 import { addressOf, topicOf } from '../protocol/manifest.ts'
 import type { DeployRequest } from '../protocol/messages.ts'
 import { fileError } from '../state/file-error.ts'
@@ -14,8 +13,8 @@ import { hasLog } from '../state/head.ts'
 import { closeStore, settleStore } from '../state/store.ts'
 import type { Layer } from '../vm/sandbox/sandbox.ts'
 import type { Admission } from './admission.ts'
-import { askOthers, isAnybody, Rounds } from './asking.ts'
 import { type Backup, backUp } from './backup.ts'
+import { Beginning } from './beginning.ts'
 import { checkDeployer, checkRequest, type Deployment } from './deployment.ts'
 import { openError } from './directory.ts'
 import type { HostEvent } from './events.ts'
@@ -27,7 +26,6 @@ import { type HostExecution, type HostParts, openParts } from './parts.ts'
 import { Peers } from './peers.ts'
 import { allowAll, type Policy } from './policy.ts'
 import { Residents } from './residents.ts'
-import type { Restored } from './restored.ts'
 import { hasRoom } from './room.ts'
 import type { Sender } from './sender.ts'
 import { type Served, Service } from './service.ts'
@@ -38,9 +36,6 @@ import { Vitals } from './vitals.ts'
 
 const QUOTA_EVENTS = 10
 const OPEN_MAX = 256
-const ASK_AGAIN_MS = 5_000
-/** How long a host of which there is a copy asks others before it goes on, ms: it is heard to the end all the same. */
-const ASK_FIRST_MS = 5_000
 
 /** Runs instances and answers peers. */
 export class Host {
@@ -59,9 +54,7 @@ export class Host {
   readonly #index: Hypercore
   readonly #setBacks: SetBacks
   readonly #detector: SetBackDetector
-  readonly #restored: Restored | null
-  /** Whether there may be another copy of its directory, which has gone on in its place. */
-  readonly #isCopied: boolean
+  readonly #beginning: Beginning
   readonly #onEvent: (event: HostEvent) => void
   /** Addresses in the index, z-base-32. */
   readonly #known = new Set<string>()
@@ -72,20 +65,12 @@ export class Host {
   readonly #recent: Recent
   readonly #vitals: Vitals
   readonly #openedAt = performance.now()
-  #listening = false
-  readonly #listens = deferred<void>()
   /** Whether all instances were looked at for calls that are left from before. */
   #looked = false
   readonly #looks = deferred<void>()
   /** Whether its disk had more than its reserve left when that was last looked at. */
   #hasRoom = true
-  readonly #bootstrap: Bootstrap | undefined
   readonly #dir: string
-  /** Resolves when others were asked; null but in a directory that was restored, or of which there is a copy. */
-  #asked: Promise<void> | null = null
-  /** Resolves when what they say is heard to the end. */
-  #heard: Promise<unknown> = Promise.resolve()
-  readonly #deployments = new Rounds((ids) => this.#askAll(ids))
   readonly #stop = new AbortController()
   /** Those that are being written. */
   readonly #backups = new Set<Promise<Backup>>()
@@ -106,10 +91,7 @@ export class Host {
     this.#policy = options.policy ?? allowAll
     this.#index = index
     this.#setBacks = setBacks
-    this.#restored = parts.restored
-    this.#isCopied = parts.isCopied
     this.#onEvent = onEvent
-    this.#bootstrap = options.bootstrap
     this.#dir = options.dir
     this.#instances = new Residents(options.openMax ?? OPEN_MAX)
     this.measures = execution.measures
@@ -119,6 +101,20 @@ export class Host {
       has: (id) => this.#has(id),
       use: (address, fn) => this.use(address, fn),
       onSetBack: (address, message) => onEvent({ type: 'set-back', address, message })
+    })
+    this.#beginning = new Beginning({
+      dir: options.dir,
+      publicKey: writing.keyPair.publicKey,
+      network,
+      bootstrap: options.bootstrap,
+      restored: parts.restored,
+      isCopied: parts.isCopied,
+      stop: this.#stop.signal,
+      instances: () => this.instances,
+      heed: (address, head) => this.#detector.heed(address, head),
+      onFatal: (error) => {
+        onEvent({ type: 'fatal', code: codeOf(error) ?? 'INTERNAL', message: messageOf(error) })
+      }
     })
     const served = this.#serve()
     this.#peers = new Peers(writing.store, writing.gate, admission, (rpc, sender) => {
@@ -188,8 +184,7 @@ export class Host {
     if (this.#has(id)) return this.instance(address)
     await this.#policy(encodeId(genesis.deployer))
     checkDeployer(address, genesis, request.log)
-    // anybody can send a deployment again that came after the backup
-    if (this.#restored !== null) await this.#deployments.about(id)
+    await this.#beginning.askDeployment(id)
     // before that it is not known what the deployer has
     await this.#looks.promise
     this.#refuseWhenClosing()
@@ -249,89 +244,21 @@ export class Host {
       const address = await this.#index.get(i, { wait: false })
       if (address !== null) this.#known.add(encodeId(address))
     }
-    const restored = this.#restored?.isAsked === false ? this.#restored : null
     this.#network.onConnection((stream) => this.#peers.add(stream))
-    if (restored !== null) await this.#listenAlone()
-    else if (!this.#isCopied || !(await this.#listenAlone())) await this.#listen()
+    await this.#beginning.listen()
     for (const address of this.#setBacks.addresses) {
       const { message = '' } = this.#setBacks.refusal(address) ?? {}
       this.#onEvent({ type: 'set-back', address, message })
     }
-    if (restored !== null) this.#asked = this.#askFirst(restored)
-    else if (this.#isCopied) this.#asked = this.#askBriefly()
+    this.#beginning.askFirst()
     this.#continuing = this.#continueAll()
       .catch(() => {})
       .finally(() => this.#looks.resolve())
   }
 
-  async #listen(): Promise<void> {
-    await this.#network.listen()
-    this.#listening = true
-    this.#listens.resolve()
-  }
-
-  /**
-   * Listens, unless the host is there that this one was restored from, or one that was restored from this one: of two with one key
-   * each would sign what the other one has not. Where this one listened, it would find itself. False where there is no network to
-   * find anybody in.
-   */
-  async #listenAlone(): Promise<boolean> {
-    const isBeside = await isAnybody(this.#writing.keyPair.publicKey, this.#bootstrap)
-    if (isBeside === null) return false
-    if (isBeside) throw beside(this.#dir, this.#restored !== null)
-    await this.#listen()
-    return true
-  }
-
-  /** A restored directory may be an old one: before it signs anything it hears whoever can be found. */
-  async #askFirst(restored: Restored): Promise<void> {
-    try {
-      await this.#untilDone(async () => this.#listening || this.#listenAlone())
-    } catch (error) {
-      this.#onEvent({
-        type: 'fatal',
-        code: codeOf(error) ?? 'INTERNAL',
-        message: messageOf(error)
-      })
-      // nobody is told anything any more
-      await this.#untilDone(async () => false)
-    }
-    await this.#askAll([...this.#known])
-    // what cannot be noted down is done again at the next start
-    if (this.#closing === null) await restored.asked().catch(() => {})
-  }
-
-  /** Its copy may have signed more. Where there are many instances, or no network, calls do not wait for all that is said. */
-  async #askBriefly(): Promise<void> {
-    const { signal } = this.#stop
-    this.#heard = this.#ask([...this.#known])
-    const late = sleep(ASK_FIRST_MS, undefined, { signal, ref: false }).catch(() => {})
-    await Promise.race([this.#heard, late])
-  }
-
-  /** Hears what others hold of instances, as soon as there is a network: before that nobody could say anything. */
-  #askAll(ids: readonly string[]): Promise<void> {
-    return this.#untilDone(() => this.#ask(ids))
-  }
-
-  /** Tries something again and again, until it has come to something or the host is told to stop. */
-  async #untilDone(attempt: () => Promise<boolean>): Promise<void> {
-    const { signal } = this.#stop
-    while (!signal.aborted && !(await attempt())) {
-      await sleep(ASK_AGAIN_MS, undefined, { signal }).catch(() => {})
-    }
-  }
-
-  /** Hears what others hold of instances; false where there is no network. */
-  #ask(ids: readonly string[]): Promise<boolean> {
-    const addresses = ids.map((id) => decodeId(id))
-    return askOthers(addresses, this.#bootstrap, this.#stop.signal, async (address, head) => {
-      await this.#detector.heed(address, head)
-    }).catch(() => false)
-  }
-
   /** Finds instances with calls that were in flight, and what cannot be opened; announces all. */
   async #continueAll(): Promise<void> {
+    const { asked } = this.#beginning
     const waiting: string[] = []
     for (let i = 0; i < this.#index.length && this.#closing === null; i++) {
       const address = await this.#index.get(i, { wait: false }).catch(() => null)
@@ -344,7 +271,7 @@ export class Host {
           this.#onEvent({ type: 'refused', code, message: `${id}: ${message}` })
         }
         if (instance.isWaiting) waiting.push(instance.id)
-        else if (this.#asked === null) instance.release()
+        else if (asked === null) instance.release()
       } catch (error) {
         const message = messageOf(error)
         if (this.#closing === null) {
@@ -356,8 +283,8 @@ export class Host {
     }
     this.#looked = true
     this.#looks.resolve()
-    await this.#asked
-    if (this.#restored?.isAsked !== false) await this.#ask(waiting)
+    await asked
+    await this.#beginning.askWaiting(waiting)
     // who is told to stop meanwhile has not heard all of them
     if (this.#closing !== null) return
     this.#continued = true
@@ -366,7 +293,7 @@ export class Host {
   }
 
   async #announce(address: Uint8Array): Promise<void> {
-    await this.#listens.promise
+    await this.#beginning.listens
     await this.#network.announce(topicOf(address)).catch(() => {})
   }
 
@@ -405,7 +332,7 @@ export class Host {
       store: this.#store,
       measures: this.measures,
       setBacks: this.#setBacks,
-      asked: () => this.#asked?.then(() => this.#refuseWhenClosing()) ?? null,
+      asked: () => this.#beginning.asked?.then(() => this.#refuseWhenClosing()) ?? null,
       status: () => this.#publicStatus(),
       unreadMax: () => this.#peers.unreadMax,
       use: (address, fn) => this.use(address, fn),
@@ -452,8 +379,9 @@ export class Host {
    * has room on its disk, and can start engines.
    */
   get isReady(): boolean {
-    const isUp = this.#listening && this.#looked && this.#closing === null
-    const isAsking = this.#asked !== null && !this.#continued
+    const { isListening, asked } = this.#beginning
+    const isUp = isListening && this.#looked && this.#closing === null
+    const isAsking = asked !== null && !this.#continued
     const works = !this.#execution.vm.figures().failing && this.measures.problem === null
     return isUp && !isAsking && this.#hasRoom && works
   }
@@ -475,7 +403,7 @@ export class Host {
     this.#vitals.close()
     this.#stop.abort()
     await this.#continuing
-    await this.#heard
+    await this.#beginning.heard
     await this.#instances.close()
     this.#peers.close()
     await this.#network.close()
@@ -486,13 +414,4 @@ export class Host {
     await settleStore(this.#store)
     await closeStore(this.#store)
   }
-}
-
-function beside(dir: string, isRestored: boolean): MivmError {
-  return new MivmError(
-    'DIRECTORY_LOCKED',
-    isRestored
-      ? `${dir} was restored, and the host that it is of is running: stop that one, and then start this one with --recover`
-      : `${dir} was backed up, and a host with the same key is running, as one that was restored from the backup: of the two only one may go on`
-  )
 }
