@@ -39,8 +39,7 @@ test('client - a log that is larger than any message is taken back', async (t) =
   const { dir, bootstrap } = await openNetwork(t)
   const host = await openHost(t, path.join(dir, 'host'), bootstrap)
   const identity = await createIdentity(dir, 'alice')
-  const alice = await Client.open({ dir: path.join(dir, 'before'), bootstrap, identity })
-  t.teardown(() => alice.close(), { order: 1 })
+  const alice = await openClient(t, { dir: path.join(dir, 'before'), bootstrap, identity })
   const { link } = await alice.deploy({ host: host.id, source: SOURCE })
   // a message has 16 MiB at most
   const large = 'x'.repeat(250_000)
@@ -48,8 +47,7 @@ test('client - a log that is larger than any message is taken back', async (t) =
     await Promise.all(Array.from({ length: 10 }, () => alice.call(link, 'add', [large])))
   }
   await alice.close()
-  const again = await Client.open({ dir: path.join(dir, 'after'), bootstrap, identity })
-  t.teardown(() => again.close(), { order: 1 })
+  const again = await openClient(t, { dir: path.join(dir, 'after'), bootstrap, identity })
   t.is(await again.call(link, 'add', []), 71)
 })
 
@@ -57,8 +55,7 @@ test('client - a connection that is lost while more calls are under way than one
   const { dir, bootstrap } = await openNetwork(t)
   const host = await openHost(t, path.join(dir, 'host'), bootstrap)
   const streams = noteConnections(t)
-  const alice = await Client.open({ dir: path.join(dir, 'alice'), bootstrap, timeout: 60_000 })
-  t.teardown(() => alice.close(), { order: 1 })
+  const alice = await openClient(t, { dir: path.join(dir, 'alice'), bootstrap, timeout: 60_000 })
   const { link } = await alice.deploy({ host: host.id, source: SOURCE })
   const calls = Array.from({ length: 2000 }, () => alice.call(link, 'add', []))
   let answered = 0
@@ -96,8 +93,7 @@ test('client - calls that a host had in memory alone are sent again when it has 
     Object.assign(Archive.prototype, { write })
     Object.assign(Instance.prototype, { settled })
   })
-  const alice = await Client.open({ dir: path.join(dir, 'alice'), bootstrap, timeout: 120_000 })
-  t.teardown(() => alice.close(), { order: 1 })
+  const alice = await openClient(t, { dir: path.join(dir, 'alice'), bootstrap, timeout: 120_000 })
   const { link } = await alice.deploy({ host: host.id, source: SOURCE })
   const held = Promise.withResolvers<void>()
   Executor.prototype.execute = async function () {
@@ -130,8 +126,7 @@ test('client - calls that a host had in memory alone are sent again when it has 
 test('client - what the operator of a host has to mend ends a call, and not the client', async (t) => {
   const { dir, bootstrap } = await openNetwork(t)
   const host = await openHost(t, path.join(dir, 'host'), bootstrap)
-  const alice = await Client.open({ dir: path.join(dir, 'alice'), bootstrap })
-  t.teardown(() => alice.close(), { order: 1 })
+  const alice = await openClient(t, { dir: path.join(dir, 'alice'), bootstrap })
   const { link } = await alice.deploy({ host: host.id, source: SOURCE })
   const submit = keep(t, Instance.prototype, 'submit')
   for (const code of ['INSTANCE_DAMAGED', 'INTERNAL'] as const) {
@@ -154,11 +149,8 @@ test('client - a call without an answer is one also where those before it were a
   }
   const host = await Host.open(options)
   t.teardown(() => host.close(), { order: 2 })
-  const open = async (timeout: number) => {
-    const alice = await Client.open({ dir: path.join(dir, 'alice'), bootstrap, timeout })
-    t.teardown(() => alice.close(), { order: 1 })
-    return alice
-  }
+  const open = (timeout: number) =>
+    openClient(t, { dir: path.join(dir, 'alice'), bootstrap, timeout })
   const source = `${SOURCE}; exports.ask = () => oracle.wait()`
   const before = await open(60_000)
   const { link } = await before.deploy({ host: host.id, source })
@@ -196,11 +188,7 @@ test('client - who has lost a log and deploys once more with its salt has it aga
   const identity = await createIdentity(dir, 'alice')
   const salt = new Uint8Array(32)
   const host = await openHost(t, path.join(dir, 'host'), bootstrap)
-  const open = async (name: string) => {
-    const alice = await Client.open({ dir: path.join(dir, name), bootstrap, identity })
-    t.teardown(() => alice.close(), { order: 1 })
-    return alice
-  }
+  const open = (name: string) => openClient(t, { dir: path.join(dir, name), bootstrap, identity })
   const before = await open('before')
   const deployment = { host: host.id, source: SOURCE, salt, args: ['a'] }
   const { link } = await before.deploy(deployment)
@@ -218,8 +206,7 @@ test('client - who has lost a log and deploys once more with its salt has it aga
 test('client - deployments with one salt that come at once are one, and other arguments are refused', async (t) => {
   const { dir, bootstrap } = await openNetwork(t)
   const host = await openHost(t, path.join(dir, 'host'), bootstrap)
-  const alice = await Client.open({ dir, bootstrap })
-  t.teardown(() => alice.close(), { order: 1 })
+  const alice = await openClient(t, { dir, bootstrap })
   const deploy = (args: string[]) =>
     alice.deploy({ host: host.id, source: SOURCE, salt: new Uint8Array(32), args }).then(
       ({ address }) => address,
@@ -242,11 +229,7 @@ test('client - whose disk is slow holds up no deployment of another one', async 
   }
   t.teardown(() => Object.assign(Wal.prototype, { sync }), { order: 0 })
   const [alice, bob] = await Promise.all(
-    ['alice', 'bob'].map(async (name) => {
-      const client = await Client.open({ dir: path.join(dir, name), bootstrap })
-      t.teardown(() => client.close(), { order: 1 })
-      return client
-    })
+    ['alice', 'bob'].map((name) => openClient(t, { dir: path.join(dir, name), bootstrap }))
   )
   const deployments = [alice, bob].map((client) =>
     client?.deploy({ host: host.id, source: SOURCE })
@@ -287,8 +270,7 @@ test('client - what a log that is taken back has seen, no other history replaces
   const salt = new Uint8Array(32)
 
   const host = await openHost(t, one, bootstrap)
-  const alice = await Client.open({ dir: path.join(dir, 'before'), bootstrap, identity })
-  t.teardown(() => alice.close(), { order: 1 })
+  const alice = await openClient(t, { dir: path.join(dir, 'before'), bootstrap, identity })
   const { address, link } = await alice.deploy({ host: host.id, source: SOURCE, salt })
   t.is(await alice.call(link, 'add', []), 1)
   t.is(await alice.call(link, 'add', []), 2)
@@ -314,8 +296,7 @@ test('client - what a log that is taken back has seen, no other history replaces
   await instance.submit(log)
   await instance.settled(identity.keyPair.publicKey, log.blocks.length)
 
-  const again = await Client.open({ dir: path.join(dir, 'after'), bootstrap, identity })
-  t.teardown(() => again.close(), { order: 1 })
+  const again = await openClient(t, { dir: path.join(dir, 'after'), bootstrap, identity })
   await t.exception(again.call(link, 'add', []), /has signed two histories/)
   const [file = ''] = await readdir(path.join(dir, 'after', 'evidence'))
   const evidence = await verifyEvidence(await readFile(path.join(dir, 'after', 'evidence', file)))
@@ -333,11 +314,7 @@ test('client - an instance is found through others who use it', async (t) => {
   }
   t.teardown(() => Object.assign(Network.prototype, { announce, meet }))
   const host = await openHost(t, path.join(dir, 'host'), bootstrap)
-  const open = async (name: string) => {
-    const client = await Client.open({ dir: path.join(dir, name), bootstrap })
-    t.teardown(() => client.close(), { order: 1 })
-    return client
-  }
+  const open = (name: string) => openClient(t, { dir: path.join(dir, name), bootstrap })
   const alice = await open('alice')
   const { address } = await alice.deploy({ host: host.id, source: SOURCE })
   await met.promise
@@ -357,8 +334,7 @@ test('client - a host that takes a request and never answers is given up', async
     rpc.respond(DEPLOY, never)
   })
   await silent.listen()
-  const client = await Client.open({ dir, bootstrap, timeout: 500 })
-  t.teardown(() => client.close(), { order: 1 })
+  const client = await openClient(t, { dir, bootstrap, timeout: 500 })
   const host = encodeId(keyPair.publicKey)
   await t.exception(client.deploy({ host, source: SOURCE }), /did not answer in time/)
   const link = formatLink({ host: keyPair.publicKey, address: new Uint8Array(32) })
@@ -379,8 +355,7 @@ test('client - what it asks of a host goes out again when the connection is lost
     })
   })
   await shaky.listen()
-  const client = await Client.open({ dir, bootstrap })
-  t.teardown(() => client.close(), { order: 1 })
+  const client = await openClient(t, { dir, bootstrap })
   t.alike(await client.status(encodeId(keyPair.publicKey)), { instances: 7 })
   t.is(connections, 2)
 })
@@ -429,8 +404,7 @@ for (const [what, method] of [
       }))
     })
     await server.listen()
-    const client = await Client.open({ dir, bootstrap, identity: user })
-    t.teardown(() => client.close(), { order: 1 })
+    const client = await openClient(t, { dir, bootstrap, identity: user })
     const link = formatLink({ host: keyPair.publicKey, address: signed.address })
     const call = client.call(link, 'add', [])
     if (method === 'add') t.is(await call, 1)
@@ -487,8 +461,7 @@ test('client - what was lost of a connection is no fault of the host: a session 
     rpcs.add(this)
     return request.apply(this, args) as ReturnType<typeof request<never, never>>
   }
-  const client = await Client.open({ dir: path.join(dir, 'client'), bootstrap })
-  t.teardown(() => client.close(), { order: 1 })
+  const client = await openClient(t, { dir: path.join(dir, 'client'), bootstrap })
   const { link, address } = await client.deploy({ host: host.id, source: SOURCE })
   t.is(await client.call(link, 'add', []), 1)
   const [rpc] = rpcs
@@ -528,6 +501,13 @@ async function openHost(t: Test, dir: string, bootstrap: Bootstrap): Promise<Hos
   const host = await Host.open({ dir, bootstrap, engines: 1 })
   t.teardown(() => host.close(), { order: 2 })
   return host
+}
+
+/** A client that is closed before the hosts of the test are. */
+async function openClient(t: Test, options: Parameters<typeof Client.open>[0]): Promise<Client> {
+  const client = await Client.open(options)
+  t.teardown(() => client.close(), { order: 1 })
+  return client
 }
 
 /** The log as it was when it had one entry. */
