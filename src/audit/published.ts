@@ -1,4 +1,3 @@
-import b4a from 'b4a'
 import type Corestore from 'corestore'
 import type Hypercore from 'hypercore'
 import type { Commit } from '../protocol/entries.ts'
@@ -9,51 +8,13 @@ import { openForeignLog } from '../state/store.ts'
 import type { Report } from './findings.ts'
 import type { HostShows } from './host-view.ts'
 import type { News } from './news.ts'
-import { awaitLength, type Patience, Shortfall } from './patience.ts'
+import { awaitLength, type Patience } from './patience.ts'
+import { type ArchiveLog, FRESH_MAX, type Fresh, PublishedLog } from './published-log.ts'
 
-const NAMES = ['archive', 'blobs'] as const
-type Name = (typeof NAMES)[number]
-type Versions = Pick<Commit, 'archive' | 'blobs'>
-
-/**
- * Heads of a log whose commits are not here yet: as many as an honest host has commits while a long log is caught up with,
- * and some 25 MB. A hostile one may show any number.
- */
-const FRESH_MAX = 65_536
+type Versions = Pick<Commit, ArchiveLog>
 
 /** Heads that no commit has left so, for evidence: no more findings are told. */
 const WRONG_MAX = 1000
-
-/** A head that came in the course of the audit, as it is on this disk, and when. */
-interface Fresh {
-  readonly head: Head
-  readonly since: number
-  /** Whether the host has signed it, once that was looked at. */
-  isSigned: boolean | null
-}
-
-interface Side {
-  readonly name: Name
-  readonly core: Hypercore
-  /**
-   * What commits say that the core was, by its length; none that is shorter than what was seen, but for that. Two may say
-   * two things, which is a finding of its own.
-   */
-  readonly committed: Map<number, readonly Uint8Array[]>
-  /** The longest that a commit names. */
-  committedTo: number
-  /** Heads that were seen in the course of the audit, signed by the host. */
-  seen: Head[]
-  /** Those that came since, with those that an audit which goes on began with, and their lengths. */
-  fresh: Fresh[]
-  readonly freshAt: Set<number>
-  /** Whether more of them came than are kept: what was not looked at then never is. */
-  isCrowded: boolean
-  /** Those that no commit has left so. */
-  readonly wrong: Head[]
-  /** What it is behind the commits. */
-  readonly behind: Shortfall
-}
 
 /**
  * The archive that the host publishes: of its two cores only the heads are looked at, since replay says what has to
@@ -61,7 +22,7 @@ interface Side {
  */
 export class Published {
   readonly blobsKey: Uint8Array
-  readonly #sides: readonly Side[]
+  readonly #logs: readonly PublishedLog[]
   readonly #host: Uint8Array
   readonly #report: Report
   readonly #patience: Patience
@@ -69,17 +30,17 @@ export class Published {
   #last: Versions | null = null
   #isOver = false
   /** What the host is already found to show too little of. */
-  readonly #truncated = new Set<Name>()
+  readonly #truncated = new Set<ArchiveLog>()
 
   private constructor(
-    sides: readonly Side[],
-    blobsKey: Uint8Array,
+    archive: Hypercore,
+    blobs: Hypercore,
     host: Uint8Array,
     report: Report,
     patience: Patience
   ) {
-    this.#sides = sides
-    this.blobsKey = blobsKey
+    this.#logs = [new PublishedLog('archive', archive), new PublishedLog('blobs', blobs)]
+    this.blobsKey = blobs.key
     this.#host = host
     this.#report = report
     this.#patience = patience
@@ -92,43 +53,30 @@ export class Published {
     report: Report,
     patience: Patience
   ): Promise<Published> {
-    const cores = {
-      archive: await openForeignLog(store, { manifest: stateManifest(host, address) }),
-      blobs: await openForeignLog(store, { manifest: blobsManifest(host, address) })
-    }
-    const sides = NAMES.map((name) => ({
-      name,
-      core: cores[name],
-      committed: new Map<number, readonly Uint8Array[]>(),
-      committedTo: 0,
-      seen: [],
-      fresh: [],
-      freshAt: new Set<number>(),
-      isCrowded: false,
-      wrong: [],
-      behind: new Shortfall()
-    }))
-    return new Published(sides, cores.blobs.key, host, report, patience)
+    const archive = await openForeignLog(store, { manifest: stateManifest(host, address) })
+    const blobs = await openForeignLog(store, { manifest: blobsManifest(host, address) })
+    return new Published(archive, blobs, host, report, patience)
   }
 
   /** Takes the newest heads, of at least the lengths that the newest commit names. */
   async look(): Promise<void> {
-    await Promise.all(this.#sides.map((side) => this.#look(side)))
+    await Promise.all(this.#logs.map((log) => this.#look(log)))
   }
 
   /** Goes on behind a commit up to which another audit has seen the archive; false where less of it is here. */
   resume(commit: Versions): boolean {
     this.audited(commit)
-    return this.#sides.every(({ name, seen }) => lengthOf(seen) >= commit[name].length)
+    return this.#logs.every(({ name, seenTo }) => seenTo >= commit[name].length)
   }
 
   /** Notices every head that comes. */
   watch(news: News): void {
-    for (const side of this.#sides) {
-      news.watch(side.core)
-      side.core.on('append', () => {
-        const head = this.#isOver ? null : headOf(side.core)
-        if (head !== null) keepFresh(side, { head, since: performance.now(), isSigned: null })
+    for (const log of this.#logs) {
+      const { core } = log
+      news.watch(core)
+      core.on('append', () => {
+        const head = this.#isOver ? null : headOf(core)
+        if (head !== null) log.keepFresh({ head, since: performance.now(), isSigned: null })
       })
     }
   }
@@ -146,32 +94,17 @@ export class Published {
 
   /** Any commit of the call log. */
   note(commit: Versions): void {
-    for (const side of this.#sides) {
-      const { length, treeHash } = commit[side.name]
-      // where lengths shrink, which is a finding of its own, it stays the longest
-      side.committedTo = Math.max(side.committedTo, length)
-      if (!isAsked(side, length)) continue
-      const known = side.committed.get(length) ?? []
-      if (!known.some((it) => b4a.equals(it, treeHash))) {
-        // a copy, since the whole block that it is cut from would stay
-        side.committed.set(length, [...known, new Uint8Array(treeHash)])
-      }
-    }
+    for (const log of this.#logs) log.note(commit)
   }
 
   /** Whether a head was seen that is beyond every commit so far. */
   get ahead(): boolean {
-    return this.#sides.some(
-      ({ seen, fresh, committedTo }) =>
-        lengthOf(seen) > committedTo || lengthOf(fresh.map(({ head }) => head)) > committedTo
-    )
+    return this.#logs.some(({ isAhead }) => isAhead)
   }
 
   /** Whether what was seen is what the newest commit names. */
   get isLevel(): boolean {
-    return this.#sides.every(
-      ({ seen, name }) => lengthOf(seen) === (this.#last?.[name].length ?? 0)
-    )
+    return this.#logs.every(({ seenTo, name }) => seenTo === (this.#last?.[name].length ?? 0))
   }
 
   /**
@@ -179,29 +112,29 @@ export class Published {
    * seen now is in a call log that is read after this.
    */
   async lookAgain(): Promise<void> {
-    const behind = this.#sides.filter(
-      (side) => !side.seen.some(({ length }) => length >= this.#lengthMin(side.name))
+    const behind = this.#logs.filter(
+      ({ name, seen }) => !seen.some(({ length }) => length >= this.#lengthMin(name))
     )
-    await Promise.all(behind.map((side) => this.#look(side)))
+    await Promise.all(behind.map((log) => this.#look(log)))
   }
 
   /** Heads of either log that are wrong, by their length: there may be one with a fork as well. */
-  wrongAt(name: Name, length: number): Head[] {
-    const side = this.#sides.find((one) => one.name === name)
-    return side?.wrong.filter((head) => head.length === length) ?? []
+  wrongAt(name: ArchiveLog, length: number): Head[] {
+    const log = this.#logs.find((one) => one.name === name)
+    return log?.wrong.filter((head) => head.length === length) ?? []
   }
 
   /** The two logs, by their names. */
-  get cores(): readonly (readonly [Name, Hypercore])[] {
-    return this.#sides.map(({ name, core }) => [name, core])
+  get cores(): readonly (readonly [ArchiveLog, Hypercore])[] {
+    return this.#logs.map(({ name, core }) => [name, core])
   }
 
   /** Judges all that was seen; `read` blocks of the call log are known, null: not all that there are. */
   judge(hostShows: HostShows, read: number | null): void {
-    for (const side of this.#sides) {
-      this.#judgeFresh(side, hostShows, read, null)
-      for (const head of side.seen) this.#judge(side, head, hostShows, read)
-      this.#judgeEnd(side, hostShows)
+    for (const log of this.#logs) {
+      this.#judgeFresh(log, hostShows, read, null)
+      for (const head of log.seen) this.#judgeHead(log, head, hostShows, read)
+      this.#judgeEnd(log, hostShows)
     }
   }
 
@@ -211,39 +144,38 @@ export class Published {
    */
   judgeLive(hostShows: HostShows, read: number | null, grace: number): void {
     const before = performance.now() - grace
-    for (const side of this.#sides) {
-      awaitCommits(side)
-      this.#judgeFresh(side, hostShows, read, before)
-      const settled = side.seen.filter(({ length }) => length <= side.committedTo)
-      for (const head of settled) this.#judge(side, head, hostShows, read)
-      const last = lengthOf(side.seen)
-      side.seen = side.seen.filter(({ length }) => length === last || length > side.committedTo)
-      prune(side)
-      const to = this.#last?.[side.name].length ?? 0
-      const shown = hostShows(side.core)
-      const late = side.behind.late(last, to, grace)
+    for (const log of this.#logs) {
+      log.awaitCommits()
+      this.#judgeFresh(log, hostShows, read, before)
+      const settled = log.seen.filter(({ length }) => length <= log.committedTo)
+      for (const head of settled) this.#judgeHead(log, head, hostShows, read)
+      log.forgetSettled()
+      log.prune()
+      const to = this.#last?.[log.name].length ?? 0
+      const shown = hostShows(log.core)
+      const late = log.behind.late(log.seenTo, to, grace)
       if (late === null) continue
       const isShowingLess = shown !== null && shown < late
-      this.#judgeEnd(side, isShowingLess ? hostShows : () => null)
+      this.#judgeEnd(log, isShowingLess ? hostShows : () => null)
     }
   }
 
   async close(): Promise<void> {
-    for (const { core } of this.#sides) await core.close()
+    for (const { core } of this.#logs) await core.close()
   }
 
-  #lengthMin(name: Name): number {
+  #lengthMin(name: ArchiveLog): number {
     return this.#last?.[name].length ?? 1
   }
 
-  async #look(side: Side): Promise<void> {
-    const { name, core, seen } = side
+  async #look(log: PublishedLog): Promise<void> {
+    const { name, core } = log
     await awaitLength(core, this.#lengthMin(name), this.#patience)
     const head = headOf(core)
-    if (head === null || seen.some(({ length }) => length === head.length)) return
+    if (head === null || log.seen.some(({ length }) => length === head.length)) return
     if (verifyHead(head, core.key, this.#host)) {
-      seen.push(head)
-      prune(side)
+      log.see(head)
+      log.prune()
       return
     }
     const message = `the ${name}: its head on this disk is not what the host signed`
@@ -251,20 +183,22 @@ export class Published {
   }
 
   /** What came since, up to what came `before` where it is ahead of the commits; null: all of it. */
-  #judgeFresh(side: Side, hostShows: HostShows, read: number | null, before: number | null): void {
-    const { fresh, core } = side
-    if (side.isCrowded) this.#crowded(side)
-    side.fresh = []
-    side.freshAt.clear()
-    for (const one of fresh) {
+  #judgeFresh(
+    log: PublishedLog,
+    hostShows: HostShows,
+    read: number | null,
+    before: number | null
+  ): void {
+    if (log.isCrowded) this.#crowded(log)
+    for (const one of log.takeFresh()) {
       const { head, since } = one
-      if (head.fork === 0 && isNamed(side, head)) {
-        side.seen.push(head)
-      } else if (head.length > side.committedTo && before !== null && since >= before) {
-        keepFresh(side, one)
-      } else if (this.#isSigned(one, core)) {
-        if (before === null) side.seen.push(head)
-        else if (!this.#judge(side, head, hostShows, read)) keepFresh(side, one)
+      if (head.fork === 0 && log.isNamed(head)) {
+        log.see(head)
+      } else if (head.length > log.committedTo && before !== null && since >= before) {
+        log.keepFresh(one)
+      } else if (this.#isSigned(one, log.core)) {
+        if (before === null) log.see(head)
+        else if (!this.#judgeHead(log, head, hostShows, read)) log.keepFresh(one)
       }
     }
   }
@@ -276,15 +210,15 @@ export class Published {
   }
 
   /** Between those that are kept and those to come are some that nobody looks at. */
-  #crowded({ name }: Side): void {
+  #crowded({ name }: PublishedLog): void {
     const message = `the ${name}: more than ${FRESH_MAX} heads came of which no commit is here, and not all of them were looked at`
     this.#report.gap({ reason: 'withheld', log: name, from: null, to: null, message })
   }
 
   /** False where it may be right, as far as anybody here can say. */
-  #judge(side: Side, head: Head, hostShows: HostShows, read: number | null): boolean {
-    const { name, core, wrong } = side
-    if (wrong.length >= WRONG_MAX || wrong.some((known) => isSame(known, head))) return true
+  #judgeHead(log: PublishedLog, head: Head, hostShows: HostShows, read: number | null): boolean {
+    const { name, core, wrong } = log
+    if (wrong.length >= WRONG_MAX || log.isWrong(head)) return true
     const place = { log: name, block: Math.max(0, head.length - 1) } as const
     if (head.fork > 0) {
       wrong.push(head)
@@ -292,8 +226,8 @@ export class Published {
       this.#report.find('ARCHIVE_FORKED', place, message)
       return true
     }
-    if (isNamed(side, head)) return true
-    const beyond = head.length > side.committedTo
+    if (log.isNamed(head)) return true
+    const beyond = head.length > log.committedTo
     // what is not read of the call log is a gap already
     if (beyond && read === null) return false
     const shown = hostShows(null)
@@ -310,11 +244,9 @@ export class Published {
     return true
   }
 
-  #judgeEnd(side: Side, hostShows: HostShows): void {
-    const { name, core, seen } = side
+  #judgeEnd({ name, core, seenTo: from }: PublishedLog, hostShows: HostShows): void {
     // a log without a commit says nothing of an archive
     const to = this.#last?.[name].length ?? 0
-    const from = lengthOf(seen)
     if (from >= to) return
     const shown = hostShows(core)
     if (shown !== null && shown < to) {
@@ -326,52 +258,5 @@ export class Published {
     }
     const message = `the ${name}, blocks ${from} to ${to - 1}: nobody has shown the head over them`
     this.#report.gap({ reason: 'missing', log: name, from, to, message })
-  }
-}
-
-function lengthOf(heads: readonly Head[]): number {
-  return heads.reduce((length, head) => Math.max(length, head.length), 0)
-}
-
-/** Whether a commit has left the core so. */
-function isNamed({ committed }: Side, { length, treeHash }: Head): boolean {
-  return committed.get(length)?.some((it) => b4a.equals(it, treeHash)) ?? false
-}
-
-/** Whether a head of this length may be held against commits: what comes later is longer than what was seen. */
-function isAsked({ seen, freshAt }: Side, length: number): boolean {
-  if (length >= lengthOf(seen) || seen.some((head) => head.length === length)) return true
-  return freshAt.has(length)
-}
-
-/** The newest one always, since the end of the log is judged by it. */
-function keepFresh(side: Side, one: Fresh): void {
-  const { fresh, freshAt } = side
-  const last = fresh.length >= FRESH_MAX ? fresh.pop() : undefined
-  if (last !== undefined) {
-    side.isCrowded = true
-    freshAt.delete(last.head.length)
-  }
-  fresh.push(one)
-  freshAt.add(one.head.length)
-}
-
-/** Heads that were there before an audit went on, and that no commit names yet, are waited for like those that come. */
-function awaitCommits(side: Side): void {
-  const { seen, fresh, wrong, committedTo } = side
-  for (const head of seen) {
-    if (head.length <= committedTo || wrong.some((known) => isSame(known, head))) continue
-    if (fresh.some((known) => isSame(known.head, head))) continue
-    keepFresh(side, { head, since: performance.now(), isSigned: true })
-  }
-}
-
-function isSame(a: Head, b: Head): boolean {
-  return a.length === b.length && a.fork === b.fork && b4a.equals(a.treeHash, b.treeHash)
-}
-
-function prune(side: Side): void {
-  for (const length of side.committed.keys()) {
-    if (!isAsked(side, length)) side.committed.delete(length)
   }
 }
