@@ -1,7 +1,8 @@
 import { decodeValue, encodeValue } from '../protocol/values.ts'
 import { Bits } from './bits.ts'
+import type { Ending } from './log-ending.ts'
 import type { ReadTo } from './log-reader.ts'
-import type { Ending, LogAtRest, Trouble, UserLogState } from './user-log.ts'
+import type { LogAtRest, Trouble, UserLogState } from './user-log.ts'
 
 /** Bytes of the acked entries of a user of which the text has them: of more they stay as they are. */
 const ACKED_BYTES_MAX = 64

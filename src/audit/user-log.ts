@@ -1,5 +1,5 @@
 import b4a from 'b4a'
-import { readUserEntry, type UserHead, type UserLogEntry } from '../protocol/entries.ts'
+import { readUserEntry, type UserHead } from '../protocol/entries.ts'
 import { MivmError } from '../protocol/errors.ts'
 import { type Head, verifyHead } from '../protocol/head.ts'
 import { Tree, type TreeNode } from '../protocol/merkle.ts'
@@ -9,27 +9,17 @@ import type { AckedCall } from './call-log.ts'
 import type { FindingCode, Gap, Place, Report } from './findings.ts'
 import type { Heads, ShownLog } from './heads.ts'
 import type { HostShows } from './host-view.ts'
+import { type Ahead, type Ending, NOTHING, type Unanswered } from './log-ending.ts'
 import type { ReadTo } from './log-reader.ts'
 import type { Patience } from './patience.ts'
+import { type Suspicion, Suspicions } from './suspicions.ts'
 import type { UserCopy } from './user-copy.ts'
+import { type AllWaiting, type WaitingAck, WaitingAcks } from './waiting-acks.ts'
 
 const REWRITTEN = 'the user has rewritten it, so it says nothing about the host'
 
-/** Suspicions that wait for a head; a hostile log may give rise to any number. */
-const SUSPICIONS_MAX = 1000
-
-/** Acks that wait for the copy of a user's log, and their bytes; with more of them it is no longer waited for. */
-const WAITING_MAX = 4096
-const WAITING_BYTES_MAX = 4 * 1024 * 1024
-/** The same of all users together: a host may show the log of none of them, however many there are. */
-const ALL_WAITING_MAX = 65_536
-const ALL_WAITING_BYTES_MAX = 64 * 1024 * 1024
-
 /** Calls without an ack of which it is known what head is in them; of others it is looked at once more, with the ack. */
 const UNACKED_MAX = 256
-
-/** How long a host may hold a call without an ack before that is suspicious, ms of its own time. */
-const UNANSWERED_MS = 60_000
 
 /** Whose log it is. */
 export interface LogOwner {
@@ -38,12 +28,6 @@ export interface LogOwner {
   readonly publicKey: Uint8Array
   /** Key of the log. */
   readonly key: Uint8Array
-}
-
-/** Acks of all users that wait for copies of their logs. */
-export interface AllWaiting {
-  count: number
-  bytes: number
 }
 
 /** What a user's log is read into. */
@@ -68,35 +52,10 @@ interface Expected {
   readonly block: number
 }
 
-/** What the host has done, if it has seen what this copy says. */
-export interface Suspicion {
-  readonly code: FindingCode
-  /** The entry that the host has seen, if a head in a commit covers it. */
-  readonly entry: number
-  readonly place: Place
-  readonly message: string
-  /** Whether that is found to be so, and said. */
-  told: boolean
-}
-
-/** An ack that is still to be held against the copy. */
-export interface Waiting {
-  readonly entry: number
-  readonly call: Uint8Array
-  readonly asked: UserLogEntry | null
-  readonly place: Place
-}
-
 /** Calls that were passed over on the way to the first ack that waits, and the entry of the first of those. */
 interface Skipped {
   count: number
   first: number
-}
-
-/** A head that the host had put into a commit at that time, and in which are entries without acks. */
-interface Ahead {
-  readonly length: number
-  readonly time: number
 }
 
 /** How far one user's log has been held against the call log. */
@@ -116,17 +75,6 @@ export interface UserLogState {
   readonly dispute: string | null
 }
 
-/** What the end of a copy comes to, behind the last call that has an ack. */
-export interface Ending {
-  /** Calls there without an ack. */
-  readonly unanswered: number
-  /** Entry of the first of them; 0 where there is none that the host could be blamed for. */
-  readonly first: number
-  readonly ahead: Ahead | null
-  /** What could not be checked. */
-  readonly gaps: readonly Gap[]
-}
-
 /** All that is known of a log whose copy is closed meanwhile. */
 export interface LogAtRest {
   readonly state: Omit<UserLogState, 'acked' | 'dispute'>
@@ -144,7 +92,7 @@ export interface Trouble {
   readonly dispute: Gap | null
   readonly gaveUp: boolean
   readonly suspicions: readonly Suspicion[]
-  readonly waiting: readonly Waiting[]
+  readonly waiting: readonly WaitingAck[]
   readonly skipped: Skipped
 }
 
@@ -163,14 +111,13 @@ export class UserLog {
   /** The largest of them. */
   #ackedTo = 0
   /** Acks that the copy is not yet long enough for. */
-  readonly #waiting: Waiting[] = []
-  #waitingBytes = 0
+  readonly #waiting: WaitingAcks
   /** Nothing that comes now makes up for what the copy did not have. */
   #gaveUp = false
   #skipped: Skipped = { count: 0, first: 0 }
   /** By length; none is below what has been looked at. */
   #expected = new Map<number, Expected>()
-  #suspicions: Suspicion[] = []
+  #suspicions = new Suspicions()
   #dispute: Gap | null = null
   /**
    * Blocks whose heads and answers are looked at: also by whoever went ahead of this, and `before` by whoever was here before.
@@ -192,6 +139,7 @@ export class UserLog {
     this.#owner = owner
     this.#copy = copy
     this.#into = into
+    this.#waiting = new WaitingAcks(into.waiting)
   }
 
   /** Goes on where another audit was; false where the copy is not the one that it has read to there. */
@@ -212,17 +160,16 @@ export class UserLog {
     if (trouble === null) return
     this.#dispute = trouble.dispute
     this.#gaveUp = trouble.gaveUp
-    this.#suspicions = [...trouble.suspicions]
-    this.#waiting.push(...trouble.waiting)
-    this.#waitingBytes = trouble.waiting.reduce((sum, { call }) => sum + call.byteLength, 0)
+    this.#suspicions = new Suspicions(trouble.suspicions)
+    this.#waiting.goOn(trouble.waiting)
     this.#skipped = trouble.skipped
   }
 
   /** What another one goes on with when the copy is opened again. */
   rest(): LogAtRest {
     const { gap, reader } = this.#copy
-    const [dispute, gaveUp, suspicions] = [this.#dispute, this.#gaveUp, this.#suspicions]
-    const [waiting, skipped] = [this.#waiting, this.#skipped]
+    const [dispute, gaveUp, skipped] = [this.#dispute, this.#gaveUp, this.#skipped]
+    const [suspicions, waiting] = [this.#suspicions.list, this.#waiting.list]
     const isOpen = gap !== null || waiting.length > 0
     const isFine = !isOpen && dispute === null && !gaveUp && suspicions.length === 0
     return {
@@ -240,13 +187,13 @@ export class UserLog {
 
   /** Whether acks wait for more of the copy. */
   get isWaiting(): boolean {
-    return this.#waiting.length > 0
+    return !this.#waiting.isEmpty
   }
 
   /** Where it is; null where something is still open that the next audit would have to know. */
   state(): UserLogState | null {
     if (this.#copy.gap !== null) return null
-    if (this.#waiting.length > 0 || this.#suspicions.length > 0) return null
+    if (!this.#waiting.isEmpty || !this.#suspicions.isEmpty) return null
     const acked = this.#acked.bytes()
     if (acked === null) return null
     return { ...this.#known, acked, dispute: this.#dispute?.message ?? null }
@@ -292,24 +239,24 @@ export class UserLog {
    * checked like all others, and what is found here is not said again. False where some of that is not here.
    */
   async checkTail(calls: readonly AckedCall[]): Promise<boolean> {
-    const ahead = this.#fork()
-    ahead.#isTail = true
-    ahead.#acked = this.#acked.clone()
-    ahead.#gaveUp = this.#gaveUp || this.#waiting.length > 0
-    const to = ahead.#expectedTo
+    const tail = this.#fork()
+    tail.#isTail = true
+    tail.#acked = this.#acked.clone()
+    tail.#gaveUp = this.#gaveUp || this.isWaiting
+    const to = tail.#expectedTo
     for (const call of calls) {
-      if (!ahead.#add(call)) continue
-      while (!ahead.#compareRead() && ahead.#copy.at < to && (await ahead.#fill(to)));
+      if (!tail.#add(call)) continue
+      while (!tail.#compareRead() && tail.#copy.at < to && (await tail.#fill(to)));
     }
-    while (ahead.#suspicions.length > 0 && ahead.#copy.at < to && (await ahead.#fill(to))) {
-      ahead.#take(null, null)
-      ahead.#settle()
+    while (!tail.#suspicions.isEmpty && tail.#copy.at < to && (await tail.#fill(to))) {
+      tail.#take(null, null)
+      tail.#settle()
     }
-    await ahead.#copy.close()
-    ahead.#note(-ahead.#waiting.length, -ahead.#waitingBytes)
-    const isLeft = ahead.#waiting.length > 0 || ahead.#suspicions.length > 0
-    const isShort = ahead.#dispute === null && ahead.#copy.at < to && isLeft
-    return this.#gaveUp || !(isShort || this.#waiting.length > 0)
+    await tail.#copy.close()
+    const isLeft = tail.isWaiting || !tail.#suspicions.isEmpty
+    tail.#waiting.clear()
+    const isShort = tail.#dispute === null && tail.#copy.at < to && isLeft
+    return this.#gaveUp || !(isShort || this.isWaiting)
   }
 
   /**
@@ -330,51 +277,6 @@ export class UserLog {
     this.#into.heads.claim(head, block < to ? { ...source, again: true } : source)
   }
 
-  /** Whether this ack is to be held against the copy. */
-  #add({ ack, asked, index }: AckedCall): boolean {
-    const place = { log: 'call log', block: index, seq: ack.seq, user: this.id } as const
-    if (ack.entry <= this.#ackedTo) {
-      this.#again(ack.entry, place)
-      return false
-    }
-    this.#acked.add(ack.entry)
-    this.#ackedTo = ack.entry
-    if (this.#dispute !== null || this.#gaveUp) return false
-    this.#waiting.push({ entry: ack.entry, call: ack.call, asked, place })
-    this.#note(1, ack.call.byteLength)
-    return true
-  }
-
-  /** So much more waits, or less. */
-  #note(count: number, bytes: number): void {
-    const { waiting } = this.#into
-    this.#waitingBytes += bytes
-    waiting.count += count
-    waiting.bytes += bytes
-  }
-
-  get #isFull(): boolean {
-    const { count, bytes } = this.#into.waiting
-    const isOwn = this.#waiting.length > WAITING_MAX || this.#waitingBytes > WAITING_BYTES_MAX
-    return isOwn || count > ALL_WAITING_MAX || bytes > ALL_WAITING_BYTES_MAX
-  }
-
-  /** Goes on where what is read of the copy is not enough. */
-  async #checkLate(): Promise<void> {
-    await this.#compareWaiting()
-    // what is not here at all is not looked for again
-    const mayCome = this.#into.isLive() && this.#copy.reader !== null
-    const isOpen = () => this.#copy.gap === null || (mayCome && !this.#isFull)
-    if (isOpen()) return
-    // it may only be slower to come than the call log
-    if (mayCome) await this.#into.patience.lastly(() => this.retry())
-    if (isOpen()) return
-    this.#gaveUp = true
-    this.#note(-this.#waiting.length, -this.#waitingBytes)
-    this.#waiting.splice(0)
-    this.#expected.clear()
-  }
-
   /** Looks again for what was not there. */
   async retry(): Promise<void> {
     if (this.#copy.reader === null || this.#gaveUp) return
@@ -390,21 +292,7 @@ export class UserLog {
     const scout = await this.#sendScout()
     // who had not come to the end of what was here has not asked for more
     if ((await this.#readTail(scout)) && isLast) await this.#readTail(scout)
-    return this.#endingOf(scout.ahead, scout)
-  }
-
-  /** Whether there was anything to read. */
-  async #readTail(scout: Scout): Promise<boolean> {
-    const { ahead } = scout
-    const from = ahead.#copy.at
-    await ahead.#retryTail()
-    while (ahead.#copy.at < ahead.#last && (await ahead.#fill(ahead.#last))) {
-      const { asks } = ahead.#take(null, null)
-      if (asks && ahead.#dispute === null) scout.unanswered++
-      if (asks && scout.first === 0) scout.first = ahead.#copy.at
-      ahead.#settle()
-    }
-    return ahead.#copy.at > from
+    return this.#endingOf(scout.log, scout)
   }
 
   /** Ends what is still asked of peers; the log itself stays open. */
@@ -437,10 +325,36 @@ export class UserLog {
     for (const expected of state.expected) this.#expected.set(expected.head.length, expected)
   }
 
+  /** Whether there was anything to read. */
+  async #readTail(scout: Scout): Promise<boolean> {
+    const { log } = scout
+    const from = log.#copy.at
+    await log.#retryTail()
+    while (log.#copy.at < log.#last && (await log.#fill(log.#last))) {
+      const { asks } = log.#take(null, null)
+      if (asks && log.#dispute === null) scout.unanswered++
+      if (asks && scout.first === 0) scout.first = log.#copy.at
+      log.#settle()
+    }
+    return log.#copy.at > from
+  }
+
+  /** A copy that was at its end may have grown; what acks wait for is no affair of whoever goes ahead. */
+  async #retryTail(): Promise<void> {
+    if (this.#copy.at >= this.#ackedTo) this.#copy.forgetMissing()
+    await this.#copy.lookAgain()
+  }
+
+  /** The end of the copy, which has to be where a commit says that the log went on to. */
+  get #last(): number {
+    const { length } = this.#copy
+    return this.#dispute === null ? Math.max(length, this.#expectedTo) : length
+  }
+
   /** What `finish` has come to, or would without reading anything. */
   get #ending(): Ending | null {
     const scout = this.#scout
-    if (scout?.from === this.#from) return this.#endingOf(scout.ahead, scout)
+    if (scout?.from === this.#from) return this.#endingOf(scout.log, scout)
     const { at, gap, hasNext, reader } = this.#copy
     const mayCome = reader !== null && gap?.reason === 'missing' && at >= this.#ackedTo
     const isStuck = gap !== null && !mayCome
@@ -461,7 +375,7 @@ export class UserLog {
     const from = this.#from
     if (this.#scout !== null && this.#scout.from === from) return this.#scout
     await this.#callScoutBack()
-    this.#scout = { from, ahead: this.#fork(), unanswered: 0, first: 0 }
+    this.#scout = { from, log: this.#fork(), unanswered: 0, first: 0 }
     return this.#scout
   }
 
@@ -474,7 +388,7 @@ export class UserLog {
   async #callScoutBack(): Promise<void> {
     const scout = this.#scout
     this.#scout = null
-    if (scout !== null) await scout.ahead.#copy.close()
+    if (scout !== null) await scout.log.#copy.close()
   }
 
   /** Another reader of the same log, at the same place; what the two find is found once. */
@@ -482,7 +396,7 @@ export class UserLog {
     const fork = new UserLog(this.#owner, this.#copy.fork(), this.#into)
     fork.#ackedTo = this.#ackedTo
     fork.#expected = new Map(this.#expected)
-    fork.#suspicions = [...this.#suspicions]
+    fork.#suspicions = new Suspicions(this.#suspicions.list)
     fork.#dispute = this.#dispute
     fork.#claimed = this.#claimed
     fork.#agreed = this.#agreed
@@ -490,57 +404,18 @@ export class UserLog {
     return fork
   }
 
-  /** A copy that was at its end may have grown; what acks wait for is no affair of whoever goes ahead. */
-  async #retryTail(): Promise<void> {
-    if (this.#copy.at >= this.#ackedTo) this.#copy.forgetMissing()
-    await this.#copy.lookAgain()
-  }
-
-  async #compareWaiting(): Promise<void> {
-    while (!this.#compareRead()) {
-      const [next] = this.#waiting
-      if (next === undefined || !(await this.#fill(next.entry))) return
+  /** Whether this ack is to be held against the copy. */
+  #add({ ack, asked, index }: AckedCall): boolean {
+    const place = { log: 'call log', block: index, seq: ack.seq, user: this.id } as const
+    if (ack.entry <= this.#ackedTo) {
+      this.#again(ack.entry, place)
+      return false
     }
-  }
-
-  /** Compares with what is read of the copy; false where something waits for more of it. */
-  #compareRead(): boolean {
-    for (let next = this.#waiting[0]; next !== undefined; next = this.#waiting[0]) {
-      if (!this.#compareNext(next)) return false
-      this.#waiting.shift()
-      this.#note(-1, -next.call.byteLength)
-      if (this.#skipped.count > 0) this.#skipped = { count: 0, first: 0 }
-    }
+    this.#acked.add(ack.entry)
+    this.#ackedTo = ack.entry
+    if (this.#dispute !== null || this.#gaveUp) return false
+    this.#waiting.add({ entry: ack.entry, call: ack.call, asked, place })
     return true
-  }
-
-  /** False where what is read does not come to the entry. */
-  #compareNext(next: Waiting): boolean {
-    const { entry, place } = next
-    const copy = this.#copy
-    const skipped = this.#skipped
-    while (this.#dispute === null && copy.at < entry) {
-      if (!copy.hasNext) return false
-      const { asks, isSame } = this.#take(place, copy.at + 1 === entry ? next : null)
-      if (copy.at === entry) {
-        this.#compare(isSame, asks, next)
-        if (skipped.count > 0) {
-          const message = `${skipped.count} calls of the user before entry ${entry} have no ack, entry ${skipped.first} first`
-          this.#suspect('CALL_SKIPPED', entry, place, message)
-        }
-      } else if (asks) {
-        skipped.count++
-        if (skipped.first === 0) skipped.first = copy.at
-      }
-      this.#settle()
-    }
-    return true
-  }
-
-  /** The end of the copy, which has to be where a commit says that the log went on to. */
-  get #last(): number {
-    const { length } = this.#copy
-    return this.#dispute === null ? Math.max(length, this.#expectedTo) : length
   }
 
   /** What acks alone show: there is no log in which an entry is called twice. */
@@ -553,12 +428,67 @@ export class UserLog {
     }
   }
 
-  #compare(isSame: boolean, asks: boolean, { entry, place }: Waiting): void {
+  /** Goes on where what is read of the copy is not enough. */
+  async #checkLate(): Promise<void> {
+    await this.#compareWaiting()
+    // what is not here at all is not looked for again
+    const mayCome = this.#into.isLive() && this.#copy.reader !== null
+    const isOpen = () => this.#copy.gap === null || (mayCome && !this.#waiting.isFull)
+    if (isOpen()) return
+    // it may only be slower to come than the call log
+    if (mayCome) await this.#into.patience.lastly(() => this.retry())
+    if (isOpen()) return
+    this.#gaveUp = true
+    this.#waiting.clear()
+    this.#expected.clear()
+  }
+
+  async #compareWaiting(): Promise<void> {
+    while (!this.#compareRead()) {
+      const next = this.#waiting.first
+      if (next === undefined || !(await this.#fill(next.entry))) return
+    }
+  }
+
+  /** Compares with what is read of the copy; false where something waits for more of it. */
+  #compareRead(): boolean {
+    for (let next = this.#waiting.first; next !== undefined; next = this.#waiting.first) {
+      if (!this.#compareNext(next)) return false
+      this.#waiting.shift()
+      if (this.#skipped.count > 0) this.#skipped = { count: 0, first: 0 }
+    }
+    return true
+  }
+
+  /** False where what is read does not come to the entry. */
+  #compareNext(next: WaitingAck): boolean {
+    const { entry, place } = next
+    const copy = this.#copy
+    const skipped = this.#skipped
+    while (this.#dispute === null && copy.at < entry) {
+      if (!copy.hasNext) return false
+      const { asks, isSame } = this.#take(place, copy.at + 1 === entry ? next : null)
+      if (copy.at === entry) {
+        this.#compare(isSame, asks, next)
+        if (skipped.count > 0) {
+          const message = `${skipped.count} calls of the user before entry ${entry} have no ack, entry ${skipped.first} first`
+          this.#suspicions.add('CALL_SKIPPED', entry, place, message)
+        }
+      } else if (asks) {
+        skipped.count++
+        if (skipped.first === 0) skipped.first = copy.at
+      }
+      this.#settle()
+    }
+    return true
+  }
+
+  #compare(isSame: boolean, asks: boolean, { entry, place }: WaitingAck): void {
     if (!isSame) {
       const message = 'the call is not the one that the user has written'
-      this.#suspect('CALL_ALTERED', entry, place, message)
+      this.#suspicions.add('CALL_ALTERED', entry, place, message)
     } else if (!asks) {
-      this.#suspect('CALL_INVENTED', entry, place, 'the entry of the user asks for no call')
+      this.#suspicions.add('CALL_INVENTED', entry, place, 'the entry of the user asks for no call')
     }
   }
 
@@ -568,11 +498,6 @@ export class UserLog {
     if (told.has(name)) return
     if (this.#isTail) told.add(name)
     report.find(code, place, message)
-  }
-
-  #suspect(code: FindingCode, entry: number, place: Place, message: string): void {
-    if (this.#suspicions.length >= SUSPICIONS_MAX) return
-    this.#suspicions.push({ code, entry, place, message, told: false })
   }
 
   /** Where the copy has come to a length that a commit names: what is suspected so far is so, or is no one's doing. */
@@ -597,13 +522,9 @@ export class UserLog {
       return
     }
     this.#agreed = length
-    for (const suspicion of this.#suspicions) {
-      const { code, entry, place, message, told } = suspicion
-      if (told || entry > length) continue
+    for (const { code, place, message } of this.#suspicions.confirm(length)) {
       this.#find(code, place, message)
-      suspicion.told = true
     }
-    this.#suspicions = this.#suspicions.filter(({ entry }) => entry > length)
   }
 
   #disbelieve({ head, block }: Expected): void {
@@ -622,13 +543,13 @@ export class UserLog {
   /** From now on only the heads of the call log count that are in this copy. */
   #ignore(dispute: Gap): void {
     this.#dispute = dispute
-    this.#suspicions = []
+    this.#suspicions.clear()
     this.#expected.clear()
     this.#into.heads.disbelieve(this.id)
   }
 
   /** The next block: whether it asks for a result, and is that of the call whose turn it is. */
-  #take(ack: Place | null, call: Waiting | null): { asks: boolean; isSame: boolean } {
+  #take(ack: Place | null, call: WaitingAck | null): { asks: boolean; isSame: boolean } {
     const { index, block } = this.#copy.take()
     const isNew = index >= this.#claimed.to
     if (isNew) {
@@ -662,7 +583,7 @@ export class UserLog {
     // who has seen the head has written the call behind it
     if (ack === null || head.length <= ack.block || head.fork > 0 || !heads.isSigned(head)) return
     const message = `block ${ack.block} is before the head of ${head.length} blocks that the user had seen when it called`
-    this.#suspect('ACK_BEFORE_HEAD', block + 1, ack, message)
+    this.#suspicions.add('ACK_BEFORE_HEAD', block + 1, ack, message)
   }
 
   /** Reads on, where there is nothing left to look at, and waits for entry `to` where the copy ends before it. */
@@ -677,34 +598,11 @@ export class UserLog {
   }
 }
 
-/** Calls behind the last one that has an ack, and the entry of the first of them. */
-interface Unanswered {
-  unanswered: number
-  first: number
-}
-
-const NOTHING: Unanswered = { unanswered: 0, first: 0 }
-
 /** Who goes ahead of an audit to the end of a user's log. */
 interface Scout extends Unanswered {
   /** What it set out from. */
   readonly from: string
-  readonly ahead: UserLog
-}
-
-/**
- * Says what the end of the log of a user comes to, where the host's time is `time` at the end of its own: what could not be
- * checked, and whether the first call without an ack has waited for long while others were served.
- */
-export function tellEnding(ending: Ending, user: string, time: number, report: Report): void {
-  const { first, ahead, gaps } = ending
-  const waits = first === 0 || ahead === null || ahead.length < first ? 0 : time - ahead.time
-  if (waits >= UNANSWERED_MS) {
-    const place = { log: 'user log', block: first - 1, user } as const
-    const message = `the host has had entry ${first} for ${Math.floor(waits / 1000)} s of its time, and has not answered it`
-    report.suspect('CALLS_UNANSWERED', place, message)
-  }
-  for (const gap of gaps) report.gap(gap)
+  readonly log: UserLog
 }
 
 function show({ length, treeHash }: UserHead): string {

@@ -13,12 +13,13 @@ import { type AskRange, Feed } from './feed.ts'
 import type { Gap, Report } from './findings.ts'
 import type { Heads } from './heads.ts'
 import type { HostShows } from './host-view.ts'
+import { type Ending, tellEnding } from './log-ending.ts'
 import { LogReader } from './log-reader.ts'
 import type { News } from './news.ts'
 import { awaitPeers, type Patience } from './patience.ts'
 import { RestingLog } from './resting-log.ts'
 import { UserCopy } from './user-copy.ts'
-import { type Ending, tellEnding, UserLog, type UserLogState } from './user-log.ts'
+import { UserLog, type UserLogState } from './user-log.ts'
 
 /** What the acks of a call log are checked against. */
 export interface Witness {
