@@ -1,9 +1,9 @@
 // Where the code of a deployed contract threw what a call ended with: in the author's own file.
 import { mkdir, writeFile } from 'node:fs/promises'
 import path from 'node:path'
-import test from 'brittle'
+import test, { type Test } from 'brittle'
 import { Client, Host, Oracles } from 'mivm'
-import { bundle, verbatim } from '../src/bundle/bundle.ts'
+import { type Bundle, bundle, verbatim } from '../src/bundle/bundle.ts'
 import type { InstanceReplica } from '../src/client/instance-replica.ts'
 import { readLogged } from '../src/client/logged-call.ts'
 import { Replica } from '../src/client/replica.ts'
@@ -66,14 +66,9 @@ export function check({ choice, seen }: Vote): void {
 test('trace - of calls in one batch, behind what others wrote, and with the answers of oracles', async (t) => {
   const root = await tempDir(t)
   const file = await writeApp(root)
-  const bootstrap = await localNetwork(t)
-  shareVm(t)
   let price = 10
   const oracles = new Oracles({ price: async () => price++ })
-  const host = await Host.open({ dir: path.join(root, 'host'), bootstrap, oracles })
-  t.teardown(() => host.close(), { order: 2 })
-  const client = await Client.open({ dir: path.join(root, 'client'), bootstrap })
-  t.teardown(() => client.close(), { order: 1 })
+  const { host, client, follow } = await openScene(t, root, oracles)
   const contract = await bundle(file)
   const { link } = await client.deploy({ host: host.id, source: contract.source })
   const calls = ['vote a', 'vote b', 'vote a', 'buy x 10', 'buy x 10', 'vote c', 'vote c'].map(
@@ -83,16 +78,10 @@ test('trace - of calls in one batch, behind what others wrote, and with the answ
     }
   )
   await Promise.allSettled(calls)
-  const vm = await openVm('js-1', { engines: 1 })
-  t.teardown(() => vm.close(), { order: 0 })
-  const replica = await Replica.open({ dir: path.join(root, 'author'), bootstrap })
-  t.teardown(() => replica.close(), { order: 0 })
-  const instance = await replica.follow(link)
+  const trace = await follow(link)
   const told: string[] = []
   for (let seq = 2; seq <= 8; seq++) {
-    const thrown = await traceCall(async () => vm, instance, seq, contract).catch(
-      ({ code }) => code
-    )
+    const thrown = await trace(seq, contract).catch(({ code }) => code)
     const isThrown = typeof thrown === 'object'
     told.push(
       isThrown ? `${path.basename(thrown.place)} ${thrown.error.message}` : `${seq} ${thrown}`
@@ -111,28 +100,16 @@ test('trace - of calls in one batch, behind what others wrote, and with the answ
 })
 
 test('trace - of contracts that look at their address, say much or use much fuel', async (t) => {
-  const root = await tempDir(t)
-  const bootstrap = await localNetwork(t)
-  shareVm(t)
-  const host = await Host.open({ dir: path.join(root, 'host'), bootstrap })
-  t.teardown(() => host.close(), { order: 2 })
-  const client = await Client.open({ dir: path.join(root, 'client'), bootstrap })
-  t.teardown(() => client.close(), { order: 1 })
+  const { host, client, follow } = await openScene(t, await tempDir(t))
   // little enough for a busy machine to execute in time
   const limits = { fuel: 1_250_000 }
   const { link } = await client.deploy({ host: host.id, source: SPECIAL, limits })
   const methods = ['where', 'talk', 'again', 'work']
   for (const method of methods) await t.exception(client.call(link, method, []), /(at|no|it is)/)
-  const vm = await openVm('js-1', { engines: 1 })
-  t.teardown(() => vm.close(), { order: 0 })
-  const replica = await Replica.open({ dir: path.join(root, 'author'), bootstrap })
-  t.teardown(() => replica.close(), { order: 0 })
-  const instance = await replica.follow(link)
+  const trace = await follow(link)
   const told: string[] = []
   for (const [i, method] of methods.entries()) {
-    const { place } = await traceCall(async () => vm, instance, i + 2, null).catch(
-      ({ message }) => ({ place: String(message) })
-    )
+    const { place } = await trace(i + 2, null).catch(({ message }) => ({ place: String(message) }))
     const [, line] = /^contract\.js:(\d+):\d+$/.exec(place) ?? []
     told.push(SPECIAL.split('\n')[Number(line) - 1]?.split('// ')[1] ?? `${method}: ${place}`)
   }
@@ -316,6 +293,26 @@ test('trace - on the command line', async (t) => {
     t.is(refused.stdout, '')
   }
 })
+
+/** A host and a client of it; `follow` gives what traces calls of an instance, as its author does. */
+async function openScene(t: Test, root: string, oracles = new Oracles()) {
+  const bootstrap = await localNetwork(t)
+  shareVm(t)
+  const host = await Host.open({ dir: path.join(root, 'host'), bootstrap, oracles })
+  t.teardown(() => host.close(), { order: 2 })
+  const client = await Client.open({ dir: path.join(root, 'client'), bootstrap })
+  t.teardown(() => client.close(), { order: 1 })
+  const follow = async (link: string) => {
+    const vm = await openVm('js-1', { engines: 1 })
+    t.teardown(() => vm.close(), { order: 0 })
+    const replica = await Replica.open({ dir: path.join(root, 'author'), bootstrap })
+    t.teardown(() => replica.close(), { order: 0 })
+    const instance = await replica.follow(link)
+    return (seq: number, contract: Bundle | null) =>
+      traceCall(async () => vm, instance, seq, contract)
+  }
+  return { host, client, follow }
+}
 
 async function writeApp(root: string): Promise<string> {
   const dir = path.join(root, 'app')
