@@ -131,6 +131,24 @@ test('cli - a log that is closed while it is read, as by a signal, is not taken 
   await t.exception(reader.hostLines(), { code: 'TIMEOUT' })
 })
 
+test('cli - of a copy that lacks the newest blocks what is there is shown, and then what is not', async (t) => {
+  const root = await tempDir(t)
+  const { host, cli } = await openNetwork(t, root)
+  await cli.run(['deploy', FORUM, '--host', host.id, '--name', 'forum'])
+  await cli.run(['call', 'forum', 'addTopic', 'kept'])
+  const { stdout } = await cli.run(['log', 'forum'])
+  await cli.run(['call', 'forum', 'addTopic', 'not read'])
+  // it asks for the newest head, and for the blocks of the second call
+  t.is((await cli.run(['prove', 'forum', '2'])).status, 0)
+  await host.stop()
+
+  const offline = await cli.run(['log', 'forum'])
+  t.is(offline.status, 69)
+  t.ok(offline.stderr.endsWith('did not come: try again later\n'), offline.stderr)
+  const calls = (text: string) => text.match(/host\+\d.*/g)
+  t.alike(calls(offline.stdout), calls(stdout))
+})
+
 /** Somebody else who reads the logs of a forum. */
 async function forumReader(t: Teardown) {
   const root = await tempDir(t)

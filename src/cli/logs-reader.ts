@@ -17,7 +17,10 @@ const RETRY = 1_000
 /** For a block that nobody says to have, ms. */
 const UNSURE_WAIT = 3_000
 
-/** Prints both sides, beside each other where there is room. */
+/**
+ * Prints both sides, beside each other where there is room. Of a copy that nobody can complete it prints what is there, and then
+ * throws TIMEOUT.
+ */
 export async function printLogs({ output }: Context, reader: LogsReader): Promise<void> {
   const host = [...(await reader.hostLines()), ...reader.underWay()]
   const users = await reader.userLines()
@@ -30,6 +33,7 @@ export async function printLogs({ output }: Context, reader: LogsReader): Promis
   const width = process.stdout.columns || WIDTH
   output.done()
   for (const line of sideBySide(left, ['call log (host)', ...texts(host)], width)) output.line(line)
+  if (reader.lacking !== null) throw reader.lacking
 }
 
 /**
@@ -77,6 +81,9 @@ export class LogsReader {
   #next = 0
   #calls = 0
   #isPart = false
+  /** Whether all that is to be shown is in a copy, and nobody is there who could send more of it. */
+  #isAlone = false
+  #lacking: unknown = null
 
   constructor(
     context: Context,
@@ -104,9 +111,15 @@ export class LogsReader {
     return this.#users.size
   }
 
+  /** Why a copy that nobody can complete has no more lines than that; null where nothing is lacking. */
+  get lacking(): unknown {
+    return this.#lacking
+  }
+
   async hostLines(): Promise<LogLine[]> {
     const lines: LogLine[] = []
-    await this.#readHost((line) => lines.push(line))
+    this.#isAlone = !this.#instance.online
+    await this.#readHost((line) => lines.push(line)).catch((error) => this.#miss(error))
     return lines
   }
 
@@ -141,7 +154,7 @@ export class LogsReader {
   /** The call that has begun and has no result yet: it waits for an oracle. */
   underWay(): LogLine[] {
     const lines: LogLine[] = []
-    const open = this.#view.underWay()
+    const open = this.#lacking === null ? this.#view.underWay() : null
     if (open !== null && this.#isAsked(open)) lines.push(open)
     return lines
   }
@@ -151,7 +164,8 @@ export class LogsReader {
     for (const [id, state] of this.#users) {
       if (state.first === null) continue
       const lines: LogLine[] = []
-      await this.#readUser(id, state, (line) => lines.push(line))
+      const reading = this.#readUser(id, state, (line) => lines.push(line))
+      await reading.catch((error) => this.#miss(error))
       logs.push({ name: this.#view.user(id), lines })
     }
     return logs
@@ -168,6 +182,12 @@ export class LogsReader {
       if (block === null) break
       show(this.#view.userLine(id, state.read + 1, block))
     }
+  }
+
+  /** What is here is shown all the same. */
+  #miss(error: unknown): void {
+    if (!this.#isAlone || !isAbsence(error)) throw error
+    this.#lacking ??= error
   }
 
   #show({ text, object }: LogLine): void {
@@ -195,7 +215,8 @@ export class LogsReader {
   async #read(log: Hypercore, index: number, sure: number | null): Promise<Uint8Array | null> {
     const isSure = sure === null || index < sure
     try {
-      return await readBlock(log, index, 'a log', isSure ? undefined : UNSURE_WAIT)
+      const wait = isSure && !this.#isAlone ? undefined : UNSURE_WAIT
+      return await readBlock(log, index, 'a log', wait)
     } catch (error) {
       if (isSure) throw error
       if (!this.#isPart) this.#context.output.note(ONLY_PART)
