@@ -6,9 +6,9 @@ import { Tree, type TreeNode } from '../protocol/merkle.ts'
 import type { Answers } from './answers.ts'
 import { Bits } from './bits.ts'
 import type { AckedCall } from './call-log.ts'
+import { ClaimedHeads } from './claimed-heads.ts'
 import type { FindingCode, Gap, Place, Report } from './findings.ts'
 import type { Heads, ShownLog } from './heads.ts'
-import type { HostShows } from './host-view.ts'
 import { type Ahead, type Ending, NOTHING, type Unanswered } from './log-ending.ts'
 import type { ReadTo } from './log-reader.ts'
 import type { Patience } from './patience.ts'
@@ -17,9 +17,6 @@ import type { UserCopy } from './user-copy.ts'
 import { type AllWaiting, type WaitingAck, WaitingAcks } from './waiting-acks.ts'
 
 const REWRITTEN = 'the user has rewritten it, so it says nothing about the host'
-
-/** Calls without an ack of which it is known what head is in them; of others it is looked at once more, with the ack. */
-const UNACKED_MAX = 256
 
 /** Whose log it is. */
 export interface LogOwner {
@@ -119,11 +116,8 @@ export class UserLog {
   #expected = new Map<number, Expected>()
   #suspicions = new Suspicions()
   #dispute: Gap | null = null
-  /**
-   * Blocks whose heads and answers are looked at: also by whoever went ahead of this, and `before` by whoever was here before.
-   * `unacked`: signatures of heads in calls that had no ack yet when they were read, by block.
-   */
-  #claimed = { to: 0, before: 0, unacked: new Map<number, Uint8Array>() }
+  /** Of the blocks whose heads and answers are looked at, also by whoever went ahead of this. */
+  #claimed: ClaimedHeads
   /** The newest length at which host and copy are the same. */
   #agreed = 0
   /** The largest length that a commit has named. */
@@ -140,6 +134,7 @@ export class UserLog {
     this.#copy = copy
     this.#into = into
     this.#waiting = new WaitingAcks(into.waiting)
+    this.#claimed = new ClaimedHeads(owner.id, into.heads, into.shown)
   }
 
   /** Goes on where another audit was; false where the copy is not the one that it has read to there. */
@@ -259,22 +254,9 @@ export class UserLog {
     return this.#gaveUp || !(isShort || this.isWaiting)
   }
 
-  /**
-   * A head in a call that has an ack counts whether the copy is shown or not: the host has signed it with the ack. So it has
-   * been there.
-   */
-  claim({ ack, asked, index }: AckedCall): void {
-    const head = asked?.head ?? null
-    const block = Math.max(0, ack.entry - 1)
-    const { to, before, unacked } = this.#claimed
-    const read = unacked.get(block)
-    unacked.delete(block)
-    if (head === null || (read !== undefined && b4a.equals(read, head.signature))) return
-    // of what was read before it is known when it is compared whether the copy has another call there
-    if (ack.entry > this.#ackedTo && block < before) return
-    const shownBy = (hostShows: HostShows) => ((hostShows(null) ?? 0) > index ? block + 1 : null)
-    const source = { log: { shownBy }, user: this.id, block }
-    this.#into.heads.claim(head, block < to ? { ...source, again: true } : source)
+  /** Claims the head in a call that has an ack; to be told before that is checked. */
+  claim(call: AckedCall): void {
+    this.#claimed.inAck(call, this.#ackedTo)
   }
 
   /** Looks again for what was not there. */
@@ -318,7 +300,8 @@ export class UserLog {
 
   #takeOver(state: LogAtRest['state']): void {
     this.#ackedTo = state.ackedTo
-    this.#claimed = { to: state.claimedTo, before: state.claimedTo, unacked: new Map() }
+    const { heads, shown } = this.#into
+    this.#claimed = new ClaimedHeads(this.id, heads, shown, state.claimedTo)
     this.#agreed = state.agreed
     this.#expectedTo = state.expectedTo
     this.#ahead = state.ahead
@@ -551,37 +534,29 @@ export class UserLog {
   /** The next block: whether it asks for a result, and is that of the call whose turn it is. */
   #take(ack: Place | null, call: WaitingAck | null): { asks: boolean; isSame: boolean } {
     const { index, block } = this.#copy.take()
-    const isNew = index >= this.#claimed.to
-    if (isNew) {
-      this.#claimed.to = index + 1
-      this.#into.report.counts.userEntries++
-    }
+    const claimed = this.#claimed
+    const isNew = claimed.look(index)
+    if (isNew) this.#into.report.counts.userEntries++
     const isSame = call !== null && b4a.equals(block, call.call)
     const entry = isSame ? call.asked : readUserEntry(block)
-    const other = index < this.#claimed.before && !isSame ? (call?.asked?.head ?? null) : null
-    if (other !== null) this.#claim(index, other, null, true)
+    const other = claimed.wasRead(index) && !isSame ? (call?.asked?.head ?? null) : null
+    if (other !== null) claimed.inBlock(index, other)
     if (entry === null) return { asks: true, isSame }
+    const { head } = entry
     // that of a call with an ack has been claimed with it
-    if (entry.head !== null) this.#claim(index, entry.head, ack, isNew && !isSame)
+    if (head !== null && isNew && !isSame) claimed.inBlock(index, head)
+    if (head !== null && ack !== null) this.#compareOrder(index, head, ack)
     if (entry.type === 'call') {
-      if (isNew && call === null && entry.head !== null) this.#noteUnacked(index, entry.head)
+      if (isNew && call === null && head !== null) claimed.noteUnacked(index, head)
       return { asks: true, isSame }
     }
     if (isNew) this.#into.answers.add(entry.answers, this.id)
     return { asks: false, isSame }
   }
 
-  #noteUnacked(block: number, { signature }: Head): void {
-    const { unacked } = this.#claimed
-    // a copy, since it is cut from the block, all of which would stay
-    if (unacked.size < UNACKED_MAX) unacked.set(block, new Uint8Array(signature))
-  }
-
-  #claim(block: number, head: Head, ack: Place | null, isNew: boolean): void {
-    const { heads, shown } = this.#into
-    if (isNew) heads.claim(head, { log: shown, user: this.id, block })
-    // who has seen the head has written the call behind it
-    if (ack === null || head.length <= ack.block || head.fork > 0 || !heads.isSigned(head)) return
+  /** Who has seen a head has written the call behind it, and that is acked behind the head. */
+  #compareOrder(block: number, head: Head, ack: Place): void {
+    if (head.length <= ack.block || head.fork > 0 || !this.#into.heads.isSigned(head)) return
     const message = `block ${ack.block} is before the head of ${head.length} blocks that the user had seen when it called`
     this.#suspicions.add('ACK_BEFORE_HEAD', block + 1, ack, message)
   }
