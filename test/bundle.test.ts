@@ -136,7 +136,8 @@ test('bundle - every way to declare and export', async (t) => {
     'other.ts': 'export let other = 1',
     'star.ts': 'export let star = 1\nexport function twinkle() { return ++star }',
     'inner.ts': 'export let inner = 1\nexport const bump = () => ++inner',
-    'lazy.ts': "export const lazy = () => 'lazy'",
+    'lazy.ts': `import words from './words.json' with { type: 'json' }
+      export const lazy = () => \`lazy \${words.hello}\``,
     'words.json': '{ "hello": "Grüße" }',
     'text.txt': 'text'
   })
@@ -147,7 +148,7 @@ test('bundle - every way to declare and export', async (t) => {
   t.is(await call('bump'), 2)
   t.alike(await call('run'), [1, 'handler', 'swap', 'later'])
   t.alike(await call('swap'), [2, 'handler'])
-  t.is(await call('later'), 'lazy')
+  t.is(await call('later'), 'lazy Grüße')
   t.alike(await call('bare'), [true, true, true, true])
   t.alike(instance.variables, {
     Colour: { 0: 'Red', Red: 0, Green: 'g' },
