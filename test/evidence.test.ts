@@ -6,7 +6,7 @@ import type { EvidenceParts } from '../src/protocol/evidence.ts'
 import { RULES } from '../src/protocol/evidence-rules.ts'
 import { BLOCK_MAX } from '../src/protocol/limits.ts'
 import { getEncoding } from '../src/protocol/schema/index.js'
-import { closeVm, Writer } from './audit-writer.ts'
+import { closeVm, run, Writer } from './audit-writer.ts'
 import { CASES, evidenceOf } from './evidence-cases.ts'
 import { headAt, proofOf, proven } from './evidence-parts.ts'
 import { Random } from './random.ts'
@@ -43,6 +43,25 @@ test('evidence - says who has signed what, and why no honest host can have', asy
   const altered = await proven(await evidenceOf(t, 'CALL_ALTERED'))
   t.is(altered?.class, 'P')
   t.is(altered?.signed.length, 2, 'by the host and by the user')
+})
+
+test('evidence - of what is long it shows the part in which the two sides differ', async (t) => {
+  const writer = await Writer.deploy(t)
+  const text = 'x'.repeat(1000)
+  await writer.commit([await writer.call(1, 'add', [text])])
+  const other = JSON.stringify(`${text.slice(0, 500)}y${text.slice(501)}`)
+  await writer.commit([await writer.call(0, 'read', [1])], {
+    entries: (all) => all.map((it) => (it.type === 'result' ? { ...it, value: other } : it))
+  })
+  const { findings, evidence } = await run(t, writer)
+  const says = await proven(evidence[0] ?? b4a.alloc(0))
+  for (const differences of [findings[0]?.differences, says?.differences]) {
+    const [{ what = '', logged = '', replayed = '' } = {}] = differences ?? []
+    t.is(what, 'value')
+    t.ok(/^…x+yx+…$/.test(logged), logged)
+    t.ok(/^…x+…$/.test(replayed), replayed)
+    t.ok(logged.length < 300)
+  }
 })
 
 test('evidence - with another code, or with a part of another evidence, fails', async (t) => {

@@ -18,8 +18,9 @@ const PATIENCE = 10
 /** Calls that cannot be executed here and are passed over: each may take as long as an auditor waits for one. */
 const PASSED_OVER_MAX = 4
 
-/** Characters of either side that a difference shows. */
+/** Characters of either side that a difference shows, and how many of them are the same in both, where they begin so. */
 const SHOWN_MAX = 200
+const SAME_MAX = 40
 
 /** The state that calls are executed on, and that their writes go into. */
 export interface StateCopy {
@@ -349,11 +350,7 @@ function answer(
     return answerOf(record.answer)
   }
   const said = record === undefined ? 'nothing' : `${record.request.name}(${record.request.args})`
-  const difference = {
-    what: 'request',
-    logged: shorten(said),
-    replayed: shorten(replayed)
-  } as const
+  const difference = differenceOf('request', said, replayed)
   run.wrong = { call, difference, block: record?.block ?? item?.resultIndex ?? 0 }
   throw UNANSWERABLE
 }
@@ -376,9 +373,7 @@ function compareResults(logged: Result, { outcome, writes, fuel }: Step): Differ
     ['fuel', String(logged.fuel), String(fuel)],
     ['writes', b4a.toString(logged.writes, 'hex'), hash]
   ]
-  return sides
-    .filter(([, a, b]) => a !== b)
-    .map(([what, a, b]) => ({ what, logged: shorten(a), replayed: shorten(b) }))
+  return sides.filter(([, a, b]) => a !== b).map(([what, a, b]) => differenceOf(what, a, b))
 }
 
 function showError(error: ThrownEntry | null): string {
@@ -387,8 +382,17 @@ function showError(error: ThrownEntry | null): string {
   return JSON.stringify({ name, message, code })
 }
 
-function shorten(text: string): string {
-  return text.length > SHOWN_MAX ? `${text.slice(0, SHOWN_MAX)}…` : text
+function differenceOf(what: Difference['what'], logged: string, replayed: string): Difference {
+  let same = 0
+  while (same < logged.length && logged[same] === replayed[same]) same++
+  // what is long may be the same for longer than what is shown
+  const from = same < SHOWN_MAX ? 0 : same - SAME_MAX
+  return { what, logged: shorten(logged, from), replayed: shorten(replayed, from) }
+}
+
+function shorten(text: string, from: number): string {
+  const to = from + SHOWN_MAX
+  return `${from > 0 ? '…' : ''}${text.slice(from, to)}${text.length > to ? '…' : ''}`
 }
 
 function sameVersion(a: Version, b: Version): boolean {
