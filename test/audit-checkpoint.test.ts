@@ -21,6 +21,7 @@ import {
   found,
   type Item,
   openShared,
+  replicate,
   run,
   type Shown,
   signBlocks,
@@ -196,6 +197,23 @@ test('checkpoint - a shorter log is what it is without one', async (t) => {
     found(cut).map((it) => it.split(' ')[0]),
     ['HISTORY_TRUNCATED']
   )
+})
+
+test('checkpoint - where the copy of the logs is gone nothing is said against the log that is shown', async (t) => {
+  const writer = await Writer.deploy(t)
+  const auditor = await Auditor.open(t)
+  await story(writer)
+  const { address } = writer
+  for (const began of ['genesis', 'the copy of the call log that it has read is not here']) {
+    const store = await openStore(await tempDir(t))
+    t.teardown(() => store.close())
+    const end = await replicate(store, writer)
+    const audited = await auditor.audit({ store, address }, { patience: 5000 })
+    t.is(audited.began, began)
+    t.is(audited.verdict.verdict, 'clean')
+    await end()
+    await more(writer)
+  }
 })
 
 test('checkpoint - one that is damaged, old, foreign or lost is said to be, and not used', async (t) => {

@@ -140,9 +140,9 @@ export class Course {
     if ((await reader.fix(head.length)) !== null || reader.length < head.length) {
       return 'less of the call log is shown than it has'
     }
-    if (reader.head?.fork !== 0 || !(await reader.holds())) {
-      return 'the call log that is shown does not go on from it'
-    }
+    const holds = reader.head?.fork === 0 && (await reader.holds())
+    if (holds === null) return 'the copy of the call log that it has read is not here'
+    if (!holds) return 'the call log that is shown does not go on from it'
     if (!this.published.resume(walk)) return 'less of the archive is shown than it has seen'
     const source = await this.#readCode()
     if (source === null) return 'the code is not here'

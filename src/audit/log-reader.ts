@@ -144,9 +144,10 @@ export class LogReader {
     }
   }
 
-  /** Whether what was read before is the beginning of the log as it is signed now. */
-  async holds(): Promise<boolean> {
-    return (await this.#judge(this.#tree)) === 'proven'
+  /** Whether what was read before is the beginning of the log as it is signed now; null where what proves it is not here. */
+  async holds(): Promise<boolean | null> {
+    const judged = await this.#judge(this.#tree)
+    return judged === 'open' ? null : judged === 'proven'
   }
 
   /**
