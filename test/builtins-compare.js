@@ -72,6 +72,8 @@ function compareAll() {
     texts: () => ['b', 'a', 'c'],
     // biome-ignore lint/suspicious/noSparseArray: that is the point
     holes: () => [1, , 3],
+    // biome-ignore lint/suspicious/noSparseArray: the same
+    'of nobody': () => Object.defineProperty([1, , 3, ,], 'constructor', { value: undefined }),
     nested: () => [1, [2, [3, [4]]], 'x'],
     sub: () => Sub.from([3, 1, 2]),
     other: () => Other.from([5, 4]),
@@ -205,9 +207,24 @@ function compareAll() {
       }
     })
   }
-  const names = Object.keys(MAKERS)
+  /** What is only there for these: all else takes what is there at random. */
+  const CHOSEN = [
+    ['Array.prototype.map', 'of nobody', 'function'],
+    ['Array.prototype.slice', 'of nobody'],
+    ['Array.prototype.splice', 'of nobody', 'zero', 'one'],
+    ['Set.prototype.union', 'set', 'watched object'],
+    ['Iterator.prototype.drop', 'watched object', 'symbol'],
+    ['Iterator.prototype.take', 'watched object', 'NaN'],
+    ['String.fromCodePoint', 'one', 'minus', 'value'],
+    ['String.fromCodePoint', 'one', 'value', 'minus', 'value']
+  ]
+  const names = Object.keys(MAKERS).filter((name) => name !== 'of nobody')
   const out = {}
-  for (const [path, method] of functionsOf()) {
+  const methods = Object.fromEntries(functionsOf())
+  for (const [path, receiver, ...given] of CHOSEN) {
+    observe(path, methods[path], 'call', receiver, given)
+  }
+  for (const [path, method] of Object.entries(methods)) {
     const random = randomOf(path)
     for (let i = 0; i < 70; i++) {
       const receiver = names[i < names.length ? i : random(names.length)]

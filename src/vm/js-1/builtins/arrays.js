@@ -573,7 +573,10 @@
       Constructor = Constructor[species]
       if (Constructor === null) Constructor = undefined
     }
-    if (Constructor === undefined) return []
+    if (Constructor === undefined) {
+      room(length * 8)
+      return newArray(length)
+    }
     if (!isConstructor(Constructor))
       throw new TypeError('object.constructor[Symbol.species] is not a constructor')
     return construct(Constructor, [length])

@@ -291,8 +291,8 @@
 
   /** One that has nothing of its own, and inherits nothing else. */
   function isSet(value) {
-    if (!isObject(value) || getPrototypeOf(value) !== Set.prototype) return false
-    if (kit.isProxy(value) || ownKeys(value).length > 0) return false
+    if (!isObject(value) || kit.isProxy(value)) return false
+    if (getPrototypeOf(value) !== Set.prototype || ownKeys(value).length > 0) return false
     try {
       sizeOfSet(value)
       return true

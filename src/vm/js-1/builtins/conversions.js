@@ -196,11 +196,12 @@
           const codes = arguments
           if (codes.length === 1 && typeof code === 'number') return make(code)
           spend(codes.length, prices.code)
+          let checked = name === 'fromCodePoint' ? 0 : codes.length
           for (let i = 0; i < codes.length; i++) {
             if (typeof codes[i] === 'number') continue
-            codes[i] = toNumber(codes[i])
             // what is no point is refused before the next one is looked at
-            if (name === 'fromCodePoint') make(codes[i])
+            for (; checked < i; checked++) make(codes[checked])
+            codes[i] = toNumber(codes[i])
           }
           return apply(make, RawString, codes)
         }

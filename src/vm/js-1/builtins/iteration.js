@@ -45,8 +45,7 @@
       replace(Iterator.prototype, {
         [name](...args) {
           const source = isObject(this) ? meteredIterator(this, prices.step, bytes) : this
-          // how many: V8 would make a number of it
-          if (takesNumber && isObject(this)) args[0] = toNumber(args[0])
+          if (takesNumber && isObject(this)) args[0] = countOf(args[0])
           return call(method, source, args, prices.object)
         }
       })
@@ -63,6 +62,19 @@
             return call(method, this, [])
           }
         })
+      }
+    }
+  }
+
+  /** How many: V8 would make a number of it. Where there is none V8 has to hear so itself, since it closes the iterator then. */
+  function countOf(value) {
+    try {
+      return toNumber(value)
+    } catch (error) {
+      return {
+        valueOf() {
+          throw error
+        }
       }
     }
   }
