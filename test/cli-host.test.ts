@@ -42,10 +42,14 @@ test('cli - a host that is closed says so; the call is delivered later', async (
     /mivm: (TIMEOUT|HOST_UNKNOWN): .*in your log and is delivered/.test(lost.stderr),
     lost.stderr
   )
+  await cli.run(['call', 'forum', 'addTopic', '{"no":"text"}', '--timeout', '1'])
   const again = await startHost(t, path.join(root, 'host'))
   const next = new Cli(cli.dir, again.bootstrap)
   const delivered = await next.run(['deliver', 'forum'], { alone: true })
-  t.is(delivered.stdout, "addTopic('one') → 1\n")
+  const [first, second] = delivered.stdout.split('\n')
+  t.is(first, "addTopic('one') → 1")
+  t.ok(second?.startsWith("addTopic({ no: 'text' }) → Error: writeFile"), second)
+  t.is(delivered.status, 1, 'a contract has thrown')
   t.is((await next.run(['call', 'forum', 'addTopic', 'two'])).stdout, '2\n')
   const none = await next.json(['deliver', 'forum'])
   t.is(none.stderr, 'every call in your log has its result\n')

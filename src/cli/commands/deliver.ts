@@ -41,6 +41,7 @@ async function deliver(
     // where this has none, the calls behind it have none either
     const { value, thrown, words } = await outcomeOf(result)
     const text = thrown === null ? inspectValue(value) : formatThrown(thrown)
+    if (thrown !== null) process.exitCode = 1
     output.done()
     output.line(`${inspectCall(method, encodeArgs(args))} → ${text}`)
     output.object({ type: 'call', method, args: embed(encodeArgs(args)), ...words })
