@@ -25,6 +25,8 @@ export class Matrix {
   /** Of processes that have come to their end: which steps they took, and how often. */
   #steps = new Map<string, number>()
   #round = 0
+  /** Whether something may have been done in that round already. */
+  #isBegun = false
   #attempts = 0
   /** Bytes that power cuts have taken. */
   lost = 0
@@ -53,9 +55,9 @@ export class Matrix {
     return this.#steps
   }
 
-  /** Runs it to its end, in a round that nothing was done in yet. */
+  /** Runs it to its end, in a round that nothing was done in yet, so that it takes up all that is left of the one before. */
   async finish(): Promise<void> {
-    this.#round++
+    if (this.#isBegun) this.#round++
     if (await this.#run(null, false)) throw new Error('it was killed')
     this.#steps = new Map(JSON.parse(readFileSync(path.join(this.dir, 'steps'), 'utf8')))
   }
@@ -67,6 +69,7 @@ export class Matrix {
       this.lost += cutPower(this.dir, path.join(this.dir, 'synced'), this.#random)
     }
     // what it was to take up has to be there for the next one
+    this.#isBegun = early
     if (!early) this.#round++
     return isKilled
   }
