@@ -133,39 +133,49 @@ test('mirror - one that is started while the host is away shows what it has', as
   }
 })
 
-test('mirror - what it had whole is read where its host has gone while it took more', async (t) => {
-  const { scene, host, alice, link, address } = await Scene.deployed(t)
-  const key = decodeId(address)
-  await alice.call(link, 'add', ['a'])
-  const before = await scene.mirror([link])
-  const { length } = (await host.instance(key)).head
-  await before.whole(address, length)
-  await before.mirror.close()
-  await alice.call(link, 'add', ['b'])
-  const { root, bootstrap } = scene
-  const dir = path.join(root, 'mirror')
-  // as one that is killed between the head and the blocks below it leaves its copy
-  const replica = await Replica.open({ dir, copies: path.join('mirror', 'store'), bootstrap })
-  const log = replica.store.get({ key })
-  await log.ready()
-  await replica.connect(decodeId(host.id))
-  while (log.length === length) await askNewest(log, 1_000)
-  t.absent(await log.has(log.length - 1))
-  await log.close()
-  await replica.close()
-  await alice.close()
-  await host.close()
-  const { whole, found } = await scene.mirror([link])
-  await whole(address, length)
-  await found(address)
-  const reader = new Cli(path.join(root, 'reader'), bootstrap.join())
-  const read = await reader.run(['state', 'cat', link, '/texts/1'])
-  t.alike([read.status, read.stdout], [0, 'a'], read.stderr)
-  t.ok(read.stderr.includes('this is what was before that'), read.stderr)
-  const logs = await reader.run(['log', link])
-  t.is(logs.status, 0, logs.stderr)
-  t.ok(logs.stdout.includes("add('a')") && logs.stderr.includes('this is what was before that'))
-})
+for (const [what, isLog] of [
+  ['a head', false],
+  ['calls', true]
+] as const) {
+  test(`mirror - what it had whole is read where its host has gone while it took more: ${what}`, async (t) => {
+    const { scene, host, alice, link, address } = await Scene.deployed(t)
+    const key = decodeId(address)
+    await alice.call(link, 'add', ['a'])
+    const before = await scene.mirror([link])
+    const { length } = (await host.instance(key)).head
+    await before.whole(address, length)
+    await before.mirror.close()
+    const bob = await scene.client('bob')
+    for (const caller of [alice, bob]) await caller.call(link, 'add', ['b'])
+    const { root, bootstrap } = scene
+    const dir = path.join(root, 'mirror')
+    // as one that is killed leaves its copy: between the head and the blocks below it, or these and the users' logs
+    const replica = await Replica.open({ dir, copies: path.join('mirror', 'store'), bootstrap })
+    const log = replica.store.get({ key })
+    await log.ready()
+    await replica.connect(decodeId(host.id))
+    while (log.length === length) await askNewest(log, 1_000)
+    if (isLog) await log.download({ start: length, end: log.length }).done()
+    t.is(await log.has(log.length - 1), isLog)
+    await log.close()
+    await replica.close()
+    await bob.close()
+    await alice.close()
+    await host.close()
+    const { whole, found } = await scene.mirror([link])
+    await whole(address, length)
+    await found(address)
+    const reader = new Cli(path.join(root, 'reader'), bootstrap.join())
+    if (!isLog) {
+      const read = await reader.run(['state', 'cat', link, '/texts/1'])
+      t.alike([read.status, read.stdout], [0, 'a'], read.stderr)
+      t.ok(read.stderr.includes('this is what was before that'), read.stderr)
+    }
+    const logs = await reader.run(['log', link])
+    t.is(logs.status, 0, logs.stderr)
+    t.ok(logs.stdout.includes("add('a')") && logs.stderr.includes('this is what was before that'))
+  })
+}
 
 test('mirror - it goes on where it was, and from another mirror', async (t) => {
   const { scene, host, alice, link, address } = await Scene.deployed(t)

@@ -139,7 +139,7 @@ export class LogsReader {
     for (; this.#next < length; this.#next++) {
       const block = await this.#read(log, this.#next, this.#instance.whole)
       if (block === null) break
-      this.#notice(block)
+      this.#notice(block, this.#next)
       const line = this.#view.hostLine(this.#next, block)
       if (line !== null && this.#isAsked(line)) show(line)
       if (this.#next % 500 === 0) {
@@ -226,14 +226,16 @@ export class LogsReader {
   }
 
   /** Takes note of whose call it is, before the line of that call. */
-  #notice(block: Uint8Array): void {
+  #notice(block: Uint8Array, index: number): void {
     const entry = readEntry(block)
     if (entry?.type !== 'ack') return
     this.#calls++
     const id = encodeId(entry.user)
     if (this.#user !== null && id !== this.#user) return
     const state = this.#users.get(id) ?? { read: 0, known: 0, first: null }
-    state.known = Math.max(state.known, entry.entry)
+    // of what comes behind that nobody says to have what goes with it
+    const isSure = index < (this.#instance.whole ?? Number.POSITIVE_INFINITY)
+    if (isSure) state.known = Math.max(state.known, entry.entry)
     if (entry.seq >= this.#from) state.first ??= this.#from === 1 ? 1 : entry.entry
     this.#users.set(id, state)
   }
