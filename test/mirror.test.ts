@@ -15,9 +15,11 @@ import { askNewest } from '../src/client/newest.ts'
 import { Others } from '../src/client/others.ts'
 import { Replica } from '../src/client/replica.ts'
 import { Progress } from '../src/copies/progress.ts'
+import { UserCopies } from '../src/copies/user-copies.ts'
 import { Host } from '../src/host/host.ts'
 import { Network } from '../src/net/network.ts'
 import { Rpc } from '../src/net/rpc.ts'
+import { deferred } from '../src/protocol/deferred.ts'
 import { MivmError } from '../src/protocol/errors.ts'
 import { verifyEvidence } from '../src/protocol/evidence.ts'
 import { decodeId, encodeId, parseLink } from '../src/protocol/ids.ts'
@@ -176,6 +178,31 @@ for (const [what, isLog] of [
     t.ok(logs.stdout.includes("add('a')") && logs.stderr.includes('this is what was before that'))
   })
 }
+
+test('mirror - one that takes more does not say that all is there', async (t) => {
+  const { scene, host, alice, link, address } = await Scene.deployed(t)
+  const key = decodeId(address)
+  const { mirror, whole } = await scene.mirror([link])
+  await whole(address, (await host.instance(key)).head.length)
+  const { take } = UserCopies.prototype
+  const begun = deferred<void>()
+  const going = deferred<void>()
+  t.teardown(() => {
+    UserCopies.prototype.take = take
+  })
+  UserCopies.prototype.take = async function (users) {
+    begun.resolve()
+    await going.promise
+    await take.call(this, users)
+  }
+  t.is(mirror.status()[0]?.state, 'whole')
+  await alice.call(link, 'add', ['a'])
+  await begun.promise
+  t.is(mirror.status()[0]?.state, 'copying')
+  going.resolve()
+  await whole(address, (await host.instance(key)).head.length)
+  t.is(mirror.status()[0]?.state, 'whole')
+})
 
 test('mirror - it goes on where it was, and from another mirror', async (t) => {
   const { scene, host, alice, link, address } = await Scene.deployed(t)

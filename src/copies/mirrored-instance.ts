@@ -212,6 +212,7 @@ export class MirroredInstance {
   /** Takes the log as far as it goes now, then what goes with it. */
   async #catchUp({ log, files, blobs }: Logs): Promise<void> {
     const walk = this.#walk
+    if (walk.length < log.length) this.#state = 'copying'
     while (walk.length < log.length) {
       const users = new Map<string, WalkedUser>()
       const end = Math.min(log.length, walk.length + BLOCKS_MAX)
