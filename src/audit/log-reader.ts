@@ -17,7 +17,7 @@ const WINDOW_DEPTH = Math.log2(WINDOW_BLOCKS)
 const WINDOW_BYTES = 32 * 1024 * 1024
 const WINDOW_BLOCKS_LARGE = 4
 /** Of the log of a user: there may be thousands of them, and what is read of each is kept until the host has executed it. */
-const USER_WINDOW_BYTES = 1024 * 1024
+export const USER_WINDOW_BYTES: number = 1024 * 1024
 
 export interface LogName {
   readonly log: Place['log']

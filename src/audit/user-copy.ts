@@ -3,6 +3,11 @@ import type { TreeNode } from '../protocol/merkle.ts'
 import type { Gap } from './findings.ts'
 import type { LogReader } from './log-reader.ts'
 
+/** Bytes of blocks of several copies that are read and not yet taken. */
+export interface HeldBlocks {
+  bytes: number
+}
+
 /**
  * An auditor's copy of one user's log, from which blocks are taken one by one, each with the tree up to and with it: which
  * lengths commits name is not known when they are read.
@@ -23,10 +28,12 @@ export class UserCopy {
   #before: readonly TreeNode[] | null = null
   /** Blocks that are taken since the beginning. */
   #at = 0
+  readonly #held: HeldBlocks
 
-  constructor(copy: LogReader | Gap) {
+  constructor(copy: LogReader | Gap, held: HeldBlocks = { bytes: 0 }) {
     this.reader = 'reason' in copy ? null : copy
     this.#gap = 'reason' in copy ? copy : null
+    this.#held = held
   }
 
   /** Goes on behind `at` blocks, of which the reader has the roots; false where there are not `lengthMin` that go on from them. */
@@ -78,6 +85,7 @@ export class UserCopy {
     const block = this.#blocks[taken]
     if (block === undefined) throw new MivmError('INTERNAL', 'a block was taken that is not there')
     this.#blocks[taken] = undefined
+    this.#held.bytes -= block.byteLength
     return { index: this.#at++, block }
   }
 
@@ -104,11 +112,18 @@ export class UserCopy {
       this.#gap = window
       return false
     }
-    this.#blocks = [...window.blocks]
+    this.#keep([...window.blocks])
     this.#roots = roots
     this.#before = before
     this.#taken = 0
     return true
+  }
+
+  /** Nothing of what was read before is left to be taken, or ever will be. */
+  #keep(blocks: (Uint8Array | undefined)[]): void {
+    const left = bytesOf(blocks) - bytesOf(this.#blocks)
+    this.#held.bytes += left
+    this.#blocks = blocks
   }
 
   /** What was missing may be there by now. */
@@ -129,7 +144,7 @@ export class UserCopy {
     if (copy === null) throw new MivmError('INTERNAL', 'a log that is neither here nor missing')
     const fork = new UserCopy(copy)
     fork.#gap = this.#gap
-    fork.#blocks = [...this.#blocks]
+    fork.#keep([...this.#blocks])
     fork.#roots = this.#roots
     fork.#before = this.#before
     fork.#taken = this.#taken
@@ -139,6 +154,11 @@ export class UserCopy {
 
   /** Ends what is still asked of peers; the log itself stays open. */
   async close(): Promise<void> {
+    this.#keep([])
     await this.reader?.close()
   }
+}
+
+function bytesOf(blocks: readonly (Uint8Array | undefined)[]): number {
+  return blocks.reduce((sum, block) => sum + (block?.byteLength ?? 0), 0)
 }

@@ -185,6 +185,11 @@ export class UserLog {
     return !this.#waiting.isEmpty
   }
 
+  /** Whether blocks of the copy are read and have no ack yet. */
+  get holdsBlocks(): boolean {
+    return this.#copy.hasNext
+  }
+
   /** Where it is; null where something is still open that the next audit would have to know. */
   state(): UserLogState | null {
     if (this.#copy.gap !== null) return null

@@ -14,11 +14,11 @@ import type { Gap, Report } from './findings.ts'
 import type { Heads } from './heads.ts'
 import type { HostShows } from './host-view.ts'
 import { type Ending, tellEnding } from './log-ending.ts'
-import { LogReader } from './log-reader.ts'
+import { LogReader, USER_WINDOW_BYTES } from './log-reader.ts'
 import type { News } from './news.ts'
 import { awaitPeers, type Patience } from './patience.ts'
 import { RestingLog } from './resting-log.ts'
-import { UserCopy } from './user-copy.ts'
+import { type HeldBlocks, UserCopy } from './user-copy.ts'
 import { UserLog, type UserLogState } from './user-log.ts'
 
 /** What the acks of a call log are checked against. */
@@ -68,6 +68,12 @@ const ABSENT_MAX = 1024
  */
 const OPEN_MAX = 512
 
+/**
+ * Bytes of blocks of all of them that are read and have no ack yet. Few are read of a log with large ones, but a user may
+ * sign blocks of any size: with more, those logs are closed as well that were used longest ago, and read again.
+ */
+const HELD_BYTES_MAX: number = OPEN_MAX * USER_WINDOW_BYTES
+
 /** Logs that are looked at together at the end. */
 const GROUP = 64
 
@@ -94,6 +100,7 @@ export class UserLogs {
   #absent = 0
   readonly #told = new Set<string>()
   readonly #waiting = { count: 0, bytes: 0 }
+  readonly #held: HeldBlocks = { bytes: 0 }
   /** Which of them are looked at next while they rest, and when they were looked for last. */
   #turn: Iterator<[string, OpenLog | RestingLog]> | null = null
   #lookedAt = performance.now()
@@ -162,6 +169,7 @@ export class UserLogs {
       this.#claim(log, call, claimedTo)
       const comparing = log.check(call)
       if (comparing !== null) await comparing
+      if (this.#held.bytes > HELD_BYTES_MAX) await this.#makeRoom()
     }
     for (const { user, head } of heads) {
       const { log } = await this.#open(user)
@@ -281,7 +289,9 @@ export class UserLogs {
 
   async #makeRoom(): Promise<void> {
     for (const open of this.#recent) {
-      if (this.#recent.size <= OPEN_MAX) return
+      const isCrowded = this.#recent.size > OPEN_MAX
+      if (!isCrowded && this.#held.bytes <= HELD_BYTES_MAX) return
+      if (!isCrowded && !open.log.holdsBlocks) continue
       this.#recent.delete(open)
       await this.#rest(open)
     }
@@ -373,7 +383,7 @@ export class UserLogs {
       isLive: () => news !== null,
       shown: { shownBy: (hostShows: HostShows) => this.#shownBy(id, hostShows) }
     }
-    return new UserLog({ id, publicKey, key }, new UserCopy(copy), into)
+    return new UserLog({ id, publicKey, key }, new UserCopy(copy, this.#held), into)
   }
 
   async #copyOf(
