@@ -3,12 +3,10 @@ import { once } from 'node:events'
 import { setTimeout as sleep } from 'node:timers/promises'
 import test from 'brittle'
 import crypto from 'hypercore-crypto'
-import DHT from 'hyperdht'
 import Protomux from 'protomux'
 import { locate } from '../src/client/locate.ts'
 import { Network, openLocal } from '../src/net/network.ts'
 import { Rpc } from '../src/net/rpc.ts'
-import { codeOf } from '../src/protocol/errors.ts'
 import { encodeId } from '../src/protocol/ids.ts'
 import { topicOf } from '../src/protocol/manifest.ts'
 import { INFO } from '../src/protocol/messages.ts'
@@ -132,26 +130,6 @@ test('network - where nobody has ever answered nobody is asked any more once it 
   const closing = once(silent, 'message').then(() => network.close())
   await Promise.all([closing, meeting])
   t.ok(asked <= 2, `${asked} times: to begin with, and by what was under way`)
-})
-
-test('network - one that is closed waits for no answer until it is late', async (t) => {
-  const { bootstrap, close } = await openLocal(0)
-  const network = new Network(crypto.keyPair(), bootstrap)
-  await network.listen()
-  await network.announce(crypto.randomBytes(32))
-  await close()
-  const { request } = DHT.prototype
-  t.teardown(() => {
-    DHT.prototype.request = request
-  })
-  const ended: unknown[] = []
-  DHT.prototype.request = function (...args) {
-    const asking = request.apply(this, args)
-    asking.catch((error: unknown) => ended.push(codeOf(error)))
-    return asking
-  }
-  await network.close()
-  t.ok(ended.length > 0 && !ended.includes('REQUEST_TIMEOUT'), ended.join())
 })
 
 test('network - one that loses all of its nodes at once, and has them again, finds who is there', async (t) => {

@@ -241,17 +241,15 @@ export class Network {
   async close(): Promise<void> {
     this.#closed = true
     for (const timer of this.#timers) clearTimeout(timer)
-    const { server, dht } = this.#swarm
-    // first: who waits for it to listen hears of no error, and it does not take leave behind thousands of topics
-    const deaf = server.close()
     // where nobody has answered nobody hears a good-bye, and the library waits for answers until they are late
-    if (!this.isConnected) await dht.destroy({ force: true })
-    // on the topics, as far as the network still answers; a forced end alone leaves their timers behind
-    const left = Promise.all([deaf, this.#swarm.clear()])
-    await Promise.race([left, sleep(GOODBYE_MS, undefined, { ref: false })])
-    // the rest has no turn: of thousands of topics it would come in minutes, since so much is asked in a second, and no more
-    await dht.destroy({ force: true })
-    await deaf
+    if (!this.isConnected) {
+      // first, so that who waits for it to listen hears of no error
+      const deaf = this.#swarm.server.close()
+      await this.#swarm.dht.destroy({ force: true })
+      await deaf
+    }
+    // says good-bye on the topics, as far as the network still answers; a forced end alone leaves their timers behind
+    await Promise.race([this.#swarm.clear(), sleep(GOODBYE_MS, undefined, { ref: false })])
     await this.#swarm.destroy({ force: true })
   }
 }
