@@ -3,6 +3,7 @@ import { once } from 'node:events'
 import { setTimeout as sleep } from 'node:timers/promises'
 import test from 'brittle'
 import crypto from 'hypercore-crypto'
+import DHT from 'hyperdht'
 import Protomux from 'protomux'
 import { locate } from '../src/client/locate.ts'
 import { Network, openLocal } from '../src/net/network.ts'
@@ -130,6 +131,24 @@ test('network - where nobody has ever answered nobody is asked any more once it 
   const closing = once(silent, 'message').then(() => network.close())
   await Promise.all([closing, meeting])
   t.ok(asked <= 2, `${asked} times: to begin with, and by what was under way`)
+})
+
+test('network - one that is closed waits for nobody who never answers', async (t) => {
+  const bootstrap = await localNetwork(t)
+  const network = new Network(crypto.keyPair(), bootstrap)
+  await network.listen()
+  await network.announce(crypto.randomBytes(32))
+  const { request } = DHT.prototype
+  t.teardown(() => {
+    DHT.prototype.request = request
+  })
+  let asked = 0
+  DHT.prototype.request = () => {
+    asked++
+    return new Promise(() => {})
+  }
+  await network.close()
+  t.ok(asked > 0)
 })
 
 test('network - one that loses all of its nodes at once, and has them again, finds who is there', async (t) => {

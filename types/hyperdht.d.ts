@@ -46,6 +46,8 @@ declare module 'hyperdht' {
     toArray(): readonly unknown[]
     /** Answers at once; `open` or `error` follows (`PEER_NOT_FOUND`, `PEER_CONNECTION_FAILED`, …). */
     connect(publicKey: Uint8Array, opts?: { keyPair?: KeyPair }): SecretStream
+    /** One question to one node. */
+    request(...args: unknown[]): Promise<unknown>
     destroy(opts?: { force?: boolean }): Promise<void>
   }
 }

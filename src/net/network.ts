@@ -241,16 +241,14 @@ export class Network {
   async close(): Promise<void> {
     this.#closed = true
     for (const timer of this.#timers) clearTimeout(timer)
+    const { server, dht } = this.#swarm
+    // its own key first: what is said of thousands of topics waits for its turn, so much a second and no more
+    const left = Promise.allSettled([server.close(), this.#swarm.clear()])
     // where nobody has answered nobody hears a good-bye, and the library waits for answers until they are late
-    if (!this.isConnected) {
-      // first, so that who waits for it to listen hears of no error
-      const deaf = this.#swarm.server.close()
-      await this.#swarm.dht.destroy({ force: true })
-      await deaf
-    }
-    // says good-bye on the topics, as far as the network still answers; a forced end alone leaves their timers behind
-    await Promise.race([this.#swarm.clear(), sleep(GOODBYE_MS, undefined, { ref: false })])
-    await this.#swarm.destroy({ force: true })
+    if (this.isConnected) await Promise.race([left, sleep(GOODBYE_MS, undefined, { ref: false })])
+    // waits for the good-byes of its own key, which with the sockets gone may never end: nobody waits for it
+    this.#swarm.destroy({ force: true }).catch(() => {})
+    await dht.destroy({ force: true })
   }
 }
 
