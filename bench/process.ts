@@ -60,12 +60,13 @@ export class Worker<Offered extends Commands> {
   readonly #pending = new Map<number, Pending>()
   #asked = 0
 
-  /** `profile`: directory for a CPU profile of the whole life of the process. */
+  /** `profile`: directory for a CPU profile of the whole life of the process; `core`: the only one that it, and what it starts, may use. */
   static start<Offered extends Commands>(
     file: URL,
-    profile: string | null = null
+    profile: string | null = null,
+    core: number | null = null
   ): Worker<Offered> {
-    const worker = new Worker<Offered>(file, profile)
+    const worker = new Worker<Offered>(file, profile, core)
     Worker.#running.add(worker)
     void worker.#ended.then(() => Worker.#running.delete(worker))
     return worker
@@ -76,11 +77,18 @@ export class Worker<Offered extends Commands> {
     await Promise.all([...Worker.#running].map((worker) => worker.stop()))
   }
 
-  private constructor(file: URL, profile: string | null) {
+  private constructor(file: URL, profile: string | null, core: number | null) {
     const profiling = profile === null ? [] : ['--cpu-prof', `--cpu-prof-dir=${profile}`]
-    this.#child = fork(fileURLToPath(file), {
-      execArgv: ['--conditions=mivm-source', '--disable-warning=ExperimentalWarning', ...profiling]
-    })
+    const flags = [
+      '--conditions=mivm-source',
+      '--disable-warning=ExperimentalWarning',
+      ...profiling
+    ]
+    const onCore = ['-c', `${core}`, process.execPath, ...flags]
+    this.#child =
+      core === null
+        ? fork(fileURLToPath(file), { execArgv: flags })
+        : fork(fileURLToPath(file), { execPath: 'taskset', execArgv: onCore })
     this.#child.on('message', (text) => this.#take(JSON.parse(String(text))))
     this.#ended = new Promise((resolve) => {
       this.#child.once('error', (error) => this.#end(error.message, resolve))

@@ -4,11 +4,12 @@ import { setPriority } from 'node:os'
 import path from 'node:path'
 import { type AuditEvent, audit, parseLink } from 'mivm'
 import { audit as auditLogs } from '../../src/audit/audit.ts'
-import { optimizeLate } from '../../src/audit/optimizing.ts'
+import { collectSooner, optimizeLate } from '../../src/audit/optimizing.ts'
 import { openStore } from '../../src/state/store.ts'
 import { serve } from '../process.ts'
 
 optimizeLate()
+collectSooner()
 
 /** What an audit that went on where the one before had ended has come to. */
 export interface Audited {
@@ -39,8 +40,11 @@ const commands = {
   async fetch(dir: string, bootstrap: readonly string[], address: string): Promise<void> {
     await verdict(audit({ dir, bootstrap, address }))
   },
-  /** Audits the copy in `dir` with nothing remembered of any audit before; seconds it took, and the calls replayed. */
-  async audit(dir: string, address: string): Promise<{ seconds: number; calls: number }> {
+  /** Audits the copy in `dir` with nothing remembered of any audit before; seconds it took, the calls replayed, and the most memory, bytes. */
+  async audit(
+    dir: string,
+    address: string
+  ): Promise<{ seconds: number; calls: number; memory: number }> {
     const memory = path.join(dir, 'audits')
     await rm(memory, { recursive: true, force: true })
     const store = await openStore(path.join(dir, 'cache'))
@@ -48,7 +52,8 @@ const commands = {
       const start = performance.now()
       const options = { address: parseLink(address).address, store, dir: memory, patience: 0 }
       const calls = await verdict(auditLogs(options))
-      return { seconds: (performance.now() - start) / 1000, calls }
+      const seconds = (performance.now() - start) / 1000
+      return { seconds, calls, memory: process.resourceUsage().maxRSS * 1024 }
     } finally {
       await store.close()
     }

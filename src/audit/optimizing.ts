@@ -10,3 +10,14 @@ const CALLS_UNTIL_TURBOFAN = 30_000
 export function optimizeLate(): void {
   setFlagsFromString(`--invocation-count-for-turbofan=${CALLS_UNTIL_TURBOFAN}`)
 }
+
+/** How much V8's heap may grow from one collection to the next, percent of what the first leaves; by itself V8 takes up to 300. */
+const GROWTH = 75
+
+/**
+ * For a process that is an auditor: what an audit keeps is little, and all else that it has read goes by. V8 by itself lets four
+ * times as much of it lie around.
+ */
+export function collectSooner(): void {
+  setFlagsFromString(`--heap-growing-percent=${GROWTH}`)
+}

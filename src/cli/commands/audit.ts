@@ -1,4 +1,4 @@
-import { optimizeLate } from '../../audit/optimizing.ts'
+import { collectSooner, optimizeLate } from '../../audit/optimizing.ts'
 import type { Finding } from '../../index.ts'
 import { statementsIn } from '../../protocol/comparison.ts'
 import { MivmError } from '../../protocol/errors.ts'
@@ -63,6 +63,7 @@ interface Options extends AlertOptions {
 
 async function run(context: Context, instance: string, options: Options): Promise<void> {
   optimizeLate()
+  collectSooner()
   // what ends before its verdict, for whatever reason, has found nothing and has not found it clean
   process.exitCode = EXIT_INCONCLUSIVE
   const { output } = context
