@@ -5,6 +5,7 @@ import test from 'brittle'
 import Corestore from 'corestore'
 import Hypercore, { type PeerRequest } from 'hypercore'
 import { findNewest } from '../src/client/newest.ts'
+import { headOf } from '../src/state/head.ts'
 import { boundPeers } from '../src/state/peers.ts'
 import { type Teardown, tempDir } from './helpers.ts'
 
@@ -226,6 +227,21 @@ test('newest - who has said nothing yet is asked for a block that those before d
   t.alike(await inTime(block), b4a.from('c'))
 })
 
+test('newest - who was asked before a log was lengthened from elsewhere is asked for the rest', async (t) => {
+  const { author, mirror, reader, join } = await bounded(t)
+  const answers: (() => void)[] = []
+  await join(author, (_, answer) => answers.push(answer) === 1)
+  const asked = findNewest(reader, 100 * PATIENCE)
+  while (answers.length === 0) await later(5)
+  const signature = headOf(mirror)?.signature ?? b4a.alloc(0)
+  await reader.append([b4a.from('a'), b4a.from('b')], { signature })
+  answers[0]?.()
+  await asked
+  await findNewest(reader, 10 * PATIENCE)
+  t.is(reader.length, 3)
+  t.alike(await inTime(reader.get(2)), b4a.from('c'))
+})
+
 /** A log of three blocks, a mirror that has two of them, and a reader whose patience is bounded. */
 async function bounded(t: Teardown) {
   const dir = await tempDir(t)
@@ -241,7 +257,9 @@ async function bounded(t: Teardown) {
   await author.append(b4a.from('c'))
   const store = new Corestore(path.join(dir, 'reader'))
   boundPeers(store, PATIENCE)
-  const reader = store.get({ key: author.key, allowFork: false })
+  const { key, manifest } = author
+  if (!manifest) throw new Error('a log without a manifest')
+  const reader = store.get({ key, manifest, allowFork: false })
   await reader.ready()
   const awake = setInterval(() => {}, PATIENCE)
   const ends: { destroy(): void }[] = []

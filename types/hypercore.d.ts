@@ -94,6 +94,8 @@ declare module 'hypercore' {
     onunwant: (range: { readonly start: number; readonly length: number }) => void
     onsync: (sync: { readonly canUpgrade: boolean }) => Promise<void>
     ondata: (data: PeerData) => Promise<void>
+    /** What comes of it, one after the other where it says how the log goes on; private. */
+    _handleData: (data: PeerData) => Promise<void>
     onnodata: (answer: { readonly request: number; readonly reason: number }) => void
     oncancel: (cancelled: { readonly request: number }) => void
     onextension: (message: { readonly name: string }) => void
@@ -136,7 +138,7 @@ declare module 'hypercore' {
   /** What a peer is asked for; with `upgrade` how the log goes on. */
   export interface SentRequest {
     readonly id: number
-    readonly upgrade: object | null
+    readonly upgrade: { readonly start: number } | null
     readonly block: { readonly index: number } | null
     readonly peer: Peer
     /** When, as Date.now(). */

@@ -49,6 +49,7 @@ export function boundPeers(store: Corestore, answerMs: number = ANSWER_MS): void
       boundRequests(peer)
       turns.bound(peer)
       boundForks(peer, core)
+      dropOvertaken(peer, core)
       boundMessages(peer, core)
       add.call(replicator, peer)
     }
@@ -116,6 +117,21 @@ function boundForks(peer: Peer, core: SharedCore): void {
   peer.ondata = async (data) => {
     if (data.fork <= core.state.fork || core.replicator.allowFork) return ondata.call(peer, data)
     peer.paused = true
+    peer.onnodata({ request: data.request, reason: 0 })
+  }
+}
+
+/**
+ * What a peer answers to how a log goes on from where it ended then says nothing, if it was lengthened meanwhile by who had it from
+ * elsewhere. As it is, that is taken for a lie, and the peer is asked for nothing more.
+ */
+function dropOvertaken(peer: Peer, core: SharedCore): void {
+  const { _handleData } = peer
+  peer._handleData = async (data) => {
+    const { fork, length } = core.state
+    const asked = core.replicator._inflight.get(data.request)
+    const from = asked?.peer === peer && data.fork === fork ? asked.upgrade?.start : undefined
+    if (from === undefined || from >= length) return _handleData.call(peer, data)
     peer.onnodata({ request: data.request, reason: 0 })
   }
 }
