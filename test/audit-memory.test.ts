@@ -11,6 +11,7 @@ import { Report } from '../src/audit/findings.ts'
 import { Heads, type Source } from '../src/audit/heads.ts'
 import { LogReader } from '../src/audit/log-reader.ts'
 import { Patience } from '../src/audit/patience.ts'
+import { PublishedLog } from '../src/audit/published-log.ts'
 import { UserCopy } from '../src/audit/user-copy.ts'
 import { UserLog } from '../src/audit/user-log.ts'
 import { encodeUserEntry } from '../src/protocol/entries.ts'
@@ -19,6 +20,7 @@ import { userLogKey, userLogManifest } from '../src/protocol/manifest.ts'
 import { encodeArgs } from '../src/protocol/values.ts'
 import { closeVm, type Item, openShared, openStore, type Shown, Writer } from './audit-writer.ts'
 import { type Teardown, tempDir } from './helpers.ts'
+import { Random } from './random.ts'
 
 const MEBIBYTE = 1024 * 1024
 /** Of the arguments of a call, which is most of its block. */
@@ -122,6 +124,53 @@ test('memory - of a log that is not waited for no acks are kept, nor where those
     t.is(rest.trouble?.waiting.length, kept)
     t.is(waiting.count, count + kept)
   }
+})
+
+test('memory - of the commits of an archive that nobody shows forty bytes are kept of each of its logs', async (t) => {
+  const commits = 50_000
+  const archive = new PublishedLog('archive', (await openStore(t)).get({ name: 'archive' }))
+  const random = new Random()
+  const seed = random.bytes(32)
+  const versions = Array.from({ length: 200 }, (_, i) => ({
+    length: i,
+    treeHash: random.bytes(32)
+  }))
+  const nothing = { length: 0, treeHash: seed }
+  await external()
+  const before = process.memoryUsage()
+  for (let length = 1; length <= commits; length++) {
+    const treeHash = new Uint8Array(seed)
+    new DataView(treeHash.buffer).setUint32(0, length)
+    archive.note({ archive: { length, treeHash }, blobs: nothing })
+  }
+  await external()
+  const after = process.memoryUsage()
+  const kept = after.heapUsed + after.external - before.heapUsed - before.external
+  t.ok(kept < 60 * commits, `${kept} bytes of ${commits} commits`)
+  const at = new Uint8Array(seed)
+  new DataView(at.buffer).setUint32(0, 777)
+  const head = { length: 777, fork: 0, treeHash: at, signature: NONE }
+  t.ok(archive.isNamed(head))
+  t.absent(archive.isNamed({ ...head, length: 778 }))
+  t.absent(archive.isNamed({ ...head, length: commits + 1 }))
+  // a host that goes back and forth
+  for (const { length, treeHash } of versions.reverse()) {
+    if (length % 10 === 0) archive.note({ archive: { length, treeHash }, blobs: nothing })
+  }
+  const named = versions.filter((it) => archive.isNamed({ ...it, fork: 0, signature: NONE }))
+  t.alike(
+    named.map(({ length }) => length),
+    versions.map(({ length }) => length).filter((length) => length % 10 === 0)
+  )
+  archive.see({ ...head, length: 100 })
+  archive.prune()
+  t.ok(archive.isNamed(head))
+  t.alike(
+    named
+      .filter((it) => archive.isNamed({ ...it, fork: 0, signature: NONE }))
+      .map(({ length }) => length),
+    [190, 180, 170, 160, 150, 140, 130, 120, 110, 100]
+  )
 })
 
 /** A log of so many calls, each of which a commit covers, and of which nothing is here. */

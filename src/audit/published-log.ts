@@ -2,6 +2,7 @@ import b4a from 'b4a'
 import type Hypercore from 'hypercore'
 import type { Commit } from '../protocol/entries.ts'
 import type { Head } from '../protocol/head.ts'
+import { NamedVersions } from './named-versions.ts'
 import { Shortfall } from './patience.ts'
 
 /**
@@ -33,7 +34,7 @@ export class PublishedLog {
    * What commits say that it was, by its length; none that is shorter than what was seen, but for that. Two may say two
    * things, which is a finding of its own.
    */
-  readonly #committed = new Map<number, readonly Uint8Array[]>()
+  readonly #committed = new NamedVersions()
   /** The longest that a commit names. */
   #committedTo = 0
   /** Heads that were seen in the course of the audit, signed by the host. */
@@ -74,20 +75,15 @@ export class PublishedLog {
 
   /** Any commit of the call log. */
   note(commit: Pick<Commit, ArchiveLog>): void {
-    const { length, treeHash } = commit[this.name]
+    const version = commit[this.name]
     // where lengths shrink, which is a finding of its own, it stays the longest
-    this.#committedTo = Math.max(this.#committedTo, length)
-    if (!this.#mayBeJudged(length)) return
-    const known = this.#committed.get(length) ?? []
-    if (!known.some((it) => b4a.equals(it, treeHash))) {
-      // a copy, since the whole block that it is cut from would stay
-      this.#committed.set(length, [...known, new Uint8Array(treeHash)])
-    }
+    this.#committedTo = Math.max(this.#committedTo, version.length)
+    if (this.#mayBeJudged(version.length)) this.#committed.add(version)
   }
 
   /** Whether a commit has left the log so. */
-  isNamed({ length, treeHash }: Head): boolean {
-    return this.#committed.get(length)?.some((it) => b4a.equals(it, treeHash)) ?? false
+  isNamed(head: Head): boolean {
+    return this.#committed.has(head)
   }
 
   isWrong(head: Head): boolean {
@@ -135,9 +131,7 @@ export class PublishedLog {
 
   /** Lets go of what commits say of lengths that are not asked for any more. */
   prune(): void {
-    for (const length of this.#committed.keys()) {
-      if (!this.#mayBeJudged(length)) this.#committed.delete(length)
-    }
+    this.#committed.keep((length) => this.#mayBeJudged(length))
   }
 
   /** Whether a head of this length may be held against commits: what comes later is longer than what was seen. */
