@@ -12,7 +12,7 @@ export function optimizeLate(): void {
 }
 
 /** How much V8's heap may grow from one collection to the next, percent of what the first leaves; by itself V8 takes up to 300. */
-const GROWTH = 75
+const GROWTH = 100
 
 /**
  * For a process that is an auditor: what an audit keeps is little, and all else that it has read goes by. V8 by itself lets four
