@@ -14,6 +14,7 @@ import { locate } from '../src/client/locate.ts'
 import { askNewest } from '../src/client/newest.ts'
 import { Others } from '../src/client/others.ts'
 import { Replica } from '../src/client/replica.ts'
+import { MirroredInstance } from '../src/copies/mirrored-instance.ts'
 import { Progress } from '../src/copies/progress.ts'
 import { UserCopies } from '../src/copies/user-copies.ts'
 import { Host } from '../src/host/host.ts'
@@ -486,6 +487,20 @@ test('mirror - the other log of a user that came first is not kept', async (t) =
   await whole(address, instance.head.length)
   await until(() => mirror.status()[0]?.state === 'whole')
   t.absent(events.some(({ type }) => type === 'mirror-stopped'))
+})
+
+test('mirror - what is named twice is copied once', async (t) => {
+  const { scene, host, link, address } = await Scene.deployed(t)
+  const start = keep(t, MirroredInstance.prototype, 'start')
+  let started = 0
+  MirroredInstance.prototype.start = function () {
+    started++
+    start.call(this)
+  }
+  const { mirror, whole } = await scene.mirror([address, link, link])
+  await whole(address, (await host.instance(decodeId(address))).head.length)
+  t.is(mirror.status().length, 1)
+  t.is(started, 1)
 })
 
 test('mirror - a user that has rewritten its log, and asks for it, takes no copy away', async (t) => {

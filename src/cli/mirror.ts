@@ -9,12 +9,6 @@ import { atEnd } from './interruption.ts'
 import { printable } from './output.ts'
 import { count } from './text.ts'
 
-/** An instance to be mirrored. */
-interface Wanted {
-  readonly link: string
-  readonly address: string
-}
-
 /**
  * Opens a mirror of instances; it is closed at the end. Where its disk has refused a write, it
  * is opened anew when that takes something again. Gives what there is of each instance.
@@ -22,7 +16,7 @@ interface Wanted {
 export async function openMirror(
   context: Context,
   log: HostLog,
-  instances: readonly Wanted[],
+  instances: readonly { readonly link: string }[],
   bytesMax: number | undefined,
   bootstrap: Bootstrap | undefined
 ): Promise<() => readonly Mirrored[]> {
@@ -60,8 +54,9 @@ export async function openMirror(
     return mirror?.close()
   })
   const { id } = first
-  output.object({ type: 'mirror', id, instances: instances.map(({ address }) => address) })
-  log.write('info', `mirror ${id} of ${count(instances.length, 'instance')}`, { id })
+  const addresses = first.status().map(({ address }) => address)
+  output.object({ type: 'mirror', id, instances: addresses })
+  log.write('info', `mirror ${id} of ${count(addresses.length, 'instance')}`, { id })
   return () => mirror?.status() ?? []
 }
 

@@ -5,7 +5,7 @@ import { Mutex } from '../net/mutex.ts'
 import type { Bootstrap } from '../net/network.ts'
 import { type Rpc, relieve } from '../net/rpc.ts'
 import { MivmError } from '../protocol/errors.ts'
-import { encodeId, parseLink } from '../protocol/ids.ts'
+import { decodeId, encodeId, parseLink } from '../protocol/ids.ts'
 import { topicOf } from '../protocol/manifest.ts'
 import { CONSISTENCY, INFO, RANGE } from '../protocol/messages.ts'
 import { EvidenceDir } from '../state/evidence-dir.ts'
@@ -54,7 +54,7 @@ export class Mirror {
   /** Throws DIRECTORY_LOCKED where another mirror has the directory, LINK_INVALID. */
   static async open(options: MirrorOptions): Promise<Mirror> {
     const { dir, bootstrap, instances, bytesMax = BYTES_MAX, onEvent = () => {} } = options
-    const links = instances.map((link) => ({ link, address: parseLink(link).address }))
+    const links = once(instances)
     const { id, keyPair } = await openIdentity(path.join(dir, 'mirror'), 'mirror')
     let mirror: Mirror | null = null
     const onPeer = (rpc: Rpc) => mirror?.answer(rpc)
@@ -66,10 +66,10 @@ export class Mirror {
       core.replicator.eagerUpgrade = false
     })
     mirror = new Mirror(id, replica)
-    for (const { link, address } of links) {
+    for (const [id, link] of links) {
       const kept = new EvidenceDir(dir)
       const copy = new MirroredInstance({ replica, link, kept, bytesMax, onEvent, bootstrap })
-      mirror.#instances.set(encodeId(address), copy)
+      mirror.#instances.set(id, copy)
       copy.start()
     }
     try {
@@ -79,7 +79,9 @@ export class Mirror {
       await mirror.close()
       throw error
     }
-    for (const { address } of links) void replica.network.announce(topicOf(address)).catch(() => {})
+    for (const id of links.keys()) {
+      void replica.network.announce(topicOf(decodeId(id))).catch(() => {})
+    }
     return mirror
   }
 
@@ -129,4 +131,15 @@ export class Mirror {
       'this mirror has no copy of that instance: ask its host'
     )
   }
+}
+
+/** Links by address, z-base-32: what is named twice is copied once, and one that names the host leads there sooner. */
+function once(instances: readonly string[]): ReadonlyMap<string, string> {
+  const links = new Map<string, string>()
+  for (const link of instances) {
+    const { host, address } = parseLink(link)
+    const id = encodeId(address)
+    if (host !== null || !links.has(id)) links.set(id, link)
+  }
+  return links
 }
