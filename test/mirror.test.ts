@@ -13,6 +13,7 @@ import { Reopening } from '../src/cli/mirror.ts'
 import { locate } from '../src/client/locate.ts'
 import { askNewest } from '../src/client/newest.ts'
 import { Others } from '../src/client/others.ts'
+import { Ranges } from '../src/client/ranges.ts'
 import { Replica } from '../src/client/replica.ts'
 import { MirroredInstance } from '../src/copies/mirrored-instance.ts'
 import { Progress } from '../src/copies/progress.ts'
@@ -473,6 +474,32 @@ test('mirror - a user whose log comes as slowly as it likes holds up nothing but
   t.is(waits, 2, 'it is left for later')
 })
 
+test('mirror - a log of which nothing more comes for a while stays as it was', async (t) => {
+  const { scene, host, alice, link, address } = await Scene.deployed(t)
+  const key = decodeId(address)
+  await alice.call(link, 'add', ['a'])
+  const { mirror, whole } = await scene.mirror([link])
+  await whole(address, (await host.instance(key)).head.length)
+  const ask = keep(t, Ranges.prototype, 'ask')
+  const during = keep(t, Progress.prototype, 'during')
+  // as of a host that is there and says nothing
+  Ranges.prototype.ask = async () => null
+  Progress.prototype.during = (core, wait) => {
+    return during.call(new Progress(0), core, wait) as ReturnType<typeof wait>
+  }
+  await alice.call(link, 'add', ['b'])
+  await whole(address, (await host.instance(key)).head.length)
+  t.is(mirror.status()[0]?.state, 'whole, but for the logs of 1 users')
+  await mirror.close()
+  Object.assign(Ranges.prototype, { ask })
+  Object.assign(Progress.prototype, { during })
+  const store = await openStore(path.join(scene.root, 'mirror', 'mirror', 'store'))
+  t.teardown(() => closeStore(store))
+  const copy = store.get({ key: userLogKey(decodeId(alice.id), key) })
+  await copy.ready()
+  t.ok(copy.length > 0 && (await copy.has(0)))
+})
+
 test('mirror - the other log of a user that came first is not kept', async (t) => {
   const { scene, host, link, address } = await Scene.deployed(t)
   const instance = await host.instance(decodeId(address))
@@ -488,6 +515,74 @@ test('mirror - the other log of a user that came first is not kept', async (t) =
   await until(() => mirror.status()[0]?.state === 'whole')
   t.absent(events.some(({ type }) => type === 'mirror-stopped'))
 })
+
+test('mirror - nor is one that is shorter than what the host has', async (t) => {
+  const { scene, host, link, address } = await Scene.deployed(t)
+  const instance = await host.instance(decodeId(address))
+  const eve = new BareUser(decodeId(address), 'eve').call('add').call('add').call('add')
+  await instance.submit(eve.log())
+  await instance.settled(eve.key, 3)
+  const other = new BareUser(decodeId(address), 'eve').call('add').call('add', 'x')
+  const liar = await showLog(t, scene, other, decodeId(address))
+  await liar.fill(path.join(scene.root, 'mirror', 'mirror', 'store'))
+
+  const during = keep(t, Progress.prototype, 'during')
+  let waits = 0
+  Progress.prototype.during = (core, wait) => {
+    waits++
+    return during.call(new Progress(500), core, wait) as ReturnType<typeof wait>
+  }
+  const { mirror, whole } = await scene.mirror([link])
+  await whole(address, instance.head.length)
+  t.is(mirror.status()[0]?.state, 'whole')
+  t.ok(waits > 0)
+  await mirror.close()
+  const store = await openStore(path.join(scene.root, 'mirror', 'mirror', 'store'))
+  t.teardown(() => closeStore(store))
+  const copy = store.get({ key: userLogKey(eve.key, decodeId(address)) })
+  await copy.ready()
+  t.alike([copy.length, await copy.get(1, { wait: false })], [3, eve.blocks[1]])
+})
+
+for (const isTold of [true, false]) {
+  test(`mirror - many blocks come at once where they are ${isTold ? 'right' : 'not what was signed'}`, async (t) => {
+    const { scene, host, alice, link, address } = await Scene.deployed(t)
+    const key = decodeId(address)
+    const texts = Array.from({ length: 60 }, (_, i) => `text ${i}`)
+    await Promise.all(texts.map((text) => alice.call(link, 'add', [text])))
+    const { head } = await host.instance(key)
+    const taken = new Map<string, number>()
+    const ask = keep(t, Ranges.prototype, 'ask')
+    Ranges.prototype.ask = async function (request, isAccepted = () => true) {
+      const reply = await ask.call(this, request, (reply) => {
+        const blocks = isTold ? reply.blocks : reply.blocks.toReversed()
+        return isAccepted({ ...reply, blocks })
+      })
+      const id = encodeId(request.key)
+      taken.set(id, (taken.get(id) ?? 0) + (reply?.blocks.length ?? 0))
+      return reply
+    }
+    const { mirror, whole } = await scene.mirror([link])
+    await whole(address, head.length)
+    t.is(mirror.status()[0]?.state, 'whole')
+    const user = encodeId(userLogKey(decodeId(alice.id), key))
+    const least = isTold ? [head.length - 1, texts.length] : [0, 0]
+    const [log = 0, calls = 0] = [taken.get(address), taken.get(user)]
+    t.ok(log >= (least[0] ?? 0) && calls >= (least[1] ?? 0), `${log} and ${calls} blocks`)
+    if (!isTold) {
+      t.alike([log, calls], [0, 0])
+      return
+    }
+    await alice.close()
+    await host.close()
+    const dir = path.join(scene.root, 'auditor')
+    const { bootstrap } = scene
+    for await (const event of audit({ address: link, dir, bootstrap, patience: 3_000 })) {
+      if (event.type !== 'verdict') continue
+      t.alike([event.verdict, event.counts.calls, event.missing], ['clean', 61, []])
+    }
+  })
+}
 
 test('mirror - what is named twice is copied once', async (t) => {
   const { scene, host, link, address } = await Scene.deployed(t)

@@ -2,16 +2,15 @@ import b4a from 'b4a'
 import type Corestore from 'corestore'
 import type Hypercore from 'hypercore'
 import { askNewest } from '../client/newest.ts'
+import type { Ranges } from '../client/ranges.ts'
 import { deferred } from '../protocol/deferred.ts'
 import type { Version } from '../protocol/entries.ts'
+import { fetchRanges, type Waiting } from './by-range.ts'
+
+export type { Waiting }
 
 /** Blocks that are asked for at once. */
 const BLOCKS_MAX = 4096
-
-/** Waits for others until it is given up. */
-export interface Waiting {
-  readonly signal: AbortSignal
-}
 
 /** A log of somebody else, of which nothing is cut back here. */
 export async function openCopy(store: Corestore, key: Uint8Array): Promise<Hypercore> {
@@ -46,15 +45,20 @@ export async function awaitBlocks(
   }
 }
 
-/** Has blocks `start` to `end` of a log here, once there are so many; false where that was given up. */
+/**
+ * Has blocks `start` to `end` of a log here, once there are so many; false where that was given up. `ranges`: who is asked for
+ * many at once.
+ */
 export async function fetchBlocks(
   core: Hypercore,
   start: number,
   end: number,
-  { signal }: Waiting
+  { signal }: Waiting,
+  ranges: Ranges | null = null
 ): Promise<boolean> {
   if (!(await awaitBlocks(core, end, { signal }))) return false
-  for (let at = start; at < end; at += BLOCKS_MAX) {
+  const first = ranges ? await fetchRanges(core, start, end, ranges, { signal }) : start
+  for (let at = first; at < end; at += BLOCKS_MAX) {
     const download = core.download({ start: at, end: Math.min(end, at + BLOCKS_MAX) })
     const stop = () => download.destroy()
     signal.addEventListener('abort', stop)

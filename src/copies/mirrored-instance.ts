@@ -3,6 +3,7 @@ import c from 'compact-encoding'
 import type Hypercore from 'hypercore'
 import { askNewest } from '../client/newest.ts'
 import { Others } from '../client/others.ts'
+import type { Ranges } from '../client/ranges.ts'
 import type { Replica } from '../client/replica.ts'
 import { decodeMethods, encodeMethods, METHODS_NOTE } from '../host/notes.ts'
 import type { Bootstrap } from '../net/network.ts'
@@ -15,6 +16,7 @@ import { encodeId, parseLink } from '../protocol/ids.ts'
 import { blobsKey, stateKey } from '../protocol/manifest.ts'
 import { HEADS_HEAD, type InfoReply, LENGTHS_MAX } from '../protocol/messages.ts'
 import { createProof, type Proof } from '../protocol/proof.ts'
+import { readBlocks } from '../state/blocks.ts'
 import type { EvidenceDir } from '../state/evidence-dir.ts'
 import { headOf } from '../state/head.ts'
 import { ProofReader } from '../state/proof-reader.ts'
@@ -48,7 +50,9 @@ const RETRY_MS = 2_000
 /** Between two looks at what others say, ms. */
 const LOOK_MS = 500
 /** Blocks of a log that are taken at once. */
-const BLOCKS_MAX = 1024
+const BLOCKS_MAX = 4096
+/** Blocks that are in memory at once: they may have hundreds of kilobytes. */
+const READ_MAX = 64
 /** Name of the note of the newest head under which all is here. */
 const WHOLE_NOTE = 'whole'
 
@@ -78,6 +82,7 @@ export class MirroredInstance {
   readonly #options: MirroredOptions
   readonly #stop = new AbortController()
   readonly #walk = new Walk()
+  readonly #ranges: Ranges
   readonly #users: UserCopies
   #logs: Logs | null = null
   #others: Others | null = null
@@ -93,7 +98,9 @@ export class MirroredInstance {
     this.#options = options
     this.#address = parseLink(options.link).address
     this.#id = encodeId(this.#address)
+    this.#ranges = options.replica.ranges(options.link)
     this.#users = new UserCopies({
+      ranges: this.#ranges,
       store: options.replica.store,
       address: this.#address,
       stop: this.#stop.signal,
@@ -217,11 +224,11 @@ export class MirroredInstance {
       const users = new Map<string, WalkedUser>()
       const end = Math.min(log.length, walk.length + BLOCKS_MAX)
       this.#refuseWhenFull()
-      if (!(await fetchBlocks(log, walk.length, end, this.#stop))) return
-      const read = readerOf(log)
+      if (!(await fetchBlocks(log, walk.length, end, this.#stop, this.#ranges))) return
       while (walk.length < end) {
-        for (const user of this.#visit(await read.block(walk.length))) {
-          users.set(encodeId(user.key), user)
+        const next = Math.min(end, walk.length + READ_MAX)
+        for (const block of await blocksOf(log, walk.length, next)) {
+          for (const user of this.#visit(block)) users.set(encodeId(user.key), user)
         }
       }
       await this.#users.take(users)
@@ -251,7 +258,7 @@ export class MirroredInstance {
   async #take(core: Hypercore, version: Version, what: string): Promise<boolean> {
     if (!(await awaitBlocks(core, version.length, this.#stop))) return false
     this.#refuseWhenFull()
-    if (!(await fetchBlocks(core, 0, version.length, this.#stop))) return false
+    if (!(await fetchBlocks(core, 0, version.length, this.#stop, this.#ranges))) return false
     if (await isVersion(core, version)) return true
     throw new Stopped(
       'malformed',
@@ -314,6 +321,17 @@ function readerOf(log: Hypercore): ProofReader {
     log,
     (what) => new MivmError('INSTANCE_DAMAGED', `${what} of the copy cannot be read`)
   )
+}
+
+/** All of these blocks of a log, which are here. */
+async function blocksOf(log: Hypercore, start: number, end: number): Promise<Uint8Array[]> {
+  const indexes = Array.from({ length: end - start }, (_, i) => start + i)
+  const blocks = await readBlocks(log, indexes)
+  return blocks.map((block, i) => block ?? lacks(`block ${start + i}`))
+}
+
+function lacks(what: string): never {
+  throw new MivmError('INSTANCE_DAMAGED', `${what} of the copy cannot be read`)
 }
 
 /** The newest head under which all is here that goes with it, as it was noted down; null where there was none yet. */

@@ -2,10 +2,12 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type Corestore from 'corestore'
 import type Hypercore from 'hypercore'
 import { MerkleTree } from 'hypercore/lib/merkle-tree.js'
-import type { Version } from '../protocol/entries.ts'
+import type { Ranges } from '../client/ranges.ts'
+import type { Head } from '../protocol/head.ts'
 import { encodeId } from '../protocol/ids.ts'
-import { userLogKey } from '../protocol/manifest.ts'
-import { awaitBlocks, discard, fetchBlocks, isVersion, openCopy } from './copy.ts'
+import { userLogKey, userLogManifest } from '../protocol/manifest.ts'
+import { extendByRange, fetchRanges, firstMissing, isOther } from './by-range.ts'
+import { awaitBlocks, discard, fetchBlocks, isVersion, openCopy, type Waiting } from './copy.ts'
 import { Progress } from './progress.ts'
 import type { WalkedUser } from './walk.ts'
 
@@ -26,13 +28,15 @@ const BEYOND_MAX = 1024 * 1024
 /** The same beyond a call that is under way, where others wait behind it. */
 const OPEN_BEYOND_MAX = 64 * 1024 * 1024
 /** Blocks of a log that are taken at once. */
-const BLOCKS_MAX = 1024
+const BLOCKS_MAX = 4096
 
 export interface UserCopiesOptions {
   readonly store: Corestore
   /** Of the instance. */
   readonly address: Uint8Array
   readonly stop: AbortSignal
+  /** Who is asked for many blocks at once. */
+  readonly ranges: Ranges
   /** Bytes that the instance may still have here. */
   room(): number
   /** Throws where there are none. */
@@ -51,7 +55,8 @@ interface Lacking {
 
 /**
  * The logs of an instance's users, as far as its commits name them. A user may sign two logs, and show others the one that
- * the host has not: what came of that makes room, and where it comes again that log is left out for a while.
+ * the host has not: what came of that makes room, once it is known to be another one, and where it comes again that log is left
+ * out for a while. That nobody shows how a log goes on takes nothing away of it.
  */
 export class UserCopies {
   readonly #options: UserCopiesOptions
@@ -137,18 +142,20 @@ export class UserCopies {
 
   /** Has the log of a user here as a commit names it, or notes that it is lacking. */
   async #take(id: string, user: WalkedUser): Promise<void> {
-    const signal = AbortSignal.any([AbortSignal.timeout(BESIDE_MS), this.#options.stop])
+    const { stop, ranges, hasHost } = this.#options
+    const signal = AbortSignal.any([AbortSignal.timeout(BESIDE_MS), stop])
     for (let tries = USER_TRIES; tries > 0 && !signal.aborted; tries--) {
       const core = await this.#open(user.key)
       try {
-        if (await this.#isTaken(core, user.head, signal)) {
+        if (await this.#isTaken(core, user, signal)) {
           // a later commit may have named more of it meanwhile
           if (this.#lacking.get(id)?.user.head.length === user.head.length) this.#lacking.delete(id)
           return
         }
         // what is here of it may be all that there is, until its host can show the rest
-        if (!this.#options.hasHost()) break
-        if (!signal.aborted) await discard(core)
+        if (!hasHost()) break
+        const isAnother = await isOther(core, headOf(user), ranges, { signal })
+        if (isAnother && !signal.aborted) await discard(core)
       } finally {
         await core.close()
       }
@@ -158,22 +165,26 @@ export class UserCopies {
     this.#lacking.set(id, { user: last, triedAt: performance.now() })
   }
 
-  async #isTaken(
-    core: Hypercore,
-    { length, treeHash }: Version,
-    signal: AbortSignal
-  ): Promise<boolean> {
+  async #isTaken(core: Hypercore, user: WalkedUser, signal: AbortSignal): Promise<boolean> {
+    const { address, ranges, refuseWhenFull } = this.#options
+    const { length } = user.head
     const id = encodeId(core.key)
     const progress = new Progress(USER_MS, signal)
+    const manifest = userLogManifest(user.key, address)
+    await extendByRange(core, manifest, headOf(user), ranges, { signal })
     const isThere = await progress.during(core, (waiting) => awaitBlocks(core, length, waiting))
-    for (let at = 0; isThere && at < length; at += BLOCKS_MAX) {
-      this.#options.refuseWhenFull()
+    if (!isThere) return false
+    let at = await firstMissing(core, 0, length)
+    this.#bytes.set(id, await bytesOf(core, at))
+    for (; at < length; at += BLOCKS_MAX) {
+      refuseWhenFull()
       const end = Math.min(length, at + BLOCKS_MAX)
-      if (!(await progress.during(core, (waiting) => fetchBlocks(core, at, end, waiting)))) break
+      const first = await fetchRanges(core, at, end, ranges, { signal })
+      const fetch = (waiting: Waiting) => fetchBlocks(core, first, end, waiting)
+      if (!(await progress.during(core, fetch))) return false
       this.#bytes.set(id, await bytesOf(core, end))
     }
-    if (!isThere || !(await core.has(0, length))) return false
-    if (!(await isVersion(core, { length, treeHash }))) return false
+    if (!(await isVersion(core, user.head))) return false
     // maybe there is a little more of it, and whoever is shown that there is wants to have it
     const beyond = core.byteLength - (await bytesOf(core, length))
     if (beyond > BEYOND_MAX) return true
@@ -186,6 +197,10 @@ export class UserCopies {
     const { store, address } = this.#options
     return openCopy(store, userLogKey(user, address))
   }
+}
+
+function headOf({ head }: WalkedUser): Head {
+  return { ...head, fork: 0 }
 }
 
 /** Of the first blocks of a log, all of which are here. */
