@@ -284,6 +284,18 @@ test('quotas - memory for what waits is shared: who holds little is let in', asy
   t.is(admission.status().bytesWaiting, 500)
 })
 
+test('quotas - a request that is larger than all that may wait is let in where little does', async (t) => {
+  const { admission } = await open(t, { host: { bytesWaiting: 1000 } })
+  const sender = admission.sender()
+  const end = sender.request(600)
+  t.ok(refusal(() => sender.request(5000)).message.startsWith('host.bytesWaiting '))
+  end()
+  sender.request(5000)
+  t.ok(refusal(() => sender.request(1)).message.startsWith('host.bytesWaiting '))
+  const { admission: none } = await open(t, { host: { bytesWaiting: 0 } })
+  t.ok(refusal(() => none.sender().request(1)).message.startsWith('host.bytesWaiting '))
+})
+
 test('quotas - who comes again has less room as long as what was sent over a connection before still waits', async (t) => {
   const { admission } = await open(t, { host: { bytesWaiting: 1000 } })
   const before = admission.sender('a')

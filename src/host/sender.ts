@@ -44,7 +44,9 @@ export class Sender {
     // before: else it could have as much each time.
     const own = this.#held + (left.get(this.#address) ?? 0) + bytes
     if (bytesWaiting !== null && own > bytesWaiting / open.size) {
-      refusals.limit('host.bytesWaiting', bytesWaiting, held + bytes, SOON_MS)
+      // one that is larger than all there may be would never be let in
+      const used = held + Math.min(bytes, bytesWaiting / 2)
+      refusals.limit('host.bytesWaiting', bytesWaiting, used, SOON_MS)
     }
     this.meter.take(0, bytes)
     this.hold(bytes)
