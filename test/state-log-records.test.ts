@@ -1,5 +1,5 @@
 // Single bits that a disk flips in the files that RocksDB reads from the beginning when it opens a database.
-import { cp, readdir, readFile, writeFile } from 'node:fs/promises'
+import { cp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import test from 'brittle'
 import { readRecords } from '../src/state/log-records.ts'
@@ -66,6 +66,36 @@ test('log records - a store with a flipped bit has all that was written, and say
       t.alike(await lengthOf(copy), { length: ENTRIES, mended: [{ file, at }] }, `${name}, ${at}`)
       t.alike((await lengthOf(copy)).mended, [], 'for good')
     }
+  }
+})
+
+test('log records - a store that has lost which manifest it has is opened with it, and not as an empty one', async (t) => {
+  const random = new Random()
+  t.comment(`seed ${random.seed}`)
+  const dir = await tempDir(t)
+  const manifest = [...(await crashed(t, random, dir)).keys()].at(-1) ?? ''
+  const current = Buffer.from(`${manifest}\n`)
+  const flips = Array.from({ length: 10 }, () => {
+    return flip(current, { at: random.below(current.byteLength), bit: random.below(8) })
+  })
+  for (const [i, bytes] of [null, Buffer.alloc(0), current.subarray(0, 8), ...flips].entries()) {
+    const copy = path.join(dir, `${i}`)
+    await cp(path.join(dir, 'crashed'), path.join(copy, 'db'), { recursive: true })
+    const file = path.join(copy, 'db', 'CURRENT')
+    t.alike(await readFile(file), current)
+    await rm(file)
+    if (bytes !== null) await writeFile(file, bytes)
+    const mended = [{ file, at: null }]
+    t.alike(await lengthOf(copy), { length: ENTRIES, mended }, `${bytes && Buffer.from(bytes)}`)
+  }
+  const copy = path.join(dir, 'unsure')
+  await cp(path.join(dir, 'crashed'), path.join(copy, 'db'), { recursive: true })
+  await rm(path.join(copy, 'db', 'CURRENT'))
+  await writeFile(path.join(copy, 'db', 'MANIFEST-000099'), random.bytes(10))
+  const before = (await readdir(path.join(copy, 'db'))).sort()
+  for (let i = 0; i < 2; i++) {
+    t.is(await codeOf(openStore(copy)), 'DIRECTORY_DAMAGED')
+    t.alike((await readdir(path.join(copy, 'db'))).sort(), before, 'nothing is removed')
   }
 })
 

@@ -105,7 +105,7 @@ declare module 'hypercore-storage' {
   /** The store of a Corestore. */
   export default class CorestoreStorage {
     /** Has the lock of the directory when it is ready; throws where another process has it. */
-    readonly deviceFile: { ready(): Promise<void> }
+    readonly deviceFile: { ready(): Promise<void>; close(): Promise<void> }
     constructor(
       path: string,
       opts?: {

@@ -3,27 +3,29 @@ import path from 'node:path'
 import { writeDurably } from './durable-file.ts'
 import { readRecords } from './log-records.ts'
 
-/** A bit of a file of the database that was not as it was written, and is again. */
+/** A bit of a file of the database that was not as it was written, and is again; or all of the file. */
 export interface Mended {
   readonly file: string
-  /** Byte of the file. */
-  readonly at: number
+  /** Byte of the file; null where all of it was made anew. */
+  readonly at: number | null
 }
 
 /** What is to be said of it. */
 export function mendedText({ file, at }: Mended): string {
-  return `the disk had flipped a bit of ${file}, in byte ${at}: it is as it was written again`
+  const what = at === null ? `damaged, or lost, ${file}` : `flipped a bit of ${file}, in byte ${at}`
+  return `the disk had ${what}: it is as it was written again`
 }
 
 /**
  * Turns back single bits that a disk has flipped in the files that RocksDB reads from the beginning when it opens a database:
  * its write-ahead log, which is long after a crash, and its manifest. One such bit would cost the whole database, or, in the
  * length of the last record, that record without a word: a host would then sign other blocks at lengths that it has
- * signed before. Where more is wrong with a file it stays as it is. To be called by who has the lock, before RocksDB opens it.
+ * signed before. Where more is wrong with a file it stays as it is. Before that it sees to the file that names the manifest. To be
+ * called by who has the lock, before RocksDB opens it. Throws where RocksDB would begin anew in the place of what there is.
  */
 export async function mendRecords(db: string): Promise<Mended[]> {
   const names = await readdir(db).catch(() => [])
-  const mended: Mended[] = []
+  const mended = await mendCurrent(db, names)
   for (const name of names.filter((it) => /^(\d+\.log|MANIFEST-\d+)$/.test(it))) {
     const file = path.join(db, name)
     // what cannot be read RocksDB says itself
@@ -36,4 +38,35 @@ export async function mendRecords(db: string): Promise<Mended[]> {
     mended.push(...flipped.map(({ at }) => ({ file, at })))
   }
   return mended
+}
+
+/**
+ * There is one manifest, but for moments, and CURRENT names it. Where that file is gone RocksDB makes one for an empty database,
+ * complains of the logs of the one that there was, and at the next start opens the empty one and removes all files of the other.
+ */
+async function mendCurrent(db: string, names: readonly string[]): Promise<Mended[]> {
+  const file = path.join(db, 'CURRENT')
+  const isGone = !names.includes('CURRENT')
+  // a new database, of which a crash has left no more
+  if (isGone && !names.some((name) => /^\d+\.(log|sst|blob)$/.test(name))) return []
+  // what cannot be read RocksDB says itself
+  const bytes = isGone ? new Uint8Array() : await readFile(file).catch(() => null)
+  const [manifest, other] = names.filter((name) => /^MANIFEST-\d+$/.test(name))
+  if (manifest !== undefined && other === undefined && bytes !== null) {
+    const wanted = Buffer.from(`${manifest}\n`)
+    if (!mayBeOf(bytes, wanted)) return []
+    await writeDurably(file, wanted)
+    return [{ file, at: null }]
+  }
+  if (isGone) throw new Error('CURRENT is gone, and which manifest it has named cannot be told')
+  return []
+}
+
+/** Whether a file is not what it should be, and names no other manifest either, unless by a single bit. */
+function mayBeOf(bytes: Uint8Array, wanted: Uint8Array): boolean {
+  if (!/^MANIFEST-\d+\n$/.test(Buffer.from(bytes).toString('latin1'))) return true
+  if (bytes.byteLength !== wanted.byteLength) return false
+  const wrong = wanted.map((byte, i) => byte ^ (bytes[i] ?? 0)).filter((bits) => bits !== 0)
+  const [bits = 0] = wrong
+  return wrong.length === 1 && (bits & (bits - 1)) === 0
 }

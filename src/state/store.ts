@@ -60,7 +60,9 @@ export async function openStore(dir: string, options: StoreOptions = {}): Promis
     boundPeers(store)
     return store
   } catch (error) {
-    await (store === null ? storage.close() : closeStore(store)).catch(() => {})
+    // the library opens a database that it closes, and this one has not been found fit for that
+    const closing = store === null ? storage.deviceFile.close() : closeStore(store)
+    await closing.catch(() => {})
     const known = await notOpened(error, dir, advice)
     if (!mayMove || !isMoved(error) || known.code !== 'DIRECTORY_DAMAGED') throw known
     await forgetDevice(dir)
