@@ -21,10 +21,8 @@ const CODES = {
   CODE_TOO_LARGE: 64,
   CODE_SYNTAX: 64,
   CODE_NO_EXPORTS: 64,
-  CODE_THROWS: 64,
   CODE_UNAVAILABLE: 64,
   IMPORT_UNKNOWN: 64,
-  DEPLOY_FAILED: 64,
   DEPLOY_DENIED: 64,
   LIMIT_INVALID: 64,
   ORACLE_INVALID: 64,
@@ -53,6 +51,9 @@ const CODES = {
   VM_UNKNOWN: 69,
   USER_LOG_FORKED: 69,
   CALL_PENDING: 69,
+  // a contract has thrown: exit 1, as of a call
+  CODE_THROWS: 1,
+  DEPLOY_FAILED: 1,
   // somebody signed what cannot be: exit 1
   PROOF_INVALID: 1,
   HEAD_CONFLICT: 1,
