@@ -60,6 +60,8 @@ test('package - installs into an empty folder without a compiler', (t) => {
     t.ok(existsSync(join(app, `node_modules/mivm/docs/${page}.md`)), page)
   }
   t.ok(existsSync(join(app, 'node_modules/mivm/deploy/alerts.yml')), 'and these to')
+  // its image is made of the sources and the lockfile, which are not in the package
+  t.absent(existsSync(join(app, 'node_modules/mivm/deploy/Dockerfile')))
 })
 
 for (const entry of entries) {
