@@ -20,7 +20,7 @@ export async function readProof(file: string): Promise<Uint8Array> {
   let size = 0
   for await (const chunk of file === '-' ? process.stdin : await openFile(file)) {
     size += chunk.length
-    if (size > ARMORED_MAX) throw tooLarge()
+    if (size > ARMORED_MAX) throw tooLarge(file === '-' ? undefined : file)
     chunks.push(chunk)
   }
   return Buffer.concat(chunks)
@@ -113,6 +113,6 @@ async function openFile(file: string): Promise<AsyncIterable<Uint8Array>> {
   atEnd(() => handle.close())
   const found = await handle.stat()
   if (found.isDirectory()) throw directory(file)
-  if (found.size > ARMORED_MAX) throw tooLarge()
+  if (found.size > ARMORED_MAX) throw tooLarge(file)
   return handle.createReadStream({ autoClose: false })
 }

@@ -43,11 +43,11 @@ export function damaged(why: string): MivmError {
   return new MivmError('PROOF_DAMAGED', `${why}: ask for the file again, as an attachment`)
 }
 
-export function tooLarge(): MivmError {
+export function tooLarge(name = 'this'): MivmError {
   const megabytes = PROOF_BYTES_MAX / 1024 / 1024
   return new MivmError(
     'PROOF_TOO_LARGE',
-    `this is neither a receipt nor evidence: those have ${megabytes} MiB at most`
+    `${name} is neither a receipt nor evidence: those have ${megabytes} MiB at most`
   )
 }
 
