@@ -41,8 +41,8 @@ export async function buy(name: string, most: number) {
   return price
 }
 
-export function spin() {
-  for (;;) votes++
+export function today() {
+  return new Date()
 }
 
 async function seen(): Promise<string> {
@@ -148,6 +148,12 @@ exports.busy = () => {
   for (let i = 0; i < 2000; i++) try { outer(1) } catch {}
   inner()
 }
+exports.endless = () => {
+  ;[1].map(spin) // endless 1
+}
+const spin = () => {
+  for (let i = 1; ; i++) if (i === 0) i = 2 // endless 0
+}
 exports.deep = (n = 100) => {
   if (n === 0) null.x
   exports.deep(n - 1)
@@ -155,7 +161,7 @@ exports.deep = (n = 100) => {
 `
   const placesOf = async (method: string) => {
     const located = await locate(vm, verbatim(source), {
-      contract: contractOf(vm.id, source, userKey('deployer'), {}),
+      contract: contractOf(vm.id, source, userKey('deployer'), { fuel: 1_000_000 }),
       variables: [],
       calls: [callBy('bob', method, '[]', 2, Date.now())],
       base: new MemoryFiles(),
@@ -163,7 +169,7 @@ exports.deep = (n = 100) => {
     })
     return [located?.place, ...(located?.through ?? [])].map((place) => place?.split(':')[1])
   }
-  for (const method of ['plain', 'looped', 'awaited', 'busy']) {
+  for (const method of ['plain', 'looped', 'awaited', 'busy', 'endless']) {
     const expected: string[] = []
     for (const [i, line] of source.split('\n').entries()) {
       for (const [, n] of line.matchAll(new RegExp(`\\b${method} (\\d)`, 'g'))) {
@@ -265,7 +271,7 @@ test('trace - on the command line', async (t) => {
   await cli.run(['call', 'app', 'vote', 'a'])
   const failed = await cli.run(['call', 'app', 'vote', 'a'])
   t.is(failed.status, 1)
-  await cli.run(['call', 'app', 'spin'])
+  await cli.run(['call', 'app', 'today'])
   const author = new Cli(path.join(root, 'author'), cli.bootstrap)
   const cwd = path.dirname(file)
   const { status, stdout, stderr } = await author.run(['trace', link, '3', 'app.ts'], {

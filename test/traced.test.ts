@@ -132,11 +132,63 @@ test('what is thrown by nobody has no place', async (t) => {
   const contract = await deploy(`
     exports.date = () => new Date()
     exports.never = () => new Promise(() => {})
-    exports.caught = () => { try { null.foo } catch {} return new Date() }
-    exports.spin = () => { for (;;) {} }`)
-  for (const name of ['date', 'never', 'spin', 'unknown']) {
+    exports.caught = () => { try { null.foo } catch {} return new Date() }`)
+  for (const name of ['date', 'never', 'caught', 'unknown']) {
     const error = await thrownBy(contract.call('bob', name, []))
     t.absent(/contract\.js/.test(error.stack ?? ''), name)
+  }
+  await contract.close()
+})
+
+/** Each is at the line that says HERE when a limit ends it. */
+const ENDLESS: Record<string, string> = {
+  empty: `() => {
+    for (;;) {} // HERE
+  }`,
+  bare: `() => {
+    let x = 0
+    while (true) x++ // HERE
+  }`,
+  behind: `() => {
+    let x = 0
+    for (let i = 0; i < 1500; i++) x += i
+    for (;;) { // HERE
+      if (x > 0) x--; else x++ // HERE
+    }
+  }`,
+  caught: `async () => {
+    for (;;) { try { await null } catch {} } // HERE
+  }`,
+  builtin: `() => {
+    let x = 0
+    for (let i = 0; i < 100; i++) x += i
+    const text = 'a'.repeat(2e6)
+    text.split('') // HERE
+    for (let i = 0; i < 100; i++) x += i
+  }`,
+  deep: `() => {
+    const down = (n) => down(n + 1) + 1 // HERE
+    return down(0)
+  }`
+}
+
+test('a call that a limit ends names the line that it was at', async (t) => {
+  const source = Object.entries(ENDLESS)
+    .map(([name, text]) => `exports.${name} = ${text}`)
+    .join('\n')
+  const contract = await deploy(source, { limits: { fuel: 200_000 } })
+  for (const name of Object.keys(ENDLESS)) {
+    const error = await thrownBy(contract.call('bob', name, []))
+    t.is(error.code, name === 'deep' ? 'CALL_DEPTH' : 'OUT_OF_FUEL')
+    t.ok(
+      error.message.includes(name === 'deep' ? 'than 512 levels' : 'fuel, 200000:'),
+      'its own limit'
+    )
+    const [, line] = /\n {4}at contract\.js:(\d+):\d+\n/.exec(error.stack ?? '') ?? []
+    const here = source.split('\n')[Number(line) - 1]
+    const from = source.indexOf(`exports.${name} =`)
+    t.ok(here?.includes('// HERE'), `${name}: ${here?.trim()}`)
+    t.ok(here !== undefined && source.indexOf(here) > from, 'one of its own')
   }
   await contract.close()
 })
@@ -188,6 +240,10 @@ test('a deployment that fails names the line of the file', async (t) => {
   t.is(
     await deployed('plain.js', 'exports.f = () => 1\nnull.foo\n'),
     "plain.js:2:1: the code throws while it is loaded: TypeError: Cannot read properties of null (reading 'foo'): make it load without an error"
+  )
+  t.is(
+    await deployed('spin.ts', 'export const init = () => {\n  for (;;);\n}\n'),
+    'spin.ts:2:11: init ended with MivmError: the call used all of its fuel, 10000000: do less in one call (OUT_OF_FUEL); nothing was deployed'
   )
 })
 

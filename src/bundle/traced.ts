@@ -52,6 +52,32 @@ const ${prefix}Kept = (value, at) => {
   return value
 }
 `
+/** What a line begins with that says which statement a call is at, and how many it has begun. */
+const STEP = 'mivm: is at '
+/** So large a part of the statements is left out from one line to the next: 10,000,000 of them are 700 lines. */
+const STEP_PART = 50
+
+/** Which statements a call that a limit ends is at: of those from the `from`th on it says some, and the `stop`th one throws. */
+export interface Steps {
+  readonly from: number
+  readonly stop: number
+}
+
+/** Notes each statement. What throws at one throws at all that follow, so that no `catch` keeps the call from ending. */
+const stepsOf = (
+  prefix: string,
+  { from, stop }: Steps
+) => `const ${prefix}Step = ((console, Error) => {
+  let count = 0
+  let next = ${from}
+  return (at) => {
+    if (++count < next) return
+    if (count >= ${stop}) throw new Error('stopped')
+    console.log('${STEP}' + at + ' ' + count)
+    next = count + 1 + (count - ${from} - (count - ${from}) % ${STEP_PART}) / ${STEP_PART}
+  }
+})(console, globalThis.Error)
+`
 /** Lines of a call that the VM keeps. */
 const LINES_MAX = 1000
 const openOf = (prefix: string) => `let ${prefix}At = 0; try {`
@@ -60,9 +86,10 @@ const closeOf = (prefix: string) =>
 
 /**
  * The source of a contract that does the same, and says over `console` where what ends a call was thrown: errors have no
- * `stack` in the VM. Takes more fuel and time. Null where the source is none that can be read.
+ * `stack` in the VM. With `steps` it also says at which statements the call is. Takes more fuel and time. Null where the source
+ * is none that can be read.
  */
-export function traced(source: string): string | null {
+export function traced(source: string, steps: Steps | null = null): string | null {
   let program: AnyNode
   try {
     program = parse(source, {
@@ -78,9 +105,10 @@ export function traced(source: string): string | null {
   const prefix = freePrefix(nodes)
   const open = openOf(prefix)
   const close = closeOf(prefix)
-  const markOf = ({ start }: AnyNode) => `${prefix}At = ${start}; `
+  const markOf = ({ start }: AnyNode) =>
+    `${prefix}At = ${start}; ${steps === null ? '' : `${prefix}Step(${start}); `}`
   const edits = new Edits(source)
-  edits.insert(0, `${headOf(prefix)}${open}`)
+  edits.insert(0, `${steps === null ? '' : stepsOf(prefix, steps)}${headOf(prefix)}${open}`)
   const closings: [at: number, text: string][] = [[source.length, `\n${close}`]]
   const statements: AnyNode[] = []
   for (const node of nodes) {
@@ -104,7 +132,7 @@ export function traced(source: string): string | null {
       edits.insert(body.start + 1, open)
       closings.push([body.end - 1, close])
     } else {
-      edits.insert(body.start, `{ ${open} ${prefix}At = ${body.start}; return ${prefix}Kept((`)
+      edits.insert(body.start, `{ ${open} ${markOf(body)}return ${prefix}Kept((`)
       closings.push([body.end, `), ${body.start}) ${close} }`])
     }
   }
@@ -133,6 +161,17 @@ export function thrownAt(lines: readonly string[]): ThrownAt | null {
   const ways = marks.filter((mark) => mark.length === 3)
   const own = ways.length < WAYS_MAX ? ways.filter((mark) => mark[1] === id) : []
   return { offset, through: own.flatMap((mark) => mark[2] ?? []) }
+}
+
+/** The last statement that a call whose code notes steps has named: its offset, and which one it was; null where it named none. */
+export function lastStep(
+  lines: readonly string[],
+  from: number
+): { readonly offset: number; readonly count: number; readonly isExact: boolean } | null {
+  const last = lines.findLast((line) => line.startsWith(STEP))
+  if (last === undefined) return null
+  const [offset = 0, count = 0] = last.slice(STEP.length).split(' ').map(Number)
+  return { offset, count, isExact: count - from < STEP_PART }
 }
 
 /** What our names begin with: none of the contract's does, however it is written there. */

@@ -1,6 +1,6 @@
 import type { Bundle } from '../bundle/bundle.ts'
 import { formatPlace } from '../bundle/places.ts'
-import { thrownAt, traced } from '../bundle/traced.ts'
+import { lastStep, type ThrownAt, thrownAt, traced } from '../bundle/traced.ts'
 import { MivmError } from '../protocol/errors.ts'
 import { hash } from '../protocol/hash.ts'
 import { encodeId } from '../protocol/ids.ts'
@@ -19,22 +19,59 @@ interface Located {
   readonly through: readonly string[]
 }
 
+type Traced = Pick<Batch, 'contract' | 'variables' | 'calls' | 'base' | 'onOracle'>
+
 /**
- * Where the author's code threw what ends the first call of a batch; null where it does not end with an error. Errors have no
- * `stack` in the VM: the call is executed with code that notes where it is.
+ * Where the author's code threw what ends the first call of a batch, or was when a limit ended it; null where it does not end
+ * with an error. Errors have no `stack` in the VM: the call is executed with code that notes where it is.
  */
 export async function locate(
   vm: VirtualMachine,
   bundle: Bundle,
-  batch: Pick<Batch, 'contract' | 'variables' | 'calls' | 'base' | 'onOracle'>
+  batch: Traced
 ): Promise<Located | null> {
   const text = tracedOf(bundle)
   if (text === null) return null
+  const { outcome, lines } = await execute(vm, batch, text)
+  if (outcome?.status === 'error' && !isLimit(outcome.error)) {
+    return located(bundle, outcome.error, thrownAt(lines))
+  }
+  // here it has more than there
+  return outcome?.status === 'abort' ? null : locateLimit(vm, bundle, batch)
+}
+
+/** Where a call is that has no fuel left, or nests too deeply: nothing is thrown then that its code could see. */
+async function locateLimit(
+  vm: VirtualMachine,
+  bundle: Bundle,
+  batch: Traced
+): Promise<Located | null> {
+  const run = async (from: number, stop: number) =>
+    execute(vm, batch, traced(bundle.source, { from, stop }) ?? '')
+  for (let from = 0, tries = 1; ; tries++) {
+    const { outcome, lines } = await run(from, Number.MAX_SAFE_INTEGER)
+    const last = lastStep(lines, from)
+    if (outcome?.status !== 'error' || !isLimit(outcome.error) || last === null) return null
+    from = last.count
+    // beyond that it is a loop of many statements
+    if (!last.isExact && tries < 3) continue
+    const stopped = thrownAt((await run(from, from)).lines)
+    const at = stopped?.offset === last.offset ? stopped : { offset: last.offset, through: [] }
+    return located(bundle, limitOf(outcome.error, batch.contract), at)
+  }
+}
+
+/** Executes a call with code that notes where it is. */
+async function execute(
+  vm: VirtualMachine,
+  batch: Traced,
+  text: string
+): Promise<{ readonly outcome: Outcome | undefined; readonly lines: readonly string[] }> {
   const lines: string[] = []
   const outcomes: Outcome[] = []
   // what an engine keeps for the contract is kept for an address; the contract sees its own
   const seen = `env = globalThis.Object.freeze({ ...env, address: ${JSON.stringify(batch.contract.address)} })\n`
-  const address = encodeId(hash('testing/traced', Buffer.from(batch.contract.address)))
+  const address = encodeId(hash('testing/traced', Buffer.from(batch.contract.address + text)))
   const { limits } = batch.contract
   const contract = { ...batch.contract, source: seen + text, address, limits: roomier(limits) }
   const run = {
@@ -44,18 +81,30 @@ export async function locate(
     onLog: (line: string) => lines.push(line)
   }
   await vm.run(run, { patience: PATIENCE })
-  const [outcome] = outcomes
-  if (outcome?.status !== 'error') return null
-  const { name, message } = outcome.error
-  const thrown = thrownAt(lines)
+  return { outcome: outcomes[0], lines }
+}
+
+function located(bundle: Bundle, { name, message }: Thrown, at: ThrownAt | null): Located {
   const placeOf = (offset: number) => {
     const place = bundle.placeOf(offset)
     return place === null ? [] : [formatPlace(place)]
   }
   // what is of no file is called by what is
-  const offsets = thrown === null ? [] : [thrown.offset, ...thrown.through]
+  const offsets = at === null ? [] : [at.offset, ...at.through]
   const [place = null, ...through] = offsets.flatMap(placeOf)
   return { text: `${name}: ${message}`, place, through }
+}
+
+/** The code is nobody else's to throw. */
+function isLimit({ name, code }: { readonly name: string; readonly code: string | null }): boolean {
+  return name === 'MivmError' && (code === 'OUT_OF_FUEL' || code === 'CALL_DEPTH')
+}
+
+/** What a limit says of itself where it is not the roomier one. */
+function limitOf({ name, message }: Thrown, { limits }: Traced['contract']): Thrown {
+  const { fuel, depth } = roomier(limits)
+  const own = message.replace(`fuel, ${fuel}:`, `fuel, ${limits.fuel}:`)
+  return { name, message: own.replace(`than ${depth} levels`, `than ${limits.depth} levels`) }
 }
 
 /** Whether what a call with traced code ended with is what the call itself ended with: `name: message`. */

@@ -5,10 +5,10 @@ import type { Program } from '../program.ts'
 import { formatThrown, parseSeq } from '../text.ts'
 
 const HELP = `
-Errors have no stack in the VM. The call is executed once more on this machine, on the state that the host published,
-with code that notes where it is; below the line that threw are those that it was called from. Give the file that was
-deployed to hear of its own lines; without it they are those of contract.js, which is the source as the log has it
-("mivm state cat <instance> /.mivm/contract.js").
+Errors have no stack in the VM. The call is executed again on this machine, on the state that the host published, with
+code that notes where it is; below the line that threw, or that was reached when fuel or depth ended, are those that it
+was called from. Give the file that was deployed to hear of its own lines; without it they are those of contract.js,
+which is the source as the log has it ("mivm state cat <instance> /.mivm/contract.js").
 
 Example:
   $ mivm trace forum 3 forum.js --local
