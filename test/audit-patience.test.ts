@@ -4,7 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import test from 'brittle'
 import type Corestore from 'corestore'
 import type Hypercore from 'hypercore'
-import { Patience, Stall } from '../src/audit/patience.ts'
+import { awaitPeers, Patience, Stall } from '../src/audit/patience.ts'
 import { closeVm, openStore, replicate, run, Writer } from './audit-writer.ts'
 
 const PATIENCE = 2000
@@ -38,6 +38,25 @@ test('patience - a host that closes a log in the middle is asked for it again', 
     log.once('upload', () => {
       for (const { channel } of Reflect.get(log.core.replicator, 'peers')) channel.close()
     })
+  }
+  const end = await replicate(store, writer)
+  const shown = { address: writer.address, store }
+  const { verdict } = await run(t, shown, { patience: PATIENCE })
+  t.alike(verdict.missing, [])
+  t.is(verdict.verdict, 'clean')
+  await end()
+})
+
+test('patience - a host that closes a log before it has shown anything of it is asked for it again', async (t) => {
+  const { writer, store } = await scene(t)
+  for (const { core } of [writer.log, ...writer.users.map(({ core }) => core), writer.files]) {
+    const { replicator } = core
+    const add = replicator._addPeer
+    replicator._addPeer = (peer) => {
+      replicator._addPeer = add
+      add.call(replicator, peer)
+      peer.channel.close()
+    }
   }
   const end = await replicate(store, writer)
   const shown = { address: writer.address, store }
@@ -99,10 +118,29 @@ test("patience - time in which the auditor does not get to run is nobody's silen
     stall.end()
     return 'it has come'
   })
-  // as on a machine that has something better to do; what is read is there at the end of that
-  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 1000)
+  pause()
   t.is(await Promise.race([come, stall.promise]), 'it has come')
 })
+
+test('patience - nor is it of those who have to say that they have a log', async (t) => {
+  const store = await openStore(t)
+  const core = store.get({ name: 'a log' })
+  await core.ready()
+  let isThere = false
+  const found = awaitPeers([core], 400)
+  void readFile(new URL(import.meta.url)).then(() => {
+    isThere = true
+    Reflect.apply(core.emit, core, ['peer-add'])
+  })
+  pause()
+  await found
+  t.ok(isThere)
+})
+
+/** As on a machine that has something better to do; what is read meanwhile is there at the end of that. */
+function pause(): void {
+  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 1000)
+}
 
 test.hook('patience - the VM of these tests closes', async (t) => {
   await t.execution(closeVm())

@@ -138,13 +138,18 @@ export class Shortfall {
   }
 }
 
-/** Asks peers for the newest head, and waits until the core has the length or patience is over. */
+/**
+ * Asks peers for the newest head, and waits until the core has the length or patience is over. Who closes a log that it does
+ * not use at the moment that it is asked for it shows nothing of it, and Hypercore does not ask it again.
+ */
 export async function awaitLength(
   core: Hypercore,
   lengthMin: number,
   patience: Patience
 ): Promise<void> {
   if (patience.ms === 0) return
+  reopen(core)
+  const again = setTimeout(reopen, patience.ms / 2, core)
   const stall = new Stall(patience)
   const updated = core.update({ wait: true }).catch(() => false)
   const grown = deferred<void>()
@@ -157,6 +162,7 @@ export async function awaitLength(
     await Promise.race([Promise.all([updated, grown.promise]), stall.promise])
   } finally {
     core.off('append', onAppend)
+    clearTimeout(again)
     stall.end()
   }
 }
@@ -165,13 +171,12 @@ export async function awaitLength(
 export async function awaitPeers(cores: readonly Hypercore[], ms: number): Promise<void> {
   const alone = cores.filter(({ peers }) => peers.length === 0)
   if (alone.length === 0 || ms === 0) return
-  const over = deferred<void>()
-  const timer = setTimeout(over.resolve, ms)
+  const stall = new Stall(new Patience(ms))
   const found = alone.map(
     (core) => new Promise<void>((resolve) => core.once('peer-add', () => resolve()))
   )
-  await Promise.race([Promise.all(found), over.promise])
-  clearTimeout(timer)
+  await Promise.race([Promise.all(found), stall.promise])
+  stall.end()
 }
 
 /** Opens a log again with those peers who have closed it, where none has it open. */
