@@ -34,6 +34,22 @@ test('gate - nothing leaves while it is closed, however much there is, and all o
   t.is(received.at(-1), 32, 'and what comes behind it')
 })
 
+test('gate - who comes while it is closed is told nothing either, until all have opened it that closed it', async (t) => {
+  const gate = new Gate()
+  const { mux, send, received } = await connect(t)
+  const [first, second] = [gate.hold(), gate.hold()]
+  gate.add(mux)
+  send(0, 10)
+  await settled()
+  t.alike(received, [])
+  for (let i = 0; i < 2; i++) first()
+  await settled()
+  t.alike(received, [], 'who opens it twice has closed it once')
+  second()
+  await arrived(received, 1)
+  t.alike(received, [0])
+})
+
 test('gate - commits that begin before others have ended do not keep it closed for ever', async (t) => {
   const gate = new Gate()
   const { mux, send, received } = await connect(t)
