@@ -242,6 +242,17 @@ test('newest - who was asked before a log was lengthened from elsewhere is asked
   t.alike(await inTime(reader.get(2)), b4a.from('c'))
 })
 
+test('newest - who sends one block after the other counts as nobody who shows nothing', async (t) => {
+  const { author, reader, join } = await bounded(t)
+  await join(author, false)
+  t.is(await findNewest(reader, 100 * PATIENCE), true)
+  for (let i = 0; i < 3; i++) await reader.get(i)
+  await author.append(b4a.from('d'))
+  while (reader.peers.some(({ remoteLength }) => remoteLength < 4)) await later(5)
+  await findNewest(reader, 100 * PATIENCE)
+  t.is(reader.length, 4)
+})
+
 /** A log of three blocks, a mirror that has two of them, and a reader whose patience is bounded. */
 async function bounded(t: Teardown) {
   const dir = await tempDir(t)

@@ -60,6 +60,9 @@ export class UpgradeTurns {
   /** Who answers what it was asked without showing anything would be asked again at once, before anybody else. */
   #lookAt(peer: Peer, answered: number): void {
     if (this.#asked?.peer !== peer || this.#asked.request.id !== answered) return
+    // once it was answered its number is that of another request
+    const request = this.#core.replicator._inflight.get(answered)
+    if (request && request !== this.#asked.request) return
     const isFirst = !this.#fruitless.has(peer)
     if (!isFirst && !this.#silences.has(peer)) this.#passOver(peer, this.#othersThan(peer))
     this.#fruitless.add(peer)
