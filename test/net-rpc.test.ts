@@ -4,7 +4,7 @@ import test from 'brittle'
 import c from 'compact-encoding'
 import Protomux from 'protomux'
 import ProtomuxRPC from 'protomux-rpc'
-import { Rpc } from '../src/net/rpc.ts'
+import { Rpc, relieve } from '../src/net/rpc.ts'
 import { Semaphore } from '../src/net/semaphore.ts'
 import { MivmError } from '../src/protocol/errors.ts'
 import { INFO, KNOWN, RPC_PROTOCOL, STATUS } from '../src/protocol/messages.ts'
@@ -50,6 +50,26 @@ test('semaphore - so much runs at a time, in the order of the calls, and what is
   t.is(names(), 'g', 'what was let in is not counted any more')
   await end('g')
   await Promise.all(runs)
+})
+
+test('rpc - of those who begin messages and do not go on so many are left as there is room for', async (t) => {
+  const begin = async (bytes: number) => {
+    const [near] = await openPair(t)
+    const rpc = new Rpc(Protomux.from(near))
+    // what is written to its raw end comes in
+    near.rawStream?.write(Uint8Array.of(bytes & 255, (bytes >> 8) & 255, bytes >> 16, 1, 2, 3))
+    while (rpc.incoming === null) await sleep(1)
+    return rpc
+  }
+  const rpcs = await Promise.all([600_000, 700_000, 500_000, 650_000].map(begin))
+  t.is(relieve(rpcs, 1_300_000), 0, 'they may be on their way')
+  t.is(relieve(rpcs, 2_450_000), 0, 'there is room for all')
+  t.is(relieve(rpcs, 1_300_000), 2)
+  await sleep(1)
+  t.alike(
+    rpcs.map(({ closed }) => closed),
+    [false, true, false, true]
+  )
 })
 
 test('rpc - what is held back is made when the peer has read, however little it was to leave', async (t) => {

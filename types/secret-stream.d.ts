@@ -37,6 +37,8 @@ declare module '@hyperswarm/secret-stream' {
     readonly destroyed: boolean
     /** Bytes written that have not left: streamx has no other word for it. */
     readonly _writableState: { readonly buffered: number; readonly highWaterMark: number }
+    /** Room for the message of which a part has come; null between two. */
+    readonly _message: Uint8Array | null
     _write(data: Uint8Array, done: (error?: Error | null) => void): void
     /** It is an EventEmitter. */
     setMaxListeners(count: number): this

@@ -178,6 +178,11 @@ export class Rpc {
     return this.#mux.stream._writableState.buffered + heldBack
   }
 
+  /** The message that is coming in, all of which has its place in memory from its first byte on; null between two. */
+  get incoming(): Uint8Array | null {
+    return this.#mux.stream._message
+  }
+
   /** Ends the connection, with what the peer has not read. */
   cutOff(): void {
     this.#isCutOff = true
@@ -260,21 +265,35 @@ export function countHeldBack(mux: Protomux, bytes: () => number): void {
   HELD_BACK.set(mux, bytes)
 }
 
+/** Messages that were coming in when it was last looked. */
+const COMING = new WeakSet<Uint8Array>()
+
 /**
- * Ends the connections that have left most unread, until what all of them have is so many bytes at most: what a few may leave is
- * too much where hundreds do. Returns how many those were.
+ * Ends the connections that have left most unread, or have begun a message and send no more of it, until what all of them have is
+ * so many bytes at most: what a few may leave is too much where hundreds do. To be called again and again. Returns how many those
+ * were.
  */
 export function relieve(rpcs: Iterable<Rpc>, most: number): number {
-  const left = [...rpcs].filter(({ unread }) => unread > 0)
-  let unread = left.reduce((sum, rpc) => sum + rpc.unread, 0)
+  const holding = [...rpcs]
+    .map((rpc) => ({ rpc, bytes: rpc.unread + slowIn(rpc) }))
+    .filter(({ bytes }) => bytes > 0)
+  let held = holding.reduce((sum, { bytes }) => sum + bytes, 0)
   let ended = 0
-  for (const rpc of left.sort((a, b) => b.unread - a.unread)) {
-    if (unread <= most) break
-    unread -= rpc.unread
+  for (const { rpc, bytes } of holding.sort((a, b) => b.bytes - a.bytes)) {
+    if (held <= most) break
+    held -= bytes
     rpc.cutOff()
     ended++
   }
   return ended
+}
+
+/** Bytes of a message that was coming in already when it was last looked. */
+function slowIn({ incoming }: Rpc): number {
+  if (incoming === null) return 0
+  const isSlow = COMING.has(incoming)
+  COMING.add(incoming)
+  return isSlow ? incoming.byteLength : 0
 }
 
 /** Resolves when a stream that was full is empty, or is gone. */
