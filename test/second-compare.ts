@@ -9,8 +9,8 @@ import { check, type History, type Log, type Report } from './second/check.ts'
 import { readEntry } from './second/entries.ts'
 import { archiveLogs, type Core, userLog } from './second/logs.ts'
 
-/** Which rules a finding of the auditor says are broken. What only replay finds is not here. */
-const RULES: { readonly [code in FindingCode]?: readonly string[] } = {
+/** Which rules a finding of the auditor says are broken: none, where only replay finds it. */
+const RULES: { readonly [code in FindingCode]: readonly string[] } = {
   ADDRESS_WRONG: ['R2'],
   GENESIS_INVALID: ['R2'],
   CODE_WRONG: ['R3'],
@@ -38,7 +38,11 @@ const RULES: { readonly [code in FindingCode]?: readonly string[] } = {
   TWO_HISTORIES: ['R16'],
   HISTORY_FORKED: ['R1', 'R16'],
   HISTORY_TRUNCATED: ['R17'],
-  ARCHIVE_TRUNCATED: ['R17']
+  ARCHIVE_TRUNCATED: ['R17'],
+  RESULT_WRONG: [],
+  ORACLE_RECORD_WRONG: [],
+  ORACLE_RECORD_EXTRA: [],
+  COMMIT_WRONG: []
 }
 
 const LOGS = ['call log', 'user log', 'archive', 'blobs'] as const
@@ -114,7 +118,7 @@ interface Judged {
 /** What an audit has found without executing anything. */
 function structural({ findings, verdict }: Audit): Judged {
   const found = findings.flatMap(({ code, log, block }) =>
-    (RULES[code] ?? []).map((rule) => ({ rule, log, block }))
+    RULES[code].map((rule) => ({ rule, log, block }))
   )
   const gaps = verdict.missing.filter(({ reason }) => reason !== 'not-reproduced')
   return { findings: found, verdict: verdictOf(found, gaps) }
