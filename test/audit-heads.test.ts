@@ -34,6 +34,8 @@ test('heads - one that stays open is verified once, however often it is looked f
 test('heads - a host that shows less than it has signed is found, whatever else was not read', (t) => {
   for (const [shows, codes] of [
     [20, ['HISTORY_TRUNCATED']],
+    [24, ['HISTORY_TRUNCATED']],
+    [25, []],
     [30, []],
     [null, []]
   ] as const) {

@@ -283,6 +283,18 @@ test('audit - what shows an ack before a head is an entry that a commit covers',
   ])
 })
 
+test('audit - a head that the host has never signed accuses nobody of an ack before it', async (t) => {
+  const writer = await Writer.deploy(t)
+  const head = { ...(await writer.head()), length: 1000 }
+  const items: Item[] = []
+  for (const fork of [0, 1]) items.push(await writer.call(1, 'roll', [], { ...head, fork }))
+  await writer.commit(items)
+  const { findings, verdict } = await run(t, writer)
+  t.alike(found({ findings }), [])
+  t.is(verdict.verdict, 'clean')
+  t.is(verdict.counts.falseHeads, 2)
+})
+
 test('audit - a log that ends before the head says nothing until the rest is there', async (t) => {
   const writer = await Writer.deploy(t)
   const item = await writer.call(1, 'add', ['a'])
