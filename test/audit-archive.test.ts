@@ -322,6 +322,27 @@ test('audit - a host that writes on for ever is judged by what it had written wh
   await end()
 })
 
+test('audit - an archive that others show, and its host does not yet, is no cheat', async (t) => {
+  const writer = await Writer.deploy(t, { seed: 'one host' })
+  const later = await Writer.deploy(t, { seed: 'one host' })
+  await later.commit([await later.call(1, 'add', ['a'])])
+  const store = await openStore(t)
+  const ends = [
+    await replicate(store, { store: later.store, keyPair: crypto.keyPair() }, [
+      later.files,
+      later.content
+    ]),
+    await replicate(store, writer, [writer.log, ...writer.users.map(({ core }) => core)])
+  ]
+  const audited = await run(t, { store, address: writer.address }, { patience: 1000 })
+  t.alike(found(audited), [])
+  t.alike(
+    audited.verdict.missing.map(({ reason, log }) => `${reason} ${log}`),
+    ['withheld call log', 'withheld call log']
+  )
+  for (const end of ends) await end()
+})
+
 test('audit - an archive whose commit the host has, and does not send in time, is no cheat', async (t) => {
   const writer = await Writer.deploy(t)
   const store = await openStore(t)
