@@ -129,6 +129,35 @@ test('audit - hostile code ends in a gap, not in a stall', async (t) => {
   )
 })
 
+test('audit - a call that cannot be executed here, and has written something, is where replay ends', async (t) => {
+  const source = `${SOURCE}\nexports.grow = () => { for (let all = null; ; ) all = [all, 1, 2, 3, 4, 5, 6, 7] }`
+  const limits = { memory: 16 * 1024 * 1024 }
+  const writer = await Writer.deploy(t, { source, genesis: { limits } })
+  await writer.commit([await writer.call(0, 'grow')], {
+    aborts: [0],
+    steps: (steps) => {
+      const writes = [{ path: '/grown', data: b4a.from('so much') }]
+      steps[0] = { outcome: { status: 'ok', value: '1' }, writes, fuel: 0 }
+    }
+  })
+  await writer.commit([await writer.call(0, 'add', ['a'])])
+  const audited = await run(t, writer)
+  t.alike(found(audited), [])
+  t.alike(
+    audited.verdict.missing.map(({ reason, from }) => [reason, from]),
+    [['not-reproduced', 5]]
+  )
+})
+
+test('audit - a limit for the time of calls is none for who executes them again', async (t) => {
+  const source = `${SOURCE}\nexports.spin = () => { let n = 0; for (let i = 0; i < 1e6; i++) n += i; return n }`
+  const writer = await Writer.deploy(t, { source, genesis: { limits: { time: 1 } } })
+  await writer.commit([await writer.call(0, 'spin')])
+  const { verdict } = await run(t, writer)
+  t.alike(verdict.missing, [])
+  t.is(verdict.verdict, 'clean')
+})
+
 test('audit - an engine that fails is a gap', async (t) => {
   const writer = await Writer.deploy(t)
   await writer.commit([await writer.call(0, 'add', ['a'])])
