@@ -66,8 +66,12 @@ test('bee writer - after a block that could not be read it goes on with what the
   )
   const writer = new BeeWriter(copy, CONTENT)
   const failed = new Set<string>()
-  for (const key of keys) {
-    await writer.write([encode([key, 'b'])]).catch(() => failed.add(key))
+  // of two that fail together the first may be in the nodes already
+  for (let i = 0; i < keys.length; i += 2) {
+    const pair = keys.slice(i, i + 2)
+    await writer.write(pair.map((key) => encode([key, 'b']))).catch(() => {
+      for (const key of pair) failed.add(key)
+    })
   }
   t.ok(failed.size > 0 && failed.size < keys.length, `${failed.size} of ${keys.length} failed`)
   isDamaged = false

@@ -75,30 +75,33 @@ test('reads give what was written last, cached or not, and so does the store whe
   t.is(wrong, 0)
 })
 
-test('a write that fails leaves nothing of it in the cache', async (t) => {
-  const store = new Corestore(await tempDir(t))
-  await store.ready()
-  t.teardown(() => store.close())
-  const { _state: state } = store.storage.rocks
-  const createWriteBatch = state.createWriteBatch.bind(state)
-  let failing = false
-  state.createWriteBatch = (db, options) => {
-    const batch = createWriteBatch(db, options)
-    if (!failing) return batch
-    const flush = async () => {
-      batch.destroy()
-      throw new Error('no room')
+test('a write that fails leaves nothing of it in the cache, nor of what was there before', async (t) => {
+  for (const isWritten of [false, true]) {
+    const store = new Corestore(await tempDir(t))
+    await store.ready()
+    t.teardown(() => store.close())
+    const { _state: state } = store.storage.rocks
+    const createWriteBatch = state.createWriteBatch.bind(state)
+    let failing = false
+    state.createWriteBatch = (db, options) => {
+      const batch = createWriteBatch(db, options)
+      if (!failing) return batch
+      const flush = async () => {
+        if (isWritten) await batch.flush()
+        else batch.destroy()
+        throw new Error('no room')
+      }
+      return Object.assign(Object.create(batch), { flush })
     }
-    return Object.assign(Object.create(batch), { flush })
+    Cache.over(store.storage)
+    const { db } = store.storage
+    await put(db, keyOf(1), 'first')
+    failing = true
+    await t.exception(put(db, keyOf(1), 'second'), /no room/)
+    failing = false
+    const [value] = await readKeys(db, [keyOf(1)])
+    t.alike(value, b4a.from(isWritten ? 'second' : 'first'), 'it is what the disk has')
   }
-  Cache.over(store.storage)
-  const { db } = store.storage
-  await put(db, keyOf(1), 'first')
-  failing = true
-  await t.exception(put(db, keyOf(1), 'second'), /no room/)
-  failing = false
-  const [value] = await readKeys(db, [keyOf(1)])
-  t.alike(value, b4a.from('first'))
 })
 
 test('what is read while something else is written is read once', async (t) => {
@@ -138,6 +141,24 @@ test('a core is as contiguous as it was, though that is written with a later bat
   await reopened.ready()
   t.is(reopened.contiguousLength, 3)
   t.alike(await reopened.get(2), b4a.from('c'))
+})
+
+test('a hint that waits does not come back behind one that was written since', async (t) => {
+  const dir = await tempDir(t)
+  const store = await openStore(dir)
+  const { db } = store.storage
+  // of core 300
+  const hints = b4a.from([4, 0xfc, 1, 0x2c, 2])
+  await put(db, hints, 'waits')
+  const batch = db.write({ autoDestroy: true })
+  batch.tryPut(hints, b4a.from('newer'))
+  batch.tryPut(keyOf(1), b4a.from('with something else'))
+  await batch.flush()
+  for (let i = 0; i < 200; i++) await put(db, keyOf(2), `${i}`)
+  await store.close()
+  const again = await openStore(dir)
+  t.teardown(() => again.close())
+  t.alike(await readKeys(again.storage.db, [hints]), [b4a.from('newer')])
 })
 
 test('a page of a bitfield is as long as what it says, and whole for whoever reads it', async (t) => {
