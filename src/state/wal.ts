@@ -34,8 +34,8 @@ const EXHAUSTED_MS = 100
 export class Wal {
   readonly #dir: string
   #file: { name: string; fd: number } | null = null
-  /** Time of the directory when it was last looked into, ms since 1970. */
-  #seen = 0
+  /** Time of the directory when it was last looked into, ms since 1970; null where it could change and keep that time. */
+  #seen: number | null = null
   #running: Promise<void> | null = null
   #next: Promise<void> | null = null
   /** Why a sync has failed: after that the kernel may say of any other that it succeeded, and what was lost stays lost. */
@@ -123,13 +123,14 @@ export class Wal {
   /** The log that is written now, where it may be another than the one that is open here. */
   #newest(): string | null {
     const { mtimeMs } = statSync(this.#dir)
-    const changing = mtimeMs !== this.#seen || Math.abs(Date.now() - mtimeMs) < CHANGING_MS
-    if (this.#file !== null && !changing) return null
+    if (this.#file !== null && mtimeMs === this.#seen) return null
+    const isChanging = Math.abs(Date.now() - mtimeMs) < CHANGING_MS
     const [newest] = readdirSync(this.#dir)
       .filter(isLog)
       .sort((a, b) => Number.parseInt(b, 10) - Number.parseInt(a, 10))
     if (newest === undefined) throw new Error(`no write-ahead log in ${this.#dir}`)
-    this.#seen = mtimeMs
+    // a change behind this look may leave the time as it is, and is to be found however late the next one comes
+    this.#seen = isChanging ? null : mtimeMs
     return newest === this.#file?.name ? null : newest
   }
 
