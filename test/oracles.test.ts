@@ -307,6 +307,16 @@ test('oracles - a file that is none is refused', async (t) => {
   await t.exception(Oracles.load(path.join(here, '../../package.json')), {
     code: 'ORACLE_INVALID'
   })
+  const dir = await tempDir(t)
+  await mkdir(dir, { recursive: true })
+  const sources = ['export const price = ;\n', 'null.x\n', "import './nowhere.mjs'\n"]
+  for (const [i, source] of sources.entries()) {
+    const wrong = path.join(dir, `${i}.mjs`)
+    await writeFile(wrong, source)
+    const { code, message } = await Oracles.load(wrong).catch((error) => error)
+    t.is(code, 'ORACLE_INVALID')
+    t.ok(message.endsWith(`): mend it, "node ${wrong}" shows where, or give another`), message)
+  }
   t.alike((await Oracles.load(PRICES)).names, ['price'])
 })
 

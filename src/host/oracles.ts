@@ -60,9 +60,11 @@ export class Oracles {
     } catch (error) {
       const text = messageOf(error)
       const why = text.replace(/ imported from .*/s, '')
+      // of a syntax error Node says it to nobody but who runs the file
+      const where = stats === null ? '' : `, "node ${file}" shows where`
       throw new MivmError(
         'ORACLE_INVALID',
-        `${file} cannot be loaded as a module (${why}): mend it, or give another`
+        `${file} cannot be loaded as a module (${why}): mend it${where}, or give another`
       )
     }
     const functions: { [name: string]: Oracle } = {}
