@@ -28,6 +28,10 @@ histories is kept in the data directory in any case: heads are compared with tho
 and can be reached. What users of this data directory have called is also held against their own logs, whether the host
 shows these or not.
 
+To --exec and --webhook goes {"type":"finding","address":…,"finding":{"code":…,"class":…,"log":…,"block":…,"message":…}},
+also with "seq", "user" and "differences" where there are some. With --json the events of audit() of the library are
+printed as its types have them, and of evidence "code", "block", "file" and "message".
+
 Example:
   $ mivm audit forum --report evidence/ --local
 `
