@@ -295,7 +295,7 @@ test('mirror - of those who read nothing of what they ask for, the largest have 
   const reader = (mebibytes: number) => {
     const rpc: Rpc = Object.create(Rpc.prototype, {
       unread: { value: mebibytes * 1024 * 1024 },
-      incoming: { value: null },
+      slow: { value: () => 0 },
       onClose: { value: () => {} },
       respond: { value: () => {} },
       cutOff: { value: () => ended.push(mebibytes) }

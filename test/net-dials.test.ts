@@ -35,6 +35,31 @@ test('network - those who come to us are so many at a time, and keep us from goi
   t.is(host.streams.filter((it) => it.isInitiator).length, 1)
 })
 
+test('network - those who come to us and stall in the middle of large messages are so many', async (t) => {
+  const bootstrap = await localNetwork(t)
+  const open = (inboundMax: number) => {
+    const network = new Network(crypto.keyPair(), bootstrap, { inboundMax })
+    t.teardown(() => network.close())
+    network.onConnection(() => {})
+    return network
+  }
+  const host = open(16)
+  await host.listen()
+  const visitors = await Promise.all(
+    Array.from({ length: 6 }, () => open(16).connect(host.publicKey))
+  )
+  // nearly 16 MiB each, of which there is never more than a little
+  for (const { rawStream } of visitors) rawStream?.write(Uint8Array.of(255, 255, 255))
+  const trickle = setInterval(() => {
+    for (const { rawStream } of visitors) rawStream?.write(new Uint8Array(1))
+  }, 100)
+  t.teardown(() => clearInterval(trickle))
+  while (host.streams.length < 6) await sleep(5)
+  while (host.streams.length > 4) await sleep(5)
+  await sleep(600)
+  t.is(host.streams.length, 4)
+})
+
 test('network - a connection that opens when nobody waits for any more ends like all others', async (t) => {
   const bootstrap = await localNetwork(t)
   const topic = crypto.randomBytes(32)

@@ -9,6 +9,7 @@ import Hyperswarm, { type Discovery } from 'hyperswarm'
 import { MivmError, messageOf } from '../protocol/errors.ts'
 import { Inbound } from './inbound.ts'
 import { LOCAL_PORT } from './local-port.ts'
+import { endSlow } from './slow.ts'
 
 /** `host:port` of nodes to enter the network through; none for the public one. */
 export type Bootstrap = readonly string[]
@@ -87,6 +88,11 @@ export class Network {
     this.#swarm = new Hyperswarm({ keyPair, dht, firewall: deny, maxPeers })
     this.dialsMax = DIALS_MAX
     const inbound = new Inbound(inboundMax)
+    // who takes any number of them in has bounds of its own
+    if (Number.isFinite(inboundMax)) {
+      const sweep = () => endSlow(this.#swarm.connections, SLOW_BYTES_MAX, performance.now())
+      this.#timers.add(setInterval(sweep, SWEEP_MS).unref())
+    }
     this.#swarm.on('connection', (stream) => {
       // also one that opens when nobody listens any more: whoever resets it would end this process
       this.#tend(stream)
@@ -277,6 +283,9 @@ export async function openLocal(port: number = LOCAL_PORT): Promise<{
 
 /** What a patient network takes for the end of a peer, ms: firewalls forget a way that is not used for longer. */
 const PATIENCE_MS = 20_000
+/** Bytes of messages that have begun and do not go on, of all who came to us; how often it is looked, ms. */
+const SLOW_BYTES_MAX = 64 * 1024 * 1024
+const SWEEP_MS = 500
 const GOODBYE_MS = 2_000
 const TRIED_MS = 5_000
 const ANNOUNCE_MS = 10_000

@@ -10,6 +10,7 @@ import { Bucket } from './bucket.ts'
 import { Pace } from './pace.ts'
 import { receivedError, sentError } from './rpc-errors.ts'
 import { Semaphore } from './semaphore.ts'
+import { slowIn } from './slow.ts'
 
 /** Bytes of requests that one peer may have under way; we ask for half of it at most. */
 const REQUESTS_MAX = 32 * 1024 * 1024
@@ -178,9 +179,9 @@ export class Rpc {
     return this.#mux.stream._writableState.buffered + heldBack
   }
 
-  /** The message that is coming in, all of which has its place in memory from its first byte on; null between two. */
-  get incoming(): Uint8Array | null {
-    return this.#mux.stream._message
+  /** Bytes of a message of a peer that came to us, which has begun and for a while does not end. */
+  slow(now: number): number {
+    return slowIn(this.#mux.stream, now)
   }
 
   /** Ends the connection, with what the peer has not read. */
@@ -265,17 +266,18 @@ export function countHeldBack(mux: Protomux, bytes: () => number): void {
   HELD_BACK.set(mux, bytes)
 }
 
-/** Messages that were coming in when it was last looked. */
-const COMING = new WeakSet<Uint8Array>()
-
 /**
  * Ends the connections that have left most unread, or have begun a message and send no more of it, until what all of them have is
  * so many bytes at most: what a few may leave is too much where hundreds do. To be called again and again. Returns how many those
  * were.
  */
-export function relieve(rpcs: Iterable<Rpc>, most: number): number {
+export function relieve(
+  rpcs: Iterable<Rpc>,
+  most: number,
+  now: number = performance.now()
+): number {
   const holding = [...rpcs]
-    .map((rpc) => ({ rpc, bytes: rpc.unread + slowIn(rpc) }))
+    .map((rpc) => ({ rpc, bytes: rpc.unread + rpc.slow(now) }))
     .filter(({ bytes }) => bytes > 0)
   let held = holding.reduce((sum, { bytes }) => sum + bytes, 0)
   let ended = 0
@@ -286,14 +288,6 @@ export function relieve(rpcs: Iterable<Rpc>, most: number): number {
     ended++
   }
   return ended
-}
-
-/** Bytes of a message that was coming in already when it was last looked. */
-function slowIn({ incoming }: Rpc): number {
-  if (incoming === null) return 0
-  const isSlow = COMING.has(incoming)
-  COMING.add(incoming)
-  return isSlow ? incoming.byteLength : 0
 }
 
 /** Resolves when a stream that was full is empty, or is gone. */
