@@ -8,6 +8,7 @@ import test from 'brittle'
 import Hypercore from 'hypercore'
 import crypto from 'hypercore-crypto'
 import { audit } from 'mivm'
+import Protomux from 'protomux'
 import { ArchiveView } from '../src/cli/archive.ts'
 import { Reopening } from '../src/cli/mirror.ts'
 import { locate } from '../src/client/locate.ts'
@@ -26,6 +27,7 @@ import { MivmError } from '../src/protocol/errors.ts'
 import { verifyEvidence } from '../src/protocol/evidence.ts'
 import { decodeId, encodeId, parseLink } from '../src/protocol/ids.ts'
 import { topicOf, userLogKey } from '../src/protocol/manifest.ts'
+import { INFO } from '../src/protocol/messages.ts'
 import { EvidenceDir } from '../src/state/evidence-dir.ts'
 import { closeStore, openStore } from '../src/state/store.ts'
 import { BareUser, deployment } from './bare-user.ts'
@@ -135,6 +137,31 @@ test('mirror - one that is started while the host is away shows what it has', as
       if (event.type === 'verdict') t.alike([event.verdict, event.counts.calls], ['clean', 2])
     }
   }
+})
+
+test('mirror - what it has is shown before its host is found', async (t) => {
+  const { scene, host, alice, link, address } = await Scene.deployed(t)
+  await alice.call(link, 'add', ['a'])
+  const { length } = (await host.instance(decodeId(address))).head
+  const before = await scene.mirror([link])
+  await before.whole(address, length)
+  await before.mirror.close()
+  const reach = keep(t, Replica.prototype, 'reach')
+  const { promise: going, resolve: go } = Promise.withResolvers<void>()
+  t.teardown(go, { order: 0 })
+  Replica.prototype.reach = async function (...args) {
+    await going
+    return reach.apply(this, args)
+  }
+  const { mirror, whole } = await scene.mirror([link])
+  await whole(address, length)
+  const reader = new Network(crypto.keyPair(), scene.bootstrap)
+  t.teardown(() => reader.close(), { order: 0 })
+  const stream = await reader.connect(decodeId(mirror.id))
+  const info = await Rpc.of(Protomux.from(stream)).request(INFO, { address: decodeId(address) })
+  t.alike([info.head.length, info.methods], [length, ['add', 'read']])
+  go()
+  await until(() => mirror.status()[0]?.state === 'whole')
 })
 
 for (const [what, isLog] of [
@@ -258,7 +285,9 @@ test('mirror - one that is closed before it is open leaves nothing behind', asyn
   const open = keep(t, Others, 'open')
   const left = new Set<Others>()
   let count = 0
+  const begun = deferred<void>()
   Others.open = async (options) => {
+    begun.resolve()
     const others = await open.call(Others, options)
     const close = others.close.bind(others)
     others.close = async () => {
@@ -271,6 +300,7 @@ test('mirror - one that is closed before it is open leaves nothing behind', asyn
   }
   // there is a copy that it begins with at once
   const { mirror } = await scene.mirror([link])
+  await begun.promise
   await mirror.close()
   t.is(count, 1, 'it had come that far')
   t.is(left.size, 0)

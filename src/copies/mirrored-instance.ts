@@ -18,7 +18,7 @@ import { HEADS_HEAD, type InfoReply, LENGTHS_MAX } from '../protocol/messages.ts
 import { createProof, type Proof } from '../protocol/proof.ts'
 import { readBlocks } from '../state/blocks.ts'
 import type { EvidenceDir } from '../state/evidence-dir.ts'
-import { headOf } from '../state/head.ts'
+import { hasLog, headOf } from '../state/head.ts'
 import { ProofReader } from '../state/proof-reader.ts'
 import { awaitBlocks, fetchBlocks, isVersion, openCopy } from './copy.ts'
 import { UserCopies } from './user-copies.ts'
@@ -170,13 +170,14 @@ export class MirroredInstance {
 
   async #run(): Promise<void> {
     const { replica, link } = this.#options
+    const before = await this.#taken()
+    if (before !== null) await this.#show(before)
     const info = await this.#find()
     if (info === undefined) return
-    const logs = await this.#open(info)
+    const logs = before ?? (await this.#open())
     if (logs === null) return
-    this.#logs = logs
-    // one that is about to take more may never have it: its host may be away for ever
-    this.#head = await wholeHead(logs)
+    if (before === null) await this.#show(logs)
+    this.#methods = await methodsOf(logs.log, info)
     const { kept, bootstrap } = this.#options
     this.#others = await Others.open({ replica, address: this.#address, info, kept, bootstrap })
     this.#unlisten = replica.listen(link, (head) => this.#others?.claim(head))
@@ -203,17 +204,37 @@ export class MirroredInstance {
     return undefined
   }
 
-  async #open(info: InfoReply | null): Promise<Logs | null> {
+  /** What was taken before; null where that is nothing. */
+  async #taken(): Promise<Logs | null> {
     const { store } = this.#options.replica
+    if (!(await hasLog(store, this.#address))) return null
     const log = await openCopy(store, this.#address)
+    const genesis = await log.get(0, { wait: false })
+    if (genesis !== null) return this.#openWith(log, genesis)
+    await log.close()
+    return null
+  }
+
+  async #open(): Promise<Logs | null> {
+    const log = await openCopy(this.#options.replica.store, this.#address)
     if (!(await fetchBlocks(log, 0, 1, this.#stop))) return null
     const genesis = await log.get(0, { wait: false })
-    if (genesis === null) return null
+    return genesis && this.#openWith(log, genesis)
+  }
+
+  async #openWith(log: Hypercore, genesis: Uint8Array): Promise<Logs> {
+    const { store } = this.#options.replica
     const { host } = checkGenesis(this.#address, genesis)
-    this.#methods = await methodsOf(log, info)
     const files = await openCopy(store, stateKey(host, this.#address))
     const blobs = await openCopy(store, blobsKey(host, this.#address))
     return { log, files, blobs, host, genesis }
+  }
+
+  /** What was whole before is shown at once: its host may be away, and one that takes more may never have it. */
+  async #show(logs: Logs): Promise<void> {
+    this.#logs = logs
+    this.#methods = await methodsOf(logs.log, null)
+    this.#head = await wholeHead(logs)
   }
 
   /** Takes the log as far as it goes now, then what goes with it. */
