@@ -148,7 +148,8 @@ test('full disk - a backup leaves the host on the same disk what it needs', asyn
   const dir = path.join(disk.dir, 'host')
   const host = await WholeHost.open({ dir, bootstrap, engines: 1 })
   t.teardown(() => host.close(), { order: 2 })
-  const bob = await user('bob')
+  // nobody is refused here, and a busy machine takes longer than those wait who are
+  const bob = await user('bob', 60_000)
   const { link } = await bob.deploy({ host: host.id, source: readContract('forum') })
   await bob.call(link, 'addTopic', ['a topic'])
   const post = () => bob.call(link, 'addPost', [1, randomBytes(150_000).toString('base64')])

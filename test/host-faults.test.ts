@@ -49,6 +49,9 @@ test('descriptors - a host without any refuses, lives on, and goes on when there
 test('descriptors - a database that could make no file is opened anew when there are some again', async (t) => {
   const { host, open, link, verdict } = await scene(t)
   const user = await open('user', 2_000)
+  // where no file was made for a while, nobody has to look for a new one at each sync
+  await sleep(4_000)
+  await user.call(link, 'add', [])
   // as many numbers as are used, so that none is free
   const used = new Set(readdirSync(`/proc/${host.child.pid}/fd`).map(Number))
   let free = 0
