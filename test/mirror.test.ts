@@ -12,6 +12,7 @@ import Protomux from 'protomux'
 import { ArchiveView } from '../src/cli/archive.ts'
 import { Reopening } from '../src/cli/mirror.ts'
 import { locate } from '../src/client/locate.ts'
+import { Meeting } from '../src/client/meeting.ts'
 import { askNewest } from '../src/client/newest.ts'
 import { Others } from '../src/client/others.ts'
 import { Ranges } from '../src/client/ranges.ts'
@@ -614,6 +615,25 @@ for (const isTold of [true, false]) {
     }
   })
 }
+
+test('mirror - all of its instances meet others in one place', async (t) => {
+  const { scene, host, alice, link, address } = await Scene.deployed(t)
+  const other = await alice.deploy({ host: host.id, source: SOURCE })
+  const enter = keep(t, Meeting.prototype, 'enter')
+  const places = new Set<Meeting>()
+  const topics: string[] = []
+  Meeting.prototype.enter = function (exchange, key) {
+    places.add(this)
+    topics.push(encodeId(exchange.topic))
+    return enter.call(this, exchange, key)
+  }
+  const { mirror, whole } = await scene.mirror([link, other.link])
+  for (const id of [address, other.address]) {
+    await whole(id, (await host.instance(decodeId(id))).head.length)
+  }
+  await mirror.close()
+  t.alike([places.size, new Set(topics).size], [1, 2])
+})
 
 test('mirror - what is named twice is copied once', async (t) => {
   const { scene, host, link, address } = await Scene.deployed(t)

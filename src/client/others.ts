@@ -24,6 +24,8 @@ export interface OthersOptions {
   readonly info: InfoReply | null
   readonly kept: EvidenceDir
   readonly bootstrap?: Bootstrap | undefined
+  /** Where they meet, of who has many instances; default: a place of its own. */
+  readonly meeting?: Meeting
 }
 
 /** All others who know an instance, for an auditor: it tells them what it holds, and hears what they do. */
@@ -38,7 +40,7 @@ export class Others {
 
   private constructor(options: OthersOptions) {
     this.#options = options
-    this.#meeting = new Meeting(options.bootstrap)
+    this.#meeting = options.meeting ?? new Meeting(options.bootstrap)
   }
 
   /** Begins to look for them: what they say is heard while the auditor reads. */
@@ -81,7 +83,8 @@ export class Others {
   }
 
   async close(): Promise<void> {
-    await this.#meeting.close()
+    if (this.#options.meeting === undefined) await this.#meeting.close()
+    else if (this.#exchange !== null) await this.#meeting.leave(this.#exchange)
   }
 
   async #enter(genesis: Uint8Array): Promise<Exchange> {

@@ -1,4 +1,5 @@
 import path from 'node:path'
+import { Meeting } from '../client/meeting.ts'
 import { Replica } from '../client/replica.ts'
 import { readRange } from '../host/ranges.ts'
 import { Mutex } from '../net/mutex.ts'
@@ -40,14 +41,17 @@ export class Mirror {
   /** Public key, z-base-32. */
   readonly id: string
   readonly #replica: Replica
+  /** A place in the network takes memory and descriptors: one for all instances. */
+  readonly #meeting: Meeting
   readonly #instances = new Map<string, MirroredInstance>()
   /** Those who are answered. */
   readonly #rpcs = new Set<Rpc>()
   readonly #sweep: NodeJS.Timeout
 
-  private constructor(id: string, replica: Replica) {
+  private constructor(id: string, replica: Replica, meeting: Meeting) {
     this.id = id
     this.#replica = replica
+    this.#meeting = meeting
     this.#sweep = setInterval(() => relieve(this.#rpcs, UNREAD_MAX), SWEEP_MS).unref()
   }
 
@@ -65,10 +69,11 @@ export class Mirror {
     replica.store.watch((core) => {
       core.replicator.eagerUpgrade = false
     })
-    mirror = new Mirror(id, replica)
+    const meeting = new Meeting(bootstrap)
+    mirror = new Mirror(id, replica, meeting)
     for (const [id, link] of links) {
       const kept = new EvidenceDir(dir)
-      const copy = new MirroredInstance({ replica, link, kept, bytesMax, onEvent, bootstrap })
+      const copy = new MirroredInstance({ replica, link, kept, bytesMax, onEvent, meeting })
       mirror.#instances.set(id, copy)
       copy.start()
     }
@@ -120,6 +125,7 @@ export class Mirror {
   async close(): Promise<void> {
     clearInterval(this.#sweep)
     await Promise.all([...this.#instances.values()].map((copy) => copy.close()))
+    await this.#meeting.close()
     await this.#replica.close()
   }
 

@@ -1,12 +1,12 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import c from 'compact-encoding'
 import type Hypercore from 'hypercore'
+import type { Meeting } from '../client/meeting.ts'
 import { askNewest } from '../client/newest.ts'
 import { Others } from '../client/others.ts'
 import type { Ranges } from '../client/ranges.ts'
 import type { Replica } from '../client/replica.ts'
 import { decodeMethods, encodeMethods, METHODS_NOTE } from '../host/notes.ts'
-import type { Bootstrap } from '../net/network.ts'
 import type { Held } from '../protocol/comparison.ts'
 import type { Version } from '../protocol/entries.ts'
 import { MivmError, messageOf } from '../protocol/errors.ts'
@@ -41,7 +41,7 @@ export interface MirroredOptions {
   readonly link: string
   readonly kept: EvidenceDir
   readonly bytesMax: number
-  readonly bootstrap?: Bootstrap | undefined
+  readonly meeting: Meeting
   onEvent(event: MirrorEvent): void
 }
 
@@ -178,8 +178,8 @@ export class MirroredInstance {
     if (logs === null) return
     if (before === null) await this.#show(logs)
     this.#methods = await methodsOf(logs.log, info)
-    const { kept, bootstrap } = this.#options
-    this.#others = await Others.open({ replica, address: this.#address, info, kept, bootstrap })
+    const { kept, meeting } = this.#options
+    this.#others = await Others.open({ replica, address: this.#address, info, kept, meeting })
     this.#unlisten = replica.listen(link, (head) => this.#others?.claim(head))
     this.#state = 'copying'
     while (!this.#stop.signal.aborted) {
