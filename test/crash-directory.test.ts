@@ -2,17 +2,18 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import fs from 'node:fs'
-import { chmod, chown, cp, mkdir, readdir, rm, stat, writeFile } from 'node:fs/promises'
+import { chmod, chown, cp, mkdir, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
 import { syncBuiltinESMExports } from 'node:module'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { fileURLToPath } from 'node:url'
+import b4a from 'b4a'
 import test from 'brittle'
-import { createIdentity, openIdentity } from '../src/state/identity.ts'
+import { createIdentity, openIdentity, readIdentity } from '../src/state/identity.ts'
 import { makeDirectory } from '../src/state/make-directory.ts'
 import { openStore } from '../src/state/store.ts'
 import { readSyncs } from './faults/synced.ts'
-import { tempDir } from './helpers.ts'
+import { codeOf, tempDir } from './helpers.ts'
 import { programOf } from './programs.js'
 
 /** The user of Linux who owns nothing. */
@@ -66,6 +67,24 @@ test('identity - what a crash has left of a new one is in nobody’s way', async
   await t.exception(createIdentity(dir, 'alice'), /there is an identity "alice" already/)
   await rm(path.join(dir, 'alice.key.0b0e'))
   t.alike(await readdir(dir), ['alice.key'], 'nothing else is left')
+})
+
+test('identity - one of which a disk has flipped a bit is the same, and whole again', async (t) => {
+  const dir = await tempDir(t)
+  const { id, keyPair } = await openIdentity(dir, 'host')
+  const file = path.join(dir, 'host.key')
+  const bytes = await readFile(file)
+  for (let at = 0; at < bytes.length; at += 31) {
+    const flipped = Uint8Array.from(bytes)
+    flipped[at] = (flipped[at] ?? 0) ^ (1 << (at & 7))
+    await writeFile(file, flipped)
+    const again = await readIdentity(dir, 'host')
+    if (again.id !== id || !b4a.equals(again.keyPair.secretKey, keyPair.secretKey)) t.fail(`${at}`)
+  }
+  t.is((await openIdentity(dir, 'host')).id, id)
+  t.alike(await readFile(file), bytes)
+  await writeFile(file, bytes.fill(48, 80, 90))
+  t.is(await codeOf(readIdentity(dir, 'host')), 'KEY_INVALID', 'no more is guessed')
 })
 
 test('identity - is made where a file cannot have two names, as on exFAT, and over none that is there', async (t) => {

@@ -440,3 +440,25 @@ test('set back - what could not be written down holds all the same, and is tried
   await setBacks.keep(address, head)
   t.is((await SetBacks.open(dir, publicKey)).get(address)?.length, 5)
 })
+
+test('set back - a head of which a disk has flipped a bit is known still', async (t) => {
+  const dir = await tempDir(t)
+  const { publicKey, secretKey } = crypto.keyPair()
+  const address = crypto.randomBytes(32)
+  const id = encodeId(address)
+  const head = signHead({ length: 7, fork: 0, treeHash: crypto.randomBytes(32) }, address, (it) =>
+    crypto.sign(it, secretKey)
+  )
+  await (await SetBacks.open(dir, publicKey)).keep(id, head)
+  const file = path.join(dir, 'set-back', `${id}.head`)
+  const bytes = await readFile(file)
+  for (const at of [0, 1, 20, 40, bytes.length - 1]) {
+    const flipped = Uint8Array.from(bytes)
+    flipped[at] = (flipped[at] ?? 0) ^ 16
+    await writeFile(file, flipped)
+    const known = (await SetBacks.open(dir, publicKey)).get(id)
+    t.ok(known?.length === 7 && b4a.equals(known.signature, head.signature), `byte ${at}`)
+  }
+  await writeFile(file, bytes.fill(0, 30, 40))
+  t.is(await codeOf(SetBacks.open(dir, publicKey)), 'DIRECTORY_DAMAGED', 'no more is guessed')
+})

@@ -7,6 +7,7 @@ import { type Head, verifyHead } from '../protocol/head.ts'
 import { decodeId } from '../protocol/ids.ts'
 import { HEADS_HEAD } from '../protocol/messages.ts'
 import { writeDurably } from '../state/durable-file.ts'
+import { unflipped } from '../state/flipped-bit.ts'
 import { listDirectory } from '../state/list-directory.ts'
 import { syncDirectory } from '../state/sync-directory.ts'
 
@@ -103,11 +104,14 @@ export function notThatFar(known: number, length: number): MivmError {
   )
 }
 
+/** The signature tells which bit a disk has flipped: nothing is served by a host that cannot read such a file. */
 function read(bytes: Uint8Array, address: string, host: Uint8Array, dir: string): Head {
-  try {
-    const head = c.decode(HEADS_HEAD, bytes)
-    if (verifyHead(head, decodeId(address), host)) return head
-  } catch {}
+  for (const some of unflipped(bytes)) {
+    try {
+      const head = c.decode(HEADS_HEAD, some)
+      if (verifyHead(head, decodeId(address), host)) return head
+    } catch {}
+  }
   throw new MivmError(
     'DIRECTORY_DAMAGED',
     `${path.join(dir, address)}${EXTENSION} is not what this host has written: restore it from a backup`

@@ -5,7 +5,8 @@ import crypto, { type KeyPair } from 'hypercore-crypto'
 import { codeOf, MivmError } from '../protocol/errors.ts'
 import { isBytes } from '../protocol/fields.ts'
 import { encodeId } from '../protocol/ids.ts'
-import { createDurably } from './durable-file.ts'
+import { createDurably, writeDurably } from './durable-file.ts'
+import { unflipped } from './flipped-bit.ts'
 import { listDirectory } from './list-directory.ts'
 import { makeDirectory } from './make-directory.ts'
 
@@ -49,17 +50,22 @@ export async function createIdentity(
 export async function readIdentity(dir: string, name: string): Promise<Identity> {
   checkName(name)
   const file = fileOf(dir, name)
-  let text: string
+  let bytes: Uint8Array
   try {
-    text = await readFile(file, 'utf8')
+    bytes = await readFile(file)
   } catch (error) {
     if (codeOf(error) !== 'ENOENT') throw error
     throw new MivmError('IDENTITY_UNKNOWN', `there is no identity "${name}": see "mivm key ls"`)
   }
   // where nothing may be written there is nothing to change, either
   if (((await stat(file)).mode & 0o777) !== 0o600) await chmod(file, 0o600)
-  const keyPair = crypto.keyPair(parseSeed(text, file))
-  return { name, id: encodeId(keyPair.publicKey), keyPair }
+  const keyPair = crypto.keyPair(readSeed(bytes) ?? refuse(file))
+  const identity = { name, id: encodeId(keyPair.publicKey), keyPair }
+  // before another bit goes as well; where nothing can be written it is read like this the next time
+  if (parseSeed(b4a.toString(bytes)) === null) {
+    await writeDurably(file, exportIdentity(identity)).catch(() => {})
+  }
+  return identity
 }
 
 /** The identity of that name, created where there is none. */
@@ -95,7 +101,7 @@ export function exportIdentity(identity: Identity): string {
 }
 
 export async function importIdentity(dir: string, name: string, text: string): Promise<Identity> {
-  return createIdentity(dir, name, parseSeed(text, 'the text'))
+  return createIdentity(dir, name, parseSeed(text) ?? refuse('the text'))
 }
 
 /** An identity that a program has from elsewhere; throws KEY_INVALID for what is none, and USAGE for its name. */
@@ -132,7 +138,17 @@ export function checkName(name: string): void {
   )
 }
 
-function parseSeed(text: string, where: string): Uint8Array {
+/** Whoever loses it is somebody else: where a disk has flipped a bit of it, the id tells which one that is. */
+function readSeed(bytes: Uint8Array): Uint8Array | null {
+  for (const some of unflipped(bytes)) {
+    const seed = parseSeed(b4a.toString(some))
+    if (seed !== null) return seed
+  }
+  return null
+}
+
+/** Null where a text is no identity. */
+function parseSeed(text: string): Uint8Array | null {
   try {
     const { mivm, id, seed } = JSON.parse(text)
     // what is not hex would be left out, or end it
@@ -140,6 +156,10 @@ function parseSeed(text: string, where: string): Uint8Array {
     const bytes = b4a.from(whole ? seed : '', 'hex')
     if (whole && encodeId(crypto.keyPair(bytes).publicKey) === id) return bytes
   } catch {}
+  return null
+}
+
+function refuse(where: string): never {
   throw new MivmError(
     'KEY_INVALID',
     `${where} does not hold an identity: export it anew where it is whole`
