@@ -37,7 +37,9 @@ export async function locate(
     return located(bundle, outcome.error, thrownAt(lines))
   }
   // here it has more than there
-  return outcome?.status === 'abort' ? null : locateLimit(vm, bundle, batch)
+  if (outcome?.status === 'abort') return null
+  // on a busy machine its code may be too much for the compiler, which is no answer to what the call ended with
+  return locateLimit(vm, bundle, batch).catch(() => null)
 }
 
 /** Where a call is that has no fuel left, or nests too deeply: nothing is thrown then that its code could see. */
