@@ -5,6 +5,7 @@ import test, { type Test } from 'brittle'
 import crypto from 'hypercore-crypto'
 import { Gate } from '../src/host/gate.ts'
 import { Instance } from '../src/host/instance.ts'
+import { decodePending, PENDING_NOTE } from '../src/host/notes.ts'
 import { Oracles } from '../src/host/oracles.ts'
 import { decodeEntry, decodeUserEntry } from '../src/protocol/entries.ts'
 import { encodeId } from '../src/protocol/ids.ts'
@@ -183,13 +184,64 @@ test('batches - logs of users who have their results are let go of, also where s
   t.is(await results(), 1 + USERS)
 })
 
+test('batches - of a commit whose sync fails nobody is told anything, and the host has to go down', async (t) => {
+  const { instance, address, wal, gate, fatal } = await scene(t, new Waiting())
+  const { length } = instance.head
+  const hold = gate.hold.bind(gate)
+  let opened = 0
+  gate.hold = () => {
+    const release = hold()
+    return () => {
+      opened++
+      release()
+    }
+  }
+  wal.sync = async () => {
+    throw new Error('EIO: i/o error, fdatasync')
+  }
+  const user = new BareUser(address, 'user').call('add')
+  await instance.submit(user.log())
+  while (fatal.length + opened === 0) await sleep(1)
+  t.alike([instance.head.length, opened], [length, 0])
+})
+
+test('batches - whose calls wait behind those of a commit is on disk with it', async (t) => {
+  const vm = new Waiting()
+  const run = vm.run.bind(vm)
+  const [go, held] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()]
+  // one call a batch, and the second one of the user is never executed before it is looked
+  let batches = 0
+  vm.run = async (batch, options) => {
+    if (batches++ === 2) {
+      held.resolve()
+      await go.promise
+    }
+    await run({ ...batch, calls: batch.calls.slice(0, 1) }, options)
+    return 1
+  }
+  const { instance, address, store, results } = await scene(t, vm)
+  const user = new BareUser(address, 'user').call('add').call('add')
+  await instance.submit(user.log())
+  await Promise.all([held.promise, instance.settled(user.key, 1)])
+  const log = store.get({ key: address })
+  const note = await log.getUserData(PENDING_NOTE)
+  t.alike(decodePending(note), [encodeId(user.key)])
+  await log.close()
+  go.resolve()
+  await instance.settled(user.key, 2)
+  t.is(await results(), 3)
+})
+
 /** An instance with that VM; `results` closes it, compares all results with their acks, and counts them. */
 async function scene(t: Test, vm: VirtualMachine) {
   const keyPair = crypto.keyPair()
   const store = await openStore(await tempDir(t))
   t.teardown(() => store.close())
   const wal = new Wal(store.storage.rocks)
-  const writing = { store, keyPair, wal, gate: new Gate(), onFatal: () => {} }
+  const gate = new Gate()
+  const fatal: Error[] = []
+  const onFatal = (error: Error) => void fatal.push(error)
+  const writing = { store, keyPair, wal, gate, onFatal }
   const execution = { vm, oracles: new Oracles(), onLog: () => {} }
   const { address, request } = deployment(encodeId(keyPair.publicKey), '')
   const genesis = decodeEntry(request.genesis)
@@ -222,5 +274,5 @@ async function scene(t: Test, vm: VirtualMachine) {
     }
     return count
   }
-  return { instance, address, results }
+  return { instance, address, store, wal, gate, fatal, results }
 }
