@@ -616,23 +616,24 @@ for (const isTold of [true, false]) {
   })
 }
 
-test('mirror - all of its instances meet others in one place', async (t) => {
-  const { scene, host, alice, link, address } = await Scene.deployed(t)
-  const other = await alice.deploy({ host: host.id, source: SOURCE })
+test('mirror - its instances share the places where they meet others, where they are many', async (t) => {
+  const { scene, alice, host, link } = await Scene.deployed(t)
+  const deploy = () => alice.deploy({ host: host.id, source: SOURCE })
+  const others = await Promise.all(Array.from({ length: 17 }, deploy))
+  // it meets others as well
+  await alice.close()
   const enter = keep(t, Meeting.prototype, 'enter')
   const places = new Set<Meeting>()
-  const topics: string[] = []
+  const topics = new Set<string>()
   Meeting.prototype.enter = function (exchange, key) {
     places.add(this)
-    topics.push(encodeId(exchange.topic))
+    topics.add(encodeId(exchange.topic))
     return enter.call(this, exchange, key)
   }
-  const { mirror, whole } = await scene.mirror([link, other.link])
-  for (const id of [address, other.address]) {
-    await whole(id, (await host.instance(decodeId(id))).head.length)
-  }
+  const { mirror, whole } = await scene.mirror([link, ...others.map((other) => other.link)])
+  for (const { address } of mirror.status()) await whole(address, 5)
   await mirror.close()
-  t.alike([places.size, new Set(topics).size], [1, 2])
+  t.alike([places.size, topics.size], [16, 18])
 })
 
 test('mirror - what is named twice is copied once', async (t) => {

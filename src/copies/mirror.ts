@@ -27,6 +27,11 @@ export interface MirrorOptions {
 }
 
 const BYTES_MAX = 16 * 1024 ** 3
+/**
+ * Places where others are met: each takes six megabytes and two descriptors, and has room for so many connections, of all
+ * instances that share it.
+ */
+const PLACES_MAX = 16
 
 /** Bytes that all who read copies may leave unread together, and how often that is looked at, ms. */
 const UNREAD_MAX = 256 * 1024 ** 2
@@ -41,17 +46,17 @@ export class Mirror {
   /** Public key, z-base-32. */
   readonly id: string
   readonly #replica: Replica
-  /** A place in the network takes memory and descriptors: one for all instances. */
-  readonly #meeting: Meeting
+  /** Where its instances meet others, in turns. */
+  readonly #meetings: readonly Meeting[]
   readonly #instances = new Map<string, MirroredInstance>()
   /** Those who are answered. */
   readonly #rpcs = new Set<Rpc>()
   readonly #sweep: NodeJS.Timeout
 
-  private constructor(id: string, replica: Replica, meeting: Meeting) {
+  private constructor(id: string, replica: Replica, meetings: readonly Meeting[]) {
     this.id = id
     this.#replica = replica
-    this.#meeting = meeting
+    this.#meetings = meetings
     this.#sweep = setInterval(() => relieve(this.#rpcs, UNREAD_MAX), SWEEP_MS).unref()
   }
 
@@ -69,10 +74,12 @@ export class Mirror {
     replica.store.watch((core) => {
       core.replicator.eagerUpgrade = false
     })
-    const meeting = new Meeting(bootstrap)
-    mirror = new Mirror(id, replica, meeting)
+    const meetings = Array.from({ length: PLACES_MAX }, () => new Meeting(bootstrap))
+    mirror = new Mirror(id, replica, meetings)
+    let next = 0
     for (const [id, link] of links) {
       const kept = new EvidenceDir(dir)
+      const meeting = meetings[next++ % PLACES_MAX] ?? new Meeting(bootstrap)
       const copy = new MirroredInstance({ replica, link, kept, bytesMax, onEvent, meeting })
       mirror.#instances.set(id, copy)
       copy.start()
@@ -125,7 +132,7 @@ export class Mirror {
   async close(): Promise<void> {
     clearInterval(this.#sweep)
     await Promise.all([...this.#instances.values()].map((copy) => copy.close()))
-    await this.#meeting.close()
+    await Promise.all(this.#meetings.map((meeting) => meeting.close()))
     await this.#replica.close()
   }
 
