@@ -66,6 +66,33 @@ test('evidence - nor of any two blocks that follow each other, or one', async (t
   t.alike(held, [], `${shown.length} blocks and pairs, ${codes.length} codes`)
 })
 
+test('evidence - nor with what a user has made up, or has signed and not shown its host', async (t) => {
+  const writer = await Writer.deploy(t, { seed: 'framed' })
+  const { log, keyPair } = writer
+  await writer.commit([await writer.call(1, 'add', ['a'])])
+  const seen = { ...(await writer.head()), length: 1000 }
+  const ack = await writer.commit([await writer.call(1, 'roll', [], seen)])
+  // the same user, whose second call is another one there
+  const other = await Writer.deploy(t, { seed: 'framed' })
+  for (const text of ['a', 'b']) await other.call(1, 'add', [text])
+  const genesis = (await log.get(0)) ?? b4a.alloc(0)
+  const callLog = await proofOf(log, await headAt(log, keyPair), [ack, ack + 2])
+  const refused: string[] = []
+  for (const [code, from, block] of [
+    ['CALL_ALTERED', other, 1],
+    ['CALL_SKIPPED', writer, 0],
+    ['ACK_BEFORE_HEAD', writer, 1]
+  ] as const) {
+    const [, bob] = from.users
+    if (bob === undefined) throw new Error('the test is wrong')
+    const proof = await proofOf(bob.core, await headAt(bob.core, bob.keyPair), [block])
+    const userLog = { user: bob.keyPair.publicKey, proof }
+    const parts = { code, genesis, heads: [], callLog, userLog, state: null, otherLog: null }
+    t.is(await proven(encodeEvidence(parts), refused), null, code)
+  }
+  t.alike(refused, Array(3).fill('PROOF_INVALID'))
+})
+
 test('evidence - replay of any calls of an honest history comes to what the log says', async (t) => {
   const writer = await honest(t)
   const ends = await blocksOfType(writer, ['result', 'commit'])
