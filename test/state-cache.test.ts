@@ -128,6 +128,45 @@ test('what is read while something else is written is read once', async (t) => {
   t.is(reads, 2)
 })
 
+test('what was read before a write is not what is known behind it, whichever began first', async (t) => {
+  for (const isReadFirst of [true, false]) {
+    const store = new Corestore(await tempDir(t))
+    await store.ready()
+    t.teardown(() => store.close())
+    const { db, rocks } = store.storage
+    await put(db, keyOf(2), 'old')
+    const { _state: state } = rocks
+    const [createRead, createWrite] = [state.createReadBatch, state.createWriteBatch]
+    const [found, go] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()]
+    state.createReadBatch = (...args) => {
+      const batch = createRead.apply(state, args)
+      const get = async (key: Uint8Array) => {
+        const value = await batch.get(key)
+        found.resolve()
+        await go.promise
+        return value
+      }
+      return Object.assign(Object.create(batch), { get })
+    }
+    state.createWriteBatch = (...args) => {
+      const batch = createWrite.apply(state, args)
+      const flush = async () => {
+        await found.promise
+        await batch.flush()
+      }
+      return Object.assign(Object.create(batch), { flush })
+    }
+    Cache.over(store.storage)
+    const read = () => readKeys(db, [keyOf(2)])
+    const write = () => put(db, keyOf(2), 'new')
+    const both = isReadFirst ? [read(), write()] : [write(), read()]
+    await both[isReadFirst ? 1 : 0]
+    go.resolve()
+    await Promise.all(both)
+    t.alike(await read(), [b4a.from('new')])
+  }
+})
+
 test('a core is as contiguous as it was, though that is written with a later batch', async (t) => {
   const dir = await tempDir(t)
   const store = await openStore(dir)
