@@ -9,6 +9,7 @@ import { Client } from '../src/client/client.ts'
 import { OwnLog } from '../src/client/own-log.ts'
 import { Network } from '../src/net/network.ts'
 import { Rpc } from '../src/net/rpc.ts'
+import { deferred } from '../src/protocol/deferred.ts'
 import { encodeEntry, encodeUserEntry } from '../src/protocol/entries.ts'
 import { MivmError } from '../src/protocol/errors.ts'
 import { codeHash } from '../src/protocol/hash.ts'
@@ -180,6 +181,31 @@ test('own log - of large entries only the last ones stay in memory, and all of t
   t.ok((await log.block(1)).byteLength > 200_000)
   const { blocks } = await log.blocks(0, 100, 30_000_000)
   t.is(blocks.length, 100)
+  await log.close()
+})
+
+test('own log - what is not on disk yet is sent to nobody', async (t) => {
+  const store = await openStore(path.join(await tempDir(t), 'store'))
+  t.teardown(() => store.close())
+  const wal = new Wal(store.storage.rocks)
+  t.teardown(() => wal.close(), { order: -1 })
+  const log = await OwnLog.open(store, wal, crypto.keyPair(), crypto.randomBytes(32))
+  const call = { type: 'call', method: 'add', args: '[]', head: null } as const
+  await log.append([call])
+  const { promise: disk, resolve: isWritten } = deferred<void>()
+  const { promise: synced, resolve: syncs } = deferred<void>()
+  const sync = wal.sync.bind(wal)
+  wal.sync = async (...args) => {
+    syncs()
+    await disk
+    await sync(...args)
+  }
+  const appending = log.append([call])
+  await synced
+  t.is((await log.blocks(0, 10, 1_000)).blocks.length, 1)
+  isWritten()
+  await appending
+  t.is((await log.blocks(0, 10, 1_000)).blocks.length, 2)
   await log.close()
 })
 
