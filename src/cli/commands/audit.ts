@@ -157,7 +157,10 @@ async function write(
   output.object({ type: 'evidence', code, block, file, message: problem })
   if (problem !== null) output.note(`no evidence of ${code} is written: ${problem}`)
   else if (file !== null) output.line(`evidence of ${code}: ${file}`)
-  else output.line(`no evidence of ${code}: what a host does not show, no file can`)
+  else {
+    const why = 'what a host does not show, no file can, nor what takes more than 64 MiB'
+    output.line(`no evidence of ${code}: ${why}`)
+  }
 }
 
 /** Where it is, or what has gone wrong: a disk that takes no file takes nobody the verdict. */
