@@ -84,11 +84,8 @@ export class Worker<Offered extends Commands> {
       '--disable-warning=ExperimentalWarning',
       ...profiling
     ]
-    const onCore = ['-c', `${core}`, process.execPath, ...flags]
-    this.#child =
-      core === null
-        ? fork(fileURLToPath(file), { execArgv: flags })
-        : fork(fileURLToPath(file), { execPath: 'taskset', execArgv: onCore })
+    const onCore = { execPath: 'taskset', execArgv: ['-c', `${core}`, process.execPath, ...flags] }
+    this.#child = fork(fileURLToPath(file), core === null ? { execArgv: flags } : onCore)
     this.#child.on('message', (text) => this.#take(JSON.parse(String(text))))
     this.#ended = new Promise((resolve) => {
       this.#child.once('error', (error) => this.#end(error.message, resolve))

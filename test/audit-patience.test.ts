@@ -1,7 +1,7 @@
 // Honest hosts that are away for a while, or that have closed a log and opened it again, in the middle of an audit.
 import { readFile } from 'node:fs/promises'
 import { setTimeout as sleep } from 'node:timers/promises'
-import test from 'brittle'
+import test, { type Test } from 'brittle'
 import type Corestore from 'corestore'
 import type Hypercore from 'hypercore'
 import { awaitPeers, Patience, Stall } from '../src/audit/patience.ts'
@@ -39,12 +39,7 @@ test('patience - a host that closes a log in the middle is asked for it again', 
       for (const { channel } of Reflect.get(log.core.replicator, 'peers')) channel.close()
     })
   }
-  const end = await replicate(store, writer)
-  const shown = { address: writer.address, store }
-  const { verdict } = await run(t, shown, { patience: PATIENCE })
-  t.alike(verdict.missing, [])
-  t.is(verdict.verdict, 'clean')
-  await end()
+  await isClean(t, writer, store)
 })
 
 test('patience - a host that closes a log before it has shown anything of it is asked for it again', async (t) => {
@@ -58,12 +53,7 @@ test('patience - a host that closes a log before it has shown anything of it is 
       peer.channel.close()
     }
   }
-  const end = await replicate(store, writer)
-  const shown = { address: writer.address, store }
-  const { verdict } = await run(t, shown, { patience: PATIENCE })
-  t.alike(verdict.missing, [])
-  t.is(verdict.verdict, 'clean')
-  await end()
+  await isClean(t, writer, store)
 })
 
 test('patience - a host that is away for longer than one thing is waited for may come back', async (t) => {
@@ -145,3 +135,13 @@ function pause(): void {
 test.hook('patience - the VM of these tests closes', async (t) => {
   await t.execution(closeVm())
 })
+
+/** An audit with all that its host shows. */
+async function isClean(t: Test, writer: Writer, store: Corestore): Promise<void> {
+  const end = await replicate(store, writer)
+  const shown = { address: writer.address, store }
+  const { verdict } = await run(t, shown, { patience: PATIENCE })
+  t.alike(verdict.missing, [])
+  t.is(verdict.verdict, 'clean')
+  await end()
+}

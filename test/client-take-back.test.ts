@@ -167,11 +167,7 @@ test('take back - a disk that does not take it is no second log', async (t) => {
 })
 
 test('own log - of large entries only the last ones stay in memory, and all of them can be read', async (t) => {
-  const store = await openStore(path.join(await tempDir(t), 'store'))
-  t.teardown(() => store.close())
-  const wal = new Wal(store.storage.rocks)
-  t.teardown(() => wal.close(), { order: -1 })
-  const log = await OwnLog.open(store, wal, crypto.keyPair(), crypto.randomBytes(32))
+  const { log } = await ownLog(t)
   const args = JSON.stringify(['x'.repeat(200_000)])
   const call = { type: 'call', method: 'add', args, head: null } as const
   for (let i = 0; i < 10; i++) await log.append(Array(10).fill(call))
@@ -185,11 +181,7 @@ test('own log - of large entries only the last ones stay in memory, and all of t
 })
 
 test('own log - what is not on disk yet is sent to nobody', async (t) => {
-  const store = await openStore(path.join(await tempDir(t), 'store'))
-  t.teardown(() => store.close())
-  const wal = new Wal(store.storage.rocks)
-  t.teardown(() => wal.close(), { order: -1 })
-  const log = await OwnLog.open(store, wal, crypto.keyPair(), crypto.randomBytes(32))
+  const { log, wal } = await ownLog(t)
   const call = { type: 'call', method: 'add', args: '[]', head: null } as const
   await log.append([call])
   const { promise: disk, resolve: isWritten } = deferred<void>()
@@ -208,6 +200,16 @@ test('own log - what is not on disk yet is sent to nobody', async (t) => {
   t.is((await log.blocks(0, 10, 1_000)).blocks.length, 2)
   await log.close()
 })
+
+/** An empty log of a user, and what syncs it. */
+async function ownLog(t: Test) {
+  const store = await openStore(path.join(await tempDir(t), 'store'))
+  t.teardown(() => store.close())
+  const wal = new Wal(store.storage.rocks)
+  t.teardown(() => wal.close(), { order: -1 })
+  const log = await OwnLog.open(store, wal, crypto.keyPair(), crypto.randomBytes(32))
+  return { log, wal }
+}
 
 /** What a user has written, as a host may show it. */
 class Log {

@@ -8,7 +8,7 @@ import { userLogKey, userLogManifest } from '../protocol/manifest.ts'
 import { cover, Tree } from '../protocol/merkle.ts'
 import { proveRange } from '../protocol/range.ts'
 import { putBlocks } from '../state/blocks.ts'
-import { headOf } from '../state/head.ts'
+import { extendTo, headOf } from '../state/head.ts'
 import { type StoredLog, StoredLogs } from '../state/stored-logs.ts'
 
 /** Of a log that are in memory at once; each may have 1 MiB. */
@@ -57,9 +57,7 @@ async function goOn(copy: Hypercore, { head, nodes }: StoredLog): Promise<boolea
     const start = copy.length
     const more = await nodes(cover(start, head.length))
     if (more === null) return false
-    const { length, signature } = head
-    const upgrade = { start, length: length - start, nodes: more, additionalNodes: [], signature }
-    await copy.applyProof({ fork: 0, block: null, hash: null, seek: null, upgrade, manifest: null })
+    await extendTo(copy, start, head, more, null)
   }
   const reached = headOf(copy)
   return reached !== null && b4a.equals(reached.treeHash, head.treeHash)

@@ -2,14 +2,14 @@ import b4a from 'b4a'
 import type Hypercore from 'hypercore'
 import { MerkleTree } from 'hypercore/lib/merkle-tree.js'
 import type { Ranges } from '../client/ranges.ts'
-import { deferred } from '../protocol/deferred.ts'
+import { unlessAborted } from '../protocol/deferred.ts'
 import type { Head } from '../protocol/head.ts'
 import type { Manifest } from '../protocol/manifest.ts'
 import { cover, Tree } from '../protocol/merkle.ts'
 import { RANGE_BLOCKS_MAX, type RangeReply } from '../protocol/messages.ts'
 import { type ProvenRange, proveRange } from '../protocol/range.ts'
 import { putBlocks } from '../state/blocks.ts'
-import { headOf } from '../state/head.ts'
+import { extendTo, headOf } from '../state/head.ts'
 
 /** Fewer blocks come one by one as soon. */
 const BLOCKS_MIN = 8
@@ -39,7 +39,7 @@ export async function fetchRanges(
   const tree = new Tree(roots)
   while (at < end) {
     const range = await ask(ranges, core.key, tree, head, end - at, waiting)
-    if (range === null || !(await put(core, at, range, head))) break
+    if (range === null || !(await putBlocks(core, head.fork, at, range.blocks, range.nodes))) break
     for (const leaf of range.leaves) tree.push(leaf)
     at = tree.length
   }
@@ -64,16 +64,13 @@ export async function extendByRange(
   if (range === null || waiting.signal.aborted) return
   const nodes = new Map(range.nodes.map((node) => [node.index, node]))
   const behind = cover(start, head.length).flatMap((index) => nodes.get(index) ?? [])
-  const { fork, length, signature } = head
-  const upgrade = { start, length: length - start, nodes: behind, additionalNodes: [], signature }
-  const shown = { fork, block: null, hash: null, seek: null, upgrade }
   try {
-    await core.applyProof({ ...shown, manifest })
+    await extendTo(core, start, head, behind, manifest)
   } catch {
     // somebody else may have shown more of it meanwhile, or another one: whoever asked looks what is here
     return
   }
-  await put(core, start, range, head)
+  await putBlocks(core, head.fork, start, range.blocks, range.nodes)
 }
 
 /**
@@ -114,10 +111,6 @@ async function ask(
   count: number,
   { signal }: Waiting
 ): Promise<ProvenRange | null> {
-  const { promise: stopped, resolve } = deferred<null>()
-  const wake = () => resolve(null)
-  signal.addEventListener('abort', wake)
-  if (signal.aborted) wake()
   let range: ProvenRange | null = null
   const blocks = Math.min(count, RANGE_BLOCKS_MAX)
   const request = { key, start: tree.length, length: head.length, blocks }
@@ -125,19 +118,6 @@ async function ask(
     range = reply.blocks.length <= blocks ? proveRange(tree, reply, head) : null
     return range !== null
   }
-  try {
-    const asked = ranges.ask(request, isProven).then((reply) => reply && range)
-    return await Promise.race([asked, stopped])
-  } finally {
-    signal.removeEventListener('abort', wake)
-  }
-}
-
-function put(
-  core: Hypercore,
-  start: number,
-  { blocks, nodes }: ProvenRange,
-  { fork }: Head
-): Promise<boolean> {
-  return putBlocks(core, fork, start, blocks, nodes)
+  const asked = ranges.ask(request, isProven).then((reply) => reply && range)
+  return unlessAborted(signal, asked)
 }

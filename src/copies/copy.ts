@@ -3,11 +3,9 @@ import type Corestore from 'corestore'
 import type Hypercore from 'hypercore'
 import { askNewest } from '../client/newest.ts'
 import type { Ranges } from '../client/ranges.ts'
-import { deferred } from '../protocol/deferred.ts'
+import { deferred, unlessAborted } from '../protocol/deferred.ts'
 import type { Version } from '../protocol/entries.ts'
 import { fetchRanges, type Waiting } from './by-range.ts'
-
-export type { Waiting }
 
 /** Blocks that are asked for at once. */
 const BLOCKS_MAX = 4096
@@ -34,15 +32,8 @@ export async function awaitBlocks(
   length: number,
   { signal }: Waiting
 ): Promise<boolean> {
-  const { promise: stopped, resolve } = deferred<void>()
-  const wake = () => resolve()
-  signal.addEventListener('abort', wake)
-  try {
-    while (core.length < length && !signal.aborted) await Promise.race([grown(core), stopped])
-    return core.length >= length
-  } finally {
-    signal.removeEventListener('abort', wake)
-  }
+  while (core.length < length && !signal.aborted) await unlessAborted(signal, grown(core))
+  return core.length >= length
 }
 
 /**

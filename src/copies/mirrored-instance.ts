@@ -338,21 +338,21 @@ export class MirroredInstance {
 }
 
 function readerOf(log: Hypercore): ProofReader {
-  return new ProofReader(
-    log,
-    (what) => new MivmError('INSTANCE_DAMAGED', `${what} of the copy cannot be read`)
-  )
+  return new ProofReader(log, unreadable)
 }
 
 /** All of these blocks of a log, which are here. */
 async function blocksOf(log: Hypercore, start: number, end: number): Promise<Uint8Array[]> {
   const indexes = Array.from({ length: end - start }, (_, i) => start + i)
   const blocks = await readBlocks(log, indexes)
-  return blocks.map((block, i) => block ?? lacks(`block ${start + i}`))
+  return blocks.map((block, i) => {
+    if (block === null) throw unreadable(`block ${start + i}`)
+    return block
+  })
 }
 
-function lacks(what: string): never {
-  throw new MivmError('INSTANCE_DAMAGED', `${what} of the copy cannot be read`)
+function unreadable(what: string): MivmError {
+  return new MivmError('INSTANCE_DAMAGED', `${what} of the copy cannot be read`)
 }
 
 /** The newest head under which all is here that goes with it, as it was noted down; null where there was none yet. */

@@ -1,5 +1,5 @@
 import type { EventEmitter } from 'node:events'
-import type { Waiting } from './copy.ts'
+import type { Waiting } from './by-range.ts'
 
 /** Gives up what is waited for when nothing has come for some time. What is done between two waits takes what it takes. */
 export class Progress {

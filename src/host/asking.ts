@@ -4,7 +4,7 @@ import Protomux from 'protomux'
 import { HeadsChannel } from '../net/heads-channel.ts'
 import { type Bootstrap, Network } from '../net/network.ts'
 import { Rpc } from '../net/rpc.ts'
-import { deferred } from '../protocol/deferred.ts'
+import { unlessAborted } from '../protocol/deferred.ts'
 import type { Head } from '../protocol/head.ts'
 import { topicOf } from '../protocol/manifest.ts'
 import { INFO } from '../protocol/messages.ts'
@@ -53,9 +53,6 @@ export async function askOthers(
       asked.push(asking)
     }
   })
-  const { promise: stopped, resolve: end } = deferred<void>()
-  const onStop = () => end()
-  stop.addEventListener('abort', onStop)
   const find = async () => {
     for (let i = 0; i < addresses.length; i += FIND_MAX) {
       const some = addresses.slice(i, i + FIND_MAX)
@@ -66,11 +63,9 @@ export async function askOthers(
     await Promise.all(heard)
   }
   try {
-    await Promise.race([find(), stopped])
+    await unlessAborted(stop, find())
     return network.isConnected
   } finally {
-    // a host that was restored asks as long as it runs
-    stop.removeEventListener('abort', onStop)
     await network.close()
   }
 }

@@ -7,7 +7,7 @@ import { type Head, verifyHead } from '../protocol/head.ts'
 import { decodeId } from '../protocol/ids.ts'
 import { HEADS_HEAD } from '../protocol/messages.ts'
 import { writeDurably } from '../state/durable-file.ts'
-import { unflipped } from '../state/flipped-bit.ts'
+import { readUnflipped } from '../state/flipped-bit.ts'
 import { listDirectory } from '../state/list-directory.ts'
 import { syncDirectory } from '../state/sync-directory.ts'
 
@@ -106,12 +106,16 @@ export function notThatFar(known: number, length: number): MivmError {
 
 /** The signature tells which bit a disk has flipped: nothing is served by a host that cannot read such a file. */
 function read(bytes: Uint8Array, address: string, host: Uint8Array, dir: string): Head {
-  for (const some of unflipped(bytes)) {
+  const readOne = (some: Uint8Array) => {
     try {
       const head = c.decode(HEADS_HEAD, some)
-      if (verifyHead(head, decodeId(address), host)) return head
-    } catch {}
+      return verifyHead(head, decodeId(address), host) ? head : null
+    } catch {
+      return null
+    }
   }
+  const head = readOne(bytes) ?? readUnflipped(bytes, readOne)
+  if (head !== null) return head
   throw new MivmError(
     'DIRECTORY_DAMAGED',
     `${path.join(dir, address)}${EXTENSION} is not what this host has written: restore it from a backup`

@@ -10,7 +10,7 @@ import { Bucket } from './bucket.ts'
 import { Pace } from './pace.ts'
 import { receivedError, sentError } from './rpc-errors.ts'
 import { Semaphore } from './semaphore.ts'
-import { slowIn } from './slow.ts'
+import { endLargest, slowIn } from './slow.ts'
 
 /** Bytes of requests that one peer may have under way; we ask for half of it at most. */
 const REQUESTS_MAX = 32 * 1024 * 1024
@@ -276,18 +276,12 @@ export function relieve(
   most: number,
   now: number = performance.now()
 ): number {
-  const holding = [...rpcs]
-    .map((rpc) => ({ rpc, bytes: rpc.unread + rpc.slow(now) }))
-    .filter(({ bytes }) => bytes > 0)
-  let held = holding.reduce((sum, { bytes }) => sum + bytes, 0)
-  let ended = 0
-  for (const { rpc, bytes } of holding.sort((a, b) => b.bytes - a.bytes)) {
-    if (held <= most) break
-    held -= bytes
-    rpc.cutOff()
-    ended++
-  }
-  return ended
+  return endLargest(
+    rpcs,
+    most,
+    (rpc) => rpc.unread + rpc.slow(now),
+    (rpc) => rpc.cutOff()
+  )
 }
 
 /** Resolves when a stream that was full is empty, or is gone. */

@@ -20,13 +20,31 @@ export function slowIn(stream: SecretStream, now: number): number {
 
 /** Ends those whose slow messages are the largest, until what all of them have is so many bytes at most. */
 export function endSlow(streams: Iterable<SecretStream>, most: number, now: number): void {
-  const slow = [...streams]
-    .map((stream) => ({ stream, bytes: slowIn(stream, now) }))
+  endLargest(
+    streams,
+    most,
+    (stream) => slowIn(stream, now),
+    (stream) => stream.destroy()
+  )
+}
+
+/** Ends those that hold most, until what all of them hold is so many bytes at most. Returns how many those were. */
+export function endLargest<T>(
+  all: Iterable<T>,
+  most: number,
+  bytesOf: (one: T) => number,
+  end: (one: T) => void
+): number {
+  const holding = [...all]
+    .map((one) => ({ one, bytes: bytesOf(one) }))
     .filter(({ bytes }) => bytes > 0)
-  let held = slow.reduce((sum, { bytes }) => sum + bytes, 0)
-  for (const { stream, bytes } of slow.sort((a, b) => b.bytes - a.bytes)) {
-    if (held <= most) return
+  let held = holding.reduce((sum, { bytes }) => sum + bytes, 0)
+  let ended = 0
+  for (const { one, bytes } of holding.sort((a, b) => b.bytes - a.bytes)) {
+    if (held <= most) break
     held -= bytes
-    stream.destroy()
+    end(one)
+    ended++
   }
+  return ended
 }

@@ -15,3 +15,20 @@ export function deferred<T>(): Deferred<T> {
   })
   return { promise, resolve, reject }
 }
+
+/** What a promise comes to; null where a signal gives it up before. */
+export async function unlessAborted<T>(
+  signal: AbortSignal,
+  promise: Promise<T>
+): Promise<T | null> {
+  const { promise: stopped, resolve } = deferred<null>()
+  const stop = () => resolve(null)
+  signal.addEventListener('abort', stop)
+  if (signal.aborted) stop()
+  try {
+    return await Promise.race([promise, stopped])
+  } finally {
+    // it may be there as long as the process
+    signal.removeEventListener('abort', stop)
+  }
+}

@@ -3,6 +3,8 @@ import type Corestore from 'corestore'
 import type Hypercore from 'hypercore'
 import crypto from 'hypercore-crypto'
 import type { Head } from '../protocol/head.ts'
+import type { Manifest } from '../protocol/manifest.ts'
+import type { TreeNode } from '../protocol/merkle.ts'
 import { rootsHash } from '../protocol/tree-hash.ts'
 
 /** The newest head of a log as it is on this machine, not verified; null where there is nothing of it, or no signature. */
@@ -10,6 +12,21 @@ export function headOf({ state }: Hypercore): Head | null {
   const { length, fork, signature, roots } = state
   if (length === 0 || signature === null || signature.byteLength === 0) return null
   return { length, fork, treeHash: rootsHash(roots), signature: b4a.from(signature) }
+}
+
+/**
+ * Has a log of `start` blocks end where a head does that its author has signed, by the nodes of the tree between; `manifest` for
+ * one that has none yet. Throws where they do not lead there.
+ */
+export async function extendTo(
+  core: Hypercore,
+  start: number,
+  { fork, length, signature }: Head,
+  nodes: TreeNode[],
+  manifest: Manifest | null
+): Promise<void> {
+  const upgrade = { start, length: length - start, nodes, additionalNodes: [], signature }
+  await core.applyProof({ fork, block: null, hash: null, seek: null, upgrade, manifest })
 }
 
 /** Whether there is anything of a log on this machine; it is not opened for that. */

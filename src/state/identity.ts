@@ -6,7 +6,7 @@ import { codeOf, MivmError } from '../protocol/errors.ts'
 import { isBytes } from '../protocol/fields.ts'
 import { encodeId } from '../protocol/ids.ts'
 import { createDurably, writeDurably } from './durable-file.ts'
-import { unflipped } from './flipped-bit.ts'
+import { readUnflipped } from './flipped-bit.ts'
 import { listDirectory } from './list-directory.ts'
 import { makeDirectory } from './make-directory.ts'
 
@@ -59,12 +59,12 @@ export async function readIdentity(dir: string, name: string): Promise<Identity>
   }
   // where nothing may be written there is nothing to change, either
   if (((await stat(file)).mode & 0o777) !== 0o600) await chmod(file, 0o600)
-  const keyPair = crypto.keyPair(readSeed(bytes) ?? refuse(file))
+  const whole = parseSeed(bytes)
+  // whoever loses it is somebody else: where a disk has flipped a bit of it, the id tells which one that is
+  const keyPair = crypto.keyPair(whole ?? readUnflipped(bytes, parseSeed) ?? refuse(file))
   const identity = { name, id: encodeId(keyPair.publicKey), keyPair }
   // before another bit goes as well; where nothing can be written it is read like this the next time
-  if (parseSeed(b4a.toString(bytes)) === null) {
-    await writeDurably(file, exportIdentity(identity)).catch(() => {})
-  }
+  if (whole === null) await writeDurably(file, exportIdentity(identity)).catch(() => {})
   return identity
 }
 
@@ -101,7 +101,7 @@ export function exportIdentity(identity: Identity): string {
 }
 
 export async function importIdentity(dir: string, name: string, text: string): Promise<Identity> {
-  return createIdentity(dir, name, parseSeed(text) ?? refuse('the text'))
+  return createIdentity(dir, name, parseSeed(b4a.from(text)) ?? refuse('the text'))
 }
 
 /** An identity that a program has from elsewhere; throws KEY_INVALID for what is none, and USAGE for its name. */
@@ -138,19 +138,10 @@ export function checkName(name: string): void {
   )
 }
 
-/** Whoever loses it is somebody else: where a disk has flipped a bit of it, the id tells which one that is. */
-function readSeed(bytes: Uint8Array): Uint8Array | null {
-  for (const some of unflipped(bytes)) {
-    const seed = parseSeed(b4a.toString(some))
-    if (seed !== null) return seed
-  }
-  return null
-}
-
-/** Null where a text is no identity. */
-function parseSeed(text: string): Uint8Array | null {
+/** Null where a text, in UTF-8, is no identity. */
+function parseSeed(text: Uint8Array): Uint8Array | null {
   try {
-    const { mivm, id, seed } = JSON.parse(text)
+    const { mivm, id, seed } = JSON.parse(b4a.toString(text))
     // what is not hex would be left out, or end it
     const whole = mivm === 'identity/1' && typeof seed === 'string' && /^[0-9a-f]{64}$/i.test(seed)
     const bytes = b4a.from(whole ? seed : '', 'hex')

@@ -1,6 +1,8 @@
 import { readdir, readFile } from 'node:fs/promises'
 import path from 'node:path'
+import b4a from 'b4a'
 import { writeDurably } from './durable-file.ts'
+import { readUnflipped } from './flipped-bit.ts'
 import { readRecords } from './log-records.ts'
 
 /** A bit of a file of the database that was not as it was written, and is again; or all of the file. */
@@ -65,8 +67,5 @@ async function mendCurrent(db: string, names: readonly string[]): Promise<Mended
 /** Whether a file is not what it should be, and names no other manifest either, unless by a single bit. */
 function mayBeOf(bytes: Uint8Array, wanted: Uint8Array): boolean {
   if (!/^MANIFEST-\d+\n$/.test(Buffer.from(bytes).toString('latin1'))) return true
-  if (bytes.byteLength !== wanted.byteLength) return false
-  const wrong = wanted.map((byte, i) => byte ^ (bytes[i] ?? 0)).filter((bits) => bits !== 0)
-  const [bits = 0] = wrong
-  return wrong.length === 1 && (bits & (bits - 1)) === 0
+  return readUnflipped(bytes, (some) => (b4a.equals(some, wanted) ? some : null)) !== null
 }
