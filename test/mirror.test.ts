@@ -516,9 +516,7 @@ test('mirror - a log of which nothing more comes for a while stays as it was', a
   const during = keep(t, Progress.prototype, 'during')
   // as of a host that is there and says nothing
   Ranges.prototype.ask = async () => null
-  Progress.prototype.during = (core, wait) => {
-    return during.call(new Progress(0), core, wait) as ReturnType<typeof wait>
-  }
+  Progress.prototype.during = (_, wait) => wait({ signal: AbortSignal.abort() })
   await alice.call(link, 'add', ['b'])
   await whole(address, (await host.instance(key)).head.length)
   t.is(mirror.status()[0]?.state, 'whole, but for the logs of 1 users')
@@ -559,10 +557,13 @@ test('mirror - nor is one that is shorter than what the host has', async (t) => 
   await liar.fill(path.join(scene.root, 'mirror', 'mirror', 'store'))
 
   const during = keep(t, Progress.prototype, 'during')
+  const logKey = userLogKey(eve.key, decodeId(address))
   let waits = 0
+  // what is here is given up at once, what comes in its place is waited for however slow the machine is
   Progress.prototype.during = (core, wait) => {
-    waits++
-    return during.call(new Progress(500), core, wait) as ReturnType<typeof wait>
+    const isFirst = core instanceof Hypercore && b4a.equals(core.key, logKey) && waits++ === 0
+    if (isFirst) return wait({ signal: AbortSignal.abort() })
+    return during.call(new Progress(60_000), core, wait) as ReturnType<typeof wait>
   }
   const { mirror, whole } = await scene.mirror([link])
   await whole(address, instance.head.length)
@@ -571,7 +572,7 @@ test('mirror - nor is one that is shorter than what the host has', async (t) => 
   await mirror.close()
   const store = await openStore(path.join(scene.root, 'mirror', 'mirror', 'store'))
   t.teardown(() => closeStore(store))
-  const copy = store.get({ key: userLogKey(eve.key, decodeId(address)) })
+  const copy = store.get({ key: logKey })
   await copy.ready()
   t.alike([copy.length, await copy.get(1, { wait: false })], [3, eve.blocks[1]])
 })

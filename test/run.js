@@ -164,10 +164,18 @@ function report(file, { output, tests, problems, seconds }) {
   console.log(lines.map((line) => `  | ${line}`).join('\n'))
 }
 
-/** The lines of brittle's TAP but for assertions that held: those that did not first, then all in their order. */
+/**
+ * The lines of brittle's TAP but for assertions that held: those that did not first, each with its test and its place, since
+ * what is shown of them may be cut; then all in their order.
+ */
 function unexpected(output) {
   const lines = output.split('\n').filter((line) => !/^\s*(ok \d+|$)/.test(line))
-  const broken = lines.filter((line) => /^\s+not ok\b/.test(line))
+  const broken = lines.flatMap((line, i) => {
+    if (!/^\s+not ok\b/.test(line)) return []
+    const name = lines.slice(0, i).findLast((before) => before.startsWith('# '))
+    const place = lines.slice(i).find((after) => /:\d+:\d+\)?$/.test(after))
+    return [name, line, place].filter((found) => found !== undefined)
+  })
   return [...broken, ...lines]
 }
 

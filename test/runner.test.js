@@ -21,7 +21,10 @@ test('runner - a failed assertion fails the file and shows its output', (t) => {
   const { status, last, stdout } = run(t, { 'a.test.js': body })
   t.is(last, '1 passed, 1 failed')
   t.is(status, 1)
-  t.ok(stdout.includes('not ok 1 - a sum'))
+  const [name, assertion, place] = stdout.split('\n').filter((line) => line.startsWith('  | '))
+  t.is(name, '  | # bad')
+  t.ok(assertion.includes('not ok 1 - a sum'))
+  t.ok(place.includes('a.test.js:'), place)
 })
 
 test('runner - a file that crashes fails', (t) => {
