@@ -6,6 +6,7 @@ import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import path from 'node:path'
 import { createInterface } from 'node:readline'
+import { setTimeout as sleep } from 'node:timers/promises'
 import test from 'brittle'
 import { Alerts } from '../src/cli/alerts.ts'
 import { falsify } from '../src/cli/demo-cheat.ts'
@@ -190,6 +191,29 @@ test('cli - audit --exec and --webhook tell of what is found', async (t) => {
   t.is((seen['finding'] as JsonObject)['code'], 'TWO_HISTORIES', 'who was there has seen the other')
   t.is(await witness.stop('SIGINT'), 1, witness.stderr)
   await cheat.stop()
+})
+
+test('cli - a command that does not end holds up no verdict', async (t) => {
+  const dir = await tempDir(t)
+  const pids = path.join(dir, 'pids')
+  const exec = `trap '' TERM; sleep 600 & echo $$ $! > '${pids}'; while :; do wait; done`
+  const output = new Output(true)
+  const said: JsonObject[] = []
+  output.object = (object) => said.push(object as JsonObject)
+  const alerts = new Alerts(output, { exec, execMs: 1_000 })
+  alerts.add({ type: 'finding', address: '', finding: FINDING })
+  await alerts.done()
+  t.alike(
+    said.map(({ ok, message }) => [ok, message]),
+    [[false, 'the command ended with SIGKILL']]
+  )
+  const [shell = '', child = ''] = (await readFile(pids, 'utf8')).trim().split(' ')
+  t.ok(Number(shell) > 0 && Number(child) > 0)
+  const isThere = async (pid: string) => {
+    const stat = await readFile(`/proc/${pid}/stat`, 'utf8').catch(() => null)
+    return stat !== null && !/\) Z/.test(stat)
+  }
+  while ((await isThere(shell)) || (await isThere(child))) await sleep(20)
 })
 
 test('cli - a webhook that is down is asked with patience once, whatever is found', async (t) => {

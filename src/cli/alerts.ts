@@ -1,4 +1,4 @@
-import { spawn } from 'node:child_process'
+import { type ChildProcess, spawn } from 'node:child_process'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Finding } from '../index.ts'
 import { MivmError, messageOf } from '../protocol/errors.ts'
@@ -14,10 +14,14 @@ export interface Alert {
 export interface AlertOptions {
   readonly exec?: string | undefined
   readonly webhook?: string | undefined
+  /** How long a command may take, ms; default 10,000. */
+  readonly execMs?: number | undefined
 }
 
 /** How long one attempt may take, ms. */
 const ATTEMPT_MS = 10_000
+/** How long a command has for its end from then on, ms. */
+const END_MS = 1_000
 /**
  * The same where nobody has answered one before it, and for how long after that: there may be many, and the verdict waits for
  * them.
@@ -40,9 +44,11 @@ export class Alerts {
   #waiting = 0
 
   /** Throws USAGE for what is no URL. */
-  constructor(output: Output, { exec, webhook }: AlertOptions) {
+  constructor(output: Output, { exec, webhook, execMs = ATTEMPT_MS }: AlertOptions) {
     this.#output = output
-    if (exec !== undefined) this.#ways.push({ to: 'exec', tell: (text) => execute(exec, text) })
+    if (exec !== undefined) {
+      this.#ways.push({ to: 'exec', tell: (text) => execute(exec, text, execMs) })
+    }
     if (webhook === undefined) return
     this.#ways.push({ to: 'webhook', tell: poster(parseHook(webhook)) })
   }
@@ -108,13 +114,23 @@ function noUrl(text: string): MivmError {
   return new MivmError('USAGE', `--webhook ${text} is no URL: give http://… or https://…`)
 }
 
-/** The command is the user's own and goes to a shell; what was found never comes near it. */
-function execute(command: string, text: string): Promise<void> {
+/**
+ * The command is the user's own and goes to a shell; what was found never comes near it. It has a process group of its own: one that
+ * takes too long is ended with all that it has started, whatever that does about signals.
+ */
+function execute(command: string, text: string, ms: number): Promise<void> {
   return new Promise((resolve, reject) => {
     // what it prints is no event of ours
-    const child = spawn(command, { shell: true, stdio: ['pipe', 2, 2], timeout: ATTEMPT_MS })
+    const child = spawn(command, { shell: true, stdio: ['pipe', 2, 2], detached: true })
+    const timers = [
+      setTimeout(() => endGroup(child, 'SIGTERM'), ms),
+      setTimeout(() => endGroup(child, 'SIGKILL'), ms + END_MS)
+    ]
     child.once('error', reject)
-    child.once('close', (code, signal) => {
+    // what it leaves running may have its stdin for ever
+    child.once('exit', (code, signal) => {
+      for (const timer of timers) clearTimeout(timer)
+      child.stdin?.destroy()
       if (code === 0) resolve()
       else reject(new Error(`the command ended with ${signal ?? code}`))
     })
@@ -122,6 +138,14 @@ function execute(command: string, text: string): Promise<void> {
     child.stdin?.on('error', () => {})
     child.stdin?.end(text)
   })
+}
+
+function endGroup({ pid }: ChildProcess, signal: NodeJS.Signals): void {
+  try {
+    if (pid !== undefined) process.kill(-pid, signal)
+  } catch {
+    // it has just ended
+  }
 }
 
 /** Posts with patience, unless that was in vain a short while ago. */
