@@ -1,5 +1,5 @@
 import b4a from 'b4a'
-import { copyHead, type Head, verifyHead } from '../protocol/head.ts'
+import { type Head, verifyHead } from '../protocol/head.ts'
 import { Tree } from '../protocol/merkle.ts'
 import type { Place, Report } from './findings.ts'
 import type { HostShows } from './host-view.ts'
@@ -28,6 +28,15 @@ interface Claim {
   readonly source: Source
 }
 
+/**
+ * A claim that is open, with tree hash and signature of its head, of fork 0, as text: users may have seen as many heads as the
+ * log has commits of which nobody here shows anything, and with objects for both of them it would take three times as much.
+ */
+interface OpenClaim {
+  readonly signed: string
+  readonly source: Source
+}
+
 /** Heads with a fork that are told of once. */
 const FORKED_MAX = 1000
 
@@ -36,6 +45,8 @@ const FORKED_MAX = 1000
  * are kept that it comes to first.
  */
 const HEARSAY_MAX = 1024
+
+const HASH_BYTES = 32
 
 /** Tree hashes that are kept: users cite the newest heads. */
 const KNOWN_MAX = 4096
@@ -50,7 +61,7 @@ export class Heads {
   readonly #report: Report
   readonly #known = new Map<number, Uint8Array>()
   /** Signed heads at lengths where the log has not been seen, or was not noted. */
-  readonly #open = new Map<number, Claim[]>()
+  readonly #open = new Map<number, OpenClaim[]>()
   /** Those of them that peers have told. */
   #hearsay = 0
   /** The longest history that the host is already found not to show. */
@@ -108,9 +119,10 @@ export class Heads {
       const message = `the host has signed another history of ${head.length} blocks than the one it shows`
       this.#report.find('TWO_HISTORIES', placeOf(source, head), message)
     } else {
-      const claims = this.#open.get(head.length) ?? []
-      if (claims.length === 0) this.#open.set(head.length, claims)
-      claims.push({ head: copyHead(head), source })
+      const claim = { signed: signedOf(head), source }
+      const claims = this.#open.get(head.length)
+      if (claims === undefined) this.#open.set(head.length, [claim])
+      else claims.push(claim)
       if (isHearsay({ source }) && ++this.#hearsay > HEARSAY_MAX) this.#forgetFurthest()
     }
     return true
@@ -135,11 +147,11 @@ export class Heads {
 
   /** Judges what was open, as far as more of the log is known; what stays open has been verified, and is kept. */
   settle(): void {
-    for (const [length, claims] of [...this.#open]) {
+    for (const [length, claims] of this.#open) {
       if (!this.#known.has(length)) continue
       this.#open.delete(length)
       this.#hearsay -= claims.filter(isHearsay).length
-      for (const { head, source } of claims) this.claim(head, source)
+      for (const { signed, source } of claims) this.claim(headOf(length, signed), source)
     }
   }
 
@@ -183,28 +195,32 @@ export class Heads {
 
   /** Those of them that are in no log, each once: whoever has told them may not tell them again. */
   get told(): readonly Head[] {
-    const claims = [...this.#open.values()].flat()
     const told = new Map<string, Head>()
-    for (const { head, source } of claims) {
-      const name = b4a.toString(head.signature, 'hex')
-      if (source.log === null && !told.has(name)) told.set(name, head)
+    for (const [length, claims] of this.#open) {
+      for (const { signed, source } of claims) {
+        if (source.log === null) told.set(signed, headOf(length, signed))
+      }
     }
     return [...told.values()]
   }
 
   /** Whether one of them is in a user's log, where it is read once. */
   get isOpenInLogs(): boolean {
-    return [...this.#open.values()].some((it) => it.some(({ source }) => source.log !== null))
+    for (const claims of this.#open.values()) {
+      if (claims.some(({ source }) => source.log !== null)) return true
+    }
+    return false
   }
 
   /** The longest open claim, of those that matter. */
   #furthest(matters: (source: Source) => boolean = () => true): Claim | undefined {
-    let furthest: Claim | undefined
+    let to = 0
+    let furthest: OpenClaim | undefined
     for (const [length, claims] of this.#open) {
-      if (length <= (furthest?.head.length ?? 0)) continue
-      furthest = claims.find(({ source }) => matters(source)) ?? furthest
+      const claim = length > to ? claims.find(({ source }) => matters(source)) : undefined
+      if (claim !== undefined) [to, furthest] = [length, claim]
     }
-    return furthest
+    return furthest && { head: headOf(to, furthest.signed), source: furthest.source }
   }
 
   /** Whether the host had signed a head from there before it showed what it shows. */
@@ -245,6 +261,20 @@ export class Heads {
     this.#truncatedTo = head.length
     const message = `the host has signed a history of ${head.length} blocks and shows ${shown}`
     this.#report.find('HISTORY_TRUNCATED', placeOf(source, head), message)
+  }
+}
+
+function signedOf({ treeHash, signature }: Head): string {
+  return b4a.toString(b4a.concat([treeHash, signature]), 'latin1')
+}
+
+function headOf(length: number, signed: string): Head {
+  const bytes = b4a.from(signed, 'latin1')
+  return {
+    length,
+    fork: 0,
+    treeHash: bytes.subarray(0, HASH_BYTES),
+    signature: bytes.subarray(HASH_BYTES)
   }
 }
 
