@@ -336,7 +336,9 @@ test('hostile peers - many who read little of what they asked for hold bounded m
     blocks.push(block)
     const log = { ...signed(user, address, blocks), start, blocks: [block] }
     const ask = { address, log, from: 0, to: 0, known: 0, anchored: false }
-    await sending.request(CALL.name, c.encode(CALL.request, ask), RAW)
+    const request = c.encode(CALL.request, ask)
+    // those before it may be on their way to the disk
+    while (!(await isTaken(sending.request(CALL.name, request, RAW)))) await sleep(250)
   }
   const key = manifestKey(userLogManifest(user.publicKey, address))
   const range = c.encode(RANGE.request, { key, start: 0, length: 8, blocks: 8 })
@@ -665,6 +667,17 @@ function signed(user: KeyPair, address: Uint8Array, blocks: readonly Uint8Array[
   const head = { length: blocks.length, fork: 0, treeHash: tree.treeHash() }
   const sign = (message: Uint8Array) => crypto.sign(message, user.secretKey)
   return { user: user.publicKey, start: 0, blocks, head: signHead(head, key, sign) }
+}
+
+/** Whether no quota refused it. */
+async function isTaken(request: Promise<unknown>): Promise<boolean> {
+  try {
+    await request
+    return true
+  } catch (error) {
+    if (JSON.stringify(Object(error).cause ?? null).includes('QUOTA_EXCEEDED')) return false
+    throw error
+  }
 }
 
 async function ends(stream: SecretStream, ms = SILENCE): Promise<boolean> {
