@@ -32,6 +32,7 @@ import { getEncoding } from '../src/protocol/schema/index.js'
 import { decodeValue, encodeValue } from '../src/protocol/values.ts'
 import { Archive } from '../src/state/archive.ts'
 import { BackupWriter } from '../src/state/backup-file.ts'
+import { coverTables } from '../src/state/parity.ts'
 import { REFUSED } from '../test/refused-values.js'
 import { evidenceForms } from './vectors-evidence.js'
 
@@ -840,7 +841,7 @@ async function files() {
   const identity = { mivm: 'identity/1', id: encodeId(host), seed: hex(seed) }
   return {
     about:
-      'armored: texts of the receipt in heads-proofs.json, and what is refused. identities: files of a key pair by its seed. lines: first lines, and what they come to. messages: encoded, in hex. checkpoint and backup: whole files in base64, and what is in them.',
+      'armored: texts of the receipt in heads-proofs.json, and what is refused. identities: files of a key pair by its seed. lines: first lines, and what they come to. messages: encoded, in hex. checkpoint and backup: whole files in base64, and what is in them. parity: the note beside a file, in base64; byte i of the file is the lowest byte of i * i + (i >> 8).',
     armored: Object.entries(armored).map(([name, text]) => ({ name, text })),
     refusedArmored: await Promise.all(
       Object.entries(refused).map(async ([name, text]) => ({
@@ -875,7 +876,8 @@ async function files() {
     ].map((it) => ({ text: `${JSON.stringify(it)}\n` })),
     messages: peerMessages(),
     checkpoint: await checkpointFile(),
-    backup: await backupFile()
+    backup: await backupFile(),
+    parity: await parityFiles()
   }
 }
 
@@ -963,6 +965,24 @@ async function checkpointFile() {
     return { seed: hex(seed), address: hex(address), bytes: bytes.toString('base64') }
   } finally {
     rmSync(dir, { recursive: true })
+  }
+}
+
+async function parityFiles() {
+  const db = mkdtempSync(path.join(tmpdir(), 'mivm-vectors-'))
+  try {
+    const sizes = [1, 100, 4_000, 70_001]
+    for (const [i, size] of sizes.entries()) {
+      const bytes = b4a.from(Array.from({ length: size }, (_, at) => at * at + (at >> 8)))
+      writeFileSync(path.join(db, `${i}.sst`), bytes)
+    }
+    await coverTables(db, { isClosed: true })
+    return sizes.map((size, i) => ({
+      size,
+      bytes: readFileSync(path.join(db, `${i}.sst.parity`), 'base64')
+    }))
+  } finally {
+    rmSync(db, { recursive: true })
   }
 }
 

@@ -1,5 +1,5 @@
 // Data directories that a disk has damaged, and hosts that open them.
-import { readdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { readdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import test, { type Test } from 'brittle'
 import type Hypercore from 'hypercore'
@@ -95,8 +95,9 @@ test('damage - whoever opens a host tells of a bit that it has turned back', asy
 test('damage - a store that cannot be opened is one clear line', async (t) => {
   const { dir, start } = await scene(t)
   const db = path.join(dir, 'store', 'db')
-  for (const name of (await readdir(db)).filter((file) => /^(\d+\.log|MANIFEST.*)$/.test(file))) {
+  for (const name of (await readdir(db)).filter((file) => /^(\d+\.log|MANIFEST-\d+)$/.test(file))) {
     const file = path.join(db, name)
+    await rm(`${file}.parity`, { force: true })
     const bytes = await readFile(file)
     if (bytes.byteLength === 0) continue
     const flipped = Buffer.from(bytes)
@@ -114,6 +115,33 @@ test('damage - a store that cannot be opened is one clear line', async (t) => {
   const { host } = await start()
   t.is(host.instances.length, 2, 'and whole again')
   await host.close()
+})
+
+test('damage - what keeps a database from being opened is mended by the notes beside its tables', async (t) => {
+  const { dir, start } = await scene(t)
+  const db = path.join(dir, 'store', 'db')
+  // what all logs have in common is at the beginning of a table, its index near its end
+  for (const [kind, at] of [
+    [/\.sst$/, 100],
+    [/\.sst$/, -700],
+    [/\.sst$/, -20],
+    [/^MANIFEST-\d+$/, 50]
+  ] as const) {
+    const names = (await readdir(db)).filter((name) => kind.test(name))
+    const sizes = await Promise.all(
+      names.map(async (name) => (await stat(path.join(db, name))).size)
+    )
+    const file = path.join(db, names[sizes.indexOf(Math.max(...sizes))] ?? '')
+    const bytes = await readFile(file)
+    const place = (at + bytes.byteLength) % bytes.byteLength
+    bytes.fill(0x77, place, place + 3)
+    await writeFile(file, bytes)
+    const { host, events } = await start()
+    t.is(host.instances.length, 2)
+    const told = events.flatMap((event) => (event.type === 'mended' ? [event.message] : []))
+    t.alike(told, [`the disk had damaged, or lost, ${file}: it is as it was written again`])
+    await host.close()
+  }
 })
 
 test('damage - copies are let go of also where one of them cannot be opened', async (t) => {

@@ -14,6 +14,7 @@ import { verifyReceipt } from '../src/protocol/receipt.ts'
 import { getEncoding } from '../src/protocol/schema/index.js'
 import { type BackupRecord, BackupWriter, readBackup } from '../src/state/backup-file.ts'
 import { exportIdentity, importIdentity } from '../src/state/identity.ts'
+import { coverTables, mendTables } from '../src/state/parity.ts'
 import { tempDir } from './helpers.ts'
 import { inHex } from './same.ts'
 
@@ -29,6 +30,7 @@ interface FileVectors {
     readonly records: readonly { kind: string; key: string; hash: string; bytes: number }[]
     readonly bytes: string
   }
+  readonly parity: readonly { size: number; bytes: string }[]
 }
 
 const files: FileVectors = read('files')
@@ -110,6 +112,25 @@ test('file vectors - a backup', async (t) => {
       })),
       records
     )
+  }
+})
+
+test('file vectors - notes beside tables', async (t) => {
+  const dir = await tempDir(t)
+  for (const [i, { size, bytes }] of files.parity.entries()) {
+    const db = path.join(dir, `${i}`)
+    await mkdir(db, { recursive: true })
+    const table = b4a.from(Array.from({ length: size }, (_, at) => at * at + (at >> 8)))
+    const file = path.join(db, '7.sst')
+    await writeFile(file, table)
+    await coverTables(db, { isClosed: true })
+    t.is(await readFile(`${file}.parity`, 'base64'), bytes)
+    const damaged = b4a.from(table)
+    damaged[size - 1] = (damaged[size - 1] ?? 0) ^ 0x55
+    await writeFile(file, damaged)
+    const isSmall = size < 4 * 16
+    t.is((await mendTables(db)).length, isSmall ? 0 : 1)
+    t.alike(await readFile(file), isSmall ? damaged : table)
   }
 })
 

@@ -10,11 +10,13 @@ import { recover } from '../src/copies/recovery.ts'
 import { repair } from '../src/copies/repair.ts'
 import { type SalvageEvent, salvage } from '../src/copies/salvage.ts'
 import type { Host } from '../src/host/host.ts'
+import { Restored } from '../src/host/restored.ts'
 import { SetBacks } from '../src/host/set-back.ts'
 import { MivmError } from '../src/protocol/errors.ts'
 import { decodeId, encodeId } from '../src/protocol/ids.ts'
 import { readIdentity } from '../src/state/identity.ts'
 import { DATA, PAGE } from '../src/state/keys.ts'
+import { coverTables } from '../src/state/parity.ts'
 import { isWhole, salvage as salvageStore } from '../src/state/salvage.ts'
 import { closeStore, openStore, settleStore } from '../src/state/store.ts'
 import { startHost } from './cli.ts'
@@ -35,6 +37,7 @@ test('salvage - whatever block is damaged, the others are served, and all comes 
   const counts = { beyond: 0, blocks: 0, gone: 0 }
   for (let round = 0; round < ROUNDS; round++) {
     await scene.keep('healed')
+    await dropNotes(path.join(scene.dir, 'store', 'db'))
     const where = await flipSome(path.join(scene.dir, 'store', 'db'), random)
     const event = await salvage(scene.dir).catch(tooMuch)
     if (typeof event === 'string') {
@@ -285,6 +288,21 @@ test('salvage - one that comes to nothing leaves no instance marked as set back'
   t.alike((await SetBacks.open(scene.dir, id)).addresses, [address])
 })
 
+test('salvage - what would take an instance away is as it was where there is a note beside the table', async (t) => {
+  const { scene, addresses, links } = await fill(t)
+  const dir = path.join(scene.dir, 'store')
+  await loseNotes(t, dir, addresses[0] ?? '', { isCovered: true })
+  const told: string[] = []
+  t.is(await salvage(scene.dir, false, (message) => told.push(message)), null, 'nothing is lost')
+  t.is(told.length, 1)
+  t.ok(/^the disk had damaged, or lost, [^\n]+\.blob: it is as it was/.test(told[0] ?? ''), told[0])
+  t.absent(await Restored.find(scene.dir), 'nor does it look for what others have')
+  const { host } = await scene.start()
+  t.is(host.instances.length, INSTANCES)
+  const bob = await scene.client('bob')
+  for (const [i, link] of links.entries()) t.is(await bob.call(link, 'read', [1]), textsOf(i)[0])
+})
+
 /** Counts the blocks of a log that are read at once. */
 function countReads(t: Test): { most: number } {
   const reads = { most: 0 }
@@ -308,8 +326,13 @@ function countReads(t: Test): { most: number } {
   return reads
 }
 
-/** Damages what an instance of a closed host has noted of its users. */
-async function loseNotes(t: Test, dir: string, address: string): Promise<void> {
+/** Damages what an instance of a closed host has noted of its users; `isCovered`: with what it can be mended beside it. */
+async function loseNotes(
+  t: Test,
+  dir: string,
+  address: string,
+  { isCovered = false } = {}
+): Promise<void> {
   const store = await openStore(dir)
   const log = store.get({ key: decodeId(address) })
   await log.ready()
@@ -318,7 +341,13 @@ async function loseNotes(t: Test, dir: string, address: string): Promise<void> {
   await log.setUserData('pending', Buffer.from(users.join()))
   await settleStore(store)
   await closeStore(store)
+  if (isCovered) await coverTables(path.join(dir, 'db'), { isClosed: true })
   t.ok(await flipAt(path.join(dir, 'db'), users[50] ?? '', '.blob'))
+}
+
+async function dropNotes(db: string): Promise<void> {
+  const names = await readdir(db)
+  for (const name of names) if (name.endsWith('.parity')) await rm(path.join(db, name))
 }
 
 /** The directory of a closed host with some instances, which is filled once for all tests that want no more. */

@@ -7,7 +7,7 @@ import { readHostIdentity, storeOf } from '../host/directory.ts'
 import { METHODS_NOTE } from '../host/notes.ts'
 import { Restored } from '../host/restored.ts'
 import { SetBacks } from '../host/set-back.ts'
-import { MivmError } from '../protocol/errors.ts'
+import { MivmError, messageOf } from '../protocol/errors.ts'
 import { decodeId, encodeId } from '../protocol/ids.ts'
 import { blobsKey, isCallLog, stateKey, userLogKey } from '../protocol/manifest.ts'
 import { Tree } from '../protocol/merkle.ts'
@@ -37,8 +37,9 @@ const BLOCKS_AT_ONCE = 64
 /**
  * Takes what the disk has damaged out of the database of a host that is not running, so that RocksDB takes writes again.
  * A block that is gone is for `repair`; trees and bitfields are made anew from the blocks. An instance that has lost anything
- * else is removed as a whole, since what is left might be older than what it has signed: it is for `recover`. Null where
- * all can be read, and the database was not said to take nothing more: then that is in what only RocksDB reads.
+ * else is removed as a whole, since what is left might be older than what it has signed: it is for `recover`. Where that would be,
+ * tables are mended by the notes beside them first. Null where all can be read, and the database was not said to take
+ * nothing more: then that is in what only RocksDB reads.
  * `onMended` is told of flipped bits that are turned back. Throws DIRECTORY_LOCKED, STORAGE_FULL where there is no room for
  * a copy, and DIRECTORY_DAMAGED where too much is gone; then everything is as it was.
  */
@@ -47,21 +48,47 @@ export async function salvage(
   isStuck = false,
   onMended: (message: string) => void = () => {}
 ): Promise<SalvageEvent | null> {
+  const once = (mendsTables: boolean) => salvageOnce(dir, isStuck, { mendsTables, onMended })
+  return once(false).catch((error: unknown) => {
+    if (error instanceof TooLittle) return once(true)
+    throw error
+  })
+}
+
+interface SalvageOptions {
+  /** Whether tables are mended first; else this throws TooLittle where an instance were to be removed. */
+  readonly mendsTables: boolean
+  onMended(message: string): void
+}
+
+/** Instances would have to be removed for what is left. */
+class TooLittle extends Error {}
+
+async function salvageOnce(
+  dir: string,
+  isStuck: boolean,
+  { mendsTables, onMended }: SalvageOptions
+): Promise<SalvageEvent | null> {
   const { keyPair } = await readHostIdentity(dir)
   const setBacks = await SetBacks.open(dir, keyPair.publicKey)
   const storeDir = storeOf(dir)
   const store = await openStore(storeDir, {
+    mendsTables,
     onMended: (mended) => onMended(mendedText(mended))
   })
   if (!isStuck && (await isWhole(store.storage.db))) {
     await closeStore(store)
     return null
   }
-  // whoever is removed may be known to others in a newer version
-  await Restored.mark(dir)
   let gone: readonly string[] = []
   const mend = async (storage: CorestoreStorage, losses: readonly Lost[]) => {
-    gone = await new Mending(storage, keyPair.publicKey, setBacks).run(losses)
+    const mending = new Mending(storage, keyPair.publicKey, setBacks)
+    gone = await mending.run(losses).catch((error: unknown) => {
+      throw mendsTables ? error : new TooLittle(messageOf(error))
+    })
+    if (gone.length > 0 && !mendsTables) throw new TooLittle('instances would be removed')
+    // whoever is removed may be known to others in a newer version
+    await Restored.mark(dir)
   }
   const known = new Set(setBacks.addresses)
   // nothing was removed: what is there leads to these heads
@@ -70,7 +97,7 @@ export async function salvage(
     for (const address of fresh) await setBacks.remove(address)
   }
   const { kept, lost } = await salvageStore(storeDir, store, mend, undo).catch(async (error) => {
-    if (error instanceof MivmError) throw error
+    if (error instanceof MivmError || error instanceof TooLittle) throw error
     throw await storageError(error, storeDir, DISK)
   })
   return { type: 'salvaged', entries: kept, lost: lost.length, gone }

@@ -1,3 +1,4 @@
+import path from 'node:path'
 import type Corestore from 'corestore'
 import type Hypercore from 'hypercore'
 import { Bucket } from '../net/bucket.ts'
@@ -10,13 +11,15 @@ import { addressOf, topicOf } from '../protocol/manifest.ts'
 import type { DeployRequest } from '../protocol/messages.ts'
 import { fileError } from '../state/file-error.ts'
 import { hasLog } from '../state/head.ts'
+import { Covering } from '../state/parity.ts'
+import { DATABASE } from '../state/salvage.ts'
 import { closeStore, settleStore } from '../state/store.ts'
 import type { Layer } from '../vm/sandbox/sandbox.ts'
 import type { Admission } from './admission.ts'
 import { type Backup, backUp } from './backup.ts'
 import { Beginning } from './beginning.ts'
 import { checkDeployer, checkRequest, type Deployment } from './deployment.ts'
-import { openError } from './directory.ts'
+import { openError, storeOf } from './directory.ts'
 import type { HostEvent } from './events.ts'
 import { Instance } from './instance.ts'
 import type { Writing } from './ledger.ts'
@@ -71,6 +74,7 @@ export class Host {
   /** Whether its disk had more than its reserve left when that was last looked at. */
   #hasRoom = true
   readonly #dir: string
+  readonly #covering: Covering
   readonly #stop = new AbortController()
   /** Those that are being written. */
   readonly #backups = new Set<Promise<Backup>>()
@@ -84,6 +88,7 @@ export class Host {
     this.id = encodeId(writing.keyPair.publicKey)
     this.sandbox = execution.vm.layers
     this.#store = writing.store
+    this.#covering = new Covering(path.join(storeOf(options.dir), DATABASE))
     this.#network = network
     this.#writing = writing
     this.#execution = execution
@@ -413,5 +418,6 @@ export class Host {
     await this.#writing.wal.close()
     await settleStore(this.#store)
     await closeStore(this.#store)
+    await this.#covering.close()
   }
 }

@@ -13,6 +13,7 @@ import { forgetDevice, mendDeviceFile, syncDeviceFile } from './device-file.ts'
 import { hasLog } from './head.ts'
 import { type Mended, mendRecords } from './mend-records.ts'
 import { readWholePages } from './pages.ts'
+import { mendTables } from './parity.ts'
 import { boundPeers } from './peers.ts'
 import { DATABASE, finishSalvage, isUnreadable } from './salvage.ts'
 import { isFull } from './storage-error.ts'
@@ -28,6 +29,8 @@ export interface StoreOptions {
   readonly mayMove?: boolean
   /** Bytes of what was written last that RocksDB keeps in memory, until it makes a file of them; default: 16 MiB. */
   readonly writeBuffer?: number
+  /** Whether damaged tables are mended first, as far as can be; default: where the store cannot be opened without that. */
+  readonly mendsTables?: boolean
 }
 
 /**
@@ -36,7 +39,8 @@ export interface StoreOptions {
  */
 export async function openStore(dir: string, options: StoreOptions = {}): Promise<Corestore> {
   const { onMended = () => {}, onStuck = () => {}, advice = RESTORE, mayMove = false } = options
-  const { writeBuffer: writeBufferSize = WRITE_BUFFER } = options
+  const { writeBuffer: writeBufferSize = WRITE_BUFFER, mendsTables = false } = options
+  const db = path.join(dir, DATABASE)
   await mendDeviceFile(dir)
   await finishSalvage(dir)
   const storage = new CorestoreStorage(dir, { ...STORAGE, writeBufferSize })
@@ -45,7 +49,8 @@ export async function openStore(dir: string, options: StoreOptions = {}): Promis
   try {
     // it has the lock of the directory
     await storage.deviceFile.ready()
-    for (const mended of await mendRecords(path.join(dir, DATABASE))) onMended(mended)
+    for (const mended of await mendRecords(db)) onMended(mended)
+    for (const mended of mendsTables ? await mendTables(db) : []) onMended(mended)
     store = new Corestore(storage)
     await store.ready()
     await syncDeviceFile(dir)
@@ -64,7 +69,12 @@ export async function openStore(dir: string, options: StoreOptions = {}): Promis
     const closing = store === null ? storage.deviceFile.close() : closeStore(store)
     await closing.catch(() => {})
     const known = await notOpened(error, dir, advice)
-    if (!mayMove || !isMoved(error) || known.code !== 'DIRECTORY_DAMAGED') throw known
+    if (known.code !== 'DIRECTORY_DAMAGED') throw known
+    if (!isMoved(error)) {
+      if (mendsTables) throw known
+      return openStore(dir, { ...options, mendsTables: true })
+    }
+    if (!mayMove) throw known
     await forgetDevice(dir)
     return openStore(dir, { ...options, mayMove: false })
   }

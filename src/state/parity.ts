@@ -1,0 +1,255 @@
+import { open, readdir, readFile, rm, stat } from 'node:fs/promises'
+import path from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import b4a from 'b4a'
+import c from 'compact-encoding'
+import crypto from 'hypercore-crypto'
+import { writeDurably } from './durable-file.ts'
+import type { Mended } from './mend-records.ts'
+
+const FIRST_LINE = b4a.from('mivm/parity/1\n')
+const SUFFIX = '.parity'
+
+/** Chunks of each file that may be damaged at the same time, one of each group. */
+const GROUPS = 8
+/** A chunk has a sixteenth of a small file: what has another sixteenth of its chunks than it had is another file. */
+const CHUNKS_MIN = 16
+const CHUNK_MIN = 16
+const CHUNK_MAX = 4096
+const CHUNK_HASH_BYTES = 16
+const HASH_BYTES = 32
+
+/** Bytes that are read at once, whole chunks of any size, and how long others have the process behind them, ms. */
+const READ_BYTES = 256 * 1024
+const PAUSE_MS = 2
+/** Larger files are none of RocksDB's, which have 256 MiB at most and a little more. */
+const FILE_MAX = 512 * 1024 ** 2
+
+/**
+ * How often it is looked for tables that nothing was written to for so long, ms: RocksDB writes them under the names that they
+ * have later, and most are not kept for that long where much is written.
+ */
+const ROUND_MS = 60_000
+const SETTLED_MS = 60_000
+/** At the end no more bytes than these are read, of the smallest files that have no note yet. */
+const LAST_BYTES_MAX = 64 * 1024 ** 2
+
+/**
+ * What a file can be mended with: of a chunk that is damaged its hash says which one it is, and the sum of its group what it
+ * was. A sum is that of the bits of all of them without carry (XOR), with zeros behind the last chunk.
+ */
+interface Parity {
+  /** Bytes of the file. */
+  readonly size: number
+  /** Of each chunk, one behind the other. */
+  readonly hashes: Uint8Array
+  /** Of each group, one behind the other: chunk `i` is in group `i` mod GROUPS. */
+  readonly sums: Uint8Array
+}
+
+export interface CoverOptions {
+  /** Whether the database is closed: then all of its tables are whole, and its manifest grows no more. */
+  readonly isClosed?: boolean
+  readonly signal?: AbortSignal
+}
+
+/**
+ * Notes beside each table of a database what it can be mended with, and beside the manifest where that is closed: RocksDB opens
+ * nothing where the end of one of them, or what all logs have in common, is damaged. What cannot be read or written is left
+ * out: nothing depends on it.
+ */
+export async function coverTables(db: string, options: CoverOptions = {}): Promise<void> {
+  const { isClosed = false, signal } = options
+  const names = await readdir(db).catch(() => [])
+  const found = await Promise.all(
+    names.map(async (name) => {
+      const file = await stat(path.join(db, name)).catch(() => null)
+      return { name, size: file?.size ?? 0, age: Date.now() - (file?.mtimeMs ?? 0) }
+    })
+  )
+  const sizes = new Map(found.map(({ name, size }) => [name, size]))
+  const isGone = (name: string) =>
+    name.endsWith(SUFFIX) && !sizes.has(name.slice(0, -SUFFIX.length))
+  for (const name of names.filter(isGone)) await rm(path.join(db, name)).catch(() => {})
+  let bytes = 0
+  for (const { name, size, age } of found.sort((a, b) => a.size - b.size)) {
+    if (signal?.aborted) return
+    const isWritten = isClosed ? /^(\d+\.(sst|blob)|MANIFEST-\d+)$/ : /^\d+\.(sst|blob)$/
+    if (!isWritten.test(name) || size === 0 || size > FILE_MAX) continue
+    if (!isClosed && age < SETTLED_MS) continue
+    // that of a file of another size has another one
+    if (sizes.get(`${name}${SUFFIX}`) === sizeOf(size)) continue
+    bytes += size
+    if (isClosed && bytes > LAST_BYTES_MAX) return
+    const file = path.join(db, name)
+    const parity = await read(file, size, isClosed ? 0 : PAUSE_MS, signal).catch(() => null)
+    if (parity !== null) await writeDurably(`${file}${SUFFIX}`, encode(parity)).catch(() => {})
+  }
+}
+
+/**
+ * Mends files of a database, which is not open, by the notes beside them, where no more than a chunk of each group is damaged.
+ * What comes of it is what was there when the note was made, by the hash of every chunk.
+ */
+export async function mendTables(db: string): Promise<Mended[]> {
+  const mended: Mended[] = []
+  for (const name of await readdir(db).catch(() => [])) {
+    if (!name.endsWith(SUFFIX)) continue
+    const note = path.join(db, name)
+    const file = note.slice(0, -SUFFIX.length)
+    const parity = await readFile(note).then(decode, () => null)
+    const bytes = await readFile(file).catch(() => null)
+    if (parity === null || bytes === null || !mend(bytes, parity)) continue
+    await writeDurably(file, bytes)
+    mended.push({ file, at: null })
+  }
+  return mended
+}
+
+/** Covers the tables of a store as they grow old, until it is closed. */
+export class Covering {
+  readonly #db: string
+  readonly #stop = new AbortController()
+  readonly #timer: NodeJS.Timeout
+  #running: Promise<void> = Promise.resolve()
+  #isRunning = false
+
+  constructor(db: string) {
+    this.#db = db
+    this.#timer = setInterval(() => this.#cover(), ROUND_MS).unref()
+  }
+
+  #cover(): void {
+    if (this.#isRunning) return
+    this.#isRunning = true
+    const { signal } = this.#stop
+    this.#running = coverTables(this.#db, { signal }).finally(() => {
+      this.#isRunning = false
+    })
+  }
+
+  /** To be called when the store is closed: what is new by then is covered as well, unless that is much. */
+  async close(): Promise<void> {
+    clearInterval(this.#timer)
+    this.#stop.abort()
+    await this.#running
+    await coverTables(this.#db, { isClosed: true })
+  }
+}
+
+/** The largest power of two of which there are sixteen in a file, of those that a chunk may have. */
+function chunkOf(size: number): number {
+  let chunk = CHUNK_MIN
+  while (chunk < CHUNK_MAX && chunk * 2 * CHUNKS_MIN <= size) chunk *= 2
+  return chunk
+}
+
+function countOf(size: number): number {
+  return Math.ceil(size / chunkOf(size))
+}
+
+/** Of the note beside a file, bytes. */
+function sizeOf(size: number): number {
+  const numbers = c.encode(c.uint, size).byteLength
+  const rest = countOf(size) * CHUNK_HASH_BYTES + GROUPS * chunkOf(size) + HASH_BYTES
+  return FIRST_LINE.byteLength + numbers + rest
+}
+
+/** Throws where the file cannot be read, or has another size. */
+async function read(
+  file: string,
+  size: number,
+  pauseMs: number,
+  signal?: AbortSignal
+): Promise<Parity | null> {
+  const handle = await open(file, 'r')
+  try {
+    const parity = fresh(size)
+    const buffer = new Uint8Array(READ_BYTES)
+    for (let at = 0; at < size; at += READ_BYTES) {
+      if (signal?.aborted) return null
+      const length = Math.min(READ_BYTES, size - at)
+      const { bytesRead } = await handle.read(buffer, 0, length, at)
+      if (bytesRead !== length) return null
+      sum(parity, at, buffer.subarray(0, length))
+      if (pauseMs > 0) await sleep(pauseMs)
+    }
+    return parity
+  } finally {
+    await handle.close()
+  }
+}
+
+function fresh(size: number): Parity {
+  return {
+    size,
+    hashes: new Uint8Array(countOf(size) * CHUNK_HASH_BYTES),
+    sums: new Uint8Array(GROUPS * chunkOf(size))
+  }
+}
+
+/** Takes in bytes of the file from there on, whole chunks but for its last one. */
+function sum({ size, hashes, sums }: Parity, start: number, bytes: Uint8Array): void {
+  const chunk = chunkOf(size)
+  for (let at = 0; at < bytes.byteLength; at += chunk) {
+    const index = (start + at) / chunk
+    const one = bytes.subarray(at, at + chunk)
+    hashes.set(hashOf(one), index * CHUNK_HASH_BYTES)
+    add(sums.subarray((index % GROUPS) * chunk), one)
+  }
+}
+
+function add(to: Uint8Array, bytes: Uint8Array): void {
+  for (let i = 0; i < bytes.byteLength; i++) to[i] = (to[i] ?? 0) ^ (bytes[i] ?? 0)
+}
+
+function hashOf(bytes: Uint8Array): Uint8Array {
+  return crypto.hash(bytes).subarray(0, CHUNK_HASH_BYTES)
+}
+
+/** Mends the bytes of a file, in place; false where nothing is wrong with them, or too much. */
+function mend(bytes: Uint8Array, { size, hashes, sums }: Parity): boolean {
+  if (bytes.byteLength !== size) return false
+  const chunk = chunkOf(size)
+  const chunkAt = (index: number) => bytes.subarray(index * chunk, (index + 1) * chunk)
+  const isAsItWas = (index: number, one: Uint8Array) =>
+    b4a.equals(
+      hashOf(one),
+      hashes.subarray(index * CHUNK_HASH_BYTES, (index + 1) * CHUNK_HASH_BYTES)
+    )
+  const left = b4a.from(sums)
+  const damaged = new Map<number, number>()
+  for (let index = 0; index < countOf(size); index++) {
+    const group = index % GROUPS
+    const one = chunkAt(index)
+    if (isAsItWas(index, one)) add(left.subarray(group * chunk), one)
+    else if (damaged.has(group)) return false
+    else damaged.set(group, index)
+  }
+  const most = countOf(size) / (CHUNKS_MIN / 4)
+  if (damaged.size === 0 || damaged.size > most) return false
+  const found = [...damaged].map(([group, index]) => {
+    const { byteLength } = chunkAt(index)
+    return { index, one: left.subarray(group * chunk, group * chunk + byteLength) }
+  })
+  if (!found.every(({ index, one }) => isAsItWas(index, one))) return false
+  for (const { index, one } of found) bytes.set(one, index * chunk)
+  return true
+}
+
+function encode({ size, hashes, sums }: Parity): Uint8Array {
+  const body = b4a.concat([FIRST_LINE, c.encode(c.uint, size), hashes, sums])
+  return b4a.concat([body, crypto.hash(body)])
+}
+
+/** Null where it is damaged itself, or of a newer version. */
+function decode(bytes: Uint8Array): Parity | null {
+  const body = bytes.subarray(0, Math.max(0, bytes.byteLength - HASH_BYTES))
+  if (!b4a.equals(body.subarray(0, FIRST_LINE.byteLength), FIRST_LINE)) return null
+  if (!b4a.equals(crypto.hash(body), bytes.subarray(body.byteLength))) return null
+  const state = { start: FIRST_LINE.byteLength, end: body.byteLength, buffer: body }
+  const size = c.uint.decode(state)
+  if (size === 0 || size > FILE_MAX || bytes.byteLength !== sizeOf(size)) return null
+  const split = state.start + countOf(size) * CHUNK_HASH_BYTES
+  return { size, hashes: body.subarray(state.start, split), sums: body.subarray(split) }
+}
