@@ -322,7 +322,14 @@ test('follow - a host whose connection is slower than another one never shows le
       await sleep(20)
     }
     await follower.replayed(writer.seq)
+    // in which it could have been judged by what has not come yet
     await sleep(2 * delay)
+    for (const core of [files, content]) {
+      const copy = store.get({ key: core.key })
+      await copy.ready()
+      while (copy.length < core.length) await sleep(20)
+      await copy.close()
+    }
     const { findings, verdict } = await follower.stop()
     t.alike(found({ findings }), [])
     t.is(verdict.verdict, 'clean', JSON.stringify(verdict.missing))
