@@ -5,6 +5,7 @@ import { Admission } from '../src/host/admission.ts'
 import { Meter, Meters } from '../src/host/meter.ts'
 import { type SomeQuotas, withDefaults } from '../src/host/quotas.ts'
 import { StoredBytes } from '../src/host/stored.ts'
+import type { Tenant } from '../src/host/tenant.ts'
 import { Bucket } from '../src/net/bucket.ts'
 import { MivmError } from '../src/protocol/errors.ts'
 import { openStore } from '../src/state/store.ts'
@@ -132,6 +133,32 @@ test('quotas - what calls have cost delays the next ones', async (t) => {
   clock.pass(5001)
   admit()
   t.is(admission.status().deployers[0]?.fuel, 10_000_000, 'the deployer has used it as well')
+})
+
+test('quotas - what others call of a deployer counts for it, whichever of its instances that is', async (t) => {
+  for (const [rate, use] of [
+    ['callsPerSecond', (one: Tenant) => one.take('ann', null, 300, 1)],
+    ['bytesPerSecond', (one: Tenant) => one.take('ann', null, 1, 300)],
+    ['fuelPerSecond', (one: Tenant) => one.metersOf('ann', null).map((meter) => meter.burn(300))]
+  ] as const) {
+    const { clock, admission } = await open(t, { burstSeconds: 1, deployer: { [rate]: 100 } })
+    use(admission.tenant('one', 'carol'))
+    const admit = (deployer: string) => () =>
+      admission.tenant('two', deployer).admit({
+        ...{ user: 'bob', sender: null, waiting: 0, entries: 1 },
+        countCalls: () => 1
+      })
+    for (const refused of [admit('carol'), () => admission.deploy('carol')]) {
+      const { message, retryAfter } = refusal(refused)
+      t.ok(message.startsWith(`deployer.${rate} of the host, 100, is used up`), message)
+      t.ok(Number(retryAfter) >= 2000)
+    }
+    admit('dave')()
+    admission.deploy('dave')
+    clock.pass(3_100)
+    admit('carol')()
+    admission.deploy('carol')
+  }
 })
 
 test('quotas - a request that was let in is not refused for the bytes of its own', async (t) => {
