@@ -1185,10 +1185,15 @@ test('vm builtins - instanceof a function takes no longer however often it was b
   }`
   const instance = new Instance(contractOf(source, { limits: { ...LIMITS, time: 60_000 } }))
   await instance.run(vm, [['init']])
+  // the shortest, since what else the machine does only takes time
   const timeOf = async (layers: number) => {
-    const before = performance.now()
-    t.is(briefOf((await instance.run(vm, [['f', layers]]))[0]), 'ok null')
-    return performance.now() - before
+    let least = Number.POSITIVE_INFINITY
+    for (let i = 0; i < 5; i++) {
+      const before = performance.now()
+      t.is(briefOf((await instance.run(vm, [['f', layers]]))[0]), 'ok null')
+      least = Math.min(least, performance.now() - before)
+    }
+    return least
   }
   const once = await timeOf(1)
   const often = await timeOf(32)
