@@ -144,6 +144,27 @@ test('damage - what keeps a database from being opened is mended by the notes be
   }
 })
 
+test('damage - a manifest that ends too early is not opened without what it has lost', async (t) => {
+  const { dir, addresses, start, client } = await scene(t)
+  const db = path.join(dir, 'store', 'db')
+  const manifest = async () => (await readdir(db)).find((name) => /^MANIFEST-\d+$/.test(name)) ?? ''
+  const first = path.join(db, await manifest())
+  const whole = await readFile(first)
+  await writeFile(first, whole.subarray(0, whole.byteLength - 20))
+  const { host, events } = await start()
+  const told = events.flatMap((event) => (event.type === 'mended' ? [event.message] : []))
+  t.alike(told, [`the disk had damaged, or lost, ${first}: it is as it was written again`])
+  t.is(await client.call(addresses[0] ?? '', 'increment', []), 2)
+  await host.close()
+  const file = path.join(db, await manifest())
+  const bytes = await readFile(file)
+  const cut = bytes.subarray(0, bytes.byteLength >> 1)
+  await writeFile(file, cut)
+  const error = await start().catch((reason) => reason)
+  t.is(error.code, 'DIRECTORY_DAMAGED', error.message)
+  t.alike(await readFile(file), cut, 'nothing is changed by that')
+})
+
 test('damage - copies are let go of also where one of them cannot be opened', async (t) => {
   const dir = await tempDir(t)
   const replica = await Replica.open({ dir, bootstrap: ['127.0.0.1:9'] })

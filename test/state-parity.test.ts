@@ -2,7 +2,7 @@
 import { appendFile, readdir, readFile, rename, rm, utimes, writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import test, { type Test } from 'brittle'
-import { coverTables, mendTables } from '../src/state/parity.ts'
+import { coverTables, mendManifest, mendTables } from '../src/state/parity.ts'
 import { tempDir } from './helpers.ts'
 import { Random } from './random.ts'
 
@@ -41,6 +41,48 @@ test('parity - eight places in a row are mended, and not two of a group', async 
     t.alike(await mendTables(db), [], `${chunks}`)
     t.alike(await readFile(file), damaged, 'it stays as it is')
   }
+})
+
+test('parity - what is missing at the end of a file is there again', async (t) => {
+  const random = new Random()
+  t.comment(`MIVM_SEED=${random.seed}`)
+  const { db, file, bytes } = await covered(t, random.bytes(40 * CHUNK + 7))
+  const zeros = await covered(t, new Uint8Array(40 * CHUNK))
+  for (const cut of [1, 7, 8, CHUNK + 7, 7 * CHUNK + 7]) {
+    await writeFile(file, bytes.subarray(0, bytes.byteLength - cut))
+    t.is((await mendTables(db)).length, 1, `${cut} bytes`)
+    t.alike(await readFile(file), bytes)
+    await writeFile(zeros.file, zeros.bytes.subarray(0, zeros.bytes.byteLength - cut))
+    t.is((await mendTables(zeros.db)).length, 1)
+    t.alike(await readFile(zeros.file), zeros.bytes)
+  }
+  await writeFile(file, bytes.subarray(0, bytes.byteLength - 7 * CHUNK - 8))
+  t.alike(await mendTables(db), [])
+})
+
+test('parity - the manifest that a database has is what was noted, or it is said', async (t) => {
+  const random = new Random()
+  t.comment(`MIVM_SEED=${random.seed}`)
+  const db = await tempDir(t)
+  const [file, other] = ['MANIFEST-000005', 'MANIFEST-000001'].map((it) => path.join(db, it))
+  const bytes = random.bytes(700)
+  for (const name of [file, other]) await writeFile(name ?? '', bytes)
+  await writeFile(path.join(db, 'CURRENT'), 'MANIFEST-000005\n')
+  await coverTables(db, { isClosed: true })
+  await writeFile(other ?? '', '')
+  t.alike(await mendManifest(db), [], "what it does not have is nobody's")
+  for (const cut of [1, 20, 100]) {
+    await writeFile(file ?? '', bytes.subarray(0, 700 - cut))
+    t.alike(await mendManifest(db), [{ file, at: null }])
+    t.alike(await readFile(file ?? ''), Buffer.from(bytes))
+  }
+  for (const some of [bytes.subarray(0, 300), random.bytes(700), new Uint8Array()]) {
+    await writeFile(file ?? '', some)
+    await t.exception(mendManifest(db), /^Error: corrupted: MANIFEST-000005 is not what/)
+    t.alike(await readFile(file ?? ''), Buffer.from(some))
+  }
+  await writeFile(file ?? '', random.bytes(701))
+  t.alike(await mendManifest(db), [], 'one that has grown')
 })
 
 test('parity - another file of that name is left alone', async (t) => {
@@ -106,9 +148,12 @@ test('parity - tables have notes once nothing is written to them any more, the m
     'MANIFEST-000005.parity'
   ])
   const file = path.join(db, '000001.sst')
+  await utimes(`${file}.parity`, before, before)
+  await appendFile(file, 'x')
+  await coverTables(db, { isClosed: true })
   const bytes = await readFile(file)
   await damage(file, bytes, [bytes.byteLength - 1])
-  t.is((await mendTables(db)).length, 1, 'one that has grown has another note')
+  t.is((await mendTables(db)).length, 1, 'one that has grown, by a byte as well, has another note')
   t.alike(await readFile(file), bytes)
   await rename(file, path.join(db, '000009.sst'))
   await coverTables(db, { isClosed: true, signal: AbortSignal.abort() })

@@ -9,6 +9,8 @@ import type { Mended } from './mend-records.ts'
 
 const FIRST_LINE = b4a.from('mivm/parity/1\n')
 const SUFFIX = '.parity'
+/** What a mended file is called until it is whole. */
+const UNFINISHED = 'mending'
 
 /** Chunks of each file that may be damaged at the same time, one of each group. */
 const GROUPS = 8
@@ -64,26 +66,37 @@ export async function coverTables(db: string, options: CoverOptions = {}): Promi
   const found = await Promise.all(
     names.map(async (name) => {
       const file = await stat(path.join(db, name)).catch(() => null)
-      return { name, size: file?.size ?? 0, age: Date.now() - (file?.mtimeMs ?? 0) }
+      return { name, size: file?.size ?? 0, at: file?.mtimeMs ?? 0 }
     })
   )
-  const sizes = new Map(found.map(({ name, size }) => [name, size]))
+  const byName = new Map(found.map((file) => [file.name, file]))
   const isGone = (name: string) =>
-    name.endsWith(SUFFIX) && !sizes.has(name.slice(0, -SUFFIX.length))
+    name.endsWith(SUFFIX) && !byName.has(name.slice(0, -SUFFIX.length))
   for (const name of names.filter(isGone)) await rm(path.join(db, name)).catch(() => {})
+  const isNoted = async (name: string, size: number, at: number) => {
+    const note = byName.get(`${name}${SUFFIX}`)
+    if (note?.size !== sizeOf(size)) return false
+    // files of some more bytes have notes as long
+    return note.at >= at || (await readNote(path.join(db, note.name)))?.size === size
+  }
   let bytes = 0
-  for (const { name, size, age } of found.sort((a, b) => a.size - b.size)) {
+  for (const { name, size, at } of found.sort((a, b) => a.size - b.size)) {
     if (signal?.aborted) return
     const isWritten = isClosed ? /^(\d+\.(sst|blob)|MANIFEST-\d+)$/ : /^\d+\.(sst|blob)$/
     if (!isWritten.test(name) || size === 0 || size > FILE_MAX) continue
-    if (!isClosed && age < SETTLED_MS) continue
-    // that of a file of another size has another one
-    if (sizes.get(`${name}${SUFFIX}`) === sizeOf(size)) continue
+    if (!isClosed && Date.now() - at < SETTLED_MS) continue
+    if (await isNoted(name, size, at)) continue
     bytes += size
     if (isClosed && bytes > LAST_BYTES_MAX) return
     const file = path.join(db, name)
     const parity = await read(file, size, isClosed ? 0 : PAUSE_MS, signal).catch(() => null)
-    if (parity !== null) await writeDurably(`${file}${SUFFIX}`, encode(parity)).catch(() => {})
+    if (parity === null) continue
+    try {
+      await writeDurably(`${file}${SUFFIX}`, encode(parity), path.join(db, `unfinished${SUFFIX}`))
+    } catch {
+      // as on a full disk: all of them would be read, for nothing, and in the next round again
+      return
+    }
   }
 }
 
@@ -95,15 +108,37 @@ export async function mendTables(db: string): Promise<Mended[]> {
   const mended: Mended[] = []
   for (const name of await readdir(db).catch(() => [])) {
     if (!name.endsWith(SUFFIX)) continue
-    const note = path.join(db, name)
-    const file = note.slice(0, -SUFFIX.length)
-    const parity = await readFile(note).then(decode, () => null)
+    const file = path.join(db, name.slice(0, -SUFFIX.length))
+    const parity = await readNote(path.join(db, name))
     const bytes = await readFile(file).catch(() => null)
-    if (parity === null || bytes === null || !mend(bytes, parity)) continue
-    await writeDurably(file, bytes)
+    const whole = parity && bytes && mend(bytes, parity)
+    if (whole === null) continue
+    await writeDurably(file, whole, path.join(db, UNFINISHED))
     mended.push({ file, at: null })
   }
   return mended
+}
+
+/**
+ * The same of the manifest that a database has, which does not grow any more once it has a note: each time that it is opened it has
+ * another one. RocksDB takes one that ends too early for whole: without the tables that were written last, and without a word. A
+ * host would then sign other blocks at lengths that it has signed before. Throws where it cannot be mended.
+ */
+export async function mendManifest(db: string): Promise<Mended[]> {
+  const name = (await readFile(path.join(db, 'CURRENT'), 'latin1').catch(() => '')).trim()
+  if (!/^MANIFEST-\d+$/.test(name)) return []
+  const file = path.join(db, name)
+  const parity = await readNote(`${file}${SUFFIX}`)
+  const bytes = await readFile(file).catch(() => null)
+  // one that has grown was noted down while another process had opened it meanwhile
+  if (parity === null || bytes === null || bytes.byteLength > parity.size) return []
+  const now = fresh(bytes.byteLength)
+  sum(now, 0, bytes)
+  if (b4a.equals(now.hashes, parity.hashes) && bytes.byteLength === parity.size) return []
+  const whole = mend(bytes, parity)
+  if (whole === null) throw new Error(`corrupted: ${name} is not what was written`)
+  await writeDurably(file, whole, path.join(db, UNFINISHED))
+  return [{ file, at: null }]
 }
 
 /** Covers the tables of a store as they grow old, until it is closed. */
@@ -207,11 +242,13 @@ function hashOf(bytes: Uint8Array): Uint8Array {
   return crypto.hash(bytes).subarray(0, CHUNK_HASH_BYTES)
 }
 
-/** Mends the bytes of a file, in place; false where nothing is wrong with them, or too much. */
-function mend(bytes: Uint8Array, { size, hashes, sums }: Parity): boolean {
-  if (bytes.byteLength !== size) return false
+/** The bytes of a file as they were; null where nothing is wrong with them, or too much. Its end may be missing. */
+function mend(bytes: Uint8Array, { size, hashes, sums }: Parity): Uint8Array | null {
+  if (bytes.byteLength > size) return null
+  const mended = b4a.alloc(size)
+  mended.set(bytes)
   const chunk = chunkOf(size)
-  const chunkAt = (index: number) => bytes.subarray(index * chunk, (index + 1) * chunk)
+  const chunkAt = (index: number) => mended.subarray(index * chunk, (index + 1) * chunk)
   const isAsItWas = (index: number, one: Uint8Array) =>
     b4a.equals(
       hashOf(one),
@@ -223,18 +260,23 @@ function mend(bytes: Uint8Array, { size, hashes, sums }: Parity): boolean {
     const group = index % GROUPS
     const one = chunkAt(index)
     if (isAsItWas(index, one)) add(left.subarray(group * chunk), one)
-    else if (damaged.has(group)) return false
+    else if (damaged.has(group)) return null
     else damaged.set(group, index)
   }
-  const most = countOf(size) / (CHUNKS_MIN / 4)
-  if (damaged.size === 0 || damaged.size > most) return false
+  if (damaged.size === 0 && bytes.byteLength === size) return null
+  if (damaged.size > countOf(size) / (CHUNKS_MIN / 4)) return null
   const found = [...damaged].map(([group, index]) => {
     const { byteLength } = chunkAt(index)
     return { index, one: left.subarray(group * chunk, group * chunk + byteLength) }
   })
-  if (!found.every(({ index, one }) => isAsItWas(index, one))) return false
-  for (const { index, one } of found) bytes.set(one, index * chunk)
-  return true
+  if (!found.every(({ index, one }) => isAsItWas(index, one))) return null
+  for (const { index, one } of found) mended.set(one, index * chunk)
+  return mended
+}
+
+/** Null where there is none. */
+function readNote(note: string): Promise<Parity | null> {
+  return readFile(note).then(decode, () => null)
 }
 
 function encode({ size, hashes, sums }: Parity): Uint8Array {

@@ -13,7 +13,7 @@ import { forgetDevice, mendDeviceFile, syncDeviceFile } from './device-file.ts'
 import { hasLog } from './head.ts'
 import { type Mended, mendRecords } from './mend-records.ts'
 import { readWholePages } from './pages.ts'
-import { mendTables } from './parity.ts'
+import { mendManifest, mendTables } from './parity.ts'
 import { boundPeers } from './peers.ts'
 import { DATABASE, finishSalvage, isUnreadable } from './salvage.ts'
 import { isFull } from './storage-error.ts'
@@ -50,6 +50,7 @@ export async function openStore(dir: string, options: StoreOptions = {}): Promis
     // it has the lock of the directory
     await storage.deviceFile.ready()
     for (const mended of await mendRecords(db)) onMended(mended)
+    for (const mended of await mendManifest(db)) onMended(mended)
     for (const mended of mendsTables ? await mendTables(db) : []) onMended(mended)
     store = new Corestore(storage)
     await store.ready()
