@@ -1,6 +1,6 @@
 // Whole copies of instances, which are read when their host is away.
 
-import { readFile } from 'node:fs/promises'
+import { readdir, readFile, writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import b4a from 'b4a'
@@ -429,6 +429,31 @@ test('mirror - on the command line, in processes of their own', async (t) => {
   t.ok(files.stdout.includes('/topics/1/'), files.stderr)
   const audited = await reader.run(['audit', String(link)])
   t.is(audited.status, 0, audited.stdout + audited.stderr)
+})
+
+test('mirror - where its database cannot be opened the host goes on, says so, and has it open when it can be', async (t) => {
+  const { scene, link, address } = await Scene.deployed(t)
+  const dir = path.join(scene.root, 'two')
+  const db = path.join(dir, 'mirror', 'store', 'db')
+  const network = `--bootstrap=${scene.bootstrap.join(',')}`
+  const start = () => startHost(t, dir, ['--mirror', link], network)
+  const first = await start()
+  await until(() => first.events.some(({ type }) => type === 'mirrored'))
+  t.is(await first.stop(), 0)
+  const [manifest = ''] = (await readdir(db)).filter((name) => name.startsWith('MANIFEST'))
+  const whole = await readFile(path.join(db, manifest))
+  await writeFile(path.join(db, manifest), new Uint8Array(whole.length).fill(7))
+
+  const host = await start()
+  t.is(host.id, first.id, 'it takes calls')
+  const [stopped] = host.events.filter(({ type }) => type === 'mirror-stopped')
+  t.alike([stopped?.['address'], stopped?.['reason']], [address, 'storage'])
+  const operator = new Cli(dir, scene.bootstrap.join(','))
+  const { stdout } = await operator.run(['status'])
+  t.ok(stdout.includes(`${address}: 0 blocks, 0 B, not open: ${dir}/mirror/store cannot`), stdout)
+  await writeFile(path.join(db, manifest), whole)
+  await until(() => host.events.some(({ type }) => type === 'mirrored'))
+  t.is(await host.stop(), 0)
 })
 
 test('mirror - options that make no sense are one line', async (t) => {

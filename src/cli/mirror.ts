@@ -2,35 +2,56 @@ import type { Mirror, MirrorEvent, MirrorOptions } from '../copies/mirror.ts'
 import { writableAgain } from '../host/room.ts'
 import type { Mirrored } from '../host/status.ts'
 import type { Bootstrap } from '../net/network.ts'
-import { MivmError, messageOf } from '../protocol/errors.ts'
+import { codeOf, MivmError, messageOf } from '../protocol/errors.ts'
 import type { Context } from './context.ts'
 import type { HostLog } from './host-log.ts'
 import { atEnd } from './interruption.ts'
 import { printable } from './output.ts'
 import { count } from './text.ts'
 
+/** What is wrong with the files of a mirror alone: the host in the same process has its own. */
+const OF_ITS_FILES = ['DIRECTORY_DAMAGED', 'KEY_INVALID', 'STORAGE_FULL', 'STORAGE_FAILED']
+
 /**
  * Opens a mirror of instances; it is closed at the end. Where its disk has refused a write, it
- * is opened anew when that takes something again. Gives what there is of each instance.
+ * is opened anew when that takes something again. One that cannot be opened is said to be so, and
+ * ends no host. Gives what there is of each instance.
  */
 export async function openMirror(
   context: Context,
   log: HostLog,
-  instances: readonly { readonly link: string }[],
+  instances: readonly { readonly link: string; readonly address: string }[],
   bytesMax: number | undefined,
   bootstrap: Bootstrap | undefined
 ): Promise<() => readonly Mirrored[]> {
   const { Mirror } = await import('../copies/mirror.ts')
   const { output, dir } = context
+  const addresses = [...new Set(instances.map(({ address }) => address))]
   let mirror: Mirror | null = null
+  let problem = ''
+  const open = async () => {
+    const opened = await Mirror.open(options)
+    mirror = opened
+    const { id } = opened
+    output.object({ type: 'mirror', id, instances: addresses })
+    log.write('info', `mirror ${id} of ${count(addresses.length, 'instance')}`, { id })
+  }
+  const failed = (error: unknown) => {
+    if (problem === messageOf(error)) return
+    problem = messageOf(error)
+    for (const address of addresses) {
+      options.onEvent?.({ type: 'mirror-stopped', address, reason: 'storage', message: problem })
+    }
+  }
   const openAgain = async () => {
     try {
       await mirror?.close()
-      mirror = await Mirror.open(options)
-      log.write('info', 'the disk takes something again: the mirror was opened anew')
+      mirror = null
+      await open()
+      problem = ''
       return true
     } catch (error) {
-      log.write('error', printable(messageOf(error)))
+      failed(error)
       return false
     }
   }
@@ -47,17 +68,20 @@ export async function openMirror(
       if (isStuck) reopening.failed()
     }
   }
-  const first = await Mirror.open(options)
-  mirror = first
+  await open().catch((error: unknown) => {
+    if (!OF_ITS_FILES.includes(codeOf(error) ?? '')) throw error
+    failed(error)
+  })
   atEnd(() => {
     reopening.stop()
     return mirror?.close()
   })
-  const { id } = first
-  const addresses = first.status().map(({ address }) => address)
-  output.object({ type: 'mirror', id, instances: addresses })
-  log.write('info', `mirror ${id} of ${count(addresses.length, 'instance')}`, { id })
-  return () => mirror?.status() ?? []
+  return () => mirror?.status() ?? addresses.map((address) => absent(address, problem))
+}
+
+/** What there is of an instance as long as the mirror is not open. */
+function absent(address: string, problem: string): Mirrored {
+  return { address, blocks: 0, bytes: 0, state: `not open: ${problem}` }
 }
 
 /** Opens something anew as often as it fails, once at a time. */
