@@ -5,8 +5,10 @@ import path from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import test, { type Test } from 'brittle'
 import { audit, Client, Host } from 'mivm'
+import { readBlock } from '../src/client/logged-call.ts'
 import { Replica } from '../src/client/replica.ts'
 import { Host as WholeHost } from '../src/host/host.ts'
+import { decodeId } from '../src/protocol/ids.ts'
 import { Cli, startHost } from './cli.ts'
 import { readContract } from './contracts.ts'
 import { heldOracle } from './held-oracle.ts'
@@ -186,7 +188,9 @@ test('full disk - of a mirror: with room again it goes on, without a restart', a
   const posting = Array.from({ length: 32 }, () => bob.call(link, 'addPost', [1, POST]))
   await Promise.all(posting)
   while (told('mirror-stopped').length === 0) await sleep(20)
-  t.is(told('mirror-stopped')[0]?.['reason'], 'storage', 'and the operator is told')
+  const { reason, message } = told('mirror-stopped')[0] ?? {}
+  t.is(reason, 'storage', 'and the operator is told')
+  t.ok(String(message).startsWith('the disk is full'), String(message))
   disk.resize(256)
   await disk.leave(128)
   const length = await lengthOf(t, link, path.join(root, 'reader'), bootstrap)
@@ -228,6 +232,44 @@ test('full disk - of a caller: what it has written is executed and answered, and
   const again = await Client.open({ dir: disk.dir, bootstrap })
   t.teardown(() => again.close(), { order: 1 })
   t.is(await again.call(link, 'add', []), 2)
+})
+
+test('full disk - of a caller: what it has not written yet, and what it reads, ends with that', async (t) => {
+  const root = await tempDir(t)
+  const [disk, small] = ['bob', 'carol'].map((name) =>
+    SmallDisk.mount(t, path.join(root, name), 16)
+  )
+  if (!disk || !small) return
+  const bootstrap = await localNetwork(t)
+  shareVm(t)
+  const host = await Host.open({ dir: path.join(root, 'host'), bootstrap, engines: 1 })
+  t.teardown(() => host.close(), { order: 2 })
+  const alice = await Client.open({ dir: path.join(root, 'alice'), bootstrap })
+  t.teardown(() => alice.close(), { order: 1 })
+  const source = readContract('forum')
+  const [{ link, address }, other] = [
+    await alice.deploy({ host: host.id, source }),
+    await alice.deploy({ host: host.id, source })
+  ]
+  const bob = await Client.open({ dir: disk.dir, bootstrap })
+  t.teardown(() => bob.close(), { order: 1 })
+  await disk.fill()
+  t.is((await callUntilRefused(bob, link, [])).code, 'STORAGE_FULL')
+  const first = await rejection(bob.call(other.link, 'addPost', [1, 'hello']))
+  t.is(first.code, 'STORAGE_FULL', first.message)
+
+  const carol = await Replica.open({ dir: small.dir, bootstrap })
+  t.teardown(() => carol.close(), { order: 1 })
+  await carol.follow(link)
+  const log = carol.store.get({ key: decodeId(address) })
+  await log.ready()
+  await small.fill()
+  for (let i = 0; i < 8; i++) await alice.call(link, 'addPost', [1, POST])
+  const late = await rejection(readBlock(log, 100, 'the call log', 100))
+  t.is(late.code, 'TIMEOUT', 'nobody has it')
+  const reading = Array.from({ length: 24 }, (_, i) => readBlock(log, i, 'the call log', 2_000))
+  const lost = (await Promise.allSettled(reading)).find(({ status }) => status === 'rejected')
+  t.is(lost?.status === 'rejected' && lost.reason.code, 'STORAGE_FULL')
 })
 
 test('full disk - of an auditor: it says so, and with room again it is clean', async (t) => {

@@ -16,6 +16,7 @@ export interface ArchiveFile {
 /** The state of an instance as a commit left it, the newest where none is named. Throws COMMIT_UNKNOWN. */
 export class ArchiveView {
   readonly #drive: Drive
+  readonly #throwLate = (error: unknown) => throwLate(error, this.#drive.core)
   /** Length of the archive: its version. */
   readonly version: number
 
@@ -44,7 +45,7 @@ export class ArchiveView {
     const files: ArchiveFile[] = []
     const prefix = directory.endsWith('/') ? directory : `${directory}/`
     const options = { recursive: true, timeout: ARCHIVE_WAIT }
-    for await (const { key, value } of inTime(this.#drive.list(prefix, options))) {
+    for await (const { key, value } of inTime(this.#drive.list(prefix, options), this.#throwLate)) {
       if (!key.startsWith(prefix) || (key.startsWith(RESERVED) && !all)) continue
       files.push({
         path: key,
@@ -58,14 +59,14 @@ export class ArchiveView {
   async has(path: string): Promise<boolean> {
     return (
       isName(path) &&
-      (await this.#drive.entry(path, { timeout: ARCHIVE_WAIT }).catch(throwLate)) !== null
+      (await this.#drive.entry(path, { timeout: ARCHIVE_WAIT }).catch(this.#throwLate)) !== null
     )
   }
 
   /** Throws FILE_UNKNOWN. */
   async read(path: string): Promise<Uint8Array> {
     const bytes = isName(path)
-      ? await this.#drive.get(path, { timeout: ARCHIVE_WAIT }).catch(throwLate)
+      ? await this.#drive.get(path, { timeout: ARCHIVE_WAIT }).catch(this.#throwLate)
       : null
     if (bytes !== null) return bytes
     const why = (await this.#isDirectory(path))
@@ -78,7 +79,7 @@ export class ArchiveView {
     if (!isName(path)) return true
     const prefix = `${path}/`
     const options = { recursive: true, timeout: ARCHIVE_WAIT }
-    for await (const { key } of inTime(this.#drive.list(prefix, options))) {
+    for await (const { key } of inTime(this.#drive.list(prefix, options), this.#throwLate)) {
       if (key.startsWith(prefix)) return true
     }
     return false
@@ -90,7 +91,10 @@ function isName(path: string): boolean {
   return path !== '/'
 }
 
-async function* inTime<T>(list: AsyncIterable<T>): AsyncGenerator<T> {
+async function* inTime<T>(
+  list: AsyncIterable<T>,
+  throwLate: (error: unknown) => never
+): AsyncGenerator<T> {
   try {
     yield* list
   } catch (error) {

@@ -257,7 +257,7 @@ export class Client {
       return await fn()
     } catch (error) {
       this.#refuseWhenClosed()
-      throw error
+      throw fileError(error)
     }
   }
 

@@ -1,7 +1,9 @@
 import type Corestore from 'corestore'
+import type Hypercore from 'hypercore'
 import Hyperdrive from 'hyperdrive'
 import { codeOf, MivmError } from '../protocol/errors.ts'
 import { blobsKey, stateKey } from '../protocol/manifest.ts'
+import { writeFailure } from '../state/store.ts'
 
 /** For a block of an archive that has to come from a peer, ms. */
 export const ARCHIVE_WAIT = 10_000
@@ -27,11 +29,14 @@ export async function openDrive(
 }
 
 /** A block that nobody sends in time is no fault of ours. */
-export function throwLate(error: unknown): never {
-  throw codeOf(error) === 'REQUEST_TIMEOUT' ? lateArchive() : error
+export function throwLate(error: unknown, log: Hypercore): never {
+  throw codeOf(error) === 'REQUEST_TIMEOUT' ? lateArchive(log) : error
 }
 
-/** TIMEOUT, for an archive of which something did not come. */
-export function lateArchive(): MivmError {
-  return new MivmError('TIMEOUT', 'the archive, or a part of it, did not come: try again later')
+/** TIMEOUT, for an archive of which something did not come; or why it could not be written. */
+export function lateArchive(log: Hypercore): unknown {
+  return (
+    writeFailure(log) ??
+    new MivmError('TIMEOUT', 'the archive, or a part of it, did not come: try again later')
+  )
 }

@@ -2,6 +2,7 @@ import type Hypercore from 'hypercore'
 import { type CallLogEntry, type Commit, readEntry } from '../protocol/entries.ts'
 import { MivmError } from '../protocol/errors.ts'
 import { type LoggedCall, readCalls } from '../protocol/evidence-replay.ts'
+import { writeFailure } from '../state/store.ts'
 import type { InstanceReplica } from './instance-replica.ts'
 
 /** For a block that has to come from a peer, ms. */
@@ -101,7 +102,7 @@ export async function findResult(
   throw new MivmError('CALL_PENDING', `call ${seq} has no result yet: try again later`)
 }
 
-/** A block of the call log, or of `what`, from a peer where it is not here; throws TIMEOUT, after `ms`. */
+/** A block of the call log, or of `what`, from a peer where it is not here; throws TIMEOUT, after `ms`, or STORAGE_FULL. */
 export async function readBlock(
   log: Hypercore,
   index: number,
@@ -110,7 +111,10 @@ export async function readBlock(
 ): Promise<Uint8Array> {
   const block = await log.get(index, { timeout: ms }).catch(() => null)
   if (block !== null) return block
-  throw new MivmError('TIMEOUT', `block ${index} of ${what} did not come: try again later`)
+  throw (
+    writeFailure(log) ??
+    new MivmError('TIMEOUT', `block ${index} of ${what} did not come: try again later`)
+  )
 }
 
 async function entryAt(log: Hypercore, index: number): Promise<CallLogEntry> {

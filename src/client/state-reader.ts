@@ -32,7 +32,7 @@ export class StateReader {
     return this.#open()
   }
 
-  /** A file as text, or as bytes with `encoding: 'binary'`; throws FILE_UNKNOWN, TIMEOUT. */
+  /** A file as text, or as bytes with `encoding: 'binary'`; throws FILE_UNKNOWN, TIMEOUT, STORAGE_FULL. */
   async readFile(path: string, options: { readonly encoding: 'binary' }): Promise<Uint8Array>
   async readFile(path: string): Promise<string>
   async readFile(
@@ -42,7 +42,7 @@ export class StateReader {
     const name = nameOf(path)
     checkEncoding(options)
     const drive = await this.drive()
-    const bytes = await drive.get(name, { timeout: ARCHIVE_WAIT }).catch(lateOrNone)
+    const bytes = await drive.get(name, { timeout: ARCHIVE_WAIT }).catch(lateOrNone(drive))
     if (bytes === null)
       throw new MivmError('FILE_UNKNOWN', `there is no file ${path}: see "mivm state ls"`)
     return options?.encoding === 'binary' ? bytes : new TextDecoder().decode(bytes)
@@ -52,7 +52,7 @@ export class StateReader {
   async exists(path: string): Promise<boolean> {
     const name = nameOf(path)
     const drive = await this.drive()
-    const entry = await drive.entry(name, { timeout: ARCHIVE_WAIT }).catch(lateOrNone)
+    const entry = await drive.entry(name, { timeout: ARCHIVE_WAIT }).catch(lateOrNone(drive))
     return entry !== null || (await isDirectory(drive, name))
   }
 
@@ -64,7 +64,7 @@ export class StateReader {
     try {
       for await (const name of drive.readdir(folder, { timeout: ARCHIVE_WAIT })) names.push(name)
     } catch (error) {
-      throwLate(error)
+      throwLate(error, drive.core)
     }
     return names
   }
@@ -74,7 +74,7 @@ export class StateReader {
     const { core } = await this.#open()
     // without anybody who has it an update ends at once, with what was here before
     await firstPeer(core)
-    if (!(await askNewest(core, ARCHIVE_WAIT)) || core.peers.length === 0) throw lateArchive()
+    if (!(await askNewest(core, ARCHIVE_WAIT)) || core.peers.length === 0) throw lateArchive(core)
     const isHosts = ({ remotePublicKey }: Peer) => b4a.equals(remotePublicKey, host)
     if (core.peers.some((peer) => isHosts(peer) && peer.remoteFork > core.fork)) throw rewritten()
     const { length } = core
@@ -120,7 +120,7 @@ async function isDirectory(drive: Hyperdrive, name: string): Promise<boolean> {
   try {
     for await (const _ of drive.readdir(name, { timeout: ARCHIVE_WAIT })) return true
   } catch (error) {
-    lateOrNone(error)
+    lateOrNone(drive)(error)
   }
   return false
 }
@@ -128,7 +128,7 @@ async function isDirectory(drive: Hyperdrive, name: string): Promise<boolean> {
 async function firstPeer(core: Hypercore): Promise<void> {
   if (core.peers.length > 0) return
   const found = deferred<void>()
-  const timer = setTimeout(() => found.reject(lateArchive()), ARCHIVE_WAIT)
+  const timer = setTimeout(() => found.reject(lateArchive(core)), ARCHIVE_WAIT)
   const onPeer = () => found.resolve()
   core.once('peer-add', onPeer)
   try {
@@ -140,10 +140,12 @@ async function firstPeer(core: Hypercore): Promise<void> {
 }
 
 /** The same; and what no file can be called, the root or what climbs out of it, is no file. */
-function lateOrNone(error: unknown): null {
-  const message = error instanceof Error ? error.message : ''
-  if (/^(Invalid filename|Path cannot be resolved)/.test(message)) return null
-  return throwLate(error)
+function lateOrNone({ core }: Hyperdrive): (error: unknown) => null {
+  return (error) => {
+    const message = error instanceof Error ? error.message : ''
+    if (/^(Invalid filename|Path cannot be resolved)/.test(message)) return null
+    return throwLate(error, core)
+  }
 }
 
 function rewritten(): MivmError {

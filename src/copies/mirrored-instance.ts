@@ -18,6 +18,7 @@ import { HEADS_HEAD, type InfoReply, LENGTHS_MAX } from '../protocol/messages.ts
 import { createProof, type Proof } from '../protocol/proof.ts'
 import { readBlocks } from '../state/blocks.ts'
 import type { EvidenceDir } from '../state/evidence-dir.ts'
+import { fileError } from '../state/file-error.ts'
 import { hasLog, headOf } from '../state/head.ts'
 import { ProofReader } from '../state/proof-reader.ts'
 import { awaitBlocks, fetchBlocks, isVersion, openCopy } from './copy.ts'
@@ -127,7 +128,7 @@ export class MirroredInstance {
     this.#stop.abort()
     this.#unlisten()
     const reason = error instanceof Stopped ? error.reason : 'storage'
-    const message = messageOf(error)
+    const message = messageOf(fileError(error))
     this.#state = `stopped: ${message}`
     this.#options.onEvent({ type: 'mirror-stopped', address: this.#id, reason, message })
   }

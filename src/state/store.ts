@@ -10,6 +10,7 @@ import { takeOverHashes } from '../protocol/tree-hash.ts'
 import { skipUnchanged, sortNodes } from './atom.ts'
 import { Cache } from './cache.ts'
 import { forgetDevice, mendDeviceFile, syncDeviceFile } from './device-file.ts'
+import { fileError } from './file-error.ts'
 import { hasLog } from './head.ts'
 import { type Mended, mendRecords } from './mend-records.ts'
 import { readWholePages } from './pages.ts'
@@ -55,7 +56,10 @@ export async function openStore(dir: string, options: StoreOptions = {}): Promis
     store = new Corestore(storage)
     await store.ready()
     await syncDeviceFile(dir)
-    Cache.over(store.storage, onStuck)
+    Cache.over(storage, (error) => {
+      if (!failed.has(storage)) failed.set(storage, error)
+      onStuck(error)
+    })
     takeOverHashes()
     skipUnchanged()
     sortNodes()
@@ -120,6 +124,18 @@ async function notOpened(error: unknown, dir: string, advice: string): Promise<M
     `${dir} cannot be opened (${message}): ${advice}`,
     options
   )
+}
+
+/** Stores that take nothing more, and what the first write that failed has failed with. */
+const failed = new WeakMap<object, unknown>()
+
+/**
+ * Why nothing more is written to the store of a log, STORAGE_FULL or STORAGE_FAILED; null where there is no reason. Hypercore keeps
+ * to itself that it could not write what came, and whoever has asked for it waits in vain.
+ */
+export function writeFailure({ state }: Hypercore): unknown {
+  const error = failed.get(state.storage.store)
+  return error === undefined ? null : fileError(error)
 }
 
 function isMoved(error: unknown): boolean {

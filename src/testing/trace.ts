@@ -140,7 +140,9 @@ class DriveFiles implements Files {
   }
 
   async get(path: string): Promise<Uint8Array | null> {
-    return this.#drive.get(path, { timeout: ARCHIVE_WAIT }).catch(throwLate)
+    return this.#drive
+      .get(path, { timeout: ARCHIVE_WAIT })
+      .catch((error) => throwLate(error, this.#drive.core))
   }
 
   async list({ gt, lt, limit, reverse }: PathRange): Promise<string[]> {
@@ -153,7 +155,7 @@ class DriveFiles implements Files {
         paths.push(key)
       }
     } catch (error) {
-      throwLate(error)
+      throwLate(error, this.#drive.core)
     }
     return paths
   }
