@@ -31,6 +31,10 @@ const MAILED: readonly [how: string, change: (text: string) => string][] = [
   ['with a byte order mark', (text) => `\ufeff${text}`],
   ['in one line', (text) => text.replaceAll('\n', ' ')],
   ['wrapped at 20', (text) => text.replace(/([A-Za-z0-9+/=]{20})/g, '$1\n')],
+  ['in quoted-printable', (text) => quotedPrintable(text)],
+  ['in quoted-printable, quoted, with CRLF', (text) => inQuotes(quotedPrintable(text))],
+  ['in a signed message', (text) => text.replace(/^-/gm, '- -')],
+  ['in a signed message, quoted', (text) => text.replace(/^-/gm, '- -').replace(/^/gm, '> ')],
   ['in a message', (text) => `Hi,\n\nhere it is:\n${text}\n--\nBob - for -----ever\n`]
 ]
 
@@ -56,7 +60,7 @@ const BROKEN: readonly [how: string, change: (text: string) => string, code: str
   ['without a line', (text) => text.split('\n').toSpliced(3, 1).join('\n'), 'PROOF_DAMAGED'],
   ['with lines swapped', (text) => swapLines(text), 'PROOF_INVALID'],
   ['twice in one file', (text) => text + text, 'PROOF_DAMAGED'],
-  ['as quoted-printable', (text) => text.replace(/([^-\n]{50})/g, '$1=\n'), 'PROOF_DAMAGED'],
+  ['with = in the middle', (text) => text.replace(/([^-\n]{50})/g, '$1='), 'PROOF_DAMAGED'],
   ['in lower case', (text) => text.toLowerCase(), 'PROOF_UNKNOWN'],
   ['said to be evidence', (text) => text.replaceAll('RECEIPT', 'EVIDENCE'), 'PROOF_DAMAGED'],
   ['of another version', () => newerArmor(), 'PROOF_VERSION'],
@@ -109,6 +113,14 @@ function refusal(file: Uint8Array | string): MivmError | null {
     if (error instanceof MivmError) return error
     throw error
   }
+}
+
+function quotedPrintable(text: string): string {
+  return text.replaceAll('=', '=3D').replace(/([^-=\n]{50})/g, '$1=\n')
+}
+
+function inQuotes(text: string): string {
+  return text.replace(/^/gm, '> ').replaceAll('\n', '\r\n')
 }
 
 function swapLines(text: string): string {

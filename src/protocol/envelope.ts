@@ -53,11 +53,11 @@ export function tooLarge(name = 'this'): MivmError {
 
 /**
  * Reads text as mail programs leave it: quoted, indented, wrapped anew, with other line ends and with more before and
- * behind. What is between the two lines has to be base64 in its one form, or two texts would be one file.
+ * behind; also as it is on its way, in quoted-printable or in a signed message (`- ` before dashes). What is between the two lines has to be base64 in its one form, or two texts would be one file.
  */
 function readArmor(file: Uint8Array | string): { name: string; bytes: Uint8Array } {
   const whole = typeof file === 'string' ? file : savedText(file)
-  const text = whole.replace(/(^|[\r\n])[>|\s]+/g, '$1').replace(/\s+/g, ' ')
+  const text = whole.replace(/(^|[\r\n])[>|\s]*(?:- (?=-----))?/g, '$1').replace(/\s+/g, ' ')
   const first = text.indexOf(BEGIN)
   if (first === -1) throw unknown()
   const name = /^ (RECEIPT|EVIDENCE)-----/.exec(text.slice(first + BEGIN.length, first + 64))
@@ -66,7 +66,12 @@ function readArmor(file: Uint8Array | string): { name: string; bytes: Uint8Array
   const end = text.indexOf(`${END}${name[0]}`, start)
   if (end === -1) throw damaged('its last line is missing, it is cut off')
   if (text.includes(BEGIN, start)) throw damaged('there is more than one in it')
-  const body = text.slice(start, end).replaceAll(' ', '')
+  const sent = text.slice(start, end)
+  // in quoted-printable: a line that goes on, and padding
+  const body = sent
+    .replace(/= (?=[^ =])/g, '')
+    .replaceAll('=3D', '=')
+    .replaceAll(' ', '')
   const bytes = b4a.from(body, 'base64')
   if (b4a.toString(bytes, 'base64') !== body) {
     throw damaged('there are characters in it that do not belong there')
