@@ -1,4 +1,5 @@
-import { cp, readFile, writeFile } from 'node:fs/promises'
+import { spawnSync } from 'node:child_process'
+import { cp, mkdir, readFile, rm, truncate, writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import b4a from 'b4a'
 import test from 'brittle'
@@ -253,6 +254,31 @@ test('checkpoint - one that is damaged, old, foreign or lost is said to be, and 
     const again = await auditor.audit(writer)
     t.is(again.began, why)
     t.is(again.verdict.verdict, 'clean')
+  }
+})
+
+test('checkpoint - what is no file of ours, or has no end, is not waited for, and is not used', async (t) => {
+  const writer = await Writer.deploy(t)
+  const auditor = await Auditor.open(t)
+  await auditor.audit(writer)
+  const put: [what: string, make: (file: string) => unknown][] = [
+    ['a gibibyte of nothing', (file) => truncate(file, 2 ** 30)],
+    ['a directory', (file) => mkdir(file)]
+  ]
+  if (process.platform === 'linux') put.push(['a pipe', (file) => spawnSync('mkfifo', [file])])
+  for (const [what, make] of put) {
+    const key = path.join(auditor.dir, 'auditor.key')
+    const files = [auditor.file(writer, 'checkpoint'), key, auditor.file(writer, 'head')]
+    // nothing is renamed over a directory: the disk refuses, and says where
+    for (const file of what === 'a directory' ? files.slice(0, 1) : files) {
+      if (what !== 'a gibibyte of nothing') await rm(file)
+      await make(file)
+      const again = await auditor.audit(writer)
+      const begins = file === files[2] ? /^block / : /^it cannot be read|is not here$/
+      t.ok(begins.test(again.began), `${what}, ${path.extname(file)}: ${again.began}`)
+      t.is(again.verdict.verdict, 'clean')
+      t.ok(/^block /.test((await auditor.audit(writer)).began), 'it is as it was before')
+    }
   }
 })
 

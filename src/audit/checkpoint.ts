@@ -1,11 +1,12 @@
-import { readFile } from 'node:fs/promises'
 import path from 'node:path'
 import b4a from 'b4a'
 import crypto, { type KeyPair } from 'hypercore-crypto'
+import { codeOf } from '../protocol/errors.ts'
 import type { Head } from '../protocol/head.ts'
 import type { TreeNode } from '../protocol/merkle.ts'
 import { decodeValue, encodeValue } from '../protocol/values.ts'
 import { createDurably, writeDurably } from '../state/durable-file.ts'
+import { readOwnFile } from '../state/own-file.ts'
 import type { WalkState } from './call-log.ts'
 import type { Counts, Place } from './findings.ts'
 import type { ShadowRoots } from './shadow.ts'
@@ -58,8 +59,9 @@ export class Checkpoints {
   }
 
   async read(): Promise<Kept> {
-    const bytes = await readFile(this.#file).catch(() => null)
-    if (bytes === null) return null
+    const bytes = await readOwnFile(this.#file).catch((error) => codeOf(error) ?? '')
+    if (bytes === 'ENOENT') return null
+    if (typeof bytes === 'string') return { unusable: `it cannot be read (${bytes})` }
     const keyPair = await this.#keyPair()
     if (keyPair === null) return { unusable: 'the key that it is signed with is not here' }
     return parse(bytes, keyPair, this.#address)
@@ -78,8 +80,8 @@ export class Checkpoints {
   }
 
   async #keyPair(): Promise<KeyPair | null> {
-    const text = await readFile(this.#keyFile, 'utf8').catch(() => '')
-    const seed = b4a.from(text.trim(), 'hex')
+    const bytes = await readOwnFile(this.#keyFile).catch(() => b4a.alloc(0))
+    const seed = b4a.from(b4a.toString(bytes).trim(), 'hex')
     return seed.byteLength === SEED_BYTES ? crypto.keyPair(seed) : null
   }
 

@@ -1,8 +1,8 @@
-import { readFile } from 'node:fs/promises'
 import path from 'node:path'
 import b4a from 'b4a'
 import type { Head } from '../protocol/head.ts'
 import { writeDurably } from '../state/durable-file.ts'
+import { readOwnFile } from '../state/own-file.ts'
 
 /** Heads that others have told and that are kept; those that came first stay. */
 const TOLD_MAX = 8
@@ -28,7 +28,7 @@ export class Memory {
 
   async read(): Promise<Remembered> {
     try {
-      const json: unknown = JSON.parse(await readFile(this.#file, 'utf8'))
+      const json: unknown = JSON.parse(b4a.toString(await readOwnFile(this.#file)))
       const told = typeof json === 'object' && json !== null && 'told' in json ? json.told : []
       return { seen: parse(json), told: Array.isArray(told) ? parseAll(told) : [] }
     } catch {

@@ -49,7 +49,7 @@ export class Shadow {
   static async create(dir: string, id: string, blobsKey: Uint8Array): Promise<Shadow> {
     const shadowDir = dirOf(dir, id)
     const lock = (await tryLock(shadowDir)) ?? (await lockAnew(shadowDir))
-    await rm(checkpointFile(dir, id), { force: true })
+    await rm(checkpointFile(dir, id), { recursive: true, force: true })
     // cuts off what is in the files
     const logs = await openLogs(shadowDir, { archive: [], blobs: [] })
     if (logs === null) throw new Error('an empty directory has a log')

@@ -1,10 +1,11 @@
-import { mkdir, readFile, rmdir } from 'node:fs/promises'
+import { mkdir, rmdir } from 'node:fs/promises'
 import path from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { codeOf, MivmError } from '../protocol/errors.ts'
 import { type Link, parseLink } from '../protocol/ids.ts'
 import { writeDurably } from '../state/durable-file.ts'
 import { makeDirectory } from '../state/make-directory.ts'
+import { readOwnFile } from '../state/own-file.ts'
 
 /** Whoever has a file locked for longer was killed, ms; and how often it is looked. */
 const LOCKED_MAX = 5_000
@@ -73,7 +74,7 @@ export function checkInstanceName(name: string): void {
 async function readStrings(file: string): Promise<{ [key: string]: string }> {
   let text: string
   try {
-    text = await readFile(file, 'utf8')
+    text = (await readOwnFile(file)).toString()
   } catch (error) {
     if (codeOf(error) === 'ENOENT') return {}
     throw error

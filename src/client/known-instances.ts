@@ -1,11 +1,12 @@
 import { randomUUID } from 'node:crypto'
-import { readFile, rename, writeFile } from 'node:fs/promises'
+import { rename, writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import b4a from 'b4a'
 import { MivmError } from '../protocol/errors.ts'
 import { checkGenesis } from '../protocol/genesis.ts'
 import { encodeId } from '../protocol/ids.ts'
 import type { InfoReply } from '../protocol/messages.ts'
+import { readOwnFile } from '../state/own-file.ts'
 
 /** What a client keeps of an instance, to call it without asking. */
 export interface KnownInstance {
@@ -88,7 +89,7 @@ export class KnownInstances {
   /** What was learnt before; null where the file is not there or not what it should be: then it is asked for again. */
   async #read(address: Uint8Array): Promise<KnownInstance | null> {
     try {
-      const stored = JSON.parse(await readFile(this.#file(encodeId(address)), 'utf8'))
+      const stored = JSON.parse(b4a.toString(await readOwnFile(this.#file(encodeId(address)))))
       const genesis = b4a.from(String(stored.genesis), 'base64')
       const methods: string[] = Array.from(stored.methods, String)
       return { host: checkGenesis(address, genesis).host, genesis, methods }

@@ -1,9 +1,9 @@
-import { readFile } from 'node:fs/promises'
 import path from 'node:path'
 import { MivmError } from '../protocol/errors.ts'
 import { isHistoryCode, verifyEvidence } from '../protocol/evidence.ts'
 import { writeDurably } from './durable-file.ts'
 import { listDirectory } from './list-directory.ts'
+import { readOwnFile } from './own-file.ts'
 
 const EXTENSION = '.evidence'
 
@@ -42,7 +42,7 @@ export class EvidenceDir {
     for (const name of await listDirectory(this.#dir)) {
       if (!name.startsWith(`${address}-`) || !name.endsWith(EXTENSION)) continue
       const file = path.join(this.#dir, name)
-      const evidence = await readFile(file).catch(() => null)
+      const evidence = await readOwnFile(file).catch(() => null)
       if (evidence !== null && (await holds(evidence, address))) return { file, evidence }
     }
     return null

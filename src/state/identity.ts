@@ -1,4 +1,4 @@
-import { chmod, readFile, stat } from 'node:fs/promises'
+import { chmod, stat } from 'node:fs/promises'
 import path from 'node:path'
 import b4a from 'b4a'
 import crypto, { type KeyPair } from 'hypercore-crypto'
@@ -9,6 +9,7 @@ import { createDurably, writeDurably } from './durable-file.ts'
 import { readUnflipped } from './flipped-bit.ts'
 import { listDirectory } from './list-directory.ts'
 import { makeDirectory } from './make-directory.ts'
+import { readOwnFile } from './own-file.ts'
 
 /** An Ed25519 identity, of a host or of a user, as it lies on disk: one file, readable by its owner alone. */
 export interface Identity {
@@ -52,7 +53,7 @@ export async function readIdentity(dir: string, name: string): Promise<Identity>
   const file = fileOf(dir, name)
   let bytes: Uint8Array
   try {
-    bytes = await readFile(file)
+    bytes = await readOwnFile(file)
   } catch (error) {
     if (codeOf(error) !== 'ENOENT') throw error
     throw new MivmError('IDENTITY_UNKNOWN', `there is no identity "${name}": see "mivm key ls"`)

@@ -1,9 +1,10 @@
-import { readdir, readFile } from 'node:fs/promises'
+import { readdir } from 'node:fs/promises'
 import path from 'node:path'
 import b4a from 'b4a'
 import { MivmError } from '../../protocol/errors.ts'
 import { checkGenesis } from '../../protocol/genesis.ts'
 import { decodeId, encodeId, formatLink } from '../../protocol/ids.ts'
+import { readOwnFile } from '../../state/own-file.ts'
 import { Context } from '../context.ts'
 import type { Program } from '../program.ts'
 import { namedLink, readNames } from '../settings.ts'
@@ -60,7 +61,7 @@ async function usedInstances(dir: string): Promise<Map<string, string>> {
 async function linkOf(file: string, id: string): Promise<string | null> {
   try {
     const address = decodeId(id, 'address')
-    const { genesis } = Object(JSON.parse(await readFile(file, 'utf8')))
+    const { genesis } = Object(JSON.parse(b4a.toString(await readOwnFile(file))))
     const { host } = checkGenesis(address, b4a.from(String(genesis), 'base64'))
     return formatLink({ host, address })
   } catch (error) {
