@@ -203,6 +203,32 @@ test('follow - a log that is rewritten is found, with its evidence', async (t) =
   await end()
 })
 
+test('follow - an archive that is rewritten while the host is away is found', async (t) => {
+  for (const name of ['files', 'content'] as const) {
+    for (const isShorter of [false, true]) {
+      const writer = await Writer.deploy(t)
+      await story(writer)
+      const store = await openStore(t)
+      const first = await replicate(store, writer)
+      const follower = await Follower.open(t, { store, address: writer.address, patience: 500 })
+      await follower.until('following')
+      await first()
+      const core = writer[name]
+      await core.truncate(core.length - 1)
+      if (!isShorter) await core.append([b4a.from('no call has written this')])
+      const end = await replicate(store, writer)
+      const { finding } = await follower.until('finding')
+      const code = isShorter ? /^ARCHIVE_(FORKED|TRUNCATED)$/ : /^ARCHIVE_FORKED$/
+      t.ok(
+        code.test(finding.code),
+        `${name}, ${isShorter ? 'shorter' : 'of the same length'}: ${finding.code}`
+      )
+      t.is((await follower.stop()).verdict.verdict, 'violation')
+      await end()
+    }
+  }
+})
+
 test('follow - a host that goes away and comes back is followed on', async (t) => {
   const writer = await Writer.deploy(t)
   const store = await openStore(t)

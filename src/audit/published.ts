@@ -74,10 +74,13 @@ export class Published {
     for (const log of this.#logs) {
       const { core } = log
       news.watch(core)
-      core.on('append', () => {
+      const note = () => {
         const head = this.#isOver ? null : headOf(core)
         if (head !== null) log.keepFresh({ head, since: performance.now(), isSigned: null })
-      })
+      }
+      core.on('append', note)
+      // of a log that was rewritten, and is no longer than before, nothing else is said
+      core.on('truncate', note)
     }
   }
 
