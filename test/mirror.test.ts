@@ -103,6 +103,21 @@ test('mirror - an instance is audited through it where its host is there, and sa
   }
 })
 
+test('mirror - where there is none, whatever error the host answers with, nobody shows the instance', async (t) => {
+  const { scene, host, alice, link } = await Scene.deployed(t)
+  await alice.close()
+  const { bootstrap, root } = scene
+  for (const code of ['HEAD_CONFLICT', 'INTERNAL', 'USAGE', 'ENTRY_VERSION'] as const) {
+    host.use = async () => {
+      throw new MivmError(code, 'nothing of that')
+    }
+    const audited = audit({ address: link, dir: path.join(root, `auditor ${code}`), bootstrap })
+    const error = await Array.fromAsync(audited).catch((error) => error)
+    t.is(error.exitCode, 69, code)
+    t.ok(error.message.includes('nothing of that'), error.message)
+  }
+})
+
 test('mirror - one that has looked for an instance is still found there itself', async (t) => {
   const { scene, address } = await Scene.deployed(t)
   const topic = topicOf(decodeId(address))

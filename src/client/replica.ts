@@ -54,6 +54,9 @@ const RETRY = 1_000
 /** Between two questions for the newest head, ms. */
 const ASK = 2_000
 
+/** The exit code of what says that somebody or something is not there, or refuses. */
+const UNAVAILABLE = 69
+
 /** Reads the logs of instances as anybody can: by replication, without an identity. */
 export class Replica {
   /** Where copies are. */
@@ -309,7 +312,7 @@ export class Replica {
       // others than the host may have all of it; where no node of the network has answered, nobody can be found
       const info = this.network.isConnected ? await findServer(this.network, address) : null
       // and what is on this machine can be read without anybody
-      if (info === null && !copied) throw error
+      if (info === null && !copied) throw unavailable(error)
       return info
     }
   }
@@ -379,4 +382,12 @@ function keepOne(core: SharedCore): void {
 function isHostOf(address: Uint8Array, genesis: Uint8Array, host: Uint8Array): boolean {
   const named = readGenesis(address, genesis)
   return named !== null && b4a.equals(named.host, host)
+}
+
+/** A host may answer with any error there is: who asks has made no mistake by that, nor found anything, nor is it a bug here. */
+function unavailable(error: MivmError): MivmError {
+  if (error.exitCode === UNAVAILABLE) return error
+  const said = `the host answers with an error (${error.code}: ${error.message})`
+  const message = `${said}: tell its operator, or ask who has a copy`
+  return new MivmError('HOST_UNKNOWN', message, { cause: error })
 }
