@@ -14,7 +14,7 @@ const UNFINISHED = 'mending'
 
 /** Chunks of each file that may be damaged at the same time, one of each group. */
 const GROUPS = 8
-/** A chunk has a sixteenth of a small file: what has another sixteenth of its chunks than it had is another file. */
+/** What has more than a quarter of other chunks than it had is another file; so a small file has so many of them. */
 const CHUNKS_MIN = 16
 const CHUNK_MIN = 16
 const CHUNK_MAX = 4096
@@ -62,42 +62,54 @@ export interface CoverOptions {
  */
 export async function coverTables(db: string, options: CoverOptions = {}): Promise<void> {
   const { isClosed = false, signal } = options
-  const names = await readdir(db).catch(() => [])
-  const found = await Promise.all(
-    names.map(async (name) => {
-      const file = await stat(path.join(db, name)).catch(() => null)
-      return { name, size: file?.size ?? 0, at: file?.mtimeMs ?? 0 }
-    })
-  )
-  const byName = new Map(found.map((file) => [file.name, file]))
-  const isGone = (name: string) =>
-    name.endsWith(SUFFIX) && !byName.has(name.slice(0, -SUFFIX.length))
-  for (const name of names.filter(isGone)) await rm(path.join(db, name)).catch(() => {})
-  const isNoted = async (name: string, size: number, at: number) => {
-    const note = byName.get(`${name}${SUFFIX}`)
-    if (note?.size !== sizeOf(size)) return false
-    // files of some more bytes have notes as long
-    return note.at >= at || (await readNote(path.join(db, note.name)))?.size === size
+  const files = await listFiles(db)
+  for (const name of files.keys()) {
+    const isLeft = name.endsWith(SUFFIX) && !files.has(name.slice(0, -SUFFIX.length))
+    if (isLeft) await rm(path.join(db, name)).catch(() => {})
   }
+  const names = isClosed ? /^(\d+\.(sst|blob)|MANIFEST-\d+)$/ : /^\d+\.(sst|blob)$/
+  const isWritten = ({ size, at }: Listed) =>
+    size > 0 && size <= FILE_MAX && (isClosed || Date.now() - at >= SETTLED_MS)
+  const written = [...files].filter(([name, file]) => names.test(name) && isWritten(file))
   let bytes = 0
-  for (const { name, size, at } of found.sort((a, b) => a.size - b.size)) {
+  for (const [name, table] of written.sort(([, a], [, b]) => a.size - b.size)) {
     if (signal?.aborted) return
-    const isWritten = isClosed ? /^(\d+\.(sst|blob)|MANIFEST-\d+)$/ : /^\d+\.(sst|blob)$/
-    if (!isWritten.test(name) || size === 0 || size > FILE_MAX) continue
-    if (!isClosed && Date.now() - at < SETTLED_MS) continue
-    if (await isNoted(name, size, at)) continue
-    bytes += size
+    const note = path.join(db, `${name}${SUFFIX}`)
+    if (await isOf(note, files.get(`${name}${SUFFIX}`), table)) continue
+    bytes += table.size
     if (isClosed && bytes > LAST_BYTES_MAX) return
     const file = path.join(db, name)
-    const parity = await read(file, size, isClosed ? 0 : PAUSE_MS, signal).catch(() => null)
+    const parity = await read(file, table.size, isClosed ? 0 : PAUSE_MS, signal).catch(() => null)
     if (parity === null) continue
     try {
-      await writeDurably(`${file}${SUFFIX}`, encode(parity), path.join(db, `unfinished${SUFFIX}`))
+      await writeDurably(note, encode(parity), path.join(db, `unfinished${SUFFIX}`))
     } catch {
       // as on a full disk: all of them would be read, for nothing, and in the next round again
       return
     }
   }
+}
+
+/** Bytes of a file, and when it was written last, as Date.now(). */
+interface Listed {
+  readonly size: number
+  readonly at: number
+}
+
+async function listFiles(dir: string): Promise<ReadonlyMap<string, Listed>> {
+  const names = await readdir(dir).catch(() => [])
+  const files = names.map(async (name) => {
+    const found = await stat(path.join(dir, name)).catch(() => null)
+    return [name, { size: found?.size ?? 0, at: found?.mtimeMs ?? 0 }] as const
+  })
+  return new Map(await Promise.all(files))
+}
+
+/** Whether a note is that of a table as it is now. */
+async function isOf(note: string, listed: Listed | undefined, table: Listed): Promise<boolean> {
+  if (listed?.size !== sizeOf(table.size)) return false
+  // tables of some more bytes have notes as long
+  return listed.at >= table.at || (await readNote(note))?.size === table.size
 }
 
 /**
