@@ -1,11 +1,14 @@
 // Data directories that a disk has damaged, and hosts that open them.
 import { readdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
 import path from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 import test, { type Test } from 'brittle'
 import type Hypercore from 'hypercore'
 import Hyperdrive from 'hyperdrive'
 import { Client, Host, type HostEvent } from 'mivm'
 import { Replica } from '../src/client/replica.ts'
+import { recover } from '../src/copies/recovery.ts'
+import { Host as WholeHost } from '../src/host/host.ts'
 import { decodeId } from '../src/protocol/ids.ts'
 import { stateManifest } from '../src/protocol/manifest.ts'
 import { readIdentity } from '../src/state/identity.ts'
@@ -60,6 +63,26 @@ for (const [what, lose, when] of LOSSES) {
     await host.close()
   })
 }
+
+test('damage - the newest block of a log that is lost holds up no recovery, and nobody who shows a head', async (t) => {
+  const { dir, addresses, bootstrap, client } = await scene(t)
+  const late = { ref: false }
+  const [first = '', second = ''] = addresses
+  await client.close()
+  await damage(dir, first, ({ content }) => content.clear(content.length - 1, content.length))
+  await damage(dir, second, ({ log }) => log.clear(log.length - 4, log.length - 3))
+  const recovering = recover({ dir, bootstrap, patience: 200 })
+  const told = await Promise.race([recovering, sleep(10_000, [], late)])
+  t.alike(
+    told.map(({ type }) => type),
+    ['alone', 'unrecovered']
+  )
+  const host = await WholeHost.open({ dir, bootstrap, engines: 1 })
+  t.teardown(() => host.close(), { order: 2 })
+  const instance = await host.instance(decodeId(second))
+  const head = { ...instance.head, length: instance.head.length - 3 }
+  t.is(await Promise.race([instance.agrees(head), sleep(5_000, 'late', late)]), false)
+})
 
 test('damage - whoever opens a host tells of a bit that it has turned back', async (t) => {
   const dir = await tempDir(t)
@@ -224,7 +247,7 @@ async function scene(t: Test) {
     addresses.push(address)
   }
   await host.close()
-  return { dir, addresses, start, client }
+  return { dir, addresses, bootstrap, start, client }
 }
 
 async function damage(

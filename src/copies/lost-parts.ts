@@ -22,7 +22,7 @@ import {
 } from '../protocol/manifest.ts'
 import { Tree } from '../protocol/merkle.ts'
 import { BlockFiles } from '../state/block-files.ts'
-import { headOf } from '../state/head.ts'
+import { headOf, treeHashAt } from '../state/head.ts'
 import { awaitBlocks, discard, fetchBlocks, openCopy } from './copy.ts'
 import { blockOf, leadsThrough, type Part } from './parts.ts'
 import type { Progress } from './progress.ts'
@@ -226,7 +226,7 @@ export class LostParts {
     const { what, own, copy, to } = of
     const part = { ...of, signature }
     if (own.length >= to.length) {
-      if (b4a.equals(await own.treeHash(to.length), to.treeHash)) return part
+      if (b4a.equals(await treeHashAt(own, to.length), to.treeHash)) return part
       throw forked(what, to.length)
     }
     if (!(await this.#fetch(copy, own.length, to.length))) {

@@ -6,6 +6,7 @@ import { verifyHead } from '../protocol/head.ts'
 import { encodeId } from '../protocol/ids.ts'
 import { Tree } from '../protocol/merkle.ts'
 import type { BlockFiles } from '../state/block-files.ts'
+import { treeHashAt } from '../state/head.ts'
 import type { RangedBlocks } from './ranged.ts'
 import { Walk, type WalkedUser } from './walk.ts'
 
@@ -86,7 +87,8 @@ export async function* stagesOf(
 /** Whether the log as it will be has this head. */
 export async function leadsThrough({ own, copy, to }: Part, head: Version): Promise<boolean> {
   if (head.length > to.length) return false
-  if (head.length <= own.length) return b4a.equals(await own.treeHash(head.length), head.treeHash)
+  if (head.length <= own.length)
+    return b4a.equals(await treeHashAt(own, head.length), head.treeHash)
   const tree = new Tree(own.state.roots)
   for (let i = own.length; i < head.length; i++) tree.append(await blockOf(copy, i))
   return b4a.equals(tree.treeHash(), head.treeHash)
@@ -100,7 +102,7 @@ export async function append(
   const blocks: Uint8Array[] = []
   for (let i = session.length; i < to.length; i++) blocks.push(await blockOf(copy, i))
   if (blocks.length > 0) await session.append(blocks, signature === null ? {} : { signature })
-  if (b4a.equals(await session.treeHash(to.length), to.treeHash)) return
+  if (b4a.equals(await treeHashAt(session, to.length), to.treeHash)) return
   throw new MivmError('INTERNAL', `${what} is not what was verified`)
 }
 

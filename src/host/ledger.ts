@@ -10,7 +10,7 @@ import { encodeId } from '../protocol/ids.ts'
 import { type Manifest, userLogKey, userLogManifest } from '../protocol/manifest.ts'
 import type { Archive } from '../state/archive.ts'
 import { isWriteFailure } from '../state/file-error.ts'
-import { headOf } from '../state/head.ts'
+import { headOf, treeHashAt } from '../state/head.ts'
 import { isUnwritable, storageError } from '../state/storage-error.ts'
 import type { Wal } from '../state/wal.ts'
 import { type AtomSessions, closeSessions, openSessions } from './atom-sessions.ts'
@@ -261,7 +261,7 @@ export class Ledger {
 
   /** Tree hash of the call log when it had this length. */
   async treeHash(length: number): Promise<Uint8Array> {
-    return this.#log.treeHash(length)
+    return treeHashAt(this.#log, length)
   }
 
   /** Whether something was taken in that is not on its way to the disk. */

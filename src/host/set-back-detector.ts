@@ -4,7 +4,7 @@ import type { Head } from '../protocol/head.ts'
 import { encodeId } from '../protocol/ids.ts'
 import { isCallLog } from '../protocol/manifest.ts'
 import type { KnownReply } from '../protocol/messages.ts'
-import { hasLog } from '../state/head.ts'
+import { hasLog, treeHashAt } from '../state/head.ts'
 import type { Instance } from './instance.ts'
 import { type SetBacks, setBack } from './set-back.ts'
 
@@ -56,7 +56,7 @@ export class SetBackDetector {
       await log.ready()
       const { manifest } = log
       if (manifest === null || !isCallLog(manifest, this.#host)) return false
-      return length > log.length || !b4a.equals(await log.treeHash(length), treeHash)
+      return length > log.length || !b4a.equals(await treeHashAt(log, length), treeHash)
     } finally {
       await log.close()
     }

@@ -9,7 +9,7 @@ import { USER_BLOCK_MAX } from '../protocol/limits.ts'
 import { userLogKey } from '../protocol/manifest.ts'
 import { Tree } from '../protocol/merkle.ts'
 import type { UserBlocks } from '../protocol/messages.ts'
-import { isSignatureError } from '../state/head.ts'
+import { isSignatureError, treeHashAt } from '../state/head.ts'
 import { decodePosition, type Position } from './notes.ts'
 
 /** Entries that take longer to be read and hashed than a signature takes to be looked at. */
@@ -75,7 +75,7 @@ export class UserLog {
     checkForm(start, blocks, head)
     if (start > this.length) return
     if (head.length <= this.length) {
-      if (b4a.equals(await this.#session.treeHash(head.length), head.treeHash)) return
+      if (b4a.equals(await treeHashAt(this.#session, head.length), head.treeHash)) return
       throw this.#refusal(head)
     }
     try {

@@ -1,6 +1,7 @@
 import b4a from 'b4a'
 import type Corestore from 'corestore'
 import type Hypercore from 'hypercore'
+import { MerkleTree } from 'hypercore/lib/merkle-tree.js'
 import crypto from 'hypercore-crypto'
 import type { Head } from '../protocol/head.ts'
 import type { Manifest } from '../protocol/manifest.ts'
@@ -12,6 +13,15 @@ export function headOf({ state }: Hypercore): Head | null {
   const { length, fork, signature, roots } = state
   if (length === 0 || signature === null || signature.byteLength === 0) return null
   return { length, fork, treeHash: rootsHash(roots), signature: b4a.from(signature) }
+}
+
+/**
+ * Tree hash of a log as it is on this machine, when it had this length. Hypercore's own waits for the last block below that where it
+ * is not here: without end where the disk has lost it, and nobody else has it.
+ */
+export async function treeHashAt({ state }: Hypercore, length: number): Promise<Uint8Array> {
+  const isNow = length === state.length
+  return rootsHash(isNow ? state.roots : await MerkleTree.getRoots(state, length))
 }
 
 /**
