@@ -5,6 +5,7 @@ import b4a from 'b4a'
 import test from 'brittle'
 import { KnownInstances } from '../src/client/known-instances.ts'
 import { encodeEntry } from '../src/protocol/entries.ts'
+import { MivmError } from '../src/protocol/errors.ts'
 import { encodeId } from '../src/protocol/ids.ts'
 import { addressOf } from '../src/protocol/manifest.ts'
 import { tempDir } from './helpers.ts'
@@ -62,6 +63,18 @@ test('known instances - another host has nothing to say of it', async (t) => {
     info: INFO
   }))
   await t.exception(async () => known.find(null, ADDRESS), /INSTANCE_UNKNOWN|is not an instance/)
+})
+
+test('known instances - whatever error a host answers with is not a mistake of who asks, and no finding', async (t) => {
+  const dir = await tempDir(t)
+  for (const code of ['HEAD_CONFLICT', 'INTERNAL', 'USAGE', 'QUOTA_EXCEEDED'] as const) {
+    const known = new KnownInstances(dir, () =>
+      Promise.reject(new MivmError(code, 'nothing of that'))
+    )
+    const error = await Promise.resolve(known.find(HOST, ADDRESS)).catch((error) => error)
+    t.is(error.exitCode, 69, code)
+    t.ok(error.message.includes('nothing of that'), error.message)
+  }
 })
 
 test('known instances - who comes while it is written down waits for those before', async (t) => {

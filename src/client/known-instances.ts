@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto'
 import { rename, writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import b4a from 'b4a'
+import { unavailable } from '../net/rpc-errors.ts'
 import { MivmError } from '../protocol/errors.ts'
 import { checkGenesis } from '../protocol/genesis.ts'
 import { encodeId } from '../protocol/ids.ts'
@@ -81,7 +82,9 @@ export class KnownInstances {
     if (stored !== null) {
       this.#known.set(encodeId(address), stored)
     } else {
-      const said = await this.#askHost(host, address)
+      const said = await this.#askHost(host, address).catch((error) => {
+        throw unavailable(error)
+      })
       await this.learn(address, said.host, said.info)
     }
   }

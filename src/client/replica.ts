@@ -11,6 +11,7 @@ import crypto, { type KeyPair } from 'hypercore-crypto'
 import Protomux from 'protomux'
 import { type Bootstrap, checkBootstrap, Network } from '../net/network.ts'
 import { Rpc } from '../net/rpc.ts'
+import { unavailable } from '../net/rpc-errors.ts'
 import { contradiction, isSigned, stateProof } from '../protocol/comparison.ts'
 import { MivmError } from '../protocol/errors.ts'
 import { verifyEvidence } from '../protocol/evidence.ts'
@@ -53,9 +54,6 @@ const FETCH_AGAIN = 'move it away: what others still serve is fetched again'
 const RETRY = 1_000
 /** Between two questions for the newest head, ms. */
 const ASK = 2_000
-
-/** The exit code of what says that somebody or something is not there, or refuses. */
-const UNAVAILABLE = 69
 
 /** Reads the logs of instances as anybody can: by replication, without an identity. */
 export class Replica {
@@ -382,12 +380,4 @@ function keepOne(core: SharedCore): void {
 function isHostOf(address: Uint8Array, genesis: Uint8Array, host: Uint8Array): boolean {
   const named = readGenesis(address, genesis)
   return named !== null && b4a.equals(named.host, host)
-}
-
-/** A host may answer with any error there is: who asks has made no mistake by that, nor found anything, nor is it a bug here. */
-function unavailable(error: MivmError): MivmError {
-  if (error.exitCode === UNAVAILABLE) return error
-  const said = `the host answers with an error (${error.code}: ${error.message})`
-  const message = `${said}: tell its operator, or ask who has a copy`
-  return new MivmError('HOST_UNKNOWN', message, { cause: error })
 }

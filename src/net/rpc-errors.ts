@@ -30,6 +30,17 @@ export function receivedError(error: unknown): MivmError {
   return new MivmError('REQUEST_INVALID', `the host could not answer: ${oneLine(error.message)}`)
 }
 
+/** A host may answer with any error there is: who asks has made no mistake by that, nor found anything, nor is it a bug here. */
+export function unavailable(error: unknown): unknown {
+  if (!(error instanceof MivmError) || error.exitCode === UNAVAILABLE) return error
+  const said = `the host answers with an error (${error.code}: ${error.message})`
+  const message = `${said}: tell its operator, or ask who has a copy`
+  return new MivmError('HOST_UNKNOWN', message, { cause: error })
+}
+
+/** The exit code of what says that somebody or something is not there, or refuses. */
+const UNAVAILABLE = 69
+
 /** What a peer says beside message and code; nothing of it where it is not what it should be. */
 function contextOf(cause: Error): { retryAfter?: number; room?: number } {
   if (!('context' in cause) || typeof cause.context !== 'string') return {}
