@@ -9,7 +9,7 @@ import { userLogManifest } from '../protocol/manifest.ts'
 import { Tree } from '../protocol/merkle.ts'
 import type { RangeReply, UserBlocks } from '../protocol/messages.ts'
 import { proveRange } from '../protocol/range.ts'
-import { headOf, isSignatureError } from '../state/head.ts'
+import { headOf, isSignatureError, treeHashAt } from '../state/head.ts'
 import { storageError } from '../state/storage-error.ts'
 import type { Wal } from '../state/wal.ts'
 
@@ -221,7 +221,7 @@ export class OwnLog {
   async #headAt(length: number): Promise<Head> {
     const newest = headOf(this.#core)
     if (newest?.length === length) return newest
-    const treeHash = await this.#core.treeHash(length)
+    const treeHash = await treeHashAt(this.#core, length)
     return signHead({ length, fork: 0, treeHash: b4a.from(treeHash) }, this.#core.key, (message) =>
       crypto.sign(message, this.#keyPair.secretKey)
     )

@@ -9,7 +9,7 @@ import { cover, Tree } from '../protocol/merkle.ts'
 import { RANGE_BLOCKS_MAX, type RangeReply } from '../protocol/messages.ts'
 import { type ProvenRange, proveRange } from '../protocol/range.ts'
 import { putBlocks } from '../state/blocks.ts'
-import { extendTo, headOf } from '../state/head.ts'
+import { extendTo, headOf, treeHashAt } from '../state/head.ts'
 
 /** Fewer blocks come one by one as soon. */
 const BLOCKS_MIN = 8
@@ -91,7 +91,7 @@ export async function isOther(
     for (const leaf of range.leaves) tree.push(leaf)
   }
   // of one that is not whole it may not be known
-  const own = await core.treeHash(length).catch(() => null)
+  const own = await treeHashAt(core, length).catch(() => null)
   return own === null || !b4a.equals(own, tree.treeHash())
 }
 

@@ -5,6 +5,7 @@ import { askNewest } from '../client/newest.ts'
 import type { Ranges } from '../client/ranges.ts'
 import { deferred, unlessAborted } from '../protocol/deferred.ts'
 import type { Version } from '../protocol/entries.ts'
+import { treeHashAt } from '../state/head.ts'
 import { fetchRanges, type Waiting } from './by-range.ts'
 
 /** Blocks that are asked for at once. */
@@ -68,7 +69,7 @@ export async function fetchBlocks(
 
 /** Whether a log, which has so many blocks, is the one that is named. */
 export async function isVersion(core: Hypercore, { length, treeHash }: Version): Promise<boolean> {
-  return core.length >= length && b4a.equals(await core.treeHash(length), treeHash)
+  return core.length >= length && b4a.equals(await treeHashAt(core, length), treeHash)
 }
 
 /** Resolves when a log has grown, or may have. */
